@@ -1,0 +1,463 @@
+"""The base of every platform's sandbox: a real HTTP server with state, a clock, faults, a ledger and one control protocol.
+
+A sandbox is written from the platform's contract (its FACTS), never from the plugin. It declares operations; this base routes them,
+counts them in the ledger, injects faults and serves the control protocol under `/_sandbox/`:
+
+    GET  describe | ledger | state | orders | health      POST seed | change | sell | cancel | progress | advance | faults | corrupt | reset
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import random
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from hashlib import blake2b
+from typing import Any, ClassVar, Literal, NamedTuple
+
+import msgspec
+from aiohttp import web
+
+from engate.clock import ManualClock, ShiftedClock
+from engate.testing.world import Change, Description, Fault, Ledger, OrderState, Sale, Seed, SkuState
+
+JSON = "application/json"
+MAX_BODY = 64 * 1024 * 1024  # a seed of 30,000 products
+
+
+class Answer(NamedTuple):
+    """What an operation answers. `body` is bytes as they are, str as text, anything else as JSON (None = empty)."""
+
+    status: int = 200
+    body: object = None
+    headers: dict[str, str] | None = None
+    content_type: str = JSON
+    wrote: bool | None = None  # None: a 2xx of a non-GET operation counts as a write
+
+
+class Refused(Exception):
+    """Raised by an operation to refuse: carries the platform's own answer."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(answer.status)
+        self.answer = answer
+
+
+class Call:
+    """One platform request as an operation sees it."""
+
+    __slots__ = ("_json", "body", "headers", "method", "operation", "params", "path", "query")
+
+    def __init__(self, request: web.Request, operation: str, body: bytes) -> None:
+        self.method = request.method
+        self.path = request.path
+        self.params: dict[str, str] = dict(request.match_info)
+        self.query = request.query
+        self.headers = request.headers
+        self.body = body
+        self.operation = operation
+        self._json: Any = msgspec.UNSET
+
+    def json(self) -> Any:
+        """The decoded body; None when empty; raises msgspec.DecodeError when it is not JSON."""
+        if self._json is msgspec.UNSET:
+            self._json = msgspec.json.decode(self.body) if self.body else None
+        return self._json
+
+
+Handler = Callable[[Call], Answer | Awaitable[Answer]]
+
+
+@dataclass(slots=True)
+class Operation:
+    """`name` is "METHOD /path/{param}"; `group` is the platform's rate-limit group; `key` picks the fault key out of a call."""
+
+    method: str
+    path: str
+    handler: Handler
+    group: str = ""
+    key: Callable[[Call], str] | None = None
+    reads: bool | None = None  # None: GET reads; True for a POST that only searches
+
+    @property
+    def name(self) -> str:
+        return f"{self.method} {self.path}"
+
+
+@dataclass(slots=True)
+class Books:
+    """The mutable ledger."""
+
+    requests: int = 0
+    by_operation: dict[str, Counter[str]] = field(default_factory=dict)
+    writes: Counter[str] = field(default_factory=Counter)
+    rate_limited: int = 0
+    injected: Counter[str] = field(default_factory=Counter)
+    aborted: Counter[str] = field(default_factory=Counter)
+    in_flight: Counter[str] = field(default_factory=Counter)
+    effects: Counter[str] = field(default_factory=Counter)
+
+    def note(self, operation: str, status: str) -> None:
+        self.by_operation.setdefault(operation, Counter())[status] += 1
+
+    def report(self) -> Ledger:
+        return Ledger(
+            requests=self.requests,
+            by_operation={name: dict(counts) for name, counts in self.by_operation.items()},
+            writes=dict(self.writes),
+            rate_limited=self.rate_limited,
+            injected=dict(self.injected),
+            aborted=dict(self.aborted),
+            in_flight={name: n for name, n in self.in_flight.items() if n},
+            effects=dict(self.effects),
+        )
+
+
+class Faults:
+    """Which call is hit follows from (seed, kind, key) alone; each key is hit `times` times."""
+
+    def __init__(self, books: Books) -> None:
+        self._books = books
+        self._rules: list[Fault] = []
+        self._hits: Counter[tuple[int, str]] = Counter()
+
+    def set(self, rules: Iterable[Fault]) -> None:
+        self._rules = list(rules)
+        self._hits.clear()
+
+    def pick(self, operation: str, key: str, kinds: Iterable[str] | None = None) -> Fault | None:
+        """The first rule that hits this call now; the hit is counted."""
+        for index, rule in enumerate(self._rules):
+            if kinds is None:
+                if rule.kind.endswith("_event"):
+                    continue
+            elif rule.kind not in kinds:
+                continue
+            if rule.operation and not operation.startswith(rule.operation):
+                continue
+            if self._hits[index, key] >= rule.times or not _chosen(rule, key):
+                continue
+            self._hits[index, key] += 1
+            self._books.injected[rule.kind] += 1
+            return rule
+        return None
+
+    def event(self, kind: Literal["duplicate_event", "reorder_event", "drop_event"], key: str) -> bool:
+        return self.pick("", key, (kind,)) is not None
+
+
+def _chosen(rule: Fault, key: str) -> bool:
+    if rule.rate >= 1:
+        return True
+    digest = blake2b(f"{rule.seed}|{rule.kind}|{key}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big") / 2**64 < rule.rate
+
+
+class RateWindow:
+    """A token bucket a platform enforces: `rate` a second, `burst` credits, on real time (rates are the one thing real time owns)."""
+
+    def __init__(self, rate: float, burst: float) -> None:
+        self.rate, self.burst = rate, burst
+        self._level = burst
+        self._at: float | None = None
+
+    def take(self, now: float, cost: float = 1.0) -> float:
+        """0.0 when taken; else the seconds until it could be."""
+        if self._at is not None:
+            self._level = min(self.burst, self._level + (now - self._at) * self.rate)
+        self._at = now
+        if self._level >= cost:
+            self._level -= cost
+            return 0.0
+        return (cost - self._level) / self.rate
+
+    @property
+    def level(self) -> float:
+        return self._level
+
+
+class Sandbox:
+    """Subclass it: fill `operations()`, `authorise`, and the control methods your role needs."""
+
+    platform: ClassVar[str]
+    role: ClassVar[Literal["erp", "storefront"]]
+
+    def __init__(self, *, limits: bool = True, clock: ManualClock | ShiftedClock | None = None, seed: int = 0) -> None:
+        self.limits = limits
+        self.clock = clock or ShiftedClock()
+        self.random = random.Random(seed)
+        self.books = Books()
+        self.faults = Faults(self.books)
+        self.base_url = ""  # known once it listens
+
+    # ---- what a platform's sandbox writes ----
+
+    def operations(self) -> Iterable[Operation]:
+        """Every endpoint of the contract that the sandbox serves."""
+        raise NotImplementedError
+
+    def authorise(self, call: Call) -> Answer | None:
+        """None to let the call pass, else the platform's own refusal (401, 403)."""
+        raise NotImplementedError
+
+    def rate(self, operation: Operation, call: Call) -> Answer | None:
+        """None to let the call pass, else the platform's own 429. Not asked when limits are off."""
+        del operation, call
+        return None
+
+    def too_many(self, operation: Operation) -> Answer:
+        """The platform's 429 for an injected fault."""
+        del operation
+        return Answer(429, "Too Many Requests", content_type="text/plain")
+
+    def server_error(self) -> Answer:
+        """The platform's 500 for an injected fault."""
+        return Answer(500, {"message": "Internal Server Error"})
+
+    def describe(self) -> Description:
+        raise NotImplementedError
+
+    def seed(self, seed: Seed) -> dict[str, object]:
+        """ERP: adds to the state. Storefront: an already existing shop (products, SKUs with prices and stock)."""
+        raise NotImplementedError
+
+    def change(self, changes: list[Change]) -> dict[str, object]:
+        raise NotImplementedError
+
+    def sell(self, sales: list[Sale]) -> dict[str, str]:
+        """Storefront: places (and pays) orders; answers {str(sale number): the shop's order key}."""
+        raise NotImplementedError
+
+    def cancel(self, keys: list[str], reason: str) -> dict[str, object]:
+        """Somebody cancels these orders on this side (keys as this side knows them)."""
+        raise NotImplementedError
+
+    def progress(self, to: str, keys: list[str] | None) -> dict[str, object]:
+        """ERP: moves orders on (to: "assembled" | "invoiced" | "shipped" | "delivered"); None = every order that can. Answers {moved: n}."""
+        raise NotImplementedError
+
+    def advanced(self) -> None:
+        """Called after the clock moved: let what is due happen."""
+
+    def state(self) -> list[SkuState]:
+        raise NotImplementedError
+
+    def orders(self) -> list[OrderState]:
+        raise NotImplementedError
+
+    def corrupt(self, kind: str, key: str) -> dict[str, object]:
+        """For tests of whoever checks us: silently spoils a "stock" | "price" | "text" of a SKU or an "order" (drops its delivery)."""
+        raise NotImplementedError
+
+    # ---- the server ----
+
+    def application(self) -> web.Application:
+        app = web.Application(client_max_size=MAX_BODY)
+        for operation in self.operations():
+            app.router.add_route(operation.method, operation.path, self._serve(operation))
+        for name, reader in {
+            "describe": self.describe, "ledger": self.books.report, "state": self.state, "orders": self.orders,
+            "health": lambda: {"platform": self.platform, "role": self.role},
+        }.items():  # fmt: skip
+            app.router.add_get(f"/_sandbox/{name}", _reader(reader))
+        for name, writer in {
+            "seed": self._seed, "change": self._change, "sell": self._sell, "cancel": self._cancel, "progress": self._progress,
+            "advance": self._advance, "faults": self._faults, "corrupt": self._corrupt, "reset": self._reset,
+        }.items():  # fmt: skip
+            app.router.add_post(f"/_sandbox/{name}", _writer(writer))
+        return app
+
+    def _serve(self, operation: Operation) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+        name = operation.name
+        is_async = inspect.iscoroutinefunction(operation.handler)
+        reads = operation.method in ("GET", "HEAD") if operation.reads is None else operation.reads
+
+        async def perform(call: Call) -> Answer:
+            try:
+                answer: Any = operation.handler(call)
+                return await answer if is_async else answer
+            except Refused as refused:
+                return refused.answer
+
+        async def serve(request: web.Request) -> web.StreamResponse:
+            books = self.books
+            books.requests += 1
+            books.in_flight[name] += 1
+            status = "reset"
+            try:
+                call = Call(request, name, await request.read())
+                answer = self.authorise(call)
+                if answer is None and self.limits:
+                    answer = self.rate(operation, call)
+                    if answer is not None:
+                        books.rate_limited += 1
+                if answer is None:
+                    fault = self.faults.pick(name, operation.key(call) if operation.key else call.path)
+                    if fault is not None:
+                        answer = await self._injected(fault, operation, call, perform)
+                        if answer is None:
+                            if fault.kind.endswith("_applied"):
+                                books.writes[name] += 1
+                            return _abort(request)
+                    else:
+                        answer = await perform(call)
+                    wrote = answer.wrote if answer.wrote is not None else (not reads and 200 <= answer.status < 300)
+                    if wrote:
+                        books.writes[name] += 1
+                status = str(answer.status)
+                if request.transport is None or request.transport.is_closing():
+                    books.aborted[name] += 1
+                return _response(answer)
+            except (ConnectionResetError, asyncio.CancelledError):
+                books.aborted[name] += 1
+                raise
+            finally:
+                books.in_flight[name] -= 1
+                books.note(name, status)
+
+        return serve
+
+    async def _injected(
+        self, fault: Fault, operation: Operation, call: Call, perform: Callable[[Call], Awaitable[Answer]]
+    ) -> Answer | None:
+        """The answer of a faulty call; None: the connection is dropped without one."""
+        match fault.kind:
+            case "latency":
+                await asyncio.sleep(fault.milliseconds / 1000)
+                return await perform(call)
+            case "429":
+                return self.too_many(operation)
+            case "500":
+                return self.server_error()
+            case "500_applied":
+                applied = await perform(call)
+                return self.server_error()._replace(wrote=applied.status < 300)
+            case "timeout_applied":
+                await perform(call)
+                await asyncio.sleep(fault.milliseconds / 1000)
+                return None
+            case "reset_applied":
+                await perform(call)
+                return None
+            case "html":
+                return Answer(200, "<html><body>Service temporarily unavailable</body></html>", content_type="text/html", wrote=False)
+            case _:
+                return None
+
+    # ---- control protocol ----
+
+    def _seed(self, body: bytes) -> object:
+        return self.seed(msgspec.json.decode(body, type=Seed))
+
+    def _change(self, body: bytes) -> object:
+        return self.change(msgspec.json.decode(body, type=list[Change]))
+
+    def _sell(self, body: bytes) -> object:
+        return self.sell(msgspec.json.decode(body, type=list[Sale]))
+
+    def _cancel(self, body: bytes) -> object:
+        asked = msgspec.json.decode(body, type=_Cancel)
+        return self.cancel(asked.keys, asked.reason)
+
+    def _progress(self, body: bytes) -> object:
+        asked = msgspec.json.decode(body, type=_Progress)
+        return self.progress(asked.to, asked.keys)
+
+    def _advance(self, body: bytes) -> object:
+        self.clock.advance(timedelta(seconds=msgspec.json.decode(body, type=_Advance).seconds))
+        self.advanced()
+        return {"now": self.clock.now()}
+
+    def _faults(self, body: bytes) -> object:
+        self.faults.set(msgspec.json.decode(body, type=list[Fault]))
+        return {}
+
+    def _corrupt(self, body: bytes) -> object:
+        asked = msgspec.json.decode(body, type=_Corrupt)
+        return self.corrupt(asked.kind, asked.key)
+
+    def _reset(self, body: bytes) -> object:
+        """Zeroes the ledger; the platform's state stays."""
+        del body
+        in_flight = self.books.in_flight
+        self.books.__init__()
+        self.books.in_flight = in_flight
+        return {}
+
+    @asynccontextmanager
+    async def listening(self, host: str = "127.0.0.1", port: int = 0):
+        """Serves until the block ends; `base_url` is set. Used by tests in process; `run` is the process of its own."""
+        runner = web.AppRunner(self.application(), access_log=None, shutdown_timeout=0.5)
+        await runner.setup()
+        try:
+            site = web.TCPSite(runner, host, port, backlog=1024)
+            await site.start()
+            bound = runner.addresses[0]
+            self.base_url = f"http://{bound[0]}:{bound[1]}"
+            yield self
+        finally:
+            await runner.cleanup()
+
+
+class _Cancel(msgspec.Struct):
+    keys: list[str]
+    reason: str = "Cancelado pelo cliente"
+
+
+class _Progress(msgspec.Struct):
+    to: str
+    keys: list[str] | None = None
+
+
+class _Advance(msgspec.Struct):
+    seconds: float
+
+
+class _Corrupt(msgspec.Struct):
+    kind: str
+    key: str
+
+
+def _reader(read: Callable[[], object]) -> Callable[[web.Request], Awaitable[web.Response]]:
+    async def handle(_request: web.Request) -> web.Response:
+        return web.Response(body=msgspec.json.encode(read()), content_type=JSON)
+
+    return handle
+
+
+def _writer(write: Callable[[bytes], object]) -> Callable[[web.Request], Awaitable[web.Response]]:
+    async def handle(request: web.Request) -> web.Response:
+        try:
+            return web.Response(body=msgspec.json.encode(write(await request.read())), content_type=JSON)
+        except (msgspec.DecodeError, KeyError, ValueError) as error:
+            return web.Response(status=422, body=msgspec.json.encode({"error": f"{type(error).__name__}: {error}"}), content_type=JSON)
+
+    return handle
+
+
+def _response(answer: Answer) -> web.Response:
+    body = answer.body
+    if body is None:
+        return web.Response(status=answer.status, headers=answer.headers)
+    if isinstance(body, str) and answer.content_type != JSON:
+        return web.Response(status=answer.status, text=body, headers=answer.headers, content_type=answer.content_type)
+    raw = body if isinstance(body, bytes) else msgspec.json.encode(body)
+    return web.Response(status=answer.status, body=raw, headers=answer.headers, content_type=answer.content_type)
+
+
+def _abort(request: web.Request) -> web.StreamResponse:
+    """Drops the connection without an answer, as a dying server or proxy does."""
+    if request.transport is not None:
+        request.transport.abort()
+    return web.Response(status=499)
+
+
+async def serve(sandbox: Sandbox, host: str, port: int) -> None:
+    """The sandbox as a process of its own: prints its address on the first line, then serves until it is stopped."""
+    async with sandbox.listening(host, port):
+        print(sandbox.base_url, flush=True)  # noqa: T201
+        await asyncio.Event().wait()

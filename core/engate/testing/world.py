@@ -1,0 +1,206 @@
+"""The neutral facts a sandbox is seeded with and reports back, so that a demo or a test names no platform.
+
+Money is `Decimal` in reais, travelling as a JSON string; weights kilograms, sizes centimetres; instants RFC 3339 with offset.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Literal
+
+import msgspec
+
+Level = Literal["department", "section", "category"]
+
+
+class SeedCategory(msgspec.Struct, frozen=True):
+    key: str
+    name: str
+    level: Level
+    parent: str | None = None
+
+
+class SeedBrand(msgspec.Struct, frozen=True):
+    key: str
+    name: str
+
+
+class SeedBranch(msgspec.Struct, frozen=True):
+    key: str
+    name: str
+    cnpj: str
+    city: str = "São Paulo"
+    state: str = "SP"
+
+
+class SeedSku(msgspec.Struct, frozen=True):
+    """One packaging of a product; `code` is the packaging's own code (where the ERP has one), `ean` a GTIN or ""."""
+
+    code: str
+    ean: str
+    packaging: str
+    units: int
+    price: Decimal
+    stock: dict[str, int]  # branch key -> sellable units of this packaging
+    list_price: Decimal | None = None
+
+
+class SeedProduct(msgspec.Struct, frozen=True):
+    """`department`, `section`, `category`, `brand` are keys of the other tables; None is a link missing in the ERP."""
+
+    key: str
+    name: str
+    description: str
+    department: str | None
+    section: str | None
+    category: str | None
+    brand: str | None
+    weight_kg: Decimal
+    height_cm: Decimal
+    width_cm: Decimal
+    length_cm: Decimal
+    skus: tuple[SeedSku, ...]
+    for_web: bool = True
+
+
+class Seed(msgspec.Struct, frozen=True):
+    """What an ERP sandbox holds. Sent in several POSTs when large: each adds to the state."""
+
+    branches: tuple[SeedBranch, ...] = ()
+    categories: tuple[SeedCategory, ...] = ()
+    brands: tuple[SeedBrand, ...] = ()
+    products: tuple[SeedProduct, ...] = ()
+
+
+class Change(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One change by an ERP user. `touch=False`: the platform's change stamp does not move (a field outside any watermark)."""
+
+    sku: str  # the ERP's SKU key, as `state` reports it
+    price: Decimal | None = None
+    stock: dict[str, int] | None = None
+    name: str | None = None
+    description: str | None = None
+    weight_kg: Decimal | None = None
+    category: str | None = None
+    for_web: bool | None = None
+    touch: bool = True
+
+
+class Buyer(msgspec.Struct, frozen=True):
+    name: str
+    document: str  # CPF or CNPJ, [0-9A-Z] only
+    email: str
+    phone: str
+    street: str
+    number: str
+    district: str
+    city: str
+    state: str
+    zip_code: str
+    complement: str = ""
+
+
+class SaleItem(msgspec.Struct, frozen=True):
+    sku: str  # the ERP's SKU key: what the storefront holds as its reference code
+    quantity: int
+    price: Decimal  # unit price
+    freight: Decimal = Decimal(0)  # of the line
+
+
+class SalePayment(msgspec.Struct, frozen=True):
+    tag: str  # "pix" | "boleto" | "credit_card" | "debit_card" | "voucher": as in `describe`
+    value: Decimal
+    installments: int = 1
+
+
+class Sale(msgspec.Struct, frozen=True):
+    """An order somebody places and pays in the shop. `number` seeds the faults and is returned beside the shop's own key."""
+
+    number: int
+    buyer: Buyer
+    items: tuple[SaleItem, ...]
+    payments: tuple[SalePayment, ...]
+    discount: Decimal = Decimal(0)
+    shipping: str = "standard"
+    placed_at: datetime | None = None  # None: the sandbox's now
+    paid: bool = True
+
+
+class SkuState(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A SKU as one side holds it. `key` is the ERP's SKU key on both sides (reference code in a storefront)."""
+
+    key: str
+    product: str  # the ERP's product key
+    name: str  # the name of the SKU (packaging) as held
+    product_name: str
+    description: str
+    ean: str
+    price: Decimal | None
+    stock: dict[str, int]  # branch key in an ERP, warehouse key in a storefront
+    visible: bool = True  # storefront: buyable now; ERP: flagged for the web and active
+    missing: tuple[str, ...] = ()  # storefront: the conditions that keep it from being visible; ERP: unusable facts ("category link")
+    remote: str = ""  # the side's own id
+
+
+class OrderState(msgspec.Struct, frozen=True, omit_defaults=True):
+    """An order as one side holds it. In the ERP `storefront_key` is what the importer wrote; several rows may share it (a duplicate!)."""
+
+    key: str
+    storefront_key: str
+    state: str  # the platform's own word
+    phase: Literal["open", "in_erp", "invoiced", "shipped", "delivered", "cancelled"]
+    total: Decimal
+    items: tuple[tuple[str, int, Decimal], ...]  # (ERP SKU key, quantity, unit price)
+    number: int = 0
+    invoices: tuple[str, ...] = ()  # access keys known to this side
+    tracking: tuple[str, ...] = ()
+
+
+class Description(msgspec.Struct, frozen=True):
+    """What reaches this sandbox: `settings` and `secrets` of a connection, integration `options`, and its half of each mapping row by tag.
+
+    `choices["payments"]["pix"]` of both sides merged is one row of the pair mapping `payments`.
+    """
+
+    platform: str
+    role: Literal["erp", "storefront"]
+    settings: dict[str, object]
+    secrets: dict[str, str]
+    choices: dict[str, dict[str, dict[str, object]]]
+    options: dict[str, object] = {}
+    unlimited: dict[str, object] = {}  # settings that lift the connection's own rates, for a sandbox started with limits off
+
+
+class Ledger(msgspec.Struct, frozen=True):
+    """What really reached the sandbox, counted by the server itself."""
+
+    requests: int  # every platform request, refused ones included; the control protocol is not counted
+    by_operation: dict[str, dict[str, int]]  # "POST /path/{id}" -> status ("200", "429", "reset", ...) -> count
+    writes: dict[str, int]  # operation -> requests that changed state
+    rate_limited: int  # refusals by rate (429), injected ones excluded
+    injected: dict[str, int]  # fault kind -> times it happened
+    aborted: dict[str, int]  # operation -> requests whose client was gone when the answer was ready
+    in_flight: dict[str, int]
+    effects: dict[str, int]  # platform-neutral: orders_created, events_emitted, events_duplicated, ...
+
+
+FaultKind = Literal[
+    "latency", "429", "500", "500_applied", "timeout_applied", "reset", "reset_applied", "html",
+    "duplicate_event", "reorder_event", "drop_event",
+]  # fmt: skip
+
+
+class Fault(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Injected where `operation` matches ("" = all; else the operation's name or a prefix of it) for the share `rate` of keys.
+
+    The key is the order number for order operations and events, else the path with the body's own key. Which keys are hit follows from
+    (`seed`, `kind`, key) alone, so a run can be repeated; each key is hit `times` times, so a retry gets through.
+    """
+
+    kind: FaultKind
+    operation: str = ""
+    rate: float = 1.0
+    times: int = 1
+    seed: int = 0
+    milliseconds: int = 0  # latency: how long; timeout_applied: how long the connection is held before it is dropped
