@@ -1,0 +1,25 @@
+"""engate: couples any ERP to any storefront. What a plugin author needs is importable from here and from `engate.model`."""
+
+from engate.context import Context
+from engate.errors import (
+    Answered,
+    AuthFailed,
+    EngateError,
+    Invalid,
+    NotSent,
+    RateLimited,
+    Rejected,
+    Unavailable,
+    Unknown,
+)
+from engate.hooks import Erp, Observer, Storefront
+from engate.http import Auth, Http, Response, Token
+from engate.limits import Rate
+from engate.plugins import Manifest
+from engate.settings import Secret, field
+from engate.text import Text
+
+__all__ = [
+    "Answered", "Auth", "AuthFailed", "Context", "EngateError", "Erp", "Http", "Invalid", "Manifest", "NotSent", "Observer", "Rate",
+    "RateLimited", "Rejected", "Response", "Secret", "Storefront", "Text", "Token", "Unavailable", "Unknown", "field",
+]  # fmt: skip

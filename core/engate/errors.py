@@ -1,0 +1,110 @@
+"""Every way a call or a record can fail, each with a code, words for a person and a hint what to do next.
+
+The distinction that matters most is whether an effect may have happened: `NotSent` and `Rejected` are certain that it did not,
+`Unknown` is not. Nothing here ever carries a secret: texts are built from paths, statuses and redacted bodies.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from engate.text import Text
+
+Owner = Literal["person", "storefront", "engate"]
+"""Who can end the wait: a person (attention), the storefront's enrichment (awaiting), engate itself (waiting)."""
+
+NO_HINT = Text("", "")
+
+
+class EngateError(Exception):
+    """The root. `code` is stable and dotted; `text` says what happened; `hint` says what to do."""
+
+    code = "error"
+
+    def __init__(self, text: Text, hint: Text = NO_HINT, *, code: str | None = None) -> None:
+        super().__init__(text.en)
+        self.text, self.hint = text, hint
+        if code is not None:
+            self.code = code
+
+
+class NotSent(EngateError):
+    """The request certainly had no effect: nothing was sent, or the platform said it did not process it. Safe to retry."""
+
+    code = "not_sent"
+
+
+class RateLimited(NotSent):
+    """Refused by rate. `retry_after` in seconds, None where the platform does not say."""
+
+    code = "rate_limited"
+
+    def __init__(self, text: Text, hint: Text = NO_HINT, *, retry_after: float | None = None) -> None:
+        super().__init__(text, hint)
+        self.retry_after = retry_after
+
+
+class Unavailable(NotSent):
+    """The platform cannot serve now (a read failed for good, a service is down). Retried later; credentials are not to blame."""
+
+    code = "unavailable"
+
+
+class AuthFailed(NotSent):
+    """The credentials were refused even after a new login: a person must renew them (health `reauth_required`)."""
+
+    code = "auth_failed"
+
+
+class Unknown(EngateError):
+    """The effect may have happened: a timeout, a dropped connection, a 5xx or a page of HTML after a write. Look before sending again."""
+
+    code = "unknown"
+
+
+class Rejected(EngateError):
+    """A definite no for this record: retrying the same data cannot help. It becomes the record's cause, owned by `owner`."""
+
+    code = "rejected"
+
+    def __init__(self, text: Text, hint: Text = NO_HINT, *, code: str | None = None, owner: Owner = "person") -> None:
+        super().__init__(text, hint, code=code)
+        self.owner: Owner = owner
+
+
+class Answered(Rejected):
+    """The platform answered a 4xx that the plugin did not translate: its status and (redacted, shortened) body are kept."""
+
+    def __init__(self, method: str, path: str, status: int, body: bytes, excerpt: str) -> None:
+        super().__init__(
+            Text(f"A plataforma recusou {method} {path}: {status} {excerpt}", f"The platform refused {method} {path}: {status} {excerpt}"),
+            Text("Corrija o dado apontado na mensagem e reenvie.", "Fix what the message names, then retry."),
+            code=f"http.{status}",
+        )
+        self.status, self.body = status, body
+
+
+class CapabilityMissing(EngateError):
+    """A hook that one side does not implement was called."""
+
+    code = "capability_missing"
+
+    def __init__(self, hook: str) -> None:
+        super().__init__(Text(f"A plataforma não oferece {hook}.", f"The platform does not offer {hook}."))
+        self.hook = hook
+
+
+class PluginFault(Unknown):
+    """The plugin itself broke (an exception that is none of these). The effect is unknown; the log has the traceback."""
+
+    code = "plugin_fault"
+
+
+class Invalid(EngateError):
+    """Input from a user that cannot be accepted: `where` is the path of the field."""
+
+    code = "invalid"
+
+    def __init__(self, text: Text, hint: Text = NO_HINT, *, where: str = "", code: str | None = None) -> None:
+        super().__init__(text, hint, code=code)
+        self.where = where

@@ -1,0 +1,266 @@
+"""The hook specs: the one page a plugin author reads. The verb tells the direction.
+
+    list_*    read from the ERP                     push_*   master data into the storefront
+    read_*    read from the storefront              import_* storefront facts into the ERP (with find_order)
+    send_*    the ERP's order facts into the shop   on_*     observers
+
+Subclass `Erp` or `Storefront` and override what the platform can do: overriding is implementing, no decorator. The signatures are
+checked by your type checker and again when the plugin is registered. What you do not override, the platform does not offer, and the
+flows that need it are not offered either.
+
+`list_*` and `read_*` (but `read_order`) are async generators of pages. The engine makes a page durable before it asks for the next one,
+and may stop after any page: resume from `query.cursor`. `push_*` report each item on the batch. Everything else is awaited and answers
+or raises one of `engate.errors`; an error that is none of those counts as *effect unknown*.
+"""
+
+# basedpyright: reportUnusedParameter=false
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from typing import TYPE_CHECKING, ClassVar
+
+import pluggy
+
+from engate.model import (
+    Absent,
+    Batch,
+    Brand,
+    Category,
+    Check,
+    Choice,
+    ErpOrder,
+    Found,
+    Image,
+    Imported,
+    Invoice,
+    Listing,
+    Order,
+    OrderEvent,
+    OrderPart,
+    Page,
+    PartRef,
+    Price,
+    Product,
+    Query,
+    ShopOrderRef,
+    Sku,
+    StockLevel,
+    Tracking,
+    Unsure,
+    Warehouse,
+)
+from engate.text import Text
+
+if TYPE_CHECKING:
+    from engate.context import Context
+
+spec = pluggy.HookspecMarker("engate")
+
+
+class Connection:
+    """One tenant's account on a platform. Built once per connection and process; must not do I/O in `__init__`."""
+
+    overlap_seconds: ClassVar[float] = 7200.0
+    """How far behind its watermark a delta reading starts again (25 h where stamps are dates)."""
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+
+    async def test_connection(self) -> list[Check]:
+        """What works with these credentials, line by line, changing nothing. Never raises for what a line can say."""
+        raise NotImplementedError
+
+    async def identity(self) -> str:
+        """Which account this is ("store X", "company CNPJ"): changing credentials must not change it silently."""
+        raise NotImplementedError
+
+    def unavailable(self) -> Mapping[str, Text]:
+        """Hooks that this account cannot serve though the plugin implements them, and why."""
+        return {}
+
+
+class Erp(Connection):
+    """An ERP: the owner of the catalogue, prices, stock, customers and fiscal documents."""
+
+    settles_within: float | None = None
+    """Seconds after which an `import_order` that got no answer has surely happened or surely not; None = nobody knows (an operator decides)."""
+
+    # -- list_*: read from the ERP, in pages --
+
+    @spec(firstresult=True)
+    def list_choices(self, kind: str) -> AsyncIterator[Page[Choice]]:
+        """What a mapping can name: kind is "branches" | "billings" | "plans" | "carriers" | "price_tables"; an unknown kind is empty."""
+        raise NotImplementedError
+
+    @spec(firstresult=True)
+    def list_warehouses(self, query: Query) -> AsyncIterator[Page[Warehouse]]:
+        """The branches that hold stock (those the connection is configured for)."""
+        raise NotImplementedError
+
+    @spec(firstresult=True)
+    def list_categories(self, query: Query) -> AsyncIterator[Page[Category]]:
+        """Every node of the tree; keys are unique over all levels ("section/12"); parents may come after children."""
+        raise NotImplementedError
+
+    @spec(firstresult=True)
+    def list_brands(self, query: Query) -> AsyncIterator[Page[Brand]]:
+        raise NotImplementedError
+
+    @spec(firstresult=True)
+    def list_products(self, query: Query) -> AsyncIterator[Page[Product]]:
+        """Every product meant for the shop, including those that cannot go yet (with `problems`): nothing is left out silently."""
+        raise NotImplementedError
+
+    @spec(firstresult=True)
+    def list_skus(self, query: Query) -> AsyncIterator[Page[Sku]]:
+        """The sellable packagings of those products. A kind of its own because ERPs stamp changes of products and packagings apart."""
+        raise NotImplementedError
+
+    @spec(firstresult=True)
+    def list_images(self, query: Query) -> AsyncIterator[Page[Image]]:
+        raise NotImplementedError
+
+    @spec(firstresult=True)
+    def list_prices(self, query: Query) -> AsyncIterator[Page[Price]]:
+        raise NotImplementedError
+
+    @spec(firstresult=True)
+    def list_stock(self, query: Query) -> AsyncIterator[Page[StockLevel]]:
+        """Sellable units per SKU and warehouse; what the ERP has reserved is already out."""
+        raise NotImplementedError
+
+    @spec(firstresult=True)
+    def list_fulfilment(self, query: Query) -> AsyncIterator[Page[ErpOrder]]:
+        """The ERP's orders that changed. With `query.keys` ("branch/key"): just these, with `invoices` looked for (XML and all)."""
+        raise NotImplementedError
+
+    # -- import_*: storefront facts into the ERP --
+
+    @spec(firstresult=True)
+    async def find_order(self, part: OrderPart) -> Found | Absent | Unsure:
+        """Looks everywhere the order could be. `Absent` only if the whole place answered; anything less is `Unsure`."""
+        raise NotImplementedError
+
+    @spec(firstresult=True)
+    async def import_order(self, part: OrderPart) -> Imported:
+        """Creates the order, once, without any retry of its own. `NotSent` and `Rejected` only where that is certain."""
+        raise NotImplementedError
+
+    @spec(firstresult=True)
+    async def import_cancellation(self, part: PartRef, reason: str) -> None:
+        """Cancels an ERP order; one that is cancelled already is fine. `Rejected` where the ERP's state forbids it."""
+        raise NotImplementedError
+
+
+class Storefront(Connection):
+    """A storefront: the owner of orders, and of what its people enrich."""
+
+    # -- push_*: master data into the storefront --
+
+    @spec(firstresult=True)
+    async def push_warehouses(self, batch: Batch[Warehouse]) -> None:
+        """`refs["warehouse"]` is the mapped storefront warehouse, if any. One that exists is left as it is."""
+        raise NotImplementedError
+
+    @spec(firstresult=True)
+    async def push_categories(self, batch: Batch[Category]) -> None:
+        """`refs["parent"]` is the parent's storefront key; roots have none. Parents come in an earlier batch."""
+        raise NotImplementedError
+
+    @spec(firstresult=True)
+    async def push_brands(self, batch: Batch[Brand]) -> None:
+        raise NotImplementedError
+
+    @spec(firstresult=True)
+    async def push_products(self, batch: Batch[Product]) -> None:
+        """`refs["category"]`, `refs["brand"]`. Look by reference before creating."""
+        raise NotImplementedError
+
+    @spec(firstresult=True)
+    async def push_skus(self, batch: Batch[Sku]) -> None:
+        """`refs["product"]`. Look by reference before creating."""
+        raise NotImplementedError
+
+    @spec(firstresult=True)
+    async def push_images(self, batch: Batch[Image]) -> None:
+        """`refs["sku"]`."""
+        raise NotImplementedError
+
+    @spec(firstresult=True)
+    async def push_prices(self, batch: Batch[Price]) -> None:
+        """`refs["sku"]`, and `refs["price_table"]` where the pair mapping names one."""
+        raise NotImplementedError
+
+    @spec(firstresult=True)
+    async def push_stock(self, batch: Batch[StockLevel]) -> None:
+        """`refs["sku"]`, `refs["warehouse"]`. `want.quantity` is what the storefront should offer in all."""
+        raise NotImplementedError
+
+    # -- read_*: read from the storefront --
+
+    @spec(firstresult=True)
+    def read_choices(self, kind: str) -> AsyncIterator[Page[Choice]]:
+        """What a mapping can name: kind is "warehouses" | "payments" | "shippings" | "price_lists"; an unknown kind is empty."""
+        raise NotImplementedError
+
+    @spec(firstresult=True)
+    def read_listing(self, query: Query) -> AsyncIterator[Page[Listing]]:
+        """The SKUs that exist in the shop already; an empty shop gives no items."""
+        raise NotImplementedError
+
+    @spec(firstresult=True)
+    def read_order_events(self, query: Query) -> AsyncIterator[Page[OrderEvent]]:
+        """What happened since the last time. Asking for the page after it says that a page is durable: only then acknowledge it."""
+        raise NotImplementedError
+
+    @spec(firstresult=True)
+    async def read_order(self, key: str) -> Order:
+        raise NotImplementedError
+
+    # -- send_*: the ERP's order facts into the storefront; each is safe to call again --
+
+    @spec(firstresult=True)
+    async def send_handling(self, shop_order: ShopOrderRef) -> None:
+        """The ERP has the order and reserved it. Already handling or later is fine."""
+        raise NotImplementedError
+
+    @spec(firstresult=True)
+    async def send_invoice(self, shop_order: ShopOrderRef, invoice: Invoice, part: OrderPart) -> None:
+        """The note of one part; `part.items` are its lines. The same note again changes nothing."""
+        raise NotImplementedError
+
+    @spec(firstresult=True)
+    async def send_tracking(self, shop_order: ShopOrderRef, invoice: Invoice, tracking: Tracking) -> None:
+        raise NotImplementedError
+
+    @spec(firstresult=True)
+    async def send_delivery(self, shop_order: ShopOrderRef, invoice: Invoice, delivered_at: str, tracking: Tracking) -> None:
+        """`delivered_at`: RFC 3339."""
+        raise NotImplementedError
+
+    @spec(firstresult=True)
+    async def send_cancellation(self, shop_order: ShopOrderRef, reason: str) -> None:
+        """Until the storefront shows the order as cancelled; `NotSent` where it is only requested so far (called again later)."""
+        raise NotImplementedError
+
+
+class Observer:
+    """An extension that watches. The only role it may take: it can never answer in a platform's place."""
+
+    @spec
+    async def on_order_imported(self, order: str, erp_keys: list[str]) -> None:
+        raise NotImplementedError
+
+    @spec
+    async def on_attention(self, what: str, cause: str) -> None:
+        """`what`: "order/<key>" or "<kind>/<key>"; `cause`: its code."""
+        raise NotImplementedError
+
+    @spec
+    async def on_run_finished(self, run: int, flow: str, counts: dict[str, int]) -> None:
+        raise NotImplementedError
+
+
+ROLES: tuple[type, ...] = (Erp, Storefront, Observer)
+HOOK_API = 1
+"""The version of this page; a manifest names the one it was written for."""

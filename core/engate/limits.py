@@ -1,0 +1,125 @@
+"""The governor: keeps every account inside its documented rates, orders first, and learns from what the platform answers.
+
+One `Governor` per account and process. Each endpoint group has a token bucket with three states: flowing (credits left), slowed (paced
+at 97 % of the rate), stopped (until the platform's own `Retry-After`, or a pause that doubles). Rates are real time, never the injected clock.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import itertools
+import time
+from collections.abc import Iterable
+from contextvars import ContextVar
+
+import msgspec
+
+PACE = 0.97
+"""Share of the documented rate that is used once the burst is spent: clocks drift, and a refusal costs more than 3 %."""
+
+priority: ContextVar[int] = ContextVar("priority", default=5)
+"""0 = orders, then stock and prices, then the catalogue: set by the lane runner, read when a call waits for its turn."""
+
+
+class Rate(msgspec.Struct, frozen=True):
+    """`per_second` requests on average after a `burst` of credits."""
+
+    per_second: float
+    burst: float = 1.0
+
+
+class _Bucket:
+    def __init__(self, rate: Rate) -> None:
+        self.rate = rate
+        self.level = rate.burst
+        self.at = time.monotonic()
+        self.stopped_until = 0.0
+        self.pause = 0.0
+
+    def wait(self, now: float) -> float:
+        """Seconds until one request may go; 0.0 takes it."""
+        if now < self.stopped_until:
+            return self.stopped_until - now
+        pace = self.rate.per_second * PACE
+        self.level = min(self.rate.burst, self.level + (now - self.at) * pace)
+        self.at = now
+        if self.level >= 1:
+            self.level -= 1
+            return 0.0
+        return (1 - self.level) / pace
+
+    def stop(self, retry_after: float | None) -> None:
+        """A refusal: nothing goes before the platform's own time, or 1, 2, 4… seconds where it names none."""
+        now = time.monotonic()
+        if retry_after is None:
+            self.pause = min(60.0, self.pause * 2 or 1.0)
+            retry_after = self.pause
+        self.stopped_until = max(self.stopped_until, now + retry_after)
+        self.level = 0.0
+
+    def state(self, now: float) -> str:
+        if now < self.stopped_until:
+            return "stopped"
+        return "flowing" if self.level + (now - self.at) * self.rate.per_second >= 1 else "slowed"
+
+
+class Governor:
+    """Groups without a rate are only bounded by `at_once`."""
+
+    def __init__(self, rates: dict[str, Rate], at_once: int) -> None:
+        self._buckets = {name: _Bucket(rate) for name, rate in rates.items()}
+        self._free = at_once
+        self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
+        self._turn = itertools.count()
+
+    async def enter(self, groups: Iterable[str]) -> None:
+        """Waits for a place in flight and for a credit in each group. Must be followed by `leave`."""
+        await self._place()
+        try:
+            for name in groups:
+                bucket = self._buckets.get(name)
+                if bucket is None:
+                    continue
+                while (seconds := bucket.wait(time.monotonic())) > 0:
+                    # Lower classes wait a little longer, so that an order overtakes them at the next credit.
+                    await asyncio.sleep(seconds * (1 + 0.2 * priority.get()))
+        except BaseException:
+            self.leave()
+            raise
+
+    def leave(self) -> None:
+        while self._waiting:
+            _, _, place = heapq.heappop(self._waiting)
+            if not place.done():
+                place.set_result(None)
+                return
+        self._free += 1
+
+    async def _place(self) -> None:
+        if self._free > 0:
+            self._free -= 1
+            return
+        place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._waiting, (priority.get(), next(self._turn), place))
+        try:
+            await place
+        except asyncio.CancelledError:
+            if place.done() and not place.cancelled():
+                self.leave()
+            raise
+
+    def refused(self, groups: Iterable[str], retry_after: float | None) -> None:
+        """A 429. A group unknown so far gets a bucket, so that it stops too."""
+        for name in groups:
+            self._buckets.setdefault(name, _Bucket(Rate(1000.0, 1000.0))).stop(retry_after)
+
+    def went_well(self, groups: Iterable[str]) -> None:
+        for name in groups:
+            bucket = self._buckets.get(name)
+            if bucket is not None:
+                bucket.pause = 0.0
+
+    def states(self) -> dict[str, str]:
+        now = time.monotonic()
+        return {name: bucket.state(now) for name, bucket in self._buckets.items()}

@@ -1,0 +1,101 @@
+"""Catalogue, prices, stock: what flows from the ERP to the storefront. `key`s are the ERP's own. Immutable, pure data.
+
+Money: `Decimal` in the currency's main unit (reais). Weight: kilograms. Sizes: centimetres. `problems` never enters the digest.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import msgspec
+
+from engate.model.common import Problem
+
+
+class Category(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A node of the ERP's tree (department, section, category are levels of one tree). `parent` None = a root."""
+
+    key: str
+    name: str
+    parent: str | None = None
+    active: bool = True
+    problems: tuple[Problem, ...] = ()
+
+
+class Brand(msgspec.Struct, frozen=True, omit_defaults=True):
+    key: str
+    name: str
+    active: bool = True
+    problems: tuple[Problem, ...] = ()
+
+
+class Warehouse(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A place that holds stock: an ERP branch."""
+
+    key: str
+    name: str
+    active: bool = True
+    problems: tuple[Problem, ...] = ()
+
+
+class Product(msgspec.Struct, frozen=True, omit_defaults=True):
+    """`category` and `brand` are keys of the ERP's own; None with a `Problem` where the link is missing in the ERP."""
+
+    key: str
+    name: str
+    description: str = ""
+    category: str | None = None
+    brand: str | None = None
+    active: bool = True
+    show_without_stock: bool = False
+    problems: tuple[Problem, ...] = ()
+
+
+class Sku(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One sellable packaging of a product. `ean` is "" or a GTIN as the ERP holds it. `units`: how many base units it packs."""
+
+    key: str
+    product: str
+    name: str
+    ean: str = ""
+    units: Decimal = Decimal(1)
+    weight_kg: Decimal = Decimal(0)
+    height_cm: Decimal = Decimal(0)
+    width_cm: Decimal = Decimal(0)
+    length_cm: Decimal = Decimal(0)
+    active: bool = True
+    problems: tuple[Problem, ...] = ()
+
+
+class Image(msgspec.Struct, frozen=True, omit_defaults=True):
+    """An image of a SKU, by URL. `key` is the SKU's key and the position."""
+
+    key: str
+    sku: str
+    url: str
+    name: str
+    position: int = 0
+    main: bool = True
+    problems: tuple[Problem, ...] = ()
+
+
+class Price(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a SKU costs in one of the ERP's price tables ("" = the default). `list_price`: the price it is struck from, if any."""
+
+    key: str
+    sku: str
+    base: Decimal
+    list_price: Decimal | None = None
+    table: str = ""
+    problems: tuple[Problem, ...] = ()
+
+
+class StockLevel(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Sellable units of a SKU in one warehouse, as the ERP answers them (what the ERP reserves is already out)."""
+
+    key: str
+    sku: str
+    warehouse: str
+    quantity: int
+    unlimited: bool = False
+    problems: tuple[Problem, ...] = ()

@@ -1,0 +1,154 @@
+"""What every kind of data shares: pages, queries, push batches, choices, problems."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Generic, Literal, TypeVar
+
+import msgspec
+
+from engate.errors import AuthFailed, EngateError, NotSent, Rejected, Unknown
+from engate.text import Text
+
+T = TypeVar("T")
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """Something in the ERP's own data that keeps this entity from being sold: becomes attention with this code, text and hint."""
+
+    code: str
+    text: Text
+    hint: Text
+
+
+class Query(msgspec.Struct, frozen=True):
+    """What a `list_*` or `read_*` hook is asked for.
+
+    `since`: the platform's own watermark string, inclusive; None = everything (a full reading).
+    `cursor`: where an interrupted reading goes on: the `cursor` of the last page that was made durable.
+    `scope`: the branch, company… of `scopes()` this reading is about; "" where the platform has none.
+    `keys`: only these entities (the platform's own keys); None = all.
+    """
+
+    since: str | None = None
+    cursor: str | None = None
+    scope: str = ""
+    keys: tuple[str, ...] | None = None
+
+
+class Page(msgspec.Struct, Generic[T]):
+    """One page. `cursor` resumes after it; `watermark` is the platform's newest change stamp seen in the page (its own string)."""
+
+    items: list[T]
+    cursor: str | None = None
+    watermark: str | None = None
+
+
+class Choice(msgspec.Struct, frozen=True):
+    """One value a setting or mapping can take: `key` as the platform wants it, `name` for people."""
+
+    key: str
+    name: str
+    active: bool = True
+
+
+class Check(msgspec.Struct, frozen=True):
+    """One line of a connection test."""
+
+    name: str
+    ok: bool
+    text: Text
+    hint: Text = Text("", "")
+
+
+class Item(Generic[T]):
+    """One record to push.
+
+    `want`: what the storefront should hold. `have`: what it last accepted (None: never, or unknown). `remote`: the linked storefront key.
+    `refs`: storefront keys of what `want` refers to (names in `engate.model.kinds`). `uncertain`: an earlier attempt may have been applied:
+    look before creating.
+    """
+
+    __slots__ = ("have", "id", "key", "refs", "remote", "uncertain", "want")
+
+    def __init__(
+        self,
+        key: str,
+        want: T,
+        *,
+        have: T | None = None,
+        remote: str | None = None,
+        refs: Mapping[str, str] | None = None,
+        uncertain: bool = False,
+        id: int = 0,
+    ) -> None:
+        self.id, self.key, self.want, self.have, self.remote, self.uncertain = id, key, want, have, remote, uncertain
+        self.refs: Mapping[str, str] = refs or {}
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What became of one item. `remote` is the storefront's key where accepted; `answer` the platform's words, shortened."""
+
+    state: Literal["accepted", "rejected", "not_sent", "unknown"]
+    remote: str = ""
+    answer: str = ""
+    error: EngateError | None = None
+
+
+class Batch(Generic[T]):
+    """What a push hook gets. Report each item when the storefront has answered; what is unreported at the end is *unknown*."""
+
+    def __init__(self, items: Iterable[Item[T]], *, settled: Callable[[Item[T], Outcome], None] | None = None) -> None:
+        self.items = list(items)
+        self.outcomes: dict[str, Outcome] = {}
+        self._settled = settled
+
+    def accepted(self, item: Item[T], remote: str = "", answer: str = "") -> None:
+        """The storefront holds `item.want` now; `remote` is its key there ("" = as linked before)."""
+        self._report(item, Outcome("accepted", remote or item.remote or "", answer))
+
+    def failed(self, item: Item[T], error: EngateError) -> None:
+        """The item was refused (`Rejected`), not sent (`NotSent`), or nobody knows (`Unknown`)."""
+        if isinstance(error, Rejected):
+            state: Literal["rejected", "not_sent", "unknown"] = "rejected"
+        elif isinstance(error, NotSent):
+            state = "not_sent"
+        else:
+            state = "unknown"
+        self._report(item, Outcome(state, error=error))
+
+    def linked(self, item: Item[T], remote: str) -> None:
+        """The storefront's key is known although the item is not finished: kept even if the rest fails."""
+        item.remote = remote
+
+    async def each(self, push: Callable[[Item[T]], Awaitable[str]], *, at_once: int = 32) -> None:
+        """Pushes every item with `push`, which returns the storefront's key or raises; an `AuthFailed` ends the batch, unsent."""
+        todo = iter(self.items)
+        stopped: AuthFailed | None = None
+
+        async def worker() -> None:
+            nonlocal stopped
+            for item in todo:
+                if stopped is not None:
+                    self.failed(item, stopped)
+                    continue
+                try:
+                    self.accepted(item, await push(item))
+                except AuthFailed as error:
+                    stopped = error
+                    self.failed(item, error)
+                except (NotSent, Rejected, Unknown) as error:
+                    self.failed(item, error)
+
+        async with asyncio.TaskGroup() as group:
+            for _ in range(min(at_once, len(self.items))):
+                group.create_task(worker())
+
+    def unreported(self) -> list[Item[T]]:
+        return [item for item in self.items if item.key not in self.outcomes]
+
+    def _report(self, item: Item[T], outcome: Outcome) -> None:
+        self.outcomes[item.key] = outcome
+        if self._settled is not None:
+            self._settled(item, outcome)

@@ -1,0 +1,221 @@
+"""Orders: the storefront's order, the part of it that becomes one ERP order, and what the ERP says of it.
+
+Money: `Decimal` in reais, two places. Instants are aware. `raw_state` keeps the platform's own word, whatever it is.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Literal
+
+import msgspec
+
+from engate.model.fiscal import Invoice
+
+ShopState = Literal[
+    "received",  # exists, nothing decided
+    "awaiting_payment",
+    "held",  # paid, but the shop holds it (cancel window, review)
+    "ready",  # may enter the ERP
+    "handling",  # the shop knows that the ERP has it
+    "invoiced",
+    "cancel_requested",
+    "cancelled",
+    "unknown",  # a state we do not know: kept and shown, never guessed
+]
+"""What the storefront says of an order."""
+
+ErpState = Literal["held", "in_erp", "picking", "invoiced", "shipped", "delivered", "cancelled", "rejected", "unknown"]
+"""What the ERP says of an order (`held`: it has it, but credit, limit or margin block it)."""
+
+
+class Address(msgspec.Struct, frozen=True, omit_defaults=True):
+    street: str = ""
+    number: str = ""
+    complement: str = ""
+    district: str = ""
+    city: str = ""
+    state: str = ""
+    zip_code: str = ""  # [0-9]{8}
+    country: str = "BRA"
+    receiver: str = ""
+
+
+class Buyer(msgspec.Struct, frozen=True, omit_defaults=True):
+    """`document` is a CPF or CNPJ, [0-9A-Z] only (a CNPJ may hold letters)."""
+
+    name: str
+    document: str
+    email: str = ""
+    phone: str = ""
+    company: bool = False
+    company_name: str = ""
+    state_inscription: str = ""
+
+
+class OrderItem(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One line; the same SKU may stand on two lines, so lines are told apart by `line`. `price` is the unit price after item discounts."""
+
+    line: str
+    sku: str  # the storefront's SKU id
+    reference: str  # the reference code it holds: the ERP's SKU key where we linked it
+    name: str
+    quantity: int
+    price: Decimal
+    freight: Decimal = Decimal(0)
+    warehouse: str = ""  # the storefront's warehouse that serves it
+
+
+class Payment(msgspec.Struct, frozen=True, omit_defaults=True):
+    """`form` is the storefront's payment form as `read_choices("payments")` lists it."""
+
+    form: str
+    name: str
+    value: Decimal
+    installments: int = 1
+    authorisation: str = ""
+    nsu: str = ""
+    tid: str = ""
+
+
+class Order(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A storefront order. `total` = items + freight + interest − discount: what was charged."""
+
+    key: str
+    state: ShopState
+    raw_state: str
+    placed_at: datetime
+    buyer: Buyer
+    delivery: Address
+    items: tuple[OrderItem, ...]
+    payments: tuple[Payment, ...]
+    items_total: Decimal
+    freight: Decimal
+    discount: Decimal  # positive
+    interest: Decimal
+    total: Decimal
+    paid_at: datetime | None = None
+    shipping: str = ""  # shipping method as `read_choices("shippings")` lists it
+    channel: str = ""
+    test: bool = False
+    changed_at: str = ""  # the platform's own stamp
+
+
+class OrderEvent(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Something happened to an order in the storefront. `key` identifies the event itself (a duplicate has the same)."""
+
+    key: str
+    order: str
+    state: ShopState
+    raw_state: str
+    at: str = ""
+
+
+class PartItem(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One line for the ERP: its own SKU key, units, unit price."""
+
+    line: str
+    sku: str
+    quantity: int
+    price: Decimal
+
+
+class OrderPart(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The share of a storefront order that becomes one ERP order; money of the parts sums to the order, in cents.
+
+    `reference` is what the ERP order carries so that it can be found again: the storefront's key, and the part where there are several.
+    `billing`, `plan`, `carrier` come from the pair mapping and are the ERP's own codes.
+    """
+
+    reference: str
+    order: Order
+    branch: str
+    items: tuple[PartItem, ...]
+    freight: Decimal
+    discount: Decimal
+    interest: Decimal
+    total: Decimal
+    billing: str = ""
+    plan: str = ""
+    carrier: str = ""
+    attempt: int = 1
+
+
+class PartRef(msgspec.Struct, frozen=True, omit_defaults=True):
+    """An ERP order that exists: its key there, its branch, and the reference it carries."""
+
+    key: str
+    branch: str
+    reference: str
+
+
+class Imported(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A definite yes of the ERP. `state` where the answer says it."""
+
+    key: str
+    state: ErpState = "in_erp"
+
+
+class Found(msgspec.Struct, frozen=True, tag="found"):
+    key: str
+    state: ErpState = "in_erp"
+
+
+class Absent(msgspec.Struct, frozen=True, tag="absent"):
+    """The ERP answered for the whole place where the order would be, and it is not there."""
+
+
+class Unsure(msgspec.Struct, frozen=True, tag="unsure"):
+    """The search could not be completed: never permits a send."""
+
+    reason: str
+
+
+class Tracking(msgspec.Struct, frozen=True, omit_defaults=True):
+    """`code` may be "": shipping by one's own fleet is valid."""
+
+    code: str = ""
+    url: str = ""
+    carrier: str = ""
+    dispatched_at: datetime | None = None
+
+
+class ErpItem(msgspec.Struct, frozen=True, omit_defaults=True):
+    sku: str
+    quantity: int
+    cut: int = 0
+
+
+class ErpOrder(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What the ERP says of one of its orders. `invoices` None = not looked for (a listing); () = none published yet."""
+
+    key: str
+    branch: str
+    state: ErpState
+    raw_state: str
+    reference: str = ""
+    total: Decimal | None = None
+    items: tuple[ErpItem, ...] = ()
+    invoices: tuple[Invoice, ...] | None = None
+    tracking: Tracking | None = None
+    delivered_at: datetime | None = None
+    reason: str = ""
+    changed_at: str = ""
+
+
+class ShopOrderRef(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The storefront order a `send_*` hook writes to, as we last read it."""
+
+    key: str
+    order: Order
+
+
+class Listing(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One SKU that already exists in the storefront."""
+
+    sku: str
+    reference: str = ""
+    ean: str = ""
+    name: str = ""
+    active: bool = True

@@ -1,0 +1,81 @@
+"""Settings of a connection: `msgspec.Struct`s with titles and helps in both languages, and secrets that cannot leak by accident."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar, get_type_hints
+
+import msgspec
+
+from engate.errors import Invalid
+from engate.text import Text
+
+S = TypeVar("S", bound=msgspec.Struct)
+
+
+class Secret:
+    """A value that never prints, never encodes and never reaches a log; only `reveal()` gives it."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        return self._value
+
+    def __repr__(self) -> str:
+        return "Secret(***)"
+
+    __str__ = __repr__
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._value == self._value
+
+    def __hash__(self) -> int:
+        return hash(self._value)
+
+    def __bool__(self) -> bool:
+        return bool(self._value)
+
+
+def field(pt: str, en: str, help_pt: str = "", help_en: str = "", **constraints: Any) -> msgspec.Meta:
+    """The title and help of a settings field: `Annotated[str, field("Endereço", "Address")]`; `constraints` as of `msgspec.Meta`."""
+    extra: dict[str, Any] = {"x-title-en": en}
+    if help_en:
+        extra["x-help-en"] = help_en
+    return msgspec.Meta(title=pt, description=help_pt or None, extra_json_schema=extra, **constraints)
+
+
+def dec_hook(kind: type, value: Any) -> Any:
+    if kind is Secret and isinstance(value, str):
+        return Secret(value)
+    raise NotImplementedError(f"cannot decode {kind.__name__}")
+
+
+def schema_hook(kind: type) -> dict[str, Any]:
+    if kind is Secret:
+        return {"type": "string", "format": "password", "writeOnly": True}
+    raise NotImplementedError(f"no schema for {kind.__name__}")
+
+
+def json_schema(kind: type) -> dict[str, Any]:
+    """The JSON Schema that the API serves for a settings, options or mapping struct."""
+    return msgspec.json.schema(kind, schema_hook=schema_hook)
+
+
+def secret_fields(kind: type[msgspec.Struct]) -> frozenset[str]:
+    """Which fields are secrets: they are stored encrypted, one by one, and never read back over the API."""
+    return frozenset(name for name, hint in get_type_hints(kind).items() if hint is Secret or Secret in getattr(hint, "__args__", ()))
+
+
+def load(kind: type[S], values: dict[str, Any]) -> S:
+    """The settings struct from plain values; `Invalid` names the field and what it should be."""
+    try:
+        return msgspec.convert(values, kind, dec_hook=dec_hook)
+    except msgspec.ValidationError as error:
+        message, _, where = str(error).partition(" - at ")
+        raise Invalid(
+            Text(f"Configuração inválida: {message}", f"Invalid settings: {message}"),
+            Text("Veja o esquema em GET /platforms e corrija o campo.", "See the schema in GET /platforms and fix the field."),
+            where=where.strip("`"),
+        ) from None

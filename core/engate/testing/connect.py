@@ -1,0 +1,58 @@
+"""A connection outside any integration: for a plugin's own tests and the conformance suite."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from engate.clock import Clock, SystemClock
+from engate.context import Context
+from engate.hooks import Connection
+from engate.http import Services, Token, Transport
+from engate.plugins import Manifest
+from engate.settings import load
+
+
+class MemoryTokens:
+    """The sessions of one process."""
+
+    def __init__(self) -> None:
+        self.generation, self.token = 0, None
+
+    async def load(self) -> tuple[int, Token | None]:
+        return self.generation, self.token
+
+    async def replace(self, seen: int, login: Callable[[], Any]) -> Token:
+        if seen == self.generation or self.token is None:
+            self.token = await login()
+            self.generation += 1
+        return self.token
+
+
+class CountingJournal:
+    """Counts calls: (method, operation) -> how many, and the statuses in order."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, str, int]] = []
+
+    def note(self, method: str, operation: str, status: int, seconds: float) -> None:
+        del seconds
+        self.calls.append((method, operation, status))
+
+
+@asynccontextmanager
+async def connected(
+    manifest: Manifest, values: dict[str, object], *, clock: Clock | None = None, journal: CountingJournal | None = None
+) -> AsyncIterator[Connection]:
+    """The platform's connection with these settings (secrets among them), over real HTTP."""
+    transport = Transport()
+    services = Services(
+        account=manifest.key,
+        clock=clock or SystemClock(),
+        transport=transport,
+        tokens=MemoryTokens(),
+        journal=journal or CountingJournal(),
+    )
+    async with transport:
+        yield manifest.connection_class()(Context(load(manifest.settings, values), services))
