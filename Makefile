@@ -5,6 +5,7 @@ BIN := .venv/bin
 PROJECTS := core/pyproject.toml api/pyproject.toml $(sort $(wildcard plugins/*/pyproject.toml))
 DISTS := $(patsubst %/pyproject.toml,%,$(PROJECTS))
 PYTEST_ARGS ?=
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DELETE_ON_ERROR:
 .PHONY: help demo serve worker services test check mutants scale bench lock clean .venv
