@@ -6,13 +6,12 @@ import base64
 import hashlib
 import hmac
 import random
-from typing import Any
 
 import msgspec
 
 from engate.testing.sandbox import Answer, Books, Call
 from engate_winthor_sandbox import rules
-from engate_winthor_sandbox.wire import ErpTime
+from engate_winthor_sandbox.wire import ErpTime, body_of
 
 LIFETIME = 14_400  # seconds
 
@@ -22,21 +21,21 @@ def _part(raw: bytes) -> str:
 
 
 class Sessions:
-    """`password_case`: how this installation stored the password before hashing: "upper" or "as_is"."""
+    """`upper_cased`: whether this installation puts the password in upper case before hashing it."""
 
-    def __init__(self, time: ErpTime, books: Books, randomness: random.Random, login: str, password: str, password_case: str) -> None:
+    def __init__(self, time: ErpTime, books: Books, randomness: random.Random, login: str, password: str, upper_cased: bool) -> None:
         self.time = time
         self.books = books
         self.user = login
         self.password = password
-        self.password_case = password_case
+        self.upper_cased = upper_cased
         self._key = randomness.randbytes(32)
         self._alive: dict[str, int] = {}  # token -> exp
         self._serial = 0
 
     def expected(self) -> str:
         """What `senha` must be."""
-        password = self.password.upper() if self.password_case == "upper" else self.password
+        password = self.password.upper() if self.upper_cased else self.password
         return hashlib.md5(password.encode(), usedforsecurity=False).hexdigest().upper()
 
     def check(self, authorization: str) -> None:
@@ -56,20 +55,14 @@ class Sessions:
         self._alive[token] = now + LIFETIME
         return token
 
-    def end_all(self) -> int:
+    def end_all(self) -> None:
         """Every session ends, as after a restart of the gateway."""
-        ended = len(self._alive)
         self._alive.clear()
-        return ended
 
     # ---- operations ----
 
     def login(self, call: Call) -> Answer:
-        try:
-            body: Any = call.json()
-        except msgspec.DecodeError:
-            body = None
-        rules.body_is_object(body)
+        body = body_of(call)
         right = body.get("login") == self.user and hmac.compare_digest(str(body.get("senha")).encode(), self.expected().encode())
         self.books.effects["logins" if right else "logins_refused"] += 1
         rules.credentials_right(right)

@@ -25,7 +25,7 @@ def describe(world: World, base_url: str) -> Description:
         settings={
             "base_url": base_url,
             "login": account.login,
-            "password_case": account.password_case,
+            "password_case": "upper" if account.upper_cased else "as_is",
             "auth_scheme": "bearer",
             "timezone": "America/Sao_Paulo",
             "branches": branches,
@@ -145,8 +145,8 @@ def state(world: World) -> list[SkuState]:
         product = sku.product
         missing = world.catalog.missing_links(product) + ([] if product.weight else ["weight"])
         found.append(SkuState(
-            key=sku.key, product=str(product.id), name=sku.packaging, product_name=product.name, description=product.description, ean=sku.ean,
-            price=sku.effective(now), stock=world.stock.by_branch(sku), visible=product.for_web and not product.deleted,
+            key=sku.key, product=str(product.id), name=sku.packaging, product_name=product.name, description=product.description,
+            ean=sku.ean, price=sku.effective(now), stock=world.stock.by_branch(sku), visible=product.for_web and not product.deleted,
             missing=tuple(missing), remote=sku.key,
         ))  # fmt: skip
     return found
@@ -187,7 +187,7 @@ def corrupt(world: World, kind: str, key: str) -> dict[str, object]:
     spoilers: dict[str, Callable[[World, str], None]] = {
         "stock": _spoil_stock, "price": _spoil_price, "text": _spoil_text, "order": _spoil_order,
         "service": _take_down, "service_up": lambda world, prefix: world.services.down.discard(prefix),
-        "sessions": lambda world, _: world.sessions.end_all() and None, "parameter": _parameter,
+        "sessions": lambda world, _: world.sessions.end_all(), "parameter": _parameter,
         "customer_blocked": lambda world, number: world.customers.block(number, blocked=True),
         "customer_released": lambda world, number: world.customers.block(number, blocked=False),
         "multiple": _multiple, "tax_figure": _untax, "show_without_stock": _show_without_stock, "deleted": _delete,

@@ -18,7 +18,7 @@ from engate_winthor_sandbox.company import (
     punctuated_phone,
     punctuated_zip,
 )
-from engate_winthor_sandbox.wire import ErpTime, Table, dumps, encoded, envelope, flag, page_of, paged, since_of
+from engate_winthor_sandbox.wire import ErpTime, Table, body_of, dumps, encoded, envelope, flag, page_of, paged, since_of
 
 MANDATORY = (
     "name", "personIdentificationNumber", "stateInscription", "billingAddress", "billingZipCode", "businessDistrict",
@@ -32,6 +32,7 @@ LENGTHS = {
 }  # fmt: skip
 DEFAULT_CUSTOMER = 1
 FIRST_NUMBER = 100
+
 
 class Customer:
     """PCCLIENT: what was written, with documents, CEPs and phones bare."""
@@ -143,8 +144,7 @@ class Customers:
     # ---- operations ----
 
     def upsert(self, call: Call) -> Answer:
-        body = call.json()
-        rules.body_is_object(body)
+        body = body_of(call)
         rules.customer_fields_given(body, MANDATORY)
         data = self._checked(body)
         number = self._by_document.get((data["personIdentificationNumber"], data["stateInscription"]))
@@ -158,8 +158,7 @@ class Customers:
 
     def update(self, call: Call) -> Answer:
         """Fields that are not sent stay."""
-        body = call.json()
-        rules.body_is_object(body)
+        body = body_of(call)
         customer = self.get(body.get("id"))
         rules.found(customer is not None, "Cliente")
         assert customer is not None

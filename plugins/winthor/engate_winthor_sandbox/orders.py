@@ -11,15 +11,26 @@ from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-import msgspec
-
 from engate.testing.sandbox import Answer, Books, Call
 from engate_winthor_sandbox import rules
 from engate_winthor_sandbox.catalog import Catalog, Sku
 from engate_winthor_sandbox.company import SELLERS, Company, punctuated_document
 from engate_winthor_sandbox.customers import Customer, Customers
 from engate_winthor_sandbox.stock import Stock
-from engate_winthor_sandbox.wire import EMPTY_DATE, STAMP, ErpTime, Table, branches_of, dumps, encoded, number, page_of, paged, since_of
+from engate_winthor_sandbox.wire import (
+    EMPTY_DATE,
+    STAMP,
+    ErpTime,
+    Table,
+    body_of,
+    branches_of,
+    dumps,
+    encoded,
+    number,
+    page_of,
+    paged,
+    since_of,
+)
 
 CENT = Decimal("0.01")
 FIRST_NUMBER = 5_000_001  # NUMPED
@@ -154,12 +165,7 @@ class Orders:
     # ---- operations ----
 
     def create(self, call: Call) -> Answer:
-        try:
-            body = call.json()
-        except msgspec.DecodeError:
-            body = None
-        rules.body_is_object(body)
-        order = self.accept(body)
+        order = self.accept(body_of(call))
         return Answer(body={"orderId": str(order.id), "branchId": order.branch, "orderIdHube": order.hub or None})
 
     def accept(self, body: dict[str, Any]) -> Order:

@@ -12,11 +12,10 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from engate.clock import Clock
-from engate.testing.sandbox import Answer
+from engate.testing.sandbox import Answer, Call
 from engate_winthor_sandbox import rules
 
 EMPTY_DATE = "1900-01-01T00:00:00"  # how the API writes "no date"
-EMPTY_DATE_TIME = datetime(1900, 1, 1)
 ZONE = "America/Sao_Paulo"
 STAMP = "%Y-%m-%dT%H:%M:%S"
 
@@ -153,6 +152,16 @@ class Page(NamedTuple):
     def cut(self, total: int) -> tuple[int, int]:
         start = (self.number - 1) * self.size
         return start, min(start + self.size, total)
+
+
+def body_of(call: Call) -> dict[str, Any]:
+    """The JSON object of a request; anything else is refused."""
+    try:
+        body = call.json()
+    except msgspec.DecodeError:
+        body = None
+    rules.body_is_object(body)
+    return body  # pyright: ignore
 
 
 def page_of(query: Query, number: str = "page", size: str = "pageSize") -> Page:

@@ -20,11 +20,11 @@ from engate_winthor_sandbox.wire import ErpTime
 
 @dataclass(slots=True)
 class Account:
-    """How this installation is reached; `invoice_window` in seconds of the sandbox clock."""
+    """How this installation is reached. `upper_cased`: the password is hashed in upper case; `invoice_window`: seconds of its clock."""
 
     login: str = "INTEGRACAO"
-    password: str = "Senha-do-wta"
-    password_case: str = "upper"
+    password: str = "Senha-do-wta"  # noqa: S105  the sandbox's own, told by `describe`
+    upper_cased: bool = True
     invoice_window: float = 2.0
 
 
@@ -34,7 +34,7 @@ class World:
         self.time = time
         self.books = books
         self.account = account
-        self.sessions = Sessions(time, books, randomness, account.login, account.password, account.password_case)
+        self.sessions = Sessions(time, books, randomness, account.login, account.password, account.upper_cased)
         self.company = Company(time)
         self.catalog = Catalog(time, self.company.parameters)
         self.stock = Stock(time, self.company, self.catalog)
