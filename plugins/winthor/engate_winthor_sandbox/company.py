@@ -214,9 +214,10 @@ class Company:
         return Answer(body=b"[" + b",".join(encoded(row) for row in rows if not wanted or row.id == wanted) + b"]")
 
     def list_regions(self, call: Call) -> Answer:
-        branch = call.query.get("branchId")
+        asked = call.query.get("branchId", "")
+        branches = asked.split(",")
         page = page_of(call.query, size="pagesize")
-        rows = self.regions.select(branch, (lambda row: row.branch == branch) if branch else None, since_of(call.query))
+        rows = self.regions.select(asked, (lambda row: row.branch in branches) if asked else None, since_of(call.query))
         return paged(rows, page)
 
     def list_plans(self, call: Call) -> Answer:

@@ -60,9 +60,8 @@ class Customer:
 
     def encoded_short(self) -> bytes:
         """Without the delivery address, as a list gives it unless asked."""
-        if self.raw is None or self.raw_short is None:
+        if self.raw_short is None:
             self.raw_short = dumps({name: value for name, value in self.shape().items() if not name.startswith("delivery")})
-            self.raw = self.encode()
         return self.raw_short
 
     def shape(self) -> dict[str, Any]:
@@ -135,7 +134,7 @@ class Customers:
             self.rows.put(number, customer)
         else:
             self._by_document.pop((customer.document, customer.data["stateInscription"]), None)
-            customer.data = data
+            customer.data, customer.raw_short = data, None
             self.rows.touch(number, stamp)
             self.rows.reshaped()
         self._by_document[customer.document, data["stateInscription"]] = number

@@ -72,7 +72,7 @@ class Stock:
         self.catalog = catalog
         self.rows: Table[StockRow] = Table()
         self._pools: dict[tuple[str, int], Pool] = {}
-        company.parameters.on_change.append(self.rows.forget_encoded)
+        company.parameters.on_change += [self.rows.forget_encoded, self.rows.reshaped]
 
     def quantity(self, pool: Pool, sku: Sku) -> int:
         return self.shown(pool) // sku.units
