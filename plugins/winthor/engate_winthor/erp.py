@@ -327,7 +327,7 @@ class Winthor(Erp):
         call, names = self.contract.orders, self.contract.order_params
         params = {names.days: self.settings.fulfilment_days, names.documents: "true"}
         async for page in self._list(
-            query, call, self.client.rows.order, _order_key, self._order, branch=",".join(self.branches), **params
+            query, call, self.client.rows.order, _order_key, self._order, branch=",".join(self.branches), params=params
         ):
             yield page
 
