@@ -1,0 +1,82 @@
+# engate: `make demo` needs nothing but Python 3.11 to 3.13; .venv is made on the way.
+
+PYTHON ?= python3
+BIN := .venv/bin
+PROJECTS := core/pyproject.toml api/pyproject.toml $(sort $(wildcard plugins/*/pyproject.toml))
+DISTS := $(patsubst %/pyproject.toml,%,$(PROJECTS))
+PYTEST_ARGS ?=
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DELETE_ON_ERROR:
+.PHONY: help demo serve worker services test check mutants scale bench lock clean .venv
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z.]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+demo: .venv ## a tour: two sandboxes, one integration, products and orders going through
+	$(BIN)/engate demo --erp winthor --storefront vtex
+
+serve: .venv ## the API with the sandboxes beside it
+	$(BIN)/engate serve --sandboxes
+
+worker: .venv ## one worker (scale mode: any number of them)
+	$(BIN)/engate worker
+
+services: .venv ## a real PostgreSQL and a real Valkey on free local ports, for scale mode on one machine
+	$(BIN)/engate services
+
+test: .venv ## all tests; PYTEST_ARGS="-k stock -x" for some
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+check: .venv ## formatting, lint, types and the import rules
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/basedpyright
+	$(BIN)/python -m pytest -q tests/test_import_rules.py
+
+mutants: .venv ## break the code on purpose: do the tests notice?
+	$(BIN)/python tests/mutants.py
+
+scale: .venv ## PostgreSQL, Redis and many workers, with kills
+	$(BIN)/python tests/scale.py
+
+bench: .venv ## the benchmarks
+	$(BIN)/python benchmarks/run.py
+
+lock: ## resolve requirements.lock again (UPGRADE=1: to the newest versions)
+	$(PYTHON) -m venv .venv-lock
+	.venv-lock/bin/python -m pip install --quiet uv
+	.venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+		--no-emit-index-url --no-emit-find-links --no-emit-package engate $(if $(UPGRADE),--upgrade) \
+		--custom-compile-command "make lock" --output-file requirements.lock --group pyproject.toml:dev $(PROJECTS)
+	rm -rf .venv-lock
+
+clean: ## remove what was made; stored data stays
+	rm -rf .venv .venv-lock .pytest_cache .ruff_cache .hypothesis dist
+	find core api plugins tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# .venv: first the locked packages, then our own on top of them (pip refuses -e together with hashes).
+# A plugin folder that came or went makes the second step run again, as a changed pyproject.toml does.
+ifneq ($(shell cat .venv/.dists 2>/dev/null),$(DISTS))
+$(shell rm -f .venv/.ready)
+endif
+
+.venv: .venv/.ready
+
+.venv/.locked: requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
+		{ echo "engate needs Python 3.11, 3.12 or 3.13. Choose one: make PYTHON=/path/to/python3.13" >&2; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || \
+		{ echo "$(PYTHON) cannot make virtual environments: venv or ensurepip is missing." >&2; \
+		  echo "Debian and Ubuntu: apt install python3-venv. Or choose another: make PYTHON=/path/to/python3.13" >&2; exit 1; }
+	$(PYTHON) -m venv --clear .venv
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
+	@touch $@
+
+.venv/.ready: .venv/.locked $(PROJECTS)
+	@old=$$($(BIN)/python -m pip list --editable --format freeze | cut -d= -f1); \
+		test -z "$$old" || $(BIN)/python -m pip uninstall --quiet --yes $$old
+	$(BIN)/python -m pip install --quiet --no-index --no-deps --no-build-isolation $(addprefix -e ./,$(DISTS))
+	$(BIN)/python -m pip check
+	@echo '$(DISTS)' > .venv/.dists
+	@touch $@

@@ -1,0 +1,1 @@
+"""engate over REST: the API, the workers and the command line."""

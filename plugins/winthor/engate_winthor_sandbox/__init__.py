@@ -1,0 +1,1 @@
+"""Sandbox of TOTVS WinThor (ERP): a server written from its contract, importing nothing of the plugin."""
