@@ -273,10 +273,12 @@ unit = sa.Table(
     sa.Column("sku", sa.String(200), nullable=False),  # the ERP's key
     sa.Column("branch", sa.String(60), nullable=False),
     sa.Column("quantity", sa.Integer, nullable=False),
+    _at("freed_at"),
     sa.Index("ix_unit_sku", "integration_id", "sku"),
     sa.Index("ix_unit_order", "order_id"),
 )  # fmt: skip
-"""Units of stored orders that the ERP does not reserve yet: what the stock formula subtracts. Deleted when the ERP has the order."""
+"""Units of stored orders that the ERP did not reserve when it was read: what the stock formula subtracts. `freed_at`: when the ERP took
+the order over; readings asked for before that still have to subtract them."""
 
 document = sa.Table(
     "document", metadata, _id(), _tenant(), _integration(),
