@@ -252,3 +252,25 @@ def status_of(integration_row: Any, erp: Any, storefront: Any) -> str:
 def set_flow(c: sa.Connection, integration_id: int, name: str, **values: Any) -> None:
     s = insert(c, flow).values(integration_id=integration_id, name=name, **values)
     c.execute(s.on_conflict_do_update(index_elements=["integration_id", "name"], set_=values))
+
+
+# ---- health, as the runner sees it ----
+
+
+def _connections_of(integration_id: int) -> S:
+    both = (connection.c.id == integration.c.erp_id) | (connection.c.id == integration.c.storefront_id)
+    return sa.select(connection.c.id, connection.c.health).select_from(connection.join(integration, both)).where(integration.c.id == integration_id)
+
+
+def refused(c: sa.Connection, integration_id: int) -> bool:
+    """Whether credentials of one side were refused: no further try, it might lock the account."""
+    return any(row.health == "reauth_required" for row in c.execute(_connections_of(integration_id)))
+
+
+def degraded(c: sa.Connection, integration_id: int) -> bool:
+    return any(row.health == "degraded" for row in c.execute(_connections_of(integration_id)))
+
+
+def healthy(c: sa.Connection, integration_id: int) -> None:
+    ids = [row.id for row in c.execute(_connections_of(integration_id))]
+    c.execute(sa.update(connection).where(connection.c.id.in_(ids), connection.c.health == "degraded").values(health="ok", health_cause=None))

@@ -82,7 +82,7 @@ def _want(
         if old is not None and old.want == row.digest and old.parent == row.parent:
             old_key = old.cause_key
             # a refusal by the storefront stays with unchanged data; what reading itself found follows the reading
-            if old_key == cause_key or (cause_key is None and not (old_key or "").startswith(("erp:", "own:mapping"))):
+            if old_key == cause_key or (cause_key is None and not (old_key or "").startswith(("erp:", "own:mapping", "own:run"))):
                 continue
         upserts.append(
             {

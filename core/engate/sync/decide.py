@@ -38,6 +38,8 @@ def next_action(order: Stored, part: Part, mapping: PairMapping, options: Option
     if part.erp_key is None:
         if shop == "cancelled":
             return "forget"
+        if part.state == "rejected":
+            return None  # the ERP said no: until a person asks for a retry
         if may_enter(order.doc, mapping):
             return "import"
         return HANDLED_ELSEWHERE if shop in ("handling", "invoiced") else None
@@ -122,7 +124,7 @@ def latest_sent(part: Part) -> Document | None:
 
 def state_of(order: Stored, part: Part) -> str:
     """The part's state as operators know it (`domain`, section 3)."""
-    if part.state in FINAL:
+    if part.state in FINAL or part.state == "rejected":
         return part.state
     if part.sending:
         return "importing"

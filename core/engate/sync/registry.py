@@ -57,6 +57,7 @@ class Registry:
             transport=self._transport,
             tokens=StoredTokens(self.store, self.vault, row.tenant_id, id),
             journal=self._journal,
+            connection_id=id,
         )
         made = manifest.connection_class()(Context(load(manifest.settings, {**row.settings, **secrets}), services))
         self._connections[id] = (row.revision, made)
