@@ -202,8 +202,8 @@ class Logistics:
         logistics_rules.refuse_many_reservations(len(stock.reservations))
         items = [
             {
-                "LockId": one.lock_id, "ItemId": str(sku.id), "WarehouseId": warehouse, "Quantity": one.quantity, "SalesChannel": MAIN_POLICY,
-                "ReservationDateUtc": stamp(one.created_at), "Status": one.status, "Acknowledged": one.acknowledged,
+                "LockId": one.lock_id, "ItemId": str(sku.id), "WarehouseId": warehouse, "Quantity": one.quantity,
+                "SalesChannel": MAIN_POLICY, "ReservationDateUtc": stamp(one.created_at), "Status": one.status, "Acknowledged": one.acknowledged,
                 "ConfirmedDateUtc": stamp(one.confirmed_at) if one.confirmed_at else None,
             }
             for one in stock.reservations

@@ -133,7 +133,9 @@ def document(order: Order, shop: Shop, base_url: str) -> dict[str, Any]:
         "cancelReason": order.cancel_reason,
         "checkedInPickupPointId": None,
         "totals": totals(order),
-        "sellers": [{"id": "1", "name": shop.account, "logo": None, "fulfillmentEndpoint": f"{base_url}/api/fulfillment?an={shop.account}"}],
+        "sellers": [
+            {"id": "1", "name": shop.account, "logo": None, "fulfillmentEndpoint": f"{base_url}/api/fulfillment?an={shop.account}"}
+        ],
         "clientPreferencesData": {"locale": "pt-BR", "optinNewsLetter": False},
         "cancellationData": _cancellation(order),
         "taxData": None,
@@ -222,8 +224,14 @@ def _documents(buyer: Buyer) -> dict[str, Any]:
 def _cancellation(order: Order) -> dict[str, Any] | None:
     if order.cancelled_at is None:
         return None
-    return {"RequestedByUser": True, "RequestedBySystem": False, "RequestedBySellerNotification": False,
-            "RequestedByPaymentNotification": False, "Reason": order.cancel_reason, "CancellationDate": stamp_with_zone(order.cancelled_at)}  # fmt: skip
+    return {
+        "RequestedByUser": True,
+        "RequestedBySystem": False,
+        "RequestedBySellerNotification": False,
+        "RequestedByPaymentNotification": False,
+        "Reason": order.cancel_reason,
+        "CancellationDate": stamp_with_zone(order.cancelled_at),
+    }
 
 
 def _metadata(line: Line) -> dict[str, Any]:
@@ -275,8 +283,9 @@ def _item(line: Line, order: Order, shop: Shop) -> dict[str, Any]:
             "commercialConditionId": str(sku.doc["CommercialConditionId"]), "offeringInfo": None, "offeringType": None,
             "offeringTypeId": None,
             "dimension": {
-                "cubicweight": sku.doc["CubicWeight"], "height": round(sku.doc["PackagedHeight"]), "length": round(sku.doc["PackagedLength"]),
-                "weight": sku.doc["PackagedWeightKg"], "width": round(sku.doc["PackagedWidth"]),
+                "cubicweight": sku.doc["CubicWeight"], "height": round(sku.doc["PackagedHeight"]),
+                "length": round(sku.doc["PackagedLength"]), "weight": sku.doc["PackagedWeightKg"],
+                "width": round(sku.doc["PackagedWidth"]),
             },
         },
         "measurementUnit": sku.doc["MeasurementUnit"],

@@ -132,7 +132,7 @@ class Orders:
             payment["lastDigits"] = payment["lastDigits"] or ""
         return Answer(200, {"status": "Finished" if order.authorized_at else "Started", **doc})
 
-    def list(self, call: Call) -> Answer:
+    def listing(self, call: Call) -> Answer:
         self.settle()
         return order_list.answer(call, self.orders, self.now() - self.index_delay)
 

@@ -1,7 +1,7 @@
 """The documented request rates. Real time: rates are the one thing it owns.
 
 Catalog 45,000 a minute per account and 15,000 a minute per endpoint; Pricing POST, PUT and PATCH 2,000 a minute per route with 500 burst
-credits, DELETE 1,000 with 300, GET without a figure; Orders 6,000 reads of orders a minute per account.
+credits, DELETE 1,000 with 300, GET without a figure; Orders 6,000 readings of an order a minute per account.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Callable
 from engate.testing.sandbox import Answer, Operation, RateWindow
 
 MINUTE = 60.0
+READ_ORDER = "/api/oms/pvt/orders/{orderId}"
 
 
 class MinuteWindow:
@@ -51,7 +52,7 @@ class Rates:
         return too_many()
 
     def refuse_orders_rate(self, operation: Operation) -> Answer | None:
-        if operation.method != "GET" or self._minute("orders", self.orders_account).take(self.now()):
+        if operation.path != READ_ORDER or operation.method != "GET" or self._minute("orders", self.orders_account).take(self.now()):
             return None
         return too_many()
 

@@ -43,7 +43,7 @@ class VtexSandbox(Sandbox):
         self, *, limits: bool = True, clock: ManualClock | ShiftedClock | None = None, seed: int = 0, window_to_cancel: float = 0.0,
         index_delay: float = 240.0,
     ) -> None:  # fmt: skip
-        """`window_to_cancel`: seconds a paid order stays cancellable (0: at once ready); `index_delay`: seconds the list of orders is late."""
+        """`window_to_cancel`: seconds a paid order stays cancellable (0: at once ready); `index_delay`: how late the list of orders is."""
         super().__init__(limits=limits, clock=clock, seed=seed)
         self.shop = Shop(ACCOUNT)
         self.rates = Rates()
@@ -186,7 +186,7 @@ class VtexSandbox(Sandbox):
         )
         for method, path, handler in of_orders:
             yield Operation(method, path, handler, ORDERS, self._sale_number)
-        yield Operation("GET", "/api/oms/pvt/orders", orders.list, ORDERS, _with_query)
+        yield Operation("GET", "/api/oms/pvt/orders", orders.listing, ORDERS, _with_query)
         yield Operation("GET", "/api/orders/feed/config", feed.configuration, ORDERS)
         yield Operation("POST", "/api/orders/feed/config", feed.configure, ORDERS)
         yield Operation("DELETE", "/api/orders/feed/config", feed.unconfigure, ORDERS)

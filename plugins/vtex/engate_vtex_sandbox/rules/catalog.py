@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from engate_vtex_sandbox import refusals
@@ -247,7 +247,7 @@ def refuse_values_of_free_field(field: Mapping[str, Any]) -> None:
         raise refusals.message(400, "Only fields of type 5, 6 or 7 have values")
 
 
-def refuse_without_field_value(field: Mapping[str, Any], body: Mapping[str, Any], values: Iterable[int]) -> None:
+def refuse_without_field_value(field: Mapping[str, Any], body: Mapping[str, Any], values: Mapping[int, object]) -> None:
     """Types 5 to 7 take a FieldValueId of the field, the others Text."""
     if field["FieldTypeId"] in TYPES_WITH_VALUES:
         if body.get("FieldValueId") not in values:
