@@ -1,1 +1,7 @@
-"""Sandbox of TOTVS WinThor (ERP): a server written from its contract, importing nothing of the plugin."""
+"""A WinThor (WTA REST services) to test against: a real HTTP server written from the contract, never from the plugin."""
+
+from engate_winthor_sandbox.server import WinthorSandbox
+
+sandbox = WinthorSandbox
+
+__all__ = ["WinthorSandbox", "sandbox"]

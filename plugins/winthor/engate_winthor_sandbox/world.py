@@ -1,0 +1,64 @@
+"""Everything one installation holds, wired together."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+
+from engate.clock import Clock
+from engate.testing.sandbox import Books
+from engate_winthor_sandbox.auth import Sessions
+from engate_winthor_sandbox.catalog import Catalog
+from engate_winthor_sandbox.company import Company
+from engate_winthor_sandbox.customers import Customers
+from engate_winthor_sandbox.fiscal import Fiscal
+from engate_winthor_sandbox.orders import Orders
+from engate_winthor_sandbox.prices import Prices
+from engate_winthor_sandbox.stock import Stock
+from engate_winthor_sandbox.wire import ErpTime
+
+
+@dataclass(slots=True)
+class Account:
+    """How this installation is reached. `upper_cased`: the password is hashed in upper case; `invoice_window`: seconds of its clock."""
+
+    login: str = "INTEGRACAO"
+    password: str = "Senha-do-wta"  # noqa: S105  the sandbox's own, told by `describe`
+    upper_cased: bool = True
+    invoice_window: float = 2.0
+
+
+class World:
+    def __init__(self, clock: Clock, books: Books, randomness: random.Random, account: Account) -> None:
+        time = ErpTime(clock)
+        self.time = time
+        self.books = books
+        self.account = account
+        self.sessions = Sessions(time, books, randomness, account.login, account.password, account.upper_cased)
+        self.company = Company(time)
+        self.catalog = Catalog(time, self.company.parameters)
+        self.stock = Stock(time, self.company, self.catalog)
+        self.prices = Prices(time, self.company, self.catalog)
+        self.customers = Customers(time, books, self.company)
+        self.orders = Orders(time, books, self.company, self.catalog, self.stock, self.customers)
+        self.fiscal = Fiscal(time, books, self.company, self.orders, account.invoice_window)
+        self.services = Services()
+
+
+@dataclass(slots=True)
+class Services:
+    """Which services (by path prefix) are down: they answer Jetty's HTML page, every third time with 200."""
+
+    prefixes: tuple[str, ...] = (
+        "/winthor/autenticacao/v1", "/api/purchases/v1", "/api/stock-vtex/v1", "/api/wholesale/v1", "/api/branch/v1", "/winthor/venda/v0",
+        "/winthor/precos/v1", "/winthor/cliente/v1", "/winthor/fiscal/v1",
+    )  # fmt: skip
+    down: set[str] = field(default_factory=set)
+    refused: int = 0
+
+    def failing(self, path: str) -> bool:
+        return any(path.startswith(prefix + "/") for prefix in self.down)
+
+    def status(self) -> int:
+        self.refused += 1
+        return 200 if self.refused % 3 == 0 else 503
