@@ -1,1 +1,6 @@
 """engate plugin: TOTVS WinThor (ERP)."""
+
+from engate import Manifest
+from engate_winthor.settings import Settings
+
+manifest = Manifest(key="winthor", name="TOTVS WinThor", role="erp", settings=Settings, connection="engate_winthor.erp:Winthor")

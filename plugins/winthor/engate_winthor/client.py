@@ -1,0 +1,215 @@
+"""Calls to WinThor: pages that lose no row, single rows, the ERP's own time."""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from datetime import datetime
+from itertools import pairwise
+from typing import Any, Generic, NamedTuple, TypeVar
+from urllib.parse import parse_qsl
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from engate import Context, Http, Response, Text, Unavailable
+from engate_winthor import endpoints
+from engate_winthor.endpoints import Paged
+from engate_winthor.rows import Rows
+from engate_winthor.session import Login
+from engate_winthor.settings import Settings
+
+T = TypeVar("T")
+GROUPS = ("winthor",)
+"""One group: nothing is documented about rates, and a refusal by one service is a refusal by the one host behind all."""
+PASSES = 6
+_NONE: Mapping[str, object] = {}
+EMPTY = "1900-01-01"
+"""How WinThor writes "never"."""
+
+
+class Envelope(msgspec.Struct, Generic[T]):
+    """`items` has no default: an error object answered with 200 must not read as an empty list."""
+
+    items: list[T]
+    has_next: bool | None = msgspec.field(name="hasNext", default=None)
+
+
+class Part(NamedTuple, Generic[T]):
+    """One page of rows. `cursor`: where to go on; `now`: the ERP's local time; `whole`: nothing can have slipped between pages."""
+
+    rows: list[T]
+    cursor: str | None
+    now: str
+    whole: bool
+
+
+class Client:
+    """One connection's calls. `guarded` carries the session; `open` has none (health)."""
+
+    def __init__(self, context: Context) -> None:
+        settings: Settings = context.settings
+        self.settings, self.clock = settings, context.clock
+        self.contract, names = endpoints.load(settings.contract)
+        self.rows = Rows(names)
+        self.zone = ZoneInfo(settings.timezone)
+        self.login = Login(settings, self.contract.login, context.clock)
+        options: dict[str, Any] = {"at_once": settings.at_once, "timeout": settings.timeout}
+        self.guarded: Http = context.http(settings.base_url, auth=self.login, **options)
+        self.open: Http = context.http(settings.base_url, **options)
+
+    # ---- lists ----
+
+    async def pages(
+        self, call: Paged, kind: type[T], key: Callable[[T], str], params: Mapping[str, object] = _NONE, *, cursor: str | None = None
+    ) -> AsyncIterator[Part[T]]:
+        """Every page of a list, from `cursor` (a page number) on.
+
+        Pages are numbered by the server, so a row that moves to a later page while we read shifts another one over the edge and we miss it.
+        `key` identifies a row and compares like the field the list is sorted by (a space between its parts sorts below anything else).
+        Rows sorted by an immutable key do not move: if the keys come in ascending order one pass is enough. If they do not (the server
+        ignores `order`), passes are repeated until one brings no new key; rows seen before are not handed out again.
+        """
+        seen: set[str] = set()
+        page = start = max(1, int(cursor or 1))
+        for attempt in range(1, PASSES + 1):
+            order, fresh, before = _Order(), 0, b""
+            while True:
+                response = await self._get(call, page, params)
+                rows, more = self._decode(response, kind, before)
+                if before and response.body == before:
+                    rows = []
+                keys = [key(row) for row in rows]
+                order.add(keys)
+                if attempt > 1:
+                    rows = [row for row, name in zip(rows, keys, strict=True) if name not in seen]
+                fresh += len(rows)
+                seen.update(keys)
+                before, page = response.body, page + 1
+                if not more:
+                    break
+                if rows or attempt == 1:
+                    yield Part(rows, str(page), self.now(response), whole=False)
+            stable = order.ascending or (attempt == 1 and start == 1 and page == 2) or (attempt > 1 and not fresh)
+            last = stable or attempt == PASSES
+            yield Part(rows, None if last else "1", self.now(response), whole=stable)
+            if last:
+                return
+            page = 1
+
+    async def all(self, call: Paged, kind: type[T], key: Callable[[T], str], params: Mapping[str, object] = _NONE) -> list[T]:
+        """A short list as a whole."""
+        return [row async for part in self.pages(call, kind, key, params) for row in part.rows]
+
+    async def _get(self, call: Paged, page: int, params: Mapping[str, object]) -> Response:
+        asked: dict[str, object] = dict(parse_qsl(call.fixed))
+        asked.update({name: value for name, value in params.items() if name and value is not None})
+        if call.order:
+            asked["order"] = call.order
+        asked[call.page], asked[call.size] = page, self.settings.page_size
+        return await self.guarded.call("GET", call.path, groups=GROUPS, params=asked)
+
+    def _decode(self, response: Response, kind: type[T], before: bytes) -> tuple[list[T], bool]:
+        """(rows, whether there is a next page) of an envelope or a bare array."""
+        if response.status == 204:
+            return [], False
+        page: Any = response.json(Envelope[kind] | list[kind])
+        rows: list[T] = page if isinstance(page, list) else page.items
+        more: bool | None = None if isinstance(page, list) else page.has_next
+        if more is None:
+            # A bare array does not say whether it is the last, and a server may give fewer rows than asked for: only an empty page, or the
+            # same page again (no paging at all), is the end.
+            return rows, bool(rows) and response.body != before
+        if more and response.body == before:
+            raise Unavailable(
+                Text("O WinThor repetiu a mesma página de uma lista.", "WinThor answered the same page of a list again."),
+                Text("Atualize o serviço na rotina 801 ou avise o suporte da TOTVS.", "Update the service in routine 801, or tell TOTVS."),
+                code="contract",
+            )
+        return rows, more
+
+    # ---- single things ----
+
+    async def one(self, path: str, kind: type[T], params: Mapping[str, object], operation: str = "") -> list[T]:
+        """What a single call answers: an object, or a list or envelope of them; [] where there is none (404)."""
+        response = await self.guarded.call("GET", path, groups=GROUPS, params=params, operation=operation, expect=(404,))
+        if response.status in (204, 404) or response.body.strip() in (b"", b"null", b"{}"):
+            return []
+        shape = response.json(dict[str, msgspec.Raw] | list[msgspec.Raw])
+        if isinstance(shape, dict) and "items" not in shape:
+            return [response.json(kind)]
+        return self._decode(response, kind, b"")[0]
+
+    async def send(self, method: str, path: str, body: object, *, safe: bool) -> Response:
+        """A write. Money goes as JSON numbers with all their places, which is what WinThor reads."""
+        content = _ENCODER.encode(body)
+        return await self.guarded.call(method, path, groups=GROUPS, content=content, safe=safe, media="")
+
+    # ---- time ----
+
+    def now(self, response: Response) -> str:
+        """The ERP's local time when it answered (its `Date` header), as it writes it."""
+        return self.local(response.date or self.clock.now())
+
+    def local(self, moment: datetime) -> str:
+        return moment.astimezone(self.zone).replace(tzinfo=None).isoformat(timespec="seconds")
+
+    def instant(self, stamp: str | None) -> datetime | None:
+        """One of the ERP's local stamps as an instant; None for none."""
+        tidy = stamp_of(stamp)
+        return datetime.fromisoformat(tidy).replace(tzinfo=self.zone) if tidy else None
+
+    def since(self, watermark: str | None) -> str | None:
+        """A watermark as `lastChange` wants it: seconds, local, no zone."""
+        if not watermark:
+            return None
+        moment = datetime.fromisoformat(watermark)
+        return self.local(moment) if moment.tzinfo else moment.isoformat(timespec="seconds")
+
+
+def watermark(stamps: list[str | None], now: str) -> str | None:
+    """The newest change of a page, but no later than the ERP's own now: a row dated 2062 must not silence a flow for 36 years."""
+    newest = max((tidy for stamp in stamps if stamp and (tidy := stamp_of(stamp))), default=None)
+    return min(newest, now) if newest else None
+
+
+def stamp_of(stamp: str | None) -> str:
+    """A stamp as "YYYY-MM-DDTHH:MM:SS"; "" where WinThor means none or writes something else."""
+    if not stamp or stamp.startswith(EMPTY):
+        return ""
+    if len(stamp) == 19 and stamp[10] == "T":
+        return stamp
+    try:
+        return datetime.fromisoformat(stamp.strip()).replace(tzinfo=None).isoformat(timespec="seconds")
+    except ValueError:
+        return ""
+
+
+class _Order:
+    """Whether keys came in ascending order: as text, or as numbers ("9-2" before "10-1")."""
+
+    def __init__(self) -> None:
+        self._text = self._numbers = True
+        self._last: str | None = None
+
+    @property
+    def ascending(self) -> bool:
+        return self._text or self._numbers
+
+    def add(self, keys: list[str]) -> None:
+        if not keys:
+            return
+        row = keys if self._last is None else [self._last, *keys]
+        self._last = keys[-1]
+        if self._text:
+            self._text = all(a <= b for a, b in pairwise(row))
+        if self._numbers:
+            numbers = [number for name in row if (number := _numbers(name)) is not None]
+            self._numbers = len(numbers) == len(row) and all(a <= b for a, b in pairwise(numbers))
+
+
+def _numbers(key: str) -> tuple[int, ...] | None:
+    try:
+        return tuple(int(part) for part in key.replace(" ", "-").split("-"))
+    except ValueError:
+        return None
+
+
+_ENCODER = msgspec.json.Encoder(decimal_format="number")

@@ -1,0 +1,450 @@
+"""The hooks: WinThor as engate's ERP."""
+
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from datetime import timedelta
+from typing import Any, TypeVar
+from urllib.parse import parse_qsl
+
+import msgspec
+
+from engate import Answered, AuthFailed, Context, EngateError, Erp, NotSent, Rejected, Text, Unknown
+from engate.model import (
+    Absent,
+    Brand,
+    Category,
+    Check,
+    Choice,
+    ErpOrder,
+    Found,
+    Image,
+    Imported,
+    OrderPart,
+    Page,
+    PartRef,
+    Price,
+    Product,
+    Query,
+    Sku,
+    StockLevel,
+    Unsure,
+    Warehouse,
+)
+from engate_winthor import buyers, customers, fiscal, orders, translate
+from engate_winthor.client import Client, watermark
+from engate_winthor.endpoints import Paged
+from engate_winthor.rows import BranchRow, OrderRow, PriceRow, SkuRow, StockRow, text
+
+T = TypeVar("T")
+R = TypeVar("R", bound=msgspec.Struct)
+MANY = 50
+"""From so many keys on, the whole list is fewer calls than one for each."""
+SEARCH_DAYS = 2
+NO_REASON = "Cancelado na loja"
+
+
+class Winthor(Erp):
+    """One WTA installation and the branches of it that sell in the shop."""
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self.client = Client(context)
+        self.settings = self.client.settings
+        self.contract = self.client.contract
+        self.branches = self.settings.branches
+        self.main_branch = self.settings.price_branch or self.branches[0]
+        self.settles_within = float(self.settings.settles_within)
+
+    # ---- the connection itself ----
+
+    async def test_connection(self) -> list[Check]:
+        checks = [await self._health(name, path) for name, path in msgspec.structs.asdict(self.contract.health).items()]
+        self.client.login.forget_refusal()
+        try:
+            rows = await self._branch_rows()
+        except EngateError as error:
+            ok = not isinstance(error, AuthFailed)
+            checks.append(
+                Check("login", ok, Text("Login aceito.", "Login accepted.") if ok else error.text, Text("", "") if ok else error.hint)
+            )
+            checks.append(Check("branches", False, error.text, error.hint))
+            return checks
+        checks.append(Check("login", True, Text("Login aceito.", "Login accepted.")))
+        known = {text(row.id): row for row in rows}
+        return checks + [_branch_check(branch, known.get(branch)) for branch in self.branches]
+
+    async def _health(self, service: str, path: str) -> Check:
+        """A service that is up answers text; one that is down, a Jetty page, sometimes with status 200."""
+        name = f"service.{service}"
+        try:
+            answer = await self.client.open.plain("GET", path)
+        except EngateError as error:
+            return Check(name, False, error.text, error.hint)
+        page = "html" in answer.headers.get("content-type", "") or answer.body.lstrip()[:1] == b"<"
+        if answer.status == 200 and not page:
+            return Check(name, True, Text(f"Serviço {service} no ar.", f"Service {service} is up."))
+        return Check(
+            name,
+            False,
+            Text(f"Serviço {service} não responde ({answer.status}).", f"Service {service} does not answer ({answer.status})."),
+            Text("Instale ou inicie o serviço na rotina 801/812 do WinThor.", "Install or start the service in WinThor's routine 801/812."),
+        )
+
+    async def identity(self) -> str:
+        """The root of the main branch's CNPJ: the company, whatever address or user it is reached by."""
+        for row in await self._branch_rows():
+            if text(row.id) == self.main_branch and (found := customers.document(text(row.document))):
+                return f"CNPJ {found[:8]}"
+        raise Rejected(
+            Text(
+                f"A filial {self.main_branch} não existe no WinThor ou não tem CNPJ.",
+                f"Branch {self.main_branch} is not in WinThor or has no CNPJ.",
+            ),
+            Text("Confira as filiais da conexão e a rotina de filiais.", "Check the connection's branches and WinThor's branch record."),
+            code="branch.unknown",
+        )
+
+    def unavailable(self) -> Mapping[str, Text]:
+        if not self.settings.image_url:
+            return {
+                "list_images": Text(
+                    "O WinThor não serve imagens: preencha 'Endereço das imagens' na conexão.",
+                    "WinThor serves no images: fill in 'Address of the images' in the connection.",
+                )
+            }
+        if not any(place in self.settings.image_url for place in ("{code}", "{ean}", "{sku}")):
+            return {
+                "list_images": Text(
+                    "O endereço das imagens precisa de {code}, {ean} ou {sku}: sem isso todo produto teria a mesma imagem.",
+                    "The image address needs {code}, {ean} or {sku}: without one, every product would have the same image.",
+                )
+            }
+        return {}
+
+    # ---- choices and branches ----
+
+    async def list_choices(self, kind: str) -> AsyncIterator[Page[Choice]]:
+        """ "carriers" has no endpoint known: empty, like an unknown kind."""
+        rows, contract = self.client.rows, self.contract
+        choices: list[Choice] = []
+        if kind == "branches":
+            choices = [Choice(text(row.id), translate.branch_name(row)) for row in await self._branch_rows()]
+        elif kind == "billings":
+            found = await self.client.all(contract.billings, rows.billing, lambda row: text(row.id))
+            choices = [translate.billing_choice(row) for row in found if translate.serves(row.branch, self.branches)]
+        elif kind == "plans":
+            found = await self.client.all(contract.plans, rows.plan, lambda row: text(row.id))
+            choices = [translate.plan_choice(row) for row in found if translate.serves(row.branch, self.branches)]
+        elif kind == "price_tables":
+            found = await self.client.all(contract.regions, rows.region, lambda row: text(row.id))
+            choices = [translate.region_choice(row) for row in found if translate.serves(row.branch, self.branches)]
+        yield Page(choices)
+
+    async def _branch_rows(self) -> list[BranchRow]:
+        """Every branch but 99, which stands for all of them."""
+        found = await self.client.all(self.contract.branches, self.client.rows.branch, lambda row: text(row.id))
+        return [row for row in found if text(row.id) not in ("", translate.ALL_BRANCHES)]
+
+    async def list_warehouses(self, query: Query) -> AsyncIterator[Page[Warehouse]]:
+        """The configured branches, one that WinThor does not know with a problem."""
+        known = {text(row.id): row for row in await self._branch_rows()}
+        wanted = [branch for branch in self.branches if query.keys is None or branch in query.keys]
+        yield Page(
+            [
+                translate.warehouse(known[branch]) if branch in known else Warehouse(branch, branch, problems=(translate.UNKNOWN_BRANCH,))
+                for branch in wanted
+            ]
+        )
+
+    # ---- the catalogue ----
+
+    async def list_categories(self, query: Query) -> AsyncIterator[Page[Category]]:
+        """Three lists, one tree. The cursor says in which list ("section:3")."""
+        rows, contract = self.client.rows, self.contract
+        levels: dict[str, tuple[Paged, type[Any], Callable[[Any], Category]]] = {
+            "department": (contract.departments, rows.department, translate.department),
+            "section": (contract.sections, rows.section, translate.section),
+            "category": (contract.categories, rows.category, translate.category),
+        }
+        names = list(levels)
+        start, _, page = (query.cursor or names[0]).partition(":")
+        for place in range(names.index(start), len(names)):
+            call, kind, made = levels[names[place]]
+            following = f"{names[place + 1]}:1" if place + 1 < len(names) else None
+            reading = msgspec.structs.replace(query, cursor=page or None)
+            page = ""
+            async for part in self._list(reading, call, kind, lambda row: text(row.id), made):
+                part.items = [item for item in part.items if query.keys is None or item.key in query.keys]
+                part.cursor = f"{names[place]}:{part.cursor}" if part.cursor else following
+                yield part
+
+    async def list_brands(self, query: Query) -> AsyncIterator[Page[Brand]]:
+        async for page in self._list(query, self.contract.brands, self.client.rows.brand, lambda row: text(row.id), translate.brand):
+            page.items = [item for item in page.items if query.keys is None or item.key in query.keys]
+            yield page
+
+    async def list_products(self, query: Query) -> AsyncIterator[Page[Product]]:
+        """With callOrigin=T: asked for e-commerce items only (W), WinThor leaves those with a missing link out without a word."""
+        rows = self.client.rows
+        if query.keys is not None:
+            yield Page([item for key in query.keys for item in await self._one_product(key)])
+            return
+        async for page in self._list(
+            query,
+            self.contract.products,
+            rows.product,
+            lambda row: text(row.id),
+            translate.product,
+            keep=translate.for_shop,
+            branch=self.main_branch,
+        ):
+            yield page
+
+    async def _one_product(self, key: str) -> list[Product]:
+        call = self.contract.products
+        path, params = self.contract.one_product.format(id=key), {**dict(parse_qsl(call.fixed)), call.branch: self.main_branch}
+        found = await self.client.one(path, self.client.rows.product, params, operation=self.contract.one_product)
+        return [translate.product(row) for row in found if text(row.id) == key and translate.for_shop(row)]
+
+    async def list_skus(self, query: Query) -> AsyncIterator[Page[Sku]]:
+        async for page in self._sku_rows(query, translate.sku):
+            yield page
+
+    async def list_images(self, query: Query) -> AsyncIterator[Page[Image]]:
+        """WinThor serves no images: their addresses follow from the packagings."""
+        if query.keys is not None:
+            query = msgspec.structs.replace(query, keys=tuple(key.removesuffix("/0") for key in query.keys))
+        template = self.settings.image_url
+        async for page in self._sku_rows(query, lambda row: translate.image(row, template)):
+            yield page
+
+    async def _sku_rows(self, query: Query, made: Callable[[SkuRow], T]) -> AsyncIterator[Page[T]]:
+        call, kind = self.contract.skus, self.client.rows.sku
+        key: Callable[[SkuRow], str] = translate.sku_key
+        if query.keys is not None:
+            products = dict.fromkeys(name.rpartition("-")[2] for name in query.keys)
+            rows = await self._picked(call, kind, key, products, lambda row, ask: text(row.product) == ask, self.main_branch)
+            yield Page([made(row) for row in rows if key(row) in query.keys])
+            return
+        async for page in self._list(query, call, kind, key, made, branch=self.main_branch):
+            yield page
+
+    # ---- prices and stock ----
+
+    async def list_prices(self, query: Query) -> AsyncIterator[Page[Price]]:
+        """Always complete: this list has no changed-since, and offers come and go without a change."""
+        client, call, kind = self.client, self.contract.prices, self.client.rows.price
+        region = self.settings.price_region
+        params: dict[str, object] = {call.branch: self.main_branch}
+        if region and self.contract.price_regions:
+            params[self.contract.price_regions] = "true"
+        key: Callable[[PriceRow], str] = lambda row: text(row.sku)  # noqa: E731
+        if query.keys is not None:
+            rows = await self._picked(
+                call, kind, key, dict.fromkeys(query.keys), lambda row, ask: text(row.sku) == ask, self.main_branch, params
+            )
+            now = client.local(client.clock.now())
+            yield Page(
+                [translate.price(row, now) for row in rows if key(row) in query.keys and translate.of_region(row, self.main_branch, region)]
+            )
+            return
+        async for part in client.pages(call, kind, key, params, cursor=query.cursor):
+            rows = [row for row in part.rows if translate.of_region(row, self.main_branch, region)]
+            yield Page([translate.price(row, part.now) for row in rows], part.cursor)
+
+    async def list_stock(self, query: Query) -> AsyncIterator[Page[StockLevel]]:
+        call, kind, branches = self.contract.stock, self.client.rows.stock, ",".join(self.branches)
+        key: Callable[[StockRow], str] = lambda row: f"{text(row.sku)} {text(row.branch)}"  # noqa: E731
+        ours: Callable[[StockRow], bool] = lambda row: text(row.branch) in self.branches  # noqa: E731
+        if query.keys is None:
+            async for page in self._list(query, call, kind, key, translate.stock, keep=ours, branch=branches):
+                yield page
+            return
+        skus = dict.fromkeys(name.rpartition("@")[0] for name in query.keys)
+        rows = await self._picked(call, kind, key, skus, lambda row, ask: text(row.sku) == ask, branches)
+        missing = skus.keys() - {text(row.sku) for row in rows}
+        if missing:
+            # `productId` is the SKU key in the answer, but whether the filter takes that or the product's code is not documented.
+            codes = dict.fromkeys(sku.rpartition("-")[2] for sku in missing)
+            rows += await self._picked(call, kind, key, codes, lambda row, ask: text(row.sku).rpartition("-")[2] == ask, branches)
+        found = {level.key: level for level in map(translate.stock, filter(ours, rows))}
+        yield Page([found[key] for key in query.keys if key in found])
+
+    # ---- reading lists ----
+
+    async def _list(
+        self,
+        query: Query,
+        call: Paged,
+        kind: type[R],
+        key: Callable[[R], str],
+        made: Callable[[R], T],
+        *,
+        keep: Callable[[R], bool] | None = None,
+        branch: str | None = None,
+        params: Mapping[str, object] | None = None,
+    ) -> AsyncIterator[Page[T]]:
+        """Pages of a list that knows what changed since. Rows that are not kept count for the watermark all the same."""
+        asked: dict[str, object] = {
+            **(params or {}),
+            call.branch: branch,
+            call.since: self.client.since(query.since) if query.keys is None else None,
+        }
+        async for part in self.client.pages(call, kind, key, asked, cursor=query.cursor):
+            rows = part.rows if keep is None else [row for row in part.rows if keep(row)]
+            stamps = [getattr(row, "changed", None) for row in part.rows] if query.keys is None else []
+            yield Page([made(row) for row in rows], part.cursor, watermark(stamps, part.now))
+
+    async def _picked(
+        self,
+        call: Paged,
+        kind: type[R],
+        key: Callable[[R], str],
+        asks: Iterable[str],
+        fits: Callable[[R, str], bool],
+        branch: str,
+        params: Mapping[str, object] | None = None,
+    ) -> list[R]:
+        """The rows of a few things, asked one by one. Where the server ignores the filter, or for many, the whole list is read once."""
+        asked = {**(params or {}), call.branch: branch}
+        asks, found = list(asks), list[R]()
+        if call.only and len(asks) < MANY:
+            for ask in asks:
+                rows = await self.client.all(call, kind, key, {**asked, call.only: ask})
+                if not all(fits(row, ask) for row in rows):
+                    break
+                found += rows
+            else:
+                return found
+        return await self.client.all(call, kind, key, asked)
+
+    # ---- orders: reading ----
+
+    async def list_fulfilment(self, query: Query) -> AsyncIterator[Page[ErpOrder]]:
+        if query.keys is not None:
+            for key in query.keys:
+                yield Page([await self._with_invoices(row) for row in await self._one_order(*_split(key))])
+            return
+        call, names = self.contract.orders, self.contract.order_params
+        params = {names.days: self.settings.fulfilment_days, names.documents: "true"}
+        async for page in self._list(
+            query, call, self.client.rows.order, _order_key, self._order, branch=",".join(self.branches), **params
+        ):
+            yield page
+
+    def _order(self, row: OrderRow) -> ErpOrder:
+        return orders.erp_order(row, self.client.instant, tuple(self.contract.delivered_words.split(",")))
+
+    async def _one_order(self, branch: str, number: str) -> list[OrderRow]:
+        """One order, asked for in its own branch: in any other it looks absent."""
+        names = self.contract.order_params
+        params: dict[str, object] = {names.number: number, names.branch: branch, names.documents: "true"}
+        found = await self.client.one(self.contract.one_order, self.client.rows.order, params)
+        return [row for row in found if text(row.number) == number]
+
+    async def _with_invoices(self, row: OrderRow) -> ErpOrder:
+        """A 404 is not an error: WinThor publishes the XML some time after it invoiced."""
+        found = self._order(row)
+        if found.state != "invoiced":
+            return msgspec.structs.replace(found, invoices=())
+        params: dict[str, object] = {self.contract.invoice_order: found.key, self.contract.invoice_base64: "false"}
+        documents = await self.client.one(self.contract.invoice, self.client.rows.invoice, params)
+        xmls = [fiscal.plain(document.xml) for document in documents if document.xml]
+        return msgspec.structs.replace(found, invoices=tuple(fiscal.invoice(xml) for xml in xmls))
+
+    async def find_order(self, part: OrderPart) -> Found | Absent | Unsure:
+        """Every configured branch (and the part's own), every page, back to the day the order was placed. Whatever fails is `Unsure`."""
+        call, names = self.contract.orders, self.contract.order_params
+        branches = ",".join(dict.fromkeys((*self.branches, part.branch)))
+        age = self.context.clock.now() - part.order.placed_at
+        # An order may have been created at any time since it was placed: after an outage of days, two days back would miss it.
+        params: dict[str, object] = {call.branch: branches, names.days: max(SEARCH_DAYS, age // timedelta(days=1) + SEARCH_DAYS)}
+        matches: list[OrderRow] = []
+        whole = False
+        try:
+            async for page in self.client.pages(call, self.client.rows.order, _order_key, params):
+                matches += [row for row in page.rows if text(row.reference) == part.reference]
+                whole = page.whole
+        except EngateError as error:
+            return Unsure(error.text.en)
+        if matches:
+            # Should there be several, the living one counts.
+            best = min(matches, key=lambda row: orders.state(row.status) == "cancelled")
+            return Found(text(best.number), orders.state(best.status))
+        return Absent() if whole else Unsure("the list of orders changed while it was read")
+
+    # ---- orders: writing ----
+
+    async def import_order(self, part: OrderPart) -> Imported:
+        orders.complete(part)
+        customer, notes = await buyers.customer_of(self.client, part)
+        body = orders.body(part, customer, [customers.delivery_note(part.order), *notes], self.contract, self.settings)
+        if self.settings.customer_policy == "default_customer" and self.contract.order_body.consumers:
+            body[self.contract.order_body.consumers] = [customers.consumer(part.order, self.contract.consumer_body)]
+        try:
+            answer = await self.client.send("POST", self.contract.create_order, body, safe=False)
+        except Answered as error:
+            raise orders.refusal(error) from None
+        number = orders.number(answer.body, self.contract.order_number)
+        if not number:
+            raise Unknown(
+                Text("O WinThor aceitou o pedido, mas não disse o número.", "WinThor took the order, but did not say its number."),
+                Text("O engate procura o pedido antes de qualquer reenvio.", "engate looks for the order before it sends anything again."),
+            )
+        said = orders.number(answer.body, self.contract.order_status)
+        return Imported(number, orders.state(said) if said else "in_erp")
+
+    async def import_cancellation(self, part: PartRef, reason: str) -> None:
+        names = self.contract.order_params
+        params = {names.cancel_number: part.key, names.cancel_notify: "false", names.cancel_reason: reason.strip() or NO_REASON}
+        try:
+            await self.client.guarded.call("DELETE", self.contract.cancel_order, params=params, groups=("winthor",), media="")
+        except Answered as error:
+            state = await self._state_of(part)
+            if state == "cancelled":
+                return
+            if state == "invoiced":
+                raise Rejected(
+                    Text(f"O pedido {part.key} já está faturado no WinThor.", f"Order {part.key} is invoiced in WinThor already."),
+                    Text(
+                        "Cancele a nota no WinThor dentro do prazo, ou faça a devolução; depois reenvie o cancelamento.",
+                        "Cancel the note in WinThor in time, or make a return; then retry the cancellation.",
+                    ),
+                    code="erp.invoiced",
+                ) from None
+            if error.status == 404:
+                raise Rejected(
+                    Text(f"O WinThor não tem o pedido {part.key}.", f"WinThor has no order {part.key}."),
+                    Text("Confira o número do pedido e a filial no WinThor.", "Check the order's number and branch in WinThor."),
+                    code="erp.not_found",
+                ) from None
+            raise orders.refusal(error) from None
+
+    async def _state_of(self, part: PartRef) -> str:
+        """The order's state now; "" where it cannot be read (then the refusal itself is what counts)."""
+        try:
+            rows = await self._one_order(part.branch, part.key)
+        except NotSent:
+            return ""
+        return orders.state(rows[0].status) if rows else ""
+
+
+def _order_key(row: OrderRow) -> str:
+    return text(row.number)
+
+
+def _split(key: str) -> tuple[str, str]:
+    branch, _, number = key.partition("/")
+    return branch, number
+
+
+def _branch_check(branch: str, row: BranchRow | None) -> Check:
+    if row is None:
+        return Check(
+            f"branch.{branch}",
+            False,
+            Text(f"A filial {branch} não existe no WinThor.", f"Branch {branch} does not exist in WinThor."),
+            Text("Corrija as filiais da conexão.", "Fix the branches of the connection."),
+        )
+    return Check(
+        f"branch.{branch}", True, Text(f"Filial {branch}: {translate.branch_name(row)}.", f"Branch {branch}: {translate.branch_name(row)}.")
+    )

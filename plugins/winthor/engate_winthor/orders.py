@@ -1,0 +1,194 @@
+"""Orders: a part as the body WinThor creates an order from, and WinThor's orders as `ErpOrder`. Pure functions."""
+
+import re
+from collections.abc import Callable
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from engate import Answered, Rejected, Text
+from engate.model import ErpItem, ErpOrder, ErpState, OrderPart, Tracking
+from engate_winthor.endpoints import Contract
+from engate_winthor.rows import OrderItemRow, OrderRow, text
+from engate_winthor.settings import Settings
+
+STATES: dict[str, ErpState] = {"L": "in_erp", "P": "held", "B": "held", "M": "picking", "F": "invoiced", "C": "cancelled"}
+"""posicao: released, pending, blocked (credit, limit, margin), assembled, invoiced, cancelled."""
+CENT = Decimal("0.01")
+
+
+def state(posicao: str | None) -> ErpState:
+    return STATES.get((posicao or "").strip().upper(), "unknown")
+
+
+# ---- reading ----
+
+
+def erp_order(row: OrderRow, instant: Callable[[str | None], datetime | None], delivered_words: tuple[str, ...]) -> ErpOrder:
+    """One row of /orders/list. `instant` reads the ERP's local stamps."""
+    code = text(row.tracking)
+    items = row.items or []
+    return ErpOrder(
+        key=text(row.number),
+        branch=text(row.branch),
+        state=state(row.status),
+        raw_state=(row.status or "").strip(),
+        reference=text(row.reference),
+        total=row.total,
+        items=tuple(_item(item) for item in items),
+        tracking=Tracking(code, carrier=text(row.carrier)) if code else None,
+        delivered_at=instant(row.delivery) if _delivered(items, delivered_words) else None,
+        changed_at=row.changed or "",
+    )
+
+
+def _item(row: OrderItemRow) -> ErpItem:
+    return ErpItem(f"{text(row.packing)}-{text(row.product)}", int(row.quantity or 0), int(row.cut or 0))
+
+
+def _delivered(items: list[OrderItemRow], words: tuple[str, ...]) -> bool:
+    """Whether every item says that it was delivered: `deliveryDate` alone is a promise, made when the order is placed."""
+    return bool(items) and all(text(item.delivery).upper() in words for item in items)
+
+
+def number(body: bytes, names: str) -> str:
+    """The first of these names that holds a value in a JSON answer ("data.id": inside); "" where none does or it is no JSON."""
+    try:
+        answer = msgspec.json.decode(body)
+    except msgspec.DecodeError:
+        return ""
+    for name in names.split(","):
+        held: Any = answer
+        for step in name.strip().split("."):
+            held = held.get(step) if isinstance(held, dict) else None
+        if isinstance(held, (str, int)) and not isinstance(held, bool) and text(held):
+            return text(held)
+    return ""
+
+
+# ---- creating ----
+
+
+def body(part: OrderPart, customer: str, notes: list[str], contract: Contract, settings: Settings) -> dict[str, Any]:
+    """The order as POST /orders/ wants it. The ERP's total must become what was charged, to the cent."""
+    names = contract.order_body
+    expenses, discount = amounts(part)
+    made: dict[str, Any] = {
+        names.branch: part.branch,
+        names.customer: {names.customer_id: code(customer)},
+        names.seller: code(settings.seller),
+        names.origin: settings.sale_origin,
+        names.kind: settings.sale_type,
+        names.billing: part.billing,
+        names.plan: code(part.plan),
+        names.reference: part.reference,
+        names.items: [{names.item_sku: i.sku, names.item_quantity: i.quantity, names.item_price: i.price} for i in part.items],
+        names.permissions: {names.without_tax: settings.accept_without_tax},
+    }
+    if expenses:
+        made[_needed(names.freight, "order.freight", part)] = expenses
+    if discount:
+        made[_needed(names.discount, "order.discount", part)] = discount
+    if part.carrier and names.carrier:
+        made[names.carrier] = code(part.carrier)
+    if notes and names.observation:
+        made[names.observation] = " | ".join(notes)
+    return made
+
+
+def amounts(part: OrderPart) -> tuple[Decimal, Decimal]:
+    """(other expenses, discount) with which goods + expenses − discount is exactly what was charged.
+
+    Expenses are freight and interest. The discount follows from the total, because item prices may have it in already: then only the
+    cents of their rounding are left. More than the order's own discount, or less than rounding explains, is an order that adds up to
+    something else than was charged: it must not enter.
+    """
+    goods = sum((item.price * item.quantity for item in part.items), Decimal(0))
+    expenses = part.freight + part.interest
+    discount = goods + expenses - part.total
+    rounding = CENT * sum(item.quantity for item in part.items)
+    if not -rounding <= discount <= part.discount + rounding:
+        raise Rejected(
+            Text(
+                f"O pedido soma {goods + expenses - part.discount} e foi cobrado {part.total}.",
+                f"The order adds up to {goods + expenses - part.discount} and {part.total} was charged.",
+            ),
+            Text("Confira itens, frete, juros e descontos na loja.", "Check items, freight, interest and discounts in the shop."),
+            code="order.total",
+        )
+    return (expenses - discount, Decimal(0)) if discount < 0 else (expenses, discount)
+
+
+def _needed(name: str, what: str, part: OrderPart) -> str:
+    if not name:
+        raise Rejected(
+            Text(
+                f"O pedido {part.reference} tem {what}, e o contrato desta instalação não diz em que campo enviar.",
+                f"Order {part.reference} has {what}, and this installation's contract names no field for it.",
+            ),
+            Text(
+                "Preencha order_body.freight e order_body.discount nos ajustes do contrato.",
+                "Fill in order_body.freight and order_body.discount.",
+            ),
+            code=what,
+        )
+    return name
+
+
+def complete(part: OrderPart) -> None:
+    """What WinThor cannot do without, said before anything is sent."""
+    for value, what, pt in (
+        (part.billing, "billing", "cobrança"),
+        (part.plan, "plan", "plano de pagamento"),
+        (part.branch, "branch", "filial"),
+    ):
+        if not value:
+            raise Rejected(
+                Text(f"O pedido {part.reference} não tem {pt} do WinThor.", f"Order {part.reference} has no WinThor {what}."),
+                Text(f"Mapeie a {pt} da forma de pagamento e reenvie.", f"Map the {what} of the payment form, then retry."),
+                code=f"order.{what}",
+            )
+
+
+def code(value: str) -> int | str:
+    """WinThor's numeric codes travel as numbers."""
+    return int(value) if value.isascii() and value.isdigit() else value
+
+
+# ---- refusals ----
+
+
+class _Error(msgspec.Struct):
+    message: Any = None
+    description: Any = None
+    detail: Any = msgspec.field(name="detailedMessage", default=None)
+    details: Any = None
+
+
+def refusal(answer: Answered) -> Rejected:
+    """WinThor's own words for a refusal, whatever shape they came in, with what to do next."""
+    words = _words(answer.body)
+    if not words:
+        return answer
+    return Rejected(
+        Text(f"O WinThor recusou: {words}", f"WinThor refused: {words}"),
+        Text(
+            "Corrija no WinThor o que a mensagem aponta (cliente, cobrança, plano, produto ou tributação) e reenvie.",
+            "Fix in WinThor what the message names (customer, billing, plan, product or tax figure), then retry.",
+        ),
+        code=f"erp.http_{answer.status}",
+    )
+
+
+def _words(body: bytes) -> str:
+    try:
+        error = msgspec.json.decode(body, type=_Error)
+    except msgspec.DecodeError:
+        return ""
+    found = [error.message or error.description, error.detail]
+    for inner in error.details if isinstance(error.details, list) else []:
+        found += [inner.get("message"), inner.get("detailedMessage")] if isinstance(inner, dict) else [inner]
+    unique = dict.fromkeys(re.sub(r"\s+", " ", word).strip() for word in found if isinstance(word, str) and word.strip())
+    return "; ".join(unique)[:500]

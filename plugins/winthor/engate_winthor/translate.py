@@ -1,0 +1,281 @@
+"""Catalogue, prices and stock: WinThor's rows as engate's model. What is wrong in the ERP becomes a `Problem`."""
+
+from datetime import datetime, time
+from decimal import Decimal
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+
+from engate import Text
+from engate.model import Brand, Category, Choice, Image, Price, Problem, Product, Sku, StockLevel, Warehouse
+from engate_winthor.rows import (
+    BillingRow,
+    BranchRow,
+    BrandRow,
+    CategoryRow,
+    DepartmentRow,
+    Number,
+    PlanRow,
+    PriceRow,
+    ProductRow,
+    RegionRow,
+    SectionRow,
+    SkuRow,
+    StockRow,
+    flag,
+    text,
+)
+
+ALL_BRANCHES = "99"
+"""WinThor's branch that stands for every branch; it is none itself."""
+NOTHING = Decimal(0)
+
+
+def _link(code: str, pt: str, en: str, routine: str) -> Problem:
+    return Problem(
+        f"link.{code}",
+        Text(f"Sem {pt} no WinThor.", f"No {en} in WinThor."),
+        Text(
+            f"Preencha o vínculo de {pt} do cadastro ({routine}); sem ele o WinThor deixa o item fora da loja.",
+            f"Fill in the {en} link of the record ({routine}); without it WinThor leaves the item out of the shop.",
+        ),
+    )
+
+
+_PRODUCT_ROUTINES = "rotina/routine 203 ou/or 292; aba/tab e-commerce: 2009"
+NO_DEPARTMENT = _link("department", "departamento", "department", _PRODUCT_ROUTINES)
+NO_SECTION = _link("section", "seção", "section", _PRODUCT_ROUTINES)
+NO_CATEGORY = _link("category", "categoria", "category", _PRODUCT_ROUTINES)
+NO_BRAND = _link("brand", "marca", "brand", _PRODUCT_ROUTINES)
+SECTION_ALONE = _link("department", "departamento", "department", "seção/section")
+CATEGORY_ALONE = _link("section", "seção", "section", "categoria/category")
+NO_CODE = Problem(
+    "sku.code",
+    Text("Embalagem sem código auxiliar no WinThor.", "Packaging without an auxiliary code in WinThor."),
+    Text("Preencha o código auxiliar (EAN) na rotina 203.", "Fill in the auxiliary code (EAN) in routine 203."),
+)
+NO_PRICE = Problem(
+    "price.missing",
+    Text("Sem preço no WinThor.", "No price in WinThor."),
+    Text(
+        "Precifique na rotina 201 (região), 2017 (atacado) ou 357 (fixo), conforme o parâmetro 2277 da filial.",
+        "Set it in routine 201 (region), 2017 (wholesale) or 357 (fixed), as parameter 2277 of the branch says.",
+    ),
+)
+NO_EAN = Problem(
+    "image.ean",
+    Text("Sem EAN para montar o endereço da imagem.", "No EAN to make the image's address of."),
+    Text(
+        "Cadastre o EAN na rotina 203 ou use {code} no endereço das imagens.",
+        "Register the EAN in routine 203, or use {code} in the image address.",
+    ),
+)
+UNKNOWN_BRANCH = Problem(
+    "branch.unknown",
+    Text("A filial configurada não existe no WinThor.", "The configured branch does not exist in WinThor."),
+    Text("Corrija as filiais da conexão.", "Fix the branches of the connection."),
+)
+
+
+# ---- the tree: ids are unique only within their level ----
+
+
+def department(row: DepartmentRow) -> Category:
+    key = text(row.id)
+    return Category(f"department/{key}", text(row.name) or text(row.description) or key, active=flag(row.active, True))
+
+
+def section(row: SectionRow) -> Category:
+    key, parent = text(row.id), text(row.department.id if row.department else None)
+    name = text(row.description) or text(row.name) or key
+    if not parent:
+        return Category(f"section/{key}", name, problems=(SECTION_ALONE,))
+    return Category(f"section/{key}", name, f"department/{parent}")
+
+
+def category(row: CategoryRow) -> Category:
+    key, parent = text(row.id), text(row.section.id if row.section else None)
+    name = text(row.name) or key
+    if not parent:
+        return Category(f"category/{key}", name, problems=(CATEGORY_ALONE,))
+    return Category(f"category/{key}", name, f"section/{parent}")
+
+
+def brand(row: BrandRow) -> Brand:
+    key = text(row.id)
+    return Brand(key, text(row.name) or key)
+
+
+# ---- products and packagings ----
+
+
+def for_shop(row: ProductRow) -> bool:
+    """Flagged "Enviar para e-commerce"; a row that does not say is not."""
+    return flag(row.visible, False)
+
+
+def product(row: ProductRow) -> Product:
+    key, category_id, brand_id = text(row.id), text(row.category), text(row.brand)
+    problems: tuple[Problem, ...] = ()
+    if not (text(row.department) and text(row.section) and category_id and brand_id):
+        links = ((row.department, NO_DEPARTMENT), (row.section, NO_SECTION), (row.category, NO_CATEGORY), (row.brand, NO_BRAND))
+        problems = tuple(problem for link, problem in links if not text(link))
+    return Product(
+        key,
+        text(row.name) or key,
+        text(row.description),
+        f"category/{category_id}" if category_id else None,
+        brand_id or None,
+        flag(row.active, True),
+        flag(row.show_without_stock, False),
+        problems,
+    )
+
+
+def sku_key(row: SkuRow) -> str:
+    """ "codauxiliar-codprod", the key WinThor uses everywhere."""
+    return text(row.key) or f"{text(row.code)}-{text(row.product)}"
+
+
+def sku(row: SkuRow) -> Sku:
+    code = text(row.code)
+    return Sku(
+        sku_key(row),
+        text(row.product),
+        text(row.name) or text(row.product_name) or code,
+        ean(row.eans, code),
+        row.units or Decimal(1),
+        _size(row.real_weight, row.weight),
+        _size(row.real_height, row.height),
+        _size(row.real_width, row.width),
+        _size(row.real_length, row.length),
+        flag(row.is_active, True) and flag(row.active, True),
+        () if code else (NO_CODE,),
+    )
+
+
+def _size(real: Number, plain: Number) -> Decimal:
+    """The e-commerce measure (routines 292, 2014), else the plain one."""
+    return real or plain or NOTHING
+
+
+def ean(listed: object, code: str) -> str:
+    """The first of the listed EANs, else the auxiliary code where that is a GTIN itself (the usual case)."""
+    values: list[Any] = listed if isinstance(listed, list) else [listed]
+    for value in values:
+        found = text(next(iter(value.values()), None) if isinstance(value, dict) else value)
+        if found:
+            return found
+    return code if is_gtin(code) else ""
+
+
+def is_gtin(code: str) -> bool:
+    """8, 12, 13 or 14 digits with a right check digit."""
+    if len(code) not in (8, 12, 13, 14) or not (code.isascii() and code.isdigit()):
+        return False
+    total = sum(int(digit) * (3 if place % 2 == 0 else 1) for place, digit in enumerate(reversed(code[:-1])))
+    return (10 - total % 10) % 10 == int(code[-1])
+
+
+def image(row: SkuRow, template: str) -> Image:
+    """The image of a packaging at the address that the template gives."""
+    key = sku_key(row)
+    found = ean(row.eans, text(row.code))
+    name = text(row.product_name) or text(row.name) or key
+    if "{ean}" in template and not found:
+        return Image(f"{key}/0", key, "", name, problems=(NO_EAN,))
+    url = template
+    for place, value in (("{code}", text(row.product)), ("{ean}", found), ("{sku}", key)):
+        url = url.replace(place, quote(value, safe=""))
+    return Image(f"{key}/0", key, url, name)
+
+
+# ---- prices ----
+
+
+def price(row: PriceRow, now: str) -> Price:
+    """What a packaging costs at `now` (ERP local): fixed price (routine 357) over a running offer over the table.
+
+    An offer that has not begun or is over is no price: every reading of prices is complete, so it comes and goes with its dates.
+    """
+    key = text(row.sku)
+    table = row.price or NOTHING
+    is_fixed, amount = fixed(row.fixed)
+    if is_fixed:
+        base, struck = amount or table, None
+    elif row.offer and row.offer > 0 and running(row.offer_start, row.offer_end, now):
+        base, struck = row.offer, table if table > row.offer else None
+    else:
+        base, struck = table, None
+    return Price(key, key, base, struck, problems=() if base > 0 else (NO_PRICE,))
+
+
+def fixed(raw: msgspec.Raw) -> tuple[bool, Decimal | None]:
+    """(whether the price is a fixed one, its amount where the field holds one)."""
+    held = bytes(raw)
+    if held in (b"null", b"false", b"0", b'""', b'"N"'):
+        return False, None
+    if held in (b"true", b'"S"'):
+        return True, None
+    amount = msgspec.json.decode(held, type=Decimal)
+    return amount > 0, amount
+
+
+def running(start: str | None, end: str | None, now: str) -> bool:
+    """Both ends are inclusive; an end without a time of day is the whole day. Two missing ends are no offer."""
+    moment = datetime.fromisoformat(now)
+    begins, ends = _day(start), _day(end)
+    if begins is None and ends is None:
+        return False
+    if ends is not None and ends.time() == time.min:
+        ends = datetime.combine(ends.date(), time.max)
+    return (begins is None or begins <= moment) and (ends is None or moment <= ends)
+
+
+def _day(stamp: str | None) -> datetime | None:
+    if not stamp or stamp.startswith("1900-01-01"):
+        return None
+    return datetime.fromisoformat(stamp).replace(tzinfo=None)
+
+
+def of_region(row: PriceRow, branch: str, region: str) -> bool:
+    """Whether a row is the price of this branch and region ("" = whatever region WinThor chose)."""
+    return text(row.branch) in ("", branch) and (not region or text(row.region) in ("", region))
+
+
+# ---- stock ----
+
+
+def stock(row: StockRow) -> StockLevel:
+    """Whole units: a part of one cannot be sold, and less than none is none. Never unlimited (see `StockRow`)."""
+    key, branch = text(row.sku), text(row.branch)
+    return StockLevel(f"{key}@{branch}", key, branch, max(0, int(row.quantity or 0)))
+
+
+# ---- branches and choices ----
+
+
+def warehouse(row: BranchRow) -> Warehouse:
+    return Warehouse(text(row.id), branch_name(row))
+
+
+def branch_name(row: BranchRow) -> str:
+    return text(row.alias) or text(row.name) or text(row.id)
+
+
+def region_choice(row: RegionRow) -> Choice:
+    return Choice(text(row.id), text(row.description) or text(row.id), flag(row.status, True))
+
+
+def plan_choice(row: PlanRow) -> Choice:
+    return Choice(text(row.id), text(row.description) or text(row.id), flag(row.active, True))
+
+
+def billing_choice(row: BillingRow) -> Choice:
+    return Choice(text(row.id), text(row.name) or text(row.id))
+
+
+def serves(branch: object, branches: tuple[str, ...]) -> bool:
+    """Whether a plan or billing code of this branch (99 or none: of all) can be used by one of ours."""
+    return text(branch) in ("", ALL_BRANCHES, *branches)
