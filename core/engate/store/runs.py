@@ -38,13 +38,13 @@ def start(
     )
     made = c.execute(
         sa.insert(run)
-        .values(tenant_id=tenant_id, integration_id=integration_id, flow=flow_name, trigger=trigger, full=full, keys=keys, state="reading", started_at=now)
+        .values(tenant_id=tenant_id, integration_id=integration_id, flow=flow_name, trigger=trigger, full=full, only=keys, state="reading", started_at=now)
         .returning(run.c.id)
     ).scalar_one()
     for kind in kinds:
         s = insert(c, reading)
         fresh = {
-            "full": full, "keys": (keys or {}).get(kind), "cursor": None, "under_way": keys is None or kind in keys, "run_id": made, "items": 0,
+            "full": full, "only": (keys or {}).get(kind), "cursor": None, "under_way": keys is None or kind in keys, "run_id": made, "entities": 0,
             "started_at": now, "ahead": None,
         }  # fmt: skip
         c.execute(
@@ -70,14 +70,14 @@ def watermark_of(c: sa.Connection, integration_id: int, kind: str) -> str | None
 def page_done(c: sa.Connection, row: Any, *, cursor: str | None, ahead: str | None, items: int, changed: int) -> None:
     """A page is durable: the reading goes on after it."""
     at = (reading.c.integration_id == row.integration_id) & (reading.c.kind == row.kind) & (reading.c.scope == row.scope)
-    c.execute(sa.update(reading).where(at).values(cursor=cursor, ahead=ahead, items=reading.c.items + items))
-    c.execute(sa.update(run).where(run.c.id == row.run_id).values(items=run.c.items + items, changed=run.c.changed + changed))
+    c.execute(sa.update(reading).where(at).values(cursor=cursor, ahead=ahead, entities=reading.c.entities + items))
+    c.execute(sa.update(run).where(run.c.id == row.run_id).values(entities=run.c.entities + items, changed=run.c.changed + changed))
 
 
 def reading_done(c: sa.Connection, row: Any, *, ahead: str | None) -> None:
     """Complete: only now the watermark moves (never on a partial reading, never on one of some keys)."""
-    values: dict[str, Any] = {"under_way": False, "cursor": None, "ahead": None, "keys": None}
-    if row.keys is None and ahead is not None:
+    values: dict[str, Any] = {"under_way": False, "cursor": None, "ahead": None, "only": None}
+    if row.only is None and ahead is not None:
         values["watermark"] = ahead
     at = (reading.c.integration_id == row.integration_id) & (reading.c.kind == row.kind) & (reading.c.scope == row.scope)
     c.execute(sa.update(reading).where(at).values(**values))
@@ -134,7 +134,7 @@ def pushed(c: sa.Connection, ids: Sequence[int]) -> None:
 
 def cancel(c: sa.Connection, run_id: int, now: float) -> None:
     """The reading stops; what it wanted and is not under way no longer belongs to a run and waits for the next trigger."""
-    c.execute(sa.update(reading).where(reading.c.run_id == run_id).values(under_way=False, cursor=None, ahead=None, keys=None))
+    c.execute(sa.update(reading).where(reading.c.run_id == run_id).values(under_way=False, cursor=None, ahead=None, only=None))
     c.execute(sa.update(run).where(run.c.id == run_id).values(state="cancelled", ended_at=now))
 
 

@@ -121,11 +121,11 @@ reading = sa.Table(
     sa.Column("watermark", sa.String(60)),  # of the last complete reading; the ERP's own string
     sa.Column("ahead", sa.String(60)),  # the newest stamp seen by the reading under way
     sa.Column("full", sa.Boolean, nullable=False, server_default=sa.false()),
-    sa.Column("keys", sa.JSON),  # only these
+    sa.Column("only", sa.JSON),  # keys; null: all
     sa.Column("cursor", sa.String(400)),  # where it goes on; null with `since_used` null: not under way
     sa.Column("under_way", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("run_id", Id),
-    sa.Column("items", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("entities", sa.BigInteger, nullable=False, server_default="0"),
     _at("started_at"),
 )  # fmt: skip
 
@@ -189,10 +189,10 @@ run = sa.Table(
     sa.Column("flow", sa.String(30), nullable=False),
     sa.Column("trigger", sa.String(12), nullable=False),  # schedule | request | activation | options
     sa.Column("full", sa.Boolean, nullable=False, server_default=sa.false()),
-    sa.Column("keys", sa.JSON),
+    sa.Column("only", sa.JSON),  # kind -> keys; null: all
     sa.Column("state", sa.String(10), nullable=False),  # reading | pushing | done | failed | cancelled
     _at("started_at", nullable=False), _at("ended_at"),
-    sa.Column("items", sa.BigInteger, nullable=False, server_default="0"),  # entities read
+    sa.Column("entities", sa.BigInteger, nullable=False, server_default="0"),  # read so far
     sa.Column("changed", sa.BigInteger, nullable=False, server_default="0"),  # of these, what should be pushed anew
     sa.Column("pushed", sa.BigInteger, nullable=False, server_default="0"),  # accepted by the storefront
     sa.Column("error", sa.JSON),

@@ -52,8 +52,8 @@ def _full_is_due(c: sa.Connection, work: Work, flow: Flow) -> bool:
 
 async def _read_kind(work: Work, kind: Kind, row: Any) -> bool:
     """True when this kind has been read to its end."""
-    since = None if row.full or row.keys is not None else await work.store.reading(lambda c: runs.watermark_of(c, work.integration_id, kind.name))
-    query = Query(since=since, cursor=row.cursor, scope=row.scope, keys=tuple(row.keys) if row.keys is not None else None)
+    since = None if row.full or row.only is not None else await work.store.reading(lambda c: runs.watermark_of(c, work.integration_id, kind.name))
+    query = Query(since=since, cursor=row.cursor, scope=row.scope, keys=tuple(row.only) if row.only is not None else None)
     ahead: str | None = row.ahead
     rules = await work.store.reading(lambda c: work.rules(c, stock=kind.name == "stock"))
     async with aclosing(getattr(work.coupling.erp, kind.list_hook)(query)) as pages:
@@ -71,7 +71,7 @@ async def _read_kind(work: Work, kind: Kind, row: Any) -> bool:
 
 def _kind_read(c: sa.Connection, work: Work, kind: Kind, row: Any, ahead: str | None) -> None:
     runs.reading_done(c, row, ahead=ahead)
-    if kind.name == "stock" and row.full and row.keys is None:
+    if kind.name == "stock" and row.full and row.only is None:
         records.forget_units(c, work.integration_id, row.started_at)
 
 
@@ -90,7 +90,7 @@ def _keep(c: sa.Connection, work: Work, kind: Kind, row: Any, page: Page[Any], w
 
 
 def _all_read(c: sa.Connection, work: Work, flow: Flow, last: Any) -> None:
-    runs.flow_read(c, work.integration_id, flow.name, last.run_id, full=last.full and last.keys is None, now=work.now())
+    runs.flow_read(c, work.integration_id, flow.name, last.run_id, full=last.full and last.only is None, now=work.now())
     if _needs_placeholder(work, flow):
         _want_placeholder(c, work, flow, last.run_id)
     runs.finish(c, work.integration_id, work.now())
