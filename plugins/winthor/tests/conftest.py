@@ -22,7 +22,6 @@ PURCHASES, STOCK, WHOLESALE = "/api/purchases/v1", "/api/stock-vtex/v1", "/api/w
 PEN = "7891234567895-101"
 
 
-
 def product(key: str, **given: Any) -> SeedProduct:
     """A product with one packaging, whose code is its key; fields by name."""
     sku = SeedSku(code=key, ean="", packaging="UN", units=1, price=Decimal("5.00"), stock={"1": 10})
@@ -94,7 +93,10 @@ class Erp:
         await self.control("corrupt", {"kind": kind, "key": key})
 
     async def advance(self, seconds: float) -> None:
+        """The clock moves; over a token's lifetime a new one is fetched."""
         await self.control("advance", {"seconds": seconds})
+        if seconds >= 14_400:
+            await self.login()
 
     async def change(self, sku: str, **fields: Any) -> None:
         await self.control("change", [{"sku": sku, **fields}])
@@ -119,7 +121,9 @@ class Erp:
         return (await self.stock(branch))[sku]["quantity"]
 
     def order(self, *items: tuple[str, float, float], hub: str = "v1000-01", **given: Any) -> dict[str, Any]:
-        lines = [{"productSKUERPReferenceKey": sku, "quantity": units, "sellPrice": price} for sku, units, price in items or ((PEN, 2, 2.5),)]
+        lines = [
+            {"productSKUERPReferenceKey": sku, "quantity": units, "sellPrice": price} for sku, units, price in items or ((PEN, 2, 2.5),)
+        ]
         return {
             "branchId": "1", "customer": {"id": 1}, "seller": 1, "saleOrigin": "W", "saleType": 1, "chargingId": "PIX",
             "paymentPlanId": 1, "orderIdHube": hub, "listOfOrderItem": lines, "permissions": {"acceptOrderWithoutTax": False},
@@ -171,4 +175,3 @@ async def erp(empty_erp: Erp) -> Erp:
     await empty_erp.control("seed", small_shop())
     await empty_erp.login()
     return empty_erp
-

@@ -294,7 +294,12 @@ async def test_regions(erp: Any) -> None:
 
 async def test_plans_and_billing_codes(erp: Any) -> None:
     plans = {row["codigo"]: row for row in (await erp.get("/winthor/venda/v0/planos-pagamentos", tamanho=100))["items"]}
-    assert (plans[3]["prazos"], plans[3]["numeroParcelas"], plans[3]["tipoPrazo"]["sigla"], plans[3]["tipoVenda"]) == ([30, 60, 90], 3, "N", "VP")
+    assert (plans[3]["prazos"], plans[3]["numeroParcelas"], plans[3]["tipoPrazo"]["sigla"], plans[3]["tipoVenda"]) == (
+        [30, 60, 90],
+        3,
+        "N",
+        "VP",
+    )
     assert (plans[8]["ativo"], plans[9]["tipoPrazo"]["sigla"], plans[1]["codigoFilial"]) == (False, "B", "99")
     path = "/winthor/venda/v0/tipos-cobrancas/pdv-sync"
     codes = {row["id"]: row for row in (await erp.get(path, tamanho=100, usaPlPagAutoServico="true", statusPlPag="A"))["items"]}

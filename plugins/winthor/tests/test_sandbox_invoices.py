@@ -1,0 +1,199 @@
+"""How orders of the WinThor sandbox move on, and their invoices (FACTS 9 and 10)."""
+
+from __future__ import annotations
+
+import base64
+import re
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+
+DOCUMENT = "/winthor/fiscal/v1/documentosfiscais/nfe/invoiceDocument"
+PEN, BOX, NOTEBOOK = "7891234567895-101", "77101-101", "7899876543217-102"
+NFE = "{http://www.portalfiscal.inf.br/nfe}"
+
+
+async def document(erp: Any, **query: Any) -> Any:
+    return await erp.http.get(DOCUMENT, params=query)
+
+
+async def invoiced(erp: Any, *items: tuple[str, float, float], **given: Any) -> tuple[str, ElementTree.Element]:
+    """An order that went to F and its XML, once it can be read."""
+    number = await erp.place(*items, **given)
+    assert await erp.progress("invoiced", number) == 1
+    await erp.advance(2)
+    answer = await document(erp, orderId=number)
+    assert answer.status_code == 200, answer.text
+    return number, ElementTree.fromstring(answer.json()["invoiceXml"])
+
+
+def text(root: ElementTree.Element, path: str) -> str:
+    found = root.find(".//" + "/".join(NFE + step for step in path.split("/")))
+    assert found is not None, path
+    return found.text or ""
+
+
+def texts(root: ElementTree.Element, path: str) -> list[str]:
+    return [found.text or "" for found in root.findall(".//" + "/".join(NFE + step for step in path.split("/")))]
+
+
+def check_digit(key: str) -> int:
+    """The published rule, written out again: weights 2 to 9 from the right over ASCII - 48; 0 and 1 give 0."""
+    total, weight = 0, 2
+    for char in reversed(key[:43]):
+        total += (ord(char) - 48) * weight
+        weight = 2 if weight == 9 else weight + 1
+    return 0 if total % 11 < 2 else 11 - total % 11
+
+
+# ---- the way of an order ----
+
+
+async def test_orders_move_on_and_their_stamp_with_them(erp: Any) -> None:
+    number = await erp.place((PEN, 1, 2.5), (NOTEBOOK, 1, 19.9))
+    seen: list[tuple[str, str]] = []
+    for step in ("assembled", "invoiced", "shipped", "delivered"):
+        await erp.advance(60)
+        assert await erp.progress(step) == 1
+        row = await erp.read(number)
+        (state,) = await erp.control("orders")
+        seen.append((row["orderStatus"], state["phase"]))
+        assert row["lastChange"] == f"2026-11-27T09:0{len(seen)}:00"
+        assert bool(row["trackingNumber"]) is (len(seen) >= 3)
+        expected = ("PENDENTE", "PENDENTE", "EM TRANSITO", "ENTREGUE")[len(seen) - 1]
+        assert {item["deliveryStatus"] for item in row["listOfOrderItem"]} == {expected}
+        assert row["deliveryDate"] == ("2026-11-27T09:04:00" if len(seen) == 4 else "1900-01-01T00:00:00")
+        assert await erp.progress(step) == 0  # nothing is left to move
+    assert seen == [("M", "in_erp"), ("F", "invoiced"), ("F", "shipped"), ("F", "delivered")]
+
+
+async def test_only_what_can_move_moves(erp: Any) -> None:
+    first, second, third = await erp.place(), await erp.place(), await erp.place()
+    await erp.cancel(third)
+    assert await erp.progress("shipped") == 0
+    assert await erp.progress("delivered") == 0
+    assert await erp.progress("assembled", first) == 1
+    assert await erp.progress("invoiced") == 2
+    assert await erp.progress("delivered", first) == 1
+    assert await erp.progress("shipped") == 1
+    assert {order["key"]: order["phase"] for order in await erp.control("orders")} == {
+        first: "delivered", second: "shipped", third: "cancelled",
+    }  # fmt: skip
+    unknown = await erp.http.post("/_sandbox/progress", json={"to": "paid"})
+    assert unknown.status_code == 422
+    assert (await erp.http.post("/_sandbox/progress", json={"to": "invoiced", "keys": ["1"]})).status_code == 422
+
+
+async def test_an_invoice_can_be_undone(erp: Any) -> None:
+    number, root = await invoiced(erp, (NOTEBOOK, 2, 19.9))
+    await erp.progress("shipped")
+    assert await erp.progress("undone") == 0  # nobody undoes all of them
+    assert await erp.progress("undone", number) == 1
+    row = await erp.read(number)
+    assert (row["orderStatus"], row["trackingNumber"], row["listOfOrderItem"][0]["deliveryStatus"]) == ("M", None, "PENDENTE")
+    assert await erp.quantity(NOTEBOOK) == 3  # reserved again
+    assert (await document(erp, orderId=number)).status_code == 404
+    await erp.progress("invoiced", number)
+    await erp.advance(2)
+    again = ElementTree.fromstring((await document(erp, orderId=number)).json()["invoiceXml"])
+    assert text(again, "infProt/chNFe") != text(root, "infProt/chNFe")
+    assert (await document(erp, transactionId="700001")).status_code == 404
+    assert await erp.quantity(NOTEBOOK) == 3
+
+
+# ---- the document ----
+
+
+async def test_document_is_published_a_while_after_the_invoice(erp: Any) -> None:
+    number = await erp.place()
+    assert (await document(erp, orderId=number)).status_code == 404
+    await erp.progress("invoiced")
+    for seconds in (0, 1.9):
+        await erp.advance(seconds)
+        missing = await document(erp, orderId=number)
+        assert (missing.status_code, missing.json()["code"]) == (404, "INVOICE_NOT_FOUND")
+    await erp.advance(0.1)
+    assert set((await document(erp, orderId=number)).json()) == {"invoiceXml"}
+    await erp.corrupt("parameter", "invoice_window=60")
+    second = await erp.place()
+    await erp.progress("invoiced")
+    await erp.advance(59)
+    assert (await document(erp, orderId=second)).status_code == 404
+    await erp.advance(1)
+    assert (await document(erp, orderId=second)).status_code == 200
+
+
+async def test_document_needs_an_order_or_a_transaction(erp: Any) -> None:
+    missing = await document(erp)
+    assert (missing.status_code, missing.json()["detailedMessage"].split(":")[0]) == (400, "orderId")
+    for query in ({"orderId": "1"}, {"orderId": "x"}, {"transactionId": "1"}, {"transactionId": "x"}):
+        assert (await document(erp, **query)).status_code == 404
+    number, _ = await invoiced(erp)
+    by_order, by_transaction = await document(erp, orderId=number), await document(erp, transactionId="700001")
+    assert by_order.json() == by_transaction.json()
+
+
+async def test_document_in_base64(erp: Any) -> None:
+    number, _ = await invoiced(erp)
+    plain = (await document(erp, orderId=number)).json()["invoiceXml"]
+    packed = (await document(erp, orderId=number, returnBase64="true")).json()["invoiceXml"]
+    assert base64.b64decode(packed).decode() == plain
+
+
+async def test_document_is_an_authorised_production_sale_note(erp: Any) -> None:
+    number, root = await invoiced(erp, (PEN, 3, 2.45), (BOX, 1, 27.9), otherExpenses=12.34)
+    assert root.tag == f"{NFE}nfeProc"
+    for path, expected in {
+        "ide/mod": "55", "ide/serie": "1", "ide/nNF": "1", "ide/tpAmb": "1", "ide/finNFe": "1", "ide/tpNF": "1",
+        "ide/dhEmi": "2026-11-27T09:00:00-03:00", "emit/CNPJ": "11222333000181", "infProt/tpAmb": "1", "infProt/cStat": "100",
+        "ICMSTot/vProd": "35.25", "ICMSTot/vOutro": "12.34", "ICMSTot/vNF": "47.59", "detPag/vPag": "47.59",
+    }.items():  # fmt: skip
+        assert text(root, path) == expected, path
+    assert text(root, "ICMSTot/vNF") == (await erp.read(number))["totalValue"]
+    assert texts(root, "det/prod/cProd") == ["101", "101"]
+    assert texts(root, "det/prod/cEAN") == ["7891234567895", "SEM GTIN"]
+    assert texts(root, "det/prod/qCom") == ["3.0000", "1.0000"]
+    assert texts(root, "det/prod/vProd") == ["7.35", "27.90"]
+    assert texts(root, "det/prod/vOutro") == ["12.34"]
+    (order,) = await erp.control("orders")
+    assert order["invoices"] == [text(root, "infProt/chNFe")]
+    assert (await erp.effects())["invoices_issued"] == 1
+
+
+@pytest.mark.parametrize(("branch", "uf", "cnpj"), [("1", "35", "11222333000181"), ("2", "41", "12ABC34501DE35")])
+async def test_access_key(erp: Any, branch: str, uf: str, cnpj: str) -> None:
+    for serial in (1, 2, 3):
+        _, root = await invoiced(erp, (PEN, 1, 2.5), branchId=branch)
+        key = text(root, "infProt/chNFe")
+        assert re.fullmatch(r"[0-9]{6}[A-Z0-9]{12}[0-9]{26}", key)
+        assert key[:35] == f"{uf}2611{cnpj}55001{serial:09d}1"
+        assert key[35:43] == text(root, "ide/cNF")
+        assert int(key[43]) == check_digit(key) == int(text(root, "ide/cDV"))
+        (note,) = root.findall(f".//{NFE}infNFe")
+        assert note.get("Id") == f"NFe{key}"
+        assert text(root, "emit/CNPJ") == cnpj
+
+
+async def test_the_month_of_the_key_is_local(erp: Any) -> None:
+    await erp.advance(4 * 86_400 - 9 * 3600 - 1)  # 23:59:59 of November 30 in São Paulo: December in UTC
+    _, root = await invoiced(erp)
+    assert text(root, "infProt/chNFe")[2:6] == "2611"
+    assert text(root, "ide/dhEmi") == "2026-11-30T23:59:59-03:00"
+
+
+async def test_cuts_are_not_on_the_note(erp: Any) -> None:
+    await erp.change(PEN, stock={"1": 0})
+    _, root = await invoiced(erp, (PEN, 1, 2.5), (NOTEBOOK, 9, 10))
+    assert texts(root, "det/prod/cProd") == ["102"]
+    assert text(root, "det/prod/qCom") == "5.0000"
+    assert text(root, "ICMSTot/vNF") == "50.00"
+
+
+async def test_buyer_is_the_customer_or_the_consumer_of_the_order(erp: Any) -> None:
+    customer = (await erp.http.post("/api/wholesale/v1/customer/", json=erp.customer(name="Ana & Filhos"))).json()["id"]
+    _, root = await invoiced(erp, customer={"id": customer})
+    assert (text(root, "dest/CPF"), text(root, "dest/xNome")) == ("52998224725", "Ana & Filhos")
+    consumer = [{"taxId": "12.ABC.345/01DE-35", "customerName": "Loja Nova"}]
+    _, root = await invoiced(erp, listConsumerData=consumer)
+    assert (text(root, "dest/CNPJ"), text(root, "dest/xNome")) == ("12ABC34501DE35", "Loja Nova")
