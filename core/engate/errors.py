@@ -20,6 +20,8 @@ class EngateError(Exception):
     """The root. `code` is stable and dotted; `text` says what happened; `hint` says what to do."""
 
     code = "error"
+    connection_id: int | None = None
+    """The connection whose call failed, set by the HTTP client."""
 
     def __init__(self, text: Text, hint: Text = NO_HINT, *, code: str | None = None) -> None:
         super().__init__(text.en)

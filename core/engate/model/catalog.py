@@ -30,10 +30,11 @@ class Brand(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Warehouse(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A place that holds stock: an ERP branch."""
+    """A place that holds stock: an ERP branch. `document`: the company's CNPJ, [0-9A-Z]{14}: whose fiscal documents count."""
 
     key: str
     name: str
+    document: str = ""
     active: bool = True
     problems: tuple[Problem, ...] = ()
 

@@ -61,7 +61,7 @@ def postgres(folder: Path, *, fast: bool = False) -> Generator[str]:
             temporary = Path(tempfile.mkdtemp(prefix="engate-postgres-"))
             temporary.chmod(0o711)
             if not _reachable(install):
-                install = shutil.copytree(install, temporary / "install", symlinks=True, ignore=shutil.ignore_patterns("include", "*.a"))
+                install = _copy_for_everyone(install, temporary)
             if not _reachable(folder):
                 folder = temporary
         data, password_file, log = folder / "data", folder / "password", folder / "postgres.log"
@@ -161,6 +161,19 @@ def _package(module: str, wheel: str) -> Path:
 def _reachable(path: Path) -> bool:
     """Whether every user may pass through all folders down to `path`."""
     return all(folder.stat().st_mode & 0o001 for folder in (path, *path.parents))
+
+
+def _copy_for_everyone(install: Path, to: Path) -> Path:
+    """Copies the wheel's package, and the libraries that its binaries look for beside it, so that every user can run them."""
+    package = install.parent
+    for source in (package, package.with_name(f"{package.name}.libs")):
+        if source.exists():
+            shutil.copytree(source, to / source.name, symlinks=True, ignore=shutil.ignore_patterns("include", "*.a", "__pycache__"))
+    for path in to.rglob("*"):
+        if not path.is_symlink():
+            mode = path.stat().st_mode
+            path.chmod(mode | 0o044 | (0o011 if mode & 0o100 else 0))
+    return to / package.name / install.name
 
 
 def _initdb(install: Path, data: Path, password_file: Path, user: pwd.struct_passwd | None) -> None:

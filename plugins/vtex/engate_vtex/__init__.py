@@ -1,1 +1,8 @@
-"""engate plugin: VTEX (storefront)."""
+"""engate plugin: VTEX (storefront). Only the light manifest is imported here; the connection when the first one is built."""
+
+from engate.plugins import Manifest
+from engate_vtex.settings import VtexSettings
+
+manifest = Manifest(key="vtex", name="VTEX", role="storefront", settings=VtexSettings, connection="engate_vtex.storefront:VtexStorefront")
+
+__all__ = ["VtexSettings", "manifest"]

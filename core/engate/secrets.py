@@ -1,0 +1,103 @@
+"""Secrets at rest: AES-GCM with a key id, bound to their place (tenant, connection, field) so that a row cannot be moved.
+
+The key comes from the environment (ENGATE_SECRET_KEY, base64 of 32 bytes). Only for SQLite with an empty database a key file is made beside
+it. A check value in the database tells a wrong key at start, before it harms anything. Losing the key loses the stored credentials.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import os
+import secrets
+import tempfile
+from hashlib import sha256
+from pathlib import Path
+
+import sqlalchemy as sa
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from engate.errors import Invalid
+from engate.store.db import Store
+from engate.store.tables import installation, tenant
+from engate.text import Text
+
+ENVIRONMENT = "ENGATE_SECRET_KEY"
+_CHECK = b"engate"
+
+
+class Vault:
+    """Seals and opens secrets with one key."""
+
+    def __init__(self, key: bytes) -> None:
+        if len(key) != 32:
+            raise _bad_key(Text("A chave deve ter 32 bytes em base64.", "The key must be 32 bytes in base64."))
+        self._cipher = AESGCM(key)
+        self.key_id = sha256(b"engate key id" + key).hexdigest()[:16]
+
+    def seal(self, value: bytes, place: str) -> bytes:
+        nonce = os.urandom(12)
+        return nonce + self._cipher.encrypt(nonce, value, place.encode())
+
+    def open(self, sealed: bytes, place: str) -> bytes:
+        try:
+            return self._cipher.decrypt(sealed[:12], sealed[12:], place.encode())
+        except InvalidTag:
+            raise _bad_key(Text("Segredo guardado com outra chave.", "The secret was stored with another key.")) from None
+
+
+def place_of(tenant_id: int, connection_id: int, field: str) -> str:
+    return f"{tenant_id}/{connection_id}/{field}"
+
+
+def open_vault(store: Store, key_file: Path | None) -> Vault:
+    """The installation's vault. `key_file`: where a key may be made (SQLite with an empty database only) or was made."""
+    with store.read() as c:
+        sealed = c.execute(sa.select(installation.c.value).where(installation.c.name == "secret_check")).scalar()
+        empty = sealed is None and c.execute(sa.select(tenant.c.id).limit(1)).first() is None
+    vault = Vault(_key(key_file, may_make=empty and store.sqlite))
+    if sealed is None:
+        with store.write() as c:
+            c.execute(sa.insert(installation).values(name="secret_check", value=vault.seal(_CHECK, "check")))
+    else:
+        vault.open(sealed, "check")
+    return vault
+
+
+def _key(key_file: Path | None, *, may_make: bool) -> bytes:
+    given = os.environ.get(ENVIRONMENT)
+    if given:
+        return _decoded(given)
+    if key_file is not None and key_file.exists():
+        return _decoded(key_file.read_text())
+    if key_file is None or not may_make:
+        raise _bad_key(Text(f"Defina {ENVIRONMENT}.", f"Set {ENVIRONMENT}."))
+    # written whole beside its place, then linked: nobody ever reads half a key, and a second process does not replace it
+    made = base64.b64encode(secrets.token_bytes(32)).decode()
+    with tempfile.NamedTemporaryFile("w", dir=key_file.parent, prefix=".key-", delete=False) as file:
+        file.write(made)
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        os.link(file.name, key_file)
+    except FileExistsError:
+        made = key_file.read_text()
+    finally:
+        Path(file.name).unlink()
+    return _decoded(made)
+
+
+def _decoded(text: str) -> bytes:
+    try:
+        return base64.b64decode(text.strip(), validate=True)
+    except binascii.Error:
+        raise _bad_key(Text("A chave não é base64.", "The key is not base64.")) from None
+
+
+def _bad_key(text: Text) -> Invalid:
+    hint = Text(
+        f"Use em {ENVIRONMENT} a chave com que a instalação começou (está no backup).",
+        f"Put the key the installation began with into {ENVIRONMENT} (it is in the backup).",
+    )
+    return Invalid(text, hint, code="secret_key")

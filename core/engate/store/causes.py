@@ -1,0 +1,79 @@
+"""Causes: one row for every reason to wait, however many records point to it."""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from typing import Any, NamedTuple
+
+import msgspec
+import sqlalchemy as sa
+
+from engate.errors import EngateError, Owner, Rejected
+from engate.model import Problem
+from engate.store.db import insert
+from engate.store.tables import cause
+from engate.text import Text
+
+
+class Reason(NamedTuple):
+    """A cause before it has a row. `key` is the same for everything that one fix releases."""
+
+    key: str
+    code: str
+    owner: Owner
+    text: Text
+    hint: Text
+
+
+def _key(origin: str, code: str, text: Text) -> str:
+    return f"{origin}:{code}:{blake2b(text.pt.encode(), digest_size=6).hexdigest()}"
+
+
+def of_problem(problem: Problem) -> Reason:
+    """What the ERP's own data lacks: found by reading, gone when a reading no longer finds it."""
+    return Reason(_key("erp", problem.code, problem.text), problem.code, "person", problem.text, problem.hint)
+
+
+def of_error(error: EngateError) -> Reason:
+    """What the storefront (or the ERP) refused: found by sending, gone when the data changes or a person asks for a retry."""
+    owner: Owner = error.owner if isinstance(error, Rejected) else "person"
+    return Reason(_key("answer", error.code, error.text), error.code, owner, error.text, error.hint)
+
+
+def own(code: str, subject: str, text: Text, hint: Text, owner: Owner = "person") -> Reason:
+    """engate's own reason: a missing mapping, link or rule; `subject` is what it is about ("branch/3")."""
+    return Reason(f"own:{code}:{subject}"[:200], code, owner, text, hint)
+
+
+def ensure(c: sa.Connection, tenant_id: int, integration_id: int, reasons: set[Reason], now: float) -> dict[str, int]:
+    """Rows for these reasons: key -> id."""
+    if not reasons:
+        return {}
+    keys = {reason.key for reason in reasons}
+    wanted = sa.select(cause.c.key, cause.c.id).where(cause.c.integration_id == integration_id, cause.c.key.in_(keys))
+    known = {row.key: row.id for row in c.execute(wanted)}
+    missing = [reason for reason in reasons if reason.key not in known]
+    if missing:
+        c.execute(
+            insert(c, cause).on_conflict_do_nothing(index_elements=["integration_id", "key"]),
+            [
+                {
+                    "tenant_id": tenant_id,
+                    "integration_id": integration_id,
+                    "key": reason.key,
+                    "code": reason.code,
+                    "owner": reason.owner,
+                    "text": msgspec.to_builtins(reason.text),
+                    "hint": msgspec.to_builtins(reason.hint),
+                    "since": now,
+                }
+                for reason in {reason.key: reason for reason in missing}.values()
+            ],
+        )
+        known = {row.key: row.id for row in c.execute(wanted)}
+    return known
+
+
+def text_of(row: Any) -> dict[str, Any]:
+    """A cause as the API shows it."""
+    return {"code": row.code, "owner": row.owner, "text": row.text, "hint": row.hint, "since": row.since}

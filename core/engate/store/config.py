@@ -1,0 +1,276 @@
+"""Tenants, keys, connections, integrations: what people configure. Every query is scoped to its tenant through `mine`."""
+
+from __future__ import annotations
+
+import secrets as random
+from hashlib import sha256
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from engate.errors import Invalid
+from engate.model import Check
+from engate.plugins import Manifest
+from engate.secrets import Vault, place_of
+from engate.settings import Secret, load, secret_fields
+from engate.store.db import insert
+from engate.store.tables import api_key, connection, flow, installation, integration, secret, tenant, token
+from engate.sync.flows import FLOWS
+from engate.sync.options import Options, PairMapping
+from engate.sync.work import Snapshot
+from engate.text import Text
+
+S = sa.Select[Any]
+KEY_PREFIX = "eng_"
+
+
+class NotFound(Invalid):
+    code = "not_found"
+
+
+def not_found(what_pt: str, what_en: str) -> NotFound:
+    return NotFound(Text(f"{what_pt} não existe.", f"No such {what_en}."), Text("Confira o id na lista.", "Check the id in the list."))
+
+
+def mine(table: sa.Table, tenant_id: int, *where: sa.ColumnElement[bool]) -> S:
+    """The one way to select what belongs to a tenant."""
+    return sa.select(table).where(table.c.tenant_id == tenant_id, *where)
+
+
+# ---- tenants and keys ----
+
+
+def new_key() -> str:
+    return KEY_PREFIX + random.token_urlsafe(32)
+
+
+def hashed(key: str) -> bytes:
+    return sha256(key.encode()).digest()
+
+
+def installation_key(c: sa.Connection, given: str | None) -> str | None:
+    """Makes (or takes over from the environment) the installation key. Returns it only when it was made just now: print it once."""
+    known = c.execute(sa.select(installation.c.value).where(installation.c.name == "key_hash")).scalar()
+    if known is not None and given is None:
+        return None
+    key = given or new_key()
+    s = insert(c, installation).values(name="key_hash", value=hashed(key))
+    c.execute(s.on_conflict_do_update(index_elements=["name"], set_={"value": s.excluded.value}))
+    return None if given else key
+
+
+def is_installation_key(c: sa.Connection, key: str) -> bool:
+    known = c.execute(sa.select(installation.c.value).where(installation.c.name == "key_hash")).scalar()
+    return known is not None and random.compare_digest(known, hashed(key))
+
+
+def create_tenant(c: sa.Connection, name: str, now: float) -> tuple[int, str]:
+    """A tenant and its first admin key (answered once)."""
+    if c.execute(sa.select(tenant.c.id).where(tenant.c.name == name)).first():
+        raise Invalid(Text(f"Já existe um tenant '{name}'.", f"A tenant '{name}' exists already."), where="name", code="name_taken")
+    id = c.execute(sa.insert(tenant).values(name=name, created_at=now).returning(tenant.c.id)).scalar_one()
+    _, key = create_key(c, id, "admin", "admin", now)
+    return id, key
+
+
+def create_key(c: sa.Connection, tenant_id: int, name: str, role: str, now: float) -> tuple[int, str]:
+    key = new_key()
+    id = c.execute(
+        sa.insert(api_key)
+        .values(tenant_id=tenant_id, name=name, role=role, hash=hashed(key), start=key[:8], created_at=now)
+        .returning(api_key.c.id)
+    ).scalar_one()
+    return id, key
+
+
+def who(c: sa.Connection, key: str) -> Any | None:
+    """(id, tenant_id, role) of a key that was not revoked."""
+    found = sa.select(api_key.c.id, api_key.c.tenant_id, api_key.c.role).where(api_key.c.hash == hashed(key), api_key.c.revoked_at.is_(None))
+    return c.execute(found).first()
+
+
+# ---- connections ----
+
+
+def create_connection(c: sa.Connection, vault: Vault, tenant_id: int, name: str, manifest: Manifest, values: dict[str, Any], now: float) -> int:
+    """`values` holds settings and secrets together; secrets are stored apart, sealed."""
+    load(manifest.settings, values)
+    _free_name(c, connection, tenant_id, name)
+    plain, sealed = _apart(manifest, values)
+    id = c.execute(
+        sa.insert(connection)
+        .values(tenant_id=tenant_id, name=name, platform=manifest.key, role=manifest.role, settings=plain, created_at=now)
+        .returning(connection.c.id)
+    ).scalar_one()
+    _seal(c, vault, tenant_id, id, sealed)
+    return id
+
+
+def update_connection(c: sa.Connection, vault: Vault, tenant_id: int, id: int, manifest: Manifest, changes: dict[str, Any]) -> None:
+    """Changed settings or secrets: a new revision that must be tested again; the session is forgotten. None removes a setting."""
+    row = connection_row(c, tenant_id, id)
+    merged = {**row.settings, **open_secrets(c, vault, tenant_id, id), **changes}
+    values = {key: value for key, value in merged.items() if value is not None}
+    load(manifest.settings, values)
+    plain, _ = _apart(manifest, values)
+    _, sealed = _apart(manifest, {key: value for key, value in changes.items() if value is not None})
+    c.execute(
+        sa.update(connection)
+        .where(connection.c.id == id)
+        .values(settings=plain, revision=connection.c.revision + 1, passed=False, health="ok", health_cause=None)
+    )
+    c.execute(sa.delete(token).where(token.c.connection_id == id))
+    _seal(c, vault, tenant_id, id, sealed)
+
+
+def connection_row(c: sa.Connection, tenant_id: int, id: int) -> Any:
+    row = c.execute(mine(connection, tenant_id, connection.c.id == id)).first()
+    if row is None:
+        raise not_found("Conexão", "connection")
+    return row
+
+
+def open_secrets(c: sa.Connection, vault: Vault, tenant_id: int, id: int) -> dict[str, str]:
+    rows = c.execute(sa.select(secret.c.field, secret.c.sealed).where(secret.c.connection_id == id))
+    return {row.field: vault.open(row.sealed, place_of(tenant_id, id, row.field)).decode() for row in rows}
+
+
+def delete_connection(c: sa.Connection, tenant_id: int, id: int) -> None:
+    connection_row(c, tenant_id, id)
+    used = c.execute(sa.select(integration.c.name).where((integration.c.erp_id == id) | (integration.c.storefront_id == id))).scalars().all()
+    if used:
+        raise Invalid(
+            Text(f"A conexão é usada por: {', '.join(used)}.", f"The connection is used by: {', '.join(used)}."),
+            Text("Exclua antes essas integrações.", "Delete those integrations first."),
+            code="in_use",
+        )
+    c.execute(sa.delete(connection).where(connection.c.id == id))
+
+
+def tested(c: sa.Connection, id: int, revision: int, checks: list[Check], identity: str, now: float) -> bool:
+    """Keeps the result of a test, if the connection is still as it was tested. True when it passed."""
+    passed = bool(checks) and all(check.ok for check in checks)
+    values: dict[str, Any] = {"checks": msgspec.to_builtins(checks), "tested_at": now, "passed": passed}
+    if identity:
+        values["identity"] = identity
+    if passed:
+        values |= {"health": "ok", "health_cause": None}
+    c.execute(sa.update(connection).where(connection.c.id == id, connection.c.revision == revision).values(**values))
+    return passed
+
+
+def set_health(c: sa.Connection, id: int, health: str, cause: dict[str, Any] | None) -> None:
+    c.execute(sa.update(connection).where(connection.c.id == id, connection.c.health != health).values(health=health, health_cause=cause))
+
+
+def _apart(manifest: Manifest, values: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+    names = secret_fields(manifest.settings)
+    plain = {key: value for key, value in values.items() if key not in names}
+    sealed = {key: value.reveal() if isinstance(value, Secret) else value for key, value in values.items() if key in names}
+    return plain, sealed
+
+
+def _seal(c: sa.Connection, vault: Vault, tenant_id: int, id: int, values: dict[str, str]) -> None:
+    for field, value in values.items():
+        s = insert(c, secret).values(
+            connection_id=id, field=field, key_id=vault.key_id, sealed=vault.seal(value.encode(), place_of(tenant_id, id, field))
+        )
+        c.execute(s.on_conflict_do_update(index_elements=["connection_id", "field"], set_={"key_id": s.excluded.key_id, "sealed": s.excluded.sealed}))
+
+
+def _free_name(c: sa.Connection, table: sa.Table, tenant_id: int, name: str) -> None:
+    if c.execute(mine(table, tenant_id, table.c.name == name)).first():
+        raise Invalid(Text(f"O nome '{name}' já é usado.", f"The name '{name}' is taken."), where="name", code="name_taken")
+
+
+# ---- integrations ----
+
+
+def create_integration(c: sa.Connection, tenant_id: int, name: str, erp_id: int, storefront_id: int, options: Options, mapping: PairMapping, now: float) -> int:
+    for id, role in ((erp_id, "erp"), (storefront_id, "storefront")):
+        if connection_row(c, tenant_id, id).role != role:
+            raise Invalid(
+                Text(f"A conexão {id} não é de um {'ERP' if role == 'erp' else 'storefront'}.", f"Connection {id} is not {'an ERP' if role == 'erp' else 'a storefront'}."),
+                where=f"{role}_connection", code="wrong_role",
+            )  # fmt: skip
+    _free_name(c, integration, tenant_id, name)
+    id = c.execute(
+        sa.insert(integration)
+        .values(
+            tenant_id=tenant_id, name=name, erp_id=erp_id, storefront_id=storefront_id, options=msgspec.to_builtins(options),
+            mapping=msgspec.to_builtins(mapping), created_at=now,
+        )
+        .returning(integration.c.id)
+    ).scalar_one()  # fmt: skip
+    c.execute(sa.insert(flow), [{"integration_id": id, "name": name} for name in FLOWS])
+    return id
+
+
+def integration_row(c: sa.Connection, tenant_id: int, id: int) -> Any:
+    row = c.execute(mine(integration, tenant_id, integration.c.id == id)).first()
+    if row is None:
+        raise not_found("Integração", "integration")
+    return row
+
+
+def update_integration(c: sa.Connection, tenant_id: int, id: int, **values: Any) -> None:
+    integration_row(c, tenant_id, id)
+    c.execute(sa.update(integration).where(integration.c.id == id).values(revision=integration.c.revision + 1, **values))
+
+
+def snapshot(c: sa.Connection, id: int) -> Snapshot | None:
+    """One integration as a slice of work needs it; None when it is gone. (By id: lanes belong to an integration, not to a caller.)"""
+    row = c.execute(sa.select(integration).where(integration.c.id == id)).first()
+    if row is None:
+        return None
+    flows = {f.name: f for f in c.execute(sa.select(flow).where(flow.c.integration_id == id))}
+    return Snapshot(
+        id=row.id,
+        tenant_id=row.tenant_id,
+        name=row.name,
+        active=row.active,
+        options=msgspec.convert(row.options, Options),
+        mapping=msgspec.convert(row.mapping, PairMapping),
+        pilot=tuple(row.pilot) if row.pilot is not None else None,
+        go_live_at=row.go_live_at,
+        every={name: (flows[name].every if name in flows else None) or f.every for name, f in FLOWS.items()},
+        full_every={name: (flows[name].full_every if name in flows else None) or f.full_every for name, f in FLOWS.items()},
+        enabled=frozenset(name for name in FLOWS if name not in flows or flows[name].enabled),
+    )
+
+
+def status_of(integration_row: Any, erp: Any, storefront: Any) -> str:
+    """The status as users know it."""
+    if not (erp.passed and storefront.passed):
+        return "Não conectada"
+    if not integration_row.installed:
+        return "Não instalada"
+    return "Ativa" if integration_row.active else "Inativa"
+
+
+def set_flow(c: sa.Connection, integration_id: int, name: str, **values: Any) -> None:
+    s = insert(c, flow).values(integration_id=integration_id, name=name, **values)
+    c.execute(s.on_conflict_do_update(index_elements=["integration_id", "name"], set_=values))
+
+
+# ---- health, as the runner sees it ----
+
+
+def _connections_of(integration_id: int) -> S:
+    both = (connection.c.id == integration.c.erp_id) | (connection.c.id == integration.c.storefront_id)
+    return sa.select(connection.c.id, connection.c.health).select_from(connection.join(integration, both)).where(integration.c.id == integration_id)
+
+
+def refused(c: sa.Connection, integration_id: int) -> bool:
+    """Whether credentials of one side were refused: no further try, it might lock the account."""
+    return any(row.health == "reauth_required" for row in c.execute(_connections_of(integration_id)))
+
+
+def degraded(c: sa.Connection, integration_id: int) -> bool:
+    return any(row.health == "degraded" for row in c.execute(_connections_of(integration_id)))
+
+
+def healthy(c: sa.Connection, integration_id: int) -> None:
+    ids = [row.id for row in c.execute(_connections_of(integration_id))]
+    c.execute(sa.update(connection).where(connection.c.id.in_(ids), connection.c.health == "degraded").values(health="ok", health_cause=None))

@@ -1,0 +1,137 @@
+"""Lanes instead of jobs: one row per (integration, name); events coalesce into it; one claim statement for both databases.
+
+Due times are on the injected clock (`now`); leases are on real time (the database's own where several machines share it).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+
+from engate.store.db import insert
+from engate.store.tables import lane, slice_count
+
+
+class Claim(NamedTuple):
+    """A lane that is ours until its lease ends."""
+
+    id: int
+    tenant_id: int
+    integration_id: int
+    name: str
+    prio: int
+    wanted: int
+    tries: int
+
+
+class Wake(NamedTuple):
+    tenant_id: int
+    integration_id: int
+    name: str
+    prio: int
+    due_at: float
+
+
+def _real(c: sa.Connection) -> Any:
+    return sa.literal(time.time(), sa.Double) if c.dialect.name == "sqlite" else sa.extract("epoch", sa.func.clock_timestamp())
+
+
+def wake(c: sa.Connection, wakes: Iterable[Wake]) -> None:
+    """Something happened. The earlier due time wins."""
+    rows = [w._asdict() for w in wakes]
+    if not rows:
+        return
+    s = insert(c, lane)
+    earlier = sa.case((lane.c.due_at.is_(None) | (lane.c.due_at > s.excluded.due_at), s.excluded.due_at), else_=lane.c.due_at)
+    c.execute(s.on_conflict_do_update(index_elements=["integration_id", "name"], set_={"wanted": lane.c.wanted + 1, "due_at": earlier}), rows)
+
+
+def claim(c: sa.Connection, now: float, limit: int, lease: str, ttl: float, max_prio: int = 9) -> list[Claim]:
+    """The sweeper too: an expired lease is simply free again."""
+    real = _real(c)
+    free = (lane.c.due_at <= now) & (lane.c.not_before <= now) & (lane.c.lease_until < real) & (lane.c.prio <= max_prio)
+    turn = sa.func.row_number().over(partition_by=(lane.c.tenant_id, lane.c.prio), order_by=lane.c.due_at)
+    due = sa.select(lane.c.id, turn.label("turn")).where(free).cte("due")
+    pick = (
+        sa.select(lane.c.id)
+        .join(due, due.c.id == lane.c.id)
+        .where(free)  # repeated: PostgreSQL rechecks only this level after waiting for a row lock
+        .order_by(lane.c.prio, due.c.turn, lane.c.due_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True, of=lane)
+        .cte("pick")
+    )
+    rows = c.execute(
+        sa.update(lane)
+        .where(lane.c.id.in_(sa.select(pick.c.id)))
+        .values(lease=lease, lease_until=real + ttl, tries=lane.c.tries + 1)
+        .returning(lane.c.id, lane.c.tenant_id, lane.c.integration_id, lane.c.name, lane.c.prio, lane.c.wanted, lane.c.tries)
+    )
+    return sorted((Claim(*row) for row in rows), key=lambda claimed: claimed.prio)
+
+
+def beat(c: sa.Connection, ids: list[int], lease: str, ttl: float) -> dict[int, bool]:
+    """Heartbeat: id -> asked to cancel. A missing id means that the lease is lost: stop before the next outside call."""
+    rows = c.execute(
+        sa.update(lane)
+        .where(lane.c.id.in_(ids), lane.c.lease == lease)
+        .values(lease_until=_real(c) + ttl)
+        .returning(lane.c.id, lane.c.cancel)
+    )
+    return {row.id: row.cancel for row in rows}
+
+
+def held(c: sa.Connection, id: int, lease: str) -> bool:
+    """Whether the lease is still ours: asked in the transaction that permits an outside effect."""
+    return c.execute(sa.select(lane.c.id).where(lane.c.id == id, lane.c.lease == lease, lane.c.lease_until >= _real(c))).first() is not None
+
+
+def settle(c: sa.Connection, claimed: Claim, lease: str, next_due: float | None = None) -> bool:
+    """Done up to what was claimed; an event that came meanwhile keeps the lane due. False: the lease was lost."""
+    due = sa.case((lane.c.wanted > claimed.wanted, lane.c.due_at), else_=sa.literal(next_due, sa.Double))
+    done = c.execute(
+        sa.update(lane)
+        .where(lane.c.id == claimed.id, lane.c.lease == lease)
+        .values(due_at=due, not_before=0, tries=0, lease=None, lease_until=0, cancel=False)
+    )
+    return done.rowcount == 1
+
+
+def back_off(c: sa.Connection, claimed: Claim, lease: str, until: float) -> bool:
+    """Not done: due as before, but not before `until`, whatever arrives."""
+    done = c.execute(
+        sa.update(lane)
+        .where(lane.c.id == claimed.id, lane.c.lease == lease)
+        .values(not_before=until, lease=None, lease_until=0, cancel=False)
+    )
+    return done.rowcount == 1
+
+
+def next_due(c: sa.Connection) -> float | None:
+    """When something is due next, for a sleeper."""
+    later = sa.case((lane.c.not_before > lane.c.due_at, lane.c.not_before), else_=lane.c.due_at)
+    return c.execute(sa.select(sa.func.min(later)).where(lane.c.due_at.is_not(None), lane.c.lease.is_(None))).scalar()
+
+
+def ask_to_cancel(c: sa.Connection, integration_id: int, names: Iterable[str]) -> None:
+    c.execute(sa.update(lane).where(lane.c.integration_id == integration_id, lane.c.name.in_(list(names)), lane.c.lease.is_not(None)).values(cancel=True))
+
+
+def busy(c: sa.Connection, integration_id: int, names: Iterable[str]) -> bool:
+    """Whether one of these lanes is being worked on now."""
+    found = sa.select(lane.c.id).where(lane.c.integration_id == integration_id, lane.c.name.in_(list(names)), lane.c.lease_until >= _real(c))
+    return c.execute(found.limit(1)).first() is not None
+
+
+def count_slices(c: sa.Connection, worker: str, slices: int, now: float) -> None:
+    s = insert(c, slice_count).values(worker=worker, slices=slices, seen_at=now)
+    c.execute(
+        s.on_conflict_do_update(index_elements=["worker"], set_={"slices": slice_count.c.slices + s.excluded.slices, "seen_at": s.excluded.seen_at})
+    )
+
+
+def slices_by_worker(c: sa.Connection) -> dict[str, int]:
+    return {row.worker: row.slices for row in c.execute(sa.select(slice_count.c.worker, slice_count.c.slices))}

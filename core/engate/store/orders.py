@@ -1,0 +1,247 @@
+"""Orders as stored: the shop's order, its parts, what the ERP says of them, documents, and a timeline of every step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from engate.model import ErpOrder, Invoice, Order, OrderEvent, OrderPart
+from engate.store.blobs import pack, unpack
+from engate.store.causes import Reason, ensure
+from engate.store.db import insert
+from engate.store.tables import document, inbox, key_index, link, order, part, record, step, unit
+from engate.text import Text
+
+# ---- inbox ----
+
+
+def receive(c: sa.Connection, tenant_id: int, integration_id: int, events: Sequence[OrderEvent], now: float) -> None:
+    """Events are stored once, whatever is delivered twice."""
+    if events:
+        c.execute(
+            insert(c, inbox).on_conflict_do_nothing(index_elements=["integration_id", "key"]),
+            [
+                {"tenant_id": tenant_id, "integration_id": integration_id, "key": e.key, "order_key": e.order, "raw_state": e.raw_state, "received_at": now}
+                for e in events
+            ],
+        )
+
+
+def unhandled(c: sa.Connection, integration_id: int, order_key: str) -> int | None:
+    """The newest event of the order that nobody has acted on."""
+    return c.execute(
+        sa.select(sa.func.max(inbox.c.id)).where(inbox.c.integration_id == integration_id, inbox.c.order_key == order_key, inbox.c.handled_at.is_(None))
+    ).scalar()
+
+
+def handled(c: sa.Connection, integration_id: int, order_key: str, up_to: int, now: float) -> None:
+    mine = (inbox.c.integration_id == integration_id) & (inbox.c.order_key == order_key) & (inbox.c.id <= up_to)
+    c.execute(sa.update(inbox).where(mine, inbox.c.handled_at.is_(None)).values(handled_at=now))
+
+
+# ---- orders and parts ----
+
+
+class Part(msgspec.Struct):
+    """A part as a slice of work sees it."""
+
+    id: int
+    no: int
+    reference: str
+    branch: str
+    doc: OrderPart
+    state: str
+    erp_key: str | None
+    sending: bool
+    sent_at: float | None
+    attempt: int
+    looks: int
+    erp_state: str | None
+    erp: ErpOrder | None
+    handling_sent_at: float | None
+    tracking_sent_at: float | None
+    delivery_sent_at: float | None
+    cancel_sent_at: float | None
+    documents: list[Document]
+
+
+class Document(msgspec.Struct):
+    id: int
+    invoice: Invoice
+    sent_at: float | None
+
+
+class Stored(msgspec.Struct):
+    """An order as a slice of work sees it."""
+
+    id: int
+    key: str
+    state: str
+    doc: Order
+    was_ready: bool
+    cause_id: int | None
+    parts: list[Part]
+
+
+def load(c: sa.Connection, integration_id: int, key: str) -> Stored | None:
+    row = c.execute(sa.select(order).where(order.c.integration_id == integration_id, order.c.key == key)).first()
+    if row is None:
+        return None
+    documents: dict[int, list[Document]] = {}
+    for d in c.execute(sa.select(document).where(document.c.order_id == row.id).order_by(document.c.id)):
+        documents.setdefault(d.part_id, []).append(Document(d.id, unpack(d.doc, Invoice), d.sent_at))
+    parts = [
+        Part(
+            p.id, p.no, p.reference, p.branch, unpack(p.doc, OrderPart), p.state, p.erp_key, p.sending, p.sent_at, p.attempt, p.looks, p.erp_state,
+            unpack(p.erp_doc, ErpOrder) if p.erp_doc else None, p.handling_sent_at, p.tracking_sent_at, p.delivery_sent_at, p.cancel_sent_at,
+            documents.get(p.id, []),
+        )
+        for p in c.execute(sa.select(part).where(part.c.order_id == row.id).order_by(part.c.no))
+    ]  # fmt: skip
+    return Stored(row.id, row.key, row.state, unpack(row.doc, Order), row.was_ready, row.cause_id, parts)
+
+
+def keep(c: sa.Connection, tenant_id: int, integration_id: int, doc: Order, *, state: str, now: float) -> int:
+    """The order as just read from the shop."""
+    values = {
+        "shop_state": doc.state, "raw_state": doc.raw_state, "doc": pack(doc), "total": doc.total, "placed_at": doc.placed_at.timestamp(),
+        "read_at": now, "changed_at": now,
+    }  # fmt: skip
+    if doc.state == "ready":
+        values["was_ready"] = True
+    s = insert(c, order).values(tenant_id=tenant_id, integration_id=integration_id, key=doc.key, state=state, created_at=now, **values)
+    id = c.execute(s.on_conflict_do_update(index_elements=["integration_id", "key"], set_=values).returning(order.c.id)).scalar_one()
+    index(c, integration_id, "order", doc.key, [doc.key, doc.buyer.document])
+    return id
+
+
+def add_parts(c: sa.Connection, tenant_id: int, integration_id: int, order_id: int, docs: Sequence[OrderPart], state: str) -> None:
+    for no, doc in enumerate(docs, 1):
+        c.execute(
+            insert(c, part)
+            .values(
+                tenant_id=tenant_id, integration_id=integration_id, order_id=order_id, no=no, reference=doc.reference, branch=doc.branch,
+                doc=pack(doc), state=state,
+            )
+            .on_conflict_do_nothing(index_elements=["order_id", "no"])
+        )  # fmt: skip
+
+
+def replace_parts(c: sa.Connection, tenant_id: int, integration_id: int, order_id: int, docs: Sequence[OrderPart], state: str) -> None:
+    """Parts decided anew: only while none of them has ever gone out."""
+    c.execute(sa.delete(part).where(part.c.order_id == order_id, part.c.erp_key.is_(None), part.c.attempt == 0))
+    add_parts(c, tenant_id, integration_id, order_id, docs, state)
+
+
+def update_part(c: sa.Connection, part_id: int, **values: Any) -> None:
+    c.execute(sa.update(part).where(part.c.id == part_id).values(**values))
+
+
+def set_state(c: sa.Connection, order_id: int, state: str, now: float) -> None:
+    c.execute(sa.update(order).where(order.c.id == order_id).values(state=state, changed_at=now))
+
+
+def set_cause(c: sa.Connection, tenant_id: int, integration_id: int, order_id: int, reason: Reason | None, now: float) -> None:
+    """Why the order waits for somebody (attention is orthogonal to its state)."""
+    cause_id = ensure(c, tenant_id, integration_id, {reason}, now)[reason.key] if reason else None
+    c.execute(sa.update(order).where(order.c.id == order_id).values(cause_id=cause_id))
+
+
+def note(c: sa.Connection, tenant_id: int, integration_id: int, order_id: int, part_no: int | None, name: str, text: Text, now: float) -> None:
+    """One line of the timeline."""
+    c.execute(
+        sa.insert(step).values(
+            tenant_id=tenant_id, integration_id=integration_id, order_id=order_id, part_no=part_no, name=name, text=msgspec.to_builtins(text), at=now
+        )
+    )
+
+
+def index(c: sa.Connection, integration_id: int, kind: str, target: str, keys: Iterable[str]) -> None:
+    """So that any of these keys finds the target."""
+    rows = [{"integration_id": integration_id, "key": key, "kind": kind, "target": target} for key in {k for k in keys if k}]
+    if rows:
+        c.execute(insert(c, key_index).on_conflict_do_nothing(), rows)
+
+
+# ---- units not yet in the ERP ----
+
+
+def reserve(c: sa.Connection, integration_id: int, order_id: int, docs: Sequence[OrderPart]) -> None:
+    """Until the ERP has the order, its units are subtracted from what the shop offers."""
+    free(c, order_id)
+    rows = [
+        {"integration_id": integration_id, "order_id": order_id, "sku": item.sku, "branch": doc.branch, "quantity": item.quantity}
+        for doc in docs
+        for item in doc.items
+    ]
+    if rows:
+        c.execute(sa.insert(unit), rows)
+
+
+def free(c: sa.Connection, order_id: int) -> None:
+    """The order will not enter the ERP: its units are for sale again."""
+    c.execute(sa.delete(unit).where(unit.c.order_id == order_id))
+
+
+def taken_over(c: sa.Connection, order_id: int, branch: str, now: float) -> None:
+    """The ERP reserves these units now: readings asked for from here on have them out already."""
+    c.execute(sa.update(unit).where(unit.c.order_id == order_id, unit.c.branch == branch, unit.c.freed_at.is_(None)).values(freed_at=now))
+
+
+# ---- what the ERP says ----
+
+
+def part_by_erp(c: sa.Connection, integration_id: int, erp_keys: Sequence[str]) -> list[Any]:
+    """(part id, order key, erp_key, branch, erp_doc) of the parts that are these ERP orders."""
+    return list(
+        c.execute(
+            sa.select(part.c.id, order.c.key, part.c.erp_key, part.c.branch, part.c.erp_doc)
+            .join(order, order.c.id == part.c.order_id)
+            .where(part.c.integration_id == integration_id, part.c.erp_key.in_(erp_keys))
+        )
+    )
+
+
+def keep_documents(c: sa.Connection, tenant_id: int, integration_id: int, order_id: int, part_id: int, invoices: Sequence[Invoice], now: float) -> list[Invoice]:
+    """Stores documents not seen before; returns the new ones."""
+    new: list[Invoice] = []
+    for invoice in invoices:
+        made = c.execute(
+            insert(c, document)
+            .values(
+                tenant_id=tenant_id, integration_id=integration_id, order_id=order_id, part_id=part_id, key=invoice.key, doc=pack(invoice), created_at=now
+            )
+            .on_conflict_do_nothing(index_elements=["part_id", "key", "version"])
+        )
+        if made.rowcount == 1:
+            new.append(invoice)
+    return new
+
+
+def document_sent(c: sa.Connection, document_id: int, now: float) -> None:
+    c.execute(sa.update(document).where(document.c.id == document_id).values(sent_at=now))
+
+
+# ---- mapping helpers ----
+
+
+def sku_of(c: sa.Connection, integration_id: int, remotes: Sequence[str]) -> dict[str, str]:
+    """Storefront SKU id -> the ERP's SKU key, by our links."""
+    found = c.execute(
+        sa.select(link.c.remote, link.c.key).where(link.c.integration_id == integration_id, link.c.kind == "sku", link.c.remote.in_(remotes))
+    )
+    return {row.remote: row.key for row in found}
+
+
+def known_skus(c: sa.Connection, integration_id: int, keys: Sequence[str]) -> set[str]:
+    found = sa.select(record.c.key).where(record.c.integration_id == integration_id, record.c.kind == "sku", record.c.key.in_(keys))
+    return set(c.execute(found).scalars())
+
+
+def waiting_for(c: sa.Connection, integration_id: int, cause_ids: Sequence[int]) -> list[str]:
+    """Keys of the orders that point to these causes."""
+    found = sa.select(order.c.key).where(order.c.integration_id == integration_id, order.c.cause_id.in_(cause_ids))
+    return list(c.execute(found).scalars())

@@ -1,0 +1,348 @@
+"""Records: reading sets what should be, pushing makes it so. Every function works inside the caller's transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+
+from engate.model.kinds import KINDS, Kind
+from engate.store.blobs import pack, unpack
+from engate.store.causes import Reason, ensure
+from engate.store.db import insert
+from engate.store.tables import cause, link, record, unit
+
+ROWS = 500
+
+
+class Wanted(NamedTuple):
+    """One entity as read: its document and what follows from it."""
+
+    key: str
+    parent: str | None
+    doc: Any
+    digest: bytes
+    reason: Reason | None
+
+
+class Claimed(NamedTuple):
+    """One record that is about to be pushed; `sent` was its digest of unknown effect, if any."""
+
+    id: int
+    key: str
+    doc: Any
+    have_doc: bytes | None
+    uncertain: bool
+    remote: str | None
+    parent_remote: str | None
+    tries: int
+    read_at: float
+
+
+class Settled(NamedTuple):
+    id: int
+    key: str
+    digest: bytes
+    doc: Any
+    remote: str
+    had_remote: bool
+    answer: str
+    awaiting: Reason | None
+
+
+def want(
+    c: sa.Connection, tenant_id: int, integration_id: int, kind: str, rows: Sequence[Wanted], *, run_id: int, seen: int, now: float, read_at: float
+) -> int:
+    """Stores what a page says; returns how many records changed. An unchanged row costs one read and no write.
+    `read_at`: when the page was asked for."""
+    changed = 0
+    for start in range(0, len(rows), ROWS):
+        changed += _want(c, tenant_id, integration_id, kind, rows[start : start + ROWS], run_id, seen, now, read_at)
+    return changed
+
+
+def _want(
+    c: sa.Connection, tenant_id: int, integration_id: int, kind: str, rows: Sequence[Wanted], run_id: int, seen: int, now: float, read_at: float
+) -> int:
+    by_key = {row.key: row for row in rows}  # the last word counts where an ERP lists an entity twice
+    known = {
+        row.key: row
+        for row in c.execute(
+            sa.select(record.c.key, record.c.want, record.c.parent, record.c.cause_id, cause.c.key.label("cause_key"))
+            .select_from(record.outerjoin(cause, record.c.cause_id == cause.c.id))
+            .where(record.c.integration_id == integration_id, record.c.kind == kind, record.c.key.in_(by_key))
+        )
+    }
+    reasons = ensure(c, tenant_id, integration_id, {row.reason for row in by_key.values() if row.reason}, now)
+    upserts: list[dict[str, Any]] = []
+    for row in by_key.values():
+        old = known.get(row.key)
+        cause_key = row.reason.key if row.reason else None
+        if old is not None and old.want == row.digest and old.parent == row.parent:
+            old_key = old.cause_key
+            # a refusal by the storefront stays with unchanged data; what reading itself found follows the reading
+            if old_key == cause_key or (cause_key is None and not (old_key or "").startswith(("erp:", "own:mapping", "own:run"))):
+                continue
+        upserts.append(
+            {
+                "tenant_id": tenant_id,
+                "integration_id": integration_id,
+                "kind": kind,
+                "key": row.key,
+                "parent": row.parent,
+                "doc": pack(row.doc),
+                "want": row.digest,
+                "cause_id": reasons[cause_key] if cause_key else None,
+                "run_id": run_id,
+                "seen": seen,
+                "read_at": read_at,
+                "tries": 0,
+                "not_before": 0,
+            }
+        )
+    if upserts:
+        s = insert(c, record)
+        fields = ("parent", "doc", "want", "cause_id", "run_id", "seen", "read_at", "tries", "not_before")
+        c.execute(
+            s.on_conflict_do_update(index_elements=["integration_id", "kind", "key"], set_={name: s.excluded[name] for name in fields}), upserts
+        )
+    return len(upserts)
+
+
+def claim(
+    c: sa.Connection,
+    integration_id: int,
+    kind: Kind,
+    limit: int,
+    *,
+    now: float,
+    unknown_before: float,
+    only: set[str] | None = None,
+) -> list[Claimed]:
+    """Records that can be pushed now, oldest first: the parent is in the storefront, nothing is in the way, nothing of unknown effect is fresh."""
+    own_link = link.alias("own_link")
+    parent_link = link.alias("parent_link")
+    source = record.outerjoin(
+        own_link,
+        (own_link.c.integration_id == record.c.integration_id) & (own_link.c.kind == record.c.kind) & (own_link.c.key == record.c.key),
+    )
+    columns: list[Any] = [
+        record.c.id, record.c.key, record.c.doc, record.c.have_doc, record.c.sent, record.c.tries, record.c.read_at,
+        own_link.c.remote,
+    ]  # fmt: skip
+    if kind.parent_kind:
+        source = source.join(
+            parent_link,
+            (parent_link.c.integration_id == record.c.integration_id)
+            & (parent_link.c.kind == kind.parent_kind)
+            & (parent_link.c.key == record.c.parent),
+        )
+        columns.append(parent_link.c.remote.label("parent_remote"))
+    else:
+        columns.append(sa.literal(None).label("parent_remote"))
+    ready = (record.c.state == "to_send") | ((record.c.state == "sent") & (record.c.sent_at < unknown_before))
+    query = (
+        sa.select(*columns)
+        .select_from(source)
+        .where(
+            record.c.integration_id == integration_id,
+            record.c.kind == kind.name,
+            record.c.state.in_(("to_send", "sent")),
+            ready,
+            record.c.not_before <= now,
+            record.c.effective_at.is_(None) | (record.c.effective_at <= now),
+        )
+        .order_by(record.c.id)
+        .limit(limit)
+    )
+    if only is not None:
+        query = query.where(record.c.key.in_(only))
+    return [
+        Claimed(row.id, row.key, unpack(row.doc, kind.struct), row.have_doc, row.sent is not None, row.remote, row.parent_remote, row.tries, row.read_at)
+        for row in c.execute(query)
+    ]
+
+
+def mark_sent(c: sa.Connection, rows: Iterable[tuple[int, bytes]], now: float) -> None:
+    """Clear before send: what the storefront holds is unknown from here on, until it answers."""
+    todo = [{"b_id": id, "sent": digest, "want": digest} for id, digest in rows]
+    if todo:
+        c.execute(
+            sa.update(record)
+            .where(record.c.id == sa.bindparam("b_id"))
+            .values(sent=sa.bindparam("sent"), want=sa.bindparam("want"), have=None, sent_at=now),
+            todo,
+        )
+
+
+def accept(c: sa.Connection, tenant_id: int, integration_id: int, kind: str, rows: Sequence[Settled], now: float) -> None:
+    """The storefront answered yes. A new link releases whatever waited for it."""
+    if not rows:
+        return
+    reasons = ensure(c, tenant_id, integration_id, {row.awaiting for row in rows if row.awaiting}, now)
+    c.execute(
+        sa.update(record)
+        .where(record.c.id == sa.bindparam("b_id"))
+        .values(
+            have=sa.bindparam("have"), have_doc=sa.bindparam("have_doc"), sent=None, sent_at=None, cause_id=sa.bindparam("cause"), tries=0,
+            not_before=0, answer=sa.bindparam("answer"), answered_at=now,
+        ),
+        [
+            {
+                "b_id": row.id, "have": row.digest, "have_doc": pack(row.doc), "answer": row.answer[:300],
+                "cause": reasons[row.awaiting.key] if row.awaiting else None,
+            }
+            for row in rows
+        ],
+    )  # fmt: skip
+    linked(c, tenant_id, integration_id, kind, [(row.key, row.remote) for row in rows if row.remote and not row.had_remote], now)
+
+
+def linked(c: sa.Connection, tenant_id: int, integration_id: int, kind: str, pairs: Sequence[tuple[str, str]], now: float, origin: str = "engate") -> None:
+    """Stores links and releases the records that waited for them."""
+    if not pairs:
+        return
+    s = insert(c, link)
+    c.execute(
+        s.on_conflict_do_update(
+            index_elements=["integration_id", "kind", "key"], set_={"remote": s.excluded.remote, "origin": s.excluded.origin, "at": s.excluded.at}
+        ),
+        [
+            {"tenant_id": tenant_id, "integration_id": integration_id, "kind": kind, "key": key, "remote": remote, "origin": origin, "at": now}
+            for key, remote in pairs
+        ],
+    )
+    if kind in SHARED:
+        release(c, integration_id, [f"own:waiting.link:{kind}/{key}" for key, _ in pairs])
+
+
+SHARED = frozenset({"category", "brand"})
+"""Kinds that many records refer to: waiting for one of these is a cause, not a join."""
+
+
+def release(c: sa.Connection, integration_id: int, keys: Sequence[str]) -> None:
+    """Ends these causes: whatever pointed to them goes on (the foreign keys are set to null)."""
+    c.execute(sa.delete(cause).where(cause.c.integration_id == integration_id, cause.c.key.in_(list(keys))))
+
+
+def wait_for(c: sa.Connection, tenant_id: int, integration_id: int, rows: Sequence[tuple[int, Reason]], now: float, *, answered: bool) -> None:
+    """These records wait for a cause; `answered`: the storefront itself said no (its effect is known: none)."""
+    if not rows:
+        return
+    reasons = ensure(c, tenant_id, integration_id, {reason for _, reason in rows}, now)
+    values: dict[str, Any] = {"cause_id": sa.bindparam("cause"), "sent": None, "sent_at": None}
+    if answered:
+        values |= {"answer": sa.bindparam("answer"), "answered_at": now}
+    c.execute(
+        sa.update(record).where(record.c.id == sa.bindparam("b_id")).values(**values),
+        [{"b_id": id, "cause": reasons[reason.key], **({"answer": reason.text.en[:300]} if answered else {})} for id, reason in rows],
+    )
+
+
+def again(c: sa.Connection, rows: Sequence[tuple[int, float, bool, str]], now: float) -> None:
+    """(id, not before, effect unknown, why): not sent for certain goes back to the queue; unknown stays `sent` until it is looked up."""
+    certain = [row for row in rows if not row[2]]
+    if certain:
+        c.execute(
+            sa.update(record)
+            .where(record.c.id == sa.bindparam("b_id"))
+            .values(sent=None, sent_at=None, tries=record.c.tries + 1, not_before=sa.bindparam("nb"), answer=sa.bindparam("answer")),
+            [{"b_id": id, "nb": until, "answer": why[:300]} for id, until, _, why in certain],
+        )
+    unknown = [row for row in rows if row[2]]
+    if unknown:
+        c.execute(
+            sa.update(record)
+            .where(record.c.id == sa.bindparam("b_id"))
+            .values(sent_at=now, tries=record.c.tries + 1, not_before=sa.bindparam("nb"), answer=sa.bindparam("answer")),
+            [{"b_id": id, "nb": until, "answer": why[:300]} for id, until, _, why in unknown],
+        )
+
+
+def links_of(c: sa.Connection, integration_id: int, kinds: Sequence[str]) -> dict[tuple[str, str], str]:
+    found = c.execute(sa.select(link.c.kind, link.c.key, link.c.remote).where(link.c.integration_id == integration_id, link.c.kind.in_(kinds)))
+    return {(row.kind, row.key): row.remote for row in found}
+
+
+Pending = dict[tuple[str, str], list[tuple[float | None, int]]]
+"""(SKU, branch) -> (when the ERP took them over, units)."""
+
+
+def pending_units(c: sa.Connection, integration_id: int) -> Pending:
+    """Units of stored orders that the ERP does not reserve yet, or did not when an older reading was asked for."""
+    found: Pending = {}
+    for row in c.execute(sa.select(unit.c.sku, unit.c.branch, unit.c.freed_at, unit.c.quantity).where(unit.c.integration_id == integration_id)):
+        found.setdefault((row.sku, row.branch), []).append((row.freed_at, row.quantity))
+    return found
+
+
+def forget_units(c: sa.Connection, integration_id: int, before: float) -> None:
+    """A complete reading of the stock was asked for after these were taken over: no reading needs them any more."""
+    c.execute(sa.delete(unit).where(unit.c.integration_id == integration_id, unit.c.freed_at < before))
+
+
+def revisit(
+    c: sa.Connection,
+    tenant_id: int,
+    integration_id: int,
+    kind: Kind,
+    decide: Callable[[Any, float], tuple[bytes, Reason | None]],
+    *,
+    parents: Sequence[str] | None = None,
+    after: int = 0,
+    limit: int = ROWS,
+    now: float,
+) -> tuple[int, int | None]:
+    """Decides anew what should be, from the documents as last read: after a change of options, mapping or pending orders.
+    Returns (changed, the id to go on after or None)."""
+    query = sa.select(record.c.id, record.c.doc, record.c.read_at, record.c.want, record.c.cause_id, cause.c.key.label("cause_key")).select_from(
+        record.outerjoin(cause, record.c.cause_id == cause.c.id)
+    )
+    query = query.where(record.c.integration_id == integration_id, record.c.kind == kind.name, record.c.id > after)
+    if parents is not None:
+        query = query.where(record.c.parent.in_(parents))
+    rows = c.execute(query.order_by(record.c.id).limit(limit)).all()
+    changed = 0
+    for row in rows:
+        digest, reason = decide(unpack(row.doc, kind.struct), row.read_at)
+        own_cause = (row.cause_key or "").startswith(("erp:", "own:"))
+        if digest == row.want and (row.cause_key if own_cause else None) == (reason.key if reason else None):
+            continue
+        values: dict[str, Any] = {"want": digest}
+        if reason is not None:
+            values["cause_id"] = ensure(c, tenant_id, integration_id, {reason}, now)[reason.key]
+        elif own_cause or digest != row.want:
+            values["cause_id"] = None
+        c.execute(sa.update(record).where(record.c.id == row.id).values(**values))
+        changed += 1
+    return changed, rows[-1].id if len(rows) == limit else None
+
+
+def next_due(c: sa.Connection, integration_id: int, kind: str, unknown_after: float, now: float) -> float | None:
+    """The earliest time after `now` at which a record that rests now can go: a back-off ends, a dated price begins, a doubt may be cleared."""
+    mine = (record.c.integration_id == integration_id) & (record.c.kind == kind)
+    resting = sa.select(sa.func.min(record.c.not_before)).where(mine, record.c.state == "to_send", record.c.not_before > now)
+    doubtful = sa.select(sa.func.min(record.c.sent_at)).where(mine, record.c.state == "sent")
+    dated = sa.select(sa.func.min(record.c.effective_at)).where(mine, record.c.state == "to_send", record.c.effective_at > now)
+    sent_at = c.execute(doubtful).scalar()
+    times = [c.execute(resting).scalar(), c.execute(dated).scalar(), None if sent_at is None else sent_at + unknown_after + 0.05]
+    return min((t for t in times if t is not None), default=None)
+
+
+def moving(*where: sa.ColumnElement[bool]) -> sa.Select[tuple[int]]:
+    """Records that can still move by themselves: under way, or to be sent with nobody in the chain of parents who waits for a cause."""
+    up, upper = record.alias("up"), record.alias("upper")
+    parent_of = {kind.name: kind.parent_kind for kind in KINDS.values() if kind.parent_kind}
+
+    def above(child: Any) -> Any:
+        return sa.case(parent_of, value=child.c.kind, else_="")
+
+    source = record.outerjoin(
+        up, (up.c.integration_id == record.c.integration_id) & (up.c.kind == above(record)) & (up.c.key == record.c.parent)
+    ).outerjoin(upper, (upper.c.integration_id == up.c.integration_id) & (upper.c.kind == above(up)) & (upper.c.key == up.c.parent))
+    free = (record.c.parent.is_(None) | (up.c.id.is_not(None) & (up.c.state != "waiting"))) & (
+        up.c.parent.is_(None) | (upper.c.id.is_not(None) & (upper.c.state != "waiting"))
+    )
+    going = (record.c.state == "sent") | ((record.c.state == "to_send") & free)
+    return sa.select(record.c.id).select_from(source).where(record.c.state.in_(("to_send", "sent")), going, *where)

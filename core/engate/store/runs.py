@@ -1,0 +1,153 @@
+"""Runs and readings: one trigger of one flow, and how far each kind has been read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from engate.errors import EngateError
+from engate.model.kinds import KINDS
+from engate.store import records
+from engate.store.db import insert
+from engate.store.tables import flow, reading, record, run
+
+
+def error_of(error: EngateError) -> dict[str, Any]:
+    return {"code": error.code, "text": msgspec.to_builtins(error.text), "hint": msgspec.to_builtins(error.hint)}
+
+
+def start(
+    c: sa.Connection,
+    tenant_id: int,
+    integration_id: int,
+    flow_name: str,
+    kinds: Sequence[str],
+    *,
+    trigger: str,
+    full: bool,
+    keys: dict[str, list[str]] | None,
+    now: float,
+) -> int:
+    """A new run, with a reading under way for each kind. One that was reading the same flow is superseded."""
+    c.execute(
+        sa.update(run)
+        .where(run.c.integration_id == integration_id, run.c.flow == flow_name, run.c.state == "reading")
+        .values(state="cancelled", ended_at=now, error={"code": "superseded"})
+    )
+    made = c.execute(
+        sa.insert(run)
+        .values(tenant_id=tenant_id, integration_id=integration_id, flow=flow_name, trigger=trigger, full=full, only=keys, state="reading", started_at=now)
+        .returning(run.c.id)
+    ).scalar_one()
+    for kind in kinds:
+        s = insert(c, reading)
+        fresh = {
+            "full": full, "only": (keys or {}).get(kind), "cursor": None, "under_way": keys is None or kind in keys, "run_id": made, "entities": 0,
+            "started_at": now, "ahead": None,
+        }  # fmt: skip
+        c.execute(
+            s.values(integration_id=integration_id, kind=kind, scope="", **fresh).on_conflict_do_update(
+                index_elements=["integration_id", "kind", "scope"], set_=fresh
+            )
+        )
+    return made
+
+
+def under_way(c: sa.Connection, integration_id: int, kinds: Sequence[str]) -> list[Any]:
+    rows = c.execute(
+        sa.select(reading).where(reading.c.integration_id == integration_id, reading.c.kind.in_(kinds), reading.c.under_way)
+    ).all()
+    order = list(KINDS)
+    return sorted(rows, key=lambda row: order.index(row.kind))
+
+
+def watermark_of(c: sa.Connection, integration_id: int, kind: str) -> str | None:
+    return c.execute(sa.select(reading.c.watermark).where(reading.c.integration_id == integration_id, reading.c.kind == kind)).scalar()
+
+
+def page_done(c: sa.Connection, row: Any, *, cursor: str | None, ahead: str | None, items: int, changed: int) -> None:
+    """A page is durable: the reading goes on after it."""
+    at = (reading.c.integration_id == row.integration_id) & (reading.c.kind == row.kind) & (reading.c.scope == row.scope)
+    c.execute(sa.update(reading).where(at).values(cursor=cursor, ahead=ahead, entities=reading.c.entities + items))
+    c.execute(sa.update(run).where(run.c.id == row.run_id).values(entities=run.c.entities + items, changed=run.c.changed + changed))
+
+
+def reading_done(c: sa.Connection, row: Any, *, ahead: str | None) -> None:
+    """Complete: only now the watermark moves (never on a partial reading, never on one of some keys)."""
+    values: dict[str, Any] = {"under_way": False, "cursor": None, "ahead": None, "only": None}
+    if row.only is None and ahead is not None:
+        values["watermark"] = ahead
+    at = (reading.c.integration_id == row.integration_id) & (reading.c.kind == row.kind) & (reading.c.scope == row.scope)
+    c.execute(sa.update(reading).where(at).values(**values))
+
+
+def flow_read(c: sa.Connection, integration_id: int, flow_name: str, run_id: int, *, full: bool, now: float) -> None:
+    """Every kind of the flow has been read: the run goes on until its records are settled."""
+    values: dict[str, Any] = {"read_at": now, "cause_id": None}
+    if full:
+        values["full_at"] = now
+    c.execute(sa.update(flow).where(flow.c.integration_id == integration_id, flow.c.name == flow_name).values(**values))
+    c.execute(sa.update(run).where(run.c.id == run_id, run.c.state == "reading").values(state="pushing"))
+
+
+def finish(c: sa.Connection, integration_id: int, now: float) -> list[Any]:
+    """Ends the runs none of whose records can still move. Returns them. Scheduled readings that changed nothing leave no trace."""
+    open_ = sa.select(run).where(run.c.integration_id == integration_id, run.c.state == "pushing")
+    ended: list[Any] = []
+    reading_now = {row.kind for row in under_way(c, integration_id, list(KINDS))}
+    for row in c.execute(open_).all():
+        # a record whose parent has not been read yet would look as if it could never go
+        if ANCESTORS[row.flow] & reading_now or unsettled(c, row.id):
+            continue
+        if row.trigger == "schedule" and row.changed == 0:
+            c.execute(sa.delete(run).where(run.c.id == row.id))
+            continue
+        c.execute(sa.update(run).where(run.c.id == row.id).values(state="done", ended_at=now))
+        ended.append(row)
+    return ended
+
+
+def unsettled(c: sa.Connection, run_id: int) -> bool:
+    """Whether a record of the run can still move by itself."""
+    return c.execute(records.moving(record.c.run_id == run_id).limit(1)).first() is not None
+
+
+def failed(c: sa.Connection, run_id: int, error: EngateError, now: float) -> None:
+    c.execute(sa.update(run).where(run.c.id == run_id).values(error=error_of(error)))
+
+
+def pushed(c: sa.Connection, ids: Sequence[int]) -> None:
+    """Counts accepted records on the runs that wanted them."""
+    counts = c.execute(sa.select(record.c.run_id, sa.func.count()).where(record.c.id.in_(ids)).group_by(record.c.run_id)).all()
+    for run_id, count in counts:
+        c.execute(sa.update(run).where(run.c.id == run_id).values(pushed=run.c.pushed + count))
+
+
+def cancel(c: sa.Connection, run_id: int, now: float) -> None:
+    """The reading stops; what it wanted and is not under way no longer belongs to a run and waits for the next trigger."""
+    c.execute(sa.update(reading).where(reading.c.run_id == run_id).values(under_way=False, cursor=None, ahead=None, only=None))
+    c.execute(sa.update(run).where(run.c.id == run_id).values(state="cancelled", ended_at=now))
+
+
+def full_at(c: sa.Connection, integration_id: int, flow_name: str) -> float | None:
+    return c.execute(sa.select(flow.c.full_at).where(flow.c.integration_id == integration_id, flow.c.name == flow_name)).scalar()
+
+
+def set_watermark(c: sa.Connection, integration_id: int, kind: str, watermark: str | None, now: float) -> None:
+    """Of a reading that has no records (orders of the ERP)."""
+    values = {"watermark": watermark, "started_at": now}
+    s = insert(c, reading).values(integration_id=integration_id, kind=kind, scope="", **values)
+    c.execute(s.on_conflict_do_update(index_elements=["integration_id", "kind", "scope"], set_=values))
+
+
+def _ancestors(kind: str) -> set[str]:
+    parent = KINDS[kind].parent_kind
+    return {parent, *_ancestors(parent)} if parent else set()
+
+
+ANCESTORS: dict[str, set[str]] = {}
+for _kind in KINDS.values():
+    ANCESTORS.setdefault(_kind.flow, set()).update(_ancestors(_kind.name))

@@ -1,0 +1,310 @@
+"""Every table. Instants are seconds since 1970 (UTC) as doubles; documents are msgpack, compressed where that helps (`engate.store.blobs`)."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+metadata = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+Id = sa.BigInteger().with_variant(sa.Integer, "sqlite")
+
+
+def _id() -> sa.Column[int]:
+    return sa.Column("id", Id, primary_key=True)
+
+
+def _tenant() -> sa.Column[int]:
+    return sa.Column("tenant_id", Id, sa.ForeignKey("tenant.id", ondelete="CASCADE"), nullable=False)
+
+
+def _integration(**more: bool) -> sa.Column[int]:
+    return sa.Column("integration_id", Id, sa.ForeignKey("integration.id", ondelete="CASCADE"), nullable=False, **more)
+
+
+def _at(name: str, *, nullable: bool = True) -> sa.Column[float]:
+    return sa.Column(name, sa.Double, nullable=nullable)
+
+
+tenant = sa.Table(
+    "tenant", metadata, _id(),
+    sa.Column("name", sa.String(200), nullable=False, unique=True),
+    _at("created_at", nullable=False),
+)  # fmt: skip
+
+api_key = sa.Table(
+    "api_key", metadata, _id(), _tenant(),
+    sa.Column("name", sa.String(200), nullable=False),
+    sa.Column("role", sa.String(10), nullable=False),  # admin | operator | read
+    sa.Column("hash", sa.LargeBinary, nullable=False, unique=True),  # SHA-256 of a 256-bit random key: no salt needed
+    sa.Column("start", sa.String(12), nullable=False),  # its first characters, to recognise it in a list
+    _at("created_at", nullable=False), _at("revoked_at"), _at("used_at"),
+)  # fmt: skip
+
+installation = sa.Table(
+    "installation", metadata,
+    sa.Column("name", sa.String(40), primary_key=True),  # "key_hash", "secret_check"
+    sa.Column("value", sa.LargeBinary, nullable=False),
+)  # fmt: skip
+
+connection = sa.Table(
+    "connection", metadata, _id(), _tenant(),
+    sa.Column("name", sa.String(200), nullable=False),
+    sa.Column("platform", sa.String(60), nullable=False),
+    sa.Column("role", sa.String(10), nullable=False),
+    sa.Column("settings", sa.JSON, nullable=False),  # without secrets
+    sa.Column("revision", sa.Integer, nullable=False, server_default="1"),
+    sa.Column("identity", sa.String(300), nullable=False, server_default=""),
+    sa.Column("checks", sa.JSON),  # the last test, line by line
+    _at("tested_at"),
+    sa.Column("passed", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("health", sa.String(20), nullable=False, server_default="ok"),  # ok | degraded | reauth_required
+    sa.Column("health_cause", sa.JSON),  # {code, text, hint}
+    _at("created_at", nullable=False),
+    sa.UniqueConstraint("tenant_id", "name"),
+)  # fmt: skip
+
+secret = sa.Table(
+    "secret", metadata,
+    sa.Column("connection_id", Id, sa.ForeignKey("connection.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("field", sa.String(60), primary_key=True),
+    sa.Column("key_id", sa.String(16), nullable=False),
+    sa.Column("sealed", sa.LargeBinary, nullable=False),
+)  # fmt: skip
+
+token = sa.Table(
+    "token", metadata,
+    sa.Column("connection_id", Id, sa.ForeignKey("connection.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("generation", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("sealed", sa.LargeBinary),
+    _at("expires_at"),
+    sa.Column("lease", sa.String(40)),
+    sa.Column("lease_until", sa.Double, nullable=False, server_default="0"),  # real time
+)  # fmt: skip
+
+integration = sa.Table(
+    "integration", metadata, _id(), _tenant(),
+    sa.Column("name", sa.String(200), nullable=False),
+    sa.Column("erp_id", Id, sa.ForeignKey("connection.id"), nullable=False),
+    sa.Column("storefront_id", Id, sa.ForeignKey("connection.id"), nullable=False),
+    sa.Column("active", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("installed", sa.Boolean, nullable=False, server_default=sa.true()),  # false: the storefront must still contact us
+    sa.Column("options", sa.JSON, nullable=False),
+    sa.Column("mapping", sa.JSON, nullable=False),
+    sa.Column("pilot", sa.JSON),  # the only SKUs that are pushed; null: all
+    sa.Column("revision", sa.Integer, nullable=False, server_default="1"),
+    _at("go_live_at"), _at("activated_at"), _at("created_at", nullable=False),
+    sa.UniqueConstraint("tenant_id", "name"),
+)  # fmt: skip
+
+flow = sa.Table(
+    "flow", metadata,
+    _integration(primary_key=True),
+    sa.Column("name", sa.String(30), primary_key=True),
+    sa.Column("enabled", sa.Boolean, nullable=False, server_default=sa.true()),
+    sa.Column("every", sa.Double),  # seconds between delta readings; null: the default of the flow
+    sa.Column("full_every", sa.Double),
+    _at("read_at"), _at("full_at"),  # when the last reading (the last full one) was complete
+    sa.Column("cause_id", Id, sa.ForeignKey("cause.id", ondelete="SET NULL")),
+)  # fmt: skip
+
+reading = sa.Table(
+    "reading", metadata,
+    _integration(primary_key=True),
+    sa.Column("kind", sa.String(20), primary_key=True),
+    sa.Column("scope", sa.String(60), primary_key=True),
+    sa.Column("watermark", sa.String(60)),  # of the last complete reading; the ERP's own string
+    sa.Column("ahead", sa.String(60)),  # the newest stamp seen by the reading under way
+    sa.Column("full", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("only", sa.JSON),  # keys; null: all
+    sa.Column("cursor", sa.String(400)),  # where it goes on; null with `since_used` null: not under way
+    sa.Column("under_way", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("run_id", Id),
+    sa.Column("entities", sa.BigInteger, nullable=False, server_default="0"),
+    _at("started_at"),
+)  # fmt: skip
+
+cause = sa.Table(
+    "cause", metadata, _id(), _tenant(), _integration(),
+    sa.Column("key", sa.String(200), nullable=False),
+    sa.Column("code", sa.String(80), nullable=False),
+    sa.Column("owner", sa.String(12), nullable=False),  # person (attention) | storefront (awaiting) | engate (waiting)
+    sa.Column("text", sa.JSON, nullable=False), sa.Column("hint", sa.JSON, nullable=False),  # {pt, en}
+    _at("since", nullable=False),
+    sa.UniqueConstraint("integration_id", "key"),
+)  # fmt: skip
+
+record = sa.Table(
+    "record", metadata, _id(), _tenant(), _integration(),
+    sa.Column("kind", sa.String(20), nullable=False),
+    sa.Column("key", sa.String(200), nullable=False),
+    sa.Column("parent", sa.String(200)),  # key of the record (of the kind's parent kind) without which it cannot be pushed
+    sa.Column("doc", sa.LargeBinary, nullable=False),  # as last read from the ERP
+    sa.Column("want", sa.LargeBinary, nullable=False),  # digest of what the storefront should hold
+    sa.Column("have", sa.LargeBinary),  # digest of what it last accepted; null: never, or unknown
+    sa.Column("have_doc", sa.LargeBinary),  # what it last accepted
+    sa.Column("sent", sa.LargeBinary),  # digest under way or of unknown effect
+    _at("sent_at"),
+    sa.Column("answer", sa.String(300)),  # the storefront's last words
+    _at("answered_at"),
+    sa.Column("cause_id", Id, sa.ForeignKey("cause.id", ondelete="SET NULL")),
+    sa.Column("tries", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("not_before", sa.Double, nullable=False, server_default="0"),
+    _at("effective_at"),  # dated prices: not before then
+    sa.Column("run_id", Id),
+    sa.Column("seen", sa.BigInteger, nullable=False, server_default="0"),  # the last complete listing it was in
+    _at("read_at", nullable=False),
+    sa.Column(
+        "state", sa.String(10),
+        sa.Computed(
+            "CASE WHEN sent IS NOT NULL THEN 'sent' WHEN cause_id IS NOT NULL THEN 'waiting' WHEN have = want THEN 'settled' ELSE 'to_send' END",
+            persisted=True,
+        ),
+    ),
+    sa.UniqueConstraint("integration_id", "kind", "key"),
+    sa.Index("ix_record_state", "integration_id", "kind", "state"),
+    sa.Index("ix_record_parent", "integration_id", "kind", "parent"),
+    sa.Index("ix_record_cause", "cause_id"),
+    sa.Index("ix_record_run", "run_id", "state"),
+)  # fmt: skip
+
+link = sa.Table(
+    "link", metadata, _id(), _tenant(), _integration(),
+    sa.Column("kind", sa.String(20), nullable=False),
+    sa.Column("key", sa.String(200), nullable=False),
+    sa.Column("remote", sa.String(200), nullable=False),
+    sa.Column("origin", sa.String(10), nullable=False),  # engate | person
+    _at("at", nullable=False),
+    sa.UniqueConstraint("integration_id", "kind", "key"),
+    sa.Index("ix_link_remote", "integration_id", "kind", "remote"),
+)  # fmt: skip
+
+run = sa.Table(
+    "run", metadata, _id(), _tenant(), _integration(),
+    sa.Column("flow", sa.String(30), nullable=False),
+    sa.Column("trigger", sa.String(12), nullable=False),  # schedule | request | activation | options
+    sa.Column("full", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("only", sa.JSON),  # kind -> keys; null: all
+    sa.Column("state", sa.String(10), nullable=False),  # reading | pushing | done | failed | cancelled
+    _at("started_at", nullable=False), _at("ended_at"),
+    sa.Column("entities", sa.BigInteger, nullable=False, server_default="0"),  # read so far
+    sa.Column("changed", sa.BigInteger, nullable=False, server_default="0"),  # of these, what should be pushed anew
+    sa.Column("pushed", sa.BigInteger, nullable=False, server_default="0"),  # accepted by the storefront
+    sa.Column("error", sa.JSON),
+    sa.Index("ix_run_integration", "integration_id", "id"),
+)  # fmt: skip
+
+lane = sa.Table(
+    "lane", metadata, _id(), _tenant(), _integration(),
+    sa.Column("name", sa.String(230), nullable=False),  # "order/1234", "read/stock", "push/price", …
+    sa.Column("prio", sa.SmallInteger, nullable=False),  # orders before stock before catalogue
+    sa.Column("due_at", sa.Double),  # null: nothing to do; a schedule is the next due_at, set on settle
+    sa.Column("not_before", sa.Double, server_default="0", nullable=False),  # back-off: a new event does not jump over it
+    sa.Column("wanted", sa.BigInteger, server_default="1", nullable=False),
+    sa.Column("tries", sa.Integer, server_default="0", nullable=False),
+    sa.Column("lease", sa.String(60)),
+    sa.Column("lease_until", sa.Double, server_default="0", nullable=False),  # real time
+    sa.Column("cancel", sa.Boolean, server_default=sa.false(), nullable=False),
+    sa.UniqueConstraint("integration_id", "name"),
+    sa.Index("ix_lane_due", "due_at"),
+)  # fmt: skip
+
+slice_count = sa.Table(
+    "slice_count", metadata,
+    sa.Column("worker", sa.String(60), primary_key=True),
+    sa.Column("slices", sa.BigInteger, nullable=False),
+    _at("seen_at", nullable=False),
+)  # fmt: skip
+
+inbox = sa.Table(
+    "inbox", metadata, _id(), _tenant(), _integration(),
+    sa.Column("key", sa.String(200), nullable=False),
+    sa.Column("order_key", sa.String(200), nullable=False),
+    sa.Column("raw_state", sa.String(80), nullable=False),
+    _at("received_at", nullable=False), _at("handled_at"),
+    sa.UniqueConstraint("integration_id", "key"),
+    sa.Index("ix_inbox_order", "integration_id", "order_key"),
+)  # fmt: skip
+
+order = sa.Table(
+    "shop_order", metadata, _id(), _tenant(), _integration(),
+    sa.Column("key", sa.String(200), nullable=False),
+    sa.Column("state", sa.String(20), nullable=False),  # the least advanced live part's
+    sa.Column("shop_state", sa.String(20), nullable=False),
+    sa.Column("raw_state", sa.String(80), nullable=False),
+    sa.Column("doc", sa.LargeBinary, nullable=False),
+    sa.Column("total", sa.Numeric(14, 2), nullable=False),
+    sa.Column("was_ready", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("cause_id", Id, sa.ForeignKey("cause.id", ondelete="SET NULL")),
+    _at("placed_at", nullable=False), _at("read_at", nullable=False), _at("created_at", nullable=False), _at("changed_at", nullable=False),
+    sa.UniqueConstraint("integration_id", "key"),
+    sa.Index("ix_shop_order_state", "integration_id", "state"),
+)  # fmt: skip
+
+part = sa.Table(
+    "part", metadata, _id(), _tenant(), _integration(),
+    sa.Column("order_id", Id, sa.ForeignKey("shop_order.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("no", sa.Integer, nullable=False),
+    sa.Column("reference", sa.String(200), nullable=False),
+    sa.Column("branch", sa.String(60), nullable=False),
+    sa.Column("doc", sa.LargeBinary, nullable=False),
+    sa.Column("state", sa.String(20), nullable=False),
+    sa.Column("erp_key", sa.String(100)),
+    sa.Column("sending", sa.Boolean, nullable=False, server_default=sa.false()),  # an import went out and nobody knows yet
+    _at("sent_at"),
+    sa.Column("attempt", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("looks", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("erp_state", sa.String(20)),
+    sa.Column("erp_doc", sa.LargeBinary),
+    _at("handling_sent_at"), _at("tracking_sent_at"), _at("delivery_sent_at"), _at("cancel_sent_at"),
+    sa.UniqueConstraint("order_id", "no"),
+    sa.Index("ix_part_erp_key", "integration_id", "erp_key"),
+    sa.Index("ix_part_reference", "integration_id", "reference"),
+)  # fmt: skip
+
+unit = sa.Table(
+    "unit", metadata, _id(), _integration(),
+    sa.Column("order_id", Id, sa.ForeignKey("shop_order.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("sku", sa.String(200), nullable=False),  # the ERP's key
+    sa.Column("branch", sa.String(60), nullable=False),
+    sa.Column("quantity", sa.Integer, nullable=False),
+    _at("freed_at"),
+    sa.Index("ix_unit_sku", "integration_id", "sku"),
+    sa.Index("ix_unit_order", "order_id"),
+)  # fmt: skip
+"""Units of stored orders that the ERP did not reserve when it was read: what the stock formula subtracts. `freed_at`: when the ERP took
+the order over; readings asked for before that still have to subtract them."""
+
+document = sa.Table(
+    "document", metadata, _id(), _tenant(), _integration(),
+    sa.Column("order_id", Id, sa.ForeignKey("shop_order.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("part_id", Id, sa.ForeignKey("part.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("key", sa.String(60), nullable=False),
+    sa.Column("version", sa.Integer, nullable=False, server_default="1"),
+    sa.Column("doc", sa.LargeBinary, nullable=False),
+    _at("created_at", nullable=False), _at("sent_at"),
+    sa.UniqueConstraint("part_id", "key", "version"),
+)  # fmt: skip
+
+step = sa.Table(
+    "step", metadata, _id(), _tenant(), _integration(),
+    sa.Column("order_id", Id, sa.ForeignKey("shop_order.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("part_no", sa.Integer),
+    sa.Column("name", sa.String(40), nullable=False),
+    sa.Column("text", sa.JSON, nullable=False),
+    _at("at", nullable=False),
+    sa.Index("ix_step_order", "order_id", "id"),
+)  # fmt: skip
+
+key_index = sa.Table(
+    "key_index", metadata,
+    _integration(primary_key=True),
+    sa.Column("key", sa.String(200), primary_key=True),  # EAN, shop id, ERP order number, note number or key, CPF/CNPJ
+    sa.Column("kind", sa.String(20), primary_key=True),  # "order" or a record kind
+    sa.Column("target", sa.String(200), primary_key=True),
+)  # fmt: skip

@@ -1,0 +1,160 @@
+"""What an order's part needs next. Pure: the whole order logic in one page."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from engate.model import Invoice, valid_key
+from engate.store.causes import Reason, own
+from engate.store.orders import Document, Part, Stored
+from engate.sync.options import Options, PairMapping
+from engate.sync.parts import may_enter
+from engate.text import Text
+
+Action = Literal[
+    "resolve",  # an import went out and nobody knows: look for the order
+    "import",
+    "forget",  # cancelled or expired before the ERP had it
+    "cancel_in_erp",
+    "cancel_in_shop",
+    "handling",
+    "documents",  # invoiced: get the fiscal documents
+    "invoice",
+    "tracking",
+    "delivery",
+]
+FINAL = frozenset({"delivered", "cancelled", "expired", "ignored"})
+BILLED = frozenset({"invoiced", "shipped", "delivered"})
+RESERVED = frozenset({"held", "in_erp", "picking"}) | BILLED
+
+
+def next_action(order: Stored, part: Part, mapping: PairMapping, options: Options) -> Action | Reason | None:
+    """The next action, a reason why a person must decide, or None: nothing to do until something happens."""
+    shop = order.doc.state
+    if part.state in FINAL:
+        return None
+    if part.sending:
+        return "resolve"
+    if part.erp_key is None:
+        if shop == "cancelled":
+            return "forget"
+        if part.state == "rejected":
+            return None  # the ERP said no: until a person asks for a retry
+        if may_enter(order.doc, mapping):
+            return "import"
+        return HANDLED_ELSEWHERE if shop in ("handling", "invoiced") else None
+    if part.erp_state == "cancelled":
+        return _cancelled_in_erp(order)
+    if shop in ("cancelled", "cancel_requested"):
+        return _cancelled_in_shop(part, options)
+    if part.handling_sent_at is None and part.erp_state in RESERVED:
+        return "handling"
+    if part.erp_state in BILLED:
+        return _billed(part)
+    return None
+
+
+def _cancelled_in_erp(order: Stored) -> Action | Reason:
+    if all(part.erp_state == "cancelled" or part.state in FINAL for part in order.parts):
+        return "cancel_in_shop"
+    return own(
+        "order.part_cancelled", order.key,
+        Text("Uma parte do pedido foi cancelada no ERP; as outras seguem.", "One part of the order was cancelled in the ERP; the others go on."),
+        Text("Decida com o cliente: cancelar o resto ou reembolsar a parte.", "Decide with the buyer: cancel the rest or refund the part."),
+    )  # fmt: skip
+
+
+def _cancelled_in_shop(part: Part, options: Options) -> Action | Reason:
+    if part.erp_state in BILLED:
+        return own(
+            "order.cancelled_after_invoice", part.reference,
+            Text("Cancelado na loja depois de faturado no ERP: URGENTE.", "Cancelled in the shop after it was invoiced in the ERP: URGENT."),
+            Text("Cancele a nota dentro do prazo legal do estado (em geral 24 h) ou faça a devolução.",
+                 "Cancel the note within the state's legal deadline (mostly 24 h) or make a return."),
+        )  # fmt: skip
+    if part.erp_state == "picking" and options.cancel_while_picking == "ask":
+        return own(
+            "order.cancel_while_picking", part.reference,
+            Text("Cancelado na loja com o pedido em separação no ERP.", "Cancelled in the shop while the ERP is picking it."),
+            Text("Cancele o pedido no ERP, ou recuse o cancelamento na loja.", "Cancel the order in the ERP, or decline the cancellation in the shop."),
+        )  # fmt: skip
+    return "cancel_in_erp"
+
+
+def _billed(part: Part) -> Action | Reason | None:
+    if not part.documents:
+        return "documents"
+    unsent = [d for d in part.documents if d.sent_at is None]
+    if unsent:
+        refused = [gate(d.invoice) for d in unsent]
+        return next((reason for reason in refused if reason is not None), "invoice")
+    if part.erp and part.erp.tracking is not None and part.tracking_sent_at is None:
+        return "tracking"
+    if part.erp_state == "delivered" and part.delivery_sent_at is None:
+        return "delivery"
+    return None
+
+
+def gate(invoice: Invoice) -> Reason | None:
+    """Only an authorised production sale note with a right key goes to the storefront; others are stored and shown."""
+    why: Text | None = None
+    if invoice.model not in ("55", "65"):
+        why = Text(f"modelo {invoice.model} não é NF-e nem NFC-e", f"model {invoice.model} is neither NF-e nor NFC-e")
+    elif invoice.kind != "sale":
+        why = Text("não é nota de venda", "it is not a sale note")
+    elif not invoice.production:
+        why = Text("emitida em homologação", "issued in the test environment")
+    elif not invoice.authorised:
+        why = Text("não está autorizada", "it is not authorised")
+    elif not valid_key(invoice.key):
+        why = Text("a chave de acesso não confere", "its access key does not check")
+    if why is None:
+        return None
+    return own(
+        "invoice.refused", invoice.key,
+        Text(f"A nota {invoice.number}/{invoice.series} não foi enviada: {why.pt}.", f"Note {invoice.number}/{invoice.series} was not sent: {why.en}."),
+        Text("Corrija ou reemita a nota no ERP.", "Fix or re-issue the note in the ERP."),
+    )  # fmt: skip
+
+
+def latest_sent(part: Part) -> Document | None:
+    sent = [d for d in part.documents if d.sent_at is not None]
+    return sent[-1] if sent else None
+
+
+def state_of(order: Stored, part: Part) -> str:
+    """The part's state as operators know it (`domain`, section 3)."""
+    if part.state in FINAL or part.state == "rejected":
+        return part.state
+    if part.sending:
+        return "importing"
+    shop = order.doc.state
+    if part.erp_key is None:
+        return {
+            "awaiting_payment": "awaiting_payment", "held": "held", "ready": "ready", "cancel_requested": "cancel_requested",
+            "handling": "ready", "invoiced": "ready",
+        }.get(shop, "received")  # fmt: skip
+    if part.delivery_sent_at is not None:
+        return "delivered"
+    if shop == "cancel_requested":
+        return "cancel_requested"
+    return {"held": "erp_held", "unknown": "in_erp", None: "in_erp"}.get(part.erp_state, part.erp_state or "in_erp")
+
+
+ORDER = (
+    "received", "awaiting_payment", "held", "ready", "importing", "rejected", "erp_held", "in_erp", "cancel_requested", "picking", "invoiced", "shipped",
+    "delivered",
+)  # fmt: skip
+
+
+def state_of_order(states: list[str]) -> str:
+    """The least advanced live part's; a final one when all are."""
+    live = [state for state in states if state in ORDER]
+    return min(live, key=ORDER.index) if live else (states[0] if states else "received")
+
+
+HANDLED_ELSEWHERE = own(
+    "order.handled_elsewhere", "shop",
+    Text("A loja diz que o pedido já está em preparação, mas o engate não o importou.", "The shop says the order is being handled, but engate did not import it."),
+    Text("Outro sistema consome os pedidos desta loja? Crie uma chave só para o engate.", "Does another system take this shop's orders? Make a key just for engate."),
+)  # fmt: skip

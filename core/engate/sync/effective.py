@@ -1,0 +1,144 @@
+"""What the storefront should hold: the ERP's document with options, pair mapping, links and pending orders applied. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+import msgspec
+
+from engate.model import Brand, Category, Price, Product, Sku, StockLevel
+from engate.model.kinds import KINDS
+from engate.store.blobs import digest
+from engate.store.causes import Reason, of_problem, own
+from engate.store.records import Pending
+from engate.sync.options import Options, PairMapping
+from engate.text import Text
+
+PLACEHOLDER = "@integracao"
+PLACEHOLDER_NAME = "Integração"
+
+
+class Effective(NamedTuple):
+    """`doc` as it is pushed, the storefront keys it needs, its digest; `reason`: why it cannot be pushed at all; `missing`: a link not there yet."""
+
+    doc: Any
+    refs: dict[str, str]
+    digest: bytes
+    reason: Reason | None = None
+    missing: tuple[str, str] | None = None
+    awaiting: Reason | None = None
+
+
+AWAITING = own(
+    "enrichment", "placeholder",
+    Text("Enviado para a categoria ou marca 'Integração', inativa.", "Sent to the inactive category or brand 'Integração'."),
+    Text("Classifique o produto na loja.", "Classify the product in the shop."),
+    "storefront",
+)  # fmt: skip
+
+
+class Rules:
+    """What `effective` needs to know of one integration, loaded once a slice."""
+
+    def __init__(
+        self,
+        options: Options,
+        mapping: PairMapping,
+        links: Mapping[tuple[str, str], str],
+        pending: Pending,
+    ) -> None:
+        self.options = options
+        self.links = links
+        self.pending = pending
+        self.warehouses = {row.branch: row.warehouse for row in mapping.warehouses}
+        self.policies = {row.table: row.policy for row in mapping.price_tables}
+
+    def effective(self, kind: str, doc: Any, read_at: float) -> Effective:
+        """`read_at`: when the ERP was asked for this document."""
+        if doc.problems:
+            return Effective(doc, {}, digest(doc, {}), of_problem(doc.problems[0]))
+        match doc:
+            case StockLevel():
+                return self._stock(doc, read_at)
+            case Price():
+                return self._price(doc)
+            case Sku():
+                return self._plain(self._weighed(doc))
+            case Category() | Brand() | Product():
+                return self._referring(kind, doc)
+            case _:
+                return self._warehouse(doc) if kind == "warehouse" else self._plain(doc)
+
+    @staticmethod
+    def _plain(doc: Any) -> Effective:
+        return Effective(doc, {}, digest(doc, {}))
+
+    def _weighed(self, sku: Sku) -> Sku:
+        if sku.weight_kg or not self.options.default_weight_grams:
+            return sku
+        return msgspec.structs.replace(sku, weight_kg=Decimal(self.options.default_weight_grams) / 1000)
+
+    def _warehouse(self, doc: Any) -> Effective:
+        refs = {"warehouse": self.warehouses[doc.key]} if doc.key in self.warehouses else {}
+        return Effective(doc, refs, digest(doc, refs))
+
+    def _stock(self, level: StockLevel, read_at: float) -> Effective:
+        """The ERP's reading − units of stored orders that it does not reserve yet − buffer, never below 0."""
+        warehouse = self.warehouses.get(level.warehouse)
+        if warehouse is None:
+            return Effective(level, {}, digest(level, {}), unmapped_branch(level.warehouse))
+        pending = self.pending.get((level.sku, level.warehouse), ())
+        not_reserved = sum(units for freed_at, units in pending if freed_at is None or freed_at >= read_at)
+        free = level.quantity - not_reserved - self.options.stock_buffer
+        doc = msgspec.structs.replace(level, quantity=max(0, free))
+        refs = {"warehouse": warehouse}
+        return Effective(doc, refs, digest(doc, refs))
+
+    def _price(self, price: Price) -> Effective:
+        policy = self.policies.get(price.table)
+        if price.table and policy is None:
+            reason = own(
+                "mapping.price_table", price.table,
+                Text(f"A tabela de preço '{price.table}' não está mapeada.", f"Price table '{price.table}' is not mapped."),
+                Text("Mapeie a tabela para uma política comercial da loja.", "Map the table to a trade policy of the shop."),
+            )  # fmt: skip
+            return Effective(price, {}, digest(price, {}), reason)
+        refs = {"price_table": policy} if policy else {}
+        return Effective(price, refs, digest(price, refs))
+
+    def _referring(self, kind: str, doc: Any) -> Effective:
+        refs: dict[str, str] = {}
+        awaiting = None
+        for name, ref_kind, key in KINDS[kind].refs(doc):
+            remote = self.links.get((ref_kind, key))
+            if remote is None and self._placeholder(ref_kind) and kind == "product":
+                key, awaiting = PLACEHOLDER, AWAITING
+                remote = self.links.get((ref_kind, key))
+            if remote is None:
+                return Effective(doc, refs, digest(doc, refs), None, (ref_kind, key))
+            refs[name] = remote
+        return Effective(doc, refs, digest(doc, refs), awaiting=awaiting)
+
+    def _placeholder(self, kind: str) -> bool:
+        choice = self.options.new_categories if kind == "category" else self.options.new_brands
+        return choice == "placeholder"
+
+
+def missing_link(kind: str, key: str) -> Reason:
+    """Waits until the record it refers to is in the storefront; released when that link appears."""
+    return own(
+        "waiting.link", f"{kind}/{key}",
+        Text(f"Espera {kind} {key} chegar à loja.", f"Waits for {kind} {key} to reach the shop."),
+        Text("Nada a fazer aqui: veja o registro de que depende.", "Nothing to do here: see the record it depends on."),
+        "engate",
+    )  # fmt: skip
+
+
+def unmapped_branch(branch: str) -> Reason:
+    return own(
+        "mapping.warehouse", branch,
+        Text(f"A filial {branch} não está mapeada para um depósito da loja.", f"Branch {branch} is not mapped to a storefront warehouse."),
+        Text("Mapeie a filial em 'warehouses' da integração.", "Map the branch in the integration's 'warehouses'."),
+    )  # fmt: skip

@@ -1,0 +1,112 @@
+"""Importing one part, exactly once in effect: look, promise, send, and when nobody knows, wait and look again before any resend."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from engate.errors import AuthFailed, EngateError, NotSent, Rejected
+from engate.model import Found, Unsure
+from engate.store import causes, orders
+from engate.store.orders import Part, Stored
+from engate.sync.work import Later, Work
+from engate.text import Text
+
+LOOKS = 2
+"""How often an order of unknown fate must be found absent, after the bound, before it is sent again."""
+
+
+async def import_part(work: Work, order: Stored, part: Part) -> Later | None:
+    """Also the first time: look before sending. Unsure never permits a send."""
+    found = await _look(work, part)
+    if isinstance(found, Later):
+        return found
+    if found is not None:
+        await work.store.durably(lambda c: _entered(c, work, order, part, found.key, found.state, "found"))
+        return None
+    return await _send(work, order, part)
+
+
+async def resolve_part(work: Work, order: Stored, part: Part) -> Later | None:
+    """An import went out and was not answered (or we died): look no earlier than the ERP's bound, twice, then it may go again."""
+    bound = work.windows.settles_within if work.windows.settles_within is not None else work.coupling.settles_within
+    sent_at = part.sent_at or work.now()
+    if bound is not None and work.now() < sent_at + bound:
+        return Later(due=sent_at + bound)
+    found = await _look(work, part)
+    if isinstance(found, Later):
+        return found
+    if found is not None:
+        await work.store.durably(lambda c: _entered(c, work, order, part, found.key, found.state, "found"))
+        return None
+    if bound is None:
+        await work.store.durably(lambda c: _ask(c, work, order, part))
+        return Later()
+    looks = part.looks + 1
+    again = looks >= LOOKS
+    await work.store.durably(lambda c: orders.update_part(c, part.id, looks=looks, sending=not again))
+    return None if again else Later(due=work.now() + work.windows.look_pause)
+
+
+async def _look(work: Work, part: Part) -> Found | Later | None:
+    found = await work.coupling.erp.find_order(part.doc)
+    if isinstance(found, Found):
+        return found
+    return Later(due=work.retry_at(part.looks)) if isinstance(found, Unsure) else None
+
+
+async def _send(work: Work, order: Stored, part: Part) -> Later | None:
+    await work.store.durably(lambda c: _promise(c, work, part))
+    try:
+        imported = await work.coupling.erp.import_order(part.doc)
+    except NotSent as error:
+        failure = error
+        await work.store.durably(lambda c: orders.update_part(c, part.id, sending=False))
+        if isinstance(failure, AuthFailed):
+            raise
+        return Later(due=work.retry_at(part.attempt))
+    except Rejected as error:
+        reason = causes.of_error(error)
+        await work.store.durably(lambda c: _refused(c, work, order, part, reason))
+        return Later()
+    except EngateError as error:
+        text = error.text
+        await work.store.durably(lambda c: orders.note(c, work.tenant_id, work.integration_id, order.id, part.no, "uncertain", text, work.now()))
+        return None  # the part is still `sending`: the next decision is to resolve it
+    await work.store.durably(lambda c: _entered(c, work, order, part, imported.key, imported.state, "imported"))
+    return None
+
+
+def _promise(c: sa.Connection, work: Work, part: Part) -> None:
+    """Before the call: whoever finds `sending` knows that an order may be on its way."""
+    work.must_hold(c)
+    orders.update_part(c, part.id, sending=True, sent_at=work.now(), attempt=part.attempt + 1, looks=0, state="importing")
+
+
+def _entered(c: sa.Connection, work: Work, order: Stored, part: Part, erp_key: str, erp_state: str, how: str) -> None:
+    """A definite yes: key and next step in one transaction."""
+    orders.update_part(c, part.id, erp_key=erp_key, erp_state=erp_state, sending=False, state="in_erp")
+    orders.taken_over(c, order.id, part.branch, work.now())
+    orders.index(c, work.integration_id, "order", order.key, [erp_key])
+    text = (
+        Text(f"Entrou no ERP com o número {erp_key}.", f"Entered the ERP as {erp_key}.")
+        if how == "imported"
+        else Text(f"Encontrado no ERP com o número {erp_key}.", f"Found in the ERP as {erp_key}.")
+    )
+    orders.note(c, work.tenant_id, work.integration_id, order.id, part.no, how, text, work.now())
+    if order.cause_id is not None:
+        orders.set_cause(c, work.tenant_id, work.integration_id, order.id, None, work.now())
+
+
+def _refused(c: sa.Connection, work: Work, order: Stored, part: Part, reason: causes.Reason) -> None:
+    orders.update_part(c, part.id, sending=False, state="rejected")
+    orders.set_cause(c, work.tenant_id, work.integration_id, order.id, reason, work.now())
+    orders.note(c, work.tenant_id, work.integration_id, order.id, part.no, "rejected", reason.text, work.now())
+
+
+def _ask(c: sa.Connection, work: Work, order: Stored, part: Part) -> None:
+    reason = causes.own(
+        "order.fate_unknown", part.reference,
+        Text("O ERP não respondeu à importação e o pedido não foi encontrado.", "The ERP did not answer the import and the order was not found."),
+        Text("Confira no ERP; se não existir, peça o reenvio.", "Check in the ERP; if it does not exist, ask for a retry."),
+    )  # fmt: skip
+    orders.set_cause(c, work.tenant_id, work.integration_id, order.id, reason, work.now())

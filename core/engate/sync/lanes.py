@@ -1,0 +1,85 @@
+"""Which work each lane name stands for."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from typing import Any
+
+import sqlalchemy as sa
+
+from engate.errors import CapabilityMissing
+from engate.model.kinds import KINDS
+from engate.store import records
+from engate.store.causes import Reason
+from engate.sync.events import events_slice
+from engate.sync.flows import FLOWS, offered
+from engate.sync.fulfilment import fulfilment_slice
+from engate.sync.orders import order_slice
+from engate.sync.pushing import push_slice
+from engate.sync.reading import read_slice
+from engate.sync.work import Later, Work
+
+EVENTS = "events"
+FULFILMENT = "read/fulfilment"
+
+
+def lanes_of_flow(name: str) -> list[tuple[str, int]]:
+    """(lane, priority) of everything that belongs to a flow, but the lanes of single orders."""
+    flow = FLOWS[name]
+    if name == "orders":
+        return [(EVENTS, 0)]
+    if name == "fulfilment":
+        return [(FULFILMENT, 1)]
+    return [(flow.lane, flow.priority), *((f"push/{kind.name}", kind.priority) for kind in flow.kinds)]
+
+
+def slice_of(work: Work) -> Awaitable[Later]:
+    """The slice that this lane needs now."""
+    head, _, rest = work.claim.name.partition("/")
+    match head:
+        case "events":
+            return events_slice(work) if _offers(work, "orders") else _nothing()
+        case _ if not work.snapshot.active:
+            return _nothing()  # Inativa: nothing is pushed or imported; switching on wakes every lane
+        case "order":
+            return order_slice(work, rest)
+        case "read" if rest == "fulfilment":
+            return fulfilment_slice(work) if _offers(work, "fulfilment") else _nothing()
+        case "read":
+            return read_slice(work, FLOWS[rest]) if _offers(work, rest) else _nothing()
+        case "push":
+            kind = KINDS[rest]
+            return push_slice(work, kind) if _offers(work, kind.flow) else _nothing()
+        case "refresh":
+            return _refresh(work, rest)
+        case _:
+            raise CapabilityMissing(work.claim.name)
+
+
+def _offers(work: Work, flow: str) -> bool:
+    return flow in work.snapshot.enabled and offered(work.coupling)[flow] is None
+
+
+async def _nothing() -> Later:
+    return Later()
+
+
+async def _refresh(work: Work, name: str) -> Later:
+    """Options, mapping or links changed: what should be is decided anew from what was read; nothing is asked of the ERP."""
+    kind = KINDS[name]
+    after: int | None = 0
+    while after is not None:
+        after = await work.store.writing(lambda c, after=after: _refresh_some(c, work, name, after))
+    await work.store.writing(lambda c: work.wake(c, (f"push/{kind.name}", kind.priority)))
+    return Later()
+
+
+def _refresh_some(c: sa.Connection, work: Work, name: str, after: int) -> int | None:
+    rules = work.rules(c, stock=name == "stock")
+
+    def decide(doc: Any, read_at: float) -> tuple[bytes, Reason | None]:
+        found = rules.effective(name, doc, read_at)
+        return found.digest, found.reason
+
+    _, more = records.revisit(c, work.tenant_id, work.integration_id, KINDS[name], decide, after=after, now=work.now())
+    return more

@@ -1,0 +1,127 @@
+"""Options and pair mapping of an integration: what a tenant may decide, each with the flows it touches (`x-flows` in its JSON Schema)."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from engate.settings import field, json_schema
+
+def _touching(flows: tuple[str, ...], pt: str, en: str, help_pt: str = "", help_en: str = "", **constraints: Any) -> msgspec.Meta:
+    meta = field(pt, en, help_pt, help_en, **constraints)
+    extra = dict(meta.extra_json_schema or {})
+    extra["x-flows"] = list(flows)
+    return msgspec.Meta(title=meta.title, description=meta.description, extra_json_schema=extra, **constraints)
+
+
+New = Literal["create", "placeholder"]
+
+
+class Options(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """What the tenant decides about the flows."""
+
+    new_categories: Annotated[
+        New,
+        _touching(
+            ("categories", "products"), "Categorias novas", "New categories",
+            "create: cria na loja; placeholder: produtos vão para a categoria inativa 'Integração' até alguém os classificar",
+            "create: made in the shop; placeholder: products go to the inactive category 'Integração' until somebody classifies them",
+        ),
+    ] = "create"  # fmt: skip
+    new_brands: Annotated[
+        New,
+        _touching(
+            ("brands", "products"), "Marcas novas", "New brands",
+            "create: cria na loja; placeholder: usa a marca inativa 'Integração'",
+            "create: made in the shop; placeholder: uses the inactive brand 'Integração'",
+        ),
+    ] = "create"  # fmt: skip
+    default_weight_grams: Annotated[
+        int,
+        _touching(
+            ("products",), "Peso padrão (g)", "Default weight (g)",
+            "Usado quando o ERP não informa o peso; 0: o SKU fica em atenção",
+            "Used where the ERP has no weight; 0: the SKU gets attention", ge=0,
+        ),
+    ] = 0  # fmt: skip
+    overwrite_enriched: Annotated[
+        bool,
+        _touching(
+            ("products",), "Sobrescrever textos da loja", "Overwrite the shop's texts",
+            "Se verdadeiro, nome e descrição do ERP substituem o que a loja enriqueceu",
+            "If true, the ERP's name and description replace what the shop enriched",
+        ),
+    ] = True  # fmt: skip
+    stock_buffer: Annotated[
+        int,
+        _touching(
+            ("stock",), "Reserva de segurança", "Safety buffer",
+            "Unidades que nunca são oferecidas, por SKU e depósito", "Units never offered, per SKU and warehouse", ge=0,
+        ),
+    ] = 0  # fmt: skip
+    cancel_while_picking: Annotated[
+        Literal["ask", "accept"],
+        _touching(
+            ("orders",), "Cancelamento em separação", "Cancellation while picking",
+            "ask: pede decisão do operador; accept: cancela no ERP", "ask: an operator decides; accept: cancelled in the ERP",
+        ),
+    ] = "ask"  # fmt: skip
+
+
+class WarehouseRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    branch: Annotated[str, field("Filial do ERP", "ERP branch", min_length=1)]
+    warehouse: Annotated[str, field("Depósito da loja", "Storefront warehouse", min_length=1)]
+
+
+class PaymentRow(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    form: Annotated[str, field("Forma de pagamento da loja", "Storefront payment form", min_length=1)]
+    billing: Annotated[str, field("Cobrança do ERP", "ERP billing code", min_length=1)]
+    plan: Annotated[str, field("Plano de pagamento do ERP", "ERP payment plan", min_length=1)]
+    import_when: Annotated[
+        Literal["paid", "placed"],
+        field("Importar quando", "Import when", "paid: pago; placed: ao fechar (a prazo)", "paid, or placed (on terms)"),
+    ] = "paid"
+
+
+class CarrierRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    shipping: Annotated[str, field("Forma de entrega da loja", "Storefront shipping method", min_length=1)]
+    carrier: Annotated[str, field("Transportadora do ERP", "ERP carrier", min_length=1)]
+
+
+class PriceTableRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    table: Annotated[str, field("Tabela de preço do ERP", "ERP price table", min_length=1)]
+    policy: Annotated[str, field("Política comercial da loja", "Storefront trade policy", min_length=1)]
+
+
+class PairMapping(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """Which of the ERP's choices stands for which of the storefront's."""
+
+    warehouses: Annotated[tuple[WarehouseRow, ...], _touching(("warehouses", "stock", "orders"), "Filiais e depósitos", "Branches and warehouses")] = ()
+    payments: Annotated[tuple[PaymentRow, ...], _touching(("orders",), "Pagamentos", "Payments")] = ()
+    carriers: Annotated[tuple[CarrierRow, ...], _touching(("orders",), "Transportadoras", "Carriers")] = ()
+    price_tables: Annotated[tuple[PriceTableRow, ...], _touching(("prices",), "Tabelas de preço", "Price tables")] = ()
+
+
+MAPPED: tuple[tuple[str, str, str, str], ...] = (
+    # mapping, field, side, choices kind: what each field is validated against when the mapping is saved
+    ("warehouses", "branch", "erp", "branches"),
+    ("warehouses", "warehouse", "storefront", "warehouses"),
+    ("payments", "form", "storefront", "payments"),
+    ("payments", "billing", "erp", "billings"),
+    ("payments", "plan", "erp", "plans"),
+    ("carriers", "shipping", "storefront", "shippings"),
+    ("carriers", "carrier", "erp", "carriers"),
+    ("price_tables", "table", "erp", "price_tables"),
+    ("price_tables", "policy", "storefront", "price_lists"),
+)
+
+
+def touched(kind: type[msgspec.Struct], before: msgspec.Struct, after: msgspec.Struct) -> frozenset[str]:
+    """The flows that a change of options or mapping makes stale."""
+    found: set[str] = set()
+    schema = json_schema(kind)
+    for name, about in schema["$defs"][kind.__name__]["properties"].items():
+        if getattr(before, name) != getattr(after, name):
+            found.update(about.get("x-flows", ()))
+    return frozenset(found)

@@ -1,0 +1,119 @@
+"""Splitting a storefront order into the parts that become ERP orders: rules before import, mapping, money exact to the cent. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import ROUND_DOWN, Decimal
+
+from engate.model import Order, OrderPart, PartItem
+from engate.store.causes import Reason, own
+from engate.sync.options import PairMapping, PaymentRow
+from engate.text import Text
+
+CENT = Decimal("0.01")
+
+
+def split(order: Order, mapping: PairMapping, skus: Mapping[str, str]) -> list[OrderPart] | Reason:
+    """The parts, or why the order cannot be imported yet. `skus`: storefront SKU id -> ERP key. Never a partial import."""
+    unmapped = next((item for item in order.items if item.sku not in skus), None)
+    if unmapped is not None:
+        return own(
+            "order.item_unmapped", f"sku/{unmapped.sku}",
+            Text(f"O item '{unmapped.name}' (SKU {unmapped.sku} da loja) não está ligado a um item do ERP.",
+                 f"Item '{unmapped.name}' (storefront SKU {unmapped.sku}) is not linked to an ERP item."),
+            Text("Ligue o SKU em 'links'; todos os pedidos que o esperam entram em seguida.", "Link the SKU in 'links'; every order that waits for it enters then."),
+        )  # fmt: skip
+    residue = _residue(order)
+    if isinstance(residue, Reason):
+        return residue
+    payment = _payment(order, mapping)
+    if isinstance(payment, Reason):
+        return payment
+    branch_of = {row.warehouse: row.branch for row in reversed(mapping.warehouses)}
+    by_branch: dict[str, list[PartItem]] = {}
+    for item in order.items:
+        branch = branch_of.get(item.warehouse) or (mapping.warehouses[0].branch if not item.warehouse and mapping.warehouses else None)
+        if branch is None:
+            return own(
+                "mapping.warehouse", f"shop/{item.warehouse}",
+                Text(f"O depósito '{item.warehouse}' da loja não está mapeado para uma filial.", f"Storefront warehouse '{item.warehouse}' is not mapped to a branch."),
+                Text("Mapeie o depósito em 'warehouses' da integração.", "Map the warehouse in the integration's 'warehouses'."),
+            )  # fmt: skip
+        by_branch.setdefault(branch, []).append(PartItem(item.line, skus[item.sku], item.quantity, item.price))
+    carrier = next((row.carrier for row in mapping.carriers if row.shipping == order.shipping), "")
+    sums = [sum((item.price * item.quantity for item in items), Decimal(0)) for items in by_branch.values()]
+    freights = share(order.freight, sums)
+    interests = share(order.interest, sums)
+    discounts = share(residue, sums)
+    parts: list[OrderPart] = []
+    for index, (branch, items) in enumerate(by_branch.items()):
+        reference = order.key if len(by_branch) == 1 else f"{order.key}/{index + 1}"
+        total = sums[index] + freights[index] + interests[index] - discounts[index]
+        parts.append(
+            OrderPart(
+                reference, order, branch, tuple(items), freights[index], discounts[index], interests[index], total, payment.billing, payment.plan, carrier
+            )
+        )
+    return parts
+
+
+def share(amount: Decimal, weights: Sequence[Decimal]) -> list[Decimal]:
+    """Splits an amount in proportion, in whole cents that sum exactly to it: the largest remainders get the cents left over."""
+    total = sum(weights, Decimal(0))
+    if total == 0:
+        return [amount, *([Decimal("0.00")] * (len(weights) - 1))]
+    exact = [amount * weight / total for weight in weights]
+    floors = [value.quantize(CENT, rounding=ROUND_DOWN) for value in exact]
+    left = int(((amount - sum(floors, Decimal(0))) / CENT).to_integral_value())
+    sign = 1 if left >= 0 else -1
+    order = sorted(range(len(weights)), key=lambda i: abs(exact[i] - floors[i]), reverse=True)
+    for i in order[: abs(left)]:
+        floors[i] += CENT * sign
+    return floors
+
+
+def _residue(order: Order) -> Decimal | Reason:
+    """What the lines exceed the charged total by: a discount of the whole order. More than rounding beyond the known discount is refused."""
+    lines = sum((item.price * item.quantity for item in order.items), Decimal(0))
+    stated = order.items_total + order.freight + order.interest - order.discount
+    paid = sum((payment.value for payment in order.payments), Decimal(0))
+    if stated != order.total or (order.payments and paid != order.total):
+        return own(
+            "order.totals", order.key,
+            Text(f"Os totais não fecham: itens e frete somam {stated}, o pedido diz {order.total}, pago {paid}.",
+                 f"The totals do not agree: items and freight are {stated}, the order says {order.total}, paid {paid}."),
+            Text("Confira o pedido na loja; nada foi importado.", "Check the order in the shop; nothing was imported."),
+        )  # fmt: skip
+    residue = lines + order.freight + order.interest - order.total
+    rounding = CENT * sum(item.quantity for item in order.items)
+    if residue > order.discount + rounding or residue < -rounding:
+        return own(
+            "order.totals", order.key,
+            Text(f"As linhas somam {lines}, o cobrado foi {order.total} com frete {order.freight}.",
+                 f"The lines are {lines}, charged was {order.total} with freight {order.freight}."),
+            Text("Confira o pedido na loja; nada foi importado.", "Check the order in the shop; nothing was imported."),
+        )  # fmt: skip
+    return residue
+
+
+def _payment(order: Order, mapping: PairMapping) -> PaymentRow | Reason:
+    """The row of the payment that carries most of the value; every form must be mapped, never a default."""
+    rows = {row.form: row for row in mapping.payments}
+    unmapped = next((payment for payment in order.payments if payment.form not in rows), None)
+    if unmapped is not None or not order.payments:
+        form, name = (unmapped.form, unmapped.name) if unmapped else ("", "?")
+        return own(
+            "mapping.payment", form,
+            Text(f"A forma de pagamento '{name}' ({form}) não tem cobrança no ERP.", f"Payment form '{name}' ({form}) has no billing code in the ERP."),
+            Text("Mapeie a forma em 'payments' da integração.", "Map the form in the integration's 'payments'."),
+        )  # fmt: skip
+    return rows[max(order.payments, key=lambda payment: payment.value).form]
+
+
+def may_enter(order: Order, mapping: PairMapping) -> bool:
+    """Whether the shop lets the order enter the ERP now: paid and released, or placed where every form is on terms."""
+    if order.state == "ready":
+        return True
+    rows = {row.form: row for row in mapping.payments}
+    on_terms = bool(order.payments) and all(payment.form in rows and rows[payment.form].import_when == "placed" for payment in order.payments)
+    return on_terms and order.state in ("received", "awaiting_payment")

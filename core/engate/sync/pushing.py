@@ -1,0 +1,165 @@
+"""Pushing makes it so: claim → clear `have`, mark `sent` (one transaction) → push hook → settle what was answered."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+import sqlalchemy as sa
+
+from engate.errors import AuthFailed, EngateError, Rejected, Unknown
+from engate.model import Batch, Item, Outcome
+from engate.model.kinds import KINDS, Kind
+from engate.store import causes, records, runs
+from engate.store.blobs import unpack
+from engate.store.records import Claimed, Settled
+from engate.sync import pilot
+from engate.sync.effective import PLACEHOLDER, Effective, missing_link
+from engate.sync.work import Later, Work
+from engate.text import Text
+
+FIRST_BATCH = 40
+_pace: dict[tuple[int, str], int] = {}  # (integration, kind) -> batch size that takes about a second or two
+
+NOBODY_SAID = Unknown(
+    Text("O plugin não informou o resultado deste item.", "The plugin reported no result for this item."),
+    Text("O engate confere antes de reenviar.", "engate looks before sending again."),
+)
+
+
+async def push_slice(work: Work, kind: Kind) -> Later:
+    """Pushes batch after batch until nothing is ready or the slice is over."""
+    pace = (work.integration_id, kind.name)
+    while True:
+        size = min(_pace.get(pace, FIRST_BATCH), kind.batch)
+        claimed, found = await work.store.writing(lambda c, size=size: _claim(c, work, kind, size))
+        if not found:
+            break
+        if claimed:
+            started = time.monotonic()
+            stopped = await _push(work, kind, claimed)
+            took = time.monotonic() - started
+            _pace[pace] = min(kind.batch, size * 2) if took < 1.0 else max(8, size // 2) if took > 3.0 else size
+            if stopped is not None:
+                raise stopped
+        if work.time_is_up():
+            return Later(due=work.now())
+    return Later(due=await work.store.writing(lambda c: _next(c, work, kind)))
+
+
+Sending = list[tuple[Claimed, Effective]]
+
+
+def _claim(c: sa.Connection, work: Work, kind: Kind, size: int) -> tuple[Sending, bool]:
+    """Decides once more what each record should be, and marks as sent what can go. (records to send, whether any was found)"""
+    work.must_hold(c)
+    now = work.now()
+    only = pilot.allowed(c, work, kind) if work.snapshot.pilot is not None else None
+    rows = records.claim(c, work.integration_id, kind, size, now=now, unknown_before=now - work.windows.unknown_after, only=only)
+    if not rows:
+        return [], False
+    rules = work.rules(c, stock=kind.name == "stock")
+    sending: Sending = []
+    waiting: list[tuple[int, causes.Reason]] = []
+    for row in rows:
+        found = rules.effective(kind.name, row.doc, row.read_at)
+        if _stays_here(work, kind, row):
+            waiting.append((row.id, HELD))
+        elif found.reason is not None:
+            waiting.append((row.id, found.reason))
+        elif found.missing is not None:
+            waiting.append((row.id, missing_link(*found.missing)))
+        else:
+            sending.append((row, found))
+    records.wait_for(c, work.tenant_id, work.integration_id, waiting, now, answered=False)
+    records.mark_sent(c, [(row.id, found.digest) for row, found in sending], now)
+    return sending, True
+
+
+HELD = causes.own(
+    "enrichment.map", "placeholder",
+    Text("Sem equivalente na loja: aguarda classificação.", "No equivalent in the shop: waits to be classified."),
+    Text("Ligue à categoria ou marca da loja em 'links', ou mude a opção para 'create'.", "Link it to the shop's node, or set the option to 'create'."),
+    "storefront",
+)  # fmt: skip
+
+
+def _stays_here(work: Work, kind: Kind, row: Claimed) -> bool:
+    """With the option `placeholder`, nodes without an equivalent are not created: products go to the placeholder instead."""
+    options = work.snapshot.options
+    choice = options.new_categories if kind.name == "category" else options.new_brands if kind.name == "brand" else "create"
+    return choice == "placeholder" and row.key != PLACEHOLDER and row.remote is None
+
+
+async def _push(work: Work, kind: Kind, sending: Sending) -> EngateError | None:
+    """One batch through the plugin; whatever happens, what was answered is settled. Returns the error that should stop the lane."""
+    items: list[Item[Any]] = []
+    by_key: dict[str, tuple[Claimed, Effective]] = {}
+    for row, found in sending:
+        refs = found.refs | ({kind.parent_kind: row.parent_remote} if kind.parent_kind and row.parent_remote else {})
+        have = unpack(row.have_doc, kind.struct) if row.have_doc is not None and not row.uncertain else None
+        items.append(Item(row.key, found.doc, have=have, remote=row.remote, refs=refs, uncertain=row.uncertain, id=row.id))
+        by_key[row.key] = (row, found)
+    batch = Batch(items)
+    failure: EngateError | None = None
+    try:
+        await getattr(work.coupling.storefront, kind.push_hook)(batch)
+    except EngateError as error:
+        failure = error
+    finally:
+        # a cancelled slice settles too: what the storefront answered must not be forgotten
+        await asyncio.shield(work.store.durably(lambda c: _settle(c, work, kind, batch, by_key, failure)))
+    stops = [o.error for o in batch.outcomes.values() if isinstance(o.error, AuthFailed)]
+    return failure if isinstance(failure, AuthFailed) else (stops[0] if stops else None)
+
+
+def _settle(
+    c: sa.Connection, work: Work, kind: Kind, batch: Batch[Any], by_key: dict[str, tuple[Claimed, Effective]], failure: EngateError | None
+) -> None:
+    now = work.now()
+    accepted: list[Settled] = []
+    refused: list[tuple[int, causes.Reason]] = []
+    again: list[tuple[int, float, bool, str]] = []
+    half_made: list[tuple[str, str]] = []
+    for item in batch.items:
+        row, found = by_key[item.key]
+        error = failure or NOBODY_SAID
+        outcome = batch.outcomes.get(item.key) or Outcome("rejected" if isinstance(error, Rejected) else "unknown", error=error)
+        if outcome.state == "accepted":
+            accepted.append(
+                Settled(row.id, row.key, found.digest, found.doc, outcome.remote, row.remote == outcome.remote, outcome.answer, found.awaiting)
+            )
+            continue
+        assert outcome.error is not None
+        if item.remote and item.remote != row.remote:
+            half_made.append((row.key, item.remote))
+        if outcome.state == "rejected":
+            refused.append((row.id, causes.of_error(outcome.error)))
+        else:
+            unknown = outcome.state == "unknown"
+            until = now + work.windows.unknown_after if unknown else work.retry_at(row.tries)
+            again.append((row.id, until, unknown, outcome.error.text.en))
+    records.accept(c, work.tenant_id, work.integration_id, kind.name, accepted, now)
+    records.linked(c, work.tenant_id, work.integration_id, kind.name, half_made, now)
+    records.wait_for(c, work.tenant_id, work.integration_id, refused, now, answered=True)
+    records.again(c, again, now)
+    if accepted:
+        runs.pushed(c, [row.id for row in accepted])
+        if any(not row.had_remote for row in accepted):
+            _wake_children(c, work, kind)
+
+
+def _wake_children(c: sa.Connection, work: Work, kind: Kind) -> None:
+    """New links: what waited for them can go."""
+    waiting = [k for k in KINDS.values() if k.parent_kind == kind.name or (kind.name in records.SHARED and k.name in ("category", "product"))]
+    work.wake(c, *((f"push/{k.name}", k.priority) for k in waiting))
+
+
+def _next(c: sa.Connection, work: Work, kind: Kind) -> float | None:
+    """Nothing is ready now: when could something be? Also the moment to end runs."""
+    runs.finish(c, work.integration_id, work.now())
+    return records.next_due(c, work.integration_id, kind.name, work.windows.unknown_after, work.now())
+
+
+

@@ -1,0 +1,111 @@
+"""Reading decides what should be: ERP page → effective document → digest → `record.want`, page by page, resumable."""
+
+from __future__ import annotations
+
+from contextlib import aclosing
+from typing import Any
+
+import sqlalchemy as sa
+
+from engate.errors import EngateError
+from engate.model import Page, Query
+from engate.model.catalog import Category
+from engate.model.kinds import KINDS, Kind
+from engate.store import records, runs
+from engate.store.records import Wanted
+from engate.sync.effective import PLACEHOLDER, PLACEHOLDER_NAME, Rules
+from engate.sync.flows import FLOWS, Flow
+from engate.sync.work import Later, Work
+
+
+async def read_slice(work: Work, flow: Flow) -> Later:
+    """Goes on with the flow's reading, or starts the scheduled one. Ends when the slice is over or everything has been read."""
+    kinds = [kind.name for kind in flow.kinds]
+    todo = await work.store.reading(lambda c: runs.under_way(c, work.integration_id, kinds))
+    if not todo:
+        todo = await work.store.writing(lambda c: _start_scheduled(c, work, flow, kinds))
+    for row in todo:
+        try:
+            complete = await _read_kind(work, KINDS[row.kind], row)
+        except EngateError as failure:
+            error = failure  # the name of an `except` ends with its block
+            await work.store.writing(lambda c: runs.failed(c, row.run_id, error, work.now()))
+            raise
+        if not complete:
+            return Later(due=work.now())
+    last = todo[-1]
+    await work.store.writing(lambda c: _all_read(c, work, flow, last))
+    return Later(due=work.now() + work.snapshot.every[flow.name])
+
+
+def _start_scheduled(c: sa.Connection, work: Work, flow: Flow, kinds: list[str]) -> list[Any]:
+    full = all(runs.watermark_of(c, work.integration_id, kind) is None for kind in kinds) or _full_is_due(c, work, flow)
+    runs.start(c, work.tenant_id, work.integration_id, flow.name, kinds, trigger="schedule", full=full, keys=None, now=work.now())
+    return runs.under_way(c, work.integration_id, kinds)
+
+
+def _full_is_due(c: sa.Connection, work: Work, flow: Flow) -> bool:
+    every = work.snapshot.full_every[flow.name]
+    full_at = runs.full_at(c, work.integration_id, flow.name)
+    return every is not None and (full_at is None or full_at + every <= work.now())
+
+
+async def _read_kind(work: Work, kind: Kind, row: Any) -> bool:
+    """True when this kind has been read to its end."""
+    since = None if row.full or row.only is not None else await work.store.reading(lambda c: runs.watermark_of(c, work.integration_id, kind.name))
+    query = Query(since=since, cursor=row.cursor, scope=row.scope, keys=tuple(row.only) if row.only is not None else None)
+    ahead: str | None = row.ahead
+    rules = await work.store.reading(lambda c: work.rules(c, stock=kind.name == "stock"))
+    async with aclosing(getattr(work.coupling.erp, kind.list_hook)(query)) as pages:
+        asked_at = work.now()
+        async for page in pages:
+            ahead = max(filter(None, (ahead, page.watermark)), default=None)
+            wanted = [_wanted(rules, kind, doc, asked_at) for doc in page.items]
+            await work.store.writing(lambda c, page=page, wanted=wanted, ahead=ahead, at=asked_at: _keep(c, work, kind, row, page, wanted, ahead, at))
+            asked_at = work.now()
+            if work.time_is_up() and page.cursor is not None:
+                return False
+    await work.store.writing(lambda c: _kind_read(c, work, kind, row, ahead))
+    return True
+
+
+def _kind_read(c: sa.Connection, work: Work, kind: Kind, row: Any, ahead: str | None) -> None:
+    runs.reading_done(c, row, ahead=ahead)
+    if kind.name == "stock" and row.full and row.only is None:
+        records.forget_units(c, work.integration_id, row.started_at)
+
+
+def _wanted(rules: Rules, kind: Kind, doc: Any, read_at: float) -> Wanted:
+    found = rules.effective(kind.name, doc, read_at)
+    return Wanted(doc.key, kind.parent(doc) if kind.parent else None, doc, found.digest, found.reason)
+
+
+def _keep(c: sa.Connection, work: Work, kind: Kind, row: Any, page: Page[Any], wanted: list[Wanted], ahead: str | None, read_at: float) -> None:
+    changed = records.want(
+        c, work.tenant_id, work.integration_id, kind.name, wanted, run_id=row.run_id, seen=row.run_id, now=work.now(), read_at=read_at
+    )
+    runs.page_done(c, row, cursor=page.cursor, ahead=ahead, items=len(page.items), changed=changed)
+    if changed:
+        work.wake(c, (f"push/{kind.name}", kind.priority))
+
+
+def _all_read(c: sa.Connection, work: Work, flow: Flow, last: Any) -> None:
+    runs.flow_read(c, work.integration_id, flow.name, last.run_id, full=last.full and last.only is None, now=work.now())
+    if _needs_placeholder(work, flow):
+        _want_placeholder(c, work, flow, last.run_id)
+    runs.finish(c, work.integration_id, work.now())
+
+
+def _needs_placeholder(work: Work, flow: Flow) -> bool:
+    options = work.snapshot.options
+    return (flow.name == "categories" and options.new_categories == "placeholder") or (flow.name == "brands" and options.new_brands == "placeholder")
+
+
+def _want_placeholder(c: sa.Connection, work: Work, flow: Flow, run_id: int) -> None:
+    """The inactive node that takes what has no equivalent in the shop yet."""
+    kind = FLOWS[flow.name].kinds[0]
+    doc = kind.struct(key=PLACEHOLDER, name=PLACEHOLDER_NAME, active=False)
+    assert isinstance(doc, Category) or kind.name == "brand"
+    wanted = _wanted(work.rules(c, stock=False), kind, doc, work.now())
+    records.want(c, work.tenant_id, work.integration_id, kind.name, [wanted], run_id=run_id, seen=run_id, now=work.now(), read_at=work.now())
+    work.wake(c, (f"push/{kind.name}", kind.priority))

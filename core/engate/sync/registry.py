@@ -1,0 +1,89 @@
+"""Connections and couplings of this process, built from the database and rebuilt when their row changed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import sqlalchemy as sa
+
+from engate.clock import Clock
+from engate.context import Context
+from engate.errors import Unavailable
+from engate.hooks import Connection, Erp, Observer, Storefront
+from engate.http import Journal, Services, Transport
+from engate.plugins import Coupling, Manifest, Platform, discover
+from engate.secrets import Vault
+from engate.settings import load
+from engate.store import config
+from engate.store.db import Store
+from engate.store.tables import connection, integration
+from engate.store.tokens import StoredTokens
+from engate.text import Text
+
+
+class Registry:
+    """One per process. Connections are shared by the integrations that use them, so their governors are too."""
+
+    def __init__(self, store: Store, vault: Vault, clock: Clock, journal: Journal, *, observers: tuple[Observer, ...] = ()) -> None:
+        self.store, self.vault, self.clock, self._journal, self._observers = store, vault, clock, journal, observers
+        self.platforms: dict[str, Platform] = discover()
+        self._transport: httpx.AsyncBaseTransport | None = None
+        self._connections: dict[int, tuple[int, Connection]] = {}
+        self._couplings: dict[int, tuple[Any, Coupling]] = {}
+
+    def manifest(self, platform: str) -> Manifest:
+        found = self.platforms.get(platform)
+        if found is None or found.manifest is None:
+            why = found.failure if found else "not installed"
+            raise Unavailable(
+                Text(f"A plataforma '{platform}' não está disponível: {why}", f"Platform '{platform}' is not available: {why}"),
+                Text("Veja GET /platforms.", "See GET /platforms."),
+                code="platform_missing",
+            )
+        return found.manifest
+
+    async def connection(self, id: int) -> Connection:
+        row, secrets = await self.store.reading(lambda c: self._rows(c, id))
+        cached = self._connections.get(id)
+        if cached is not None and cached[0] == row.revision:
+            return cached[1]
+        manifest = self.manifest(row.platform)
+        if self._transport is None:
+            self._transport = Transport()
+        services = Services(
+            account=f"{row.platform}/{row.id}",
+            clock=self.clock,
+            transport=self._transport,
+            tokens=StoredTokens(self.store, self.vault, row.tenant_id, id),
+            journal=self._journal,
+            connection_id=id,
+        )
+        made = manifest.connection_class()(Context(load(manifest.settings, {**row.settings, **secrets}), services))
+        self._connections[id] = (row.revision, made)
+        return made
+
+    async def coupling(self, integration_id: int) -> Coupling:
+        row = await self.store.reading(
+            lambda c: c.execute(sa.select(integration.c.erp_id, integration.c.storefront_id).where(integration.c.id == integration_id)).one()
+        )
+        erp, storefront = await self.connection(row.erp_id), await self.connection(row.storefront_id)
+        cached = self._couplings.get(integration_id)
+        if cached is not None and cached[0] == (erp, storefront):
+            return cached[1]
+        assert isinstance(erp, Erp)
+        assert isinstance(storefront, Storefront)
+        made = Coupling(erp, storefront, *self._observers)
+        self._couplings[integration_id] = ((erp, storefront), made)
+        return made
+
+    def _rows(self, c: sa.Connection, id: int) -> tuple[Any, dict[str, str]]:
+        row = c.execute(sa.select(connection).where(connection.c.id == id)).one()
+        cached = self._connections.get(id)
+        if cached is not None and cached[0] == row.revision:
+            return row, {}
+        return row, config.open_secrets(c, self.vault, row.tenant_id, id)
+
+    async def close(self) -> None:
+        if self._transport is not None:
+            await self._transport.aclose()

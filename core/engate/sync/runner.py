@@ -1,0 +1,176 @@
+"""Running lanes: claim, work one slice, settle. Any number of runners in any number of processes share one database."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+from uuid import uuid4
+
+import structlog
+
+from engate.clock import Clock
+from engate.errors import AuthFailed, EngateError, Unavailable
+from engate.limits import priority
+from engate.store import config, lanes, runs
+from engate.store.db import Store
+from engate.store.lanes import Claim
+from engate.sync.lanes import EVENTS, slice_of
+from engate.sync.registry import Registry
+from engate.sync.work import LeaseLost, Later, Windows, Work
+
+TTL = 15.0
+BEAT = 3.0
+LONGEST_SLEEP = 0.5
+ORDER_PRIORITY = 1
+REAUTH_WAIT = 60.0
+log = structlog.get_logger("engate.runner")
+
+
+class Runner:
+    """`slots` lanes at once, of which `order_slots` serve only orders: a catalogue load never makes an order wait."""
+
+    def __init__(
+        self, store: Store, registry: Registry, clock: Clock, *, windows: Windows, worker: str, slots: int = 16, order_slots: int = 4
+    ) -> None:
+        self._store, self._registry, self._clock, self._windows = store, registry, clock, windows
+        self._worker, self._slots, self._order_slots = worker, slots, order_slots
+        self._lease = f"{worker}/{uuid4().hex[:12]}"
+        self._running: dict[int, tuple[Claim, asyncio.Task[None]]] = {}
+        self._poked = asyncio.Event()
+        self._slices = 0
+        self._counted_at = 0.0
+
+    def poke(self) -> None:
+        """Something may be due: do not sleep on."""
+        self._poked.set()
+
+    async def run(self) -> None:
+        """Until cancelled. Leases are given back on the way out."""
+        beating = asyncio.create_task(self._beat())
+        try:
+            while True:
+                self._poked.clear()
+                claimed = await self._claim()
+                for claim in claimed:
+                    self._running[claim.id] = (claim, asyncio.create_task(self._work(claim)))
+                await self._count()
+                if not claimed:
+                    await self._sleep()
+        finally:
+            beating.cancel()
+            tasks = [task for _, task in self._running.values()]
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await self._count(now=True)
+
+    @property
+    def busy(self) -> bool:
+        return bool(self._running)
+
+    async def _claim(self) -> list[Claim]:
+        free = self._slots - len(self._running)
+        if free <= 0:
+            return []
+        orders_only = min(self._order_slots, free)
+        now = self._clock.now().timestamp()
+
+        def take(c: Any) -> list[Claim]:
+            found = lanes.claim(c, now, free - orders_only, self._lease, TTL) if free > orders_only else []
+            return found + lanes.claim(c, now, orders_only, self._lease, TTL, max_prio=ORDER_PRIORITY)
+
+        return await self._store.writing(take)
+
+    async def _sleep(self) -> None:
+        due = await self._store.reading(lanes.next_due)
+        seconds = LONGEST_SLEEP if due is None else min(LONGEST_SLEEP, max(0.01, due - self._clock.now().timestamp()))
+        if len(self._running) >= self._slots:
+            seconds = LONGEST_SLEEP
+        try:
+            async with asyncio.timeout(seconds):
+                await self._poked.wait()
+        except TimeoutError:
+            pass
+
+    async def _beat(self) -> None:
+        while True:
+            await asyncio.sleep(BEAT if self._running else 0.2)
+            running = list(self._running)
+            if not running:
+                continue
+            alive = await self._store.durably(lambda c, running=running: lanes.beat(c, running, self._lease, TTL))
+            for id in running:
+                found = self._running.get(id)
+                if found is not None and alive.get(id, True) is not False:  # lost, or asked to cancel
+                    found[1].cancel()
+
+    async def _count(self, *, now: bool = False) -> None:
+        if self._slices and (now or time.monotonic() - self._counted_at > 1.0):
+            slices, self._slices, self._counted_at = self._slices, 0, time.monotonic()
+            at = self._clock.now().timestamp()
+            await self._store.durably(lambda c: lanes.count_slices(c, self._worker, slices, at))
+
+    # ---- one slice ----
+
+    async def _work(self, claim: Claim) -> None:
+        priority.set(claim.prio)
+        self._slices += 1
+        try:
+            later = await self._slice(claim)
+        except asyncio.CancelledError:
+            # cancelled by a person or by our own end: the lane goes on when somebody claims it
+            now = self._clock.now().timestamp()
+            await asyncio.shield(self._store.durably(lambda c: lanes.settle(c, claim, self._lease, now)))
+            raise
+        except LeaseLost:
+            log.warning("lease_lost", lane=claim.name)
+            return
+        finally:
+            self._running.pop(claim.id, None)
+            self.poke()
+        if later.back_off is not None:
+            until = later.back_off
+            await self._store.durably(lambda c: lanes.back_off(c, claim, self._lease, until))
+        else:
+            await self._store.durably(lambda c: lanes.settle(c, claim, self._lease, later.due))
+        self.poke()
+
+    async def _slice(self, claim: Claim) -> Later:
+        snapshot = await self._store.reading(lambda c: config.snapshot(c, claim.integration_id))
+        if snapshot is None:
+            return Later()
+        now = self._clock.now().timestamp()
+        try:
+            refused = await self._store.reading(lambda c: config.refused(c, claim.integration_id))
+            if refused:
+                return Later(back_off=now + REAUTH_WAIT)
+            coupling = await self._registry.coupling(claim.integration_id)
+            work = Work(
+                store=self._store, clock=self._clock, windows=self._windows, snapshot=snapshot, coupling=coupling, claim=claim, lease=self._lease
+            )
+            later = await slice_of(work)
+            if claim.name == EVENTS or claim.name.startswith("read/"):
+                await self._well(claim)
+            return later
+        except AuthFailed as error:
+            await self._unhealthy(claim, error, "reauth_required")
+            return Later(back_off=now + REAUTH_WAIT)
+        except EngateError as error:
+            log.warning("slice_failed", lane=claim.name, integration=claim.integration_id, code=error.code, error=error.text.en)
+            if isinstance(error, Unavailable) or claim.tries > 2:
+                await self._unhealthy(claim, error, "degraded")
+        except Exception as error:
+            log.error("slice_broke", lane=claim.name, integration=claim.integration_id, exc_info=error)
+        pause = min(self._windows.retry_most, self._windows.retry_first * 2 ** min(claim.tries, 10))
+        return Later(back_off=now + pause)
+
+    async def _well(self, claim: Claim) -> None:
+        if await self._store.reading(lambda c: config.degraded(c, claim.integration_id)):
+            await self._store.durably(lambda c: config.healthy(c, claim.integration_id))
+
+    async def _unhealthy(self, claim: Claim, error: EngateError, health: str) -> None:
+        if error.connection_id is None:
+            return
+        id, said = error.connection_id, runs.error_of(error)
+        await self._store.durably(lambda c: config.set_health(c, id, health, said))

@@ -1,0 +1,172 @@
+"""What people ask of an integration: activate, deactivate, resync, cancel a run, retry. All within the caller's transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from engate.errors import Invalid
+from engate.model.kinds import KINDS
+from engate.store import config, lanes, orders, records, runs
+from engate.store.causes import ensure, own
+from engate.store.lanes import Wake
+from engate.store.tables import cause, inbox, order, record, run
+from engate.sync.events import ORDER_PRIORITY, lane_of
+from engate.sync.flows import FLOWS
+from engate.sync.lanes import lanes_of_flow
+from engate.text import Text
+
+LOADS = tuple(name for name, flow in FLOWS.items() if flow.kinds)
+"""Flows that are runs of records; orders and fulfilment are only woken."""
+
+
+def activate(
+    c: sa.Connection, tenant_id: int, id: int, flows: Iterable[str], *, pilot: Sequence[str] | None, go_live_at: float | None, now: float
+) -> list[int]:
+    """Switches on and loads everything once; orders that waited meanwhile go on. Returns the runs."""
+    values: dict[str, Any] = {"active": True, "activated_at": now, "pilot": list(pilot) if pilot is not None else None}
+    if go_live_at is not None:
+        values["go_live_at"] = go_live_at
+    config.update_integration(c, tenant_id, id, **values)
+    names = list(flows)
+    made = [_start(c, tenant_id, id, name, trigger="activation", full=True, keys=None, now=now) for name in names if name in LOADS]
+    _wake(c, tenant_id, id, [lane for name in names for lane in lanes_of_flow(name)], now)
+    waiting = c.execute(
+        sa.select(inbox.c.order_key).where(inbox.c.integration_id == id, inbox.c.handled_at.is_(None)).distinct()
+    ).scalars()
+    live = c.execute(sa.select(order.c.key).where(order.c.integration_id == id, order.c.state.not_in(("delivered", "cancelled", "expired", "ignored")))).scalars()
+    _wake(c, tenant_id, id, [(lane_of(key), ORDER_PRIORITY) for key in {*waiting, *live}], now)
+    return made
+
+
+def deactivate(c: sa.Connection, tenant_id: int, id: int) -> None:
+    """Nothing is pushed or imported any more; events are still taken in."""
+    config.update_integration(c, tenant_id, id, active=False)
+
+
+def resync(
+    c: sa.Connection, tenant_id: int, id: int, flows: Sequence[str], *, full: bool, skus: Sequence[str] | None, trigger: str, now: float
+) -> list[int]:
+    """One run for each flow. `skus`: only these SKUs (ERP keys), with the products they belong to."""
+    made: list[int] = []
+    keys = _keys(c, id, skus) if skus is not None else None
+    for name in flows:
+        mine = {kind.name: keys[kind.name] for kind in FLOWS[name].kinds if kind.name in keys} if keys is not None else None
+        if keys is not None and not mine:
+            continue
+        made.append(_start(c, tenant_id, id, name, trigger=trigger, full=full, keys=mine, now=now))
+    _wake(c, tenant_id, id, [(FLOWS[name].lane, FLOWS[name].priority) for name in flows], now)
+    return made
+
+
+def _keys(c: sa.Connection, id: int, skus: Sequence[str]) -> dict[str, list[str]]:
+    """What to read of each kind so that these SKUs are read whole."""
+    known = c.execute(
+        sa.select(record.c.key, record.c.parent).where(record.c.integration_id == id, record.c.kind == "sku", record.c.key.in_(skus))
+    ).all()
+    missing = sorted(set(skus) - {row.key for row in known})
+    if missing:
+        raise Invalid(
+            Text(f"SKUs desconhecidos: {', '.join(missing[:10])}.", f"Unknown SKUs: {', '.join(missing[:10])}."),
+            Text("Use o código do SKU no ERP; um SKU novo entra pela carga de produtos.", "Use the ERP's SKU key; a new SKU comes with the products' load."),
+            where="skus",
+        )
+    found = {kind.name: list(skus) for kind in KINDS.values() if kind.name == "sku" or kind.parent_kind == "sku"}
+    return found | {"product": sorted({row.parent for row in known})}
+
+
+def _start(c: sa.Connection, tenant_id: int, id: int, name: str, *, trigger: str, full: bool, keys: dict[str, list[str]] | None, now: float) -> int:
+    records.release(c, id, [_cancelled(name).key])
+    kinds = [kind.name for kind in FLOWS[name].kinds]
+    made = runs.start(c, tenant_id, id, name, kinds, trigger=trigger, full=full, keys=keys, now=now)
+    _wake(c, tenant_id, id, [(f"push/{kind.name}", kind.priority) for kind in FLOWS[name].kinds], now)
+    return made
+
+
+def cancel_run(c: sa.Connection, tenant_id: int, run_row: Any, now: float) -> list[str]:
+    """Stops a run: nothing more of it is read or pushed. Returns the lanes to wait for (what is in flight ends by itself)."""
+    flow = FLOWS[run_row.flow]
+    runs.cancel(c, run_row.id, now)
+    reason = _cancelled(run_row.flow)
+    cause_id = ensure(c, tenant_id, run_row.integration_id, {reason}, now)[reason.key]
+    c.execute(sa.update(record).where(record.c.run_id == run_row.id, record.c.state == "to_send").values(cause_id=cause_id))
+    names = [flow.lane, *(f"push/{kind.name}" for kind in flow.kinds)]
+    lanes.ask_to_cancel(c, run_row.integration_id, names)
+    return names
+
+
+def _cancelled(flow: str) -> Any:
+    return own(
+        "run.cancelled", flow,
+        Text("A carga foi cancelada por um operador.", "The run was cancelled by an operator."),
+        Text("Peça uma nova sincronização quando quiser retomar.", "Ask for a resync when it should go on."),
+    )  # fmt: skip
+
+
+def changed(c: sa.Connection, tenant_id: int, id: int, flows: Iterable[str], now: float) -> None:
+    """Options, mapping or links of these flows changed: their records are decided anew, waiting orders looked at again."""
+    names = set(flows)
+    wakes = [(f"refresh/{kind.name}", kind.priority) for kind in KINDS.values() if kind.flow in names]
+    if "orders" in names:
+        waiting = c.execute(sa.select(order.c.key).where(order.c.integration_id == id, order.c.cause_id.is_not(None))).scalars()
+        wakes += [(lane_of(key), ORDER_PRIORITY) for key in waiting]
+    _wake(c, tenant_id, id, wakes, now)
+
+
+def retry(c: sa.Connection, tenant_id: int, id: int, *, cause_id: int | None, record_ids: Sequence[int], now: float) -> int:
+    """Whatever waits for this cause (or these records) goes again."""
+    woken: set[tuple[str, int]] = set()
+    mine = (record.c.tenant_id == tenant_id) & (record.c.integration_id == id)
+    which = record.c.cause_id == cause_id if cause_id is not None else record.c.id.in_(list(record_ids))
+    kinds = c.execute(sa.select(record.c.kind).where(mine, which).distinct()).scalars().all()
+    count = c.execute(sa.update(record).where(mine, which).values(cause_id=None, tries=0, not_before=0)).rowcount
+    woken |= {(f"push/{kind}", KINDS[kind].priority) for kind in kinds}
+    if cause_id is not None:
+        keys = orders.waiting_for(c, id, [cause_id])
+        count += len(keys)
+        woken |= {(lane_of(key), ORDER_PRIORITY) for key in keys}
+        c.execute(sa.delete(cause).where(cause.c.id == cause_id, cause.c.tenant_id == tenant_id))
+    _wake(c, tenant_id, id, sorted(woken), now)
+    return count
+
+
+def retry_order(c: sa.Connection, tenant_id: int, id: int, key: str, now: float) -> None:
+    """Looks at the order again, from the shop on; a refused part may go once more."""
+    stored = orders.load(c, id, key)
+    if stored is None:
+        raise config.not_found("Pedido", "order")
+    for part in stored.parts:
+        if part.state == "rejected":
+            orders.update_part(c, part.id, state="ready")
+    orders.set_cause(c, tenant_id, id, stored.id, None, now)
+    _wake(c, tenant_id, id, [(lane_of(key), ORDER_PRIORITY)], now)
+
+
+def link_by_hand(c: sa.Connection, tenant_id: int, id: int, kind: str, key: str, remote: str, now: float) -> None:
+    """A person says what stands for what: whatever waited for it goes on."""
+    records.linked(c, tenant_id, id, kind, [(key, remote)], now, origin="person")
+    c.execute(
+        sa.update(record).where(record.c.integration_id == id, record.c.kind == kind, record.c.key == key).values(cause_id=None, have=None, have_doc=None)
+    )
+    affected = {"category": ("category", "product"), "brand": ("brand", "product")}.get(kind, (kind,))
+    _wake(c, tenant_id, id, [(f"refresh/{name}", KINDS[name].priority) for name in affected], now)
+    children = [k for k in KINDS.values() if k.parent_kind == kind]
+    _wake(c, tenant_id, id, [(f"push/{k.name}", k.priority) for k in (*children, KINDS[kind])], now)
+    if kind == "sku":
+        gone = [f"own:order.item_unmapped:sku/{remote}"]
+        ids = c.execute(sa.select(cause.c.id).where(cause.c.integration_id == id, cause.c.key.in_(gone))).scalars().all()
+        _wake(c, tenant_id, id, [(lane_of(order_key), ORDER_PRIORITY) for order_key in orders.waiting_for(c, id, ids)], now)
+
+
+def run_row(c: sa.Connection, tenant_id: int, run_id: int) -> Any:
+    row = c.execute(config.mine(run, tenant_id, run.c.id == run_id)).first()
+    if row is None:
+        raise config.not_found("Carga", "run")
+    return row
+
+
+def _wake(c: sa.Connection, tenant_id: int, id: int, names: Iterable[tuple[str, int]], now: float) -> None:
+    unique = dict(names)
+    lanes.wake(c, [Wake(tenant_id, id, name, prio, now) for name, prio in unique.items()])

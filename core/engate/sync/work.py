@@ -1,0 +1,105 @@
+"""What a slice of work is given: one integration, coupled, and the doors it may use."""
+
+from __future__ import annotations
+
+import time
+from typing import NamedTuple
+
+import msgspec
+import sqlalchemy as sa
+
+from engate.clock import Clock
+from engate.plugins import Coupling
+from engate.store import lanes, records
+from engate.store.db import Store
+from engate.store.lanes import Claim
+from engate.sync.effective import Rules
+from engate.sync.options import Options, PairMapping
+
+SLICE = 5.0
+"""Seconds a slice may take: long enough to be efficient, short enough that nobody waits long for a turn."""
+
+
+class Windows(msgspec.Struct, frozen=True):
+    """How long engate waits for things, in seconds on the injected clock. A demo runs on real time with short windows."""
+
+    unknown_after: float = 30.0  # a push of unknown effect is looked up again after this
+    retry_first: float = 5.0  # doubling …
+    retry_most: float = 900.0  # … up to this
+    invoice_retry: float = 30.0  # an invoiced order whose document is not published yet
+    settles_within: float | None = None  # overrides what the ERP plugin says (None: the plugin's own)
+    look_pause: float = 10.0  # between two looks for an order of unknown fate
+
+
+class Snapshot(msgspec.Struct, frozen=True):
+    """One integration as it was when the slice began."""
+
+    id: int
+    tenant_id: int
+    name: str
+    active: bool
+    options: Options
+    mapping: PairMapping
+    pilot: tuple[str, ...] | None
+    go_live_at: float | None
+    every: dict[str, float]  # flow -> seconds between readings
+    full_every: dict[str, float | None]
+    enabled: frozenset[str]
+
+
+class Later(NamedTuple):
+    """How a slice ended: `due` = next turn (None: until woken); `back_off`: not before then whatever arrives."""
+
+    due: float | None = None
+    back_off: float | None = None
+
+
+class LeaseLost(Exception):
+    """Somebody else has the lane now: stop before the next outside call."""
+
+
+class Work:
+    """One slice of one lane."""
+
+    def __init__(
+        self, *, store: Store, clock: Clock, windows: Windows, snapshot: Snapshot, coupling: Coupling, claim: Claim, lease: str
+    ) -> None:
+        self.store, self.clock, self.windows, self.snapshot = store, clock, windows, snapshot
+        self.coupling, self.claim, self.lease = coupling, claim, lease
+        self._until = time.monotonic() + SLICE
+
+    @property
+    def integration_id(self) -> int:
+        return self.snapshot.id
+
+    @property
+    def tenant_id(self) -> int:
+        return self.snapshot.tenant_id
+
+    def now(self) -> float:
+        return self.clock.now().timestamp()
+
+    def time_is_up(self) -> bool:
+        return time.monotonic() >= self._until
+
+    def rules(self, c: sa.Connection, *, stock: bool) -> Rules:
+        """The rules as of this transaction."""
+        return Rules(
+            self.snapshot.options,
+            self.snapshot.mapping,
+            records.links_of(c, self.integration_id, ("category", "brand")),
+            records.pending_units(c, self.integration_id) if stock else {},
+        )
+
+    def wake(self, c: sa.Connection, *names: tuple[str, int], at: float | None = None) -> None:
+        """(lane name, priority) pairs are due now, or at `at`."""
+        due = self.now() if at is None else at
+        lanes.wake(c, [lanes.Wake(self.tenant_id, self.integration_id, name, prio, due) for name, prio in names])
+
+    def retry_at(self, tries: int) -> float:
+        return self.now() + min(self.windows.retry_most, self.windows.retry_first * 2 ** min(tries, 10))
+
+    def must_hold(self, c: sa.Connection) -> None:
+        """Raises LeaseLost unless the lane is still ours: in the transaction that permits an outside effect."""
+        if not lanes.held(c, self.claim.id, self.lease):
+            raise LeaseLost(self.claim.name)

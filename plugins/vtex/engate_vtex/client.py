@@ -1,0 +1,91 @@
+"""The account as a thing to call: one client per VTEX host, the credentials as headers, and two small helpers against races."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from typing import Generic, TypeVar
+from weakref import WeakValueDictionary
+
+from engate import Context, EngateError, Http, Response
+from engate_vtex.endpoints import Endpoint, rates
+from engate_vtex.settings import VtexSettings
+
+T = TypeVar("T")
+
+
+class Vtex:
+    """Calls to one account. Raises what `engate.Http.call` raises."""
+
+    def __init__(self, context: Context) -> None:
+        settings: VtexSettings = context.settings
+        headers = {"x-vtex-api-appkey": settings.app_key.reveal(), "x-vtex-api-apptoken": settings.app_token.reveal()}
+        budgets = rates(settings.rates)
+
+        def host(address: str) -> Http:
+            return context.http(address, rates=budgets, at_once=settings.at_once, headers=headers)
+
+        self.settings = settings
+        self._hosts: dict[str, Http] = {
+            "commerce": host(settings.base_url or f"https://{settings.account}.{settings.environment}.com.br"),
+            "pricing": host(settings.pricing_url or f"https://api.vtex.com/{settings.account}"),
+            "payments": host(settings.payments_url or f"https://{settings.account}.vtexpayments.com.br"),
+        }
+
+    async def call(
+        self,
+        endpoint: Endpoint,
+        *,
+        query: Mapping[str, str | int] | None = None,
+        body: object = None,
+        expect: tuple[int, ...] = (),
+        **parts: str | int,
+    ) -> Response:
+        """`parts` fill the path's {names}; `expect`: statuses to hand back besides 2xx."""
+        return await self._hosts[endpoint.host].call(
+            endpoint.method,
+            endpoint.at(**parts),
+            operation=endpoint.path,
+            groups=endpoint.groups,
+            params=query,
+            body=body,
+            safe=endpoint.safe,
+            expect=expect,
+            media="",  # several VTEX operations answer text/plain or nothing; HTML is still refused
+        )
+
+
+class Once(Generic[T]):
+    """Something read at the first need and shared by a whole batch; a failure is shared too, so that 250 items do not each retry it."""
+
+    def __init__(self, load: Callable[[], Awaitable[T]]) -> None:
+        self._load = load
+        self._lock = asyncio.Lock()
+        self._value: T | None = None
+        self._error: EngateError | None = None
+
+    async def get(self) -> T:
+        async with self._lock:
+            if self._error is not None:
+                raise self._error
+            if self._value is None:
+                try:
+                    self._value = await self._load()
+                except EngateError as error:
+                    self._error = error
+                    raise
+            return self._value
+
+
+class Turns:
+    """One at a time per name: two items that would create the same thing, or write the same parent, take turns."""
+
+    def __init__(self) -> None:
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    def of(self, name: str) -> AbstractAsyncContextManager[None]:
+        lock = self._locks.get(name)
+        if lock is None:
+            lock = self._locks[name] = asyncio.Lock()
+        return lock

@@ -1,0 +1,386 @@
+"""From VTEX's order to the model's, and the bodies of what is told to an order. Pure.
+
+VTEX's money in orders is integer cents; the invoice's value is a string of them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any, NamedTuple
+
+from engate import Rejected, Text, Unavailable
+from engate.model import Address, Buyer, Invoice, Order, OrderEvent, OrderItem, OrderPart, Payment, ShopState, Tracking
+
+Body = dict[str, Any]
+
+STATES: dict[str, ShopState] = {
+    "on-order-completed": "received",
+    "on-order-completed-ffm": "received",
+    "order-accepted": "received",
+    "order-created": "awaiting_payment",
+    "payment-pending": "awaiting_payment",
+    "approve-payment": "held",
+    "payment-approved": "held",
+    "window-to-cancel": "held",
+    "window-to-change-seller": "held",
+    "authorize-fulfillment": "held",
+    "waiting-for-authorization": "held",
+    "waiting-ffmt-authorization": "held",
+    "waiting-for-manual-authorization": "held",
+    "waiting-for-mkt-authorization": "held",
+    "waiting-for-order-authorization": "held",
+    "waiting-seller-handling": "held",
+    "ready-for-handling": "ready",
+    "start-handling": "handling",
+    "handling": "handling",
+    "ready-for-invoicing": "handling",
+    "waiting-for-fulfillment": "handling",
+    "invoice": "handling",
+    "invoice-after-cancellation-deny": "handling",
+    "invoiced": "invoiced",
+    "request-cancel": "cancel_requested",
+    "cancel": "cancel_requested",
+    "waiting-for-seller-decision": "cancel_requested",
+    "cancellation-requested": "cancel_requested",
+    "cancelation-requested": "cancel_requested",
+    "cancelation-request": "cancel_requested",
+    "cancellation-request": "cancel_requested",
+    "canceled": "cancelled",
+    "cancelled": "cancelled",
+}
+"""VTEX's own pages spell the cancel side in several ways. What is not here stays "unknown" and is shown with its own word."""
+
+FEED_STATES = (
+    "order-created",
+    "payment-pending",
+    "waiting-for-order-authorization",
+    "payment-approved",
+    "waiting-for-authorization",
+    "waiting-ffmt-authorization",
+    "waiting-for-manual-authorization",
+    "waiting-for-mkt-authorization",
+    "waiting-seller-handling",
+    "window-to-cancel",
+    "window-to-change-seller",
+    "order-create-error",
+    "order-creation-error",
+    "ready-for-handling",
+    "handling",
+    "invoice-after-cancellation-deny",
+    "invoiced",
+    "replaced",
+    "request-cancel",
+    "waiting-for-seller-decision",
+    "cancellation-requested",
+    "cancel",
+    "canceled",
+)
+"""What the feed tells us, in the schema's own spelling (VTEX does not check it): the stations, not the steps between them."""
+
+
+def state(raw: str | None) -> ShopState:
+    return STATES.get(raw or "", "unknown")
+
+
+def money(cents: int | float | None) -> Decimal:
+    """Integer cents as reais with two places."""
+    return Decimal(int(cents or 0)).scaleb(-2)
+
+
+def cents(value: Decimal) -> int:
+    return int((value * 100).quantize(Decimal(1), ROUND_HALF_UP))
+
+
+def instant(text: str | None) -> datetime | None:
+    """VTEX stamps carry seven fractional digits and an offset."""
+    return datetime.fromisoformat(text) if text else None
+
+
+def document(text: str | None) -> str:
+    """A CPF or CNPJ without its punctuation; a CNPJ may hold letters."""
+    return re.sub(r"[^0-9A-Z]", "", (text or "").upper())
+
+
+# ---- the feed ----
+
+
+def event(raw: Mapping[str, Any]) -> OrderEvent:
+    return OrderEvent(
+        key=raw["eventId"],
+        order=raw["orderId"],
+        state=state(raw.get("state")),
+        raw_state=raw.get("state") or "",
+        at=raw.get("currentChange") or "",
+    )
+
+
+def feed_config(visibility: int, retention: int) -> Body:
+    """FromWorkflow: the other type skips events. The retention's capital M is the schema's, in the request only."""
+    return {
+        "filter": {"type": "FromWorkflow", "status": list(FEED_STATES)},
+        "queue": {"visibilityTimeoutInSeconds": visibility, "MessageRetentionPeriodInSeconds": retention},
+    }
+
+
+def tells_all(config: Mapping[str, Any]) -> bool:
+    """Whether a feed that exists tells everything we need."""
+    chosen = config.get("filter") or {}
+    return chosen.get("type") == "FromWorkflow" and set(FEED_STATES) <= set(chosen.get("status") or ())
+
+
+def keeps(config: Mapping[str, Any], visibility: int, retention: int) -> bool:
+    """Whether it holds events as long as the connection's settings say (the reading spells the retention in lower case)."""
+    queue = config.get("queue") or {}
+    return queue.get("visibilityTimeoutInSeconds") == visibility and queue.get("messageRetentionPeriodInSeconds") == retention
+
+
+# ---- the order ----
+
+
+def order(raw: Mapping[str, Any]) -> Order:
+    """VTEX's order as the model's; `Unavailable` (code "contract") where it lacks what every order has."""
+    try:
+        return _order(raw)
+    except (KeyError, TypeError, ValueError) as error:
+        raise Unavailable(
+            Text(
+                f"Pedido {raw.get('orderId')} fora do contrato da VTEX: {type(error).__name__} {error}",
+                f"Order {raw.get('orderId')} outside VTEX's contract: {type(error).__name__} {error}",
+            ),
+            Text(
+                "Veja o pedido no Admin da VTEX; se estiver certo lá, avise o suporte.",
+                "See the order in VTEX's Admin; if it is right there, tell support.",
+            ),
+            code="contract",
+        ) from error
+
+
+def _order(raw: Mapping[str, Any]) -> Order:
+    shipping = raw.get("shippingData") or {}
+    logistics = {info["itemIndex"]: info for info in shipping.get("logisticsInfo") or ()}
+    items = tuple(_item(item, logistics.get(index, {})) for index, item in enumerate(raw["items"]))
+    payments = tuple(_payments(raw.get("paymentData") or {}))
+    sums = charged(raw, items)
+    placed = instant(raw["creationDate"])
+    if placed is None:
+        raise ValueError("creationDate")
+    return Order(
+        key=raw["orderId"],
+        state=state(raw.get("status")),
+        raw_state=raw.get("status") or "",
+        placed_at=placed,
+        paid_at=instant(raw.get("authorizedDate")),
+        buyer=_buyer(raw.get("clientProfileData") or {}),
+        delivery=_address(shipping.get("address") or {}),
+        items=items,
+        payments=payments,
+        shipping=next((name for info in logistics.values() if (name := _shipping(info))), ""),
+        channel=raw.get("affiliateId") or raw.get("salesChannel") or "",
+        changed_at=raw.get("lastChange") or "",
+        items_total=sums.items,
+        freight=sums.freight,
+        discount=sums.discount,
+        interest=sums.interest,
+        total=sums.total,
+    )
+
+
+def _item(raw: Mapping[str, Any], logistics: Mapping[str, Any]) -> OrderItem:
+    """`sellingPrice` is the unit price after the item's discounts; with a multiplier it is the price of one measure, not of one unit."""
+    return OrderItem(
+        line=raw["uniqueId"],
+        sku=str(raw["id"]),
+        reference=raw.get("refId") or "",
+        name=raw.get("name") or "",
+        quantity=int(raw["quantity"]),
+        price=_unit_price(raw),
+        freight=money(logistics.get("price")),
+        warehouse=_served_by(logistics).get("warehouseId") or "",
+    )
+
+
+def _served_by(logistics: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The delivery that takes most of an item's units."""
+    return max(logistics.get("deliveryIds") or (), key=lambda delivery: delivery.get("quantity") or 0, default={})
+
+
+def _shipping(logistics: Mapping[str, Any]) -> str:
+    """The shipping policy, which names the carrier; a pickup has none, only the method that was chosen."""
+    return _served_by(logistics).get("courierId") or logistics.get("selectedSla") or ""
+
+
+def _unit_price(raw: Mapping[str, Any]) -> Decimal:
+    multiplier = Decimal(str(raw.get("unitMultiplier") or 1))
+    return (money(raw["sellingPrice"]) * multiplier).quantize(Decimal("0.01"), ROUND_HALF_UP)
+
+
+class Sums(NamedTuple):
+    items: Decimal
+    freight: Decimal
+    discount: Decimal
+    interest: Decimal
+    total: Decimal
+
+
+def charged(raw: Mapping[str, Any], items: Iterable[OrderItem]) -> Sums:
+    """items + freight + interest - discount = total, to the cent, whatever VTEX put into the unit prices.
+
+    VTEX's totals are the truth. Its Items are before discounts and our lines after them, so what the lines do not show of the discounts is
+    the order's discount; a cent that lines and totals disagree by, taxes and changes fall on discount or interest, by their sign. `value`
+    may or may not hold the card's interest: what the payments charge over their reference value is added where it does not.
+    """
+    totals = {entry["id"]: int(entry["value"]) for entry in raw.get("totals") or ()}
+    value, net = int(raw["value"]), sum(totals.values())
+    interest = sum(
+        max(0, paid["value"] - paid["referenceValue"]) for paid in _paid(raw.get("paymentData") or {}) if paid.get("referenceValue")
+    )
+    total = value + interest if abs(value - net) < abs(value - net - interest) else value
+    lines = cents(sum((item.price * item.quantity for item in items), Decimal(0)))
+    freight = totals.get("Shipping", 0)
+    fees = interest + sum(max(0, other) for name, other in totals.items() if name not in ("Items", "Discounts", "Shipping"))
+    rest = total - lines - freight
+    discount = max(0, fees - rest)
+    return Sums(money(lines), money(freight), money(discount), money(rest + discount), money(total))
+
+
+def _paid(data: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
+    """The payments that count: an inactive transaction was given up."""
+    for transaction in data.get("transactions") or ():
+        if transaction.get("isActive", True):
+            yield from transaction.get("payments") or ()
+
+
+def _payments(data: Mapping[str, Any]) -> Iterable[Payment]:
+    for paid in _paid(data):
+        answers = {name.lower(): value for name, value in (paid.get("connectorResponses") or {}).items() if value}
+        yield Payment(
+            form=str(paid.get("paymentSystem") or ""),
+            name=paid.get("paymentSystemName") or "",
+            value=money(paid.get("value")),
+            installments=int(paid.get("installments") or 1),
+            authorisation=str(answers.get("authid") or answers.get("authorizationid") or ""),
+            nsu=str(answers.get("nsu") or ""),
+            tid=str(paid.get("tid") or answers.get("tid") or ""),
+        )
+
+
+def _buyer(raw: Mapping[str, Any]) -> Buyer:
+    company = bool(raw.get("isCorporate"))
+    name = " ".join(part for part in (raw.get("firstName"), raw.get("lastName")) if part)
+    company_name = (raw.get("corporateName") or raw.get("tradeName") or "") if company else ""
+    return Buyer(
+        name=name or company_name,
+        document=document((raw.get("corporateDocument") if company else None) or raw.get("document")),
+        email=raw.get("email") or "",
+        phone=(raw.get("corporatePhone") if company else None) or raw.get("phone") or "",
+        company=company,
+        company_name=company_name,
+        state_inscription=(raw.get("stateInscription") or "") if company else "",
+    )
+
+
+def _address(raw: Mapping[str, Any]) -> Address:
+    return Address(
+        street=raw.get("street") or "",
+        number=raw.get("number") or "",
+        complement=", ".join(part for part in (raw.get("complement"), raw.get("reference")) if part),
+        district=raw.get("neighborhood") or "",
+        city=raw.get("city") or "",
+        state=raw.get("state") or "",
+        zip_code=re.sub(r"\D", "", raw.get("postalCode") or ""),
+        country=raw.get("country") or "BRA",
+        receiver=raw.get("receiverName") or "",
+    )
+
+
+# ---- invoices ----
+
+
+def access_key(key: str) -> str:
+    """The 44 characters, without the prefix that an XML's `Id` carries."""
+    return re.sub(r"^(NFe|NFCe|CFe)", "", key.strip(), flags=re.IGNORECASE)
+
+
+def plain_number(number: str) -> str:
+    """Letters and digits: VTEX breaks on spaces and slashes in an invoice number."""
+    return re.sub(r"[^0-9A-Za-z]", "", number)
+
+
+def packages(raw: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The sale notes the order has."""
+    attached = (raw.get("packageAttachment") or {}).get("packages") or ()
+    return [package for package in attached if package.get("type", "Output") == "Output"]
+
+
+def package_of(raw: Mapping[str, Any], invoice: Invoice) -> Mapping[str, Any] | None:
+    """The order's note with this access key."""
+    wanted = access_key(invoice.key)
+    return next((package for package in packages(raw) if access_key(package.get("invoiceKey") or "") == wanted), None)
+
+
+def free_number(raw: Mapping[str, Any], invoice: Invoice) -> str:
+    """The note's number; two branches may have issued the same one, and a number that is there already would only renew a receipt."""
+    taken = {package.get("invoiceNumber") for package in packages(raw)}
+    number = plain_number(invoice.number)
+    candidates = (
+        number,
+        f"{number}S{plain_number(invoice.series)}",
+        f"{number}S{plain_number(invoice.series)}E{plain_number(invoice.issuer)}",
+    )
+    return next((candidate for candidate in candidates if candidate not in taken), candidates[-1])
+
+
+def invoiced_value(raw: Mapping[str, Any], invoice: Invoice, part: OrderPart) -> int:
+    """Cents: never more than the note, than the part was charged, or than the order still lacks.
+
+    VTEX closes the order when its notes sum to its value: ICMS-ST or IPI on the note and the card's interest would overshoot it.
+    """
+    sent = sum(int(package.get("invoiceValue") or 0) for package in packages(raw))
+    return min(cents(invoice.value), cents(part.total), int(raw["value"]) - sent)
+
+
+def invoice_body(raw: Mapping[str, Any], invoice: Invoice, part: OrderPart) -> Body:
+    """`raw`: the order as VTEX holds it now. Items by VTEX's SKU id, with unit prices."""
+    skus = {item["uniqueId"]: str(item["id"]) for item in raw["items"]}
+    return {
+        "type": "Output",
+        "issuanceDate": invoice.issued_at.isoformat(),
+        "invoiceNumber": free_number(raw, invoice),
+        "invoiceValue": str(invoiced_value(raw, invoice, part)),
+        "invoiceKey": access_key(invoice.key),
+        "embeddedInvoice": invoice.xml or None,
+        "trackingNumber": "",
+        "trackingUrl": "",
+        "items": [{"id": _sku_of(skus, item.line), "price": cents(item.price), "quantity": item.quantity} for item in part.items],
+    }
+
+
+def _sku_of(skus: Mapping[str, str], line: str) -> str:
+    if line not in skus:
+        raise Rejected(
+            Text(f"A linha {line} da nota não está mais no pedido da VTEX.", f"The note's line {line} is no longer in VTEX's order."),
+            Text(
+                "O pedido foi alterado na VTEX: confira as alterações no Admin.",
+                "The order was changed in VTEX: check its changes in the Admin.",
+            ),
+            code="invoice.line",
+        )
+    return skus[line]
+
+
+def tracking_body(tracking: Tracking) -> Body:
+    """All four fields always go; a delivery by the shop's own fleet has no code."""
+    return {
+        "trackingNumber": tracking.code,
+        "trackingUrl": tracking.url or None,
+        "courier": tracking.carrier or None,
+        "dispatchedDate": tracking.dispatched_at.isoformat() if tracking.dispatched_at else None,
+    }
+
+
+def delivery_body(delivered_at: str) -> Body:
+    """VTEX takes a wall time without an offset: the one that was reported."""
+    return {"isDelivered": True, "deliveredDate": datetime.fromisoformat(delivered_at).strftime("%Y-%m-%d %H:%M"), "events": []}

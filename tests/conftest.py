@@ -1,0 +1,3 @@
+from engate.logs import configure
+
+configure("WARNING", json=True)

@@ -1,0 +1,142 @@
+"""The stage of engine tests: a real ERP sandbox and a real storefront sandbox over loopback, a real database, and runners."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import os
+import secrets
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from importlib.metadata import entry_points
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from engate.clock import Clock, SystemClock
+from engate.secrets import Vault
+from engate.store import config
+from engate.store.db import Store
+from engate.store.tables import metadata
+from engate.sync import trigger
+from engate.sync.flows import FLOWS, offered
+from engate.sync.options import Options, PairMapping
+from engate.sync.registry import Registry
+from engate.sync.runner import Runner
+from engate.sync.work import Windows
+from engate.testing.connect import CountingJournal
+from engate.testing.sandbox import Sandbox
+
+SHORT = Windows(unknown_after=1.0, retry_first=0.05, retry_most=1.0, invoice_retry=0.2, settles_within=0.4, look_pause=0.1)
+
+
+class Stage:
+    """An integration of two sandboxes, with what a test needs to watch it."""
+
+    def __init__(self, store: Store, registry: Registry, runner: Runner, erp: Sandbox, shop: Sandbox, tenant_id: int, integration_id: int, clock: Clock) -> None:
+        self.store, self.registry, self.runner, self.erp, self.shop = store, registry, runner, erp, shop
+        self.tenant_id, self.integration_id, self.clock = tenant_id, integration_id, clock
+
+    async def activate(self, **more: Any) -> None:
+        coupling = await self.registry.coupling(self.integration_id)
+        flows = [name for name, why in offered(coupling).items() if why is None]
+        now = self.clock.now().timestamp()
+        given = {"pilot": None, "go_live_at": None} | more
+        await self.store.writing(lambda c: trigger.activate(c, self.tenant_id, self.integration_id, flows, now=now, **given))
+        self.runner.poke()
+
+    async def resync(self, flows: list[str] | None = None, *, full: bool = True, skus: list[str] | None = None) -> list[int]:
+        now = self.clock.now().timestamp()
+        names = flows or [name for name in FLOWS if name in trigger.LOADS]
+        made = await self.store.writing(
+            lambda c: trigger.resync(c, self.tenant_id, self.integration_id, names, full=full, skus=skus, trigger="request", now=now)
+        )
+        self.runner.poke()
+        return made
+
+    async def sql(self, text: str) -> list[Any]:
+        return await self.store.reading(lambda c: list(c.execute(sa.text(text))))
+
+    async def until(self, check: Any, seconds: float = 20.0) -> Any:
+        """Polls a real system until `check()` (sync or async) is truthy."""
+        deadline = asyncio.get_running_loop().time() + seconds
+        while True:
+            value = check()
+            if asyncio.iscoroutine(value):
+                value = await value
+            if value:
+                return value
+            if asyncio.get_running_loop().time() > deadline:
+                raise AssertionError(f"not within {seconds} s: {value!r}; lanes {await self.sql('select name, due_at, not_before, tries, lease from lane')}")
+            await asyncio.sleep(0.02)
+
+    async def quiet(self, seconds: float = 30.0) -> None:
+        """Until every run has ended."""
+        await self.until(lambda: self._no_run(), seconds)
+
+    async def _no_run(self) -> bool:
+        return not await self.sql("select id from run where state in ('reading', 'pushing')")
+
+
+def merged_mapping(erp: Any, shop: Any) -> PairMapping:
+    """Both halves of each row, by tag."""
+    rows = {
+        kind: [{**halves[tag], **shop.choices.get(kind, {})[tag]} for tag in halves if tag in shop.choices.get(kind, {})]
+        for kind, halves in erp.choices.items()
+    }
+    return msgspec.convert(rows, PairMapping)
+
+
+def sandbox_class(name: str) -> type[Sandbox]:
+    return entry_points(group="engate.sandboxes")[name].load()
+
+
+@asynccontextmanager
+async def staged(
+    url: str,
+    *,
+    erp_name: str = "winthor",
+    shop_name: str = "vtex",
+    seed: Any = None,
+    options: Options | None = None,
+    clock: Clock | None = None,
+    windows: Windows = SHORT,
+    settings: dict[str, dict[str, object]] | None = None,
+    run: bool = True,
+) -> AsyncGenerator[Stage]:
+    os.environ.setdefault("ENGATE_SECRET_KEY", base64.b64encode(secrets.token_bytes(32)).decode())
+    clock = clock or SystemClock()
+    store = Store(url)
+    metadata.create_all(store.engine)
+    async with sandbox_class(erp_name)(limits=False).listening() as erp, sandbox_class(shop_name)(limits=False).listening() as shop:
+        if seed is not None:
+            erp.seed(seed)
+        vault = Vault(base64.b64decode(os.environ["ENGATE_SECRET_KEY"]))
+        registry = Registry(store, vault, clock, CountingJournal())
+        now = clock.now().timestamp()
+        tenant_id, _ = await store.writing(lambda c: config.create_tenant(c, "Loja", now))
+        ids: list[int] = []
+        for box in (erp, shop):
+            said = box.describe()
+            values = {**said.settings, **said.unlimited, **said.secrets, **(settings or {}).get(said.platform, {})}
+            manifest = registry.manifest(said.platform)
+            ids.append(
+                await store.writing(lambda c, m=manifest, v=values: config.create_connection(c, vault, tenant_id, m.key, m, v, now))
+            )
+        mapping = merged_mapping(erp.describe(), shop.describe())
+        integration_id = await store.writing(
+            lambda c: config.create_integration(c, tenant_id, "par", ids[0], ids[1], options or Options(), mapping, now)
+        )
+        for flow, every in (("orders", 0.2), ("fulfilment", 0.3)):
+            await store.writing(lambda c, f=flow, e=every: config.set_flow(c, integration_id, f, every=e))
+        runner = Runner(store, registry, clock, windows=windows, worker="test")
+        task = asyncio.create_task(runner.run()) if run else None
+        try:
+            yield Stage(store, registry, runner, erp, shop, tenant_id, integration_id, clock)
+        finally:
+            if task is not None:
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+            await registry.close()
+            store.close()
