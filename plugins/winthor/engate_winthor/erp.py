@@ -228,7 +228,7 @@ class Winthor(Erp):
         if query.keys is not None:
             products = dict.fromkeys(name.rpartition("-")[2] for name in query.keys)
             rows = await self._picked(call, kind, key, products, lambda row, ask: text(row.product) == ask, self.main_branch)
-            yield Page([made(row) for row in rows if key(row) in query.keys])
+            yield Page(_unique(made(row) for row in rows if key(row) in query.keys))
             return
         async for page in self._list(query, call, kind, key, made, branch=self.main_branch):
             yield page
@@ -248,9 +248,8 @@ class Winthor(Erp):
                 call, kind, key, dict.fromkeys(query.keys), lambda row, ask: text(row.sku) == ask, self.main_branch, params
             )
             now = client.local(client.clock.now())
-            yield Page(
-                [translate.price(row, now) for row in rows if key(row) in query.keys and translate.of_region(row, self.main_branch, region)]
-            )
+            rows = [row for row in rows if key(row) in query.keys and translate.of_region(row, self.main_branch, region)]
+            yield Page(_unique(translate.price(row, now) for row in rows))
             return
         async for part in client.pages(call, kind, key, params, cursor=query.cursor):
             rows = [row for row in part.rows if translate.of_region(row, self.main_branch, region)]
