@@ -214,11 +214,22 @@ def linked(c: sa.Connection, tenant_id: int, integration_id: int, kind: str, pai
         ],
     )
     if kind in SHARED:
-        release(c, integration_id, [f"own:waiting.link:{kind}/{key}" for key, _ in pairs])
+        release(c, integration_id, [f"{WAITING_LINK}{kind}/{key}" for key, _ in pairs])
 
 
 SHARED = frozenset({"category", "brand"})
 """Kinds that many records refer to: waiting for one of these is a cause, not a join."""
+
+
+WAITING_LINK = "own:waiting.link:"
+
+
+def release_linked(c: sa.Connection, integration_id: int) -> None:
+    """Ends waits for links that exist by now: a wait may have been noted while the link was being made by somebody else."""
+    waits = c.execute(sa.select(cause.c.key).where(cause.c.integration_id == integration_id, cause.c.key.startswith(WAITING_LINK))).scalars().all()
+    if waits:
+        links = links_of(c, integration_id, sorted(SHARED))
+        release(c, integration_id, [key for key in waits if tuple(key.removeprefix(WAITING_LINK).split("/", 1)) in links])
 
 
 def release(c: sa.Connection, integration_id: int, keys: Sequence[str]) -> None:
