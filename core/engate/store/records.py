@@ -214,11 +214,22 @@ def linked(c: sa.Connection, tenant_id: int, integration_id: int, kind: str, pai
         ],
     )
     if kind in SHARED:
-        release(c, integration_id, [f"own:waiting.link:{kind}/{key}" for key, _ in pairs])
+        release(c, integration_id, [f"{WAITING_LINK}{kind}/{key}" for key, _ in pairs])
 
 
 SHARED = frozenset({"category", "brand"})
 """Kinds that many records refer to: waiting for one of these is a cause, not a join."""
+
+
+WAITING_LINK = "own:waiting.link:"
+
+
+def release_linked(c: sa.Connection, integration_id: int) -> None:
+    """Ends waits for links that exist by now: a wait may have been noted while the link was being made by somebody else."""
+    waits = c.execute(sa.select(cause.c.key).where(cause.c.integration_id == integration_id, cause.c.key.startswith(WAITING_LINK))).scalars().all()
+    if waits:
+        links = links_of(c, integration_id, sorted(SHARED))
+        release(c, integration_id, [key for key in waits if tuple(key.removeprefix(WAITING_LINK).split("/", 1)) in links])
 
 
 def release(c: sa.Connection, integration_id: int, keys: Sequence[str]) -> None:
@@ -328,3 +339,21 @@ def next_due(c: sa.Connection, integration_id: int, kind: str, unknown_after: fl
     sent_at = c.execute(doubtful).scalar()
     times = [c.execute(resting).scalar(), c.execute(dated).scalar(), None if sent_at is None else sent_at + unknown_after + 0.05]
     return min((t for t in times if t is not None), default=None)
+
+
+def moving(*where: sa.ColumnElement[bool]) -> sa.Select[tuple[int]]:
+    """Records that can still move by themselves: under way, or to be sent with nobody in the chain of parents who waits for a cause."""
+    up, upper = record.alias("up"), record.alias("upper")
+    parent_of = {kind.name: kind.parent_kind for kind in KINDS.values() if kind.parent_kind}
+
+    def above(child: Any) -> Any:
+        return sa.case(parent_of, value=child.c.kind, else_="")
+
+    source = record.outerjoin(
+        up, (up.c.integration_id == record.c.integration_id) & (up.c.kind == above(record)) & (up.c.key == record.c.parent)
+    ).outerjoin(upper, (upper.c.integration_id == up.c.integration_id) & (upper.c.kind == above(up)) & (upper.c.key == up.c.parent))
+    free = (record.c.parent.is_(None) | (up.c.id.is_not(None) & (up.c.state != "waiting"))) & (
+        up.c.parent.is_(None) | (upper.c.id.is_not(None) & (upper.c.state != "waiting"))
+    )
+    going = (record.c.state == "sent") | ((record.c.state == "to_send") & free)
+    return sa.select(record.c.id).select_from(source).where(record.c.state.in_(("to_send", "sent")), going, *where)

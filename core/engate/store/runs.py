@@ -10,8 +10,9 @@ import sqlalchemy as sa
 
 from engate.errors import EngateError
 from engate.model.kinds import KINDS
+from engate.store import records
 from engate.store.db import insert
-from engate.store.tables import flow, link, reading, record, run
+from engate.store.tables import flow, reading, record, run
 
 
 def error_of(error: EngateError) -> dict[str, Any]:
@@ -96,8 +97,10 @@ def finish(c: sa.Connection, integration_id: int, now: float) -> list[Any]:
     """Ends the runs none of whose records can still move. Returns them. Scheduled readings that changed nothing leave no trace."""
     open_ = sa.select(run).where(run.c.integration_id == integration_id, run.c.state == "pushing")
     ended: list[Any] = []
+    reading_now = {row.kind for row in under_way(c, integration_id, list(KINDS))}
     for row in c.execute(open_).all():
-        if unsettled(c, row.id):
+        # a record whose parent has not been read yet would look as if it could never go
+        if ANCESTORS[row.flow] & reading_now or unsettled(c, row.id):
             continue
         if row.trigger == "schedule" and row.changed == 0:
             c.execute(sa.delete(run).where(run.c.id == row.id))
@@ -108,17 +111,8 @@ def finish(c: sa.Connection, integration_id: int, now: float) -> list[Any]:
 
 
 def unsettled(c: sa.Connection, run_id: int) -> bool:
-    """Whether a record of the run can still move by itself: it is under way, or ready to go."""
-    parent = link.alias()
-    blocked = record.c.parent.is_not(None) & ~sa.exists().where(
-        parent.c.integration_id == record.c.integration_id, parent.c.kind == _parent_kind(), parent.c.key == record.c.parent
-    )
-    moving = (record.c.state == "sent") | ((record.c.state == "to_send") & ~blocked)
-    return c.execute(sa.select(record.c.id).where(record.c.run_id == run_id, record.c.state.in_(("to_send", "sent")), moving).limit(1)).first() is not None
-
-
-def _parent_kind() -> Any:
-    return sa.case({kind.name: kind.parent_kind for kind in KINDS.values() if kind.parent_kind}, value=record.c.kind, else_="")
+    """Whether a record of the run can still move by itself."""
+    return c.execute(records.moving(record.c.run_id == run_id).limit(1)).first() is not None
 
 
 def failed(c: sa.Connection, run_id: int, error: EngateError, now: float) -> None:
@@ -147,3 +141,13 @@ def set_watermark(c: sa.Connection, integration_id: int, kind: str, watermark: s
     values = {"watermark": watermark, "started_at": now}
     s = insert(c, reading).values(integration_id=integration_id, kind=kind, scope="", **values)
     c.execute(s.on_conflict_do_update(index_elements=["integration_id", "kind", "scope"], set_=values))
+
+
+def _ancestors(kind: str) -> set[str]:
+    parent = KINDS[kind].parent_kind
+    return {parent, *_ancestors(parent)} if parent else set()
+
+
+ANCESTORS: dict[str, set[str]] = {}
+for _kind in KINDS.values():
+    ANCESTORS.setdefault(_kind.flow, set()).update(_ancestors(_kind.name))

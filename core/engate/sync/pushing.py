@@ -55,6 +55,8 @@ def _claim(c: sa.Connection, work: Work, kind: Kind, size: int) -> tuple[Sending
     """Decides once more what each record should be, and marks as sent what can go. (records to send, whether any was found)"""
     work.must_hold(c)
     now = work.now()
+    if kind.name in ("category", "product"):
+        records.release_linked(c, work.integration_id)
     only = pilot.allowed(c, work, kind) if work.snapshot.pilot is not None else None
     rows = records.claim(c, work.integration_id, kind, size, now=now, unknown_before=now - work.windows.unknown_after, only=only)
     if not rows:

@@ -9,7 +9,8 @@ from engate.model import Check
 from engate_vtex import endpoints as at
 from engate_vtex import translate_orders
 from engate_vtex.client import Vtex
-from engate_vtex.logistics import choose_dock, read_docks, read_warehouses
+from engate_vtex.logistics import read_docks, read_warehouses
+from engate_vtex.orders import Orders
 
 Probe = Callable[[Vtex], Awaitable[Text]]
 
@@ -96,8 +97,17 @@ async def _warehouses(vtex: Vtex) -> Text:
 
 
 async def _dock(vtex: Vtex) -> Text:
-    dock = choose_dock(await read_docks(vtex), vtex.settings.dock)
-    return Text(f"Doca {dock['id']}", f"Loading dock {dock['id']}")
+    docks = [str(dock["id"]) for dock in await read_docks(vtex) if dock.get("isActive", True)]
+    wanted = vtex.settings.dock
+    if not docks or (wanted and wanted not in docks):
+        raise Failed(
+            Text(f"A doca {wanted or 'ativa'} não existe na conta.", f"The account has no {wanted or 'active'} loading dock."),
+            Text(
+                "Crie a doca em Envio > Docas, ou corrija o ID na conexão.",
+                "Create it in Shipping > Loading docks, or correct the id in the connection.",
+            ),
+        )
+    return Text(f"Docas ativas: {', '.join(docks[:5])}", f"Active loading docks: {', '.join(docks[:5])}")
 
 
 async def _orders(vtex: Vtex) -> Text:
@@ -106,12 +116,10 @@ async def _orders(vtex: Vtex) -> Text:
 
 
 async def _feed(vtex: Vtex) -> Text:
-    answer = await vtex.call(at.FEED_CONFIG, expect=(404,))
-    if answer.status == 404 or not answer.body:
+    config = await Orders(vtex).feed_config()
+    if config is None:
         return Text("Feed ainda não configurado: o engate o cria ao ativar.", "Feed not configured yet: engate makes it on activation.")
-    config = answer.json() or {}
-    wanted = translate_orders.feed_config(vtex.settings.feed_visibility, vtex.settings.feed_retention)
-    if not translate_orders.covers(config, wanted):
+    if not translate_orders.tells_all(config):
         raise Failed(
             Text(
                 "O feed desta chave está configurado para outra coisa: outro sistema pode usá-lo.",

@@ -19,7 +19,7 @@ DEFAULT_RATES: dict[str, Rate] = {
     "catalog": Rate(750.0, 750.0),  # 45,000 a minute per account
     "catalog_endpoint": Rate(250.0, 250.0),  # 15,000 a minute for each endpoint
     "pricing_write": Rate(2000 / 60, 500.0),  # 2,000 a minute, 500 burst credits
-    "orders": Rate(100.0, 100.0),  # 6,000 a minute per account
+    "orders": Rate(100.0, 100.0),  # readings of an order: 6,000 a minute per account
 }
 PER_ENDPOINT = "catalog_endpoint"
 
@@ -35,9 +35,10 @@ class Endpoint(msgspec.Struct, frozen=True):
 
     @property
     def groups(self) -> tuple[str, ...]:
+        """A call outside VTEX's published limits still has a group of its own, so that a 429 stops the calls like it."""
         if self.group == "catalog":
             return ("catalog", self.own_group)
-        return (self.group,) if self.group else ()
+        return (self.group or self.own_group,)
 
     @property
     def own_group(self) -> str:
@@ -95,17 +96,17 @@ STOCK_QUANTITY = Endpoint(
 )  # an absolute total
 SHIPPING_POLICIES = Endpoint("GET", "/api/logistics/pvt/shipping-policies")
 
-FEED_CONFIG = Endpoint("GET", "/api/orders/feed/config", "orders")
-FEED_CONFIGURE = Endpoint("POST", "/api/orders/feed/config", "orders", safe=True)  # the same configuration again
-FEED = Endpoint("GET", "/api/orders/feed", "orders")
-FEED_COMMIT = Endpoint("POST", "/api/orders/feed", "orders", safe=True)
-ORDERS = Endpoint("GET", "/api/oms/pvt/orders", "orders")
+FEED_CONFIG = Endpoint("GET", "/api/orders/feed/config")
+FEED_CONFIGURE = Endpoint("POST", "/api/orders/feed/config", safe=True)  # the same configuration again
+FEED = Endpoint("GET", "/api/orders/feed")
+FEED_COMMIT = Endpoint("POST", "/api/orders/feed", safe=True)
+ORDERS = Endpoint("GET", "/api/oms/pvt/orders")
 ORDER = Endpoint("GET", "/api/oms/pvt/orders/{order}", "orders")
-START_HANDLING = Endpoint("POST", "/api/oms/pvt/orders/{order}/start-handling", "orders", safe=True)  # a repeat is a 409 that we read
-INVOICE = Endpoint("POST", "/api/oms/pvt/orders/{order}/invoice", "orders", safe=True)  # a repeated number only renews the receipt
-TRACKING = Endpoint("PATCH", "/api/oms/pvt/orders/{order}/invoice/{invoice}", "orders", safe=True)
-DELIVERY = Endpoint("PUT", "/api/oms/pvt/orders/{order}/invoice/{invoice}/tracking", "orders")
-CANCEL = Endpoint("POST", "/api/oms/pvt/orders/{order}/cancel", "orders", safe=True)  # a second call only confirms the first
+START_HANDLING = Endpoint("POST", "/api/oms/pvt/orders/{order}/start-handling", safe=True)  # a repeat is a 409 that we read
+INVOICE = Endpoint("POST", "/api/oms/pvt/orders/{order}/invoice", safe=True)  # a repeated number only renews the receipt
+TRACKING = Endpoint("PATCH", "/api/oms/pvt/orders/{order}/invoice/{invoice}", safe=True)
+DELIVERY = Endpoint("PUT", "/api/oms/pvt/orders/{order}/invoice/{invoice}/tracking")
+CANCEL = Endpoint("POST", "/api/oms/pvt/orders/{order}/cancel", safe=True)  # a second call only confirms the first
 
 PAYMENT_SYSTEMS = Endpoint("GET", "/api/pvt/merchants/payment-systems", host="payments")
 

@@ -67,18 +67,21 @@ async def _payments(vtex: Vtex) -> list[Choice]:
 
 
 async def _shippings(vtex: Vtex) -> list[Choice]:
-    """The shipping methods (an order names the method it was sold with), once each, however many policies share one."""
-    found: dict[str, Choice] = {}
+    """The shipping policies: each names a carrier, and an order says by which it goes."""
+    found: list[Choice] = []
     page, pages = 1, 1
     while page <= pages:
         answer = (await vtex.call(at.SHIPPING_POLICIES, query={"page": page, "perPage": POLICIES_PER_PAGE})).json(dict[str, Any])
         pages = (answer.get("paging") or {}).get("pages") or 1
         for policy in answer.get("items") or ():
-            method = policy.get("shippingMethod") or policy["name"]
-            active = bool(policy.get("isActive", True)) or (method in found and found[method].active)
-            found[method] = Choice(method, method, active)
+            found.append(Choice(policy["id"], _policy_name(policy), bool(policy.get("isActive", True))))
         page += 1
-    return list(found.values())
+    return found
+
+
+def _policy_name(policy: dict[str, Any]) -> str:
+    name, method = policy.get("name") or policy["id"], policy.get("shippingMethod")
+    return f"{name} ({method})" if method and method != name else name
 
 
 async def _price_lists(vtex: Vtex) -> list[Choice]:

@@ -34,17 +34,22 @@ class Orders:
         """Once per process: the feed exists and tells what we need. Later on its reading says when it has gone."""
         if self._configured:
             return
-        answer = await self._vtex.call(at.FEED_CONFIG, expect=(404,))
-        if answer.status == 404 or not answer.body or not translate.covers(answer.json() or {}, self._wanted()):
+        settings = self._vtex.settings
+        config = await self.feed_config()
+        if config is None or not (
+            translate.tells_all(config) and translate.keeps(config, settings.feed_visibility, settings.feed_retention)
+        ):
             await self._configure_feed()
         self._configured = True
 
-    def _wanted(self) -> translate.Body:
-        settings = self._vtex.settings
-        return translate.feed_config(settings.feed_visibility, settings.feed_retention)
+    async def feed_config(self) -> dict[str, Any] | None:
+        """What this key's feed is configured for; None where it has none."""
+        answer = await self._vtex.call(at.FEED_CONFIG, expect=(404,))
+        return None if answer.status == 404 or not answer.body else answer.json(dict[str, Any] | None)
 
     async def _configure_feed(self) -> None:
-        await self._vtex.call(at.FEED_CONFIGURE, body=self._wanted())
+        settings = self._vtex.settings
+        await self._vtex.call(at.FEED_CONFIGURE, body=translate.feed_config(settings.feed_visibility, settings.feed_retention))
 
     async def _read_feed(self) -> list[dict[str, Any]]:
         """One lot. A feed without events for its retention period loses its configuration (404): it is made again."""

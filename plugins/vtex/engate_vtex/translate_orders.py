@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from engate import Rejected, Text, Unavailable
 from engate.model import Address, Buyer, Invoice, Order, OrderEvent, OrderItem, OrderPart, Payment, ShopState, Tracking
@@ -125,16 +125,16 @@ def feed_config(visibility: int, retention: int) -> Body:
     }
 
 
-def covers(config: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
-    """Whether the feed's configuration tells all we need, and keeps it as the connection's settings say."""
-    chosen, queue, ours = config.get("filter") or {}, config.get("queue") or {}, wanted["queue"]
-    kept = queue.get("messageRetentionPeriodInSeconds", queue.get("MessageRetentionPeriodInSeconds"))
-    return (
-        chosen.get("type") == "FromWorkflow"
-        and set(wanted["filter"]["status"]) <= set(chosen.get("status") or ())
-        and queue.get("visibilityTimeoutInSeconds") == ours["visibilityTimeoutInSeconds"]
-        and kept == ours["MessageRetentionPeriodInSeconds"]
-    )
+def tells_all(config: Mapping[str, Any]) -> bool:
+    """Whether a feed that exists tells everything we need."""
+    chosen = config.get("filter") or {}
+    return chosen.get("type") == "FromWorkflow" and set(FEED_STATES) <= set(chosen.get("status") or ())
+
+
+def keeps(config: Mapping[str, Any], visibility: int, retention: int) -> bool:
+    """Whether it holds events as long as the connection's settings say (the reading spells the retention in lower case)."""
+    queue = config.get("queue") or {}
+    return queue.get("visibilityTimeoutInSeconds") == visibility and queue.get("messageRetentionPeriodInSeconds") == retention
 
 
 # ---- the order ----
@@ -177,16 +177,19 @@ def _order(raw: Mapping[str, Any]) -> Order:
         delivery=_address(shipping.get("address") or {}),
         items=items,
         payments=payments,
-        shipping=next((info["selectedSla"] for info in logistics.values() if info.get("selectedSla")), ""),
+        shipping=next((name for info in logistics.values() if (name := _shipping(info))), ""),
         channel=raw.get("affiliateId") or raw.get("salesChannel") or "",
         changed_at=raw.get("lastChange") or "",
-        **sums,
+        items_total=sums.items,
+        freight=sums.freight,
+        discount=sums.discount,
+        interest=sums.interest,
+        total=sums.total,
     )
 
 
 def _item(raw: Mapping[str, Any], logistics: Mapping[str, Any]) -> OrderItem:
     """`sellingPrice` is the unit price after the item's discounts; with a multiplier it is the price of one measure, not of one unit."""
-    served = max(logistics.get("deliveryIds") or (), key=lambda delivery: delivery.get("quantity") or 0, default={})
     return OrderItem(
         line=raw["uniqueId"],
         sku=str(raw["id"]),
@@ -195,8 +198,18 @@ def _item(raw: Mapping[str, Any], logistics: Mapping[str, Any]) -> OrderItem:
         quantity=int(raw["quantity"]),
         price=_unit_price(raw),
         freight=money(logistics.get("price")),
-        warehouse=served.get("warehouseId") or "",
+        warehouse=_served_by(logistics).get("warehouseId") or "",
     )
+
+
+def _served_by(logistics: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The delivery that takes most of an item's units."""
+    return max(logistics.get("deliveryIds") or (), key=lambda delivery: delivery.get("quantity") or 0, default={})
+
+
+def _shipping(logistics: Mapping[str, Any]) -> str:
+    """The shipping policy, which names the carrier; a pickup has none, only the method that was chosen."""
+    return _served_by(logistics).get("courierId") or logistics.get("selectedSla") or ""
 
 
 def _unit_price(raw: Mapping[str, Any]) -> Decimal:
@@ -204,7 +217,15 @@ def _unit_price(raw: Mapping[str, Any]) -> Decimal:
     return (money(raw["sellingPrice"]) * multiplier).quantize(Decimal("0.01"), ROUND_HALF_UP)
 
 
-def charged(raw: Mapping[str, Any], items: Iterable[OrderItem]) -> dict[str, Decimal]:
+class Sums(NamedTuple):
+    items: Decimal
+    freight: Decimal
+    discount: Decimal
+    interest: Decimal
+    total: Decimal
+
+
+def charged(raw: Mapping[str, Any], items: Iterable[OrderItem]) -> Sums:
     """items + freight + interest - discount = total, to the cent, whatever VTEX put into the unit prices.
 
     VTEX's totals are the truth. Its Items are before discounts and our lines after them, so what the lines do not show of the discounts is
@@ -222,13 +243,7 @@ def charged(raw: Mapping[str, Any], items: Iterable[OrderItem]) -> dict[str, Dec
     fees = interest + sum(max(0, other) for name, other in totals.items() if name not in ("Items", "Discounts", "Shipping"))
     rest = total - lines - freight
     discount = max(0, fees - rest)
-    return {
-        "items_total": money(lines),
-        "freight": money(freight),
-        "discount": money(discount),
-        "interest": money(rest + discount),
-        "total": money(total),
-    }
+    return Sums(money(lines), money(freight), money(discount), money(rest + discount), money(total))
 
 
 def _paid(data: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:

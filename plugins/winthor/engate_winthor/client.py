@@ -2,7 +2,8 @@
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import datetime
-from itertools import pairwise
+from itertools import pairwise, permutations
+from operator import itemgetter
 from typing import Any, Generic, NamedTuple, TypeVar
 from urllib.parse import parse_qsl
 from zoneinfo import ZoneInfo
@@ -63,9 +64,9 @@ class Client:
         """Every page of a list, from `cursor` (a page number) on.
 
         Pages are numbered by the server, so a row that moves to a later page while we read shifts another one over the edge and we miss it.
-        `key` identifies a row and compares like the field the list is sorted by (a space between its parts sorts below anything else).
-        Rows sorted by an immutable key do not move: if the keys come in ascending order one pass is enough. If they do not (the server
-        ignores `order`), passes are repeated until one brings no new key; rows seen before are not handed out again.
+        Rows sorted by their key do not move, so one pass is enough; whether they are is seen from the rows, since a server may ignore
+        `order`. If they are not, passes are repeated until one brings no new key; a row handed out by an earlier pass is not again.
+        `key` identifies a row; its parts are split by "-" or a space.
         """
         seen: set[str] = set()
         page = start = max(1, int(cursor or 1))
@@ -87,7 +88,7 @@ class Client:
                     break
                 if rows or attempt == 1:
                     yield Part(rows, str(page), self.now(response), whole=False)
-            stable = order.ascending or (attempt == 1 and start == 1 and page == 2) or (attempt > 1 and not fresh)
+            stable = order.kept or (attempt == 1 and start == 1 and page == 2) or (attempt > 1 and not fresh)
             last = stable or attempt == PASSES
             yield Part(rows, None if last else "1", self.now(response), whole=stable)
             if last:
@@ -183,31 +184,51 @@ def stamp_of(stamp: str | None) -> str:
 
 
 class _Order:
-    """Whether keys came in ascending order: as text, or as numbers ("9-2" before "10-1")."""
+    """Whether rows came sorted by their key: by its parts in any order of these, as numbers or text, up or down."""
 
     def __init__(self) -> None:
-        self._text = self._numbers = True
-        self._last: str | None = None
+        self._rules: list[_Rule] | None = None
+        self._last: list[str] = []
 
     @property
-    def ascending(self) -> bool:
-        return self._text or self._numbers
+    def kept(self) -> bool:
+        return self._rules is None or bool(self._rules)
 
     def add(self, keys: list[str]) -> None:
         if not keys:
             return
-        row = keys if self._last is None else [self._last, *keys]
-        self._last = keys[-1]
-        if self._text:
-            self._text = all(a <= b for a, b in pairwise(row))
-        if self._numbers:
-            numbers = [number for name in row if (number := _numbers(name)) is not None]
-            self._numbers = len(numbers) == len(row) and all(a <= b for a, b in pairwise(numbers))
+        rows = [key.replace(" ", "-").split("-") for key in keys]
+        if self._rules is None:
+            self._rules = _rules(len(rows[0]))
+        else:
+            rows.insert(0, self._last)
+        self._last = rows[-1]
+        if len({len(row) for row in rows}) > 1:
+            self._rules = []
+        numbers = _numbers(rows) if self._rules else None
+        self._rules = [rule for rule in self._rules if rule.holds(numbers if rule.numbers else rows)]
 
 
-def _numbers(key: str) -> tuple[int, ...] | None:
+class _Rule(NamedTuple):
+    part: Callable[[Any], Any]
+    numbers: bool
+    up: bool
+
+    def holds(self, rows: list[Any] | None) -> bool:
+        if rows is None:
+            return False
+        row = map(self.part, rows)
+        return all(a <= b for a, b in pairwise(row)) if self.up else all(a >= b for a, b in pairwise(row))
+
+
+def _rules(parts: int) -> list[_Rule]:
+    orders = list(permutations(range(parts))) if parts <= 3 else [tuple(range(parts))]
+    return [_Rule(itemgetter(*order), numbers, up) for order in orders for numbers in (True, False) for up in (True, False)]
+
+
+def _numbers(rows: list[list[str]]) -> list[tuple[int, ...]] | None:
     try:
-        return tuple(int(part) for part in key.replace(" ", "-").split("-"))
+        return [tuple(map(int, row)) for row in rows]
     except ValueError:
         return None
 

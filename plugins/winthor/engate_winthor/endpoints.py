@@ -56,7 +56,7 @@ class OrderParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class OrderBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Fields of an order as it is created. `freight` (with interest) and `discount` were seen in use but are not documented."""
+    """Fields of an order as it is created. `freight` (interest is in it) was seen in use but is not documented."""
 
     branch: str = "branchId"
     customer: str = "customer"
@@ -72,7 +72,6 @@ class OrderBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     item_quantity: str = "quantity"
     item_price: str = "sellPrice"
     freight: str = "otherExpenses"
-    discount: str = "discountValue"
     carrier: str = "carrierId"
     observation: str = "observation"
     permissions: str = "permissions"

@@ -309,13 +309,24 @@ class Winthor(Erp):
         asks, found = list(asks), list[R]()
         if call.only and len(asks) < MANY:
             for ask in asks:
-                rows = await self.client.all(call, kind, key, {**asked, call.only: ask})
-                if not all(fits(row, ask) for row in rows):
+                rows = await self._asked(call, kind, key, fits, ask, {**asked, call.only: ask})
+                if rows is None:
                     break
                 found += rows
             else:
                 return found
         return await self.client.all(call, kind, key, asked)
+
+    async def _asked(
+        self, call: Paged, kind: type[R], key: Callable[[R], str], fits: Callable[[R, str], bool], ask: str, params: Mapping[str, object]
+    ) -> list[R] | None:
+        """The rows of one thing; None as soon as a row of another shows that the filter is ignored."""
+        found: list[R] = []
+        async for part in self.client.pages(call, kind, key, params):
+            if not all(fits(row, ask) for row in part.rows):
+                return None
+            found += part.rows
+        return found
 
     # ---- orders: reading ----
 
@@ -327,7 +338,7 @@ class Winthor(Erp):
         call, names = self.contract.orders, self.contract.order_params
         params = {names.days: self.settings.fulfilment_days, names.documents: "true"}
         async for page in self._list(
-            query, call, self.client.rows.order, _order_key, self._order, branch=",".join(self.branches), **params
+            query, call, self.client.rows.order, _order_key, self._order, branch=",".join(self.branches), params=params
         ):
             yield page
 

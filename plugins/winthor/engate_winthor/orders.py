@@ -3,13 +3,13 @@
 import re
 from collections.abc import Callable
 from datetime import datetime
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 import msgspec
 
 from engate import Answered, Rejected, Text
-from engate.model import ErpItem, ErpOrder, ErpState, OrderPart, Tracking
+from engate.model import ErpItem, ErpOrder, ErpState, OrderPart, PartItem, Tracking
 from engate_winthor.endpoints import Contract
 from engate_winthor.rows import OrderItemRow, OrderRow, text
 from engate_winthor.settings import Settings
@@ -74,7 +74,7 @@ def number(body: bytes, names: str) -> str:
 def body(part: OrderPart, customer: str, notes: list[str], contract: Contract, settings: Settings) -> dict[str, Any]:
     """The order as POST /orders/ wants it. The ERP's total must become what was charged, to the cent."""
     names = contract.order_body
-    expenses, discount = amounts(part)
+    lines, expenses = money(part)
     made: dict[str, Any] = {
         names.branch: part.branch,
         names.customer: {names.customer_id: code(customer)},
@@ -84,13 +84,11 @@ def body(part: OrderPart, customer: str, notes: list[str], contract: Contract, s
         names.billing: part.billing,
         names.plan: code(part.plan),
         names.reference: part.reference,
-        names.items: [{names.item_sku: i.sku, names.item_quantity: i.quantity, names.item_price: i.price} for i in part.items],
+        names.items: [{names.item_sku: sku, names.item_quantity: quantity, names.item_price: price} for sku, quantity, price in lines],
         names.permissions: {names.without_tax: settings.accept_without_tax},
     }
     if expenses:
-        made[_needed(names.freight, "order.freight", part)] = expenses
-    if discount:
-        made[_needed(names.discount, "order.discount", part)] = discount
+        made[_freight_field(names.freight, part)] = expenses
     if part.carrier and names.carrier:
         made[names.carrier] = code(part.carrier)
     if notes and names.observation:
@@ -98,12 +96,16 @@ def body(part: OrderPart, customer: str, notes: list[str], contract: Contract, s
     return made
 
 
-def amounts(part: OrderPart) -> tuple[Decimal, Decimal]:
-    """(other expenses, discount) with which goods + expenses − discount is exactly what was charged.
+Line = tuple[str, int, Decimal]
+"""(SKU key, quantity, unit price)"""
 
-    Expenses are freight and interest. The discount follows from the total, because item prices may have it in already: then only the
-    cents of their rounding are left. More than the order's own discount, or less than rounding explains, is an order that adds up to
-    something else than was charged: it must not enter.
+
+def money(part: OrderPart) -> tuple[list[Line], Decimal]:
+    """(lines, other expenses) that add up to exactly what was charged.
+
+    Expenses are freight and interest. What is left over the total is discount: it follows from the total, because item prices may have
+    it in already (then only cents of rounding are left), and it goes into the prices, the one money field of an order that is certain.
+    More than the order's own discount, or less than rounding explains, adds up to something else than was charged: it must not enter.
     """
     goods = sum((item.price * item.quantity for item in part.items), Decimal(0))
     expenses = part.freight + part.interest
@@ -118,21 +120,39 @@ def amounts(part: OrderPart) -> tuple[Decimal, Decimal]:
             Text("Confira itens, frete, juros e descontos na loja.", "Check items, freight, interest and discounts in the shop."),
             code="order.total",
         )
-    return (expenses - discount, Decimal(0)) if discount < 0 else (expenses, discount)
+    if discount <= 0:
+        return [(item.sku, item.quantity, item.price) for item in part.items], expenses - discount
+    on_goods = min(discount, goods)
+    return discounted(part.items, goods, goods - on_goods), expenses - (discount - on_goods)
 
 
-def _needed(name: str, what: str, part: OrderPart) -> str:
+def discounted(items: tuple[PartItem, ...], goods: Decimal, target: Decimal) -> list[Line]:
+    """The lines worth `goods` repriced to be worth `target`, each by its share of the value, in cents that sum exactly.
+
+    A line whose cents do not divide by its quantity becomes two, one cent a unit apart: 3 for R$ 20,00 is 2 of 6,67 and 1 of 6,66.
+    """
+    lines: list[Line] = []
+    value = before = Decimal(0)
+    for item in items:
+        value += item.price * item.quantity
+        upto = (target * value / goods).quantize(CENT, ROUND_HALF_UP) if goods else Decimal(0)
+        low, more = divmod(int((upto - before) / CENT), item.quantity)
+        before = upto
+        for quantity, cents in ((item.quantity - more, low), (more, low + 1)):
+            if quantity:
+                lines.append((item.sku, quantity, cents * CENT))
+    return lines
+
+
+def _freight_field(name: str, part: OrderPart) -> str:
     if not name:
         raise Rejected(
             Text(
-                f"O pedido {part.reference} tem {what}, e o contrato desta instalação não diz em que campo enviar.",
-                f"Order {part.reference} has {what}, and this installation's contract names no field for it.",
+                f"O pedido {part.reference} tem frete, e o contrato desta instalação não diz em que campo enviar.",
+                f"Order {part.reference} has freight, and this installation's contract names no field for it.",
             ),
-            Text(
-                "Preencha order_body.freight e order_body.discount nos ajustes do contrato.",
-                "Fill in order_body.freight and order_body.discount.",
-            ),
-            code=what,
+            Text("Preencha order_body.freight nos ajustes do contrato.", "Fill in order_body.freight in the contract's overrides."),
+            code="order.freight",
         )
     return name
 

@@ -1,0 +1,491 @@
+"""What other installations do: lists without an envelope, without paging, without order; filters that are ignored; odd answers."""
+
+import base64
+import hashlib
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+import pytest
+from aiohttp import web
+
+from engate import AuthFailed, NotSent, Unavailable, Unknown
+from engate.clock import ManualClock
+from engate.model import Absent, Found, PartRef, Query, Unsure
+
+BRANDS = "/api/purchases/v1/productBrands/"
+PRODUCTS = "/api/purchases/v1/products/"
+PRICES = "/api/wholesale/v1/price/list"
+STOCK = "/api/stock-vtex/v1/available/list"
+ORDERS = "/api/wholesale/v1/orders/list"
+ONE_ORDER = "/api/wholesale/v1/orders/"
+CUSTOMERS = "/api/wholesale/v1/customer/list"
+INVOICE = "/winthor/fiscal/v1/documentosfiscais/nfe/invoiceDocument"
+LOGIN = "/winthor/autenticacao/v1/login"
+Row = dict[str, Any]
+
+
+def brand(number: int) -> Row:
+    return {"id": number, "name": f"Marca {number}", "lastChange": "2026-11-20T10:00:00"}
+
+
+def paged(rows: Callable[[], list[Row]], *, envelope: bool = True, most: int = 1000) -> Callable[[web.Request], Any]:
+    """A list as WinThor pages it; `most`: the server's own limit of a page."""
+
+    def answer(request: web.Request) -> Any:
+        size = min(int(request.query["pageSize"]), most)
+        start = (int(request.query["page"]) - 1) * size
+        found = rows()
+        items = found[start : start + size]
+        return {"first": start == 0, "items": items, "hasNext": start + size < len(found)} if envelope else items
+
+    return answer
+
+
+async def brands(erp: Any, query: Query = Query()) -> list[str]:  # noqa: B008
+    return [item.key async for page in erp.list_brands(query) for item in page.items]
+
+
+# ---- paging ----
+
+
+@pytest.mark.parametrize("envelope", [True, False])
+@pytest.mark.parametrize("most", [3, 1000])
+async def test_every_page_is_read_whatever_its_size(quirky: Any, envelope: bool, most: int) -> None:
+    """A server that gives fewer rows than asked for is not at its end."""
+    quirky.answers[BRANDS] = paged(lambda: [brand(n) for n in range(1, 11)], envelope=envelope, most=most)
+    async with quirky.connection(page_size=5) as erp:
+        assert await brands(erp) == [str(n) for n in range(1, 11)]
+
+
+async def test_an_array_without_paging_ends(quirky: Any) -> None:
+    quirky.answers[BRANDS] = lambda _: [brand(n) for n in range(1, 4)]
+    async with quirky.connection() as erp:
+        assert await brands(erp) == ["1", "2", "3"]
+
+
+async def test_a_list_that_repeats_its_page_is_an_error_and_no_endless_loop(quirky: Any) -> None:
+    quirky.answers[BRANDS] = lambda _: {"items": [brand(1)], "hasNext": True}
+    async with quirky.connection() as erp:
+        with pytest.raises(Unavailable) as caught:
+            await brands(erp)
+        assert caught.value.code == "contract"
+
+
+async def test_no_content_is_an_empty_list(quirky: Any) -> None:
+    quirky.answers[BRANDS] = lambda _: web.Response(status=204)
+    async with quirky.connection() as erp:
+        assert await brands(erp) == []
+
+
+@pytest.mark.parametrize("body", [{"code": "1", "message": "Erro interno"}, {"items": None}, "ok"])
+async def test_an_error_told_with_200_is_no_empty_list(quirky: Any, body: object) -> None:
+    """An assortment that is suddenly empty would be taken out of the shop."""
+    quirky.answers[BRANDS] = lambda _: body
+    async with quirky.connection() as erp:
+        with pytest.raises(Unavailable):
+            await brands(erp)
+
+
+async def test_sorted_pages_are_read_once(quirky: Any) -> None:
+    quirky.answers[BRANDS] = paged(lambda: [brand(n) for n in (2, 9, 10, 11, 100)])
+    async with quirky.connection(page_size=2) as erp:
+        assert await brands(erp) == ["2", "9", "10", "11", "100"]
+        assert [asked["page"] for asked in quirky.queries(BRANDS)] == ["1", "2", "3"] and quirky.queries(BRANDS)[0]["order"] == "id"
+
+
+@pytest.mark.parametrize("by", ["lastChange", "lastChange, newest first"])
+async def test_a_row_that_moves_while_we_read_hides_no_other(quirky: Any, by: str) -> None:
+    """The server ignores `order` and sorts by change: a row changed between two pages moves, and pushes another over their edge."""
+    rows = [{**brand(n), "lastChange": f"2026-11-20T10:00:{position:02}"} for position, n in enumerate((7, 3, 9, 1, 8, 2, 6, 4))]
+    calls = 0
+
+    def moving() -> list[Row]:
+        nonlocal calls
+        calls += 1
+        if calls == 2:
+            rows[0 if by == "lastChange" else -1]["lastChange"] = "2026-11-20T11:00:00"
+        return sorted(rows, key=lambda row: row["lastChange"], reverse=by != "lastChange")
+
+    quirky.answers[BRANDS] = paged(moving)
+    async with quirky.connection(page_size=2) as erp:
+        pages = [page async for page in erp.list_brands(Query())]
+        keys = [item.key for page in pages for item in page.items]
+        assert sorted(set(keys)) == ["1", "2", "3", "4", "6", "7", "8", "9"]
+        assert pages[-1].cursor is None and all(page.cursor for page in pages[:-1])
+
+
+async def test_a_resumed_reading_of_an_unsorted_list_reads_the_beginning_too(quirky: Any) -> None:
+    quirky.answers[BRANDS] = paged(lambda: [brand(n) for n in (7, 3, 9, 1, 8, 2)])
+    async with quirky.connection(page_size=2) as erp:
+        assert set(await brands(erp, Query(cursor="2"))) == {"7", "3", "9", "1", "8", "2"}
+
+
+async def test_a_list_that_never_holds_still_does_not_permit_an_order(quirky: Any, part: Any) -> None:
+    calls = 0
+
+    def restless() -> list[Row]:
+        nonlocal calls
+        calls += 1
+        return [{"orderId": str(number * 37 % 101 + calls * 1000), "orderStatus": "L", "branchId": "1"} for number in range(6)]
+
+    quirky.answers[ORDERS] = paged(restless)
+    async with quirky.connection(page_size=2) as erp:
+        assert isinstance(await erp.find_order(part()), Unsure)
+
+
+async def test_a_reading_of_a_list_that_never_holds_still_ends(quirky: Any) -> None:
+    calls = 0
+
+    def restless() -> list[Row]:
+        nonlocal calls
+        calls += 1
+        return [brand(number * 37 % 101 + calls * 1000) for number in range(6)]
+
+    quirky.answers[BRANDS] = paged(restless)
+    async with quirky.connection(page_size=2) as erp:
+        pages = [page async for page in erp.list_brands(Query())]
+        assert pages[-1].cursor is None and len(pages) < 30
+
+
+# ---- time ----
+
+
+async def test_a_record_of_2062_does_not_silence_the_flow(quirky: Any) -> None:
+    answered = {"Date": "Sat, 21 Nov 2026 15:00:00 GMT"}
+    body = msgspec.json.encode({"items": [{**brand(1), "lastChange": "2062-01-01T00:00:00"}], "hasNext": False})
+    quirky.answers[BRANDS] = lambda _: web.Response(body=body, content_type="application/json", headers=answered)
+    async with quirky.connection() as erp:
+        assert [page.watermark async for page in erp.list_brands(Query())] == ["2026-11-21T12:00:00"]  # the ERP's clock, in its zone
+
+
+async def test_rows_left_out_move_the_watermark_all_the_same(quirky: Any) -> None:
+    quirky.answers[PRODUCTS] = lambda _: {"items": [{"id": 1, "isVisible": False, "lastChange": "2026-11-20T10:00:00"}], "hasNext": False}
+    async with quirky.connection() as erp:
+        assert [(page.items, page.watermark) async for page in erp.list_products(Query())] == [([], "2026-11-20T10:00:00")]
+        assert quirky.queries(PRODUCTS)[0]["callOrigin"] == "T"
+
+
+async def test_the_since_of_a_reading_goes_as_winthor_wants_it(quirky: Any) -> None:
+    quirky.answers[BRANDS] = paged(list)
+    async with quirky.connection() as erp:
+        await brands(erp, Query(since="2026-11-21T12:00:00"))
+        await brands(erp, Query())
+        first, second = quirky.queries(BRANDS)
+        assert first["lastChange"] == "2026-11-21T12:00:00" and "lastChange" not in second
+
+
+async def test_an_offer_runs_by_the_erps_clock(quirky: Any) -> None:
+    row = {
+        "branchId": "1",
+        "skuId": "A-1",
+        "price": 20,
+        "offerPrice": 10,
+        "offerStartDate": "2026-11-27T00:00:00",
+        "offerEndDate": "2026-11-27T00:00:00",
+    }
+    body = msgspec.json.encode({"items": [row], "hasNext": False})
+
+    def at(date: str) -> Callable[[web.Request], web.Response]:
+        return lambda _: web.Response(body=body, content_type="application/json", headers={"Date": date})
+
+    async with quirky.connection() as erp:
+        for date, base in (
+            ("Fri, 27 Nov 2026 02:59:59 GMT", 20),
+            ("Fri, 27 Nov 2026 03:00:00 GMT", 10),
+            ("Sat, 28 Nov 2026 03:00:00 GMT", 20),
+        ):
+            quirky.answers[PRICES] = at(date)
+            assert [item.base async for page in erp.list_prices(Query()) for item in page.items] == [base]
+
+
+# ---- prices and stock ----
+
+
+async def test_prices_of_the_configured_branch_and_region(quirky: Any) -> None:
+    rows = [
+        {"branchId": branch, "skuId": "A-1", "price": price, "priceRegion": region}
+        for branch, region, price in (("1", 1, 10), ("1", 2, 20), ("2", 2, 30))
+    ]
+    quirky.answers[PRICES] = paged(lambda: rows)
+    async with quirky.connection(price_region="2") as erp:
+        assert [item.base async for page in erp.list_prices(Query()) for item in page.items] == [20]
+        assert quirky.queries(PRICES)[0]["multiRegionPrice"] == "true" and quirky.queries(PRICES)[0]["branchId"] == "1"
+
+
+async def test_stock_is_asked_for_per_packaging_in_every_branch(quirky: Any) -> None:
+    rows = [{"productId": "A-1", "quantity": 0, "unlimitedQuantity": True, "warehouseBranchId": branch} for branch in ("1", "2", "3")]
+    quirky.answers[STOCK] = paged(lambda: rows)
+    async with quirky.connection() as erp:
+        found = [item async for page in erp.list_stock(Query()) for item in page.items]
+        assert [(item.key, item.quantity, item.unlimited) for item in found] == [("A-1@1", 0, False), ("A-1@2", 0, False)]
+        assert quirky.queries(STOCK)[0]["usesPackagingSales"] == "true" and quirky.queries(STOCK)[0]["branchId"] == "1,2"
+
+
+async def test_the_stock_filter_may_take_the_products_code(quirky: Any) -> None:
+    row = {"productId": "789-5", "quantity": 4, "warehouseBranchId": "1"}
+    quirky.answers[STOCK] = lambda request: {"items": [row] if request.query.get("productId") == "5" else [], "hasNext": False}
+    async with quirky.connection() as erp:
+        found = [item async for page in erp.list_stock(Query(keys=("789-5@1",))) for item in page.items]
+        assert [(item.key, item.quantity) for item in found] == [("789-5@1", 4)]
+
+
+async def test_a_filter_that_is_ignored_is_noticed(quirky: Any) -> None:
+    rows = [{"branchId": "1", "skuId": f"A-{number}", "price": number} for number in range(1, 9)]
+    quirky.answers[PRICES] = paged(lambda: rows)
+    async with quirky.connection(page_size=4) as erp:
+        found = [item async for page in erp.list_prices(Query(keys=("A-2", "A-7"))) for item in page.items]
+        assert sorted((item.key, item.base) for item in found) == [("A-2", 2), ("A-7", 7)]
+        assert len(quirky.queries(PRICES)) == 3  # one page to notice, then the list once
+
+
+# ---- customers ----
+
+
+def order_number(_: web.Request) -> Any:
+    return {"orderId": "501"}
+
+
+async def test_another_buyers_record_is_never_used(quirky: Any, part: Any) -> None:
+    """A server that ignores the document filter answers somebody."""
+    quirky.answers[CUSTOMERS] = paged(lambda: [{"id": 7, "personIdentificationNumber": "111.444.777-35"}])
+    quirky.answers["/api/wholesale/v1/customer/"] = lambda _: {"id": 88}
+    bodies: list[Any] = []
+
+    async def keep(request: web.Request) -> None:
+        bodies.append(msgspec.json.decode(await request.read()))
+
+    quirky.answers[ONE_ORDER] = order_number
+    async with quirky.connection() as erp:
+        await erp.import_order(part())
+        await keep(next(request for request in quirky.asked if request.path == ONE_ORDER))
+    assert bodies[0]["customer"] == {"id": 88}
+
+
+@pytest.mark.parametrize("form", ["39053344705", "390.533.447-05"])
+async def test_a_customer_is_found_in_either_form_of_the_document(quirky: Any, part: Any, form: str) -> None:
+    found = {"id": 7, "personIdentificationNumber": "390.533.447-05"}
+    asked_by = "personIdentificationNumber"
+    quirky.answers[CUSTOMERS] = lambda request: {"items": [found] if request.query[asked_by] == form else [], "hasNext": False}
+    quirky.answers[ONE_ORDER] = order_number
+    async with quirky.connection() as erp:
+        assert (await erp.import_order(part())).key == "501"
+    assert not any(request.path == "/api/wholesale/v1/customer/" for request in quirky.asked)
+
+
+async def test_of_several_records_the_active_one_of_the_buyers_inscription(quirky: Any, part: Any) -> None:
+    def record(number: int, inscription: str, active: bool) -> Row:
+        return {"id": number, "personIdentificationNumber": "39053344705", "stateInscription": inscription, "active": active}
+
+    quirky.answers[CUSTOMERS] = paged(
+        lambda: [record(5, "ISENTO", False), record(6, "123", True), record(9, "ISENTO", True), record(8, "ISENTO", True)]
+    )
+    quirky.answers[ONE_ORDER] = order_number
+    async with quirky.connection() as erp:
+        await erp.import_order(part())
+    body = msgspec.json.decode(await next(request for request in quirky.asked if request.path == ONE_ORDER).read())
+    assert body["customer"] == {"id": 8}
+
+
+async def test_a_new_customer_whose_answer_holds_no_number_is_looked_up(quirky: Any, part: Any) -> None:
+    created = False
+
+    def create(_: web.Request) -> Any:
+        nonlocal created
+        created = True
+        return {"message": "ok"}
+
+    quirky.answers[CUSTOMERS] = lambda _: {
+        "items": [{"id": 7, "personIdentificationNumber": "39053344705"}] if created else [],
+        "hasNext": False,
+    }
+    quirky.answers["/api/wholesale/v1/customer/"] = create
+    quirky.answers[ONE_ORDER] = order_number
+    async with quirky.connection() as erp:
+        assert (await erp.import_order(part())).key == "501"
+
+
+async def test_a_new_customer_that_cannot_be_named_leaves_the_order_unsent(quirky: Any, part: Any) -> None:
+    quirky.answers[CUSTOMERS] = lambda _: {"items": [], "hasNext": False}
+    quirky.answers["/api/wholesale/v1/customer/"] = lambda _: {}
+    quirky.answers[ONE_ORDER] = order_number
+    async with quirky.connection() as erp:
+        with pytest.raises(NotSent):
+            await erp.import_order(part())
+    assert not quirky.queries(ONE_ORDER)
+
+
+# ---- orders ----
+
+
+def with_customer(quirky: Any) -> None:
+    quirky.answers[CUSTOMERS] = lambda _: {"items": [{"id": 7, "personIdentificationNumber": "39053344705"}], "hasNext": False}
+
+
+@pytest.mark.parametrize("body", [b"", b"Pedido gerado", b"{}", b'{"message": "ok"}'])
+async def test_a_yes_without_a_number_is_unknown(quirky: Any, part: Any, body: bytes) -> None:
+    """Only looking for the order tells its number: it may well exist."""
+    with_customer(quirky)
+    quirky.answers[ONE_ORDER] = lambda _: web.Response(body=body, content_type="text/plain")
+    async with quirky.connection() as erp:
+        with pytest.raises(Unknown):
+            await erp.import_order(part())
+
+
+async def test_the_order_as_it_is_sent(quirky: Any, part: Any) -> None:
+    with_customer(quirky)
+    quirky.answers[ONE_ORDER] = lambda _: {"data": {"numped": 501, "orderStatus": "B"}}
+    async with quirky.connection(accept_without_tax=True, seller="33") as erp:
+        made = await erp.import_order(part())
+        assert (made.key, made.state) == ("501", "held")
+    sent = await next(request for request in quirky.asked if request.path == ONE_ORDER).read()
+    assert b'"sellPrice":11.20' in sent and b'"otherExpenses":5.00' in sent  # numbers, with all their places
+    assert msgspec.json.decode(sent) == {
+        "branchId": "2", "customer": {"id": 7}, "seller": 33, "saleOrigin": "W", "saleType": 1, "chargingId": "PIX", "paymentPlanId": 1,
+        "orderIdHube": "v100-01", "listOfOrderItem": [{"productSKUERPReferenceKey": "7891000100103-1", "quantity": 2, "sellPrice": 11.2}],
+        "permissions": {"acceptOrderWithoutTax": True}, "otherExpenses": 5.0, "carrierId": 501,
+        "observation": "Entrega: Rua A, S/N, apto 3, Centro, São Paulo/SP, CEP 01001000",
+    }  # fmt: skip
+
+
+async def test_the_buyer_under_the_default_customer(quirky: Any, part: Any) -> None:
+    quirky.answers[ONE_ORDER] = order_number
+    async with quirky.connection(customer_policy="default_customer", default_customer="1") as erp:
+        await erp.import_order(part())
+    sent = msgspec.json.decode(await next(request for request in quirky.asked if request.path == ONE_ORDER).read())
+    assert sent["customer"] == {"id": 1}
+    [buyer] = sent["listConsumerData"]
+    assert (buyer["taxId"], buyer["customerName"], buyer["email"], buyer["deliveryAddress"], buyer["deliveryZipCode"]) == (
+        "39053344705", "Ana Lima", "ana@example.com", "Rua A", "01001000",
+    )  # fmt: skip
+
+
+async def test_the_search_reaches_back_to_the_day_the_order_was_placed(quirky: Any, part: Any) -> None:
+    quirky.answers[ORDERS] = paged(list)
+    wanted = part()
+    async with quirky.connection(clock=ManualClock(wanted.order.placed_at + timedelta(days=10))) as erp:
+        assert await erp.find_order(wanted) == Absent()
+    async with quirky.connection(clock=ManualClock(wanted.order.placed_at)) as erp:
+        assert await erp.find_order(part(branch="3")) == Absent()
+    late, soon = quirky.queries(ORDERS)
+    assert int(late["daysOfSearch"]) >= 11 and soon["daysOfSearch"] == "2"
+    assert late["branchId"] == "1,2" and soon["branchId"] == "1,2,3"
+
+
+async def test_a_bare_array_of_orders_is_searched_too(quirky: Any, part: Any) -> None:
+    quirky.answers[ORDERS] = lambda _: [{"orderId": 501, "orderIdHube": "v100-01", "orderStatus": "L", "branchId": "1"}]
+    async with quirky.connection() as erp:
+        assert await erp.find_order(part()) == Found("501", "in_erp")
+
+
+@pytest.mark.parametrize("shape", ["object", "array", "envelope"])
+async def test_a_single_order_in_any_shape(quirky: Any, shape: str) -> None:
+    row = {"orderId": "501", "orderStatus": "L", "branchId": "1"}
+    quirky.answers[ONE_ORDER] = lambda _: {"object": row, "array": [row], "envelope": {"items": [row], "hasNext": False}}[shape]
+    async with quirky.connection() as erp:
+        [found] = [item async for page in erp.list_fulfilment(Query(keys=("1/501",))) for item in page.items]
+        assert found.key == "501"
+
+
+async def test_an_answer_about_another_order_is_not_taken_for_ours(quirky: Any) -> None:
+    quirky.answers[ONE_ORDER] = lambda _: [{"orderId": "999", "orderStatus": "F", "branchId": "1"}]
+    async with quirky.connection() as erp:
+        assert [item async for page in erp.list_fulfilment(Query(keys=("1/501",))) for item in page.items] == []
+
+
+async def test_an_invoice_in_base64(quirky: Any) -> None:
+    key = "35261111222333000262550010000000011950079195"
+    xml = (
+        f'<NFe xmlns="http://www.portalfiscal.inf.br/nfe"><infNFe Id="NFe{key}"><ide><mod>55</mod><serie>1</serie><nNF>1</nNF>'
+        "<dhEmi>2026-11-21T15:55:11-03:00</dhEmi><tpNF>1</tpNF><tpAmb>1</tpAmb><finNFe>1</finNFe></ide><emit><CNPJ>11222333000262</CNPJ></emit>"
+        "<total><ICMSTot><vNF>1.00</vNF></ICMSTot></total></infNFe></NFe>"
+    )
+    quirky.answers[ONE_ORDER] = lambda _: {"orderId": "501", "orderStatus": "F", "branchId": "1"}
+    quirky.answers[INVOICE] = lambda _: {"invoiceXml": base64.b64encode(xml.encode()).decode()}
+    async with quirky.connection() as erp:
+        [found] = [item async for page in erp.list_fulfilment(Query(keys=("1/501",))) for item in page.items]
+        assert found.invoices is not None and [(note.key, note.xml, note.authorised) for note in found.invoices] == [(key, xml, False)]
+
+
+async def test_a_cancellation_sends_all_three_parameters(quirky: Any) -> None:
+    quirky.answers["/api/wholesale/v1/orders"] = lambda _: {}
+    async with quirky.connection() as erp:
+        await erp.import_cancellation(PartRef("501", "1", "v1"), " ")
+    assert quirky.queries("/api/wholesale/v1/orders") == [
+        {"id": "501", "sendMessageRca": "false", "reasonCancellation": "Cancelado na loja"}
+    ]
+
+
+async def test_a_cancellation_refused_for_another_reason_has_its_words(quirky: Any) -> None:
+    quirky.answers["/api/wholesale/v1/orders"] = lambda _: web.json_response({"message": "Pedido em separação"}, status=400)
+    quirky.answers[ONE_ORDER] = lambda _: {"orderId": "501", "orderStatus": "M", "branchId": "1"}
+    async with quirky.connection() as erp:
+        with pytest.raises(Exception, match="separação"):
+            await erp.import_cancellation(PartRef("501", "1", "v1"), "x")
+
+
+# ---- login ----
+
+
+@pytest.mark.parametrize(("scheme", "header"), [("bearer", "Bearer token"), ("bare", "token")])
+async def test_the_form_of_the_token(quirky: Any, scheme: str, header: str) -> None:
+    quirky.answers[BRANDS] = paged(list)
+    async with quirky.connection(auth_scheme=scheme) as erp:
+        await brands(erp)
+    assert [request.headers["authorization"] for request in quirky.asked if request.path == BRANDS] == [header]
+
+
+@pytest.mark.parametrize(("case", "hashed"), [("upper", b"ABC1"), ("as_is", b"Abc1")])
+async def test_the_password_travels_as_winthors_md5_and_never_as_itself(quirky: Any, case: str, hashed: bytes) -> None:
+    quirky.answers[BRANDS] = paged(list)
+    async with quirky.connection(password="Abc1", password_case=case) as erp:
+        await brands(erp)
+    sent = msgspec.json.decode(await quirky.asked[0].read())
+    assert sent == {"login": "ENGATE", "senha": hashlib.md5(hashed).hexdigest().upper()}
+
+
+@pytest.mark.parametrize("status", [400, 401, 403])
+async def test_a_refused_login_is_tried_again_only_after_a_while(quirky: Any, status: int) -> None:
+    quirky.answers[LOGIN] = lambda _: web.json_response({"code": "AUTHENTICATION_FAILED"}, status=status)
+    clock = ManualClock(datetime(2026, 11, 21, tzinfo=UTC))
+    async with quirky.connection(clock=clock) as erp:
+        for _ in range(3):
+            with pytest.raises(AuthFailed) as caught:
+                await brands(erp)
+        assert len(quirky.asked) == 1 and "segredo" not in str(caught.value) and "segredo" not in repr(erp.settings)
+        clock.advance(timedelta(minutes=16))
+        with pytest.raises(AuthFailed):
+            await brands(erp)
+        assert len(quirky.asked) == 2
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda _: web.Response(text="<html>Jetty</html>", content_type="text/html"),
+        lambda _: web.json_response({"message": "starting"}, status=503),
+        lambda _: {"message": "ok"},
+        lambda _: {"accessToken": ""},
+    ],
+)
+async def test_a_login_service_that_is_down_is_not_a_wrong_password(quirky: Any, answer: Any) -> None:
+    quirky.answers[LOGIN] = answer
+    async with quirky.connection() as erp:
+        with pytest.raises(Unavailable) as caught:
+            await erp.client.login.login(erp.client.guarded)
+        assert "812" in caught.value.hint.pt
+
+
+async def test_a_health_page_of_html_with_200_is_a_service_that_is_down(quirky: Any) -> None:
+    for name in ("/winthor/autenticacao/v1", "/api/wholesale/v1", "/api/purchases/v1"):
+        quirky.answers[f"{name}/health"] = lambda _: web.Response(text="OK")
+    quirky.answers["/api/stock-vtex/v1/health"] = lambda _: web.Response(text="<html>Jetty</html>", content_type="text/plain")
+    quirky.answers["/api/branch/v1/"] = lambda _: [{"id": "1", "aliasName": "Matriz"}, {"id": "2"}]
+    async with quirky.connection() as erp:
+        lines = {check.name: check.ok for check in await erp.test_connection()}
+    assert lines == {
+        "service.gateway": True, "service.orders": True, "service.products": True, "service.stock": False,
+        "login": True, "branch.1": True, "branch.2": True,
+    }  # fmt: skip
+    assert all("authorization" not in request.headers for request in quirky.asked if request.path.endswith("/health"))
