@@ -146,6 +146,9 @@ def run(demo: Demo, phases: Mapping[str, Phase], after: Mapping[str, Phase] | No
                 after[name](demo)
         except (Stalled, Refused) as error:
             demo.problems.append(f"{name}: {error}")
+            for child in demo.servers.children:
+                if said := child.tail():
+                    demo.show.say(f"--- the end of the log of {child.name} ---\n{said}")
             break
     _timed(demo, names[-1], phases[names[-1]])
 
