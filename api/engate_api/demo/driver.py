@@ -119,10 +119,12 @@ class Demo:
         def look() -> tuple[int, int, bool]:
             summary = self.summary()
             moving = summary["moving"]
-            settled = sum(states.get("settled", 0) for states in summary["records"].values())
+            settled, on_their_way = (
+                sum(kind[state] for kind in summary["records"].values() for state in among) for among in (("settled",), ("to_send", "sent"))
+            )
             if moving == 0:
                 states.update({run: self.operator.get(f"/runs/{run}")["state"] for run in runs if states.get(run, "reading") in OPEN})
-            return settled, settled + moving, moving == 0 and not OPEN & {states[run] for run in runs}
+            return settled, settled + on_their_way, moving == 0 and not OPEN & {states[run] for run in runs}
 
         self.wait(what, look)
         self.problems += [f"{what}: run {run} ended as {state}" for run, state in states.items() if state != "done"]
