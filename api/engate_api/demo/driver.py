@@ -119,9 +119,9 @@ class Demo:
         def look() -> tuple[int, int, bool]:
             summary = self.summary()
             moving = summary["moving"]
-            settled, on_their_way = (
-                sum(kind[state] for kind in summary["records"].values() for state in among) for among in (("settled",), ("to_send", "sent"))
-            )
+            kinds = summary["records"].values()
+            settled = sum(kind["settled"] for kind in kinds)
+            on_their_way = sum(kind["to_send"] + kind["sent"] for kind in kinds)
             if moving == 0:
                 states.update({run: self.operator.get(f"/runs/{run}")["state"] for run in runs if states.get(run, "reading") in OPEN})
             return settled, settled + on_their_way, moving == 0 and not OPEN & {states[run] for run in runs}
