@@ -117,19 +117,15 @@ class Governor:
         self._turn = itertools.count()
 
     async def enter(self, groups: Iterable[str]) -> None:
-        """Waits for a place in flight and for a credit in each group. Must be followed by `leave`."""
+        """Waits for a credit in each group, then for a place in flight. Must be followed by `leave`."""
+        for name in groups:
+            bucket = self._buckets.get(name)
+            if bucket is None:
+                continue
+            while (seconds := await bucket.fetch() if isinstance(bucket, _Shared) else bucket.wait(time.monotonic())) > 0:
+                # Lower classes wait a little longer, so that an order overtakes them at the next credit.
+                await asyncio.sleep(seconds * (1 + 0.2 * priority.get()))
         await self._place()
-        try:
-            for name in groups:
-                bucket = self._buckets.get(name)
-                if bucket is None:
-                    continue
-                while (seconds := await bucket.fetch() if isinstance(bucket, _Shared) else bucket.wait(time.monotonic())) > 0:
-                    # Lower classes wait a little longer, so that an order overtakes them at the next credit.
-                    await asyncio.sleep(seconds * (1 + 0.2 * priority.get()))
-        except BaseException:
-            self.leave()
-            raise
 
     def leave(self) -> None:
         while self._waiting:
