@@ -1,7 +1,8 @@
 """The governor: keeps every account inside its documented rates, orders first, and learns from what the platform answers.
 
 One `Governor` per account and process. Each endpoint group has a token bucket with three states: flowing (credits left), slowed (paced
-at 97 % of the rate), stopped (until the platform's own `Retry-After`, or a pause that doubles). Rates are real time, never the injected clock.
+at 97 % of the rate), stopped (until the platform's own `Retry-After`, or a pause that doubles). Rates are real time, never the injected
+clock.
 """
 
 from __future__ import annotations
@@ -81,7 +82,7 @@ class Governor:
                 bucket = self._buckets.get(name)
                 if bucket is None:
                     continue
-                while (seconds := bucket.wait(time.monotonic())) > 0:
+                while (seconds := bucket.wait(time.monotonic())) > 0:  # noqa: ASYNC110  # a credit is a matter of time alone
                     # Lower classes wait a little longer, so that an order overtakes them at the next credit.
                     await asyncio.sleep(seconds * (1 + 0.2 * priority.get()))
         except BaseException:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import sqlalchemy as sa
 
 from engate.model import Category, Product
@@ -10,6 +12,8 @@ from engate.store.blobs import unpack
 from engate.store.tables import record
 from engate.sync.effective import PLACEHOLDER
 from engate.sync.work import Work
+
+T = TypeVar("T")
 
 
 def allowed(c: sa.Connection, work: Work, kind: Kind) -> set[str]:
@@ -39,6 +43,6 @@ def _with_ancestors(c: sa.Connection, work: Work, keys: set[str]) -> set[str]:
     return found
 
 
-def _of(work: Work, kind: str, column: sa.Column[str] | sa.Column[bytes]) -> sa.Select[tuple[str]]:
+def _of(work: Work, kind: str, column: sa.Column[T]) -> sa.Select[T]:
     assert kind in KINDS
     return sa.select(column).where(record.c.integration_id == work.integration_id, record.c.kind == kind)
