@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import httpx
 import sqlalchemy as sa
 
 from engate.clock import Clock
@@ -32,7 +31,7 @@ class Registry:
         self._budget = budget
         self.store, self.vault, self.clock, self._journal, self._observers = store, vault, clock, journal, observers
         self.platforms: dict[str, Platform] = discover()
-        self._transport: httpx.AsyncBaseTransport | None = None
+        self._transport: Transport | None = None
         self._connections: dict[int, tuple[int, Connection]] = {}
         self._couplings: dict[int, tuple[Any, Coupling]] = {}
 
@@ -74,7 +73,9 @@ class Registry:
 
     async def coupling(self, integration_id: int) -> Coupling:
         row = await self.store.reading(
-            lambda c: c.execute(sa.select(integration.c.erp_id, integration.c.storefront_id).where(integration.c.id == integration_id)).one()
+            lambda c: c.execute(
+                sa.select(integration.c.erp_id, integration.c.storefront_id).where(integration.c.id == integration_id)
+            ).one()
         )
         erp, storefront = await self.connection(row.erp_id), await self.connection(row.storefront_id)
         cached = self._couplings.get(integration_id)
