@@ -167,8 +167,13 @@ class House:
             time.sleep(0.03)
 
     def quiet(self, admin: Caller, id: int) -> None:
-        """Until every run has ended."""
-        self.until(lambda: all(run["state"] not in ("reading", "pushing") for run in admin.get(f"/integrations/{id}/runs")["items"]))
+        """Until everything has been read and nothing can move by itself any more."""
+
+        def still() -> bool:
+            open_runs = [run for run in admin.get(f"/integrations/{id}/runs")["items"] if run["state"] == "reading"]
+            return not open_runs and admin.get(f"/integrations/{id}/summary")["moving"] == 0
+
+        self.until(still)
 
 
 @contextmanager
