@@ -90,9 +90,14 @@ def _billed(part: Part) -> Action | Reason | None:
         return next((reason for reason in refused if reason is not None), "invoice")
     if part.erp and part.erp.tracking is not None and part.tracking_sent_at is None:
         return "tracking"
-    if part.erp_state == "delivered" and part.delivery_sent_at is None:
+    if _delivered(part) and part.delivery_sent_at is None:
         return "delivery"
     return None
+
+
+def _delivered(part: Part) -> bool:
+    """Some ERPs move on, others keep "invoiced" and tell the day it was delivered."""
+    return part.erp_state == "delivered" or (part.erp is not None and part.erp.delivered_at is not None)
 
 
 def gate(invoice: Invoice) -> Reason | None:
@@ -138,6 +143,8 @@ def state_of(order: Stored, part: Part) -> str:
         return "delivered"
     if shop == "cancel_requested":
         return "cancel_requested"
+    if part.erp_state == "invoiced" and part.tracking_sent_at is not None:
+        return "shipped"
     return {"held": "erp_held", "unknown": "in_erp", None: "in_erp"}.get(part.erp_state, part.erp_state or "in_erp")
 
 
