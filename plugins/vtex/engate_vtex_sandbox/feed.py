@@ -19,7 +19,7 @@ from engate_vtex_sandbox.rules.common import KEY_HEADER, document
 
 
 class Message:
-    __slots__ = ("at", "done", "event", "handle", "readings", "visible_at")
+    __slots__ = ("at", "event", "handle", "readings", "visible_at")
 
     def __init__(self, event: dict[str, str], at: datetime) -> None:
         self.event = event
@@ -27,7 +27,6 @@ class Message:
         self.visible_at = at
         self.handle = ""
         self.readings = 0
-        self.done = False
 
 
 class Queue:
@@ -79,11 +78,15 @@ class Queue:
         return found
 
     def commit(self, handles: set[str]) -> int:
-        done = [message for message in self.hidden if message.handle in handles]
-        for message in done:
-            message.done = True
-        self.hidden = deque(message for message in self.hidden if not message.done)
-        return len(done)
+        """By the handles of the last reading; as long as nobody read it again, also after the timeout."""
+        before = len(self.hidden)
+        self.hidden = deque(message for message in self.hidden if message.handle not in handles)
+        done = before - len(self.hidden)
+        if done < len(handles):
+            before = len(self.ready)
+            self.ready = deque(message for message in self.ready if message.handle not in handles)
+            done += before - len(self.ready)
+        return done
 
     def drop(self, order: str) -> int:
         """Loses every event of an order."""

@@ -203,7 +203,8 @@ class Logistics:
         items = [
             {
                 "LockId": one.lock_id, "ItemId": str(sku.id), "WarehouseId": warehouse, "Quantity": one.quantity,
-                "SalesChannel": MAIN_POLICY, "ReservationDateUtc": stamp(one.created_at), "Status": one.status, "Acknowledged": one.acknowledged,
+                "SalesChannel": MAIN_POLICY, "ReservationDateUtc": stamp(one.created_at), "Status": one.status,
+                "Acknowledged": one.acknowledged,
                 "ConfirmedDateUtc": stamp(one.confirmed_at) if one.confirmed_at else None,
             }
             for one in stock.reservations

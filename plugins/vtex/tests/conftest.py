@@ -1,21 +1,175 @@
-"""A VTEX shop to test against: the sandbox over real HTTP, the plugin connected to it, and the shop's own people acting beside it."""
-
-from __future__ import annotations
+"""The sandbox on loopback, a raw HTTP client for it, short ways to a shop that sells; and the plugin connected to such a shop."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, cast
 
 import aiohttp
+import httpx
 import msgspec
 import pytest
 
+from engate.clock import ManualClock
 from engate.model import Batch, Brand, Category, Image, Item, Price, Product, Sku, StockLevel
 from engate.testing.connect import CountingJournal, connected
 from engate_vtex import manifest
 from engate_vtex.storefront import VtexStorefront
-from engate_vtex_sandbox import sandbox
+from engate_vtex_sandbox import VtexSandbox
+
+START = datetime(2026, 11, 27, 12, 0, tzinfo=UTC)
+CATEGORY = {
+    "Name": "Ferramentas", "Keywords": "", "Title": "Ferramentas", "Description": "", "AdWordsRemarketingCode": None,
+    "LomadeeCampaignCode": None, "FatherCategoryId": None, "GlobalCategoryId": 0, "ShowInStoreFront": True, "IsActive": True,
+    "ActiveStoreFrontLink": True, "ShowBrandFilter": True, "Score": None, "StockKeepingUnitSelectionMode": "LIST",
+}  # fmt: skip
+IMAGE = {"Name": "frente", "Url": "https://img.example/1.jpg", "IsMain": True}
+BUYER = {
+    "name": "Maria da Silva", "document": "52998224725", "email": "maria@example.com", "phone": "+5511999990000", "street": "Rua A",
+    "number": "10", "district": "Centro", "city": "São Paulo", "state": "SP", "zip_code": "01001000",
+}  # fmt: skip
+PVT = "/api/catalog/pvt"
+LOGISTICS = "/api/logistics/pvt"
+
+
+class Api:
+    """Sends what a connector sends. `create_*` fail the test unless the platform accepts."""
+
+    main = "1_main"
+    second = "1_second"
+
+    def __init__(self, client: httpx.AsyncClient, sandbox: VtexSandbox) -> None:
+        self.client = client
+        self.sandbox = sandbox
+        self.account = sandbox.describe().settings["account"]
+        secrets = sandbox.describe().secrets
+        self.headers = {
+            "X-VTEX-API-AppKey": secrets["app_key"],
+            "X-VTEX-API-AppToken": secrets["app_token"],
+            "Content-Type": "application/json",
+            "Accept": "application/json",
+        }
+
+    async def __call__(self, method: str, path: str, body: Any = None, *, headers: dict[str, str] | None = None) -> httpx.Response:
+        content = body if isinstance(body, bytes) else msgspec.json.encode(body) if body is not None else None
+        return await self.client.request(method, path, content=content, headers=self.headers if headers is None else headers)
+
+    async def ok(self, method: str, path: str, body: Any = None) -> Any:
+        answer = await self(method, path, body)
+        assert answer.status_code in (200, 204), f"{method} {path}: {answer.status_code} {answer.text}"
+        return answer.json() if answer.content else None
+
+    async def control(self, name: str, body: Any) -> Any:
+        answer = await self.client.post(f"/_sandbox/{name}", content=msgspec.json.encode(body))
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    async def advance(self, seconds: float) -> None:
+        await self.control("advance", {"seconds": seconds})
+
+    def prices(self, sku: int, rest: str = "") -> str:
+        return f"/{self.account}/pricing/prices/{sku}{rest}"
+
+    def inventory(self, sku: int, warehouse: str = main) -> str:
+        return f"{LOGISTICS}/inventory/skus/{sku}/warehouses/{warehouse}"
+
+    # ---- a catalogue ----
+
+    async def create_category(self, **fields: Any) -> int:
+        return (await self.ok("POST", f"{PVT}/category", {**CATEGORY, **fields}))["Id"]
+
+    async def create_brand(self, key: int = 1, **fields: Any) -> int:
+        return (await self.ok("POST", f"{PVT}/brand", {"Id": key, "Name": f"Marca {key}", "Active": True, **fields}))["Id"]
+
+    def product_body(self, category: int, brand: int, **fields: Any) -> dict[str, Any]:
+        return {"Name": "Furadeira", "CategoryId": category, "BrandId": brand, "IsActive": True, "IsVisible": True, "RefId": "P1"} | fields
+
+    async def create_product(self, category: int | None = None, brand: int | None = None, **fields: Any) -> int:
+        if category is None:
+            category = next(iter(self.sandbox.shop.categories), None) or await self.create_category()
+        if brand is None:
+            brand = next(iter(self.sandbox.shop.brands), None) or await self.create_brand()
+        return (await self.ok("POST", f"{PVT}/product", self.product_body(category, brand, **fields)))["Id"]
+
+    def sku_body(self, product: int, **fields: Any) -> dict[str, Any]:
+        return {
+            "ProductId": product, "IsActive": False, "ActivateIfPossible": True, "Name": "110V", "RefId": "S1", "PackagedHeight": 10,
+            "PackagedLength": 20.5, "PackagedWidth": 30, "PackagedWeightKg": 1500,
+        } | fields  # fmt: skip
+
+    async def create_sku(self, product: int | None = None, **fields: Any) -> int:
+        product = await self.create_product() if product is None else product
+        return (await self.ok("POST", f"{PVT}/stockkeepingunit", self.sku_body(product, **fields)))["Id"]
+
+    async def create_visible(self, ref: str = "S1", *, stock: int = 10, price: float = 100.0, **fields: Any) -> int:
+        """A SKU that can be bought, made as a connector makes it."""
+        product = await self.create_product(RefId=f"P-{ref}")
+        await self.ok("POST", f"{PVT}/product/{product}/salespolicy/1")
+        sku = await self.create_sku(product, RefId=ref, **fields)
+        await self.ok("POST", f"{PVT}/stockkeepingunit/{sku}/file", IMAGE)
+        await self.ok("PUT", self.prices(sku), {"basePrice": price, "costPrice": price})
+        await self.ok("PATCH", f"{self.inventory(sku)}/quantity", {"quantity": stock, "unlimitedQuantity": False})
+        return sku
+
+    # ---- sales ----
+
+    def sale(self, number: int = 1, items: list[dict[str, Any]] | None = None, **fields: Any) -> dict[str, Any]:
+        """One unit of S1 for 100.00, paid by Pix, unless told otherwise; the payment follows the total."""
+        items = items or [{"sku": "S1", "quantity": 1, "price": "100.00"}]
+        total = sum(float(item["price"]) * item["quantity"] + float(item.get("freight", 0)) for item in items)
+        total -= float(fields.get("discount", 0))
+        return {"number": number, "buyer": BUYER, "items": items, "payments": [{"tag": "pix", "value": f"{total:.2f}"}]} | fields
+
+    async def sell(self, *args: Any, **fields: Any) -> str:
+        sale = self.sale(*args, **fields)
+        return (await self.control("sell", [sale]))[str(sale["number"])]
+
+    async def order(self, key: str) -> dict[str, Any]:
+        return await self.ok("GET", f"/api/oms/pvt/orders/{key}")
+
+    async def handling(self, **fields: Any) -> str:
+        """An order that is being handled."""
+        key = await self.sell(**fields)
+        await self.ok("POST", f"/api/oms/pvt/orders/{key}/start-handling")
+        return key
+
+    def invoice(self, sku: int, **fields: Any) -> dict[str, Any]:
+        return {
+            "type": "Output", "issuanceDate": "2026-11-27T09:00:00-03:00", "invoiceNumber": "1234", "invoiceValue": "10000",
+            "items": [{"id": str(sku), "price": 10000, "quantity": 1}],
+        } | fields  # fmt: skip
+
+    # ---- the feed ----
+
+    async def configure_feed(self, *status: str, visibility: int = 240, retention: int = 345_600) -> None:
+        queue = {"visibilityTimeoutInSeconds": visibility, "MessageRetentionPeriodInSeconds": retention}
+        await self.ok("POST", "/api/orders/feed/config", {"filter": {"type": "FromWorkflow", "status": list(status)}, "queue": queue})
+
+    async def feed(self, most: int = 10) -> list[dict[str, Any]]:
+        return await self.ok("GET", f"/api/orders/feed?maxlot={most}")
+
+    async def commit(self, events: list[dict[str, Any]]) -> None:
+        await self.ok("POST", "/api/orders/feed", {"handles": [event["handle"] for event in events]})
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock(START)
+
+
+@pytest.fixture
+def sandbox(clock: ManualClock) -> VtexSandbox:
+    return VtexSandbox(clock=clock)
+
+
+@pytest.fixture
+async def api(sandbox: VtexSandbox) -> AsyncIterator[Api]:
+    async with sandbox.listening(), httpx.AsyncClient(base_url=sandbox.base_url) as client:
+        yield Api(client, sandbox)
+
+
+# ---- for the plugin's tests ----
 
 FAST: dict[str, object] = {
     group: {"per_second": 100_000.0, "burst": 100_000.0} for group in ("catalog", "catalog_endpoint", "pricing_write", "orders")
@@ -164,7 +318,7 @@ def a_sku(**changes: Any) -> Sku:
 
 @pytest.fixture
 async def shop() -> AsyncIterator[Shop]:
-    box = sandbox(limits=False)
+    box = VtexSandbox(limits=False)
     async with box.listening(), aiohttp.ClientSession() as session:
         made = Shop(box.base_url, {}, session)
         made.described = await made.control("describe")
