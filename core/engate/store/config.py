@@ -122,7 +122,9 @@ def update_connection(c: sa.Connection, vault: Vault, tenant_id: int, id: int, m
     c.execute(
         sa.update(connection)
         .where(connection.c.id == id)
-        .values(settings=plain, revision=connection.c.revision + 1, passed=False, tested_at=None, checks=None, health="ok", health_cause=None)
+        .values(
+            settings=plain, revision=connection.c.revision + 1, passed=False, tested_at=None, checks=None, health="ok", health_cause=None
+        )
     )
     c.execute(sa.delete(token).where(token.c.connection_id == id))
     gone = [key for key, value in changes.items() if value is None]

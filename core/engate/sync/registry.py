@@ -26,7 +26,14 @@ class Registry:
     """One per process. Connections are shared by the integrations that use them, so their governors are too."""
 
     def __init__(
-        self, store: Store, vault: Vault, clock: Clock, journal: Journal, *, observers: tuple[Observer, ...] = (), budget: Budget | None = None
+        self,
+        store: Store,
+        vault: Vault,
+        clock: Clock,
+        journal: Journal,
+        *,
+        observers: tuple[Observer, ...] = (),
+        budget: Budget | None = None,
     ) -> None:
         self._budget = budget
         self.store, self.vault, self.clock, self._journal, self._observers = store, vault, clock, journal, observers

@@ -37,7 +37,15 @@ class Runner:
     """
 
     def __init__(
-        self, store: Store, registry: Registry, clock: Clock, *, windows: Windows, worker: str, slots: int = 16, order_slots: int = 4,
+        self,
+        store: Store,
+        registry: Registry,
+        clock: Clock,
+        *,
+        windows: Windows,
+        worker: str,
+        slots: int = 16,
+        order_slots: int = 4,
         shared: bool = False,
     ) -> None:
         self._shared = shared
