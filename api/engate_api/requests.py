@@ -7,7 +7,7 @@ import binascii
 from typing import Annotated, Generic, TypeVar
 
 import msgspec
-from litestar.params import Parameter
+from litestar.params import PathParameter, QueryParameter
 
 from engate.errors import Invalid
 from engate.store.views.paging import Rows, Window
@@ -16,11 +16,11 @@ from engate_api.problems import FieldError, Refused
 
 T = TypeVar("T")
 
-Id = Annotated[int, Parameter(ge=1, le=2**53)]
-Limit = Annotated[int, Parameter(ge=1, le=500, description="Items a page")]
-Cursor = Annotated[str | None, Parameter(max_length=100, description="`next_cursor` of the page before")]
-Word = Annotated[str | None, Parameter(min_length=1, max_length=200)]
-OrderState = Annotated[str | None, Parameter(query="state", min_length=1, max_length=20)]
+Id = Annotated[int, PathParameter(ge=1, le=2**53)]
+Limit = Annotated[int, QueryParameter(ge=1, le=500, description="Items a page")]
+Cursor = Annotated[str | None, QueryParameter(max_length=100, description="`next_cursor` of the page before")]
+Word = Annotated[str | None, QueryParameter(min_length=1, max_length=200)]
+OrderState = Annotated[str | None, QueryParameter(name="state", min_length=1, max_length=20)]
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]*\S[^\x00-\x1f]*$")]
 Number = Annotated[int, msgspec.Meta(ge=1, le=2**53)]
 

@@ -9,6 +9,8 @@ from typing import Annotated, Literal
 import msgspec
 import sqlalchemy as sa
 from litestar import post
+from litestar.di import NamedDependency
+from litestar.params import JSONBody
 
 from engate.errors import Invalid
 from engate.model import Query
@@ -61,7 +63,9 @@ class Started(msgspec.Struct):
     guards=[admin],
     responses=documented(400, 401, 403, 404, 409, 422, 502),
 )
-async def activate(installation: Installation, caller: Caller, id: Id, data: Activation) -> Activated:
+async def activate(
+    installation: NamedDependency[Installation], caller: NamedDependency[Caller], id: Id, data: JSONBody[Activation]
+) -> Activated:
     """On a storefront that is not empty say what to touch: a `pilot` of SKUs first, or `everything`. Widening a pilot: activate again with `everything`."""
     row = await installation.store.reading(lambda c: _connected(c, caller.tenant_id, id))
     if data.everything and data.pilot:
@@ -96,7 +100,7 @@ async def activate(installation: Installation, caller: Caller, id: Id, data: Act
     guards=[operator],
     responses=documented(400, 401, 403, 404),
 )
-async def deactivate(installation: Installation, caller: Caller, id: Id) -> Integration:
+async def deactivate(installation: NamedDependency[Installation], caller: NamedDependency[Caller], id: Id) -> Integration:
     await installation.store.writing(lambda c: trigger.deactivate(c, caller.tenant_id, id))
     return await shown(installation, caller, id)
 
@@ -108,7 +112,7 @@ async def deactivate(installation: Installation, caller: Caller, id: Id) -> Inte
     guards=[operator],
     responses=documented(400, 401, 403, 404, 409, 422),
 )
-async def resync(installation: Installation, caller: Caller, id: Id, data: Resync) -> Started:
+async def resync(installation: NamedDependency[Installation], caller: NamedDependency[Caller], id: Id, data: JSONBody[Resync]) -> Started:
     """Orders and fulfilment are looked at without a run of their own."""
     row = await installation.store.reading(lambda c: config.integration_row(c, caller.tenant_id, id))
     if not row.active:

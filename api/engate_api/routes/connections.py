@@ -10,6 +10,8 @@ import msgspec
 import sqlalchemy as sa
 import structlog
 from litestar import delete, get, patch, post
+from litestar.di import NamedDependency
+from litestar.params import JSONBody
 
 from engate.errors import EngateError
 from engate.hooks import Connection as Account
@@ -55,13 +57,17 @@ class TestResult(msgspec.Struct):
 
 
 @get("/connections", summary="Connections of the tenant", guards=[reader], responses=documented(400, 401, 403))
-async def list_connections(installation: Installation, caller: Caller, limit: Limit = 50, cursor: Cursor = None) -> Items[Connection]:
+async def list_connections(
+    installation: NamedDependency[Installation], caller: NamedDependency[Caller], limit: Limit = 50, cursor: Cursor = None
+) -> Items[Connection]:
     at = window(limit, cursor)
     return items(await installation.store.reading(lambda c: configured.connections(c, caller.tenant_id, at)))
 
 
 @post("/connections", summary="Configure an account on a platform", guards=[admin], responses=documented(400, 401, 403, 409, 422))
-async def create_connection(installation: Installation, caller: Caller, data: NewConnection) -> Connection:
+async def create_connection(
+    installation: NamedDependency[Installation], caller: NamedDependency[Caller], data: JSONBody[NewConnection]
+) -> Connection:
     known(data.platform, installation.registry.platforms, "platform")
     manifest = installation.registry.manifest(data.platform)
     _belongs(manifest, data.settings, data.secrets)
@@ -75,7 +81,7 @@ async def create_connection(installation: Installation, caller: Caller, data: Ne
 
 
 @get("/connections/{id:int}", summary="One connection", guards=[reader], responses=documented(400, 401, 403, 404))
-async def get_connection(installation: Installation, caller: Caller, id: Id) -> Connection:
+async def get_connection(installation: NamedDependency[Installation], caller: NamedDependency[Caller], id: Id) -> Connection:
     return await installation.store.reading(lambda c: configured.one_connection(c, caller.tenant_id, id))
 
 
@@ -85,7 +91,9 @@ async def get_connection(installation: Installation, caller: Caller, id: Id) -> 
     guards=[admin],
     responses=documented(400, 401, 403, 404, 409, 422),
 )
-async def change_connection(installation: Installation, caller: Caller, id: Id, data: ConnectionChanges) -> Connection:
+async def change_connection(
+    installation: NamedDependency[Installation], caller: NamedDependency[Caller], id: Id, data: JSONBody[ConnectionChanges]
+) -> Connection:
     row = await installation.store.reading(lambda c: config.connection_row(c, caller.tenant_id, id))
     changes = {**data.settings, **data.secrets}
     if changes:
@@ -108,7 +116,7 @@ async def change_connection(installation: Installation, caller: Caller, id: Id, 
     guards=[admin],
     responses=documented(400, 401, 403, 404, 409),
 )
-async def delete_connection(installation: Installation, caller: Caller, id: Id) -> None:
+async def delete_connection(installation: NamedDependency[Installation], caller: NamedDependency[Caller], id: Id) -> None:
     await installation.store.writing(lambda c: config.delete_connection(c, caller.tenant_id, id))
 
 
@@ -131,7 +139,7 @@ def _belongs(manifest: Manifest, settings: Iterable[str], secrets: Iterable[str]
     guards=[operator],
     responses=documented(400, 401, 403, 404, 409, 422),
 )
-async def test_connection(installation: Installation, caller: Caller, id: Id) -> TestResult:
+async def test_connection(installation: NamedDependency[Installation], caller: NamedDependency[Caller], id: Id) -> TestResult:
     """Changes nothing on the platform."""
     row = await installation.store.reading(lambda c: config.connection_row(c, caller.tenant_id, id))
     checks, identity = await _tried(await installation.registry.connection(id))

@@ -8,6 +8,8 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 import sqlalchemy as sa
 from litestar import delete, get, patch, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, JSONBody
 
 from engate.errors import EngateError, Invalid
 from engate.model import Choice
@@ -69,14 +71,18 @@ async def schemas() -> Schemas:
 
 
 @get("/integrations", summary="Integrations of the tenant", guards=[reader], responses=documented(400, 401, 403))
-async def list_integrations(installation: Installation, caller: Caller, limit: Limit = 50, cursor: Cursor = None) -> Items[Integration]:
+async def list_integrations(
+    installation: NamedDependency[Installation], caller: NamedDependency[Caller], limit: Limit = 50, cursor: Cursor = None
+) -> Items[Integration]:
     at = window(limit, cursor)
     ids = await installation.store.reading(lambda c: configured.integration_ids(c, caller.tenant_id, at))
     return Items([await shown(installation, caller, id) for id in ids.items], cursor_of(ids.next))
 
 
 @post("/integrations", summary="Couple an ERP to a storefront", guards=[admin], responses=documented(400, 401, 403, 404, 409, 422, 502))
-async def create_integration(installation: Installation, caller: Caller, data: NewIntegration) -> Integration:
+async def create_integration(
+    installation: NamedDependency[Installation], caller: NamedDependency[Caller], data: JSONBody[NewIntegration]
+) -> Integration:
     options, mapping = _converted(data.options, Options, "options"), _converted(data.mapping, PairMapping, "mapping")
     now = installation.now()
 
@@ -95,7 +101,7 @@ async def create_integration(installation: Installation, caller: Caller, data: N
 
 
 @get("/integrations/{id:int}", summary="One integration", guards=[reader], responses=documented(400, 401, 403, 404))
-async def get_integration(installation: Installation, caller: Caller, id: Id) -> Integration:
+async def get_integration(installation: NamedDependency[Installation], caller: NamedDependency[Caller], id: Id) -> Integration:
     return await shown(installation, caller, id)
 
 
@@ -105,7 +111,9 @@ async def get_integration(installation: Installation, caller: Caller, id: Id) ->
     guards=[operator],
     responses=documented(400, 401, 403, 404, 409, 422, 502),
 )
-async def change_integration(installation: Installation, caller: Caller, id: Id, data: IntegrationChanges) -> Integration:
+async def change_integration(
+    installation: NamedDependency[Installation], caller: NamedDependency[Caller], id: Id, data: JSONBody[IntegrationChanges]
+) -> Integration:
     row = await installation.store.reading(lambda c: config.integration_row(c, caller.tenant_id, id))
     mapping = _converted({**row.mapping, **data.mapping}, PairMapping, "mapping")
     _converted({**row.options, **data.options}, Options, "options")
@@ -139,7 +147,9 @@ async def change_integration(installation: Installation, caller: Caller, id: Id,
     guards=[operator],
     responses=documented(400, 401, 403, 404, 422),
 )
-async def change_flow(installation: Installation, caller: Caller, id: Id, flow: Name, data: FlowChanges) -> Integration:
+async def change_flow(
+    installation: NamedDependency[Installation], caller: NamedDependency[Caller], id: Id, flow: FromPath[Name], data: JSONBody[FlowChanges]
+) -> Integration:
     known(flow, FLOWS, "flow")
     given = {name: getattr(data, name) for name in ("enabled", "every", "full_every")}
     values = {name: value for name, value in given.items() if value is not msgspec.UNSET}
@@ -162,7 +172,7 @@ async def change_flow(installation: Installation, caller: Caller, id: Id, flow: 
     guards=[reader],
     responses=documented(400, 401, 403, 404, 409, 502),
 )
-async def get_choices(installation: Installation, caller: Caller, id: Id) -> dict[str, list[Choice]]:
+async def get_choices(installation: NamedDependency[Installation], caller: NamedDependency[Caller], id: Id) -> dict[str, list[Choice]]:
     await installation.store.reading(lambda c: config.integration_row(c, caller.tenant_id, id))
     coupling = await installation.registry.coupling(id)
     found = await asyncio.gather(*(choices.read(coupling, kind) for kind in choices.KINDS))
@@ -175,7 +185,9 @@ async def get_choices(installation: Installation, caller: Caller, id: Id) -> dic
     guards=[admin],
     responses=documented(400, 401, 403, 404, 409),
 )
-async def delete_integration(installation: Installation, caller: Caller, id: Id, confirm: Word = None) -> None:
+async def delete_integration(
+    installation: NamedDependency[Installation], caller: NamedDependency[Caller], id: Id, confirm: Word = None
+) -> None:
     """Nothing changes on the platforms."""
     row = await installation.store.reading(lambda c: config.integration_row(c, caller.tenant_id, id))
     confirmed(confirm, row.name)

@@ -7,6 +7,8 @@ from typing import Literal
 import msgspec
 import sqlalchemy as sa
 from litestar import delete, get, post
+from litestar.di import NamedDependency
+from litestar.params import JSONBody
 
 from engate.errors import Invalid
 from engate.store import config
@@ -35,20 +37,22 @@ class KeyMade(msgspec.Struct):
 
 
 @get("/keys", summary="Keys of the tenant", guards=[admin], responses=documented(400, 401, 403))
-async def list_keys(installation: Installation, caller: Caller, limit: Limit = 50, cursor: Cursor = None) -> Items[Key]:
+async def list_keys(
+    installation: NamedDependency[Installation], caller: NamedDependency[Caller], limit: Limit = 50, cursor: Cursor = None
+) -> Items[Key]:
     at = window(limit, cursor)
     return items(await installation.store.reading(lambda c: configured.keys(c, caller.tenant_id, at)))
 
 
 @post("/keys", summary="Make a key", guards=[admin], responses=documented(400, 401, 403))
-async def create_key(installation: Installation, caller: Caller, data: NewKey) -> KeyMade:
+async def create_key(installation: NamedDependency[Installation], caller: NamedDependency[Caller], data: JSONBody[NewKey]) -> KeyMade:
     now = installation.now()
     id, key = await installation.store.writing(lambda c: config.create_key(c, caller.tenant_id, data.name, data.role, now))
     return KeyMade(id, data.name, data.role, key)
 
 
 @delete("/keys/{id:int}", summary="Revoke a key", guards=[admin], responses=documented(400, 401, 403, 404, 409))
-async def revoke_key(installation: Installation, caller: Caller, id: Id) -> None:
+async def revoke_key(installation: NamedDependency[Installation], caller: NamedDependency[Caller], id: Id) -> None:
     now = installation.now()
     await installation.store.writing(lambda c: _revoke(c, caller.tenant_id, id, now))
 

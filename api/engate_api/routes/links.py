@@ -7,6 +7,8 @@ from typing import Annotated
 import msgspec
 import sqlalchemy as sa
 from litestar import delete, get, put
+from litestar.di import NamedDependency
+from litestar.params import FromPath, JSONBody
 
 from engate.model.kinds import KINDS
 from engate.store import config
@@ -29,7 +31,12 @@ class Unlinked(msgspec.Struct):
 
 @get("/integrations/{id:int}/links", summary="Links", guards=[reader], responses=documented(400, 401, 403, 404, 422))
 async def list_links(
-    installation: Installation, caller: Caller, id: Id, limit: Limit = 50, cursor: Cursor = None, kind: Word = None
+    installation: NamedDependency[Installation],
+    caller: NamedDependency[Caller],
+    id: Id,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+    kind: Word = None,
 ) -> Items[Link]:
     at = window(limit, cursor)
     if kind is not None:
@@ -48,7 +55,14 @@ async def list_links(
     guards=[operator],
     responses=documented(400, 401, 403, 404, 422),
 )
-async def put_link(installation: Installation, caller: Caller, id: Id, kind: str, key: str, data: Remote) -> Link:
+async def put_link(
+    installation: NamedDependency[Installation],
+    caller: NamedDependency[Caller],
+    id: Id,
+    kind: FromPath[str],
+    key: FromPath[str],
+    data: JSONBody[Remote],
+) -> Link:
     known(kind, KINDS, "kind")
     erp_key, now = _key(key), installation.now()
 
@@ -70,7 +84,9 @@ async def put_link(installation: Installation, caller: Caller, id: Id, kind: str
     guards=[operator],
     responses=documented(400, 401, 403, 404, 422),
 )
-async def delete_link(installation: Installation, caller: Caller, id: Id, kind: str, key: str) -> None:
+async def delete_link(
+    installation: NamedDependency[Installation], caller: NamedDependency[Caller], id: Id, kind: FromPath[str], key: FromPath[str]
+) -> None:
     known(kind, KINDS, "kind")
     now = installation.now()
 
@@ -90,7 +106,9 @@ async def delete_link(installation: Installation, caller: Caller, id: Id, kind: 
     guards=[admin],
     responses=documented(400, 401, 403, 404, 409),
 )
-async def delete_links(installation: Installation, caller: Caller, id: Id, confirm: Word = None) -> Unlinked:
+async def delete_links(
+    installation: NamedDependency[Installation], caller: NamedDependency[Caller], id: Id, confirm: Word = None
+) -> Unlinked:
     now = installation.now()
 
     def go(c: sa.Connection) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 import sqlalchemy as sa
 from litestar import Response, get
+from litestar.di import NamedDependency
 
 from engate.store import lanes
 from engate.store.views import running
@@ -36,7 +37,7 @@ async def health() -> Alive:
     security=[{}],
     responses=documented(503),
 )
-async def ready(installation: Installation) -> Alive:
+async def ready(installation: NamedDependency[Installation]) -> Alive:
     try:
         await installation.store.reading(lambda c: c.execute(sa.text("SELECT 1")))
         reached = await installation.dispatch.ready()
@@ -55,14 +56,14 @@ async def ready(installation: Installation) -> Alive:
 @get(
     "/metrics", summary="Prometheus", opt={"exclude_from_auth": True}, security=[{}], media_type="text/plain; version=0.0.4; charset=utf-8"
 )
-async def metrics(installation: Installation) -> Response[bytes]:
+async def metrics(installation: NamedDependency[Installation]) -> Response[bytes]:
     now = installation.now()
     counted = await installation.store.reading(lambda c: running.gauges(c, now))
     return Response(installation.metrics.scraped(counted.lanes_due, counted.records, counted.orders))
 
 
 @get("/workers", summary="Slices of work by worker", guards=[reader], responses=documented(401, 403))
-async def workers(installation: Installation) -> Workers:
+async def workers(installation: NamedDependency[Installation]) -> Workers:
     return Workers(await installation.store.reading(lanes.slices_by_worker))
 
 

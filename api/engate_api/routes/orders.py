@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 from litestar import get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, FromQuery
 
 from engate.store import config
 from engate.store.views import orders
@@ -17,13 +19,13 @@ from engate_api.requests import Cursor, Id, Items, Limit, OrderState, Word, item
 
 @get("/integrations/{id:int}/orders", summary="Orders, newest first", guards=[reader], responses=documented(400, 401, 403, 404))
 async def list_orders(
-    installation: Installation,
-    caller: Caller,
+    installation: NamedDependency[Installation],
+    caller: NamedDependency[Caller],
     id: Id,
     limit: Limit = 50,
     cursor: Cursor = None,
     order_state: OrderState = None,
-    attention: bool | None = None,
+    attention: FromQuery[bool | None] = None,
     q: Word = None,
 ) -> Items[OrderLine]:
     """`q`: the shop's key (or how it begins), the ERP's number, a note's number or key, CPF or CNPJ."""
@@ -42,7 +44,7 @@ async def list_orders(
     guards=[reader],
     responses=documented(400, 401, 403, 404),
 )
-async def get_order(installation: Installation, caller: Caller, id: Id, key: str) -> OrderView:
+async def get_order(installation: NamedDependency[Installation], caller: NamedDependency[Caller], id: Id, key: FromPath[str]) -> OrderView:
     return await installation.store.reading(lambda c: _find(c, caller, id, key))
 
 
@@ -53,7 +55,9 @@ async def get_order(installation: Installation, caller: Caller, id: Id, key: str
     guards=[operator],
     responses=documented(400, 401, 403, 404),
 )
-async def retry_order(installation: Installation, caller: Caller, id: Id, key: str) -> OrderView:
+async def retry_order(
+    installation: NamedDependency[Installation], caller: NamedDependency[Caller], id: Id, key: FromPath[str]
+) -> OrderView:
     now = installation.now()
 
     def go(c: sa.Connection) -> OrderView:

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 from litestar import get
+from litestar.di import NamedDependency
 
 from engate.plugins import Platform, implemented
 from engate.settings import json_schema
@@ -27,7 +28,7 @@ class PlatformView(msgspec.Struct):
 
 
 @get("/platforms", summary="Installed platforms", guards=[reader], responses=documented(401, 403))
-async def list_platforms(installation: Installation) -> Items[PlatformView]:
+async def list_platforms(installation: NamedDependency[Installation]) -> Items[PlatformView]:
     return Items([_shown(platform) for _, platform in sorted(installation.registry.platforms.items())])
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 from litestar import get, post
+from litestar.di import NamedDependency
 
 from engate.store import config, lanes
 from engate.store.views import running
@@ -19,7 +20,9 @@ OPEN = ("reading", "pushing")
 
 
 @get("/integrations/{id:int}/runs", summary="Runs, newest first", guards=[reader], responses=documented(400, 401, 403, 404))
-async def list_runs(installation: Installation, caller: Caller, id: Id, limit: Limit = 50, cursor: Cursor = None) -> Items[Run]:
+async def list_runs(
+    installation: NamedDependency[Installation], caller: NamedDependency[Caller], id: Id, limit: Limit = 50, cursor: Cursor = None
+) -> Items[Run]:
     at = window(limit, cursor)
 
     def find(c: sa.Connection) -> Items[Run]:
@@ -30,7 +33,7 @@ async def list_runs(installation: Installation, caller: Caller, id: Id, limit: L
 
 
 @get("/runs/{id:int}", summary="One run, with the live state of its records", guards=[reader], responses=documented(400, 401, 403, 404))
-async def get_run(installation: Installation, caller: Caller, id: Id) -> Run:
+async def get_run(installation: NamedDependency[Installation], caller: NamedDependency[Caller], id: Id) -> Run:
     return await installation.store.reading(lambda c: running.one_run(c, trigger.run_row(c, caller.tenant_id, id)))
 
 
@@ -41,7 +44,7 @@ async def get_run(installation: Installation, caller: Caller, id: Id) -> Run:
     guards=[operator],
     responses=documented(400, 401, 403, 404, 409),
 )
-async def cancel_run(installation: Installation, caller: Caller, id: Id) -> Run:
+async def cancel_run(installation: NamedDependency[Installation], caller: NamedDependency[Caller], id: Id) -> Run:
     """A run that has ended stays as it is."""
     now = installation.now()
 

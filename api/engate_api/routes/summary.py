@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 import msgspec
 import sqlalchemy as sa
 from litestar import get, post
-from litestar.params import Parameter
+from litestar.di import NamedDependency
+from litestar.params import FromPath, JSONBody, QueryParameter
 
 from engate.errors import Invalid
 from engate.model.kinds import KINDS
@@ -26,8 +27,8 @@ from engate_api.installation import Installation
 from engate_api.problems import documented
 from engate_api.requests import Cursor, Id, Items, Limit, Number, Word, items, known, window
 
-State = Annotated[Literal["to_send", "sent", "waiting", "settled"] | None, Parameter(query="state")]
-CauseId = Annotated[int | None, Parameter(query="cause", ge=1, le=2**53)]
+State = Annotated[Literal["to_send", "sent", "waiting", "settled"] | None, QueryParameter(name="state")]
+CauseId = Annotated[int | None, QueryParameter(name="cause", ge=1, le=2**53)]
 
 
 class Retry(msgspec.Struct, forbid_unknown_fields=True):
@@ -42,7 +43,7 @@ class Retried(msgspec.Struct):
 
 
 @get("/integrations/{id:int}/summary", summary="Where it stands, in numbers", guards=[reader], responses=documented(400, 401, 403, 404))
-async def get_summary(installation: Installation, caller: Caller, id: Id) -> Summary:
+async def get_summary(installation: NamedDependency[Installation], caller: NamedDependency[Caller], id: Id) -> Summary:
     return await installation.store.reading(lambda c: summary.summary(c, _snapshot(c, caller, id)))
 
 
@@ -52,7 +53,9 @@ async def get_summary(installation: Installation, caller: Caller, id: Id) -> Sum
     guards=[reader],
     responses=documented(400, 401, 403, 404),
 )
-async def list_causes(installation: Installation, caller: Caller, id: Id, limit: Limit = 50, cursor: Cursor = None) -> Items[CauseCounted]:
+async def list_causes(
+    installation: NamedDependency[Installation], caller: NamedDependency[Caller], id: Id, limit: Limit = 50, cursor: Cursor = None
+) -> Items[CauseCounted]:
     at = window(limit, cursor)
 
     def find(c: sa.Connection) -> Items[CauseCounted]:
@@ -64,8 +67,8 @@ async def list_causes(installation: Installation, caller: Caller, id: Id, limit:
 
 @get("/integrations/{id:int}/records", summary="Search records", guards=[reader], responses=documented(400, 401, 403, 404, 422))
 async def list_records(
-    installation: Installation,
-    caller: Caller,
+    installation: NamedDependency[Installation],
+    caller: NamedDependency[Caller],
     id: Id,
     limit: Limit = 50,
     cursor: Cursor = None,
@@ -92,7 +95,9 @@ async def list_records(
     guards=[reader],
     responses=documented(400, 401, 403, 404),
 )
-async def explain_sku(installation: Installation, caller: Caller, id: Id, any: str) -> SkuExplained:
+async def explain_sku(
+    installation: NamedDependency[Installation], caller: NamedDependency[Caller], id: Id, any: FromPath[str]
+) -> SkuExplained:
     """By any key: ERP code, SKU, EAN, the shop's id. The chain from category to stock, to the first thing in the way."""
     key = any.removeprefix("/")
     return await installation.store.reading(lambda c: explain.sku(c, _snapshot(c, caller, id), key))
@@ -104,7 +109,9 @@ async def explain_sku(installation: Installation, caller: Caller, id: Id, any: s
     guards=[reader],
     responses=documented(400, 401, 403, 404),
 )
-async def explain_order(installation: Installation, caller: Caller, id: Id, any: str) -> OrderExplained:
+async def explain_order(
+    installation: NamedDependency[Installation], caller: NamedDependency[Caller], id: Id, any: FromPath[str]
+) -> OrderExplained:
     """By any key: the shop's, the ERP's, a note's number or key, CPF or CNPJ."""
     key = any.removeprefix("/")
     return await installation.store.reading(lambda c: explain.order(c, _snapshot(c, caller, id), key))
@@ -117,7 +124,9 @@ async def explain_order(installation: Installation, caller: Caller, id: Id, any:
     guards=[operator],
     responses=documented(400, 401, 403, 404, 422),
 )
-async def retry_records(installation: Installation, caller: Caller, id: Id, data: Retry) -> Retried:
+async def retry_records(
+    installation: NamedDependency[Installation], caller: NamedDependency[Caller], id: Id, data: JSONBody[Retry]
+) -> Retried:
     if (data.records is None) == (data.cause is None):
         raise Invalid(Text("Envie records ou cause.", "Send either records or cause."), where="records")
     now = installation.now()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 from litestar import get, post
+from litestar.di import NamedDependency
+from litestar.params import JSONBody
 
 from engate.store import config
 from engate.store.tables import tenant
@@ -36,14 +38,14 @@ class Me(msgspec.Struct):
 
 
 @post("/tenants", summary="Create a tenant (installation key)", guards=[installer], responses=documented(400, 401, 403, 409))
-async def create_tenant(installation: Installation, data: NewTenant) -> Tenant:
+async def create_tenant(installation: NamedDependency[Installation], data: JSONBody[NewTenant]) -> Tenant:
     now = installation.now()
     id, key = await installation.store.writing(lambda c: config.create_tenant(c, data.name, now))
     return Tenant(id, data.name, key)
 
 
 @get("/me", summary="Whose key this is", guards=[reader], responses=documented(401, 403))
-async def me(installation: Installation, caller: Caller) -> Me:
+async def me(installation: NamedDependency[Installation], caller: NamedDependency[Caller]) -> Me:
     name = await installation.store.reading(lambda c: c.execute(tenant.select().where(tenant.c.id == caller.tenant_id)).one().name)
     return Me(TenantRef(caller.tenant_id, name), caller.role)
 

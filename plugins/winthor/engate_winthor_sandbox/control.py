@@ -61,6 +61,8 @@ def seed(world: World, seed: Seed) -> dict[str, object]:
         by_code |= {world.catalog.numbers.of("packaging", sku.code): sku.stock for sku in seeded.skus}
         world.stock.seed(product, [(sku, by_code[sku.code]) for sku in product.skus])
     world.stock.rows.reshaped()
+    if seed.branches:
+        world.stock.rows.forget_encoded()  # rows show their branch's name
     return {"products": len(world.catalog.products), "skus": len(world.catalog.skus)}
 
 

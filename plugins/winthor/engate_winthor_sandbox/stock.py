@@ -99,7 +99,7 @@ class Stock:
             for branch, quantity in stock.items():
                 units[branch] = max(units.get(branch, 0), quantity * sku.units)
         kept = [branch for branch in self.company.branch_ids() if branch not in units and (branch, product.id) in self._pools]
-        for branch in [*units, *kept]:
+        for branch in (*units, *kept):
             self._put_pool(branch, product, units.get(branch, 0), stamp)
 
     def _put_pool(self, branch: str, product: Product, units: int, stamp: str) -> Pool:
