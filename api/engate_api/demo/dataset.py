@@ -224,7 +224,9 @@ def _sales(
         total = sum((item.price + item.freight for item in items), Decimal(0))
         yield Sale(
             number=number,
-            buyer=buyer(number, customer["customer_city"].title(), customer["customer_state"], f"{customer['customer_zip_code_prefix']}000"),
+            buyer=buyer(
+                number, customer["customer_city"].title(), customer["customer_state"], f"{customer['customer_zip_code_prefix']}000"
+            ),
             items=items,
             payments=_payments(source.payments.get(order, []), total),
             placed_at=placed[order] + shift,

@@ -159,7 +159,12 @@ def _sku(nth: int, place: int, name: str, each: int, price: Decimal, units: int)
 
 # ---- orders ----
 
-_CITIES = (("São Paulo", "SP", "01310100"), ("Campinas", "SP", "13010111"), ("Belo Horizonte", "MG", "30130010"), ("Curitiba", "PR", "80010000"))
+_CITIES = (
+    ("São Paulo", "SP", "01310100"),
+    ("Campinas", "SP", "13010111"),
+    ("Belo Horizonte", "MG", "30130010"),
+    ("Curitiba", "PR", "80010000"),
+)
 _FORMS = ("pix", "credit_card", "boleto", "credit_card", "pix", "debit_card")
 TWICE = 7  # this order has the same SKU on two lines
 
