@@ -24,7 +24,7 @@ from httpx_aiohttp import AiohttpTransport
 
 from engate.clock import Clock
 from engate.errors import Answered, AuthFailed, EngateError, NotSent, RateLimited, Unavailable, Unknown
-from engate.limits import Governor, Rate
+from engate.limits import Budget, Governor, Rate
 from engate.text import Text
 
 T = TypeVar("T")
@@ -116,7 +116,9 @@ class Services:
         tokens: Tokens,
         journal: Journal,
         connection_id: int | None = None,
+        budget: Budget | None = None,
     ) -> None:
+        self.budget = budget
         self.connection_id = connection_id
         self.account, self.clock, self.transport, self.tokens, self.journal = account, clock, transport, tokens, journal
 
@@ -167,7 +169,7 @@ class Http:
         self._services = services
         self._base = base_url.rstrip("/")
         self._auth = auth
-        self.governor = Governor(rates, at_once)
+        self.governor = Governor(rates, at_once, account=services.account, budget=services.budget)
         self._timeout = {"connect": min(timeout, 10.0), "read": timeout, "write": timeout, "pool": timeout}
         self._headers = dict(headers)
         self._token: Token | None = None

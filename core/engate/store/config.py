@@ -112,7 +112,7 @@ def create_connection(
 
 
 def update_connection(c: sa.Connection, vault: Vault, tenant_id: int, id: int, manifest: Manifest, changes: dict[str, Any]) -> None:
-    """Changed settings or secrets: a new revision that must be tested again; the session is forgotten. None removes a setting."""
+    """Changed settings or secrets: a new revision that must be tested again; the session is forgotten. None removes a setting or secret."""
     row = connection_row(c, tenant_id, id)
     merged = {**row.settings, **open_secrets(c, vault, tenant_id, id), **changes}
     values = {key: value for key, value in merged.items() if value is not None}
@@ -122,9 +122,13 @@ def update_connection(c: sa.Connection, vault: Vault, tenant_id: int, id: int, m
     c.execute(
         sa.update(connection)
         .where(connection.c.id == id)
-        .values(settings=plain, revision=connection.c.revision + 1, passed=False, health="ok", health_cause=None)
+        .values(
+            settings=plain, revision=connection.c.revision + 1, passed=False, tested_at=None, checks=None, health="ok", health_cause=None
+        )
     )
     c.execute(sa.delete(token).where(token.c.connection_id == id))
+    gone = [key for key, value in changes.items() if value is None]
+    c.execute(sa.delete(secret).where(secret.c.connection_id == id, secret.c.field.in_(gone)))
     _seal(c, vault, tenant_id, id, sealed)
 
 
@@ -265,6 +269,19 @@ def status_of(integration_row: Any, erp: Any, storefront: Any) -> str:
 def set_flow(c: sa.Connection, integration_id: int, name: str, **values: Any) -> None:
     s = insert(c, flow).values(integration_id=integration_id, name=name, **values)
     c.execute(s.on_conflict_do_update(index_elements=["integration_id", "name"], set_=values))
+
+
+def rename(c: sa.Connection, table: sa.Table, tenant_id: int, id: int, name: str) -> None:
+    """A connection's or an integration's name: unique within its tenant."""
+    if c.execute(mine(table, tenant_id, table.c.id == id, table.c.name == name)).first() is None:
+        _free_name(c, table, tenant_id, name)
+        c.execute(sa.update(table).where(table.c.tenant_id == tenant_id, table.c.id == id).values(name=name))
+
+
+def delete_integration(c: sa.Connection, tenant_id: int, id: int) -> None:
+    """With everything that engate knows of it; nothing changes on the platforms."""
+    integration_row(c, tenant_id, id)
+    c.execute(sa.delete(integration).where(integration.c.id == id))
 
 
 # ---- health, as the runner sees it ----

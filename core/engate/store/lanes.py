@@ -145,3 +145,7 @@ def count_slices(c: sa.Connection, worker: str, slices: int, now: float) -> None
 
 def slices_by_worker(c: sa.Connection) -> dict[str, int]:
     return {row.worker: row.slices for row in c.execute(sa.select(slice_count.c.worker, slice_count.c.slices))}
+
+
+def workers_alive(c: sa.Connection, since: float) -> int:
+    return int(c.execute(sa.select(sa.func.count()).select_from(slice_count).where(slice_count.c.seen_at >= since)).scalar_one())

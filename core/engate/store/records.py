@@ -11,7 +11,7 @@ from engate.model.kinds import KINDS, Kind
 from engate.store.blobs import pack, unpack
 from engate.store.causes import Reason, ensure
 from engate.store.db import insert
-from engate.store.tables import cause, link, record, unit
+from engate.store.tables import cause, key_index, link, record, unit
 
 ROWS = 500
 
@@ -125,7 +125,18 @@ def _want(
             s.on_conflict_do_update(index_elements=["integration_id", "kind", "key"], set_={name: s.excluded[name] for name in fields}),
             upserts,
         )
+        _index(c, integration_id, KINDS[kind], [by_key[each["key"]] for each in upserts])
     return len(upserts)
+
+
+def _index(c: sa.Connection, integration_id: int, kind: Kind, rows: Sequence[Wanted]) -> None:
+    """So that a SKU is found by its EAN. A key it once had still finds it."""
+    if kind.also is None:
+        return
+    found = ((kind.also(row.doc), row.key) for row in rows)
+    values = [{"integration_id": integration_id, "key": key[:200], "kind": kind.name, "target": target} for key, target in found if key]
+    if values:
+        c.execute(insert(c, key_index).on_conflict_do_nothing(), values)
 
 
 def claim(

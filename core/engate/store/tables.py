@@ -245,6 +245,7 @@ order = sa.Table(
     _at("placed_at", nullable=False), _at("read_at", nullable=False), _at("created_at", nullable=False), _at("changed_at", nullable=False),
     sa.UniqueConstraint("integration_id", "key"),
     sa.Index("ix_shop_order_state", "integration_id", "state"),
+    sa.Index("ix_shop_order_cause", "cause_id"),
 )  # fmt: skip
 
 part = sa.Table(

@@ -57,7 +57,7 @@ def _claim(c: sa.Connection, work: Work, kind: Kind, size: int) -> tuple[Sending
     now = work.now()
     if kind.name in ("category", "product"):
         records.release_linked(c, work.integration_id)
-    only = pilot.allowed(c, work, kind) if work.snapshot.pilot is not None else None
+    only = pilot.allowed(c, work.snapshot, kind) if work.snapshot.pilot is not None else None
     rows = records.claim(c, work.integration_id, kind, size, now=now, unknown_before=now - work.windows.unknown_after, only=only)
     if not rows:
         return [], False

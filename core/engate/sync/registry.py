@@ -11,6 +11,7 @@ from engate.context import Context
 from engate.errors import Unavailable
 from engate.hooks import Connection, Erp, Observer, Storefront
 from engate.http import Journal, Services, Transport
+from engate.limits import Budget
 from engate.plugins import Coupling, Manifest, Platform, discover
 from engate.secrets import Vault
 from engate.settings import load
@@ -24,7 +25,17 @@ from engate.text import Text
 class Registry:
     """One per process. Connections are shared by the integrations that use them, so their governors are too."""
 
-    def __init__(self, store: Store, vault: Vault, clock: Clock, journal: Journal, *, observers: tuple[Observer, ...] = ()) -> None:
+    def __init__(
+        self,
+        store: Store,
+        vault: Vault,
+        clock: Clock,
+        journal: Journal,
+        *,
+        observers: tuple[Observer, ...] = (),
+        budget: Budget | None = None,
+    ) -> None:
+        self._budget = budget
         self.store, self.vault, self.clock, self._journal, self._observers = store, vault, clock, journal, observers
         self.platforms: dict[str, Platform] = discover()
         self._transport: Transport | None = None
@@ -57,6 +68,7 @@ class Registry:
             tokens=StoredTokens(self.store, self.vault, row.tenant_id, id),
             journal=self._journal,
             connection_id=id,
+            budget=self._budget,
         )
         made = manifest.connection_class()(Context(load(manifest.settings, {**row.settings, **secrets}), services))
         self._connections[id] = (row.revision, made)

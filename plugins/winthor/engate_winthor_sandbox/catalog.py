@@ -299,7 +299,8 @@ class Catalog:
             if asked & {"weight", "for_web"}:  # columns the packaging shows too
                 for packaging in product.skus:
                     self.skus.touch(packaging.order, stamp)
-        self.reshaped()
+        if asked & {"for_web", "category"}:
+            self.reshaped()
 
     # ---- operations ----
 

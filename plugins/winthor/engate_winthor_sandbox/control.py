@@ -13,6 +13,7 @@ from engate_winthor_sandbox.orders import DELIVERED, OPEN, PENDING, TRAVELLING, 
 from engate_winthor_sandbox.wire import EMPTY_DATE
 from engate_winthor_sandbox.world import World
 
+WAREHOUSE_TAGS = ("main", "second")
 IMAGE_URL = "https://imagens.example.com/{ean}.jpg"
 
 
@@ -38,11 +39,12 @@ def describe(world: World, base_url: str) -> Description:
         },
         secrets={"password": account.password},
         choices={
-            "warehouses": {"main" if nth == 0 else branch: {"branch": branch} for nth, branch in enumerate(branches)},
+            "warehouses": {tag: {"branch": branch} for tag, branch in zip((*WAREHOUSE_TAGS, *branches[2:]), branches, strict=False)},
             "payments": PAYMENTS,
             "carriers": CARRIERS,
             "price_tables": {"default": {"table": str(PRICE_REGION)}},
         },
+        operations={"import_order": "POST /api/wholesale/v1/orders/"},
     )
 
 
@@ -59,6 +61,8 @@ def seed(world: World, seed: Seed) -> dict[str, object]:
         by_code |= {world.catalog.numbers.of("packaging", sku.code): sku.stock for sku in seeded.skus}
         world.stock.seed(product, [(sku, by_code[sku.code]) for sku in product.skus])
     world.stock.rows.reshaped()
+    if seed.branches:
+        world.stock.rows.forget_encoded()  # rows show their branch's name
     return {"products": len(world.catalog.products), "skus": len(world.catalog.skus)}
 
 

@@ -172,7 +172,7 @@ class Orders:
         """Checks everything first, then reserves and registers: a refused order leaves no trace."""
         branch = body.get("branchId")
         rules.order_branch_is_text(branch)
-        rules.order_branch_known(self.company.has_branch(branch), branch)
+        rules.order_branch_known(self.company.has_branch(str(branch)), branch)
         customer = self._customer(body.get("customer"))
         seller = body.get("seller")
         rules.order_seller_known(str(seller).isdigit() and int(str(seller)) in SELLERS, seller)

@@ -98,7 +98,8 @@ class Stock:
         for sku, stock in seeded:
             for branch, quantity in stock.items():
                 units[branch] = max(units.get(branch, 0), quantity * sku.units)
-        for branch in list(units) + [branch for branch, product_id in self._pools if product_id == product.id and branch not in units]:
+        kept = [branch for branch in self.company.branch_ids() if branch not in units and (branch, product.id) in self._pools]
+        for branch in (*units, *kept):
             self._put_pool(branch, product, units.get(branch, 0), stamp)
 
     def _put_pool(self, branch: str, product: Product, units: int, stamp: str) -> Pool:

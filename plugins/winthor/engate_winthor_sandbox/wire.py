@@ -19,6 +19,8 @@ EMPTY_DATE = "1900-01-01T00:00:00"  # how the API writes "no date"
 ZONE = "America/Sao_Paulo"
 STAMP = "%Y-%m-%dT%H:%M:%S"
 
+MAX_CACHED = 64  # listings a table remembers
+
 Query = Mapping[str, str]
 
 
@@ -123,7 +125,7 @@ class Table(Generic[R]):
             if self._sorted is None:
                 self._sorted = sorted(self.rows.items(), key=lambda entry: entry[0])
             found = [row for _, row in self._sorted if keep is None or keep(row)]
-            self._views[name] = found
+            _remember(self._views, name, found)
         return found
 
     def select(self, name: Hashable, keep: Callable[[R], bool] | None, since: str | None) -> list[R]:
@@ -141,8 +143,14 @@ class Table(Generic[R]):
                     changed.append((key, row))
             changed.sort(key=lambda entry: entry[0])
             found = [row for _, row in changed]
-            self._answers[name, since] = found
+            _remember(self._answers, (name, since), found)
         return found
+
+
+def _remember(cache: dict[Hashable, list[R]], name: Hashable, rows: list[R]) -> None:
+    if len(cache) >= MAX_CACHED:  # filters of a changing time would fill it for ever
+        cache.clear()
+    cache[name] = rows
 
 
 class Page(NamedTuple):
@@ -200,9 +208,10 @@ def paged(rows: list[R], page: Page) -> Answer:
 
 def envelope(items: Iterable[bytes], page: Page, total: int) -> Answer:
     """`{first, items, hasNext}` around items that are JSON already."""
+    shown = list(items)
     first = b"true" if page.number == 1 else b"false"
     more = b"true" if page.number * page.size < total else b"false"
-    return Answer(body=b'{"first":' + first + b',"items":[' + b",".join(items) + b'],"hasNext":' + more + b"}")
+    return Answer(body=b'{"first":' + first + b',"items":[' + b",".join(shown) + b'],"hasNext":' + more + b"}", rows=len(shown))
 
 
 def dumps(value: object) -> bytes:

@@ -50,7 +50,7 @@ async def test_without_credentials(erp: Any) -> None:
 async def test_a_made_up_token(erp: Any) -> None:
     refused = await erp.http.get(DEPARTMENTS, headers={"Authorization": "Bearer a.b.c"})
     assert refused.status_code == 401
-    assert refused.json()["code"] == "AUTHENTICATION_FAILED"
+    assert refused.json() == {"code": "AUTHENTICATION_FAILED", "description": "Authentication credentials are not valid"}
 
 
 async def test_bare_token_is_taken_too(erp: Any) -> None:

@@ -129,6 +129,13 @@ async def test_single(erp: Any) -> None:
         assert (await erp.http.get(f"{AVAILABLE}/{path}")).status_code == 404
 
 
+async def test_rows_show_the_name_their_branch_has_now(erp: Any) -> None:
+    await erp.stock()
+    await erp.control("seed", {"branches": [{"key": "1", "name": "MATRIZ NOVA", "cnpj": "11222333000181"}]})
+    assert (await erp.stock())[PEN]["warehouseBranchName"] == "MATRIZ NOVA"
+    assert (await erp.control("describe"))["settings"]["branches"] == ["1", "2"]
+
+
 # ---- prices ----
 
 
