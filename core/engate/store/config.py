@@ -15,7 +15,7 @@ from engate.plugins import Manifest
 from engate.secrets import Vault, place_of
 from engate.settings import Secret, load, secret_fields
 from engate.store.db import insert
-from engate.store.tables import api_key, connection, flow, installation, integration, secret, tenant, token
+from engate.store.tables import api_key, connection, flow, installation, integration, run, secret, tenant, token
 from engate.sync.flows import FLOWS
 from engate.sync.options import Options, PairMapping
 from engate.sync.work import Snapshot
@@ -310,3 +310,9 @@ def healthy(c: sa.Connection, integration_id: int) -> None:
     c.execute(
         sa.update(connection).where(connection.c.id.in_(ids), connection.c.health == "degraded").values(health="ok", health_cause=None)
     )
+
+
+def open_runs(c: sa.Connection, integration_id: int) -> bool:
+    """Whether a run is still reading or pushing."""
+    going = sa.select(run.c.id).where(run.c.integration_id == integration_id, run.c.state.in_(("reading", "pushing")))
+    return c.execute(going.limit(1)).first() is not None

@@ -134,6 +134,14 @@ def busy(c: sa.Connection, integration_id: int, names: Iterable[str]) -> bool:
     return c.execute(found.limit(1)).first() is not None
 
 
+def cancelling(c: sa.Connection, integration_id: int, names: Iterable[str] | None = None) -> bool:
+    """Whether a slice that was asked to cancel is still at it. (A lane may be taken again for other work meanwhile: that one does not count.)"""
+    found = sa.select(lane.c.id).where(lane.c.integration_id == integration_id, lane.c.cancel, lane.c.lease_until >= _real(c))
+    if names is not None:
+        found = found.where(lane.c.name.in_(list(names)))
+    return c.execute(found.limit(1)).first() is not None
+
+
 def count_slices(c: sa.Connection, worker: str, slices: int, now: float) -> None:
     s = insert(c, slice_count).values(worker=worker, slices=slices, seen_at=now)
     c.execute(

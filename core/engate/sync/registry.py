@@ -42,6 +42,10 @@ class Registry:
         self._connections: dict[int, tuple[int, Connection]] = {}
         self._couplings: dict[int, tuple[Any, Coupling]] = {}
 
+    def add(self, manifest: Manifest) -> None:
+        """A platform that no entry point names: of a benchmark or a test."""
+        self.platforms[manifest.key] = Platform(manifest.key, manifest)
+
     def manifest(self, platform: str) -> Manifest:
         found = self.platforms.get(platform)
         if found is None or found.manifest is None:

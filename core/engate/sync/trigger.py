@@ -76,8 +76,15 @@ def _keys(c: sa.Connection, id: int, skus: Sequence[str]) -> dict[str, list[str]
             ),
             where="skus",
         )
-    found = {kind.name: list(skus) for kind in KINDS.values() if kind.name == "sku" or kind.parent_kind == "sku"}
-    return found | {"product": sorted({row.parent for row in known})}
+    children = c.execute(
+        sa.select(record.c.kind, record.c.key).where(
+            record.c.integration_id == id, record.c.parent.in_(skus), record.c.kind.in_([k.name for k in KINDS.values() if k.parent_kind == "sku"])
+        )
+    ).all()
+    found: dict[str, list[str]] = {"sku": list(skus), "product": sorted({row.parent for row in known})}
+    for row in children:
+        found.setdefault(row.kind, []).append(row.key)
+    return found
 
 
 def _start(
