@@ -78,7 +78,9 @@ def _keys(c: sa.Connection, id: int, skus: Sequence[str]) -> dict[str, list[str]
         )
     children = c.execute(
         sa.select(record.c.kind, record.c.key).where(
-            record.c.integration_id == id, record.c.parent.in_(skus), record.c.kind.in_([k.name for k in KINDS.values() if k.parent_kind == "sku"])
+            record.c.integration_id == id,
+            record.c.parent.in_(skus),
+            record.c.kind.in_([k.name for k in KINDS.values() if k.parent_kind == "sku"]),
         )
     ).all()
     found: dict[str, list[str]] = {"sku": list(skus), "product": sorted({row.parent for row in known})}
