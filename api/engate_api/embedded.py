@@ -52,7 +52,9 @@ async def opened(settings: Settings, clock: Clock) -> AsyncGenerator[Installatio
         registry = Registry(store, vault, clock, metrics)
         closing.push_async_callback(registry.close)
         if settings.redis_url is None:
-            runner = Runner(store, registry, clock, windows=settings.windows, worker=f"{socket.gethostname()}/{os.getpid()}", slots=settings.slots)
+            runner = Runner(
+                store, registry, clock, windows=settings.windows, worker=f"{socket.gethostname()}/{os.getpid()}", slots=settings.slots
+            )
             dispatch: Dispatch = Embedded(runner)
             await closing.enter_async_context(_running(runner))
         else:

@@ -78,6 +78,7 @@ DOCUMENTED = {
     409: "Not as things stand now",
     422: "Cannot be accepted",
     502: "The platform failed or refused",
+    503: "Not ready",
 }
 
 

@@ -13,7 +13,6 @@ from engate.errors import Invalid
 from engate.sync.work import Windows
 from engate.text import Text
 
-
 T = TypeVar("T")
 
 

@@ -1,7 +1,8 @@
 """The governor: keeps every account inside its documented rates, orders first, and learns from what the platform answers.
 
 One `Governor` per account and process. Each endpoint group has a token bucket with three states: flowing (credits left), slowed (paced
-at 97 % of the rate), stopped (until the platform's own `Retry-After`, or a pause that doubles). Rates are real time, never the injected clock.
+at 97 % of the rate), stopped (until the platform's own `Retry-After`, or a pause that doubles). Rates are real time, never the injected
+clock.
 """
 
 from __future__ import annotations

@@ -75,7 +75,7 @@ _LAST = (
     "Almeida", "Barbosa", "Cardoso", "Dias", "Esteves", "Ferreira", "Gonçalves", "Henriques", "Izidoro", "Junqueira", "Lacerda", "Moraes",
     "Nogueira", "Oliveira", "Pereira", "Queiroz", "Ribeiro", "Souza", "Tavares", "Vasconcelos", "Xavier",
 )  # fmt: skip
-_STREETS = ("Rua das Acácias", "Avenida Brasil", "Rua Quinze de Novembro", "Travessa do Comércio", "Rua São José", "Avenida Sete de Setembro")
+_STREETS = ("Rua das Acácias", "Avenida Brasil", "Rua Quinze de Novembro", "Rua São José", "Avenida do Comércio")
 
 
 def buyer(number: int, city: str, state: str, zip_code: str, *, company: bool = False) -> Buyer:

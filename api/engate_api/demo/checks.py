@@ -61,7 +61,7 @@ def _differences(ours: SkuState, theirs: SkuState, warehouses: Mapping[str, str]
 
 
 def sum_problems(erp: list[SkuState], visible: int, awaiting: int, attention: Mapping[str, int]) -> list[str]:
-    """Whether every SKU of the ERP is accounted for; where not, which SKUs lack something there that nobody was told of is a guess."""
+    """Whether every SKU of the ERP is accounted for. (Those that lack nothing and are not visible, `catalog_problems` names.)"""
     listed = [sku for sku in erp if sku.visible]
     told = visible + awaiting + sum(attention.values())
     if told == len(listed):
@@ -108,7 +108,9 @@ def travel_problems(asked: dict[Cell, object], came: dict[Cell, object], what: s
 
 def _name(cell: Cell) -> str:
     kind, key, detail = cell
-    return f"{'product' if kind == 'product' else 'SKU'} {key}, {' '.join(part for part in (kind if kind != 'product' else '', detail) if part)}"
+    if kind in ("product", "sku"):
+        return f"{'product' if kind == 'product' else 'SKU'} {key}, {detail}"
+    return f"SKU {key}, {kind} {detail}".rstrip()
 
 
 # ---- orders ----

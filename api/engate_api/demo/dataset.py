@@ -220,11 +220,12 @@ def _sales(
     customer_of = {order["order_id"]: order["customer_id"] for order in source.orders}
     for number, order in enumerate(orders, 1):
         customer = source.customers[customer_of[order]]
+        city, state = customer["customer_city"].title(), customer["customer_state"]
         items = tuple(SaleItem(listed[eans[line.product]].key, 1, line.price, line.freight) for line in source.lines[order])
         total = sum((item.price + item.freight for item in items), Decimal(0))
         yield Sale(
             number=number,
-            buyer=buyer(number, customer["customer_city"].title(), customer["customer_state"], f"{customer['customer_zip_code_prefix']}000"),
+            buyer=buyer(number, city, state, f"{customer['customer_zip_code_prefix']}000"),
             items=items,
             payments=_payments(source.payments.get(order, []), total),
             placed_at=placed[order] + shift,

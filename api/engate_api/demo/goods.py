@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -47,7 +46,7 @@ LINES = (
     Line("Mercearia", "Enlatados", "Milho e ervilha", "Milho verde em conserva", _FOOD[1:], (("170 g", "0.28", "3.29"),)),
     Line("Mercearia", "Enlatados", "Molho de tomate", "Molho de tomate tradicional", _FOOD, (("300 g", "0.33", "2.49"),)),
     Line("Bebidas", "Não alcoólicas", "Água", "Água mineral sem gás", _DRINK, (("500 ml", "0.52", "1.39"), ("1,5 l", "1.55", "2.79"))),
-    Line("Bebidas", "Não alcoólicas", "Refrigerante", "Refrigerante guaraná", _DRINK, (("350 ml", "0.37", "2.89"), ("2 l", "2.06", "7.49"))),
+    Line("Bebidas", "Não alcoólicas", "Refrigerante", "Refri de guaraná", _DRINK, (("350 ml", "0.37", "2.89"), ("2 l", "2.06", "7.49"))),
     Line("Bebidas", "Não alcoólicas", "Suco", "Suco de uva integral", _DRINK[:2], (("1 l", "1.30", "14.90"),)),
     Line("Bebidas", "Não alcoólicas", "Suco", "Néctar de laranja", _DRINK[1:], (("1 l", "1.06", "6.59"),)),
     Line("Limpeza", "Roupas", "Sabão em pó", "Sabão em pó", _CLEAN, (("800 g", "0.86", "9.90"), ("1,6 kg", "1.68", "18.90"))),
@@ -59,10 +58,10 @@ LINES = (
     Line("Higiene", "Banho", "Sabonete", "Sabonete em barra", _CARE, (("85 g", "0.09", "2.29"),)),
     Line("Higiene", "Banho", "Xampu", "Xampu uso diário", _CARE, (("325 ml", "0.37", "12.90"),)),
     Line("Higiene", "Boca", "Creme dental", "Creme dental menta", _CARE, (("90 g", "0.12", "3.99"),)),
-    Line("Higiene", "Papéis", "Papel higiênico", "Papel higiênico folha dupla", _PAPER, (("4 rolos", "0.42", "6.49"), ("12 rolos", "1.25", "17.90"))),
+    Line("Higiene", "Papéis", "Papel higiênico", "Papel higiênico", _PAPER, (("4 rolos", "0.42", "6.49"), ("12 rolos", "1.25", "17.90"))),
     Line("Descartáveis", "Mesa", "Copos", "Copo descartável 200 ml", _PAPER, (("100 un", "0.24", "6.90"),)),
     Line("Descartáveis", "Mesa", "Guardanapos", "Guardanapo de papel", _PAPER, (("50 un", "0.07", "2.59"),)),
-    Line("Descartáveis", "Embalagens", "Sacos de lixo", "Saco de lixo reforçado", _PAPER, (("50 l", "0.32", "8.90"), ("100 l", "0.58", "14.90"))),
+    Line("Descartáveis", "Embalagens", "Sacos de lixo", "Saco de lixo", _PAPER, (("50 l", "0.32", "8.90"), ("100 l", "0.58", "14.90"))),
     Line("Pet shop", "Cães", "Ração para cães", "Ração para cães adultos", _PET, (("1 kg", "1.03", "16.90"), ("15 kg", "15.20", "149.90"))),
     Line("Pet shop", "Gatos", "Ração para gatos", "Ração para gatos castrados", _PET, (("1 kg", "1.03", "24.90"),)),
     Line("Pet shop", "Gatos", "Areia", "Areia higiênica", _PET, (("4 kg", "4.05", "12.90"),)),
@@ -159,7 +158,7 @@ def _sku(nth: int, place: int, name: str, each: int, price: Decimal, units: int)
 
 # ---- orders ----
 
-_CITIES = (("São Paulo", "SP", "01310100"), ("Campinas", "SP", "13010111"), ("Belo Horizonte", "MG", "30130010"), ("Curitiba", "PR", "80010000"))
+_CITIES = (("São Paulo", "SP", "01310100"), ("Campinas", "SP", "13010111"), ("Curitiba", "PR", "80010000"))
 _FORMS = ("pix", "credit_card", "boleto", "credit_card", "pix", "debit_card")
 TWICE = 7  # this order has the same SKU on two lines
 

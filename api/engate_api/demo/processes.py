@@ -23,6 +23,7 @@ from pathlib import Path
 import msgspec
 
 from engate.testing import services, watchdog
+from engate_api.demo.web import Refused, Web
 
 START_SECONDS = 60
 STOP_SECONDS = 25  # the watchdog kills after 20
@@ -129,6 +130,7 @@ def running(plan: Plan) -> Generator[Servers]:
         environment = {name: value for name, value in environment.items() if value}
         api = start(stack, folder, "api", (*COMMAND, "serve", "--port", "0"), environment)
         servers = Servers(folder, address(erp), address(storefront), address(api), key, database, redis, [erp, storefront, api])
+        _wait_ready(api, servers.api)
         for nth in range(1, plan.workers + 1):
             servers.children.append(start(stack, folder, f"worker-{nth}", (*COMMAND, "worker"), environment))
         yield servers
@@ -176,6 +178,18 @@ def address(child: Child) -> str:
             break
         time.sleep(0.02)
     raise NotStarted(f"{child.name} did not start:\n{child.tail()}")
+
+
+def _wait_ready(child: Child, base: str) -> None:
+    """Until the API says that it can work. Raises NotStarted."""
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and child.running():
+        try:
+            Web(base).get("/ready")
+            return
+        except Refused:
+            time.sleep(0.05)
+    raise NotStarted(f"{child.name} did not become ready:\n{child.tail()}")
 
 
 def _services(stack: ExitStack, folder: Path) -> tuple[str, str]:

@@ -39,14 +39,23 @@ def start(
     )
     made = c.execute(
         sa.insert(run)
-        .values(tenant_id=tenant_id, integration_id=integration_id, flow=flow_name, trigger=trigger, full=full, only=keys, state="reading", started_at=now)
+        .values(
+            tenant_id=tenant_id,
+            integration_id=integration_id,
+            flow=flow_name,
+            trigger=trigger,
+            full=full,
+            only=keys,
+            state="reading",
+            started_at=now,
+        )
         .returning(run.c.id)
     ).scalar_one()
     for kind in kinds:
         s = insert(c, reading)
         fresh = {
-            "full": full, "only": (keys or {}).get(kind), "cursor": None, "under_way": keys is None or kind in keys, "run_id": made, "entities": 0,
-            "started_at": now, "ahead": None,
+            "full": full, "only": (keys or {}).get(kind), "cursor": None, "under_way": keys is None or kind in keys, "run_id": made,
+            "entities": 0, "started_at": now, "ahead": None,
         }  # fmt: skip
         c.execute(
             s.values(integration_id=integration_id, kind=kind, scope="", **fresh).on_conflict_do_update(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import sqlalchemy as sa
 
 from engate.model import Category, Product
@@ -10,6 +12,8 @@ from engate.store.blobs import unpack
 from engate.store.tables import record
 from engate.sync.effective import PLACEHOLDER
 from engate.sync.work import Snapshot
+
+T = TypeVar("T")
 
 
 def allowed(c: sa.Connection, snapshot: Snapshot, kind: Kind) -> set[str]:
@@ -39,6 +43,6 @@ def _with_ancestors(c: sa.Connection, snapshot: Snapshot, keys: set[str]) -> set
     return found
 
 
-def _of(snapshot: Snapshot, kind: str, column: sa.Column[str] | sa.Column[bytes]) -> sa.Select[tuple[str]]:
+def _of(snapshot: Snapshot, kind: str, column: sa.Column[T]) -> sa.Select[T]:
     assert kind in KINDS
     return sa.select(column).where(record.c.integration_id == snapshot.id, record.c.kind == kind)

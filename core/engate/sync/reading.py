@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import aclosing
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,6 +11,7 @@ from engate.errors import EngateError
 from engate.model import Page, Query
 from engate.model.catalog import Category
 from engate.model.kinds import KINDS, Kind
+from engate.plugins import closing
 from engate.store import records, runs
 from engate.store.records import Wanted
 from engate.sync.effective import PLACEHOLDER, PLACEHOLDER_NAME, Rules
@@ -27,9 +28,8 @@ async def read_slice(work: Work, flow: Flow) -> Later:
     for row in todo:
         try:
             complete = await _read_kind(work, KINDS[row.kind], row)
-        except EngateError as failure:
-            error = failure  # the name of an `except` ends with its block
-            await work.store.writing(lambda c: runs.failed(c, row.run_id, error, work.now()))
+        except EngateError as error:
+            await work.store.writing(partial(runs.failed, run_id=row.run_id, error=error, now=work.now()))
             raise
         if not complete:
             return Later(due=work.now())
@@ -52,16 +52,22 @@ def _full_is_due(c: sa.Connection, work: Work, flow: Flow) -> bool:
 
 async def _read_kind(work: Work, kind: Kind, row: Any) -> bool:
     """True when this kind has been read to its end."""
-    since = None if row.full or row.only is not None else await work.store.reading(lambda c: runs.watermark_of(c, work.integration_id, kind.name))
+    since = (
+        None
+        if row.full or row.only is not None
+        else await work.store.reading(lambda c: runs.watermark_of(c, work.integration_id, kind.name))
+    )
     query = Query(since=since, cursor=row.cursor, scope=row.scope, keys=tuple(row.only) if row.only is not None else None)
     ahead: str | None = row.ahead
     rules = await work.store.reading(lambda c: work.rules(c, stock=kind.name == "stock"))
-    async with aclosing(getattr(work.coupling.erp, kind.list_hook)(query)) as pages:
+    async with closing(getattr(work.coupling.erp, kind.list_hook)(query)) as pages:
         asked_at = work.now()
         async for page in pages:
             ahead = max(filter(None, (ahead, page.watermark)), default=None)
             wanted = [_wanted(rules, kind, doc, asked_at) for doc in page.items]
-            await work.store.writing(lambda c, page=page, wanted=wanted, ahead=ahead, at=asked_at: _keep(c, work, kind, row, page, wanted, ahead, at))
+            await work.store.writing(
+                lambda c, page=page, wanted=wanted, ahead=ahead, at=asked_at: _keep(c, work, kind, row, page, wanted, ahead, at)
+            )
             asked_at = work.now()
             if work.time_is_up() and page.cursor is not None:
                 return False
@@ -80,7 +86,9 @@ def _wanted(rules: Rules, kind: Kind, doc: Any, read_at: float) -> Wanted:
     return Wanted(doc.key, kind.parent(doc) if kind.parent else None, doc, found.digest, found.reason)
 
 
-def _keep(c: sa.Connection, work: Work, kind: Kind, row: Any, page: Page[Any], wanted: list[Wanted], ahead: str | None, read_at: float) -> None:
+def _keep(
+    c: sa.Connection, work: Work, kind: Kind, row: Any, page: Page[Any], wanted: list[Wanted], ahead: str | None, read_at: float
+) -> None:
     changed = records.want(
         c, work.tenant_id, work.integration_id, kind.name, wanted, run_id=row.run_id, seen=row.run_id, now=work.now(), read_at=read_at
     )
@@ -98,7 +106,9 @@ def _all_read(c: sa.Connection, work: Work, flow: Flow, last: Any) -> None:
 
 def _needs_placeholder(work: Work, flow: Flow) -> bool:
     options = work.snapshot.options
-    return (flow.name == "categories" and options.new_categories == "placeholder") or (flow.name == "brands" and options.new_brands == "placeholder")
+    return (flow.name == "categories" and options.new_categories == "placeholder") or (
+        flow.name == "brands" and options.new_brands == "placeholder"
+    )
 
 
 def _want_placeholder(c: sa.Connection, work: Work, flow: Flow, run_id: int) -> None:
@@ -107,5 +117,7 @@ def _want_placeholder(c: sa.Connection, work: Work, flow: Flow, run_id: int) -> 
     doc = kind.struct(key=PLACEHOLDER, name=PLACEHOLDER_NAME, active=False)
     assert isinstance(doc, Category) or kind.name == "brand"
     wanted = _wanted(work.rules(c, stock=False), kind, doc, work.now())
-    records.want(c, work.tenant_id, work.integration_id, kind.name, [wanted], run_id=run_id, seen=run_id, now=work.now(), read_at=work.now())
+    records.want(
+        c, work.tenant_id, work.integration_id, kind.name, [wanted], run_id=run_id, seen=run_id, now=work.now(), read_at=work.now()
+    )
     work.wake(c, (f"push/{kind.name}", kind.priority))

@@ -17,7 +17,7 @@ from engate.store.db import Store
 from engate.store.lanes import Claim
 from engate.sync.lanes import EVENTS, slice_of
 from engate.sync.registry import Registry
-from engate.sync.work import LeaseLost, Later, Windows, Work
+from engate.sync.work import Later, LeaseLost, Windows, Work
 
 TTL = 15.0
 BEAT = 3.0
@@ -37,7 +37,15 @@ class Runner:
     """
 
     def __init__(
-        self, store: Store, registry: Registry, clock: Clock, *, windows: Windows, worker: str, slots: int = 16, order_slots: int = 4,
+        self,
+        store: Store,
+        registry: Registry,
+        clock: Clock,
+        *,
+        windows: Windows,
+        worker: str,
+        slots: int = 16,
+        order_slots: int = 4,
         shared: bool = False,
     ) -> None:
         self._shared = shared
@@ -158,7 +166,13 @@ class Runner:
                 return Later(back_off=now + REAUTH_WAIT)
             coupling = await self._registry.coupling(claim.integration_id)
             work = Work(
-                store=self._store, clock=self._clock, windows=self._windows, snapshot=snapshot, coupling=coupling, claim=claim, lease=self._lease
+                store=self._store,
+                clock=self._clock,
+                windows=self._windows,
+                snapshot=snapshot,
+                coupling=coupling,
+                claim=claim,
+                lease=self._lease,
             )
             later = await slice_of(work)
             if claim.name == EVENTS or claim.name.startswith("read/"):

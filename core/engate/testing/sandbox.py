@@ -238,7 +238,7 @@ class Sandbox:
         raise NotImplementedError
 
     def progress(self, to: str, keys: list[str] | None) -> dict[str, object]:
-        """ERP: moves orders on (to: "assembled" | "invoiced" | "shipped" | "delivered"); None = every order that can. Answers {moved: n}."""
+        """ERP: moves orders on, to "assembled" | "invoiced" | "shipped" | "delivered"; None = every order that can. Answers {moved: n}."""
         raise NotImplementedError
 
     def advanced(self) -> None:

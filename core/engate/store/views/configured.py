@@ -119,7 +119,17 @@ def _connection(c: sa.Connection, row: Any) -> Connection:
     status = "untested" if row.tested_at is None else "tested" if row.passed else "failed"
     checks = msgspec.convert(row.checks or [], list[CheckLine])
     return Connection(
-        row.id, row.name, row.platform, row.role, row.settings, list(fields), status, row.identity, checks, instant(row.tested_at), _health([row])
+        row.id,
+        row.name,
+        row.platform,
+        row.role,
+        row.settings,
+        list(fields),
+        status,
+        row.identity,
+        checks,
+        instant(row.tested_at),
+        _health([row]),
     )
 
 
@@ -193,7 +203,13 @@ def _flows(c: sa.Connection, id: int, offered: Mapping[str, Text | None]) -> lis
 def _errors(c: sa.Connection, id: int) -> dict[str, dict[str, Any]]:
     """What stops a flow now: its cause, or what its newest run met and has not got past."""
     newest = sa.select(sa.func.max(run.c.id)).where(run.c.integration_id == id).group_by(run.c.flow)
-    failing = sa.select(run.c.flow, run.c.error).where(run.c.id.in_(newest), run.c.error.is_not(None), run.c.state.in_(("reading", "failed")))
+    failing = sa.select(run.c.flow, run.c.error).where(
+        run.c.id.in_(newest), run.c.error.is_not(None), run.c.state.in_(("reading", "failed"))
+    )
     found = {row.flow: row.error for row in c.execute(failing) if row.error}
-    stopped = sa.select(flow.c.name, cause.c.code, cause.c.text, cause.c.hint).join(cause, cause.c.id == flow.c.cause_id).where(flow.c.integration_id == id)
+    stopped = (
+        sa.select(flow.c.name, cause.c.code, cause.c.text, cause.c.hint)
+        .join(cause, cause.c.id == flow.c.cause_id)
+        .where(flow.c.integration_id == id)
+    )
     return found | {row.name: {"code": row.code, "text": row.text, "hint": row.hint} for row in c.execute(stopped)}

@@ -26,7 +26,15 @@ class Rows(msgspec.Struct, Generic[T]):
     next: int | None = None
 
 
-def page(c: sa.Connection, query: sa.Select[Any], id: sa.ColumnElement[int], window: Window, show: Callable[[Any], T], *, newest_first: bool = False) -> Rows[T]:
+def page(
+    c: sa.Connection,
+    query: sa.Select[Any],
+    id: sa.ColumnElement[int],
+    window: Window,
+    show: Callable[[Any], T],
+    *,
+    newest_first: bool = False,
+) -> Rows[T]:
     """`query` must select a column labelled or named `id`."""
     if window.after is not None:
         query = query.where(id < window.after if newest_first else id > window.after)

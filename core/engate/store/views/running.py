@@ -43,7 +43,9 @@ class Run(msgspec.Struct):
 
 def runs(c: sa.Connection, tenant_id: int, integration_id: int, window: Window) -> Rows[Run]:
     """Newest first."""
-    rows = page(c, config.mine(run, tenant_id, run.c.integration_id == integration_id), run.c.id, window, lambda row: row, newest_first=True)
+    rows = page(
+        c, config.mine(run, tenant_id, run.c.integration_id == integration_id), run.c.id, window, lambda row: row, newest_first=True
+    )
     live = _live(c, [row.id for row in rows.items])
     return Rows([_shown(row, live.get(row.id, Live())) for row in rows.items], rows.next)
 

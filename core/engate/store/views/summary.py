@@ -151,7 +151,11 @@ def _moving_of(c: sa.Connection, snapshot: Snapshot, kind: Kind, live: Live) -> 
     if live.to_send == 0:
         return live.sent
     ready = sa.select(sa.func.count()).where(
-        record.c.integration_id == snapshot.id, record.c.kind == kind.name, record.c.state == "to_send", record.c.effective_at.is_(None), ~blocked(kind)
+        record.c.integration_id == snapshot.id,
+        record.c.kind == kind.name,
+        record.c.state == "to_send",
+        record.c.effective_at.is_(None),
+        ~blocked(kind),
     )
     if snapshot.pilot is not None:
         ready = ready.where(record.c.key.in_(pilot.allowed(c, snapshot, kind)))

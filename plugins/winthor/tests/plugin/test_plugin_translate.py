@@ -298,11 +298,11 @@ def test_no_tracking_number_is_no_tracking() -> None:
 
 
 def part(*items: PartItem, total: str, freight: str = "0", discount: str = "0", interest: str = "0") -> OrderPart:
-    buyer, money = (
-        Buyer("Ana", "39053344705"),
-        {"items_total": D(0), "freight": D(0), "discount": D(0), "interest": D(0), "total": D(total)},
-    )
-    order = Order("v1", "ready", "r", datetime.now(UTC), buyer, Address(), (), (), **money)
+    buyer = Buyer("Ana", "39053344705")
+    order = Order(
+        "v1", "ready", "r", datetime.now(UTC), buyer, Address(), (), (),
+        items_total=D(0), freight=D(0), discount=D(0), interest=D(0), total=D(total),
+    )  # fmt: skip
     return OrderPart("v1", order, "1", items, D(freight), D(discount), D(interest), D(total), "PIX", "1")
 
 
