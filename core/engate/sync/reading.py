@@ -39,6 +39,9 @@ async def read_slice(work: Work, flow: Flow) -> Later:
 
 
 def _start_scheduled(c: sa.Connection, work: Work, flow: Flow, kinds: list[str]) -> list[Any]:
+    asked = runs.under_way(c, work.integration_id, kinds)
+    if asked:
+        return asked  # somebody asked for one between our look and this transaction: theirs goes on
     full = all(runs.watermark_of(c, work.integration_id, kind) is None for kind in kinds) or _full_is_due(c, work, flow)
     runs.start(c, work.tenant_id, work.integration_id, flow.name, kinds, trigger="schedule", full=full, keys=None, now=work.now())
     return runs.under_way(c, work.integration_id, kinds)
