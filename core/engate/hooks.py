@@ -83,7 +83,7 @@ class Erp(Connection):
     """An ERP: the owner of the catalogue, prices, stock, customers and fiscal documents."""
 
     settles_within: float | None = None
-    """Seconds after which an `import_order` that got no answer has surely happened or surely not; None = nobody knows (an operator decides)."""
+    """Seconds after which an `import_order` that got no answer has surely happened or surely not; None = unknown: an operator decides."""
 
     # -- list_*: read from the ERP, in pages --
 

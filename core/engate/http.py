@@ -24,7 +24,7 @@ from httpx_aiohttp import AiohttpTransport
 
 from engate.clock import Clock
 from engate.errors import Answered, AuthFailed, EngateError, NotSent, RateLimited, Unavailable, Unknown
-from engate.limits import Governor, Rate
+from engate.limits import Budget, Governor, Rate
 from engate.text import Text
 
 T = TypeVar("T")
@@ -116,7 +116,9 @@ class Services:
         tokens: Tokens,
         journal: Journal,
         connection_id: int | None = None,
+        budget: Budget | None = None,
     ) -> None:
+        self.budget = budget
         self.connection_id = connection_id
         self.account, self.clock, self.transport, self.tokens, self.journal = account, clock, transport, tokens, journal
 
@@ -167,7 +169,7 @@ class Http:
         self._services = services
         self._base = base_url.rstrip("/")
         self._auth = auth
-        self.governor = Governor(rates, at_once)
+        self.governor = Governor(rates, at_once, account=services.account, budget=services.budget)
         self._timeout = {"connect": min(timeout, 10.0), "read": timeout, "write": timeout, "pool": timeout}
         self._headers = dict(headers)
         self._token: Token | None = None
@@ -189,9 +191,9 @@ class Http:
         expect: tuple[int, ...] = (),
         media: str = "application/json",
     ) -> Response:
-        """One call. `operation`: the path template for metrics. `body`: encoded as JSON. `safe` (default: GET, HEAD, PUT, DELETE): repeating
-        it changes nothing more, so it is retried on anything passing. `expect`: other statuses to hand back instead of raising. `media`: what
-        the answer must be; "" = anything but HTML (a page from a proxy is never a success).
+        """One call. `operation`: the path template for metrics. `body`: encoded as JSON. `safe` (default: GET, HEAD, PUT, DELETE):
+        repeating it changes nothing more, so it is retried on anything passing. `expect`: other statuses to hand back instead of raising.
+        `media`: what the answer must be; "" = anything but HTML (a page from a proxy is never a success).
 
         Raises AuthFailed, RateLimited, NotSent, Unavailable, Unknown (unsafe calls only) or Answered (a 4xx).
         """
@@ -225,7 +227,13 @@ class Http:
             try:
                 generation, token = await self._session()
                 response = await self._once(method, url, operation, groups, token, content, headers)
-                if response.status in (401, 403) and response.status not in expect and self._auth is not None and token is not None and not renewed:
+                if (
+                    response.status in (401, 403)
+                    and response.status not in expect
+                    and self._auth is not None
+                    and token is not None
+                    and not renewed
+                ):
                     renewed = True
                     await self._renew(generation)
                     attempt -= 1
@@ -318,8 +326,14 @@ class Http:
             self._doubtful(method, operation, f"{status} {'HTML' if html else 'unexpected media'}", repeatable)
         if status in (401, 403):
             raise AuthFailed(
-                Text(f"A plataforma recusou as credenciais ({status} em {operation}).", f"The platform refused the credentials ({status} at {operation})."),
-                Text("Renove as credenciais da conexão ou dê a permissão que falta.", "Renew the connection's credentials or grant the missing role."),
+                Text(
+                    f"A plataforma recusou as credenciais ({status} em {operation}).",
+                    f"The platform refused the credentials ({status} at {operation}).",
+                ),
+                Text(
+                    "Renove as credenciais da conexão ou dê a permissão que falta.",
+                    "Renew the connection's credentials or grant the missing role.",
+                ),
                 code="auth_failed" if status == 401 else "forbidden",
             )
         if status in (408, 423, 425) or status >= 500 or html:
@@ -363,7 +377,10 @@ def _expired(token: Token, clock: Clock) -> bool:
 
 def _unknown(method: str, operation: str, what: str) -> EngateError:
     return Unknown(
-        Text(f"Sem resposta certa da plataforma ({what} em {method} {operation}).", f"No certain answer from the platform ({what} at {method} {operation})."),
+        Text(
+            f"Sem resposta certa da plataforma ({what} em {method} {operation}).",
+            f"No certain answer from the platform ({what} at {method} {operation}).",
+        ),
         Text("O engate confere antes de reenviar.", "engate looks before sending again."),
     )
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import importlib
 import inspect
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, aclosing
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any, Literal, cast
+from typing import Any, Literal, TypeVar, cast
 
 import msgspec
 import pluggy
@@ -17,6 +18,7 @@ from engate.errors import CapabilityMissing, EngateError, PluginFault
 from engate.hooks import HOOK_API, ROLES, Connection, Erp, Observer, Storefront
 from engate.text import Text
 
+T = TypeVar("T")
 PLATFORMS = "engate.platforms"
 HOOK_TIMEOUT = 600.0
 OBSERVER_TIMEOUT = 10.0
@@ -106,7 +108,14 @@ class _Hooks(pluggy.PluginManager):
             if base is None or not isinstance(plugin, role) or not hasattr(base, "engate_spec"):
                 continue
             if getattr(type(plugin), name) is not base:
-                return {"wrapper": False, "hookwrapper": False, "optionalhook": False, "tryfirst": False, "trylast": False, "specname": None}
+                return {
+                    "wrapper": False,
+                    "hookwrapper": False,
+                    "optionalhook": False,
+                    "tryfirst": False,
+                    "trylast": False,
+                    "specname": None,
+                }
         return None
 
 
@@ -163,6 +172,11 @@ async def _pages(name: str, result: Any) -> AsyncIterator[Any]:
             yield page
     finally:
         await iterator.aclose()
+
+
+def closing(pages: AsyncIterator[T]) -> AbstractAsyncContextManager[AsyncIterator[T]]:
+    """The pages of a coupling's hook, closed at the end of the block: however it ends, the plugin's generator ends with it."""
+    return aclosing(cast(AsyncGenerator[T, None], pages))
 
 
 def _fault(name: str, error: Exception) -> PluginFault:

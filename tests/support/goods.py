@@ -17,7 +17,8 @@ def gtin(number: int) -> str:
 def product(n: int, **more: object) -> SeedProduct:
     base: dict[str, object] = {
         "key": str(1000 + n), "name": f"Produto {n}", "description": f"Descrição do produto {n}", "department": "1", "section": "10",
-        "category": "100", "brand": "5", "weight_kg": Decimal("1.5"), "height_cm": Decimal(10), "width_cm": Decimal(20), "length_cm": Decimal(30),
+        "category": "100", "brand": "5",
+        "weight_kg": Decimal("1.5"), "height_cm": Decimal(10), "width_cm": Decimal(20), "length_cm": Decimal(30),
         "skus": (SeedSku(str(50000 + n), gtin(n), "UN", 1, Decimal("10.00") + n, {"1": 100 + n}),),
     }  # fmt: skip
     return SeedProduct(**(base | more))  # pyright: ignore[reportArgumentType]
@@ -42,6 +43,9 @@ BUYER = Buyer(
 
 
 def sale(number: int, *items: tuple[str, int, str], freight: str = "9.90", tag: str = "pix", **more: object) -> Sale:
-    lines = tuple(SaleItem(sku, quantity, Decimal(price), Decimal(freight) if i == 0 else Decimal(0)) for i, (sku, quantity, price) in enumerate(items))
+    lines = tuple(
+        SaleItem(sku, quantity, Decimal(price), Decimal(freight) if i == 0 else Decimal(0))
+        for i, (sku, quantity, price) in enumerate(items)
+    )
     total = sum((line.price * line.quantity + line.freight for line in lines), Decimal(0))
     return Sale(number, BUYER, lines, (SalePayment(tag, total),), **more)  # pyright: ignore[reportArgumentType]

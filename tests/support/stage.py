@@ -34,7 +34,17 @@ SHORT = Windows(unknown_after=1.0, retry_first=0.05, retry_most=1.0, invoice_ret
 class Stage:
     """An integration of two sandboxes, with what a test needs to watch it."""
 
-    def __init__(self, store: Store, registry: Registry, runner: Runner, erp: Sandbox, shop: Sandbox, tenant_id: int, integration_id: int, clock: Clock) -> None:
+    def __init__(
+        self,
+        store: Store,
+        registry: Registry,
+        runner: Runner,
+        erp: Sandbox,
+        shop: Sandbox,
+        tenant_id: int,
+        integration_id: int,
+        clock: Clock,
+    ) -> None:
         self.store, self.registry, self.runner, self.erp, self.shop = store, registry, runner, erp, shop
         self.tenant_id, self.integration_id, self.clock = tenant_id, integration_id, clock
 
@@ -68,12 +78,13 @@ class Stage:
             if value:
                 return value
             if asyncio.get_running_loop().time() > deadline:
-                raise AssertionError(f"not within {seconds} s: {value!r}; lanes {await self.sql('select name, due_at, not_before, tries, lease from lane')}")
+                lanes = await self.sql("select name, due_at, not_before, tries, lease from lane")
+                raise AssertionError(f"not within {seconds} s: {value!r}; lanes {lanes}")
             await asyncio.sleep(0.02)
 
     async def quiet(self, seconds: float = 30.0) -> None:
         """Until every run has ended."""
-        await self.until(lambda: self._no_run(), seconds)
+        await self.until(self._no_run, seconds)
 
     async def _no_run(self) -> bool:
         return not await self.sql("select id from run where state in ('reading', 'pushing')")
@@ -121,9 +132,7 @@ async def staged(
             said = box.describe()
             values = {**said.settings, **said.unlimited, **said.secrets, **(settings or {}).get(said.platform, {})}
             manifest = registry.manifest(said.platform)
-            ids.append(
-                await store.writing(lambda c, m=manifest, v=values: config.create_connection(c, vault, tenant_id, m.key, m, v, now))
-            )
+            ids.append(await store.writing(lambda c, m=manifest, v=values: config.create_connection(c, vault, tenant_id, m.key, m, v, now)))
         mapping = merged_mapping(erp.describe(), shop.describe())
         integration_id = await store.writing(
             lambda c: config.create_integration(c, tenant_id, "par", ids[0], ids[1], options or Options(), mapping, now)

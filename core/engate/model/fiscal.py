@@ -13,7 +13,7 @@ KEY = re.compile(r"\d{6}[0-9A-Z]{12}\d{26}")
 
 
 class Invoice(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One fiscal document. `key` is the 44-character access key without prefix; `value` is vNF; `issuer` the company's CNPJ, [0-9A-Z]{14}."""
+    """One fiscal document. `key`: the 44-character access key without prefix; `value`: vNF; `issuer`: the company's CNPJ, [0-9A-Z]{14}."""
 
     key: str
     number: str

@@ -50,7 +50,10 @@ def ensure(c: sa.Connection, tenant_id: int, integration_id: int, reasons: set[R
     if not reasons:
         return {}
     keys = {reason.key for reason in reasons}
-    wanted = sa.select(cause.c.key, cause.c.id).where(cause.c.integration_id == integration_id, cause.c.key.in_(keys))
+    # shared lock: nobody ends a cause between our finding it and pointing to it
+    wanted = (
+        sa.select(cause.c.key, cause.c.id).where(cause.c.integration_id == integration_id, cause.c.key.in_(keys)).with_for_update(read=True)
+    )
     known = {row.key: row.id for row in c.execute(wanted)}
     missing = [reason for reason in reasons if reason.key not in known]
     if missing:

@@ -15,7 +15,7 @@ from engate.plugins import Manifest
 from engate.secrets import Vault, place_of
 from engate.settings import Secret, load, secret_fields
 from engate.store.db import insert
-from engate.store.tables import api_key, connection, flow, installation, integration, secret, tenant, token
+from engate.store.tables import api_key, connection, flow, installation, integration, run, secret, tenant, token
 from engate.sync.flows import FLOWS
 from engate.sync.options import Options, PairMapping
 from engate.sync.work import Snapshot
@@ -86,14 +86,18 @@ def create_key(c: sa.Connection, tenant_id: int, name: str, role: str, now: floa
 
 def who(c: sa.Connection, key: str) -> Any | None:
     """(id, tenant_id, role) of a key that was not revoked."""
-    found = sa.select(api_key.c.id, api_key.c.tenant_id, api_key.c.role).where(api_key.c.hash == hashed(key), api_key.c.revoked_at.is_(None))
+    found = sa.select(api_key.c.id, api_key.c.tenant_id, api_key.c.role).where(
+        api_key.c.hash == hashed(key), api_key.c.revoked_at.is_(None)
+    )
     return c.execute(found).first()
 
 
 # ---- connections ----
 
 
-def create_connection(c: sa.Connection, vault: Vault, tenant_id: int, name: str, manifest: Manifest, values: dict[str, Any], now: float) -> int:
+def create_connection(
+    c: sa.Connection, vault: Vault, tenant_id: int, name: str, manifest: Manifest, values: dict[str, Any], now: float
+) -> int:
     """`values` holds settings and secrets together; secrets are stored apart, sealed."""
     load(manifest.settings, values)
     _free_name(c, connection, tenant_id, name)
@@ -108,7 +112,7 @@ def create_connection(c: sa.Connection, vault: Vault, tenant_id: int, name: str,
 
 
 def update_connection(c: sa.Connection, vault: Vault, tenant_id: int, id: int, manifest: Manifest, changes: dict[str, Any]) -> None:
-    """Changed settings or secrets: a new revision that must be tested again; the session is forgotten. None removes a setting."""
+    """Changed settings or secrets: a new revision that must be tested again; the session is forgotten. None removes a setting or secret."""
     row = connection_row(c, tenant_id, id)
     merged = {**row.settings, **open_secrets(c, vault, tenant_id, id), **changes}
     values = {key: value for key, value in merged.items() if value is not None}
@@ -118,9 +122,13 @@ def update_connection(c: sa.Connection, vault: Vault, tenant_id: int, id: int, m
     c.execute(
         sa.update(connection)
         .where(connection.c.id == id)
-        .values(settings=plain, revision=connection.c.revision + 1, passed=False, health="ok", health_cause=None)
+        .values(
+            settings=plain, revision=connection.c.revision + 1, passed=False, tested_at=None, checks=None, health="ok", health_cause=None
+        )
     )
     c.execute(sa.delete(token).where(token.c.connection_id == id))
+    gone = [key for key, value in changes.items() if value is None]
+    c.execute(sa.delete(secret).where(secret.c.connection_id == id, secret.c.field.in_(gone)))
     _seal(c, vault, tenant_id, id, sealed)
 
 
@@ -138,7 +146,9 @@ def open_secrets(c: sa.Connection, vault: Vault, tenant_id: int, id: int) -> dic
 
 def delete_connection(c: sa.Connection, tenant_id: int, id: int) -> None:
     connection_row(c, tenant_id, id)
-    used = c.execute(sa.select(integration.c.name).where((integration.c.erp_id == id) | (integration.c.storefront_id == id))).scalars().all()
+    used = (
+        c.execute(sa.select(integration.c.name).where((integration.c.erp_id == id) | (integration.c.storefront_id == id))).scalars().all()
+    )
     if used:
         raise Invalid(
             Text(f"A conexão é usada por: {', '.join(used)}.", f"The connection is used by: {', '.join(used)}."),
@@ -176,7 +186,11 @@ def _seal(c: sa.Connection, vault: Vault, tenant_id: int, id: int, values: dict[
         s = insert(c, secret).values(
             connection_id=id, field=field, key_id=vault.key_id, sealed=vault.seal(value.encode(), place_of(tenant_id, id, field))
         )
-        c.execute(s.on_conflict_do_update(index_elements=["connection_id", "field"], set_={"key_id": s.excluded.key_id, "sealed": s.excluded.sealed}))
+        c.execute(
+            s.on_conflict_do_update(
+                index_elements=["connection_id", "field"], set_={"key_id": s.excluded.key_id, "sealed": s.excluded.sealed}
+            )
+        )
 
 
 def _free_name(c: sa.Connection, table: sa.Table, tenant_id: int, name: str) -> None:
@@ -187,11 +201,14 @@ def _free_name(c: sa.Connection, table: sa.Table, tenant_id: int, name: str) -> 
 # ---- integrations ----
 
 
-def create_integration(c: sa.Connection, tenant_id: int, name: str, erp_id: int, storefront_id: int, options: Options, mapping: PairMapping, now: float) -> int:
+def create_integration(
+    c: sa.Connection, tenant_id: int, name: str, erp_id: int, storefront_id: int, options: Options, mapping: PairMapping, now: float
+) -> int:
     for id, role in ((erp_id, "erp"), (storefront_id, "storefront")):
         if connection_row(c, tenant_id, id).role != role:
             raise Invalid(
-                Text(f"A conexão {id} não é de um {'ERP' if role == 'erp' else 'storefront'}.", f"Connection {id} is not {'an ERP' if role == 'erp' else 'a storefront'}."),
+                Text(f"A conexão {id} não é de um {'ERP' if role == 'erp' else 'storefront'}.",
+                     f"Connection {id} is not {'an ERP' if role == 'erp' else 'a storefront'}."),
                 where=f"{role}_connection", code="wrong_role",
             )  # fmt: skip
     _free_name(c, integration, tenant_id, name)
@@ -254,12 +271,29 @@ def set_flow(c: sa.Connection, integration_id: int, name: str, **values: Any) ->
     c.execute(s.on_conflict_do_update(index_elements=["integration_id", "name"], set_=values))
 
 
+def rename(c: sa.Connection, table: sa.Table, tenant_id: int, id: int, name: str) -> None:
+    """A connection's or an integration's name: unique within its tenant."""
+    if c.execute(mine(table, tenant_id, table.c.id == id, table.c.name == name)).first() is None:
+        _free_name(c, table, tenant_id, name)
+        c.execute(sa.update(table).where(table.c.tenant_id == tenant_id, table.c.id == id).values(name=name))
+
+
+def delete_integration(c: sa.Connection, tenant_id: int, id: int) -> None:
+    """With everything that engate knows of it; nothing changes on the platforms."""
+    integration_row(c, tenant_id, id)
+    c.execute(sa.delete(integration).where(integration.c.id == id))
+
+
 # ---- health, as the runner sees it ----
 
 
-def _connections_of(integration_id: int) -> S:
+def _connections_of(integration_id: int) -> sa.Select[int, str]:
     both = (connection.c.id == integration.c.erp_id) | (connection.c.id == integration.c.storefront_id)
-    return sa.select(connection.c.id, connection.c.health).select_from(connection.join(integration, both)).where(integration.c.id == integration_id)
+    return (
+        sa.select(connection.c.id, connection.c.health)
+        .select_from(connection.join(integration, both))
+        .where(integration.c.id == integration_id)
+    )
 
 
 def refused(c: sa.Connection, integration_id: int) -> bool:
@@ -273,4 +307,12 @@ def degraded(c: sa.Connection, integration_id: int) -> bool:
 
 def healthy(c: sa.Connection, integration_id: int) -> None:
     ids = [row.id for row in c.execute(_connections_of(integration_id))]
-    c.execute(sa.update(connection).where(connection.c.id.in_(ids), connection.c.health == "degraded").values(health="ok", health_cause=None))
+    c.execute(
+        sa.update(connection).where(connection.c.id.in_(ids), connection.c.health == "degraded").values(health="ok", health_cause=None)
+    )
+
+
+def open_runs(c: sa.Connection, integration_id: int) -> bool:
+    """Whether a run is still reading or pushing."""
+    going = sa.select(run.c.id).where(run.c.integration_id == integration_id, run.c.state.in_(("reading", "pushing")))
+    return c.execute(going.limit(1)).first() is not None

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import queue
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from functools import partial
@@ -51,12 +51,12 @@ class Store:
     # ---- sync doors, for threads and tools ----
 
     @contextmanager
-    def read(self) -> Iterator[sa.Connection]:
+    def read(self) -> Generator[sa.Connection]:
         with self.engine.begin() as c:
             yield c
 
     @contextmanager
-    def write(self) -> Iterator[sa.Connection]:
+    def write(self) -> Generator[sa.Connection]:
         """At most 500 rows a transaction, so that nobody waits long."""
         with self._lock if self.sqlite else nullcontext(), self.engine.connect() as plain:
             c = plain.execution_options(writes=True)
@@ -128,7 +128,14 @@ def _tell(done: asyncio.Future[Any], value: Any, error: Exception | None) -> Non
 
 def _on_connect(connection: Any, _record: Any) -> None:
     connection.isolation_level = None
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=5000", "foreign_keys=ON", "cache_size=-65536", "temp_store=MEMORY"):
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "busy_timeout=5000",
+        "foreign_keys=ON",
+        "cache_size=-65536",
+        "temp_store=MEMORY",
+    ):
         connection.execute("PRAGMA " + pragma)
 
 

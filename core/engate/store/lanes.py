@@ -46,7 +46,9 @@ def wake(c: sa.Connection, wakes: Iterable[Wake]) -> None:
         return
     s = insert(c, lane)
     earlier = sa.case((lane.c.due_at.is_(None) | (lane.c.due_at > s.excluded.due_at), s.excluded.due_at), else_=lane.c.due_at)
-    c.execute(s.on_conflict_do_update(index_elements=["integration_id", "name"], set_={"wanted": lane.c.wanted + 1, "due_at": earlier}), rows)
+    c.execute(
+        s.on_conflict_do_update(index_elements=["integration_id", "name"], set_={"wanted": lane.c.wanted + 1, "due_at": earlier}), rows
+    )
 
 
 def claim(c: sa.Connection, now: float, limit: int, lease: str, ttl: float, max_prio: int = 9) -> list[Claim]:
@@ -117,21 +119,41 @@ def next_due(c: sa.Connection) -> float | None:
 
 
 def ask_to_cancel(c: sa.Connection, integration_id: int, names: Iterable[str]) -> None:
-    c.execute(sa.update(lane).where(lane.c.integration_id == integration_id, lane.c.name.in_(list(names)), lane.c.lease.is_not(None)).values(cancel=True))
+    c.execute(
+        sa.update(lane)
+        .where(lane.c.integration_id == integration_id, lane.c.name.in_(list(names)), lane.c.lease.is_not(None))
+        .values(cancel=True)
+    )
 
 
 def busy(c: sa.Connection, integration_id: int, names: Iterable[str]) -> bool:
     """Whether one of these lanes is being worked on now."""
-    found = sa.select(lane.c.id).where(lane.c.integration_id == integration_id, lane.c.name.in_(list(names)), lane.c.lease_until >= _real(c))
+    found = sa.select(lane.c.id).where(
+        lane.c.integration_id == integration_id, lane.c.name.in_(list(names)), lane.c.lease_until >= _real(c)
+    )
+    return c.execute(found.limit(1)).first() is not None
+
+
+def cancelling(c: sa.Connection, integration_id: int, names: Iterable[str] | None = None) -> bool:
+    """Whether a slice that was asked to cancel is still at it. (A lane may be taken for other work meanwhile: that does not count.)"""
+    found = sa.select(lane.c.id).where(lane.c.integration_id == integration_id, lane.c.cancel, lane.c.lease_until >= _real(c))
+    if names is not None:
+        found = found.where(lane.c.name.in_(list(names)))
     return c.execute(found.limit(1)).first() is not None
 
 
 def count_slices(c: sa.Connection, worker: str, slices: int, now: float) -> None:
     s = insert(c, slice_count).values(worker=worker, slices=slices, seen_at=now)
     c.execute(
-        s.on_conflict_do_update(index_elements=["worker"], set_={"slices": slice_count.c.slices + s.excluded.slices, "seen_at": s.excluded.seen_at})
+        s.on_conflict_do_update(
+            index_elements=["worker"], set_={"slices": slice_count.c.slices + s.excluded.slices, "seen_at": s.excluded.seen_at}
+        )
     )
 
 
 def slices_by_worker(c: sa.Connection) -> dict[str, int]:
     return {row.worker: row.slices for row in c.execute(sa.select(slice_count.c.worker, slice_count.c.slices))}
+
+
+def workers_alive(c: sa.Connection, since: float) -> int:
+    return int(c.execute(sa.select(sa.func.count()).select_from(slice_count).where(slice_count.c.seen_at >= since)).scalar_one())

@@ -24,7 +24,14 @@ def receive(c: sa.Connection, tenant_id: int, integration_id: int, events: Seque
         c.execute(
             insert(c, inbox).on_conflict_do_nothing(index_elements=["integration_id", "key"]),
             [
-                {"tenant_id": tenant_id, "integration_id": integration_id, "key": e.key, "order_key": e.order, "raw_state": e.raw_state, "received_at": now}
+                {
+                    "tenant_id": tenant_id,
+                    "integration_id": integration_id,
+                    "key": e.key,
+                    "order_key": e.order,
+                    "raw_state": e.raw_state,
+                    "received_at": now,
+                }
                 for e in events
             ],
         )
@@ -33,7 +40,9 @@ def receive(c: sa.Connection, tenant_id: int, integration_id: int, events: Seque
 def unhandled(c: sa.Connection, integration_id: int, order_key: str) -> int | None:
     """The newest event of the order that nobody has acted on."""
     return c.execute(
-        sa.select(sa.func.max(inbox.c.id)).where(inbox.c.integration_id == integration_id, inbox.c.order_key == order_key, inbox.c.handled_at.is_(None))
+        sa.select(sa.func.max(inbox.c.id)).where(
+            inbox.c.integration_id == integration_id, inbox.c.order_key == order_key, inbox.c.handled_at.is_(None)
+        )
     ).scalar()
 
 
@@ -95,8 +104,9 @@ def load(c: sa.Connection, integration_id: int, key: str) -> Stored | None:
         documents.setdefault(d.part_id, []).append(Document(d.id, unpack(d.doc, Invoice), d.sent_at))
     parts = [
         Part(
-            p.id, p.no, p.reference, p.branch, unpack(p.doc, OrderPart), p.state, p.erp_key, p.sending, p.sent_at, p.attempt, p.looks, p.erp_state,
-            unpack(p.erp_doc, ErpOrder) if p.erp_doc else None, p.handling_sent_at, p.tracking_sent_at, p.delivery_sent_at, p.cancel_sent_at,
+            p.id, p.no, p.reference, p.branch, unpack(p.doc, OrderPart), p.state, p.erp_key, p.sending, p.sent_at, p.attempt, p.looks,
+            p.erp_state, unpack(p.erp_doc, ErpOrder) if p.erp_doc else None,
+            p.handling_sent_at, p.tracking_sent_at, p.delivery_sent_at, p.cancel_sent_at,
             documents.get(p.id, []),
         )
         for p in c.execute(sa.select(part).where(part.c.order_id == row.id).order_by(part.c.no))
@@ -150,11 +160,19 @@ def set_cause(c: sa.Connection, tenant_id: int, integration_id: int, order_id: i
     c.execute(sa.update(order).where(order.c.id == order_id).values(cause_id=cause_id))
 
 
-def note(c: sa.Connection, tenant_id: int, integration_id: int, order_id: int, part_no: int | None, name: str, text: Text, now: float) -> None:
+def note(
+    c: sa.Connection, tenant_id: int, integration_id: int, order_id: int, part_no: int | None, name: str, text: Text, now: float
+) -> None:
     """One line of the timeline."""
     c.execute(
         sa.insert(step).values(
-            tenant_id=tenant_id, integration_id=integration_id, order_id=order_id, part_no=part_no, name=name, text=msgspec.to_builtins(text), at=now
+            tenant_id=tenant_id,
+            integration_id=integration_id,
+            order_id=order_id,
+            part_no=part_no,
+            name=name,
+            text=msgspec.to_builtins(text),
+            at=now,
         )
     )
 
@@ -205,14 +223,22 @@ def part_by_erp(c: sa.Connection, integration_id: int, erp_keys: Sequence[str]) 
     )
 
 
-def keep_documents(c: sa.Connection, tenant_id: int, integration_id: int, order_id: int, part_id: int, invoices: Sequence[Invoice], now: float) -> list[Invoice]:
+def keep_documents(
+    c: sa.Connection, tenant_id: int, integration_id: int, order_id: int, part_id: int, invoices: Sequence[Invoice], now: float
+) -> list[Invoice]:
     """Stores documents not seen before; returns the new ones."""
     new: list[Invoice] = []
     for invoice in invoices:
         made = c.execute(
             insert(c, document)
             .values(
-                tenant_id=tenant_id, integration_id=integration_id, order_id=order_id, part_id=part_id, key=invoice.key, doc=pack(invoice), created_at=now
+                tenant_id=tenant_id,
+                integration_id=integration_id,
+                order_id=order_id,
+                part_id=part_id,
+                key=invoice.key,
+                doc=pack(invoice),
+                created_at=now,
             )
             .on_conflict_do_nothing(index_elements=["part_id", "key", "version"])
         )
@@ -231,7 +257,9 @@ def document_sent(c: sa.Connection, document_id: int, now: float) -> None:
 def sku_of(c: sa.Connection, integration_id: int, remotes: Sequence[str]) -> dict[str, str]:
     """Storefront SKU id -> the ERP's SKU key, by our links."""
     found = c.execute(
-        sa.select(link.c.remote, link.c.key).where(link.c.integration_id == integration_id, link.c.kind == "sku", link.c.remote.in_(remotes))
+        sa.select(link.c.remote, link.c.key).where(
+            link.c.integration_id == integration_id, link.c.kind == "sku", link.c.remote.in_(remotes)
+        )
     )
     return {row.remote: row.key for row in found}
 

@@ -11,7 +11,7 @@ from engate.model.kinds import KINDS, Kind
 from engate.store.blobs import pack, unpack
 from engate.store.causes import Reason, ensure
 from engate.store.db import insert
-from engate.store.tables import cause, link, record, unit
+from engate.store.tables import cause, key_index, link, record, unit
 
 ROWS = 500
 
@@ -52,7 +52,16 @@ class Settled(NamedTuple):
 
 
 def want(
-    c: sa.Connection, tenant_id: int, integration_id: int, kind: str, rows: Sequence[Wanted], *, run_id: int, seen: int, now: float, read_at: float
+    c: sa.Connection,
+    tenant_id: int,
+    integration_id: int,
+    kind: str,
+    rows: Sequence[Wanted],
+    *,
+    run_id: int,
+    seen: int,
+    now: float,
+    read_at: float,
 ) -> int:
     """Stores what a page says; returns how many records changed. An unchanged row costs one read and no write.
     `read_at`: when the page was asked for."""
@@ -63,7 +72,15 @@ def want(
 
 
 def _want(
-    c: sa.Connection, tenant_id: int, integration_id: int, kind: str, rows: Sequence[Wanted], run_id: int, seen: int, now: float, read_at: float
+    c: sa.Connection,
+    tenant_id: int,
+    integration_id: int,
+    kind: str,
+    rows: Sequence[Wanted],
+    run_id: int,
+    seen: int,
+    now: float,
+    read_at: float,
 ) -> int:
     by_key = {row.key: row for row in rows}  # the last word counts where an ERP lists an entity twice
     known = {
@@ -105,9 +122,21 @@ def _want(
         s = insert(c, record)
         fields = ("parent", "doc", "want", "cause_id", "run_id", "seen", "read_at", "tries", "not_before")
         c.execute(
-            s.on_conflict_do_update(index_elements=["integration_id", "kind", "key"], set_={name: s.excluded[name] for name in fields}), upserts
+            s.on_conflict_do_update(index_elements=["integration_id", "kind", "key"], set_={name: s.excluded[name] for name in fields}),
+            upserts,
         )
+        _index(c, integration_id, KINDS[kind], [by_key[each["key"]] for each in upserts])
     return len(upserts)
+
+
+def _index(c: sa.Connection, integration_id: int, kind: Kind, rows: Sequence[Wanted]) -> None:
+    """So that a SKU is found by its EAN. A key it once had still finds it."""
+    if kind.also is None:
+        return
+    found = ((kind.also(row.doc), row.key) for row in rows)
+    values = [{"integration_id": integration_id, "key": key[:200], "kind": kind.name, "target": target} for key, target in found if key]
+    if values:
+        c.execute(insert(c, key_index).on_conflict_do_nothing(), values)
 
 
 def claim(
@@ -120,7 +149,7 @@ def claim(
     unknown_before: float,
     only: set[str] | None = None,
 ) -> list[Claimed]:
-    """Records that can be pushed now, oldest first: the parent is in the storefront, nothing is in the way, nothing of unknown effect is fresh."""
+    """Records that can be pushed now, oldest first: the parent is in the storefront, nothing is in the way, no unknown effect is fresh."""
     own_link = link.alias("own_link")
     parent_link = link.alias("parent_link")
     source = record.outerjoin(
@@ -159,7 +188,17 @@ def claim(
     if only is not None:
         query = query.where(record.c.key.in_(only))
     return [
-        Claimed(row.id, row.key, unpack(row.doc, kind.struct), row.have_doc, row.sent is not None, row.remote, row.parent_remote, row.tries, row.read_at)
+        Claimed(
+            row.id,
+            row.key,
+            unpack(row.doc, kind.struct),
+            row.have_doc,
+            row.sent is not None,
+            row.remote,
+            row.parent_remote,
+            row.tries,
+            row.read_at,
+        )
         for row in c.execute(query)
     ]
 
@@ -199,26 +238,52 @@ def accept(c: sa.Connection, tenant_id: int, integration_id: int, kind: str, row
     linked(c, tenant_id, integration_id, kind, [(row.key, row.remote) for row in rows if row.remote and not row.had_remote], now)
 
 
-def linked(c: sa.Connection, tenant_id: int, integration_id: int, kind: str, pairs: Sequence[tuple[str, str]], now: float, origin: str = "engate") -> None:
+def linked(
+    c: sa.Connection, tenant_id: int, integration_id: int, kind: str, pairs: Sequence[tuple[str, str]], now: float, origin: str = "engate"
+) -> None:
     """Stores links and releases the records that waited for them."""
     if not pairs:
         return
     s = insert(c, link)
     c.execute(
         s.on_conflict_do_update(
-            index_elements=["integration_id", "kind", "key"], set_={"remote": s.excluded.remote, "origin": s.excluded.origin, "at": s.excluded.at}
+            index_elements=["integration_id", "kind", "key"],
+            set_={"remote": s.excluded.remote, "origin": s.excluded.origin, "at": s.excluded.at},
         ),
         [
-            {"tenant_id": tenant_id, "integration_id": integration_id, "kind": kind, "key": key, "remote": remote, "origin": origin, "at": now}
+            {
+                "tenant_id": tenant_id,
+                "integration_id": integration_id,
+                "kind": kind,
+                "key": key,
+                "remote": remote,
+                "origin": origin,
+                "at": now,
+            }
             for key, remote in pairs
         ],
     )
     if kind in SHARED:
-        release(c, integration_id, [f"own:waiting.link:{kind}/{key}" for key, _ in pairs])
+        release(c, integration_id, [f"{WAITING_LINK}{kind}/{key}" for key, _ in pairs])
 
 
 SHARED = frozenset({"category", "brand"})
 """Kinds that many records refer to: waiting for one of these is a cause, not a join."""
+
+
+WAITING_LINK = "own:waiting.link:"
+
+
+def release_linked(c: sa.Connection, integration_id: int) -> None:
+    """Ends waits for links that exist by now: a wait may have been noted while the link was being made by somebody else."""
+    waits = (
+        c.execute(sa.select(cause.c.key).where(cause.c.integration_id == integration_id, cause.c.key.startswith(WAITING_LINK)))
+        .scalars()
+        .all()
+    )
+    if waits:
+        links = links_of(c, integration_id, sorted(SHARED))
+        release(c, integration_id, [key for key in waits if tuple(key.removeprefix(WAITING_LINK).split("/", 1)) in links])
 
 
 def release(c: sa.Connection, integration_id: int, keys: Sequence[str]) -> None:
@@ -226,7 +291,9 @@ def release(c: sa.Connection, integration_id: int, keys: Sequence[str]) -> None:
     c.execute(sa.delete(cause).where(cause.c.integration_id == integration_id, cause.c.key.in_(list(keys))))
 
 
-def wait_for(c: sa.Connection, tenant_id: int, integration_id: int, rows: Sequence[tuple[int, Reason]], now: float, *, answered: bool) -> None:
+def wait_for(
+    c: sa.Connection, tenant_id: int, integration_id: int, rows: Sequence[tuple[int, Reason]], now: float, *, answered: bool
+) -> None:
     """These records wait for a cause; `answered`: the storefront itself said no (its effect is known: none)."""
     if not rows:
         return
@@ -261,7 +328,9 @@ def again(c: sa.Connection, rows: Sequence[tuple[int, float, bool, str]], now: f
 
 
 def links_of(c: sa.Connection, integration_id: int, kinds: Sequence[str]) -> dict[tuple[str, str], str]:
-    found = c.execute(sa.select(link.c.kind, link.c.key, link.c.remote).where(link.c.integration_id == integration_id, link.c.kind.in_(kinds)))
+    found = c.execute(
+        sa.select(link.c.kind, link.c.key, link.c.remote).where(link.c.integration_id == integration_id, link.c.kind.in_(kinds))
+    )
     return {(row.kind, row.key): row.remote for row in found}
 
 
@@ -272,7 +341,9 @@ Pending = dict[tuple[str, str], list[tuple[float | None, int]]]
 def pending_units(c: sa.Connection, integration_id: int) -> Pending:
     """Units of stored orders that the ERP does not reserve yet, or did not when an older reading was asked for."""
     found: Pending = {}
-    for row in c.execute(sa.select(unit.c.sku, unit.c.branch, unit.c.freed_at, unit.c.quantity).where(unit.c.integration_id == integration_id)):
+    for row in c.execute(
+        sa.select(unit.c.sku, unit.c.branch, unit.c.freed_at, unit.c.quantity).where(unit.c.integration_id == integration_id)
+    ):
         found.setdefault((row.sku, row.branch), []).append((row.freed_at, row.quantity))
     return found
 
@@ -296,9 +367,9 @@ def revisit(
 ) -> tuple[int, int | None]:
     """Decides anew what should be, from the documents as last read: after a change of options, mapping or pending orders.
     Returns (changed, the id to go on after or None)."""
-    query = sa.select(record.c.id, record.c.doc, record.c.read_at, record.c.want, record.c.cause_id, cause.c.key.label("cause_key")).select_from(
-        record.outerjoin(cause, record.c.cause_id == cause.c.id)
-    )
+    query = sa.select(
+        record.c.id, record.c.doc, record.c.read_at, record.c.want, record.c.cause_id, cause.c.key.label("cause_key")
+    ).select_from(record.outerjoin(cause, record.c.cause_id == cause.c.id))
     query = query.where(record.c.integration_id == integration_id, record.c.kind == kind.name, record.c.id > after)
     if parents is not None:
         query = query.where(record.c.parent.in_(parents))
@@ -320,7 +391,7 @@ def revisit(
 
 
 def next_due(c: sa.Connection, integration_id: int, kind: str, unknown_after: float, now: float) -> float | None:
-    """The earliest time after `now` at which a record that rests now can go: a back-off ends, a dated price begins, a doubt may be cleared."""
+    """The earliest time after `now` at which a resting record can go: a back-off ends, a dated price begins, a doubt may be cleared."""
     mine = (record.c.integration_id == integration_id) & (record.c.kind == kind)
     resting = sa.select(sa.func.min(record.c.not_before)).where(mine, record.c.state == "to_send", record.c.not_before > now)
     doubtful = sa.select(sa.func.min(record.c.sent_at)).where(mine, record.c.state == "sent")

@@ -1,4 +1,4 @@
-"""Every table. Instants are seconds since 1970 (UTC) as doubles; documents are msgpack, compressed where that helps (`engate.store.blobs`)."""
+"""Every table. Instants are seconds since 1970 (UTC) as doubles; documents are msgpack, compressed where it helps (`store.blobs`)."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def _tenant() -> sa.Column[int]:
     return sa.Column("tenant_id", Id, sa.ForeignKey("tenant.id", ondelete="CASCADE"), nullable=False)
 
 
-def _integration(**more: bool) -> sa.Column[int]:
-    return sa.Column("integration_id", Id, sa.ForeignKey("integration.id", ondelete="CASCADE"), nullable=False, **more)
+def _integration(*, primary_key: bool = False) -> sa.Column[int]:
+    return sa.Column("integration_id", Id, sa.ForeignKey("integration.id", ondelete="CASCADE"), nullable=False, primary_key=primary_key)
 
 
 def _at(name: str, *, nullable: bool = True) -> sa.Column[float]:
@@ -162,7 +162,8 @@ record = sa.Table(
     sa.Column(
         "state", sa.String(10),
         sa.Computed(
-            "CASE WHEN sent IS NOT NULL THEN 'sent' WHEN cause_id IS NOT NULL THEN 'waiting' WHEN have = want THEN 'settled' ELSE 'to_send' END",
+            "CASE WHEN sent IS NOT NULL THEN 'sent' WHEN cause_id IS NOT NULL THEN 'waiting' "
+            "WHEN have = want THEN 'settled' ELSE 'to_send' END",
             persisted=True,
         ),
     ),
@@ -244,6 +245,7 @@ order = sa.Table(
     _at("placed_at", nullable=False), _at("read_at", nullable=False), _at("created_at", nullable=False), _at("changed_at", nullable=False),
     sa.UniqueConstraint("integration_id", "key"),
     sa.Index("ix_shop_order_state", "integration_id", "state"),
+    sa.Index("ix_shop_order_cause", "cause_id"),
 )  # fmt: skip
 
 part = sa.Table(

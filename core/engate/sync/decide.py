@@ -59,7 +59,8 @@ def _cancelled_in_erp(order: Stored) -> Action | Reason:
         return "cancel_in_shop"
     return own(
         "order.part_cancelled", order.key,
-        Text("Uma parte do pedido foi cancelada no ERP; as outras seguem.", "One part of the order was cancelled in the ERP; the others go on."),
+        Text("Uma parte do pedido foi cancelada no ERP; as outras seguem.",
+             "One part of the order was cancelled in the ERP; the others go on."),
         Text("Decida com o cliente: cancelar o resto ou reembolsar a parte.", "Decide with the buyer: cancel the rest or refund the part."),
     )  # fmt: skip
 
@@ -68,15 +69,18 @@ def _cancelled_in_shop(part: Part, options: Options) -> Action | Reason:
     if part.erp_state in BILLED:
         return own(
             "order.cancelled_after_invoice", part.reference,
-            Text("Cancelado na loja depois de faturado no ERP: URGENTE.", "Cancelled in the shop after it was invoiced in the ERP: URGENT."),
+            Text("Cancelado na loja depois de faturado no ERP: URGENTE.",
+                 "Cancelled in the shop after it was invoiced in the ERP: URGENT."),
             Text("Cancele a nota dentro do prazo legal do estado (em geral 24 h) ou faça a devolução.",
                  "Cancel the note within the state's legal deadline (mostly 24 h) or make a return."),
         )  # fmt: skip
     if part.erp_state == "picking" and options.cancel_while_picking == "ask":
         return own(
             "order.cancel_while_picking", part.reference,
-            Text("Cancelado na loja com o pedido em separação no ERP.", "Cancelled in the shop while the ERP is picking it."),
-            Text("Cancele o pedido no ERP, ou recuse o cancelamento na loja.", "Cancel the order in the ERP, or decline the cancellation in the shop."),
+            Text("Cancelado na loja com o pedido em separação no ERP.",
+                 "Cancelled in the shop while the ERP is picking it."),
+            Text("Cancele o pedido no ERP, ou recuse o cancelamento na loja.",
+                 "Cancel the order in the ERP, or decline the cancellation in the shop."),
         )  # fmt: skip
     return "cancel_in_erp"
 
@@ -86,13 +90,18 @@ def _billed(part: Part) -> Action | Reason | None:
         return "documents"
     unsent = [d for d in part.documents if d.sent_at is None]
     if unsent:
-        refused = [gate(d.invoice) for d in unsent]
-        return next((reason for reason in refused if reason is not None), "invoice")
+        refused = next((reason for reason in (gate(d.invoice) for d in unsent) if reason is not None), None)
+        return refused if refused is not None else "invoice"
     if part.erp and part.erp.tracking is not None and part.tracking_sent_at is None:
         return "tracking"
-    if part.erp_state == "delivered" and part.delivery_sent_at is None:
+    if _delivered(part) and part.delivery_sent_at is None:
         return "delivery"
     return None
+
+
+def _delivered(part: Part) -> bool:
+    """Some ERPs move on, others keep "invoiced" and tell the day it was delivered."""
+    return part.erp_state == "delivered" or (part.erp is not None and part.erp.delivered_at is not None)
 
 
 def gate(invoice: Invoice) -> Reason | None:
@@ -112,7 +121,8 @@ def gate(invoice: Invoice) -> Reason | None:
         return None
     return own(
         "invoice.refused", invoice.key,
-        Text(f"A nota {invoice.number}/{invoice.series} não foi enviada: {why.pt}.", f"Note {invoice.number}/{invoice.series} was not sent: {why.en}."),
+        Text(f"A nota {invoice.number}/{invoice.series} não foi enviada: {why.pt}.",
+             f"Note {invoice.number}/{invoice.series} was not sent: {why.en}."),
         Text("Corrija ou reemita a nota no ERP.", "Fix or re-issue the note in the ERP."),
     )  # fmt: skip
 
@@ -138,12 +148,14 @@ def state_of(order: Stored, part: Part) -> str:
         return "delivered"
     if shop == "cancel_requested":
         return "cancel_requested"
+    if part.erp_state == "invoiced" and part.tracking_sent_at is not None:
+        return "shipped"
     return {"held": "erp_held", "unknown": "in_erp", None: "in_erp"}.get(part.erp_state, part.erp_state or "in_erp")
 
 
 ORDER = (
-    "received", "awaiting_payment", "held", "ready", "importing", "rejected", "erp_held", "in_erp", "cancel_requested", "picking", "invoiced", "shipped",
-    "delivered",
+    "received", "awaiting_payment", "held", "ready", "importing", "rejected", "erp_held", "in_erp", "cancel_requested", "picking",
+    "invoiced", "shipped", "delivered",
 )  # fmt: skip
 
 
@@ -155,6 +167,8 @@ def state_of_order(states: list[str]) -> str:
 
 HANDLED_ELSEWHERE = own(
     "order.handled_elsewhere", "shop",
-    Text("A loja diz que o pedido já está em preparação, mas o engate não o importou.", "The shop says the order is being handled, but engate did not import it."),
-    Text("Outro sistema consome os pedidos desta loja? Crie uma chave só para o engate.", "Does another system take this shop's orders? Make a key just for engate."),
+    Text("A loja diz que o pedido já está em preparação, mas o engate não o importou.",
+         "The shop says the order is being handled, but engate did not import it."),
+    Text("Outro sistema consome os pedidos desta loja? Crie uma chave só para o engate.",
+         "Does another system take this shop's orders? Make a key just for engate."),
 )  # fmt: skip

@@ -21,7 +21,7 @@ PLACEHOLDER_NAME = "Integração"
 
 
 class Effective(NamedTuple):
-    """`doc` as it is pushed, the storefront keys it needs, its digest; `reason`: why it cannot be pushed at all; `missing`: a link not there yet."""
+    """`doc` as it is pushed, the storefront keys it needs, digest; `reason`: why it cannot go at all; `missing`: a link not there yet."""
 
     doc: Any
     refs: dict[str, str]
@@ -111,8 +111,8 @@ class Rules:
     def _referring(self, kind: str, doc: Any) -> Effective:
         refs: dict[str, str] = {}
         awaiting = None
-        for name, ref_kind, key in KINDS[kind].refs(doc):
-            remote = self.links.get((ref_kind, key))
+        for name, ref_kind, wanted in KINDS[kind].refs(doc):
+            key, remote = wanted, self.links.get((ref_kind, wanted))
             if remote is None and self._placeholder(ref_kind) and kind == "product":
                 key, awaiting = PLACEHOLDER, AWAITING
                 remote = self.links.get((ref_kind, key))

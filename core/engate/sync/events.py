@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from contextlib import aclosing
-
 import sqlalchemy as sa
 
 from engate.model import OrderEvent, Page, Query
+from engate.plugins import closing
 from engate.store import orders
 from engate.sync.work import Later, Work
 
@@ -19,7 +18,7 @@ def lane_of(order_key: str) -> str:
 
 async def events_slice(work: Work) -> Later:
     """Reads until the storefront has nothing more to tell, or the slice is over. Also while inactive: feeds die if nobody reads them."""
-    async with aclosing(work.coupling.storefront.read_order_events(Query())) as pages:
+    async with closing(work.coupling.storefront.read_order_events(Query())) as pages:
         async for page in pages:
             await work.store.durably(lambda c, page=page: _receive(c, work, page))
             if work.time_is_up():

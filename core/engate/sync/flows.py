@@ -10,7 +10,7 @@ from engate.text import Text
 
 
 class Flow(msgspec.Struct, frozen=True):
-    """`needs`: hooks that both sides must offer; `uses`: hooks it takes advantage of. `every`, `full_every`: default schedule in seconds."""
+    """`needs`: hooks that both sides must offer; `uses`: hooks it can use besides. `every`, `full_every`: default schedule in seconds."""
 
     name: str
     title: Text
@@ -63,7 +63,7 @@ def offered(coupling: Coupling) -> dict[str, Text | None]:
             found[flow.name] = None
             continue
         said = [coupling.unavailable[name] for name in missing if name in coupling.unavailable]
-        found[flow.name] = said[0] if said else Text(
-            f"Este par não oferece: {', '.join(missing)}.", f"This pair does not offer: {', '.join(missing)}."
+        found[flow.name] = (
+            said[0] if said else Text(f"Este par não oferece: {', '.join(missing)}.", f"This pair does not offer: {', '.join(missing)}.")
         )
     return found

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from contextlib import aclosing
-
 import sqlalchemy as sa
 
 from engate.model import ErpOrder, Page, Query
+from engate.plugins import closing
 from engate.store import orders, runs
 from engate.store.blobs import pack, unpack
 from engate.sync.events import ORDER_PRIORITY, lane_of
@@ -19,7 +18,7 @@ async def fulfilment_slice(work: Work) -> Later:
     """One delta over the ERP's orders. Small and frequent: it starts anew when interrupted."""
     since = await work.store.reading(lambda c: runs.watermark_of(c, work.integration_id, KIND))
     ahead = since
-    async with aclosing(work.coupling.erp.list_fulfilment(Query(since=since))) as pages:
+    async with closing(work.coupling.erp.list_fulfilment(Query(since=since))) as pages:
         async for page in pages:
             ahead = max(filter(None, (ahead, page.watermark)), default=None)
             await work.store.writing(lambda c, page=page: _keep(c, work, page))
@@ -41,4 +40,9 @@ def _keep(c: sa.Connection, work: Work, page: Page[ErpOrder]) -> None:
 
 
 def _same(before: ErpOrder, now: ErpOrder) -> bool:
-    return (before.state, before.tracking, before.delivered_at, before.changed_at) == (now.state, now.tracking, now.delivered_at, now.changed_at)
+    return (before.state, before.tracking, before.delivered_at, before.changed_at) == (
+        now.state,
+        now.tracking,
+        now.delivered_at,
+        now.changed_at,
+    )

@@ -70,7 +70,9 @@ async def _send(work: Work, order: Stored, part: Part) -> Later | None:
         return Later()
     except EngateError as error:
         text = error.text
-        await work.store.durably(lambda c: orders.note(c, work.tenant_id, work.integration_id, order.id, part.no, "uncertain", text, work.now()))
+        await work.store.durably(
+            lambda c: orders.note(c, work.tenant_id, work.integration_id, order.id, part.no, "uncertain", text, work.now())
+        )
         return None  # the part is still `sending`: the next decision is to resolve it
     await work.store.durably(lambda c: _entered(c, work, order, part, imported.key, imported.state, "imported"))
     return None
@@ -106,7 +108,8 @@ def _refused(c: sa.Connection, work: Work, order: Stored, part: Part, reason: ca
 def _ask(c: sa.Connection, work: Work, order: Stored, part: Part) -> None:
     reason = causes.own(
         "order.fate_unknown", part.reference,
-        Text("O ERP não respondeu à importação e o pedido não foi encontrado.", "The ERP did not answer the import and the order was not found."),
+        Text("O ERP não respondeu à importação e o pedido não foi encontrado.",
+             "The ERP did not answer the import and the order was not found."),
         Text("Confira no ERP; se não existir, peça o reenvio.", "Check in the ERP; if it does not exist, ask for a retry."),
     )  # fmt: skip
     orders.set_cause(c, work.tenant_id, work.integration_id, order.id, reason, work.now())

@@ -8,6 +8,7 @@ import msgspec
 
 from engate.settings import field, json_schema
 
+
 def _touching(flows: tuple[str, ...], pt: str, en: str, help_pt: str = "", help_en: str = "", **constraints: Any) -> msgspec.Meta:
     meta = field(pt, en, help_pt, help_en, **constraints)
     extra = dict(meta.extra_json_schema or {})
@@ -97,7 +98,9 @@ class PriceTableRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class PairMapping(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """Which of the ERP's choices stands for which of the storefront's."""
 
-    warehouses: Annotated[tuple[WarehouseRow, ...], _touching(("warehouses", "stock", "orders"), "Filiais e depósitos", "Branches and warehouses")] = ()
+    warehouses: Annotated[
+        tuple[WarehouseRow, ...], _touching(("warehouses", "stock", "orders"), "Filiais e depósitos", "Branches and warehouses")
+    ] = ()
     payments: Annotated[tuple[PaymentRow, ...], _touching(("orders",), "Pagamentos", "Payments")] = ()
     carriers: Annotated[tuple[CarrierRow, ...], _touching(("orders",), "Transportadoras", "Carriers")] = ()
     price_tables: Annotated[tuple[PriceTableRow, ...], _touching(("prices",), "Tabelas de preço", "Price tables")] = ()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from contextlib import aclosing
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,6 +10,7 @@ import sqlalchemy as sa
 from engate.errors import Answered, NotSent, Rejected
 from engate.model import ErpOrder, PartRef, Query, ShopOrderRef, Tracking, valid_key
 from engate.model.kinds import KINDS
+from engate.plugins import closing
 from engate.store import causes, orders, records
 from engate.store.blobs import pack, unpack
 from engate.store.causes import Reason
@@ -233,7 +233,7 @@ async def _documents(work: Work, order: Stored, part: Part) -> Later | None:
     """The fiscal documents of an invoiced order; not published yet is no error."""
     found: ErpOrder | None = None
     query = Query(keys=(f"{part.branch}/{part.erp_key}",))
-    async with aclosing(work.coupling.erp.list_fulfilment(query)) as pages:
+    async with closing(work.coupling.erp.list_fulfilment(query)) as pages:
         async for page in pages:
             found = next((o for o in page.items if o.key == part.erp_key), found)
     if found is None or not found.invoices:
@@ -248,12 +248,17 @@ async def _documents(work: Work, order: Stored, part: Part) -> Later | None:
         new = orders.keep_documents(c, work.tenant_id, work.integration_id, order.id, part.id, invoices, work.now())
         for invoice in new:
             orders.index(c, work.integration_id, "order", order.key, [invoice.key, invoice.number])
-            text = Text(f"Nota {invoice.number}/{invoice.series} recebida do ERP.", f"Note {invoice.number}/{invoice.series} received from the ERP.")
+            text = Text(
+                f"Nota {invoice.number}/{invoice.series} recebida do ERP.", f"Note {invoice.number}/{invoice.series} received from the ERP."
+            )
             orders.note(c, work.tenant_id, work.integration_id, order.id, part.no, "document", text, work.now())
         orders.update_part(c, part.id, erp_doc=pack(erp), erp_state=erp.state)
         if wrong is not None:
             raise Rejected(
-                Text(f"A nota {wrong.number} foi emitida por outra empresa ({wrong.issuer}).", f"Note {wrong.number} was issued by another company ({wrong.issuer})."),
+                Text(
+                    f"A nota {wrong.number} foi emitida por outra empresa ({wrong.issuer}).",
+                    f"Note {wrong.number} was issued by another company ({wrong.issuer}).",
+                ),
                 Text("Confira a filial do pedido no ERP.", "Check the order's branch in the ERP."),
                 code="invoice.issuer",
             )

@@ -21,7 +21,8 @@ def split(order: Order, mapping: PairMapping, skus: Mapping[str, str]) -> list[O
             "order.item_unmapped", f"sku/{unmapped.sku}",
             Text(f"O item '{unmapped.name}' (SKU {unmapped.sku} da loja) não está ligado a um item do ERP.",
                  f"Item '{unmapped.name}' (storefront SKU {unmapped.sku}) is not linked to an ERP item."),
-            Text("Ligue o SKU em 'links'; todos os pedidos que o esperam entram em seguida.", "Link the SKU in 'links'; every order that waits for it enters then."),
+            Text("Ligue o SKU em 'links'; todos os pedidos que o esperam entram em seguida.",
+                 "Link the SKU in 'links'; every order that waits for it enters then."),
         )  # fmt: skip
     residue = _residue(order)
     if isinstance(residue, Reason):
@@ -36,7 +37,8 @@ def split(order: Order, mapping: PairMapping, skus: Mapping[str, str]) -> list[O
         if branch is None:
             return own(
                 "mapping.warehouse", f"shop/{item.warehouse}",
-                Text(f"O depósito '{item.warehouse}' da loja não está mapeado para uma filial.", f"Storefront warehouse '{item.warehouse}' is not mapped to a branch."),
+                Text(f"O depósito '{item.warehouse}' da loja não está mapeado para uma filial.",
+                     f"Storefront warehouse '{item.warehouse}' is not mapped to a branch."),
                 Text("Mapeie o depósito em 'warehouses' da integração.", "Map the warehouse in the integration's 'warehouses'."),
             )  # fmt: skip
         by_branch.setdefault(branch, []).append(PartItem(item.line, skus[item.sku], item.quantity, item.price))
@@ -51,7 +53,17 @@ def split(order: Order, mapping: PairMapping, skus: Mapping[str, str]) -> list[O
         total = sums[index] + freights[index] + interests[index] - discounts[index]
         parts.append(
             OrderPart(
-                reference, order, branch, tuple(items), freights[index], discounts[index], interests[index], total, payment.billing, payment.plan, carrier
+                reference,
+                order,
+                branch,
+                tuple(items),
+                freights[index],
+                discounts[index],
+                interests[index],
+                total,
+                payment.billing,
+                payment.plan,
+                carrier,
             )
         )
     return parts
@@ -73,7 +85,7 @@ def share(amount: Decimal, weights: Sequence[Decimal]) -> list[Decimal]:
 
 
 def _residue(order: Order) -> Decimal | Reason:
-    """What the lines exceed the charged total by: a discount of the whole order. More than rounding beyond the known discount is refused."""
+    """What the lines exceed the charged total by: a discount of the whole order. Beyond the known one only rounding is accepted."""
     lines = sum((item.price * item.quantity for item in order.items), Decimal(0))
     stated = order.items_total + order.freight + order.interest - order.discount
     paid = sum((payment.value for payment in order.payments), Decimal(0))
@@ -104,7 +116,8 @@ def _payment(order: Order, mapping: PairMapping) -> PaymentRow | Reason:
         form, name = (unmapped.form, unmapped.name) if unmapped else ("", "?")
         return own(
             "mapping.payment", form,
-            Text(f"A forma de pagamento '{name}' ({form}) não tem cobrança no ERP.", f"Payment form '{name}' ({form}) has no billing code in the ERP."),
+            Text(f"A forma de pagamento '{name}' ({form}) não tem cobrança no ERP.",
+                 f"Payment form '{name}' ({form}) has no billing code in the ERP."),
             Text("Mapeie a forma em 'payments' da integração.", "Map the form in the integration's 'payments'."),
         )  # fmt: skip
     return rows[max(order.payments, key=lambda payment: payment.value).form]
@@ -115,5 +128,7 @@ def may_enter(order: Order, mapping: PairMapping) -> bool:
     if order.state == "ready":
         return True
     rows = {row.form: row for row in mapping.payments}
-    on_terms = bool(order.payments) and all(payment.form in rows and rows[payment.form].import_when == "placed" for payment in order.payments)
+    on_terms = bool(order.payments) and all(
+        payment.form in rows and rows[payment.form].import_when == "placed" for payment in order.payments
+    )
     return on_terms and order.state in ("received", "awaiting_payment")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import sqlalchemy as sa
 
 from engate.model import Category, Product
@@ -9,36 +11,38 @@ from engate.model.kinds import KINDS, Kind
 from engate.store.blobs import unpack
 from engate.store.tables import record
 from engate.sync.effective import PLACEHOLDER
-from engate.sync.work import Work
+from engate.sync.work import Snapshot
+
+T = TypeVar("T")
 
 
-def allowed(c: sa.Connection, work: Work, kind: Kind) -> set[str]:
+def allowed(c: sa.Connection, snapshot: Snapshot, kind: Kind) -> set[str]:
     """The keys of this kind that the pilot may push."""
-    skus = set(work.snapshot.pilot or ())
+    skus = set(snapshot.pilot or ())
     if kind.name == "sku":
         return skus
     if kind.name == "warehouse":
-        return {row.branch for row in work.snapshot.mapping.warehouses}
+        return {row.branch for row in snapshot.mapping.warehouses}
     if kind.parent_kind == "sku":
-        return set(c.execute(_of(work, kind.name, record.c.key).where(record.c.parent.in_(skus))).scalars())
-    products = set(c.execute(_of(work, "sku", record.c.parent).where(record.c.key.in_(skus))).scalars())
+        return set(c.execute(_of(snapshot, kind.name, record.c.key).where(record.c.parent.in_(skus))).scalars())
+    products = set(c.execute(_of(snapshot, "sku", record.c.parent).where(record.c.key.in_(skus))).scalars())
     if kind.name == "product":
         return products
-    docs = [unpack(blob, Product) for blob in c.execute(_of(work, "product", record.c.doc).where(record.c.key.in_(products))).scalars()]
+    docs = [unpack(blob, Product) for blob in c.execute(_of(snapshot, "product", record.c.doc).where(record.c.key.in_(products))).scalars()]
     if kind.name == "brand":
         return {doc.brand for doc in docs if doc.brand} | {PLACEHOLDER}
-    return _with_ancestors(c, work, {doc.category for doc in docs if doc.category}) | {PLACEHOLDER}
+    return _with_ancestors(c, snapshot, {doc.category for doc in docs if doc.category}) | {PLACEHOLDER}
 
 
-def _with_ancestors(c: sa.Connection, work: Work, keys: set[str]) -> set[str]:
+def _with_ancestors(c: sa.Connection, snapshot: Snapshot, keys: set[str]) -> set[str]:
     found: set[str] = set()
     while keys:
         found |= keys
-        blobs = c.execute(_of(work, "category", record.c.doc).where(record.c.key.in_(keys))).scalars()
+        blobs = c.execute(_of(snapshot, "category", record.c.doc).where(record.c.key.in_(keys))).scalars()
         keys = {doc.parent for doc in (unpack(blob, Category) for blob in blobs) if doc.parent} - found
     return found
 
 
-def _of(work: Work, kind: str, column: sa.Column[str] | sa.Column[bytes]) -> sa.Select[tuple[str]]:
+def _of(snapshot: Snapshot, kind: str, column: sa.Column[T]) -> sa.Select[T]:
     assert kind in KINDS
-    return sa.select(column).where(record.c.integration_id == work.integration_id, record.c.kind == kind)
+    return sa.select(column).where(record.c.integration_id == snapshot.id, record.c.kind == kind)

@@ -55,7 +55,9 @@ def _claim(c: sa.Connection, work: Work, kind: Kind, size: int) -> tuple[Sending
     """Decides once more what each record should be, and marks as sent what can go. (records to send, whether any was found)"""
     work.must_hold(c)
     now = work.now()
-    only = pilot.allowed(c, work, kind) if work.snapshot.pilot is not None else None
+    if kind.name in ("category", "product"):
+        records.release_linked(c, work.integration_id)
+    only = pilot.allowed(c, work.snapshot, kind) if work.snapshot.pilot is not None else None
     rows = records.claim(c, work.integration_id, kind, size, now=now, unknown_before=now - work.windows.unknown_after, only=only)
     if not rows:
         return [], False
@@ -80,7 +82,8 @@ def _claim(c: sa.Connection, work: Work, kind: Kind, size: int) -> tuple[Sending
 HELD = causes.own(
     "enrichment.map", "placeholder",
     Text("Sem equivalente na loja: aguarda classificação.", "No equivalent in the shop: waits to be classified."),
-    Text("Ligue à categoria ou marca da loja em 'links', ou mude a opção para 'create'.", "Link it to the shop's node, or set the option to 'create'."),
+    Text("Ligue à categoria ou marca da loja em 'links', ou mude a opção para 'create'.",
+         "Link it to the shop's node, or set the option to 'create'."),
     "storefront",
 )  # fmt: skip
 
@@ -128,7 +131,9 @@ def _settle(
         outcome = batch.outcomes.get(item.key) or Outcome("rejected" if isinstance(error, Rejected) else "unknown", error=error)
         if outcome.state == "accepted":
             accepted.append(
-                Settled(row.id, row.key, found.digest, found.doc, outcome.remote, row.remote == outcome.remote, outcome.answer, found.awaiting)
+                Settled(
+                    row.id, row.key, found.digest, found.doc, outcome.remote, row.remote == outcome.remote, outcome.answer, found.awaiting
+                )
             )
             continue
         assert outcome.error is not None
@@ -152,7 +157,9 @@ def _settle(
 
 def _wake_children(c: sa.Connection, work: Work, kind: Kind) -> None:
     """New links: what waited for them can go."""
-    waiting = [k for k in KINDS.values() if k.parent_kind == kind.name or (kind.name in records.SHARED and k.name in ("category", "product"))]
+    waiting = [
+        k for k in KINDS.values() if k.parent_kind == kind.name or (kind.name in records.SHARED and k.name in ("category", "product"))
+    ]
     work.wake(c, *((f"push/{k.name}", k.priority) for k in waiting))
 
 
@@ -160,6 +167,3 @@ def _next(c: sa.Connection, work: Work, kind: Kind) -> float | None:
     """Nothing is ready now: when could something be? Also the moment to end runs."""
     runs.finish(c, work.integration_id, work.now())
     return records.next_due(c, work.integration_id, kind.name, work.windows.unknown_after, work.now())
-
-
-

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import aclosing
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,6 +11,7 @@ from engate.errors import EngateError
 from engate.model import Page, Query
 from engate.model.catalog import Category
 from engate.model.kinds import KINDS, Kind
+from engate.plugins import closing
 from engate.store import records, runs
 from engate.store.records import Wanted
 from engate.sync.effective import PLACEHOLDER, PLACEHOLDER_NAME, Rules
@@ -27,9 +28,8 @@ async def read_slice(work: Work, flow: Flow) -> Later:
     for row in todo:
         try:
             complete = await _read_kind(work, KINDS[row.kind], row)
-        except EngateError as failure:
-            error = failure  # the name of an `except` ends with its block
-            await work.store.writing(lambda c: runs.failed(c, row.run_id, error, work.now()))
+        except EngateError as error:
+            await work.store.writing(partial(runs.failed, run_id=row.run_id, error=error, now=work.now()))
             raise
         if not complete:
             return Later(due=work.now())
@@ -39,6 +39,9 @@ async def read_slice(work: Work, flow: Flow) -> Later:
 
 
 def _start_scheduled(c: sa.Connection, work: Work, flow: Flow, kinds: list[str]) -> list[Any]:
+    asked = runs.under_way(c, work.integration_id, kinds)
+    if asked:
+        return asked  # somebody asked for one between our look and this transaction: theirs goes on
     full = all(runs.watermark_of(c, work.integration_id, kind) is None for kind in kinds) or _full_is_due(c, work, flow)
     runs.start(c, work.tenant_id, work.integration_id, flow.name, kinds, trigger="schedule", full=full, keys=None, now=work.now())
     return runs.under_way(c, work.integration_id, kinds)
@@ -52,27 +55,37 @@ def _full_is_due(c: sa.Connection, work: Work, flow: Flow) -> bool:
 
 async def _read_kind(work: Work, kind: Kind, row: Any) -> bool:
     """True when this kind has been read to its end."""
-    since = None if row.full or row.only is not None else await work.store.reading(lambda c: runs.watermark_of(c, work.integration_id, kind.name))
+    since = (
+        None
+        if row.full or row.only is not None
+        else await work.store.reading(lambda c: runs.watermark_of(c, work.integration_id, kind.name))
+    )
     query = Query(since=since, cursor=row.cursor, scope=row.scope, keys=tuple(row.only) if row.only is not None else None)
     ahead: str | None = row.ahead
     rules = await work.store.reading(lambda c: work.rules(c, stock=kind.name == "stock"))
-    async with aclosing(getattr(work.coupling.erp, kind.list_hook)(query)) as pages:
+    async with closing(getattr(work.coupling.erp, kind.list_hook)(query)) as pages:
         asked_at = work.now()
         async for page in pages:
             ahead = max(filter(None, (ahead, page.watermark)), default=None)
             wanted = [_wanted(rules, kind, doc, asked_at) for doc in page.items]
-            await work.store.writing(lambda c, page=page, wanted=wanted, ahead=ahead, at=asked_at: _keep(c, work, kind, row, page, wanted, ahead, at))
+            kept = await work.store.writing(
+                lambda c, page=page, wanted=wanted, ahead=ahead, at=asked_at: _keep(c, work, kind, row, page, wanted, ahead, at)
+            )
+            if not kept:
+                return False
             asked_at = work.now()
             if work.time_is_up() and page.cursor is not None:
                 return False
-    await work.store.writing(lambda c: _kind_read(c, work, kind, row, ahead))
-    return True
+    return await work.store.writing(lambda c: _kind_read(c, work, kind, row, ahead))
 
 
-def _kind_read(c: sa.Connection, work: Work, kind: Kind, row: Any, ahead: str | None) -> None:
+def _kind_read(c: sa.Connection, work: Work, kind: Kind, row: Any, ahead: str | None) -> bool:
+    if not runs.still_asked(c, row):
+        return False
     runs.reading_done(c, row, ahead=ahead)
     if kind.name == "stock" and row.full and row.only is None:
         records.forget_units(c, work.integration_id, row.started_at)
+    return True
 
 
 def _wanted(rules: Rules, kind: Kind, doc: Any, read_at: float) -> Wanted:
@@ -80,13 +93,19 @@ def _wanted(rules: Rules, kind: Kind, doc: Any, read_at: float) -> Wanted:
     return Wanted(doc.key, kind.parent(doc) if kind.parent else None, doc, found.digest, found.reason)
 
 
-def _keep(c: sa.Connection, work: Work, kind: Kind, row: Any, page: Page[Any], wanted: list[Wanted], ahead: str | None, read_at: float) -> None:
+def _keep(
+    c: sa.Connection, work: Work, kind: Kind, row: Any, page: Page[Any], wanted: list[Wanted], ahead: str | None, read_at: float
+) -> bool:
+    """False: the reading was cancelled or superseded; its page is dropped."""
+    if not runs.still_asked(c, row):
+        return False
     changed = records.want(
         c, work.tenant_id, work.integration_id, kind.name, wanted, run_id=row.run_id, seen=row.run_id, now=work.now(), read_at=read_at
     )
     runs.page_done(c, row, cursor=page.cursor, ahead=ahead, items=len(page.items), changed=changed)
     if changed:
         work.wake(c, (f"push/{kind.name}", kind.priority))
+    return True
 
 
 def _all_read(c: sa.Connection, work: Work, flow: Flow, last: Any) -> None:
@@ -98,7 +117,9 @@ def _all_read(c: sa.Connection, work: Work, flow: Flow, last: Any) -> None:
 
 def _needs_placeholder(work: Work, flow: Flow) -> bool:
     options = work.snapshot.options
-    return (flow.name == "categories" and options.new_categories == "placeholder") or (flow.name == "brands" and options.new_brands == "placeholder")
+    return (flow.name == "categories" and options.new_categories == "placeholder") or (
+        flow.name == "brands" and options.new_brands == "placeholder"
+    )
 
 
 def _want_placeholder(c: sa.Connection, work: Work, flow: Flow, run_id: int) -> None:
@@ -107,5 +128,7 @@ def _want_placeholder(c: sa.Connection, work: Work, flow: Flow, run_id: int) -> 
     doc = kind.struct(key=PLACEHOLDER, name=PLACEHOLDER_NAME, active=False)
     assert isinstance(doc, Category) or kind.name == "brand"
     wanted = _wanted(work.rules(c, stock=False), kind, doc, work.now())
-    records.want(c, work.tenant_id, work.integration_id, kind.name, [wanted], run_id=run_id, seen=run_id, now=work.now(), read_at=work.now())
+    records.want(
+        c, work.tenant_id, work.integration_id, kind.name, [wanted], run_id=run_id, seen=run_id, now=work.now(), read_at=work.now()
+    )
     work.wake(c, (f"push/{kind.name}", kind.priority))

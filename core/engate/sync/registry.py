@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import httpx
 import sqlalchemy as sa
 
 from engate.clock import Clock
@@ -12,6 +11,7 @@ from engate.context import Context
 from engate.errors import Unavailable
 from engate.hooks import Connection, Erp, Observer, Storefront
 from engate.http import Journal, Services, Transport
+from engate.limits import Budget
 from engate.plugins import Coupling, Manifest, Platform, discover
 from engate.secrets import Vault
 from engate.settings import load
@@ -25,12 +25,26 @@ from engate.text import Text
 class Registry:
     """One per process. Connections are shared by the integrations that use them, so their governors are too."""
 
-    def __init__(self, store: Store, vault: Vault, clock: Clock, journal: Journal, *, observers: tuple[Observer, ...] = ()) -> None:
+    def __init__(
+        self,
+        store: Store,
+        vault: Vault,
+        clock: Clock,
+        journal: Journal,
+        *,
+        observers: tuple[Observer, ...] = (),
+        budget: Budget | None = None,
+    ) -> None:
+        self._budget = budget
         self.store, self.vault, self.clock, self._journal, self._observers = store, vault, clock, journal, observers
         self.platforms: dict[str, Platform] = discover()
-        self._transport: httpx.AsyncBaseTransport | None = None
+        self._transport: Transport | None = None
         self._connections: dict[int, tuple[int, Connection]] = {}
         self._couplings: dict[int, tuple[Any, Coupling]] = {}
+
+    def add(self, manifest: Manifest) -> None:
+        """A platform that no entry point names: of a benchmark or a test."""
+        self.platforms[manifest.key] = Platform(manifest.key, manifest)
 
     def manifest(self, platform: str) -> Manifest:
         found = self.platforms.get(platform)
@@ -58,6 +72,7 @@ class Registry:
             tokens=StoredTokens(self.store, self.vault, row.tenant_id, id),
             journal=self._journal,
             connection_id=id,
+            budget=self._budget,
         )
         made = manifest.connection_class()(Context(load(manifest.settings, {**row.settings, **secrets}), services))
         self._connections[id] = (row.revision, made)
@@ -65,7 +80,9 @@ class Registry:
 
     async def coupling(self, integration_id: int) -> Coupling:
         row = await self.store.reading(
-            lambda c: c.execute(sa.select(integration.c.erp_id, integration.c.storefront_id).where(integration.c.id == integration_id)).one()
+            lambda c: c.execute(
+                sa.select(integration.c.erp_id, integration.c.storefront_id).where(integration.c.id == integration_id)
+            ).one()
         )
         erp, storefront = await self.connection(row.erp_id), await self.connection(row.storefront_id)
         cached = self._couplings.get(integration_id)

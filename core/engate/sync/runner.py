@@ -17,22 +17,38 @@ from engate.store.db import Store
 from engate.store.lanes import Claim
 from engate.sync.lanes import EVENTS, slice_of
 from engate.sync.registry import Registry
-from engate.sync.work import LeaseLost, Later, Windows, Work
+from engate.sync.work import Later, LeaseLost, Windows, Work
 
 TTL = 15.0
 BEAT = 3.0
-LONGEST_SLEEP = 0.5
+LONGEST_SLEEP = 0.25
 ORDER_PRIORITY = 1
 REAUTH_WAIT = 60.0
+SHARE_PAUSE = 0.2
+SHARE_AT_ONCE = 2
 log = structlog.get_logger("engate.runner")
 
 
 class Runner:
-    """`slots` lanes at once, of which `order_slots` serve only orders: a catalogue load never makes an order wait."""
+    """`slots` lanes at once, of which `order_slots` serve only orders: a catalogue load never makes an order wait.
+
+    `shared`: other runners work on the same database. Then a runner takes a few lanes at a time and the busier it is the longer it waits
+    before it takes more, so that an idle one gets its share.
+    """
 
     def __init__(
-        self, store: Store, registry: Registry, clock: Clock, *, windows: Windows, worker: str, slots: int = 16, order_slots: int = 4
+        self,
+        store: Store,
+        registry: Registry,
+        clock: Clock,
+        *,
+        windows: Windows,
+        worker: str,
+        slots: int = 16,
+        order_slots: int = 4,
+        shared: bool = False,
     ) -> None:
+        self._shared = shared
         self._store, self._registry, self._clock, self._windows = store, registry, clock, windows
         self._worker, self._slots, self._order_slots = worker, slots, order_slots
         self._lease = f"{worker}/{uuid4().hex[:12]}"
@@ -74,10 +90,13 @@ class Runner:
         if free <= 0:
             return []
         orders_only = min(self._order_slots, free)
+        if self._shared:
+            await asyncio.sleep(SHARE_PAUSE * len(self._running) / self._slots)
+            free, orders_only = min(free, orders_only + SHARE_AT_ONCE), min(orders_only, SHARE_AT_ONCE)
         now = self._clock.now().timestamp()
 
         def take(c: Any) -> list[Claim]:
-            found = lanes.claim(c, now, free - orders_only, self._lease, TTL) if free > orders_only else []
+            found = lanes.claim(c, now, free - orders_only, self._lease, TTL) if free > orders_only else list[Claim]()
             return found + lanes.claim(c, now, orders_only, self._lease, TTL, max_prio=ORDER_PRIORITY)
 
         return await self._store.writing(take)
@@ -147,7 +166,13 @@ class Runner:
                 return Later(back_off=now + REAUTH_WAIT)
             coupling = await self._registry.coupling(claim.integration_id)
             work = Work(
-                store=self._store, clock=self._clock, windows=self._windows, snapshot=snapshot, coupling=coupling, claim=claim, lease=self._lease
+                store=self._store,
+                clock=self._clock,
+                windows=self._windows,
+                snapshot=snapshot,
+                coupling=coupling,
+                claim=claim,
+                lease=self._lease,
             )
             later = await slice_of(work)
             if claim.name == EVENTS or claim.name.startswith("read/"):

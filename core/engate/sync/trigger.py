@@ -33,10 +33,10 @@ def activate(
     names = list(flows)
     made = [_start(c, tenant_id, id, name, trigger="activation", full=True, keys=None, now=now) for name in names if name in LOADS]
     _wake(c, tenant_id, id, [lane for name in names for lane in lanes_of_flow(name)], now)
-    waiting = c.execute(
-        sa.select(inbox.c.order_key).where(inbox.c.integration_id == id, inbox.c.handled_at.is_(None)).distinct()
+    waiting = c.execute(sa.select(inbox.c.order_key).where(inbox.c.integration_id == id, inbox.c.handled_at.is_(None)).distinct()).scalars()
+    live = c.execute(
+        sa.select(order.c.key).where(order.c.integration_id == id, order.c.state.not_in(("delivered", "cancelled", "expired", "ignored")))
     ).scalars()
-    live = c.execute(sa.select(order.c.key).where(order.c.integration_id == id, order.c.state.not_in(("delivered", "cancelled", "expired", "ignored")))).scalars()
     _wake(c, tenant_id, id, [(lane_of(key), ORDER_PRIORITY) for key in {*waiting, *live}], now)
     return made
 
@@ -70,14 +70,28 @@ def _keys(c: sa.Connection, id: int, skus: Sequence[str]) -> dict[str, list[str]
     if missing:
         raise Invalid(
             Text(f"SKUs desconhecidos: {', '.join(missing[:10])}.", f"Unknown SKUs: {', '.join(missing[:10])}."),
-            Text("Use o código do SKU no ERP; um SKU novo entra pela carga de produtos.", "Use the ERP's SKU key; a new SKU comes with the products' load."),
+            Text(
+                "Use o código do SKU no ERP; um SKU novo entra pela carga de produtos.",
+                "Use the ERP's SKU key; a new SKU comes with the products' load.",
+            ),
             where="skus",
         )
-    found = {kind.name: list(skus) for kind in KINDS.values() if kind.name == "sku" or kind.parent_kind == "sku"}
-    return found | {"product": sorted({row.parent for row in known})}
+    children = c.execute(
+        sa.select(record.c.kind, record.c.key).where(
+            record.c.integration_id == id,
+            record.c.parent.in_(skus),
+            record.c.kind.in_([k.name for k in KINDS.values() if k.parent_kind == "sku"]),
+        )
+    ).all()
+    found: dict[str, list[str]] = {"sku": list(skus), "product": sorted({row.parent for row in known})}
+    for row in children:
+        found.setdefault(row.kind, []).append(row.key)
+    return found
 
 
-def _start(c: sa.Connection, tenant_id: int, id: int, name: str, *, trigger: str, full: bool, keys: dict[str, list[str]] | None, now: float) -> int:
+def _start(
+    c: sa.Connection, tenant_id: int, id: int, name: str, *, trigger: str, full: bool, keys: dict[str, list[str]] | None, now: float
+) -> int:
     records.release(c, id, [_cancelled(name).key])
     kinds = [kind.name for kind in FLOWS[name].kinds]
     made = runs.start(c, tenant_id, id, name, kinds, trigger=trigger, full=full, keys=keys, now=now)
@@ -148,7 +162,9 @@ def link_by_hand(c: sa.Connection, tenant_id: int, id: int, kind: str, key: str,
     """A person says what stands for what: whatever waited for it goes on."""
     records.linked(c, tenant_id, id, kind, [(key, remote)], now, origin="person")
     c.execute(
-        sa.update(record).where(record.c.integration_id == id, record.c.kind == kind, record.c.key == key).values(cause_id=None, have=None, have_doc=None)
+        sa.update(record)
+        .where(record.c.integration_id == id, record.c.kind == kind, record.c.key == key)
+        .values(cause_id=None, have=None, have_doc=None)
     )
     affected = {"category": ("category", "product"), "brand": ("brand", "product")}.get(kind, (kind,))
     _wake(c, tenant_id, id, [(f"refresh/{name}", KINDS[name].priority) for name in affected], now)

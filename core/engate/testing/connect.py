@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -44,7 +44,7 @@ class CountingJournal:
 @asynccontextmanager
 async def connected(
     manifest: Manifest, values: dict[str, object], *, clock: Clock | None = None, journal: CountingJournal | None = None
-) -> AsyncIterator[Connection]:
+) -> AsyncGenerator[Connection]:
     """The platform's connection with these settings (secrets among them), over real HTTP."""
     transport = Transport()
     services = Services(

@@ -37,6 +37,7 @@ class Answer(NamedTuple):
     headers: dict[str, str] | None = None
     content_type: str = JSON
     wrote: bool | None = None  # None: a 2xx of a non-GET operation counts as a write
+    rows: int = 0  # of a listing: how many rows this answer holds
 
 
 class Refused(Exception):
@@ -237,7 +238,7 @@ class Sandbox:
         raise NotImplementedError
 
     def progress(self, to: str, keys: list[str] | None) -> dict[str, object]:
-        """ERP: moves orders on (to: "assembled" | "invoiced" | "shipped" | "delivered"); None = every order that can. Answers {moved: n}."""
+        """ERP: moves orders on, to "assembled" | "invoiced" | "shipped" | "delivered"; None = every order that can. Answers {moved: n}."""
         raise NotImplementedError
 
     def advanced(self) -> None:
@@ -309,6 +310,8 @@ class Sandbox:
                     if wrote:
                         books.writes[name] += 1
                 status = str(answer.status)
+                if answer.rows:
+                    books.effects["rows_listed"] += answer.rows
                 if request.transport is None or request.transport.is_closing():
                     books.aborted[name] += 1
                 return _response(answer)

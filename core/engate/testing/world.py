@@ -170,6 +170,7 @@ class Description(msgspec.Struct, frozen=True):
     choices: dict[str, dict[str, dict[str, object]]]
     options: dict[str, object] = {}
     unlimited: dict[str, object] = {}  # settings that lift the connection's own rates, for a sandbox started with limits off
+    operations: dict[str, str] = {}  # what faults are aimed at: "import_order" (ERP) -> the operation's name
 
 
 class Ledger(msgspec.Struct, frozen=True):
@@ -182,7 +183,7 @@ class Ledger(msgspec.Struct, frozen=True):
     injected: dict[str, int]  # fault kind -> times it happened
     aborted: dict[str, int]  # operation -> requests whose client was gone when the answer was ready
     in_flight: dict[str, int]
-    effects: dict[str, int]  # platform-neutral: orders_created, events_emitted, events_duplicated, ...
+    effects: dict[str, int]  # platform-neutral: orders_created, rows_listed (by listings), events_emitted, events_duplicated, ...
 
 
 FaultKind = Literal[

@@ -154,6 +154,8 @@ class Orders:
         try:
             await self._vtex.call(at.CANCEL, order=shop_order.key, body={"reason": reason, "requestedByUser": False})
         except Answered as refused:
+            if await self._cancelled(shop_order):  # by a call of ours whose answer was lost, or by somebody else
+                return
             raise _not_cancellable(shop_order, refused) from refused
         if not await self._cancelled(shop_order):
             raise NotSent(

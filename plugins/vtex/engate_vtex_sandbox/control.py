@@ -33,7 +33,7 @@ def furnish(sandbox: VtexSandbox) -> None:
         dock = key.replace("1_", "dock_")
         sandbox.logistics.add_dock({
             "id": dock, "name": f"Doca de {name}", "priority": priority, "dockTimeFake": "00:00:00", "timeFakeOverhead": "00:00:00",
-            "salesChannels": ["1"], "salesChannel": None, "freightTableIds": [policy[0] for policy in SHIPPING.values()],
+            "salesChannels": ["1"], "salesChannel": "1", "freightTableIds": [policy[0] for policy in SHIPPING.values()],
             "wmsEndPoint": None, "address": None,
         })  # fmt: skip
         sandbox.logistics.add_warehouse(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
@@ -39,7 +40,7 @@ class Orders:
         self.window_to_cancel = window_to_cancel
         self.index_delay = index_delay
         self.orders: dict[str, Order] = {}
-        self.waiting: list[Order] = []  # in the window, first due first
+        self.waiting: deque[Order] = deque()  # in the window, first due first
         self.feed: Feed
 
     # ---- the flow ----
@@ -70,18 +71,10 @@ class Orders:
 
     def settle(self) -> None:
         """Moves on every order whose window has ended."""
-        if not self.waiting:
-            return
-        due = self.now() - self.window_to_cancel
-        still: list[Order] = []
-        for order in self.waiting:
-            if order.state != WINDOW:
-                continue
-            if order.changed_at <= due:
+        while self.waiting and (self.waiting[0].state != WINDOW or self.waiting[0].changed_at + self.window_to_cancel <= self.now()):
+            order = self.waiting.popleft()
+            if order.state == WINDOW:  # else it was cancelled meanwhile
                 self.move(order, READY)
-            else:
-                still.append(order)
-        self.waiting = still
 
     def start_handling(self, call: Call) -> Answer:
         order = self.order(call)

@@ -252,6 +252,12 @@ class VtexSandbox(Sandbox):
                 "carriers": {tag: {"shipping": key} for tag, (key, _, _) in control.SHIPPING.items()},
                 "price_tables": {"default": {"policy": str(control.POLICY)}},
             },
+            unlimited={
+                "rates": {
+                    group: {"per_second": 100_000.0, "burst": 100_000.0}
+                    for group in ("catalog", "catalog_endpoint", "pricing_write", "orders")
+                }
+            },
         )
 
     def seed(self, seed: Seed) -> dict[str, object]:

@@ -84,7 +84,7 @@ def reservation_document(held: list[Reservation]) -> dict[str, Any]:
         "SlaRequest": [
             {
                 "item": {
-                    "id": str(one.sku.id), "groupItemId": None, "quantity": one.quantity, "price": number(one.price), "modal": None,
+                    "id": str(one.sku.id), "groupItemId": None, "quantity": one.quantity, "price": number(one.price),
                     "additionalHandlingTime": "00:00:00", "kitItem": [], "unlimitedQuantity": False, "dockId": one.dock,
                     "wareHouseId": one.warehouse, "provider": None,
                     "dimension": {

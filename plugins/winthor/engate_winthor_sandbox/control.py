@@ -13,6 +13,7 @@ from engate_winthor_sandbox.orders import DELIVERED, OPEN, PENDING, TRAVELLING, 
 from engate_winthor_sandbox.wire import EMPTY_DATE
 from engate_winthor_sandbox.world import World
 
+WAREHOUSE_TAGS = ("main", "second")
 IMAGE_URL = "https://imagens.example.com/{ean}.jpg"
 
 
@@ -38,11 +39,12 @@ def describe(world: World, base_url: str) -> Description:
         },
         secrets={"password": account.password},
         choices={
-            "warehouses": {"main" if nth == 0 else branch: {"branch": branch} for nth, branch in enumerate(branches)},
+            "warehouses": {tag: {"branch": branch} for tag, branch in zip((*WAREHOUSE_TAGS, *branches[2:]), branches, strict=False)},
             "payments": PAYMENTS,
             "carriers": CARRIERS,
             "price_tables": {"default": {"table": str(PRICE_REGION)}},
         },
+        operations={"import_order": "POST /api/wholesale/v1/orders/"},
     )
 
 

@@ -208,9 +208,10 @@ def paged(rows: list[R], page: Page) -> Answer:
 
 def envelope(items: Iterable[bytes], page: Page, total: int) -> Answer:
     """`{first, items, hasNext}` around items that are JSON already."""
+    shown = list(items)
     first = b"true" if page.number == 1 else b"false"
     more = b"true" if page.number * page.size < total else b"false"
-    return Answer(body=b'{"first":' + first + b',"items":[' + b",".join(items) + b'],"hasNext":' + more + b"}")
+    return Answer(body=b'{"first":' + first + b',"items":[' + b",".join(shown) + b'],"hasNext":' + more + b"}", rows=len(shown))
 
 
 def dumps(value: object) -> bytes:

@@ -31,7 +31,7 @@ async def test_description_reaches_the_sandbox(erp: Any) -> None:
     assert settings["timezone"] == "America/Sao_Paulo"
     assert "{ean}" in settings["image_url"]
     assert described["secrets"] == {"password": "Senha-do-wta"}
-    assert described["choices"]["warehouses"] == {"main": {"branch": "1"}, "2": {"branch": "2"}}
+    assert described["choices"]["warehouses"] == {"main": {"branch": "1"}, "second": {"branch": "2"}}
     assert set(described["choices"]["payments"]) == {"pix", "boleto", "credit_card", "debit_card", "voucher"}
     assert described["choices"]["carriers"]["standard"] == {"carrier": "501"}
     assert described["choices"]["price_tables"]["default"] == {"table": "1"}

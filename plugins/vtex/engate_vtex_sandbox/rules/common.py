@@ -40,14 +40,8 @@ def refuse_unknown_route() -> None:
     raise refusals.error(404, "1", "No such route")
 
 
-def refuse_absent_body(call: Call) -> None:
-    if not call.body.strip():
-        raise refusals.message(400, "The request body is required")
-
-
 def document(call: Call) -> dict[str, Any]:
     """The body as an object; 400 when there is none, it is no JSON, or another type."""
-    refuse_absent_body(call)
     value = decoded(call)
     if not isinstance(value, dict):
         raise refusals.message(400, "The request body must be an object")
@@ -56,7 +50,6 @@ def document(call: Call) -> dict[str, Any]:
 
 def listing(call: Call) -> list[Any]:
     """The body as an array; 400 as for `document`."""
-    refuse_absent_body(call)
     value = decoded(call)
     if not isinstance(value, list):
         raise refusals.message(400, "The request body must be an array")

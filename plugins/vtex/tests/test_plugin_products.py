@@ -154,14 +154,18 @@ async def test_a_creation_without_an_answer_is_completed_not_repeated(shop: Any)
 
 
 async def test_a_creation_that_broke_off_half_way_keeps_its_link_and_is_completed(shop: Any) -> None:
-    await shop.faults({"kind": "reset", "operation": f"POST {PRODUCT}/", "times": 9})
+    front, shop.front = shop.front, await shop.connect(trade_policy="77")
     item = Item("1001", shop.a_product(), refs=await refs(shop))
-    error = await shop.refused("products", item)
-    assert isinstance(error, Unknown) and item.remote is not None
-    await shop.faults()
-    again = Item("1001", shop.a_product(), remote=item.remote, refs=await refs(shop), uncertain=True)
-    assert await shop.accepted("products", again) == item.remote
-    assert await shop.call("GET", f"{PRODUCT}/{item.remote}/salespolicy") == [{"ProductId": int(item.remote), "StoreId": 1}]
+    assert isinstance(await shop.refused("products", item), Rejected)
+    assert item.remote is not None
+    shop.front = front
+    for uncertain in (False, True):
+        again = Item("1001", shop.a_product(), remote=item.remote, refs=await refs(shop), uncertain=uncertain)
+        shop.calls()
+        assert await shop.accepted("products", again) == item.remote
+        assert [call.split(" ")[0] for call in shop.calls()] == ["GET", "POST", "PUT"]
+        assert {"ProductId": int(item.remote), "StoreId": 1} in await shop.call("GET", f"{PRODUCT}/{item.remote}/salespolicy")
+        await shop.call("DELETE", f"{PRODUCT}/{item.remote}/salespolicy/1")
 
 
 async def test_an_update_without_an_answer_is_written_again(shop: Any) -> None:

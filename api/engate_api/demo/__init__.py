@@ -1,0 +1,1 @@
+"""`engate demo`: two sandboxes, one integration, a catalogue there and orders back, checked against what the sandboxes themselves saw."""

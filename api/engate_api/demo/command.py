@@ -1,0 +1,151 @@
+"""The command `engate demo`: its arguments, its exit code, and what it prints."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+
+from engate_api.demo import dataset, driver, goods, trade
+from engate_api.demo.catalog import Catalog
+from engate_api.demo.driver import Demo, Phase, Tour
+from engate_api.demo.processes import NotStarted, Plan, running
+from engate_api.demo.progress import Show, show
+from engate_api.demo.report import Report, bare_rate
+
+PHASES: Mapping[str, Phase] = {
+    "register": driver.register,
+    "load": driver.load,
+    "orders": trade.orders,
+    "delta": driver.delta,
+    "resync": driver.resync,
+    "beyond": driver.beyond,
+    "check": driver.check,
+}
+MOST_NAMED = 20
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """`problems` empty: everything was as it should be."""
+
+    report: Report
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def exit_code(self) -> int:
+        return 1 if self.problems else 0
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--erp", required=True, help="the ERP's platform, as GET /platforms names it")
+    parser.add_argument("--storefront", required=True, help="the storefront's platform")
+    parser.add_argument("--catalog", type=Path, metavar="DIR", help="a folder of the public order dataset; else goods are generated")
+    parser.add_argument("--orders", type=_positive, default=50, metavar="N")
+    parser.add_argument("--limits", choices=("on", "off"), default="on", help="off: no refusal by rate, the connections' rates high")
+    parser.add_argument("--workers", type=int, default=0, metavar="N", help="scale mode: PostgreSQL, Redis and N worker processes")
+    parser.add_argument("--json", action="store_true", help="the result as one JSON object")
+    parser.add_argument("--keep", action="store_true", help="keep everything running at the end, until Ctrl-C, and its folder for good")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="engate demo", description="A tour: two sandboxes, one integration, checked on both sides.")
+    arguments(parser)
+    return run(parser.parse_args(argv))
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("at least 1")
+    return number
+
+
+def run(options: argparse.Namespace) -> int:
+    """0: all as it should be; 1: something was not, named on stderr; 130: interrupted."""
+    plan = Plan(options.erp, options.storefront, limits=options.limits == "on", workers=options.workers, keep=options.keep)
+    try:
+        catalog = dataset.read(options.catalog) if options.catalog else goods.generated()
+        with _terminated():
+            outcome = play(plan, catalog, Tour(orders=options.orders), show())
+    except (dataset.Missing, NotStarted) as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted; everything was stopped", file=sys.stderr)
+        return 130
+    tell(outcome, as_json=options.json)
+    return outcome.exit_code
+
+
+def play(
+    plan: Plan,
+    catalog: Catalog,
+    tour: Tour,
+    shown: Show,
+    *,
+    phases: Mapping[str, Phase] = PHASES,
+    after: Mapping[str, Phase] | None = None,
+) -> Outcome:
+    """One demo from start to stop. `after`: what else happens when a phase is over (a test spoils something there)."""
+    with shown:
+        shown.step("Starting the servers")
+        began = time.monotonic()
+        with running(plan) as servers:
+            demo = Demo(servers, catalog, tour, shown, Report(f"{plan.erp}/{plan.storefront}"), limits=plan.limits)
+            demo.seconds["start"] = round(time.monotonic() - began, 1)
+            for note in catalog.notes:
+                shown.say(note)
+            bare = bare_rate(servers.storefront)
+            driver.run(demo, phases, after)
+            demo.report.seconds = {**demo.seconds, "total": round(time.monotonic() - began, 1)}
+            _rates(demo, bare)
+            if plan.keep:
+                _keep(demo)
+    return Outcome(demo.report, demo.problems)
+
+
+def tell(outcome: Outcome, *, as_json: bool) -> None:
+    """The result on stdout, what was wrong on stderr."""
+    print(outcome.report.json() if as_json else "\n".join(outcome.report.lines()))
+    for problem in outcome.problems[:MOST_NAMED]:
+        print(f"WRONG: {problem}", file=sys.stderr)
+    if len(outcome.problems) > MOST_NAMED:
+        print(f"WRONG: and {len(outcome.problems) - MOST_NAMED} more", file=sys.stderr)
+
+
+def _rates(demo: Demo, bare: float) -> None:
+    spent = demo.seconds.get("load")
+    loading = f"; {demo.loaded_requests / spent:,.0f} a second while loading the catalogue" if spent else ""
+    demo.show.say(f"this machine's bare request rate: {bare:,.0f} a second{loading}")
+
+
+def _keep(demo: Demo) -> None:
+    servers = demo.servers
+    for name, value in (("API", servers.api), ("ERP", servers.erp), ("storefront", servers.storefront), ("folder", servers.folder)):
+        demo.show.say(f"{name}: {value}")
+    demo.show.say("running until Ctrl-C")
+    try:
+        signal.pause()
+    except KeyboardInterrupt:
+        return
+
+
+@contextmanager
+def _terminated() -> Iterator[None]:
+    """SIGTERM unwinds as Ctrl-C does, so that what was started is stopped."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,374 @@
+"""The demo itself: its phases in order, what each shows, and what it waits for. What it knows of the platforms, the sandboxes say."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from engate.testing.world import Change, Description, Ledger, OrderState, SkuState
+from engate_api.demo import checks
+from engate_api.demo.catalog import Catalog, Listed
+from engate_api.demo.checks import Cell, Sides
+from engate_api.demo.processes import Servers
+from engate_api.demo.progress import Show
+from engate_api.demo.report import Report
+from engate_api.demo.web import Refused, Web
+
+LEAST_PAUSE, MOST_PAUSE = 0.3, 5.0
+GENTLY = 10  # a question that took a second is asked again ten seconds later, within those bounds
+OPEN = frozenset(("reading", "pushing"))
+
+
+class Stalled(Exception):
+    """What was waited for did not come any nearer."""
+
+
+@dataclass(frozen=True)
+class Tour:
+    """What is done. `patience`: seconds without any progress after which waiting is given up."""
+
+    orders: int = 50
+    cancelled_in_shop: int = 50  # every so many orders
+    cancelled_in_erp: int = 51
+    prices: int = 10  # changed in the delta
+    stocks: int = 10
+    patience: float = 90.0
+
+
+@dataclass
+class Demo:
+    """A demo under way. `erp` and `shop` speak the sandboxes' control protocol; `admin` and `operator` are keys of the tenant."""
+
+    servers: Servers
+    catalog: Catalog
+    tour: Tour
+    show: Show
+    report: Report
+    limits: bool = True
+    problems: list[str] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.erp, self.shop = Web(self.servers.erp), Web(self.servers.storefront)
+        self.erp_says: Description = self.erp.get("/_sandbox/describe", Description)
+        self.shop_says: Description = self.shop.get("/_sandbox/describe", Description)
+        self.admin = self.operator = Web(self.servers.api)
+        self.integration = 0
+        self.warehouses: dict[str, str] = {}
+        self.keys: dict[str, str] = {}  # sale number -> order key in the storefront
+        self.loaded_requests = 0  # platform requests of the load
+
+    # ---- asking ----
+
+    @property
+    def path(self) -> str:
+        return f"/integrations/{self.integration}"
+
+    def erp_ledger(self) -> Ledger:
+        return self.erp.get("/_sandbox/ledger", Ledger)
+
+    def shop_ledger(self) -> Ledger:
+        return self.shop.get("/_sandbox/ledger", Ledger)
+
+    def shop_writes(self) -> int:
+        return sum(self.shop_ledger().writes.values())
+
+    def sides(self) -> Sides:
+        return Sides(self.erp_skus(), self.shop_skus(), self.warehouses)
+
+    def erp_skus(self) -> list[SkuState]:
+        return self.erp.get("/_sandbox/state", list[SkuState])
+
+    def shop_skus(self) -> list[SkuState]:
+        return self.shop.get("/_sandbox/state", list[SkuState])
+
+    def paired_orders(self) -> checks.Orders:
+        return checks.paired(
+            self.shop.get("/_sandbox/orders", list[OrderState]), self.erp.get("/_sandbox/orders", list[OrderState])
+        )
+
+    def summary(self) -> dict[str, Any]:
+        return self.operator.get(f"{self.path}/summary")
+
+    # ---- waiting ----
+
+    def wait(self, what: str, look: Callable[[], tuple[int, int, bool]]) -> None:
+        """Looks again and again, gently, until the third of (done, total, over) is true. Raises Stalled, NotStarted, Refused."""
+        reached, since = None, time.monotonic()
+        while True:
+            started = time.monotonic()
+            done, total, over = look()
+            took = time.monotonic() - started
+            self.show.at(done, total)
+            if over:
+                return
+            if (done, total) != reached:
+                reached, since = (done, total), time.monotonic()
+            if time.monotonic() - since > self.tour.patience:
+                raise Stalled(f"{what}: {done} of {total}, and nothing moved for {self.tour.patience:.0f} s")
+            self.servers.check()
+            time.sleep(min(MOST_PAUSE, max(LEAST_PAUSE, GENTLY * took)))
+
+    def wait_quiet(self, what: str, runs: list[int]) -> None:
+        """Until these runs have ended and no record can move by itself. A run that ended in another way than done is a problem."""
+        states: dict[int, str] = {}
+
+        def look() -> tuple[int, int, bool]:
+            summary = self.summary()
+            moving = summary["moving"]
+            kinds = summary["records"].values()
+            settled = sum(kind["settled"] for kind in kinds)
+            on_their_way = sum(kind["to_send"] + kind["sent"] for kind in kinds)
+            if moving == 0:
+                states.update({run: self.operator.get(f"/runs/{run}")["state"] for run in runs if states.get(run, "reading") in OPEN})
+            return settled, settled + on_their_way, moving == 0 and not OPEN & {states[run] for run in runs}
+
+        self.wait(what, look)
+        self.problems += [f"{what}: run {run} ended as {state}" for run, state in states.items() if state != "done"]
+
+    def resync(self, what: str, mode: str, flows: list[str] | None = None) -> None:
+        """Asks for everything, or some flows, to be read, and waits until what follows from it is settled."""
+        asked = {"mode": mode} | ({"flows": flows} if flows else {})
+        self.wait_quiet(what, self.operator.post(f"{self.path}/resync", asked)["runs"])
+
+
+Phase = Callable[[Demo], None]
+
+
+def run(demo: Demo, phases: Mapping[str, Phase], after: Mapping[str, Phase] | None = None) -> None:
+    """The phases in order, timed; the last one always, so that what was reached is told. `after`: more to do when a phase is over."""
+    names = list(phases)
+    for name in names[:-1]:
+        try:
+            _timed(demo, name, phases[name])
+            if after and name in after:
+                after[name](demo)
+        except (Stalled, Refused) as error:
+            demo.problems.append(f"{name}: {error}")
+            for child in demo.servers.children:
+                if said := child.tail():
+                    demo.show.say(f"--- the end of the log of {child.name} ---\n{said}")
+            break
+    _timed(demo, names[-1], phases[names[-1]])
+
+
+def _timed(demo: Demo, name: str, phase: Phase) -> None:
+    started = time.monotonic()
+    try:
+        phase(demo)
+    finally:
+        demo.seconds[name] = round(time.monotonic() - started, 1)
+
+
+# ---- registering ----
+
+
+def register(demo: Demo) -> None:
+    """Seeds the ERP, and sets everything up as a tenant would: tenant, keys, two connections, their tests, the integration."""
+    demo.show.step("Seeding the ERP")
+    total = len(demo.catalog.seed.products)
+    for chunk in demo.catalog.chunks():
+        held = demo.erp.post("/_sandbox/seed", chunk)
+        demo.show.at(held["products"], total)
+    demo.erp_says = demo.erp.get("/_sandbox/describe", Description)  # its branches are known now
+    demo.show.step("Registering the integration")
+    installation = Web(demo.servers.api, key=demo.servers.installation_key)
+    tenant = installation.post("/tenants", {"name": "Demonstração"})
+    demo.admin = Web(demo.servers.api, key=tenant["admin_key"])
+    demo.operator = Web(demo.servers.api, key=demo.admin.post("/keys", {"name": "demo", "role": "operator"})["key"])
+    connections = [_connected(demo, said) for said in (demo.erp_says, demo.shop_says)]
+    mapping = merged(demo.erp_says, demo.shop_says)
+    demo.warehouses = {str(row["branch"]): str(row["warehouse"]) for row in mapping.get("warehouses", [])}
+    made = demo.admin.post(
+        "/integrations",
+        {
+            "name": f"{demo.erp_says.platform}-{demo.shop_says.platform}",
+            "erp_connection": connections[0],
+            "storefront_connection": connections[1],
+            "options": {**demo.erp_says.options, **demo.shop_says.options},
+            "mapping": mapping,
+        },
+    )
+    demo.integration = made["id"]
+    for flow, every in (("orders", 0.5), ("fulfilment", 1.0)):
+        demo.admin.patch(f"{demo.path}/flows/{flow}", {"every": every})
+
+
+def _connected(demo: Demo, said: Description) -> int:
+    """A connection that passed its test; its own rates are lifted when the sandbox refuses nothing by rate."""
+    settings = said.settings if demo.limits else {**said.settings, **said.unlimited}
+    made = demo.admin.post(
+        "/connections",
+        {"name": f"{said.platform} (sandbox)", "platform": said.platform, "settings": settings, "secrets": said.secrets},
+    )
+    tested = demo.admin.post(f"/connections/{made['id']}/test")
+    if not tested["passed"]:
+        failed = [f"{check['name']}: {check['text']['en']} {check['hint']['en']}" for check in tested["checks"] if not check["ok"]]
+        raise Refused(f"the connection test of {said.platform} did not pass: {'; '.join(failed)}")
+    return made["id"]
+
+
+def merged(erp: Description, shop: Description) -> dict[str, list[dict[str, object]]]:
+    """The pair mapping: of each kind, the halves that carry the same tag on both sides, joined."""
+    return {
+        kind: [{**half, **shop.choices[kind][tag]} for tag, half in halves.items() if tag in shop.choices[kind]]
+        for kind, halves in erp.choices.items()
+        if kind in shop.choices
+    }
+
+
+# ---- the catalogue ----
+
+
+def load(demo: Demo) -> None:
+    demo.show.step("Loading the catalogue")
+    activated = demo.admin.post(f"{demo.path}/activate", {})
+    demo.wait_quiet("load", activated["runs"])
+    demo.loaded_requests = demo.erp_ledger().requests + demo.shop_ledger().requests
+
+
+def listed(demo: Demo) -> dict[str, Listed]:
+    """What can be bought: every visible SKU at the storefront's price, by EAN."""
+    return {sku.ean: Listed(sku.key, sku.price) for sku in demo.shop_skus() if sku.visible and sku.price is not None}
+
+
+def delta(demo: Demo) -> None:
+    """Prices and stocks change in the ERP alone; the schedule finds them, and nothing else travels."""
+    demo.show.step("Changing prices and stocks in the ERP")
+    demo.resync("delta", "delta", ["prices", "stock"])  # what the orders left behind is settled first
+    before = demo.sides()
+    written, latest = demo.shop_writes(), _latest_run(demo)
+    demo.erp.post("/_sandbox/change", _changes(demo.tour, before))
+    asked = checks.changed(checks.cells(before.erp), checks.cells(demo.erp_skus()))
+    was = checks.cells(before.shop, demo.warehouses)
+    schedules = {flow["name"]: flow["every"] for flow in demo.operator.get(demo.path)["flows"] if flow["name"] in ("prices", "stock")}
+    _every(demo, dict.fromkeys(schedules, 1.0))
+    came: dict[Cell, object] = {}
+
+    def look() -> tuple[int, int, bool]:
+        nonlocal came
+        came = checks.changed(was, checks.cells(demo.shop_skus(), demo.warehouses))
+        return len(came), len(asked), came.keys() >= asked.keys()
+
+    demo.wait("delta", look)
+    _every(demo, schedules)
+    demo.wait_quiet("delta", [])
+    came = checks.changed(was, checks.cells(demo.shop_skus(), demo.warehouses))
+    counts = demo.report.delta
+    counts.changed, counts.pushed, counts.writes = len(asked), len(came), demo.shop_writes() - written
+    demo.problems += checks.travel_problems(asked, came, "delta")
+    if counts.writes > counts.changed:
+        demo.problems.append(f"delta: {counts.writes} calls wrote into the storefront for {counts.changed} changed values")
+    runs = [run for run in demo.operator.items(f"{demo.path}/runs") if run["id"] > latest]
+    if not any(run["trigger"] == "schedule" for run in runs):
+        demo.problems.append("delta: no run was triggered by the schedule")
+
+
+def _changes(tour: Tour, sides: Sides) -> list[Change]:
+    """Spread over the visible SKUs: first those whose price changes, then others whose stock does."""
+    visible = {sku.key for sku in sides.shop if sku.visible}
+    skus = [sku for sku in sides.erp if sku.key in visible and sku.price is not None]
+    wanted = min(len(skus), tour.prices + tour.stocks)
+    chosen = [skus[nth * len(skus) // wanted] for nth in range(wanted)]
+    prices, stocks = chosen[: tour.prices], chosen[tour.prices :]
+    changes = [Change(sku.key, price=sku.price + Decimal("1.37")) for sku in prices if sku.price is not None]
+    for sku in stocks:
+        branch = next(iter(sku.stock))
+        changes.append(Change(sku.key, stock={branch: sku.stock[branch] + 5}))
+    return changes
+
+
+def _every(demo: Demo, schedules: Mapping[str, float]) -> None:
+    for flow, every in schedules.items():
+        demo.admin.patch(f"{demo.path}/flows/{flow}", {"every": every})
+
+
+def _latest_run(demo: Demo) -> int:
+    return max((run["id"] for run in demo.operator.items(f"{demo.path}/runs")), default=0)
+
+
+def resync(demo: Demo) -> None:
+    """Everything is read again, and nothing is written."""
+    demo.show.step("Reading the unchanged catalogue")
+    before, read, ledger = demo.sides(), _rows(demo), demo.shop_ledger()
+    demo.resync("unchanged resync", "full")
+    counts = demo.report.unchanged_resync
+    counts.read = _rows(demo) - read
+    written = {name: count - ledger.writes.get(name, 0) for name, count in demo.shop_ledger().writes.items()}
+    counts.writes = sum(written.values())
+    if counts.writes:
+        calls = ", ".join(f"{count} × {name}" for name, count in written.items() if count)
+        demo.problems.append(f"unchanged resync: {counts.writes} calls wrote into the storefront: {calls}")
+    everything = len(before.erp) + len({sku.product for sku in before.erp})
+    if counts.read < everything:
+        demo.problems.append(f"unchanged resync: {counts.read} rows read, but the ERP holds {everything} products and SKUs")
+    was, is_now = (checks.cells(skus, demo.warehouses) for skus in (before.shop, demo.shop_skus()))
+    demo.problems += checks.travel_problems({}, checks.changed(was, is_now), "unchanged resync")
+
+
+def _rows(demo: Demo) -> int:
+    return demo.erp_ledger().effects.get("rows_listed", 0)
+
+
+def beyond(demo: Demo) -> None:
+    """A field that moves no change stamp is invisible to every delta; a full resync writes exactly that."""
+    demo.show.step("Changing what no watermark shows")
+    before, written = demo.sides(), demo.shop_writes()
+    visible = {sku.key for sku in before.shop if sku.visible}
+    chosen = next((sku for sku in reversed(before.erp) if sku.key in visible), None)
+    if chosen is None:
+        raise Stalled("no visible SKU to change")
+    text = f"{chosen.description} Texto revisado."
+    demo.erp.post("/_sandbox/change", [Change(chosen.key, description=text, touch=False)])
+    asked = checks.changed(checks.cells(before.erp), checks.cells(demo.erp_skus()))
+    demo.resync("beyond the watermark", "full")
+    came = checks.changed(checks.cells(before.shop, demo.warehouses), checks.cells(demo.shop_skus(), demo.warehouses))
+    demo.problems += checks.travel_problems(asked, came, "beyond the watermark")
+    writes = demo.shop_writes() - written
+    if writes > len(asked):
+        demo.problems.append(f"beyond the watermark: {writes} calls wrote into the storefront for {len(asked)} changed values")
+    demo.show.say(f"one text changed without a stamp: a full resync wrote it with {writes} call(s), and nothing else")
+
+
+# ---- the end ----
+
+
+def check(demo: Demo) -> None:
+    """The counts, from the sandboxes; attention, awaiting and slices, over REST; and whether it all adds up."""
+    demo.show.step("Checking both sides")
+    report, sides, orders = demo.report, demo.sides(), demo.paired_orders()
+    summary = demo.summary()["skus"] if demo.integration else {"awaiting": 0, "attention": {}}
+    counts = report.catalog
+    counts.products_in_erp = len({sku.product for sku in sides.erp})
+    counts.skus_in_erp = sum(sku.visible for sku in sides.erp)
+    counts.skus_visible = sum(sku.visible for sku in sides.shop)
+    counts.awaiting, counts.attention = summary["awaiting"], summary["attention"]
+    erp_ledger, shop_ledger = demo.erp_ledger(), demo.shop_ledger()
+    trade = report.orders
+    trade.placed = shop_ledger.effects.get("orders_created", 0)
+    trade.duplicated_events = shop_ledger.effects.get("events_duplicated", 0)
+    trade.timeouts_injected = erp_ledger.injected.get("timeout_applied", 0)
+    for name, count in checks.order_counts(orders)._asdict().items():
+        setattr(trade, name, count)
+    report.requests = erp_ledger.requests + shop_ledger.requests
+    report.rate_limited = erp_ledger.rate_limited + shop_ledger.rate_limited
+    report.slices_by_worker = demo.operator.get("/workers")["slices"] if demo.integration else {}
+    demo.problems += checks.catalog_problems(sides)
+    demo.problems += checks.sum_problems(sides.erp, counts.skus_visible, counts.awaiting, counts.attention)
+    demo.problems += checks.order_problems(orders)
+    if trade.delivered + trade.cancelled != trade.placed:
+        demo.problems.append(f"{trade.delivered} delivered + {trade.cancelled} cancelled are not the {trade.placed} orders placed")
+    if trade.placed != demo.tour.orders:
+        demo.problems.append(f"{trade.placed} orders placed of {demo.tour.orders} asked for")
+    emitted = shop_ledger.effects.get("events_emitted", 0)
+    if trade.duplicated_events * 10 < emitted:
+        demo.problems.append(f"only {trade.duplicated_events} of {emitted} events were duplicated")
+    if trade.timeouts_injected * 100 < trade.placed:
+        demo.problems.append(f"only {trade.timeouts_injected} of {trade.placed} imports were applied and then timed out")
+    if not counts.skus_visible:
+        demo.problems.append("no SKU is visible in the storefront")
+    if not trade.delivered:
+        demo.problems.append("no order was delivered")

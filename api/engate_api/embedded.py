@@ -1,0 +1,83 @@
+"""The life of the API process: it opens what it needs, runs the lanes itself unless Redis is set, and closes in the opposite order."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import os
+import socket
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+
+import structlog
+from litestar import Litestar
+
+from engate.clock import Clock, SystemClock
+from engate.journal import Metrics
+from engate.secrets import open_vault
+from engate.store import config
+from engate.sync.registry import Registry
+from engate.sync.runner import Runner
+from engate_api.dispatch import Dispatch, Embedded
+from engate_api.installation import FolderLock, Installation, open_store
+from engate_api.settings import Settings
+
+log = structlog.get_logger("engate.api")
+
+
+def lifespan(settings: Settings, clock: Clock | None) -> Callable[[Litestar], AbstractAsyncContextManager[None]]:
+    """Sets `app.state.installation`."""
+
+    @asynccontextmanager
+    async def live(app: Litestar) -> AsyncGenerator[None]:
+        async with opened(settings, clock or SystemClock()) as installation:
+            app.state.installation = installation
+            yield
+
+    return live
+
+
+@asynccontextmanager
+async def opened(settings: Settings, clock: Clock) -> AsyncGenerator[Installation]:
+    """An installation whose lanes run: here, or (with Redis) in workers."""
+    async with AsyncExitStack() as closing:
+        if settings.redis_url is None:
+            closing.callback(FolderLock(settings.data).release)
+        store = open_store(settings)
+        closing.callback(store.close)
+        vault = open_vault(store, settings.key_file)
+        with store.write() as c:
+            new_key = config.installation_key(c, settings.installation_key)
+        metrics = Metrics()
+        registry = Registry(store, vault, clock, metrics)
+        closing.push_async_callback(registry.close)
+        if settings.redis_url is None:
+            runner = Runner(
+                store, registry, clock, windows=settings.windows, worker=f"{socket.gethostname()}/{os.getpid()}", slots=settings.slots
+            )
+            dispatch: Dispatch = Embedded(runner)
+            await closing.enter_async_context(_running(runner))
+        else:
+            dispatch = await importlib.import_module("engate_api.worker").open_dispatch(settings.redis_url)
+        closing.push_async_callback(dispatch.close)
+        yield Installation(settings, store, vault, registry, clock, dispatch, metrics, new_key)
+
+
+@asynccontextmanager
+async def _running(runner: Runner) -> AsyncGenerator[None]:
+    """The runner, started again should it ever break: the API must not live on without its lanes."""
+
+    async def keep_running() -> None:
+        while True:
+            try:
+                await runner.run()
+            except Exception as error:
+                log.error("runner_broke", exc_info=error)
+                await asyncio.sleep(1.0)
+
+    task = asyncio.create_task(keep_running())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)

@@ -1,0 +1,76 @@
+"""One installation as the routes see it: the store, the vault, the registry of connections, a clock and the dispatch."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+
+from engate.clock import Clock
+from engate.errors import Invalid
+from engate.journal import Metrics
+from engate.secrets import Vault
+from engate.store.db import Store
+from engate.store.migrate import upgrade
+from engate.sync.registry import Registry
+from engate.text import Text
+from engate_api.dispatch import Dispatch
+from engate_api.settings import Settings
+
+
+class Installation:
+    """Made by the lifespan, handed to the routes."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        vault: Vault,
+        registry: Registry,
+        clock: Clock,
+        dispatch: Dispatch,
+        metrics: Metrics,
+        new_key: str | None = None,
+    ) -> None:
+        self.settings, self.store, self.vault, self.registry = settings, store, vault, registry
+        self.clock, self.dispatch, self.metrics = clock, dispatch, metrics
+        self.new_key = new_key  # the installation key, if it was made just now: to be printed once
+        self.keys_noted: dict[int, float] = {}  # key id -> when its last use was noted (real time)
+
+    def now(self) -> float:
+        return self.clock.now().timestamp()
+
+
+def open_store(settings: Settings) -> Store:
+    """The database, its schema brought to this version. Makes the data folder where there is none."""
+    settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    store = Store(settings.database_url)
+    try:
+        upgrade(store)
+    except BaseException:
+        store.close()
+        raise
+    return store
+
+
+class FolderLock:
+    """Two processes must not run the lanes of one data folder: whoever comes second is told so. Freed by the system when we die."""
+
+    def __init__(self, data: Path) -> None:
+        data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._file = os.open(data / "engate.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(self._file)
+            raise Invalid(
+                Text(f"Outro processo do engate já usa a pasta {data}.", f"Another engate process already uses the folder {data}."),
+                Text(
+                    "Pare o outro processo, ou use outra pasta em ENGATE_DATA. Para vários processos: PostgreSQL e Redis.",
+                    "Stop the other process, or set another folder in ENGATE_DATA. For several processes: PostgreSQL and Redis.",
+                ),
+                code="folder_in_use",
+            ) from None
+
+    def release(self) -> None:
+        os.close(self._file)

@@ -1,0 +1,165 @@
+"""Every error as application/problem+json: what happened, in both languages, and what to do next. Never a secret, never a traceback."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+import sqlalchemy.exc
+import structlog
+from litestar import Request, Response
+from litestar.exceptions import HTTPException
+from litestar.openapi.datastructures import ResponseSpec
+
+from engate.errors import NO_HINT, CapabilityMissing, EngateError, Invalid, RateLimited
+from engate.text import Text
+
+MEDIA = "application/problem+json"
+log = structlog.get_logger("engate.api")
+
+
+class FieldError(msgspec.Struct, frozen=True):
+    """One field that cannot be accepted: its path, and why."""
+
+    where: str
+    detail: str
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """RFC 9457, with a stable `code`, both languages, and a hint. `detail` and `hint` are Portuguese."""
+
+    type: str
+    title: str
+    status: int
+    code: str
+    detail: str
+    detail_en: str
+    hint: str
+    hint_en: str
+    errors: list[FieldError] | msgspec.UnsetType = msgspec.UNSET
+
+
+class Refused(EngateError):
+    """A request that cannot be served as things stand, with the HTTP status that says so."""
+
+    def __init__(self, status: int, code: str, text: Text, hint: Text = NO_HINT, *, errors: list[FieldError] | None = None) -> None:
+        super().__init__(text, hint, code=code)
+        self.status, self.errors = status, errors
+
+
+STATUS_OF_CODE = {"not_found": 404, "name_taken": 409, "in_use": 409, "secret_key": 500, "platform_missing": 409}
+TEXTS: dict[int, tuple[str, Text, Text]] = {
+    400: ("bad_request", Text("Requisição inválida.", "Bad request."), Text("Corrija os campos apontados.", "Fix the fields named here.")),
+    401: (
+        "no_key",
+        Text("Chave ausente, desconhecida ou revogada.", "The key is missing, unknown or revoked."),
+        Text("Envie Authorization: Bearer <chave>.", "Send Authorization: Bearer <key>."),
+    ),
+    403: (
+        "forbidden",
+        Text("Esta chave não pode fazer isso.", "This key may not do that."),
+        Text("Use uma chave com o papel necessário.", "Use a key with the role it needs."),
+    ),
+    404: ("no_route", Text("Endereço desconhecido.", "No such address."), Text("Veja /schema.", "See /schema.")),
+    405: ("no_method", Text("Método não aceito aqui.", "Method not allowed here."), Text("Veja /schema.", "See /schema.")),
+    413: ("too_large", Text("Corpo grande demais.", "The body is too large."), Text("Divida em partes.", "Split it.")),
+}
+INTERNAL = (
+    "internal",
+    Text("Erro interno do engate.", "engate failed."),
+    Text("Tente de novo; se persistir, veja o log.", "Try again; if it lasts, see the log."),
+)
+DOCUMENTED = {
+    400: "Malformed or outside the schema",
+    401: "No valid key",
+    403: "The key's role does not allow it",
+    404: "No such thing for this tenant",
+    409: "Not as things stand now",
+    422: "Cannot be accepted",
+    502: "The platform failed or refused",
+    503: "Not ready",
+}
+
+
+def documented(*statuses: int) -> dict[int, ResponseSpec]:
+    """For a handler's `responses`."""
+    return {
+        status: ResponseSpec(data_container=Problem, description=DOCUMENTED[status], media_type=MEDIA, generate_examples=False)  # type: ignore[arg-type]
+        for status in statuses
+    }
+
+
+def _answer(
+    status: int, code: str, text: Text, hint: Text, errors: list[FieldError] | None = None, headers: dict[str, str] | None = None
+) -> Response[Problem]:
+    problem = Problem(
+        type="about:blank", title=HTTPStatus(status).phrase, status=status, code=code, detail=text.pt, detail_en=text.en, hint=hint.pt,
+        hint_en=hint.en, errors=errors if errors else msgspec.UNSET,
+    )  # fmt: skip
+    return Response(problem, status_code=status, media_type=MEDIA, headers=headers)
+
+
+def of_engate(_request: Request[Any, Any, Any], error: EngateError) -> Response[Problem]:
+    """engate's own errors: input (4xx), or what a platform did (502)."""
+    headers = None
+    errors: list[FieldError] | None = None
+    if isinstance(error, Refused):
+        status, errors = error.status, error.errors
+    elif error.code in STATUS_OF_CODE:
+        status = STATUS_OF_CODE[error.code]
+    elif isinstance(error, Invalid):
+        status = 422
+    elif isinstance(error, CapabilityMissing):
+        status = 409
+    else:
+        status = 502
+        if isinstance(error, RateLimited) and error.retry_after is not None:
+            headers = {"Retry-After": str(max(1, round(error.retry_after)))}
+    if isinstance(error, Invalid) and error.where:
+        errors = [FieldError(error.where, error.text.pt)]
+    return _answer(status, error.code, error.text, error.hint, errors, headers)
+
+
+def of_http(_request: Request[Any, Any, Any], error: HTTPException) -> Response[Problem]:
+    """litestar's own: no route, no key, a body outside its schema."""
+    status = error.status_code
+    if status >= 500:
+        return _answer(status, *INTERNAL)
+    code, text, hint = TEXTS.get(status, ("refused", Text(HTTPStatus(status).phrase, HTTPStatus(status).phrase), Text("", "")))
+    errors: list[FieldError] = []
+    if isinstance(error.extra, list):
+        errors = [FieldError(_where(each), str(each.get("message", ""))) for each in error.extra if isinstance(each, dict)]
+    elif status == 400 and error.__cause__ is not None:
+        errors = [FieldError("body", str(error.__cause__))]
+    return _answer(status, code, text, hint, errors, error.headers)
+
+
+def _where(extra: dict[str, Any]) -> str:
+    source = extra.get("source", "")
+    return ".".join(part for part in (getattr(source, "value", str(source)), str(extra.get("key", ""))) if part)
+
+
+def of_conflict(_request: Request[Any, Any, Any], _error: sqlalchemy.exc.IntegrityError) -> Response[Problem]:
+    text = Text("Outra requisição mudou isso ao mesmo tempo.", "Another request changed this at the same time.")
+    return _answer(409, "conflict", text, Text("Leia de novo e repita.", "Read it again and repeat."))
+
+
+def of_data(_request: Request[Any, Any, Any], _error: sqlalchemy.exc.DataError) -> Response[Problem]:
+    text = Text("Um valor tem caracteres que o banco não aceita.", "A value holds characters the database does not accept.")
+    return _answer(422, "bad_value", text, Text("Retire caracteres de controle.", "Remove control characters."))
+
+
+def of_anything(request: Request[Any, Any, Any], error: Exception) -> Response[Problem]:
+    """A fault of ours: the log has the traceback, the caller does not."""
+    log.error("request_broke", method=request.method, path=request.url.path, exc_info=error)
+    return _answer(500, *INTERNAL)
+
+
+HANDLERS: dict[Any, Any] = {
+    EngateError: of_engate,
+    HTTPException: of_http,
+    sqlalchemy.exc.IntegrityError: of_conflict,
+    sqlalchemy.exc.DataError: of_data,
+    Exception: of_anything,
+}

@@ -1,0 +1,191 @@
+"""Going live, stopping, and asking for a load."""
+
+from __future__ import annotations
+
+from contextlib import aclosing
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+import msgspec
+import sqlalchemy as sa
+from litestar import post
+from litestar.di import NamedDependency
+from litestar.params import JSONBody
+
+from engate.errors import Invalid
+from engate.model import Query
+from engate.plugins import Coupling
+from engate.store import config
+from engate.store.views.configured import Integration
+from engate.sync import links, trigger
+from engate.sync.flows import FLOWS, offered
+from engate.sync.options import PairMapping
+from engate.text import Text
+from engate_api.auth import Caller, admin, operator
+from engate_api.installation import Installation
+from engate_api.problems import Refused, documented
+from engate_api.requests import Id, known
+from engate_api.routes.integrations import check_mapping, flows_offered, shown
+
+SkuKey = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+
+
+class Activation(msgspec.Struct, forbid_unknown_fields=True):
+    """`pilot`: ERP keys of the only SKUs to push; `everything`: all of them. `go_live_at`: orders placed before are ignored."""
+
+    pilot: Annotated[list[SkuKey], msgspec.Meta(min_length=1, max_length=1000)] | None = None
+    everything: bool = False
+    go_live_at: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
+
+
+class Activated(msgspec.Struct):
+    status: str
+    pilot: list[str] | None
+    runs: list[int]
+
+
+class Resync(msgspec.Struct, forbid_unknown_fields=True):
+    """`flows`: all that this pair offers, if left out. `skus`: only these (ERP keys)."""
+
+    flows: Annotated[list[str], msgspec.Meta(min_length=1, max_length=20)] | None = None
+    skus: Annotated[list[SkuKey], msgspec.Meta(min_length=1, max_length=1000)] | None = None
+    mode: Literal["full", "delta"] = "full"
+
+
+class Started(msgspec.Struct):
+    runs: list[int]
+
+
+@post(
+    "/integrations/{id:int}/activate",
+    summary="Go live: load everything once, then follow both sides",
+    status_code=200,
+    guards=[admin],
+    responses=documented(400, 401, 403, 404, 409, 422, 502),
+)
+async def activate(
+    installation: NamedDependency[Installation], caller: NamedDependency[Caller], id: Id, data: JSONBody[Activation]
+) -> Activated:
+    """On a storefront that is not empty say what to touch: a `pilot` of SKUs first, or `everything`.
+
+    To widen a pilot, activate again with `everything`.
+    """
+    row = await installation.store.reading(lambda c: _connected(c, caller.tenant_id, id))
+    if data.everything and data.pilot:
+        raise Invalid(Text("Envie pilot ou everything, não ambos.", "Send pilot or everything, not both."), where="pilot")
+    coupling = await installation.registry.coupling(id)
+    await check_mapping(installation, caller, id, msgspec.convert(row.mapping, PairMapping), row.mapping)
+    pilot = data.pilot
+    if pilot is None and not data.everything:
+        if row.activated_at is not None:
+            pilot = row.pilot  # switched on again: as it was decided before
+        elif not await _is_empty(coupling):
+            raise _pilot_needed()
+    go_live_at = data.go_live_at.timestamp() if data.go_live_at else None
+    now = installation.now()
+
+    def go(c: sa.Connection) -> list[int]:
+        snapshot = config.snapshot(c, id)
+        assert snapshot is not None
+        flows = [name for name, why in offered(coupling).items() if why is None and name in snapshot.enabled]
+        return trigger.activate(c, caller.tenant_id, id, flows, pilot=pilot, go_live_at=go_live_at, now=now)
+
+    runs = await installation.store.writing(go)
+    await installation.dispatch.wake(id)
+    after = await shown(installation, caller, id)
+    return Activated(after.status, after.pilot, runs)
+
+
+@post(
+    "/integrations/{id:int}/deactivate",
+    summary="Stop pushing and importing; events are still taken in",
+    status_code=200,
+    guards=[operator],
+    responses=documented(400, 401, 403, 404),
+)
+async def deactivate(installation: NamedDependency[Installation], caller: NamedDependency[Caller], id: Id) -> Integration:
+    await installation.store.writing(lambda c: trigger.deactivate(c, caller.tenant_id, id))
+    return await shown(installation, caller, id)
+
+
+@post(
+    "/integrations/{id:int}/resync",
+    summary="Ask for a load now",
+    status_code=202,
+    guards=[operator],
+    responses=documented(400, 401, 403, 404, 409, 422),
+)
+async def resync(installation: NamedDependency[Installation], caller: NamedDependency[Caller], id: Id, data: JSONBody[Resync]) -> Started:
+    """Orders and fulfilment are looked at without a run of their own."""
+    row = await installation.store.reading(lambda c: config.integration_row(c, caller.tenant_id, id))
+    if not row.active:
+        text = Text("A integração não está ativa.", "The integration is not active.")
+        raise Refused(409, "inactive", text, Text("Ative a integração antes.", "Activate it first."))
+    flows = await _wanted(installation, caller, id, data.flows)
+    loads = [name for name in flows if name in trigger.LOADS]
+    now = installation.now()
+
+    def start(c: sa.Connection) -> list[int]:
+        for name in flows:
+            if name not in trigger.LOADS:
+                links.wake_flow(c, caller.tenant_id, id, name, now)
+        return trigger.resync(c, caller.tenant_id, id, loads, full=data.mode == "full", skus=data.skus, trigger="request", now=now)
+
+    runs = await installation.store.writing(start)
+    await installation.dispatch.wake(id)
+    return Started(runs)
+
+
+async def _wanted(installation: Installation, caller: Caller, id: int, asked: list[str] | None) -> list[str]:
+    """The flows to run, in the order of a load; one that cannot run is refused with the reason."""
+    can = await flows_offered(installation, id)
+    integration = await shown(installation, caller, id)
+    enabled = {flow.name for flow in integration.flows if flow.enabled}
+    if asked is None:
+        return [name for name, why in can.items() if why is None and name in enabled]
+    for name in asked:
+        known(name, FLOWS, "flows")
+        why = can[name] or (None if name in enabled else Text(f"A carga '{name}' está desligada.", f"The flow '{name}' is switched off."))
+        if why is not None:
+            raise Invalid(why, Text("Veja flows na integração.", "See the integration's flows."), where="flows", code="not_offered")
+    return [name for name in FLOWS if name in asked]
+
+
+def _connected(c: sa.Connection, tenant_id: int, id: int) -> Any:
+    """The integration's row, if both its connections passed their test."""
+    row = config.integration_row(c, tenant_id, id)
+    untested = [each for each in (config.connection_row(c, tenant_id, i) for i in (row.erp_id, row.storefront_id)) if not each.passed]
+    if untested:
+        names = ", ".join(each.name for each in untested)
+        raise Refused(
+            409,
+            "not_connected",
+            Text(f"Conexão sem teste aprovado: {names}.", f"Connection without a passed test: {names}."),
+            Text("Rode POST /connections/{id}/test e corrija o que ele apontar.", "Run POST /connections/{id}/test and fix what it names."),
+        )
+    return row
+
+
+async def _is_empty(coupling: Coupling) -> bool:
+    """Whether the shop has no SKU yet; one that cannot be listed counts as not empty."""
+    if not coupling.can("read_listing"):
+        return False
+    async with aclosing(coupling.storefront.read_listing(Query())) as pages:  # pyright: ignore[reportArgumentType]
+        async for page in pages:
+            return not page.items
+    return True
+
+
+def _pilot_needed() -> Refused:
+    return Refused(
+        409,
+        "pilot_needed",
+        Text("A loja já tem produtos: diga o que a carga pode tocar.", "The shop has products already: say what the load may touch."),
+        Text(
+            'Envie {"pilot": ["SKU do ERP", ...]} para começar com alguns, ou {"everything": true} para todos.',
+            'Send {"pilot": ["ERP SKU key", ...]} to begin with some, or {"everything": true} for all.',
+        ),
+    )
+
+
+ROUTES = [activate, deactivate, resync]

@@ -1,0 +1,199 @@
+"""Connections: a tenant's accounts on platforms. Secrets go in and never come out."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+import structlog
+from litestar import delete, get, patch, post
+from litestar.di import NamedDependency
+from litestar.params import JSONBody
+
+from engate.errors import EngateError
+from engate.hooks import Connection as Account
+from engate.model import Check
+from engate.plugins import Manifest
+from engate.settings import secret_fields
+from engate.store import config
+from engate.store.tables import connection
+from engate.store.views import configured
+from engate.store.views.configured import Connection
+from engate.sync import links
+from engate.text import Text
+from engate_api.auth import Caller, admin, operator, reader
+from engate_api.installation import Installation
+from engate_api.problems import documented
+from engate_api.requests import Cursor, Id, Items, Limit, Name, items, known, window
+
+TEST_SECONDS = 60.0
+log = structlog.get_logger("engate.api")
+
+
+class NewConnection(msgspec.Struct, forbid_unknown_fields=True):
+    name: Name
+    platform: Name
+    settings: dict[str, Any] = {}
+    secrets: dict[str, str] = {}
+
+
+class ConnectionChanges(msgspec.Struct, forbid_unknown_fields=True):
+    """What is left out stays; null removes a setting or secret."""
+
+    name: Name | msgspec.UnsetType = msgspec.UNSET
+    settings: dict[str, Any] = {}
+    secrets: dict[str, str | None] = {}
+
+
+class TestResult(msgspec.Struct):
+    """`identity`: the account these credentials reach."""
+
+    passed: bool
+    identity: str
+    checks: list[Check]
+
+
+@get("/connections", summary="Connections of the tenant", guards=[reader], responses=documented(400, 401, 403))
+async def list_connections(
+    installation: NamedDependency[Installation], caller: NamedDependency[Caller], limit: Limit = 50, cursor: Cursor = None
+) -> Items[Connection]:
+    at = window(limit, cursor)
+    return items(await installation.store.reading(lambda c: configured.connections(c, caller.tenant_id, at)))
+
+
+@post("/connections", summary="Configure an account on a platform", guards=[admin], responses=documented(400, 401, 403, 409, 422))
+async def create_connection(
+    installation: NamedDependency[Installation], caller: NamedDependency[Caller], data: JSONBody[NewConnection]
+) -> Connection:
+    known(data.platform, installation.registry.platforms, "platform")
+    manifest = installation.registry.manifest(data.platform)
+    _belongs(manifest, data.settings, data.secrets)
+    values, now = {**data.settings, **data.secrets}, installation.now()
+
+    def create(c: sa.Connection) -> Connection:
+        id = config.create_connection(c, installation.vault, caller.tenant_id, data.name, manifest, values, now)
+        return configured.one_connection(c, caller.tenant_id, id)
+
+    return await installation.store.writing(create)
+
+
+@get("/connections/{id:int}", summary="One connection", guards=[reader], responses=documented(400, 401, 403, 404))
+async def get_connection(installation: NamedDependency[Installation], caller: NamedDependency[Caller], id: Id) -> Connection:
+    return await installation.store.reading(lambda c: configured.one_connection(c, caller.tenant_id, id))
+
+
+@patch(
+    "/connections/{id:int}",
+    summary="Change a connection; changed settings or secrets must be tested again",
+    guards=[admin],
+    responses=documented(400, 401, 403, 404, 409, 422),
+)
+async def change_connection(
+    installation: NamedDependency[Installation], caller: NamedDependency[Caller], id: Id, data: JSONBody[ConnectionChanges]
+) -> Connection:
+    row = await installation.store.reading(lambda c: config.connection_row(c, caller.tenant_id, id))
+    changes = {**data.settings, **data.secrets}
+    manifest = installation.registry.manifest(row.platform) if changes else None
+    if manifest is not None:
+        _belongs(manifest, data.settings, data.secrets)
+
+    def change(c: sa.Connection) -> Connection:
+        if data.name is not msgspec.UNSET:
+            config.rename(c, connection, caller.tenant_id, id, data.name)
+        if manifest is not None:
+            config.update_connection(c, installation.vault, caller.tenant_id, id, manifest, changes)
+        return configured.one_connection(c, caller.tenant_id, id)
+
+    return await installation.store.writing(change)
+
+
+@delete(
+    "/connections/{id:int}",
+    summary="Forget a connection that no integration uses",
+    guards=[admin],
+    responses=documented(400, 401, 403, 404, 409),
+)
+async def delete_connection(installation: NamedDependency[Installation], caller: NamedDependency[Caller], id: Id) -> None:
+    await installation.store.writing(lambda c: config.delete_connection(c, caller.tenant_id, id))
+
+
+def _belongs(manifest: Manifest, settings: Iterable[str], secrets: Iterable[str]) -> None:
+    """Every name is one the platform knows, and stands in the right half: a misspelt secret must not be stored in the open."""
+    hidden = secret_fields(manifest.settings)
+    plain = {field.name for field in msgspec.structs.fields(manifest.settings)} - hidden
+    for given, allowed, half in ((settings, plain, "settings"), (secrets, hidden, "secrets")):
+        for name in given:
+            known(name, sorted(allowed), f"{half}.{name}")
+
+
+# ---- the test ----
+
+
+@post(
+    "/connections/{id:int}/test",
+    summary="Test the credentials, line by line",
+    status_code=200,
+    guards=[operator],
+    responses=documented(400, 401, 403, 404, 409, 422),
+)
+async def test_connection(installation: NamedDependency[Installation], caller: NamedDependency[Caller], id: Id) -> TestResult:
+    """Changes nothing on the platform."""
+    row = await installation.store.reading(lambda c: config.connection_row(c, caller.tenant_id, id))
+    checks, identity = await _tried(await installation.registry.connection(id))
+    used_by = await installation.store.reading(lambda c: configured.integrations_of(c, caller.tenant_id, id))
+    if identity and row.identity and identity != row.identity and used_by:
+        checks.append(_other_account(row.identity, identity))
+        identity = row.identity
+    now = installation.now()
+
+    def keep(c: sa.Connection) -> bool:
+        passed = config.tested(c, id, row.revision, checks, identity, now)
+        if passed:
+            links.revive(c, caller.tenant_id, used_by)
+        return passed
+
+    passed = await installation.store.writing(keep)
+    if passed:
+        for each in used_by:
+            await installation.dispatch.wake(each)
+    return TestResult(passed, identity or row.identity, checks)
+
+
+async def _tried(account: Account) -> tuple[list[Check], str]:
+    """The lines, and which account it is if all of them passed. What a plugin raises becomes a line."""
+    checks: list[Check] = []
+    try:
+        async with asyncio.timeout(TEST_SECONDS):
+            checks += await account.test_connection()
+            return checks, await account.identity() if all(check.ok for check in checks) else ""
+    except EngateError as error:
+        checks.append(Check(error.code, False, error.text, error.hint))
+    except TimeoutError:
+        text = Text(f"A plataforma não respondeu em {TEST_SECONDS:.0f} s.", f"The platform did not answer within {TEST_SECONDS:.0f} s.")
+        checks.append(Check("timeout", False, text, Text("Verifique o endereço.", "Check the address.")))
+    except Exception as error:
+        log.error("test_broke", exc_info=error)
+        text = Text(f"O plugin falhou ({type(error).__name__}).", f"The plugin failed ({type(error).__name__}).")
+        checks.append(Check("plugin_fault", False, text, Text("Veja o log do engate.", "See engate's log.")))
+    return checks, ""
+
+
+def _other_account(before: str, now: str) -> Check:
+    return Check(
+        "identity",
+        False,
+        Text(
+            f"As credenciais são de outra conta: '{now}', antes '{before}'.",
+            f"The credentials are of another account: '{now}', before '{before}'.",
+        ),
+        Text(
+            "Integrações usam esta conexão: para outra conta, crie uma nova conexão.",
+            "Integrations use this connection: make a new connection for another account.",
+        ),
+    )
+
+
+ROUTES = [list_connections, create_connection, get_connection, change_connection, delete_connection, test_connection]

@@ -1,0 +1,249 @@
+"""Integrations: an ERP connection coupled to a storefront connection, with options, pair mapping and flows."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+import sqlalchemy as sa
+from litestar import delete, get, patch, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, JSONBody
+
+from engate.errors import EngateError, Invalid
+from engate.model import Choice
+from engate.plugins import Coupling
+from engate.settings import json_schema
+from engate.store import config, lanes
+from engate.store.tables import integration
+from engate.store.views import configured
+from engate.store.views.configured import Integration
+from engate.sync import links, trigger
+from engate.sync.flows import FLOWS, offered
+from engate.sync.options import Options, PairMapping, touched
+from engate.text import Text
+from engate_api import choices
+from engate_api.auth import Caller, admin, operator, reader
+from engate_api.installation import Installation
+from engate_api.problems import documented
+from engate_api.requests import Cursor, Id, Items, Limit, Name, Number, Word, confirmed, cursor_of, known, window
+from engate_api.waiting import until_ended
+
+S = TypeVar("S", bound=msgspec.Struct)
+Seconds = Annotated[float, msgspec.Meta(ge=0.1, le=31_536_000)]
+
+
+class NewIntegration(msgspec.Struct, forbid_unknown_fields=True):
+    """`options`, `mapping`: see GET /integrations/schema."""
+
+    name: Name
+    erp_connection: Number
+    storefront_connection: Number
+    options: dict[str, Any] = {}
+    mapping: dict[str, Any] = {}
+
+
+class IntegrationChanges(msgspec.Struct, forbid_unknown_fields=True):
+    """`options`: the fields given are changed. `mapping`: the kinds given are replaced."""
+
+    name: Name | msgspec.UnsetType = msgspec.UNSET
+    options: dict[str, Any] = {}
+    mapping: dict[str, Any] = {}
+
+
+class FlowChanges(msgspec.Struct, forbid_unknown_fields=True):
+    """`every`, `full_every`: seconds; null = the flow's default."""
+
+    enabled: bool | msgspec.UnsetType = msgspec.UNSET
+    every: Seconds | None | msgspec.UnsetType = msgspec.UNSET
+    full_every: Seconds | None | msgspec.UnsetType = msgspec.UNSET
+
+
+class Schemas(msgspec.Struct):
+    options: dict[str, Any]
+    mapping: dict[str, Any]
+
+
+@get("/integrations/schema", summary="JSON Schemas of options and mapping", guards=[reader], responses=documented(401, 403))
+async def schemas() -> Schemas:
+    return Schemas(json_schema(Options), json_schema(PairMapping))
+
+
+@get("/integrations", summary="Integrations of the tenant", guards=[reader], responses=documented(400, 401, 403))
+async def list_integrations(
+    installation: NamedDependency[Installation], caller: NamedDependency[Caller], limit: Limit = 50, cursor: Cursor = None
+) -> Items[Integration]:
+    at = window(limit, cursor)
+    ids = await installation.store.reading(lambda c: configured.integration_ids(c, caller.tenant_id, at))
+    return Items([await shown(installation, caller, id) for id in ids.items], cursor_of(ids.next))
+
+
+@post("/integrations", summary="Couple an ERP to a storefront", guards=[admin], responses=documented(400, 401, 403, 404, 409, 422, 502))
+async def create_integration(
+    installation: NamedDependency[Installation], caller: NamedDependency[Caller], data: JSONBody[NewIntegration]
+) -> Integration:
+    options, mapping = _converted(data.options, Options, "options"), _converted(data.mapping, PairMapping, "mapping")
+    now = installation.now()
+
+    def create(c: sa.Connection) -> int:
+        return config.create_integration(
+            c, caller.tenant_id, data.name, data.erp_connection, data.storefront_connection, options, mapping, now
+        )
+
+    id = await installation.store.writing(create)
+    try:
+        await check_mapping(installation, caller, id, mapping, data.mapping)
+    except BaseException:
+        await asyncio.shield(installation.store.writing(lambda c: config.delete_integration(c, caller.tenant_id, id)))
+        raise
+    return await shown(installation, caller, id)
+
+
+@get("/integrations/{id:int}", summary="One integration", guards=[reader], responses=documented(400, 401, 403, 404))
+async def get_integration(installation: NamedDependency[Installation], caller: NamedDependency[Caller], id: Id) -> Integration:
+    return await shown(installation, caller, id)
+
+
+@patch(
+    "/integrations/{id:int}",
+    summary="Change options or mapping; what they touch is decided anew",
+    guards=[operator],
+    responses=documented(400, 401, 403, 404, 409, 422, 502),
+)
+async def change_integration(
+    installation: NamedDependency[Installation], caller: NamedDependency[Caller], id: Id, data: JSONBody[IntegrationChanges]
+) -> Integration:
+    row = await installation.store.reading(lambda c: config.integration_row(c, caller.tenant_id, id))
+    mapping = _converted({**row.mapping, **data.mapping}, PairMapping, "mapping")
+    _converted({**row.options, **data.options}, Options, "options")
+    await check_mapping(installation, caller, id, mapping, data.mapping)
+    now = installation.now()
+
+    def change(c: sa.Connection) -> None:
+        fresh = config.integration_row(c, caller.tenant_id, id)
+        if data.name is not msgspec.UNSET:
+            config.rename(c, integration, caller.tenant_id, id, data.name)
+        flows: set[str] = set()
+        values: dict[str, Any] = {}
+        for field, kind, given in (("options", Options, data.options), ("mapping", PairMapping, data.mapping)):
+            before = msgspec.convert(getattr(fresh, field), kind)
+            after = _converted({**getattr(fresh, field), **given}, kind, field)
+            if before != after:
+                values[field] = msgspec.to_builtins(after)
+                flows |= touched(kind, before, after)
+        if values:
+            config.update_integration(c, caller.tenant_id, id, **values)
+            trigger.changed(c, caller.tenant_id, id, flows, now)
+
+    await installation.store.writing(change)
+    await installation.dispatch.wake(id)
+    return await shown(installation, caller, id)
+
+
+@patch(
+    "/integrations/{id:int}/flows/{flow:str}",
+    summary="Switch a flow, or its schedule",
+    guards=[operator],
+    responses=documented(400, 401, 403, 404, 422),
+)
+async def change_flow(
+    installation: NamedDependency[Installation], caller: NamedDependency[Caller], id: Id, flow: FromPath[Name], data: JSONBody[FlowChanges]
+) -> Integration:
+    known(flow, FLOWS, "flow")
+    given = {name: getattr(data, name) for name in ("enabled", "every", "full_every")}
+    values = {name: value for name, value in given.items() if value is not msgspec.UNSET}
+    now = installation.now()
+
+    def change(c: sa.Connection) -> None:
+        config.update_integration(c, caller.tenant_id, id)
+        if values:
+            config.set_flow(c, id, flow, **values)
+            links.wake_flow(c, caller.tenant_id, id, flow, now)
+
+    await installation.store.writing(change)
+    await installation.dispatch.wake(id)
+    return await shown(installation, caller, id)
+
+
+@get(
+    "/integrations/{id:int}/choices",
+    summary="What a mapping can name, on both sides",
+    guards=[reader],
+    responses=documented(400, 401, 403, 404, 409, 502),
+)
+async def get_choices(installation: NamedDependency[Installation], caller: NamedDependency[Caller], id: Id) -> dict[str, list[Choice]]:
+    await installation.store.reading(lambda c: config.integration_row(c, caller.tenant_id, id))
+    coupling = await installation.registry.coupling(id)
+    found = await asyncio.gather(*(choices.read(coupling, kind) for kind in choices.KINDS))
+    return dict(zip(choices.KINDS, found, strict=True))
+
+
+@delete(
+    "/integrations/{id:int}",
+    summary="Forget an integration and all it knows",
+    guards=[admin],
+    responses=documented(400, 401, 403, 404, 409),
+)
+async def delete_integration(
+    installation: NamedDependency[Installation], caller: NamedDependency[Caller], id: Id, confirm: Word = None
+) -> None:
+    """Nothing changes on the platforms."""
+    row = await installation.store.reading(lambda c: config.integration_row(c, caller.tenant_id, id))
+    confirmed(confirm, row.name)
+    await installation.store.writing(lambda c: links.stop(c, caller.tenant_id, id))
+    await installation.dispatch.wake(id)
+    await until_ended(installation, lambda c: lanes.cancelling(c, id))
+    await installation.store.writing(lambda c: config.delete_integration(c, caller.tenant_id, id))
+
+
+# ---- shared with activation ----
+
+
+async def shown(installation: Installation, caller: Caller, id: int) -> Integration:
+    await installation.store.reading(lambda c: config.integration_row(c, caller.tenant_id, id))
+    can = await flows_offered(installation, id)
+    return await installation.store.reading(lambda c: configured.one_integration(c, caller.tenant_id, id, can))
+
+
+async def flows_offered(installation: Installation, id: int) -> dict[str, Text | None]:
+    """Why each flow is not offered, None where it is; a platform that is gone offers nothing."""
+    try:
+        return offered(await installation.registry.coupling(id))
+    except EngateError as error:
+        return dict.fromkeys(FLOWS, error.text)
+
+
+async def check_mapping(installation: Installation, caller: Caller, id: int, mapping: PairMapping, names: Any) -> None:
+    """`names`: the kinds of mapping that changed."""
+    if not names:
+        return
+
+    def passed(c: sa.Connection) -> dict[str, bool]:
+        row = config.integration_row(c, caller.tenant_id, id)
+        return {
+            side: config.connection_row(c, caller.tenant_id, each).passed
+            for side, each in (("erp", row.erp_id), ("storefront", row.storefront_id))
+        }
+
+    sides = await installation.store.reading(passed)
+    if any(sides.values()):
+        coupling: Coupling = await installation.registry.coupling(id)
+        await choices.check(coupling, mapping, names, sides)
+
+
+def _converted(values: dict[str, Any], kind: type[S], where: str) -> S:
+    try:
+        return msgspec.convert(values, kind)
+    except msgspec.ValidationError as error:
+        message, _, path = str(error).partition(" - at ")
+        raise Invalid(
+            Text(f"Valor inválido em {where}: {message}", f"Bad value in {where}: {message}"),
+            Text("Veja GET /integrations/schema.", "See GET /integrations/schema."),
+            where=where + path.strip("`").removeprefix("$"),
+        ) from None
+
+
+ROUTES = [
+    schemas, list_integrations, create_integration, get_integration, change_integration, change_flow, get_choices, delete_integration,
+]  # fmt: skip

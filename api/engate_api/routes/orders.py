@@ -1,0 +1,78 @@
+"""Orders: where each is, and everything that happened to it."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from litestar import get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, FromQuery
+
+from engate.store import config
+from engate.store.views import orders
+from engate.store.views.orders import OrderLine, OrderView
+from engate.sync import trigger
+from engate_api.auth import Caller, operator, reader
+from engate_api.installation import Installation
+from engate_api.problems import documented
+from engate_api.requests import Cursor, Id, Items, Limit, OrderState, Word, items, window
+
+
+@get("/integrations/{id:int}/orders", summary="Orders, newest first", guards=[reader], responses=documented(400, 401, 403, 404))
+async def list_orders(
+    installation: NamedDependency[Installation],
+    caller: NamedDependency[Caller],
+    id: Id,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+    order_state: OrderState = None,
+    attention: FromQuery[bool | None] = None,
+    q: Word = None,
+) -> Items[OrderLine]:
+    """`q`: the shop's key (or how it begins), the ERP's number, a note's number or key, CPF or CNPJ."""
+    at = window(limit, cursor)
+
+    def find(c: sa.Connection) -> Items[OrderLine]:
+        config.integration_row(c, caller.tenant_id, id)
+        return items(orders.listing(c, caller.tenant_id, id, at, state=order_state, attention=attention, q=q))
+
+    return await installation.store.reading(find)
+
+
+@get(
+    "/integrations/{id:int}/orders/{key:str}",
+    summary="One order, with parts, documents and timeline",
+    guards=[reader],
+    responses=documented(400, 401, 403, 404),
+)
+async def get_order(installation: NamedDependency[Installation], caller: NamedDependency[Caller], id: Id, key: FromPath[str]) -> OrderView:
+    return await installation.store.reading(lambda c: _find(c, caller, id, key))
+
+
+@post(
+    "/integrations/{id:int}/orders/{key:str}/retry",
+    summary="Look at the order again; a refused part may go once more",
+    status_code=200,
+    guards=[operator],
+    responses=documented(400, 401, 403, 404),
+)
+async def retry_order(
+    installation: NamedDependency[Installation], caller: NamedDependency[Caller], id: Id, key: FromPath[str]
+) -> OrderView:
+    now = installation.now()
+
+    def go(c: sa.Connection) -> OrderView:
+        config.integration_row(c, caller.tenant_id, id)
+        trigger.retry_order(c, caller.tenant_id, id, key, now)
+        return _find(c, caller, id, key)
+
+    order = await installation.store.writing(go)
+    await installation.dispatch.wake(id)
+    return order
+
+
+def _find(c: sa.Connection, caller: Caller, id: int, key: str) -> OrderView:
+    config.integration_row(c, caller.tenant_id, id)
+    return orders.one_order(c, caller.tenant_id, id, key)
+
+
+ROUTES = [list_orders, get_order, retry_order]

@@ -1,0 +1,155 @@
+"""Where an integration stands, and what its records wait for."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+import sqlalchemy as sa
+from litestar import get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, JSONBody, QueryParameter
+
+from engate.errors import Invalid
+from engate.model.kinds import KINDS
+from engate.store import config
+from engate.store.tables import cause
+from engate.store.views import causes, explain, records, summary
+from engate.store.views.causes import CauseCounted
+from engate.store.views.explain import OrderExplained, SkuExplained
+from engate.store.views.records import Record
+from engate.store.views.summary import Summary
+from engate.sync import trigger
+from engate.sync.work import Snapshot
+from engate.text import Text
+from engate_api.auth import Caller, operator, reader
+from engate_api.installation import Installation
+from engate_api.problems import documented
+from engate_api.requests import Cursor, Id, Items, Limit, Number, Word, items, known, window
+
+State = Annotated[Literal["to_send", "sent", "waiting", "settled"] | None, QueryParameter(name="state")]
+CauseId = Annotated[int | None, QueryParameter(name="cause", ge=1, le=2**53)]
+
+
+class Retry(msgspec.Struct, forbid_unknown_fields=True):
+    """Either these records, or all that wait for a cause."""
+
+    records: Annotated[list[Number], msgspec.Meta(min_length=1, max_length=500)] | None = None
+    cause: Number | None = None
+
+
+class Retried(msgspec.Struct):
+    retried: int
+
+
+@get("/integrations/{id:int}/summary", summary="Where it stands, in numbers", guards=[reader], responses=documented(400, 401, 403, 404))
+async def get_summary(installation: NamedDependency[Installation], caller: NamedDependency[Caller], id: Id) -> Summary:
+    return await installation.store.reading(lambda c: summary.summary(c, _snapshot(c, caller, id)))
+
+
+@get(
+    "/integrations/{id:int}/causes",
+    summary="What is waited for, and by how many",
+    guards=[reader],
+    responses=documented(400, 401, 403, 404),
+)
+async def list_causes(
+    installation: NamedDependency[Installation], caller: NamedDependency[Caller], id: Id, limit: Limit = 50, cursor: Cursor = None
+) -> Items[CauseCounted]:
+    at = window(limit, cursor)
+
+    def find(c: sa.Connection) -> Items[CauseCounted]:
+        config.integration_row(c, caller.tenant_id, id)
+        return items(causes.listing(c, id, at))
+
+    return await installation.store.reading(find)
+
+
+@get("/integrations/{id:int}/records", summary="Search records", guards=[reader], responses=documented(400, 401, 403, 404, 422))
+async def list_records(
+    installation: NamedDependency[Installation],
+    caller: NamedDependency[Caller],
+    id: Id,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+    kind: Word = None,
+    record_state: State = None,
+    cause_id: CauseId = None,
+    q: Word = None,
+) -> Items[Record]:
+    """`q`: the key (or how it begins), the shop's id, or the EAN."""
+    at = window(limit, cursor)
+    if kind is not None:
+        known(kind, KINDS, "kind")
+
+    def find(c: sa.Connection) -> Items[Record]:
+        config.integration_row(c, caller.tenant_id, id)
+        return items(records.listing(c, id, at, kind=kind, state=record_state, cause_id=cause_id, q=q))
+
+    return await installation.store.reading(find)
+
+
+@get(
+    "/integrations/{id:int}/explain/sku/{any:path}",
+    summary="Why is this product (not) on the site?",
+    guards=[reader],
+    responses=documented(400, 401, 403, 404),
+)
+async def explain_sku(
+    installation: NamedDependency[Installation], caller: NamedDependency[Caller], id: Id, any: FromPath[str]
+) -> SkuExplained:
+    """By any key: ERP code, SKU, EAN, the shop's id. The chain from category to stock, to the first thing in the way."""
+    key = any.removeprefix("/")
+    return await installation.store.reading(lambda c: explain.sku(c, _snapshot(c, caller, id), key))
+
+
+@get(
+    "/integrations/{id:int}/explain/order/{any:path}",
+    summary="Where is this order?",
+    guards=[reader],
+    responses=documented(400, 401, 403, 404),
+)
+async def explain_order(
+    installation: NamedDependency[Installation], caller: NamedDependency[Caller], id: Id, any: FromPath[str]
+) -> OrderExplained:
+    """By any key: the shop's, the ERP's, a note's number or key, CPF or CNPJ."""
+    key = any.removeprefix("/")
+    return await installation.store.reading(lambda c: explain.order(c, _snapshot(c, caller, id), key))
+
+
+@post(
+    "/integrations/{id:int}/records/retry",
+    summary="Send again what waits",
+    status_code=200,
+    guards=[operator],
+    responses=documented(400, 401, 403, 404, 422),
+)
+async def retry_records(
+    installation: NamedDependency[Installation], caller: NamedDependency[Caller], id: Id, data: JSONBody[Retry]
+) -> Retried:
+    if (data.records is None) == (data.cause is None):
+        raise Invalid(Text("Envie records ou cause.", "Send either records or cause."), where="records")
+    now = installation.now()
+
+    def go(c: sa.Connection) -> int:
+        config.integration_row(c, caller.tenant_id, id)
+        if (
+            data.cause is not None
+            and c.execute(config.mine(cause, caller.tenant_id, cause.c.integration_id == id, cause.c.id == data.cause)).first() is None
+        ):
+            raise config.not_found("Causa", "cause")
+        return trigger.retry(c, caller.tenant_id, id, cause_id=data.cause, record_ids=data.records or (), now=now)
+
+    count = await installation.store.writing(go)
+    await installation.dispatch.wake(id)
+    return Retried(count)
+
+
+def _snapshot(c: sa.Connection, caller: Caller, id: int) -> Snapshot:
+    config.integration_row(c, caller.tenant_id, id)
+    found = config.snapshot(c, id)
+    assert found is not None
+    return found
+
+
+ROUTES = [get_summary, list_causes, list_records, explain_sku, explain_order, retry_records]

@@ -1,0 +1,53 @@
+"""Tenants, and who I am."""
+
+from __future__ import annotations
+
+import msgspec
+from litestar import get, post
+from litestar.di import NamedDependency
+from litestar.params import JSONBody
+
+from engate.store import config
+from engate.store.tables import tenant
+from engate_api.auth import Caller, installer, reader
+from engate_api.installation import Installation
+from engate_api.problems import documented
+from engate_api.requests import Name
+
+
+class NewTenant(msgspec.Struct, forbid_unknown_fields=True):
+    name: Name
+
+
+class Tenant(msgspec.Struct):
+    """`admin_key` is answered this once."""
+
+    id: int
+    name: str
+    admin_key: str
+
+
+class TenantRef(msgspec.Struct):
+    id: int
+    name: str
+
+
+class Me(msgspec.Struct):
+    tenant: TenantRef
+    role: str
+
+
+@post("/tenants", summary="Create a tenant (installation key)", guards=[installer], responses=documented(400, 401, 403, 409))
+async def create_tenant(installation: NamedDependency[Installation], data: JSONBody[NewTenant]) -> Tenant:
+    now = installation.now()
+    id, key = await installation.store.writing(lambda c: config.create_tenant(c, data.name, now))
+    return Tenant(id, data.name, key)
+
+
+@get("/me", summary="Whose key this is", guards=[reader], responses=documented(401, 403))
+async def me(installation: NamedDependency[Installation], caller: NamedDependency[Caller]) -> Me:
+    name = await installation.store.reading(lambda c: c.execute(tenant.select().where(tenant.c.id == caller.tenant_id)).one().name)
+    return Me(TenantRef(caller.tenant_id, name), caller.role)
+
+
+ROUTES = [create_tenant, me]

@@ -1,0 +1,152 @@
+"""Scale mode: any number of `engate worker` processes share the lanes; arq on Redis only wakes them. The one module that knows arq.
+
+A lost, doubled or flushed Redis loses no work and doubles no effect: due lanes stand in the database, and every worker looks there at
+least twice a second anyway.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+from typing import Any
+
+import msgspec
+import structlog
+from arq.connections import ArqRedis, RedisSettings, create_pool
+from arq.worker import Worker, func
+from redis.exceptions import RedisError
+
+from engate.clock import SystemClock
+from engate.journal import Metrics
+from engate.logs import configure
+from engate.secrets import open_vault
+from engate.store import lanes
+from engate.sync.registry import Registry
+from engate.sync.runner import Runner
+from engate_api.budget import RedisBudget
+from engate_api.dispatch import Dispatch
+from engate_api.installation import open_store
+from engate_api.settings import Settings
+
+QUEUE = "engate:wakes"
+EXPIRES_MS = 60_000
+ALIVE = 10.0
+log = structlog.get_logger("engate.worker")
+encode = msgspec.msgpack.encode
+decode = msgspec.msgpack.decode
+
+
+async def open_dispatch(redis_url: str) -> Dispatch:
+    """What the API wakes workers with."""
+    redis = await create_pool(
+        RedisSettings.from_dsn(redis_url),
+        job_serializer=encode,
+        job_deserializer=decode,
+        default_queue_name=QUEUE,
+        expires_extra_ms=EXPIRES_MS,
+    )
+    return Arq(redis)
+
+
+class Arq:
+    """One job an integration: wakes coalesce while nobody has taken them."""
+
+    def __init__(self, redis: ArqRedis) -> None:
+        self._redis = redis
+
+    async def wake(self, integration_id: int) -> None:
+        try:
+            await self._redis.enqueue_job("wake", integration_id, _job_id=f"wake/{integration_id}")
+        except (RedisError, OSError) as error:
+            log.warning("wake_lost", integration=integration_id, error=type(error).__name__)  # workers look for themselves
+
+    async def ready(self) -> bool:
+        try:
+            return bool(await self._redis.ping())
+        except (RedisError, OSError):
+            return False
+
+    async def close(self) -> None:
+        await self._redis.aclose()
+
+
+async def _wake(ctx: dict[str, Any], integration_id: int) -> None:
+    del integration_id  # lanes are claimed by what is due, whoever asked
+    ctx["runner"].poke()
+
+
+async def work(settings: Settings, name: str) -> None:
+    """One worker, until SIGTERM or SIGINT: what is under way is given back, and goes on elsewhere."""
+    if settings.redis_url is None:
+        raise SystemExit("engate worker: set ENGATE_REDIS_URL (and ENGATE_DATABASE_URL); without Redis the API runs the lanes itself")
+    store = open_store(settings)
+    vault = open_vault(store, settings.key_file)
+    redis = await create_pool(
+        RedisSettings.from_dsn(settings.redis_url), job_serializer=encode, job_deserializer=decode, default_queue_name=QUEUE
+    )
+    alive = [1]
+    clock = SystemClock()
+    registry = Registry(store, vault, clock, Metrics(), budget=RedisBudget(redis, lambda: alive[0]))
+    runner = Runner(store, registry, clock, windows=settings.windows, worker=name, slots=settings.slots, shared=True)
+    arq = Worker(
+        functions=[func(_wake, name="wake", keep_result=0)],
+        redis_pool=redis,
+        queue_name=QUEUE,
+        handle_signals=False,
+        max_jobs=100,
+        poll_delay=0.05,
+        queue_read_limit=200,
+        job_timeout=10,
+        keep_result=0,
+        ctx={"runner": runner},
+        job_serializer=encode,
+        job_deserializer=decode,
+        log_results=False,
+    )
+    stop = asyncio.Event()
+    for name_of_signal in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(name_of_signal, stop.set)
+    print(f"engate worker: {name}", flush=True)  # noqa: T201
+    tasks = [
+        asyncio.create_task(_forever("runner", runner.run)),
+        asyncio.create_task(_forever("arq", arq.main)),
+        asyncio.create_task(_count_alive(store, alive)),
+    ]
+    try:
+        await stop.wait()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await registry.close()
+        await redis.aclose()
+        store.close()
+
+
+async def _forever(what: str, run: Any) -> None:
+    """A worker outlives a database or Redis that goes away for a while."""
+    while True:
+        try:
+            await run()
+        except Exception as error:
+            log.warning("worker_interrupted", what=what, error=f"{type(error).__name__}: {error}")
+        await asyncio.sleep(0.5)
+
+
+async def _count_alive(store: Any, alive: list[int]) -> None:
+    """How many workers share the rates, should Redis be away."""
+    while True:
+        await asyncio.sleep(ALIVE / 2)
+        try:
+            now = SystemClock().now().timestamp()
+            alive[0] = max(1, await store.reading(lambda c, now=now: lanes.workers_alive(c, now - ALIVE)))
+        except Exception as error:
+            log.warning("worker_interrupted", what="count", error=type(error).__name__)
+
+
+def run(settings: Settings) -> None:
+    """`engate worker`."""
+    configure(settings.log_level)
+    asyncio.run(work(settings, f"{socket.gethostname()}/{os.getpid()}"))

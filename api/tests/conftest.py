@@ -1,0 +1,198 @@
+"""The API over real sandboxes and real SQLite: one house for the tests that look, a fresh one for those that change things."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import os
+import secrets
+import threading
+import time
+from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import msgspec
+import pytest
+from litestar.testing import TestClient
+from tests.support.stage import merged_mapping, sandbox_class
+
+from engate.sync.work import Windows
+from engate.testing.world import Description
+from engate_api.app import create_app
+from engate_api.settings import Settings
+
+os.environ.setdefault("ENGATE_SECRET_KEY", base64.b64encode(secrets.token_bytes(32)).decode())
+ERP, SHOP = os.environ.get("ENGATE_TEST_ERP", "winthor"), os.environ.get("ENGATE_TEST_SHOP", "vtex")
+SHORT = Windows(unknown_after=1.0, retry_first=0.05, retry_most=1.0, invoice_retry=0.2, settles_within=0.4, look_pause=0.1)
+INSTALLATION_KEY = "eng_installation_" + secrets.token_urlsafe(16)
+
+
+class Box:
+    """A sandbox, through its control protocol."""
+
+    def __init__(self, url: str) -> None:
+        self._client = httpx.Client(base_url=url + "/_sandbox/")
+        self.about = msgspec.convert(self.get("describe"), Description)
+
+    def get(self, what: str) -> Any:
+        return self._client.get(what).raise_for_status().json()
+
+    def post(self, what: str, body: object = None) -> Any:
+        return self._client.post(what, content=msgspec.json.encode(body)).raise_for_status().json()
+
+    def close(self) -> None:
+        self._client.close()
+
+
+@contextmanager
+def sandbox(name: str) -> Iterator[Box]:
+    """On loopback, in a thread of its own."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    serving = sandbox_class(name)(limits=False).listening()
+    served = asyncio.run_coroutine_threadsafe(serving.__aenter__(), loop).result(10)
+    box = Box(served.base_url)
+    try:
+        yield box
+    finally:
+        box.close()
+        asyncio.run_coroutine_threadsafe(serving.__aexit__(None, None, None), loop).result(10)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(10)
+        loop.close()
+
+
+class Caller:
+    """The API with one key. Every answer is kept: no test may ever have seen a secret."""
+
+    def __init__(self, client: TestClient[Any], key: str, seen: list[httpx.Response]) -> None:
+        self._client, self.key, self.seen = client, key, seen
+
+    def call(self, method: str, path: str, body: object = None, **more: Any) -> httpx.Response:
+        headers = {"authorization": f"Bearer {self.key}"} if self.key else {}
+        if body is not None:
+            more |= {"content": msgspec.json.encode(body)}
+            headers["content-type"] = "application/json"
+        answer = self._client.request(method, path, headers=headers, **more)
+        self.seen.append(answer)
+        return answer
+
+    def get(self, path: str, **params: Any) -> Any:
+        return self._ok(self.call("GET", path, params=params))
+
+    def post(self, path: str, body: object = None) -> Any:
+        return self._ok(self.call("POST", path, body if body is not None else {}))
+
+    def patch(self, path: str, body: object) -> Any:
+        return self._ok(self.call("PATCH", path, body))
+
+    def put(self, path: str, body: object) -> Any:
+        return self._ok(self.call("PUT", path, body))
+
+    def delete(self, path: str, **params: Any) -> Any:
+        return self._ok(self.call("DELETE", path, params=params))
+
+    def refused(self, method: str, path: str, status: int, body: object = None, **more: Any) -> Any:
+        """The problem; its shape is checked here, for every refusal of every test."""
+        answer = self.call(method, path, body if body is not None or method in ("GET", "DELETE") else {}, **more)
+        assert answer.status_code == status, answer.text
+        assert answer.headers["content-type"].startswith("application/problem+json")
+        problem = answer.json()
+        assert problem["status"] == status
+        for name in ("type", "title", "code", "detail", "detail_en", "hint", "hint_en"):
+            assert isinstance(problem[name], str), name
+        assert problem["detail"] and problem["detail_en"]
+        assert "Traceback" not in answer.text
+        return problem
+
+    @staticmethod
+    def _ok(answer: httpx.Response) -> Any:
+        assert answer.is_success, f"{answer.request.method} {answer.request.url}: {answer.status_code} {answer.text}"
+        return answer.json() if answer.content else None
+
+
+class House:
+    """An API with an ERP and a shop to couple."""
+
+    def __init__(self, client: TestClient[Any], erp: Box, shop: Box, seen: list[httpx.Response]) -> None:
+        self.client, self.erp, self.shop, self.seen = client, erp, shop, seen
+        self.installer, self.nobody = self.caller(INSTALLATION_KEY), self.caller("")
+
+    def caller(self, key: str) -> Caller:
+        return Caller(self.client, key, self.seen)
+
+    def tenant(self, name: str) -> Caller:
+        return self.caller(self.installer.post("/tenants", {"name": name})["admin_key"])
+
+    def with_role(self, admin: Caller, role: str) -> Caller:
+        return self.caller(admin.post("/keys", {"name": role, "role": role})["key"])
+
+    def connect(self, admin: Caller, box: Box, name: str = "", *, test: bool = True) -> int:
+        said = box.about
+        body = {
+            "name": name or said.platform,
+            "platform": said.platform,
+            "settings": {**said.settings, **said.unlimited},
+            "secrets": said.secrets,
+        }
+        id = admin.post("/connections", body)["id"]
+        if test:
+            result = admin.post(f"/connections/{id}/test")
+            assert result["passed"], result
+        return id
+
+    def mapping(self) -> Any:
+        return msgspec.to_builtins(merged_mapping(self.erp.about, self.shop.about))
+
+    def couple(self, admin: Caller, name: str = "par", **more: Any) -> int:
+        ids = [self.connect(admin, box) for box in (self.erp, self.shop)]
+        body = {"name": name, "erp_connection": ids[0], "storefront_connection": ids[1], "mapping": self.mapping(), **more}
+        id = admin.post("/integrations", body)["id"]
+        for flow, every in (("orders", 0.2), ("fulfilment", 0.3)):
+            admin.patch(f"/integrations/{id}/flows/{flow}", {"every": every})
+        return id
+
+    def until(self, check: Callable[[], Any], seconds: float = 20.0) -> Any:
+        """Polls the real system."""
+        deadline = time.monotonic() + seconds
+        while True:
+            value = check()
+            if value:
+                return value
+            assert time.monotonic() < deadline, f"not within {seconds} s: {value!r}"
+            time.sleep(0.03)
+
+    def quiet(self, admin: Caller, id: int) -> None:
+        """Until everything has been read and nothing can move by itself any more."""
+
+        def still() -> bool:
+            open_runs = [run for run in admin.get(f"/integrations/{id}/runs")["items"] if run["state"] == "reading"]
+            return not open_runs and admin.get(f"/integrations/{id}/summary")["moving"] == 0
+
+        self.until(still)
+
+
+@contextmanager
+def housed(folder: Path) -> Iterator[House]:
+    settings = Settings(data=folder, database_url=f"sqlite:///{folder}/engate.db", installation_key=INSTALLATION_KEY, windows=SHORT)
+    with ExitStack() as stack:
+        erp, shop = stack.enter_context(sandbox(ERP)), stack.enter_context(sandbox(SHOP))
+        client = stack.enter_context(TestClient(create_app(settings), raise_server_exceptions=False))
+        seen: list[httpx.Response] = []
+        house = House(client, erp, shop, seen)
+        yield house
+        hidden = [*erp.about.secrets.values(), *shop.about.secrets.values(), INSTALLATION_KEY]
+        for answer in seen:
+            for value in hidden:
+                assert value not in answer.text, f"{answer.request.method} {answer.request.url} shows a secret"
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Generator[House]:
+    """A fresh one."""
+    with housed(tmp_path) as made:
+        yield made

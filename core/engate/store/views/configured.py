@@ -1,0 +1,215 @@
+"""Keys, connections, integrations and their flows, as people see them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from engate.store import config
+from engate.store.tables import api_key, cause, connection, flow, integration, run, secret
+from engate.store.views.paging import Rows, Window, instant, page
+from engate.sync.flows import FLOWS
+from engate.sync.options import Options, PairMapping
+from engate.text import Text
+
+WORST = ("reauth_required", "degraded", "ok")
+
+
+class Key(msgspec.Struct):
+    """`start`: its first characters, to recognise it; the key itself is never stored."""
+
+    id: int
+    name: str
+    role: str
+    start: str
+    created_at: datetime | None
+    used_at: datetime | None
+
+
+class Health(msgspec.Struct):
+    state: str  # ok | degraded | reauth_required
+    reason: Text | None = None
+    hint: Text | None = None
+
+
+class CheckLine(msgspec.Struct):
+    """One line of a connection test."""
+
+    name: str
+    ok: bool
+    text: Text
+    hint: Text
+
+
+class Connection(msgspec.Struct):
+    """`secrets_set`: which secrets are stored; none is ever shown."""
+
+    id: int
+    name: str
+    platform: str
+    role: str
+    settings: dict[str, Any]
+    secrets_set: list[str]
+    status: str  # tested | untested | failed
+    identity: str
+    checks: list[CheckLine]
+    tested_at: datetime | None
+    health: Health
+
+
+class FlowView(msgspec.Struct):
+    """`offered`: this pair of accounts can run it, else `why` says what is missing. `every`, `full_every`: seconds."""
+
+    name: str
+    title: Text
+    offered: bool
+    why: Text | None
+    enabled: bool
+    every: float
+    full_every: float | None
+    read_at: datetime | None
+    full_at: datetime | None
+    error: dict[str, Any] | None
+
+
+class Integration(msgspec.Struct):
+    """`status`: Ativa | Inativa | Não conectada | Não instalada. `pilot`: the only SKUs that are pushed, null = all."""
+
+    id: int
+    name: str
+    status: str
+    health: Health
+    erp_connection: int
+    storefront_connection: int
+    options: dict[str, Any]
+    mapping: dict[str, Any]
+    pilot: list[str] | None
+    go_live_at: datetime | None
+    flows: list[FlowView]
+
+
+# ---- keys ----
+
+
+def keys(c: sa.Connection, tenant_id: int, window: Window) -> Rows[Key]:
+    return page(c, config.mine(api_key, tenant_id, api_key.c.revoked_at.is_(None)), api_key.c.id, window, _key)
+
+
+def _key(row: Any) -> Key:
+    return Key(row.id, row.name, row.role, row.start, instant(row.created_at), instant(row.used_at))
+
+
+# ---- connections ----
+
+
+def connections(c: sa.Connection, tenant_id: int, window: Window) -> Rows[Connection]:
+    return page(c, config.mine(connection, tenant_id), connection.c.id, window, lambda row: _connection(c, row))
+
+
+def one_connection(c: sa.Connection, tenant_id: int, id: int) -> Connection:
+    return _connection(c, config.connection_row(c, tenant_id, id))
+
+
+def _connection(c: sa.Connection, row: Any) -> Connection:
+    fields = c.execute(sa.select(secret.c.field).where(secret.c.connection_id == row.id).order_by(secret.c.field)).scalars().all()
+    status = "untested" if row.tested_at is None else "tested" if row.passed else "failed"
+    checks = msgspec.convert(row.checks or [], list[CheckLine])
+    return Connection(
+        row.id,
+        row.name,
+        row.platform,
+        row.role,
+        row.settings,
+        list(fields),
+        status,
+        row.identity,
+        checks,
+        instant(row.tested_at),
+        _health([row]),
+    )
+
+
+def _health(connections: list[Any]) -> Health:
+    """The worst of them."""
+    worst = min(connections, key=lambda row: WORST.index(row.health))
+    if worst.health == "ok" or not worst.health_cause:
+        return Health(worst.health)
+    said = worst.health_cause
+    return Health(worst.health, _text(said.get("text")), _text(said.get("hint")))
+
+
+def _text(said: dict[str, str] | None) -> Text | None:
+    return Text(said["pt"], said["en"]) if said else None
+
+
+# ---- integrations ----
+
+
+def integration_ids(c: sa.Connection, tenant_id: int, window: Window) -> Rows[int]:
+    return page(c, config.mine(integration, tenant_id), integration.c.id, window, lambda row: row.id)
+
+
+def integrations_of(c: sa.Connection, tenant_id: int, connection_id: int) -> list[int]:
+    """The integrations that use a connection."""
+    uses = (integration.c.erp_id == connection_id) | (integration.c.storefront_id == connection_id)
+    return [row.id for row in c.execute(config.mine(integration, tenant_id, uses))]
+
+
+def one_integration(c: sa.Connection, tenant_id: int, id: int, offered: Mapping[str, Text | None]) -> Integration:
+    """`offered`: flow -> why not, None where it is (`engate.sync.flows.offered`)."""
+    row = config.integration_row(c, tenant_id, id)
+    erp, storefront = (config.connection_row(c, tenant_id, each) for each in (row.erp_id, row.storefront_id))
+    return Integration(
+        row.id,
+        row.name,
+        config.status_of(row, erp, storefront),
+        _health([erp, storefront]),
+        row.erp_id,
+        row.storefront_id,
+        whole(msgspec.convert(row.options, Options)),
+        whole(msgspec.convert(row.mapping, PairMapping)),
+        row.pilot,
+        instant(row.go_live_at),
+        _flows(c, id, offered),
+    )
+
+
+def whole(struct: msgspec.Struct) -> dict[str, Any]:
+    """Every field, defaults included: what people see is what holds."""
+    return {field.name: msgspec.to_builtins(getattr(struct, field.name)) for field in msgspec.structs.fields(struct)}
+
+
+def _flows(c: sa.Connection, id: int, offered: Mapping[str, Text | None]) -> list[FlowView]:
+    rows = {row.name: row for row in c.execute(sa.select(flow).where(flow.c.integration_id == id))}
+    errors = _errors(c, id)
+    shown: list[FlowView] = []
+    for name, about in FLOWS.items():
+        row = rows.get(name)
+        why = offered[name]
+        shown.append(
+            FlowView(
+                name, about.title, why is None, why, row is None or row.enabled, (row.every if row else None) or about.every,
+                (row.full_every if row else None) or about.full_every, instant(row.read_at if row else None), instant(row.full_at if row else None),
+                errors.get(name),
+            )
+        )  # fmt: skip
+    return shown
+
+
+def _errors(c: sa.Connection, id: int) -> dict[str, dict[str, Any]]:
+    """What stops a flow now: its cause, or what its newest run met and has not got past."""
+    newest = sa.select(sa.func.max(run.c.id)).where(run.c.integration_id == id).group_by(run.c.flow)
+    failing = sa.select(run.c.flow, run.c.error).where(
+        run.c.id.in_(newest), run.c.error.is_not(None), run.c.state.in_(("reading", "failed"))
+    )
+    found = {row.flow: row.error for row in c.execute(failing) if row.error}
+    stopped = (
+        sa.select(flow.c.name, cause.c.code, cause.c.text, cause.c.hint)
+        .join(cause, cause.c.id == flow.c.cause_id)
+        .where(flow.c.integration_id == id)
+    )
+    return found | {row.name: {"code": row.code, "text": row.text, "hint": row.hint} for row in c.execute(stopped)}

@@ -1,0 +1,212 @@
+"""Orders as people see them: parts, documents, what they wait for, and everything that happened."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from engate.model import ErpOrder, Invoice, Order, OrderPart
+from engate.store import config
+from engate.store.blobs import unpack
+from engate.store.tables import cause, document, inbox, key_index, order, part, step
+from engate.store.views.causes import Cause
+from engate.store.views.paging import Rows, Window, instant, page
+from engate.text import Text
+
+
+class PartLine(msgspec.Struct):
+    no: int
+    branch: str
+    state: str
+    erp_key: str | None
+
+
+class OrderLine(msgspec.Struct, kw_only=True):
+    """`state`: engate's; `shop_state`, `raw_state`: what the storefront last said. `attention`: a person must act."""
+
+    key: str
+    state: str
+    shop_state: str
+    raw_state: str
+    total: Decimal
+    placed_at: datetime | None
+    read_at: datetime | None
+    changed_at: datetime | None
+    attention: bool
+    cause: Cause | None
+    parts: list[PartLine]
+
+
+class DocumentView(msgspec.Struct):
+    """A fiscal document; `sent_at`: when the storefront had it."""
+
+    key: str
+    number: str
+    series: str
+    model: str
+    kind: str
+    issued_at: datetime
+    value: Decimal
+    issuer: str
+    authorised: bool
+    production: bool
+    has_xml: bool
+    received_at: datetime | None
+    sent_at: datetime | None
+
+
+class PartView(msgspec.Struct):
+    """The share of the order that is one ERP order. `uncertain`: an import went out and nobody knows yet."""
+
+    no: int
+    reference: str
+    branch: str
+    state: str
+    erp_key: str | None
+    erp_state: str | None
+    uncertain: bool
+    attempts: int
+    sent_at: datetime | None
+    handling_sent_at: datetime | None
+    tracking_sent_at: datetime | None
+    delivery_sent_at: datetime | None
+    cancel_sent_at: datetime | None
+    doc: dict[str, Any]
+    erp: dict[str, Any] | None
+    documents: list[DocumentView]
+
+
+class Step(msgspec.Struct):
+    at: datetime | None
+    part: int | None
+    name: str
+    text: Text
+
+
+class OrderView(OrderLine, kw_only=True):
+    """`doc`: the order as last read from the storefront."""
+
+    doc: dict[str, Any]
+    parts: list[PartView]  # pyright: ignore[reportIncompatibleVariableOverride]
+    timeline: list[Step]
+
+
+def listing(
+    c: sa.Connection,
+    tenant_id: int,
+    integration_id: int,
+    window: Window,
+    *,
+    state: str | None = None,
+    attention: bool | None = None,
+    q: str | None = None,
+) -> Rows[OrderLine]:
+    """Newest first."""
+    query = _select(tenant_id, integration_id)
+    if state is not None:
+        query = query.where(order.c.state == state)
+    if attention is not None:
+        asked = cause.c.owner == "person"
+        query = query.where(asked if attention else sa.or_(cause.c.owner.is_(None), ~asked))
+    if q:
+        query = query.where(order.c.key.startswith(q, autoescape=True) | order.c.key.in_(_targets(integration_id, q)))
+    rows = page(c, query, order.c.id, window, lambda row: row, newest_first=True)
+    parts = _part_lines(c, [row.id for row in rows.items])
+    return Rows([OrderLine(**_fields(row), parts=parts.get(row.id, [])) for row in rows.items], rows.next)
+
+
+def one_order(c: sa.Connection, tenant_id: int, integration_id: int, key: str) -> OrderView:
+    row = c.execute(_select(tenant_id, integration_id).where(order.c.key == key)).first()
+    if row is None:
+        raise config.not_found("Pedido", "order")
+    doc = msgspec.to_builtins(unpack(row.doc, Order))
+    return OrderView(**_fields(row), doc=doc, parts=_parts(c, row.id), timeline=_timeline(c, row.id))
+
+
+def keys_by(c: sa.Connection, integration_id: int, any_key: str) -> list[str]:
+    """The orders that this key means, newest first: the shop's key, the ERP's, a note's number or key, the buyer's CPF or CNPJ."""
+    mine = order.c.integration_id == integration_id
+    found = sa.select(order.c.key).where(mine, (order.c.key == any_key) | order.c.key.in_(_targets(integration_id, any_key)))
+    return list(c.execute(found.order_by((order.c.key == any_key).desc(), order.c.id.desc()).limit(50)).scalars())
+
+
+def told_at(c: sa.Connection, integration_id: int, key: str) -> float | None:
+    """When the storefront first told of an order, whether or not it has been read."""
+    return c.execute(
+        sa.select(sa.func.min(inbox.c.received_at)).where(inbox.c.integration_id == integration_id, inbox.c.order_key == key)
+    ).scalar()
+
+
+def _targets(integration_id: int, any_key: str) -> sa.Select[Any]:
+    plain = "".join(char for char in any_key if char.isalnum()).upper()  # 111.222.333-44 is a CPF all the same
+    indexed = sa.select(key_index.c.target).where(
+        key_index.c.integration_id == integration_id, key_index.c.kind == "order", key_index.c.key.in_({any_key, plain})
+    )
+    by_part = (
+        sa.select(order.c.key)
+        .join(part, part.c.order_id == order.c.id)
+        .where(part.c.integration_id == integration_id, (part.c.reference == any_key) | (part.c.erp_key == any_key))
+    )
+    return sa.select(sa.union(indexed, by_part).subquery().c.target)
+
+
+def _select(tenant_id: int, integration_id: int) -> sa.Select[Any]:
+    return (
+        sa.select(order, cause.c.code, cause.c.owner, cause.c.text, cause.c.hint, cause.c.since)
+        .select_from(order.outerjoin(cause, cause.c.id == order.c.cause_id))
+        .where(order.c.tenant_id == tenant_id, order.c.integration_id == integration_id)
+    )
+
+
+def _fields(row: Any) -> dict[str, Any]:
+    why = Cause(row.cause_id, row.code, row.owner, Text(**row.text), Text(**row.hint), instant(row.since)) if row.code else None
+    return {
+        "key": row.key, "state": row.state, "shop_state": row.shop_state, "raw_state": row.raw_state, "total": row.total,
+        "placed_at": instant(row.placed_at), "read_at": instant(row.read_at), "changed_at": instant(row.changed_at),
+        "attention": row.owner == "person", "cause": why,
+    }  # fmt: skip
+
+
+def _part_lines(c: sa.Connection, order_ids: list[int]) -> dict[int, list[PartLine]]:
+    found: dict[int, list[PartLine]] = {}
+    rows = sa.select(part.c.order_id, part.c.no, part.c.branch, part.c.state, part.c.erp_key).where(part.c.order_id.in_(order_ids))
+    for row in c.execute(rows.order_by(part.c.no)):
+        found.setdefault(row.order_id, []).append(PartLine(row.no, row.branch, row.state, row.erp_key))
+    return found
+
+
+def _parts(c: sa.Connection, order_id: int) -> list[PartView]:
+    documents: dict[int, list[DocumentView]] = {}
+    for row in c.execute(sa.select(document).where(document.c.order_id == order_id).order_by(document.c.id)):
+        documents.setdefault(row.part_id, []).append(_document(row))
+    return [
+        PartView(
+            row.no, row.reference, row.branch, row.state, row.erp_key, row.erp_state, row.sending, row.attempt, instant(row.sent_at),
+            instant(row.handling_sent_at), instant(row.tracking_sent_at), instant(row.delivery_sent_at), instant(row.cancel_sent_at),
+            _without(msgspec.to_builtins(unpack(row.doc, OrderPart)), "order"),
+            _without(msgspec.to_builtins(unpack(row.erp_doc, ErpOrder)), "invoices") if row.erp_doc else None, documents.get(row.id, []),
+        )
+        for row in c.execute(sa.select(part).where(part.c.order_id == order_id).order_by(part.c.no))
+    ]  # fmt: skip
+
+
+def _without(doc: dict[str, Any], name: str) -> dict[str, Any]:
+    """Without what the answer shows elsewhere."""
+    return {key: value for key, value in doc.items() if key != name}
+
+
+def _document(row: Any) -> DocumentView:
+    note = unpack(row.doc, Invoice)
+    return DocumentView(
+        note.key, note.number, note.series, note.model, note.kind, note.issued_at, note.value, note.issuer, note.authorised, note.production,
+        bool(note.xml), instant(row.created_at), instant(row.sent_at),
+    )  # fmt: skip
+
+
+def _timeline(c: sa.Connection, order_id: int) -> list[Step]:
+    rows = c.execute(sa.select(step).where(step.c.order_id == order_id).order_by(step.c.id))
+    return [Step(instant(row.at), row.part_no, row.name, Text(**row.text)) for row in rows]

@@ -1,0 +1,61 @@
+"""Taking links away, and letting lanes go that stood still: what people ask of an integration beyond `engate.sync.trigger`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import sqlalchemy as sa
+
+from engate.model.kinds import KINDS
+from engate.store import lanes
+from engate.store.lanes import Wake
+from engate.store.tables import integration, lane, link, record
+from engate.sync.lanes import lanes_of_flow
+
+REFERRING = {"category": ("category", "product"), "brand": ("product",)}
+"""Kinds whose documents name a record of this kind."""
+
+
+def unlink(c: sa.Connection, tenant_id: int, id: int, kind: str, key: str, now: float) -> bool:
+    """Forgets what stands for what: the record is looked for (or made) in the storefront anew. False: there was no such link."""
+    gone = c.execute(
+        sa.delete(link).where(link.c.tenant_id == tenant_id, link.c.integration_id == id, link.c.kind == kind, link.c.key == key)
+    )
+    if gone.rowcount == 0:
+        return False
+    c.execute(
+        sa.update(record).where(record.c.integration_id == id, record.c.kind == kind, record.c.key == key).values(have=None, have_doc=None)
+    )
+    _wake(c, tenant_id, id, [(f"push/{kind}", KINDS[kind].priority)], now)
+    _wake(c, tenant_id, id, [(f"refresh/{name}", KINDS[name].priority) for name in REFERRING.get(kind, ())], now)
+    return True
+
+
+def unlink_all(c: sa.Connection, tenant_id: int, id: int, now: float) -> int:
+    """Forgets every link of an integration: everything is looked for by its reference again. Returns how many there were."""
+    gone = c.execute(sa.delete(link).where(link.c.tenant_id == tenant_id, link.c.integration_id == id))
+    c.execute(sa.update(record).where(record.c.integration_id == id).values(have=None, have_doc=None))
+    _wake(c, tenant_id, id, [(f"push/{kind.name}", kind.priority) for kind in KINDS.values()], now)
+    return gone.rowcount
+
+
+def wake_flow(c: sa.Connection, tenant_id: int, id: int, flow: str, now: float) -> None:
+    """Its schedule changed, or somebody asks for it now."""
+    _wake(c, tenant_id, id, lanes_of_flow(flow), now)
+
+
+def revive(c: sa.Connection, tenant_id: int, integration_ids: Iterable[int]) -> None:
+    """Their credentials work again: what backed off because of them need not wait any longer."""
+    mine = (lane.c.tenant_id == tenant_id) & lane.c.integration_id.in_(list(integration_ids))
+    c.execute(sa.update(lane).where(mine).values(not_before=0))
+
+
+def stop(c: sa.Connection, tenant_id: int, id: int) -> None:
+    """Nothing of it runs on: what is under way is asked to end. `stopping` tells when it has."""
+    c.execute(sa.update(integration).where(integration.c.tenant_id == tenant_id, integration.c.id == id).values(active=False))
+    names = c.execute(sa.select(lane.c.name).where(lane.c.integration_id == id, lane.c.lease.is_not(None))).scalars().all()
+    lanes.ask_to_cancel(c, id, names)
+
+
+def _wake(c: sa.Connection, tenant_id: int, id: int, names: Iterable[tuple[str, int]], now: float) -> None:
+    lanes.wake(c, [Wake(tenant_id, id, name, prio, now) for name, prio in names])

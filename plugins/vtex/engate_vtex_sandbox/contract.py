@@ -1,0 +1,59 @@
+"""The vendor's schemas as tests hold traffic against them: the fix-ups of the copy in memory and the one table of deviations.
+
+A deviation is a place where the platform, and so this sandbox, answers what its own schema does not allow; each with its source.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from engate.testing.contracts import Contracts, Deviation, Spec
+
+PRICE = "GET /pricing/prices/{itemId}"
+TYPED_INT = "FACTS, money units: 'GET typed int32', yet prices are decimal currency"
+NOT_SET = "FACTS, money units: 'GET typed int32'; a list price that is not set has no number"
+ORDER = "GET /api/oms/pvt/orders/{orderId}"
+CONTRADICTION = "the schema's own description says 'list of objects', and its example of an order group has objects"
+
+DEVIATIONS = (
+    Deviation(PRICE, "basePrice", TYPED_INT),
+    Deviation(PRICE, "costPrice", TYPED_INT),
+    Deviation(PRICE, "listPrice", NOT_SET),
+    Deviation("GET /pricing/prices/{itemId}/computed/{priceTableId}", "listPrice", TYPED_INT),
+    Deviation("GET /api/catalog_system/pvt/products/productgetbyrefid/{refId}", "", "FACTS, Catalog: 200 `null` when missing [K826702]"),
+    Deviation(
+        "GET /api/catalog_system/pub/category/tree/{categoryLevels}", "*/children/*/children/*",
+        "FACTS, Initial load: max 3 levels advised; the schema types the third as text",
+    ),
+    Deviation(ORDER, "items/*/priceTags/*", CONTRADICTION),
+    Deviation(ORDER, "items/*/unitMultiplier", "FACTS, Orders: unitMultiplier != 1; the SKU's own is a number"),
+)  # fmt: skip
+
+
+def load(folder: Path, account: str) -> Contracts:
+    """The four schemas of what the sandbox serves; Pricing is below the account, as on the host of its own."""
+    specs = [Spec(folder / f"{name}-api.json", fix_up=_fix_up) for name in ("catalog", "logistics", "orders")]
+    return Contracts([*specs, Spec(folder / "pricing-api.json", below=f"/{account}", fix_up=_fix_up)], DEVIATIONS)
+
+
+def _fix_up(document: dict[str, Any]) -> None:
+    """FACTS, Mock server: a body is required where one is described (else an empty one passes), and a markup is a number."""
+    for path in document["paths"].values():
+        for operation in path.values():
+            if isinstance(operation, dict) and "requestBody" in operation:
+                operation["requestBody"]["required"] = True
+    _markup_to_number(document)
+
+
+def _markup_to_number(node: Any) -> None:
+    if isinstance(node, dict):
+        markup = node.get("markup")
+        if isinstance(markup, dict) and markup.get("type") == "integer":
+            markup["type"] = "number"
+            markup.pop("format", None)
+        for value in node.values():
+            _markup_to_number(value)
+    elif isinstance(node, list):
+        for value in node:
+            _markup_to_number(value)
