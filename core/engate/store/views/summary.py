@@ -100,7 +100,7 @@ def _skus(c: sa.Connection, id: int, records: dict[str, Live]) -> Skus:
     return Skus(total, attention, awaiting, waiting, total - awaiting - waiting - sum(attention.values()))
 
 
-def _troubles(id: int) -> list[Any]:
+def _troubles(id: int) -> list[sa.Select[*tuple[Any, ...]]]:
     """(sku, rank, cause_id) of everything in a SKU's chain that is not settled."""
     sku = record.alias("sku")
     mine = (record.c.integration_id == id) & record.c.state.in_(UNSETTLED)
