@@ -132,7 +132,7 @@ def _fields(row: Any, doc: Any) -> dict[str, Any]:
     blocked = row.state == "to_send" and row.kind in PARENT_KIND and row.parent_remote is None and row.parent is not None
     return {
         "id": row.id, "kind": row.kind, "key": row.key, "name": getattr(doc, "name", ""), "state": row.state, "remote": row.remote,
-        "parent": row.parent, "waits_for": RecordRef(PARENT_KIND[row.kind], row.parent) if blocked else None, "cause": why, "answer": row.answer,
+        "parent": row.parent, "waits_for": RecordRef(PARENT_KIND[row.kind], row.parent) if blocked and row.parent else None, "cause": why, "answer": row.answer,
         "answered_at": instant(row.answered_at), "sent_at": instant(row.sent_at), "read_at": instant(row.read_at),
         "retry_at": instant(row.not_before) if row.not_before else None, "effective_at": instant(row.effective_at), "tries": row.tries,
         "run": row.run_id,
