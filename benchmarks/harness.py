@@ -96,9 +96,7 @@ class Counting(Storefront):
 
 
 COUNTING = Manifest("counting", "Counting", "storefront", NoSettings, "benchmarks.harness:Counting")
-MAPPING = msgspec.convert(
-    {"warehouses": [{"branch": "1", "warehouse": "1"}], "price_tables": [{"table": "1", "policy": "1"}]}, PairMapping
-)
+MAPPING = msgspec.convert({"warehouses": [{"branch": "1", "warehouse": "1"}], "price_tables": [{"table": "1", "policy": "1"}]}, PairMapping)
 
 
 class Engine:
@@ -175,5 +173,3 @@ def median(values: list[float]) -> float:
 
 def peak_mib() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-

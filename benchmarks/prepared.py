@@ -17,7 +17,9 @@ Answer = Callable[[str, str, bytes], bytes]
 
 
 def answer(body: bytes, status: str = "200 OK") -> bytes:
-    head = f"HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\ndate: Sat, 21 Nov 2026 12:00:00 GMT\r\n\r\n"
+    head = (
+        f"HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\ndate: Sat, 21 Nov 2026 12:00:00 GMT\r\n\r\n"
+    )
     return head.encode() + body
 
 

@@ -10,11 +10,11 @@ from typing import Any
 
 import httpx
 import msgspec
-from engate_winthor import manifest as winthor
 
 from benchmarks.harness import COUNTING, TIMES, Counting, Engine, Result, engine, median, peak_mib, timed
 from benchmarks.prepared import erp, platform
 from engate.http import Transport
+from engate_winthor import manifest as winthor
 from engate_winthor.client import Envelope
 from engate_winthor.rows import PriceRow, ProductRow, SkuRow, StockRow
 
@@ -112,10 +112,15 @@ def grown(what: str, count: int) -> float:
 def memory() -> list[Result]:
     """Measured at the same page size for both counts."""
     small, loop = grown("engine", 33_000), grown("bare", 33_000)
-    first, large = grown("engine", 51_000) , grown("engine", 330_000)
+    first, large = grown("engine", 51_000), grown("engine", 330_000)
     return [
         Result("1 memory over idle − the bare loop's, MiB", small - loop, 40, f"{small:.0f} MiB against {loop:.0f} MiB"),
-        Result("5 peak growth, 330,000 ÷ 51,000 products", large / max(first, 1), 1.2, f"{large:.0f} MiB against {first:.0f} MiB, 1,000 rows a page"),
+        Result(
+            "5 peak growth, 330,000 ÷ 51,000 products",
+            large / max(first, 1),
+            1.2,
+            f"{large:.0f} MiB against {first:.0f} MiB, 1,000 rows a page",
+        ),
     ]
 
 

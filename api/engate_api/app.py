@@ -12,19 +12,18 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.spec import Components, SecurityScheme
 
 from engate.clock import Clock
-from engate.logs import configure
 from engate_api.auth import Caller, Keys
 from engate_api.embedded import lifespan
 from engate_api.installation import Installation
 from engate_api.problems import HANDLERS
 from engate_api.routes import activation, connections, integrations, keys, links, operations, orders, platforms, runs, summary, tenants
-from engate_api.settings import Settings, from_environment
+from engate_api.settings import Settings
 
 RESOURCES = (tenants, keys, platforms, connections, integrations, activation, runs, summary, links, orders, operations)
 
 
 def create_app(settings: Settings, *, clock: Clock | None = None) -> Litestar:
-    """`clock`: the engine's; real time if left out."""
+    """`clock`: the engine's; real time if left out. The lifespan opens the installation; who opens it himself sets `app.state.installation`."""
     return Litestar(
         route_handlers=[handler for resource in RESOURCES for handler in resource.ROUTES],
         lifespan=[lifespan(settings, clock)],
@@ -41,13 +40,6 @@ def create_app(settings: Settings, *, clock: Clock | None = None) -> Litestar:
         ),
         logging_config=None,
     )
-
-
-def from_env() -> Litestar:
-    """For a server that wants a factory."""
-    settings = from_environment()
-    configure(settings.log_level)
-    return create_app(settings)
 
 
 def _installation(state: State) -> Installation:

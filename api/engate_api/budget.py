@@ -47,7 +47,10 @@ class RedisBudget:
 
     async def take(self, key: str, rate: Rate, want: int) -> tuple[int, float]:
         try:
-            answer = cast("Awaitable[Any]", self._redis.eval(TAKE, 1, f"engate:rate:{key}", str(rate.per_second * PACE), str(max(1.0, rate.burst)), str(want)))
+            answer = cast(
+                "Awaitable[Any]",
+                self._redis.eval(TAKE, 1, f"engate:rate:{key}", str(rate.per_second * PACE), str(max(1.0, rate.burst)), str(want)),
+            )
             granted, micros = await answer
             return int(granted), int(micros) / 1_000_000
         except (RedisError, OSError) as error:

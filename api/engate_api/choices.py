@@ -32,8 +32,10 @@ async def read(coupling: Coupling, kind: str) -> list[Choice]:
 
 
 async def check(coupling: Coupling, mapping: PairMapping, names: Iterable[str], passed: dict[str, bool]) -> None:
-    """Refuses the mapping (its kinds `names`) if it names what is not there. `passed`: side -> whether its connection passed its test; one that
-    did not is not asked: activation checks again."""
+    """Refuses the mapping (its kinds `names`) if it names what is not there.
+
+    `passed`: side -> whether its connection passed its test; one that did not is not asked: activation checks again.
+    """
     read_already: dict[str, list[Choice]] = {}
     errors: list[FieldError] = []
     wanted = set(names)

@@ -47,7 +47,7 @@ async def opened(settings: Settings, clock: Clock) -> AsyncGenerator[Installatio
         closing.callback(store.close)
         vault = open_vault(store, settings.key_file)
         with store.write() as c:
-            config.installation_key(c, settings.installation_key)
+            new_key = config.installation_key(c, settings.installation_key)
         metrics = Metrics()
         registry = Registry(store, vault, clock, metrics)
         closing.push_async_callback(registry.close)
@@ -60,7 +60,7 @@ async def opened(settings: Settings, clock: Clock) -> AsyncGenerator[Installatio
         else:
             dispatch = await importlib.import_module("engate_api.worker").open_dispatch(settings.redis_url)
         closing.push_async_callback(dispatch.close)
-        yield Installation(settings, store, vault, registry, clock, dispatch, metrics)
+        yield Installation(settings, store, vault, registry, clock, dispatch, metrics, new_key)
 
 
 @asynccontextmanager

@@ -11,7 +11,7 @@ from engate.errors import Invalid
 from engate.journal import Metrics
 from engate.secrets import Vault
 from engate.store.db import Store
-from engate.store.tables import metadata
+from engate.store.migrate import upgrade
 from engate.sync.registry import Registry
 from engate.text import Text
 from engate_api.dispatch import Dispatch
@@ -22,10 +22,19 @@ class Installation:
     """Made by the lifespan, handed to the routes."""
 
     def __init__(
-        self, settings: Settings, store: Store, vault: Vault, registry: Registry, clock: Clock, dispatch: Dispatch, metrics: Metrics
+        self,
+        settings: Settings,
+        store: Store,
+        vault: Vault,
+        registry: Registry,
+        clock: Clock,
+        dispatch: Dispatch,
+        metrics: Metrics,
+        new_key: str | None = None,
     ) -> None:
         self.settings, self.store, self.vault, self.registry = settings, store, vault, registry
         self.clock, self.dispatch, self.metrics = clock, dispatch, metrics
+        self.new_key = new_key  # the installation key, if it was made just now: to be printed once
         self.keys_noted: dict[int, float] = {}  # key id -> when its last use was noted (real time)
 
     def now(self) -> float:
@@ -33,11 +42,11 @@ class Installation:
 
 
 def open_store(settings: Settings) -> Store:
-    """The database, with its schema. Makes the data folder where there is none."""
-    settings.data.mkdir(parents=True, exist_ok=True)
+    """The database, its schema brought to this version. Makes the data folder where there is none."""
+    settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     store = Store(settings.database_url)
     try:
-        metadata.create_all(store.engine)
+        upgrade(store)
     except BaseException:
         store.close()
         raise
@@ -48,7 +57,7 @@ class FolderLock:
     """Two processes must not run the lanes of one data folder: whoever comes second is told so. Freed by the system when we die."""
 
     def __init__(self, data: Path) -> None:
-        data.mkdir(parents=True, exist_ok=True)
+        data.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._file = os.open(data / "engate.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -12,7 +12,7 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException
 from litestar.openapi.datastructures import ResponseSpec
 
-from engate.errors import CapabilityMissing, EngateError, Invalid, RateLimited
+from engate.errors import NO_HINT, CapabilityMissing, EngateError, Invalid, RateLimited
 from engate.text import Text
 
 MEDIA = "application/problem+json"
@@ -43,7 +43,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Refused(EngateError):
     """A request that cannot be served as things stand, with the HTTP status that says so."""
 
-    def __init__(self, status: int, code: str, text: Text, hint: Text = Text("", ""), *, errors: list[FieldError] | None = None) -> None:
+    def __init__(self, status: int, code: str, text: Text, hint: Text = NO_HINT, *, errors: list[FieldError] | None = None) -> None:
         super().__init__(text, hint, code=code)
         self.status, self.errors = status, errors
 

@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """`redis_url` set = scale mode: this process runs no lanes, workers do. `database_url` and `installation_key` are secrets: never print this."""
+    """`redis_url` set = scale mode: this process runs no lanes, workers do. URLs and key are secret: never print this."""
 
     data: Path
     database_url: str
@@ -41,7 +41,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
-    """ENGATE_DATA, ENGATE_DATABASE_URL, ENGATE_REDIS_URL, ENGATE_INSTALLATION_KEY, ENGATE_WINDOWS (JSON), ENGATE_SLOTS, ENGATE_LOG_LEVEL."""
+    """From ENGATE_DATA, _DATABASE_URL, _REDIS_URL, _INSTALLATION_KEY, _WINDOWS (JSON), _SLOTS and _LOG_LEVEL."""
     data = Path(environment.get("ENGATE_DATA") or "data").absolute()
     return Settings(
         data=data,

@@ -41,7 +41,11 @@ decode = msgspec.msgpack.decode
 async def open_dispatch(redis_url: str) -> Dispatch:
     """What the API wakes workers with."""
     redis = await create_pool(
-        RedisSettings.from_dsn(redis_url), job_serializer=encode, job_deserializer=decode, default_queue_name=QUEUE, expires_extra_ms=EXPIRES_MS
+        RedisSettings.from_dsn(redis_url),
+        job_serializer=encode,
+        job_deserializer=decode,
+        default_queue_name=QUEUE,
+        expires_extra_ms=EXPIRES_MS,
     )
     return Arq(redis)
 
@@ -79,7 +83,9 @@ async def work(settings: Settings, name: str) -> None:
         raise SystemExit("engate worker: set ENGATE_REDIS_URL (and ENGATE_DATABASE_URL); without Redis the API runs the lanes itself")
     store = open_store(settings)
     vault = open_vault(store, settings.key_file)
-    redis = await create_pool(RedisSettings.from_dsn(settings.redis_url), job_serializer=encode, job_deserializer=decode, default_queue_name=QUEUE)
+    redis = await create_pool(
+        RedisSettings.from_dsn(settings.redis_url), job_serializer=encode, job_deserializer=decode, default_queue_name=QUEUE
+    )
     alive = [1]
     clock = SystemClock()
     registry = Registry(store, vault, clock, Metrics(), budget=RedisBudget(redis, lambda: alive[0]))

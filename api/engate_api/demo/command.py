@@ -6,7 +6,7 @@ import argparse
 import signal
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -54,6 +54,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--keep", action="store_true", help="keep everything running at the end, until Ctrl-C, and its folder for good")
 
 
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="engate demo", description="A tour: two sandboxes, one integration, checked on both sides.")
+    arguments(parser)
+    return run(parser.parse_args(argv))
+
+
 def _positive(text: str) -> int:
     number = int(text)
     if number < 1:
@@ -84,9 +90,10 @@ def play(
     tour: Tour,
     shown: Show,
     *,
+    phases: Mapping[str, Phase] = PHASES,
     after: Mapping[str, Phase] | None = None,
 ) -> Outcome:
-    """One demo from start to stop. `after`: what else is to happen when a phase is over (a test spoils something there)."""
+    """One demo from start to stop. `after`: what else happens when a phase is over (a test spoils something there)."""
     with shown:
         shown.step("Starting the servers")
         began = time.monotonic()
@@ -96,7 +103,7 @@ def play(
             for note in catalog.notes:
                 shown.say(note)
             bare = bare_rate(servers.storefront)
-            driver.run(demo, PHASES, after)
+            driver.run(demo, phases, after)
             demo.report.seconds = {**demo.seconds, "total": round(time.monotonic() - began, 1)}
             _rates(demo, bare)
             if plan.keep:

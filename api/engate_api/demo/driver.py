@@ -119,10 +119,12 @@ class Demo:
         def look() -> tuple[int, int, bool]:
             summary = self.summary()
             moving = summary["moving"]
-            settled = sum(states.get("settled", 0) for states in summary["records"].values())
+            kinds = summary["records"].values()
+            settled = sum(kind["settled"] for kind in kinds)
+            on_their_way = sum(kind["to_send"] + kind["sent"] for kind in kinds)
             if moving == 0:
                 states.update({run: self.operator.get(f"/runs/{run}")["state"] for run in runs if states.get(run, "reading") in OPEN})
-            return settled, settled + moving, moving == 0 and not OPEN & {states[run] for run in runs}
+            return settled, settled + on_their_way, moving == 0 and not OPEN & {states[run] for run in runs}
 
         self.wait(what, look)
         self.problems += [f"{what}: run {run} ended as {state}" for run, state in states.items() if state != "done"]

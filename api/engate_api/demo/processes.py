@@ -114,7 +114,7 @@ def running(plan: Plan) -> Generator[Servers]:
         database, redis = _services(stack, folder) if plan.workers else ("", "")
         limits = "on" if plan.limits else "off"
         erp, storefront = (
-            start(stack, folder, f"sandbox-{platform}", (sys.executable, "-m", "engate.testing", platform, "--limits", limits), {})
+            start(stack, folder, f"sandbox-{platform}", (*COMMAND, "sandbox", platform, "--limits", limits), {})
             for platform in (plan.erp, plan.storefront)
         )
         key = secrets.token_urlsafe(24)

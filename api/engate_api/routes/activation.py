@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import aclosing
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 import sqlalchemy as sa
@@ -66,7 +66,10 @@ class Started(msgspec.Struct):
 async def activate(
     installation: NamedDependency[Installation], caller: NamedDependency[Caller], id: Id, data: JSONBody[Activation]
 ) -> Activated:
-    """On a storefront that is not empty say what to touch: a `pilot` of SKUs first, or `everything`. Widening a pilot: activate again with `everything`."""
+    """On a storefront that is not empty say what to touch: a `pilot` of SKUs first, or `everything`.
+
+    To widen a pilot, activate again with `everything`.
+    """
     row = await installation.store.reading(lambda c: _connected(c, caller.tenant_id, id))
     if data.everything and data.pilot:
         raise Invalid(Text("Envie pilot ou everything, não ambos.", "Send pilot or everything, not both."), where="pilot")
@@ -148,7 +151,7 @@ async def _wanted(installation: Installation, caller: Caller, id: int, asked: li
     return [name for name in FLOWS if name in asked]
 
 
-def _connected(c: sa.Connection, tenant_id: int, id: int) -> msgspec.Struct | object:
+def _connected(c: sa.Connection, tenant_id: int, id: int) -> Any:
     """The integration's row, if both its connections passed their test."""
     row = config.integration_row(c, tenant_id, id)
     untested = [each for each in (config.connection_row(c, tenant_id, i) for i in (row.erp_id, row.storefront_id)) if not each.passed]

@@ -96,14 +96,14 @@ async def change_connection(
 ) -> Connection:
     row = await installation.store.reading(lambda c: config.connection_row(c, caller.tenant_id, id))
     changes = {**data.settings, **data.secrets}
-    if changes:
-        manifest = installation.registry.manifest(row.platform)
+    manifest = installation.registry.manifest(row.platform) if changes else None
+    if manifest is not None:
         _belongs(manifest, data.settings, data.secrets)
 
     def change(c: sa.Connection) -> Connection:
         if data.name is not msgspec.UNSET:
             config.rename(c, connection, caller.tenant_id, id, data.name)
-        if changes:
+        if manifest is not None:
             config.update_connection(c, installation.vault, caller.tenant_id, id, manifest, changes)
         return configured.one_connection(c, caller.tenant_id, id)
 

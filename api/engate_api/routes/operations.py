@@ -6,6 +6,7 @@ import msgspec
 import sqlalchemy as sa
 from litestar import Response, get
 from litestar.di import NamedDependency
+from sqlalchemy.exc import SQLAlchemyError
 
 from engate.store import lanes
 from engate.store.views import running
@@ -41,7 +42,7 @@ async def ready(installation: NamedDependency[Installation]) -> Alive:
     try:
         await installation.store.reading(lambda c: c.execute(sa.text("SELECT 1")))
         reached = await installation.dispatch.ready()
-    except sa.exc.SQLAlchemyError:
+    except SQLAlchemyError:
         reached = False
     if not reached:
         raise Refused(

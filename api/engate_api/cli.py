@@ -1,0 +1,53 @@
+"""`engate <command>`: a table of commands, each in its own module with a `main(argv) -> exit status`."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Sequence
+
+from engate.errors import EngateError
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "serve": ("engate_api.commands.serve", "the API, and (without Redis) the lanes; --sandboxes: with every installed sandbox beside it"),
+    "worker": ("engate_api.worker", "one worker, for scale mode"),
+    "demo": ("engate_api.demo.command", "a tour through two sandboxes"),
+    "sandbox": ("engate_api.commands.sandbox", "one platform's sandbox"),
+    "services": ("engate_api.commands.services", "a real PostgreSQL and a real Valkey on free local ports"),
+    "backup": ("engate_api.commands.backup", "the database into a file, while it is in use"),
+    "restore": ("engate_api.commands.restore", "the database from such a file"),
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    given = list(sys.argv[1:] if argv is None else argv)
+    if not given or given[0] not in COMMANDS:
+        asked = bool(given) and given[0] not in ("-h", "--help")
+        print(_usage(), file=sys.stderr if asked else sys.stdout)
+        return 2 if asked else 0
+    module = COMMANDS[given[0]][0]
+    try:
+        command = importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name != module:
+            raise
+        print(f"engate {given[0]}: not in this installation", file=sys.stderr)
+        return 2
+    try:
+        return command.main(given[1:])
+    except EngateError as error:
+        print(f"engate: {error.text.pt} / {error.text.en}", file=sys.stderr)
+        if error.hint.pt:
+            print(f"        {error.hint.pt} / {error.hint.en}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _usage() -> str:
+    width = max(map(len, COMMANDS))
+    return "\n".join(["usage: engate <command> [--help]", "", *(f"  {name:{width}}  {about}" for name, (_, about) in COMMANDS.items())])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The commands of `engate`, one module each."""

@@ -1,0 +1,57 @@
+"""`engate serve`: one process with the API and, without Redis, the lanes."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import signal
+import socket
+from contextlib import ExitStack
+
+from granian.constants import Interfaces
+from granian.log import LogLevels
+from granian.server.embed import Server
+
+from engate.clock import SystemClock
+from engate.logs import configure
+from engate_api.app import create_app
+from engate_api.commands.sandbox import beside
+from engate_api.embedded import opened
+from engate_api.settings import Settings, from_environment
+
+
+def main(argv: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="engate serve", description="Settings come from ENGATE_* variables; see the README.")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=8000, help="0: any free one")
+    parser.add_argument("--sandboxes", action="store_true", help="start every installed sandbox beside it")
+    given = parser.parse_args(argv)
+    settings = from_environment()
+    configure(settings.log_level)
+    with ExitStack() as stack:
+        return asyncio.run(_serve(settings, given.host, given.port or _free_port(given.host), stack, sandboxes=given.sandboxes))
+
+
+async def _serve(settings: Settings, host: str, port: int, stack: ExitStack, *, sandboxes: bool) -> int:
+    """Stops on SIGINT and SIGTERM: no new requests, then the lanes' slices end, then the database closes."""
+    async with opened(settings, SystemClock()) as installation:
+        app = create_app(settings)
+        app.state.installation = installation
+        # in this very process: a kill takes API and lanes together, and nobody is left behind with the folder's lock
+        server = Server(app, host, port, interface=Interfaces.ASGINL, websockets=False, backlog=1024, log_level=LogLevels.error)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, server.stop)
+        print(f"engate: http://{host}:{port}", flush=True)
+        if installation.new_key is not None:
+            print(f"installation key (shown this once, it creates tenants): {installation.new_key}", flush=True)
+        if sandboxes:
+            for name, url in stack.enter_context(beside()):
+                print(f"sandbox {name}: {url} (GET {url}/_sandbox/describe says the settings and secrets of a connection)", flush=True)
+        await server.serve()
+    return 0
+
+
+def _free_port(host: str) -> int:
+    with socket.socket() as probe:
+        probe.bind((host, 0))
+        return probe.getsockname()[1]
