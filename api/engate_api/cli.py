@@ -11,7 +11,7 @@ from engate.errors import EngateError
 COMMANDS: dict[str, tuple[str, str]] = {
     "serve": ("engate_api.commands.serve", "the API, and (without Redis) the lanes; --sandboxes: with every installed sandbox beside it"),
     "worker": ("engate_api.worker", "one worker, for scale mode"),
-    "demo": ("engate_api.demo", "a tour through two sandboxes"),
+    "demo": ("engate_api.demo.command", "a tour through two sandboxes"),
     "sandbox": ("engate_api.commands.sandbox", "one platform's sandbox"),
     "services": ("engate_api.commands.services", "a real PostgreSQL and a real Valkey on free local ports"),
     "backup": ("engate_api.commands.backup", "the database into a file, while it is in use"),

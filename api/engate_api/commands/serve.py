@@ -34,6 +34,7 @@ def main(argv: list[str]) -> int:
 
 async def _serve(settings: Settings, host: str, port: int, stack: ExitStack, *, sandboxes: bool) -> int:
     """Stops on SIGINT and SIGTERM: no new requests, then the lanes' slices end, then the database closes."""
+    print(f"engate: http://{host}:{port}", flush=True)
     async with opened(settings, SystemClock()) as installation:
         app = create_app(settings)
         app.state.installation = installation
@@ -41,7 +42,6 @@ async def _serve(settings: Settings, host: str, port: int, stack: ExitStack, *, 
         server = Server(app, host, port, interface=Interfaces.ASGINL, websockets=False, backlog=1024, log_level=LogLevels.error)
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, server.stop)
-        print(f"engate: http://{host}:{port}", flush=True)
         if installation.new_key is not None:
             print(f"installation key (shown this once, it creates tenants): {installation.new_key}", flush=True)
         if sandboxes:

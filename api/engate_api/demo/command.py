@@ -6,8 +6,8 @@ import argparse
 import signal
 import sys
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -54,6 +54,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--keep", action="store_true", help="keep everything running at the end, until Ctrl-C, and its folder for good")
 
 
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="engate demo", description="A tour: two sandboxes, one integration, checked on both sides.")
+    arguments(parser)
+    return run(parser.parse_args(argv))
+
+
 def _positive(text: str) -> int:
     number = int(text)
     if number < 1:
@@ -67,15 +73,20 @@ def run(options: argparse.Namespace) -> int:
     try:
         catalog = dataset.read(options.catalog) if options.catalog else goods.generated()
         with _terminated():
-            outcome = play(plan, catalog, Tour(orders=options.orders), show())
+            tour = Tour(orders=options.orders)
+            return play(plan, catalog, tour, show(), ended=lambda demo, outcome: _ended(options, demo, outcome)).exit_code
     except (dataset.Missing, NotStarted) as error:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("interrupted; everything was stopped", file=sys.stderr)
         return 130
+
+
+def _ended(options: argparse.Namespace, demo: Demo, outcome: Outcome) -> None:
     tell(outcome, as_json=options.json)
-    return outcome.exit_code
+    if options.keep:
+        _keep(demo)
 
 
 def play(
@@ -84,24 +95,30 @@ def play(
     tour: Tour,
     shown: Show,
     *,
+    phases: Mapping[str, Phase] = PHASES,
     after: Mapping[str, Phase] | None = None,
+    ended: Callable[[Demo, Outcome], None] | None = None,
 ) -> Outcome:
-    """One demo from start to stop. `after`: what else is to happen when a phase is over (a test spoils something there)."""
-    with shown:
-        shown.step("Starting the servers")
-        began = time.monotonic()
-        with running(plan) as servers:
+    """One demo from start to stop. `after`: what else happens when a phase is over (a test spoils something there); `ended`: what happens
+    with the outcome while everything still runs."""
+    began = time.monotonic()
+    with ExitStack() as stack:
+        with shown:
+            shown.step("Starting the servers")
+            servers = stack.enter_context(running(plan))
             demo = Demo(servers, catalog, tour, shown, Report(f"{plan.erp}/{plan.storefront}"), limits=plan.limits)
+            stack.callback(demo.close)
             demo.seconds["start"] = round(time.monotonic() - began, 1)
             for note in catalog.notes:
                 shown.say(note)
             bare = bare_rate(servers.storefront)
-            driver.run(demo, PHASES, after)
+            driver.run(demo, phases, after)
             demo.report.seconds = {**demo.seconds, "total": round(time.monotonic() - began, 1)}
             _rates(demo, bare)
-            if plan.keep:
-                _keep(demo)
-    return Outcome(demo.report, demo.problems)
+        outcome = Outcome(demo.report, demo.problems)
+        if ended is not None:
+            ended(demo, outcome)
+    return outcome
 
 
 def tell(outcome: Outcome, *, as_json: bool) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -34,12 +34,17 @@ from engate_winthor.client import Client, watermark
 from engate_winthor.endpoints import Paged
 from engate_winthor.rows import BranchRow, OrderRow, PriceRow, SkuRow, StockRow, text
 
-T = TypeVar("T")
+T = TypeVar("T", bound="_Keyed")
 R = TypeVar("R", bound=msgspec.Struct)
 MANY = 50
 """From so many keys on, the whole list is fewer calls than one for each."""
 SEARCH_DAYS = 2
 NO_REASON = "Cancelado na loja"
+
+
+class _Keyed(Protocol):
+    @property
+    def key(self) -> str: ...
 
 
 class Winthor(Erp):
@@ -249,7 +254,7 @@ class Winthor(Erp):
             return
         async for part in client.pages(call, kind, key, params, cursor=query.cursor):
             rows = [row for row in part.rows if translate.of_region(row, self.main_branch, region)]
-            yield Page([translate.price(row, part.now) for row in rows], part.cursor)
+            yield Page(_unique(translate.price(row, part.now) for row in rows), part.cursor)
 
     async def list_stock(self, query: Query) -> AsyncIterator[Page[StockLevel]]:
         call, kind, branches = self.contract.stock, self.client.rows.stock, ",".join(self.branches)
@@ -287,12 +292,12 @@ class Winthor(Erp):
         asked: dict[str, object] = {
             **(params or {}),
             call.branch: branch,
-            call.since: self.client.since(query.since) if query.keys is None else None,
+            call.since: self.client.since(query.since, self.overlap_seconds) if query.keys is None else None,
         }
         async for part in self.client.pages(call, kind, key, asked, cursor=query.cursor):
             rows = part.rows if keep is None else [row for row in part.rows if keep(row)]
             stamps = [getattr(row, "changed", None) for row in part.rows] if query.keys is None else []
-            yield Page([made(row) for row in rows], part.cursor, watermark(stamps, part.now))
+            yield Page(_unique(made(row) for row in rows), part.cursor, watermark(stamps, part.now))
 
     async def _picked(
         self,
@@ -437,6 +442,11 @@ class Winthor(Erp):
         except NotSent:
             return ""
         return orders.state(rows[0].status) if rows else ""
+
+
+def _unique(items: Iterable[T]) -> list[T]:
+    """One item a key, the last: some lists answer a row for each branch."""
+    return list({item.key: item for item in items}.values())
 
 
 def _order_key(row: OrderRow) -> str:

@@ -277,9 +277,9 @@ async def test_the_listing_of_every_branch_with_its_watermark(erp: Any, control:
     assert all(item.invoices is None for page in pages for item in page.items)
     mark = pages[-1].watermark
     assert mark and len(mark) == 19
-    await control("advance", {"seconds": 3600})
+    await control("advance", {"seconds": 4 * 3600})
     await control("cancel", {"keys": [keys[0]]})
-    beyond = erp.client.local(erp.client.instant(mark) + timedelta(seconds=1800))
+    beyond = erp.client.local(erp.client.instant(mark) + timedelta(hours=3))
     changed = [item async for page in erp.list_fulfilment(Query(since=beyond)) for item in page.items]
     assert [(item.key, item.state) for item in changed] == [(keys[0], "cancelled")]
 

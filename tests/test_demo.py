@@ -1,0 +1,277 @@
+"""The demo: it passes on a small catalogue, and it fails, naming what is wrong, when something is."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+import pytest
+from stdnum import ean
+from stdnum.br import cnpj, cpf
+
+from engate.testing.world import OrderState, SkuState
+from engate_api.demo import checks, goods
+from engate_api.demo.catalog import Listed
+from engate_api.demo.command import PHASES, Outcome, play, tell
+from engate_api.demo.driver import Demo, Tour
+from engate_api.demo.processes import Plan
+from engate_api.demo.progress import Lines
+
+PAIR = Plan("winthor", "vtex", limits=False)
+TOUR = Tour(orders=12, cancelled_in_shop=5, cancelled_in_erp=7, prices=3, stocks=3, patience=45)
+_NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
+SKUS = 90  # 45 products: of every thing that can be missing in the ERP, one
+
+
+@pytest.fixture(scope="module")
+def passed() -> tuple[Outcome, Path]:
+    """One demo that nobody disturbed, and the folder it worked in."""
+    folders: list[Path] = []
+    outcome = play(PAIR, goods.generated(SKUS), TOUR, Lines(), after={"register": lambda demo: folders.append(demo.servers.folder)})
+    return outcome, folders[0]
+
+
+@pytest.mark.timeout(180)
+def test_a_small_catalogue_and_twelve_orders_go_both_ways(passed: tuple[Outcome, Path]) -> None:
+    outcome, _ = passed
+    assert outcome.problems == []
+    assert outcome.exit_code == 0
+    report = outcome.report
+    assert report.pair == "winthor/vtex"
+    catalog = report.catalog
+    assert set(catalog.attention) == {"link.category", "link.brand"}
+    assert catalog.skus_in_erp == catalog.skus_visible + catalog.awaiting + sum(catalog.attention.values())
+    assert catalog.skus_in_erp >= SKUS > catalog.skus_visible > 0
+    orders = report.orders
+    assert (orders.placed, orders.in_erp, orders.duplicated_in_erp) == (12, 12, 0)
+    assert (orders.cancelled, orders.delivered) == (3, 9)  # 5 and 10 in the shop, 7 in the ERP
+    assert (orders.invoiced, orders.tracked) == (9, 9)
+    assert orders.duplicated_events >= 12
+    assert orders.timeouts_injected >= 1
+    assert report.delta.changed == report.delta.pushed >= 6
+    assert 0 < report.delta.writes <= report.delta.changed
+    assert report.unchanged_resync.writes == 0
+    assert report.unchanged_resync.read >= catalog.skus_in_erp + catalog.products_in_erp
+    assert list(report.seconds) == ["start", *PHASES, "total"]
+
+
+@pytest.mark.timeout(180)
+def test_the_result_is_one_object_or_the_same_counts_in_lines(passed: tuple[Outcome, Path], capsys: pytest.CaptureFixture[str]) -> None:
+    outcome, _ = passed
+    tell(outcome, as_json=True)
+    printed = msgspec.json.decode(capsys.readouterr().out)
+    assert list(printed) == [
+        "pair", "catalog", "orders", "delta", "unchanged_resync", "requests", "rate_limited", "slices_by_worker", "seconds",
+    ]  # fmt: skip
+    assert list(printed["catalog"]) == ["products_in_erp", "skus_in_erp", "skus_visible", "awaiting", "attention"]
+    assert list(printed["orders"]) == [
+        "placed", "duplicated_events", "timeouts_injected", "in_erp", "duplicated_in_erp", "invoiced", "tracked", "delivered", "cancelled",
+    ]  # fmt: skip
+    assert list(printed["delta"]) == ["changed", "pushed", "writes"]
+    assert list(printed["unchanged_resync"]) == ["read", "writes"]
+    assert sum(printed["slices_by_worker"].values()) > 0
+    tell(outcome, as_json=False)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.partition(":")[0] for line in lines] == list(printed)
+    assert f"skus_visible {outcome.report.catalog.skus_visible}," in lines[1]
+
+
+@pytest.mark.timeout(180)
+def test_nothing_is_left_running_or_lying_about(passed: tuple[Outcome, Path]) -> None:
+    _, folder = passed
+    assert not folder.exists()
+    assert _commands_of(folder) == []
+
+
+@pytest.mark.timeout(180)
+def test_one_spoiled_stock_and_one_spoiled_order_are_named(capsys: pytest.CaptureFixture[str]) -> None:
+    spoiled: dict[str, str] = {}
+
+    def spoil(demo: Demo) -> None:
+        demo.resync("settling", "delta", ["stock"])  # what the orders left behind
+        spoiled["sku"] = next(sku.key for sku in demo.shop_skus() if sku.visible)
+        demo.shop.post("/_sandbox/corrupt", {"kind": "stock", "key": spoiled["sku"]})
+        part = next(order for order in demo.erp.get("/_sandbox/orders", list[OrderState]) if order.phase == "delivered")
+        spoiled["order"] = part.storefront_key.partition("/")[0]
+        demo.erp.post("/_sandbox/corrupt", {"kind": "order", "key": part.key})
+
+    short = {name: PHASES[name] for name in ("register", "load", "orders", "check")}
+    outcome = play(PAIR, goods.generated(20), Tour(orders=3, patience=45), Lines(), phases=short, after={"orders": spoil})
+    assert outcome.exit_code == 1
+    assert len([problem for problem in outcome.problems if f"SKU {spoiled['sku']}: stock" in problem]) == 1
+    assert any(f"order {spoiled['order']}: the storefront says delivered" in problem for problem in outcome.problems)
+    assert [problem for problem in outcome.problems if spoiled["sku"] not in problem and spoiled["order"] not in problem] == []
+    tell(outcome, as_json=True)
+    assert spoiled["sku"] in capsys.readouterr().err
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_an_interrupted_demo_stops_what_it_started(number: signal.Signals, tmp_path: Path) -> None:
+    """Also when it is killed: each server ends with whoever started it."""
+    code = "import sys; from engate_api.demo.command import main; sys.exit(main())"
+    with subprocess.Popen(
+        [sys.executable, "-c", code, "--erp", PAIR.erp, "--storefront", PAIR.storefront],
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+    ) as demo:
+        assert demo.stderr is not None
+        said = iter(demo.stderr)
+        assert any(line.startswith("Seeding the ERP") for line in said)
+        running = _commands_of(tmp_path)
+        assert len(running) == 3  # the watchdogs of two sandboxes and the API
+        demo.send_signal(number)
+        threading.Thread(target=lambda: list(said), daemon=True).start()
+        assert demo.wait(40) == (-signal.SIGKILL if number == signal.SIGKILL else 130)
+    deadline = time.monotonic() + 30
+    while _commands_of(tmp_path) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert _commands_of(tmp_path) == []
+
+
+def _commands_of(folder: Path) -> list[str]:
+    """The command lines of running processes that name this folder."""
+    found: list[str] = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            command = path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            continue
+        if str(folder) in command and int(path.parent.name) != os.getpid():
+            found.append(command)
+    return found
+
+
+# ---- generated goods ----
+
+
+def test_generated_goods_are_the_same_every_time_and_their_numbers_are_valid() -> None:
+    catalog = goods.generated()
+    assert catalog.seed == goods.generated().seed
+    skus = [sku for product in catalog.seed.products for sku in product.skus]
+    assert 300 <= len(skus) <= 302
+    assert len({sku.ean for sku in skus}) == len(skus)
+    assert all(ean.is_valid(sku.ean) and len(sku.ean) == 13 for sku in skus)
+    assert all(cnpj.is_valid(branch.cnpj) for branch in catalog.seed.branches)
+    assert {len(product.skus) for product in catalog.seed.products} == {1, 2, 3}
+    assert len({product.name for product in catalog.seed.products}) == len(catalog.seed.products)
+    assert 0 < sum(not product.weight_kg for product in catalog.seed.products) < 6
+    assert any(product.category is None and not product.weight_kg for product in catalog.seed.products)
+
+
+def test_generated_orders_pay_what_they_cost() -> None:
+    catalog = goods.generated(60)
+    listed = {sku.ean: Listed(sku.code, sku.price) for product in catalog.seed.products for sku in product.skus}
+    sales = catalog.sales(50, listed, _NOW)
+    assert [sale.number for sale in sales] == list(range(1, 51))
+    assert sum(len({item.sku for item in sale.items}) < len(sale.items) for sale in sales) == 1
+    for sale in sales:
+        total = sum(item.price * item.quantity + item.freight for item in sale.items) - sale.discount
+        assert total == sum(payment.value for payment in sale.payments)
+        assert cpf.is_valid(sale.buyer.document) or cnpj.is_valid(sale.buyer.document)
+    assert any(sale.discount for sale in sales)
+    assert any(len(sale.payments) == 2 for sale in sales)
+
+
+# ---- the comparison ----
+
+
+def _sku(key: str, **more: object) -> SkuState:
+    base: dict[str, object] = {
+        "key": key, "product": "1", "name": "UN", "product_name": "Arroz", "description": "", "ean": "789", "price": None,
+        "stock": {"1": 3},
+    }  # fmt: skip
+    return SkuState(**(base | more))  # pyright: ignore[reportArgumentType]
+
+
+@pytest.mark.parametrize(
+    ("theirs", "said"),
+    [
+        ({"price": 2}, "price is None in the ERP and 2 in the storefront"),
+        ({"name": "DZ"}, "name is UN"),
+        ({"product_name": "Feijão"}, "product name is Arroz"),
+        ({"description": "x"}, "description is "),
+        ({"ean": ""}, "EAN is 789"),
+        ({"stock": {"main": 2}}, "stock of branch 1 is 3 in the ERP and 2 in the storefront"),
+        ({"stock": {}}, "stock of branch 1 is 3 in the ERP and 0 in the storefront"),
+        ({"visible": False, "missing": ("no_price",)}, "is not visible in the storefront: it lacks no_price there"),
+    ],
+)
+def test_each_difference_of_a_sku_is_named(theirs: dict[str, object], said: str) -> None:
+    same = {"stock": {"main": 3}}
+    assert checks.catalog_problems(checks.Sides([_sku("a")], [_sku("a", **same)], {"1": "main"})) == []
+    [problem] = checks.catalog_problems(checks.Sides([_sku("a")], [_sku("a", **(same | theirs))], {"1": "main"}))
+    assert problem.startswith("SKU a")
+    assert said in problem
+
+
+def test_skus_that_only_one_side_has_are_named() -> None:
+    [unknown] = checks.catalog_problems(checks.Sides([], [_sku("a")], {}))
+    assert "SKU a is visible in the storefront and unknown to the ERP" in unknown
+    [absent] = checks.catalog_problems(checks.Sides([_sku("a")], [], {}))
+    assert "SKU a" in absent
+    assert checks.catalog_problems(checks.Sides([_sku("a", missing=("weight",))], [], {})) == []
+
+
+def test_skus_that_nobody_accounts_for_are_counted() -> None:
+    erp = [_sku("a"), _sku("b", missing=("weight",)), _sku("c", visible=False)]
+    assert checks.sum_problems(erp, 1, 0, {"sku.weight": 1}) == []
+    [problem] = checks.sum_problems(erp, 1, 0, {})
+    assert re.search(r"2 SKUs in the ERP, but 1 visible .* = 1; 1 SKUs lack something in the ERP: b", problem)
+
+
+def _order(key: str, **more: object) -> OrderState:
+    base: dict[str, object] = {"key": key, "storefront_key": key, "state": "x", "phase": "delivered", "total": 10, "items": (("a", 1, 10),)}
+    return OrderState(**(base | more))  # pyright: ignore[reportArgumentType]
+
+
+@pytest.mark.parametrize(
+    ("erp", "said"),
+    [
+        ([], "order v1: it is not in the ERP"),
+        ([_order("1", storefront_key="v1"), _order("2", storefront_key="v1")], "order v1 is more than once in the ERP"),
+        ([_order("1", storefront_key="v1"), _order("2", storefront_key="zz")], "ERP order 2 belongs to no order of the storefront"),
+        ([_order("1", storefront_key="v1", phase="invoiced")], "order v1: the storefront says delivered, the ERP invoiced"),
+        ([_order("1", storefront_key="v1", total=11)], "order v1: its total is 10 in the storefront and 11 in the ERP"),
+        ([_order("1", storefront_key="v1", items=(("a", 2, 10),))], "order v1: its items in the ERP are others"),
+        ([_order("1", storefront_key="v1", invoices=("k",))], "order v1: the invoices of the storefront are not those of the ERP"),
+    ],
+)
+def test_each_difference_of_an_order_is_named(erp: list[OrderState], said: str) -> None:
+    problems = checks.order_problems(checks.paired([_order("v1")], erp))
+    assert any(said in problem for problem in problems)
+
+
+def test_the_parts_of_a_split_order_are_compared_as_one() -> None:
+    shop = _order("v1", total=15, items=(("a", 1, 10), ("b", 1, 5)), invoices=("k1", "k2"))
+    parts = [
+        _order("1", storefront_key="v1/1", total=10, invoices=("k1",)),
+        _order("2", storefront_key="v1/2", total=5, items=(("b", 1, 5),), invoices=("k2",)),
+    ]
+    pairs = checks.paired([shop], parts)
+    assert checks.order_problems(pairs) == []
+    assert checks.order_counts(pairs).in_erp == 1
+    assert checks.order_counts(pairs).duplicated_in_erp == 0
+
+
+def test_an_order_left_half_way_is_named() -> None:
+    pairs = checks.paired([_order("v1", phase="invoiced", state="invoiced")], [_order("1", storefront_key="v1", phase="invoiced")])
+    [problem] = checks.order_problems(pairs)
+    assert "order v1: neither delivered nor cancelled: the storefront says invoiced" in problem
+
+
+def test_what_travelled_is_compared_value_by_value() -> None:
+    price, stock = ("price", "a", ""), ("stock", "a", "1")
+    assert checks.travel_problems({price: 2}, {price: 2}, "delta") == []
+    assert checks.travel_problems({price: 2}, {price: 3}, "delta") == ["delta: SKU a, price became 2 in the ERP and 3 in the storefront"]
+    assert checks.travel_problems({price: 2}, {}, "delta") == ["delta: SKU a, price changed in the ERP and not in the storefront"]
+    assert checks.travel_problems({}, {stock: 2}, "delta") == ["delta: SKU a, stock 1 changed in the storefront and not in the ERP"]
