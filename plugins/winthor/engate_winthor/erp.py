@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
-from engate import Answered, AuthFailed, Context, EngateError, Erp, NotSent, Rejected, Text, Unknown
+from engate import Answered, Context, EngateError, Erp, NotSent, Rejected, Text, Unknown
 from engate.model import (
     Absent,
     Brand,
@@ -30,7 +30,7 @@ from engate.model import (
     Warehouse,
 )
 from engate_winthor import buyers, customers, fiscal, orders, translate
-from engate_winthor.client import Client, watermark
+from engate_winthor.client import GROUPS, Client, watermark
 from engate_winthor.endpoints import Paged
 from engate_winthor.rows import BranchRow, OrderRow, PriceRow, SkuRow, StockRow, text
 
@@ -65,16 +65,14 @@ class Winthor(Erp):
         checks = [await self._health(name, path) for name, path in msgspec.structs.asdict(self.contract.health).items()]
         self.client.login.forget_refusal()
         try:
-            rows = await self._branch_rows()
+            await self.client.login.login(self.client.open)
         except EngateError as error:
-            ok = not isinstance(error, AuthFailed)
-            checks.append(
-                Check("login", ok, Text("Login aceito.", "Login accepted.") if ok else error.text, Text("", "") if ok else error.hint)
-            )
-            checks.append(Check("branches", False, error.text, error.hint))
-            return checks
+            return [*checks, Check("login", False, error.text, error.hint)]
         checks.append(Check("login", True, Text("Login aceito.", "Login accepted.")))
-        known = {text(row.id): row for row in rows}
+        try:
+            known = {text(row.id): row for row in await self._branch_rows()}
+        except EngateError as error:
+            return [*checks, Check("branches", False, error.text, error.hint)]
         return checks + [_branch_check(branch, known.get(branch)) for branch in self.branches]
 
     async def _health(self, service: str, path: str) -> Check:
@@ -228,7 +226,7 @@ class Winthor(Erp):
         if query.keys is not None:
             products = dict.fromkeys(name.rpartition("-")[2] for name in query.keys)
             rows = await self._picked(call, kind, key, products, lambda row, ask: text(row.product) == ask, self.main_branch)
-            yield Page([made(row) for row in rows if key(row) in query.keys])
+            yield Page(_unique(made(row) for row in rows if key(row) in query.keys))
             return
         async for page in self._list(query, call, kind, key, made, branch=self.main_branch):
             yield page
@@ -248,9 +246,8 @@ class Winthor(Erp):
                 call, kind, key, dict.fromkeys(query.keys), lambda row, ask: text(row.sku) == ask, self.main_branch, params
             )
             now = client.local(client.clock.now())
-            yield Page(
-                [translate.price(row, now) for row in rows if key(row) in query.keys and translate.of_region(row, self.main_branch, region)]
-            )
+            rows = [row for row in rows if key(row) in query.keys and translate.of_region(row, self.main_branch, region)]
+            yield Page(_unique(translate.price(row, now) for row in rows))
             return
         async for part in client.pages(call, kind, key, params, cursor=query.cursor):
             rows = [row for row in part.rows if translate.of_region(row, self.main_branch, region)]
@@ -413,7 +410,7 @@ class Winthor(Erp):
         names = self.contract.order_params
         params = {names.cancel_number: part.key, names.cancel_notify: "false", names.cancel_reason: reason.strip() or NO_REASON}
         try:
-            await self.client.guarded.call("DELETE", self.contract.cancel_order, params=params, groups=("winthor",), media="")
+            await self.client.guarded.call("DELETE", self.contract.cancel_order, params=params, groups=GROUPS, media="")
         except Answered as error:
             state = await self._state_of(part)
             if state == "cancelled":
