@@ -11,7 +11,7 @@ from engate.errors import Invalid
 from engate.journal import Metrics
 from engate.secrets import Vault
 from engate.store.db import Store
-from engate.store.tables import metadata
+from engate.store.migrate import upgrade
 from engate.sync.registry import Registry
 from engate.text import Text
 from engate_api.dispatch import Dispatch
@@ -42,11 +42,11 @@ class Installation:
 
 
 def open_store(settings: Settings) -> Store:
-    """The database, with its schema. Makes the data folder where there is none."""
+    """The database, its schema brought to this version. Makes the data folder where there is none."""
     settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     store = Store(settings.database_url)
     try:
-        metadata.create_all(store.engine)
+        upgrade(store)
     except BaseException:
         store.close()
         raise

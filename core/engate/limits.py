@@ -123,7 +123,7 @@ class Governor:
             bucket = self._buckets.get(name)
             if bucket is None:
                 continue
-            while (seconds := await bucket.fetch() if isinstance(bucket, _Shared) else bucket.wait(time.monotonic())) > 0:
+            while (seconds := await bucket.fetch() if isinstance(bucket, _Shared) else bucket.wait(time.monotonic())) > 0:  # noqa: ASYNC110  # a credit is time alone
                 # Lower classes wait a little longer, so that an order overtakes them at the next credit.
                 await asyncio.sleep(seconds * (1 + 0.2 * priority.get()))
         await self._place()

@@ -135,7 +135,7 @@ def busy(c: sa.Connection, integration_id: int, names: Iterable[str]) -> bool:
 
 
 def cancelling(c: sa.Connection, integration_id: int, names: Iterable[str] | None = None) -> bool:
-    """Whether a slice that was asked to cancel is still at it. (A lane may be taken again for other work meanwhile: that one does not count.)"""
+    """Whether a slice that was asked to cancel is still at it. (A lane may be taken for other work meanwhile: that does not count.)"""
     found = sa.select(lane.c.id).where(lane.c.integration_id == integration_id, lane.c.cancel, lane.c.lease_until >= _real(c))
     if names is not None:
         found = found.where(lane.c.name.in_(list(names)))

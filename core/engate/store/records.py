@@ -338,12 +338,11 @@ Pending = dict[tuple[str, str], list[tuple[float | None, int]]]
 """(SKU, branch) -> (when the ERP took them over, units)."""
 
 
-def pending_units(c: sa.Connection, integration_id: int) -> Pending:
+def pending_units(c: sa.Connection, integration_id: int, skus: Sequence[str] | None = None) -> Pending:
     """Units of stored orders that the ERP does not reserve yet, or did not when an older reading was asked for."""
     found: Pending = {}
-    for row in c.execute(
-        sa.select(unit.c.sku, unit.c.branch, unit.c.freed_at, unit.c.quantity).where(unit.c.integration_id == integration_id)
-    ):
+    query = sa.select(unit.c.sku, unit.c.branch, unit.c.freed_at, unit.c.quantity).where(unit.c.integration_id == integration_id)
+    for row in c.execute(query if skus is None else query.where(unit.c.sku.in_(skus))):
         found.setdefault((row.sku, row.branch), []).append((row.freed_at, row.quantity))
     return found
 

@@ -77,9 +77,23 @@ def watermark_of(c: sa.Connection, integration_id: int, kind: str) -> str | None
     return c.execute(sa.select(reading.c.watermark).where(reading.c.integration_id == integration_id, reading.c.kind == kind)).scalar()
 
 
+def still_asked(c: sa.Connection, row: Any) -> bool:
+    """Whether this reading still goes on: nobody cancelled it or asked for another one meanwhile."""
+    return c.execute(sa.select(reading.c.kind).where(_mine(row), reading.c.under_way).with_for_update()).first() is not None
+
+
+def _mine(row: Any) -> sa.ColumnElement[bool]:
+    return (
+        (reading.c.integration_id == row.integration_id)
+        & (reading.c.kind == row.kind)
+        & (reading.c.scope == row.scope)
+        & (reading.c.run_id == row.run_id)
+    )
+
+
 def page_done(c: sa.Connection, row: Any, *, cursor: str | None, ahead: str | None, items: int, changed: int) -> None:
     """A page is durable: the reading goes on after it."""
-    at = (reading.c.integration_id == row.integration_id) & (reading.c.kind == row.kind) & (reading.c.scope == row.scope)
+    at = _mine(row)
     c.execute(sa.update(reading).where(at).values(cursor=cursor, ahead=ahead, entities=reading.c.entities + items))
     c.execute(sa.update(run).where(run.c.id == row.run_id).values(entities=run.c.entities + items, changed=run.c.changed + changed))
 
@@ -89,8 +103,7 @@ def reading_done(c: sa.Connection, row: Any, *, ahead: str | None) -> None:
     values: dict[str, Any] = {"under_way": False, "cursor": None, "ahead": None, "only": None}
     if row.only is None and ahead is not None:
         values["watermark"] = ahead
-    at = (reading.c.integration_id == row.integration_id) & (reading.c.kind == row.kind) & (reading.c.scope == row.scope)
-    c.execute(sa.update(reading).where(at).values(**values))
+    c.execute(sa.update(reading).where(_mine(row)).values(**values))
 
 
 def flow_read(c: sa.Connection, integration_id: int, flow_name: str, run_id: int, *, full: bool, now: float) -> None:

@@ -39,6 +39,9 @@ async def read_slice(work: Work, flow: Flow) -> Later:
 
 
 def _start_scheduled(c: sa.Connection, work: Work, flow: Flow, kinds: list[str]) -> list[Any]:
+    asked = runs.under_way(c, work.integration_id, kinds)
+    if asked:
+        return asked  # somebody asked for one between our look and this transaction: theirs goes on
     full = all(runs.watermark_of(c, work.integration_id, kind) is None for kind in kinds) or _full_is_due(c, work, flow)
     runs.start(c, work.tenant_id, work.integration_id, flow.name, kinds, trigger="schedule", full=full, keys=None, now=work.now())
     return runs.under_way(c, work.integration_id, kinds)
@@ -59,26 +62,30 @@ async def _read_kind(work: Work, kind: Kind, row: Any) -> bool:
     )
     query = Query(since=since, cursor=row.cursor, scope=row.scope, keys=tuple(row.only) if row.only is not None else None)
     ahead: str | None = row.ahead
-    rules = await work.store.reading(lambda c: work.rules(c, stock=kind.name == "stock"))
+    rules = await work.store.reading(lambda c: work.rules(c, kind.name))
     async with closing(getattr(work.coupling.erp, kind.list_hook)(query)) as pages:
         asked_at = work.now()
         async for page in pages:
             ahead = max(filter(None, (ahead, page.watermark)), default=None)
             wanted = [_wanted(rules, kind, doc, asked_at) for doc in page.items]
-            await work.store.writing(
+            kept = await work.store.writing(
                 lambda c, page=page, wanted=wanted, ahead=ahead, at=asked_at: _keep(c, work, kind, row, page, wanted, ahead, at)
             )
+            if not kept:
+                return False
             asked_at = work.now()
             if work.time_is_up() and page.cursor is not None:
                 return False
-    await work.store.writing(lambda c: _kind_read(c, work, kind, row, ahead))
-    return True
+    return await work.store.writing(lambda c: _kind_read(c, work, kind, row, ahead))
 
 
-def _kind_read(c: sa.Connection, work: Work, kind: Kind, row: Any, ahead: str | None) -> None:
+def _kind_read(c: sa.Connection, work: Work, kind: Kind, row: Any, ahead: str | None) -> bool:
+    if not runs.still_asked(c, row):
+        return False
     runs.reading_done(c, row, ahead=ahead)
     if kind.name == "stock" and row.full and row.only is None:
         records.forget_units(c, work.integration_id, row.started_at)
+    return True
 
 
 def _wanted(rules: Rules, kind: Kind, doc: Any, read_at: float) -> Wanted:
@@ -88,13 +95,23 @@ def _wanted(rules: Rules, kind: Kind, doc: Any, read_at: float) -> Wanted:
 
 def _keep(
     c: sa.Connection, work: Work, kind: Kind, row: Any, page: Page[Any], wanted: list[Wanted], ahead: str | None, read_at: float
-) -> None:
+) -> bool:
+    """False: the reading was cancelled or superseded; its page is dropped."""
+    if not runs.still_asked(c, row):
+        return False
     changed = records.want(
         c, work.tenant_id, work.integration_id, kind.name, wanted, run_id=row.run_id, seen=row.run_id, now=work.now(), read_at=read_at
     )
     runs.page_done(c, row, cursor=page.cursor, ahead=ahead, items=len(page.items), changed=changed)
     if changed:
         work.wake(c, (f"push/{kind.name}", kind.priority))
+        if work.snapshot.pilot is not None and kind.flow == "products":
+            work.wake(c, *((f"push/{name}", KINDS[name].priority) for name in PILOT_NEEDS))
+    return True
+
+
+PILOT_NEEDS = ("category", "brand", "product")
+"""Which of these a pilot may push is known only once its SKUs and their products have been read."""
 
 
 def _all_read(c: sa.Connection, work: Work, flow: Flow, last: Any) -> None:
@@ -116,7 +133,7 @@ def _want_placeholder(c: sa.Connection, work: Work, flow: Flow, run_id: int) -> 
     kind = FLOWS[flow.name].kinds[0]
     doc = kind.struct(key=PLACEHOLDER, name=PLACEHOLDER_NAME, active=False)
     assert isinstance(doc, Category) or kind.name == "brand"
-    wanted = _wanted(work.rules(c, stock=False), kind, doc, work.now())
+    wanted = _wanted(work.rules(c, kind.name), kind, doc, work.now())
     records.want(
         c, work.tenant_id, work.integration_id, kind.name, [wanted], run_id=run_id, seen=run_id, now=work.now(), read_at=work.now()
     )

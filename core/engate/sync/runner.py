@@ -32,8 +32,8 @@ log = structlog.get_logger("engate.runner")
 class Runner:
     """`slots` lanes at once, of which `order_slots` serve only orders: a catalogue load never makes an order wait.
 
-    `shared`: other runners work on the same database. Then a runner takes a few lanes at a time and the busier it is the longer it waits before
-    it takes more, so that an idle one gets its share.
+    `shared`: other runners work on the same database. Then a runner takes a few lanes at a time and the busier it is the longer it waits
+    before it takes more, so that an idle one gets its share.
     """
 
     def __init__(

@@ -1,16 +1,16 @@
 """Calls to WinThor: pages that lose no row, single rows, the ERP's own time."""
 
 from collections.abc import AsyncIterator, Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import pairwise, permutations
 from operator import itemgetter
 from typing import Any, Generic, NamedTuple, TypeVar
 from urllib.parse import parse_qsl
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
-from engate import Context, Http, Response, Text, Unavailable
+from engate import Context, Http, Invalid, Response, Text, Unavailable
 from engate_winthor import endpoints
 from engate_winthor.endpoints import Paged
 from engate_winthor.rows import Rows
@@ -20,7 +20,7 @@ from engate_winthor.settings import Settings
 T = TypeVar("T")
 GROUPS = ("winthor",)
 """One group: nothing is documented about rates, and a refusal by one service is a refusal by the one host behind all."""
-PASSES = 6
+PASSES = 4
 _NONE: Mapping[str, object] = {}
 EMPTY = "1900-01-01"
 """How WinThor writes "never"."""
@@ -50,7 +50,7 @@ class Client:
         self.settings, self.clock = settings, context.clock
         self.contract, names = endpoints.load(settings.contract)
         self.rows = Rows(names)
-        self.zone = ZoneInfo(settings.timezone)
+        self.zone = _zone(settings.timezone)
         self.login = Login(settings, self.contract.login, context.clock)
         options: dict[str, Any] = {"at_once": settings.at_once, "timeout": settings.timeout}
         self.guarded: Http = context.http(settings.base_url, auth=self.login, **options)
@@ -61,17 +61,18 @@ class Client:
     async def pages(
         self, call: Paged, kind: type[T], key: Callable[[T], str], params: Mapping[str, object] = _NONE, *, cursor: str | None = None
     ) -> AsyncIterator[Part[T]]:
-        """Every page of a list, from `cursor` (a page number) on.
+        """Every page of a list, from `cursor` on ("7": page 7; "2:7": page 7 of the second pass).
 
         Pages are numbered by the server, so a row that moves to a later page while we read shifts another one over the edge and we miss it.
         Rows sorted by their key do not move, so one pass is enough; whether they are is seen from the rows, since a server may ignore
-        `order`. If they are not, passes are repeated until one brings no new key; a row handed out by an earlier pass is not again.
-        `key` identifies a row; its parts are split by "-" or a space.
+        `order`. If they are not, passes are repeated until one brings no new key (at most `PASSES`, interruptions included); a row handed
+        out by an earlier pass is not again. `key` identifies a row; its parts are split by "-" or a space.
         """
+        first, _, at = (cursor or "1").rpartition(":")
+        attempt, start = int(first or 1), int(at)
         seen: set[str] = set()
-        page = start = max(1, int(cursor or 1))
-        for attempt in range(1, PASSES + 1):
-            order, fresh, before = _Order(), 0, b""
+        while True:
+            order, fresh, before, page = _Order(), 0, b"", start
             while True:
                 response = await self._get(call, page, params)
                 rows, more = self._decode(response, kind, before)
@@ -79,7 +80,7 @@ class Client:
                     rows = []
                 keys = [key(row) for row in rows]
                 order.add(keys)
-                if attempt > 1:
+                if seen and attempt > 1:
                     rows = [row for row, name in zip(rows, keys, strict=True) if name not in seen]
                 fresh += len(rows)
                 seen.update(keys)
@@ -87,13 +88,14 @@ class Client:
                 if not more:
                     break
                 if rows or attempt == 1:
-                    yield Part(rows, str(page), self.now(response), whole=False)
-            stable = order.kept or (attempt == 1 and start == 1 and page == 2) or (attempt > 1 and not fresh)
+                    yield Part(rows, str(page) if attempt == 1 else f"{attempt}:{page}", self.now(response), whole=False)
+            only_page = start == 1 and page == 2
+            stable = order.kept or only_page or (attempt > 1 and start == 1 and not fresh)
             last = stable or attempt == PASSES
-            yield Part(rows, None if last else "1", self.now(response), whole=stable)
+            attempt, start = attempt + 1, 1
+            yield Part(rows, None if last else f"{attempt}:1", self.now(response), whole=stable)
             if last:
                 return
-            page = 1
 
     async def all(self, call: Paged, kind: type[T], key: Callable[[T], str], params: Mapping[str, object] = _NONE) -> list[T]:
         """A short list as a whole."""
@@ -157,12 +159,13 @@ class Client:
         tidy = stamp_of(stamp)
         return datetime.fromisoformat(tidy).replace(tzinfo=self.zone) if tidy else None
 
-    def since(self, watermark: str | None) -> str | None:
-        """A watermark as `lastChange` wants it: seconds, local, no zone."""
-        if not watermark:
+    def since(self, mark: str | None, overlap: float) -> str | None:
+        """A watermark, `overlap` seconds earlier, as `lastChange` wants it: local, no zone. What was committed late is read then."""
+        if not mark:
             return None
-        moment = datetime.fromisoformat(watermark)
-        return self.local(moment) if moment.tzinfo else moment.isoformat(timespec="seconds")
+        moment = datetime.fromisoformat(mark)
+        local = moment.astimezone(self.zone).replace(tzinfo=None) if moment.tzinfo else moment
+        return (local - timedelta(seconds=overlap)).isoformat(timespec="seconds")
 
 
 def watermark(stamps: list[str | None], now: str) -> str | None:
@@ -181,6 +184,17 @@ def stamp_of(stamp: str | None) -> str:
         return datetime.fromisoformat(stamp.strip()).replace(tzinfo=None).isoformat(timespec="seconds")
     except ValueError:
         return ""
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        raise Invalid(
+            Text(f"Fuso horário desconhecido: {name!r}.", f"Unknown time zone: {name!r}."),
+            Text("Use um nome como America/Sao_Paulo.", "Use a name like America/Sao_Paulo."),
+            where="timezone",
+        ) from None
 
 
 class _Order:

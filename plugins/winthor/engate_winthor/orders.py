@@ -111,7 +111,7 @@ def money(part: OrderPart) -> tuple[list[Line], Decimal]:
     expenses = part.freight + part.interest
     discount = goods + expenses - part.total
     rounding = CENT * sum(item.quantity for item in part.items)
-    if not -rounding <= discount <= part.discount + rounding:
+    if not min(part.discount, 0) - rounding <= discount <= max(part.discount, 0) + rounding:
         raise Rejected(
             Text(
                 f"O pedido soma {goods + expenses - part.discount} e foi cobrado {part.total}.",

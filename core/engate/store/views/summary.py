@@ -1,4 +1,7 @@
-"""Where an integration stands, in numbers. Each SKU counts once, under the first reason in its chain: product before SKU before price, stock, images."""
+"""Where an integration stands, in numbers.
+
+Each SKU counts once, under the first reason in its chain: its product's before its own before its price's, stock's and images'.
+"""
 
 from __future__ import annotations
 
@@ -97,7 +100,7 @@ def _skus(c: sa.Connection, id: int, records: dict[str, Live]) -> Skus:
     return Skus(total, attention, awaiting, waiting, total - awaiting - waiting - sum(attention.values()))
 
 
-def _troubles(id: int) -> list[sa.Select[Any]]:
+def _troubles(id: int) -> list[sa.Select[*tuple[Any, ...]]]:
     """(sku, rank, cause_id) of everything in a SKU's chain that is not settled."""
     sku = record.alias("sku")
     mine = (record.c.integration_id == id) & record.c.state.in_(UNSETTLED)

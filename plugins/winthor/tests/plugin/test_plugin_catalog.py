@@ -149,8 +149,8 @@ async def test_only_what_changed_since(erp: Any, control: Any, gather: Gather) -
 
 
 async def test_a_watermark_with_a_zone_is_read_as_the_erps_local_time(erp: Any) -> None:
-    assert erp.client.since("2026-11-21T15:00:00+00:00") == "2026-11-21T12:00:00"
-    assert erp.client.since("2026-11-21T12:00:00.500") == "2026-11-21T12:00:00" and erp.client.since(None) is None
+    assert erp.client.since("2026-11-21T15:00:00+00:00", 60) == "2026-11-21T11:59:00"
+    assert erp.client.since("2026-11-21T12:00:00.500", 0) == "2026-11-21T12:00:00" and erp.client.since(None, 0) is None
 
 
 async def test_reading_by_keys_moves_no_watermark(erp: Any) -> None:

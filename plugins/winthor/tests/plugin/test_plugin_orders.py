@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from engate import AuthFailed, NotSent, Rejected, Unknown
+from engate import AuthFailed, Invalid, NotSent, Rejected, Unknown
 from engate.model import Absent, Address, Buyer, Found, PartItem, PartRef, Query, Unsure, valid_key
 from engate.testing.world import Fault
 
@@ -277,9 +277,9 @@ async def test_the_listing_of_every_branch_with_its_watermark(erp: Any, control:
     assert all(item.invoices is None for page in pages for item in page.items)
     mark = pages[-1].watermark
     assert mark and len(mark) == 19
-    await control("advance", {"seconds": 3600})
+    await control("advance", {"seconds": 4 * 3600})
     await control("cancel", {"keys": [keys[0]]})
-    beyond = erp.client.local(erp.client.instant(mark) + timedelta(seconds=1800))
+    beyond = erp.client.local(erp.client.instant(mark) + timedelta(hours=3))
     changed = [item async for page in erp.list_fulfilment(Query(since=beyond)) for item in page.items]
     assert [(item.key, item.state) for item in changed] == [(keys[0], "cancelled")]
 
@@ -344,7 +344,12 @@ async def test_a_branch_that_does_not_exist_is_a_line(connect: Any) -> None:
 async def test_a_wrong_password_is_a_line_and_is_tried_once(connect: Any, control: Any) -> None:
     async with connect(password="errada") as erp:
         lines = {check.name: check for check in await erp.test_connection()}
-        assert lines["service.orders"].ok and not lines["login"].ok and not lines["branches"].ok and "WTA" in lines["login"].hint.pt
+        assert (
+            lines["service.orders"].ok
+            and not lines["login"].ok
+            and not any(name.startswith("branch") for name in lines)
+            and "WTA" in lines["login"].hint.pt
+        )
         for _ in range(3):
             with pytest.raises(AuthFailed):
                 await erp.identity()
@@ -358,6 +363,26 @@ async def test_a_service_that_is_down_is_a_line(erp: Any, control: Any, kind: An
     await control("faults", [Fault(kind, "GET /api/stock-vtex/v1/health")])
     lines = {check.name: check for check in await erp.test_connection()}
     assert not lines["service.stock"].ok and lines["service.orders"].ok and lines["login"].ok
+
+
+async def test_a_login_service_that_is_down_is_a_line(erp: Any, control: Any) -> None:
+    await control("faults", [Fault("html", "POST /winthor/autenticacao/v1/login")])
+    lines = {check.name: check for check in await erp.test_connection()}
+    assert not lines["login"].ok and "812" in lines["login"].hint.pt
+
+
+async def test_branches_that_cannot_be_read_are_a_line(erp: Any, connect: Any) -> None:
+    async with connect(contract={"branches.path": "/not/installed"}) as other:
+        lines = {check.name: check for check in await other.test_connection()}
+        assert lines["login"].ok and not lines["branches"].ok
+
+
+async def test_an_unknown_zone_or_contract_is_named_at_once(connect: Any) -> None:
+    for wrong, where in (({"timezone": "Brasil/Nenhures"}, "timezone"), ({"contract": {"orders.nothing": "x"}}, "contract.orders.nothing")):
+        with pytest.raises(Invalid) as caught:
+            async with connect(**wrong):
+                pass
+        assert caught.value.where == where
 
 
 async def test_the_identity_is_the_company(erp: Any, connect: Any) -> None:

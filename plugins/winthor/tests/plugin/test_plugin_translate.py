@@ -298,11 +298,8 @@ def test_no_tracking_number_is_no_tracking() -> None:
 
 
 def part(*items: PartItem, total: str, freight: str = "0", discount: str = "0", interest: str = "0") -> OrderPart:
-    buyer = Buyer("Ana", "39053344705")
-    order = Order(
-        "v1", "ready", "r", datetime.now(UTC), buyer, Address(), (), (),
-        items_total=D(0), freight=D(0), discount=D(0), interest=D(0), total=D(total),
-    )  # fmt: skip
+    buyer, none = Buyer("Ana", "39053344705"), D(0)
+    order = Order("v1", "ready", "r", datetime.now(UTC), buyer, Address(), (), (), none, none, none, none, D(total))
     return OrderPart("v1", order, "1", items, D(freight), D(discount), D(interest), D(total), "PIX", "1")
 
 
@@ -324,6 +321,10 @@ def test_prices_that_have_the_discount_in_are_not_discounted_twice() -> None:
 
 def test_a_discount_larger_than_the_goods_comes_off_the_freight() -> None:
     assert orders.money(part(PartItem("0", "A-1", 1, D(10)), total="3", freight="5", discount="12")) == ([("A-1", 1, D(0))], D(3))
+
+
+def test_a_surcharge_of_rounding_over_the_whole_order_may_land_on_one_part() -> None:
+    assert orders.money(part(PartItem("0", "A-1", 1, D(10)), total="10.05", discount="-0.05")) == ([("A-1", 1, D(10))], D("0.05"))
 
 
 def test_cents_of_rounding_go_with_the_expenses() -> None:
