@@ -181,19 +181,25 @@ def test_retry_sends_again_what_waits(loaded: Loaded) -> None:
 
 
 def test_after_a_cancel_nothing_more_is_sent(house: House) -> None:
-    house.erp.post("seed", goods(120))
-    house.shop.post("faults", [{"kind": "latency", "milliseconds": 150, "times": 10000}])
+    house.erp.post("seed", goods(2))
     admin = house.tenant("Loja")
     id = house.couple(admin)
-    runs = admin.post(f"/integrations/{id}/activate", {})["runs"]
-    house.until(lambda: admin.get(f"/integrations/{id}/summary")["records"].get("sku", {}).get("settled", 0) > 0)
-    for run in runs:
-        admin.post(f"/runs/{run}/cancel")
-    writes = house.shop.get("ledger")["writes"]
-    assert admin.get(f"/integrations/{id}/summary")["moving"] == 0
-    first = house.shop.get("ledger")["requests"]
-    house.until(lambda: house.shop.get("ledger")["requests"] > first + 3)  # the feed is still read meanwhile
-    assert house.shop.get("ledger")["writes"] == writes
-    states = {admin.get(f"/runs/{run}")["state"] for run in runs}
-    assert "cancelled" in states and states <= {"cancelled", "done"}
-    assert admin.get(f"/integrations/{id}/summary")["records"]["sku"]["settled"] < 120
+    admin.post(f"/integrations/{id}/activate", {})
+    house.quiet(admin, id)
+    house.shop.post("faults", [{"kind": "latency", "milliseconds": 150, "times": 10000}])
+    house.erp.post("seed", goods(120))
+    products = admin.post(f"/integrations/{id}/resync", {"flows": ["products"]})["runs"][0]
+    house.until(lambda: admin.get(f"/runs/{products}")["live"]["sent"] > 0)
+    stopped = admin.post(f"/runs/{products}/cancel")
+    assert stopped["state"] == "cancelled" and stopped["ended_at"]
+    assert stopped["live"]["to_send"] == 0 and stopped["live"]["waiting"] > 0
+    held = len(house.shop.get("state"))
+    assert held < 120
+    requests = house.shop.get("ledger")["requests"]
+    house.until(lambda: house.shop.get("ledger")["requests"] > requests + 5)  # the feed is read all the same
+    assert len(house.shop.get("state")) == held
+    cause = next(each for each in admin.get(f"/integrations/{id}/causes")["items"] if each["code"] == "run.cancelled")
+    assert cause["hint"]["pt"]
+    house.shop.post("faults", [])
+    assert admin.post(f"/integrations/{id}/records/retry", {"cause": cause["id"]})["retried"] == sum(cause["records"].values())
+    house.until(lambda: len(house.shop.get("state")) == 120)

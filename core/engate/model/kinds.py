@@ -32,6 +32,7 @@ class Kind(msgspec.Struct, frozen=True):
     @property
     def has_refs(self) -> bool:
         return self.refs is not None
+
     also: Callable[[Any], str] | None = None
 
 

@@ -235,7 +235,14 @@ def accept(c: sa.Connection, tenant_id: int, integration_id: int, kind: str, row
             for row in rows
         ],
     )  # fmt: skip
-    linked(c, tenant_id, integration_id, kind, [(row.key, row.remote) for row in rows if row.remote and not row.had_remote], now)
+    there = _linked(c, integration_id, kind, [row.key for row in rows if row.had_remote])
+    linked(c, tenant_id, integration_id, kind, [(row.key, row.remote) for row in rows if row.remote and row.key not in there], now)
+
+
+def _linked(c: sa.Connection, integration_id: int, kind: str, keys: Sequence[str]) -> set[str]:
+    """Of these keys, those that still have their link: one may have been taken away while its record was on its way."""
+    found = sa.select(link.c.key).where(link.c.integration_id == integration_id, link.c.kind == kind, link.c.key.in_(keys))
+    return set(c.execute(found).scalars())
 
 
 def linked(
