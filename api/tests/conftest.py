@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, contextmanager
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import httpx
 import msgspec
 import pytest
 from litestar.testing import TestClient
+from tests.support.goods import goods, product, sale
 from tests.support.stage import merged_mapping, sandbox_class
 
 from engate.sync.work import Windows
@@ -196,3 +198,35 @@ def house(tmp_path: Path) -> Generator[House]:
     """A fresh one."""
     with housed(tmp_path) as made:
         yield made
+
+
+class Loaded:
+    """A tenant whose catalogue went through, with what cannot go: one product without category, one SKU without weight; and one sold order."""
+
+    def __init__(self, house: House) -> None:
+        self.house = house
+        seed = goods(6)
+        odd = (product(50, category=None), product(51, weight_kg=Decimal(0)))
+        house.erp.post("seed", msgspec.structs.replace(seed, products=(*seed.products, *odd)))
+        self.admin = house.tenant("Loja A")
+        self.id = house.couple(self.admin)
+        self.path = f"/integrations/{self.id}"
+        self.admin.post(f"{self.path}/activate", {})
+        house.quiet(self.admin, self.id)
+        self.good = house.shop.get("state")[0]
+        self.erp_keys = {sku["product"]: sku["key"] for sku in house.erp.get("state")}
+        self.order = house.shop.post("sell", [sale(1, (self.good["key"], 1, self.good["price"]))])["1"]
+        house.until(lambda: [o for o in house.erp.get("orders") if o["storefront_key"] == self.order])
+        house.erp.post("progress", {"to": "invoiced"})
+        house.until(lambda: self.admin.get(f"{self.path}/orders/{self.order}")["state"] == "invoiced")
+        house.until(lambda: any(note["sent_at"] for part in self.shown()["parts"] for note in part["documents"]))
+
+    def shown(self) -> Any:
+        return self.admin.get(f"{self.path}/orders/{self.order}")
+
+
+@pytest.fixture(scope="session")
+def loaded(tmp_path_factory: pytest.TempPathFactory) -> Generator[Loaded]:
+    """For tests that only look, or undo what they do."""
+    with housed(tmp_path_factory.mktemp("loaded")) as house:
+        yield Loaded(house)

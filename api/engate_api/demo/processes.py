@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Generator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -183,12 +183,13 @@ def address(child: Child) -> str:
 def _wait_ready(child: Child, base: str) -> None:
     """Until the API says that it can work. Raises NotStarted."""
     deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline and child.running():
-        try:
-            Web(base).get("/ready")
-            return
-        except Refused:
-            time.sleep(0.05)
+    with closing(Web(base)) as web:
+        while time.monotonic() < deadline and child.running():
+            try:
+                web.get("/ready")
+                return
+            except Refused:
+                time.sleep(0.05)
     raise NotStarted(f"{child.name} did not become ready:\n{child.tail()}")
 
 

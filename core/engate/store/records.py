@@ -235,7 +235,14 @@ def accept(c: sa.Connection, tenant_id: int, integration_id: int, kind: str, row
             for row in rows
         ],
     )  # fmt: skip
-    linked(c, tenant_id, integration_id, kind, [(row.key, row.remote) for row in rows if row.remote and not row.had_remote], now)
+    there = _linked(c, integration_id, kind, [row.key for row in rows if row.had_remote])
+    linked(c, tenant_id, integration_id, kind, [(row.key, row.remote) for row in rows if row.remote and row.key not in there], now)
+
+
+def _linked(c: sa.Connection, integration_id: int, kind: str, keys: Sequence[str]) -> set[str]:
+    """Of these keys, those that still have their link: one may have been taken away while its record was on its way."""
+    found = sa.select(link.c.key).where(link.c.integration_id == integration_id, link.c.kind == kind, link.c.key.in_(keys))
+    return set(c.execute(found).scalars())
 
 
 def linked(
@@ -338,12 +345,11 @@ Pending = dict[tuple[str, str], list[tuple[float | None, int]]]
 """(SKU, branch) -> (when the ERP took them over, units)."""
 
 
-def pending_units(c: sa.Connection, integration_id: int) -> Pending:
+def pending_units(c: sa.Connection, integration_id: int, skus: Sequence[str] | None = None) -> Pending:
     """Units of stored orders that the ERP does not reserve yet, or did not when an older reading was asked for."""
     found: Pending = {}
-    for row in c.execute(
-        sa.select(unit.c.sku, unit.c.branch, unit.c.freed_at, unit.c.quantity).where(unit.c.integration_id == integration_id)
-    ):
+    query = sa.select(unit.c.sku, unit.c.branch, unit.c.freed_at, unit.c.quantity).where(unit.c.integration_id == integration_id)
+    for row in c.execute(query if skus is None else query.where(unit.c.sku.in_(skus))):
         found.setdefault((row.sku, row.branch), []).append((row.freed_at, row.quantity))
     return found
 

@@ -144,7 +144,7 @@ def _ignored(work: Work, doc: Any) -> Text | None:
 
 def _stock_changed(c: sa.Connection, work: Work, skus: list[str]) -> None:
     """Pending units changed: what the shop should offer of these SKUs is decided anew."""
-    rules = work.rules(c, stock=True)
+    rules = work.rules(c, "stock", skus)
 
     def decide(doc: Any, read_at: float) -> tuple[bytes, Reason | None]:
         found = rules.effective("stock", doc, read_at)

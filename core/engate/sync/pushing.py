@@ -61,7 +61,7 @@ def _claim(c: sa.Connection, work: Work, kind: Kind, size: int) -> tuple[Sending
     rows = records.claim(c, work.integration_id, kind, size, now=now, unknown_before=now - work.windows.unknown_after, only=only)
     if not rows:
         return [], False
-    rules = work.rules(c, stock=kind.name == "stock")
+    rules = work.rules(c, kind.name, [row.doc.sku for row in rows] if kind.name == "stock" else None)
     sending: Sending = []
     waiting: list[tuple[int, causes.Reason]] = []
     for row in rows:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import msgspec
 import sqlalchemy as sa
 
 from engate.clock import Clock
+from engate.model.kinds import KINDS
 from engate.plugins import Coupling
 from engate.store import lanes, records
 from engate.store.db import Store
@@ -82,13 +84,13 @@ class Work:
     def time_is_up(self) -> bool:
         return time.monotonic() >= self._until
 
-    def rules(self, c: sa.Connection, *, stock: bool) -> Rules:
-        """The rules as of this transaction."""
+    def rules(self, c: sa.Connection, kind: str, skus: Sequence[str] | None = None) -> Rules:
+        """What decides about records of this kind, as of this transaction; `skus`: only these are asked about."""
         return Rules(
             self.snapshot.options,
             self.snapshot.mapping,
-            records.links_of(c, self.integration_id, ("category", "brand")),
-            records.pending_units(c, self.integration_id) if stock else {},
+            records.links_of(c, self.integration_id, ("category", "brand")) if KINDS[kind].has_refs else {},
+            records.pending_units(c, self.integration_id, skus) if kind == "stock" else {},
         )
 
     def wake(self, c: sa.Connection, *names: tuple[str, int], at: float | None = None) -> None:

@@ -6,11 +6,11 @@ from itertools import pairwise, permutations
 from operator import itemgetter
 from typing import Any, Generic, NamedTuple, TypeVar
 from urllib.parse import parse_qsl
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
-from engate import Context, Http, Response, Text, Unavailable
+from engate import Context, Http, Invalid, Response, Text, Unavailable
 from engate_winthor import endpoints
 from engate_winthor.endpoints import Paged
 from engate_winthor.rows import Rows
@@ -50,7 +50,7 @@ class Client:
         self.settings, self.clock = settings, context.clock
         self.contract, names = endpoints.load(settings.contract)
         self.rows = Rows(names)
-        self.zone = ZoneInfo(settings.timezone)
+        self.zone = _zone(settings.timezone)
         self.login = Login(settings, self.contract.login, context.clock)
         options: dict[str, Any] = {"at_once": settings.at_once, "timeout": settings.timeout}
         self.guarded: Http = context.http(settings.base_url, auth=self.login, **options)
@@ -184,6 +184,17 @@ def stamp_of(stamp: str | None) -> str:
         return datetime.fromisoformat(stamp.strip()).replace(tzinfo=None).isoformat(timespec="seconds")
     except ValueError:
         return ""
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        raise Invalid(
+            Text(f"Fuso horário desconhecido: {name!r}.", f"Unknown time zone: {name!r}."),
+            Text("Use um nome como America/Sao_Paulo.", "Use a name like America/Sao_Paulo."),
+            where="timezone",
+        ) from None
 
 
 class _Order:

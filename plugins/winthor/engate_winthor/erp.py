@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
-from engate import Answered, AuthFailed, Context, EngateError, Erp, NotSent, Rejected, Text, Unknown
+from engate import Answered, Context, EngateError, Erp, NotSent, Rejected, Text, Unknown
 from engate.model import (
     Absent,
     Brand,
@@ -30,9 +30,10 @@ from engate.model import (
     Warehouse,
 )
 from engate_winthor import buyers, customers, fiscal, orders, translate
-from engate_winthor.client import Client, watermark
+from engate_winthor.client import GROUPS, Client, watermark
 from engate_winthor.endpoints import Paged
 from engate_winthor.rows import BranchRow, OrderRow, PriceRow, SkuRow, StockRow, text
+from engate_winthor.search import OrderSearch
 
 T = TypeVar("T", bound="_Keyed")
 R = TypeVar("R", bound=msgspec.Struct)
@@ -58,6 +59,7 @@ class Winthor(Erp):
         self.branches = self.settings.branches
         self.main_branch = self.settings.price_branch or self.branches[0]
         self.settles_within = float(self.settings.settles_within)
+        self.search = OrderSearch(self.client, _order_key)
 
     # ---- the connection itself ----
 
@@ -65,16 +67,14 @@ class Winthor(Erp):
         checks = [await self._health(name, path) for name, path in msgspec.structs.asdict(self.contract.health).items()]
         self.client.login.forget_refusal()
         try:
-            rows = await self._branch_rows()
+            await self.client.login.login(self.client.open)
         except EngateError as error:
-            ok = not isinstance(error, AuthFailed)
-            checks.append(
-                Check("login", ok, Text("Login aceito.", "Login accepted.") if ok else error.text, Text("", "") if ok else error.hint)
-            )
-            checks.append(Check("branches", False, error.text, error.hint))
-            return checks
+            return [*checks, Check("login", False, error.text, error.hint)]
         checks.append(Check("login", True, Text("Login aceito.", "Login accepted.")))
-        known = {text(row.id): row for row in rows}
+        try:
+            known = {text(row.id): row for row in await self._branch_rows()}
+        except EngateError as error:
+            return [*checks, Check("branches", False, error.text, error.hint)]
         return checks + [_branch_check(branch, known.get(branch)) for branch in self.branches]
 
     async def _health(self, service: str, path: str) -> Check:
@@ -228,7 +228,7 @@ class Winthor(Erp):
         if query.keys is not None:
             products = dict.fromkeys(name.rpartition("-")[2] for name in query.keys)
             rows = await self._picked(call, kind, key, products, lambda row, ask: text(row.product) == ask, self.main_branch)
-            yield Page([made(row) for row in rows if key(row) in query.keys])
+            yield Page(_unique(made(row) for row in rows if key(row) in query.keys))
             return
         async for page in self._list(query, call, kind, key, made, branch=self.main_branch):
             yield page
@@ -248,9 +248,8 @@ class Winthor(Erp):
                 call, kind, key, dict.fromkeys(query.keys), lambda row, ask: text(row.sku) == ask, self.main_branch, params
             )
             now = client.local(client.clock.now())
-            yield Page(
-                [translate.price(row, now) for row in rows if key(row) in query.keys and translate.of_region(row, self.main_branch, region)]
-            )
+            rows = [row for row in rows if key(row) in query.keys and translate.of_region(row, self.main_branch, region)]
+            yield Page(_unique(translate.price(row, now) for row in rows))
             return
         async for part in client.pages(call, kind, key, params, cursor=query.cursor):
             rows = [row for row in part.rows if translate.of_region(row, self.main_branch, region)]
@@ -369,24 +368,19 @@ class Winthor(Erp):
 
     async def find_order(self, part: OrderPart) -> Found | Absent | Unsure:
         """Every configured branch (and the part's own), every page, back to the day the order was placed. Whatever fails is `Unsure`."""
-        call, names = self.contract.orders, self.contract.order_params
-        branches = ",".join(dict.fromkeys((*self.branches, part.branch)))
         age = self.context.clock.now() - part.order.placed_at
         # An order may have been created at any time since it was placed: after an outage of days, two days back would miss it.
-        params: dict[str, object] = {call.branch: branches, names.days: max(SEARCH_DAYS, age // timedelta(days=1) + SEARCH_DAYS)}
-        matches: list[OrderRow] = []
-        whole = False
+        days = max(SEARCH_DAYS, age // timedelta(days=1) + SEARCH_DAYS)
         try:
-            async for page in self.client.pages(call, self.client.rows.order, _order_key, params):
-                matches += [row for row in page.rows if text(row.reference) == part.reference]
-                whole = page.whole
+            listed = await self.search.listed((*self.branches, part.branch), days)
         except EngateError as error:
             return Unsure(error.text.en)
+        matches = listed.orders.get(part.reference)
         if matches:
             # Should there be several, the living one counts.
             best = min(matches, key=lambda row: orders.state(row.status) == "cancelled")
             return Found(text(best.number), orders.state(best.status))
-        return Absent() if whole else Unsure("the list of orders changed while it was read")
+        return Absent() if listed.whole else Unsure("the list of orders changed while it was read")
 
     # ---- orders: writing ----
 
@@ -413,7 +407,7 @@ class Winthor(Erp):
         names = self.contract.order_params
         params = {names.cancel_number: part.key, names.cancel_notify: "false", names.cancel_reason: reason.strip() or NO_REASON}
         try:
-            await self.client.guarded.call("DELETE", self.contract.cancel_order, params=params, groups=("winthor",), media="")
+            await self.client.guarded.call("DELETE", self.contract.cancel_order, params=params, groups=GROUPS, media="")
         except Answered as error:
             state = await self._state_of(part)
             if state == "cancelled":

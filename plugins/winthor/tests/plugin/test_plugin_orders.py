@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from engate import AuthFailed, NotSent, Rejected, Unknown
+from engate import AuthFailed, Invalid, NotSent, Rejected, Unknown
 from engate.model import Absent, Address, Buyer, Found, PartItem, PartRef, Query, Unsure, valid_key
 from engate.testing.world import Fault
 
@@ -344,7 +344,12 @@ async def test_a_branch_that_does_not_exist_is_a_line(connect: Any) -> None:
 async def test_a_wrong_password_is_a_line_and_is_tried_once(connect: Any, control: Any) -> None:
     async with connect(password="errada") as erp:
         lines = {check.name: check for check in await erp.test_connection()}
-        assert lines["service.orders"].ok and not lines["login"].ok and not lines["branches"].ok and "WTA" in lines["login"].hint.pt
+        assert (
+            lines["service.orders"].ok
+            and not lines["login"].ok
+            and not any(name.startswith("branch") for name in lines)
+            and "WTA" in lines["login"].hint.pt
+        )
         for _ in range(3):
             with pytest.raises(AuthFailed):
                 await erp.identity()
@@ -358,6 +363,26 @@ async def test_a_service_that_is_down_is_a_line(erp: Any, control: Any, kind: An
     await control("faults", [Fault(kind, "GET /api/stock-vtex/v1/health")])
     lines = {check.name: check for check in await erp.test_connection()}
     assert not lines["service.stock"].ok and lines["service.orders"].ok and lines["login"].ok
+
+
+async def test_a_login_service_that_is_down_is_a_line(erp: Any, control: Any) -> None:
+    await control("faults", [Fault("html", "POST /winthor/autenticacao/v1/login")])
+    lines = {check.name: check for check in await erp.test_connection()}
+    assert not lines["login"].ok and "812" in lines["login"].hint.pt
+
+
+async def test_branches_that_cannot_be_read_are_a_line(erp: Any, connect: Any) -> None:
+    async with connect(contract={"branches.path": "/not/installed"}) as other:
+        lines = {check.name: check for check in await other.test_connection()}
+        assert lines["login"].ok and not lines["branches"].ok
+
+
+async def test_an_unknown_zone_or_contract_is_named_at_once(connect: Any) -> None:
+    for wrong, where in (({"timezone": "Brasil/Nenhures"}, "timezone"), ({"contract": {"orders.nothing": "x"}}, "contract.orders.nothing")):
+        with pytest.raises(Invalid) as caught:
+            async with connect(**wrong):
+                pass
+        assert caught.value.where == where
 
 
 async def test_the_identity_is_the_company(erp: Any, connect: Any) -> None:
@@ -375,9 +400,13 @@ async def test_a_session_that_ended_is_renewed_once(erp: Any, control: Any, gath
     assert await control.count("POST /winthor/autenticacao/v1/login") == 2
 
 
-async def test_a_login_that_does_not_answer_is_not_a_refusal(erp: Any, control: Any, part: Any) -> None:
-    await control("faults", [Fault("reset", "POST /winthor/autenticacao/v1/login")])
-    await erp.import_order(part())  # nothing was sent before the login, so it may simply be tried again
+@pytest.mark.parametrize("kind", ["reset", "html", "500"])
+async def test_a_login_that_fails_leaves_the_order_certainly_unsent(erp: Any, control: Any, part: Any, kind: Any) -> None:
+    """Even an answer that was lost: it was the login's, and the order never left."""
+    await control("faults", [Fault(kind, "POST /winthor/autenticacao/v1/login")])
+    with pytest.raises(NotSent):
+        await erp.client.login.login(erp.client.open)
+    await erp.import_order(part())
     assert len(await control("orders")) == 1
 
 
