@@ -40,7 +40,7 @@ def next_action(order: Stored, part: Part, mapping: PairMapping, options: Option
             return "forget"
         if part.state == "rejected":
             return None  # the ERP said no: until a person asks for a retry
-        if may_enter(order.doc, mapping):
+        if may_enter(order.doc, mapping) or (shop == "handling" and any(other.erp_key for other in order.parts)):
             return "import"
         return HANDLED_ELSEWHERE if shop in ("handling", "invoiced") else None
     if part.erp_state == "cancelled":
@@ -48,7 +48,8 @@ def next_action(order: Stored, part: Part, mapping: PairMapping, options: Option
     if shop in ("cancelled", "cancel_requested"):
         return _cancelled_in_shop(part, options)
     if part.handling_sent_at is None and part.erp_state in RESERVED:
-        return "handling"
+        # told too early, the shop says "handling" and the rest of the order looks as if another system had taken it
+        return "handling" if all(other.erp_state in RESERVED or other.state in FINAL for other in order.parts) else None
     if part.erp_state in BILLED:
         return _billed(part)
     return None
