@@ -56,7 +56,7 @@ def next_action(order: Stored, part: Part, mapping: PairMapping, options: Option
 
 
 def _cancelled_in_erp(order: Stored) -> Action | Reason:
-    if all(part.erp_state == "cancelled" or part.state in FINAL for part in order.parts):
+    if all(part.erp_state == "cancelled" or part.state in ("cancelled", "expired") for part in order.parts):
         return "cancel_in_shop"
     return own(
         "order.part_cancelled", order.key,
