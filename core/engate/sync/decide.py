@@ -90,9 +90,10 @@ def _billed(part: Part) -> Action | Reason | None:
     if not part.documents:
         return "documents"
     unsent = [d for d in part.documents if d.sent_at is None]
-    if unsent:
-        refused = next((reason for reason in (gate(d.invoice) for d in unsent) if reason is not None), None)
-        return refused if refused is not None else "invoice"
+    if to_send(part) is not None:
+        return "invoice"
+    if len(unsent) == len(part.documents):
+        return gate(unsent[-1].invoice)
     if part.erp and part.erp.tracking is not None and part.tracking_sent_at is None:
         return "tracking"
     if _delivered(part) and part.delivery_sent_at is None:
@@ -126,6 +127,11 @@ def gate(invoice: Invoice) -> Reason | None:
              f"Note {invoice.number}/{invoice.series} was not sent: {why.en}."),
         Text("Corrija ou reemita a nota no ERP.", "Fix or re-issue the note in the ERP."),
     )  # fmt: skip
+
+
+def to_send(part: Part) -> Document | None:
+    """The next document for the storefront; one that the gate refuses is stored and shown, and holds no other up."""
+    return next((d for d in part.documents if d.sent_at is None and gate(d.invoice) is None), None)
 
 
 def latest_sent(part: Part) -> Document | None:
