@@ -45,6 +45,8 @@ def next_action(order: Stored, part: Part, mapping: PairMapping, options: Option
         return HANDLED_ELSEWHERE if shop in ("handling", "invoiced") else None
     if part.erp_state == "cancelled":
         return _cancelled_in_erp(order)
+    if part.erp_state == "rejected":
+        return "forget" if shop == "cancelled" else _rejected_by_erp(part)
     if shop in ("cancelled", "cancel_requested"):
         return _cancelled_in_shop(part, options)
     if part.handling_sent_at is None and part.erp_state in RESERVED:
@@ -63,6 +65,16 @@ def _cancelled_in_erp(order: Stored) -> Action | Reason:
         Text("Uma parte do pedido foi cancelada no ERP; as outras seguem.",
              "One part of the order was cancelled in the ERP; the others go on."),
         Text("Decida com o cliente: cancelar o resto ou reembolsar a parte.", "Decide with the buyer: cancel the rest or refund the part."),
+    )  # fmt: skip
+
+
+def _rejected_by_erp(part: Part) -> Reason:
+    why = part.erp.reason if part.erp else ""
+    return own(
+        "order.erp_rejected", part.reference,
+        Text(f"O ERP recebeu o pedido {part.erp_key} e depois o recusou. {why}".strip(),
+             f"The ERP took order {part.erp_key} in and refused it later. {why}".strip()),
+        Text("Corrija no ERP o que ele aponta e reprocesse o pedido lá.", "Fix in the ERP what it names and process the order again there."),
     )  # fmt: skip
 
 
@@ -141,7 +153,7 @@ def latest_sent(part: Part) -> Document | None:
 
 def state_of(order: Stored, part: Part) -> str:
     """The part's state as operators know it (`domain`, section 3)."""
-    if part.state in FINAL or part.state == "rejected":
+    if part.state in FINAL or (part.state == "rejected" and part.erp_key is None):
         return part.state
     if part.sending:
         return "importing"
