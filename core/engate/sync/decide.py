@@ -54,7 +54,7 @@ def next_action(order: Stored, part: Part, mapping: PairMapping, options: Option
         return "handling" if all(other.erp_state in RESERVED or other.state in FINAL for other in order.parts) else None
     if part.erp_state in BILLED:
         return _billed(part)
-    return None
+    return WENT_BACK if latest_sent(part) is not None else None
 
 
 def _cancelled_in_erp(order: Stored) -> Action | Reason:
@@ -184,6 +184,13 @@ def state_of_order(states: list[str]) -> str:
     return min(live, key=ORDER.index) if live else (states[0] if states else "received")
 
 
+WENT_BACK = own(
+    "order.erp_went_back", "erp",
+    Text("O ERP desfez o faturamento de um pedido cuja nota já está na loja.",
+         "The ERP undid the invoice of an order whose note is in the shop already."),
+    Text("Uma nota reemitida não substitui a enviada: confira o pedido na loja.",
+         "A note issued anew does not replace the one sent: check the order in the shop."),
+)  # fmt: skip
 HANDLED_ELSEWHERE = own(
     "order.handled_elsewhere", "shop",
     Text("A loja diz que o pedido já está em preparação, mas o engate não o importou.",
