@@ -32,7 +32,8 @@ def next_action(order: Stored, part: Part, mapping: PairMapping, options: Option
     """The next action, a reason why a person must decide, or None: nothing to do until something happens."""
     shop = order.doc.state
     if part.state in FINAL:
-        return None
+        late = part.state in ("expired", "cancelled") and part.erp_key is None and shop in ("ready", "handling", "invoiced")
+        return PAID_LATE if late else None
     if part.sending:
         return "resolve"
     if part.erp_key is None:
@@ -184,6 +185,12 @@ def state_of_order(states: list[str]) -> str:
     return min(live, key=ORDER.index) if live else (states[0] if states else "received")
 
 
+PAID_LATE = own(
+    "order.paid_late", "shop",
+    Text("A loja reabriu um pedido que já tinha sido cancelado ou expirado.", "The shop reopened an order that had been cancelled or expired."),
+    Text("Confira o pagamento e o estoque; para importar mesmo assim, peça o reenvio.",
+         "Check payment and stock; to import it all the same, ask for a retry."),
+)  # fmt: skip
 WENT_BACK = own(
     "order.erp_went_back", "erp",
     Text("O ERP desfez o faturamento de um pedido cuja nota já está na loja.",
