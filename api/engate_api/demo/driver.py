@@ -109,7 +109,7 @@ class Demo:
             started = time.monotonic()
             done, total, over = look()
             took = time.monotonic() - started
-            self.show.at(done, total)
+            self.show.at(done, done if over else total)  # what waits for somebody else is no part of it any more
             if over:
                 return
             if (done, total) != reached:
