@@ -57,9 +57,7 @@ def test_what_is_described_holds(house: House) -> None:
             sent = case.as_transport_kwargs(base_url="http://testserver.local")
             kept = {name: value for name, value in dict(sent.get("headers") or {}).items() if name.lower() != "authorization"}
             sent["headers"] = {**kept, "authorization": f"Bearer {caller.key}"}
-            sent = {
-                name: value for name, value in sent.items() if name in ("method", "url", "headers", "params", "json", "data")
-            }
+            sent = {name: value for name, value in sent.items() if name in ("method", "url", "headers", "params", "json", "data")}
             if isinstance(sent.get("data"), (bytes, str)):
                 sent["content"] = sent.pop("data")
             answer = house.client.request(**sent)

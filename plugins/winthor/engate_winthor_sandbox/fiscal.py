@@ -67,7 +67,7 @@ class Fiscal:
         wanted, transaction = call.query.get("orderId", ""), call.query.get("transactionId", "")
         rules.invoice_reference_given(wanted, transaction)
         order = self.orders.get(wanted) if wanted else self._by_transaction.get(int(transaction)) if transaction.isdigit() else None
-        invoice = order.invoice if order is not None and order.state == "F" else None
+        invoice = order.invoice if order is not None else None  # an order holds one while it is F
         rules.invoice_published(invoice is not None and self.time.now() >= invoice.published)
         assert order is not None and invoice is not None
         if not invoice.xml:

@@ -186,7 +186,7 @@ async def test_faults_are_seeded_by_the_order_and_a_retry_gets_through(erp: Any)
     await erp.control("faults", [{"kind": "500", "operation": f"POST {ORDERS}", "rate": 0.5, "seed": 3}])
     hubs = [f"v{number}-01" for number in range(40)]
     first = {hub: (await erp.post(erp.order(hub=hub))).status_code for hub in hubs}
-    assert set(first.values()) == {200, 500}
+    assert 10 <= list(first.values()).count(500) <= 30  # about the half of them, each by its own key
     again = {hub: (await erp.post(erp.order(hub=hub))).status_code for hub, status in first.items() if status == 500}
     assert set(again.values()) == {200}
     assert len(await erp.control("orders")) == 40

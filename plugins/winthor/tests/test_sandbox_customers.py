@@ -87,6 +87,12 @@ async def test_too_long_a_field_is_refused_never_cut(erp: Any, field: str, size:
     assert (await post(erp, **{field: "9" * size})).status_code == 201
 
 
+async def test_null_is_a_field_that_was_not_sent(erp: Any) -> None:
+    row = (await post(erp, sellerId=None, activityId=None, tradeName=None)).json()
+    assert (row["sellerId"], row["activityId"]) == (1, 1)
+    assert "tradeName" not in row
+
+
 @pytest.mark.parametrize("document", ["123", "529.982.247-2", "12.ABC.345/01DE-3X", "ABCDEFGHIJK"])
 async def test_document_is_a_cpf_or_a_cnpj(erp: Any, document: str) -> None:
     refused = await post(erp, personIdentificationNumber=document)

@@ -220,6 +220,8 @@ async def test_stock_is_reserved_until_invoiced_and_freed_by_a_cancel(erp: Any) 
     assert await erp.quantity(NOTEBOOK) == 2
     await erp.progress("invoiced", first)
     assert await erp.quantity(NOTEBOOK) == 2  # left QTESTGER and the reservation together
+    pool = erp.sandbox.world.stock.pool("1", erp.sandbox.world.catalog.products.rows[102])
+    assert (pool.on_hand, pool.reserved) == (3, 1)
     await erp.advance(10)
     await erp.cancel(second)
     assert await erp.quantity(NOTEBOOK) == 3

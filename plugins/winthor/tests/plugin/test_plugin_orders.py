@@ -400,9 +400,13 @@ async def test_a_session_that_ended_is_renewed_once(erp: Any, control: Any, gath
     assert await control.count("POST /winthor/autenticacao/v1/login") == 2
 
 
-async def test_a_login_that_does_not_answer_is_not_a_refusal(erp: Any, control: Any, part: Any) -> None:
-    await control("faults", [Fault("reset", "POST /winthor/autenticacao/v1/login")])
-    await erp.import_order(part())  # nothing was sent before the login, so it may simply be tried again
+@pytest.mark.parametrize("kind", ["reset", "html", "500"])
+async def test_a_login_that_fails_leaves_the_order_certainly_unsent(erp: Any, control: Any, part: Any, kind: Any) -> None:
+    """Even an answer that was lost: it was the login's, and the order never left."""
+    await control("faults", [Fault(kind, "POST /winthor/autenticacao/v1/login")])
+    with pytest.raises(NotSent):
+        await erp.client.login.login(erp.client.open)
+    await erp.import_order(part())
     assert len(await control("orders")) == 1
 
 
