@@ -35,7 +35,10 @@ GETS = [path for method, path, _ in ROUTES if method == "GET" and path not in OP
 
 def filled(path: str, loaded: Loaded) -> str:
     """The path of something that is really there, of tenant A."""
-    ids = {"connections": loaded.admin.get("/connections")["items"][0]["id"], "runs": loaded.admin.get(f"{loaded.path}/runs")["items"][0]["id"]}
+    ids = {
+        "connections": loaded.admin.get("/connections")["items"][0]["id"],
+        "runs": loaded.admin.get(f"{loaded.path}/runs")["items"][0]["id"],
+    }
     resource = path.split("/")[1]
     path = path.replace("{id:int}", str(ids.get(resource, loaded.id)), 1)
     given = {"{key:str}": loaded.order, "{flow:str}": "stock", "{kind:str}": "sku", "{key:path}": loaded.good["key"]}

@@ -95,9 +95,7 @@ class Demo:
         return self.shop.get("/_sandbox/state", list[SkuState])
 
     def paired_orders(self) -> checks.Orders:
-        return checks.paired(
-            self.shop.get("/_sandbox/orders", list[OrderState]), self.erp.get("/_sandbox/orders", list[OrderState])
-        )
+        return checks.paired(self.shop.get("/_sandbox/orders", list[OrderState]), self.erp.get("/_sandbox/orders", list[OrderState]))
 
     def summary(self) -> dict[str, Any]:
         return self.operator.get(f"{self.path}/summary")
@@ -111,7 +109,7 @@ class Demo:
             started = time.monotonic()
             done, total, over = look()
             took = time.monotonic() - started
-            self.show.at(done, total)
+            self.show.at(done, done if over else total)  # what waits for somebody else is no part of it any more
             if over:
                 return
             if (done, total) != reached:
