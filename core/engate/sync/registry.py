@@ -12,7 +12,7 @@ from engate.errors import Unavailable
 from engate.hooks import Connection, Erp, Observer, Storefront
 from engate.http import Journal, Services, Transport
 from engate.limits import Budget
-from engate.plugins import Coupling, Manifest, Platform, discover
+from engate.plugins import Coupling, Manifest, Platform, discover, discover_observers
 from engate.secrets import Vault
 from engate.settings import load
 from engate.store import config
@@ -33,11 +33,11 @@ class Registry:
         clock: Clock,
         journal: Journal,
         *,
-        observers: tuple[Observer, ...] = (),
+        observers: tuple[Observer, ...] | None = None,
         budget: Budget | None = None,
     ) -> None:
-        self._budget = budget
-        self.store, self.vault, self.clock, self._journal, self._observers = store, vault, clock, journal, observers
+        self.store, self.vault, self.clock, self._journal, self._budget = store, vault, clock, journal, budget
+        self._observers = discover_observers() if observers is None else observers
         self.platforms: dict[str, Platform] = discover()
         self._transport: Transport | None = None
         self._connections: dict[int, tuple[int, Connection]] = {}
