@@ -43,7 +43,13 @@ def order(
 
 def invoice(number: str = "1", **more: Any) -> Invoice:
     body = f"352611112223330001815500100000{int(number):04d}1000000010"[:43].ljust(43, "0")
-    given = {"key": body + str(check_digit(body)), "number": number, "series": "1", "model": "55", "issuer": "11222333000181"} | more
+    given: dict[str, Any] = {
+        "key": body + str(check_digit(body)),
+        "number": number,
+        "series": "1",
+        "model": "55",
+        "issuer": "11222333000181",
+    } | more
     return Invoice(issued_at=AT, value=D("10.00"), **given)
 
 

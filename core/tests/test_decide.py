@@ -17,7 +17,7 @@ from engate.sync.options import Options
 ASK, ACCEPT = Options(), Options(cancel_while_picking="accept")
 SHOP_STATES: tuple[ShopState, ...] = get_args(ShopState)
 ERP_STATES: tuple[ErpState, ...] = get_args(ErpState)
-DONE = {"handling_sent_at": 1.0}
+DONE: dict[str, Any] = {"handling_sent_at": 1.0}
 
 
 def said(order: Stored, part: Part, options: Options = ASK) -> str | None:

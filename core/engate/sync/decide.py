@@ -75,7 +75,7 @@ def _rejected_by_erp(part: Part) -> Reason:
         "order.erp_rejected", part.reference,
         Text(f"O ERP recebeu o pedido {part.erp_key} e depois o recusou. {why}".strip(),
              f"The ERP took order {part.erp_key} in and refused it later. {why}".strip()),
-        Text("Corrija no ERP o que ele aponta e reprocesse o pedido lá.", "Fix in the ERP what it names and process the order again there."),
+        Text("Corrija no ERP o que ele aponta e reprocesse o pedido lá.", "Fix in the ERP what it names and process the order again."),
     )  # fmt: skip
 
 
@@ -187,7 +187,8 @@ def state_of_order(states: list[str]) -> str:
 
 PAID_LATE = own(
     "order.paid_late", "shop",
-    Text("A loja reabriu um pedido que já tinha sido cancelado ou expirado.", "The shop reopened an order that had been cancelled or expired."),
+    Text("A loja reabriu um pedido que já tinha sido cancelado ou expirado.",
+         "The shop reopened an order that had been cancelled or expired."),
     Text("Confira o pagamento e o estoque; para importar mesmo assim, peça o reenvio.",
          "Check payment and stock; to import it all the same, ask for a retry."),
 )  # fmt: skip
