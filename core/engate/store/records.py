@@ -82,7 +82,8 @@ def _want(
     now: float,
     read_at: float,
 ) -> int:
-    by_key = {row.key: row for row in rows}  # the last word counts where an ERP lists an entity twice
+    # the last word counts where an ERP lists an entity twice; in the order of keys, so that two readers do not lock each other out
+    by_key = {row.key: row for row in sorted(rows, key=lambda row: row.key)}
     known = {
         row.key: row
         for row in c.execute(
