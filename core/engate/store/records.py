@@ -11,7 +11,7 @@ from engate.model.kinds import KINDS, Kind
 from engate.store.blobs import pack, unpack
 from engate.store.causes import Reason, ensure
 from engate.store.db import insert
-from engate.store.tables import cause, key_index, link, record, unit
+from engate.store.tables import Id, cause, key_index, link, record, unit
 
 ROWS = 500
 
@@ -308,7 +308,9 @@ def wait_for(
     reasons = ensure(c, tenant_id, integration_id, {reason for _, reason in rows}, now)
     values: dict[str, Any] = {"cause_id": sa.bindparam("cause"), "sent": None, "sent_at": None}
     if answered:
-        values |= {"answer": sa.bindparam("answer"), "answered_at": now}
+        # data that changed while they were under way were not what was refused
+        still = sa.case((record.c.want == record.c.sent, sa.bindparam("cause", type_=Id)), else_=record.c.cause_id)
+        values |= {"cause_id": still, "answer": sa.bindparam("answer"), "answered_at": now}
     c.execute(
         sa.update(record).where(record.c.id == sa.bindparam("b_id")).values(**values),
         [{"b_id": id, "cause": reasons[reason.key], **({"answer": reason.text.en[:300]} if answered else {})} for id, reason in rows],
