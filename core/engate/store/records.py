@@ -185,6 +185,7 @@ def claim(
         )
         .order_by(record.c.id)
         .limit(limit)
+        .with_for_update(of=record)  # what is decided here must not overwrite what a reading is about to want
     )
     if only is not None:
         query = query.where(record.c.key.in_(only))
