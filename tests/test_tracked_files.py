@@ -17,7 +17,7 @@ BANNED: dict[str, re.Pattern[str]] = {
     ),
     "a tool": re.compile(r"claud[e]|anthropi[c]|chat ?gp[t]|opena[i]\b|copilo[t]|\bgemin[i]\b|\bLL[M]s?\b|language mode[l]|\bA[I] ", re.I),
     "the making": re.compile(
-        r"(?<!user-)(?<!user_)\b(?:sub)?agent[s]?\b(?!\s*=)|\bhelper session|(?:this|earlier|previous|next) sessio[n]", re.I
+        r"(?<!user-)(?<!user_)\b(?:sub)?agen[t]s?\b(?!\s*=)|\bhelper session|(?:this|earlier|previous|next) sessio[n]", re.I
     ),
 }
 LIKENESSES = {

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-
 from api.tests.conftest import House, Loaded
 from tests.support.goods import goods, gtin
 
