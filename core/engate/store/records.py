@@ -11,7 +11,7 @@ from engate.model.kinds import KINDS, Kind
 from engate.store.blobs import pack, unpack
 from engate.store.causes import Reason, ensure
 from engate.store.db import insert
-from engate.store.tables import cause, key_index, link, record, unit
+from engate.store.tables import Id, cause, key_index, link, record, unit
 
 ROWS = 500
 
@@ -82,7 +82,8 @@ def _want(
     now: float,
     read_at: float,
 ) -> int:
-    by_key = {row.key: row for row in rows}  # the last word counts where an ERP lists an entity twice
+    # the last word counts where an ERP lists an entity twice; in the order of keys, so that two readers do not lock each other out
+    by_key = {row.key: row for row in sorted(rows, key=lambda row: row.key)}
     known = {
         row.key: row
         for row in c.execute(
@@ -184,6 +185,7 @@ def claim(
         )
         .order_by(record.c.id)
         .limit(limit)
+        .with_for_update(of=record)  # what is decided here must not overwrite what a reading is about to want
     )
     if only is not None:
         query = query.where(record.c.key.in_(only))
@@ -309,7 +311,9 @@ def wait_for(
     reasons = ensure(c, tenant_id, integration_id, {reason for _, reason in rows}, now)
     values: dict[str, Any] = {"cause_id": sa.bindparam("cause"), "sent": None, "sent_at": None}
     if answered:
-        values |= {"answer": sa.bindparam("answer"), "answered_at": now}
+        # data that changed while they were under way were not what was refused
+        still = sa.case((record.c.want == record.c.sent, sa.bindparam("cause", type_=Id)), else_=record.c.cause_id)
+        values |= {"cause_id": still, "answer": sa.bindparam("answer"), "answered_at": now}
     c.execute(
         sa.update(record).where(record.c.id == sa.bindparam("b_id")).values(**values),
         [{"b_id": id, "cause": reasons[reason.key], **({"answer": reason.text.en[:300]} if answered else {})} for id, reason in rows],
