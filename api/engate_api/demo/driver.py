@@ -95,9 +95,7 @@ class Demo:
         return self.shop.get("/_sandbox/state", list[SkuState])
 
     def paired_orders(self) -> checks.Orders:
-        return checks.paired(
-            self.shop.get("/_sandbox/orders", list[OrderState]), self.erp.get("/_sandbox/orders", list[OrderState])
-        )
+        return checks.paired(self.shop.get("/_sandbox/orders", list[OrderState]), self.erp.get("/_sandbox/orders", list[OrderState]))
 
     def summary(self) -> dict[str, Any]:
         return self.operator.get(f"{self.path}/summary")
