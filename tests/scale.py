@@ -14,14 +14,17 @@ from typing import Any
 import msgspec
 import redis
 
-from engate.testing.world import Ledger
+from engate.testing.world import Fault, Ledger
 from engate_api.demo import goods
 from engate_api.demo.command import Outcome, play
 from engate_api.demo.driver import Demo, Tour
 from engate_api.demo.processes import Plan
 from engate_api.demo.progress import show
+from engate_api.demo.trade import inject
 
 LEAST_SHARE = 0.2
+BEFORE = 20  # orders in the ERP before anything is slowed down
+SLOW = 1_500  # milliseconds
 INJECTED = frozenset(("duplicated_events", "timeouts_injected"))
 
 
@@ -44,23 +47,28 @@ class Mayhem:
         self.seen["erp aborted"], self.seen["storefront aborted"] = demo.erp_ledger().aborted, demo.shop_ledger().aborted
 
     def _strike(self) -> None:
+        """Calls are slowed down once orders flow, so that both kinds are surely under way at once."""
         demo = self._demo
         assert demo is not None
         erp, shop = demo.web(demo.servers.erp), demo.web(demo.servers.storefront)
         importing = demo.erp_says.operations["import_order"]
-        deadline = time.monotonic() + 300
-        while time.monotonic() < deadline:
-            orders, pushes = (web.get("/_sandbox/ledger", Ledger).in_flight for web in (erp, shop))
-            writes = {name: n for name, n in pushes.items() if not name.startswith("GET ") and "/pvt/" in name and "/oms/" not in name}
-            if orders.get(importing, 0) and writes:
+        while erp.get("/_sandbox/ledger", Ledger).effects.get("orders_created", 0) < BEFORE:
+            time.sleep(0.05)
+        erp.post("/_sandbox/faults", [Fault("latency", operation=importing, milliseconds=SLOW)])
+        shop.post("/_sandbox/faults", [Fault("latency", times=3, milliseconds=SLOW)])
+        deadline = time.monotonic() + 120
+        while time.monotonic() < deadline and not self.gone:
+            imports, calls = (web.get("/_sandbox/ledger", Ledger).in_flight for web in (erp, shop))
+            pushes = {name: n for name, n in calls.items() if not name.startswith("GET ") and "/pvt/" in name and "/oms/" not in name}
+            if imports.get(importing, 0) and pushes:
                 worker = demo.servers.workers()[0]
                 with redis.Redis.from_url(demo.servers.redis) as connection:
                     connection.flushall()
                 os.kill(worker.pid, signal.SIGKILL)
-                self.seen["erp in flight"], self.seen["storefront in flight"] = {importing: orders[importing]}, writes
+                self.seen["erp in flight"], self.seen["storefront in flight"] = {importing: imports[importing]}, pushes
                 self.gone = worker.name
-                return
-            time.sleep(0.005)
+            time.sleep(0.01)
+        inject(demo)
 
 
 def compared(outcome: Outcome) -> dict[str, Any]:
@@ -102,7 +110,11 @@ def main() -> int:
         wrong.append(f"slices were not shared: {shares(scaled)}")
     mayhem = Mayhem()
     harmed = play(
-        Plan(options.erp, options.storefront, workers=2), goods.generated(), tour, show(), after={"load": mayhem.begin, "orders": mayhem.after}
+        Plan(options.erp, options.storefront, workers=2),
+        goods.generated(),
+        tour,
+        show(),
+        after={"load": mayhem.begin, "orders": mayhem.after},
     )
     tell("two workers, Redis flushed and one killed", harmed)
     print(f"  {mayhem.gone or 'nobody'} was killed; {mayhem.seen}")

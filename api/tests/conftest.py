@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import io
 import os
+import re
 import secrets
 import threading
 import time
@@ -17,15 +19,21 @@ from typing import Any
 import httpx
 import msgspec
 import pytest
+import structlog
 from litestar.testing import TestClient
 from tests.support.goods import goods, product, sale
 from tests.support.stage import merged_mapping, sandbox_class
 
+from engate.logs import configure
 from engate.sync.work import Windows
 from engate.testing.world import Description
 from engate_api.app import create_app
 from engate_api.settings import Settings
 
+LOG = io.StringIO()
+KEY = re.compile(r"eng_[\w-]{43}")
+configure("DEBUG")
+structlog.configure(logger_factory=structlog.PrintLoggerFactory(LOG))  # pyright: ignore[reportArgumentType]
 os.environ.setdefault("ENGATE_SECRET_KEY", base64.b64encode(secrets.token_bytes(32)).decode())
 ERP, SHOP = os.environ.get("ENGATE_TEST_ERP", "winthor"), os.environ.get("ENGATE_TEST_SHOP", "vtex")
 SHORT = Windows(unknown_after=1.0, retry_first=0.05, retry_most=1.0, invoice_retry=0.2, settles_within=0.4, look_pause=0.1)
@@ -187,10 +195,20 @@ def housed(folder: Path) -> Iterator[House]:
         seen: list[httpx.Response] = []
         house = House(client, erp, shop, seen)
         yield house
-        hidden = [*erp.about.secrets.values(), *shop.about.secrets.values(), INSTALLATION_KEY]
-        for answer in seen:
-            for value in hidden:
-                assert value not in answer.text, f"{answer.request.method} {answer.request.url} shows a secret"
+        check_secrecy(seen, [*erp.about.secrets.values(), *shop.about.secrets.values(), INSTALLATION_KEY])
+
+
+def check_secrecy(seen: list[httpx.Response], hidden: list[str]) -> None:
+    """No answer and no log line ever held a secret; a key of ours stands in the answer that made it, and nowhere else."""
+    logged = LOG.getvalue()
+    keys: set[str] = set()
+    for answer in seen:
+        at = f"{answer.request.method} {answer.request.url.path}"
+        assert not [value for value in hidden if value in answer.text], f"{at} shows a secret"
+        found = set(KEY.findall(answer.text))
+        assert not found or at in ("POST /tenants", "POST /keys"), f"{at} shows a key"
+        keys |= found
+    assert not [value for value in (*hidden, *keys) if value in logged], "the log shows a secret"
 
 
 @pytest.fixture
@@ -201,7 +219,7 @@ def house(tmp_path: Path) -> Generator[House]:
 
 
 class Loaded:
-    """A tenant whose catalogue went through, with what cannot go: one product without category, one SKU without weight; and one sold order."""
+    """A tenant whose catalogue went through but for a product without category and a SKU without weight; and an invoiced order."""
 
     def __init__(self, house: House) -> None:
         self.house = house

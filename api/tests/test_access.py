@@ -6,10 +6,10 @@ import re
 from typing import Any
 
 import pytest
+from api.tests.conftest import Caller, Loaded
 from litestar import Litestar
 from litestar.routes import HTTPRoute
 
-from api.tests.conftest import Caller, Loaded
 from engate_api.app import create_app
 from engate_api.auth import admin, installer, operator, reader
 from engate_api.settings import from_environment
@@ -35,9 +35,10 @@ GETS = [path for method, path, _ in ROUTES if method == "GET" and path not in OP
 
 def filled(path: str, loaded: Loaded) -> str:
     """The path of something that is really there, of tenant A."""
-    ids = {"connections": loaded.admin.get("/connections")["items"][0]["id"], "runs": loaded.admin.get(f"{loaded.path}/runs")["items"][0]["id"]}
     resource = path.split("/")[1]
-    path = path.replace("{id:int}", str(ids.get(resource, loaded.id)), 1)
+    listed = {"connections": "/connections", "runs": f"{loaded.path}/runs"}
+    id = loaded.admin.get(listed[resource])["items"][0]["id"] if resource in listed else loaded.id
+    path = path.replace("{id:int}", str(id), 1)
     given = {"{key:str}": loaded.order, "{flow:str}": "stock", "{kind:str}": "sku", "{key:path}": loaded.good["key"]}
     given["{any:path}"] = loaded.order if "explain/order" in path else loaded.good["key"]
     for name, value in given.items():

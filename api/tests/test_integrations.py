@@ -35,7 +35,9 @@ def test_a_typo_in_the_mapping_is_refused_with_what_there_is(loaded: Loaded) -> 
     assert loaded.admin.get(loaded.path)["mapping"]["payments"] == right
     unknown = loaded.admin.refused("PATCH", loaded.path, 422, {"mapping": {"pagamentos": []}})
     assert unknown["errors"][0]["where"].startswith("mapping")
-    assert loaded.admin.refused("PATCH", loaded.path, 422, {"options": {"stock_buffer": -1}})["errors"][0]["where"] == "options.stock_buffer"
+    assert (
+        loaded.admin.refused("PATCH", loaded.path, 422, {"options": {"stock_buffer": -1}})["errors"][0]["where"] == "options.stock_buffer"
+    )
     connections = loaded.admin.get("/connections")["items"]
     ids = {each["role"]: each["id"] for each in connections}
     new = {"name": "outro", "erp_connection": ids["erp"], "storefront_connection": ids["storefront"], "mapping": {"payments": wrong}}
@@ -72,7 +74,9 @@ def test_only_tested_connections_go_live(house: House) -> None:
     erp, shop = house.connect(admin, house.erp), house.connect(admin, house.shop, test=False)
     swapped = admin.refused("POST", "/integrations", 422, {"name": "par", "erp_connection": shop, "storefront_connection": erp})
     assert swapped["code"] == "wrong_role"
-    id = admin.post("/integrations", {"name": "par", "erp_connection": erp, "storefront_connection": shop, "mapping": house.mapping()})["id"]
+    id = admin.post("/integrations", {"name": "par", "erp_connection": erp, "storefront_connection": shop, "mapping": house.mapping()})[
+        "id"
+    ]
     assert admin.get(f"/integrations/{id}")["status"] == "Não conectada"
     problem = admin.refused("POST", f"/integrations/{id}/activate", 409)
     assert problem["code"] == "not_connected" and "test" in problem["hint"]

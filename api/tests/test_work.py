@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-
 from api.tests.conftest import House, Loaded
 from tests.support.goods import goods, gtin
 
@@ -173,7 +172,9 @@ def test_retry_sends_again_what_waits(loaded: Loaded) -> None:
     cause = next(each for each in loaded.admin.get(f"{loaded.path}/causes")["items"] if "sku" in each["records"])
     assert loaded.admin.post(f"{loaded.path}/records/retry", {"cause": cause["id"]}) == {"retried": 1}
     loaded.admin.refused("POST", f"{loaded.path}/records/retry", 404, {"cause": cause["id"]})
-    again = loaded.house.until(lambda: [each for each in loaded.admin.get(f"{loaded.path}/causes")["items"] if each["code"] == cause["code"]])
+    again = loaded.house.until(
+        lambda: [each for each in loaded.admin.get(f"{loaded.path}/causes")["items"] if each["code"] == cause["code"]]
+    )
     row = loaded.admin.get(f"{loaded.path}/records", cause=again[0]["id"])["items"][0]
     assert loaded.admin.post(f"{loaded.path}/records/retry", {"records": [row["id"], 10**9]}) == {"retried": 1}
     loaded.admin.refused("POST", f"{loaded.path}/records/retry", 422, {})

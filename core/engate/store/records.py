@@ -215,10 +215,10 @@ def mark_sent(c: sa.Connection, rows: Iterable[tuple[int, bytes]], now: float) -
         )
 
 
-def accept(c: sa.Connection, tenant_id: int, integration_id: int, kind: str, rows: Sequence[Settled], now: float) -> None:
-    """The storefront answered yes. A new link releases whatever waited for it."""
+def accept(c: sa.Connection, tenant_id: int, integration_id: int, kind: str, rows: Sequence[Settled], now: float) -> bool:
+    """The storefront answered yes. A new link releases whatever waited for it. Returns whether there is one."""
     if not rows:
-        return
+        return False
     reasons = ensure(c, tenant_id, integration_id, {row.awaiting for row in rows if row.awaiting}, now)
     c.execute(
         sa.update(record)
@@ -236,7 +236,9 @@ def accept(c: sa.Connection, tenant_id: int, integration_id: int, kind: str, row
         ],
     )  # fmt: skip
     there = _linked(c, integration_id, kind, [row.key for row in rows if row.had_remote])
-    linked(c, tenant_id, integration_id, kind, [(row.key, row.remote) for row in rows if row.remote and row.key not in there], now)
+    new = [(row.key, row.remote) for row in rows if row.remote and row.key not in there]
+    linked(c, tenant_id, integration_id, kind, new, now)
+    return bool(new)
 
 
 def _linked(c: sa.Connection, integration_id: int, kind: str, keys: Sequence[str]) -> set[str]:

@@ -16,7 +16,7 @@ from engate.store.blobs import pack, unpack
 from engate.store.causes import Reason
 from engate.store.orders import Part, Stored
 from engate.store.tables import record
-from engate.sync.decide import Action, latest_sent, next_action, state_of, state_of_order
+from engate.sync.decide import FINAL, Action, latest_sent, next_action, state_of, state_of_order, to_send
 from engate.sync.imports import import_part, resolve_part
 from engate.sync.parts import split
 from engate.sync.work import Later, Work
@@ -105,7 +105,7 @@ def _keep(c: sa.Connection, work: Work, doc: Any, newest: int | None) -> None:
     if before is None or before.doc.raw_state != doc.raw_state:
         text = Text(f"A loja diz: {doc.raw_state}", f"The shop says: {doc.raw_state}")
         orders.note(c, work.tenant_id, work.integration_id, id, None, "shop", text, now)
-    untouched = before is None or not any(part.erp_key or part.attempt for part in before.parts)
+    untouched = before is None or not any(part.erp_key or part.attempt or part.state in FINAL for part in before.parts)
     if untouched:
         _make_parts(c, work, id, doc, now)
     elif before is not None and before.cause_id is not None:
@@ -275,8 +275,8 @@ def _issued_by_us(c: sa.Connection, work: Work, issuer: str) -> bool:
 
 
 async def _invoice(work: Work, order: Stored, part: Part) -> Later | None:
-    document = next(d for d in part.documents if d.sent_at is None)
-    assert valid_key(document.invoice.key)
+    document = to_send(part)
+    assert document is not None and valid_key(document.invoice.key)
     await work.coupling.storefront.send_invoice(_ref(order), document.invoice, part.doc)
     number = document.invoice.number
     text = Text(f"Nota {number} enviada à loja.", f"Note {number} sent to the shop.")

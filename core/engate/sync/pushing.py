@@ -145,13 +145,13 @@ def _settle(
             unknown = outcome.state == "unknown"
             until = now + work.windows.unknown_after if unknown else work.retry_at(row.tries)
             again.append((row.id, until, unknown, outcome.error.text.en))
-    records.accept(c, work.tenant_id, work.integration_id, kind.name, accepted, now)
+    new_links = records.accept(c, work.tenant_id, work.integration_id, kind.name, accepted, now)
     records.linked(c, work.tenant_id, work.integration_id, kind.name, half_made, now)
     records.wait_for(c, work.tenant_id, work.integration_id, refused, now, answered=True)
     records.again(c, again, now)
     if accepted:
         runs.pushed(c, [row.id for row in accepted])
-        if any(not row.had_remote for row in accepted):
+        if new_links:
             _wake_children(c, work, kind)
 
 

@@ -19,6 +19,7 @@ from engate.store import config
 from engate.store.db import Store
 from engate.store.tables import connection, integration
 from engate.store.tokens import StoredTokens
+from engate.sync.work import Snapshot
 from engate.text import Text
 
 
@@ -40,6 +41,7 @@ class Registry:
         self.platforms: dict[str, Platform] = discover()
         self._transport: Transport | None = None
         self._connections: dict[int, tuple[int, Connection]] = {}
+        self._current: dict[int, tuple[tuple[tuple[int, int], ...], Coupling]] = {}
         self._couplings: dict[int, tuple[Any, Coupling]] = {}
 
     def add(self, manifest: Manifest) -> None:
@@ -59,7 +61,7 @@ class Registry:
 
     async def connection(self, id: int) -> Connection:
         row, secrets = await self.store.reading(lambda c: self._rows(c, id))
-        cached = self._connections.get(id)
+        cached = self._connections.get(id)  # after the read: somebody else may have built it meanwhile
         if cached is not None and cached[0] == row.revision:
             return cached[1]
         manifest = self.manifest(row.platform)
@@ -76,6 +78,15 @@ class Registry:
         )
         made = manifest.connection_class()(Context(load(manifest.settings, {**row.settings, **secrets}), services))
         self._connections[id] = (row.revision, made)
+        return made
+
+    async def coupling_of(self, snapshot: Snapshot) -> Coupling:
+        """The coupling of these revisions; nothing is read while they stay the same."""
+        cached = self._current.get(snapshot.id)
+        if cached is not None and cached[0] == snapshot.sides:
+            return cached[1]
+        made = await self.coupling(snapshot.id)
+        self._current[snapshot.id] = (snapshot.sides, made)
         return made
 
     async def coupling(self, integration_id: int) -> Coupling:

@@ -47,6 +47,9 @@ class Snapshot(msgspec.Struct, frozen=True):
     every: dict[str, float]  # flow -> seconds between readings
     full_every: dict[str, float | None]
     enabled: frozenset[str]
+    sides: tuple[tuple[int, int], tuple[int, int]]  # (connection, revision) of the ERP and of the storefront
+    refused: bool  # credentials of one side were refused: no further try, it might lock the account
+    degraded: bool
 
 
 class Later(NamedTuple):

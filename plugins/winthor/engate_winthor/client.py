@@ -61,7 +61,7 @@ class Client:
     async def pages(
         self, call: Paged, kind: type[T], key: Callable[[T], str], params: Mapping[str, object] = _NONE, *, cursor: str | None = None
     ) -> AsyncIterator[Part[T]]:
-        """Every page of a list, from `cursor` on ("7": page 7; "2:7": page 7 of the second pass).
+        """Every page of a list, from `cursor` on ("7": page 7; "1:7": the same, found unsorted; "2:7": of the second pass).
 
         Pages are numbered by the server, so a row that moves to a later page while we read shifts another one over the edge and we miss it.
         Rows sorted by their key do not move, so one pass is enough; whether they are is seen from the rows, since a server may ignore
@@ -69,7 +69,7 @@ class Client:
         out by an earlier pass is not again. `key` identifies a row; its parts are split by "-" or a space.
         """
         first, _, at = (cursor or "1").rpartition(":")
-        attempt, start = int(first or 1), int(at)
+        attempt, start, unsorted = int(first or 1), int(at), bool(first)
         seen: set[str] = set()
         while True:
             order, fresh, before, page = _Order(), 0, b"", start
@@ -80,6 +80,7 @@ class Client:
                     rows = []
                 keys = [key(row) for row in rows]
                 order.add(keys)
+                unsorted = unsorted or not order.kept
                 if seen and attempt > 1:
                     rows = [row for row, name in zip(rows, keys, strict=True) if name not in seen]
                 fresh += len(rows)
@@ -88,9 +89,9 @@ class Client:
                 if not more:
                     break
                 if rows or attempt == 1:
-                    yield Part(rows, str(page) if attempt == 1 else f"{attempt}:{page}", self.now(response), whole=False)
+                    yield Part(rows, f"{attempt}:{page}" if unsorted else str(page), self.now(response), whole=False)
             only_page = start == 1 and page == 2
-            stable = order.kept or only_page or (attempt > 1 and start == 1 and not fresh)
+            stable = not unsorted or only_page or (attempt > 1 and start == 1 and not fresh)
             last = stable or attempt == PASSES
             attempt, start = attempt + 1, 1
             yield Part(rows, None if last else f"{attempt}:1", self.now(response), whole=stable)
