@@ -8,7 +8,7 @@ PYTEST_ARGS ?=
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DELETE_ON_ERROR:
-.PHONY: help demo serve worker services test check mutants scale bench lock clean .venv
+.PHONY: help demo serve worker services test check mutants scale bench docs lock clean .venv
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z.]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -42,6 +42,9 @@ scale: .venv ## PostgreSQL, Redis and many workers, with kills
 
 bench: .venv ## the benchmarks
 	$(BIN)/python benchmarks/run.py
+
+docs: .venv ## what the READMEs take from the code
+	$(BIN)/python docs/generate.py
 
 lock: ## resolve requirements.lock again (UPGRADE=1: to the newest versions)
 	$(PYTHON) -m venv .venv-lock

@@ -23,7 +23,10 @@ RESOURCES = (tenants, keys, platforms, connections, integrations, activation, ru
 
 
 def create_app(settings: Settings, *, clock: Clock | None = None) -> Litestar:
-    """`clock`: the engine's; real time if left out. The lifespan opens the installation; who opens it himself sets `app.state.installation`."""
+    """`clock`: the engine's; real time if left out.
+
+    The lifespan opens the installation; a server without lifespan sets `app.state.installation` itself.
+    """
     return Litestar(
         route_handlers=[handler for resource in RESOURCES for handler in resource.ROUTES],
         lifespan=[lifespan(settings, clock)],

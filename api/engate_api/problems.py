@@ -94,9 +94,16 @@ def _answer(
     status: int, code: str, text: Text, hint: Text, errors: list[FieldError] | None = None, headers: dict[str, str] | None = None
 ) -> Response[Problem]:
     problem = Problem(
-        type="about:blank", title=HTTPStatus(status).phrase, status=status, code=code, detail=text.pt, detail_en=text.en, hint=hint.pt,
-        hint_en=hint.en, errors=errors if errors else msgspec.UNSET,
-    )  # fmt: skip
+        type="about:blank",
+        title=HTTPStatus(status).phrase,
+        status=status,
+        code=code,
+        detail=text.pt,
+        detail_en=text.en,
+        hint=hint.pt,
+        hint_en=hint.en,
+        errors=errors if errors else msgspec.UNSET,
+    )
     return Response(problem, status_code=status, media_type=MEDIA, headers=headers)
 
 

@@ -6,6 +6,7 @@ least twice a second anyway.
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import os
 import signal
@@ -28,7 +29,7 @@ from engate.sync.runner import Runner
 from engate_api.budget import RedisBudget
 from engate_api.dispatch import Dispatch
 from engate_api.installation import open_store
-from engate_api.settings import Settings
+from engate_api.settings import Settings, from_environment
 
 QUEUE = "engate:wakes"
 EXPIRES_MS = 60_000
@@ -146,7 +147,10 @@ async def _count_alive(store: Any, alive: list[int]) -> None:
             log.warning("worker_interrupted", what="count", error=type(error).__name__)
 
 
-def run(settings: Settings) -> None:
-    """`engate worker`."""
+def main(argv: list[str]) -> int:
+    """`engate worker`: settings come from ENGATE_* variables, as for `engate serve`."""
+    argparse.ArgumentParser(prog="engate worker", description=main.__doc__).parse_args(argv)
+    settings = from_environment()
     configure(settings.log_level)
     asyncio.run(work(settings, f"{socket.gethostname()}/{os.getpid()}"))
+    return 0

@@ -4,26 +4,36 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import io
 import os
+import re
 import secrets
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, contextmanager
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import httpx
 import msgspec
 import pytest
+import structlog
 from litestar.testing import TestClient
+from tests.support.goods import goods, product, sale
 from tests.support.stage import merged_mapping, sandbox_class
 
+from engate.logs import configure
 from engate.sync.work import Windows
 from engate.testing.world import Description
 from engate_api.app import create_app
 from engate_api.settings import Settings
 
+LOG = io.StringIO()
+KEY = re.compile(r"eng_[\w-]{43}")
+configure("DEBUG")
+structlog.configure(logger_factory=structlog.PrintLoggerFactory(LOG))  # pyright: ignore[reportArgumentType]
 os.environ.setdefault("ENGATE_SECRET_KEY", base64.b64encode(secrets.token_bytes(32)).decode())
 ERP, SHOP = os.environ.get("ENGATE_TEST_ERP", "winthor"), os.environ.get("ENGATE_TEST_SHOP", "vtex")
 SHORT = Windows(unknown_after=1.0, retry_first=0.05, retry_most=1.0, invoice_retry=0.2, settles_within=0.4, look_pause=0.1)
@@ -185,10 +195,20 @@ def housed(folder: Path) -> Iterator[House]:
         seen: list[httpx.Response] = []
         house = House(client, erp, shop, seen)
         yield house
-        hidden = [*erp.about.secrets.values(), *shop.about.secrets.values(), INSTALLATION_KEY]
-        for answer in seen:
-            for value in hidden:
-                assert value not in answer.text, f"{answer.request.method} {answer.request.url} shows a secret"
+        check_secrecy(seen, [*erp.about.secrets.values(), *shop.about.secrets.values(), INSTALLATION_KEY])
+
+
+def check_secrecy(seen: list[httpx.Response], hidden: list[str]) -> None:
+    """No answer and no log line ever held a secret; a key of ours stands in the answer that made it, and nowhere else."""
+    logged = LOG.getvalue()
+    keys: set[str] = set()
+    for answer in seen:
+        at = f"{answer.request.method} {answer.request.url.path}"
+        assert not [value for value in hidden if value in answer.text], f"{at} shows a secret"
+        found = set(KEY.findall(answer.text))
+        assert not found or at in ("POST /tenants", "POST /keys"), f"{at} shows a key"
+        keys |= found
+    assert not [value for value in (*hidden, *keys) if value in logged], "the log shows a secret"
 
 
 @pytest.fixture
@@ -196,3 +216,35 @@ def house(tmp_path: Path) -> Generator[House]:
     """A fresh one."""
     with housed(tmp_path) as made:
         yield made
+
+
+class Loaded:
+    """A tenant whose catalogue went through but for a product without category and a SKU without weight; and an invoiced order."""
+
+    def __init__(self, house: House) -> None:
+        self.house = house
+        seed = goods(6)
+        odd = (product(50, category=None), product(51, weight_kg=Decimal(0)))
+        house.erp.post("seed", msgspec.structs.replace(seed, products=(*seed.products, *odd)))
+        self.admin = house.tenant("Loja A")
+        self.id = house.couple(self.admin)
+        self.path = f"/integrations/{self.id}"
+        self.admin.post(f"{self.path}/activate", {})
+        house.quiet(self.admin, self.id)
+        self.good = house.shop.get("state")[0]
+        self.erp_keys = {sku["product"]: sku["key"] for sku in house.erp.get("state")}
+        self.order = house.shop.post("sell", [sale(1, (self.good["key"], 1, self.good["price"]))])["1"]
+        house.until(lambda: [o for o in house.erp.get("orders") if o["storefront_key"] == self.order])
+        house.erp.post("progress", {"to": "invoiced"})
+        house.until(lambda: self.admin.get(f"{self.path}/orders/{self.order}")["state"] == "invoiced")
+        house.until(lambda: any(note["sent_at"] for part in self.shown()["parts"] for note in part["documents"]))
+
+    def shown(self) -> Any:
+        return self.admin.get(f"{self.path}/orders/{self.order}")
+
+
+@pytest.fixture(scope="session")
+def loaded(tmp_path_factory: pytest.TempPathFactory) -> Generator[Loaded]:
+    """For tests that only look, or undo what they do."""
+    with housed(tmp_path_factory.mktemp("loaded")) as house:
+        yield Loaded(house)

@@ -33,10 +33,10 @@ LONGEST_WAIT = 30.0
 _NOT_SENT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL)
 _SECRET = re.compile(
     r'("?(?:senha|password|token|access_?token|app_?token|app_?key|secret|authorization|api_?key|refresh_?token|login)"?\s*[:=]\s*)'
-    r'("[^"]*"|[^\s,;&}]+)',
+    r'("(?:[^"\\]|\\.)*"?|(?:bearer|basic)\s+[^\s,;&}]+|[^\s,;&}]+)',
     re.IGNORECASE,
 )
-_TAGS = re.compile(r"<[^>]+>|\s+")
+_TAGS = re.compile(r"(?:<[^>]+>|\s)+")
 
 
 def redacted(body: bytes, limit: int = 300) -> str:

@@ -19,7 +19,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from engate.errors import Invalid
-from engate.store.db import Store
+from engate.store.db import Store, insert
 from engate.store.tables import installation, tenant
 from engate.text import Text
 
@@ -58,10 +58,11 @@ def open_vault(store: Store, key_file: Path | None) -> Vault:
         empty = sealed is None and c.execute(sa.select(tenant.c.id).limit(1)).first() is None
     vault = Vault(_key(key_file, may_make=empty and store.sqlite))
     if sealed is None:
-        with store.write() as c:
-            c.execute(sa.insert(installation).values(name="secret_check", value=vault.seal(_CHECK, "check")))
-    else:
-        vault.open(sealed, "check")
+        with store.write() as c:  # another process may be starting too: the first one's check value counts
+            mine = insert(c, installation).values(name="secret_check", value=vault.seal(_CHECK, "check"))
+            c.execute(mine.on_conflict_do_nothing(index_elements=["name"]))
+            sealed = c.execute(sa.select(installation.c.value).where(installation.c.name == "secret_check")).scalar_one()
+    vault.open(sealed, "check")
     return vault
 
 

@@ -47,8 +47,10 @@ def field(pt: str, en: str, help_pt: str = "", help_en: str = "", **constraints:
 
 
 def dec_hook(kind: type, value: Any) -> Any:
-    if kind is Secret and isinstance(value, str):
-        return Secret(value)
+    if kind is Secret:
+        if isinstance(value, str):
+            return Secret(value)
+        raise TypeError("Expected `str`")  # without the value: it may be the secret
     raise NotImplementedError(f"cannot decode {kind.__name__}")
 
 

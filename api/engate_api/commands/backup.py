@@ -67,7 +67,10 @@ def _keep_key(settings: Settings, file: Path) -> str:
     """Copies the key file, if the key is in one, and says how to keep the key."""
     made = settings.key_file
     if os.environ.get(ENVIRONMENT) or made is None or not made.exists():
-        return f"A chave está em {ENVIRONMENT}: guarde-a também; sem ela as credenciais guardadas se perdem.\nThe key is in {ENVIRONMENT}: keep it too."
+        return (
+            f"A chave está em {ENVIRONMENT}: guarde-a também; sem ela as credenciais guardadas se perdem.\n"
+            f"The key is in {ENVIRONMENT}: keep it too; without it the stored credentials are lost."
+        )
     copy = key_copy(file)
     copy.unlink(missing_ok=True)
     shutil.copyfile(made, copy)

@@ -5,16 +5,22 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from importlib.metadata import entry_points
+from typing import NamedTuple
 
 from engate.testing.sandbox import serve
+from engate_api.demo import goods
+from engate_api.demo.web import Web
 
 GROUP = "engate.sandboxes"
+SKUS = 60
+"""What an ERP beside `engate serve` begins with: loads in seconds under the platforms' own limits, some waiting for a person."""
 
 
 def main(argv: list[str]) -> int:
@@ -39,26 +45,58 @@ def _end_with_stdin() -> None:
     os._exit(0)  # nothing to save: a sandbox lives in memory
 
 
+class Beside(NamedTuple):
+    """A sandbox that runs beside a server. `skus`: what its ERP begins with; 0 in a storefront. `url` "": it did not start."""
+
+    platform: str
+    url: str
+    skus: int
+
+
 @contextmanager
-def beside() -> Iterator[list[tuple[str, str]]]:
-    """Every installed sandbox as a child process; yields (platform, address). They end with us, in whatever way we end."""
-    children: list[subprocess.Popen[str]] = []
-    found: list[tuple[str, str]] = []
+def beside(host: str, first_port: int) -> Iterator[list[Beside]]:
+    """Every installed sandbox as a child process, on the ports from `first_port` where they are free; each ERP with some goods in it.
+    They end with us, in whatever way we end, and forget everything."""
+    children: list[tuple[str, subprocess.Popen[str]]] = []
     try:
-        for name in sorted(entry_points(group=GROUP).names):
+        for nth, name in enumerate(sorted(entry_points(group=GROUP).names)):
+            address = ("--host", host, "--port", str(_if_free(host, first_port + nth)))
             child = subprocess.Popen(
-                [sys.executable, "-m", "engate_api.cli", "sandbox", name, "--with-stdin"],
+                [sys.executable, "-m", "engate_api.cli", "sandbox", name, "--with-stdin", *address],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True,
             )  # fmt: skip
-            children.append(child)
-            assert child.stdout is not None
-            found.append((name, child.stdout.readline().strip() or "did not start"))
-        yield found
+            children.append((name, child))
+        yield [_stocked(name, child) for name, child in children]
     finally:
-        for child in children:
+        for _, child in children:
             assert child.stdin is not None
             child.stdin.close()
-        for child in children:
+        for _, child in children:
             child.wait(10)
             assert child.stdout is not None
             child.stdout.close()
+
+
+def _if_free(host: str, port: int) -> int:
+    """The port, or 0 (any) where somebody has it."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except (OSError, OverflowError):
+            return 0
+    return port
+
+
+def _stocked(platform: str, child: subprocess.Popen[str]) -> Beside:
+    assert child.stdout is not None
+    url = child.stdout.readline().strip()
+    if not url:
+        return Beside(platform, "", 0)
+    with closing(Web(url)) as web:
+        if web.get("/_sandbox/health")["role"] != "erp":
+            return Beside(platform, url, 0)
+        catalog = goods.generated(SKUS)
+        for chunk in catalog.chunks():
+            web.post("/_sandbox/seed", chunk)
+    return Beside(platform, url, sum(len(product.skus) for product in catalog.seed.products))

@@ -15,7 +15,7 @@ from granian.server.embed import Server
 from engate.clock import SystemClock
 from engate.logs import configure
 from engate_api.app import create_app
-from engate_api.commands.sandbox import beside
+from engate_api.commands.sandbox import Beside, beside
 from engate_api.embedded import opened
 from engate_api.settings import Settings, from_environment
 
@@ -34,6 +34,7 @@ def main(argv: list[str]) -> int:
 
 async def _serve(settings: Settings, host: str, port: int, stack: ExitStack, *, sandboxes: bool) -> int:
     """Stops on SIGINT and SIGTERM: no new requests, then the lanes' slices end, then the database closes."""
+    print(f"engate: http://{host}:{port}", flush=True)
     async with opened(settings, SystemClock()) as installation:
         app = create_app(settings)
         app.state.installation = installation
@@ -41,14 +42,24 @@ async def _serve(settings: Settings, host: str, port: int, stack: ExitStack, *, 
         server = Server(app, host, port, interface=Interfaces.ASGINL, websockets=False, backlog=1024, log_level=LogLevels.error)
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, server.stop)
-        print(f"engate: http://{host}:{port}", flush=True)
         if installation.new_key is not None:
             print(f"installation key (shown this once, it creates tenants): {installation.new_key}", flush=True)
         if sandboxes:
-            for name, url in stack.enter_context(beside()):
-                print(f"sandbox {name}: {url} (GET {url}/_sandbox/describe says the settings and secrets of a connection)", flush=True)
+            running = await asyncio.to_thread(stack.enter_context, beside(host, port + 1))
+            print(_reached(f"http://{host}:{port}", installation.new_key, running), flush=True)
         await server.serve()
     return 0
+
+
+def _reached(api: str, key: str | None, sandboxes: list[Beside]) -> str:
+    """What to paste into another terminal to follow the README."""
+    lines = [
+        f"sandbox {each.platform}: {each.url or 'did not start'}" + (f" ({each.skus} SKUs)" if each.skus else "") for each in sandboxes
+    ]
+    lines += ["", "# to follow the README, paste this into another terminal:", f"export ENGATE={api}"]
+    lines += [f"export {each.platform.upper()}={each.url}" for each in sandboxes]
+    lines.append(f"export INSTALLATION_KEY={key}" if key else "# INSTALLATION_KEY: as printed when this data folder was new")
+    return "\n".join(lines)
 
 
 def _free_port(host: str) -> int:

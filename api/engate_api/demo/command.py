@@ -6,8 +6,8 @@ import argparse
 import signal
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -73,15 +73,20 @@ def run(options: argparse.Namespace) -> int:
     try:
         catalog = dataset.read(options.catalog) if options.catalog else goods.generated()
         with _terminated():
-            outcome = play(plan, catalog, Tour(orders=options.orders), show())
+            tour = Tour(orders=options.orders)
+            return play(plan, catalog, tour, show(), ended=lambda demo, outcome: _ended(options, demo, outcome)).exit_code
     except (dataset.Missing, NotStarted) as error:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("interrupted; everything was stopped", file=sys.stderr)
         return 130
+
+
+def _ended(options: argparse.Namespace, demo: Demo, outcome: Outcome) -> None:
     tell(outcome, as_json=options.json)
-    return outcome.exit_code
+    if options.keep:
+        _keep(demo)
 
 
 def play(
@@ -92,13 +97,17 @@ def play(
     *,
     phases: Mapping[str, Phase] = PHASES,
     after: Mapping[str, Phase] | None = None,
+    ended: Callable[[Demo, Outcome], None] | None = None,
 ) -> Outcome:
-    """One demo from start to stop. `after`: what else happens when a phase is over (a test spoils something there)."""
-    with shown:
-        shown.step("Starting the servers")
-        began = time.monotonic()
-        with running(plan) as servers:
+    """One demo from start to stop. `after`: what else happens when a phase is over (a test spoils something there); `ended`: what happens
+    with the outcome while everything still runs."""
+    began = time.monotonic()
+    with ExitStack() as stack:
+        with shown:
+            shown.step("Starting the servers")
+            servers = stack.enter_context(running(plan))
             demo = Demo(servers, catalog, tour, shown, Report(f"{plan.erp}/{plan.storefront}"), limits=plan.limits)
+            stack.callback(demo.close)
             demo.seconds["start"] = round(time.monotonic() - began, 1)
             for note in catalog.notes:
                 shown.say(note)
@@ -106,9 +115,10 @@ def play(
             driver.run(demo, phases, after)
             demo.report.seconds = {**demo.seconds, "total": round(time.monotonic() - began, 1)}
             _rates(demo, bare)
-            if plan.keep:
-                _keep(demo)
-    return Outcome(demo.report, demo.problems)
+        outcome = Outcome(demo.report, demo.problems)
+        if ended is not None:
+            ended(demo, outcome)
+    return outcome
 
 
 def tell(outcome: Outcome, *, as_json: bool) -> None:

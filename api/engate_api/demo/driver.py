@@ -52,16 +52,25 @@ class Demo:
     seconds: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.erp, self.shop = Web(self.servers.erp), Web(self.servers.storefront)
+        self._webs: list[Web] = []
+        self.erp, self.shop = self.web(self.servers.erp), self.web(self.servers.storefront)
         self.erp_says: Description = self.erp.get("/_sandbox/describe", Description)
         self.shop_says: Description = self.shop.get("/_sandbox/describe", Description)
-        self.admin = self.operator = Web(self.servers.api)
+        self.admin = self.operator = self.web(self.servers.api)
         self.integration = 0
         self.warehouses: dict[str, str] = {}
         self.keys: dict[str, str] = {}  # sale number -> order key in the storefront
         self.loaded_requests = 0  # platform requests of the load
 
     # ---- asking ----
+
+    def web(self, address: str, key: str = "") -> Web:
+        self._webs.append(Web(address, key=key))
+        return self._webs[-1]
+
+    def close(self) -> None:
+        for web in self._webs:
+            web.close()
 
     @property
     def path(self) -> str:
@@ -86,9 +95,7 @@ class Demo:
         return self.shop.get("/_sandbox/state", list[SkuState])
 
     def paired_orders(self) -> checks.Orders:
-        return checks.paired(
-            self.shop.get("/_sandbox/orders", list[OrderState]), self.erp.get("/_sandbox/orders", list[OrderState])
-        )
+        return checks.paired(self.shop.get("/_sandbox/orders", list[OrderState]), self.erp.get("/_sandbox/orders", list[OrderState]))
 
     def summary(self) -> dict[str, Any]:
         return self.operator.get(f"{self.path}/summary")
@@ -102,7 +109,7 @@ class Demo:
             started = time.monotonic()
             done, total, over = look()
             took = time.monotonic() - started
-            self.show.at(done, total)
+            self.show.at(done, done if over else total)  # what waits for somebody else is no part of it any more
             if over:
                 return
             if (done, total) != reached:
@@ -140,27 +147,28 @@ Phase = Callable[[Demo], None]
 
 def run(demo: Demo, phases: Mapping[str, Phase], after: Mapping[str, Phase] | None = None) -> None:
     """The phases in order, timed; the last one always, so that what was reached is told. `after`: more to do when a phase is over."""
-    names = list(phases)
-    for name in names[:-1]:
-        try:
-            _timed(demo, name, phases[name])
-            if after and name in after:
-                after[name](demo)
-        except (Stalled, Refused) as error:
-            demo.problems.append(f"{name}: {error}")
-            for child in demo.servers.children:
-                if said := child.tail():
-                    demo.show.say(f"--- the end of the log of {child.name} ---\n{said}")
+    *way, end = phases
+    for name in way:
+        if not _passed(demo, name, phases[name]):
             break
-    _timed(demo, names[-1], phases[names[-1]])
+        if after and name in after:
+            after[name](demo)
+    _passed(demo, end, phases[end])
 
 
-def _timed(demo: Demo, name: str, phase: Phase) -> None:
+def _passed(demo: Demo, name: str, phase: Phase) -> bool:
+    """Whether the phase came to its end; where not, why, and what the servers said last."""
     started = time.monotonic()
     try:
         phase(demo)
+    except (Stalled, Refused) as error:
+        demo.problems.append(f"{name}: {error}")
+        for child in demo.servers.children:
+            demo.show.say(f"--- the end of the log of {child.name} ---\n{child.tail()}")
+        return False
     finally:
         demo.seconds[name] = round(time.monotonic() - started, 1)
+    return True
 
 
 # ---- registering ----
@@ -175,10 +183,10 @@ def register(demo: Demo) -> None:
         demo.show.at(held["products"], total)
     demo.erp_says = demo.erp.get("/_sandbox/describe", Description)  # its branches are known now
     demo.show.step("Registering the integration")
-    installation = Web(demo.servers.api, key=demo.servers.installation_key)
+    installation = demo.web(demo.servers.api, demo.servers.installation_key)
     tenant = installation.post("/tenants", {"name": "Demonstração"})
-    demo.admin = Web(demo.servers.api, key=tenant["admin_key"])
-    demo.operator = Web(demo.servers.api, key=demo.admin.post("/keys", {"name": "demo", "role": "operator"})["key"])
+    demo.admin = demo.web(demo.servers.api, tenant["admin_key"])
+    demo.operator = demo.web(demo.servers.api, demo.admin.post("/keys", {"name": "demo", "role": "operator"})["key"])
     connections = [_connected(demo, said) for said in (demo.erp_says, demo.shop_says)]
     mapping = merged(demo.erp_says, demo.shop_says)
     demo.warehouses = {str(row["branch"]): str(row["warehouse"]) for row in mapping.get("warehouses", [])}
@@ -345,7 +353,7 @@ def check(demo: Demo) -> None:
     counts.products_in_erp = len({sku.product for sku in sides.erp})
     counts.skus_in_erp = sum(sku.visible for sku in sides.erp)
     counts.skus_visible = sum(sku.visible for sku in sides.shop)
-    counts.awaiting, counts.attention = summary["awaiting"], summary["attention"]
+    counts.awaiting, counts.attention = summary["awaiting"], dict(sorted(summary["attention"].items()))
     erp_ledger, shop_ledger = demo.erp_ledger(), demo.shop_ledger()
     trade = report.orders
     trade.placed = shop_ledger.effects.get("orders_created", 0)

@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Generator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -117,11 +117,12 @@ def running(plan: Plan) -> Generator[Servers]:
             start(stack, folder, f"sandbox-{platform}", (*COMMAND, "sandbox", platform, "--limits", limits), {})
             for platform in (plan.erp, plan.storefront)
         )
-        key = secrets.token_urlsafe(24)
+        given = os.environ if plan.workers else {}  # a database that was there before has keys of its own
+        key = given.get("ENGATE_INSTALLATION_KEY") or secrets.token_urlsafe(24)
         environment = {
             "ENGATE_DATA": str(folder / "data"),
             "ENGATE_INSTALLATION_KEY": key,
-            "ENGATE_SECRET_KEY": base64.b64encode(secrets.token_bytes(32)).decode(),
+            "ENGATE_SECRET_KEY": given.get("ENGATE_SECRET_KEY") or base64.b64encode(secrets.token_bytes(32)).decode(),
             "ENGATE_WINDOWS": msgspec.json.encode(WINDOWS).decode(),
             "ENGATE_LOG_LEVEL": os.environ.get("ENGATE_LOG_LEVEL", "WARNING"),
             "ENGATE_DATABASE_URL": database,
@@ -183,12 +184,13 @@ def address(child: Child) -> str:
 def _wait_ready(child: Child, base: str) -> None:
     """Until the API says that it can work. Raises NotStarted."""
     deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline and child.running():
-        try:
-            Web(base).get("/ready")
-            return
-        except Refused:
-            time.sleep(0.05)
+    with closing(Web(base)) as web:
+        while time.monotonic() < deadline and child.running():
+            try:
+                web.get("/ready")
+                return
+            except Refused:
+                time.sleep(0.05)
     raise NotStarted(f"{child.name} did not become ready:\n{child.tail()}")
 
 

@@ -16,7 +16,7 @@ HELD_MILLISECONDS = 200  # how long a connection is held before it drops
 
 def orders(demo: Demo) -> None:
     """Every order ends delivered or cancelled, on both sides, whatever was duplicated or timed out on its way."""
-    _inject(demo)
+    inject(demo)
     _sell(demo)
     _wait_for(demo, "Seeing the orders in the ERP", list(demo.keys.values()), ("in_erp",))
     demo.erp.post("/_sandbox/faults", [])
@@ -28,7 +28,7 @@ def orders(demo: Demo) -> None:
     demo.shop.post("/_sandbox/faults", [])
 
 
-def _inject(demo: Demo) -> None:
+def inject(demo: Demo) -> None:
     """Every order has one event doubled and some have all of theirs; a few imports are applied and then time out."""
     demo.shop.post("/_sandbox/faults", [
         Fault("duplicate_event", rate=1.0, times=1),

@@ -245,5 +245,12 @@ def _converted(values: dict[str, Any], kind: type[S], where: str) -> S:
 
 
 ROUTES = [
-    schemas, list_integrations, create_integration, get_integration, change_integration, change_flow, get_choices, delete_integration,
-]  # fmt: skip
+    schemas,
+    list_integrations,
+    create_integration,
+    get_integration,
+    change_integration,
+    change_flow,
+    get_choices,
+    delete_integration,
+]

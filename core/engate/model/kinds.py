@@ -27,7 +27,12 @@ class Kind(msgspec.Struct, frozen=True):
     priority: int
     parent_kind: str | None = None
     parent: Callable[[Any], str] | None = None
-    refs: Callable[[Any], tuple[Ref, ...]] = lambda _: ()
+    refs: Callable[[Any], tuple[Ref, ...]] | None = None
+
+    @property
+    def has_refs(self) -> bool:
+        return self.refs is not None
+
     also: Callable[[Any], str] | None = None
 
 

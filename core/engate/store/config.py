@@ -238,7 +238,18 @@ def update_integration(c: sa.Connection, tenant_id: int, id: int, **values: Any)
 
 def snapshot(c: sa.Connection, id: int) -> Snapshot | None:
     """One integration as a slice of work needs it; None when it is gone. (By id: lanes belong to an integration, not to a caller.)"""
-    row = c.execute(sa.select(integration).where(integration.c.id == id)).first()
+    erp, shop = connection.alias("erp"), connection.alias("shop")
+    row = c.execute(
+        sa.select(
+            integration,
+            erp.c.revision.label("erp_revision"),
+            erp.c.health.label("erp_health"),
+            shop.c.revision.label("shop_revision"),
+            shop.c.health.label("shop_health"),
+        )
+        .select_from(integration.join(erp, erp.c.id == integration.c.erp_id).join(shop, shop.c.id == integration.c.storefront_id))
+        .where(integration.c.id == id)
+    ).first()
     if row is None:
         return None
     flows = {f.name: f for f in c.execute(sa.select(flow).where(flow.c.integration_id == id))}
@@ -254,6 +265,9 @@ def snapshot(c: sa.Connection, id: int) -> Snapshot | None:
         every={name: (flows[name].every if name in flows else None) or f.every for name, f in FLOWS.items()},
         full_every={name: (flows[name].full_every if name in flows else None) or f.full_every for name, f in FLOWS.items()},
         enabled=frozenset(name for name in FLOWS if name not in flows or flows[name].enabled),
+        sides=((row.erp_id, row.erp_revision), (row.storefront_id, row.shop_revision)),
+        refused="reauth_required" in (row.erp_health, row.shop_health),
+        degraded="degraded" in (row.erp_health, row.shop_health),
     )
 
 
@@ -294,15 +308,6 @@ def _connections_of(integration_id: int) -> sa.Select[int, str]:
         .select_from(connection.join(integration, both))
         .where(integration.c.id == integration_id)
     )
-
-
-def refused(c: sa.Connection, integration_id: int) -> bool:
-    """Whether credentials of one side were refused: no further try, it might lock the account."""
-    return any(row.health == "reauth_required" for row in c.execute(_connections_of(integration_id)))
-
-
-def degraded(c: sa.Connection, integration_id: int) -> bool:
-    return any(row.health == "degraded" for row in c.execute(_connections_of(integration_id)))
 
 
 def healthy(c: sa.Connection, integration_id: int) -> None:

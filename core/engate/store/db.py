@@ -14,15 +14,18 @@ from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import OperationalError
 
 T = TypeVar("T")
 Change = Callable[[sa.Connection], T]
 GROUP = 500
+TRIES = 5
+"""How often work that collided with other transactions (PostgreSQL ends one of two that wait for each other) is run again."""
 
 
 class Store:
@@ -35,7 +38,7 @@ class Store:
         self.engine = sa.create_engine(url, pool_size=threads + 2, max_overflow=2, pool_pre_ping=not self.sqlite)
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="store")
         self._lock = threading.Lock()
-        self._pending: queue.SimpleQueue[tuple[Change[Any], asyncio.Future[Any], asyncio.AbstractEventLoop] | None] = queue.SimpleQueue()
+        self._pending: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
         if self.sqlite:
             event.listen(self.engine, "connect", _on_connect)
             event.listen(self.engine, "begin", _on_begin)
@@ -63,7 +66,7 @@ class Store:
             with c.begin():
                 yield c
 
-    # ---- async doors ----
+    # ---- async doors: the work may be run again after a collision, so it touches nothing but the database ----
 
     async def reading(self, work: Change[T]) -> T:
         return await self._in_thread(self.read, work)
@@ -75,13 +78,19 @@ class Store:
         """Runs `change` with others in one commit, each in a savepoint; returns (or raises) when it is on disk."""
         loop = asyncio.get_running_loop()
         done: asyncio.Future[T] = loop.create_future()
-        self._pending.put((change, done, loop))
+        self._pending.put(_Waiting(change, done, loop, TRIES))
         return await asyncio.shield(done)
 
     async def _in_thread(self, door: Callable[[], Any], work: Change[T]) -> T:
         def run() -> T:
-            with door() as c:
-                return work(c)
+            for left in reversed(range(TRIES)):
+                try:
+                    with door() as c:
+                        return work(c)
+                except OperationalError as error:
+                    if not left or not _collided(error):
+                        raise
+            raise AssertionError("unreachable")
 
         # shielded: a cancelled caller must not leave a half-used connection behind; the transaction ends either way
         return await asyncio.shield(asyncio.get_running_loop().run_in_executor(self._threads, run))
@@ -104,17 +113,31 @@ class Store:
             answers: list[tuple[Any, Exception | None]] = []
             try:
                 with self.write() as c:
-                    for change, _done, _loop in group:
+                    for waiting in group:
                         try:
                             with c.begin_nested():
-                                answers.append((change(c), None))
+                                answers.append((waiting.change(c), None))
                         except Exception as error:  # one refused change never refuses its neighbours
                             answers.append((None, error))
             except Exception as error:  # the commit itself failed: everyone must hear of it
                 answers = [(None, error)] * len(group)
-            for (_change, done, loop), (value, error) in zip(group, answers, strict=True):
-                if not loop.is_closed():
-                    loop.call_soon_threadsafe(partial(_tell, done, value, error))
+            for waiting, (value, error) in zip(group, answers, strict=True):
+                if _collided(error) and waiting.tries > 1:  # again with the next group
+                    self._pending.put(waiting._replace(tries=waiting.tries - 1))
+                elif not waiting.loop.is_closed():
+                    waiting.loop.call_soon_threadsafe(partial(_tell, waiting.done, value, error))
+
+
+class _Waiting(NamedTuple):
+    change: Change[Any]
+    done: asyncio.Future[Any]
+    loop: asyncio.AbstractEventLoop
+    tries: int
+
+
+def _collided(error: Exception | None) -> bool:
+    """A deadlock or a serialization failure: the transaction had no effect."""
+    return isinstance(error, OperationalError) and getattr(error.orig, "sqlstate", "") in ("40P01", "40001")
 
 
 def _tell(done: asyncio.Future[Any], value: Any, error: Exception | None) -> None:

@@ -11,7 +11,7 @@ from engate.model.kinds import KINDS, Kind
 from engate.store.blobs import pack, unpack
 from engate.store.causes import Reason, ensure
 from engate.store.db import insert
-from engate.store.tables import cause, key_index, link, record, unit
+from engate.store.tables import Id, cause, key_index, link, record, unit
 
 ROWS = 500
 
@@ -82,7 +82,8 @@ def _want(
     now: float,
     read_at: float,
 ) -> int:
-    by_key = {row.key: row for row in rows}  # the last word counts where an ERP lists an entity twice
+    # the last word counts where an ERP lists an entity twice; in the order of keys, so that two readers do not lock each other out
+    by_key = {row.key: row for row in sorted(rows, key=lambda row: row.key)}
     known = {
         row.key: row
         for row in c.execute(
@@ -184,6 +185,7 @@ def claim(
         )
         .order_by(record.c.id)
         .limit(limit)
+        .with_for_update(of=record)  # what is decided here must not overwrite what a reading is about to want
     )
     if only is not None:
         query = query.where(record.c.key.in_(only))
@@ -215,10 +217,10 @@ def mark_sent(c: sa.Connection, rows: Iterable[tuple[int, bytes]], now: float) -
         )
 
 
-def accept(c: sa.Connection, tenant_id: int, integration_id: int, kind: str, rows: Sequence[Settled], now: float) -> None:
-    """The storefront answered yes. A new link releases whatever waited for it."""
+def accept(c: sa.Connection, tenant_id: int, integration_id: int, kind: str, rows: Sequence[Settled], now: float) -> bool:
+    """The storefront answered yes. A new link releases whatever waited for it. Returns whether there is one."""
     if not rows:
-        return
+        return False
     reasons = ensure(c, tenant_id, integration_id, {row.awaiting for row in rows if row.awaiting}, now)
     c.execute(
         sa.update(record)
@@ -235,7 +237,16 @@ def accept(c: sa.Connection, tenant_id: int, integration_id: int, kind: str, row
             for row in rows
         ],
     )  # fmt: skip
-    linked(c, tenant_id, integration_id, kind, [(row.key, row.remote) for row in rows if row.remote and not row.had_remote], now)
+    there = _linked(c, integration_id, kind, [row.key for row in rows if row.had_remote])
+    new = [(row.key, row.remote) for row in rows if row.remote and row.key not in there]
+    linked(c, tenant_id, integration_id, kind, new, now)
+    return bool(new)
+
+
+def _linked(c: sa.Connection, integration_id: int, kind: str, keys: Sequence[str]) -> set[str]:
+    """Of these keys, those that still have their link: one may have been taken away while its record was on its way."""
+    found = sa.select(link.c.key).where(link.c.integration_id == integration_id, link.c.kind == kind, link.c.key.in_(keys))
+    return set(c.execute(found).scalars())
 
 
 def linked(
@@ -300,7 +311,9 @@ def wait_for(
     reasons = ensure(c, tenant_id, integration_id, {reason for _, reason in rows}, now)
     values: dict[str, Any] = {"cause_id": sa.bindparam("cause"), "sent": None, "sent_at": None}
     if answered:
-        values |= {"answer": sa.bindparam("answer"), "answered_at": now}
+        # data that changed while they were under way were not what was refused
+        still = sa.case((record.c.want == record.c.sent, sa.bindparam("cause", type_=Id)), else_=record.c.cause_id)
+        values |= {"cause_id": still, "answer": sa.bindparam("answer"), "answered_at": now}
     c.execute(
         sa.update(record).where(record.c.id == sa.bindparam("b_id")).values(**values),
         [{"b_id": id, "cause": reasons[reason.key], **({"answer": reason.text.en[:300]} if answered else {})} for id, reason in rows],
@@ -338,12 +351,11 @@ Pending = dict[tuple[str, str], list[tuple[float | None, int]]]
 """(SKU, branch) -> (when the ERP took them over, units)."""
 
 
-def pending_units(c: sa.Connection, integration_id: int) -> Pending:
+def pending_units(c: sa.Connection, integration_id: int, skus: Sequence[str] | None = None) -> Pending:
     """Units of stored orders that the ERP does not reserve yet, or did not when an older reading was asked for."""
     found: Pending = {}
-    for row in c.execute(
-        sa.select(unit.c.sku, unit.c.branch, unit.c.freed_at, unit.c.quantity).where(unit.c.integration_id == integration_id)
-    ):
+    query = sa.select(unit.c.sku, unit.c.branch, unit.c.freed_at, unit.c.quantity).where(unit.c.integration_id == integration_id)
+    for row in c.execute(query if skus is None else query.where(unit.c.sku.in_(skus))):
         found.setdefault((row.sku, row.branch), []).append((row.freed_at, row.quantity))
     return found
 

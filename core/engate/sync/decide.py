@@ -32,7 +32,8 @@ def next_action(order: Stored, part: Part, mapping: PairMapping, options: Option
     """The next action, a reason why a person must decide, or None: nothing to do until something happens."""
     shop = order.doc.state
     if part.state in FINAL:
-        return None
+        late = part.state in ("expired", "cancelled") and part.erp_key is None and shop in ("ready", "handling", "invoiced")
+        return PAID_LATE if late else None
     if part.sending:
         return "resolve"
     if part.erp_key is None:
@@ -40,28 +41,41 @@ def next_action(order: Stored, part: Part, mapping: PairMapping, options: Option
             return "forget"
         if part.state == "rejected":
             return None  # the ERP said no: until a person asks for a retry
-        if may_enter(order.doc, mapping):
+        if may_enter(order.doc, mapping) or (shop == "handling" and any(other.erp_key for other in order.parts)):
             return "import"
         return HANDLED_ELSEWHERE if shop in ("handling", "invoiced") else None
     if part.erp_state == "cancelled":
         return _cancelled_in_erp(order)
+    if part.erp_state == "rejected":
+        return "forget" if shop == "cancelled" else _rejected_by_erp(part)
     if shop in ("cancelled", "cancel_requested"):
         return _cancelled_in_shop(part, options)
     if part.handling_sent_at is None and part.erp_state in RESERVED:
-        return "handling"
+        # told too early, the shop says "handling" and the rest of the order looks as if another system had taken it
+        return "handling" if all(other.erp_state in RESERVED or other.state in FINAL for other in order.parts) else None
     if part.erp_state in BILLED:
         return _billed(part)
-    return None
+    return WENT_BACK if latest_sent(part) is not None else None
 
 
 def _cancelled_in_erp(order: Stored) -> Action | Reason:
-    if all(part.erp_state == "cancelled" or part.state in FINAL for part in order.parts):
+    if all(part.erp_state == "cancelled" or part.state in ("cancelled", "expired") for part in order.parts):
         return "cancel_in_shop"
     return own(
         "order.part_cancelled", order.key,
         Text("Uma parte do pedido foi cancelada no ERP; as outras seguem.",
              "One part of the order was cancelled in the ERP; the others go on."),
         Text("Decida com o cliente: cancelar o resto ou reembolsar a parte.", "Decide with the buyer: cancel the rest or refund the part."),
+    )  # fmt: skip
+
+
+def _rejected_by_erp(part: Part) -> Reason:
+    why = part.erp.reason if part.erp else ""
+    return own(
+        "order.erp_rejected", part.reference,
+        Text(f"O ERP recebeu o pedido {part.erp_key} e depois o recusou. {why}".strip(),
+             f"The ERP took order {part.erp_key} in and refused it later. {why}".strip()),
+        Text("Corrija no ERP o que ele aponta e reprocesse o pedido lá.", "Fix in the ERP what it names and process the order again."),
     )  # fmt: skip
 
 
@@ -89,9 +103,10 @@ def _billed(part: Part) -> Action | Reason | None:
     if not part.documents:
         return "documents"
     unsent = [d for d in part.documents if d.sent_at is None]
-    if unsent:
-        refused = next((reason for reason in (gate(d.invoice) for d in unsent) if reason is not None), None)
-        return refused if refused is not None else "invoice"
+    if to_send(part) is not None:
+        return "invoice"
+    if len(unsent) == len(part.documents):
+        return gate(unsent[-1].invoice)
     if part.erp and part.erp.tracking is not None and part.tracking_sent_at is None:
         return "tracking"
     if _delivered(part) and part.delivery_sent_at is None:
@@ -127,6 +142,11 @@ def gate(invoice: Invoice) -> Reason | None:
     )  # fmt: skip
 
 
+def to_send(part: Part) -> Document | None:
+    """The next document for the storefront; one that the gate refuses is stored and shown, and holds no other up."""
+    return next((d for d in part.documents if d.sent_at is None and gate(d.invoice) is None), None)
+
+
 def latest_sent(part: Part) -> Document | None:
     sent = [d for d in part.documents if d.sent_at is not None]
     return sent[-1] if sent else None
@@ -134,7 +154,7 @@ def latest_sent(part: Part) -> Document | None:
 
 def state_of(order: Stored, part: Part) -> str:
     """The part's state as operators know it (`domain`, section 3)."""
-    if part.state in FINAL or part.state == "rejected":
+    if part.state in FINAL or (part.state == "rejected" and part.erp_key is None):
         return part.state
     if part.sending:
         return "importing"
@@ -165,6 +185,20 @@ def state_of_order(states: list[str]) -> str:
     return min(live, key=ORDER.index) if live else (states[0] if states else "received")
 
 
+PAID_LATE = own(
+    "order.paid_late", "shop",
+    Text("A loja reabriu um pedido que já tinha sido cancelado ou expirado.",
+         "The shop reopened an order that had been cancelled or expired."),
+    Text("Confira o pagamento e o estoque; para importar mesmo assim, peça o reenvio.",
+         "Check payment and stock; to import it all the same, ask for a retry."),
+)  # fmt: skip
+WENT_BACK = own(
+    "order.erp_went_back", "erp",
+    Text("O ERP desfez o faturamento de um pedido cuja nota já está na loja.",
+         "The ERP undid the invoice of an order whose note is in the shop already."),
+    Text("Uma nota reemitida não substitui a enviada: confira o pedido na loja.",
+         "A note issued anew does not replace the one sent: check the order in the shop."),
+)  # fmt: skip
 HANDLED_ELSEWHERE = own(
     "order.handled_elsewhere", "shop",
     Text("A loja diz que o pedido já está em preparação, mas o engate não o importou.",

@@ -111,7 +111,8 @@ class Rules:
     def _referring(self, kind: str, doc: Any) -> Effective:
         refs: dict[str, str] = {}
         awaiting = None
-        for name, ref_kind, wanted in KINDS[kind].refs(doc):
+        refs_of = KINDS[kind].refs or no_refs
+        for name, ref_kind, wanted in refs_of(doc):
             key, remote = wanted, self.links.get((ref_kind, wanted))
             if remote is None and self._placeholder(ref_kind) and kind == "product":
                 key, awaiting = PLACEHOLDER, AWAITING
@@ -124,6 +125,10 @@ class Rules:
     def _placeholder(self, kind: str) -> bool:
         choice = self.options.new_categories if kind == "category" else self.options.new_brands
         return choice == "placeholder"
+
+
+def no_refs(_: Any) -> tuple[()]:
+    return ()
 
 
 def missing_link(kind: str, key: str) -> Reason:

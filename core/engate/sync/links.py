@@ -17,7 +17,10 @@ REFERRING = {"category": ("category", "product"), "brand": ("product",)}
 
 
 def unlink(c: sa.Connection, tenant_id: int, id: int, kind: str, key: str, now: float) -> bool:
-    """Forgets what stands for what: the record is looked for (or made) in the storefront anew. False: there was no such link."""
+    """Forgets what stands for what: the record is looked for (or made) in the storefront anew. False: there was no such link.
+
+    A push that is on its way with the old key puts the link back when it is accepted.
+    """
     gone = c.execute(
         sa.delete(link).where(link.c.tenant_id == tenant_id, link.c.integration_id == id, link.c.kind == kind, link.c.key == key)
     )

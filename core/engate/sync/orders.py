@@ -16,7 +16,7 @@ from engate.store.blobs import pack, unpack
 from engate.store.causes import Reason
 from engate.store.orders import Part, Stored
 from engate.store.tables import record
-from engate.sync.decide import Action, latest_sent, next_action, state_of, state_of_order
+from engate.sync.decide import FINAL, Action, latest_sent, next_action, state_of, state_of_order, to_send
 from engate.sync.imports import import_part, resolve_part
 from engate.sync.parts import split
 from engate.sync.work import Later, Work
@@ -39,7 +39,7 @@ async def order_slice(work: Work, key: str) -> Later:
             break
         part, action = step
         if isinstance(action, Reason):
-            await work.store.durably(lambda c, order=order, action=action: _attention(c, work, order, action))
+            await _attention(work, order, action)
             later = Later()
             break
         outcome = await _perform(work, order, part, action)
@@ -70,7 +70,7 @@ async def _perform(work: Work, order: Stored, part: Part, action: Action) -> Lat
         raise error
     except Rejected as error:
         reason = causes.of_error(error)
-        await work.store.durably(lambda c: _attention(c, work, order, reason))
+        await _attention(work, order, reason)
         return Later()
 
 
@@ -105,7 +105,7 @@ def _keep(c: sa.Connection, work: Work, doc: Any, newest: int | None) -> None:
     if before is None or before.doc.raw_state != doc.raw_state:
         text = Text(f"A loja diz: {doc.raw_state}", f"The shop says: {doc.raw_state}")
         orders.note(c, work.tenant_id, work.integration_id, id, None, "shop", text, now)
-    untouched = before is None or not any(part.erp_key or part.attempt for part in before.parts)
+    untouched = before is None or not any(part.erp_key or part.attempt or part.state in FINAL for part in before.parts)
     if untouched:
         _make_parts(c, work, id, doc, now)
     elif before is not None and before.cause_id is not None:
@@ -144,7 +144,7 @@ def _ignored(work: Work, doc: Any) -> Text | None:
 
 def _stock_changed(c: sa.Connection, work: Work, skus: list[str]) -> None:
     """Pending units changed: what the shop should offer of these SKUs is decided anew."""
-    rules = work.rules(c, stock=True)
+    rules = work.rules(c, "stock", skus)
 
     def decide(doc: Any, read_at: float) -> tuple[bytes, Reason | None]:
         found = rules.effective("stock", doc, read_at)
@@ -156,9 +156,13 @@ def _stock_changed(c: sa.Connection, work: Work, skus: list[str]) -> None:
         work.wake(c, (f"push/{kind.name}", kind.priority))
 
 
-def _attention(c: sa.Connection, work: Work, order: Stored, reason: Reason) -> None:
-    orders.set_cause(c, work.tenant_id, work.integration_id, order.id, reason, work.now())
-    orders.note(c, work.tenant_id, work.integration_id, order.id, None, "attention", reason.text, work.now())
+async def _attention(work: Work, order: Stored, reason: Reason) -> None:
+    def note(c: sa.Connection) -> None:
+        orders.set_cause(c, work.tenant_id, work.integration_id, order.id, reason, work.now())
+        orders.note(c, work.tenant_id, work.integration_id, order.id, None, "attention", reason.text, work.now())
+
+    await work.store.durably(note)
+    work.happened.append(("on_attention", {"what": f"order/{order.key}", "cause": reason.code}))
 
 
 def _show_state(c: sa.Connection, work: Work, key: str) -> None:
@@ -275,8 +279,8 @@ def _issued_by_us(c: sa.Connection, work: Work, issuer: str) -> bool:
 
 
 async def _invoice(work: Work, order: Stored, part: Part) -> Later | None:
-    document = next(d for d in part.documents if d.sent_at is None)
-    assert valid_key(document.invoice.key)
+    document = to_send(part)
+    assert document is not None and valid_key(document.invoice.key)
     await work.coupling.storefront.send_invoice(_ref(order), document.invoice, part.doc)
     number = document.invoice.number
     text = Text(f"Nota {number} enviada à loja.", f"Note {number} sent to the shop.")

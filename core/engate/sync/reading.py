@@ -34,7 +34,7 @@ async def read_slice(work: Work, flow: Flow) -> Later:
         if not complete:
             return Later(due=work.now())
     last = todo[-1]
-    await work.store.writing(lambda c: _all_read(c, work, flow, last))
+    finished(work, await work.store.writing(lambda c: _all_read(c, work, flow, last)))
     return Later(due=work.now() + work.snapshot.every[flow.name])
 
 
@@ -62,7 +62,7 @@ async def _read_kind(work: Work, kind: Kind, row: Any) -> bool:
     )
     query = Query(since=since, cursor=row.cursor, scope=row.scope, keys=tuple(row.only) if row.only is not None else None)
     ahead: str | None = row.ahead
-    rules = await work.store.reading(lambda c: work.rules(c, stock=kind.name == "stock"))
+    rules = await work.store.reading(lambda c: work.rules(c, kind.name))
     async with closing(getattr(work.coupling.erp, kind.list_hook)(query)) as pages:
         asked_at = work.now()
         async for page in pages:
@@ -105,14 +105,27 @@ def _keep(
     runs.page_done(c, row, cursor=page.cursor, ahead=ahead, items=len(page.items), changed=changed)
     if changed:
         work.wake(c, (f"push/{kind.name}", kind.priority))
+        if work.snapshot.pilot is not None and kind.flow == "products":
+            work.wake(c, *((f"push/{name}", KINDS[name].priority) for name in PILOT_NEEDS))
     return True
 
 
-def _all_read(c: sa.Connection, work: Work, flow: Flow, last: Any) -> None:
+PILOT_NEEDS = ("category", "brand", "product")
+"""Which of these a pilot may push is known only once its SKUs and their products have been read."""
+
+
+def finished(work: Work, ended: list[Any]) -> None:
+    """Runs have ended: observers will be told."""
+    for run in ended:
+        counts = {"read": run.entities, "changed": run.changed, "pushed": run.pushed}
+        work.happened.append(("on_run_finished", {"run": run.id, "flow": run.flow, "counts": counts}))
+
+
+def _all_read(c: sa.Connection, work: Work, flow: Flow, last: Any) -> list[Any]:
     runs.flow_read(c, work.integration_id, flow.name, last.run_id, full=last.full and last.only is None, now=work.now())
     if _needs_placeholder(work, flow):
         _want_placeholder(c, work, flow, last.run_id)
-    runs.finish(c, work.integration_id, work.now())
+    return runs.finish(c, work.integration_id, work.now())
 
 
 def _needs_placeholder(work: Work, flow: Flow) -> bool:
@@ -127,7 +140,7 @@ def _want_placeholder(c: sa.Connection, work: Work, flow: Flow, run_id: int) -> 
     kind = FLOWS[flow.name].kinds[0]
     doc = kind.struct(key=PLACEHOLDER, name=PLACEHOLDER_NAME, active=False)
     assert isinstance(doc, Category) or kind.name == "brand"
-    wanted = _wanted(work.rules(c, stock=False), kind, doc, work.now())
+    wanted = _wanted(work.rules(c, kind.name), kind, doc, work.now())
     records.want(
         c, work.tenant_id, work.integration_id, kind.name, [wanted], run_id=run_id, seen=run_id, now=work.now(), read_at=work.now()
     )

@@ -12,13 +12,14 @@ from engate.errors import Unavailable
 from engate.hooks import Connection, Erp, Observer, Storefront
 from engate.http import Journal, Services, Transport
 from engate.limits import Budget
-from engate.plugins import Coupling, Manifest, Platform, discover
+from engate.plugins import Coupling, Manifest, Platform, discover, discover_observers
 from engate.secrets import Vault
 from engate.settings import load
 from engate.store import config
 from engate.store.db import Store
 from engate.store.tables import connection, integration
 from engate.store.tokens import StoredTokens
+from engate.sync.work import Snapshot
 from engate.text import Text
 
 
@@ -32,19 +33,26 @@ class Registry:
         clock: Clock,
         journal: Journal,
         *,
-        observers: tuple[Observer, ...] = (),
+        observers: tuple[Observer, ...] | None = None,
         budget: Budget | None = None,
     ) -> None:
-        self._budget = budget
-        self.store, self.vault, self.clock, self._journal, self._observers = store, vault, clock, journal, observers
+        self.store, self.vault, self.clock, self._journal, self._budget = store, vault, clock, journal, budget
+        self._observers = discover_observers() if observers is None else observers
         self.platforms: dict[str, Platform] = discover()
-        self._transport: Transport | None = None
+        self.transport: Transport | None = None
         self._connections: dict[int, tuple[int, Connection]] = {}
+        self._current: dict[int, tuple[tuple[tuple[int, int], ...], Coupling]] = {}
         self._couplings: dict[int, tuple[Any, Coupling]] = {}
 
     def add(self, manifest: Manifest) -> None:
         """A platform that no entry point names: of a benchmark or a test."""
         self.platforms[manifest.key] = Platform(manifest.key, manifest)
+
+    def forget(self) -> None:
+        """Every connection is built anew when it is next needed."""
+        self._connections.clear()
+        self._couplings.clear()
+        self._current.clear()
 
     def manifest(self, platform: str) -> Manifest:
         found = self.platforms.get(platform)
@@ -59,16 +67,16 @@ class Registry:
 
     async def connection(self, id: int) -> Connection:
         row, secrets = await self.store.reading(lambda c: self._rows(c, id))
-        cached = self._connections.get(id)
+        cached = self._connections.get(id)  # after the read: somebody else may have built it meanwhile
         if cached is not None and cached[0] == row.revision:
             return cached[1]
         manifest = self.manifest(row.platform)
-        if self._transport is None:
-            self._transport = Transport()
+        if self.transport is None:
+            self.transport = Transport()
         services = Services(
             account=f"{row.platform}/{row.id}",
             clock=self.clock,
-            transport=self._transport,
+            transport=self.transport,
             tokens=StoredTokens(self.store, self.vault, row.tenant_id, id),
             journal=self._journal,
             connection_id=id,
@@ -76,6 +84,15 @@ class Registry:
         )
         made = manifest.connection_class()(Context(load(manifest.settings, {**row.settings, **secrets}), services))
         self._connections[id] = (row.revision, made)
+        return made
+
+    async def coupling_of(self, snapshot: Snapshot) -> Coupling:
+        """The coupling of these revisions; nothing is read while they stay the same."""
+        cached = self._current.get(snapshot.id)
+        if cached is not None and cached[0] == snapshot.sides:
+            return cached[1]
+        made = await self.coupling(snapshot.id)
+        self._current[snapshot.id] = (snapshot.sides, made)
         return made
 
     async def coupling(self, integration_id: int) -> Coupling:
@@ -102,5 +119,5 @@ class Registry:
         return row, config.open_secrets(c, self.vault, row.tenant_id, id)
 
     async def close(self) -> None:
-        if self._transport is not None:
-            await self._transport.aclose()
+        if self.transport is not None:
+            await self.transport.aclose()

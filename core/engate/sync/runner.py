@@ -161,10 +161,9 @@ class Runner:
             return Later()
         now = self._clock.now().timestamp()
         try:
-            refused = await self._store.reading(lambda c: config.refused(c, claim.integration_id))
-            if refused:
+            if snapshot.refused:
                 return Later(back_off=now + REAUTH_WAIT)
-            coupling = await self._registry.coupling(claim.integration_id)
+            coupling = await self._registry.coupling_of(snapshot)
             work = Work(
                 store=self._store,
                 clock=self._clock,
@@ -174,9 +173,13 @@ class Runner:
                 claim=claim,
                 lease=self._lease,
             )
-            later = await slice_of(work)
-            if claim.name == EVENTS or claim.name.startswith("read/"):
-                await self._well(claim)
+            try:
+                later = await slice_of(work)
+            finally:
+                for hook, event in work.happened:
+                    await coupling.tell(hook, **event)
+            if snapshot.degraded and (claim.name == EVENTS or claim.name.startswith("read/")):
+                await self._store.durably(lambda c: config.healthy(c, claim.integration_id))
             return later
         except AuthFailed as error:
             await self._unhealthy(claim, error, "reauth_required")
@@ -189,10 +192,6 @@ class Runner:
             log.error("slice_broke", lane=claim.name, integration=claim.integration_id, exc_info=error)
         pause = min(self._windows.retry_most, self._windows.retry_first * 2 ** min(claim.tries, 10))
         return Later(back_off=now + pause)
-
-    async def _well(self, claim: Claim) -> None:
-        if await self._store.reading(lambda c: config.degraded(c, claim.integration_id)):
-            await self._store.durably(lambda c: config.healthy(c, claim.integration_id))
 
     async def _unhealthy(self, claim: Claim, error: EngateError, health: str) -> None:
         if error.connection_id is None:

@@ -152,7 +152,7 @@ def retry_order(c: sa.Connection, tenant_id: int, id: int, key: str, now: float)
     if stored is None:
         raise config.not_found("Pedido", "order")
     for part in stored.parts:
-        if part.state == "rejected":
+        if part.erp_key is None and part.state in ("rejected", "expired", "cancelled"):
             orders.update_part(c, part.id, state="ready")
     orders.set_cause(c, tenant_id, id, stored.id, None, now)
     _wake(c, tenant_id, id, [(lane_of(key), ORDER_PRIORITY)], now)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import msgspec
 import sqlalchemy as sa
 
 from engate.clock import Clock
+from engate.model.kinds import KINDS
 from engate.plugins import Coupling
 from engate.store import lanes, records
 from engate.store.db import Store
@@ -45,6 +47,9 @@ class Snapshot(msgspec.Struct, frozen=True):
     every: dict[str, float]  # flow -> seconds between readings
     full_every: dict[str, float | None]
     enabled: frozenset[str]
+    sides: tuple[tuple[int, int], tuple[int, int]]  # (connection, revision) of the ERP and of the storefront
+    refused: bool  # credentials of one side were refused: no further try, it might lock the account
+    degraded: bool
 
 
 class Later(NamedTuple):
@@ -67,6 +72,8 @@ class Work:
         self.store, self.clock, self.windows, self.snapshot = store, clock, windows, snapshot
         self.coupling, self.claim, self.lease = coupling, claim, lease
         self._until = time.monotonic() + SLICE
+        self.happened: list[tuple[str, dict[str, Any]]] = []
+        """What observers are told when the slice is over: (hook, its arguments), of what is durable."""
 
     @property
     def integration_id(self) -> int:
@@ -82,13 +89,13 @@ class Work:
     def time_is_up(self) -> bool:
         return time.monotonic() >= self._until
 
-    def rules(self, c: sa.Connection, *, stock: bool) -> Rules:
-        """The rules as of this transaction."""
+    def rules(self, c: sa.Connection, kind: str, skus: Sequence[str] | None = None) -> Rules:
+        """What decides about records of this kind, as of this transaction; `skus`: only these are asked about."""
         return Rules(
             self.snapshot.options,
             self.snapshot.mapping,
-            records.links_of(c, self.integration_id, ("category", "brand")),
-            records.pending_units(c, self.integration_id) if stock else {},
+            records.links_of(c, self.integration_id, ("category", "brand")) if KINDS[kind].has_refs else {},
+            records.pending_units(c, self.integration_id, skus) if kind == "stock" else {},
         )
 
     def wake(self, c: sa.Connection, *names: tuple[str, int], at: float | None = None) -> None:

@@ -175,7 +175,7 @@ class Feed:
         body = document(call)
         order_rules.refuse_handles(body.get("handles"))
         self.books().effects["events_committed"] += queue.commit(set(body["handles"]))
-        return Answer(200)
+        return Answer(200, wrote=False)  # an acknowledgement: nothing of the shop changed
 
     def queue(self, call: Call) -> Queue:
         self.settle()

@@ -191,7 +191,8 @@ class VtexSandbox(Sandbox):
         yield Operation("POST", "/api/orders/feed/config", feed.configure, ORDERS)
         yield Operation("DELETE", "/api/orders/feed/config", feed.unconfigure, ORDERS)
         yield Operation("GET", "/api/orders/feed", feed.read, ORDERS)
-        yield Operation("POST", "/api/orders/feed", feed.commit, ORDERS, _with_body)
+        # acknowledging an event changes nothing that anybody sees: not a write
+        yield Operation("POST", "/api/orders/feed", feed.commit, ORDERS, _with_body, reads=True)
         yield Operation("GET", "/api/pvt/merchants/payment-systems", payment_systems, ORDERS)
 
     def _unknown(self, call: Call) -> Answer:

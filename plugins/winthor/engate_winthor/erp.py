@@ -33,6 +33,7 @@ from engate_winthor import buyers, customers, fiscal, orders, translate
 from engate_winthor.client import GROUPS, Client, watermark
 from engate_winthor.endpoints import Paged
 from engate_winthor.rows import BranchRow, OrderRow, PriceRow, SkuRow, StockRow, text
+from engate_winthor.search import OrderSearch
 
 T = TypeVar("T", bound="_Keyed")
 R = TypeVar("R", bound=msgspec.Struct)
@@ -58,6 +59,7 @@ class Winthor(Erp):
         self.branches = self.settings.branches
         self.main_branch = self.settings.price_branch or self.branches[0]
         self.settles_within = float(self.settings.settles_within)
+        self.search = OrderSearch(self.client, _order_key)
 
     # ---- the connection itself ----
 
@@ -366,24 +368,19 @@ class Winthor(Erp):
 
     async def find_order(self, part: OrderPart) -> Found | Absent | Unsure:
         """Every configured branch (and the part's own), every page, back to the day the order was placed. Whatever fails is `Unsure`."""
-        call, names = self.contract.orders, self.contract.order_params
-        branches = ",".join(dict.fromkeys((*self.branches, part.branch)))
         age = self.context.clock.now() - part.order.placed_at
         # An order may have been created at any time since it was placed: after an outage of days, two days back would miss it.
-        params: dict[str, object] = {call.branch: branches, names.days: max(SEARCH_DAYS, age // timedelta(days=1) + SEARCH_DAYS)}
-        matches: list[OrderRow] = []
-        whole = False
+        days = max(SEARCH_DAYS, age // timedelta(days=1) + SEARCH_DAYS)
         try:
-            async for page in self.client.pages(call, self.client.rows.order, _order_key, params):
-                matches += [row for row in page.rows if text(row.reference) == part.reference]
-                whole = page.whole
+            listed = await self.search.listed((*self.branches, part.branch), days)
         except EngateError as error:
             return Unsure(error.text.en)
+        matches = listed.orders.get(part.reference)
         if matches:
             # Should there be several, the living one counts.
             best = min(matches, key=lambda row: orders.state(row.status) == "cancelled")
             return Found(text(best.number), orders.state(best.status))
-        return Absent() if whole else Unsure("the list of orders changed while it was read")
+        return Absent() if listed.whole else Unsure("the list of orders changed while it was read")
 
     # ---- orders: writing ----
 

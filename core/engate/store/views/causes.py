@@ -60,9 +60,15 @@ def listing(c: sa.Connection, integration_id: int, window: Window) -> Rows[Cause
     ).all()
     items = [
         CauseCounted(
-            each.id, each.code, each.owner, each.text, each.hint, each.since,
-            {row.kind: row.n for row in counts if row.cause_id == each.id}, orders.get(each.id, 0),
+            each.id,
+            each.code,
+            each.owner,
+            each.text,
+            each.hint,
+            each.since,
+            {row.kind: row.n for row in counts if row.cause_id == each.id},
+            orders.get(each.id, 0),
         )
         for each in found.items
-    ]  # fmt: skip
+    ]
     return Rows(items, found.next)

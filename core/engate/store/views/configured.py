@@ -190,13 +190,11 @@ def _flows(c: sa.Connection, id: int, offered: Mapping[str, Text | None]) -> lis
     for name, about in FLOWS.items():
         row = rows.get(name)
         why = offered[name]
-        shown.append(
-            FlowView(
-                name, about.title, why is None, why, row is None or row.enabled, (row.every if row else None) or about.every,
-                (row.full_every if row else None) or about.full_every, instant(row.read_at if row else None), instant(row.full_at if row else None),
-                errors.get(name),
-            )
-        )  # fmt: skip
+        every = (row.every if row else None) or about.every
+        full_every = (row.full_every if row else None) or about.full_every
+        read_at, full_at = (instant(row.read_at), instant(row.full_at)) if row else (None, None)
+        enabled = row is None or row.enabled
+        shown.append(FlowView(name, about.title, why is None, why, enabled, every, full_every, read_at, full_at, errors.get(name)))
     return shown
 
 

@@ -1,4 +1,4 @@
-"""Why is it not on the site? The chain of a SKU from its category to its stock, to the first thing in the way; and where an order stands."""
+"""Why is it not on the site? A SKU's chain, from its category to its stock, to the first thing in the way. And where an order stands."""
 
 from __future__ import annotations
 
@@ -109,9 +109,20 @@ def sku(c: sa.Connection, snapshot: Snapshot, any_key: str) -> SkuExplained:
         row = first_of(c, snapshot.id, _cause_id(c, snapshot.id, stop))
         cause = shown(row) if row is not None else None
     return SkuExplained(
-        own.key, own.name or (product.name if product else ""), own.remote, stop.state if stop else "settled", cause, verdict, chain, product, own,
-        images, prices, stock, keys[1:],
-    )  # fmt: skip
+        own.key,
+        own.name or (product.name if product else ""),
+        own.remote,
+        stop.state if stop else "settled",
+        cause,
+        verdict,
+        chain,
+        product,
+        own,
+        images,
+        prices,
+        stock,
+        keys[1:],
+    )
 
 
 def _chain(
@@ -165,20 +176,31 @@ def _stopped(c: sa.Connection, snapshot: Snapshot, at: Detail, where: RecordRef)
     kind = KINDS[at.kind]
     if not snapshot.active:
         return Verdict(
-            "inactive", "person", Text("A integração está inativa: nada é enviado.", "The integration is inactive: nothing is sent."),
-            Text("Ative a integração.", "Activate the integration."), where,
-        )  # fmt: skip
+            "inactive",
+            "person",
+            Text("A integração está inativa: nada é enviado.", "The integration is inactive: nothing is sent."),
+            Text("Ative a integração.", "Activate the integration."),
+            where,
+        )
     if kind.flow not in snapshot.enabled:
         return Verdict(
-            "flow_disabled", "person", Text(f"A carga '{kind.flow}' está desligada.", f"The flow '{kind.flow}' is switched off."),
-            Text("Ligue a carga na integração.", "Switch the flow on."), where,
-        )  # fmt: skip
+            "flow_disabled",
+            "person",
+            Text(f"A carga '{kind.flow}' está desligada.", f"The flow '{kind.flow}' is switched off."),
+            Text("Ligue a carga na integração.", "Switch the flow on."),
+            where,
+        )
     if snapshot.pilot is not None and at.key not in pilot.allowed(c, snapshot, kind):
         return Verdict(
-            "not_in_pilot", "person", Text("Fora do piloto: só os SKUs do piloto são enviados.", "Not in the pilot: only its SKUs are sent."),
-            Text("Ative de novo com everything: true, ou inclua o SKU no piloto.", "Activate again with everything: true, or put the SKU into the pilot."),
+            "not_in_pilot",
+            "person",
+            Text("Fora do piloto: só os SKUs do piloto são enviados.", "Not in the pilot: only its SKUs are sent."),
+            Text(
+                "Ative de novo com everything: true, ou inclua o SKU no piloto.",
+                "Activate again with everything: true, or put the SKU into the pilot.",
+            ),
             where,
-        )  # fmt: skip
+        )
     return None
 
 
@@ -242,7 +264,10 @@ WAITS: dict[str, Text] = {
     "awaiting_payment": Text("Aguardando pagamento na loja.", "Waits for payment in the shop."),
     "held": Text("Em análise ou na janela de cancelamento da loja.", "In review, or in the shop's cancel window."),
     "ready": Text("Pronto: entra no ERP em seguida.", "Ready: enters the ERP next."),
-    "importing": Text("Enviado ao ERP, que ainda não confirmou; o engate confere antes de reenviar.", "Sent to the ERP, which has not confirmed; engate looks before it resends."),
+    "importing": Text(
+        "Enviado ao ERP, que ainda não confirmou; o engate confere antes de reenviar.",
+        "Sent to the ERP, which has not confirmed; engate looks before it resends.",
+    ),
     "erp_held": Text("No ERP, bloqueado (crédito, limite ou margem).", "In the ERP, held (credit, limit or margin)."),
     "in_erp": Text("No ERP, aguardando separação.", "In the ERP, waiting to be picked."),
     "picking": Text("Em separação no ERP.", "Being picked."),
@@ -252,8 +277,10 @@ WAITS: dict[str, Text] = {
     "cancel_requested": Text("Cancelamento pedido na loja.", "Cancellation requested in the shop."),
     "cancelled": Text("Cancelado.", "Cancelled."),
     "expired": Text("Expirado na loja sem pagamento.", "Expired in the shop, unpaid."),
-    "ignored": Text("Não entra no ERP por regra (teste ou anterior à entrada em produção).", "Kept out of the ERP by rule (test, or before go-live)."),
-}  # fmt: skip
+    "ignored": Text(
+        "Não entra no ERP por regra (teste ou anterior à entrada em produção).", "Kept out of the ERP by rule (test, or before go-live)."
+    ),
+}
 OWNERS = {"erp_held": "person"}
 
 

@@ -165,10 +165,17 @@ def _select(tenant_id: int, integration_id: int) -> sa.Select[Any]:
 def _fields(row: Any) -> dict[str, Any]:
     why = Cause(row.cause_id, row.code, row.owner, Text(**row.text), Text(**row.hint), instant(row.since)) if row.code else None
     return {
-        "key": row.key, "state": row.state, "shop_state": row.shop_state, "raw_state": row.raw_state, "total": row.total,
-        "placed_at": instant(row.placed_at), "read_at": instant(row.read_at), "changed_at": instant(row.changed_at),
-        "attention": row.owner == "person", "cause": why,
-    }  # fmt: skip
+        "key": row.key,
+        "state": row.state,
+        "shop_state": row.shop_state,
+        "raw_state": row.raw_state,
+        "total": row.total,
+        "placed_at": instant(row.placed_at),
+        "read_at": instant(row.read_at),
+        "changed_at": instant(row.changed_at),
+        "attention": row.owner == "person",
+        "cause": why,
+    }
 
 
 def _part_lines(c: sa.Connection, order_ids: list[int]) -> dict[int, list[PartLine]]:
@@ -185,13 +192,25 @@ def _parts(c: sa.Connection, order_id: int) -> list[PartView]:
         documents.setdefault(row.part_id, []).append(_document(row))
     return [
         PartView(
-            row.no, row.reference, row.branch, row.state, row.erp_key, row.erp_state, row.sending, row.attempt, instant(row.sent_at),
-            instant(row.handling_sent_at), instant(row.tracking_sent_at), instant(row.delivery_sent_at), instant(row.cancel_sent_at),
+            row.no,
+            row.reference,
+            row.branch,
+            row.state,
+            row.erp_key,
+            row.erp_state,
+            row.sending,
+            row.attempt,
+            instant(row.sent_at),
+            instant(row.handling_sent_at),
+            instant(row.tracking_sent_at),
+            instant(row.delivery_sent_at),
+            instant(row.cancel_sent_at),
             _without(msgspec.to_builtins(unpack(row.doc, OrderPart)), "order"),
-            _without(msgspec.to_builtins(unpack(row.erp_doc, ErpOrder)), "invoices") if row.erp_doc else None, documents.get(row.id, []),
+            _without(msgspec.to_builtins(unpack(row.erp_doc, ErpOrder)), "invoices") if row.erp_doc else None,
+            documents.get(row.id, []),
         )
         for row in c.execute(sa.select(part).where(part.c.order_id == order_id).order_by(part.c.no))
-    ]  # fmt: skip
+    ]
 
 
 def _without(doc: dict[str, Any], name: str) -> dict[str, Any]:
@@ -202,9 +221,20 @@ def _without(doc: dict[str, Any], name: str) -> dict[str, Any]:
 def _document(row: Any) -> DocumentView:
     note = unpack(row.doc, Invoice)
     return DocumentView(
-        note.key, note.number, note.series, note.model, note.kind, note.issued_at, note.value, note.issuer, note.authorised, note.production,
-        bool(note.xml), instant(row.created_at), instant(row.sent_at),
-    )  # fmt: skip
+        note.key,
+        note.number,
+        note.series,
+        note.model,
+        note.kind,
+        note.issued_at,
+        note.value,
+        note.issuer,
+        note.authorised,
+        note.production,
+        bool(note.xml),
+        instant(row.created_at),
+        instant(row.sent_at),
+    )
 
 
 def _timeline(c: sa.Connection, order_id: int) -> list[Step]:

@@ -51,7 +51,7 @@ class Detail(Record, kw_only=True):
     last_sent: dict[str, Any] | None
 
 
-PARENT_KIND = {kind.name: kind.parent_kind for kind in KINDS.values() if kind.parent_kind}
+PARENT_KIND: dict[str, str] = {kind.name: kind.parent_kind for kind in KINDS.values() if kind.parent_kind}
 
 
 def listing(
@@ -105,12 +105,18 @@ def _select(integration_id: int) -> sa.Select[Any]:
     )
     return (
         sa.select(
-            record, own.c.remote, above.c.remote.label("parent_remote"), cause.c.code, cause.c.owner, cause.c.text.label("cause_text"),
-            cause.c.hint, cause.c.since,
+            record,
+            own.c.remote,
+            above.c.remote.label("parent_remote"),
+            cause.c.code,
+            cause.c.owner,
+            cause.c.text.label("cause_text"),
+            cause.c.hint,
+            cause.c.since,
         )
         .select_from(source)
         .where(record.c.integration_id == integration_id)
-    )  # fmt: skip
+    )
 
 
 def _found_by(integration_id: int, q: str) -> sa.ColumnElement[bool]:
@@ -129,14 +135,28 @@ def _found_by(integration_id: int, q: str) -> sa.ColumnElement[bool]:
 
 def _fields(row: Any, doc: Any) -> dict[str, Any]:
     why = Cause(row.cause_id, row.code, row.owner, Text(**row.cause_text), Text(**row.hint), instant(row.since)) if row.code else None
-    blocked = row.state == "to_send" and row.kind in PARENT_KIND and row.parent_remote is None and row.parent is not None
+    waits_for = None
+    if row.state == "to_send" and row.kind in PARENT_KIND and row.parent_remote is None and row.parent is not None:
+        waits_for = RecordRef(PARENT_KIND[row.kind], row.parent)
     return {
-        "id": row.id, "kind": row.kind, "key": row.key, "name": getattr(doc, "name", ""), "state": row.state, "remote": row.remote,
-        "parent": row.parent, "waits_for": RecordRef(PARENT_KIND[row.kind], row.parent) if blocked else None, "cause": why, "answer": row.answer,
-        "answered_at": instant(row.answered_at), "sent_at": instant(row.sent_at), "read_at": instant(row.read_at),
-        "retry_at": instant(row.not_before) if row.not_before else None, "effective_at": instant(row.effective_at), "tries": row.tries,
+        "id": row.id,
+        "kind": row.kind,
+        "key": row.key,
+        "name": getattr(doc, "name", ""),
+        "state": row.state,
+        "remote": row.remote,
+        "parent": row.parent,
+        "waits_for": waits_for,
+        "cause": why,
+        "answer": row.answer,
+        "answered_at": instant(row.answered_at),
+        "sent_at": instant(row.sent_at),
+        "read_at": instant(row.read_at),
+        "retry_at": instant(row.not_before) if row.not_before else None,
+        "effective_at": instant(row.effective_at),
+        "tries": row.tries,
         "run": row.run_id,
-    }  # fmt: skip
+    }
 
 
 def _record(row: Any) -> Record:
@@ -192,9 +212,15 @@ def skus_by(c: sa.Connection, integration_id: int, any_key: str) -> list[str]:
     indexed = sa.select(key_index.c.target).where(
         key_index.c.integration_id == integration_id, key_index.c.key == any_key, key_index.c.kind == "sku"
     )
-    found = c.execute(
-        sa.select(record.c.key).where(mine, record.c.key.in_(indexed) | record.c.key.in_(linked.where(link.c.kind == "sku"))).order_by(record.c.key)
-    ).scalars().all()  # fmt: skip
+    found = (
+        c.execute(
+            sa.select(record.c.key)
+            .where(mine, record.c.key.in_(indexed) | record.c.key.in_(linked.where(link.c.kind == "sku")))
+            .order_by(record.c.key)
+        )
+        .scalars()
+        .all()
+    )
     if found:
         return list(found)
     of_product = (record.c.parent == any_key) | record.c.parent.in_(linked.where(link.c.kind == "product"))

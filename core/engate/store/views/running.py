@@ -64,9 +64,20 @@ def _live(c: sa.Connection, ids: Iterable[int]) -> dict[int, Live]:
 
 def _shown(row: Any, live: Live) -> Run:
     return Run(
-        row.id, row.integration_id, row.flow, row.trigger, row.full, row.state, instant(row.started_at), instant(row.ended_at), row.entities,
-        row.changed, row.pushed, live, row.error,
-    )  # fmt: skip
+        row.id,
+        row.integration_id,
+        row.flow,
+        row.trigger,
+        row.full,
+        row.state,
+        instant(row.started_at),
+        instant(row.ended_at),
+        row.entities,
+        row.changed,
+        row.pushed,
+        live,
+        row.error,
+    )
 
 
 class Gauges(msgspec.Struct):

@@ -1,4 +1,7 @@
-"""Where an integration stands, in numbers. Each SKU counts once, under the first reason in its chain: product before SKU before price, stock, images."""
+"""Where an integration stands, in numbers.
+
+Each SKU counts once, under the first reason in its chain: its product's before its own before its price's, stock's and images'.
+"""
 
 from __future__ import annotations
 
@@ -78,7 +81,14 @@ def _skus(c: sa.Connection, id: int, records: dict[str, Live]) -> Skus:
     total = own.to_send + own.sent + own.waiting + own.settled
     troubles = sa.union_all(*_troubles(id)).subquery()
     # the least (rank, cause) of each SKU in one number; null: nothing but things on their way
-    first = sa.func.min(sa.case((troubles.c.cause_id.is_not(None), troubles.c.rank * STEP + troubles.c.cause_id))).label("first")
+    first = sa.func.min(
+        sa.case(
+            (
+                troubles.c.cause_id.is_not(None),
+                sa.cast(troubles.c.rank, sa.BigInteger) * sa.literal(STEP, sa.BigInteger) + troubles.c.cause_id,
+            )
+        )
+    ).label("first")
     each = sa.select(first).group_by(troubles.c.sku).subquery()
     counts: dict[int | None, int] = {}
     for row in c.execute(sa.select(each.c.first, sa.func.count().label("n")).group_by(each.c.first)):

@@ -1,0 +1,73 @@
+"""Stored documents and digests."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import msgspec
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engate.model import Price, Product, Sku
+from engate.model.common import Problem
+from engate.store.blobs import digest, pack, unpack
+from engate.text import Text
+
+texts = st.text(max_size=600)
+money = st.decimals(0, 10**6, places=4, allow_nan=False)
+
+
+@given(texts, texts, st.booleans(), st.none() | texts)
+def test_what_is_packed_comes_back(key: str, description: str, active: bool, category: str | None) -> None:
+    doc = Product(key, "n", description, category, active=active)
+    assert unpack(pack(doc), Product) == doc
+
+
+def test_long_documents_are_compressed_and_old_ones_still_read() -> None:
+    doc = Product("1", "n", "texto " * 500)
+    assert len(pack(doc)) < 300
+    assert unpack(b"\0" + msgspec.msgpack.encode(doc), Product) == doc
+
+
+def test_a_field_that_the_model_got_later_reads_as_its_default() -> None:
+    assert unpack(b"\0" + msgspec.msgpack.encode({"key": "1", "name": "n"}), Product) == Product("1", "n")
+
+
+@given(money, st.integers(0, 6))
+def test_the_scale_of_a_decimal_means_nothing(value: Decimal, zeros: int) -> None:
+    other = value.quantize(Decimal(1).scaleb(-(4 + zeros)))
+    assert digest(Price("k", "s", value), {}) == digest(Price("k", "s", other), {})
+
+
+def test_problems_and_new_fields_at_their_default_do_not_count() -> None:
+    problem = Problem("p", Text("a", "a"), Text("b", "b"))
+    assert digest(Sku("k", "p", "n"), {}) == digest(Sku("k", "p", "n", problems=(problem,)), {})
+
+    class Sku2(Sku, frozen=True):
+        grade: str = ""
+
+    assert digest(Sku("k", "p", "n"), {}) == digest(Sku2("k", "p", "n"), {})
+
+
+@given(st.dictionaries(st.sampled_from("abc"), st.text(max_size=4)))
+def test_references_count_whatever_their_order(refs: dict[str, str]) -> None:
+    doc = Sku("k", "p", "n")
+    assert digest(doc, refs) == digest(doc, dict(reversed(refs.items())))
+    assert not refs or digest(doc, refs) != digest(doc, {})
+
+
+def test_every_field_counts() -> None:
+    base = Sku("k", "p", "n")
+    others = [
+        Sku("k2", "p", "n"), Sku("k", "p2", "n"), Sku("k", "p", "n2"), Sku("k", "p", "n", ean="7"), Sku("k", "p", "n", active=False),
+        Sku("k", "p", "n", weight_kg=Decimal(1)), Sku("k", "p", "n", height_cm=Decimal(1)), Sku("k", "p", "n", units=Decimal(2)),
+    ]  # fmt: skip
+    assert len({digest(doc, {}) for doc in [base, *others]}) == len(others) + 1
+
+
+def test_a_digest_means_the_same_in_every_process_and_version() -> None:
+    """Stored digests are compared with fresh ones: a change here would push every record of every shop again."""
+    assert digest(Sku("k", "p", "n", weight_kg=Decimal("1.50")), {"product": "7"}).hex() == DIGEST
+
+
+DIGEST = "5441f7d0c97cd29bf53646354922926b"

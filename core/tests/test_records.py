@@ -1,0 +1,266 @@
+"""Records: what should be, what is, and everything that may happen between the two. On both databases."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy import event
+
+from engate.errors import Rejected
+from engate.model import Brand, Category, Price, Product, Sku, StockLevel
+from engate.model.common import Problem
+from engate.model.kinds import KINDS
+from engate.store import causes, records
+from engate.store.blobs import digest
+from engate.store.causes import Reason
+from engate.store.db import Store
+from engate.store.records import Claimed, Settled, Wanted
+from engate.store.tables import cause, connection, integration, metadata, record, tenant
+from engate.text import Text
+
+NOW = 1000.0
+
+
+@pytest.fixture
+def store(database: str) -> Generator[Store]:
+    made = Store(database)
+    metadata.create_all(made.engine)
+    with made.write() as c:
+        c.execute(sa.insert(tenant).values(id=1, name="t", created_at=0))
+        for id, role in ((1, "erp"), (2, "storefront")):
+            c.execute(sa.insert(connection).values(id=id, tenant_id=1, name=role, platform="p", role=role, settings={}, created_at=0))
+        c.execute(
+            sa.insert(integration).values(id=1, tenant_id=1, name="i", erp_id=1, storefront_id=2, options={}, mapping={}, created_at=0)
+        )
+    yield made
+    made.close()
+
+
+def wanted(doc: Any, reason: Reason | None = None) -> Wanted:
+    kind = {Brand: "brand", Category: "category", Product: "product", Sku: "sku", StockLevel: "stock", Price: "price"}[type(doc)]
+    parent = KINDS[kind].parent
+    return Wanted(doc.key, parent(doc) if parent else None, doc, digest(doc, {}), reason)
+
+
+def want(store: Store, kind: str, *docs: Any, reason: Reason | None = None, now: float = NOW) -> int:
+    with store.write() as c:
+        return records.want(c, 1, 1, kind, [wanted(doc, reason) for doc in docs], run_id=1, seen=1, now=now, read_at=now)
+
+
+def claim(store: Store, kind: str, *, now: float = NOW, unknown_after: float = 30.0, limit: int = 100) -> list[Claimed]:
+    """Claims and marks as sent, as a push does."""
+    with store.write() as c:
+        rows = records.claim(c, 1, KINDS[kind], limit, now=now, unknown_before=now - unknown_after)
+        records.mark_sent(c, [(row.id, digest(row.doc, {})) for row in rows], now)
+    return rows
+
+
+def accept(store: Store, kind: str, rows: list[Claimed], remote: str = "r") -> None:
+    with store.write() as c:
+        settled = [
+            Settled(row.id, row.key, digest(row.doc, {}), row.doc, f"{remote}-{row.key}", row.remote is not None, "ok", None)
+            for row in rows
+        ]
+        records.accept(c, 1, 1, kind, settled, NOW)
+
+
+def refuse(store: Store, rows: list[Claimed], words: str = "no") -> None:
+    reason = causes.of_error(Rejected(Text(words, words), code="shop.no"))
+    with store.write() as c:
+        records.wait_for(c, 1, 1, [(row.id, reason) for row in rows], NOW, answered=True)
+
+
+def states(store: Store) -> dict[str, str]:
+    with store.read() as c:
+        return {row.key: row.state for row in c.execute(sa.select(record.c.key, record.c.state))}
+
+
+def causes_of(store: Store) -> dict[str, str]:
+    """record key -> the code it waits for"""
+    with store.read() as c:
+        rows = c.execute(sa.select(record.c.key, cause.c.code).join(cause, record.c.cause_id == cause.c.id))
+        return {row.key: row.code for row in rows}
+
+
+def brand(name: str = "n", key: str = "b") -> Brand:
+    return Brand(key, name)
+
+
+def test_the_life_of_a_record(store: Store) -> None:
+    assert want(store, "brand", brand()) == 1
+    assert states(store) == {"b": "to_send"}
+    rows = claim(store, "brand")
+    assert [(row.key, row.uncertain, row.have_doc) for row in rows] == [("b", False, None)]
+    assert states(store) == {"b": "sent"} and claim(store, "brand") == []
+    accept(store, "brand", rows)
+    assert states(store) == {"b": "settled"} and claim(store, "brand") == []
+
+
+def test_an_unchanged_page_writes_nothing(store: Store) -> None:
+    docs = [brand(key=f"b{n}") for n in range(700)]
+    assert want(store, "brand", *docs) == 700
+    statements: list[str] = []
+    event.listen(store.engine, "before_cursor_execute", lambda conn, cursor, statement, *rest: statements.append(statement))
+    assert want(store, "brand", *docs, now=NOW + 1) == 0
+    assert statements and all(statement.lstrip().upper().startswith(("SELECT", "BEGIN")) for statement in statements)
+
+
+def test_ten_eight_ten_is_sent_again_though_the_answer_to_eight_was_lost(store: Store) -> None:
+    """10 accepted; 8 applied by the shop, but we died before we heard; the ERP says 10 again: the shop holds 8, so 10 must go."""
+    with store.write() as c:
+        records.linked(c, 1, 1, "sku", [("s", "77")], NOW)
+    want(store, "stock", StockLevel("s@1", "s", "1", 10))
+    accept(store, "stock", claim(store, "stock"))
+    assert states(store) == {"s@1": "settled"}
+    want(store, "stock", StockLevel("s@1", "s", "1", 8))
+    claim(store, "stock")  # … and we die here
+    want(store, "stock", StockLevel("s@1", "s", "1", 10))
+    assert claim(store, "stock", now=NOW + 29) == []  # its effect is unknown: not yet
+    [again] = claim(store, "stock", now=NOW + 31)
+    assert again.doc.quantity == 10 and again.uncertain
+
+
+def test_data_that_changed_while_it_was_under_way_goes_again(store: Store) -> None:
+    want(store, "brand", brand("v1"))
+    rows = claim(store, "brand")
+    want(store, "brand", brand("v2"))
+    accept(store, "brand", rows)
+    assert [row.doc.name for row in claim(store, "brand")] == ["v2"]
+
+
+def test_a_refusal_of_data_that_changed_meanwhile_holds_nothing_up(store: Store) -> None:
+    """v1 is refused after the ERP fixed it in v2: nothing will touch v2 again, so it must not wait for that cause."""
+    want(store, "brand", brand("v1"))
+    rows = claim(store, "brand")
+    want(store, "brand", brand("v2"))
+    refuse(store, rows)
+    assert states(store) == {"b": "to_send"} and causes_of(store) == {}
+
+
+def test_a_refusal_stays_until_the_data_change_or_a_person_retries(store: Store) -> None:
+    want(store, "brand", brand("v1"))
+    refuse(store, claim(store, "brand"))
+    want(store, "brand", brand("v1"))
+    assert states(store) == {"b": "waiting"} and causes_of(store) == {"b": "shop.no"}
+    want(store, "brand", brand("v2"))
+    assert states(store) == {"b": "to_send"} and causes_of(store) == {}
+
+
+def problem(code: str = "no_link") -> Problem:
+    return Problem(code, Text("falta o vínculo", "link missing"), Text("vincule", "link it"))
+
+
+def test_an_erp_problem_is_attention_and_ends_when_the_erp_is_fixed(store: Store) -> None:
+    wrong = Product("p", "n", problems=(problem(),))
+    want(store, "product", wrong, reason=causes.of_problem(problem()))
+    assert causes_of(store) == {"p": "no_link"} and claim(store, "product") == []
+    want(store, "product", Product("p", "n", category="c"))
+    assert states(store) == {"p": "to_send"} and causes_of(store) == {}
+
+
+def test_an_erp_problem_that_is_not_in_the_digest_ends_too(store: Store) -> None:
+    """Problems never count in the digest: the same digest without the problem must still release it, and with it must note it."""
+    fine, wrong = Product("p", "n"), Product("p", "n", problems=(problem(),))
+    want(store, "product", wrong, reason=causes.of_problem(problem()))
+    assert want(store, "product", fine) == 1 and states(store) == {"p": "to_send"}
+    accept(store, "product", claim(store, "product"))
+    assert want(store, "product", wrong, reason=causes.of_problem(problem())) == 1
+    assert states(store) == {"p": "waiting"}
+
+
+def test_another_problem_replaces_the_first(store: Store) -> None:
+    want(store, "product", Product("p", "n", problems=(problem("a"),)), reason=causes.of_problem(problem("a")))
+    want(store, "product", Product("p", "n", problems=(problem("b"),)), reason=causes.of_problem(problem("b")))
+    assert causes_of(store) == {"p": "b"}
+
+
+def test_a_child_goes_when_its_parent_is_in_the_shop(store: Store) -> None:
+    want(store, "sku", Sku("s", "p", "n"))
+    assert claim(store, "sku") == []
+    with store.write() as c:
+        records.linked(c, 1, 1, "product", [("p", "remote-p")], NOW)
+    assert [row.parent_remote for row in claim(store, "sku")] == ["remote-p"]
+
+
+def test_a_wait_for_a_link_ends_when_the_link_appears(store: Store) -> None:
+    from engate.sync.effective import missing_link
+
+    want(store, "product", *(Product(f"p{n}", "n", category="c") for n in range(3)))
+    rows = claim(store, "product")
+    with store.write() as c:
+        records.wait_for(c, 1, 1, [(row.id, missing_link("category", "c")) for row in rows], NOW, answered=False)
+    assert set(states(store).values()) == {"waiting"}
+    with store.write() as c:
+        records.linked(c, 1, 1, "category", [("c", "9")], NOW)
+    assert set(states(store).values()) == {"to_send"}
+    with store.read() as c:
+        assert c.execute(sa.select(sa.func.count()).select_from(cause)).scalar() == 0
+
+
+def test_not_sent_backs_off_and_unknown_stays_sent(store: Store) -> None:
+    want(store, "brand", brand(key="certain"), brand(key="unknown"))
+    rows = {row.key: row for row in claim(store, "brand")}
+    with store.write() as c:
+        again = [(rows["certain"].id, NOW + 5, False, "busy"), (rows["unknown"].id, NOW + 30, True, "lost")]
+        records.again(c, again, NOW)
+    assert states(store) == {"certain": "to_send", "unknown": "sent"}
+    with store.read() as c:
+        assert records.next_due(c, 1, "brand", 30.0, NOW) == NOW + 5
+    assert [row.key for row in claim(store, "brand", now=NOW + 4)] == []
+    assert [row.key for row in claim(store, "brand", now=NOW + 5)] == ["certain"]
+    [doubt] = claim(store, "brand", now=NOW + 31)
+    assert doubt.key == "unknown" and doubt.uncertain and doubt.tries == 1
+
+
+def test_two_readers_of_the_same_page_at_once(store: Store) -> None:
+    docs = [brand(key=f"b{n}") for n in range(300)]
+
+    def read(n: int) -> int:
+        return want(store, "brand", *(docs if n % 2 else reversed(docs)))
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(read, range(4)))
+    assert len(states(store)) == 300
+
+
+def test_a_page_read_while_a_push_claims_is_never_forgotten(store: Store) -> None:
+    """The push decided on v1 while a reading was about to commit v2: v2 must still be owed afterwards."""
+    want(store, "brand", brand("v1"))
+    decided, committed = threading.Event(), threading.Event()
+
+    def push() -> None:
+        with store.write() as c:
+            rows = records.claim(c, 1, KINDS["brand"], 10, now=NOW, unknown_before=0)
+            decided.set()
+            committed.wait(0.3)  # as long as a reading may take that is not made to wait
+            records.mark_sent(c, [(row.id, digest(row.doc, {})) for row in rows], NOW)
+
+    def read() -> None:
+        decided.wait(5)
+        want(store, "brand", brand("v2"))
+        committed.set()
+
+    with ThreadPoolExecutor(2) as pool:
+        for future in [pool.submit(push), pool.submit(read)]:
+            future.result()
+    with store.read() as c:
+        row: Any = c.execute(sa.select(record)).one()
+    assert row.want == digest(brand("v2"), {}), "what the reading wanted was overwritten by what the push had decided before"
+
+
+def test_dated_prices_wait_for_their_day(store: Store) -> None:
+    with store.write() as c:
+        records.linked(c, 1, 1, "sku", [("s", "77")], NOW)
+    want(store, "price", Price("s", "s", Decimal(10)))
+    with store.write() as c:
+        c.execute(sa.update(record).values(effective_at=NOW + 100))
+    assert claim(store, "price") == []
+    with store.read() as c:
+        assert records.next_due(c, 1, "price", 30.0, NOW) == NOW + 100
+    assert len(claim(store, "price", now=NOW + 100)) == 1

@@ -1,0 +1,68 @@
+"""The documentation against the code: every hook has its section, every link leads somewhere, every setting and command is named."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from engate.hooks import ROLES
+from engate.sync.work import Windows
+from engate_api.cli import COMMANDS
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+SECTION = re.compile(r"^### `(\w+)`\n\n```python\n(.+)\n```\n\n(.+)", re.MULTILINE)
+
+
+def hooks() -> dict[str, str]:
+    """Every hook and its signature as one reads it in the source."""
+    found: dict[str, str] = {}
+    for role in ROLES:
+        for name, spec in vars(role).items():
+            if hasattr(spec, "engate_spec"):
+                word = "async def" if inspect.iscoroutinefunction(spec) else "def"
+                found[name] = f"{word} {name}{inspect.signature(spec)}".replace("'", "")
+    return found
+
+
+def test_every_hook_has_its_section_and_every_section_its_hook() -> None:
+    text = (ROOT / "docs/hooks.md").read_text("utf-8")
+    sections = {name: signature for name, signature, _ in SECTION.findall(text)}
+    assert sections == hooks()
+    assert len(re.findall("^### ", text, re.MULTILINE)) == len(sections), "a heading without signature or text"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)\)", page.read_text("utf-8")):
+        assert target.startswith("https://") or (page.parent / target).exists(), target
+
+
+def test_the_example_plugin_works(tmp_path: Path) -> None:
+    """The plugin of docs/plugin-author.md, written into a folder as it stands there, passes its own tests."""
+    files = re.findall(r"^```python\n# (\S+)\n(.*?)^```$", (ROOT / "docs/plugin-author.md").read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    assert len(files) == 5
+    for name, source in files:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(source, "utf-8")
+    (tmp_path / "pytest.ini").write_text("[pytest]\nasyncio_mode = auto\nasyncio_default_fixture_loop_scope = function\npythonpath = .\n")
+    ran = subprocess.run([sys.executable, "-m", "pytest", "-q", "tests"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert "2 passed" in ran.stdout
+
+
+def test_operations_names_every_setting_and_every_command() -> None:
+    text = (ROOT / "docs/operations.md").read_text("utf-8")
+    sources = [file.read_text("utf-8") for part in ("core/engate", "api/engate_api") for file in (ROOT / part).rglob("*.py")]
+    read = {name for source in sources for name in re.findall(r"ENGATE_[A-Z_]*[A-Z]", source)}
+    assert set(re.findall(r"^\| `(ENGATE_\w+)`", text, re.MULTILINE)) == read
+    assert set(re.findall(r"`engate (\w+)", text)) == set(COMMANDS)
+    windows = re.search(r"`ENGATE_WINDOWS`.*", text)
+    assert windows
+    assert set(re.findall(r"`(\w+)`", windows[0])) - {"ENGATE_WINDOWS"} == {field.name for field in msgspec.structs.fields(Windows)}

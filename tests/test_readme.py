@@ -1,0 +1,110 @@
+"""The READMEs tell the truth: their five steps lead a new user to products in the shop, both hold the same commands, and the capability
+table is the code's."""
+
+from __future__ import annotations
+
+import os
+import re
+import runpy
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+READMES = ("README.md", "README.pt-BR.md")
+BLOCK = re.compile(r"^```bash\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+STEPS = re.compile(r"<!-- five steps -->\n(.*?)<!-- /five steps -->", re.DOTALL)
+START_SECONDS = 90
+LOAD_SECONDS = 90
+
+
+def text(name: str) -> str:
+    return (ROOT / name).read_text("utf-8")
+
+
+def steps(name: str) -> list[str]:
+    """The blocks of the five steps, with the helpers before and the look at the result behind them."""
+    found = STEPS.search(text(name))
+    assert found
+    return BLOCK.findall(found[1])
+
+
+def test_both_hold_the_same_commands() -> None:
+    english, portuguese = (BLOCK.findall(text(name)) for name in READMES)
+    assert english == portuguese
+    assert [line.split("#")[0].strip() for line in english[0].splitlines()] == ["make demo", "make test"]
+    for name in READMES:
+        assert re.findall(r"^\*\*(\d)\. ", text(name), re.MULTILINE) == ["1", "2", "3", "4", "5"]
+        assert len(steps(name)) == 7
+
+
+def test_the_capability_table_is_the_codes() -> None:
+    generate = runpy.run_path(str(ROOT / "docs/generate.py"))
+    for name, language in generate["READMES"].items():
+        assert generate["rendered"](text(name), language) == text(name), f"{name} is stale: make docs"
+
+
+def test_a_stale_table_is_seen() -> None:
+    generate = runpy.run_path(str(ROOT / "docs/generate.py"))
+    stale = text("README.md").replace("(`stock`) | ✓ |", "(`stock`) | – |")
+    assert stale != text("README.md")
+    assert generate["rendered"](stale, "en") == text("README.md")
+
+
+@pytest.fixture
+def exports(tmp_path: Path) -> Generator[str]:
+    """The lines that `engate serve --sandboxes` says to paste."""
+    log = tmp_path / "log"
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("ENGATE_")}
+    with log.open("w") as out:
+        server = subprocess.Popen(
+            [sys.executable, "-m", "engate_api.cli", "serve", "--sandboxes", "--port", "0"],
+            env={**environment, "ENGATE_DATA": str(tmp_path / "data"), "PYTHONUNBUFFERED": "1"},
+            stdout=out,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        deadline = time.monotonic() + START_SECONDS
+        while "export INSTALLATION_KEY=" not in log.read_text():
+            assert server.poll() is None, log.read_text()
+            assert time.monotonic() < deadline, log.read_text()
+            time.sleep(0.1)
+        assert re.match(r"engate: http://127\.0\.0\.1:\d+\n", log.read_text())
+        yield "".join(line + "\n" for line in log.read_text().splitlines() if line.startswith("export "))
+    finally:
+        server.send_signal(signal.SIGTERM)
+        status = server.wait(30)
+    assert status == 0, log.read_text()
+
+
+def bash(script: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=LOAD_SECONDS, check=False)
+
+
+@pytest.mark.skipif(shutil.which("curl") is None or shutil.which("bash") is None, reason="no curl or bash")
+@pytest.mark.timeout(300)
+def test_the_five_steps_bring_products_to_the_shop(exports: str, tmp_path: Path) -> None:
+    *doing, looking = steps("README.md")
+    kept = tmp_path / "kept"
+    done = bash(f"set -ea -o pipefail\n{exports}\n" + "\n".join(doing) + f"\n{{ export -p; declare -f; }} > {kept}\n")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count('"passed":true') == 2, done.stdout
+    deadline = time.monotonic() + LOAD_SECONDS
+    while True:
+        seen = bash(f"set -e -o pipefail\nsource {kept}\n{looking}")
+        assert seen.returncode == 0, seen.stdout + seen.stderr
+        visible = re.search(r"^(\d+) visible$", seen.stdout, re.MULTILINE)
+        assert visible, seen.stdout
+        if int(visible[1]) > 0 and f"'settled': {visible[1]}" in seen.stdout:
+            break
+        assert time.monotonic() < deadline, seen.stdout
+        time.sleep(0.5)
+    assert seen.stdout.splitlines()[0] == "Ativa"
+    assert int(visible[1]) > 0
+    assert '"code":"link.category"' in seen.stdout  # and what waits says why
