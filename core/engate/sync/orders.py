@@ -28,26 +28,25 @@ MOST_STEPS = 30
 async def order_slice(work: Work, key: str) -> Later:
     """Does what can be done for this order now."""
     await _read_when_told(work, key)
-    later = Later()
     for _ in range(MOST_STEPS):
         order = await work.store.reading(lambda c: orders.load(c, work.integration_id, key))
         if order is None or not order.parts:
-            break
+            return Later()
         step = _next_step(work, order)
         if step is None:
-            later = Later()
-            break
+            if _states(order) is not None:
+                await work.store.durably(lambda c: _show_state(c, work, key))
+            return Later()
         part, action = step
         if isinstance(action, Reason):
             await _attention(work, order, action)
-            later = Later()
             break
         outcome = await _perform(work, order, part, action)
         if outcome is not None:
-            later = outcome
-            break
+            await work.store.durably(lambda c: _show_state(c, work, key))
+            return outcome
     await work.store.durably(lambda c: _show_state(c, work, key))
-    return later
+    return Later()
 
 
 def _next_step(work: Work, order: Stored) -> tuple[Part, Action | Reason] | None:
@@ -165,19 +164,23 @@ async def _attention(work: Work, order: Stored, reason: Reason) -> None:
     work.happened.append(("on_attention", {"what": f"order/{order.key}", "cause": reason.code}))
 
 
+def _states(order: Stored) -> tuple[list[str], str] | None:
+    """The states that the parts and the order should show; None where they do already."""
+    parts = [state_of(order, part) for part in order.parts]
+    whole = state_of_order(parts)
+    shown = [part.state for part in order.parts]
+    return None if (parts, whole) == (shown, order.state) else (parts, whole)
+
+
 def _show_state(c: sa.Connection, work: Work, key: str) -> None:
     order = orders.load(c, work.integration_id, key)
-    if order is None or not order.parts:
+    states = _states(order) if order is not None and order.parts else None
+    if order is None or states is None:
         return
-    states: list[str] = []
-    for part in order.parts:
-        state = state_of(order, part)
-        states.append(state)
+    for part, state in zip(order.parts, states[0], strict=True):
         if state != part.state:
             orders.update_part(c, part.id, state=state)
-    state = state_of_order(states)
-    if state != order.state:
-        orders.set_state(c, order.id, state, work.now())
+    orders.set_state(c, order.id, states[1], work.now())
 
 
 # ---- actions: each ends with the step durable ----
