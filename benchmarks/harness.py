@@ -17,14 +17,16 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import sqlalchemy as sa
 
 from engate.clock import SystemClock
 from engate.hooks import Storefront
 from engate.model import Batch, Brand, Category, Image, Price, Product, Sku, StockLevel, Warehouse
+from engate.model.kinds import KINDS
 from engate.plugins import Manifest
 from engate.secrets import Vault
 from engate.settings import Secret
-from engate.store import config, records
+from engate.store import config, lanes, records, runs
 from engate.store.db import Store
 from engate.store.tables import metadata
 from engate.sync import trigger
@@ -113,10 +115,24 @@ class Engine:
                 lambda c, kind=kind, keys=keys: records.linked(c, self.tenant_id, self.id, kind, [(key, key) for key in keys], 0.0)
             )
 
-    async def activate(self, flows: list[str]) -> None:
+    async def activate(self, flows: list[str], pilot: list[str] | None = None) -> None:
         await self.store.writing(
-            lambda c: trigger.activate(c, self.tenant_id, self.id, flows, pilot=None, go_live_at=None, now=time.time())
+            lambda c: trigger.activate(c, self.tenant_id, self.id, flows, pilot=pilot, go_live_at=None, now=time.time())
         )
+        self.runner.poke()
+
+    async def all_read(self, flows: list[str]) -> bool:
+        """Whether each of these flows has been read to its end."""
+        return await self.store.reading(lambda c: all(runs.full_at(c, self.id, flow) is not None for flow in flows))
+
+    async def widen(self) -> None:
+        """Everything may be pushed now."""
+
+        def change(c: sa.Connection) -> None:
+            config.update_integration(c, self.tenant_id, self.id, pilot=None)
+            lanes.wake(c, [lanes.Wake(self.tenant_id, self.id, f"push/{k.name}", k.priority, time.time()) for k in KINDS.values()])
+
+        await self.store.writing(change)
         self.runner.poke()
 
     async def resync(self, flows: list[str]) -> None:

@@ -188,19 +188,19 @@ def test_after_a_cancel_nothing_more_is_sent(house: House) -> None:
     admin.post(f"/integrations/{id}/activate", {})
     house.quiet(admin, id)
     house.shop.post("faults", [{"kind": "latency", "milliseconds": 150, "times": 10000}])
-    house.erp.post("seed", goods(120))
+    house.erp.post("seed", goods(60))
     products = admin.post(f"/integrations/{id}/resync", {"flows": ["products"]})["runs"][0]
     house.until(lambda: admin.get(f"/runs/{products}")["live"]["sent"] > 0)
     stopped = admin.post(f"/runs/{products}/cancel")
     assert stopped["state"] == "cancelled" and stopped["ended_at"]
     assert stopped["live"]["to_send"] == 0 and stopped["live"]["waiting"] > 0
     held = len(house.shop.get("state"))
-    assert held < 120
+    assert held < 60
     requests = house.shop.get("ledger")["requests"]
-    house.until(lambda: house.shop.get("ledger")["requests"] > requests + 5)  # the feed is read all the same
+    house.until(lambda: house.shop.get("ledger")["requests"] > requests + 3)  # the feed is read all the same
     assert len(house.shop.get("state")) == held
     cause = next(each for each in admin.get(f"/integrations/{id}/causes")["items"] if each["code"] == "run.cancelled")
     assert cause["hint"]["pt"]
     house.shop.post("faults", [])
     assert admin.post(f"/integrations/{id}/records/retry", {"cause": cause["id"]})["retried"] == sum(cause["records"].values())
-    house.until(lambda: len(house.shop.get("state")) == 120)
+    house.until(lambda: len(house.shop.get("state")) == 60)

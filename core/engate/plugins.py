@@ -20,6 +20,7 @@ from engate.text import Text
 
 T = TypeVar("T")
 PLATFORMS = "engate.platforms"
+OBSERVERS = "engate.observers"
 HOOK_TIMEOUT = 600.0
 OBSERVER_TIMEOUT = 10.0
 log = structlog.get_logger("engate.plugins")
@@ -74,10 +75,30 @@ def discover(entries: list[EntryPoint] | None = None) -> dict[str, Platform]:
     return found
 
 
+def discover_observers(entries: list[EntryPoint] | None = None) -> tuple[Observer, ...]:
+    """Every installed extension: entry points of `engate.observers` name a subclass of `Observer` without arguments."""
+    found: list[Observer] = []
+    for entry in entries if entries is not None else list(entry_points(group=OBSERVERS)):
+        try:
+            made = entry.load()()
+            if not isinstance(made, Observer):
+                raise TypeError(f"{entry.value} is not an engate.Observer")
+            implemented_by(type(made), (Observer,))
+            found.append(made)
+        except Exception as error:
+            log.warning("observer_not_loaded", observer=entry.name, error=f"{type(error).__name__}: {error}")
+    return tuple(found)
+
+
 def implemented(connection: type[Connection]) -> frozenset[str]:
     """The hooks a class overrides; a signature that does not fit its spec is a TypeError naming it."""
+    return implemented_by(connection, ROLES)
+
+
+def implemented_by(connection: type, roles: tuple[type, ...]) -> frozenset[str]:
+    """The same for any class and these roles."""
     names: set[str] = set()
-    for role in ROLES:
+    for role in roles:
         if not issubclass(connection, role):
             continue
         for name, base in vars(role).items():

@@ -15,6 +15,7 @@ import msgspec
 import sqlalchemy as sa
 
 from engate.clock import Clock, SystemClock
+from engate.hooks import Observer
 from engate.secrets import Vault
 from engate.store import config
 from engate.store.db import Store
@@ -177,6 +178,7 @@ async def staged(
     mapping: Callable[[PairMapping], PairMapping] | None = None,
     run: bool = True,
     runners: int = 1,
+    observers: tuple[Observer, ...] = (),
 ) -> AsyncGenerator[Stage]:
     os.environ.setdefault("ENGATE_SECRET_KEY", base64.b64encode(secrets.token_bytes(32)).decode())
     clock = clock or SystemClock()
@@ -186,7 +188,7 @@ async def staged(
         if seed is not None:
             erp.seed(seed)
         vault = Vault(base64.b64decode(os.environ["ENGATE_SECRET_KEY"]))
-        registry = Registry(store, vault, clock, CountingJournal())
+        registry = Registry(store, vault, clock, CountingJournal(), observers=observers)
         now = clock.now().timestamp()
         tenant_id, _ = await store.writing(lambda c: config.create_tenant(c, "Loja", now))
         ids: list[int] = []

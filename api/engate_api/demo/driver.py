@@ -353,7 +353,7 @@ def check(demo: Demo) -> None:
     counts.products_in_erp = len({sku.product for sku in sides.erp})
     counts.skus_in_erp = sum(sku.visible for sku in sides.erp)
     counts.skus_visible = sum(sku.visible for sku in sides.shop)
-    counts.awaiting, counts.attention = summary["awaiting"], summary["attention"]
+    counts.awaiting, counts.attention = summary["awaiting"], dict(sorted(summary["attention"].items()))
     erp_ledger, shop_ledger = demo.erp_ledger(), demo.shop_ledger()
     trade = report.orders
     trade.placed = shop_ledger.effects.get("orders_created", 0)

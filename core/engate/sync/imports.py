@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from engate.errors import AuthFailed, EngateError, NotSent, Rejected
-from engate.model import Found, Unsure
+from engate.model import Found, Imported, Unsure
 from engate.store import causes, orders
 from engate.store.orders import Part, Stored
 from engate.sync.work import Later, Work
@@ -21,7 +21,7 @@ async def import_part(work: Work, order: Stored, part: Part) -> Later | None:
     if isinstance(found, Later):
         return found
     if found is not None:
-        await work.store.durably(lambda c: _entered(c, work, order, part, found.key, found.state, "found"))
+        await _enter(work, order, part, found, "found")
         return None
     return await _send(work, order, part)
 
@@ -36,7 +36,7 @@ async def resolve_part(work: Work, order: Stored, part: Part) -> Later | None:
     if isinstance(found, Later):
         return found
     if found is not None:
-        await work.store.durably(lambda c: _entered(c, work, order, part, found.key, found.state, "found"))
+        await _enter(work, order, part, found, "found")
         return None
     if bound is None:
         await work.store.durably(lambda c: _ask(c, work, order, part))
@@ -67,6 +67,7 @@ async def _send(work: Work, order: Stored, part: Part) -> Later | None:
     except Rejected as error:
         reason = causes.of_error(error)
         await work.store.durably(lambda c: _refused(c, work, order, part, reason))
+        work.happened.append(("on_attention", {"what": f"order/{order.key}", "cause": reason.code}))
         return Later()
     except EngateError as error:
         text = error.text
@@ -74,7 +75,7 @@ async def _send(work: Work, order: Stored, part: Part) -> Later | None:
             lambda c: orders.note(c, work.tenant_id, work.integration_id, order.id, part.no, "uncertain", text, work.now())
         )
         return None  # the part is still `sending`: the next decision is to resolve it
-    await work.store.durably(lambda c: _entered(c, work, order, part, imported.key, imported.state, "imported"))
+    await _enter(work, order, part, imported, "imported")
     return None
 
 
@@ -82,6 +83,11 @@ def _promise(c: sa.Connection, work: Work, part: Part) -> None:
     """Before the call: whoever finds `sending` knows that an order may be on its way."""
     work.must_hold(c)
     orders.update_part(c, part.id, sending=True, sent_at=work.now(), attempt=part.attempt + 1, looks=0, state="importing")
+
+
+async def _enter(work: Work, order: Stored, part: Part, where: Found | Imported, how: str) -> None:
+    await work.store.durably(lambda c: _entered(c, work, order, part, where.key, where.state, how))
+    work.happened.append(("on_order_imported", {"order": order.key, "erp_keys": [where.key]}))
 
 
 def _entered(c: sa.Connection, work: Work, order: Stored, part: Part, erp_key: str, erp_state: str, how: str) -> None:

@@ -39,7 +39,7 @@ async def order_slice(work: Work, key: str) -> Later:
             break
         part, action = step
         if isinstance(action, Reason):
-            await work.store.durably(lambda c, order=order, action=action: _attention(c, work, order, action))
+            await _attention(work, order, action)
             later = Later()
             break
         outcome = await _perform(work, order, part, action)
@@ -70,7 +70,7 @@ async def _perform(work: Work, order: Stored, part: Part, action: Action) -> Lat
         raise error
     except Rejected as error:
         reason = causes.of_error(error)
-        await work.store.durably(lambda c: _attention(c, work, order, reason))
+        await _attention(work, order, reason)
         return Later()
 
 
@@ -156,9 +156,13 @@ def _stock_changed(c: sa.Connection, work: Work, skus: list[str]) -> None:
         work.wake(c, (f"push/{kind.name}", kind.priority))
 
 
-def _attention(c: sa.Connection, work: Work, order: Stored, reason: Reason) -> None:
-    orders.set_cause(c, work.tenant_id, work.integration_id, order.id, reason, work.now())
-    orders.note(c, work.tenant_id, work.integration_id, order.id, None, "attention", reason.text, work.now())
+async def _attention(work: Work, order: Stored, reason: Reason) -> None:
+    def note(c: sa.Connection) -> None:
+        orders.set_cause(c, work.tenant_id, work.integration_id, order.id, reason, work.now())
+        orders.note(c, work.tenant_id, work.integration_id, order.id, None, "attention", reason.text, work.now())
+
+    await work.store.durably(note)
+    work.happened.append(("on_attention", {"what": f"order/{order.key}", "cause": reason.code}))
 
 
 def _show_state(c: sa.Connection, work: Work, key: str) -> None:

@@ -16,6 +16,7 @@ from engate.store.blobs import unpack
 from engate.store.records import Claimed, Settled
 from engate.sync import pilot
 from engate.sync.effective import PLACEHOLDER, Effective, missing_link
+from engate.sync.reading import finished
 from engate.sync.work import Later, Work
 from engate.text import Text
 
@@ -45,7 +46,9 @@ async def push_slice(work: Work, kind: Kind) -> Later:
                 raise stopped
         if work.time_is_up():
             return Later(due=work.now())
-    return Later(due=await work.store.writing(lambda c: _next(c, work, kind)))
+    due, ended = await work.store.writing(lambda c: _next(c, work, kind))
+    finished(work, ended)
+    return Later(due=due)
 
 
 Sending = list[tuple[Claimed, Effective]]
@@ -113,6 +116,9 @@ async def _push(work: Work, kind: Kind, sending: Sending) -> EngateError | None:
     finally:
         # a cancelled slice settles too: what the storefront answered must not be forgotten
         await asyncio.shield(work.store.durably(lambda c: _settle(c, work, kind, batch, by_key, failure)))
+    for key, outcome in batch.outcomes.items():
+        if isinstance(outcome.error, Rejected) and outcome.error.owner == "person":
+            work.happened.append(("on_attention", {"what": f"{kind.name}/{key}", "cause": outcome.error.code}))
     stops = [o.error for o in batch.outcomes.values() if isinstance(o.error, AuthFailed)]
     return failure if isinstance(failure, AuthFailed) else (stops[0] if stops else None)
 
@@ -163,7 +169,7 @@ def _wake_children(c: sa.Connection, work: Work, kind: Kind) -> None:
     work.wake(c, *((f"push/{k.name}", k.priority) for k in waiting))
 
 
-def _next(c: sa.Connection, work: Work, kind: Kind) -> float | None:
+def _next(c: sa.Connection, work: Work, kind: Kind) -> tuple[float | None, list[Any]]:
     """Nothing is ready now: when could something be? Also the moment to end runs."""
-    runs.finish(c, work.integration_id, work.now())
-    return records.next_due(c, work.integration_id, kind.name, work.windows.unknown_after, work.now())
+    ended = runs.finish(c, work.integration_id, work.now())
+    return records.next_due(c, work.integration_id, kind.name, work.windows.unknown_after, work.now()), ended

@@ -34,7 +34,7 @@ async def read_slice(work: Work, flow: Flow) -> Later:
         if not complete:
             return Later(due=work.now())
     last = todo[-1]
-    await work.store.writing(lambda c: _all_read(c, work, flow, last))
+    finished(work, await work.store.writing(lambda c: _all_read(c, work, flow, last)))
     return Later(due=work.now() + work.snapshot.every[flow.name])
 
 
@@ -114,11 +114,18 @@ PILOT_NEEDS = ("category", "brand", "product")
 """Which of these a pilot may push is known only once its SKUs and their products have been read."""
 
 
-def _all_read(c: sa.Connection, work: Work, flow: Flow, last: Any) -> None:
+def finished(work: Work, ended: list[Any]) -> None:
+    """Runs have ended: observers will be told."""
+    for run in ended:
+        counts = {"read": run.entities, "changed": run.changed, "pushed": run.pushed}
+        work.happened.append(("on_run_finished", {"run": run.id, "flow": run.flow, "counts": counts}))
+
+
+def _all_read(c: sa.Connection, work: Work, flow: Flow, last: Any) -> list[Any]:
     runs.flow_read(c, work.integration_id, flow.name, last.run_id, full=last.full and last.only is None, now=work.now())
     if _needs_placeholder(work, flow):
         _want_placeholder(c, work, flow, last.run_id)
-    runs.finish(c, work.integration_id, work.now())
+    return runs.finish(c, work.integration_id, work.now())
 
 
 def _needs_placeholder(work: Work, flow: Flow) -> bool:

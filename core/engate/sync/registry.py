@@ -12,7 +12,7 @@ from engate.errors import Unavailable
 from engate.hooks import Connection, Erp, Observer, Storefront
 from engate.http import Journal, Services, Transport
 from engate.limits import Budget
-from engate.plugins import Coupling, Manifest, Platform, discover
+from engate.plugins import Coupling, Manifest, Platform, discover, discover_observers
 from engate.secrets import Vault
 from engate.settings import load
 from engate.store import config
@@ -33,13 +33,13 @@ class Registry:
         clock: Clock,
         journal: Journal,
         *,
-        observers: tuple[Observer, ...] = (),
+        observers: tuple[Observer, ...] | None = None,
         budget: Budget | None = None,
     ) -> None:
-        self._budget = budget
-        self.store, self.vault, self.clock, self._journal, self._observers = store, vault, clock, journal, observers
+        self.store, self.vault, self.clock, self._journal, self._budget = store, vault, clock, journal, budget
+        self._observers = discover_observers() if observers is None else observers
         self.platforms: dict[str, Platform] = discover()
-        self._transport: Transport | None = None
+        self.transport: Transport | None = None
         self._connections: dict[int, tuple[int, Connection]] = {}
         self._current: dict[int, tuple[tuple[tuple[int, int], ...], Coupling]] = {}
         self._couplings: dict[int, tuple[Any, Coupling]] = {}
@@ -47,6 +47,12 @@ class Registry:
     def add(self, manifest: Manifest) -> None:
         """A platform that no entry point names: of a benchmark or a test."""
         self.platforms[manifest.key] = Platform(manifest.key, manifest)
+
+    def forget(self) -> None:
+        """Every connection is built anew when it is next needed."""
+        self._connections.clear()
+        self._couplings.clear()
+        self._current.clear()
 
     def manifest(self, platform: str) -> Manifest:
         found = self.platforms.get(platform)
@@ -65,12 +71,12 @@ class Registry:
         if cached is not None and cached[0] == row.revision:
             return cached[1]
         manifest = self.manifest(row.platform)
-        if self._transport is None:
-            self._transport = Transport()
+        if self.transport is None:
+            self.transport = Transport()
         services = Services(
             account=f"{row.platform}/{row.id}",
             clock=self.clock,
-            transport=self._transport,
+            transport=self.transport,
             tokens=StoredTokens(self.store, self.vault, row.tenant_id, id),
             journal=self._journal,
             connection_id=id,
@@ -113,5 +119,5 @@ class Registry:
         return row, config.open_secrets(c, self.vault, row.tenant_id, id)
 
     async def close(self) -> None:
-        if self._transport is not None:
-            await self._transport.aclose()
+        if self.transport is not None:
+            await self.transport.aclose()

@@ -173,7 +173,11 @@ class Runner:
                 claim=claim,
                 lease=self._lease,
             )
-            later = await slice_of(work)
+            try:
+                later = await slice_of(work)
+            finally:
+                for hook, event in work.happened:
+                    await coupling.tell(hook, **event)
             if snapshot.degraded and (claim.name == EVENTS or claim.name.startswith("read/")):
                 await self._store.durably(lambda c: config.healthy(c, claim.integration_id))
             return later

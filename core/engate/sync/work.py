@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 import sqlalchemy as sa
@@ -72,6 +72,8 @@ class Work:
         self.store, self.clock, self.windows, self.snapshot = store, clock, windows, snapshot
         self.coupling, self.claim, self.lease = coupling, claim, lease
         self._until = time.monotonic() + SLICE
+        self.happened: list[tuple[str, dict[str, Any]]] = []
+        """What observers are told when the slice is over: (hook, its arguments), of what is durable."""
 
     @property
     def integration_id(self) -> int:

@@ -1,0 +1,35 @@
+"""`make bench`: every benchmark, one line a goal with `ok` or `over`. Figures are ratios within one run; see docs/benchmarks.md."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from benchmarks import governor, pushing, reading
+from benchmarks.harness import Result
+from engate.logs import configure
+
+
+def main() -> int:
+    configure("WARNING")
+    results: list[Result] = []
+
+    def add(found: list[Result]) -> None:
+        results.extend(found)
+        for result in found:
+            print(result.line(), flush=True)
+
+    add(asyncio.run(reading.run()))
+    add(reading.memory())
+    add(asyncio.run(pushing.run()))
+    add(governor.main())
+    over = [result for result in results if not result.ok]
+    print(f"{len(results) - len(over)} ok, {len(over)} over")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
