@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from engate.errors import Answered, NotSent, Rejected
+from engate.errors import NotSent, Rejected
 from engate.model import ErpOrder, PartRef, Query, ShopOrderRef, Tracking, valid_key
 from engate.model.kinds import KINDS
 from engate.plugins import closing
@@ -23,6 +23,7 @@ from engate.sync.work import Later, Work
 from engate.text import Text
 
 MOST_STEPS = 30
+NO_SUCH_ORDER = ("order.missing", "http.404")
 
 
 async def order_slice(work: Work, key: str) -> Later:
@@ -88,8 +89,8 @@ async def _read_when_told(work: Work, key: str) -> None:
         return
     try:
         doc = await work.coupling.storefront.read_order(key)
-    except Answered as error:
-        if error.status != 404:
+    except Rejected as error:
+        if error.code not in NO_SUCH_ORDER:
             raise
         # an event of an order that the shop does not have (any more): nothing can be done with it
         await work.store.durably(lambda c: orders.handled(c, work.integration_id, key, newest or 0, work.now()))
