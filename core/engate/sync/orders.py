@@ -16,7 +16,7 @@ from engate.store.blobs import pack, unpack
 from engate.store.causes import Reason
 from engate.store.orders import Part, Stored
 from engate.store.tables import record
-from engate.sync.decide import FINAL, Action, latest_sent, next_action, state_of, state_of_order, to_send
+from engate.sync.decide import FINAL, Action, latest_sent, next_action, state_of, state_of_order, state_without_parts, to_send
 from engate.sync.imports import import_part, resolve_part
 from engate.sync.parts import split
 from engate.sync.work import Later, Work
@@ -124,8 +124,11 @@ def _make_parts(c: sa.Connection, work: Work, id: int, doc: Any, now: float) -> 
     remotes = [item.sku for item in doc.items]
     made = split(doc, work.snapshot.mapping, orders.sku_of(c, work.integration_id, remotes))
     if isinstance(made, Reason):
-        live = doc.state not in ("cancelled",)
+        live = doc.state != "cancelled"
         orders.set_cause(c, work.tenant_id, work.integration_id, id, made if live else None, now)
+        orders.replace_parts(c, work.tenant_id, work.integration_id, id, (), "received")
+        if not live:
+            orders.free(c, id)
         return
     orders.set_cause(c, work.tenant_id, work.integration_id, id, None, now)
     orders.replace_parts(c, work.tenant_id, work.integration_id, id, made, "received")
@@ -168,9 +171,9 @@ async def _attention(work: Work, order: Stored, reason: Reason) -> None:
 
 def _show_state(c: sa.Connection, work: Work, key: str) -> None:
     order = orders.load(c, work.integration_id, key)
-    if order is None or not order.parts:
+    if order is None or (order.state == "ignored" and not order.parts):
         return
-    states: list[str] = []
+    states: list[str] = [] if order.parts else [state_without_parts(order)]
     for part in order.parts:
         state = state_of(order, part)
         states.append(state)
