@@ -109,10 +109,15 @@ def _keep(c: sa.Connection, work: Work, doc: Any, newest: int | None) -> None:
     untouched = before is None or not any(part.erp_key or part.attempt or part.state in FINAL for part in before.parts)
     if untouched:
         _make_parts(c, work, id, doc, now)
-    elif before is not None and before.cause_id is not None:
+    elif before is not None and before.cause_id is not None and not any(_refused(part) for part in before.parts):
         orders.set_cause(c, work.tenant_id, work.integration_id, id, None, now)
     if newest is not None:
         orders.handled(c, work.integration_id, doc.key, newest, now)
+
+
+def _refused(part: Part) -> bool:
+    """The ERP said no: that stands until a person asks for a retry, whatever happens in the shop."""
+    return part.state == "rejected" and part.erp_key is None
 
 
 def _make_parts(c: sa.Connection, work: Work, id: int, doc: Any, now: float) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from engate.errors import Invalid
+from engate.model import OrderEvent
 from engate.model.kinds import KINDS
 from engate.store import config, lanes, orders, records, runs
 from engate.store.causes import ensure, own
@@ -153,8 +154,10 @@ def retry_order(c: sa.Connection, tenant_id: int, id: int, key: str, now: float)
         raise config.not_found("Pedido", "order")
     for part in stored.parts:
         if part.erp_key is None and part.state in ("rejected", "expired", "cancelled"):
-            orders.update_part(c, part.id, state="ready")
+            orders.update_part(c, part.id, state="ready", attempt=0)  # made anew from the shop's order and the mapping of now
     orders.set_cause(c, tenant_id, id, stored.id, None, now)
+    asked = OrderEvent(f"retry/{key}/{now}"[:200], key, stored.doc.state, "retry")
+    orders.receive(c, tenant_id, id, [asked], now)
     _wake(c, tenant_id, id, [(lane_of(key), ORDER_PRIORITY)], now)
 
 
