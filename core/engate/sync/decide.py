@@ -100,8 +100,8 @@ def _cancelled_in_shop(part: Part, options: Options) -> Action | Reason:
 
 
 def _billed(part: Part) -> Action | Reason | None:
-    if not part.documents:
-        return "documents"
+    if latest_sent(part) is None and (not part.documents or part.erp is None or part.erp.invoices is None):
+        return "documents"  # also again after the ERP changed the order: a refused note may have been issued anew
     unsent = [d for d in part.documents if d.sent_at is None]
     if to_send(part) is not None:
         return "invoice"
