@@ -287,7 +287,7 @@ async def test_an_order_without_parts_shows_what_the_shop_says(sqlite_database: 
         await stage.selling()
         key = sell(stage, paid=False)
         await stage.until(lambda: stage.waits(key, "mapping.payment"))
-        assert (await stage.order(key)).state == "awaiting_payment"
+        await stage.until(lambda: _state(stage, key, "awaiting_payment"))
         stage.shop.progress("expired", [key])
         await stage.until(lambda: _state(stage, key, "expired"))
         assert (await stage.order(key)).cause is None
@@ -449,7 +449,7 @@ async def test_a_note_that_the_gate_refuses_is_attention_until_a_right_one_comes
         stage.erp.progress("invoiced", [order.key])
         await stage.until(lambda: in_shop(stage, key).phase == "invoiced")
         assert in_shop(stage, key).invoices == in_erp(stage, key)[0].invoices
-        assert (await stage.order(key)).cause is None
+        await stage.until(lambda: stage.waits(key, None))
 
 
 def _spoil(stage: Stage, erp_key: str, right: str, wrong: str) -> None:
