@@ -251,9 +251,14 @@ def part_by_erp(c: sa.Connection, integration_id: int, erp_keys: Sequence[str]) 
 def keep_documents(
     c: sa.Connection, tenant_id: int, integration_id: int, order_id: int, part_id: int, invoices: Sequence[Invoice], now: float
 ) -> list[Invoice]:
-    """Stores documents not seen before; returns the new ones."""
+    """Stores documents not seen before; returns the new ones. One that was not sent is replaced by what the ERP says of it now."""
     new: list[Invoice] = []
     for invoice in invoices:
+        c.execute(
+            sa.update(document)
+            .where(document.c.part_id == part_id, document.c.key == invoice.key, document.c.sent_at.is_(None))
+            .values(doc=pack(invoice))
+        )
         made = c.execute(
             insert(c, document)
             .values(
