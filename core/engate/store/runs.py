@@ -182,7 +182,7 @@ def set_watermark(c: sa.Connection, integration_id: int, kind: str, watermark: s
 
 def _ancestors(kind: str) -> set[str]:
     parent = KINDS[kind].parent_kind
-    shared = records.SHARED if kind in ("product", "category") else frozenset[str]()
+    shared = {"product": {"category", "brand"}, "category": {"category"}}.get(kind, set[str]())
     return {*shared, parent, *_ancestors(parent)} if parent else {*shared}
 
 
