@@ -157,8 +157,8 @@ def _settle(
     records.again(c, again, now)
     if accepted:
         runs.pushed(c, [row.id for row in accepted])
-        if new_links:
-            _wake_children(c, work, kind)
+    if new_links or half_made:
+        _wake_children(c, work, kind)
 
 
 def _wake_children(c: sa.Connection, work: Work, kind: Kind) -> None:
