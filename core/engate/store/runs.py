@@ -31,12 +31,12 @@ def start(
     keys: dict[str, list[str]] | None,
     now: float,
 ) -> int:
-    """A new run, with a reading under way for each kind. One that was reading the same flow is superseded."""
-    c.execute(
-        sa.update(run)
-        .where(run.c.integration_id == integration_id, run.c.flow == flow_name, run.c.state == "reading")
-        .values(state="cancelled", ended_at=now, error={"code": "superseded"})
-    )
+    """A new run, with a reading under way for each kind. One that was reading the same flow is superseded; a full reading that a
+    smaller one supersedes stays owed (`full_at` is forgotten)."""
+    before = (run.c.integration_id == integration_id) & (run.c.flow == flow_name) & (run.c.state == "reading")
+    if (keys is not None or not full) and c.execute(sa.select(run.c.id).where(before, run.c.full, run.c.only.is_(None)).limit(1)).first():
+        c.execute(sa.update(flow).where(flow.c.integration_id == integration_id, flow.c.name == flow_name).values(full_at=None))
+    c.execute(sa.update(run).where(before).values(state="cancelled", ended_at=now, error={"code": "superseded"}))
     made = c.execute(
         sa.insert(run)
         .values(

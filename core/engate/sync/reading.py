@@ -35,7 +35,8 @@ async def read_slice(work: Work, flow: Flow) -> Later:
             return Later(due=work.now())
     last = todo[-1]
     finished(work, await work.store.writing(lambda c: _all_read(c, work, flow, last)))
-    return Later(due=work.now() + work.snapshot.every[flow.name])
+    owed = await work.store.reading(lambda c: _full_is_due(c, work, flow))
+    return Later(due=work.now() if owed else work.now() + work.snapshot.every[flow.name])
 
 
 def _start_scheduled(c: sa.Connection, work: Work, flow: Flow, kinds: list[str]) -> list[Any]:
