@@ -169,6 +169,13 @@ def cancel(c: sa.Connection, run_id: int, now: float) -> None:
     c.execute(sa.update(run).where(run.c.id == run_id).values(state="cancelled", ended_at=now))
 
 
+def stopped_at(c: sa.Connection, integration_id: int, flow_name: str) -> float | None:
+    """When a person cancelled the flow's last run; None where it ended in another way."""
+    last = sa.select(run).where(run.c.integration_id == integration_id, run.c.flow == flow_name).order_by(run.c.id.desc()).limit(1)
+    row = c.execute(last).first()
+    return row.ended_at if row is not None and row.state == "cancelled" and row.error is None else None
+
+
 def full_at(c: sa.Connection, integration_id: int, flow_name: str) -> float | None:
     return c.execute(sa.select(flow.c.full_at).where(flow.c.integration_id == integration_id, flow.c.name == flow_name)).scalar()
 

@@ -24,6 +24,9 @@ async def read_slice(work: Work, flow: Flow) -> Later:
     kinds = [kind.name for kind in flow.kinds]
     todo = await work.store.reading(lambda c: runs.under_way(c, work.integration_id, kinds))
     if not todo:
+        stopped_at = await work.store.reading(lambda c: runs.stopped_at(c, work.integration_id, flow.name))
+        if stopped_at is not None and stopped_at + work.snapshot.every[flow.name] > work.now():
+            return Later(due=stopped_at + work.snapshot.every[flow.name])  # a person cancelled it: not again before its next time
         todo = await work.store.writing(lambda c: _start_scheduled(c, work, flow, kinds))
     for row in todo:
         try:
