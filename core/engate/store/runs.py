@@ -115,19 +115,19 @@ def flow_read(c: sa.Connection, integration_id: int, flow_name: str, run_id: int
     c.execute(sa.update(run).where(run.c.id == run_id, run.c.state == "reading").values(state="pushing"))
 
 
-def finish(c: sa.Connection, integration_id: int, now: float) -> list[Any]:
-    """Ends the runs none of whose records can still move. Returns them. Scheduled readings that changed nothing leave no trace."""
+def finish(c: sa.Connection, integration_id: int, now: float, *, idle: sa.ColumnElement[bool]) -> list[Any]:
+    """Ends the runs none of whose records can still move (`idle` ones never do). Returns them. Scheduled readings that changed nothing leave no trace."""
     open_ = sa.select(run).where(run.c.integration_id == integration_id, run.c.state == "pushing")
     ended: list[Any] = []
     reading_now = {row.kind for row in under_way(c, integration_id, list(KINDS))}
     in_shared = (record.c.integration_id == integration_id) & record.c.kind.in_(records.SHARED)
-    shared_move = c.execute(records.moving(in_shared).limit(1)).first() is not None
+    shared_move = c.execute(records.moving(in_shared, ~idle).limit(1)).first() is not None
     for row in c.execute(open_).all():
         # a record whose parent has not been read yet would look as if it could never go
-        if ANCESTORS[row.flow] & reading_now or unsettled(c, row.id):
+        if ANCESTORS[row.flow] & reading_now or unsettled(c, row.id, idle):
             continue
         # … and so does one that waits for a category or brand which is on its way
-        if shared_move and ANCESTORS[row.flow] & records.SHARED and unfinished(c, row.id):
+        if shared_move and ANCESTORS[row.flow] & records.SHARED and unfinished(c, row.id, idle):
             continue
         if row.trigger == "schedule" and row.changed == 0:
             c.execute(sa.delete(run).where(run.c.id == row.id))
@@ -137,17 +137,17 @@ def finish(c: sa.Connection, integration_id: int, now: float) -> list[Any]:
     return ended
 
 
-def unsettled(c: sa.Connection, run_id: int) -> bool:
+def unsettled(c: sa.Connection, run_id: int, idle: sa.ColumnElement[bool]) -> bool:
     """Whether a record of the run can still move by itself."""
-    return c.execute(records.moving(record.c.run_id == run_id).limit(1)).first() is not None
+    return c.execute(records.moving(record.c.run_id == run_id, ~idle).limit(1)).first() is not None
 
 
-def unfinished(c: sa.Connection, run_id: int) -> bool:
+def unfinished(c: sa.Connection, run_id: int, idle: sa.ColumnElement[bool]) -> bool:
     """Whether a record of the run, or what it hangs on, waits for nobody but engate itself."""
     owner = sa.select(cause.c.owner).where(cause.c.id == record.c.cause_id).scalar_subquery()
     waits = (record.c.state == "waiting") & (owner == "engate")
     return (
-        c.execute(sa.select(record.c.id).where(record.c.run_id == run_id, (record.c.state == "to_send") | waits).limit(1)).first()
+        c.execute(sa.select(record.c.id).where(record.c.run_id == run_id, ~idle, (record.c.state == "to_send") | waits).limit(1)).first()
         is not None
     )
 

@@ -14,6 +14,7 @@ from engate.model.kinds import KINDS, Kind
 from engate.plugins import closing
 from engate.store import records, runs
 from engate.store.records import Wanted
+from engate.sync import pilot
 from engate.sync.effective import PLACEHOLDER, PLACEHOLDER_NAME, Rules
 from engate.sync.flows import FLOWS, Flow
 from engate.sync.work import Later, Work
@@ -129,7 +130,7 @@ def _all_read(c: sa.Connection, work: Work, flow: Flow, last: Any) -> list[Any]:
     runs.flow_read(c, work.integration_id, flow.name, last.run_id, full=last.full and last.only is None, now=work.now())
     if _needs_placeholder(work, flow):
         _want_placeholder(c, work, flow, last.run_id)
-    return runs.finish(c, work.integration_id, work.now())
+    return runs.finish(c, work.integration_id, work.now(), idle=pilot.held_back(c, work.snapshot))
 
 
 def _needs_placeholder(work: Work, flow: Flow) -> bool:
