@@ -165,8 +165,8 @@ def _settle(
     records.again(c, again, now)
     if accepted:
         runs.pushed(c, [row.id for row in accepted])
-        if new_links:
-            _wake_children(c, work, kind)
+    if new_links or half_made:
+        _wake_children(c, work, kind)
 
 
 def _wake_children(c: sa.Connection, work: Work, kind: Kind) -> None:
@@ -179,5 +179,5 @@ def _wake_children(c: sa.Connection, work: Work, kind: Kind) -> None:
 
 def _next(c: sa.Connection, work: Work, kind: Kind) -> tuple[float | None, list[Any]]:
     """Nothing is ready now: when could something be? Also the moment to end runs."""
-    ended = runs.finish(c, work.integration_id, work.now())
+    ended = runs.finish(c, work.integration_id, work.now(), idle=pilot.held_back(c, work.snapshot))
     return records.next_due(c, work.integration_id, kind.name, work.windows.unknown_after, work.now()), ended
