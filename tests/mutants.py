@@ -77,7 +77,13 @@ class Copy:
         environment = self.environment if compiled else self.environment | {"PYTHONDONTWRITEBYTECODE": "1"}
         try:
             done = subprocess.run(
-                [*command, *more, *tests], cwd=self.folder, env=environment, capture_output=True, text=True, timeout=seconds
+                [*command, *more, *tests],
+                cwd=self.folder,
+                env=environment,
+                capture_output=True,
+                text=True,
+                timeout=seconds,
+                check=False,
             )
         except subprocess.TimeoutExpired:
             return -1, f"no end within {seconds} s"

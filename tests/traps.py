@@ -16,7 +16,7 @@ V_ORDERS, V_CONNECTION, V_TRAPS = f"{_V}_orders.py::", f"{_V}_connection.py::", 
 
 
 class Trap(NamedTuple):
-    """`guard` stands exactly once in `file`; with `disabled` in its place each of `tests` alone could notice, and one of them does.
+    """`guard` stands exactly once in `file`; with `disabled` in its place one of `tests` (node ids, all their parameters) turns red.
 
     The tests drive the plugin over HTTP against a platform that behaves as the facts say, never the guarding function itself.
     """
@@ -86,7 +86,7 @@ TRAPS: tuple[Trap, ...] = (
         f"{CORE}/http.py",
         'if not response.body or (not html and media in response.headers.get("content-type", media)):',
         "if True:",
-        (f"{W_CATALOG}test_a_page_of_html_is_never_data",),
+        (f"{W_CATALOG}test_a_passing_fault_is_read_again", f"{W_ORDERS}test_a_cancellation_whose_answer_is_lost"),
     ),
     Trap(
         "winthor.health-page",
@@ -119,6 +119,14 @@ TRAPS: tuple[Trap, ...] = (
         'plans: Paged = Paged("/winthor/venda/v0/planos-pagamentos", page="pagina",',
         'plans: Paged = Paged("/winthor/venda/v0/planos-pagamentos", page="page",',
         (f"{W_TRAPS}test_choices_of_many_pages",),
+    ),
+    Trap(
+        "winthor.size-of-pages",
+        "Regions spell the page size without a capital letter; the usual name is ignored, and a page has ten rows.",
+        f"{WINTHOR}/endpoints.py",
+        'regions: Paged = Paged("/winthor/cliente/v1/regiao", size="pagesize")',
+        'regions: Paged = Paged("/winthor/cliente/v1/regiao")',
+        (f"{W_TRAPS}test_a_long_list_of_regions_is_one_page",),
     ),
     Trap(
         "winthor.rows-that-move",
@@ -442,7 +450,7 @@ TRAPS: tuple[Trap, ...] = (
         f"{WINTHOR}/orders.py",
         "words = _words(answer.body)",
         'words = ""',
-        (f"{W_ORDERS}test_a_refusal_has_the_erps_words",),
+        (f"{W_ORDERS}test_a_refusal_has_the_erps_words", f"{W_TRAPS}test_a_quantity_that_is_no_multiple_is_refused_with_its_reason"),
     ),
     Trap(
         "winthor.blocked-customer",
@@ -529,8 +537,8 @@ TRAPS: tuple[Trap, ...] = (
         "vtex.locked",
         "Two updates of one inventory within milliseconds: the second answers 423, was not applied, and has to go again.",
         f"{CORE}/http.py",
-        "            if status in (423, 425):\n",
-        "            if status in (423, 425):\n                raise Answered(method, operation, status, response.body, redacted(response.body))\n",
+        "        if status in (408, 423, 425) or status >= 500 or html:\n",
+        "        if status in (408, 425) or status >= 500 or html:\n",
         (f"{V_TRAPS}test_an_update_that_met_a_lock_goes_again",),
     ),
     Trap(
@@ -667,8 +675,8 @@ TRAPS: tuple[Trap, ...] = (
         "vtex.product-put-wipes",
         "Writing a product replaces it: whatever is not sent is wiped, what the shop's people wrote included.",
         f"{VTEX}/translate.py",
-        '        whole.pop("DepartmentId", None)\n    return {**whole, **changes}',
-        '        whole.pop("DepartmentId", None)\n    return {"Name": whole["Name"], "CategoryId": whole["CategoryId"], "BrandId": whole["BrandId"], **changes}',
+        '    whole = writable(body)\n    if "CategoryId" in changes',
+        '    whole = {name: body[name] for name in ("Name", "CategoryId", "BrandId")}\n    if "CategoryId" in changes',
         (f"{V_PRODUCTS}test_a_change_writes_only_what_changed_and_keeps_what_the_shop_enriched",),
     ),
     Trap(

@@ -13,13 +13,15 @@ SKU = "/api/catalog/pvt/stockkeepingunit"
 INVENTORY = Endpoint("PUT", "/api/logistics/pvt/inventory/skus/{sku}/warehouses/{warehouse}")
 
 
+@pytest.mark.trap("vtex.not-in-the-trade-policy", "vtex.sku-stays-inactive")
 async def test_what_was_pushed_can_be_bought(shop: Any) -> None:
     """Product, SKU, image, price and stock as the engine pushes them, and nothing done by hand."""
     await shop.sellable("1001-1")
     [state] = await shop.control("state")
-    assert (state["key"], state["visible"], state.get("missing", [])) == ("1001-1", True, [])
+    assert (state["key"], state.get("visible", True), state.get("missing", [])) == ("1001-1", True, [])
 
 
+@pytest.mark.trap("vtex.locked")
 async def test_an_update_that_met_a_lock_goes_again(shop: Any) -> None:
     """Of updates that follow each other at once the platform takes the first alone, and says 423 to the others."""
     sku = await shop.sku()
@@ -32,6 +34,7 @@ async def test_an_update_that_met_a_lock_goes_again(shop: Any) -> None:
     assert next(entry["totalQuantity"] for entry in inventory["balance"] if entry["warehouseId"] == "1_main") == 3
 
 
+@pytest.mark.trap("vtex.unit-multiplier")
 async def test_an_order_with_a_unit_multiplier_adds_up(shop: Any) -> None:
     """Sold by the box of 2.5 m²: the item's price is of one m², what was sold are boxes."""
     sku = await shop.sellable("1001-1", price="100.00")
@@ -43,6 +46,7 @@ async def test_an_order_with_a_unit_multiplier_adds_up(shop: Any) -> None:
     assert (order.items_total, order.discount, order.interest, order.total) == (Decimal(200), 0, 0, Decimal(200))
 
 
+@pytest.mark.trap("vtex.cancellation-spelt")
 async def test_a_buyer_who_asks_to_cancel_is_heard(shop: Any) -> None:
     await shop.sellable()
     key = await shop.sell(("1001-1", 1, "100.00"))
