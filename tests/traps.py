@@ -725,7 +725,7 @@ TRAPS: tuple[Trap, ...] = (
         f"{VTEX}/translate.py",
         'if name != "Id" and value is not None}',
         'if name != "Id"}',
-        (f"{V_PRODUCTS}test_a_change_of_an_active_sku_leaves_it_active",),
+        (f"{V_PRODUCTS}test_a_change_writes_only_what_changed_and_keeps_what_the_shop_enriched",),
     ),
     Trap(
         "vtex.ean-not-updatable",

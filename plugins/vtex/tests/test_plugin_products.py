@@ -95,7 +95,7 @@ async def test_linking_puts_a_product_into_the_trade_policy_where_it_is_missing(
     assert f"PUT {PRODUCT}/{{product}} 200" in shop.calls()[-1:]
 
 
-@pytest.mark.trap("vtex.product-put-wipes")
+@pytest.mark.trap("vtex.product-put-wipes", "vtex.nulls-read")
 async def test_a_change_writes_only_what_changed_and_keeps_what_the_shop_enriched(shop: Any) -> None:
     product = await shop.product()
     body = await shop.call("GET", f"{PRODUCT}/{product}")
@@ -232,7 +232,7 @@ async def test_linking_gives_an_ean_only_to_a_sku_that_has_none(shop: Any) -> No
     assert await shop.call("GET", f"{SKU}/{sku}/ean") == ["7891000100103"]
 
 
-@pytest.mark.trap("vtex.sku-put-deactivates", "vtex.nulls-read")
+@pytest.mark.trap("vtex.sku-put-deactivates")
 async def test_a_change_of_an_active_sku_leaves_it_active(shop: Any) -> None:
     sku = await shop.sellable()
     want, have = shop.a_sku(ean="", name="Café 500g Pacote"), shop.a_sku(ean="")

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from engate import Rejected
 from engate.clock import SystemClock
 from engate.model import PartItem, Query
 from engate.testing.world import Change, Seed, SeedBranch, SeedProduct, SeedSku
@@ -144,6 +145,6 @@ async def test_what_the_stock_could_not_attend_is_told(erp: Any, part: Any) -> N
 @pytest.mark.trap("winthor.reason-nobody-shows")
 async def test_a_quantity_that_is_no_multiple_is_refused_with_its_reason(erp: Any, control: Any, part: Any) -> None:
     await control("corrupt", {"kind": "multiple", "key": f"{UN}=6"})
-    with pytest.raises(Exception, match="múltipla de 6") as caught:
+    with pytest.raises(Rejected, match="múltipla de 6") as caught:
         await erp.import_order(part())
     assert "WinThor" in caught.value.text.pt and caught.value.hint.pt
