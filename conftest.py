@@ -1,4 +1,5 @@
-"""What tests of every distribution share: databases. One PostgreSQL a session, a fresh database in it for every test that asks."""
+"""What tests of every distribution share. Databases: one PostgreSQL a session, a fresh database in it for every test that asks. And the
+last word of a run: how much of its traffic was held against the vendors' schemas."""
 
 from __future__ import annotations
 
@@ -47,3 +48,31 @@ def sqlite_database(new_database: Callable[[str], str]) -> str:
 @pytest.fixture
 def postgres_database(new_database: Callable[[str], str]) -> str:
     return new_database("postgresql")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Where contracts are required, a whole run that held nothing against them has failed, and so has one with an unexplained gap."""
+    config = session.config
+    narrowed = config.option.keyword or config.option.markexpr or config.args_source is not pytest.Config.ArgsSource.TESTPATHS
+    if not narrowed and not config.option.collectonly and session.exitstatus == pytest.ExitCode.OK and _gaps():
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def _gaps() -> list[str]:
+    from engate.testing import contracts
+
+    gaps = [f"{held.platform}: {name} was used and not validated" for held in contracts.SHARED for name in held.unexplained()]
+    if contracts.required() and not any(held.contracts.requests and held.contracts.answers for held in contracts.SHARED):
+        gaps.append("nothing was held against the vendors' schemas (ENGATE_REQUIRE_CONTRACTS=1)")
+    return gaps
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """`vtex validated: N requests, M answers, covered/total operations`, and what was used without a schema."""
+    from engate.testing import contracts
+
+    for held in contracts.SHARED:
+        for line in held.lines():
+            terminalreporter.write_line(line)
+    for gap in _gaps():
+        terminalreporter.write_line(gap, red=True)

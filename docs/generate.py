@@ -1,8 +1,9 @@
-"""Writes what is generated into the READMEs: the capability table per platform. `make docs` runs it; a test fails when it is stale."""
+"""Writes what is generated: the capability table of the READMEs, the page of traps. `make docs` runs it; a test fails when it is stale."""
 
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 
 from engate import hooks
@@ -10,6 +11,10 @@ from engate.plugins import Manifest, discover, implemented
 from engate.sync.flows import FLOWS, Flow
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from tests.traps import TRAPS  # noqa: E402
+
 READMES = {"README.md": "en", "README.pt-BR.md": "pt"}
 WORDS = {
     "en": {"flow": "Flow", "erp": "ERP", "storefront": "storefront", "without": "without"},
@@ -49,7 +54,26 @@ def rendered(text: str, language: str) -> str:
     return made
 
 
+def traps() -> str:
+    """docs/traps.md: a section a platform, one row a trap with the tests that notice."""
+    lines = [
+        "# Traps",
+        "",
+        "What goes wrong with each platform when a connector does not know it, from the platforms' own documentation and from people who",
+        "integrated them before. Behind each stands a guard in the code and at least one test over HTTP that turns red without it;",
+        "`make mutants` takes the guards away one by one to see it happen. Generated from `tests/traps.py` by `make docs`.",
+    ]
+    for platform in dict.fromkeys(trap.id.partition(".")[0] for trap in TRAPS):
+        lines += ["", f"## {platform}", "", "| id | what goes wrong | guarded in | tests |", "| --- | --- | --- | --- |"]
+        for trap in TRAPS:
+            if trap.id.startswith(f"{platform}."):
+                tests = "<br>".join(f"`{test.rpartition('/')[2]}`" for test in trap.tests)
+                lines.append(f"| `{trap.id}` | {trap.words} | `{trap.file}` | {tests} |")
+    return "\n".join(lines) + "\n"
+
+
 if __name__ == "__main__":
+    (ROOT / "docs/traps.md").write_text(traps(), "utf-8")
     for name, language in READMES.items():
         file = ROOT / name
         file.write_text(rendered(file.read_text("utf-8"), language), "utf-8")

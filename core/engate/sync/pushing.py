@@ -78,7 +78,7 @@ def _claim(c: sa.Connection, work: Work, kind: Kind, size: int) -> tuple[Sending
         else:
             sending.append((row, found))
     records.wait_for(c, work.tenant_id, work.integration_id, waiting, now, answered=False)
-    records.mark_sent(c, [(row.id, found.digest) for row, found in sending], now)
+    records.mark_sent(c, [(row.id, found.digest, row.want) for row, found in sending], now)
     return sending, True
 
 
@@ -138,7 +138,15 @@ def _settle(
         if outcome.state == "accepted":
             accepted.append(
                 Settled(
-                    row.id, row.key, found.digest, found.doc, outcome.remote, row.remote == outcome.remote, outcome.answer, found.awaiting
+                    row.id,
+                    row.key,
+                    found.digest,
+                    found.doc,
+                    outcome.remote,
+                    row.remote == outcome.remote,
+                    outcome.answer,
+                    found.awaiting,
+                    found.doc is row.doc,
                 )
             )
             continue

@@ -6,12 +6,15 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+import httpx
+
 from engate.clock import Clock, SystemClock
 from engate.context import Context
 from engate.hooks import Connection
 from engate.http import Services, Token, Transport
 from engate.plugins import Manifest
 from engate.settings import load
+from engate.testing.contracts import Exchange
 
 
 class MemoryTokens:
@@ -41,12 +44,32 @@ class CountingJournal:
         self.calls.append((method, operation, status))
 
 
+class ObservedTransport(Transport):
+    """Tells of every exchange that had an answer."""
+
+    def __init__(self, told: Callable[[Exchange], None]) -> None:
+        super().__init__()
+        self._told = told
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        answer = await super().handle_async_request(request)
+        body = await answer.aread()
+        path = request.url.raw_path.decode()
+        self._told(Exchange(request.method, path, request.headers, request.content, answer.status_code, answer.headers, body))
+        return answer
+
+
 @asynccontextmanager
 async def connected(
-    manifest: Manifest, values: dict[str, object], *, clock: Clock | None = None, journal: CountingJournal | None = None
+    manifest: Manifest,
+    values: dict[str, object],
+    *,
+    clock: Clock | None = None,
+    journal: CountingJournal | None = None,
+    told: Callable[[Exchange], None] | None = None,
 ) -> AsyncGenerator[Connection]:
-    """The platform's connection with these settings (secrets among them), over real HTTP."""
-    transport = Transport()
+    """The platform's connection with these settings (secrets among them), over real HTTP. `told`: hears of every exchange."""
+    transport = Transport() if told is None else ObservedTransport(told)
     services = Services(
         account=manifest.key,
         clock=clock or SystemClock(),

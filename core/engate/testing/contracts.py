@@ -4,16 +4,20 @@
     verdict = contracts.validate(Exchange("GET", "/api/x?page=1", request_headers, b"", 200, answer_headers, body))
     print(contracts.report())  # validated: 812 requests, 790 answers, 41/512 operations
 
-A validation takes milliseconds: it belongs into tests, never into a sandbox or a demo. openapi-core is imported when it is first needed.
+Tests share one `Traffic` a platform in their process, whose numbers stand at the end of a test run. A validation takes milliseconds: it
+belongs into tests, never into a sandbox or a demo. openapi-core is imported when it is first needed.
 """
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 from urllib.parse import parse_qsl, urlsplit
@@ -130,13 +134,24 @@ class Contracts:
 
     def __init__(self, specs: Sequence[Spec], deviations: Iterable[Deviation] = ()) -> None:
         for spec in specs:
-            spec.load()
+            if spec.api is None:
+                spec.load()
         self.specs = specs
         self.requests = 0
         self.answers = 0
         self.covered: set[str] = set()
         self.used: set[Deviation] = set()
         self._deviations = {(one.operation, one.side, one.where): one for one in deviations}
+
+    def fresh(self) -> Contracts:
+        """The same schemas, nothing counted yet."""
+        return Contracts(self.specs, self._deviations.values())
+
+    def add(self, other: Contracts) -> None:
+        """What was held against `other` counts here too."""
+        self.requests += other.requests
+        self.answers += other.answers
+        self.covered |= other.covered
 
     def operations(self) -> set[str]:
         return set[str]().union(*(spec.operations() for spec in self.specs))
@@ -167,6 +182,61 @@ class Contracts:
         counted = self.operations() if of is None else set(of)
         covered = len(self.covered & counted)
         return f"validated: {self.requests} requests, {self.answers} answers, {covered}/{len(counted)} operations"
+
+
+class Traffic:
+    """What the tests of this process held against one platform's schemas.
+
+    `served`: the operations that count, in the schemas' words; `exceptions`: "METHOD /path" used although no schema has it -> why.
+    """
+
+    def __init__(self, platform: str, contracts: Contracts, served: Iterable[str], exceptions: Mapping[str, str]) -> None:
+        self.platform, self.contracts, self.served, self.exceptions = platform, contracts, frozenset(served), exceptions
+        self.without_schema: set[str] = set()
+
+    def hold(self, exchange: Exchange) -> list[str]:
+        """What is wrong with it, in words. Where the answer is a page (a proxy's, a fault's) only the request is judged."""
+        verdict = self.contracts.validate(exchange)
+        if verdict.operation is None:
+            self.without_schema.add(f"{exchange.method} {urlsplit(exchange.path).path}")
+            return []
+        judged = ("request",) if "html" in _content_type(exchange.answer_headers) else ("request", "answer")
+        return [
+            f"{verdict.operation}: {problem.side} {problem.where}: {problem.message}"
+            for problem in verdict.problems
+            if problem.side in judged
+        ]
+
+    def not_validated(self) -> list[str]:
+        """Operations that were served or used and never held against a schema."""
+        return sorted((self.served - self.contracts.covered) | self.without_schema)
+
+    def unexplained(self) -> list[str]:
+        return [name for name in self.not_validated() if name not in self.exceptions]
+
+    def lines(self) -> list[str]:
+        """For the end of a test run."""
+        why = (f"  not validated: {name} ({self.exceptions.get(name, 'NOT IN THE TABLE OF EXCEPTIONS')})" for name in self.not_validated())
+        return [f"{self.platform} {self.contracts.report(self.served | self.contracts.covered)}", *why]
+
+
+@cache
+def traffic(platform: str) -> Traffic | None:
+    """The process' own of a platform whose sandbox has a module `contract`; None where its schemas are absent and not required."""
+    where = folder(platform)
+    if not where.is_dir():
+        if required():
+            raise FileNotFoundError(f"no contracts in {where}")
+        return None
+    sandbox = entry_points(group="engate.sandboxes")[platform].module
+    contract: Any = importlib.import_module(f"{sandbox}.contract")
+    made = Traffic(platform, contract.load(where), contract.served(), contract.NO_SCHEMA)
+    SHARED.append(made)
+    return made
+
+
+SHARED: list[Traffic] = []
+"""Those that the tests of this process asked for."""
 
 
 def _problems(spec: Spec, path: str, query: str, exchange: Exchange) -> tuple[bool, list[Problem]]:

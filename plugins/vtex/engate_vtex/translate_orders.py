@@ -189,7 +189,7 @@ def _order(raw: Mapping[str, Any]) -> Order:
 
 
 def _item(raw: Mapping[str, Any], logistics: Mapping[str, Any]) -> OrderItem:
-    """`sellingPrice` is the unit price after the item's discounts; with a multiplier it is the price of one measure, not of one unit."""
+    """`price`: of one unit, after the item's discounts."""
     return OrderItem(
         line=raw["uniqueId"],
         sku=str(raw["id"]),
@@ -213,6 +213,10 @@ def _shipping(logistics: Mapping[str, Any]) -> str:
 
 
 def _unit_price(raw: Mapping[str, Any]) -> Decimal:
+    """What one of what is sold costs: from the line's own total, as VTEX advises, for `sellingPrice` may be rounded or of one measure."""
+    defined = raw.get("priceDefinition") or {}
+    if defined.get("total") is not None:
+        return (money(defined["total"]) / int(raw["quantity"])).quantize(Decimal("0.01"), ROUND_HALF_UP)
     multiplier = Decimal(str(raw.get("unitMultiplier") or 1))
     return (money(raw["sellingPrice"]) * multiplier).quantize(Decimal("0.01"), ROUND_HALF_UP)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from engate.testing.contracts import Contracts, Deviation, Spec
+from engate_vtex_sandbox.server import ACCOUNT, VtexSandbox
 
 PRICE = "GET /pricing/prices/{itemId}"
 TYPED_INT = "FACTS, money units: 'GET typed int32', yet prices are decimal currency"
@@ -31,7 +32,17 @@ DEVIATIONS = (
 )  # fmt: skip
 
 
-def load(folder: Path, account: str) -> Contracts:
+NO_SCHEMA = {"GET /api/pvt/merchants/payment-systems": "of the Payments Gateway API, whose schema is not among the contracts"}
+"""What is served and used although none of the schemas has it -> why."""
+_UNKNOWN_ROUTE = "* /{unknown:.*}"
+
+
+def served() -> set[str]:
+    """The operations of the sandbox in the schemas' own words."""
+    return {operation.name.replace(f" /{ACCOUNT}/", " /") for operation in VtexSandbox().operations()} - {_UNKNOWN_ROUTE, *NO_SCHEMA}
+
+
+def load(folder: Path, account: str = ACCOUNT) -> Contracts:
     """The four schemas of what the sandbox serves; Pricing is below the account, as on the host of its own."""
     specs = [Spec(folder / f"{name}-api.json", fix_up=_fix_up) for name in ("catalog", "logistics", "orders")]
     return Contracts([*specs, Spec(folder / "pricing-api.json", below=f"/{account}", fix_up=_fix_up)], DEVIATIONS)

@@ -13,7 +13,9 @@ import pytest
 
 from engate.clock import ManualClock
 from engate.model import Batch, Brand, Category, Image, Item, Price, Product, Sku, StockLevel
+from engate.testing import contracts
 from engate.testing.connect import CountingJournal, connected
+from engate.testing.contracts import Exchange
 from engate_vtex import manifest
 from engate_vtex.storefront import VtexStorefront
 from engate_vtex_sandbox import VtexSandbox
@@ -185,10 +187,16 @@ class Shop:
         self.front = cast(VtexStorefront, None)
         self.stack = AsyncExitStack()
         self.a_product, self.a_sku = a_product, a_sku
+        self.traffic = contracts.traffic("vtex")
+        self.against_the_contract: list[str] = []
+
+    def _hold(self, exchange: Exchange) -> None:
+        if self.traffic is not None:
+            self.against_the_contract += self.traffic.hold(exchange)
 
     async def connect(self, **settings: object) -> VtexStorefront:
         values = {**self.described["settings"], **self.described["secrets"], "rates": FAST, **settings}
-        connection = await self.stack.enter_async_context(connected(manifest, values, journal=self.journal))
+        connection = await self.stack.enter_async_context(connected(manifest, values, journal=self.journal, told=self._hold))
         assert isinstance(connection, VtexStorefront)
         return connection
 
@@ -325,3 +333,4 @@ async def shop() -> AsyncIterator[Shop]:
         async with made.stack:
             made.front = await made.connect()
             yield made
+        assert made.against_the_contract == []

@@ -31,6 +31,7 @@ async def test_a_category_is_created_active_with_its_name_as_title(shop: Any) ->
     assert str(made["FatherCategoryId"]) == root
 
 
+@pytest.mark.trap("vtex.second-category")
 async def test_a_category_that_the_shop_has_is_linked_whatever_the_case_of_its_letters(shop: Any) -> None:
     first = await shop.category("Bebidas")
     shop.calls()
@@ -59,6 +60,7 @@ async def test_the_tree_is_read_once_per_batch(shop: Any) -> None:
     assert sum("tree" in call for call in shop.calls()) == 1
 
 
+@pytest.mark.trap("vtex.category-whole")
 async def test_renaming_a_category_keeps_what_the_shop_wrote(shop: Any) -> None:
     category = await shop.category("Bebidas")
     body = await shop.call("GET", f"{CATEGORY}/{category}")
@@ -77,6 +79,7 @@ async def test_a_category_linked_by_hand_is_left_as_it_is(shop: Any) -> None:
     assert shop.calls() == []
 
 
+@pytest.mark.trap("vtex.category-moved")
 async def test_a_category_that_moved_in_the_erp_is_for_a_person(shop: Any) -> None:
     a, b = await shop.category("Adulto"), await shop.category("Infantil")
     child = await shop.accepted("categories", Item("1", Category("1", "Camisas", parent="a"), refs={"parent": a}))
@@ -114,6 +117,7 @@ async def test_a_category_without_a_name_is_refused(shop: Any) -> None:
 # ---- brands ----
 
 
+@pytest.mark.trap("vtex.brand-with-a-space", "vtex.brand-number")
 async def test_a_brand_is_created_active_and_trimmed(shop: Any) -> None:
     brand = await shop.accepted("brands", Item("1", Brand("1", "Três Corações ")))
     made = await shop.call("GET", f"{BRAND}/{brand}")
@@ -158,6 +162,7 @@ async def test_a_number_that_somebody_takes_meanwhile_is_tried_later(shop: Any) 
     assert await shop.accepted("brands", Item("1", Brand("1", "Nossa"))) == str(catalog.FIRST_BRAND + 1)
 
 
+@pytest.mark.trap("vtex.pages-of-brands")
 async def test_the_list_of_brands_is_read_to_its_end(shop: Any, monkeypatch: Any) -> None:
     monkeypatch.setattr(catalog, "BRAND_PAGE", 3)
     await shop.push("brands", *(Item(str(n), Brand(str(n), f"Marca {n}")) for n in range(8)))

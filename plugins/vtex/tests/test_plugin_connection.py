@@ -99,6 +99,7 @@ def test_a_budget_can_be_replaced() -> None:
     assert rates["catalog"] == Rate(750, 750)
 
 
+@pytest.mark.trap("vtex.price-credits")
 async def test_the_published_budgets_are_never_overrun(shop: Any) -> None:
     """With the sandbox enforcing VTEX's limits, a burst of price writes beyond the 500 credits meets no 429."""
     box = sandbox(limits=True)
@@ -114,6 +115,7 @@ async def test_the_published_budgets_are_never_overrun(shop: Any) -> None:
 # ---- the connection test ----
 
 
+@pytest.mark.trap("vtex.headers-on-reading")
 async def test_everything_in_order_changes_nothing(shop: Any) -> None:
     await shop.control("reset", {})
     lines = await shop.front.test_connection()

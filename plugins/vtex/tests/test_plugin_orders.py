@@ -79,6 +79,7 @@ async def handled(shop: Any, *items: tuple[str, int, str], **sale: Any) -> ShopO
 # ---- the feed ----
 
 
+@pytest.mark.trap("vtex.capital-letter", "vtex.filter-by-orders")
 async def test_the_feed_is_configured_by_workflow_with_our_states(shop: Any) -> None:
     await opened(shop)
     config = await shop.call("GET", CONFIG)
@@ -96,6 +97,7 @@ async def test_a_feed_as_it_should_be_is_left_alone(shop: Any) -> None:
     assert shop.calls() == [f"GET {CONFIG} 200", f"GET {FEED} 200"]
 
 
+@pytest.mark.trap("vtex.feed-of-somebody-else")
 async def test_a_feed_that_tells_too_little_or_keeps_it_otherwise_is_configured_again(shop: Any) -> None:
     queue = {"visibilityTimeoutInSeconds": 240, "MessageRetentionPeriodInSeconds": 1_209_600}
     await shop.call("POST", CONFIG, {"filter": {"type": "FromWorkflow", "status": ["invoiced"]}, "queue": queue})
@@ -106,6 +108,7 @@ async def test_a_feed_that_tells_too_little_or_keeps_it_otherwise_is_configured_
     assert (await shop.call("GET", CONFIG))["queue"]["visibilityTimeoutInSeconds"] == 600
 
 
+@pytest.mark.trap("vtex.feed-gone")
 async def test_a_feed_that_has_gone_is_made_again(shop: Any) -> None:
     await opened(shop)
     await shop.call("DELETE", CONFIG)
@@ -115,6 +118,7 @@ async def test_a_feed_that_has_gone_is_made_again(shop: Any) -> None:
     assert {event.order for event in await events(shop)} == {key}
 
 
+@pytest.mark.trap("vtex.state-misspelt", "vtex.lot-too-large")
 async def test_events_come_in_lots_and_end_with_the_feed(shop: Any) -> None:
     await opened(shop)
     await shop.sellable(stock=50)
@@ -129,6 +133,7 @@ async def test_events_come_in_lots_and_end_with_the_feed(shop: Any) -> None:
     assert await events(shop) == []
 
 
+@pytest.mark.trap("vtex.committed-too-early")
 async def test_a_page_is_acknowledged_only_when_the_next_one_is_asked_for(shop: Any) -> None:
     await opened(shop)
     await shop.sellable()
@@ -147,6 +152,7 @@ async def test_a_page_is_acknowledged_only_when_the_next_one_is_asked_for(shop: 
     assert await events(shop) == []
 
 
+@pytest.mark.trap("vtex.uncommitted-come-back")
 async def test_duplicates_are_all_acknowledged(shop: Any) -> None:
     await opened(shop)
     await shop.sellable()
@@ -176,6 +182,7 @@ async def test_a_feed_that_vtex_does_not_keep_gets_a_plain_word(shop: Any) -> No
 # ---- the order ----
 
 
+@pytest.mark.trap("vtex.order-in-cents")
 async def test_an_order_is_read_whole_and_in_reais(shop: Any) -> None:
     sku = await shop.sellable()
     sale = {
@@ -204,6 +211,7 @@ async def test_an_order_is_read_whole_and_in_reais(shop: Any) -> None:
     assert order.placed_at.tzinfo is not None and order.paid_at is not None
 
 
+@pytest.mark.trap("vtex.sku-twice")
 async def test_one_sku_twice_is_two_lines(shop: Any) -> None:
     await shop.sellable()
     order = await shop.front.read_order(await shop.sell(("1001-1", 1, "100.00"), ("1001-1", 2, "90.00")))
@@ -249,6 +257,7 @@ async def test_an_order_that_does_not_exist_is_said_so(shop: Any) -> None:
 # ---- handling ----
 
 
+@pytest.mark.trap("vtex.handling-already")
 async def test_handling_starts_once_and_again_is_fine(shop: Any) -> None:
     await shop.sellable()
     order = await ref(shop, await shop.sell(("1001-1", 1, "100.00")))
@@ -277,6 +286,7 @@ async def test_handling_of_an_order_that_is_not_paid_yet_waits(shop: Any) -> Non
     assert raised.value.code == "order.not_ready"
 
 
+@pytest.mark.trap("vtex.only-204")
 async def test_handling_of_a_cancelled_order_is_refused(shop: Any) -> None:
     await shop.sellable()
     order = await ref(shop, await shop.sell(("1001-1", 1, "100.00")))
@@ -289,6 +299,7 @@ async def test_handling_of_a_cancelled_order_is_refused(shop: Any) -> None:
 # ---- invoices ----
 
 
+@pytest.mark.trap("vtex.invoice-value-text", "vtex.invoice-unit-price", "vtex.invoice-without-items")
 async def test_an_invoice_closes_the_order(shop: Any) -> None:
     sku = await shop.sellable()
     order = await handled(shop, ("1001-1", 2, "33.35"), discount="0.70")
@@ -322,6 +333,7 @@ async def test_a_note_whose_answer_was_lost_is_there_once(shop: Any) -> None:
     assert len((await raw(shop, order.key))["packageAttachment"]["packages"]) == 1
 
 
+@pytest.mark.trap("vtex.invoice-number", "vtex.key-with-prefix")
 async def test_a_note_with_a_prefix_and_a_slashed_number_goes_plain(shop: Any) -> None:
     await shop.sellable()
     order = await handled(shop, ("1001-1", 1, "100.00"))
@@ -331,6 +343,7 @@ async def test_a_note_with_a_prefix_and_a_slashed_number_goes_plain(shop: Any) -
     assert (package["invoiceNumber"], package["invoiceKey"]) == ("0001231", KEY)
 
 
+@pytest.mark.trap("vtex.number-only-renews")
 async def test_two_branches_with_one_note_number_both_reach_the_order(shop: Any) -> None:
     await shop.sellable("1001-1")
     await shop.sellable("1002-1")
@@ -345,6 +358,7 @@ async def test_two_branches_with_one_note_number_both_reach_the_order(shop: Any)
     assert len({package["invoiceNumber"] for package in now["packageAttachment"]["packages"]}) == 2
 
 
+@pytest.mark.trap("vtex.note-above-the-order")
 async def test_a_note_with_taxes_on_top_closes_the_order_at_its_value(shop: Any) -> None:
     await shop.sellable()
     order = await handled(shop, ("1001-1", 1, "100.00"))
@@ -373,6 +387,7 @@ async def test_a_note_more_than_the_order_takes_is_for_a_person(shop: Any) -> No
 # ---- tracking and delivery ----
 
 
+@pytest.mark.trap("vtex.delivery-date")
 async def test_tracking_and_delivery_reach_the_note(shop: Any) -> None:
     await shop.sellable()
     order = await handled(shop, ("1001-1", 1, "100.00"))
@@ -387,6 +402,7 @@ async def test_tracking_and_delivery_reach_the_note(shop: Any) -> None:
     assert package["courierStatus"]["deliveredDate"].replace("T", " ").startswith("2026-11-24 15:30")
 
 
+@pytest.mark.trap("vtex.tracking-fields")
 async def test_tracking_by_the_shops_own_fleet_has_no_code(shop: Any) -> None:
     await shop.sellable()
     order = await handled(shop, ("1001-1", 1, "100.00"))
@@ -421,6 +437,7 @@ async def test_tracking_before_the_note_waits(shop: Any) -> None:
 # ---- cancellation ----
 
 
+@pytest.mark.trap("vtex.cancel-twice")
 async def test_a_cancellation_ends_at_cancelled_though_it_takes_two_calls(shop: Any) -> None:
     await shop.sellable()
     order = await handled(shop, ("1001-1", 1, "100.00"))

@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+import pytest
+
 from engate import Rejected, Unknown
 from engate.clock import ManualClock
 from engate.model import Item, Price, StockLevel, Warehouse
@@ -41,6 +43,7 @@ async def balance(shop: Any, sku: str, warehouse: str = "1_main") -> dict[str, A
 # ---- prices ----
 
 
+@pytest.mark.trap("vtex.pricing-host", "vtex.price-in-reais")
 async def test_the_first_price_of_a_sku_just_made_costs_one_call(shop: Any) -> None:
     sku = await shop.sku()
     shop.calls()
@@ -56,6 +59,7 @@ async def fixed_by_the_shop(shop: Any) -> str:
     return sku
 
 
+@pytest.mark.trap("vtex.fixed-prices-deleted", "vtex.three-prices")
 async def test_a_price_change_keeps_the_fixed_prices_and_the_cost(shop: Any) -> None:
     sku = await fixed_by_the_shop(shop)
     before = await read_price(shop, sku)
@@ -66,6 +70,7 @@ async def test_a_price_change_keeps_the_fixed_prices_and_the_cost(shop: Any) -> 
     assert now["costPrice"] == 40
 
 
+@pytest.mark.trap("vtex.first-price-of-an-old-sku")
 async def test_the_first_price_of_a_sku_that_the_shop_had_keeps_its_fixed_prices(shop: Any) -> None:
     sku = await fixed_by_the_shop(shop)
     shop.front = await shop.connect()  # another process: it has not made this SKU
@@ -106,6 +111,7 @@ async def test_a_price_table_gets_an_entry_and_loses_none(shop: Any) -> None:
     assert values == {("2", 1): 77.7, ("1", 3): 95}
 
 
+@pytest.mark.trap("vtex.price-of-nothing")
 async def test_a_price_of_nothing_is_refused_before_any_call(shop: Any) -> None:
     for item in (Item("1", price("0"), refs={"sku": "1"}), Item("1", price("0"), refs={"sku": "1", "price_table": "2"})):
         error = await shop.refused("prices", item)
@@ -142,6 +148,7 @@ def stock_refs(sku: str) -> dict[str, str]:
     return {"sku": sku, "warehouse": "1_main"}
 
 
+@pytest.mark.trap("vtex.lead-time-zero")
 async def test_stock_is_an_absolute_total_and_leaves_the_lead_time(shop: Any) -> None:
     sku = await shop.sku()
     path = f"/api/logistics/pvt/inventory/skus/{sku}/warehouses/1_main"
@@ -153,6 +160,7 @@ async def test_stock_is_an_absolute_total_and_leaves_the_lead_time(shop: Any) ->
     assert (now["totalQuantity"], now["hasUnlimitedQuantity"], now["leadTime"]) == (8, False, "2.00:00:00")
 
 
+@pytest.mark.trap("vtex.unlimited-said")
 async def test_stock_is_unlimited_only_where_the_record_says_so(shop: Any) -> None:
     sku = await shop.sku()
     await shop.accepted("stock", Item("1001-1@1", level(8, unlimited=True), refs=stock_refs(sku)))
@@ -168,6 +176,7 @@ async def test_a_negative_reading_offers_nothing(shop: Any) -> None:
     assert (await balance(shop, sku))["totalQuantity"] == 0
 
 
+@pytest.mark.trap("vtex.applied-500")
 async def test_a_500_after_stock_was_applied_ends_well(shop: Any) -> None:
     sku = await shop.sku()
     await shop.faults({"kind": "500_applied", "operation": "PATCH", "times": 1})
@@ -175,6 +184,7 @@ async def test_a_500_after_stock_was_applied_ends_well(shop: Any) -> None:
     assert (await balance(shop, sku))["totalQuantity"] == 8
 
 
+@pytest.mark.trap("vtex.leading-zeros")
 async def test_a_sku_id_goes_without_leading_zeros(shop: Any) -> None:
     sku = await shop.sku()
     await shop.accepted("stock", Item("1001-1@1", level(5), refs=stock_refs(f"00{sku}")))
@@ -201,6 +211,7 @@ async def test_a_branch_mapped_to_a_warehouse_leaves_it_as_it_is(shop: Any) -> N
     assert await warehouses(shop) == before
 
 
+@pytest.mark.trap("vtex.warehouse-spaces", "vtex.dock-cost-text")
 async def test_a_branch_without_a_mapping_gets_a_warehouse_with_the_dock(shop: Any) -> None:
     shop.front = await shop.connect(dock="dock_second")
     made = await shop.accepted("warehouses", Item("F 3", Warehouse("F 3", "Filial 3")))
@@ -210,6 +221,7 @@ async def test_a_branch_without_a_mapping_gets_a_warehouse_with_the_dock(shop: A
     assert [dock["dockId"] for dock in warehouse["warehouseDocks"]] == ["dock_second"]
 
 
+@pytest.mark.trap("vtex.warehouse-case")
 async def test_a_warehouse_that_exists_in_another_case_is_not_doubled(shop: Any) -> None:
     body = {
         "id": "Filial-3",

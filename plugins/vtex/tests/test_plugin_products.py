@@ -5,6 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+import pytest
+
 from engate import Rejected, Unknown
 from engate.model import Image, Item
 
@@ -24,6 +26,7 @@ async def files(shop: Any, sku: str) -> list[dict[str, Any]]:
 # ---- products ----
 
 
+@pytest.mark.trap("vtex.null-with-200", "vtex.not-indexed")
 async def test_a_new_product_costs_four_calls(shop: Any) -> None:
     item = Item("1001", shop.a_product(), refs=await refs(shop))
     shop.calls()
@@ -48,6 +51,7 @@ async def test_a_new_product_goes_into_the_trade_policy_of_the_connection(shop: 
     assert 2 in [policy["StoreId"] for policy in await shop.call("GET", f"{PRODUCT}/{product}/salespolicy")]
 
 
+@pytest.mark.trap("vtex.second-product")
 async def test_a_product_is_linked_by_its_reference_not_created_twice(shop: Any) -> None:
     first = await shop.product()
     assert await shop.product() == first
@@ -58,6 +62,7 @@ async def test_two_products_of_one_name_do_not_collide(shop: Any) -> None:
     assert await shop.product(shop.a_product(key="1")) != await shop.product(shop.a_product(key="2"))
 
 
+@pytest.mark.trap("vtex.reference-with-a-space")
 async def test_a_reference_with_outer_spaces_is_trimmed(shop: Any) -> None:
     product = await shop.product(shop.a_product(key="1001 "))
     assert (await shop.call("GET", f"{PRODUCT}/{product}"))["RefId"] == "1001"
@@ -90,6 +95,7 @@ async def test_linking_puts_a_product_into_the_trade_policy_where_it_is_missing(
     assert f"PUT {PRODUCT}/{{product}} 200" in shop.calls()[-1:]
 
 
+@pytest.mark.trap("vtex.product-put-wipes", "vtex.nulls-read")
 async def test_a_change_writes_only_what_changed_and_keeps_what_the_shop_enriched(shop: Any) -> None:
     product = await shop.product()
     body = await shop.call("GET", f"{PRODUCT}/{product}")
@@ -184,6 +190,7 @@ async def test_a_product_without_its_category_is_refused(shop: Any) -> None:
 # ---- SKUs ----
 
 
+@pytest.mark.trap("vtex.weight-in-grams", "vtex.sku-born-active")
 async def test_a_new_sku_costs_three_calls(shop: Any) -> None:
     product = await shop.product()
     shop.calls()
@@ -225,6 +232,7 @@ async def test_linking_gives_an_ean_only_to_a_sku_that_has_none(shop: Any) -> No
     assert await shop.call("GET", f"{SKU}/{sku}/ean") == ["7891000100103"]
 
 
+@pytest.mark.trap("vtex.sku-put-deactivates")
 async def test_a_change_of_an_active_sku_leaves_it_active(shop: Any) -> None:
     sku = await shop.sellable()
     want, have = shop.a_sku(ean="", name="Café 500g Pacote"), shop.a_sku(ean="")
@@ -243,6 +251,7 @@ async def test_a_change_of_the_weight_is_in_grams(shop: Any) -> None:
     assert (await shop.call("GET", f"{SKU}/{sku}"))["PackagedWeightKg"] == 1235
 
 
+@pytest.mark.trap("vtex.weight-of-nothing")
 async def test_a_sku_without_weight_is_refused_before_any_call(shop: Any) -> None:
     error = await shop.refused("skus", Item("1001-1", shop.a_sku(weight_kg=Decimal(0)), refs={"product": "1"}))
     assert isinstance(error, Rejected) and error.code == "sku.weight"
@@ -268,6 +277,7 @@ async def test_an_incomplete_sku_switched_on_waits_for_its_image(shop: Any) -> N
     assert (now["IsActive"], now["ActivateIfPossible"]) == (False, True)
 
 
+@pytest.mark.trap("vtex.ean-not-updatable")
 async def test_a_new_ean_takes_the_place_of_the_old_one(shop: Any) -> None:
     sku = await shop.sku()
     item = Item("1001-1", shop.a_sku(ean="7891000055120"), have=shop.a_sku(), remote=sku, refs={"product": "1"})
@@ -314,6 +324,7 @@ async def test_the_image_of_a_sku_just_made_costs_one_call_and_activates_it(shop
     assert (await shop.call("GET", f"{SKU}/{sku}"))["IsActive"] is True
 
 
+@pytest.mark.trap("vtex.image-after-timeout")
 async def test_after_a_timeout_the_image_is_looked_for(shop: Any) -> None:
     sku = await shop.sku()
     await shop.faults({"kind": "timeout_applied", "operation": f"POST {SKU}/{{skuId}}/file", "times": 1})
@@ -360,6 +371,7 @@ async def test_a_file_that_somebody_deleted_is_made_again_when_it_changes(shop: 
     assert [str(made["Id"]) for made in await files(shop, sku)] == [again]
 
 
+@pytest.mark.trap("vtex.image-address")
 async def test_an_address_that_vtex_cannot_fetch_is_refused_before_any_call(shop: Any) -> None:
     for url in ("ftp://img.example/a.jpg", "https://img.example/a.webp", "//servidor/fotos/a.jpg"):
         error = await shop.refused("images", Item("1001-1/0", picture(url=url), refs={"sku": "1"}))

@@ -22,6 +22,7 @@ def test_the_platform_is_discovered() -> None:
     assert found.failure == "" and found.manifest is not None and found.manifest.role == "erp"
 
 
+@pytest.mark.trap("winthor.bare-array", "winthor.branch-99")
 async def test_choices(erp: Any, gather: Gather) -> None:
     async def keys(kind: str) -> list[str]:
         return [choice.key for choice in await gather(erp.list_choices(kind))]
@@ -63,6 +64,7 @@ async def test_brands(erp: Any, gather: Gather) -> None:
     assert await gather(erp.list_brands(Query(keys=("9",)))) == []
 
 
+@pytest.mark.trap("winthor.left-out-silently", "winthor.missing-link", "winthor.not-for-the-shop")
 async def test_products_for_the_shop_and_nothing_left_out_silently(erp: Any, gather: Gather) -> None:
     found = {product.key: product for product in await gather(erp.list_products(Query()))}
     assert sorted(found) == ["1", "2", "3", "5"]  # 4 is not meant for the shop; 3 has no links and must be seen
@@ -76,6 +78,7 @@ async def test_single_products(erp: Any, gather: Gather) -> None:
     assert [product.key for product in found] == ["3", "1"] and len(found[0].problems) == 4
 
 
+@pytest.mark.trap("winthor.all-packagings", "winthor.sku-key")
 async def test_every_packaging_is_a_sku(erp: Any, gather: Gather) -> None:
     found = {sku.key: sku for sku in await gather(erp.list_skus(Query()))}
     assert {UN, BOX} <= set(found) and len(found) == 6
@@ -102,12 +105,14 @@ async def test_images_follow_from_the_packagings(connect: Any, gather: Gather) -
         assert [image.key for image in await gather(erp.list_images(Query(keys=(f"{BOX}/0",))))] == [f"{BOX}/0"]
 
 
+@pytest.mark.trap("winthor.no-images")
 @pytest.mark.parametrize("template", ["", "https://i.example.com/one-for-all.jpg"])
 async def test_without_an_address_there_are_no_images(connect: Any, template: str) -> None:
     async with connect(image_url=template) as erp:
         assert "list_images" in erp.unavailable()
 
 
+@pytest.mark.trap("winthor.price-per-packaging")
 async def test_prices_are_what_the_erp_says(erp: Any, control: Any, gather: Gather) -> None:
     found = {price.key: price.base for price in await gather(erp.list_prices(Query()))}
     assert found == {state["key"]: Decimal(state["price"]) for state in await control("state")}
@@ -120,6 +125,7 @@ async def test_prices_are_always_complete(erp: Any, gather: Gather) -> None:
     assert sum(len(page.items) for page in pages) == 6 and all(page.watermark is None for page in pages)
 
 
+@pytest.mark.trap("winthor.stock-per-packaging", "winthor.stock-of-every-branch")
 async def test_stock_of_every_configured_branch(erp: Any, control: Any, gather: Gather) -> None:
     found = {level.key: level.quantity for level in await gather(erp.list_stock(Query()))}
     assert found == {f"{state['key']}@{branch}": units for state in await control("state") for branch, units in state["stock"].items()}
@@ -175,6 +181,7 @@ async def test_pages_of_one_row_bring_everything(connect: Any, gather: Gather, h
         )
 
 
+@pytest.mark.trap("winthor.page-with-200")
 @pytest.mark.parametrize("kind", ["429", "500", "reset", "html"])
 async def test_a_passing_fault_is_read_again(erp: Any, control: Any, gather: Gather, kind: Any) -> None:
     await control("faults", [Fault(kind, "GET /api/purchases/v1/productBrands/")])

@@ -27,6 +27,7 @@ async def raw_orders(erp: Any, branches: str = "1,2") -> list[dict[str, Any]]:
 # ---- creating and finding ----
 
 
+@pytest.mark.trap("winthor.customer-origin", "winthor.tax-permission")
 async def test_an_order_enters_with_everything_the_erp_needs(erp: Any, control: Any, part: Any) -> None:
     wanted = part()
     assert await erp.find_order(wanted) == Absent()
@@ -46,6 +47,7 @@ async def test_an_order_enters_with_everything_the_erp_needs(erp: Any, control: 
     assert "Rua A, S/N, apto 3" in row["observation"] and row["customer"]["personIdentificationNumber"] == "390.533.447-05"
 
 
+@pytest.mark.trap("winthor.freight-inside", "winthor.discount-in-prices")
 async def test_the_erps_total_is_what_was_charged(erp: Any, control: Any, part: Any) -> None:
     items = (PartItem("0", "7891000100103-1", 3, Decimal("11.10")), PartItem("1", "17891000061197-5", 1, Decimal("110.25")))
     made = part(
@@ -78,6 +80,7 @@ async def test_freight_without_a_field_for_it_is_not_dropped(connect: Any, contr
         assert caught.value.code == "order.freight" and await control.count(CREATE) == 0
 
 
+@pytest.mark.trap("winthor.every-post-is-an-order")
 @pytest.mark.parametrize("kind", ["reset_applied", "500_applied", "timeout_applied"])
 async def test_a_lost_answer_is_unknown_and_never_sent_again(erp: Any, control: Any, part: Any, kind: Any) -> None:
     await control("faults", [Fault(kind, CREATE)])
@@ -97,6 +100,7 @@ async def test_a_failure_that_did_nothing_is_unknown_too(erp: Any, control: Any,
     assert await control.count(CREATE) == 1 and await erp.find_order(part()) == Absent()
 
 
+@pytest.mark.trap("winthor.reason-nobody-shows")
 async def test_a_refusal_has_the_erps_words(erp: Any, part: Any) -> None:
     with pytest.raises(Rejected) as caught:
         await erp.import_order(part(items=(PartItem("0", "123-999", 2, Decimal("11.20")),)))
@@ -104,6 +108,7 @@ async def test_a_refusal_has_the_erps_words(erp: Any, part: Any) -> None:
     assert await erp.find_order(part()) == Absent()
 
 
+@pytest.mark.trap("winthor.search-every-branch")
 async def test_an_order_is_found_in_every_configured_branch(erp: Any, connect: Any, part: Any) -> None:
     made = await erp.import_order(part(branch="2"))
     assert await erp.find_order(part(branch="1")) == Found(made.key, "in_erp")
@@ -116,6 +121,7 @@ async def test_a_reference_is_found_whole_only(erp: Any, part: Any) -> None:
     assert await erp.find_order(part("v100-01")) == Absent() and await erp.find_order(part("v100-01-10")) == Absent()
 
 
+@pytest.mark.trap("winthor.search-of-days")
 async def test_an_order_of_days_ago_is_found(erp: Any, control: Any, part: Any) -> None:
     """Created while we were down: a search of two days would call it absent, and it would enter twice."""
     wanted = part()
@@ -139,6 +145,7 @@ async def test_of_several_the_living_one_counts(erp: Any, control: Any, part: An
     assert await erp.find_order(part()) == Found(second.key, "in_erp")
 
 
+@pytest.mark.trap("winthor.search-that-fails")
 async def test_a_search_that_fails_is_unsure(erp: Any, control: Any, part: Any) -> None:
     await control("faults", [Fault("html", LIST, times=9)])
     found = await erp.find_order(part())
@@ -153,6 +160,7 @@ async def test_a_search_without_a_login_is_unsure(connect: Any, part: Any) -> No
 # ---- customers ----
 
 
+@pytest.mark.trap("winthor.punctuation")
 async def test_a_customer_is_created_once_and_then_found(erp: Any, control: Any, part: Any) -> None:
     await erp.import_order(part("v1"))
     await erp.import_order(part("v2"))
@@ -161,6 +169,7 @@ async def test_a_customer_is_created_once_and_then_found(erp: Any, control: Any,
     assert first["customer"]["id"] == second["customer"]["id"]
 
 
+@pytest.mark.trap("winthor.customer-upsert")
 async def test_a_customer_that_exists_is_never_changed(erp: Any, control: Any, part: Any) -> None:
     await erp.import_order(part("v1"))
     before = (
@@ -175,6 +184,7 @@ async def test_a_customer_that_exists_is_never_changed(erp: Any, control: Any, p
     assert "Rua Nova, 99" in (await raw_orders(erp))[1]["observation"]
 
 
+@pytest.mark.trap("winthor.letters-in-cnpj")
 async def test_a_company_with_letters_in_its_cnpj(erp: Any, part: Any) -> None:
     buyer = Buyer("Loja", "12ABC34501DE35", "a@b.com.br", "1133334444", True, "Loja Ltda", "111222333444")
     await erp.import_order(part("v1", buyer=buyer))
@@ -183,6 +193,7 @@ async def test_a_company_with_letters_in_its_cnpj(erp: Any, part: Any) -> None:
     assert first["customer"]["id"] == second["customer"]["id"]
 
 
+@pytest.mark.trap("winthor.field-lengths")
 async def test_what_was_cut_stands_in_the_observation(erp: Any, part: Any) -> None:
     street = "Avenida do Almirante que Descobriu o Caminho das Índias"
     await erp.import_order(part(delivery=Address(street, "10", "", "Centro", "São Paulo", "SP", "01001-000")))
@@ -228,6 +239,7 @@ async def single(erp: Any, key: str, branch: str = "2") -> Any:
     return found
 
 
+@pytest.mark.trap("winthor.note-not-published", "winthor.key-in-the-xml")
 async def test_from_the_erp_to_the_buyers_door(erp: Any, control: Any, part: Any) -> None:
     made = await erp.import_order(part())
     found = await single(erp, made.key)
@@ -264,6 +276,7 @@ async def test_from_the_erp_to_the_buyers_door(erp: Any, control: Any, part: Any
     assert found.delivered_at is not None and found.delivered_at.tzinfo is not None
 
 
+@pytest.mark.trap("winthor.own-branch")
 async def test_an_order_is_asked_for_in_its_own_branch(erp: Any, part: Any) -> None:
     made = await erp.import_order(part(branch="2"))
     assert [item async for page in erp.list_fulfilment(Query(keys=(f"1/{made.key}",))) for item in page.items] == []
@@ -287,6 +300,7 @@ async def test_the_listing_of_every_branch_with_its_watermark(erp: Any, control:
 # ---- cancelling ----
 
 
+@pytest.mark.trap("winthor.message-to-seller")
 async def test_a_cancellation(erp: Any, control: Any, part: Any) -> None:
     made = await erp.import_order(part())
     ref = PartRef(made.key, "2", "v100-01")
@@ -295,13 +309,15 @@ async def test_a_cancellation(erp: Any, control: Any, part: Any) -> None:
     await erp.import_cancellation(ref, "Desistência")  # cancelled already: fine
 
 
+@pytest.mark.trap("winthor.reason-of-cancelling")
 async def test_a_cancellation_needs_a_reason_so_it_always_has_one(erp: Any, control: Any, part: Any) -> None:
     made = await erp.import_order(part())
     await erp.import_cancellation(PartRef(made.key, "2", "v100-01"), "  ")
     assert [held["phase"] for held in await control("orders")] == ["cancelled"]
 
 
-@pytest.mark.parametrize("kind", ["reset_applied", "500_applied"])
+@pytest.mark.trap("winthor.page-with-200")
+@pytest.mark.parametrize("kind", ["reset_applied", "500_applied", "html"])
 async def test_a_cancellation_whose_answer_is_lost(erp: Any, control: Any, part: Any, kind: Any) -> None:
     made = await erp.import_order(part())
     await control("faults", [Fault(kind, "DELETE /api/wholesale/v1/orders")])
@@ -309,6 +325,7 @@ async def test_a_cancellation_whose_answer_is_lost(erp: Any, control: Any, part:
     assert [held["phase"] for held in await control("orders")] == ["cancelled"]
 
 
+@pytest.mark.trap("winthor.invoiced-needs-return")
 async def test_an_invoiced_order_cannot_be_cancelled(erp: Any, control: Any, part: Any) -> None:
     made = await erp.import_order(part())
     await control("progress", {"to": "invoiced"})
@@ -326,6 +343,7 @@ async def test_an_order_that_is_not_there_cannot_be_cancelled(erp: Any) -> None:
 # ---- the connection ----
 
 
+@pytest.mark.trap("winthor.password-hash", "winthor.password-case")
 async def test_every_line_of_a_good_connection(erp: Any, control: Any) -> None:
     checks = await erp.test_connection()
     assert all(check.ok for check in checks), checks
@@ -341,6 +359,7 @@ async def test_a_branch_that_does_not_exist_is_a_line(connect: Any) -> None:
         assert lines["branch.1"].ok and not lines["branch.77"].ok and lines["branch.77"].hint.pt
 
 
+@pytest.mark.trap("winthor.user-locked")
 async def test_a_wrong_password_is_a_line_and_is_tried_once(connect: Any, control: Any) -> None:
     async with connect(password="errada") as erp:
         lines = {check.name: check for check in await erp.test_connection()}
@@ -358,6 +377,7 @@ async def test_a_wrong_password_is_a_line_and_is_tried_once(connect: Any, contro
         assert await control.count("POST /winthor/autenticacao/v1/login") == 2  # a person may always try
 
 
+@pytest.mark.trap("winthor.health-page")
 @pytest.mark.parametrize("kind", ["html", "500", "reset"])
 async def test_a_service_that_is_down_is_a_line(erp: Any, control: Any, kind: Any) -> None:
     await control("faults", [Fault(kind, "GET /api/stock-vtex/v1/health")])
@@ -393,6 +413,7 @@ async def test_the_identity_is_the_company(erp: Any, connect: Any) -> None:
         assert caught.value.code == "branch.unknown"
 
 
+@pytest.mark.trap("winthor.session-ends")
 async def test_a_session_that_ended_is_renewed_once(erp: Any, control: Any, gather: Gather) -> None:
     await gather(erp.list_brands(Query()))
     await control("advance", {"seconds": 86400})  # the ERP's clock only: our side thinks that the token lives

