@@ -40,14 +40,15 @@ class StoredTokens:
     async def replace(self, seen: int, login: Callable[[], Awaitable[Token]]) -> Token:
         """Logs in unless somebody else already has since generation `seen`; one renewer at a time over all processes."""
         lease = uuid4().hex
-        while True:
-            generation, current = await self.load()
-            if generation != seen and current is not None:
-                return current
-            if await self._store.durably(lambda c, g=generation: self._take(c, g, lease)):
-                break
-            await asyncio.sleep(0.05)
         try:
+            while True:
+                generation, current = await self.load()
+                if generation != seen and current is not None:
+                    return current
+                # cancelled here, the lease may be taken all the same: it is given back below, else nobody could log in until it ends
+                if await self._store.durably(lambda c, g=generation: self._take(c, g, lease)):
+                    break
+                await asyncio.sleep(0.05)
             made = await login()
         except BaseException:
             await asyncio.shield(self._store.durably(lambda c: self._release(c, lease)))
