@@ -79,7 +79,7 @@ class Store:
         loop = asyncio.get_running_loop()
         done: asyncio.Future[T] = loop.create_future()
         self._pending.put(_Waiting(change, done, loop, TRIES))
-        return await asyncio.shield(done)
+        return await asyncio.shield(_heard(done))
 
     async def _in_thread(self, door: Callable[[], Any], work: Change[T]) -> T:
         def run() -> T:
@@ -93,7 +93,7 @@ class Store:
             raise AssertionError("unreachable")
 
         # shielded: a cancelled caller must not leave a half-used connection behind; the transaction ends either way
-        return await asyncio.shield(asyncio.get_running_loop().run_in_executor(self._threads, run))
+        return await asyncio.shield(_heard(asyncio.get_running_loop().run_in_executor(self._threads, run)))
 
     def _writer(self) -> None:
         while True:
@@ -126,6 +126,12 @@ class Store:
                     self._pending.put(waiting._replace(tries=waiting.tries - 1))
                 elif not waiting.loop.is_closed():
                     waiting.loop.call_soon_threadsafe(partial(_tell, waiting.done, value, error))
+
+
+def _heard(work: asyncio.Future[T]) -> asyncio.Future[T]:
+    """Its failure counts as heard although the caller may have been cancelled meanwhile."""
+    work.add_done_callback(lambda done: None if done.cancelled() else done.exception())
+    return work
 
 
 class _Waiting(NamedTuple):
