@@ -461,7 +461,11 @@ def moving(*where: sa.ColumnElement[bool]) -> sa.Select[tuple[int]]:
     source = record.outerjoin(
         up, (up.c.integration_id == record.c.integration_id) & (up.c.kind == above(record)) & (up.c.key == record.c.parent)
     ).outerjoin(upper, (upper.c.integration_id == up.c.integration_id) & (upper.c.kind == above(up)) & (upper.c.key == up.c.parent))
-    free = (record.c.parent.is_(None) | (up.c.id.is_not(None) & (up.c.state != "waiting"))) & (
+    # a parent that is in the storefront holds nothing back, whatever it waits for itself
+    linked = sa.exists().where(
+        link.c.integration_id == record.c.integration_id, link.c.kind == above(record), link.c.key == record.c.parent
+    )
+    free = (record.c.parent.is_(None) | linked | (up.c.id.is_not(None) & (up.c.state != "waiting"))) & (
         up.c.parent.is_(None) | (upper.c.id.is_not(None) & (upper.c.state != "waiting"))
     )
     going = (record.c.state == "sent") | ((record.c.state == "to_send") & free)
