@@ -10,13 +10,13 @@ from typing import Any
 import msgspec
 import pytest
 import sqlalchemy as sa
-from tests.support.goods import goods, gtin, product
+from tests.support.goods import goods, product
 from tests.support.stage import SHORT, Stage, staged
 
 from engate.store.tables import record
 from engate.sync import trigger
 from engate.sync.options import Options
-from engate.testing.world import Change, Fault, SeedSku
+from engate.testing.world import Change, Fault
 
 D = Decimal
 PRICE_PUT = "PUT /lojaengate/pricing/prices/{itemId}"

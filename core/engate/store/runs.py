@@ -116,7 +116,8 @@ def flow_read(c: sa.Connection, integration_id: int, flow_name: str, run_id: int
 
 
 def finish(c: sa.Connection, integration_id: int, now: float, *, idle: sa.ColumnElement[bool]) -> list[Any]:
-    """Ends the runs none of whose records can still move (`idle` ones never do). Returns them. Scheduled readings that changed nothing leave no trace."""
+    """Ends the runs none of whose records can still move (`idle` ones never do). Returns them.
+    Scheduled readings that changed nothing leave no trace."""
     open_ = sa.select(run).where(run.c.integration_id == integration_id, run.c.state == "pushing")
     ended: list[Any] = []
     reading_now = {row.kind for row in under_way(c, integration_id, list(KINDS))}
