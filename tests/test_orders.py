@@ -38,6 +38,11 @@ def in_shop(stage: Stage, key: str) -> Any:
     return next(order for order in stage.shop.orders() if order.key == key)
 
 
+def publish_at_once(stage: Stage) -> None:
+    """The ERP publishes the XML of a note as soon as it is issued."""
+    stage.erp.corrupt("parameter", "invoice_window=0")
+
+
 async def entered(stage: Stage, key: str, parts: int = 1) -> list[Any]:
     await stage.until(lambda: len(in_erp(stage, key)) >= parts)
     await stage.until(lambda: in_shop(stage, key).phase == "in_erp")
@@ -180,6 +185,7 @@ async def _asleep(stage: Stage, key: str) -> bool:
 
 async def test_the_same_sku_twice_in_an_order(sqlite_database: str) -> None:
     async with staged(sqlite_database, seed=goods(1)) as stage:
+        publish_at_once(stage)
         await stage.selling()
         sku, price = skus(stage)[0]
         key = stage.shop.sell([sale(1, (sku, 2, price), (sku, 1, "1.00"))])["1"]
@@ -191,6 +197,7 @@ async def test_the_same_sku_twice_in_an_order(sqlite_database: str) -> None:
 
 async def test_discount_freight_and_interest_enter_to_the_cent(sqlite_database: str) -> None:
     async with staged(sqlite_database, seed=goods(2)) as stage:
+        publish_at_once(stage)
         await stage.selling()
         (first, price), (second, other) = skus(stage)
         lines = (SaleItem(first, 3, D(price), D("7.77")), SaleItem(second, 1, D(other)))
@@ -218,6 +225,7 @@ def two_branches() -> Any:
 async def test_items_of_two_branches_are_two_erp_orders_and_two_invoices(sqlite_database: str) -> None:
     """Scenario 3. The shop hears of handling when both have entered, and is invoiced only after both notes."""
     async with staged(sqlite_database, seed=two_branches()) as stage:
+        publish_at_once(stage)
         await stage.selling()
         (first, price), (second, other) = skus(stage)
         lines = (SaleItem(first, 1, D(price), D("3.33")), SaleItem(second, 2, D(other)))
@@ -433,7 +441,7 @@ async def test_a_note_that_is_not_published_yet_is_sent_when_it_is(sqlite_databa
 @pytest.mark.parametrize(("wrong", "right"), [("<tpAmb>2<", "<tpAmb>1<"), ("<cStat>110<", "<cStat>100<")], ids=["homologation", "denied"])
 async def test_a_note_that_the_gate_refuses_is_attention_until_a_right_one_comes(sqlite_database: str, wrong: str, right: str) -> None:
     async with staged(sqlite_database, seed=goods(1)) as stage:
-        stage.erp.corrupt("parameter", "invoice_window=0")
+        publish_at_once(stage)
         await stage.selling()
         key = sell(stage)
         [order] = await entered(stage, key)
@@ -466,7 +474,7 @@ def _spoil(stage: Stage, erp_key: str, right: str, wrong: str) -> None:
 async def test_a_retry_looks_at_the_notes_again(sqlite_database: str) -> None:
     """A denied note that was authorised later, with nothing else changed in the ERP: the operator asks, and it goes."""
     async with staged(sqlite_database, seed=goods(1)) as stage:
-        stage.erp.corrupt("parameter", "invoice_window=0")
+        publish_at_once(stage)
         await stage.selling()
         key = sell(stage)
         [order] = await entered(stage, key)
@@ -487,6 +495,7 @@ async def test_an_alphanumeric_cnpj_travels_unchanged(sqlite_database: str) -> N
     seed = goods(1)
     seed = msgspec.structs.replace(seed, branches=(SeedBranch("1", "Matriz", cnpj),))
     async with staged(sqlite_database, seed=seed) as stage:
+        publish_at_once(stage)
         await stage.selling()
         sku, price = skus(stage)[0]
         buyer = msgspec.structs.replace(BUYER, name="Empresa Nova Ltda", document=cnpj)

@@ -1,17 +1,16 @@
-"""The walking skeleton: products there, one order and its invoice back."""
+"""The walking skeleton, on both databases: products there, one order and its invoice back."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 from tests.support.goods import goods, sale
 from tests.support.stage import staged
 
 
-async def test_products_go_there_and_an_order_comes_back(tmp_path: Path) -> None:
-    async with staged(f"sqlite:///{tmp_path}/engate.db", seed=goods(20)) as stage:
+async def test_products_go_there_and_an_order_comes_back(database: str) -> None:
+    async with staged(database, seed=goods(8)) as stage:
+        stage.erp.corrupt("parameter", "invoice_window=0")
         await stage.activate()
-        await stage.until(lambda: sum(sku.visible for sku in stage.shop.state()) == 20)
+        await stage.until(lambda: sum(sku.visible for sku in stage.shop.state()) == 8)
         await stage.quiet()
         first = stage.shop.state()[0]
         keys = stage.shop.sell([sale(1, (first.key, 2, str(first.price)))])

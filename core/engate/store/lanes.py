@@ -153,6 +153,11 @@ def back_off(c: sa.Connection, claimed: Claim, lease: str, until: float) -> bool
     return c.execute(_BACK_OFF, {"lane": claimed.id, "mine": lease, "until": until}).rowcount == 1
 
 
+def give_back(c: sa.Connection, lease: str) -> None:
+    """Whatever is still held under this lease is free again, as due as it was."""
+    c.execute(sa.update(lane).where(lane.c.lease == lease).values(lease=None, lease_until=0))
+
+
 def next_due(c: sa.Connection) -> float | None:
     """When something is due next, for a sleeper."""
     return c.execute(_NEXT_DUE).scalar()

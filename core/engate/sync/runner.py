@@ -79,6 +79,8 @@ class Runner:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            # a claim that was committed while we were being stopped never became a task: after it in the queue, this gives it back
+            await self._store.durably(lambda c: lanes.give_back(c, self._lease))
             await self._count(now=True)
 
     @property
