@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 WINTHOR, VTEX, CORE = "plugins/winthor/engate_winthor", "plugins/vtex/engate_vtex", "core/engate"
 _W, _V = "plugins/winthor/tests/plugin/test_plugin", "plugins/vtex/tests/test_plugin"
-W_CATALOG, W_ORDERS, W_QUIRKS, W_TRAPS = f"{_W}_catalog.py::", f"{_W}_orders.py::", f"{_W}_quirks.py::", f"{_W}_traps.py::"
+W_CATALOG, W_ORDERS, W_SESSION = f"{_W}_catalog.py::", f"{_W}_orders.py::", f"{_W}_session.py::"
+W_QUIRKS, W_TRAPS = f"{_W}_quirks.py::", f"{_W}_traps.py::"
 V_CATALOG, V_PRODUCTS, V_PRICES = f"{_V}_catalog.py::", f"{_V}_products.py::", f"{_V}_prices_stock.py::"
 V_ORDERS, V_CONNECTION, V_TRAPS = f"{_V}_orders.py::", f"{_V}_connection.py::", f"{_V}_traps.py::"
 
@@ -77,7 +78,7 @@ TRAPS: tuple[Trap, ...] = (
         f"{WINTHOR}/session.py",
         'token.value if self._scheme == "bare" else f"Bearer {token.value}"',
         'f"Bearer {token.value}"',
-        (f"{W_QUIRKS}test_the_form_of_the_token",),
+        (f"{W_SESSION}test_the_form_of_the_token",),
     ),
     # ---- WinThor: how its services speak ----
     Trap(

@@ -215,6 +215,7 @@ class Storefront(Connection):
 
     @spec(firstresult=True)
     async def read_order(self, key: str) -> Order:
+        """The order as it is now. `Rejected` with code "order.missing" where the shop has no such order."""
         raise NotImplementedError
 
     # -- send_*: the ERP's order facts into the storefront; each is safe to call again --

@@ -66,7 +66,8 @@ def part(
 ) -> Part:
     """`key`: its number in the ERP; `documents`: (note, sent already)."""
     doc = OrderPart(f"o1/{no}", of or order(), str(no), (PartItem("1", "p", 1, D(10)),), D(0), D(0), D(0), D(10))
-    told = ErpOrder(key, str(no), erp, str(erp), **(said or {})) if key and erp else None
+    looked_for: dict[str, Any] = {"invoices": tuple(note for note, _ in documents)} if documents else {}
+    told = ErpOrder(key, str(no), erp, str(erp), **(looked_for | (said or {}))) if key and erp else None
     given: dict[str, Any] = {
         "id": no, "no": no, "reference": doc.reference, "branch": str(no), "doc": doc, "state": state, "erp_key": key, "sending": False,
         "sent_at": None, "attempt": 1 if key else 0, "looks": 0, "erp_state": erp, "erp": told, "handling_sent_at": None,

@@ -179,6 +179,13 @@ def test_a_refused_note_beside_a_right_one_holds_nothing_up() -> None:
     assert alone("handling", billed(documents=((other, False), (right, True)), said={"tracking": Tracking("BR1")})) == "tracking"
 
 
+def test_a_refused_note_is_looked_for_again_once_the_erp_changed_the_order() -> None:
+    refused = ((invoice(production=False), False),)
+    assert alone("handling", billed(documents=refused)) == "(invoice.refused)"
+    assert alone("handling", billed(documents=refused, said={"invoices": None})) == "documents"
+    assert alone("handling", billed(documents=((invoice(), True),), said={"invoices": None})) is None
+
+
 def test_an_alphanumeric_key_passes() -> None:
     from engate.model import check_digit
 

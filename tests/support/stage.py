@@ -6,10 +6,10 @@ import asyncio
 import base64
 import os
 import secrets
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from importlib.metadata import entry_points
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import sqlalchemy as sa
@@ -32,6 +32,12 @@ from engate.testing.sandbox import Sandbox
 SHORT = Windows(unknown_after=1.0, retry_first=0.05, retry_most=1.0, invoice_retry=0.2, settles_within=0.4, look_pause=0.1)
 
 
+class OrderRow(NamedTuple):
+    state: str
+    cause: str | None
+    parts: list[str]
+
+
 class Stage:
     """An integration of two sandboxes, with what a test needs to watch it."""
 
@@ -39,15 +45,32 @@ class Stage:
         self,
         store: Store,
         registry: Registry,
-        runner: Runner,
         erp: Sandbox,
         shop: Sandbox,
         tenant_id: int,
         integration_id: int,
         clock: Clock,
+        windows: Windows,
     ) -> None:
-        self.store, self.registry, self.runner, self.erp, self.shop = store, registry, runner, erp, shop
-        self.tenant_id, self.integration_id, self.clock = tenant_id, integration_id, clock
+        self.store, self.registry, self.erp, self.shop = store, registry, erp, shop
+        self.tenant_id, self.integration_id, self.clock, self._windows = tenant_id, integration_id, clock, windows
+        self._running: list[asyncio.Task[None]] = []
+        self.runner = self._new_runner()
+
+    def _new_runner(self) -> Runner:
+        return Runner(self.store, self.registry, self.clock, windows=self._windows, worker=f"test-{len(self._running)}")
+
+    def start(self) -> None:
+        """One more runner, as another process is."""
+        self.runner = self._new_runner()
+        self._running.append(asyncio.create_task(self.runner.run()))
+
+    async def stop(self) -> None:
+        """All runners, wherever they are."""
+        tasks, self._running = self._running, []
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def activate(self, **more: Any) -> None:
         coupling = await self.registry.coupling(self.integration_id)
@@ -66,8 +89,45 @@ class Stage:
         self.runner.poke()
         return made
 
-    async def sql(self, text: str) -> list[Any]:
-        return await self.store.reading(lambda c: list(c.execute(sa.text(text))))
+    async def selling(self) -> None:
+        """Active, loaded, and with a feed that takes orders in."""
+        await self.activate()
+        await self.until(lambda: self.shop.state() and all(sku.visible for sku in self.shop.state()))
+        await self.quiet()
+
+    async def change(self, *, mapping: PairMapping | None = None, options: Options | None = None, flows: Sequence[str]) -> None:
+        """A tenant saves other options or another mapping."""
+        values = {"mapping": mapping, "options": options}
+        given = {name: msgspec.to_builtins(value) for name, value in values.items() if value is not None}
+        now = self.clock.now().timestamp()
+
+        def save(c: sa.Connection) -> None:
+            config.update_integration(c, self.tenant_id, self.integration_id, **given)
+            trigger.changed(c, self.tenant_id, self.integration_id, flows, now)
+
+        await self.store.writing(save)
+        self.runner.poke()
+
+    async def retry_order(self, key: str) -> None:
+        now = self.clock.now().timestamp()
+        await self.store.writing(lambda c: trigger.retry_order(c, self.tenant_id, self.integration_id, key, now))
+        self.runner.poke()
+
+    async def order(self, key: str) -> OrderRow:
+        """The order as stored: its state, why it waits (the cause's code or None), its parts' states."""
+        rows = await self.sql(
+            "select o.state, c.code, p.state as part from shop_order o left join cause c on c.id = o.cause_id "
+            "left join part p on p.order_id = o.id where o.key = :key order by p.no",
+            key=key,
+        )
+        return OrderRow(rows[0].state, rows[0].code, [row.part for row in rows if row.part]) if rows else OrderRow("", None, [])
+
+    async def waits(self, key: str, code: str | None) -> bool:
+        row = await self.order(key)
+        return row.state != "" and row.cause == code
+
+    async def sql(self, text: str, **values: object) -> list[Any]:
+        return await self.store.reading(lambda c: list(c.execute(sa.text(text), values)))
 
     async def until(self, check: Any, seconds: float = 20.0) -> Any:
         """Polls a real system until `check()` (sync or async) is truthy."""
@@ -115,7 +175,9 @@ async def staged(
     clock: Clock | None = None,
     windows: Windows = SHORT,
     settings: dict[str, dict[str, object]] | None = None,
+    mapping: Callable[[PairMapping], PairMapping] | None = None,
     run: bool = True,
+    runners: int = 1,
     observers: tuple[Observer, ...] = (),
 ) -> AsyncGenerator[Stage]:
     os.environ.setdefault("ENGATE_SECRET_KEY", base64.b64encode(secrets.token_bytes(32)).decode())
@@ -135,19 +197,19 @@ async def staged(
             values = {**said.settings, **said.unlimited, **said.secrets, **(settings or {}).get(said.platform, {})}
             manifest = registry.manifest(said.platform)
             ids.append(await store.writing(lambda c, m=manifest, v=values: config.create_connection(c, vault, tenant_id, m.key, m, v, now)))
-        mapping = merged_mapping(erp.describe(), shop.describe())
+        pair = merged_mapping(erp.describe(), shop.describe())
+        pair = mapping(pair) if mapping is not None else pair
         integration_id = await store.writing(
-            lambda c: config.create_integration(c, tenant_id, "par", ids[0], ids[1], options or Options(), mapping, now)
+            lambda c: config.create_integration(c, tenant_id, "par", ids[0], ids[1], options or Options(), pair, now)
         )
         for flow, every in (("orders", 0.2), ("fulfilment", 0.3)):
             await store.writing(lambda c, f=flow, e=every: config.set_flow(c, integration_id, f, every=e))
-        runner = Runner(store, registry, clock, windows=windows, worker="test")
-        task = asyncio.create_task(runner.run()) if run else None
+        stage = Stage(store, registry, erp, shop, tenant_id, integration_id, clock, windows)
         try:
-            yield Stage(store, registry, runner, erp, shop, tenant_id, integration_id, clock)
+            for _ in range(runners if run else 0):
+                stage.start()
+            yield stage
         finally:
-            if task is not None:
-                task.cancel()
-                await asyncio.gather(task, return_exceptions=True)
+            await stage.stop()
             await registry.close()
             store.close()

@@ -236,23 +236,27 @@ def update_integration(c: sa.Connection, tenant_id: int, id: int, **values: Any)
     c.execute(sa.update(integration).where(integration.c.id == id).values(revision=integration.c.revision + 1, **values))
 
 
+_ERP, _SHOP = connection.alias("erp"), connection.alias("shop")
+_SNAPSHOT = (
+    sa.select(
+        integration,
+        _ERP.c.revision.label("erp_revision"),
+        _ERP.c.health.label("erp_health"),
+        _SHOP.c.revision.label("shop_revision"),
+        _SHOP.c.health.label("shop_health"),
+    )
+    .select_from(integration.join(_ERP, _ERP.c.id == integration.c.erp_id).join(_SHOP, _SHOP.c.id == integration.c.storefront_id))
+    .where(integration.c.id == sa.bindparam("of_id"))
+)
+_FLOWS = sa.select(flow).where(flow.c.integration_id == sa.bindparam("of_id"))
+
+
 def snapshot(c: sa.Connection, id: int) -> Snapshot | None:
     """One integration as a slice of work needs it; None when it is gone. (By id: lanes belong to an integration, not to a caller.)"""
-    erp, shop = connection.alias("erp"), connection.alias("shop")
-    row = c.execute(
-        sa.select(
-            integration,
-            erp.c.revision.label("erp_revision"),
-            erp.c.health.label("erp_health"),
-            shop.c.revision.label("shop_revision"),
-            shop.c.health.label("shop_health"),
-        )
-        .select_from(integration.join(erp, erp.c.id == integration.c.erp_id).join(shop, shop.c.id == integration.c.storefront_id))
-        .where(integration.c.id == id)
-    ).first()
+    row = c.execute(_SNAPSHOT, {"of_id": id}).first()
     if row is None:
         return None
-    flows = {f.name: f for f in c.execute(sa.select(flow).where(flow.c.integration_id == id))}
+    flows = {f.name: f for f in c.execute(_FLOWS, {"of_id": id})}
     return Snapshot(
         id=row.id,
         tenant_id=row.tenant_id,

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from functools import cache
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 
 from engate.store.db import insert
 from engate.store.tables import lane, slice_count
@@ -39,22 +41,35 @@ def _real(c: sa.Connection) -> Any:
     return sa.literal(time.time(), sa.Double) if c.dialect.name == "sqlite" else sa.extract("epoch", sa.func.clock_timestamp())
 
 
-def wake(c: sa.Connection, wakes: Iterable[Wake]) -> None:
-    """Something happened. The earlier due time wins."""
-    rows = [w._asdict() for w in wakes]
-    if not rows:
-        return
-    s = insert(c, lane)
+# Statements of the hot path are built once: building one costs more than running it.
+
+
+def _param(name: str, kind: Any = sa.Double) -> sa.BindParameter[Any]:
+    return sa.bindparam(name, type_=kind)
+
+
+def _now_of(dialect: str) -> Any:
+    return _param("real") if dialect == "sqlite" else sa.extract("epoch", sa.func.clock_timestamp())
+
+
+def _given(c: sa.Connection, **values: Any) -> dict[str, Any]:
+    """The parameters, with real time where the database's own is not used."""
+    return values | {"real": time.time()} if c.dialect.name == "sqlite" else values
+
+
+@cache
+def _wake_of(dialect: str) -> Any:
+    s = sqlite.insert(lane) if dialect == "sqlite" else postgresql.insert(lane)
     earlier = sa.case((lane.c.due_at.is_(None) | (lane.c.due_at > s.excluded.due_at), s.excluded.due_at), else_=lane.c.due_at)
-    c.execute(
-        s.on_conflict_do_update(index_elements=["integration_id", "name"], set_={"wanted": lane.c.wanted + 1, "due_at": earlier}), rows
+    return s.on_conflict_do_update(index_elements=["integration_id", "name"], set_={"wanted": lane.c.wanted + 1, "due_at": earlier})
+
+
+@cache
+def _claim_of(dialect: str) -> Any:
+    real, now = _now_of(dialect), _param("now")
+    free = (
+        (lane.c.due_at <= now) & (lane.c.not_before <= now) & (lane.c.lease_until < real) & (lane.c.prio <= _param("most", sa.SmallInteger))
     )
-
-
-def claim(c: sa.Connection, now: float, limit: int, lease: str, ttl: float, max_prio: int = 9) -> list[Claim]:
-    """The sweeper too: an expired lease is simply free again."""
-    real = _real(c)
-    free = (lane.c.due_at <= now) & (lane.c.not_before <= now) & (lane.c.lease_until < real) & (lane.c.prio <= max_prio)
     turn = sa.func.row_number().over(partition_by=(lane.c.tenant_id, lane.c.prio), order_by=lane.c.due_at)
     due = sa.select(lane.c.id, turn.label("turn")).where(free).cte("due")
     pick = (
@@ -62,16 +77,53 @@ def claim(c: sa.Connection, now: float, limit: int, lease: str, ttl: float, max_
         .join(due, due.c.id == lane.c.id)
         .where(free)  # repeated: PostgreSQL rechecks only this level after waiting for a row lock
         .order_by(lane.c.prio, due.c.turn, lane.c.due_at)
-        .limit(limit)
+        .limit(_param("rows", sa.Integer))
         .with_for_update(skip_locked=True, of=lane)
         .cte("pick")
     )
-    rows = c.execute(
+    return (
         sa.update(lane)
         .where(lane.c.id.in_(sa.select(pick.c.id)))
-        .values(lease=lease, lease_until=real + ttl, tries=lane.c.tries + 1)
+        .values(lease=_param("mine", sa.String), lease_until=real + _param("ttl"), tries=lane.c.tries + 1)
         .returning(lane.c.id, lane.c.tenant_id, lane.c.integration_id, lane.c.name, lane.c.prio, lane.c.wanted, lane.c.tries)
     )
+
+
+@cache
+def _held_of(dialect: str) -> Any:
+    ours = (lane.c.id == _param("lane", sa.BigInteger)) & (lane.c.lease == _param("mine", sa.String))
+    return sa.select(lane.c.id).where(ours, lane.c.lease_until >= _now_of(dialect))
+
+
+_OURS = (lane.c.id == _param("lane", sa.BigInteger)) & (lane.c.lease == _param("mine", sa.String))
+_SETTLE = (
+    sa.update(lane)
+    .where(_OURS)
+    .values(
+        due_at=sa.case((lane.c.wanted > _param("seen", sa.BigInteger), lane.c.due_at), else_=_param("due")),
+        not_before=0,
+        tries=0,
+        lease=None,
+        lease_until=0,
+        cancel=False,
+    )
+)
+_BACK_OFF = sa.update(lane).where(_OURS).values(not_before=_param("until"), lease=None, lease_until=0, cancel=False)
+_NEXT_DUE = sa.select(sa.func.min(sa.case((lane.c.not_before > lane.c.due_at, lane.c.not_before), else_=lane.c.due_at))).where(
+    lane.c.due_at.is_not(None), lane.c.lease.is_(None)
+)
+
+
+def wake(c: sa.Connection, wakes: Iterable[Wake]) -> None:
+    """Something happened. The earlier due time wins."""
+    rows = [w._asdict() for w in wakes]
+    if rows:
+        c.execute(_wake_of(c.dialect.name), rows)
+
+
+def claim(c: sa.Connection, now: float, limit: int, lease: str, ttl: float, max_prio: int = 9) -> list[Claim]:
+    """The sweeper too: an expired lease is simply free again."""
+    rows = c.execute(_claim_of(c.dialect.name), _given(c, now=now, most=max_prio, rows=limit, mine=lease, ttl=ttl))
     return sorted((Claim(*row) for row in rows), key=lambda claimed: claimed.prio)
 
 
@@ -88,34 +140,22 @@ def beat(c: sa.Connection, ids: list[int], lease: str, ttl: float) -> dict[int, 
 
 def held(c: sa.Connection, id: int, lease: str) -> bool:
     """Whether the lease is still ours: asked in the transaction that permits an outside effect."""
-    return c.execute(sa.select(lane.c.id).where(lane.c.id == id, lane.c.lease == lease, lane.c.lease_until >= _real(c))).first() is not None
+    return c.execute(_held_of(c.dialect.name), _given(c, lane=id, mine=lease)).first() is not None
 
 
 def settle(c: sa.Connection, claimed: Claim, lease: str, next_due: float | None = None) -> bool:
     """Done up to what was claimed; an event that came meanwhile keeps the lane due. False: the lease was lost."""
-    due = sa.case((lane.c.wanted > claimed.wanted, lane.c.due_at), else_=sa.literal(next_due, sa.Double))
-    done = c.execute(
-        sa.update(lane)
-        .where(lane.c.id == claimed.id, lane.c.lease == lease)
-        .values(due_at=due, not_before=0, tries=0, lease=None, lease_until=0, cancel=False)
-    )
-    return done.rowcount == 1
+    return c.execute(_SETTLE, {"lane": claimed.id, "mine": lease, "seen": claimed.wanted, "due": next_due}).rowcount == 1
 
 
 def back_off(c: sa.Connection, claimed: Claim, lease: str, until: float) -> bool:
     """Not done: due as before, but not before `until`, whatever arrives."""
-    done = c.execute(
-        sa.update(lane)
-        .where(lane.c.id == claimed.id, lane.c.lease == lease)
-        .values(not_before=until, lease=None, lease_until=0, cancel=False)
-    )
-    return done.rowcount == 1
+    return c.execute(_BACK_OFF, {"lane": claimed.id, "mine": lease, "until": until}).rowcount == 1
 
 
 def next_due(c: sa.Connection) -> float | None:
     """When something is due next, for a sleeper."""
-    later = sa.case((lane.c.not_before > lane.c.due_at, lane.c.not_before), else_=lane.c.due_at)
-    return c.execute(sa.select(sa.func.min(later)).where(lane.c.due_at.is_not(None), lane.c.lease.is_(None))).scalar()
+    return c.execute(_NEXT_DUE).scalar()
 
 
 def ask_to_cancel(c: sa.Connection, integration_id: int, names: Iterable[str]) -> None:

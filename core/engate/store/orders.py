@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import msgspec
 import sqlalchemy as sa
 
-from engate.model import ErpOrder, Invoice, Order, OrderEvent, OrderPart
+from engate.model import Address, Buyer, ErpOrder, Invoice, Order, OrderEvent, OrderPart
 from engate.store.blobs import pack, unpack
 from engate.store.causes import Reason, ensure
 from engate.store.db import insert
@@ -39,16 +41,11 @@ def receive(c: sa.Connection, tenant_id: int, integration_id: int, events: Seque
 
 def unhandled(c: sa.Connection, integration_id: int, order_key: str) -> int | None:
     """The newest event of the order that nobody has acted on."""
-    return c.execute(
-        sa.select(sa.func.max(inbox.c.id)).where(
-            inbox.c.integration_id == integration_id, inbox.c.order_key == order_key, inbox.c.handled_at.is_(None)
-        )
-    ).scalar()
+    return c.execute(_UNHANDLED, {"of_integration": integration_id, "of_key": order_key}).scalar()
 
 
 def handled(c: sa.Connection, integration_id: int, order_key: str, up_to: int, now: float) -> None:
-    mine = (inbox.c.integration_id == integration_id) & (inbox.c.order_key == order_key) & (inbox.c.id <= up_to)
-    c.execute(sa.update(inbox).where(mine, inbox.c.handled_at.is_(None)).values(handled_at=now))
+    c.execute(_HANDLED, {"of_integration": integration_id, "of_key": order_key, "of_last": up_to, "of_at": now})
 
 
 # ---- orders and parts ----
@@ -95,23 +92,45 @@ class Stored(msgspec.Struct):
     parts: list[Part]
 
 
+# built once: building a statement costs more than running it
+_ORDER = sa.select(order).where(order.c.integration_id == sa.bindparam("of_integration"), order.c.key == sa.bindparam("of_key"))
+_DOCUMENTS = sa.select(document).where(document.c.order_id == sa.bindparam("of_id")).order_by(document.c.id)
+_PARTS = sa.select(part).where(part.c.order_id == sa.bindparam("of_id")).order_by(part.c.no)
+_UNHANDLED = sa.select(sa.func.max(inbox.c.id)).where(
+    inbox.c.integration_id == sa.bindparam("of_integration"), inbox.c.order_key == sa.bindparam("of_key"), inbox.c.handled_at.is_(None)
+)
+_HANDLED = (
+    sa.update(inbox)
+    .where(
+        inbox.c.integration_id == sa.bindparam("of_integration"),
+        inbox.c.order_key == sa.bindparam("of_key"),
+        inbox.c.id <= sa.bindparam("of_last"),
+        inbox.c.handled_at.is_(None),
+    )
+    .values(handled_at=sa.bindparam("of_at"))
+)
+_NOTE = sa.insert(step)
+
+
 def load(c: sa.Connection, integration_id: int, key: str) -> Stored | None:
-    row = c.execute(sa.select(order).where(order.c.integration_id == integration_id, order.c.key == key)).first()
+    row = c.execute(_ORDER, {"of_integration": integration_id, "of_key": key}).first()
     if row is None:
         return None
     documents: dict[int, list[Document]] = {}
-    for d in c.execute(sa.select(document).where(document.c.order_id == row.id).order_by(document.c.id)):
+    for d in c.execute(_DOCUMENTS, {"of_id": row.id}):
         documents.setdefault(d.part_id, []).append(Document(d.id, unpack(d.doc, Invoice), d.sent_at))
+    doc = unpack(row.doc, Order)
     parts = [
         Part(
-            p.id, p.no, p.reference, p.branch, unpack(p.doc, OrderPart), p.state, p.erp_key, p.sending, p.sent_at, p.attempt, p.looks,
+            p.id, p.no, p.reference, p.branch, msgspec.structs.replace(unpack(p.doc, OrderPart), order=doc),
+            p.state, p.erp_key, p.sending, p.sent_at, p.attempt, p.looks,
             p.erp_state, unpack(p.erp_doc, ErpOrder) if p.erp_doc else None,
             p.handling_sent_at, p.tracking_sent_at, p.delivery_sent_at, p.cancel_sent_at,
             documents.get(p.id, []),
         )
-        for p in c.execute(sa.select(part).where(part.c.order_id == row.id).order_by(part.c.no))
+        for p in c.execute(_PARTS, {"of_id": row.id})
     ]  # fmt: skip
-    return Stored(row.id, row.key, row.state, unpack(row.doc, Order), row.was_ready, row.cause_id, parts)
+    return Stored(row.id, row.key, row.state, doc, row.was_ready, row.cause_id, parts)
 
 
 def keep(c: sa.Connection, tenant_id: int, integration_id: int, doc: Order, *, state: str, now: float) -> int:
@@ -128,13 +147,18 @@ def keep(c: sa.Connection, tenant_id: int, integration_id: int, doc: Order, *, s
     return id
 
 
+_0 = Decimal(0)
+_NONE = Order("", "unknown", "", datetime.fromtimestamp(0, UTC), Buyer("", ""), Address(), (), (), _0, _0, _0, _0, _0)
+"""Stands for the order inside a stored part: the order itself is stored once, beside its parts."""
+
+
 def add_parts(c: sa.Connection, tenant_id: int, integration_id: int, order_id: int, docs: Sequence[OrderPart], state: str) -> None:
     for no, doc in enumerate(docs, 1):
         c.execute(
             insert(c, part)
             .values(
                 tenant_id=tenant_id, integration_id=integration_id, order_id=order_id, no=no, reference=doc.reference, branch=doc.branch,
-                doc=pack(doc), state=state,
+                doc=pack(msgspec.structs.replace(doc, order=_NONE)), state=state,
             )
             .on_conflict_do_nothing(index_elements=["order_id", "no"])
         )  # fmt: skip
@@ -165,15 +189,16 @@ def note(
 ) -> None:
     """One line of the timeline."""
     c.execute(
-        sa.insert(step).values(
-            tenant_id=tenant_id,
-            integration_id=integration_id,
-            order_id=order_id,
-            part_no=part_no,
-            name=name,
-            text=msgspec.to_builtins(text),
-            at=now,
-        )
+        _NOTE,
+        {
+            "tenant_id": tenant_id,
+            "integration_id": integration_id,
+            "order_id": order_id,
+            "part_no": part_no,
+            "name": name,
+            "text": msgspec.to_builtins(text),
+            "at": now,
+        },
     )
 
 
@@ -226,9 +251,14 @@ def part_by_erp(c: sa.Connection, integration_id: int, erp_keys: Sequence[str]) 
 def keep_documents(
     c: sa.Connection, tenant_id: int, integration_id: int, order_id: int, part_id: int, invoices: Sequence[Invoice], now: float
 ) -> list[Invoice]:
-    """Stores documents not seen before; returns the new ones."""
+    """Stores documents not seen before; returns the new ones. One that was not sent is replaced by what the ERP says of it now."""
     new: list[Invoice] = []
     for invoice in invoices:
+        c.execute(
+            sa.update(document)
+            .where(document.c.part_id == part_id, document.c.key == invoice.key, document.c.sent_at.is_(None))
+            .values(doc=pack(invoice))
+        )
         made = c.execute(
             insert(c, document)
             .values(

@@ -12,7 +12,7 @@ from engate.errors import EngateError
 from engate.model.kinds import KINDS
 from engate.store import records
 from engate.store.db import insert
-from engate.store.tables import flow, reading, record, run
+from engate.store.tables import cause, flow, reading, record, run
 
 
 def error_of(error: EngateError) -> dict[str, Any]:
@@ -120,9 +120,14 @@ def finish(c: sa.Connection, integration_id: int, now: float) -> list[Any]:
     open_ = sa.select(run).where(run.c.integration_id == integration_id, run.c.state == "pushing")
     ended: list[Any] = []
     reading_now = {row.kind for row in under_way(c, integration_id, list(KINDS))}
+    in_shared = (record.c.integration_id == integration_id) & record.c.kind.in_(records.SHARED)
+    shared_move = c.execute(records.moving(in_shared).limit(1)).first() is not None
     for row in c.execute(open_).all():
         # a record whose parent has not been read yet would look as if it could never go
         if ANCESTORS[row.flow] & reading_now or unsettled(c, row.id):
+            continue
+        # … and so does one that waits for a category or brand which is on its way
+        if shared_move and ANCESTORS[row.flow] & records.SHARED and unfinished(c, row.id):
             continue
         if row.trigger == "schedule" and row.changed == 0:
             c.execute(sa.delete(run).where(run.c.id == row.id))
@@ -135,6 +140,16 @@ def finish(c: sa.Connection, integration_id: int, now: float) -> list[Any]:
 def unsettled(c: sa.Connection, run_id: int) -> bool:
     """Whether a record of the run can still move by itself."""
     return c.execute(records.moving(record.c.run_id == run_id).limit(1)).first() is not None
+
+
+def unfinished(c: sa.Connection, run_id: int) -> bool:
+    """Whether a record of the run, or what it hangs on, waits for nobody but engate itself."""
+    owner = sa.select(cause.c.owner).where(cause.c.id == record.c.cause_id).scalar_subquery()
+    waits = (record.c.state == "waiting") & (owner == "engate")
+    return (
+        c.execute(sa.select(record.c.id).where(record.c.run_id == run_id, (record.c.state == "to_send") | waits).limit(1)).first()
+        is not None
+    )
 
 
 def failed(c: sa.Connection, run_id: int, error: EngateError, now: float) -> None:
@@ -167,7 +182,8 @@ def set_watermark(c: sa.Connection, integration_id: int, kind: str, watermark: s
 
 def _ancestors(kind: str) -> set[str]:
     parent = KINDS[kind].parent_kind
-    return {parent, *_ancestors(parent)} if parent else set()
+    shared = records.SHARED if kind in ("product", "category") else frozenset[str]()
+    return {*shared, parent, *_ancestors(parent)} if parent else {*shared}
 
 
 ANCESTORS: dict[str, set[str]] = {}

@@ -100,8 +100,8 @@ def _cancelled_in_shop(part: Part, options: Options) -> Action | Reason:
 
 
 def _billed(part: Part) -> Action | Reason | None:
-    if not part.documents:
-        return "documents"
+    if latest_sent(part) is None and (not part.documents or part.erp is None or part.erp.invoices is None):
+        return "documents"  # also again after the ERP changed the order: a refused note may have been issued anew
     unsent = [d for d in part.documents if d.sent_at is None]
     if to_send(part) is not None:
         return "invoice"
@@ -152,6 +152,19 @@ def latest_sent(part: Part) -> Document | None:
     return sent[-1] if sent else None
 
 
+BEFORE_THE_ERP = {
+    "awaiting_payment": "awaiting_payment", "held": "held", "ready": "ready", "cancel_requested": "cancel_requested",
+    "handling": "ready", "invoiced": "ready",
+}  # fmt: skip
+
+
+def state_without_parts(order: Stored) -> str:
+    """Of an order that could not be split (yet)."""
+    if order.doc.state == "cancelled":
+        return "cancelled" if order.was_ready else "expired"
+    return BEFORE_THE_ERP.get(order.doc.state, "received")
+
+
 def state_of(order: Stored, part: Part) -> str:
     """The part's state as operators know it (`domain`, section 3)."""
     if part.state in FINAL or (part.state == "rejected" and part.erp_key is None):
@@ -160,10 +173,7 @@ def state_of(order: Stored, part: Part) -> str:
         return "importing"
     shop = order.doc.state
     if part.erp_key is None:
-        return {
-            "awaiting_payment": "awaiting_payment", "held": "held", "ready": "ready", "cancel_requested": "cancel_requested",
-            "handling": "ready", "invoiced": "ready",
-        }.get(shop, "received")  # fmt: skip
+        return BEFORE_THE_ERP.get(shop, "received")
     if part.delivery_sent_at is not None:
         return "delivered"
     if shop == "cancel_requested":

@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from engate.errors import Answered, NotSent, Rejected
+from engate.errors import NotSent, Rejected
 from engate.model import ErpOrder, PartRef, Query, ShopOrderRef, Tracking, valid_key
 from engate.model.kinds import KINDS
 from engate.plugins import closing
@@ -16,38 +16,38 @@ from engate.store.blobs import pack, unpack
 from engate.store.causes import Reason
 from engate.store.orders import Part, Stored
 from engate.store.tables import record
-from engate.sync.decide import FINAL, Action, latest_sent, next_action, state_of, state_of_order, to_send
+from engate.sync.decide import FINAL, Action, latest_sent, next_action, state_of, state_of_order, state_without_parts, to_send
 from engate.sync.imports import import_part, resolve_part
 from engate.sync.parts import split
 from engate.sync.work import Later, Work
 from engate.text import Text
 
 MOST_STEPS = 30
+NO_SUCH_ORDER = ("order.missing", "http.404")
 
 
 async def order_slice(work: Work, key: str) -> Later:
     """Does what can be done for this order now."""
     await _read_when_told(work, key)
-    later = Later()
     for _ in range(MOST_STEPS):
         order = await work.store.reading(lambda c: orders.load(c, work.integration_id, key))
-        if order is None or not order.parts:
-            break
+        if order is None:
+            return Later()
         step = _next_step(work, order)
         if step is None:
-            later = Later()
-            break
+            if _states(order) is not None:
+                await work.store.durably(lambda c: _show_state(c, work, key))
+            return Later()
         part, action = step
         if isinstance(action, Reason):
             await _attention(work, order, action)
-            later = Later()
             break
         outcome = await _perform(work, order, part, action)
         if outcome is not None:
-            later = outcome
-            break
+            await work.store.durably(lambda c: _show_state(c, work, key))
+            return outcome
     await work.store.durably(lambda c: _show_state(c, work, key))
-    return later
+    return Later()
 
 
 def _next_step(work: Work, order: Stored) -> tuple[Part, Action | Reason] | None:
@@ -88,8 +88,8 @@ async def _read_when_told(work: Work, key: str) -> None:
         return
     try:
         doc = await work.coupling.storefront.read_order(key)
-    except Answered as error:
-        if error.status != 404:
+    except Rejected as error:
+        if error.code not in NO_SUCH_ORDER:
             raise
         # an event of an order that the shop does not have (any more): nothing can be done with it
         await work.store.durably(lambda c: orders.handled(c, work.integration_id, key, newest or 0, work.now()))
@@ -108,10 +108,15 @@ def _keep(c: sa.Connection, work: Work, doc: Any, newest: int | None) -> None:
     untouched = before is None or not any(part.erp_key or part.attempt or part.state in FINAL for part in before.parts)
     if untouched:
         _make_parts(c, work, id, doc, now)
-    elif before is not None and before.cause_id is not None:
+    elif before is not None and before.cause_id is not None and not any(_refused(part) for part in before.parts):
         orders.set_cause(c, work.tenant_id, work.integration_id, id, None, now)
     if newest is not None:
         orders.handled(c, work.integration_id, doc.key, newest, now)
+
+
+def _refused(part: Part) -> bool:
+    """The ERP said no: that stands until a person asks for a retry, whatever happens in the shop."""
+    return part.state == "rejected" and part.erp_key is None
 
 
 def _make_parts(c: sa.Connection, work: Work, id: int, doc: Any, now: float) -> None:
@@ -123,8 +128,11 @@ def _make_parts(c: sa.Connection, work: Work, id: int, doc: Any, now: float) -> 
     remotes = [item.sku for item in doc.items]
     made = split(doc, work.snapshot.mapping, orders.sku_of(c, work.integration_id, remotes))
     if isinstance(made, Reason):
-        live = doc.state not in ("cancelled",)
+        live = doc.state != "cancelled"
         orders.set_cause(c, work.tenant_id, work.integration_id, id, made if live else None, now)
+        orders.replace_parts(c, work.tenant_id, work.integration_id, id, (), "received")
+        if not live:
+            orders.free(c, id)
         return
     orders.set_cause(c, work.tenant_id, work.integration_id, id, None, now)
     orders.replace_parts(c, work.tenant_id, work.integration_id, id, made, "received")
@@ -165,19 +173,26 @@ async def _attention(work: Work, order: Stored, reason: Reason) -> None:
     work.happened.append(("on_attention", {"what": f"order/{order.key}", "cause": reason.code}))
 
 
+def _states(order: Stored) -> tuple[list[str], str] | None:
+    """The states that the parts and the order should show; None where they do already."""
+    parts = [state_of(order, part) for part in order.parts]
+    if parts:
+        whole = state_of_order(parts)
+    else:
+        whole = "ignored" if order.state == "ignored" else state_without_parts(order)
+    shown = [part.state for part in order.parts]
+    return None if (parts, whole) == (shown, order.state) else (parts, whole)
+
+
 def _show_state(c: sa.Connection, work: Work, key: str) -> None:
     order = orders.load(c, work.integration_id, key)
-    if order is None or not order.parts:
+    states = _states(order) if order is not None else None
+    if order is None or states is None:
         return
-    states: list[str] = []
-    for part in order.parts:
-        state = state_of(order, part)
-        states.append(state)
+    for part, state in zip(order.parts, states[0], strict=True):
         if state != part.state:
             orders.update_part(c, part.id, state=state)
-    state = state_of_order(states)
-    if state != order.state:
-        orders.set_state(c, order.id, state, work.now())
+    orders.set_state(c, order.id, states[1], work.now())
 
 
 # ---- actions: each ends with the step durable ----

@@ -99,7 +99,7 @@ class Runner:
             found = lanes.claim(c, now, free - orders_only, self._lease, TTL) if free > orders_only else list[Claim]()
             return found + lanes.claim(c, now, orders_only, self._lease, TTL, max_prio=ORDER_PRIORITY)
 
-        return await self._store.writing(take)
+        return await self._store.durably(take)
 
     async def _sleep(self) -> None:
         due = await self._store.reading(lanes.next_due)

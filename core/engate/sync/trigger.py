@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 
 from engate.errors import Invalid
+from engate.model import OrderEvent
 from engate.model.kinds import KINDS
 from engate.store import config, lanes, orders, records, runs
+from engate.store.blobs import pack
 from engate.store.causes import ensure, own
 from engate.store.lanes import Wake
 from engate.store.tables import cause, inbox, order, record, run
@@ -152,9 +155,13 @@ def retry_order(c: sa.Connection, tenant_id: int, id: int, key: str, now: float)
     if stored is None:
         raise config.not_found("Pedido", "order")
     for part in stored.parts:
+        if part.erp is not None and part.erp.invoices is not None:
+            orders.update_part(c, part.id, erp_doc=pack(msgspec.structs.replace(part.erp, invoices=None)))  # look for its notes again
         if part.erp_key is None and part.state in ("rejected", "expired", "cancelled"):
-            orders.update_part(c, part.id, state="ready")
+            orders.update_part(c, part.id, state="ready", attempt=0)  # made anew from the shop's order and the mapping of now
     orders.set_cause(c, tenant_id, id, stored.id, None, now)
+    asked = OrderEvent(f"retry/{key}/{now}"[:200], key, stored.doc.state, "retry")
+    orders.receive(c, tenant_id, id, [asked], now)
     _wake(c, tenant_id, id, [(lane_of(key), ORDER_PRIORITY)], now)
 
 

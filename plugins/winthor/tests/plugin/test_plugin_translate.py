@@ -1,7 +1,6 @@
 """Rows to model and parts to bodies, without a server."""
 
-import base64
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -10,13 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engate import Answered, Invalid, Rejected, Unavailable
+from engate import Answered, Invalid, Rejected
 from engate.model import Address, Buyer, Order, OrderPart, PartItem
-from engate.settings import load
-from engate_winthor import customers, endpoints, fiscal, orders, session, translate
+from engate_winthor import endpoints, orders, translate
 from engate_winthor.client import stamp_of, watermark
 from engate_winthor.rows import OrderRow, PriceRow, ProductRow, Rows, SkuRow, StockRow, flag, text
-from engate_winthor.settings import Settings
 
 NOW = "2026-11-21T12:00:00"
 D = Decimal
@@ -389,187 +386,6 @@ def test_a_refusal_has_the_platforms_words(answer: object, words: str) -> None:
 
 def test_a_refusal_in_another_shape_keeps_its_excerpt() -> None:
     assert "isto" in orders.refusal(Answered("POST", "/orders/", 400, b"isto", "isto")).text.pt
-
-
-# ---- customers ----
-
-SETTINGS = load(
-    Settings, {"base_url": "http://wta", "login": "x", "password": "y", "branches": ["1"], "seller": "7", "square": "8", "activity": "9"}
-)
-BODY = endpoints.CustomerBody()
-
-
-def order(*, buyer: Buyer | None = None, **address: Any) -> Order:
-    to = {"street": "Rua A", "number": "10", "district": "Centro", "city": "São Paulo", "state": "SP", "zip_code": "01001-000", **address}
-    who = buyer or Buyer("Ana Lima", "390.533.447-05", "ana@example.com", "+5511999990000")
-    return Order("v1", "ready", "r", datetime.now(UTC), who, Address(**to), (), (), D(0), D(0), D(0), D(0), D(0))
-
-
-def test_a_new_customer_has_every_mandatory_field() -> None:
-    made, notes = customers.customer_body(order(), "PIX", BODY, SETTINGS)
-    assert made == {
-        "name": "Ana Lima", "tradeName": "Ana Lima", "personIdentificationNumber": "39053344705", "stateInscription": "ISENTO",
-        "billingAddress": "Rua A", "billingAddressNumber": "10", "billingZipCode": "01001000", "billingPhone": "11999990000",
-        "businessDistrict": "Centro", "commercialAddress": "Rua A", "commercialAddressNumber": "10", "commercialZipCode": "01001000",
-        "commercialPhone": "11999990000", "city": "São Paulo", "state": "SP", "email": "ana@example.com", "squareId": 8, "sellerId": 7,
-        "activityId": 9, "countryId": 1058, "customerOrigin": "VT", "billingId": "PIX", "corporate": False, "contributor": False,
-        "finalCostumer": True,
-    }  # fmt: skip
-    assert notes == []
-
-
-def test_a_company_with_letters_in_its_cnpj_and_an_inscription() -> None:
-    buyer = Buyer("Loja", "12.ABC.345/01de-35", "a@b.c", company=True, company_name="Loja Ltda", state_inscription="111.222.333.444")
-    made, _ = customers.customer_body(order(buyer=buyer), "", BODY, SETTINGS)
-    assert (made["name"], made["tradeName"], made["personIdentificationNumber"]) == ("Loja Ltda", "Loja", "12ABC34501DE35")
-    assert (
-        made["corporate"] is True
-        and made["contributor"] is True
-        and made["finalCostumer"] is False
-        and made["stateInscription"] == "111222333444"
-    )
-
-
-def test_what_does_not_fit_goes_to_the_notes_and_is_not_lost() -> None:
-    street, name = "Avenida " + "muito " * 10 + "longa", "Ana " + "de " * 30 + "Lima"
-    buyer = Buyer(name, "39053344705", "a@b.c", "+5511999990000")
-    made, notes = customers.customer_body(
-        order(street=street, number="1234567", complement="fundos", district="B" * 41, buyer=buyer), "", BODY, SETTINGS
-    )
-    assert (
-        len(made["name"]) <= 60
-        and len(made["billingAddress"]) <= 40
-        and made["billingAddressNumber"] == "123456"
-        and len(made["businessDistrict"]) == 40
-    )
-    assert f"Endereço: {street}" in notes and f"Nome: {name}" in notes and "Número: 1234567" in notes and f"Bairro: {'B' * 41}" in notes
-    assert all(len(value) <= 40 for field, value in made.items() if field == "tradeName")
-
-
-def test_no_number_is_said() -> None:
-    made, _ = customers.customer_body(order(number=""), "", BODY, SETTINGS)
-    assert made["billingAddressNumber"] == made["commercialAddressNumber"] == "S/N"
-
-
-@pytest.mark.parametrize(
-    ("buyer", "address", "code"),
-    [
-        (Buyer("Ana", "123", "a@b.c"), {}, "customer.document"),
-        (Buyer("Ana", "39053344705"), {}, "customer.email"),
-        (None, {"street": " "}, "customer.street"),
-        (None, {"district": ""}, "customer.district"),
-        (None, {"zip_code": ""}, "customer.zip_code"),
-        (Buyer("", "39053344705", "a@b.c"), {}, "customer.name"),
-    ],
-)  # fmt: skip
-def test_a_mandatory_field_is_never_invented(buyer: Buyer | None, address: dict[str, str], code: str) -> None:
-    with pytest.raises(Rejected) as caught:
-        customers.customer_body(order(buyer=buyer, **address), "", BODY, SETTINGS)
-    assert caught.value.code == code and "302" in caught.value.hint.pt
-
-
-@pytest.mark.parametrize(
-    ("typed", "kept"), [("+55 (11) 99999-0000", "11999990000"), ("5511999990000", "11999990000"), ("55 3333-4444", "5533334444")]
-)
-def test_phones(typed: str, kept: str) -> None:
-    assert customers.phone(typed) == kept
-
-
-def test_documents_as_people_write_them() -> None:
-    assert customers.punctuated("39053344705") == "390.533.447-05" and customers.punctuated("12ABC34501DE35") == "12.ABC.345/01DE-35"
-
-
-def test_the_delivery_stands_on_the_order() -> None:
-    note = customers.delivery_note(order(number="", complement="apto 3", receiver="Bia"))
-    assert note == "Entrega: Rua A, S/N, apto 3, Centro, São Paulo/SP, CEP 01001000, a/c Bia"
-
-
-# ---- fiscal ----
-
-KEY = "35261111222333000262550010000000011950079195"
-
-
-def nfe(**values: str) -> str:
-    v = {
-        "key": KEY,
-        "type": "1",
-        "purpose": "1",
-        "environment": "1",
-        "status": "100",
-        "protocol": KEY,
-        "emission": "2026-11-21T15:55:11-03:00",
-        **values,
-    }
-    return (
-        '<nfeProc xmlns="http://www.portalfiscal.inf.br/nfe"><NFe><infNFe Id="NFe{key}"><ide><mod>55</mod><serie>1</serie><nNF>17</nNF>'
-        "<dhEmi>{emission}</dhEmi><tpNF>{type}</tpNF><tpAmb>{environment}</tpAmb><finNFe>{purpose}</finNFe></ide>"
-        "<emit><CNPJ>11222333000262</CNPJ></emit><total><ICMSTot><vNF>27.40</vNF></ICMSTot></total></infNFe></NFe>"
-        "<protNFe><infProt><chNFe>{protocol}</chNFe><cStat>{status}</cStat></infProt></protNFe></nfeProc>"
-    ).format(**v)
-
-
-def test_the_facts_of_a_note() -> None:
-    xml = nfe()
-    found = fiscal.invoice(xml)
-    assert (found.key, found.number, found.series, found.model, found.issuer) == (KEY, "17", "1", "55", "11222333000262")
-    assert found.value == D("27.40") and found.issued_at == datetime(2026, 11, 21, 18, 55, 11, tzinfo=UTC) and found.xml == xml
-    assert found.kind == "sale" and found.authorised and found.production
-
-
-@pytest.mark.parametrize(
-    ("values", "field", "expected"),
-    [
-        ({"purpose": "4"}, "kind", "return"), ({"type": "0"}, "kind", "other"), ({"purpose": "2"}, "kind", "other"),
-        ({"environment": "2"}, "production", False), ({"status": "110"}, "authorised", False), ({"status": "150"}, "authorised", True),
-        ({"protocol": "3" * 44}, "authorised", False),
-    ],
-)  # fmt: skip
-def test_what_is_no_authorised_production_sale_says_so(values: dict[str, str], field: str, expected: object) -> None:
-    assert getattr(fiscal.invoice(nfe(**values)), field) == expected
-
-
-def test_a_note_without_protocol_is_not_authorised() -> None:
-    bare = nfe()[: nfe().index("<protNFe>")] + "</nfeProc>"
-    assert not fiscal.invoice(bare).authorised
-
-
-@pytest.mark.parametrize("xml", ["<a>", "<a/>", "no xml", nfe(emission="ontem"), '<!DOCTYPE a [<!ENTITY b "c">]>' + nfe()])
-def test_what_is_no_note_is_unavailable(xml: str) -> None:
-    with pytest.raises(Unavailable) as caught:
-        fiscal.invoice(xml)
-    assert caught.value.code == "invoice.unreadable"
-
-
-def test_base64_or_plain() -> None:
-    assert fiscal.plain(base64.b64encode(b"<a>\xc3\xa3</a>").decode()) == "<a>ã</a>" and fiscal.plain("<a/>") == "<a/>"
-    with pytest.raises(Unavailable):
-        fiscal.plain("what?")
-
-
-# ---- session ----
-
-
-def test_the_password_is_winthors_md5() -> None:
-    assert session.digest("abc", "upper") == session.digest("ABC", "as_is") == "902FBDD2B1DF0C4F70B4A5D23525E932"
-    assert session.digest("abc", "as_is") == "900150983CD24FB0D6963F7D28E17F72"
-
-
-def jwt(**claims: float) -> str:
-    payload = base64.urlsafe_b64encode(msgspec.json.encode(claims)).rstrip(b"=").decode()
-    return f"eyJhbGciOiJIUzI1NiJ9.{payload}.signature"
-
-
-def test_a_token_lives_its_own_lifetime_on_our_clock() -> None:
-    now = datetime(2026, 11, 21, 12, tzinfo=UTC)
-    far = now - timedelta(hours=3)  # the ERP's clock is three hours behind
-    token = jwt(iat=far.timestamp(), exp=(far + timedelta(seconds=7200)).timestamp())
-    assert session.expiry(token, now) == now + timedelta(seconds=7200) - session.MARGIN
-    assert session.expiry(jwt(exp=now.timestamp() + 600), now) == now + timedelta(seconds=600) - session.MARGIN
-
-
-@pytest.mark.parametrize("token", ["opaque", "a.b.c", jwt(), "a.é.c"])
-def test_a_token_that_does_not_say_has_no_end(token: str) -> None:
-    assert session.expiry(token, datetime.now(UTC)) is None
 
 
 # ---- contract ----
