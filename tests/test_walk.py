@@ -7,9 +7,14 @@ from pathlib import Path
 from tests.support.goods import goods, sale
 from tests.support.stage import staged
 
+from engate.testing import contracts
+
 
 async def test_products_go_there_and_an_order_comes_back(tmp_path: Path) -> None:
-    async with staged(f"sqlite:///{tmp_path}/engate.db", seed=goods(20)) as stage:
+    traffic = contracts.traffic("vtex")
+    against: list[str] = []
+    told = (lambda exchange: against.extend(traffic.hold(exchange))) if traffic is not None else None
+    async with staged(f"sqlite:///{tmp_path}/engate.db", seed=goods(20), told=told) as stage:
         await stage.activate()
         await stage.until(lambda: sum(sku.visible for sku in stage.shop.state()) == 20)
         await stage.quiet()
@@ -23,3 +28,4 @@ async def test_products_go_there_and_an_order_comes_back(tmp_path: Path) -> None
         stage.erp.progress("delivered", None)
         await stage.until(lambda: next(o for o in stage.shop.orders() if o.key == key).phase == "delivered")
         assert [o.phase for o in stage.erp.orders()] == ["delivered"]
+    assert against == []

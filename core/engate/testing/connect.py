@@ -6,8 +6,6 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
-import httpx
-
 from engate.clock import Clock, SystemClock
 from engate.context import Context
 from engate.hooks import Connection
@@ -45,17 +43,18 @@ class CountingJournal:
 
 
 class ObservedTransport(Transport):
-    """Tells of every exchange that had an answer."""
+    """Tells of every exchange that had an answer, of those below the address `only`."""
 
-    def __init__(self, told: Callable[[Exchange], None]) -> None:
+    def __init__(self, told: Callable[[Exchange], None], *, only: str = "") -> None:
         super().__init__()
-        self._told = told
+        self._told, self._only = told, only
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+    async def handle_async_request(self, request: Any) -> Any:
         answer = await super().handle_async_request(request)
-        body = await answer.aread()
-        path = request.url.raw_path.decode()
-        self._told(Exchange(request.method, path, request.headers, request.content, answer.status_code, answer.headers, body))
+        if str(request.url).startswith(self._only):
+            body = await answer.aread()
+            path = request.url.raw_path.decode()
+            self._told(Exchange(request.method, path, request.headers, request.content, answer.status_code, answer.headers, body))
         return answer
 
 
