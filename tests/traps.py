@@ -1018,8 +1018,8 @@ TRAPS: tuple[Trap, ...] = (
         "vtex.sold-and-offered-again",
         "Until the ERP has reserved an order its reading still counts those units: pushed as it is, they are sold twice.",
         f"{CORE}/sync/effective.py",
-        "free = level.quantity - not_reserved - self.options.stock_buffer",
-        "free = level.quantity - self.options.stock_buffer",
+        "level.quantity - not_reserved - self.options.stock_buffer",
+        "level.quantity - self.options.stock_buffer",
         (f"{E_ORDERS}test_a_unit_that_is_sold_is_never_offered_again",),
     ),
     Trap(

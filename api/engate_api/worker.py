@@ -29,6 +29,7 @@ from engate.sync.runner import Runner
 from engate_api.budget import RedisBudget
 from engate_api.dispatch import Dispatch
 from engate_api.installation import open_store
+from engate_api.loop import run
 from engate_api.settings import Settings, from_environment
 
 QUEUE = "engate:wakes"
@@ -152,5 +153,5 @@ def main(argv: list[str]) -> int:
     argparse.ArgumentParser(prog="engate worker", description=main.__doc__).parse_args(argv)
     settings = from_environment()
     configure(settings.log_level)
-    asyncio.run(work(settings, f"{socket.gethostname()}/{os.getpid()}"))
+    run(work(settings, f"{socket.gethostname()}/{os.getpid()}"))
     return 0

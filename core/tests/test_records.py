@@ -57,14 +57,14 @@ def claim(store: Store, kind: str, *, now: float = NOW, unknown_after: float = 3
     """Claims and marks as sent, as a push does."""
     with store.write() as c:
         rows = records.claim(c, 1, KINDS[kind], limit, now=now, unknown_before=now - unknown_after)
-        records.mark_sent(c, [(row.id, digest(row.doc, {})) for row in rows], now)
+        records.mark_sent(c, [(row.id, digest(row.doc, {}), row.want) for row in rows], now)
     return rows
 
 
 def accept(store: Store, kind: str, rows: list[Claimed], remote: str = "r") -> None:
     with store.write() as c:
         settled = [
-            Settled(row.id, row.key, digest(row.doc, {}), row.doc, f"{remote}-{row.key}", row.remote is not None, "ok", None)
+            Settled(row.id, row.key, digest(row.doc, {}), row.doc, f"{remote}-{row.key}", row.remote is not None, "ok", None, True)
             for row in rows
         ]
         records.accept(c, 1, 1, kind, settled, NOW)
@@ -239,7 +239,7 @@ def test_a_page_read_while_a_push_claims_is_never_forgotten(store: Store) -> Non
             rows = records.claim(c, 1, KINDS["brand"], 10, now=NOW, unknown_before=0)
             decided.set()
             committed.wait(0.3)  # as long as a reading may take that is not made to wait
-            records.mark_sent(c, [(row.id, digest(row.doc, {})) for row in rows], NOW)
+            records.mark_sent(c, [(row.id, digest(row.doc, {}), row.want) for row in rows], NOW)
 
     def read() -> None:
         decided.wait(5)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import os
 import socket
 import subprocess
@@ -17,6 +16,7 @@ from typing import NamedTuple
 from engate.testing.sandbox import serve
 from engate_api.demo import goods
 from engate_api.demo.web import Web
+from engate_api.loop import run
 
 GROUP = "engate.sandboxes"
 SKUS = 60
@@ -36,7 +36,7 @@ def main(argv: list[str]) -> int:
     given = parser.parse_args(argv)
     if given.with_stdin:
         threading.Thread(target=_end_with_stdin, daemon=True).start()
-    asyncio.run(serve(installed[given.platform].load()(limits=given.limits == "on"), given.host, given.port))
+    run(serve(installed[given.platform].load()(limits=given.limits == "on"), given.host, given.port))
     return 0
 
 

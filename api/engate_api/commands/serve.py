@@ -17,6 +17,7 @@ from engate.logs import configure
 from engate_api.app import create_app
 from engate_api.commands.sandbox import Beside, beside
 from engate_api.embedded import opened
+from engate_api.loop import run
 from engate_api.settings import Settings, from_environment
 
 
@@ -29,7 +30,7 @@ def main(argv: list[str]) -> int:
     settings = from_environment()
     configure(settings.log_level)
     with ExitStack() as stack:
-        return asyncio.run(_serve(settings, given.host, given.port or _free_port(given.host), stack, sandboxes=given.sandboxes))
+        return run(_serve(settings, given.host, given.port or _free_port(given.host), stack, sandboxes=given.sandboxes))
 
 
 async def _serve(settings: Settings, host: str, port: int, stack: ExitStack, *, sandboxes: bool) -> int:

@@ -38,6 +38,7 @@ class Claimed(NamedTuple):
     parent_remote: str | None
     tries: int
     read_at: float
+    want: bytes
 
 
 class Settled(NamedTuple):
@@ -49,6 +50,7 @@ class Settled(NamedTuple):
     had_remote: bool
     answer: str
     awaiting: Reason | None
+    as_read: bool  # what was sent is the document just as it was read
 
 
 def want(
@@ -158,7 +160,7 @@ def claim(
         (own_link.c.integration_id == record.c.integration_id) & (own_link.c.kind == record.c.kind) & (own_link.c.key == record.c.key),
     )
     columns: list[Any] = [
-        record.c.id, record.c.key, record.c.doc, record.c.have_doc, record.c.sent, record.c.tries, record.c.read_at,
+        record.c.id, record.c.key, record.c.doc, record.c.have_doc, record.c.sent, record.c.tries, record.c.read_at, record.c.want,
         own_link.c.remote,
     ]  # fmt: skip
     if kind.parent_kind:
@@ -200,43 +202,78 @@ def claim(
             row.parent_remote,
             row.tries,
             row.read_at,
+            row.want,
         )
         for row in c.execute(query)
     ]
 
 
-def mark_sent(c: sa.Connection, rows: Iterable[tuple[int, bytes]], now: float) -> None:
-    """Clear before send: what the storefront holds is unknown from here on, until it answers."""
-    todo = [{"b_id": id, "sent": digest, "want": digest} for id, digest in rows]
-    if todo:
-        c.execute(
-            sa.update(record)
-            .where(record.c.id == sa.bindparam("b_id"))
-            .values(sent=sa.bindparam("sent"), want=sa.bindparam("want"), have=None, sent_at=now),
-            todo,
-        )
+_SENT = (
+    sa.update(record)
+    .where(record.c.id.in_(sa.bindparam("ids", expanding=True)))
+    .values(sent=record.c.want, have=None, sent_at=sa.bindparam("at"))
+)
+_SENT_OTHER = (
+    sa.update(record)
+    .where(record.c.id == sa.bindparam("b_id"))
+    .values(sent=sa.bindparam("b_sent"), want=sa.bindparam("b_sent"), have=None, sent_at=sa.bindparam("at"))
+)
+_SETTLED = {"sent": None, "sent_at": None, "tries": 0, "not_before": 0}
+_ACCEPT_AS_READ = (
+    sa.update(record)
+    .where(record.c.id.in_(sa.bindparam("ids", expanding=True)), record.c.want == record.c.sent)
+    .values(have=record.c.sent, have_doc=record.c.doc, cause_id=None, answer="", answered_at=sa.bindparam("at"), **_SETTLED)
+    .returning(record.c.id)
+)
+_ACCEPT = (
+    sa.update(record)
+    .where(record.c.id == sa.bindparam("b_id"))
+    .values(
+        have=sa.bindparam("b_have"), have_doc=sa.bindparam("b_doc"), cause_id=sa.bindparam("b_cause"), answer=sa.bindparam("b_answer"),
+        answered_at=sa.bindparam("at"), **_SETTLED,
+    )
+)  # fmt: skip
+
+
+def mark_sent(c: sa.Connection, rows: Iterable[tuple[int, bytes, bytes]], now: float) -> None:
+    """Clear before send: what the storefront holds is unknown until it answers. Rows: (id, digest to be sent, digest wanted)."""
+    same: list[int] = []
+    other: list[dict[str, Any]] = []
+    for id, digest, wanted in rows:
+        if digest == wanted:
+            same.append(id)
+        else:
+            other.append({"b_id": id, "b_sent": digest, "at": now})
+    if same:
+        c.execute(_SENT, {"ids": same, "at": now})
+    if other:
+        c.execute(_SENT_OTHER, other)
 
 
 def accept(c: sa.Connection, tenant_id: int, integration_id: int, kind: str, rows: Sequence[Settled], now: float) -> bool:
     """The storefront answered yes. A new link releases whatever waited for it. Returns whether there is one."""
     if not rows:
         return False
-    reasons = ensure(c, tenant_id, integration_id, {row.awaiting for row in rows if row.awaiting}, now)
-    c.execute(
-        sa.update(record)
-        .where(record.c.id == sa.bindparam("b_id"))
-        .values(
-            have=sa.bindparam("have"), have_doc=sa.bindparam("have_doc"), sent=None, sent_at=None, cause_id=sa.bindparam("cause"), tries=0,
-            not_before=0, answer=sa.bindparam("answer"), answered_at=now,
-        ),
-        [
-            {
-                "b_id": row.id, "have": row.digest, "have_doc": pack(row.doc), "answer": row.answer[:300],
-                "cause": reasons[row.awaiting.key] if row.awaiting else None,
-            }
-            for row in rows
-        ],
-    )  # fmt: skip
+    # what was sent just as read, and was not read anew meanwhile, needs no document from us: one statement for all
+    plain = [row.id for row in rows if row.as_read and not row.answer and row.awaiting is None]
+    done = set(c.execute(_ACCEPT_AS_READ, {"ids": plain, "at": now}).scalars()) if plain else set[int]()
+    rest = [row for row in rows if row.id not in done]
+    if rest:
+        reasons = ensure(c, tenant_id, integration_id, {row.awaiting for row in rest if row.awaiting}, now)
+        c.execute(
+            _ACCEPT,
+            [
+                {
+                    "b_id": row.id,
+                    "b_have": row.digest,
+                    "b_doc": pack(row.doc),
+                    "b_answer": row.answer[:300],
+                    "b_cause": reasons[row.awaiting.key] if row.awaiting else None,
+                    "at": now,
+                }
+                for row in rest
+            ],
+        )
     there = _linked(c, integration_id, kind, [row.key for row in rows if row.had_remote])
     new = [(row.key, row.remote) for row in rows if row.remote and row.key not in there]
     linked(c, tenant_id, integration_id, kind, new, now)

@@ -31,12 +31,12 @@ def start(
     keys: dict[str, list[str]] | None,
     now: float,
 ) -> int:
-    """A new run, with a reading under way for each kind. One that was reading the same flow is superseded."""
-    c.execute(
-        sa.update(run)
-        .where(run.c.integration_id == integration_id, run.c.flow == flow_name, run.c.state == "reading")
-        .values(state="cancelled", ended_at=now, error={"code": "superseded"})
-    )
+    """A new run, with a reading under way for each kind. One that was reading the same flow is superseded; a full reading that a
+    smaller one supersedes stays owed (`full_at` is forgotten)."""
+    before = (run.c.integration_id == integration_id) & (run.c.flow == flow_name) & (run.c.state == "reading")
+    if (keys is not None or not full) and c.execute(sa.select(run.c.id).where(before, run.c.full, run.c.only.is_(None)).limit(1)).first():
+        c.execute(sa.update(flow).where(flow.c.integration_id == integration_id, flow.c.name == flow_name).values(full_at=None))
+    c.execute(sa.update(run).where(before).values(state="cancelled", ended_at=now, error={"code": "superseded"}))
     made = c.execute(
         sa.insert(run)
         .values(
@@ -115,19 +115,19 @@ def flow_read(c: sa.Connection, integration_id: int, flow_name: str, run_id: int
     c.execute(sa.update(run).where(run.c.id == run_id, run.c.state == "reading").values(state="pushing"))
 
 
-def finish(c: sa.Connection, integration_id: int, now: float) -> list[Any]:
-    """Ends the runs none of whose records can still move. Returns them. Scheduled readings that changed nothing leave no trace."""
+def finish(c: sa.Connection, integration_id: int, now: float, *, idle: sa.ColumnElement[bool]) -> list[Any]:
+    """Ends the runs none of whose records can still move (`idle` ones never do). Returns them. Scheduled readings that changed nothing leave no trace."""
     open_ = sa.select(run).where(run.c.integration_id == integration_id, run.c.state == "pushing")
     ended: list[Any] = []
     reading_now = {row.kind for row in under_way(c, integration_id, list(KINDS))}
     in_shared = (record.c.integration_id == integration_id) & record.c.kind.in_(records.SHARED)
-    shared_move = c.execute(records.moving(in_shared).limit(1)).first() is not None
+    shared_move = c.execute(records.moving(in_shared, ~idle).limit(1)).first() is not None
     for row in c.execute(open_).all():
         # a record whose parent has not been read yet would look as if it could never go
-        if ANCESTORS[row.flow] & reading_now or unsettled(c, row.id):
+        if ANCESTORS[row.flow] & reading_now or unsettled(c, row.id, idle):
             continue
         # … and so does one that waits for a category or brand which is on its way
-        if shared_move and ANCESTORS[row.flow] & records.SHARED and unfinished(c, row.id):
+        if shared_move and ANCESTORS[row.flow] & records.SHARED and unfinished(c, row.id, idle):
             continue
         if row.trigger == "schedule" and row.changed == 0:
             c.execute(sa.delete(run).where(run.c.id == row.id))
@@ -137,17 +137,17 @@ def finish(c: sa.Connection, integration_id: int, now: float) -> list[Any]:
     return ended
 
 
-def unsettled(c: sa.Connection, run_id: int) -> bool:
+def unsettled(c: sa.Connection, run_id: int, idle: sa.ColumnElement[bool]) -> bool:
     """Whether a record of the run can still move by itself."""
-    return c.execute(records.moving(record.c.run_id == run_id).limit(1)).first() is not None
+    return c.execute(records.moving(record.c.run_id == run_id, ~idle).limit(1)).first() is not None
 
 
-def unfinished(c: sa.Connection, run_id: int) -> bool:
+def unfinished(c: sa.Connection, run_id: int, idle: sa.ColumnElement[bool]) -> bool:
     """Whether a record of the run, or what it hangs on, waits for nobody but engate itself."""
     owner = sa.select(cause.c.owner).where(cause.c.id == record.c.cause_id).scalar_subquery()
     waits = (record.c.state == "waiting") & (owner == "engate")
     return (
-        c.execute(sa.select(record.c.id).where(record.c.run_id == run_id, (record.c.state == "to_send") | waits).limit(1)).first()
+        c.execute(sa.select(record.c.id).where(record.c.run_id == run_id, ~idle, (record.c.state == "to_send") | waits).limit(1)).first()
         is not None
     )
 
@@ -169,6 +169,13 @@ def cancel(c: sa.Connection, run_id: int, now: float) -> None:
     c.execute(sa.update(run).where(run.c.id == run_id).values(state="cancelled", ended_at=now))
 
 
+def stopped_at(c: sa.Connection, integration_id: int, flow_name: str) -> float | None:
+    """When a person cancelled the flow's last run; None where it ended in another way."""
+    last = sa.select(run).where(run.c.integration_id == integration_id, run.c.flow == flow_name).order_by(run.c.id.desc()).limit(1)
+    row = c.execute(last).first()
+    return row.ended_at if row is not None and row.state == "cancelled" and row.error is None else None
+
+
 def full_at(c: sa.Connection, integration_id: int, flow_name: str) -> float | None:
     return c.execute(sa.select(flow.c.full_at).where(flow.c.integration_id == integration_id, flow.c.name == flow_name)).scalar()
 
@@ -182,7 +189,7 @@ def set_watermark(c: sa.Connection, integration_id: int, kind: str, watermark: s
 
 def _ancestors(kind: str) -> set[str]:
     parent = KINDS[kind].parent_kind
-    shared = records.SHARED if kind in ("product", "category") else frozenset[str]()
+    shared = {"product": {"category", "brand"}, "category": {"category"}}.get(kind, set[str]())
     return {*shared, parent, *_ancestors(parent)} if parent else {*shared}
 
 

@@ -91,8 +91,8 @@ class Rules:
             return Effective(level, {}, digest(level, {}), unmapped_branch(level.warehouse))
         pending = self.pending.get((level.sku, level.warehouse), ())
         not_reserved = sum(units for freed_at, units in pending if freed_at is None or freed_at >= read_at)
-        free = level.quantity - not_reserved - self.options.stock_buffer
-        doc = msgspec.structs.replace(level, quantity=max(0, free))
+        free = max(0, level.quantity - not_reserved - self.options.stock_buffer)
+        doc = level if free == level.quantity else msgspec.structs.replace(level, quantity=free)
         refs = {"warehouse": warehouse}
         return Effective(doc, refs, digest(doc, refs))
 

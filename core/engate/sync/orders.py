@@ -176,10 +176,8 @@ async def _attention(work: Work, order: Stored, reason: Reason) -> None:
 def _states(order: Stored) -> tuple[list[str], str] | None:
     """The states that the parts and the order should show; None where they do already."""
     parts = [state_of(order, part) for part in order.parts]
-    if parts:
-        whole = state_of_order(parts)
-    else:
-        whole = "ignored" if order.state == "ignored" else state_without_parts(order)
+    without = "ignored" if order.state == "ignored" else state_without_parts(order)
+    whole = state_of_order(parts) if parts else without
     shown = [part.state for part in order.parts]
     return None if (parts, whole) == (shown, order.state) else (parts, whole)
 

@@ -78,7 +78,7 @@ def _claim(c: sa.Connection, work: Work, kind: Kind, size: int) -> tuple[Sending
         else:
             sending.append((row, found))
     records.wait_for(c, work.tenant_id, work.integration_id, waiting, now, answered=False)
-    records.mark_sent(c, [(row.id, found.digest) for row, found in sending], now)
+    records.mark_sent(c, [(row.id, found.digest, row.want) for row, found in sending], now)
     return sending, True
 
 
@@ -138,7 +138,15 @@ def _settle(
         if outcome.state == "accepted":
             accepted.append(
                 Settled(
-                    row.id, row.key, found.digest, found.doc, outcome.remote, row.remote == outcome.remote, outcome.answer, found.awaiting
+                    row.id,
+                    row.key,
+                    found.digest,
+                    found.doc,
+                    outcome.remote,
+                    row.remote == outcome.remote,
+                    outcome.answer,
+                    found.awaiting,
+                    found.doc is row.doc,
                 )
             )
             continue
@@ -157,8 +165,8 @@ def _settle(
     records.again(c, again, now)
     if accepted:
         runs.pushed(c, [row.id for row in accepted])
-        if new_links:
-            _wake_children(c, work, kind)
+    if new_links or half_made:
+        _wake_children(c, work, kind)
 
 
 def _wake_children(c: sa.Connection, work: Work, kind: Kind) -> None:
@@ -171,5 +179,5 @@ def _wake_children(c: sa.Connection, work: Work, kind: Kind) -> None:
 
 def _next(c: sa.Connection, work: Work, kind: Kind) -> tuple[float | None, list[Any]]:
     """Nothing is ready now: when could something be? Also the moment to end runs."""
-    ended = runs.finish(c, work.integration_id, work.now())
+    ended = runs.finish(c, work.integration_id, work.now(), idle=pilot.held_back(c, work.snapshot))
     return records.next_due(c, work.integration_id, kind.name, work.windows.unknown_after, work.now()), ended

@@ -14,6 +14,7 @@ from engate.model.kinds import KINDS, Kind
 from engate.plugins import closing
 from engate.store import records, runs
 from engate.store.records import Wanted
+from engate.sync import pilot
 from engate.sync.effective import PLACEHOLDER, PLACEHOLDER_NAME, Rules
 from engate.sync.flows import FLOWS, Flow
 from engate.sync.work import Later, Work
@@ -24,6 +25,9 @@ async def read_slice(work: Work, flow: Flow) -> Later:
     kinds = [kind.name for kind in flow.kinds]
     todo = await work.store.reading(lambda c: runs.under_way(c, work.integration_id, kinds))
     if not todo:
+        stopped_at = await work.store.reading(lambda c: runs.stopped_at(c, work.integration_id, flow.name))
+        if stopped_at is not None and stopped_at + work.snapshot.every[flow.name] > work.now():
+            return Later(due=stopped_at + work.snapshot.every[flow.name])  # a person cancelled it: not again before its next time
         todo = await work.store.writing(lambda c: _start_scheduled(c, work, flow, kinds))
     for row in todo:
         try:
@@ -35,7 +39,8 @@ async def read_slice(work: Work, flow: Flow) -> Later:
             return Later(due=work.now())
     last = todo[-1]
     finished(work, await work.store.writing(lambda c: _all_read(c, work, flow, last)))
-    return Later(due=work.now() + work.snapshot.every[flow.name])
+    owed = await work.store.reading(lambda c: _full_is_due(c, work, flow))
+    return Later(due=work.now() if owed else work.now() + work.snapshot.every[flow.name])
 
 
 def _start_scheduled(c: sa.Connection, work: Work, flow: Flow, kinds: list[str]) -> list[Any]:
@@ -125,7 +130,7 @@ def _all_read(c: sa.Connection, work: Work, flow: Flow, last: Any) -> list[Any]:
     runs.flow_read(c, work.integration_id, flow.name, last.run_id, full=last.full and last.only is None, now=work.now())
     if _needs_placeholder(work, flow):
         _want_placeholder(c, work, flow, last.run_id)
-    return runs.finish(c, work.integration_id, work.now())
+    return runs.finish(c, work.integration_id, work.now(), idle=pilot.held_back(c, work.snapshot))
 
 
 def _needs_placeholder(work: Work, flow: Flow) -> bool:
