@@ -13,7 +13,7 @@ _W, _V = "plugins/winthor/tests/plugin/test_plugin", "plugins/vtex/tests/test_pl
 W_CATALOG, W_ORDERS, W_SESSION = f"{_W}_catalog.py::", f"{_W}_orders.py::", f"{_W}_session.py::"
 W_QUIRKS, W_TRAPS = f"{_W}_quirks.py::", f"{_W}_traps.py::"
 V_CATALOG, V_PRODUCTS, V_PRICES = f"{_V}_catalog.py::", f"{_V}_products.py::", f"{_V}_prices_stock.py::"
-E_ORDERS = "tests/test_orders.py::"
+E_ORDERS, E_CATALOGUE = "tests/test_orders.py::", "tests/test_catalogue.py::"
 V_ORDERS, V_CONNECTION, V_TRAPS = f"{_V}_orders.py::", f"{_V}_connection.py::", f"{_V}_traps.py::"
 
 
@@ -1021,6 +1021,14 @@ TRAPS: tuple[Trap, ...] = (
         "level.quantity - not_reserved - self.options.stock_buffer",
         "level.quantity - self.options.stock_buffer",
         (f"{E_ORDERS}test_a_unit_that_is_sold_is_never_offered_again",),
+    ),
+    Trap(
+        "vtex.active-placeholder",
+        "The category that new goods wait in must be inactive, or they are on sale before anybody has looked at them.",
+        f"{CORE}/sync/reading.py",
+        "doc = kind.struct(key=PLACEHOLDER, name=PLACEHOLDER_NAME, active=False)",
+        "doc = kind.struct(key=PLACEHOLDER, name=PLACEHOLDER_NAME, active=True)",
+        (f"{E_CATALOGUE}test_new_categories_go_to_the_placeholder_until_they_are_linked_by_hand",),
     ),
     Trap(
         "winthor.no-deduplication",
