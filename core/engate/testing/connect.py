@@ -46,17 +46,18 @@ class CountingJournal:
 
 
 class ObservedTransport(Transport):
-    """Tells of every exchange that had an answer."""
+    """Tells of every exchange that had an answer, of those below the address `only`."""
 
-    def __init__(self, told: Callable[[Exchange], None]) -> None:
+    def __init__(self, told: Callable[[Exchange], None], *, only: str = "") -> None:
         super().__init__()
-        self._told = told
+        self._told, self._only = told, only
 
     async def handle_async_request(self, request: WireRequest) -> WireResponse:
         answer = await super().handle_async_request(request)
-        body = await answer.aread()
-        path = request.url.raw_path.decode()
-        self._told(Exchange(request.method, path, request.headers, request.content, answer.status_code, answer.headers, body))
+        if str(request.url).startswith(self._only):
+            body = await answer.aread()
+            path = request.url.raw_path.decode()
+            self._told(Exchange(request.method, path, request.headers, request.content, answer.status_code, answer.headers, body))
         return answer
 
 

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from aiohttp import web
 
-from engate import NotSent, Rejected, Unavailable, Unknown
+from engate import NotSent, Unavailable, Unknown
 from engate.clock import ManualClock
 from engate.model import Absent, Found, PartRef, Query, Unsure
 
@@ -460,18 +460,3 @@ async def test_a_cancellation_refused_for_another_reason_has_its_words(quirky: A
 
 
 # ---- login ----
-
-
-async def test_a_refusal_because_it_is_cancelled_already_is_fine(quirky: Any) -> None:
-    quirky.answers["/api/wholesale/v1/orders"] = lambda _: web.json_response({"message": "Pedido já cancelado"}, status=400)
-    quirky.answers[ONE_ORDER] = lambda _: {"orderId": "501", "orderStatus": "C", "branchId": "1"}
-    async with quirky.connection() as erp:
-        await erp.import_cancellation(PartRef("501", "1", "v1"), "x")
-
-
-async def test_a_refusal_whose_order_cannot_be_read_is_the_refusal(quirky: Any) -> None:
-    quirky.answers["/api/wholesale/v1/orders"] = lambda _: web.json_response({"message": "Sem permissão de cancelar"}, status=400)
-    quirky.answers[ONE_ORDER] = lambda _: web.Response(status=403)
-    async with quirky.connection() as erp:
-        with pytest.raises(Rejected, match="permissão"):
-            await erp.import_cancellation(PartRef("501", "1", "v1"), "x")
