@@ -113,36 +113,89 @@ def key_of(n: int) -> str:
 
 def _product(n: int) -> Mapping[str, object]:
     return {
-        "id": 100000 + n, "name": f"PRODUTO NUMERO {n} EMBALADO", "description": f"Produto número {n}, pacote para a loja, descrição do e-commerce",
-        "descriptionShort": f"Produto {n}", "departmentId": 1, "sectionId": 10, "categoryId": 100 + n % 70, "subcategoryId": None, "brandId": 5 + n % 40,
-        "linkId": f"produto-{n}", "isVisible": True, "isActive": True, "showWithoutStock": False, "supplierId": 7, "factoryId": f"F{n}",
-        "barCode": str(7890000000000 + n), "unity": "UN", "realHeight3": 10, "realWidth3": 20, "realLength3": 30, "realWeightKg": Decimal("1.25"),
-        "netWeightKg": Decimal("1.2"), "merchandiseType": "L", "lastChange": CHANGED,
-    }  # fmt: skip
+        "id": 100000 + n,
+        "name": f"PRODUTO NUMERO {n} EMBALADO",
+        "description": f"Produto número {n}, pacote para a loja, descrição do e-commerce",
+        "descriptionShort": f"Produto {n}",
+        "departmentId": 1,
+        "sectionId": 10,
+        "categoryId": 100 + n % 70,
+        "subcategoryId": None,
+        "brandId": 5 + n % 40,
+        "linkId": f"produto-{n}",
+        "isVisible": True,
+        "isActive": True,
+        "showWithoutStock": False,
+        "supplierId": 7,
+        "factoryId": f"F{n}",
+        "barCode": str(7890000000000 + n),
+        "unity": "UN",
+        "realHeight3": 10,
+        "realWidth3": 20,
+        "realLength3": 30,
+        "realWeightKg": Decimal("1.25"),
+        "netWeightKg": Decimal("1.2"),
+        "merchandiseType": "L",
+        "lastChange": CHANGED,
+    }
 
 
 def _sku(n: int) -> Mapping[str, object]:
     return {
-        "id": 7890000000000 + n, "productRootId": 100000 + n, "productSKUId": key_of(n), "name": "UN", "nameproduct": f"PRODUTO NUMERO {n} EMBALADO",
-        "listOfEAN": [str(7890000000000 + n)], "unitMultiplier": 1, "price": Decimal("19.90"), "isActive": True, "isAvaiable": True, "active": True,
-        "isKit": False, "realHeight": 10, "realWidth": 20, "realLength": 30, "realWeightKg": Decimal("1.25"), "height": 10, "width": 20, "length": 30,
-        "weightKg": Decimal("1.25"), "volume": 1, "lastChange": CHANGED,
-    }  # fmt: skip
+        "id": 7890000000000 + n,
+        "productRootId": 100000 + n,
+        "productSKUId": key_of(n),
+        "name": "UN",
+        "nameproduct": f"PRODUTO NUMERO {n} EMBALADO",
+        "listOfEAN": [str(7890000000000 + n)],
+        "unitMultiplier": 1,
+        "price": Decimal("19.90"),
+        "isActive": True,
+        "isAvaiable": True,
+        "active": True,
+        "isKit": False,
+        "realHeight": 10,
+        "realWidth": 20,
+        "realLength": 30,
+        "realWeightKg": Decimal("1.25"),
+        "height": 10,
+        "width": 20,
+        "length": 30,
+        "weightKg": Decimal("1.25"),
+        "volume": 1,
+        "lastChange": CHANGED,
+    }
 
 
 def _price(n: int) -> Mapping[str, object]:
     return {
-        "branchId": "1", "erpReferenceKey": 100000 + n, "skuId": key_of(n), "price": Decimal("19.90") + n % 100, "fixedPrice": None, "origin": 201,
-        "priceRegion": 1, "unitMultiplier": 1, "taxFigureId": 3, "offerPrice": None, "offerStartDate": "1900-01-01T00:00:00",
-        "offerEndDate": "1900-01-01T00:00:00", "lastChange": CHANGED,
-    }  # fmt: skip
+        "branchId": "1",
+        "erpReferenceKey": 100000 + n,
+        "skuId": key_of(n),
+        "price": Decimal("19.90") + n % 100,
+        "fixedPrice": None,
+        "origin": 201,
+        "priceRegion": 1,
+        "unitMultiplier": 1,
+        "taxFigureId": 3,
+        "offerPrice": None,
+        "offerStartDate": "1900-01-01T00:00:00",
+        "offerEndDate": "1900-01-01T00:00:00",
+        "lastChange": CHANGED,
+    }
 
 
 def _stock(n: int) -> Mapping[str, object]:
     return {
-        "productId": key_of(n), "quantity": 50 + n % 200, "unlimitedQuantity": False, "warehouseBranchId": "1", "warehouseBranchName": "Matriz",
-        "unitMultiplier": 1, "lastChange": CHANGED, "createDate": CHANGED,
-    }  # fmt: skip
+        "productId": key_of(n),
+        "quantity": 50 + n % 200,
+        "unlimitedQuantity": False,
+        "warehouseBranchId": "1",
+        "warehouseBranchName": "Matriz",
+        "unitMultiplier": 1,
+        "lastChange": CHANGED,
+        "createDate": CHANGED,
+    }
 
 
 # ---- the shop: every call answered yes ----

@@ -34,7 +34,7 @@ LEFT_OUT = shutil.ignore_patterns(".git", ".venv*", "data", "dist", "benchmarks"
 TEST_SECONDS = 20  # one test; a mutant that makes a loop endless is killed by it
 RUN_SECONDS = 120
 RED = 1  # pytest's exit code where tests failed
-FAILED = re.compile(r"^FAILED (\S+)", re.MULTILINE)
+FAILED = re.compile(r"^FAILED \S*?([^/\s]+::\w+)", re.MULTILINE)
 SHOW_WHERE = "import importlib, sys; print(*(importlib.import_module(name).__file__ for name in sys.argv[1:]), sep='\\n')"
 
 
@@ -110,7 +110,7 @@ class Copy:
         seconds = time.perf_counter() - started
         red = FAILED.search(output)
         if code == RED and red:
-            return Result(trap, "killed", seconds, red[1].rpartition("/")[2])
+            return Result(trap, "killed", seconds, red[1])
         return Result(trap, "SURVIVED" if code == 0 else "BROKEN", seconds, output=output)
 
 

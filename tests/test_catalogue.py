@@ -230,6 +230,7 @@ async def _refused(stage: Stage) -> bool:
 # ---- options, mapping, pilot ----
 
 
+@pytest.mark.trap("vtex.active-placeholder")
 async def test_new_categories_go_to_the_placeholder_until_they_are_linked_by_hand(sqlite_database: str) -> None:
     async with staged(sqlite_database, seed=goods(2), options=Options(new_categories="placeholder")) as stage:
         await stage.activate()

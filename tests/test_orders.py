@@ -52,6 +52,7 @@ async def entered(stage: Stage, key: str, parts: int = 1) -> list[Any]:
 # ---- one ERP order each ----
 
 
+@pytest.mark.trap("winthor.no-deduplication")
 @pytest.mark.parametrize("runners", [1, 2])
 async def test_whatever_happens_to_the_import_there_is_one_erp_order(database: str, runners: int) -> None:
     """Every kind of lost or false answer, over many orders, with one runner and with two that share the database."""
@@ -275,6 +276,7 @@ async def _handled_elsewhere(stage: Stage, key: str) -> bool:
 # ---- cancellations ----
 
 
+@pytest.mark.trap("vtex.not-paid-yet")
 async def test_cancelled_before_the_import_never_enters(sqlite_database: str) -> None:
     async with staged(sqlite_database, seed=goods(1)) as stage:
         await stage.selling()
@@ -363,6 +365,7 @@ async def test_cancelled_in_the_erp_is_cancelled_in_the_shop(sqlite_database: st
 # ---- stock ----
 
 
+@pytest.mark.trap("vtex.sold-and-offered-again")
 async def test_a_unit_that_is_sold_is_never_offered_again(sqlite_database: str) -> None:
     """Scenario 1: one unit, the order cannot enter the ERP yet, which goes on answering 1; after it entered, the ERP's word counts."""
     one = (SeedSku("50000", gtin(0), "UN", 1, D("10.00"), {"1": 1}),)

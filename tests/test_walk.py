@@ -5,9 +5,14 @@ from __future__ import annotations
 from tests.support.goods import goods, sale
 from tests.support.stage import staged
 
+from engate.testing import contracts
+
 
 async def test_products_go_there_and_an_order_comes_back(database: str) -> None:
-    async with staged(database, seed=goods(8)) as stage:
+    traffic = contracts.traffic("vtex")
+    against: list[str] = []
+    told = (lambda exchange: against.extend(traffic.hold(exchange))) if traffic is not None else None
+    async with staged(database, seed=goods(8), told=told) as stage:
         stage.erp.corrupt("parameter", "invoice_window=0")
         await stage.activate()
         await stage.until(lambda: sum(sku.visible for sku in stage.shop.state()) == 8)
@@ -22,3 +27,4 @@ async def test_products_go_there_and_an_order_comes_back(database: str) -> None:
         stage.erp.progress("delivered", None)
         await stage.until(lambda: next(o for o in stage.shop.orders() if o.key == key).phase == "delivered")
         assert [o.phase for o in stage.erp.orders()] == ["delivered"]
+    assert against == []

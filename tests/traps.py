@@ -10,13 +10,15 @@ from typing import NamedTuple
 
 WINTHOR, VTEX, CORE = "plugins/winthor/engate_winthor", "plugins/vtex/engate_vtex", "core/engate"
 _W, _V = "plugins/winthor/tests/plugin/test_plugin", "plugins/vtex/tests/test_plugin"
-W_CATALOG, W_ORDERS, W_QUIRKS, W_TRAPS = f"{_W}_catalog.py::", f"{_W}_orders.py::", f"{_W}_quirks.py::", f"{_W}_traps.py::"
+W_CATALOG, W_ORDERS, W_SESSION = f"{_W}_catalog.py::", f"{_W}_orders.py::", f"{_W}_session.py::"
+W_QUIRKS, W_TRAPS = f"{_W}_quirks.py::", f"{_W}_traps.py::"
 V_CATALOG, V_PRODUCTS, V_PRICES = f"{_V}_catalog.py::", f"{_V}_products.py::", f"{_V}_prices_stock.py::"
+E_ORDERS, E_CATALOGUE = "tests/test_orders.py::", "tests/test_catalogue.py::"
 V_ORDERS, V_CONNECTION, V_TRAPS = f"{_V}_orders.py::", f"{_V}_connection.py::", f"{_V}_traps.py::"
 
 
 class Trap(NamedTuple):
-    """`guard` stands exactly once in `file`; with `disabled` in its place one of `tests` (node ids, all their parameters) turns red.
+    """`guard` stands exactly once in `file`; with `disabled` in its place one of `tests` (node ids, with all parameters or one) turns red.
 
     The tests drive the plugin over HTTP against a platform that behaves as the facts say, never the guarding function itself.
     """
@@ -77,7 +79,7 @@ TRAPS: tuple[Trap, ...] = (
         f"{WINTHOR}/session.py",
         'token.value if self._scheme == "bare" else f"Bearer {token.value}"',
         'f"Bearer {token.value}"',
-        (f"{W_QUIRKS}test_the_form_of_the_token",),
+        (f"{W_SESSION}test_the_form_of_the_token",),
     ),
     # ---- WinThor: how its services speak ----
     Trap(
@@ -720,14 +722,6 @@ TRAPS: tuple[Trap, ...] = (
         (f"{V_PRODUCTS}test_a_change_of_an_active_sku_leaves_it_active",),
     ),
     Trap(
-        "vtex.nulls-read",
-        "Fields that are read as null are refused when they are sent back as null.",
-        f"{VTEX}/translate.py",
-        'if name != "Id" and value is not None}',
-        'if name != "Id"}',
-        (f"{V_PRODUCTS}test_a_change_writes_only_what_changed_and_keeps_what_the_shop_enriched",),
-    ),
-    Trap(
         "vtex.ean-not-updatable",
         "An EAN cannot be changed: the new one is added, and the old one stays for ever unless it is removed.",
         f"{VTEX}/products.py",
@@ -1002,5 +996,46 @@ TRAPS: tuple[Trap, ...] = (
         'datetime.fromisoformat(delivered_at).strftime("%Y-%m-%d %H:%M")',
         "delivered_at",
         (f"{V_ORDERS}test_tracking_and_delivery_reach_the_note",),
+    ),
+    # ---- what the engine guards, whatever the platforms ----
+    Trap(
+        "vtex.doubled-events",
+        "Events come at least once, doubled and out of order: each is stored once, and stored twice it would stop the whole feed.",
+        f"{CORE}/store/orders.py",
+        'insert(c, inbox).on_conflict_do_nothing(index_elements=["integration_id", "key"]),',
+        "insert(c, inbox),",
+        ("tests/test_feed.py::test_events_whose_acknowledgement_was_lost_come_back_and_are_put_away",),
+    ),
+    Trap(
+        "vtex.not-paid-yet",
+        "An order exists in the shop long before it is paid, and only when it is ready may it reach the ERP.",
+        f"{CORE}/sync/parts.py",
+        'if order.state == "ready":',
+        'if order.state in ("ready", "awaiting_payment"):',
+        (f"{E_ORDERS}test_cancelled_before_the_import_never_enters",),
+    ),
+    Trap(
+        "vtex.sold-and-offered-again",
+        "Until the ERP has reserved an order its reading still counts those units: pushed as it is, they are sold twice.",
+        f"{CORE}/sync/effective.py",
+        "level.quantity - not_reserved - self.options.stock_buffer",
+        "level.quantity - self.options.stock_buffer",
+        (f"{E_ORDERS}test_a_unit_that_is_sold_is_never_offered_again",),
+    ),
+    Trap(
+        "vtex.active-placeholder",
+        "The category that new goods wait in must be inactive, or they are on sale before anybody has looked at them.",
+        f"{CORE}/sync/reading.py",
+        "doc = kind.struct(key=PLACEHOLDER, name=PLACEHOLDER_NAME, active=False)",
+        "doc = kind.struct(key=PLACEHOLDER, name=PLACEHOLDER_NAME, active=True)",
+        (f"{E_CATALOGUE}test_new_categories_go_to_the_placeholder_until_they_are_linked_by_hand",),
+    ),
+    Trap(
+        "winthor.no-deduplication",
+        "The reference of an order keeps nobody from making it again, so an order found under it is never sent a second time.",
+        f"{CORE}/sync/imports.py",
+        "    if isinstance(found, Found):\n        return found\n",
+        "    if isinstance(found, Found):\n        return None\n",
+        (f"{E_ORDERS}test_whatever_happens_to_the_import_there_is_one_erp_order[sqlite-1]",),
     ),
 )

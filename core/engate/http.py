@@ -28,7 +28,12 @@ from engate.limits import Budget, Governor, Rate
 from engate.text import Text
 
 T = TypeVar("T")
+WireRequest = httpx.Request
+WireResponse = httpx.Response
+"""What a transport is given and gives, for those who watch one."""
 ATTEMPTS = 5
+PAUSE = 0.2
+"""Seconds before the first retry, doubling."""
 LONGEST_WAIT = 30.0
 _NOT_SENT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL)
 _SECRET = re.compile(
@@ -117,8 +122,9 @@ class Services:
         journal: Journal,
         connection_id: int | None = None,
         budget: Budget | None = None,
+        pause: float = PAUSE,
     ) -> None:
-        self.budget = budget
+        self.budget, self.pause = budget, pause
         self.connection_id = connection_id
         self.account, self.clock, self.transport, self.tokens, self.journal = account, clock, transport, tokens, journal
 
@@ -243,13 +249,13 @@ class Http:
                 self.governor.refused(groups or (operation,), error.retry_after)
                 if attempt >= ATTEMPTS:
                     raise
-                await asyncio.sleep(_pause(attempt, error.retry_after))
+                await asyncio.sleep(_pause(self._services.pause, attempt, error.retry_after))
             except AuthFailed:
                 raise
             except (NotSent, Unknown) as error:
                 if attempt >= ATTEMPTS or not (repeatable or isinstance(error, NotSent)):
                     raise
-                await asyncio.sleep(_pause(attempt, None))
+                await asyncio.sleep(_pause(self._services.pause, attempt, None))
 
     async def plain(self, method: str, path: str, *, body: object = None, headers: Mapping[str, str] | None = None) -> Response:
         """One call without a session and without a retry, whatever the status: for a login, where a wrong try may lock a user."""
@@ -385,10 +391,10 @@ def _unknown(method: str, operation: str, what: str) -> EngateError:
     )
 
 
-def _pause(attempt: int, retry_after: float | None) -> float:
+def _pause(first: float, attempt: int, retry_after: float | None) -> float:
     if retry_after is not None:
         return min(LONGEST_WAIT, retry_after)
-    return min(LONGEST_WAIT, 0.2 * 2**attempt) * random.uniform(0.75, 1.25)
+    return min(LONGEST_WAIT, first * 2**attempt) * random.uniform(0.75, 1.25)
 
 
 def _seconds(value: str | None) -> float | None:

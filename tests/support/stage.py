@@ -26,7 +26,8 @@ from engate.sync.options import Options, PairMapping
 from engate.sync.registry import Registry
 from engate.sync.runner import Runner
 from engate.sync.work import Windows
-from engate.testing.connect import CountingJournal
+from engate.testing.connect import CountingJournal, ObservedTransport
+from engate.testing.contracts import Exchange
 from engate.testing.sandbox import Sandbox
 
 SHORT = Windows(unknown_after=1.0, retry_first=0.05, retry_most=1.0, invoice_retry=0.2, settles_within=0.4, look_pause=0.1)
@@ -179,7 +180,9 @@ async def staged(
     run: bool = True,
     runners: int = 1,
     observers: tuple[Observer, ...] = (),
+    told: Callable[[Exchange], None] | None = None,
 ) -> AsyncGenerator[Stage]:
+    """`told`: hears of every exchange with the shop."""
     os.environ.setdefault("ENGATE_SECRET_KEY", base64.b64encode(secrets.token_bytes(32)).decode())
     clock = clock or SystemClock()
     store = Store(url)
@@ -189,6 +192,8 @@ async def staged(
             erp.seed(seed)
         vault = Vault(base64.b64decode(os.environ["ENGATE_SECRET_KEY"]))
         registry = Registry(store, vault, clock, CountingJournal(), observers=observers)
+        if told is not None:
+            registry.transport = ObservedTransport(told, only=shop.base_url)
         now = clock.now().timestamp()
         tenant_id, _ = await store.writing(lambda c: config.create_tenant(c, "Loja", now))
         ids: list[int] = []

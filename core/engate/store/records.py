@@ -458,15 +458,16 @@ def moving(*where: sa.ColumnElement[bool]) -> sa.Select[tuple[int]]:
     def above(child: Any) -> Any:
         return sa.case(parent_of, value=child.c.kind, else_="")
 
+    def open_below(child: Any, parent: Any, further: Any) -> Any:
+        """Whether the child's parent is in the storefront, or will be: it does not wait, and `further` holds of it."""
+        there = sa.exists().where(
+            link.c.integration_id == child.c.integration_id, link.c.kind == above(child), link.c.key == child.c.parent
+        )
+        return child.c.parent.is_(None) | there | (parent.c.id.is_not(None) & (parent.c.state != "waiting") & further)
+
     source = record.outerjoin(
         up, (up.c.integration_id == record.c.integration_id) & (up.c.kind == above(record)) & (up.c.key == record.c.parent)
     ).outerjoin(upper, (upper.c.integration_id == up.c.integration_id) & (upper.c.kind == above(up)) & (upper.c.key == up.c.parent))
-    # a parent that is in the storefront holds nothing back, whatever it waits for itself
-    linked = sa.exists().where(
-        link.c.integration_id == record.c.integration_id, link.c.kind == above(record), link.c.key == record.c.parent
-    )
-    free = (record.c.parent.is_(None) | linked | (up.c.id.is_not(None) & (up.c.state != "waiting"))) & (
-        up.c.parent.is_(None) | (upper.c.id.is_not(None) & (upper.c.state != "waiting"))
-    )
+    free = open_below(record, up, open_below(up, upper, sa.true()))
     going = (record.c.state == "sent") | ((record.c.state == "to_send") & free)
     return sa.select(record.c.id).select_from(source).where(record.c.state.in_(("to_send", "sent")), going, *where)

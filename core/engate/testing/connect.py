@@ -6,15 +6,16 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
-import httpx
-
 from engate.clock import Clock, SystemClock
 from engate.context import Context
 from engate.hooks import Connection
-from engate.http import Services, Token, Transport
+from engate.http import Services, Token, Transport, WireRequest, WireResponse
 from engate.plugins import Manifest
 from engate.settings import load
 from engate.testing.contracts import Exchange
+
+QUICK = 0.01
+"""Retries of a test do not wait."""
 
 
 class MemoryTokens:
@@ -45,17 +46,18 @@ class CountingJournal:
 
 
 class ObservedTransport(Transport):
-    """Tells of every exchange that had an answer."""
+    """Tells of every exchange that had an answer, of those below the address `only`."""
 
-    def __init__(self, told: Callable[[Exchange], None]) -> None:
+    def __init__(self, told: Callable[[Exchange], None], *, only: str = "") -> None:
         super().__init__()
-        self._told = told
+        self._told, self._only = told, only
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+    async def handle_async_request(self, request: WireRequest) -> WireResponse:
         answer = await super().handle_async_request(request)
-        body = await answer.aread()
-        path = request.url.raw_path.decode()
-        self._told(Exchange(request.method, path, request.headers, request.content, answer.status_code, answer.headers, body))
+        if str(request.url).startswith(self._only):
+            body = await answer.aread()
+            path = request.url.raw_path.decode()
+            self._told(Exchange(request.method, path, request.headers, request.content, answer.status_code, answer.headers, body))
         return answer
 
 
@@ -76,6 +78,7 @@ async def connected(
         transport=transport,
         tokens=MemoryTokens(),
         journal=journal or CountingJournal(),
+        pause=QUICK,
     )
     async with transport:
         yield manifest.connection_class()(Context(load(manifest.settings, values), services))

@@ -207,16 +207,16 @@ class Traffic:
             if problem.side in judged
         ]
 
-    def not_validated(self) -> list[str]:
-        """Operations that were served or used and never held against a schema."""
-        return sorted((self.served - self.contracts.covered) | self.without_schema)
-
-    def unexplained(self) -> list[str]:
-        return [name for name in self.not_validated() if name not in self.exceptions]
+    def gaps(self) -> list[str]:
+        """What was served or used, never held against a schema, and is not explained either."""
+        return sorted((self.served - self.contracts.covered) | (self.without_schema - self.exceptions.keys()))
 
     def lines(self) -> list[str]:
         """For the end of a test run."""
-        why = (f"  not validated: {name} ({self.exceptions.get(name, 'NOT IN THE TABLE OF EXCEPTIONS')})" for name in self.not_validated())
+        why = (
+            f"  not validated: {name} ({self.exceptions.get(name, 'not in the table of exceptions')})"
+            for name in sorted(self.without_schema)
+        )
         return [f"{self.platform} {self.contracts.report(self.served | self.contracts.covered)}", *why]
 
 

@@ -95,7 +95,7 @@ async def test_linking_puts_a_product_into_the_trade_policy_where_it_is_missing(
     assert f"PUT {PRODUCT}/{{product}} 200" in shop.calls()[-1:]
 
 
-@pytest.mark.trap("vtex.product-put-wipes", "vtex.nulls-read")
+@pytest.mark.trap("vtex.product-put-wipes")
 async def test_a_change_writes_only_what_changed_and_keeps_what_the_shop_enriched(shop: Any) -> None:
     product = await shop.product()
     body = await shop.call("GET", f"{PRODUCT}/{product}")

@@ -1,16 +1,15 @@
 """What other installations do: lists without an envelope, without paging, without order; filters that are ignored; odd answers."""
 
 import base64
-import hashlib
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import msgspec
 import pytest
 from aiohttp import web
 
-from engate import AuthFailed, NotSent, Unavailable, Unknown
+from engate import NotSent, Unavailable, Unknown
 from engate.clock import ManualClock
 from engate.model import Absent, Found, PartRef, Query, Unsure
 
@@ -461,67 +460,3 @@ async def test_a_cancellation_refused_for_another_reason_has_its_words(quirky: A
 
 
 # ---- login ----
-
-
-@pytest.mark.trap("winthor.bare-token")
-@pytest.mark.parametrize(("scheme", "header"), [("bearer", "Bearer token"), ("bare", "token")])
-async def test_the_form_of_the_token(quirky: Any, scheme: str, header: str) -> None:
-    quirky.answers[BRANDS] = paged(list)
-    async with quirky.connection(auth_scheme=scheme) as erp:
-        await brands(erp)
-    assert [request.headers["authorization"] for request in quirky.asked if request.path == BRANDS] == [header]
-
-
-@pytest.mark.parametrize(("case", "hashed"), [("upper", b"ABC1"), ("as_is", b"Abc1")])
-async def test_the_password_travels_as_winthors_md5_and_never_as_itself(quirky: Any, case: str, hashed: bytes) -> None:
-    quirky.answers[BRANDS] = paged(list)
-    async with quirky.connection(password="Abc1", password_case=case) as erp:
-        await brands(erp)
-    sent = msgspec.json.decode(await quirky.asked[0].read())
-    assert sent == {"login": "ENGATE", "senha": hashlib.md5(hashed).hexdigest().upper()}
-
-
-@pytest.mark.parametrize("status", [400, 401, 403])
-async def test_a_refused_login_is_tried_again_only_after_a_while(quirky: Any, status: int) -> None:
-    quirky.answers[LOGIN] = lambda _: web.json_response({"code": "AUTHENTICATION_FAILED"}, status=status)
-    clock = ManualClock(datetime(2026, 11, 21, tzinfo=UTC))
-    async with quirky.connection(clock=clock) as erp:
-        for _ in range(3):
-            with pytest.raises(AuthFailed, match="refused"):
-                await brands(erp)
-        assert len(quirky.asked) == 1 and "segredo" not in repr(erp.settings)
-        clock.advance(timedelta(minutes=16))
-        with pytest.raises(AuthFailed):
-            await brands(erp)
-        assert len(quirky.asked) == 2
-
-
-@pytest.mark.parametrize(
-    "answer",
-    [
-        lambda _: web.Response(text="<html>Jetty</html>", content_type="text/html"),
-        lambda _: web.json_response({"message": "starting"}, status=503),
-        lambda _: {"message": "ok"},
-        lambda _: {"accessToken": ""},
-    ],
-)
-async def test_a_login_service_that_is_down_is_not_a_wrong_password(quirky: Any, answer: Any) -> None:
-    quirky.answers[LOGIN] = answer
-    async with quirky.connection() as erp:
-        with pytest.raises(Unavailable) as caught:
-            await erp.client.login.login(erp.client.guarded)
-        assert "812" in caught.value.hint.pt
-
-
-async def test_a_health_page_of_html_with_200_is_a_service_that_is_down(quirky: Any) -> None:
-    for name in ("/winthor/autenticacao/v1", "/api/wholesale/v1", "/api/purchases/v1"):
-        quirky.answers[f"{name}/health"] = lambda _: web.Response(text="OK")
-    quirky.answers["/api/stock-vtex/v1/health"] = lambda _: web.Response(text="<html>Jetty</html>", content_type="text/plain")
-    quirky.answers["/api/branch/v1/"] = lambda _: [{"id": "1", "aliasName": "Matriz"}, {"id": "2"}]
-    async with quirky.connection() as erp:
-        lines = {check.name: check.ok for check in await erp.test_connection()}
-    assert lines == {
-        "service.gateway": True, "service.orders": True, "service.products": True, "service.stock": False,
-        "login": True, "branch.1": True, "branch.2": True,
-    }  # fmt: skip
-    assert all("authorization" not in request.headers for request in quirky.asked if request.path.endswith("/health"))

@@ -55,6 +55,7 @@ def test_a_token_that_does_not_say_has_no_end(token: str) -> None:
 # ---- over HTTP ----
 
 
+@pytest.mark.trap("winthor.bare-token")
 @pytest.mark.parametrize(("scheme", "header"), [("bearer", "Bearer token"), ("bare", "token")])
 async def test_the_form_of_the_token(quirky: Any, scheme: str, header: str) -> None:
     quirky.answers[BRANDS] = no_brands
