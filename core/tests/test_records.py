@@ -254,6 +254,33 @@ def test_a_page_read_while_a_push_claims_is_never_forgotten(store: Store) -> Non
     assert row.want == digest(brand("v2"), {}), "what the reading wanted was overwritten by what the push had decided before"
 
 
+def test_a_page_read_while_rules_change_is_never_forgotten(store: Store) -> None:
+    """Options changed: what should be is decided anew from v1, while a reading is about to commit v2."""
+    want(store, "brand", brand("v1"))
+    decided, committed = threading.Event(), threading.Event()
+
+    def decide(doc: Any, read_at: float) -> tuple[bytes, Reason | None]:
+        decided.set()
+        committed.wait(0.3)
+        return digest(doc, {"option": "new"}), None
+
+    def revisit() -> None:
+        with store.write() as c:
+            records.revisit(c, 1, 1, KINDS["brand"], decide, now=NOW)
+
+    def read() -> None:
+        decided.wait(5)
+        want(store, "brand", brand("v2"))
+        committed.set()
+
+    with ThreadPoolExecutor(2) as pool:
+        for future in [pool.submit(revisit), pool.submit(read)]:
+            future.result()
+    with store.read() as c:
+        row: Any = c.execute(sa.select(record)).one()
+    assert row.want == digest(brand("v2"), {})
+
+
 def test_dated_prices_wait_for_their_day(store: Store) -> None:
     with store.write() as c:
         records.linked(c, 1, 1, "sku", [("s", "77")], NOW)

@@ -422,7 +422,7 @@ def revisit(
     query = query.where(record.c.integration_id == integration_id, record.c.kind == kind.name, record.c.id > after)
     if parents is not None:
         query = query.where(record.c.parent.in_(parents))
-    rows = c.execute(query.order_by(record.c.id).limit(limit)).all()
+    rows = c.execute(query.order_by(record.c.id).limit(limit).with_for_update(of=record)).all()  # as in `claim`
     changed = 0
     for row in rows:
         digest, reason = decide(unpack(row.doc, kind.struct), row.read_at)
