@@ -240,7 +240,8 @@ async def test_new_categories_go_to_the_placeholder_until_they_are_linked_by_han
         assert node.doc["Name"] == "Integração" and not node.doc["IsActive"]
         products = await stage.sql("select r.key, r.have, c.owner from record r join cause c on c.id = r.cause_id where r.kind = 'product'")
         assert [row.key for row in products] == ["1000", "1001"] and {row.owner for row in products} == {"storefront"}
-        assert all(row.have is not None for row in products) and len(stage.shop.state()) == 2
+        assert all(row.have is not None for row in products)
+        await stage.until(lambda: len(stage.shop.state()) == 2)
         from engate_vtex_sandbox.catalog import new_category
 
         mine = api.shop.add_category(new_category(api.shop, "Cereais", None)).id
