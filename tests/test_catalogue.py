@@ -26,7 +26,7 @@ PATIENT = msgspec.structs.replace(SHORT, unknown_after=0.3)
 @pytest.fixture(autouse=True)
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """Retries of single calls at once."""
-    monkeypatch.setattr("engate.http._pause", lambda attempt, retry_after: 0.01)
+    monkeypatch.setattr("engate.http._pause", lambda *_: 0.01)
 
 
 def by_key(states: list[Any]) -> dict[str, Any]:

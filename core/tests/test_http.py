@@ -56,7 +56,7 @@ async def client(
 @pytest.fixture(autouse=True)
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """Retries at once: the pauses are not what these tests are about."""
-    monkeypatch.setattr("engate.http._pause", lambda attempt, retry_after: 0.0)
+    monkeypatch.setattr("engate.http._pause", lambda *_: 0.0)
 
 
 # ---- what happened to a call that was not answered ----
@@ -242,7 +242,7 @@ async def test_an_answer_of_another_shape_is_outside_the_contract() -> None:
 
 async def test_a_refusal_by_rate_goes_again_also_for_a_write_because_nothing_happened(monkeypatch: pytest.MonkeyPatch) -> None:
     waits: list[float | None] = []
-    monkeypatch.setattr("engate.http._pause", lambda attempt, retry_after: waits.append(retry_after) or 0.0)
+    monkeypatch.setattr("engate.http._pause", lambda first, attempt, retry_after: waits.append(retry_after) or 0.0)
 
     async def once(asked: Asked, writer: asyncio.StreamWriter) -> bool:
         return say(writer, 429, Retry_After="0.05") if asked.nth == 1 else say(writer, 200, "{}")

@@ -82,7 +82,7 @@ def postgres(folder: Path, *, fast: bool = False) -> Generator[str]:
             ],
             ready=lambda server: _postgres_ready(data, server),
             log=log,
-            stop=signal.SIGINT,  # "fast": open sessions are cut, nothing committed is lost
+            stop=signal.SIGQUIT if fast else signal.SIGINT,  # SIGINT: sessions are cut, nothing committed is lost
             user=user,
             remove=temporary,
         ) as server:
