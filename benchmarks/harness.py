@@ -28,7 +28,7 @@ from engate.secrets import Vault
 from engate.settings import Secret
 from engate.store import config, lanes, records, runs
 from engate.store.db import Store
-from engate.store.tables import metadata
+from engate.store.tables import metadata, record
 from engate.sync import trigger
 from engate.sync.options import Options, PairMapping
 from engate.sync.registry import Registry
@@ -112,7 +112,9 @@ class Engine:
         pairs = {"category": [f"category/{100 + n}" for n in range(70)], "brand": [str(5 + n) for n in range(40)]}
         for kind, keys in pairs.items():
             await self.store.writing(
-                lambda c, kind=kind, keys=keys: records.linked(c, self.tenant_id, self.id, kind, [(key, key) for key in keys], 0.0)
+                lambda c, kind=kind, keys=keys: records.linked(
+                    c, self.tenant_id, self.id, kind, [(key, key.rpartition("/")[2]) for key in keys], 0.0
+                )
             )
 
     async def activate(self, flows: list[str], pilot: list[str] | None = None) -> None:
@@ -142,8 +144,14 @@ class Engine:
         self.runner.poke()
 
     async def done(self) -> None:
-        while await self.store.reading(lambda c: config.open_runs(c, self.id)):
-            await asyncio.sleep(0.01)
+        """Every run has ended and no record can move by itself."""
+
+        def over(c: sa.Connection) -> bool:
+            moving = records.moving(record.c.integration_id == self.id).limit(1)
+            return not config.open_runs(c, self.id) and c.execute(moving).first() is None
+
+        while not await self.store.reading(over):
+            await asyncio.sleep(0.02)
 
 
 @asynccontextmanager
