@@ -107,8 +107,9 @@ async def test_the_published_budgets_are_never_overrun(shop: Any) -> None:
         urls = {"base_url": box.base_url, "pricing_url": f"{box.base_url}/{shop.described['settings']['account']}"}
         shop.front = await shop.connect(**urls, rates={})
         sku = await shop.sku()
-        await shop.accepted("prices", *(Item(str(n), Price(str(n), "1001-1", Decimal(n)), refs={"sku": sku}) for n in range(1, 561)))
-        assert shop.calls().count("PUT /pricing/prices/{sku} 200") == 560
+        shop.traffic = None  # holding each call against the schema takes so long that credits come back meanwhile
+        await shop.accepted("prices", *(Item(str(n), Price(str(n), "1001-1", Decimal(n)), refs={"sku": sku}) for n in range(1, 581)))
+        assert shop.calls().count("PUT /pricing/prices/{sku} 200") == 580
         assert box.books.rate_limited == 0
 
 
