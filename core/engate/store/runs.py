@@ -77,25 +77,44 @@ def watermark_of(c: sa.Connection, integration_id: int, kind: str) -> str | None
     return c.execute(sa.select(reading.c.watermark).where(reading.c.integration_id == integration_id, reading.c.kind == kind)).scalar()
 
 
+# built once: every page needs them
+_MINE = (
+    (reading.c.integration_id == sa.bindparam("of_integration"))
+    & (reading.c.kind == sa.bindparam("of_kind"))
+    & (reading.c.scope == sa.bindparam("of_scope"))
+    & (reading.c.run_id == sa.bindparam("of_run"))
+)
+_STILL_ASKED = sa.select(reading.c.kind).where(_MINE, reading.c.under_way).with_for_update()
+_PAGE = (
+    sa.update(reading)
+    .where(_MINE)
+    .values(
+        cursor=sa.bindparam("next"), ahead=sa.bindparam("newest"), entities=reading.c.entities + sa.bindparam("more", type_=sa.BigInteger)
+    )
+)
+_PAGE_OF_RUN = (
+    sa.update(run)
+    .where(run.c.id == sa.bindparam("of_run"))
+    .values(
+        entities=run.c.entities + sa.bindparam("more", type_=sa.BigInteger),
+        changed=run.c.changed + sa.bindparam("new", type_=sa.BigInteger),
+    )
+)
+
+
+def _of(row: Any) -> dict[str, Any]:
+    return {"of_integration": row.integration_id, "of_kind": row.kind, "of_scope": row.scope, "of_run": row.run_id}
+
+
 def still_asked(c: sa.Connection, row: Any) -> bool:
     """Whether this reading still goes on: nobody cancelled it or asked for another one meanwhile."""
-    return c.execute(sa.select(reading.c.kind).where(_mine(row), reading.c.under_way).with_for_update()).first() is not None
-
-
-def _mine(row: Any) -> sa.ColumnElement[bool]:
-    return (
-        (reading.c.integration_id == row.integration_id)
-        & (reading.c.kind == row.kind)
-        & (reading.c.scope == row.scope)
-        & (reading.c.run_id == row.run_id)
-    )
+    return c.execute(_STILL_ASKED, _of(row)).first() is not None
 
 
 def page_done(c: sa.Connection, row: Any, *, cursor: str | None, ahead: str | None, items: int, changed: int) -> None:
     """A page is durable: the reading goes on after it."""
-    at = _mine(row)
-    c.execute(sa.update(reading).where(at).values(cursor=cursor, ahead=ahead, entities=reading.c.entities + items))
-    c.execute(sa.update(run).where(run.c.id == row.run_id).values(entities=run.c.entities + items, changed=run.c.changed + changed))
+    c.execute(_PAGE, _of(row) | {"next": cursor, "newest": ahead, "more": items})
+    c.execute(_PAGE_OF_RUN, {"of_run": row.run_id, "more": items, "new": changed})
 
 
 def reading_done(c: sa.Connection, row: Any, *, ahead: str | None) -> None:
@@ -103,7 +122,7 @@ def reading_done(c: sa.Connection, row: Any, *, ahead: str | None) -> None:
     values: dict[str, Any] = {"under_way": False, "cursor": None, "ahead": None, "only": None}
     if row.only is None and ahead is not None:
         values["watermark"] = ahead
-    c.execute(sa.update(reading).where(_mine(row)).values(**values))
+    c.execute(sa.update(reading).where(_MINE).values(**values), _of(row))
 
 
 def flow_read(c: sa.Connection, integration_id: int, flow_name: str, run_id: int, *, full: bool, now: float) -> None:
@@ -119,11 +138,14 @@ def finish(c: sa.Connection, integration_id: int, now: float, *, idle: sa.Column
     """Ends the runs none of whose records can still move (`idle` ones never do). Returns them.
     Scheduled readings that changed nothing leave no trace."""
     open_ = sa.select(run).where(run.c.integration_id == integration_id, run.c.state == "pushing")
+    pushing = c.execute(open_).all()
+    if not pushing:
+        return []
     ended: list[Any] = []
     reading_now = {row.kind for row in under_way(c, integration_id, list(KINDS))}
     in_shared = (record.c.integration_id == integration_id) & record.c.kind.in_(records.SHARED)
     shared_move = c.execute(records.moving(in_shared, ~idle).limit(1)).first() is not None
-    for row in c.execute(open_).all():
+    for row in pushing:
         # a record whose parent has not been read yet would look as if it could never go
         if ANCESTORS[row.flow] & reading_now or unsettled(c, row.id, idle):
             continue
