@@ -26,7 +26,7 @@ services: .venv ## a real PostgreSQL and a real Valkey on free local ports, for 
 	$(BIN)/engate services
 
 test: .venv ## all tests; PYTEST_ARGS="-k stock -x" for some
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n auto --dist loadscope $(PYTEST_ARGS)
 
 check: .venv ## formatting, lint, types and the import rules
 	$(BIN)/ruff format --check .

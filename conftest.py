@@ -6,6 +6,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Generator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -51,9 +52,25 @@ def postgres_database(new_database: Callable[[str], str]) -> str:
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Where contracts are required, a whole run that held nothing against them has failed, and so has one with an unexplained gap."""
-    if session.exitstatus == pytest.ExitCode.OK and _gaps(session.config):
+    """Where contracts are required, a whole run that held nothing against them has failed, and so has one with an unexplained gap.
+    A process of a parallel run hands what it held to the one that sums up."""
+    from engate.testing import contracts
+
+    told = getattr(session.config, "workeroutput", None)
+    if told is not None:
+        told["held"] = [held.tell() for held in contracts.SHARED]
+    elif session.exitstatus == pytest.ExitCode.OK and _gaps(session.config):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any, error: object) -> None:
+    """A process of a parallel run has ended."""
+    del error
+    from engate.testing import contracts
+
+    for told in getattr(node, "workeroutput", {}).get("held", ()):
+        contracts.hear(told)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

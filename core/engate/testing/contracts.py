@@ -207,6 +207,17 @@ class Traffic:
             if problem.side in judged
         ]
 
+    def tell(self) -> dict[str, Any]:
+        """What was held, in plain values: for another process that sums up (`hear`)."""
+        held = self.contracts
+        return {
+            "platform": self.platform,
+            "requests": held.requests,
+            "answers": held.answers,
+            "covered": sorted(held.covered),
+            "without_schema": sorted(self.without_schema),
+        }
+
     def gaps(self) -> list[str]:
         """What was served or used, never held against a schema, and is not explained either."""
         return sorted((self.served - self.contracts.covered) | (self.without_schema - self.exceptions.keys()))
@@ -237,6 +248,16 @@ def traffic(platform: str) -> Traffic | None:
 
 SHARED: list[Traffic] = []
 """Those that the tests of this process asked for."""
+
+
+def hear(told: dict[str, Any]) -> None:
+    """Adds what another process has held to our own."""
+    own = next((held for held in SHARED if held.platform == told["platform"]), None) or traffic(told["platform"])
+    assert own is not None, "a process held contracts that this one cannot find"
+    own.contracts.requests += told["requests"]
+    own.contracts.answers += told["answers"]
+    own.contracts.covered.update(told["covered"])
+    own.without_schema.update(told["without_schema"])
 
 
 def _problems(spec: Spec, path: str, query: str, exchange: Exchange) -> tuple[bool, list[Problem]]:
