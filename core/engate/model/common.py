@@ -27,7 +27,7 @@ class Query(msgspec.Struct, frozen=True):
 
     `since`: the platform's own watermark string, inclusive; None = everything (a full reading).
     `cursor`: where an interrupted reading goes on: the `cursor` of the last page that was made durable.
-    `scope`: the branch, company… of `scopes()` this reading is about; "" where the platform has none.
+    `scope`: the branch or company this reading is about; "" where the platform has none.
     `keys`: only these entities (the platform's own keys); None = all.
     """
 
