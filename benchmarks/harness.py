@@ -151,7 +151,7 @@ class Engine:
             return not config.open_runs(c, self.id) and c.execute(moving).first() is None
 
         while not await self.store.reading(over):
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(0.1)
 
 
 @asynccontextmanager

@@ -45,12 +45,12 @@ def store(database: str) -> Generator[Store]:
 def wanted(doc: Any, reason: Reason | None = None) -> Wanted:
     kind = {Brand: "brand", Category: "category", Product: "product", Sku: "sku", StockLevel: "stock", Price: "price"}[type(doc)]
     parent = KINDS[kind].parent
-    return Wanted(doc.key, parent(doc) if parent else None, doc, digest(doc, {}), reason)
+    return Wanted(doc.key, parent(doc) if parent else None, doc, digest(doc, {}), reason, 0.0)
 
 
 def want(store: Store, kind: str, *docs: Any, reason: Reason | None = None, now: float = NOW) -> int:
     with store.write() as c:
-        return records.want(c, 1, 1, kind, [wanted(doc, reason) for doc in docs], run_id=1, seen=1, now=now, read_at=now)
+        return records.want(c, 1, 1, kind, [wanted(doc, reason) for doc in docs], run_id=1, now=now)
 
 
 def claim(store: Store, kind: str, *, now: float = NOW, unknown_after: float = 30.0, limit: int = 100) -> list[Claimed]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -17,13 +18,14 @@ ROWS = 500
 
 
 class Wanted(NamedTuple):
-    """One entity as read: its document and what follows from it."""
+    """One entity as read: its document and what follows from it. `read_at`: when its page was asked for."""
 
     key: str
     parent: str | None
     doc: Any
     digest: bytes
     reason: Reason | None
+    read_at: float
 
 
 class Claimed(NamedTuple):
@@ -53,37 +55,15 @@ class Settled(NamedTuple):
     as_read: bool  # what was sent is the document just as it was read
 
 
-def want(
-    c: sa.Connection,
-    tenant_id: int,
-    integration_id: int,
-    kind: str,
-    rows: Sequence[Wanted],
-    *,
-    run_id: int,
-    seen: int,
-    now: float,
-    read_at: float,
-) -> int:
-    """Stores what a page says; returns how many records changed. An unchanged row costs one read and no write.
-    `read_at`: when the page was asked for."""
+def want(c: sa.Connection, tenant_id: int, integration_id: int, kind: str, rows: Sequence[Wanted], *, run_id: int, now: float) -> int:
+    """Stores what pages say; returns how many records changed. An unchanged row costs one read and no write."""
     changed = 0
     for start in range(0, len(rows), ROWS):
-        changed += _want(c, tenant_id, integration_id, kind, rows[start : start + ROWS], run_id, seen, now, read_at)
+        changed += _want(c, tenant_id, integration_id, kind, rows[start : start + ROWS], run_id, now)
     return changed
 
 
-def _want(
-    c: sa.Connection,
-    tenant_id: int,
-    integration_id: int,
-    kind: str,
-    rows: Sequence[Wanted],
-    run_id: int,
-    seen: int,
-    now: float,
-    read_at: float,
-) -> int:
+def _want(c: sa.Connection, tenant_id: int, integration_id: int, kind: str, rows: Sequence[Wanted], run_id: int, now: float) -> int:
     # the last word counts where an ERP lists an entity twice; in the order of keys, so that two readers do not lock each other out
     by_key = {row.key: row for row in sorted(rows, key=lambda row: row.key)}
     known = {
@@ -115,21 +95,32 @@ def _want(
                 "want": row.digest,
                 "cause_id": reasons[cause_key] if cause_key else None,
                 "run_id": run_id,
-                "seen": seen,
-                "read_at": read_at,
+                "seen": run_id,
+                "read_at": row.read_at,
                 "tries": 0,
                 "not_before": 0,
             }
         )
     if upserts:
-        s = insert(c, record)
-        fields = ("parent", "doc", "want", "cause_id", "run_id", "seen", "read_at", "tries", "not_before")
-        c.execute(
-            s.on_conflict_do_update(index_elements=["integration_id", "kind", "key"], set_={name: s.excluded[name] for name in fields}),
-            upserts,
-        )
+        c.execute(_upsert(c, record, _READ), upserts)
         _index(c, integration_id, KINDS[kind], [by_key[each["key"]] for each in upserts])
     return len(upserts)
+
+
+_READ = ("parent", "doc", "want", "cause_id", "run_id", "seen", "read_at", "tries", "not_before")
+
+
+_upserts: dict[tuple[str, str], Any] = {}
+
+
+def _upsert(c: sa.Connection, table: sa.Table, fields: Sequence[str]) -> Any:
+    """Built once for each dialect: it is run for every page and every batch."""
+    made = _upserts.get((c.dialect.name, table.name))
+    if made is None:
+        s = insert(c, table)
+        made = s.on_conflict_do_update(index_elements=["integration_id", "kind", "key"], set_={name: s.excluded[name] for name in fields})
+        _upserts[c.dialect.name, table.name] = made
+    return made
 
 
 def _index(c: sa.Connection, integration_id: int, kind: Kind, rows: Sequence[Wanted]) -> None:
@@ -152,45 +143,12 @@ def claim(
     unknown_before: float,
     only: set[str] | None = None,
 ) -> list[Claimed]:
-    """Records that can be pushed now, oldest first: the parent is in the storefront, nothing is in the way, no unknown effect is fresh."""
-    own_link = link.alias("own_link")
-    parent_link = link.alias("parent_link")
-    source = record.outerjoin(
-        own_link,
-        (own_link.c.integration_id == record.c.integration_id) & (own_link.c.kind == record.c.kind) & (own_link.c.key == record.c.key),
-    )
-    columns: list[Any] = [
-        record.c.id, record.c.key, record.c.doc, record.c.have_doc, record.c.sent, record.c.tries, record.c.read_at, record.c.want,
-        own_link.c.remote,
-    ]  # fmt: skip
-    if kind.parent_kind:
-        source = source.join(
-            parent_link,
-            (parent_link.c.integration_id == record.c.integration_id)
-            & (parent_link.c.kind == kind.parent_kind)
-            & (parent_link.c.key == record.c.parent),
-        )
-        columns.append(parent_link.c.remote.label("parent_remote"))
-    else:
-        columns.append(sa.literal(None).label("parent_remote"))
-    ready = (record.c.state == "to_send") | ((record.c.state == "sent") & (record.c.sent_at < unknown_before))
-    query = (
-        sa.select(*columns)
-        .select_from(source)
-        .where(
-            record.c.integration_id == integration_id,
-            record.c.kind == kind.name,
-            record.c.state.in_(("to_send", "sent")),
-            ready,
-            record.c.not_before <= now,
-            record.c.effective_at.is_(None) | (record.c.effective_at <= now),
-        )
-        .order_by(record.c.id)
-        .limit(limit)
-        .with_for_update(of=record)  # what is decided here must not overwrite what a reading is about to want
-    )
-    if only is not None:
-        query = query.where(record.c.key.in_(only))
+    """Records that can be pushed now, oldest first: the parent is in the storefront, nothing is in the way, no unknown effect is fresh.
+    Those of unknown effect come first."""
+    asked = {"integration": integration_id, "now": now, "unknown_before": unknown_before, "only": list(only or ())}
+    rows: list[Any] = []
+    for state in ("sent", "to_send"):
+        rows += c.execute(_ready(kind.name, state, only is not None), asked | {"most": limit - len(rows)}).all()
     return [
         Claimed(
             row.id,
@@ -204,8 +162,49 @@ def claim(
             row.read_at,
             row.want,
         )
-        for row in c.execute(query)
+        for row in rows
     ]
+
+
+@cache
+def _ready(kind: str, state: str, only: bool) -> sa.Executable:
+    """One state at a time: the index then gives them in order, and the first `most` are found without sorting all that wait."""
+    parent_kind = KINDS[kind].parent_kind
+    own_link, parent_link = link.alias("own_link"), link.alias("parent_link")
+    source: sa.FromClause = record
+    parent_remote: sa.ColumnElement[Any] = sa.null()
+    if parent_kind:
+        source = source.join(
+            parent_link,
+            (parent_link.c.integration_id == record.c.integration_id)
+            & (parent_link.c.kind == parent_kind)
+            & (parent_link.c.key == record.c.parent),
+        )
+        parent_remote = parent_link.c.remote
+    source = source.outerjoin(
+        own_link,
+        (own_link.c.integration_id == record.c.integration_id) & (own_link.c.kind == record.c.kind) & (own_link.c.key == record.c.key),
+    )
+    query = (
+        sa.select(
+            record.c.id, record.c.key, record.c.doc, record.c.have_doc, record.c.sent, record.c.tries, record.c.read_at, record.c.want,
+            own_link.c.remote, parent_remote.label("parent_remote"),
+        )
+        .select_from(source)
+        .where(
+            record.c.integration_id == sa.bindparam("integration"),
+            record.c.kind == kind,
+            record.c.state == state,
+            record.c.not_before <= sa.bindparam("now"),
+            record.c.effective_at.is_(None) | (record.c.effective_at <= sa.bindparam("now")),
+        )
+        .order_by(record.c.id)
+        .limit(sa.bindparam("most"))
+        .with_for_update(of=record)  # what is decided here must not overwrite what a reading is about to want
+    )  # fmt: skip
+    if state == "sent":
+        query = query.where(record.c.sent_at < sa.bindparam("unknown_before"))
+    return query.where(record.c.key.in_(sa.bindparam("only", expanding=True))) if only else query
 
 
 _SENT = (
@@ -292,12 +291,8 @@ def linked(
     """Stores links and releases the records that waited for them."""
     if not pairs:
         return
-    s = insert(c, link)
     c.execute(
-        s.on_conflict_do_update(
-            index_elements=["integration_id", "kind", "key"],
-            set_={"remote": s.excluded.remote, "origin": s.excluded.origin, "at": s.excluded.at},
-        ),
+        _upsert(c, link, ("remote", "origin", "at")),
         [
             {
                 "tenant_id": tenant_id,
@@ -441,13 +436,15 @@ def revisit(
 
 def next_due(c: sa.Connection, integration_id: int, kind: str, unknown_after: float, now: float) -> float | None:
     """The earliest time after `now` at which a resting record can go: a back-off ends, a dated price begins, a doubt may be cleared."""
-    mine = (record.c.integration_id == integration_id) & (record.c.kind == kind)
-    resting = sa.select(sa.func.min(record.c.not_before)).where(mine, record.c.state == "to_send", record.c.not_before > now)
-    doubtful = sa.select(sa.func.min(record.c.sent_at)).where(mine, record.c.state == "sent")
-    dated = sa.select(sa.func.min(record.c.effective_at)).where(mine, record.c.state == "to_send", record.c.effective_at > now)
-    sent_at = c.execute(doubtful).scalar()
-    times = [c.execute(resting).scalar(), c.execute(dated).scalar(), None if sent_at is None else sent_at + unknown_after + 0.05]
-    return min((t for t in times if t is not None), default=None)
+    to_send = record.c.state == "to_send"
+    found = c.execute(
+        sa.select(
+            sa.func.min(record.c.not_before).filter(to_send, record.c.not_before > now),
+            sa.func.min(record.c.effective_at).filter(to_send, record.c.effective_at > now),
+            sa.func.min(record.c.sent_at + unknown_after + 0.05).filter(record.c.state == "sent"),
+        ).where(record.c.integration_id == integration_id, record.c.kind == kind, record.c.state.in_(("to_send", "sent")))
+    ).one()
+    return min((t for t in found if t is not None), default=None)
 
 
 def moving(*where: sa.ColumnElement[bool]) -> sa.Select[tuple[int]]:

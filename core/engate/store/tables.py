@@ -168,7 +168,7 @@ record = sa.Table(
         ),
     ),
     sa.UniqueConstraint("integration_id", "kind", "key"),
-    sa.Index("ix_record_state", "integration_id", "kind", "state"),
+    sa.Index("ix_record_state", "integration_id", "kind", "state", "id"),
     sa.Index("ix_record_parent", "integration_id", "kind", "parent"),
     sa.Index("ix_record_cause", "cause_id"),
     sa.Index("ix_record_run", "run_id", "state"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from functools import partial
 from typing import Any
 
@@ -58,6 +59,13 @@ def _full_is_due(c: sa.Connection, work: Work, flow: Flow) -> bool:
     return every is not None and (full_at is None or full_at + every <= work.now())
 
 
+ROWS = 500
+"""Rows that are kept in one transaction: a commit for every page of 100 cost more than the reading."""
+
+HELD_FOR = 1.0
+"""Seconds after which pages are kept however few they are: a slow ERP's pages do not wait for each other."""
+
+
 async def _read_kind(work: Work, kind: Kind, row: Any) -> bool:
     """True when this kind has been read to its end."""
     since = (
@@ -66,27 +74,45 @@ async def _read_kind(work: Work, kind: Kind, row: Any) -> bool:
         else await work.store.reading(lambda c: runs.watermark_of(c, work.integration_id, kind.name))
     )
     query = Query(since=since, cursor=row.cursor, scope=row.scope, keys=tuple(row.only) if row.only is not None else None)
-    ahead: str | None = row.ahead
     rules = await work.store.reading(lambda c: work.rules(c, kind.name))
-    async with closing(getattr(work.coupling.erp, kind.list_hook)(query)) as pages:
-        asked_at = work.now()
-        async for page in pages:
-            ahead = max(filter(None, (ahead, page.watermark)), default=None)
-            wanted = [_wanted(rules, kind, doc, asked_at) for doc in page.items]
-            kept = await work.store.writing(
-                lambda c, page=page, wanted=wanted, ahead=ahead, at=asked_at: _keep(c, work, kind, row, page, wanted, ahead, at)
-            )
-            if not kept:
-                return False
+    read = Read(row.cursor, row.ahead)
+    try:
+        async with closing(getattr(work.coupling.erp, kind.list_hook)(query)) as pages:
             asked_at = work.now()
-            if work.time_is_up() and page.cursor is not None:
-                return False
-    return await work.store.writing(lambda c: _kind_read(c, work, kind, row, ahead))
+            async for page in pages:
+                read.add(page, [_wanted(rules, kind, doc, asked_at) for doc in page.items])
+                up = work.time_is_up() and page.cursor is not None
+                if up or len(read.wanted) >= ROWS or read.held_for() > HELD_FOR:
+                    if not await work.store.writing(partial(_keep, work=work, kind=kind, row=row, read=read)):
+                        return False
+                    read = Read(read.cursor, read.ahead)
+                asked_at = work.now()
+                if up:
+                    return False
+    except EngateError:
+        await work.store.writing(partial(_keep, work=work, kind=kind, row=row, read=read))  # the next try goes on after these pages
+        raise
+    return await work.store.writing(lambda c: _keep(c, work, kind, row, read) and _kind_read(c, work, kind, row, read.ahead))
+
+
+class Read:
+    """Pages that have been read and are not kept yet; where the reading goes on after them."""
+
+    def __init__(self, cursor: str | None, ahead: str | None) -> None:
+        self.cursor, self.ahead = cursor, ahead
+        self.wanted: list[Wanted] = []
+        self._since = time.monotonic()
+
+    def add(self, page: Page[Any], wanted: list[Wanted]) -> None:
+        self.cursor = page.cursor
+        self.ahead = max(filter(None, (self.ahead, page.watermark)), default=None)
+        self.wanted += wanted
+
+    def held_for(self) -> float:
+        return time.monotonic() - self._since
 
 
 def _kind_read(c: sa.Connection, work: Work, kind: Kind, row: Any, ahead: str | None) -> bool:
-    if not runs.still_asked(c, row):
-        return False
     runs.reading_done(c, row, ahead=ahead)
     if kind.name == "stock" and row.full and row.only is None:
         records.forget_units(c, work.integration_id, row.started_at)
@@ -95,19 +121,15 @@ def _kind_read(c: sa.Connection, work: Work, kind: Kind, row: Any, ahead: str | 
 
 def _wanted(rules: Rules, kind: Kind, doc: Any, read_at: float) -> Wanted:
     found = rules.effective(kind.name, doc, read_at)
-    return Wanted(doc.key, kind.parent(doc) if kind.parent else None, doc, found.digest, found.reason)
+    return Wanted(doc.key, kind.parent(doc) if kind.parent else None, doc, found.digest, found.reason, read_at)
 
 
-def _keep(
-    c: sa.Connection, work: Work, kind: Kind, row: Any, page: Page[Any], wanted: list[Wanted], ahead: str | None, read_at: float
-) -> bool:
-    """False: the reading was cancelled or superseded; its page is dropped."""
+def _keep(c: sa.Connection, work: Work, kind: Kind, row: Any, read: Read) -> bool:
+    """False: the reading was cancelled or superseded; its pages are dropped."""
     if not runs.still_asked(c, row):
         return False
-    changed = records.want(
-        c, work.tenant_id, work.integration_id, kind.name, wanted, run_id=row.run_id, seen=row.run_id, now=work.now(), read_at=read_at
-    )
-    runs.page_done(c, row, cursor=page.cursor, ahead=ahead, items=len(page.items), changed=changed)
+    changed = records.want(c, work.tenant_id, work.integration_id, kind.name, read.wanted, run_id=row.run_id, now=work.now())
+    runs.page_done(c, row, cursor=read.cursor, ahead=read.ahead, items=len(read.wanted), changed=changed)
     if changed:
         work.wake(c, (f"push/{kind.name}", kind.priority))
         if work.snapshot.pilot is not None and kind.flow == "products":
@@ -146,7 +168,5 @@ def _want_placeholder(c: sa.Connection, work: Work, flow: Flow, run_id: int) -> 
     doc = kind.struct(key=PLACEHOLDER, name=PLACEHOLDER_NAME, active=False)
     assert isinstance(doc, Category) or kind.name == "brand"
     wanted = _wanted(work.rules(c, kind.name), kind, doc, work.now())
-    records.want(
-        c, work.tenant_id, work.integration_id, kind.name, [wanted], run_id=run_id, seen=run_id, now=work.now(), read_at=work.now()
-    )
+    records.want(c, work.tenant_id, work.integration_id, kind.name, [wanted], run_id=run_id, now=work.now())
     work.wake(c, (f"push/{kind.name}", kind.priority))

@@ -282,7 +282,7 @@ def upgrade() -> None:
     op.create_index("ix_record_cause", "record", ["cause_id"])
     op.create_index("ix_record_parent", "record", ["integration_id", "kind", "parent"])
     op.create_index("ix_record_run", "record", ["run_id", "state"])
-    op.create_index("ix_record_state", "record", ["integration_id", "kind", "state"])
+    op.create_index("ix_record_state", "record", ["integration_id", "kind", "state", "id"])
     op.create_table(
         "shop_order",
         sa.Column("id", ID, nullable=False),
