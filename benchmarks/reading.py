@@ -28,11 +28,11 @@ LISTS = (
 )
 
 
-def account(url: str, page: int = PAGE) -> dict[str, Any]:
-    return {"base_url": url, "login": "bench", "password": "bench", "branches": ["1"], "page_size": page}
+def account(url: str) -> dict[str, Any]:
+    return {"base_url": url, "login": "bench", "password": "bench", "branches": ["1"], "page_size": PAGE}
 
 
-async def bare(url: str, page_size: int = PAGE) -> int:
+async def bare(url: str) -> int:
     """The same pages over the same transport, decoded into the same rows, and nothing else."""
     rows = 0
     async with httpx.AsyncClient(transport=Transport(), base_url=url, timeout=60) as client:
@@ -42,7 +42,7 @@ async def bare(url: str, page_size: int = PAGE) -> int:
             decode, page, more = msgspec.json.Decoder(Envelope[kind]).decode, 0, True
             while more:
                 page += 1
-                found = decode((await client.get(f"{path}?{fixed}&page={page}&pageSize={page_size}")).content)
+                found = decode((await client.get(f"{path}?{fixed}&page={page}&pageSize={PAGE}")).content)
                 rows += len(found.items)
                 more = bool(found.has_next)
 
@@ -50,8 +50,8 @@ async def bare(url: str, page_size: int = PAGE) -> int:
     return rows
 
 
-async def load(made: Engine) -> None:
-    await made.activate(FLOWS)
+async def load(made: Engine, flows: list[str] = FLOWS) -> None:
+    await made.activate(flows)
     await made.done()
 
 
@@ -90,39 +90,32 @@ async def run(count: int = 33_000) -> list[Result]:
 # ---- memory: each reading in a process of its own ----
 
 
-async def _grow(what: str, count: int) -> dict[str, float]:
-    with platform(erp, count, PAGE if count <= 50_000 else 1000) as url:
-        page = PAGE if count <= 50_000 else 1000
-        async with engine((winthor, account(url, page)), (COUNTING, {})) as made:
+async def _grow(what: str, count: int, flows: list[str]) -> dict[str, float]:
+    with platform(erp, count, PAGE) as url:
+        async with engine((winthor, account(url)), (COUNTING, {})) as made:
             idle = peak_mib()
             if what == "bare":
-                await bare(url, page)
+                await bare(url)
             else:
-                await load(made)
+                await load(made, flows)
             return {"idle": idle, "peak": peak_mib()}
 
 
-def grown(what: str, count: int) -> float:
+def grown(what: str, count: int, flows: list[str] = FLOWS) -> float:
     """MiB over idle at the peak of a fresh process."""
-    found = subprocess.run([sys.executable, "-m", "benchmarks.reading", what, str(count)], capture_output=True, text=True, check=True)
-    said = json.loads(found.stdout.splitlines()[-1])
+    arguments = [sys.executable, "-m", "benchmarks.reading", what, str(count), ",".join(flows)]
+    said = json.loads(subprocess.run(arguments, capture_output=True, text=True, check=True).stdout.splitlines()[-1])
     return said["peak"] - said["idle"]
 
 
 def memory() -> list[Result]:
-    """Measured at the same page size for both counts."""
-    small, loop = grown("engine", 33_000), grown("bare", 33_000)
-    first, large = grown("engine", 51_000), grown("engine", 330_000)
+    engine_, loop = grown("engine", 33_000), grown("bare", 33_000)
+    small, large = grown("engine", 33_000, ["products"]), grown("engine", 330_000, ["products"])
     return [
-        Result("1 memory over idle − the bare loop's, MiB", small - loop, 40, f"{small:.0f} MiB against {loop:.0f} MiB"),
-        Result(
-            "5 peak growth, 330,000 ÷ 51,000 products",
-            large / max(first, 1),
-            1.2,
-            f"{large:.0f} MiB against {first:.0f} MiB, 1,000 rows a page",
-        ),
-    ]
+        Result("1 memory over idle − the bare loop's, MiB", engine_ - loop, 40, f"{engine_:.0f} MiB against {loop:.0f} MiB"),
+        Result("5 peak growth, 330,000 ÷ 33,000 products", large / small, 1.2, f"{large:.0f} MiB against {small:.0f} MiB"),
+    ]  # fmt: skip
 
 
 if __name__ == "__main__":
-    print(json.dumps(asyncio.run(_grow(sys.argv[1], int(sys.argv[2])))))
+    print(json.dumps(asyncio.run(_grow(sys.argv[1], int(sys.argv[2]), sys.argv[3].split(",")))))

@@ -123,6 +123,8 @@ async def test_the_watermark_never_moves_on_a_reading_that_broke_off(sqlite_data
         await stage.until(lambda: stage.erp.books.injected["html"] >= 5)
         await stage.until(lambda: stage.sql("select id from run where error is not null"))
         assert await stage.sql("select watermark from reading where kind = 'stock'") == before
+        goes_on = await stage.sql("select cursor from reading where kind = 'stock' and under_way")
+        assert [row.cursor for row in goes_on] != [None], "what was read before the fault is not read again"
         stage.erp.faults.set([])
         await stage.until(lambda: all(sku.stock["1_main"] >= 500 for sku in stage.shop.state()))
         await stage.quiet()

@@ -53,7 +53,7 @@ def urls(request: pytest.FixtureRequest, tmp_path: Path) -> list[str]:
 
 @pytest.fixture
 def stores(urls: list[str]) -> Generator[list[Store]]:
-    made = [Store(url, threads=2) for url in urls]
+    made = [Store(url) for url in urls]
     yield made
     for store in made:
         store.close()
@@ -219,7 +219,7 @@ from engate.store.tables import tenant
 
 print("ready", flush=True)
 sys.stdin.readline()
-store = Store(sys.argv[1], threads=2)
+store = Store(sys.argv[1])
 upgrade(store)
 with store.write() as c:
     c.execute(tenant.insert().values(name=sys.argv[2], created_at=0))
@@ -241,7 +241,7 @@ def test_processes_that_start_at_once_share_one_upgrade(urls: list[str]) -> None
         process.stdin.flush()
     said = [process.communicate(timeout=50)[1] for process in started]
     assert [process.returncode for process in started] == [0] * 4, said
-    store = Store(urls[0], threads=2)
+    store = Store(urls[0])
     try:
         with store.read() as c:
             assert c.exec_driver_sql("SELECT count(*) FROM tenant").scalar_one() == 4

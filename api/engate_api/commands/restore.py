@@ -73,7 +73,7 @@ def _check(file: Path) -> None:
 
 def _check_key(file: Path, key_file: Path | None) -> None:
     """`Invalid` if the secrets in this database cannot be opened with the key at hand."""
-    store = Store(f"sqlite:///{file}", threads=1)
+    store = Store(f"sqlite:///{file}")
     try:
         open_vault(store, key_file)
     finally:

@@ -31,12 +31,14 @@ TRIES = 5
 class Store:
     """One database. `url` as SQLAlchemy wants it: `sqlite:///path` or `postgresql+psycopg://…`."""
 
-    def __init__(self, url: str, *, threads: int = 12) -> None:
+    def __init__(self, url: str) -> None:
         self.url = url
         self.sqlite = url.startswith("sqlite")
-        # a pool as large as the thread pool plus the group writer and a spare for tools: nobody ever waits inside SQLAlchemy
-        self.engine = sa.create_engine(url, pool_size=threads + 2, max_overflow=2, pool_pre_ping=not self.sqlite)
-        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="store")
+        readers, writers = (4, 1) if self.sqlite else (6, 6)
+        # a pool as large as the threads plus the group writer and a spare for tools: nobody ever waits inside SQLAlchemy
+        self.engine = sa.create_engine(url, pool_size=readers + writers + 2, max_overflow=2, pool_pre_ping=not self.sqlite)
+        self._readers = ThreadPoolExecutor(readers, thread_name_prefix="store-read")
+        self._writers = ThreadPoolExecutor(writers, thread_name_prefix="store-write")
         self._lock = threading.Lock()
         self._pending: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
         if self.sqlite:
@@ -48,7 +50,8 @@ class Store:
     def close(self) -> None:
         self._pending.put(None)
         self._writer_thread.join(timeout=10)
-        self._threads.shutdown(wait=True)
+        self._readers.shutdown(wait=True)
+        self._writers.shutdown(wait=True)
         self.engine.dispose()
 
     # ---- sync doors, for threads and tools ----
@@ -69,10 +72,10 @@ class Store:
     # ---- async doors: the work may be run again after a collision, so it touches nothing but the database ----
 
     async def reading(self, work: Change[T]) -> T:
-        return await self._in_thread(self.read, work)
+        return await self._in_thread(self._readers, self.read, work)
 
     async def writing(self, work: Change[T]) -> T:
-        return await self._in_thread(self.write, work)
+        return await self._in_thread(self._writers, self.write, work)
 
     async def durably(self, change: Change[T]) -> T:
         """Runs `change` with others in one commit, each in a savepoint; returns (or raises) when it is on disk."""
@@ -81,7 +84,7 @@ class Store:
         self._pending.put(_Waiting(change, done, loop, TRIES))
         return await asyncio.shield(_heard(done))
 
-    async def _in_thread(self, door: Callable[[], Any], work: Change[T]) -> T:
+    async def _in_thread(self, threads: ThreadPoolExecutor, door: Callable[[], Any], work: Change[T]) -> T:
         def run() -> T:
             for left in reversed(range(TRIES)):
                 try:
@@ -93,7 +96,7 @@ class Store:
             raise AssertionError("unreachable")
 
         # shielded: a cancelled caller must not leave a half-used connection behind; the transaction ends either way
-        return await asyncio.shield(_heard(asyncio.get_running_loop().run_in_executor(self._threads, run)))
+        return await asyncio.shield(_heard(asyncio.get_running_loop().run_in_executor(threads, run)))
 
     def _writer(self) -> None:
         while True:
@@ -162,7 +165,6 @@ def _on_connect(connection: Any, _record: Any) -> None:
         "synchronous=FULL",
         "busy_timeout=5000",
         "foreign_keys=ON",
-        "cache_size=-65536",
         "temp_store=MEMORY",
     ):
         connection.execute("PRAGMA " + pragma)
