@@ -85,6 +85,7 @@ async def run(count: int = 3_300) -> list[Result]:
     with platform(erp, count, PAGE) as erp_url, platform(shop) as shop_url:
         recording = Recording()
         await once(erp_url, shop_url, recording)
+        await recording.aclose()
         sent = [call for call in recording.sent if call[1].startswith(shop_url)]
         for _ in range(TIMES):
             ours.append((await once(erp_url, shop_url))[1])
