@@ -420,6 +420,27 @@ async def test_effects_that_were_not_answered_are_neither_lost_nor_doubled(sqlit
         assert not await stage.sql("select id from record where state != 'settled'")
 
 
+async def test_a_storefront_that_answers_no_push_is_degraded_until_it_does(sqlite_database: str) -> None:
+    async with staged(sqlite_database, seed=goods(6)) as stage:
+        await stage.selling()
+        stage.shop.faults.set([Fault("500", PRICE_PUT, times=10_000)])
+        for sku in stage.erp.state():
+            stage.erp.change([Change(sku.key, price=D("9.87"))])
+        await stage.resync(["prices"])
+        await stage.until(lambda: _health(stage, "vtex", "degraded"))
+        tried = stage.shop.books.injected["500"]
+        await stage.until(lambda: stage.shop.books.injected["500"] > tried)
+        assert await _health(stage, "vtex", "degraded"), "though its events can be read"
+        stage.shop.faults.set([])
+        await stage.until(lambda: all(sku.price == D("9.87") for sku in stage.shop.state()))
+        await stage.until(lambda: _health(stage, "vtex", "ok"))
+
+
+async def _health(stage: Stage, platform: str, health: str) -> bool:
+    [row] = await stage.sql("select health from connection where platform = :platform", platform=platform)
+    return row.health == health
+
+
 async def test_credentials_that_are_refused_stop_everything_and_are_not_tried_on(sqlite_database: str) -> None:
     """A wrong password: a few logins at most, health says so, and nothing hammers an account that could be locked."""
     async with staged(sqlite_database, seed=goods(2), settings={"winthor": {"password": "errada"}}) as stage:

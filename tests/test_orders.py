@@ -9,7 +9,8 @@ from typing import Any
 import msgspec
 import pytest
 from tests.support.goods import BUYER, goods, gtin, product, sale
-from tests.support.stage import Stage, staged
+from tests.support.stage import SHORT, Stage, staged
+from tests.support.unbounded import UNBOUNDED
 
 from engate.sync import trigger
 from engate.sync.options import Options, PairMapping
@@ -70,6 +71,49 @@ async def test_whatever_happens_to_the_import_there_is_one_erp_order(database: s
         totals = {order.key: order.total for order in stage.shop.orders()}
         assert {order.storefront_key: order.total for order in stage.erp.orders()} == totals
         assert len([kind for kind in kinds if stage.erp.books.injected[kind]]) == 6
+
+
+async def test_a_part_of_unknown_fate_does_not_keep_the_other_out(sqlite_database: str) -> None:
+    patient = msgspec.structs.replace(SHORT, settles_within=3600.0)
+    async with staged(sqlite_database, seed=two_branches(), windows=patient) as stage:
+        await stage.selling()
+        (first, price), (second, other) = skus(stage)
+        stage.erp.faults.set([Fault("500", IMPORT, rate=0.5, seed=2, times=1)])  # it hits the first part
+        key = stage.shop.sell([sale(1, (first, 1, price), (second, 1, other))])["1"]
+        await stage.until(lambda: in_erp(stage, key))
+        await stage.until(lambda: _states(stage, key, ["importing", "in_erp"]))
+        assert [order.storefront_key for order in in_erp(stage, key)] == [f"{key}/2"]
+
+
+async def _states(stage: Stage, key: str, parts: list[str]) -> bool:
+    return (await stage.order(key)).parts == parts
+
+
+@pytest.mark.parametrize("by_cause", [False, True])
+async def test_where_the_erp_knows_no_bound_a_person_looks_and_then_it_goes_again(sqlite_database: str, by_cause: bool) -> None:
+    endless = msgspec.structs.replace(SHORT, settles_within=None)
+    async with staged(sqlite_database, seed=goods(1), windows=endless, run=False) as stage:
+        stage.registry.add(UNBOUNDED)
+        stage.start()
+        await stage.selling()
+        stage.erp.faults.set([Fault("500", IMPORT, times=1)])
+        key = sell(stage)
+        await stage.until(lambda: stage.waits(key, "order.fate_unknown"))
+        assert stage.erp.orders() == []
+        await _retry(stage, key, by_cause)
+        await entered(stage, key)
+        assert len(in_erp(stage, key)) == 1 and (await stage.order(key)).cause is None
+
+
+async def _retry(stage: Stage, key: str, by_cause: bool) -> None:
+    """The order alone, or everything that waits for the same cause."""
+    if not by_cause:
+        return await stage.retry_order(key)
+    [row] = await stage.sql("select cause_id from shop_order where key = :key", key=key)
+    now = stage.clock.now().timestamp()
+    given = {"cause_id": row.cause_id, "record_ids": (), "now": now}
+    assert await stage.store.writing(lambda c: trigger.retry(c, stage.tenant_id, stage.integration_id, **given)) == 1
+    stage.runner.poke()
 
 
 async def test_events_doubled_out_of_order_or_lost_change_nothing(sqlite_database: str) -> None:
@@ -155,7 +199,8 @@ async def test_totals_that_do_not_agree_are_attention(sqlite_database: str) -> N
         assert stage.erp.orders() == []
 
 
-async def test_what_the_erp_refuses_waits_for_a_person_and_the_fixed_mapping_counts(sqlite_database: str) -> None:
+@pytest.mark.parametrize("by_cause", [False, True])
+async def test_what_the_erp_refuses_waits_for_a_person_and_the_fixed_mapping_counts(sqlite_database: str, by_cause: bool) -> None:
     """A plan that does not go with the billing code. New events do not hide the refusal; the retry takes the mapping of then."""
 
     def wrong_plan(pair: PairMapping) -> PairMapping:
@@ -170,7 +215,7 @@ async def test_what_the_erp_refuses_waits_for_a_person_and_the_fixed_mapping_cou
         await stage.change(mapping=seen[0], flows=["orders"])
         await stage.until(lambda: _asleep(stage, key))
         assert (await stage.order(key)).cause == code and stage.erp.orders() == []
-        await stage.retry_order(key)
+        await _retry(stage, key, by_cause)
         await entered(stage, key)
         assert (await stage.order(key)).cause is None
 

@@ -294,7 +294,7 @@ class Http:
             status = answer.status_code
             return Response(status, answer.headers, body)
         except httpx.ConnectError:
-            raise NotSent(
+            raise Unavailable(
                 Text(f"Sem conexão com a plataforma ({method} {operation}).", f"No connection to the platform ({method} {operation})."),
                 Text("Verifique o endereço e se o serviço está no ar.", "Check the address and whether the service is up."),
                 code="unreachable",

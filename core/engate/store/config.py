@@ -15,7 +15,7 @@ from engate.plugins import Manifest
 from engate.secrets import Vault, place_of
 from engate.settings import Secret, load, secret_fields
 from engate.store.db import insert
-from engate.store.tables import api_key, connection, flow, installation, integration, run, secret, tenant, token
+from engate.store.tables import api_key, connection, flow, installation, integration, lane, run, secret, tenant, token
 from engate.sync.flows import FLOWS
 from engate.sync.options import Options, PairMapping
 from engate.sync.work import Snapshot
@@ -305,19 +305,15 @@ def delete_integration(c: sa.Connection, tenant_id: int, id: int) -> None:
 # ---- health, as the runner sees it ----
 
 
-def _connections_of(integration_id: int) -> sa.Select[int, str]:
-    both = (connection.c.id == integration.c.erp_id) | (connection.c.id == integration.c.storefront_id)
-    return (
-        sa.select(connection.c.id, connection.c.health)
-        .select_from(connection.join(integration, both))
-        .where(integration.c.id == integration_id)
+def healthy(c: sa.Connection, integration_id: int, connection_id: int, lanes_of_it: str, but: int) -> None:
+    """The connection answered a lane (`but`): it is well again unless another lane that depends on it still fails."""
+    fails = sa.select(lane.c.id).where(
+        lane.c.integration_id == integration_id, lane.c.tries > 2, lane.c.id != but, lane.c.name.like(lanes_of_it)
     )
-
-
-def healthy(c: sa.Connection, integration_id: int) -> None:
-    ids = [row.id for row in c.execute(_connections_of(integration_id))]
     c.execute(
-        sa.update(connection).where(connection.c.id.in_(ids), connection.c.health == "degraded").values(health="ok", health_cause=None)
+        sa.update(connection)
+        .where(connection.c.id == connection_id, connection.c.health == "degraded", ~sa.exists(fails))
+        .values(health="ok", health_cause=None)
     )
 
 

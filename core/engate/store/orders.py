@@ -14,7 +14,7 @@ from engate.model import Address, Buyer, ErpOrder, Invoice, Order, OrderEvent, O
 from engate.store.blobs import pack, unpack
 from engate.store.causes import Reason, ensure
 from engate.store.db import insert
-from engate.store.tables import document, inbox, key_index, link, order, part, record, step, unit
+from engate.store.tables import cause, document, inbox, key_index, link, order, part, record, step, unit
 from engate.text import Text
 
 # ---- inbox ----
@@ -178,10 +178,11 @@ def set_state(c: sa.Connection, order_id: int, state: str, now: float) -> None:
     c.execute(sa.update(order).where(order.c.id == order_id).values(state=state, changed_at=now))
 
 
-def set_cause(c: sa.Connection, tenant_id: int, integration_id: int, order_id: int, reason: Reason | None, now: float) -> None:
-    """Why the order waits for somebody (attention is orthogonal to its state)."""
+def set_cause(c: sa.Connection, tenant_id: int, integration_id: int, order_id: int, reason: Reason | None, now: float) -> bool:
+    """Why the order waits for somebody (attention is orthogonal to its state). False: it waited for this already."""
     cause_id = ensure(c, tenant_id, integration_id, {reason}, now)[reason.key] if reason else None
-    c.execute(sa.update(order).where(order.c.id == order_id).values(cause_id=cause_id))
+    changed = sa.update(order).where(order.c.id == order_id, order.c.cause_id.is_distinct_from(cause_id)).values(cause_id=cause_id)
+    return c.execute(changed).rowcount == 1
 
 
 def note(
@@ -297,6 +298,12 @@ def sku_of(c: sa.Connection, integration_id: int, remotes: Sequence[str]) -> dic
 def known_skus(c: sa.Connection, integration_id: int, keys: Sequence[str]) -> set[str]:
     found = sa.select(record.c.key).where(record.c.integration_id == integration_id, record.c.kind == "sku", record.c.key.in_(keys))
     return set(c.execute(found).scalars())
+
+
+def waits_for(c: sa.Connection, order_id: int, code: str) -> bool:
+    """Whether the order waits for a cause of this code."""
+    found = sa.select(order.c.id).join(cause, cause.c.id == order.c.cause_id).where(order.c.id == order_id, cause.c.code == code)
+    return c.execute(found).first() is not None
 
 
 def waiting_for(c: sa.Connection, integration_id: int, cause_ids: Sequence[int]) -> list[str]:

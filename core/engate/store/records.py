@@ -447,6 +447,12 @@ def next_due(c: sa.Connection, integration_id: int, kind: str, unknown_after: fl
     return min((t for t in found if t is not None), default=None)
 
 
+def in_doubt(c: sa.Connection, integration_id: int) -> bool:
+    """Whether the storefront has left a push unanswered."""
+    mine = (record.c.integration_id == integration_id) & record.c.kind.in_(list(KINDS))
+    return c.execute(sa.select(record.c.id).where(mine, record.c.state == "sent", record.c.tries > 0).limit(1)).first() is not None
+
+
 def moving(*where: sa.ColumnElement[bool]) -> sa.Select[tuple[int]]:
     """Records that can still move by themselves: under way, or to be sent with nobody in the chain of parents who waits for a cause."""
     up, upper = record.alias("up"), record.alias("upper")

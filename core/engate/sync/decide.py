@@ -58,6 +58,11 @@ def next_action(order: Stored, part: Part, mapping: PairMapping, options: Option
     return WENT_BACK if latest_sent(part) is not None else None
 
 
+def refused(*parts: Part) -> bool:
+    """Whether the ERP said no to one of them: that stands until a person asks for a retry, whatever else happens to the order."""
+    return any(part.state == "rejected" and part.erp_key is None for part in parts)
+
+
 def _cancelled_in_erp(order: Stored) -> Action | Reason:
     if all(part.erp_state == "cancelled" or part.state in ("cancelled", "expired") for part in order.parts):
         return "cancel_in_shop"

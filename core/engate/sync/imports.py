@@ -7,10 +7,13 @@ import sqlalchemy as sa
 from engate.errors import AuthFailed, EngateError, NotSent, Rejected
 from engate.model import Found, Imported, Unsure
 from engate.store import causes, orders
+from engate.store.causes import Reason
 from engate.store.orders import Part, Stored
+from engate.sync.decide import refused
 from engate.sync.work import Later, Work
 from engate.text import Text
 
+FATE_UNKNOWN = "order.fate_unknown"
 LOOKS = 2
 """How often an order of unknown fate must be found absent, after the bound, before it is sent again."""
 
@@ -26,8 +29,9 @@ async def import_part(work: Work, order: Stored, part: Part) -> Later | None:
     return await _send(work, order, part)
 
 
-async def resolve_part(work: Work, order: Stored, part: Part) -> Later | None:
-    """An import went out and was not answered (or we died): look no earlier than the ERP's bound, twice, then it may go again."""
+async def resolve_part(work: Work, order: Stored, part: Part) -> Later | Reason | None:
+    """An import went out and was not answered (or we died): look no earlier than the ERP's bound, twice, then it may go again.
+    Where the ERP declares no bound, a person decides."""
     bound = work.windows.settles_within if work.windows.settles_within is not None else work.coupling.settles_within
     sent_at = part.sent_at or work.now()
     if bound is not None and work.now() < sent_at + bound:
@@ -39,8 +43,7 @@ async def resolve_part(work: Work, order: Stored, part: Part) -> Later | None:
         await _enter(work, order, part, found, "found")
         return None
     if bound is None:
-        await work.store.durably(lambda c: _ask(c, work, order, part))
-        return Later()
+        return _fate_unknown(part)
     looks = part.looks + 1
     again = looks >= LOOKS
     await work.store.durably(lambda c: orders.update_part(c, part.id, looks=looks, sending=not again))
@@ -101,7 +104,7 @@ def _entered(c: sa.Connection, work: Work, order: Stored, part: Part, erp_key: s
         else Text(f"Encontrado no ERP com o número {erp_key}.", f"Found in the ERP as {erp_key}.")
     )
     orders.note(c, work.tenant_id, work.integration_id, order.id, part.no, how, text, work.now())
-    if order.cause_id is not None:
+    if order.cause_id is not None and not refused(*(other for other in order.parts if other.id != part.id)):
         orders.set_cause(c, work.tenant_id, work.integration_id, order.id, None, work.now())
 
 
@@ -111,11 +114,10 @@ def _refused(c: sa.Connection, work: Work, order: Stored, part: Part, reason: ca
     orders.note(c, work.tenant_id, work.integration_id, order.id, part.no, "rejected", reason.text, work.now())
 
 
-def _ask(c: sa.Connection, work: Work, order: Stored, part: Part) -> None:
-    reason = causes.own(
-        "order.fate_unknown", part.reference,
+def _fate_unknown(part: Part) -> Reason:
+    return causes.own(
+        FATE_UNKNOWN, part.reference,
         Text("O ERP não respondeu à importação e o pedido não foi encontrado.",
              "The ERP did not answer the import and the order was not found."),
         Text("Confira no ERP; se não existir, peça o reenvio.", "Check in the ERP; if it does not exist, ask for a retry."),
     )  # fmt: skip
-    orders.set_cause(c, work.tenant_id, work.integration_id, order.id, reason, work.now())

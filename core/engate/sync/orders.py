@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Container
 from typing import Any
 
 import sqlalchemy as sa
 
-from engate.errors import NotSent, Rejected
+from engate.errors import Rejected
 from engate.model import ErpOrder, PartRef, Query, ShopOrderRef, Tracking, valid_key
 from engate.model.kinds import KINDS
 from engate.plugins import closing
@@ -16,7 +16,7 @@ from engate.store.blobs import pack, unpack
 from engate.store.causes import Reason
 from engate.store.orders import Part, Stored
 from engate.store.tables import record
-from engate.sync.decide import FINAL, Action, latest_sent, next_action, state_of, state_of_order, state_without_parts, to_send
+from engate.sync.decide import FINAL, Action, latest_sent, next_action, refused, state_of, state_of_order, state_without_parts, to_send
 from engate.sync.imports import import_part, resolve_part
 from engate.sync.parts import split
 from engate.sync.work import Later, Work
@@ -27,51 +27,46 @@ NO_SUCH_ORDER = ("order.missing", "http.404")
 
 
 async def order_slice(work: Work, key: str) -> Later:
-    """Does what can be done for this order now."""
+    """Does what can be done for this order now. A part that must wait does not keep the others."""
     await _read_when_told(work, key)
+    waiting: dict[int, Later | Reason] = {}
     for _ in range(MOST_STEPS):
         order = await work.store.reading(lambda c: orders.load(c, work.integration_id, key))
-        if order is None:
-            return Later()
-        step = _next_step(work, order)
-        if step is None:
-            if _states(order) is not None:
-                await work.store.durably(lambda c: _show_state(c, work, key))
-            return Later()
-        part, action = step
-        if isinstance(action, Reason):
-            await _attention(work, order, action)
+        step = _next_step(work, order, waiting) if order is not None else None
+        if order is None or step is None:
             break
-        outcome = await _perform(work, order, part, action)
+        part, action = step
+        outcome = action if isinstance(action, Reason) else await _perform(work, order, part, action)
         if outcome is not None:
-            await work.store.durably(lambda c: _show_state(c, work, key))
-            return outcome
-    await work.store.durably(lambda c: _show_state(c, work, key))
-    return Later()
+            waiting[part.id] = outcome
+    else:
+        return Later(due=work.now())
+    if order is None:
+        return Later()
+    reason = next((outcome for outcome in waiting.values() if isinstance(outcome, Reason)), None)
+    if reason is not None:
+        await _attention(work, order, reason)
+    if _states(order) is not None:
+        await work.store.durably(lambda c: _show_state(c, work, key))
+    dues = [outcome.due for outcome in waiting.values() if isinstance(outcome, Later) and outcome.due is not None]
+    return Later(due=min(dues, default=None))
 
 
-def _next_step(work: Work, order: Stored) -> tuple[Part, Action | Reason] | None:
-    """The first part that can be acted on; a reason to wait only when no part can."""
-    held: tuple[Part, Reason] | None = None
+def _next_step(work: Work, order: Stored, waiting: Container[int]) -> tuple[Part, Action | Reason] | None:
+    """The first part that need not wait: its action, or why a person must decide."""
     for part in order.parts:
-        action = next_action(order, part, work.snapshot.mapping, work.snapshot.options)
-        if isinstance(action, Reason):
-            held = held or (part, action)
-        elif action is not None:
+        action = next_action(order, part, work.snapshot.mapping, work.snapshot.options) if part.id not in waiting else None
+        if action is not None:
             return part, action
-    return held
+    return None
 
 
-async def _perform(work: Work, order: Stored, part: Part, action: Action) -> Later | None:
-    """One action; None: it is done, decide again."""
+async def _perform(work: Work, order: Stored, part: Part, action: Action) -> Later | Reason | None:
+    """One action. None: it is done, decide again; a reason: a person must decide."""
     try:
         return await ACTIONS[action](work, order, part)
-    except NotSent as error:
-        raise error
     except Rejected as error:
-        reason = causes.of_error(error)
-        await _attention(work, order, reason)
-        return Later()
+        return causes.of_error(error)
 
 
 # ---- the shop's side ----
@@ -108,15 +103,10 @@ def _keep(c: sa.Connection, work: Work, doc: Any, newest: int | None) -> None:
     untouched = before is None or not any(part.erp_key or part.attempt or part.state in FINAL for part in before.parts)
     if untouched:
         _make_parts(c, work, id, doc, now)
-    elif before is not None and before.cause_id is not None and not any(_refused(part) for part in before.parts):
+    elif before is not None and before.cause_id is not None and not refused(*before.parts):
         orders.set_cause(c, work.tenant_id, work.integration_id, id, None, now)
     if newest is not None:
         orders.handled(c, work.integration_id, doc.key, newest, now)
-
-
-def _refused(part: Part) -> bool:
-    """The ERP said no: that stands until a person asks for a retry, whatever happens in the shop."""
-    return part.state == "rejected" and part.erp_key is None
 
 
 def _make_parts(c: sa.Connection, work: Work, id: int, doc: Any, now: float) -> None:
@@ -165,12 +155,14 @@ def _stock_changed(c: sa.Connection, work: Work, skus: list[str]) -> None:
 
 
 async def _attention(work: Work, order: Stored, reason: Reason) -> None:
-    def note(c: sa.Connection) -> None:
-        orders.set_cause(c, work.tenant_id, work.integration_id, order.id, reason, work.now())
-        orders.note(c, work.tenant_id, work.integration_id, order.id, None, "attention", reason.text, work.now())
+    def note(c: sa.Connection) -> bool:
+        is_new = orders.set_cause(c, work.tenant_id, work.integration_id, order.id, reason, work.now())
+        if is_new:
+            orders.note(c, work.tenant_id, work.integration_id, order.id, None, "attention", reason.text, work.now())
+        return is_new
 
-    await work.store.durably(note)
-    work.happened.append(("on_attention", {"what": f"order/{order.key}", "cause": reason.code}))
+    if await work.store.durably(note):
+        work.happened.append(("on_attention", {"what": f"order/{order.key}", "cause": reason.code}))
 
 
 def _states(order: Stored) -> tuple[list[str], str] | None:
@@ -340,11 +332,11 @@ def _done(c: sa.Connection, work: Work, order: Stored, part: Part, name: str, te
     if values:
         orders.update_part(c, part.id, **values)
     orders.note(c, work.tenant_id, work.integration_id, order.id, part.no, name, text, work.now())
-    if order.cause_id is not None:
+    if order.cause_id is not None and not refused(*order.parts):
         orders.set_cause(c, work.tenant_id, work.integration_id, order.id, None, work.now())
 
 
-ACTIONS: dict[Action, Callable[[Work, Stored, Part], Awaitable[Later | None]]] = {
+ACTIONS: dict[Action, Callable[[Work, Stored, Part], Awaitable[Later | Reason | None]]] = {
     "resolve": resolve_part,
     "import": import_part,
     "forget": _forget,

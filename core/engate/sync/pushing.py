@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from engate.errors import AuthFailed, EngateError, Rejected, Unknown
+from engate.errors import AuthFailed, EngateError, Rejected, Unavailable, Unknown
 from engate.model import Batch, Item, Outcome
 from engate.model.kinds import KINDS, Kind
 from engate.store import causes, records, runs
@@ -21,6 +21,9 @@ from engate.sync.work import Later, Work
 from engate.text import Text
 
 FIRST_BATCH = 40
+SILENT = 5
+"""So many records without any answer are the storefront's doing, not theirs."""
+
 _pace: dict[tuple[int, str], int] = {}  # (integration, kind) -> batch size that takes about a second or two
 
 NOBODY_SAID = Unknown(
@@ -43,6 +46,7 @@ async def push_slice(work: Work, kind: Kind) -> Later:
             took = time.monotonic() - started
             _pace[pace] = min(kind.batch, size * 2) if took < 1.0 else max(8, size // 2) if took > 3.0 else size
             if stopped is not None:
+                _pace[pace] = SILENT  # the next try is with a few
                 raise stopped
         if work.time_is_up():
             return Later(due=work.now())
@@ -119,8 +123,26 @@ async def _push(work: Work, kind: Kind, sending: Sending) -> EngateError | None:
     for key, outcome in batch.outcomes.items():
         if isinstance(outcome.error, Rejected) and outcome.error.owner == "person":
             work.happened.append(("on_attention", {"what": f"{kind.name}/{key}", "cause": outcome.error.code}))
-    stops = [o.error for o in batch.outcomes.values() if isinstance(o.error, AuthFailed)]
-    return failure if isinstance(failure, AuthFailed) else (stops[0] if stops else None)
+    heard = any(outcome.state in ("accepted", "rejected") for outcome in batch.outcomes.values())
+    work.answered = work.answered or heard
+    errors = [error for error in (failure, *(outcome.error for outcome in batch.outcomes.values())) if error is not None]
+    refused = next((error for error in errors if isinstance(error, AuthFailed)), None)
+    if refused is not None or heard or len(batch.items) < SILENT:
+        return refused
+    doubts = [error for error in errors if isinstance(error, Unavailable | Unknown)]
+    return _silent(len(batch.items), doubts[0]) if doubts else None
+
+
+def _silent(count: int, first: EngateError) -> Unavailable:
+    """The next records are not tried in vain."""
+    error = Unavailable(
+        Text(f"A loja não respondeu a nenhum de {count} registros. {first.text.pt}",
+             f"The storefront answered none of {count} records. {first.text.en}"),
+        Text("O engate tenta de novo sozinho; veja se a loja está no ar.", "engate tries again by itself; see whether the shop is up."),
+        code="silent",
+    )  # fmt: skip
+    error.connection_id = first.connection_id
+    return error
 
 
 def _settle(

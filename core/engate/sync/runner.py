@@ -7,12 +7,13 @@ import time
 from typing import Any
 from uuid import uuid4
 
+import sqlalchemy as sa
 import structlog
 
 from engate.clock import Clock
 from engate.errors import AuthFailed, EngateError, Unavailable
 from engate.limits import priority
-from engate.store import config, lanes, runs
+from engate.store import config, lanes, records, runs
 from engate.store.db import Store
 from engate.store.lanes import Claim
 from engate.sync.lanes import EVENTS, slice_of
@@ -180,8 +181,8 @@ class Runner:
             finally:
                 for hook, event in work.happened:
                     await coupling.tell(hook, **event)
-            if snapshot.degraded and (claim.name == EVENTS or claim.name.startswith("read/")):
-                await self._store.durably(lambda c: config.healthy(c, claim.integration_id))
+            if snapshot.degraded:
+                await self._recovered(work)
             return later
         except AuthFailed as error:
             await self._unhealthy(claim, error, "reauth_required")
@@ -194,6 +195,18 @@ class Runner:
             log.error("slice_broke", lane=claim.name, integration=claim.integration_id, exc_info=error)
         pause = min(self._windows.retry_most, self._windows.retry_first * 2 ** min(claim.tries, 10))
         return Later(back_off=now + pause)
+
+    async def _recovered(self, work: Work) -> None:
+        """What answered this slice is well again; a storefront that only lets its events be read is not."""
+        claim, (erp, shop) = work.claim, work.snapshot.sides
+
+        def note(c: sa.Connection) -> None:
+            if claim.name.startswith("read/"):
+                config.healthy(c, claim.integration_id, erp[0], "read/%", claim.id)
+            elif work.answered or (claim.name == EVENTS and not records.in_doubt(c, claim.integration_id)):
+                config.healthy(c, claim.integration_id, shop[0], "push/%", claim.id)
+
+        await self._store.durably(note)
 
     async def _unhealthy(self, claim: Claim, error: EngateError, health: str) -> None:
         if error.connection_id is None:

@@ -18,6 +18,7 @@ from engate.store.lanes import Wake
 from engate.store.tables import cause, inbox, order, record, run
 from engate.sync.events import ORDER_PRIORITY, lane_of
 from engate.sync.flows import FLOWS
+from engate.sync.imports import FATE_UNKNOWN
 from engate.sync.lanes import lanes_of_flow
 from engate.text import Text
 
@@ -143,7 +144,8 @@ def retry(c: sa.Connection, tenant_id: int, id: int, *, cause_id: int | None, re
     if cause_id is not None:
         keys = orders.waiting_for(c, id, [cause_id])
         count += len(keys)
-        woken |= {(lane_of(key), ORDER_PRIORITY) for key in keys}
+        for key in keys:
+            retry_order(c, tenant_id, id, key, now)
         c.execute(sa.delete(cause).where(cause.c.id == cause_id, cause.c.tenant_id == tenant_id))
     _wake(c, tenant_id, id, sorted(woken), now)
     return count
@@ -154,7 +156,10 @@ def retry_order(c: sa.Connection, tenant_id: int, id: int, key: str, now: float)
     stored = orders.load(c, id, key)
     if stored is None:
         raise config.not_found("Pedido", "order")
+    looked = orders.waits_for(c, stored.id, FATE_UNKNOWN)  # a person has looked for it in the ERP; the import looks once more
     for part in stored.parts:
+        if part.sending and looked:
+            orders.update_part(c, part.id, sending=False)
         if part.erp is not None and part.erp.invoices is not None:
             orders.update_part(c, part.id, erp_doc=pack(msgspec.structs.replace(part.erp, invoices=None)))  # look for its notes again
         if part.erp_key is None and part.state in ("rejected", "expired", "cancelled"):

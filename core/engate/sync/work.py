@@ -74,6 +74,8 @@ class Work:
         self._until = time.monotonic() + SLICE
         self.happened: list[tuple[str, dict[str, Any]]] = []
         """What observers are told when the slice is over: (hook, its arguments), of what is durable."""
+        self.answered = False
+        """Whether the storefront said yes or no to something that was pushed."""
 
     @property
     def integration_id(self) -> int:
