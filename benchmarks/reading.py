@@ -50,8 +50,8 @@ async def bare(url: str) -> int:
     return rows
 
 
-async def load(made: Engine, flows: list[str] = FLOWS) -> None:
-    await made.activate(flows)
+async def load(made: Engine) -> None:
+    await made.activate(FLOWS)
     await made.done()
 
 
@@ -90,32 +90,31 @@ async def run(count: int = 33_000) -> list[Result]:
 # ---- memory: each reading in a process of its own ----
 
 
-async def _grow(what: str, count: int, flows: list[str]) -> dict[str, float]:
+async def _grow(what: str, count: int) -> dict[str, float]:
     with platform(erp, count, PAGE) as url:
         async with engine((winthor, account(url)), (COUNTING, {})) as made:
             idle = peak_mib()
             if what == "bare":
                 await bare(url)
             else:
-                await load(made, flows)
+                await load(made)
             return {"idle": idle, "peak": peak_mib()}
 
 
-def grown(what: str, count: int, flows: list[str] = FLOWS) -> float:
+def grown(what: str, count: int) -> float:
     """MiB over idle at the peak of a fresh process."""
-    arguments = [sys.executable, "-m", "benchmarks.reading", what, str(count), ",".join(flows)]
+    arguments = [sys.executable, "-m", "benchmarks.reading", what, str(count)]
     said = json.loads(subprocess.run(arguments, capture_output=True, text=True, check=True).stdout.splitlines()[-1])
     return said["peak"] - said["idle"]
 
 
 def memory() -> list[Result]:
-    engine_, loop = grown("engine", 33_000), grown("bare", 33_000)
-    small, large = grown("engine", 33_000, ["products"]), grown("engine", 330_000, ["products"])
+    small, loop, large = grown("engine", 33_000), grown("bare", 33_000), grown("engine", 330_000)
     return [
-        Result("1 memory over idle − the bare loop's, MiB", engine_ - loop, 40, f"{engine_:.0f} MiB against {loop:.0f} MiB"),
+        Result("1 memory over idle − the bare loop's, MiB", small - loop, 40, f"{small:.0f} MiB against {loop:.0f} MiB"),
         Result("5 peak growth, 330,000 ÷ 33,000 products", large / small, 1.2, f"{large:.0f} MiB against {small:.0f} MiB"),
     ]  # fmt: skip
 
 
 if __name__ == "__main__":
-    print(json.dumps(asyncio.run(_grow(sys.argv[1], int(sys.argv[2]), sys.argv[3].split(",")))))
+    print(json.dumps(asyncio.run(_grow(sys.argv[1], int(sys.argv[2])))))
