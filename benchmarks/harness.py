@@ -21,7 +21,7 @@ import sqlalchemy as sa
 
 from engate.clock import SystemClock
 from engate.hooks import Storefront
-from engate.model import Batch, Brand, Category, Image, Price, Product, Sku, StockLevel, Warehouse
+from engate.model import Batch, Brand, Category, Check, Image, Price, Product, Sku, StockLevel, Warehouse
 from engate.model.kinds import KINDS
 from engate.plugins import Manifest
 from engate.secrets import Vault
@@ -35,6 +35,7 @@ from engate.sync.registry import Registry
 from engate.sync.runner import Runner
 from engate.sync.work import Windows
 from engate.testing.connect import CountingJournal
+from engate.text import Text
 
 PASSWORD = Secret("x")
 TIMES = int(os.environ.get("BENCH_TIMES", "5"))
@@ -169,6 +170,8 @@ async def engine(erp: tuple[Manifest, dict[str, Any]], shop: tuple[Manifest, dic
             await store.writing(lambda c, m=manifest, v=values: config.create_connection(c, vault, tenant_id, m.key, m, v, 0.0))
             for manifest, values in (erp, shop)
         ]
+        for each in ids:
+            await store.writing(lambda c, id=each: config.tested(c, id, 1, [Check("bench", True, Text("", ""))], "", 0.0))
         id = await store.writing(lambda c: config.create_integration(c, tenant_id, "bench", ids[0], ids[1], Options(), MAPPING, 0.0))
         runner = Runner(store, registry, clock, windows=Windows(), worker="bench")
         made = Engine(store, registry, runner, tenant_id, id)

@@ -13,10 +13,13 @@ import sqlalchemy as sa
 from tests.support.goods import goods, product
 from tests.support.stage import SHORT, Stage, staged
 
+from engate.model import Check
+from engate.store import config
 from engate.store.tables import record
-from engate.sync import trigger
+from engate.sync import links, trigger
 from engate.sync.options import Options
 from engate.testing.world import Change, Fault
+from engate.text import Text
 
 D = Decimal
 PRICE_PUT = "PUT /lojaengate/pricing/prices/{itemId}"
@@ -328,6 +331,28 @@ async def _at_rest(stage: Stage, *names: str) -> bool:
     return all(row.lease is None for row in rows if row.name in names)
 
 
+async def test_what_a_cancelled_run_had_under_way_is_not_sent_again_by_itself(sqlite_database: str) -> None:
+    async with staged(sqlite_database, seed=goods(4)) as stage:
+        await stage.selling()
+        for sku in stage.erp.state():
+            stage.erp.change([Change(sku.key, price=D("0.01"))])
+        stage.shop.faults.set([Fault("latency", PRICE_PUT, milliseconds=6_000, times=10_000)])
+        [made] = await stage.resync(["prices"])
+        await stage.until(lambda: stage.sql("select id from record where kind = 'price' and state = 'sent'"))
+        row = (await stage.sql("select * from run where id = :id", id=made))[0]
+        now = stage.clock.now().timestamp()
+        await stage.store.writing(lambda c: trigger.cancel_run(c, stage.tenant_id, row, now))
+        stage.runner.poke()
+        await stage.until(lambda: stage.sql("select id from lane where name = 'push/price' and lease is null"))
+        stage.shop.faults.set([])
+        forget_books(stage)
+        unanswered = "select id from record where kind = 'price' and state = 'sent' and sent_at + :after < :now"
+        await stage.until(lambda: stage.sql(unanswered, after=SHORT.unknown_after + 0.5, now=stage.clock.now().timestamp()))
+        assert not writes(stage)
+        await stage.resync(["prices"])
+        await stage.until(lambda: all(sku.price == D("0.01") for sku in stage.shop.state()))
+
+
 async def test_a_cancelled_reading_does_not_begin_anew_by_itself(sqlite_database: str) -> None:
     settings: dict[str, dict[str, object]] = {"winthor": {"page_size": 2}}
     async with staged(sqlite_database, seed=goods(20), settings=settings) as stage:
@@ -439,6 +464,27 @@ async def test_a_storefront_that_answers_no_push_is_degraded_until_it_does(sqlit
 async def _health(stage: Stage, platform: str, health: str) -> bool:
     [row] = await stage.sql("select health from connection where platform = :platform", platform=platform)
     return row.health == health
+
+
+async def test_changed_settings_work_on_nothing_until_they_have_passed_a_test(sqlite_database: str) -> None:
+    async with staged(sqlite_database, seed=goods(1)) as stage:
+        await stage.selling()
+        [shop] = await stage.sql("select id, revision from connection where platform = 'vtex'")
+        await stage.store.writing(lambda c: c.execute(sa.text("update connection set revision = revision + 1 where platform = 'vtex'")))
+        stage.erp.change([Change(stage.erp.state()[0].key, price=D("3.21"))])
+        forget_books(stage)
+        await stage.resync(["prices"])
+        await stage.until(lambda: stage.sql("select id from lane where name = 'read/prices' and due_at is null and lease is null"))
+        assert stage.shop.state()[0].price != D("3.21") and not writes(stage)
+        passed = [Check("stage", True, Text("", ""))]
+
+        def test(c: sa.Connection) -> None:
+            config.tested(c, shop.id, shop.revision + 1, passed, "", 0.0)
+            links.revive(c, stage.tenant_id, [stage.integration_id], stage.clock.now().timestamp())
+
+        await stage.store.writing(test)
+        stage.runner.poke()
+        await stage.until(lambda: stage.shop.state()[0].price == D("3.21"))
 
 
 async def test_credentials_that_are_refused_stop_everything_and_are_not_tried_on(sqlite_database: str) -> None:

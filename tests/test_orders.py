@@ -8,10 +8,12 @@ from typing import Any
 
 import msgspec
 import pytest
+import sqlalchemy as sa
 from tests.support.goods import BUYER, goods, gtin, product, sale
 from tests.support.stage import SHORT, Stage, staged
 from tests.support.unbounded import UNBOUNDED
 
+from engate.store import records
 from engate.sync import trigger
 from engate.sync.options import Options, PairMapping
 from engate.testing.world import Change, Fault, Sale, SaleItem, SalePayment, SeedBranch, SeedSku
@@ -108,7 +110,8 @@ async def test_where_the_erp_knows_no_bound_a_person_looks_and_then_it_goes_agai
 async def _retry(stage: Stage, key: str, by_cause: bool) -> None:
     """The order alone, or everything that waits for the same cause."""
     if not by_cause:
-        return await stage.retry_order(key)
+        await stage.retry_order(key)
+        return
     [row] = await stage.sql("select cause_id from shop_order where key = :key", key=key)
     now = stage.clock.now().timestamp()
     given = {"cause_id": row.cause_id, "record_ids": (), "now": now}
@@ -172,6 +175,38 @@ async def test_an_unmapped_item_keeps_the_whole_order_out_until_it_is_linked(sql
             [order] = await entered(stage, key)
             assert len(order.items) == 2
             assert (await stage.order(key)).cause is None
+
+
+@pytest.mark.parametrize("by_cause", [False, True])
+async def test_a_retry_before_the_mapping_is_mended_loses_nothing(sqlite_database: str, by_cause: bool) -> None:
+    """The retry finds the same again; the mapping that comes afterwards lets the order in."""
+    seen: list[PairMapping] = []
+    forget = lambda pair: seen.append(pair) or msgspec.structs.replace(pair, payments=())  # noqa: E731
+    async with staged(sqlite_database, seed=goods(1), mapping=forget) as stage:
+        await stage.selling()
+        key = sell(stage)
+        await stage.until(lambda: stage.waits(key, "mapping.payment"))
+        await _retry(stage, key, by_cause)
+        await stage.until(lambda: _asleep(stage, key))
+        assert (await stage.order(key)).cause == "mapping.payment"
+        await stage.change(mapping=seen[0], flows=["orders"])
+        await entered(stage, key)
+
+
+async def test_an_order_of_an_unlinked_sku_enters_when_engate_links_it(sqlite_database: str) -> None:
+    async with staged(sqlite_database, seed=goods(1)) as stage:
+        await stage.selling()
+        [row] = await stage.sql("select key, remote from link where kind = 'sku'")
+        await stage.store.writing(lambda c: c.execute(sa.text("delete from link where kind = 'sku'")))
+        key = sell(stage)
+        await stage.until(lambda: stage.waits(key, "order.item_unmapped"))
+        now = stage.clock.now().timestamp()
+        await stage.store.writing(
+            lambda c: records.linked(c, stage.tenant_id, stage.integration_id, "sku", [("other", "nothing")], now)
+        )  # some other link: it still waits
+        await stage.store.writing(lambda c: c.execute(sa.text("update record set have = null, have_doc = null where kind = 'sku'")))
+        await stage.resync(["products"])
+        await entered(stage, key)
 
 
 async def test_an_unmapped_payment_form_waits_for_its_mapping(sqlite_database: str) -> None:
@@ -437,6 +472,33 @@ async def test_a_unit_that_is_sold_is_never_offered_again(sqlite_database: str) 
         await stage.until(lambda: stage.shop.state()[0].stock["1_main"] == stage.erp.state()[0].stock["1"] > 0)
         await stage.quiet()
         assert await stage.sql("select id from unit") == []
+
+
+async def test_units_sold_stay_out_of_the_shop_after_the_erp_has_taken_them_out_itself(sqlite_database: str) -> None:
+    """The ERP says 7 where 10 − 3 was pushed: nothing changes for the shop, but the next order must be taken off 7 and not off 10."""
+    async with staged(sqlite_database, seed=goods(1)) as stage:
+        await stage.selling()
+        (key, price), *_ = skus(stage)
+        stage.erp.change([Change(key, stock={"1": 10})])
+        await stage.resync(["stock"])
+        await stage.until(lambda: _offered(stage) == 10)
+        first = stage.shop.sell([sale(1, (key, 3, price))])["1"]
+        await entered(stage, first)
+        await stage.until(lambda: _offered(stage) == 7)
+        for _ in range(2):
+            await stage.resync(["stock"])
+            await stage.quiet()
+        stage.erp.faults.set([Fault("latency", IMPORT, milliseconds=600)])
+        second = stage.shop.sell([sale(2, (key, 1, price))])["2"]
+        await stage.until(lambda: stage.sql("select id from shop_order where key = :key", key=second))
+        await stage.until(lambda: _offered(stage) == 6)
+        await entered(stage, second)
+        await stage.quiet()
+        assert _offered(stage) == 6
+
+
+def _offered(stage: Stage) -> int:
+    return next(iter(stage.shop.state()[0].stock.values()))
 
 
 async def test_a_cancelled_order_gives_its_units_back(sqlite_database: str) -> None:

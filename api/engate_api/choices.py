@@ -36,6 +36,14 @@ async def check(coupling: Coupling, mapping: PairMapping, names: Iterable[str], 
 
     `passed`: side -> whether its connection passed its test; one that did not is not asked: activation checks again.
     """
+    if doubled := _doubled(mapping):
+        raise Refused(
+            422,
+            "mapping",
+            Text("O mapeamento usa um valor duas vezes.", "The mapping uses a value twice."),
+            Text("Um para um: o último sobrescreveria os outros.", "One to one: the last would overwrite the others."),
+            errors=doubled,
+        )
     read_already: dict[str, list[Choice]] = {}
     errors: list[FieldError] = []
     wanted = set(names)
@@ -58,6 +66,23 @@ async def check(coupling: Coupling, mapping: PairMapping, names: Iterable[str], 
             ),
             errors=errors,
         )
+
+
+UNIQUE = {"warehouses": ("branch", "warehouse"), "price_tables": ("table", "policy"), "payments": ("form",), "carriers": ("shipping",)}
+"""Stock and prices are absolute: two sources of one target overwrite each other. Several forms may share a billing code."""
+
+
+def _doubled(mapping: PairMapping) -> list[FieldError]:
+    found: list[FieldError] = []
+    for name, fields in UNIQUE.items():
+        for field in fields:
+            seen: set[str] = set()
+            for index, row in enumerate(getattr(mapping, name)):
+                value = getattr(row, field)
+                if value in seen:
+                    found.append(FieldError(f"mapping.{name}[{index}].{field}", f"'{value}' está repetido / is there twice"))
+                seen.add(value)
+    return found
 
 
 def _unknown(name: str, field: str, rows: Iterable[msgspec.Struct], choices: list[Choice]) -> list[FieldError]:

@@ -40,8 +40,12 @@ def test_a_typo_in_the_mapping_is_refused_with_what_there_is(loaded: Loaded) -> 
     )
     connections = loaded.admin.get("/connections")["items"]
     ids = {each["role"]: each["id"] for each in connections}
-    new = {"name": "outro", "erp_connection": ids["erp"], "storefront_connection": ids["storefront"], "mapping": {"payments": wrong}}
-    assert loaded.admin.refused("POST", "/integrations", 422, new)["code"] == "mapping"
+    twice = [*right, right[0]]
+    problem = loaded.admin.refused("PATCH", loaded.path, 422, {"mapping": {"payments": twice}})
+    assert [error["where"] for error in problem["errors"]] == [f"mapping.payments[{len(right)}].form"]
+    new = {"name": "outro", "erp_connection": ids["erp"], "storefront_connection": ids["storefront"], "mapping": {"payments": right}}
+    taken = loaded.admin.refused("POST", "/integrations", 409, new)
+    assert taken["code"] == "in_use" and "par" in taken["detail"], "two integrations would share the shop's events between them"
     assert [each["name"] for each in loaded.admin.get("/integrations")["items"]] == ["par"]
 
 

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 
 from engate.clock import Clock, SystemClock
 from engate.hooks import Observer
+from engate.model import Check
 from engate.secrets import Vault
 from engate.store import config
 from engate.store.db import Store
@@ -29,6 +30,7 @@ from engate.sync.work import Windows
 from engate.testing.connect import CountingJournal, ObservedTransport
 from engate.testing.contracts import Exchange
 from engate.testing.sandbox import Sandbox
+from engate.text import Text
 
 SHORT = Windows(unknown_after=1.0, retry_first=0.05, retry_most=1.0, invoice_retry=0.2, settles_within=0.4, look_pause=0.1)
 
@@ -201,7 +203,9 @@ async def staged(
             said = box.describe()
             values = {**said.settings, **said.unlimited, **said.secrets, **(settings or {}).get(said.platform, {})}
             manifest = registry.manifest(said.platform)
-            ids.append(await store.writing(lambda c, m=manifest, v=values: config.create_connection(c, vault, tenant_id, m.key, m, v, now)))
+            id = await store.writing(lambda c, m=manifest, v=values: config.create_connection(c, vault, tenant_id, m.key, m, v, now))
+            await store.writing(lambda c, id=id: config.tested(c, id, 1, [Check("stage", True, Text("", ""))], "", now))
+            ids.append(id)
         pair = merged_mapping(erp.describe(), shop.describe())
         pair = mapping(pair) if mapping is not None else pair
         integration_id = await store.writing(

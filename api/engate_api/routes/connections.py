@@ -152,7 +152,7 @@ async def test_connection(installation: NamedDependency[Installation], caller: N
     def keep(c: sa.Connection) -> bool:
         passed = config.tested(c, id, row.revision, checks, identity, now)
         if passed:
-            links.revive(c, caller.tenant_id, used_by)
+            links.revive(c, caller.tenant_id, used_by, now)
         return passed
 
     passed = await installation.store.writing(keep)

@@ -8,7 +8,7 @@ from typing import Generic, Literal, TypeVar
 
 import msgspec
 
-from engate.errors import AuthFailed, EngateError, NotSent, Rejected, Unknown
+from engate.errors import AuthFailed, EngateError, NotSent, PluginFault, Rejected, Unknown
 from engate.text import Text
 
 T = TypeVar("T")
@@ -140,6 +140,10 @@ class Batch(Generic[T]):
                     self.failed(item, error)
                 except (NotSent, Rejected, Unknown) as error:
                     self.failed(item, error)
+                except Exception as error:  # one item that breaks the plugin does not keep the others
+                    fault = PluginFault(Text("O plugin falhou neste item.", "The plugin failed on this item."))
+                    fault.__cause__ = error
+                    self.failed(item, fault)
 
         async with asyncio.TaskGroup() as group:
             for _ in range(min(at_once, len(self.items))):

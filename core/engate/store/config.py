@@ -165,7 +165,7 @@ def tested(c: sa.Connection, id: int, revision: int, checks: list[Check], identi
     if identity:
         values["identity"] = identity
     if passed:
-        values |= {"health": "ok", "health_cause": None}
+        values |= {"health": "ok", "health_cause": None, "passed_revision": revision}
     c.execute(sa.update(connection).where(connection.c.id == id, connection.c.revision == revision).values(**values))
     return passed
 
@@ -212,6 +212,15 @@ def create_integration(
                 where=f"{role}_connection", code="wrong_role",
             )  # fmt: skip
     _free_name(c, integration, tenant_id, name)
+    other = c.execute(sa.select(integration.c.name).where(integration.c.storefront_id == storefront_id)).scalar()
+    if other is not None:
+        raise Invalid(
+            Text(f"A conexão {storefront_id} já é a loja da integração '{other}'.",
+                 f"Connection {storefront_id} already is the storefront of integration '{other}'."),
+            Text("Duas integrações dividiriam os eventos de pedidos da loja: use outra conexão ou exclua a integração.",
+                 "Two integrations would share the shop's order events between them: use another connection, or delete that integration."),
+            where="storefront_connection", code="in_use",
+        )  # fmt: skip
     id = c.execute(
         sa.insert(integration)
         .values(
@@ -242,8 +251,10 @@ _SNAPSHOT = (
         integration,
         _ERP.c.revision.label("erp_revision"),
         _ERP.c.health.label("erp_health"),
+        _ERP.c.passed_revision.label("erp_passed"),
         _SHOP.c.revision.label("shop_revision"),
         _SHOP.c.health.label("shop_health"),
+        _SHOP.c.passed_revision.label("shop_passed"),
     )
     .select_from(integration.join(_ERP, _ERP.c.id == integration.c.erp_id).join(_SHOP, _SHOP.c.id == integration.c.storefront_id))
     .where(integration.c.id == sa.bindparam("of_id"))
@@ -270,6 +281,8 @@ def snapshot(c: sa.Connection, id: int) -> Snapshot | None:
         full_every={name: (flows[name].full_every if name in flows else None) or f.full_every for name, f in FLOWS.items()},
         enabled=frozenset(name for name in FLOWS if name not in flows or flows[name].enabled),
         sides=((row.erp_id, row.erp_revision), (row.storefront_id, row.shop_revision)),
+        stamp=(row.revision, row.erp_revision, row.shop_revision),
+        connected=row.erp_passed == row.erp_revision and row.shop_passed == row.shop_revision,
         refused="reauth_required" in (row.erp_health, row.shop_health),
         degraded="degraded" in (row.erp_health, row.shop_health),
     )

@@ -174,6 +174,12 @@ def update_part(c: sa.Connection, part_id: int, **values: Any) -> None:
     c.execute(sa.update(part).where(part.c.id == part_id).values(**values))
 
 
+def promise(c: sa.Connection, part_id: int, attempt: int) -> bool:
+    """The part is about to go out as attempt + 1; `sent_at` stays open until the call has ended. False: somebody else was quicker."""
+    mine = sa.update(part).where(part.c.id == part_id, part.c.erp_key.is_(None), ~part.c.sending, part.c.attempt == attempt)
+    return c.execute(mine.values(sending=True, sent_at=None, attempt=attempt + 1, looks=0, state="importing")).rowcount == 1
+
+
 def set_state(c: sa.Connection, order_id: int, state: str, now: float) -> None:
     c.execute(sa.update(order).where(order.c.id == order_id).values(state=state, changed_at=now))
 
@@ -304,6 +310,12 @@ def waits_for(c: sa.Connection, order_id: int, code: str) -> bool:
     """Whether the order waits for a cause of this code."""
     found = sa.select(order.c.id).join(cause, cause.c.id == order.c.cause_id).where(order.c.id == order_id, cause.c.code == code)
     return c.execute(found).first() is not None
+
+
+def waiting_with(c: sa.Connection, integration_id: int, code: str) -> list[str]:
+    """Keys of the orders that wait for any cause of this code."""
+    found = sa.select(order.c.key).join(cause, cause.c.id == order.c.cause_id)
+    return list(c.execute(found.where(order.c.integration_id == integration_id, cause.c.code == code)).scalars())
 
 
 def waiting_for(c: sa.Connection, integration_id: int, cause_ids: Sequence[int]) -> list[str]:

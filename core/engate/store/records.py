@@ -69,20 +69,26 @@ def _want(c: sa.Connection, tenant_id: int, integration_id: int, kind: str, rows
     known = {
         row.key: row
         for row in c.execute(
-            sa.select(record.c.key, record.c.want, record.c.parent, record.c.cause_id, cause.c.key.label("cause_key"))
+            sa.select(record.c.key, record.c.doc, record.c.want, record.c.parent, record.c.cause_id, cause.c.key.label("cause_key"))
             .select_from(record.outerjoin(cause, record.c.cause_id == cause.c.id))
             .where(record.c.integration_id == integration_id, record.c.kind == kind, record.c.key.in_(by_key))
         )
     }
     reasons = ensure(c, tenant_id, integration_id, {row.reason for row in by_key.values() if row.reason}, now)
     upserts: list[dict[str, Any]] = []
+    anew: list[dict[str, Any]] = []
     for row in by_key.values():
         old = known.get(row.key)
+        blob = pack(row.doc)
         cause_key = row.reason.key if row.reason else None
         if old is not None and old.want == row.digest and old.parent == row.parent:
             old_key = old.cause_key
             # a refusal by the storefront stays with unchanged data; what reading itself found follows the reading
             if old_key == cause_key or (cause_key is None and not (old_key or "").startswith(("erp:", "own:mapping", "own:run"))):
+                if old.doc != blob:
+                    anew.append(
+                        {"of_integration": integration_id, "of_kind": kind, "of_key": row.key, "b_doc": blob, "b_read_at": row.read_at}
+                    )
                 continue
         upserts.append(
             {
@@ -91,7 +97,7 @@ def _want(c: sa.Connection, tenant_id: int, integration_id: int, kind: str, rows
                 "kind": kind,
                 "key": row.key,
                 "parent": row.parent,
-                "doc": pack(row.doc),
+                "doc": blob,
                 "want": row.digest,
                 "cause_id": reasons[cause_key] if cause_key else None,
                 "run_id": run_id,
@@ -101,12 +107,24 @@ def _want(c: sa.Connection, tenant_id: int, integration_id: int, kind: str, rows
                 "not_before": 0,
             }
         )
+    if anew:
+        c.execute(_READ_ANEW, anew)
     if upserts:
         c.execute(_upsert(c, record, _READ), upserts)
         _index(c, integration_id, KINDS[kind], [by_key[each["key"]] for each in upserts])
     return len(upserts)
 
 
+_READ_ANEW = (
+    # the same for the shop today (a buffer, pending units, a default hide the difference), but not for whoever decides anew tomorrow
+    sa.update(record)
+    .where(
+        record.c.integration_id == sa.bindparam("of_integration"),
+        record.c.kind == sa.bindparam("of_kind"),
+        record.c.key == sa.bindparam("of_key"),
+    )
+    .values(doc=sa.bindparam("b_doc"), read_at=sa.bindparam("b_read_at"))
+)
 _READ = ("parent", "doc", "want", "cause_id", "run_id", "seen", "read_at", "tries", "not_before")
 
 
@@ -203,7 +221,7 @@ def _ready(kind: str, state: str, only: bool) -> sa.Executable:
         .with_for_update(of=record)  # what is decided here must not overwrite what a reading is about to want
     )  # fmt: skip
     if state == "sent":
-        query = query.where(record.c.sent_at < sa.bindparam("unknown_before"))
+        query = query.where(record.c.sent_at < sa.bindparam("unknown_before"), record.c.cause_id.is_(None))
     return query.where(record.c.key.in_(sa.bindparam("only", expanding=True))) if only else query
 
 
@@ -372,6 +390,11 @@ def again(c: sa.Connection, rows: Sequence[tuple[int, float, bool, str]], now: f
         )
 
 
+def doubt(c: sa.Connection, ids: Sequence[int]) -> None:
+    """Somebody else may have pushed these meanwhile: whatever the storefront holds of them is not known."""
+    c.execute(sa.update(record).where(record.c.id.in_(ids)).values(have=None))
+
+
 def links_of(c: sa.Connection, integration_id: int, kinds: Sequence[str]) -> dict[tuple[str, str], str]:
     found = c.execute(
         sa.select(link.c.kind, link.c.key, link.c.remote).where(link.c.integration_id == integration_id, link.c.kind.in_(kinds))
@@ -441,7 +464,7 @@ def next_due(c: sa.Connection, integration_id: int, kind: str, unknown_after: fl
         sa.select(
             sa.func.min(record.c.not_before).filter(to_send, record.c.not_before > now),
             sa.func.min(record.c.effective_at).filter(to_send, record.c.effective_at > now),
-            sa.func.min(record.c.sent_at + unknown_after + 0.05).filter(record.c.state == "sent"),
+            sa.func.min(record.c.sent_at + unknown_after + 0.05).filter(record.c.state == "sent", record.c.cause_id.is_(None)),
         ).where(record.c.integration_id == integration_id, record.c.kind == kind, record.c.state.in_(("to_send", "sent")))
     ).one()
     return min((t for t in found if t is not None), default=None)
@@ -450,7 +473,12 @@ def next_due(c: sa.Connection, integration_id: int, kind: str, unknown_after: fl
 def in_doubt(c: sa.Connection, integration_id: int) -> bool:
     """Whether the storefront has left a push unanswered."""
     mine = (record.c.integration_id == integration_id) & record.c.kind.in_(list(KINDS))
-    return c.execute(sa.select(record.c.id).where(mine, record.c.state == "sent", record.c.tries > 0).limit(1)).first() is not None
+    return (
+        c.execute(
+            sa.select(record.c.id).where(mine, record.c.state == "sent", record.c.cause_id.is_(None), record.c.tries > 0).limit(1)
+        ).first()
+        is not None
+    )
 
 
 def moving(*where: sa.ColumnElement[bool]) -> sa.Select[tuple[int]]:
@@ -472,5 +500,5 @@ def moving(*where: sa.ColumnElement[bool]) -> sa.Select[tuple[int]]:
         up, (up.c.integration_id == record.c.integration_id) & (up.c.kind == above(record)) & (up.c.key == record.c.parent)
     ).outerjoin(upper, (upper.c.integration_id == up.c.integration_id) & (upper.c.kind == above(up)) & (upper.c.key == up.c.parent))
     free = open_below(record, up, open_below(up, upper, sa.true()))
-    going = (record.c.state == "sent") | ((record.c.state == "to_send") & free)
+    going = ((record.c.state == "sent") & record.c.cause_id.is_(None)) | ((record.c.state == "to_send") & free)
     return sa.select(record.c.id).select_from(source).where(record.c.state.in_(("to_send", "sent")), going, *where)

@@ -63,6 +63,7 @@ connection = sa.Table(
     sa.Column("checks", sa.JSON),  # the last test, line by line
     _at("tested_at"),
     sa.Column("passed", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("passed_revision", sa.Integer),  # the last revision that passed: another one works on nothing yet
     sa.Column("health", sa.String(20), nullable=False, server_default="ok"),  # ok | degraded | reauth_required
     sa.Column("health_cause", sa.JSON),  # {code, text, hint}
     _at("created_at", nullable=False),
@@ -100,6 +101,7 @@ integration = sa.Table(
     sa.Column("revision", sa.Integer, nullable=False, server_default="1"),
     _at("go_live_at"), _at("activated_at"), _at("created_at", nullable=False),
     sa.UniqueConstraint("tenant_id", "name"),
+    sa.UniqueConstraint("storefront_id"),  # a shop's order events are read once
 )  # fmt: skip
 
 flow = sa.Table(

@@ -50,7 +50,7 @@ def next_action(order: Stored, part: Part, mapping: PairMapping, options: Option
         return "forget" if shop == "cancelled" else _rejected_by_erp(part)
     if shop in ("cancelled", "cancel_requested"):
         return _cancelled_in_shop(part, options)
-    if part.handling_sent_at is None and part.erp_state in RESERVED:
+    if part.handling_sent_at is None and part.erp_state in RESERVED and shop not in ("received", "awaiting_payment"):
         # told too early, the shop says "handling" and the rest of the order looks as if another system had taken it
         return "handling" if all(other.erp_state in RESERVED or other.state in FINAL for other in order.parts) else None
     if part.erp_state in BILLED:

@@ -28,5 +28,5 @@ async def events_slice(work: Work) -> Later:
 
 def _receive(c: sa.Connection, work: Work, page: Page[OrderEvent]) -> None:
     orders.receive(c, work.tenant_id, work.integration_id, page.items, work.now())
-    if work.snapshot.active:
-        work.wake(c, *((lane_of(event.order), ORDER_PRIORITY) for event in {e.order: e for e in page.items}.values()))
+    # also while inactive: the lane does nothing then, and an activation that commits just now must not miss it
+    work.wake(c, *((lane_of(event.order), ORDER_PRIORITY) for event in {e.order: e for e in page.items}.values()))

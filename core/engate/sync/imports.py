@@ -10,7 +10,7 @@ from engate.store import causes, orders
 from engate.store.causes import Reason
 from engate.store.orders import Part, Stored
 from engate.sync.decide import refused
-from engate.sync.work import Later, Work
+from engate.sync.work import Later, LeaseLost, Work
 from engate.text import Text
 
 FATE_UNKNOWN = "order.fate_unknown"
@@ -20,7 +20,7 @@ LOOKS = 2
 
 async def import_part(work: Work, order: Stored, part: Part) -> Later | None:
     """Also the first time: look before sending. Unsure never permits a send."""
-    found = await _look(work, part)
+    found = await _look(work, order, part)
     if isinstance(found, Later):
         return found
     if found is not None:
@@ -33,10 +33,13 @@ async def resolve_part(work: Work, order: Stored, part: Part) -> Later | Reason 
     """An import went out and was not answered (or we died): look no earlier than the ERP's bound, twice, then it may go again.
     Where the ERP declares no bound, a person decides."""
     bound = work.windows.settles_within if work.windows.settles_within is not None else work.coupling.settles_within
+    if part.sent_at is None:
+        # whoever sent it died on the way: nobody knows when the call left, but it was before now
+        await work.store.durably(lambda c: orders.update_part(c, part.id, sent_at=work.now()))
     sent_at = part.sent_at or work.now()
     if bound is not None and work.now() < sent_at + bound:
         return Later(due=sent_at + bound)
-    found = await _look(work, part)
+    found = await _look(work, order, part)
     if isinstance(found, Later):
         return found
     if found is not None:
@@ -50,11 +53,20 @@ async def resolve_part(work: Work, order: Stored, part: Part) -> Later | Reason 
     return None if again else Later(due=work.now() + work.windows.look_pause)
 
 
-async def _look(work: Work, part: Part) -> Found | Later | None:
+async def _look(work: Work, order: Stored, part: Part) -> Found | Later | None:
     found = await work.coupling.erp.find_order(part.doc)
-    if isinstance(found, Found):
-        return found
-    return Later(due=work.retry_at(part.looks)) if isinstance(found, Unsure) else None
+    if isinstance(found, Unsure):
+        text = Text("O ERP não disse com certeza se já tem o pedido.", "The ERP did not say for certain whether it has the order.")
+        await _waits(work, order, part, "order.unsure", text)
+        return Later(due=work.now() + work.windows.unknown_after)
+    return found if isinstance(found, Found) else None
+
+
+async def _waits(work: Work, order: Stored, part: Part, code: str, text: Text) -> None:
+    """Nobody need do anything, but nothing waits without a word."""
+    hint = Text("O engate tenta de novo sozinho.", "engate tries again by itself.")
+    reason = causes.own(code, part.reference, text, hint, "engate")
+    await work.store.durably(lambda c: orders.set_cause(c, work.tenant_id, work.integration_id, order.id, reason, work.now()))
 
 
 async def _send(work: Work, order: Stored, part: Part) -> Later | None:
@@ -66,6 +78,7 @@ async def _send(work: Work, order: Stored, part: Part) -> Later | None:
         await work.store.durably(lambda c: orders.update_part(c, part.id, sending=False))
         if isinstance(failure, AuthFailed):
             raise
+        await _waits(work, order, part, "order.not_sent", failure.text)
         return Later(due=work.retry_at(part.attempt))
     except Rejected as error:
         reason = causes.of_error(error)
@@ -74,18 +87,23 @@ async def _send(work: Work, order: Stored, part: Part) -> Later | None:
         return Later()
     except EngateError as error:
         text = error.text
-        await work.store.durably(
-            lambda c: orders.note(c, work.tenant_id, work.integration_id, order.id, part.no, "uncertain", text, work.now())
-        )
+        await work.store.durably(lambda c: _uncertain(c, work, order, part, text))
         return None  # the part is still `sending`: the next decision is to resolve it
     await _enter(work, order, part, imported, "imported")
     return None
 
 
 def _promise(c: sa.Connection, work: Work, part: Part) -> None:
-    """Before the call: whoever finds `sending` knows that an order may be on its way."""
+    """Before the call: whoever finds `sending` knows that an order may be on its way. Only one can promise."""
     work.must_hold(c)
-    orders.update_part(c, part.id, sending=True, sent_at=work.now(), attempt=part.attempt + 1, looks=0, state="importing")
+    if not orders.promise(c, part.id, part.attempt):
+        raise LeaseLost(work.claim.name)
+
+
+def _uncertain(c: sa.Connection, work: Work, order: Stored, part: Part, text: Text) -> None:
+    """The ERP's bound counts from here: look-ups and retries may have passed since the promise."""
+    orders.update_part(c, part.id, sent_at=work.now())
+    orders.note(c, work.tenant_id, work.integration_id, order.id, part.no, "uncertain", text, work.now())
 
 
 async def _enter(work: Work, order: Stored, part: Part, where: Found | Imported, how: str) -> None:

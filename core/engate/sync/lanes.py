@@ -75,6 +75,7 @@ async def _refresh(work: Work, name: str) -> Later:
 
 
 def _refresh_some(c: sa.Connection, work: Work, name: str, after: int) -> int | None:
+    work.must_be_current(c)
     rules = work.rules(c, name)
 
     def decide(doc: Any, read_at: float) -> tuple[bytes, Reason | None]:

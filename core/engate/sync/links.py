@@ -10,6 +10,8 @@ from engate.model.kinds import KINDS
 from engate.store import lanes
 from engate.store.lanes import Wake
 from engate.store.tables import integration, lane, link, record
+from engate.sync import trigger
+from engate.sync.flows import FLOWS
 from engate.sync.lanes import lanes_of_flow
 
 REFERRING = {"category": ("category", "product"), "brand": ("product",)}
@@ -47,10 +49,13 @@ def wake_flow(c: sa.Connection, tenant_id: int, id: int, flow: str, now: float) 
     _wake(c, tenant_id, id, lanes_of_flow(flow), now)
 
 
-def revive(c: sa.Connection, tenant_id: int, integration_ids: Iterable[int]) -> None:
-    """Their credentials work again: what backed off because of them need not wait any longer."""
-    mine = (lane.c.tenant_id == tenant_id) & lane.c.integration_id.in_(list(integration_ids))
+def revive(c: sa.Connection, tenant_id: int, integration_ids: Iterable[int], now: float) -> None:
+    """Their credentials work (again): whatever backed off or fell asleep because of them goes on."""
+    ids = list(integration_ids)
+    mine = (lane.c.tenant_id == tenant_id) & lane.c.integration_id.in_(ids)
     c.execute(sa.update(lane).where(mine).values(not_before=0))
+    for id in c.execute(sa.select(integration.c.id).where(integration.c.id.in_(ids), integration.c.activated_at.is_not(None))).scalars():
+        trigger.wake_all(c, tenant_id, id, FLOWS, now)
 
 
 def stop(c: sa.Connection, tenant_id: int, id: int) -> None:

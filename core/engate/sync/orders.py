@@ -142,6 +142,7 @@ def _ignored(work: Work, doc: Any) -> Text | None:
 
 def _stock_changed(c: sa.Connection, work: Work, skus: list[str]) -> None:
     """Pending units changed: what the shop should offer of these SKUs is decided anew."""
+    work.must_be_current(c)
     rules = work.rules(c, "stock", skus)
 
     def decide(doc: Any, read_at: float) -> tuple[bytes, Reason | None]:
@@ -149,7 +150,10 @@ def _stock_changed(c: sa.Connection, work: Work, skus: list[str]) -> None:
         return found.digest, found.reason
 
     kind = KINDS["stock"]
-    changed, _ = records.revisit(c, work.tenant_id, work.integration_id, kind, decide, parents=skus, now=work.now())
+    changed, after = 0, 0
+    while after is not None:
+        more, after = records.revisit(c, work.tenant_id, work.integration_id, kind, decide, parents=skus, after=after, now=work.now())
+        changed += more
     if changed:
         work.wake(c, (f"push/{kind.name}", kind.priority))
 
@@ -231,9 +235,11 @@ async def _cancel_in_shop(work: Work, order: Stored, part: Part) -> Later | None
 
 
 async def _handling(work: Work, order: Stored, part: Part) -> Later | None:
+    if order.doc.state != "ready" or not work.coupling.can("send_handling"):  # it knows already, or cannot be told
+        await work.store.durably(lambda c: orders.update_part(c, part.id, handling_sent_at=work.now()))
+        return None
+    await work.coupling.storefront.send_handling(_ref(order))
     text = Text("Loja avisada: em preparação.", "Shop told: handling.")
-    if order.doc.state == "ready" and work.coupling.can("send_handling"):
-        await work.coupling.storefront.send_handling(_ref(order))
     await work.store.durably(lambda c: _done(c, work, order, part, "handling", text, handling_sent_at=work.now()))
     return None
 

@@ -11,6 +11,7 @@ from engate.sync.options import PairMapping, PaymentRow
 from engate.text import Text
 
 CENT = Decimal("0.01")
+ITEM_UNMAPPED = "order.item_unmapped"
 
 
 def split(order: Order, mapping: PairMapping, skus: Mapping[str, str]) -> list[OrderPart] | Reason:
@@ -18,7 +19,7 @@ def split(order: Order, mapping: PairMapping, skus: Mapping[str, str]) -> list[O
     unmapped = next((item for item in order.items if item.sku not in skus), None)
     if unmapped is not None:
         return own(
-            "order.item_unmapped", f"sku/{unmapped.sku}",
+            ITEM_UNMAPPED, f"sku/{unmapped.sku}",
             Text(f"O item '{unmapped.name}' (SKU {unmapped.sku} da loja) não está ligado a um item do ERP.",
                  f"Item '{unmapped.name}' (storefront SKU {unmapped.sku}) is not linked to an ERP item."),
             Text("Ligue o SKU em 'links'; todos os pedidos que o esperam entram em seguida.",

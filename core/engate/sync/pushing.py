@@ -7,19 +7,23 @@ import time
 from typing import Any
 
 import sqlalchemy as sa
+import structlog
 
-from engate.errors import AuthFailed, EngateError, Rejected, Unavailable, Unknown
+from engate.errors import AuthFailed, EngateError, PluginFault, Rejected, Unavailable, Unknown
 from engate.model import Batch, Item, Outcome
 from engate.model.kinds import KINDS, Kind
-from engate.store import causes, records, runs
+from engate.store import causes, lanes, orders, records, runs
 from engate.store.blobs import unpack
 from engate.store.records import Claimed, Settled
 from engate.sync import pilot
 from engate.sync.effective import PLACEHOLDER, Effective, missing_link
+from engate.sync.events import ORDER_PRIORITY, lane_of
+from engate.sync.parts import ITEM_UNMAPPED
 from engate.sync.reading import finished
 from engate.sync.work import Later, Work
 from engate.text import Text
 
+log = structlog.get_logger("engate.push")
 FIRST_BATCH = 40
 SILENT = 5
 """So many records without any answer are the storefront's doing, not theirs."""
@@ -61,6 +65,7 @@ Sending = list[tuple[Claimed, Effective]]
 def _claim(c: sa.Connection, work: Work, kind: Kind, size: int) -> tuple[Sending, bool]:
     """Decides once more what each record should be, and marks as sent what can go. (records to send, whether any was found)"""
     work.must_hold(c)
+    work.must_be_current(c)
     now = work.now()
     if kind.name in ("category", "product"):
         records.release_linked(c, work.integration_id)
@@ -121,6 +126,8 @@ async def _push(work: Work, kind: Kind, sending: Sending) -> EngateError | None:
         # a cancelled slice settles too: what the storefront answered must not be forgotten
         await asyncio.shield(work.store.durably(lambda c: _settle(c, work, kind, batch, by_key, failure)))
     for key, outcome in batch.outcomes.items():
+        if isinstance(outcome.error, PluginFault):
+            log.error("item_broke", kind=kind.name, key=key, exc_info=outcome.error.__cause__)
         if isinstance(outcome.error, Rejected) and outcome.error.owner == "person":
             work.happened.append(("on_attention", {"what": f"{kind.name}/{key}", "cause": outcome.error.code}))
     heard = any(outcome.state in ("accepted", "rejected") for outcome in batch.outcomes.values())
@@ -187,6 +194,8 @@ def _settle(
     records.again(c, again, now)
     if accepted:
         runs.pushed(c, [row.id for row in accepted])
+    if not lanes.held(c, work.claim.id, work.lease):
+        records.doubt(c, [row.id for row, _ in by_key.values()])
     if new_links or half_made:
         _wake_children(c, work, kind)
 
@@ -197,6 +206,9 @@ def _wake_children(c: sa.Connection, work: Work, kind: Kind) -> None:
         k for k in KINDS.values() if k.parent_kind == kind.name or (kind.name in records.SHARED and k.name in ("category", "product"))
     ]
     work.wake(c, *((f"push/{k.name}", k.priority) for k in waiting))
+    if kind.name == "sku":
+        unmapped = orders.waiting_with(c, work.integration_id, ITEM_UNMAPPED)
+        work.wake(c, *((lane_of(key), ORDER_PRIORITY) for key in unmapped))
 
 
 def _next(c: sa.Connection, work: Work, kind: Kind) -> tuple[float | None, list[Any]]:

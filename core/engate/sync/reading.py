@@ -74,15 +74,14 @@ async def _read_kind(work: Work, kind: Kind, row: Any) -> bool:
         else await work.store.reading(lambda c: runs.watermark_of(c, work.integration_id, kind.name))
     )
     query = Query(since=since, cursor=row.cursor, scope=row.scope, keys=tuple(row.only) if row.only is not None else None)
-    rules = await work.store.reading(lambda c: work.rules(c, kind.name))
     read = Read(row.cursor, row.ahead)
     try:
         async with closing(getattr(work.coupling.erp, kind.list_hook)(query)) as pages:
             asked_at = work.now()
             async for page in pages:
-                read.add(page, [_wanted(rules, kind, doc, asked_at) for doc in page.items])
+                read.add(page, asked_at)
                 up = work.time_is_up() and page.cursor is not None
-                if up or len(read.wanted) >= ROWS or read.held_for() > HELD_FOR:
+                if up or len(read.docs) >= ROWS or read.held_for() > HELD_FOR:
                     if not await work.store.writing(partial(_keep, work=work, kind=kind, row=row, read=read)):
                         return False
                     read = Read(read.cursor, read.ahead)
@@ -100,13 +99,14 @@ class Read:
 
     def __init__(self, cursor: str | None, ahead: str | None) -> None:
         self.cursor, self.ahead = cursor, ahead
-        self.wanted: list[Wanted] = []
+        self.docs: list[tuple[Any, float]] = []
+        """(document, when its page was asked for)"""
         self._since = time.monotonic()
 
-    def add(self, page: Page[Any], wanted: list[Wanted]) -> None:
+    def add(self, page: Page[Any], asked_at: float) -> None:
         self.cursor = page.cursor
         self.ahead = max(filter(None, (self.ahead, page.watermark)), default=None)
-        self.wanted += wanted
+        self.docs += [(doc, asked_at) for doc in page.items]
 
     def held_for(self) -> float:
         return time.monotonic() - self._since
@@ -128,8 +128,12 @@ def _keep(c: sa.Connection, work: Work, kind: Kind, row: Any, read: Read) -> boo
     """False: the reading was cancelled or superseded; its pages are dropped."""
     if not runs.still_asked(c, row):
         return False
-    changed = records.want(c, work.tenant_id, work.integration_id, kind.name, read.wanted, run_id=row.run_id, now=work.now())
-    runs.page_done(c, row, cursor=read.cursor, ahead=read.ahead, items=len(read.wanted), changed=changed)
+    work.must_be_current(c)
+    # decided in this transaction: an order that came in while the pages were fetched must be seen
+    rules = work.rules(c, kind.name, [doc.sku for doc, _ in read.docs] if kind.name == "stock" else None)
+    wanted = [_wanted(rules, kind, doc, asked_at) for doc, asked_at in read.docs]
+    changed = records.want(c, work.tenant_id, work.integration_id, kind.name, wanted, run_id=row.run_id, now=work.now())
+    runs.page_done(c, row, cursor=read.cursor, ahead=read.ahead, items=len(wanted), changed=changed)
     if changed:
         work.wake(c, (f"push/{kind.name}", kind.priority))
         if work.snapshot.pilot is not None and kind.flow == "products":

@@ -18,7 +18,7 @@ from engate.store.db import Store
 from engate.store.lanes import Claim
 from engate.sync.lanes import EVENTS, slice_of
 from engate.sync.registry import Registry
-from engate.sync.work import Later, LeaseLost, Windows, Work
+from engate.sync.work import Later, LeaseLost, Outdated, Windows, Work
 
 TTL = 15.0
 BEAT = 3.0
@@ -70,6 +70,8 @@ class Runner:
                 self._poked.clear()
                 claimed = await self._claim()
                 for claim in claimed:
+                    if claim.id in self._running:
+                        continue  # our lease ran out while the database stood still, and we took it again: it is at work already
                     self._running[claim.id] = (claim, asyncio.create_task(self._work(claim)))
                 await self._count()
                 if not claimed:
@@ -121,7 +123,11 @@ class Runner:
             running = list(self._running)
             if not running:
                 continue
-            alive = await self._store.durably(lambda c, running=running: lanes.beat(c, running, self._lease, TTL))
+            try:
+                alive = await self._store.durably(lambda c, running=running: lanes.beat(c, running, self._lease, TTL))
+            except Exception as error:  # the next beat may get through; if none does, the leases end and every promise fails
+                log.error("beat_failed", exc_info=error)
+                continue
             for id in running:
                 found = self._running.get(id)
                 if found is not None and alive.get(id, True) is not False:  # lost, or asked to cancel
@@ -136,6 +142,13 @@ class Runner:
     # ---- one slice ----
 
     async def _work(self, claim: Claim) -> None:
+        try:
+            await self._work_on(claim)
+        finally:
+            self._running.pop(claim.id, None)
+            self.poke()
+
+    async def _work_on(self, claim: Claim) -> None:
         priority.set(claim.prio)
         self._slices += 1
         try:
@@ -148,15 +161,11 @@ class Runner:
         except LeaseLost:
             log.warning("lease_lost", lane=claim.name)
             return
-        finally:
-            self._running.pop(claim.id, None)
-            self.poke()
         if later.back_off is not None:
             until = later.back_off
             await self._store.durably(lambda c: lanes.back_off(c, claim, self._lease, until))
         else:
             await self._store.durably(lambda c: lanes.settle(c, claim, self._lease, later.due))
-        self.poke()
 
     async def _slice(self, claim: Claim) -> Later:
         snapshot = await self._store.reading(lambda c: config.snapshot(c, claim.integration_id))
@@ -164,6 +173,8 @@ class Runner:
             return Later()
         now = self._clock.now().timestamp()
         try:
+            if not snapshot.connected:
+                return Later()  # settings that nobody has tested: a passed test wakes every lane
             if snapshot.refused:
                 return Later(back_off=now + REAUTH_WAIT)
             coupling = await self._registry.coupling_of(snapshot)
@@ -184,6 +195,8 @@ class Runner:
             if snapshot.degraded:
                 await self._recovered(work)
             return later
+        except Outdated:
+            return Later(due=now)
         except AuthFailed as error:
             await self._unhealthy(claim, error, "reauth_required")
             return Later(back_off=now + REAUTH_WAIT)

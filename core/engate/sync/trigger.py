@@ -15,7 +15,7 @@ from engate.store import config, lanes, orders, records, runs
 from engate.store.blobs import pack
 from engate.store.causes import ensure, own
 from engate.store.lanes import Wake
-from engate.store.tables import cause, inbox, order, record, run
+from engate.store.tables import cause, inbox, link, order, record, run
 from engate.sync.events import ORDER_PRIORITY, lane_of
 from engate.sync.flows import FLOWS
 from engate.sync.imports import FATE_UNKNOWN
@@ -36,13 +36,18 @@ def activate(
     config.update_integration(c, tenant_id, id, **values)
     names = list(flows)
     made = [_start(c, tenant_id, id, name, trigger="activation", full=True, keys=None, now=now) for name in names if name in LOADS]
-    _wake(c, tenant_id, id, [lane for name in names for lane in lanes_of_flow(name)], now)
+    wake_all(c, tenant_id, id, names, now)
+    return made
+
+
+def wake_all(c: sa.Connection, tenant_id: int, id: int, flows: Iterable[str], now: float) -> None:
+    """Every lane of these flows, and of every order that is not over."""
+    _wake(c, tenant_id, id, [lane for name in flows for lane in lanes_of_flow(name)], now)
     waiting = c.execute(sa.select(inbox.c.order_key).where(inbox.c.integration_id == id, inbox.c.handled_at.is_(None)).distinct()).scalars()
     live = c.execute(
         sa.select(order.c.key).where(order.c.integration_id == id, order.c.state.not_in(("delivered", "cancelled", "expired", "ignored")))
     ).scalars()
     _wake(c, tenant_id, id, [(lane_of(key), ORDER_PRIORITY) for key in {*waiting, *live}], now)
-    return made
 
 
 def deactivate(c: sa.Connection, tenant_id: int, id: int) -> None:
@@ -109,7 +114,8 @@ def cancel_run(c: sa.Connection, tenant_id: int, run_row: Any, now: float) -> li
     runs.cancel(c, run_row.id, now)
     reason = _cancelled(run_row.flow)
     cause_id = ensure(c, tenant_id, run_row.integration_id, {reason}, now)[reason.key]
-    c.execute(sa.update(record).where(record.c.run_id == run_row.id, record.c.state == "to_send").values(cause_id=cause_id))
+    # also what is under way: if it stays unanswered it is not sent again before somebody asks
+    c.execute(sa.update(record).where(record.c.run_id == run_row.id, record.c.state.in_(("to_send", "sent"))).values(cause_id=cause_id))
     names = [flow.lane, *(f"push/{kind.name}" for kind in flow.kinds)]
     lanes.ask_to_cancel(c, run_row.integration_id, names)
     return names
@@ -171,7 +177,9 @@ def retry_order(c: sa.Connection, tenant_id: int, id: int, key: str, now: float)
 
 
 def link_by_hand(c: sa.Connection, tenant_id: int, id: int, kind: str, key: str, remote: str, now: float) -> None:
-    """A person says what stands for what: whatever waited for it goes on."""
+    """A person says what stands for what: whatever waited for it goes on. A product or SKU stands for one thing only."""
+    if kind in ("product", "sku"):
+        _one_to_one(c, id, kind, key, remote)
     records.linked(c, tenant_id, id, kind, [(key, remote)], now, origin="person")
     c.execute(
         sa.update(record)
@@ -186,6 +194,28 @@ def link_by_hand(c: sa.Connection, tenant_id: int, id: int, kind: str, key: str,
         gone = [f"own:order.item_unmapped:sku/{remote}"]
         ids = c.execute(sa.select(cause.c.id).where(cause.c.integration_id == id, cause.c.key.in_(gone))).scalars().all()
         _wake(c, tenant_id, id, [(lane_of(order_key), ORDER_PRIORITY) for order_key in orders.waiting_for(c, id, ids)], now)
+
+
+def _one_to_one(c: sa.Connection, id: int, kind: str, key: str, remote: str) -> None:
+    known = sa.select(record.c.id).where(record.c.integration_id == id, record.c.kind == kind, record.c.key == key)
+    if c.execute(known).first() is None:
+        raise Invalid(
+            Text(f"O ERP não tem {kind} '{key}'.", f"The ERP has no {kind} '{key}'."),
+            Text("Use o código do ERP como em GET /records.", "Use the ERP's key as in GET /records."),
+            where="key",
+        )
+    taken = sa.select(link.c.key).where(link.c.integration_id == id, link.c.kind == kind, link.c.remote == remote, link.c.key != key)
+    other = c.execute(taken).scalar()
+    if other is not None:
+        raise Invalid(
+            Text(f"'{remote}' da loja já está ligado a '{other}'.", f"The shop's '{remote}' is already linked to '{other}'."),
+            Text(
+                "Desfaça aquela ligação antes: um pedido não saberia qual item vendeu.",
+                "Delete that link first: an order would not know which item it sold.",
+            ),
+            where="remote",
+            code="in_use",
+        )
 
 
 def run_row(c: sa.Connection, tenant_id: int, run_id: int) -> Any:

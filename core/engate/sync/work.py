@@ -12,7 +12,8 @@ import sqlalchemy as sa
 from engate.clock import Clock
 from engate.model.kinds import KINDS
 from engate.plugins import Coupling
-from engate.store import lanes, records
+from engate.store import current, lanes, records
+from engate.store.current import Stamp
 from engate.store.db import Store
 from engate.store.lanes import Claim
 from engate.sync.effective import Rules
@@ -48,6 +49,8 @@ class Snapshot(msgspec.Struct, frozen=True):
     full_every: dict[str, float | None]
     enabled: frozenset[str]
     sides: tuple[tuple[int, int], tuple[int, int]]  # (connection, revision) of the ERP and of the storefront
+    stamp: Stamp
+    connected: bool  # both sides have passed a test as they are configured now
     refused: bool  # credentials of one side were refused: no further try, it might lock the account
     degraded: bool
 
@@ -61,6 +64,10 @@ class Later(NamedTuple):
 
 class LeaseLost(Exception):
     """Somebody else has the lane now: stop before the next outside call."""
+
+
+class Outdated(Exception):
+    """Options, mapping or a connection changed meanwhile: what was decided must be decided anew."""
 
 
 class Work:
@@ -107,6 +114,11 @@ class Work:
 
     def retry_at(self, tries: int) -> float:
         return self.now() + min(self.windows.retry_most, self.windows.retry_first * 2 ** min(tries, 10))
+
+    def must_be_current(self, c: sa.Connection) -> None:
+        """Raises Outdated unless the snapshot still holds: in the transaction that stores what was decided by it."""
+        if current.stamp(c, self.integration_id) != self.snapshot.stamp:
+            raise Outdated(self.claim.name)
 
     def must_hold(self, c: sa.Connection) -> None:
         """Raises LeaseLost unless the lane is still ours: in the transaction that permits an outside effect."""

@@ -63,6 +63,7 @@ def upgrade() -> None:
         sa.Column("checks", sa.JSON()),
         sa.Column("tested_at", sa.Double()),
         sa.Column("passed", sa.Boolean(), server_default=sa.false(), nullable=False),
+        sa.Column("passed_revision", sa.Integer()),
         sa.Column("health", sa.String(length=20), server_default="ok", nullable=False),
         sa.Column("health_cause", sa.JSON()),
         sa.Column("created_at", sa.Double(), nullable=False),
@@ -91,6 +92,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["tenant_id"], ["tenant.id"], name="fk_integration_tenant_id", ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name="pk_integration"),
         sa.UniqueConstraint("tenant_id", "name", name="uq_integration_tenant_id_name"),
+        sa.UniqueConstraint("storefront_id", name="uq_integration_storefront_id"),
     )
     op.create_table(
         "secret",
