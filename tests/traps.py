@@ -1034,8 +1034,8 @@ TRAPS: tuple[Trap, ...] = (
         "winthor.no-deduplication",
         "The reference of an order keeps nobody from making it again, so an order found under it is never sent a second time.",
         f"{CORE}/sync/imports.py",
-        "    if isinstance(found, Found):\n        return found\n",
-        "    if isinstance(found, Found):\n        return None\n",
+        "    return found if isinstance(found, Found) else None\n",
+        "    return None\n",
         (f"{E_ORDERS}test_whatever_happens_to_the_import_there_is_one_erp_order[sqlite-1]",),
     ),
 )
