@@ -15,7 +15,7 @@ from engate.errors import EngateError, Invalid
 from engate.model import Choice
 from engate.plugins import Coupling
 from engate.settings import json_schema
-from engate.store import config, lanes
+from engate.store import config, lanes, runs
 from engate.store.tables import integration
 from engate.store.views import configured
 from engate.store.views.configured import Integration
@@ -159,6 +159,8 @@ async def change_flow(
         config.update_integration(c, caller.tenant_id, id)
         if values:
             config.set_flow(c, id, flow, **values)
+            if values.get("enabled") is False:
+                runs.switched_off(c, id, flow, now)
             links.wake_flow(c, caller.tenant_id, id, flow, now)
 
     await installation.store.writing(change)

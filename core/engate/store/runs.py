@@ -192,6 +192,14 @@ def cancel(c: sa.Connection, run_id: int, now: float) -> None:
     c.execute(sa.update(run).where(run.c.id == run_id).values(state="cancelled", ended_at=now))
 
 
+def switched_off(c: sa.Connection, integration_id: int, flow_name: str, now: float) -> None:
+    """Nobody works on the flow any more: its runs end; what they wanted goes out when it is switched on again."""
+    mine = (run.c.integration_id == integration_id) & (run.c.flow == flow_name) & run.c.state.in_(("reading", "pushing"))
+    for id in c.execute(sa.select(run.c.id).where(mine)).scalars().all():
+        cancel(c, id, now)
+        c.execute(sa.update(run).where(run.c.id == id).values(error={"code": "switched_off"}))
+
+
 def stopped_at(c: sa.Connection, integration_id: int, flow_name: str) -> float | None:
     """When a person cancelled the flow's last run; None where it ended in another way."""
     last = sa.select(run).where(run.c.integration_id == integration_id, run.c.flow == flow_name).order_by(run.c.id.desc()).limit(1)
