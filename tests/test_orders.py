@@ -519,6 +519,27 @@ def _spoil(stage: Stage, erp_key: str, right: str, wrong: str) -> None:
     order.invoice.xml = xml.replace(right, wrong)
 
 
+@pytest.mark.trap("winthor.note-of-another-company")
+async def test_a_note_of_another_company_never_reaches_the_shop(sqlite_database: str) -> None:
+    """It stays here until the ERP has one of its own branch and a person asks for a retry."""
+    async with staged(sqlite_database, seed=goods(1)) as stage:
+        publish_at_once(stage)
+        await stage.selling()
+        key = sell(stage)
+        [order] = await entered(stage, key)
+        await stage.stop()
+        stage.erp.progress("invoiced", None)
+        _spoil(stage, order.key, "<CNPJ>11222333000181<", "<CNPJ>99888777000166<")
+        stage.start()
+        await stage.until(lambda: stage.waits(key, "invoice.issuer"))
+        assert in_shop(stage, key).invoices == ()
+        world: Any = stage.erp.world  # pyright: ignore[reportAttributeAccessIssue]
+        world.orders.get(order.key).invoice.xml = ""
+        await stage.retry_order(key)
+        await stage.until(lambda: in_shop(stage, key).phase == "invoiced")
+        await stage.until(lambda: stage.waits(key, None))
+
+
 async def test_a_retry_looks_at_the_notes_again(sqlite_database: str) -> None:
     """A denied note that was authorised later, with nothing else changed in the ERP: the operator asks, and it goes."""
     async with staged(sqlite_database, seed=goods(1)) as stage:

@@ -487,6 +487,14 @@ TRAPS: tuple[Trap, ...] = (
         (f"{W_ORDERS}test_from_the_erp_to_the_buyers_door",),
     ),
     Trap(
+        "winthor.note-of-another-company",
+        "An order's note may have been issued by a company that is not the connection's, and the shop must not show it to the buyer.",
+        f"{WINTHOR}/translate.py",
+        "branch_name(row), document(text(row.document)))",
+        "branch_name(row))",
+        (f"{E_ORDERS}test_a_note_of_another_company_never_reaches_the_shop",),
+    ),
+    Trap(
         "winthor.reason-of-cancelling",
         "A cancellation without a reason is refused, and a shop may give none.",
         f"{WINTHOR}/erp.py",

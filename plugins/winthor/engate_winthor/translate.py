@@ -9,6 +9,7 @@ import msgspec
 
 from engate import Text
 from engate.model import Brand, Category, Choice, Image, Price, Problem, Product, Sku, StockLevel, Warehouse
+from engate_winthor.customers import document
 from engate_winthor.rows import (
     BillingRow,
     BranchRow,
@@ -257,7 +258,7 @@ def stock(row: StockRow) -> StockLevel:
 
 
 def warehouse(row: BranchRow) -> Warehouse:
-    return Warehouse(text(row.id), branch_name(row))
+    return Warehouse(text(row.id), branch_name(row), document(text(row.document)))
 
 
 def branch_name(row: BranchRow) -> str:
