@@ -199,6 +199,19 @@ async def test_totals_that_do_not_agree_are_attention(sqlite_database: str) -> N
         assert stage.erp.orders() == []
 
 
+@pytest.mark.trap("vtex.lines-and-totals")
+@pytest.mark.parametrize("cents", [500, -500])
+async def test_lines_that_are_not_what_the_totals_say_are_attention(sqlite_database: str, cents: int) -> None:
+    """A line of less is no interest of the buyer's, and a line of more no discount."""
+    async with staged(sqlite_database, seed=goods(1)) as stage:
+        await stage.selling()
+        key = sell(stage, paid=False)
+        stage.shop.orders_api.orders[key].lines[0].discount = cents  # pyright: ignore[reportAttributeAccessIssue]
+        stage.shop.progress("paid", [key])
+        await stage.until(lambda: stage.waits(key, "order.totals"))
+        assert stage.erp.orders() == []
+
+
 @pytest.mark.parametrize("by_cause", [False, True])
 async def test_what_the_erp_refuses_waits_for_a_person_and_the_fixed_mapping_counts(sqlite_database: str, by_cause: bool) -> None:
     """A plan that does not go with the billing code. New events do not hide the refusal; the retry takes the mapping of then."""

@@ -918,6 +918,14 @@ TRAPS: tuple[Trap, ...] = (
         (f"{V_TRAPS}test_an_order_with_a_unit_multiplier_adds_up",),
     ),
     Trap(
+        "vtex.lines-and-totals",
+        "Lines and totals of an order may disagree: filled up with interest or discount, it enters with other prices than were agreed.",
+        f"{VTEX}/translate_orders.py",
+        "if not fits or abs(gross + freight + fees - less - total) > rounding:",
+        "if False:",
+        (f"{E_ORDERS}test_lines_that_are_not_what_the_totals_say_are_attention",),
+    ),
+    Trap(
         "vtex.cancellation-spelt",
         "The state of an asked-for cancellation is spelt in several ways; a spelling that is missed lets the order go on.",
         f"{VTEX}/translate_orders.py",
