@@ -407,6 +407,14 @@ TRAPS: tuple[Trap, ...] = (
         (f"{W_QUIRKS}test_a_list_that_never_holds_still_does_not_permit_an_order",),
     ),
     Trap(
+        "winthor.list-without-references",
+        "A list of orders that leaves the reference field out looks as if no order carried one, and every timeout would double an order.",
+        f"{WINTHOR}/erp.py",
+        "        if listed.blind:\n            return Unsure(",
+        "        if False:\n            return Unsure(",
+        (f"{W_QUIRKS}test_a_list_without_references_does_not_permit_an_order",),
+    ),
+    Trap(
         "winthor.own-branch",
         "A single order is answered only to who names its branch.",
         f"{WINTHOR}/erp.py",

@@ -156,7 +156,10 @@ async def test_a_list_that_never_holds_still_does_not_permit_an_order(quirky: An
     def restless() -> list[Row]:
         nonlocal calls
         calls += 1
-        return [{"orderId": str(number * 37 % 101 + calls * 1000), "orderStatus": "L", "branchId": "1"} for number in range(6)]
+        return [
+            {"orderId": str(number * 37 % 101 + calls * 1000), "orderStatus": "L", "branchId": "1", "orderIdHube": None}
+            for number in range(6)
+        ]
 
     quirky.answers[ORDERS] = paged(restless)
     async with quirky.connection(page_size=2) as erp:
@@ -405,6 +408,32 @@ async def test_the_search_reaches_back_to_the_day_the_order_was_placed(quirky: A
     late, soon = quirky.queries(ORDERS)
     assert int(late["daysOfSearch"]) >= 11 and soon["daysOfSearch"] == "2"
     assert late["branchId"] == "1,2" and soon["branchId"] == "1,2,3"
+
+
+@pytest.mark.trap("winthor.list-without-references")
+async def test_a_list_without_references_does_not_permit_an_order(quirky: Any, part: Any) -> None:
+    """A field that no row has is not a field that is empty: the order may be any of them."""
+    rows: list[Row] = [{"orderId": str(number), "orderStatus": "L", "branchId": "1"} for number in (501, 502)]
+    quirky.answers[ORDERS] = paged(lambda: rows)
+    quirky.answers["/api/branch/v1/"] = lambda _: []
+    async with quirky.connection() as erp:
+        assert isinstance(await erp.find_order(part()), Unsure)
+        lines = {check.name: check for check in await erp.test_connection()}
+        assert not lines["orders"].ok and "orderIdHube" in lines["orders"].text.pt and lines["orders"].hint.pt
+        for other in (None, "v2"):
+            rows[1]["orderIdHube"] = other
+            assert await erp.find_order(part()) == Absent()
+            assert {check.name: check for check in await erp.test_connection()}["orders"].ok
+        rows.clear()
+        assert await erp.find_order(part()) == Absent()
+
+
+async def test_a_list_whose_reference_has_another_name(quirky: Any, part: Any) -> None:
+    quirky.answers[ORDERS] = lambda _: [{"orderId": 501, "numPedHub": "v100-01", "orderStatus": "L", "branchId": "1"}]
+    async with quirky.connection() as erp:
+        assert isinstance(await erp.find_order(part()), Unsure)
+    async with quirky.connection(contract={"order.reference": "numPedHub"}) as erp:
+        assert await erp.find_order(part()) == Found("501", "in_erp")
 
 
 async def test_a_bare_array_of_orders_is_searched_too(quirky: Any, part: Any) -> None:
