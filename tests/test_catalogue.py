@@ -10,13 +10,13 @@ from typing import Any
 import msgspec
 import pytest
 import sqlalchemy as sa
-from tests.support.goods import goods, product
+from tests.support.goods import goods, gtin, product
 from tests.support.stage import SHORT, Stage, staged
 
 from engate.store.tables import record
 from engate.sync import trigger
 from engate.sync.options import Options
-from engate.testing.world import Change, Fault
+from engate.testing.world import Change, Fault, SeedSku
 
 D = Decimal
 PRICE_PUT = "PUT /lojaengate/pricing/prices/{itemId}"
@@ -222,6 +222,33 @@ async def test_what_the_shop_refuses_stays_until_the_data_change_or_somebody_ret
         stage.erp.change([Change(sku, name="Nome curto")])
         await stage.resync(["products"], full=False)
         await stage.until(lambda: len([sku for sku in stage.shop.state() if sku.visible]) == 2)
+        assert await causes(stage) == {}
+
+
+async def test_what_was_left_half_made_in_the_shop_gets_the_erps_later_changes(sqlite_database: str) -> None:
+    """A SKU whose EAN another SKU of the shop has: made, linked and refused, then changed in the ERP, and put right in the shop."""
+    other = product(7, skus=(SeedSku("antigo", gtin(0), "UN", 1, D(5), {"1": 50}),))
+    async with staged(sqlite_database, seed=goods(1)) as stage:
+        stage.shop.seed(msgspec.structs.replace(goods(0), products=(other,)))
+        await stage.activate()
+        await stage.until(lambda: caused(stage, "sku.ean"))
+        await stage.quiet()
+        [key] = [sku.key for sku in stage.erp.state()]
+        stage.erp.change([Change(key, weight_kg=D(9))])
+        await stage.resync(["products"], full=False)
+        await stage.quiet()
+        shop: Any = stage.shop
+        half = next(sku for sku in shop.shop.skus.values() if sku.ref == key)
+        shop.shop.drop_eans(next(sku for sku in shop.shop.skus.values() if sku.ref == "antigo"), [gtin(0)])
+        [cause] = await stage.sql("select id from cause where code = 'sku.ean'")
+        now = stage.clock.now().timestamp()
+        await stage.store.writing(
+            lambda c: trigger.retry(c, stage.tenant_id, stage.integration_id, cause_id=cause.id, record_ids=[], now=now)
+        )
+        stage.runner.poke()
+        await stage.until(lambda: half.eans == [gtin(0)])
+        await stage.quiet()
+        assert half.doc["PackagedWeightKg"] == 9000
         assert await causes(stage) == {}
 
 

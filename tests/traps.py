@@ -669,8 +669,8 @@ TRAPS: tuple[Trap, ...] = (
         "vtex.second-product",
         "References of products are not unique: one that is not looked for first is there twice.",
         f"{VTEX}/products.py",
-        '        if found is None:\n            return await self._create(item, new)\n        self._batch.linked(item, str(found["Id"]))\n',
-        '        if True:\n            return await self._create(item, new)\n        self._batch.linked(item, str(found["Id"]))\n',
+        '        if found is None:\n            return await self._create(item, new)\n        self._batch.linked(item, str(found["Id"]),',
+        '        if True:\n            return await self._create(item, new)\n        self._batch.linked(item, str(found["Id"]),',
         (f"{V_PRODUCTS}test_a_product_is_linked_by_its_reference_not_created_twice",),
     ),
     Trap(
