@@ -272,8 +272,8 @@ TRAPS: tuple[Trap, ...] = (
         "winthor.offer",
         "A running offer stands beside the table price, and it is the offer that is charged.",
         f"{WINTHOR}/translate.py",
-        "elif row.offer and row.offer > 0 and running(row.offer_start, row.offer_end, now):",
-        "elif False:",
+        "if row.offer and row.offer > 0 and running(row.offer_start, row.offer_end, now):",
+        "if False:",
         (f"{W_TRAPS}test_a_running_offer_is_the_price",),
     ),
     Trap(
@@ -291,6 +291,14 @@ TRAPS: tuple[Trap, ...] = (
         'if not stamp or stamp.startswith("1900-01-01"):',
         "if not stamp:",
         (f"{W_TRAPS}test_an_offer_without_an_end_runs_on",),
+    ),
+    Trap(
+        "winthor.unreadable-value",
+        "One value that cannot be read, a date typed in another form, must keep its own record back and not the page it stands in.",
+        f"{WINTHOR}/translate.py",
+        "    except UNREADABLE:\n        return Price(",
+        "    except RecursionError:\n        return Price(",
+        (f"{W_QUIRKS}test_an_unreadable_date_keeps_its_own_price_back_and_no_other",),
     ),
     Trap(
         "winthor.fixed-price",

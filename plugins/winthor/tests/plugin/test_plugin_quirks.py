@@ -149,6 +149,20 @@ async def test_a_key_comes_once_a_page(quirky: Any) -> None:
         assert [item.base async for page in erp.list_prices(Query()) for item in page.items] == [2]
 
 
+@pytest.mark.trap("winthor.unreadable-value")
+async def test_an_unreadable_date_keeps_its_own_price_back_and_no_other(quirky: Any) -> None:
+    offer = {"offerPrice": 1, "offerStartDate": "2020-01-01T00:00:00"}
+    ends = {"A-1": "2062-01-01T00:00:00", "B-2": "30/11/2026", "C-3": "1900-01-01T00:00:00"}
+    quirky.answers[PRICES] = paged(
+        lambda: [{"branchId": "1", "skuId": key, "price": 2, **offer, "offerEndDate": end} for key, end in ends.items()]
+    )
+    async with quirky.connection() as erp:
+        found = {item.key: item async for page in erp.list_prices(Query()) for item in page.items}
+    assert {key: item.base for key, item in found.items() if not item.problems} == {"A-1": 1, "C-3": 1}
+    [problem] = found["B-2"].problems
+    assert problem.code == "value.unreadable" and "offerEndDate = 30/11/2026" in problem.text.pt
+
+
 @pytest.mark.trap("winthor.restless-list")
 async def test_a_list_that_never_holds_still_does_not_permit_an_order(quirky: Any, part: Any) -> None:
     calls = 0
