@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 import sqlalchemy as sa
-from tests.support.goods import goods, product
+from tests.support.goods import goods, gtin, product
 from tests.support.stage import SHORT, Stage, staged
 
 from engate.model import Check
@@ -18,7 +18,7 @@ from engate.store import config
 from engate.store.tables import record
 from engate.sync import links, trigger
 from engate.sync.options import Options
-from engate.testing.world import Change, Fault
+from engate.testing.world import Change, Fault, SeedSku
 from engate.text import Text
 
 D = Decimal
@@ -225,6 +225,33 @@ async def test_what_the_shop_refuses_stays_until_the_data_change_or_somebody_ret
         stage.erp.change([Change(sku, name="Nome curto")])
         await stage.resync(["products"], full=False)
         await stage.until(lambda: len([sku for sku in stage.shop.state() if sku.visible]) == 2)
+        assert await causes(stage) == {}
+
+
+async def test_what_was_left_half_made_in_the_shop_gets_the_erps_later_changes(sqlite_database: str) -> None:
+    """A SKU whose EAN another SKU of the shop has: made, linked and refused, then changed in the ERP, and put right in the shop."""
+    other = product(7, skus=(SeedSku("antigo", gtin(0), "UN", 1, D(5), {"1": 50}),))
+    async with staged(sqlite_database, seed=goods(1)) as stage:
+        stage.shop.seed(msgspec.structs.replace(goods(0), products=(other,)))
+        await stage.activate()
+        await stage.until(lambda: caused(stage, "sku.ean"))
+        await stage.quiet()
+        [key] = [sku.key for sku in stage.erp.state()]
+        stage.erp.change([Change(key, weight_kg=D(9))])
+        await stage.resync(["products"], full=False)
+        await stage.quiet()
+        shop: Any = stage.shop
+        half = next(sku for sku in shop.shop.skus.values() if sku.ref == key)
+        shop.shop.drop_eans(next(sku for sku in shop.shop.skus.values() if sku.ref == "antigo"), [gtin(0)])
+        [cause] = await stage.sql("select id from cause where code = 'sku.ean'")
+        now = stage.clock.now().timestamp()
+        await stage.store.writing(
+            lambda c: trigger.retry(c, stage.tenant_id, stage.integration_id, cause_id=cause.id, record_ids=[], now=now)
+        )
+        stage.runner.poke()
+        await stage.until(lambda: half.eans == [gtin(0)])
+        await stage.quiet()
+        assert half.doc["PackagedWeightKg"] == 9000
         assert await causes(stage) == {}
 
 
@@ -464,6 +491,21 @@ async def test_a_storefront_that_answers_no_push_is_degraded_until_it_does(sqlit
 async def _health(stage: Stage, platform: str, health: str) -> bool:
     [row] = await stage.sql("select health from connection where platform = :platform", platform=platform)
     return row.health == health
+
+
+async def test_the_shops_own_texts_stay_where_the_option_says_so(sqlite_database: str) -> None:
+    async with staged(sqlite_database, seed=goods(1), options=Options(overwrite_enriched=False)) as stage:
+        await stage.selling()
+        [before] = stage.shop.state()
+        stage.erp.change([Change(before.key, name="Outro nome", price=D("4.44"))])
+        await stage.resync(["products", "prices"])
+        await stage.until(lambda: stage.shop.state()[0].price == D("4.44"))
+        await stage.quiet()
+        assert stage.shop.state()[0].product_name == before.product_name
+        await stage.change(options=Options(), flows=["products"])
+        stage.erp.change([Change(before.key, name="Mais um nome")])
+        await stage.resync(["products"])
+        await stage.until(lambda: stage.shop.state()[0].product_name == "Mais um nome")
 
 
 async def test_changed_settings_work_on_nothing_until_they_have_passed_a_test(sqlite_database: str) -> None:

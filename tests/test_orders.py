@@ -234,6 +234,19 @@ async def test_totals_that_do_not_agree_are_attention(sqlite_database: str) -> N
         assert stage.erp.orders() == []
 
 
+@pytest.mark.trap("vtex.lines-and-totals")
+@pytest.mark.parametrize("cents", [500, -500])
+async def test_lines_that_are_not_what_the_totals_say_are_attention(sqlite_database: str, cents: int) -> None:
+    """A line of less is no interest of the buyer's, and a line of more no discount."""
+    async with staged(sqlite_database, seed=goods(1)) as stage:
+        await stage.selling()
+        key = sell(stage, paid=False)
+        stage.shop.orders_api.orders[key].lines[0].discount = cents  # pyright: ignore[reportAttributeAccessIssue]
+        stage.shop.progress("paid", [key])
+        await stage.until(lambda: stage.waits(key, "order.totals"))
+        assert stage.erp.orders() == []
+
+
 @pytest.mark.parametrize("by_cause", [False, True])
 async def test_what_the_erp_refuses_waits_for_a_person_and_the_fixed_mapping_counts(sqlite_database: str, by_cause: bool) -> None:
     """A plan that does not go with the billing code. New events do not hide the refusal; the retry takes the mapping of then."""
@@ -579,6 +592,27 @@ def _spoil(stage: Stage, erp_key: str, right: str, wrong: str) -> None:
     xml = document(order, order.invoice, world.company.branches.rows[order.branch])
     assert right in xml
     order.invoice.xml = xml.replace(right, wrong)
+
+
+@pytest.mark.trap("winthor.note-of-another-company")
+async def test_a_note_of_another_company_never_reaches_the_shop(sqlite_database: str) -> None:
+    """It stays here until the ERP has one of its own branch and a person asks for a retry."""
+    async with staged(sqlite_database, seed=goods(1)) as stage:
+        publish_at_once(stage)
+        await stage.selling()
+        key = sell(stage)
+        [order] = await entered(stage, key)
+        await stage.stop()
+        stage.erp.progress("invoiced", None)
+        _spoil(stage, order.key, "<CNPJ>11222333000181<", "<CNPJ>99888777000166<")
+        stage.start()
+        await stage.until(lambda: stage.waits(key, "invoice.issuer"))
+        assert in_shop(stage, key).invoices == ()
+        world: Any = stage.erp.world  # pyright: ignore[reportAttributeAccessIssue]
+        world.orders.get(order.key).invoice.xml = ""
+        await stage.retry_order(key)
+        await stage.until(lambda: in_shop(stage, key).phase == "invoiced")
+        await stage.until(lambda: stage.waits(key, None))
 
 
 async def test_a_retry_looks_at_the_notes_again(sqlite_database: str) -> None:

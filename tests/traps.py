@@ -272,8 +272,8 @@ TRAPS: tuple[Trap, ...] = (
         "winthor.offer",
         "A running offer stands beside the table price, and it is the offer that is charged.",
         f"{WINTHOR}/translate.py",
-        "elif row.offer and row.offer > 0 and running(row.offer_start, row.offer_end, now):",
-        "elif False:",
+        "if row.offer and row.offer > 0 and running(row.offer_start, row.offer_end, now):",
+        "if False:",
         (f"{W_TRAPS}test_a_running_offer_is_the_price",),
     ),
     Trap(
@@ -291,6 +291,14 @@ TRAPS: tuple[Trap, ...] = (
         'if not stamp or stamp.startswith("1900-01-01"):',
         "if not stamp:",
         (f"{W_TRAPS}test_an_offer_without_an_end_runs_on",),
+    ),
+    Trap(
+        "winthor.unreadable-value",
+        "One value that cannot be read, a date typed in another form, must keep its own record back and not the page it stands in.",
+        f"{WINTHOR}/translate.py",
+        "    except UNREADABLE:\n        return Price(",
+        "    except RecursionError:\n        return Price(",
+        (f"{W_QUIRKS}test_an_unreadable_date_keeps_its_own_price_back_and_no_other",),
     ),
     Trap(
         "winthor.fixed-price",
@@ -407,6 +415,14 @@ TRAPS: tuple[Trap, ...] = (
         (f"{W_QUIRKS}test_a_list_that_never_holds_still_does_not_permit_an_order",),
     ),
     Trap(
+        "winthor.list-without-references",
+        "A list of orders that leaves the reference field out looks as if no order carried one, and every timeout would double an order.",
+        f"{WINTHOR}/erp.py",
+        "        if listed.blind:\n            return Unsure(",
+        "        if False:\n            return Unsure(",
+        (f"{W_QUIRKS}test_a_list_without_references_does_not_permit_an_order",),
+    ),
+    Trap(
         "winthor.own-branch",
         "A single order is answered only to who names its branch.",
         f"{WINTHOR}/erp.py",
@@ -485,6 +501,14 @@ TRAPS: tuple[Trap, ...] = (
         'info.get("Id", "").removeprefix("NFe")',
         'info.get("Id", "")',
         (f"{W_ORDERS}test_from_the_erp_to_the_buyers_door",),
+    ),
+    Trap(
+        "winthor.note-of-another-company",
+        "An order's note may have been issued by a company that is not the connection's, and the shop must not show it to the buyer.",
+        f"{WINTHOR}/translate.py",
+        "branch_name(row), document(text(row.document)))",
+        "branch_name(row))",
+        (f"{E_ORDERS}test_a_note_of_another_company_never_reaches_the_shop",),
     ),
     Trap(
         "winthor.reason-of-cancelling",
@@ -653,8 +677,8 @@ TRAPS: tuple[Trap, ...] = (
         "vtex.second-product",
         "References of products are not unique: one that is not looked for first is there twice.",
         f"{VTEX}/products.py",
-        '        if found is None:\n            return await self._create(item, new)\n        self._batch.linked(item, str(found["Id"]))\n',
-        '        if True:\n            return await self._create(item, new)\n        self._batch.linked(item, str(found["Id"]))\n',
+        '        if found is None:\n            return await self._create(item, new)\n        self._batch.linked(item, str(found["Id"]),',
+        '        if True:\n            return await self._create(item, new)\n        self._batch.linked(item, str(found["Id"]),',
         (f"{V_PRODUCTS}test_a_product_is_linked_by_its_reference_not_created_twice",),
     ),
     Trap(
@@ -908,6 +932,14 @@ TRAPS: tuple[Trap, ...] = (
         '    if defined.get("total") is not None:\n',
         "    if False:\n",
         (f"{V_TRAPS}test_an_order_with_a_unit_multiplier_adds_up",),
+    ),
+    Trap(
+        "vtex.lines-and-totals",
+        "Lines and totals of an order may disagree: filled up with interest or discount, it enters with other prices than were agreed.",
+        f"{VTEX}/translate_orders.py",
+        "if not fits or abs(gross + freight + fees - less - total) > rounding:",
+        "if False:",
+        (f"{E_ORDERS}test_lines_that_are_not_what_the_totals_say_are_attention",),
     ),
     Trap(
         "vtex.cancellation-spelt",

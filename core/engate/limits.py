@@ -20,15 +20,20 @@ import msgspec
 PACE = 0.97
 """Share of the documented rate that is used once the burst is spent: clocks drift, and a refusal costs more than 3 %."""
 
+LONGEST = 60.0
+"""Seconds that a pause grows to, where the rate does not say a longer one."""
+
 priority: ContextVar[int] = ContextVar("priority", default=5)
 """0 = orders, then stock and prices, then the catalogue: set by the lane runner, read when a call waits for its turn."""
 
 
 class Rate(msgspec.Struct, frozen=True):
-    """`per_second` requests on average after a `burst` of credits."""
+    """`per_second` requests on average after a `burst` of credits. `pause`: seconds to stop after a refusal that names no time of its own
+    (doubled while refusals go on, up to a minute)."""
 
     per_second: float
     burst: float = 1.0
+    pause: float = 1.0
 
 
 class Budget(Protocol):
@@ -66,10 +71,10 @@ class _Bucket:
         return (1 - self.level) / pace
 
     def stop(self, retry_after: float | None) -> None:
-        """A refusal: nothing goes before the platform's own time, or 1, 2, 4… seconds where it names none."""
+        """A refusal: nothing goes before the platform's own time, or where it names none the rate's pause (1, 2, 4… seconds)."""
         now = time.monotonic()
         if retry_after is None:
-            self.pause = min(60.0, self.pause * 2 or 1.0)
+            self.pause = min(max(LONGEST, self.rate.pause), self.pause * 2 or self.rate.pause)
             retry_after = self.pause
         self.stopped_until = max(self.stopped_until, now + retry_after)
         self.level = 0.0

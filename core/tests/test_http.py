@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 from core.tests.raw_server import Answerer, Asked, RawServer, free_port, raw_server, reset, say
@@ -13,7 +14,7 @@ from core.tests.raw_server import Answerer, Asked, RawServer, free_port, raw_ser
 from engate.clock import ManualClock
 from engate.errors import Answered, AuthFailed, EngateError, NotSent, RateLimited, Unavailable, Unknown
 from engate.http import Http, Services, Token, Transport, redacted
-from engate.limits import Rate
+from engate.limits import Governor, Rate
 from engate.testing.connect import CountingJournal, MemoryTokens
 
 UNSAFE = ["POST", "PUT", "DELETE", "PATCH"]
@@ -263,6 +264,26 @@ async def test_retry_after_as_the_platform_says_it() -> None:
             await http.call("GET", "/x")
         assert len(server.asked) == 5
     assert caught.value.retry_after == 7.0
+
+
+@pytest.mark.parametrize(("pause", "waits"), [(1.0, [1, 2, 4, 8, 16, 32, 60, 60]), (60.0, [60, 60]), (90.0, [90, 90])])
+def test_a_refusal_without_a_time_is_the_pause_of_its_rate(monkeypatch: pytest.MonkeyPatch, pause: float, waits: list[float]) -> None:
+    now = 1000.0
+    monkeypatch.setattr("engate.limits.time", SimpleNamespace(monotonic=lambda: now))
+    governor = Governor({"orders": Rate(100, 100, pause), "other": Rate(100, 100)}, at_once=1)
+    for seconds in waits:
+        governor.refused(["orders"], None)
+        now += seconds - 0.5
+        assert governor.states() == {"orders": "stopped", "other": "flowing"}
+        now += 0.5
+        assert governor.states()["orders"] != "stopped"
+    governor.went_well(["orders"])
+    governor.refused(["orders"], None)
+    now += pause
+    assert governor.states()["orders"] != "stopped"  # it begins anew after a yes
+    governor.refused(["orders"], 7.0)
+    now += 7
+    assert governor.states()["orders"] != "stopped"  # the platform's own word counts
 
 
 async def test_rates_are_kept() -> None:

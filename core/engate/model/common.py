@@ -67,10 +67,10 @@ class Item(Generic[T]):
 
     `want`: what the storefront should hold. `have`: what it last accepted (None: never, or unknown). `remote`: the linked storefront key.
     `refs`: storefront keys of what `want` refers to (names in `engate.model.kinds`). `uncertain`: an earlier attempt may have been applied:
-    look before creating.
+    look before creating. `made`: engate itself made what `remote` names, and it was not accepted since: nothing in it is the shop's own.
     """
 
-    __slots__ = ("have", "id", "key", "refs", "remote", "uncertain", "want")
+    __slots__ = ("have", "id", "key", "made", "refs", "remote", "uncertain", "want")
 
     def __init__(
         self,
@@ -81,9 +81,11 @@ class Item(Generic[T]):
         remote: str | None = None,
         refs: Mapping[str, str] | None = None,
         uncertain: bool = False,
+        made: bool = False,
         id: int = 0,
     ) -> None:
         self.id, self.key, self.want, self.have, self.remote, self.uncertain = id, key, want, have, remote, uncertain
+        self.made = made
         self.refs: Mapping[str, str] = refs or {}
 
 
@@ -118,9 +120,9 @@ class Batch(Generic[T]):
             state = "unknown"
         self._report(item, Outcome(state, error=error))
 
-    def linked(self, item: Item[T], remote: str) -> None:
-        """The storefront's key is known although the item is not finished: kept even if the rest fails."""
-        item.remote = remote
+    def linked(self, item: Item[T], remote: str, *, made: bool = False) -> None:
+        """The storefront's key is known although the item is not finished: kept even if the rest fails, and so is that engate `made` it."""
+        item.remote, item.made = remote, item.made or made
 
     async def each(self, push: Callable[[Item[T]], Awaitable[str]], *, at_once: int = 32) -> None:
         """Pushes every item with `push`, which returns the storefront's key or raises; an `AuthFailed` ends the batch, unsent."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import sqlalchemy as sa
 
@@ -41,6 +41,11 @@ class Claimed(NamedTuple):
     tries: int
     read_at: float
     want: bytes
+    made: bool  # its link came from a push that made the thing and did not finish it
+
+
+Origin = Literal["engate", "made", "person"]
+"""Where a link comes from: found or made by a push, made by one that did not finish it, or said by a person."""
 
 
 class Settled(NamedTuple):
@@ -179,6 +184,7 @@ def claim(
             row.tries,
             row.read_at,
             row.want,
+            row.origin == "made",
         )
         for row in rows
     ]
@@ -206,7 +212,7 @@ def _ready(kind: str, state: str, only: bool) -> sa.Executable:
     query = (
         sa.select(
             record.c.id, record.c.key, record.c.doc, record.c.have_doc, record.c.sent, record.c.tries, record.c.read_at, record.c.want,
-            own_link.c.remote, parent_remote.label("parent_remote"),
+            own_link.c.remote, own_link.c.origin, parent_remote.label("parent_remote"),
         )
         .select_from(source)
         .where(
@@ -304,7 +310,13 @@ def _linked(c: sa.Connection, integration_id: int, kind: str, keys: Sequence[str
 
 
 def linked(
-    c: sa.Connection, tenant_id: int, integration_id: int, kind: str, pairs: Sequence[tuple[str, str]], now: float, origin: str = "engate"
+    c: sa.Connection,
+    tenant_id: int,
+    integration_id: int,
+    kind: str,
+    pairs: Sequence[tuple[str, str]],
+    now: float,
+    origin: Origin = "engate",
 ) -> None:
     """Stores links and releases the records that waited for them."""
     if not pairs:

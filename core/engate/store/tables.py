@@ -181,7 +181,7 @@ link = sa.Table(
     sa.Column("kind", sa.String(20), nullable=False),
     sa.Column("key", sa.String(200), nullable=False),
     sa.Column("remote", sa.String(200), nullable=False),
-    sa.Column("origin", sa.String(10), nullable=False),  # engate | person
+    sa.Column("origin", sa.String(10), nullable=False),  # engate | made (half: see `records.Origin`) | person
     _at("at", nullable=False),
     sa.UniqueConstraint("integration_id", "kind", "key"),
     sa.Index("ix_link_remote", "integration_id", "kind", "remote"),

@@ -6,6 +6,7 @@ import asyncio
 import time
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 import structlog
 
@@ -14,7 +15,7 @@ from engate.model import Batch, Item, Outcome
 from engate.model.kinds import KINDS, Kind
 from engate.store import causes, lanes, orders, records, runs
 from engate.store.blobs import unpack
-from engate.store.records import Claimed, Settled
+from engate.store.records import Claimed, Origin, Settled
 from engate.sync import pilot
 from engate.sync.effective import PLACEHOLDER, Effective, missing_link
 from engate.sync.events import ORDER_PRIORITY, lane_of
@@ -114,7 +115,10 @@ async def _push(work: Work, kind: Kind, sending: Sending) -> EngateError | None:
     for row, found in sending:
         refs = found.refs | ({kind.parent_kind: row.parent_remote} if kind.parent_kind and row.parent_remote else {})
         have = unpack(row.have_doc, kind.struct) if row.have_doc is not None and not row.uncertain else None
-        items.append(Item(row.key, found.doc, have=have, remote=row.remote, refs=refs, uncertain=row.uncertain, id=row.id))
+        if have is not None and not work.snapshot.options.overwrite_enriched:
+            have = _with_texts_of(found.doc, have)
+        made = row.made and row.have_doc is None
+        items.append(Item(row.key, found.doc, have=have, remote=row.remote, refs=refs, uncertain=row.uncertain, made=made, id=row.id))
         by_key[row.key] = (row, found)
     batch = Batch(items)
     failure: EngateError | None = None
@@ -152,6 +156,11 @@ def _silent(count: int, first: EngateError) -> Unavailable:
     return error
 
 
+def _with_texts_of(doc: Any, have: Any) -> Any:
+    """The shop's people write names and descriptions there: a change of the ERP's own is as if it had been sent."""
+    return msgspec.structs.replace(have, **{name: getattr(doc, name) for name in ("name", "description") if hasattr(have, name)})
+
+
 def _settle(
     c: sa.Connection, work: Work, kind: Kind, batch: Batch[Any], by_key: dict[str, tuple[Claimed, Effective]], failure: EngateError | None
 ) -> None:
@@ -159,7 +168,7 @@ def _settle(
     accepted: list[Settled] = []
     refused: list[tuple[int, causes.Reason]] = []
     again: list[tuple[int, float, bool, str]] = []
-    half_made: list[tuple[str, str]] = []
+    half_made: dict[Origin, list[tuple[str, str]]] = {"engate": [], "made": []}
     for item in batch.items:
         row, found = by_key[item.key]
         error = failure or NOBODY_SAID
@@ -181,7 +190,7 @@ def _settle(
             continue
         assert outcome.error is not None
         if item.remote and item.remote != row.remote:
-            half_made.append((row.key, item.remote))
+            half_made["made" if item.made else "engate"].append((row.key, item.remote))
         if outcome.state == "rejected":
             refused.append((row.id, causes.of_error(outcome.error)))
         else:
@@ -189,14 +198,15 @@ def _settle(
             until = now + work.windows.unknown_after if unknown else work.retry_at(row.tries)
             again.append((row.id, until, unknown, outcome.error.text.en))
     new_links = records.accept(c, work.tenant_id, work.integration_id, kind.name, accepted, now)
-    records.linked(c, work.tenant_id, work.integration_id, kind.name, half_made, now)
+    for origin, pairs in half_made.items():
+        records.linked(c, work.tenant_id, work.integration_id, kind.name, pairs, now, origin)
     records.wait_for(c, work.tenant_id, work.integration_id, refused, now, answered=True)
     records.again(c, again, now)
     if accepted:
         runs.pushed(c, [row.id for row in accepted])
     if not lanes.held(c, work.claim.id, work.lease):
         records.doubt(c, [row.id for row, _ in by_key.values()])
-    if new_links or half_made:
+    if new_links or any(half_made.values()):
         _wake_children(c, work, kind)
 
 

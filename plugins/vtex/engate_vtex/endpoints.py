@@ -19,9 +19,10 @@ DEFAULT_RATES: dict[str, Rate] = {
     "catalog": Rate(750.0, 750.0),  # 45,000 a minute per account
     "catalog_endpoint": Rate(250.0, 250.0),  # 15,000 a minute for each endpoint
     "pricing_write": Rate(2000 / 60, 450.0),  # 2,000 a minute, 500 burst credits: some are left for calls that bunch up on their way
-    "orders": Rate(100.0, 100.0),  # readings of an order: 6,000 a minute per account
+    "orders": Rate(100.0, 100.0, 60.0),  # readings of an order: 6,000 a minute per account; after a 429 VTEX wants a minute's rest
 }
 PER_ENDPOINT = "catalog_endpoint"
+ORDERS_APIS = ("/api/oms/", "/api/orders/")
 
 
 class Endpoint(msgspec.Struct, frozen=True):
@@ -114,7 +115,15 @@ ALL: tuple[Endpoint, ...] = tuple(value for value in list(globals().values()) if
 
 
 def rates(overrides: dict[str, Rate]) -> dict[str, Rate]:
-    """The budget of every group: VTEX's published limits, the connection's own over them. Each catalog endpoint has its own bucket."""
-    chosen = {**DEFAULT_RATES, **overrides}
+    """The budget of every group: VTEX's published limits, the connection's own over them (a pause is never shortened). Each catalog
+    endpoint has its own bucket, and so has each call to an order beside its reading: without a limit, but with the pause of orders."""
+    chosen = DEFAULT_RATES | {
+        name: msgspec.structs.replace(rate, pause=max(rate.pause, DEFAULT_RATES.get(name, rate).pause)) for name, rate in overrides.items()
+    }
     each = chosen.pop(PER_ENDPOINT)
-    return {**{endpoint.own_group: each for endpoint in ALL if endpoint.group == "catalog"}, **chosen}
+    free = Rate(1000.0, 1000.0, chosen["orders"].pause)
+    return {
+        **{endpoint.own_group: each for endpoint in ALL if endpoint.group == "catalog"},
+        **{endpoint.own_group: free for endpoint in ALL if not endpoint.group and endpoint.path.startswith(ORDERS_APIS)},
+        **chosen,
+    }

@@ -54,7 +54,7 @@ class Products:
         found = await self._find(new["RefId"])
         if found is None:
             return await self._create(item, new)
-        self._batch.linked(item, str(found["Id"]))
+        self._batch.linked(item, str(found["Id"]), made=item.uncertain)
         await self._update(
             item, str(found["Id"]), category, brand, listed=int(self._vtex.settings.trade_policy) in (found.get("ListStoreId") or ())
         )
@@ -67,7 +67,7 @@ class Products:
     async def _create(self, item: Item[Product], new: translate.Body) -> str:
         made = (await self._vtex.call(at.PRODUCT_CREATE, body=new)).json()
         product = str(made["Id"])
-        self._batch.linked(item, product)
+        self._batch.linked(item, product, made=True)
         await self._list(product)
         await self._save(product, made, {})
         return product
@@ -108,14 +108,14 @@ class Skus:
             if found is None:
                 return await self._create(item, new)
             sku = str(found["Id"])
-            self._batch.linked(item, sku)
+            self._batch.linked(item, sku, made=item.uncertain)
         await self._update(item, sku)
         await self._replace_ean(item, sku)
         return sku
 
     async def _create(self, item: Item[Sku], new: translate.Body) -> str:
         sku = str((await self._vtex.call(at.SKU_CREATE, body=new)).json()["Id"])
-        self._batch.linked(item, sku)
+        self._batch.linked(item, sku, made=True)
         self._fresh.add(sku)
         if ean := translate.gtin(item.want.ean):
             await self._add_ean(item.want, sku, ean)

@@ -111,13 +111,14 @@ def to_write(item: Item[T], owned: Iterable[str]) -> set[str]:
     """Which of the ERP's fields this push writes into something that exists.
 
     Known what VTEX accepted last: the fields that changed, or all of them where none did (a resend, a changed mapping). After an unknown
-    outcome: all. At the first link to something that the shop had before us: nothing but a switch-off, so that its own texts survive.
+    outcome, and in what engate made but could not finish: all. At the first link to something that the shop had before us: nothing but a
+    switch-off, so that its own texts survive.
     """
     want, have = item.want, item.have
     fields = set(owned)
     if have is not None:
         return {name for name in fields if getattr(want, name) != getattr(have, name)} or fields
-    if item.uncertain:
+    if item.uncertain or item.made:
         return fields
     return {"active"} & fields if not getattr(want, "active", True) else set()
 

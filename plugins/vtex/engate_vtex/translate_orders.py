@@ -235,7 +235,11 @@ def charged(raw: Mapping[str, Any], items: Iterable[OrderItem]) -> Sums:
     VTEX's totals are the truth. Its Items are before discounts and our lines after them, so what the lines do not show of the discounts is
     the order's discount; a cent that lines and totals disagree by, taxes and changes fall on discount or interest, by their sign. `value`
     may or may not hold the card's interest: what the payments charge over their reference value is added where it does not.
+
+    Where lines, totals and value disagree by more than a cent a unit, nothing is made to fit: these are the totals as VTEX says them,
+    which the lines then do not add up to.
     """
+    items = tuple(items)
     totals = {entry["id"]: int(entry["value"]) for entry in raw.get("totals") or ()}
     value, net = int(raw["value"]), sum(totals.values())
     interest = sum(
@@ -243,8 +247,13 @@ def charged(raw: Mapping[str, Any], items: Iterable[OrderItem]) -> Sums:
     )
     total = value + interest if abs(value - net) < abs(value - net - interest) else value
     lines = cents(sum((item.price * item.quantity for item in items), Decimal(0)))
-    freight = totals.get("Shipping", 0)
-    fees = interest + sum(max(0, other) for name, other in totals.items() if name not in ("Items", "Discounts", "Shipping"))
+    gross, freight = totals.get("Items", 0), totals.get("Shipping", 0)
+    others = [value for name, value in totals.items() if name not in ("Items", "Shipping")]
+    less, more = -sum(value for value in others if value < 0), sum(value for value in others if value > 0)
+    fees, rounding = interest + more, sum(item.quantity for item in items)
+    fits = gross - less - rounding <= lines <= gross + more + rounding
+    if not fits or abs(gross + freight + fees - less - total) > rounding:
+        return Sums(money(gross), money(freight), money(less), money(fees), money(total))
     rest = total - lines - freight
     discount = max(0, fees - rest)
     return Sums(money(lines), money(freight), money(discount), money(rest + discount), money(total))

@@ -95,8 +95,17 @@ def test_every_call_has_its_published_budget() -> None:
 
 def test_a_budget_can_be_replaced() -> None:
     rates = endpoints.rates({"catalog_endpoint": Rate(1), "orders": Rate(2)})
-    assert rates[endpoints.SKU_CREATE.own_group] == Rate(1) and rates["orders"] == Rate(2)
+    assert rates[endpoints.SKU_CREATE.own_group] == Rate(1) and rates["orders"] == Rate(2, pause=60)
     assert rates["catalog"] == Rate(750, 750)
+
+
+def test_a_refusal_by_the_orders_api_is_a_minutes_rest() -> None:
+    """Reading an order, the feed, and what is told to an order; the connection's own limits do not shorten it."""
+    for rates in (endpoints.rates({}), endpoints.rates({"orders": Rate(5)})):
+        for call in (endpoints.ORDER, endpoints.ORDERS, endpoints.FEED, endpoints.START_HANDLING, endpoints.INVOICE):
+            assert [rates[group].pause for group in call.groups] == [60]
+        assert rates["catalog"].pause == 1
+    assert endpoints.rates({"orders": Rate(5, pause=90)})["orders"].pause == 90
 
 
 @pytest.mark.trap("vtex.price-credits")

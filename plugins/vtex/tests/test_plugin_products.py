@@ -174,6 +174,17 @@ async def test_a_creation_that_broke_off_half_way_keeps_its_link_and_is_complete
         await shop.call("DELETE", f"{PRODUCT}/{item.remote}/salespolicy/1")
 
 
+async def test_a_product_that_was_left_half_made_gets_what_the_erp_changed_since(shop: Any) -> None:
+    front, shop.front = shop.front, await shop.connect(trade_policy="77")
+    item = Item("1001", shop.a_product(), refs=await refs(shop))
+    await shop.refused("products", item)
+    shop.front = front
+    want = shop.a_product(name="Café Torrado 1kg", description="Torra escura")
+    await shop.accepted("products", Item("1001", want, remote=item.remote, refs=await refs(shop), made=item.made))
+    body = await shop.call("GET", f"{PRODUCT}/{item.remote}")
+    assert (body["Name"], body["Title"], body["Description"]) == ("Café Torrado 1kg", "Café Torrado 1kg", "Torra escura")
+
+
 async def test_an_update_without_an_answer_is_written_again(shop: Any) -> None:
     product = await shop.product()
     want = shop.a_product(name="Café Torrado 1kg")
@@ -294,6 +305,36 @@ async def test_an_ean_of_another_sku_is_for_a_person_and_the_link_stays(shop: An
     error = await shop.refused("skus", item)
     assert isinstance(error, Rejected) and error.code == "sku.ean" and "7891000100103" in error.text.pt
     assert item.remote is not None
+
+
+@pytest.mark.parametrize("uncertain", [False, True])
+async def test_a_sku_that_was_left_half_made_gets_what_the_erp_changed_since(shop: Any, uncertain: bool) -> None:
+    """Made, or found after an unknown outcome, and then refused for its EAN."""
+    await shop.sku()
+    product = await shop.product(shop.a_product(key="1002"))
+    new: dict[str, Any] = {"key": "1002-1", "product": "1002"}
+    item = Item("1002-1", shop.a_sku(**new), refs={"product": product}, uncertain=uncertain)
+    if uncertain:
+        await shop.faults({"kind": "500_applied", "operation": f"POST {SKU}", "times": 1})
+        await shop.refused("skus", Item("1002-1", shop.a_sku(**new), refs={"product": product}))
+        await shop.faults()
+    assert (await shop.refused("skus", item)).code == "sku.ean"
+    want = shop.a_sku(**new, ean="7891000055120", name="Pacote", weight_kg=Decimal("1.2"))
+    await shop.accepted("skus", Item("1002-1", want, remote=item.remote, refs={"product": product}, made=item.made))
+    body = await shop.call("GET", f"{SKU}/{item.remote}")
+    assert (body["Name"], body["PackagedWeightKg"]) == ("Pacote", 1200)
+    assert await shop.call("GET", f"{SKU}/{item.remote}/ean") == ["7891000055120"]
+
+
+async def test_a_sku_that_the_shop_had_stays_the_shops_though_its_link_was_refused(shop: Any) -> None:
+    await shop.sku()
+    product = await shop.product(shop.a_product(key="1002"))
+    new: dict[str, Any] = {"key": "1002-1", "product": "1002"}
+    sku = await shop.accepted("skus", Item("1002-1", shop.a_sku(**new, ean="", name="Pacote da loja"), refs={"product": product}))
+    item = Item("1002-1", shop.a_sku(**new), refs={"product": product})
+    assert (await shop.refused("skus", item)).code == "sku.ean" and item.remote == sku and not item.made
+    await shop.accepted("skus", Item("1002-1", shop.a_sku(**new, ean=""), remote=sku, refs={"product": product}, made=item.made))
+    assert (await shop.call("GET", f"{SKU}/{sku}"))["Name"] == "Pacote da loja"
 
 
 async def test_a_sku_creation_without_an_answer_is_found_by_reference(shop: Any) -> None:

@@ -300,6 +300,24 @@ def test_a_cent_that_does_not_divide_is_a_fee() -> None:
     assert sums(order(value=10000, totals=totals, items=[line(quantity=3, sellingPrice=3333)])) == reais(9999, 0, 0, 1, 10000)
 
 
+@pytest.mark.parametrize("price", [5000, 9998, 10002, 20000])
+def test_lines_that_are_not_the_items_of_the_totals_are_not_made_to_fit(price: int) -> None:
+    """Neither a discount nor interest that nobody gave or asked for."""
+    raw = order(value=11500, totals=[{"id": "Items", "value": 10000}, {"id": "Shipping", "value": 1500}], items=[line(sellingPrice=price)])
+    assert sums(raw) == reais(10000, 1500, 0, 0, 11500)
+    assert translate_orders.order(raw).items[0].price == Decimal(price) / 100
+
+
+def test_a_discount_larger_than_the_one_of_the_totals_is_none() -> None:
+    assert sums(order(items=[line(sellingPrice=9000)])) == reais(11000, 1500, 1000, 0, 11500)
+
+
+def test_a_value_that_is_not_the_sum_of_the_totals_is_not_made_to_fit() -> None:
+    read = translate_orders.order(order(value=12000))
+    assert (read.discount, read.interest) == (Decimal(10), 0)
+    assert read.items_total + read.freight + read.interest - read.discount != read.total
+
+
 def test_a_payment_that_was_given_up_does_not_count() -> None:
     given_up = {"isActive": False, "payments": [paid(99999, referenceValue=1)]}
     raw = order(paymentData={"transactions": [given_up, {"isActive": True, "payments": [paid(11500)]}]})

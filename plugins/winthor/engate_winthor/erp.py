@@ -41,6 +41,10 @@ MANY = 50
 """From so many keys on, the whole list is fewer calls than one for each."""
 SEARCH_DAYS = 2
 NO_REASON = "Cancelado na loja"
+NO_REFERENCE = Text(
+    "A lista de pedidos do WinThor não mostra a referência da loja (orderIdHube).",
+    "WinThor's list of orders does not show the shop's reference (orderIdHube).",
+)
 
 
 class _Keyed(Protocol):
@@ -75,7 +79,26 @@ class Winthor(Erp):
             known = {text(row.id): row for row in await self._branch_rows()}
         except EngateError as error:
             return [*checks, Check("branches", False, error.text, error.hint)]
-        return checks + [_branch_check(branch, known.get(branch)) for branch in self.branches]
+        checks += [_branch_check(branch, known.get(branch)) for branch in self.branches]
+        return [*checks, await self._orders_check()]
+
+    async def _orders_check(self) -> Check:
+        """Whether an order that was sent could be found again: without that, none may be sent."""
+        try:
+            listed = await self.search.listed(self.branches, SEARCH_DAYS)
+        except EngateError as error:
+            return Check("orders", False, error.text, error.hint)
+        if listed.blind:
+            return Check(
+                "orders",
+                False,
+                NO_REFERENCE,
+                Text(
+                    "Sem ela nenhum pedido entra. Atualize o serviço na rotina 801 ou informe o campo em order.reference do contrato.",
+                    "Without it no order enters. Update the service in routine 801, or name the field in the contract's order.reference.",
+                ),
+            )
+        return Check("orders", True, Text("Os pedidos podem ser consultados.", "Orders can be looked for."))
 
     async def _health(self, service: str, path: str) -> Check:
         """A service that is up answers text; one that is down, a Jetty page, sometimes with status 200."""
@@ -380,6 +403,8 @@ class Winthor(Erp):
             # Should there be several, the living one counts.
             best = min(matches, key=lambda row: orders.state(row.status) == "cancelled")
             return Found(text(best.number), orders.state(best.status))
+        if listed.blind:
+            return Unsure(NO_REFERENCE.en)
         return Absent() if listed.whole else Unsure("the list of orders changed while it was read")
 
     # ---- orders: writing ----

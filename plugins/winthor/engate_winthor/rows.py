@@ -152,10 +152,12 @@ class OrderItemRow(Row, rename=ROWS["order_item"]):
 
 
 class OrderRow(Row, rename=ROWS["order"]):
+    """`reference`: UNSET where the row has no such field at all, which tells less than a null."""
+
     number: Id = None
     status: str | None = None
     branch: Id = None
-    reference: Id = None
+    reference: Id | msgspec.UnsetType = msgspec.UNSET
     changed: str | None = None
     delivery: str | None = None
     total: Number = None
@@ -200,8 +202,8 @@ def _named(kind: type[R], name: str, names: dict[str, dict[str, str]], **types: 
 
 
 def text(value: object) -> str:
-    """An id or a name as trimmed text; None and 0 (no link) are ""."""
-    found = "" if value is None else str(value).strip()
+    """An id or a name as trimmed text; None, a field that is not there and 0 (no link) are ""."""
+    found = "" if value is None or value is msgspec.UNSET else str(value).strip()
     return "" if found == "0" else found
 
 

@@ -15,6 +15,11 @@ class Listed(msgspec.Struct):
     orders: dict[str, list[OrderRow]]
     whole: bool
 
+    @property
+    def blind(self) -> bool:
+        """Orders are listed, and none has the field of the reference: such a list cannot say that one is absent."""
+        return bool(self.orders) and all(row.reference is msgspec.UNSET for rows in self.orders.values() for row in rows)
+
 
 class OrderSearch:
     """Whoever asks while a reading is under way waits for the next one: an answer is never older than its question."""

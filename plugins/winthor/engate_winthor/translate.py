@@ -1,5 +1,6 @@
 """Catalogue, prices and stock: WinThor's rows as engate's model. What is wrong in the ERP becomes a `Problem`."""
 
+from collections.abc import Callable, Mapping
 from datetime import datetime, time
 from decimal import Decimal
 from typing import Any
@@ -9,6 +10,7 @@ import msgspec
 
 from engate import Text
 from engate.model import Brand, Category, Choice, Image, Price, Problem, Product, Sku, StockLevel, Warehouse
+from engate_winthor.customers import document
 from engate_winthor.rows import (
     BillingRow,
     BranchRow,
@@ -30,6 +32,8 @@ from engate_winthor.rows import (
 ALL_BRANCHES = "99"
 """WinThor's branch that stands for every branch; it is none itself."""
 NOTHING = Decimal(0)
+UNREADABLE = (ValueError, ArithmeticError)
+"""What reading a value raises that is no date or number."""
 
 
 def _link(code: str, pt: str, en: str, routine: str) -> Problem:
@@ -76,6 +80,39 @@ UNKNOWN_BRANCH = Problem(
     Text("A filial configurada não existe no WinThor.", "The configured branch does not exist in WinThor."),
     Text("Corrija as filiais da conexão.", "Fix the branches of the connection."),
 )
+
+
+def unreadable(row: msgspec.Struct, readers: Mapping[str, Callable[[Any], object]]) -> tuple[Problem, ...]:
+    """A problem for each of these fields whose reader raises: what one record holds must not keep the rest of its page from the shop."""
+    return tuple(_unreadable(row, field) for field, read in readers.items() if _raises(read, getattr(row, field)))
+
+
+def _raises(read: Callable[[Any], object], value: object) -> bool:
+    try:
+        read(value)
+    except UNREADABLE:
+        return True
+    return False
+
+
+def _unreadable(row: msgspec.Struct, field: str) -> Problem:
+    name = dict(zip(row.__struct_fields__, row.__struct_encode_fields__, strict=True))[field]
+    held = getattr(row, field)
+    value = (bytes(held).decode(errors="replace") if isinstance(held, msgspec.Raw) else str(held))[:60]
+    return Problem(
+        "value.unreadable",
+        Text(f"O WinThor informa {name} = {value}, que não pode ser lido.", f"WinThor says {name} = {value}, which cannot be read."),
+        Text(
+            "Corrija o valor no cadastro do WinThor; o item segue na próxima leitura.",
+            "Correct the value in WinThor's record; the item goes on at the next reading.",
+        ),
+    )
+
+
+def finite(value: Number) -> None:
+    """Raises for what is a number to the decoder alone ("NaN")."""
+    if value is not None and not value.is_finite():
+        raise ValueError(value)
 
 
 # ---- the tree: ids are unique only within their level ----
@@ -200,15 +237,22 @@ def price(row: PriceRow, now: str) -> Price:
     An offer that has not begun or is over is no price: every reading of prices is complete, so it comes and goes with its dates.
     """
     key = text(row.sku)
+    try:
+        base, struck = _amounts(row, now)
+        return Price(key, key, base, struck, problems=() if base > 0 else (NO_PRICE,))
+    except UNREADABLE:
+        return Price(key, key, NOTHING, problems=unreadable(row, PRICED) or (NO_PRICE,))
+
+
+def _amounts(row: PriceRow, now: str) -> tuple[Decimal, Decimal | None]:
+    """(what it costs, what that is struck from)"""
     table = row.price or NOTHING
     is_fixed, amount = fixed(row.fixed)
     if is_fixed:
-        base, struck = amount or table, None
-    elif row.offer and row.offer > 0 and running(row.offer_start, row.offer_end, now):
-        base, struck = row.offer, table if table > row.offer else None
-    else:
-        base, struck = table, None
-    return Price(key, key, base, struck, problems=() if base > 0 else (NO_PRICE,))
+        return amount or table, None
+    if row.offer and row.offer > 0 and running(row.offer_start, row.offer_end, now):
+        return row.offer, table if table > row.offer else None
+    return table, None
 
 
 def fixed(raw: msgspec.Raw) -> tuple[bool, Decimal | None]:
@@ -239,6 +283,11 @@ def _day(stamp: str | None) -> datetime | None:
     return datetime.fromisoformat(stamp).replace(tzinfo=None)
 
 
+PRICED: dict[str, Callable[[Any], object]] = {
+    "price": finite, "fixed": fixed, "offer": finite, "offer_start": _day, "offer_end": _day,
+}  # fmt: skip
+
+
 def of_region(row: PriceRow, branch: str, region: str) -> bool:
     """Whether a row is the price of this branch and region ("" = whatever region WinThor chose)."""
     return text(row.branch) in ("", branch) and (not region or text(row.region) in ("", region))
@@ -250,14 +299,17 @@ def of_region(row: PriceRow, branch: str, region: str) -> bool:
 def stock(row: StockRow) -> StockLevel:
     """Whole units: a part of one cannot be sold, and less than none is none. Never unlimited (see `StockRow`)."""
     key, branch = text(row.sku), text(row.branch)
-    return StockLevel(f"{key}@{branch}", key, branch, max(0, int(row.quantity or 0)))
+    try:
+        return StockLevel(f"{key}@{branch}", key, branch, max(0, int(row.quantity or 0)))
+    except UNREADABLE:
+        return StockLevel(f"{key}@{branch}", key, branch, 0, problems=unreadable(row, {"quantity": finite}))
 
 
 # ---- branches and choices ----
 
 
 def warehouse(row: BranchRow) -> Warehouse:
-    return Warehouse(text(row.id), branch_name(row))
+    return Warehouse(text(row.id), branch_name(row), document(text(row.document)))
 
 
 def branch_name(row: BranchRow) -> str:

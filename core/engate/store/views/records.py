@@ -196,7 +196,7 @@ def one_link(c: sa.Connection, integration_id: int, kind: str, key: str) -> Link
 
 
 def _link(row: Any) -> Link:
-    return Link(row.kind, row.key, row.remote, row.origin, instant(row.at))
+    return Link(row.kind, row.key, row.remote, "person" if row.origin == "person" else "engate", instant(row.at))
 
 
 # ---- any key ----

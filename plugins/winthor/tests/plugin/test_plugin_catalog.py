@@ -38,7 +38,7 @@ async def test_choices(erp: Any, gather: Gather) -> None:
 async def test_warehouses_are_the_configured_branches(connect: Any, gather: Gather) -> None:
     async with connect(branches=["2", "77"]) as erp:
         first, second = await gather(erp.list_warehouses(Query()))
-        assert (first.key, first.name, first.problems) == ("2", "Filial Dois", ())
+        assert (first.key, first.name, first.document, first.problems) == ("2", "Filial Dois", "11222333000262", ())
         assert second.key == "77" and [problem.code for problem in second.problems] == ["branch.unknown"]
         assert [found.key for found in await gather(erp.list_warehouses(Query(keys=("2",))))] == ["2"]
 

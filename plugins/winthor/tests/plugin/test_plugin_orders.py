@@ -348,7 +348,7 @@ async def test_every_line_of_a_good_connection(erp: Any, control: Any) -> None:
     checks = await erp.test_connection()
     assert all(check.ok for check in checks), checks
     assert [check.name for check in checks] == [
-        "service.gateway", "service.orders", "service.products", "service.stock", "login", "branch.1", "branch.2",
+        "service.gateway", "service.orders", "service.products", "service.stock", "login", "branch.1", "branch.2", "orders",
     ]  # fmt: skip
     assert (await control("ledger"))["writes"].keys() <= {"POST /winthor/autenticacao/v1/login"}
 

@@ -149,6 +149,20 @@ async def test_a_key_comes_once_a_page(quirky: Any) -> None:
         assert [item.base async for page in erp.list_prices(Query()) for item in page.items] == [2]
 
 
+@pytest.mark.trap("winthor.unreadable-value")
+async def test_an_unreadable_date_keeps_its_own_price_back_and_no_other(quirky: Any) -> None:
+    offer = {"offerPrice": 1, "offerStartDate": "2020-01-01T00:00:00"}
+    ends = {"A-1": "2062-01-01T00:00:00", "B-2": "30/11/2026", "C-3": "1900-01-01T00:00:00"}
+    quirky.answers[PRICES] = paged(
+        lambda: [{"branchId": "1", "skuId": key, "price": 2, **offer, "offerEndDate": end} for key, end in ends.items()]
+    )
+    async with quirky.connection() as erp:
+        found = {item.key: item async for page in erp.list_prices(Query()) for item in page.items}
+    assert {key: item.base for key, item in found.items() if not item.problems} == {"A-1": 1, "C-3": 1}
+    [problem] = found["B-2"].problems
+    assert problem.code == "value.unreadable" and "offerEndDate = 30/11/2026" in problem.text.pt
+
+
 @pytest.mark.trap("winthor.restless-list")
 async def test_a_list_that_never_holds_still_does_not_permit_an_order(quirky: Any, part: Any) -> None:
     calls = 0
@@ -156,7 +170,10 @@ async def test_a_list_that_never_holds_still_does_not_permit_an_order(quirky: An
     def restless() -> list[Row]:
         nonlocal calls
         calls += 1
-        return [{"orderId": str(number * 37 % 101 + calls * 1000), "orderStatus": "L", "branchId": "1"} for number in range(6)]
+        return [
+            {"orderId": str(number * 37 % 101 + calls * 1000), "orderStatus": "L", "branchId": "1", "orderIdHube": None}
+            for number in range(6)
+        ]
 
     quirky.answers[ORDERS] = paged(restless)
     async with quirky.connection(page_size=2) as erp:
@@ -405,6 +422,32 @@ async def test_the_search_reaches_back_to_the_day_the_order_was_placed(quirky: A
     late, soon = quirky.queries(ORDERS)
     assert int(late["daysOfSearch"]) >= 11 and soon["daysOfSearch"] == "2"
     assert late["branchId"] == "1,2" and soon["branchId"] == "1,2,3"
+
+
+@pytest.mark.trap("winthor.list-without-references")
+async def test_a_list_without_references_does_not_permit_an_order(quirky: Any, part: Any) -> None:
+    """A field that no row has is not a field that is empty: the order may be any of them."""
+    rows: list[Row] = [{"orderId": str(number), "orderStatus": "L", "branchId": "1"} for number in (501, 502)]
+    quirky.answers[ORDERS] = paged(lambda: rows)
+    quirky.answers["/api/branch/v1/"] = lambda _: []
+    async with quirky.connection() as erp:
+        assert isinstance(await erp.find_order(part()), Unsure)
+        lines = {check.name: check for check in await erp.test_connection()}
+        assert not lines["orders"].ok and "orderIdHube" in lines["orders"].text.pt and lines["orders"].hint.pt
+        for other in (None, "v2"):
+            rows[1]["orderIdHube"] = other
+            assert await erp.find_order(part()) == Absent()
+            assert {check.name: check for check in await erp.test_connection()}["orders"].ok
+        rows.clear()
+        assert await erp.find_order(part()) == Absent()
+
+
+async def test_a_list_whose_reference_has_another_name(quirky: Any, part: Any) -> None:
+    quirky.answers[ORDERS] = lambda _: [{"orderId": 501, "numPedHub": "v100-01", "orderStatus": "L", "branchId": "1"}]
+    async with quirky.connection() as erp:
+        assert isinstance(await erp.find_order(part()), Unsure)
+    async with quirky.connection(contract={"order.reference": "numPedHub"}) as erp:
+        assert await erp.find_order(part()) == Found("501", "in_erp")
 
 
 async def test_a_bare_array_of_orders_is_searched_too(quirky: Any, part: Any) -> None:

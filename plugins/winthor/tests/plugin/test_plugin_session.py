@@ -110,10 +110,11 @@ async def test_a_health_page_of_html_with_200_is_a_service_that_is_down(quirky: 
         quirky.answers[f"{name}/health"] = lambda _: web.Response(text="OK")
     quirky.answers["/api/stock-vtex/v1/health"] = lambda _: web.Response(text="<html>Jetty</html>", content_type="text/plain")
     quirky.answers["/api/branch/v1/"] = lambda _: [{"id": "1", "aliasName": "Matriz"}, {"id": "2"}]
+    quirky.answers["/api/wholesale/v1/orders/list"] = lambda _: []
     async with quirky.connection() as erp:
         lines = {check.name: check.ok for check in await erp.test_connection()}
     assert lines == {
         "service.gateway": True, "service.orders": True, "service.products": True, "service.stock": False,
-        "login": True, "branch.1": True, "branch.2": True,
+        "login": True, "branch.1": True, "branch.2": True, "orders": True,
     }  # fmt: skip
     assert all("authorization" not in request.headers for request in quirky.asked if request.path.endswith("/health"))

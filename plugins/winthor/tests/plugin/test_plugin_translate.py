@@ -227,6 +227,29 @@ def test_the_price_of_another_branch_or_region_is_none_of_ours() -> None:
     assert not translate.of_region(price(priceRegion=2), "1", "1") and not translate.of_region(price(branchId="2"), "1", "")
 
 
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("offerEndDate", "30/11/2026"), ("offerStartDate", "amanhã"), ("fixedPrice", "12,34"), ("fixedPrice", [1]), ("fixedPrice", "NaN"),
+        ("price", "NaN"), ("offerPrice", "NaN"),
+    ],
+)  # fmt: skip
+def test_an_unreadable_value_is_a_problem_of_its_own_price(field: str, value: object) -> None:
+    [problem] = translate.price(price(**{**OFFER, field: value}), NOW).problems
+    assert problem.code == "value.unreadable" and problem.hint.pt and problem.hint.en
+    shown = value if isinstance(value, str) else "[1]"
+    assert all(field in said and shown in said for said in (problem.text.pt, problem.text.en))
+
+
+def test_dates_of_no_offer_are_not_read() -> None:
+    assert translate.price(price(offerEndDate="30/11/2026"), NOW).problems == ()
+
+
+def test_a_quantity_that_is_no_number_is_a_problem_and_sells_nothing() -> None:
+    found = translate.stock(row(StockRow, productId="A-7", quantity="NaN", warehouseBranchId="1"))
+    assert found.quantity == 0 and "quantity" in found.problems[0].text.en
+
+
 @pytest.mark.parametrize(("held", "units"), [(7, 7), (7.9, 7), (-3, 0), (None, 0), (0.5, 0)])
 def test_stock_is_whole_units(held: object, units: int) -> None:
     assert translate.stock(row(StockRow, productId="A-7", quantity=held, warehouseBranchId="1")).quantity == units
