@@ -68,9 +68,10 @@ class Item(Generic[T]):
     `want`: what the storefront should hold. `have`: what it last accepted (None: never, or unknown). `remote`: the linked storefront key.
     `refs`: storefront keys of what `want` refers to (names in `engate.model.kinds`). `uncertain`: an earlier attempt may have been applied:
     look before creating. `made`: engate itself made what `remote` names, and it was not accepted since: nothing in it is the shop's own.
+    `kept`: fields that belong to the shop's people once it exists there: not to be overwritten.
     """
 
-    __slots__ = ("have", "id", "key", "made", "refs", "remote", "uncertain", "want")
+    __slots__ = ("have", "id", "kept", "key", "made", "refs", "remote", "uncertain", "want")
 
     def __init__(
         self,
@@ -82,10 +83,11 @@ class Item(Generic[T]):
         refs: Mapping[str, str] | None = None,
         uncertain: bool = False,
         made: bool = False,
+        kept: frozenset[str] = frozenset(),
         id: int = 0,
     ) -> None:
         self.id, self.key, self.want, self.have, self.remote, self.uncertain = id, key, want, have, remote, uncertain
-        self.made = made
+        self.made, self.kept = made, kept
         self.refs: Mapping[str, str] = refs or {}
 
 

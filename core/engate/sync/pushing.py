@@ -6,7 +6,6 @@ import asyncio
 import time
 from typing import Any
 
-import msgspec
 import sqlalchemy as sa
 import structlog
 
@@ -26,6 +25,7 @@ from engate.text import Text
 
 log = structlog.get_logger("engate.push")
 FIRST_BATCH = 40
+TEXTS = frozenset({"name", "description"})
 SILENT = 5
 """So many records without any answer are the storefront's doing, not theirs."""
 
@@ -115,10 +115,11 @@ async def _push(work: Work, kind: Kind, sending: Sending) -> EngateError | None:
     for row, found in sending:
         refs = found.refs | ({kind.parent_kind: row.parent_remote} if kind.parent_kind and row.parent_remote else {})
         have = unpack(row.have_doc, kind.struct) if row.have_doc is not None and not row.uncertain else None
-        if have is not None and not work.snapshot.options.overwrite_enriched:
-            have = _with_texts_of(found.doc, have)
         made = row.made and row.have_doc is None
-        items.append(Item(row.key, found.doc, have=have, remote=row.remote, refs=refs, uncertain=row.uncertain, made=made, id=row.id))
+        kept = TEXTS if row.remote is not None and not made and not work.snapshot.options.overwrite_enriched else frozenset[str]()
+        items.append(
+            Item(row.key, found.doc, have=have, remote=row.remote, refs=refs, uncertain=row.uncertain, made=made, kept=kept, id=row.id)
+        )
         by_key[row.key] = (row, found)
     batch = Batch(items)
     failure: EngateError | None = None
@@ -154,11 +155,6 @@ def _silent(count: int, first: EngateError) -> Unavailable:
     )  # fmt: skip
     error.connection_id = first.connection_id
     return error
-
-
-def _with_texts_of(doc: Any, have: Any) -> Any:
-    """The shop's people write names and descriptions there: a change of the ERP's own is as if it had been sent."""
-    return msgspec.structs.replace(have, **{name: getattr(doc, name) for name in ("name", "description") if hasattr(have, name)})
 
 
 def _settle(

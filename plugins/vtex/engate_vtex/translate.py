@@ -115,7 +115,7 @@ def to_write(item: Item[T], owned: Iterable[str]) -> set[str]:
     switch-off, so that its own texts survive.
     """
     want, have = item.want, item.have
-    fields = set(owned)
+    fields = set(owned) - item.kept
     if have is not None:
         return {name for name in fields if getattr(want, name) != getattr(have, name)} or fields
     if item.uncertain or item.made:
