@@ -77,12 +77,14 @@ def test_a_connection_in_use_stays_and_stays_the_same_account(house: House) -> N
     assert used["code"] == "in_use" and "par" in used["detail"]
     before = admin.get(f"/connections/{shop}")["identity"]
     setting = next(name for name, value in house.shop.about.settings.items() if value == before)
-    admin.patch(f"/connections/{shop}", {"settings": {setting: "outraconta"}})
+    alone = admin.refused("PATCH", f"/connections/{shop}", 422, {"settings": {setting: "outraconta"}})
+    assert alone["code"] == "secrets_needed", "stored credentials do not follow to another address"
+    admin.patch(f"/connections/{shop}", {"settings": {setting: "outraconta"}, "secrets": house.shop.about.secrets})
     assert admin.get(f"/integrations/{id}")["status"] == "Não conectada"
     result = admin.post(f"/connections/{shop}/test")
     assert not result["passed"]
     assert result["identity"] == before
-    admin.patch(f"/connections/{shop}", {"settings": {setting: before}})
+    admin.patch(f"/connections/{shop}", {"settings": {setting: before}, "secrets": house.shop.about.secrets})
     assert admin.post(f"/connections/{shop}/test")["passed"]
     assert admin.get(f"/integrations/{id}")["status"] == "Inativa"
 

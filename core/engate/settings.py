@@ -38,9 +38,12 @@ class Secret:
         return bool(self._value)
 
 
-def field(pt: str, en: str, help_pt: str = "", help_en: str = "", **constraints: Any) -> msgspec.Meta:
-    """The title and help of a settings field: `Annotated[str, field("Endereço", "Address")]`; `constraints` as of `msgspec.Meta`."""
+def field(pt: str, en: str, help_pt: str = "", help_en: str = "", *, host: bool = False, **constraints: Any) -> msgspec.Meta:
+    """The title and help of a settings field: `Annotated[str, field("Endereço", "Address")]`; `constraints` as of `msgspec.Meta`.
+    `host`: it decides where the secrets are sent to, so whoever changes it has to know them."""
     extra: dict[str, Any] = {"x-title-en": en}
+    if host:
+        extra["x-host"] = True
     if help_en:
         extra["x-help-en"] = help_en
     return msgspec.Meta(title=pt, description=help_pt or None, extra_json_schema=extra, **constraints)
@@ -68,6 +71,17 @@ def json_schema(kind: type) -> dict[str, Any]:
 def secret_fields(kind: type[msgspec.Struct]) -> frozenset[str]:
     """Which fields are secrets: they are stored encrypted, one by one, and never read back over the API."""
     return frozenset(name for name, hint in get_type_hints(kind).items() if hint is Secret or Secret in getattr(hint, "__args__", ()))
+
+
+def host_fields(kind: type[msgspec.Struct]) -> frozenset[str]:
+    """Which fields decide where the secrets go."""
+
+    def says(hint: Any) -> bool:
+        return any(
+            isinstance(meta, msgspec.Meta) and (meta.extra_json_schema or {}).get("x-host") for meta in getattr(hint, "__metadata__", ())
+        )
+
+    return frozenset(name for name, hint in get_type_hints(kind, include_extras=True).items() if says(hint))
 
 
 def load(kind: type[S], values: dict[str, Any]) -> S:

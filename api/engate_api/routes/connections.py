@@ -17,7 +17,7 @@ from engate.errors import EngateError
 from engate.hooks import Connection as Account
 from engate.model import Check
 from engate.plugins import Manifest
-from engate.settings import secret_fields
+from engate.settings import host_fields, secret_fields
 from engate.store import config
 from engate.store.tables import connection
 from engate.store.views import configured
@@ -26,7 +26,7 @@ from engate.sync import links
 from engate.text import Text
 from engate_api.auth import Caller, admin, operator, reader
 from engate_api.installation import Installation
-from engate_api.problems import documented
+from engate_api.problems import FieldError, Refused, documented
 from engate_api.requests import Cursor, Id, Items, Limit, Name, items, known, window
 
 TEST_SECONDS = 60.0
@@ -99,6 +99,7 @@ async def change_connection(
     manifest = installation.registry.manifest(row.platform) if changes else None
     if manifest is not None:
         _belongs(manifest, data.settings, data.secrets)
+        _known_again(manifest, row.settings, data)
 
     def change(c: sa.Connection) -> Connection:
         if data.name is not msgspec.UNSET:
@@ -127,6 +128,22 @@ def _belongs(manifest: Manifest, settings: Iterable[str], secrets: Iterable[str]
     for given, allowed, half in ((settings, plain, "settings"), (secrets, hidden, "secrets")):
         for name in given:
             known(name, sorted(allowed), f"{half}.{name}")
+
+
+def _known_again(manifest: Manifest, before: dict[str, Any], data: ConnectionChanges) -> None:
+    """Stored secrets do not follow to another address: whoever changes it has to give them anew."""
+    moved = [name for name in host_fields(manifest.settings) if name in data.settings and data.settings[name] != before.get(name)]
+    missing = sorted(secret_fields(manifest.settings) - data.secrets.keys()) if moved else []
+    if missing:
+        raise Refused(
+            422,
+            "secrets_needed",
+            Text(
+                f"{', '.join(sorted(moved))} mudou: envie também os segredos.", f"{', '.join(sorted(moved))} changed: send the secrets too."
+            ),
+            Text("Credenciais guardadas não são enviadas a outro endereço.", "Stored credentials are not sent to another address."),
+            errors=[FieldError(f"secrets.{name}", "necessário / needed") for name in missing],
+        )
 
 
 # ---- the test ----

@@ -21,6 +21,7 @@ class VtexSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
             "Account",
             "O nome da conta VTEX, como aparece em https://CONTA.myvtex.com.",
             "The VTEX account name, as it stands in https://ACCOUNT.myvtex.com.",
+            host=True,
             pattern=r"^[A-Za-z0-9_-]+$",
         ),
     ]
@@ -57,7 +58,14 @@ class VtexSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     ] = ""
     environment: Annotated[
         str,
-        field("Ambiente", "Environment", "O domínio da VTEX, sem .com.br.", "VTEX's domain, without .com.br.", pattern=r"^[a-z0-9.-]+$"),
+        field(
+            "Ambiente",
+            "Environment",
+            "O domínio da VTEX, sem .com.br.",
+            "VTEX's domain, without .com.br.",
+            host=True,
+            pattern=r"^[a-z0-9.-]+$",
+        ),
     ] = "vtexcommercestable"
     base_url: Annotated[
         str,
@@ -66,6 +74,7 @@ class VtexSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
             "API address",
             "Só para um proxy ou ambiente de teste. Vazio: https://CONTA.AMBIENTE.com.br.",
             "Only for a proxy or a test environment. Empty: https://ACCOUNT.ENVIRONMENT.com.br.",
+            host=True,
         ),
     ] = ""
     pricing_url: Annotated[
@@ -75,6 +84,7 @@ class VtexSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
             "Pricing API address",
             "Até antes de /pricing. Vazio: https://api.vtex.com/CONTA.",
             "Up to /pricing. Empty: https://api.vtex.com/ACCOUNT.",
+            host=True,
         ),
     ] = ""
     payments_url: Annotated[
@@ -84,6 +94,7 @@ class VtexSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
             "Payments API address",
             "Vazio: https://CONTA.vtexpayments.com.br.",
             "Empty: https://ACCOUNT.vtexpayments.com.br.",
+            host=True,
         ),
     ] = ""
     feed_visibility: Annotated[

@@ -21,6 +21,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             "WTA address",
             "Endereço e porta, sem caminho: http://wta.minhaempresa.com.br:8180",
             "Host and port, without a path: http://wta.mycompany.com.br:8180",
+            host=True,
             pattern=r"^https?://[^/]+",
         ),
     ]
