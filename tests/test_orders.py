@@ -556,7 +556,9 @@ async def test_a_note_that_is_not_published_yet_is_sent_when_it_is(sqlite_databa
         key = sell(stage)
         await entered(stage, key)
         stage.erp.progress("invoiced", None)
+        await stage.until(lambda: stage.waits(key, "order.note_not_published"))
         await stage.until(lambda: in_shop(stage, key).phase == "invoiced")
+        await stage.until(lambda: stage.waits(key, None))
         asked = stage.erp.books.by_operation["GET /winthor/fiscal/v1/documentosfiscais/nfe/invoiceDocument"]
         assert asked["404"] >= 1 and in_shop(stage, key).invoices == in_erp(stage, key)[0].invoices
 

@@ -101,7 +101,7 @@ def test_the_five_steps_bring_products_to_the_shop(exports: str, tmp_path: Path)
         assert seen.returncode == 0, seen.stdout + seen.stderr
         visible = re.search(r"^(\d+) visible$", seen.stdout, re.MULTILINE)
         assert visible, seen.stdout
-        if int(visible[1]) > 0 and f"'settled': {visible[1]}" in seen.stdout:
+        if int(visible[1]) > 0 and f'"settled": {visible[1]}' in seen.stdout:
             break
         assert time.monotonic() < deadline, seen.stdout
         time.sleep(0.5)

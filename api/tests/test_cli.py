@@ -65,6 +65,17 @@ def ready(url: str, seconds: float = 20.0) -> None:
         time.sleep(0.05)
 
 
+def test_a_port_that_is_taken_is_refused_before_anything_starts(tmp_path: Path) -> None:
+    """Two servers of one kind would share it, and each would get half of the requests."""
+    with serving(tmp_path / "one") as (url, _):
+        ready(url)
+        port = url.rpartition(":")[2]
+        command = [sys.executable, "-m", "engate_api.cli", "serve", "--port", port]
+        other = subprocess.run(command, check=False, env=environment(tmp_path / "two"), capture_output=True, text=True, timeout=60)
+        assert other.returncode == 1 and "--port" in other.stdout and "Traceback" not in other.stderr
+        assert not (tmp_path / "two").exists()
+
+
 def test_a_first_start_a_second_process_a_backup_and_the_way_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -152,8 +152,10 @@ def test_mending_the_cause_and_asking_again(house: House) -> None:
     house.quiet(admin, id)
     link = next(each for each in admin.get(f"{path}/links")["items"] if each["kind"] == "category" and "/" in each["key"])
     at = f"{path}/links/category/{link['key']}"
+    admin.post(f"{path}/deactivate")
     admin.delete(at)
     admin.refused("DELETE", at, 404)
+    admin.post(f"{path}/activate", {})
     house.until(lambda: [each for each in admin.get(f"{path}/links", kind="category")["items"] if each["key"] == link["key"]])
     found = next(each for each in admin.get(f"{path}/links", kind="category")["items"] if each["key"] == link["key"])
     assert found["remote"] == link["remote"]  # looked for by reference, not made twice

@@ -29,14 +29,19 @@ def main(argv: list[str]) -> int:
     given = parser.parse_args(argv)
     settings = from_environment()
     configure(settings.log_level)
+    if given.port and not _is_free(given.host, given.port):
+        print(
+            f"engate: a porta {given.port} está em uso; escolha outra com --port. / Port {given.port} is taken: choose another with --port."
+        )
+        return 1
     with ExitStack() as stack:
         return run(_serve(settings, given.host, given.port or _free_port(given.host), stack, sandboxes=given.sandboxes))
 
 
 async def _serve(settings: Settings, host: str, port: int, stack: ExitStack, *, sandboxes: bool) -> int:
     """Stops on SIGINT and SIGTERM: no new requests, then the lanes' slices end, then the database closes."""
-    print(f"engate: http://{host}:{port}", flush=True)
     async with opened(settings, SystemClock()) as installation:
+        print(f"engate: http://{host}:{port}", flush=True)
         app = create_app(settings)
         app.state.installation = installation
         # in this very process: a kill takes API and lanes together, and nobody is left behind with the folder's lock
@@ -61,6 +66,17 @@ def _reached(api: str, key: str | None, sandboxes: list[Beside]) -> str:
     lines += [f"export {each.platform.upper()}={each.url}" for each in sandboxes]
     lines.append(f"export INSTALLATION_KEY={key}" if key else "# INSTALLATION_KEY: as printed when this data folder was new")
     return "\n".join(lines)
+
+
+def _is_free(host: str, port: int) -> bool:
+    """The server would share a port with another of its kind and each would get half of the requests."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+    return True
 
 
 def _free_port(host: str) -> int:

@@ -63,7 +63,9 @@ async def _look(work: Work, order: Stored, part: Part) -> Found | Later | None:
 
 
 async def _waits(work: Work, order: Stored, part: Part, code: str, text: Text) -> None:
-    """Nobody need do anything, but nothing waits without a word."""
+    """Nobody need do anything, but nothing waits without a word (that of a person comes first)."""
+    if order.cause_id is not None:
+        return
     hint = Text("O engate tenta de novo sozinho.", "engate tries again by itself.")
     reason = causes.own(code, part.reference, text, hint, "engate")
     await work.store.durably(lambda c: orders.set_cause(c, work.tenant_id, work.integration_id, order.id, reason, work.now()))

@@ -244,6 +244,15 @@ async def _handling(work: Work, order: Stored, part: Part) -> Later | None:
     return None
 
 
+NOT_PUBLISHED = causes.own(
+    "order.note_not_published", "erp",
+    Text("Faturado, mas o ERP ainda não publicou a nota.", "Invoiced, but the ERP has not published the note yet."),
+    Text("O engate pergunta de novo sozinho; se demorar, veja a emissão da nota no ERP.",
+         "engate asks again by itself; if it takes long, see the note's emission in the ERP."),
+    "engate",
+)  # fmt: skip
+
+
 async def _documents(work: Work, order: Stored, part: Part) -> Later | None:
     """The fiscal documents of an invoiced order; not published yet is no error."""
     found: ErpOrder | None = None
@@ -255,6 +264,10 @@ async def _documents(work: Work, order: Stored, part: Part) -> Later | None:
         if found is not None:
             fresh = found
             await work.store.durably(lambda c: orders.update_part(c, part.id, erp_doc=pack(fresh), erp_state=fresh.state))
+        if order.cause_id is None:
+            await work.store.durably(
+                lambda c: orders.set_cause(c, work.tenant_id, work.integration_id, order.id, NOT_PUBLISHED, work.now())
+            )
         return Later(due=work.now() + work.windows.invoice_retry)
     erp, invoices = found, found.invoices
 

@@ -70,9 +70,9 @@ class Runner:
                 self._poked.clear()
                 claimed = await self._claim()
                 for claim in claimed:
-                    if claim.id in self._running:
-                        continue  # our lease ran out while the database stood still, and we took it again: it is at work already
-                    self._running[claim.id] = (claim, asyncio.create_task(self._work(claim)))
+                    before = self._running.get(claim.id)
+                    task = asyncio.create_task(self._work(claim, before[1] if before is not None else None))
+                    self._running[claim.id] = (claim, task)
                 await self._count()
                 if not claimed:
                     await self._sleep()
@@ -141,11 +141,23 @@ class Runner:
 
     # ---- one slice ----
 
-    async def _work(self, claim: Claim) -> None:
+    async def _work(self, claim: Claim, before: asyncio.Task[None] | None) -> None:
+        """`before`: our own work on the same lane that has just settled and is about to end, or whose lease ran out while the database
+        stood still. One after the other, and only if the lane is ours then."""
         try:
+            if before is not None:
+                try:
+                    await asyncio.wait([before])
+                except asyncio.CancelledError:
+                    before.cancel()
+                    await asyncio.wait([before])
+                    raise
+                if not await self._store.reading(lambda c: lanes.held(c, claim.id, self._lease)):
+                    return
             await self._work_on(claim)
         finally:
-            self._running.pop(claim.id, None)
+            if self._running[claim.id][1] is asyncio.current_task():
+                del self._running[claim.id]
             self.poke()
 
     async def _work_on(self, claim: Claim) -> None:
