@@ -117,7 +117,11 @@ def test_one_spoiled_stock_and_one_spoiled_order_are_named(capsys: pytest.Captur
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_an_interrupted_demo_stops_what_it_started(number: signal.Signals, tmp_path: Path) -> None:
     """Also when it is killed: each server ends with whoever started it."""
-    code = "import sys; from engate_api.demo.command import main; sys.exit(main())"
+    code = (
+        "import signal, sys; from engate_api.demo.command import main; "
+        "signal.signal(signal.SIGINT, signal.default_int_handler); "  # who runs the tests in the background hands down that it is ignored
+        "sys.exit(main())"
+    )
     with subprocess.Popen(
         [sys.executable, "-c", code, "--erp", PAIR.erp, "--storefront", PAIR.storefront],
         stderr=subprocess.PIPE,
