@@ -123,6 +123,7 @@ def test_a_stranger_changes_nothing(loaded: Loaded, stranger: Caller, method: st
 def test_a_strangers_connection_cannot_be_coupled(loaded: Loaded, stranger: Caller) -> None:
     ids = [each["id"] for each in loaded.admin.get("/connections")["items"]]
     stranger.refused("POST", "/integrations", 404, {"name": "x", "erp_connection": ids[0], "storefront_connection": ids[1]})
+    assert stranger.get("/integrations")["items"] == []
 
 
 def test_keys_are_shown_once_and_revoked(loaded: Loaded) -> None:

@@ -54,6 +54,7 @@ def dec_hook(kind: type, value: Any) -> Any:
         if isinstance(value, str):
             return Secret(value)
         raise TypeError("Expected `str`")  # without the value: it may be the secret
+    # msgspec's own way to hear that a type is not ours; the same below
     raise NotImplementedError(f"cannot decode {kind.__name__}")
 
 

@@ -87,6 +87,13 @@ def test_handling_is_sent_only_once_the_erp_reserved(erp: ErpState) -> None:
     assert alone("ready", part(key="7", erp=erp)) == expected
 
 
+@pytest.mark.parametrize("shop", ["received", "awaiting_payment"])
+def test_an_order_on_terms_is_handled_when_the_shop_lets_it(shop: ShopState) -> None:
+    """Imported before it is paid: told now, the shop would refuse; told never, the reservation would stay."""
+    assert alone(shop, part(key="7", erp="in_erp")) is None
+    assert alone("ready", part(key="7", erp="in_erp")) == "handling"
+
+
 def test_handling_waits_for_every_part_of_a_split_order() -> None:
     first, second = part(1, key="7", erp="in_erp"), part(2)
     assert said(stored("ready", first, second), first) is None

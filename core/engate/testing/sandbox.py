@@ -427,7 +427,10 @@ class _Corrupt(msgspec.Struct):
 
 def _reader(read: Callable[[], object]) -> Callable[[web.Request], Awaitable[web.Response]]:
     async def handle(_request: web.Request) -> web.Response:
-        return web.Response(body=msgspec.json.encode(read()), content_type=JSON)
+        try:
+            return web.Response(body=msgspec.json.encode(read()), content_type=JSON)
+        except NotImplementedError:
+            return _not_offered()
 
     return handle
 
@@ -438,8 +441,15 @@ def _writer(write: Callable[[bytes], object]) -> Callable[[web.Request], Awaitab
             return web.Response(body=msgspec.json.encode(write(await request.read())), content_type=JSON)
         except (msgspec.DecodeError, KeyError, ValueError) as error:
             return web.Response(status=422, body=msgspec.json.encode({"error": f"{type(error).__name__}: {error}"}), content_type=JSON)
+        except NotImplementedError:
+            return _not_offered()
 
     return handle
+
+
+def _not_offered() -> web.Response:
+    """A platform's sandbox writes what its role has (an ERP sells nothing); the rest answers so."""
+    return web.Response(status=501, body=msgspec.json.encode({"error": "this sandbox does not offer it"}), content_type=JSON)
 
 
 def _response(answer: Answer) -> web.Response:
