@@ -6,7 +6,8 @@ holds it against the marks of the tests (`@pytest.mark.trap("id")`), and `make m
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from tests.trap import Trap
+from tests.traps_engine import ENGINE
 
 WINTHOR, VTEX, CORE = "plugins/winthor/engate_winthor", "plugins/vtex/engate_vtex", "core/engate"
 _W, _V = "plugins/winthor/tests/plugin/test_plugin", "plugins/vtex/tests/test_plugin"
@@ -17,21 +18,7 @@ E_ORDERS, E_CATALOGUE = "tests/test_orders.py::", "tests/test_catalogue.py::"
 V_ORDERS, V_CONNECTION, V_TRAPS = f"{_V}_orders.py::", f"{_V}_connection.py::", f"{_V}_traps.py::"
 
 
-class Trap(NamedTuple):
-    """`guard` stands exactly once in `file`; with `disabled` in its place one of `tests` (node ids, with all parameters or one) turns red.
-
-    The tests drive the plugin over HTTP against a platform that behaves as the facts say, never the guarding function itself.
-    """
-
-    id: str
-    words: str
-    file: str
-    guard: str
-    disabled: str
-    tests: tuple[str, ...]
-
-
-TRAPS: tuple[Trap, ...] = (
+PLATFORMS: tuple[Trap, ...] = (
     # ---- WinThor: login ----
     Trap(
         "winthor.password-hash",
@@ -1071,3 +1058,4 @@ TRAPS: tuple[Trap, ...] = (
         (f"{E_ORDERS}test_whatever_happens_to_the_import_there_is_one_erp_order[sqlite-1]",),
     ),
 )
+TRAPS = PLATFORMS + ENGINE

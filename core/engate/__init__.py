@@ -5,6 +5,7 @@ from engate.errors import (
     Answered,
     AuthFailed,
     EngateError,
+    Forbidden,
     Invalid,
     NotSent,
     RateLimited,
@@ -20,6 +21,6 @@ from engate.settings import Secret, field
 from engate.text import Text
 
 __all__ = [
-    "Answered", "Auth", "AuthFailed", "Context", "EngateError", "Erp", "Http", "Invalid", "Manifest", "NotSent", "Observer", "Rate",
+    "Answered", "Auth", "AuthFailed", "Context", "EngateError", "Erp", "Forbidden", "Http", "Invalid", "Manifest", "NotSent", "Observer", "Rate",
     "RateLimited", "Rejected", "Response", "Secret", "Storefront", "Text", "Token", "Unavailable", "Unknown", "field",
 ]  # fmt: skip

@@ -58,6 +58,19 @@ class AuthFailed(NotSent):
     code = "auth_failed"
 
 
+class Forbidden(NotSent):
+    """This account may not call this operation, though its session is good: the flow that met it waits for the permission, nothing else.
+
+    `operation` names what was refused, in the platform's words; it becomes part of the cause.
+    """
+
+    code = "forbidden"
+
+    def __init__(self, text: Text, hint: Text = NO_HINT, *, operation: str = "") -> None:
+        super().__init__(text, hint)
+        self.operation = operation
+
+
 class Unknown(EngateError):
     """The effect may have happened: a timeout, a dropped connection, a 5xx or a page of HTML after a write. Look before sending again."""
 
