@@ -21,6 +21,6 @@ from engate.settings import Secret, field
 from engate.text import Text
 
 __all__ = [
-    "Answered", "Auth", "AuthFailed", "Context", "EngateError", "Erp", "Forbidden", "Http", "Invalid", "Manifest", "NotSent", "Observer", "Rate",
-    "RateLimited", "Rejected", "Response", "Secret", "Storefront", "Text", "Token", "Unavailable", "Unknown", "field",
+    "Answered", "Auth", "AuthFailed", "Context", "EngateError", "Erp", "Forbidden", "Http", "Invalid", "Manifest", "NotSent", "Observer",
+    "Rate", "RateLimited", "Rejected", "Response", "Secret", "Storefront", "Text", "Token", "Unavailable", "Unknown", "field",
 ]  # fmt: skip
