@@ -25,10 +25,11 @@ from engate.model.orders import (
     Tracking,
     Unsure,
 )
+from engate.model.quantity import CENT, is_whole, plain, whole_units, worth
 
 __all__ = [
     "Absent", "Address", "Batch", "Brand", "Buyer", "Category", "Check", "Choice", "ErpItem", "ErpOrder", "ErpState", "Found", "Image",
     "Imported", "Invoice", "Item", "Listing", "Order", "OrderEvent", "OrderItem", "OrderPart", "Outcome", "Page", "PartItem", "PartRef",
     "Payment", "Price", "Problem", "Product", "Query", "ShopOrderRef", "ShopState", "Sku", "StockLevel", "Tracking", "Unsure", "Warehouse",
-    "check_digit", "valid_key",
+    "CENT", "check_digit", "is_whole", "plain", "valid_key", "whole_units", "worth",
 ]  # fmt: skip
