@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from engate.errors import Rejected
-from engate.model import ErpOrder, PartRef, Query, ShopOrderRef, Tracking, valid_key
+from engate.model import ErpOrder, PartRef, Query, ShopOrderRef, valid_key
 from engate.model.kinds import KINDS
 from engate.plugins import closing
 from engate.store import causes, orders, records
@@ -209,6 +209,7 @@ async def _forget(work: Work, order: Stored, part: Part) -> Later | None:
 async def _cancel_in_erp(work: Work, order: Stored, part: Part) -> Later | None:
     assert part.erp_key is not None
     reason = f"Cancelado na loja ({order.doc.raw_state})"
+    await work.permit()
     await work.coupling.erp.import_cancellation(PartRef(part.erp_key, part.branch, part.reference), reason)
     text = Text(f"Pedido {part.erp_key} cancelado no ERP.", f"Order {part.erp_key} cancelled in the ERP.")
     # where the shop only asked, it still has to hear of it; where it cancelled, that is the end
@@ -222,6 +223,7 @@ async def _cancel_in_erp(work: Work, order: Stored, part: Part) -> Later | None:
 async def _cancel_in_shop(work: Work, order: Stored, part: Part) -> Later | None:
     if order.doc.state != "cancelled":
         reason = (part.erp.reason if part.erp else "") or "Cancelado no ERP"
+        await work.permit()
         await work.coupling.storefront.send_cancellation(_ref(order), reason)
     text = Text("Cancelamento do ERP informado à loja.", "The ERP's cancellation was sent to the shop.")
 
@@ -238,6 +240,7 @@ async def _handling(work: Work, order: Stored, part: Part) -> Later | None:
     if order.doc.state != "ready" or not work.coupling.can("send_handling"):  # it knows already, or cannot be told
         await work.store.durably(lambda c: orders.update_part(c, part.id, handling_sent_at=work.now()))
         return None
+    await work.permit()
     await work.coupling.storefront.send_handling(_ref(order))
     text = Text("Loja avisada: em preparação.", "Shop told: handling.")
     await work.store.durably(lambda c: _done(c, work, order, part, "handling", text, handling_sent_at=work.now()))
@@ -305,6 +308,7 @@ def _issued_by_us(c: sa.Connection, work: Work, issuer: str) -> bool:
 async def _invoice(work: Work, order: Stored, part: Part) -> Later | None:
     document = to_send(part)
     assert document is not None and valid_key(document.invoice.key)
+    await work.permit()
     await work.coupling.storefront.send_invoice(_ref(order), document.invoice, part.doc)
     number = document.invoice.number
     text = Text(f"Nota {number} enviada à loja.", f"Note {number} sent to the shop.")
@@ -318,12 +322,14 @@ async def _invoice(work: Work, order: Stored, part: Part) -> Later | None:
 
 
 async def _tracking(work: Work, order: Stored, part: Part) -> Later | None:
-    assert part.erp is not None and part.erp.tracking is not None
+    assert part.erp is not None and part.erp.shipments
     document = latest_sent(part)
     assert document is not None
+    shipment = part.erp.shipments[0]
     if work.coupling.can("send_tracking"):
-        await work.coupling.storefront.send_tracking(_ref(order), document.invoice, part.erp.tracking)
-    code = part.erp.tracking.code
+        await work.permit()
+        await work.coupling.storefront.send_tracking(_ref(order), part.doc, shipment, document.invoice)
+    code = shipment.tracking.code
     text = Text(f"Rastreio {code or 'sem código'} enviado à loja.", f"Tracking {code or 'without code'} sent to the shop.")
     await work.store.durably(lambda c: _done(c, work, order, part, "tracking_sent", text, tracking_sent_at=work.now()))
     return None
@@ -335,7 +341,8 @@ async def _delivery(work: Work, order: Stored, part: Part) -> Later | None:
     assert document is not None
     at = part.erp.delivered_at or work.clock.now()
     if work.coupling.can("send_delivery"):
-        await work.coupling.storefront.send_delivery(_ref(order), document.invoice, at.isoformat(), part.erp.tracking or Tracking())
+        await work.permit()
+        await work.coupling.storefront.send_delivery(_ref(order), part.doc, at.isoformat(), document.invoice)
     text = Text("Entrega informada à loja.", "Delivery sent to the shop.")
     await work.store.durably(lambda c: _done(c, work, order, part, "delivered", text, delivery_sent_at=work.now(), state="delivered"))
     return None
