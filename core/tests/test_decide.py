@@ -8,7 +8,7 @@ from typing import Any, get_args
 import pytest
 from core.tests.orders_made import AT, MAPPING, invoice, part, stored
 
-from engate.model import ErpState, ShopState, Tracking
+from engate.model import ErpState, Shipment, ShopState, Tracking
 from engate.store.causes import Reason
 from engate.store.orders import Part, Stored
 from engate.sync.decide import BILLED, FINAL, RESERVED, gate, next_action, state_of, state_of_order
@@ -150,7 +150,7 @@ def billed(erp: ErpState = "invoiced", **more: Any) -> Part:
 
 
 def test_invoice_tracking_delivery_in_this_order() -> None:
-    tracked = {"tracking": Tracking("BR1")}
+    tracked = {"shipments": (Shipment("1", Tracking("BR1")),)}
     delivered = tracked | {"delivered_at": AT}
     assert alone("handling", billed()) == "documents"
     assert alone("handling", billed(documents=((invoice(), False),))) == "invoice"
@@ -183,7 +183,10 @@ def test_a_refused_note_beside_a_right_one_holds_nothing_up() -> None:
     other, right = invoice("2", kind="other"), invoice("1")
     assert alone("handling", billed(documents=((other, False), (right, False)))) == "invoice"
     assert alone("handling", billed(documents=((other, False), (right, True)))) is None
-    assert alone("handling", billed(documents=((other, False), (right, True)), said={"tracking": Tracking("BR1")})) == "tracking"
+    assert (
+        alone("handling", billed(documents=((other, False), (right, True)), said={"shipments": (Shipment("1", Tracking("BR1")),)}))
+        == "tracking"
+    )
 
 
 def test_a_refused_note_is_looked_for_again_once_the_erp_changed_the_order() -> None:

@@ -112,7 +112,7 @@ def _billed(part: Part) -> Action | Reason | None:
         return "invoice"
     if len(unsent) == len(part.documents):
         return gate(unsent[-1].invoice)
-    if part.erp and part.erp.tracking is not None and part.tracking_sent_at is None:
+    if part.erp and part.erp.shipments and part.tracking_sent_at is None:
         return "tracking"
     if _delivered(part) and part.delivery_sent_at is None:
         return "delivery"

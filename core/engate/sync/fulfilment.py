@@ -40,9 +40,9 @@ def _keep(c: sa.Connection, work: Work, page: Page[ErpOrder]) -> None:
 
 
 def _same(before: ErpOrder, now: ErpOrder) -> bool:
-    return (before.state, before.tracking, before.delivered_at, before.changed_at) == (
+    return (before.state, before.shipments, before.delivered_at, before.changed_at) == (
         now.state,
-        now.tracking,
+        now.shipments,
         now.delivered_at,
         now.changed_at,
     )

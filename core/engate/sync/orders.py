@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from engate.errors import Rejected
-from engate.model import ErpOrder, PartRef, Query, ShopOrderRef, Tracking, valid_key
+from engate.model import ErpOrder, PartRef, Query, ShopOrderRef, valid_key
 from engate.model.kinds import KINDS
 from engate.plugins import closing
 from engate.store import causes, orders, records
@@ -322,13 +322,14 @@ async def _invoice(work: Work, order: Stored, part: Part) -> Later | None:
 
 
 async def _tracking(work: Work, order: Stored, part: Part) -> Later | None:
-    assert part.erp is not None and part.erp.tracking is not None
+    assert part.erp is not None and part.erp.shipments
     document = latest_sent(part)
     assert document is not None
+    shipment = part.erp.shipments[0]
     if work.coupling.can("send_tracking"):
         await work.permit()
-        await work.coupling.storefront.send_tracking(_ref(order), document.invoice, part.erp.tracking)
-    code = part.erp.tracking.code
+        await work.coupling.storefront.send_tracking(_ref(order), part.doc, shipment, document.invoice)
+    code = shipment.tracking.code
     text = Text(f"Rastreio {code or 'sem código'} enviado à loja.", f"Tracking {code or 'without code'} sent to the shop.")
     await work.store.durably(lambda c: _done(c, work, order, part, "tracking_sent", text, tracking_sent_at=work.now()))
     return None
@@ -341,7 +342,7 @@ async def _delivery(work: Work, order: Stored, part: Part) -> Later | None:
     at = part.erp.delivered_at or work.clock.now()
     if work.coupling.can("send_delivery"):
         await work.permit()
-        await work.coupling.storefront.send_delivery(_ref(order), document.invoice, at.isoformat(), part.erp.tracking or Tracking())
+        await work.coupling.storefront.send_delivery(_ref(order), part.doc, at.isoformat(), document.invoice)
     text = Text("Entrega informada à loja.", "Delivery sent to the shop.")
     await work.store.durably(lambda c: _done(c, work, order, part, "delivered", text, delivery_sent_at=work.now(), state="delivered"))
     return None
