@@ -242,6 +242,16 @@ def ask_to_cancel(c: sa.Connection, integration_id: int, names: Iterable[str]) -
     )
 
 
+def in_hand(c: sa.Connection, integration_id: int) -> list[str]:
+    """The lanes that somebody is working on."""
+    return list(c.execute(sa.select(lane.c.name).where(lane.c.integration_id == integration_id, lane.c.lease.is_not(None))).scalars())
+
+
+def asked_to_cancel(c: sa.Connection, lease: str) -> list[int]:
+    """Which of the lanes that are held under this lease somebody wants to end."""
+    return list(c.execute(sa.select(lane.c.id).where(lane.c.lease == lease, lane.c.cancel, lane.c.lease_until >= _real(c))).scalars())
+
+
 def busy(c: sa.Connection, integration_id: int, names: Iterable[str]) -> bool:
     """Whether one of these lanes is being worked on now."""
     found = sa.select(lane.c.id).where(

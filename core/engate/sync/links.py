@@ -61,8 +61,7 @@ def revive(c: sa.Connection, tenant_id: int, integration_ids: Iterable[int], now
 def stop(c: sa.Connection, tenant_id: int, id: int) -> None:
     """Nothing of it runs on: what is under way is asked to end. `stopping` tells when it has."""
     c.execute(sa.update(integration).where(integration.c.tenant_id == tenant_id, integration.c.id == id).values(active=False))
-    names = c.execute(sa.select(lane.c.name).where(lane.c.integration_id == id, lane.c.lease.is_not(None))).scalars().all()
-    lanes.ask_to_cancel(c, id, names)
+    lanes.ask_to_cancel(c, id, lanes.in_hand(c, id))
 
 
 def _wake(c: sa.Connection, tenant_id: int, id: int, names: Iterable[tuple[str, int]], now: float) -> None:
