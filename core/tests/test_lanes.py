@@ -99,6 +99,22 @@ def test_a_new_event_does_not_jump_over_a_back_off(store: Store) -> None:
     assert [again.tries for again in claim(store, now=60.0)] == [2]
 
 
+def test_a_person_lifts_a_back_off_also_of_a_lane_that_is_just_failing(store: Store) -> None:
+    wake(store, "a", "b", "c")
+    for one in claim(store):
+        with store.write() as c:
+            lanes.back_off(c, one, "me", 60.0)
+    with store.write() as c:
+        lanes.lift(c, 1, ["a"])
+    [lifted] = claim(store, now=11.0)
+    assert (lifted.name, lifted.tries) == ("a", 1)
+    with store.write() as c:
+        assert sorted(lanes.backing_off(c, 1)) == ["a", "b", "c"]
+        lanes.lift(c, 1, ["a"])
+        assert lanes.back_off(c, lifted, "me", 900.0)
+    assert [again.name for again in claim(store, now=12.0)] == ["a"]
+
+
 def test_an_earlier_event_brings_the_due_time_forward_and_a_later_one_does_not_push_it_back(store: Store) -> None:
     wake(store, "a", at=100.0)
     wake(store, "a", at=20.0)

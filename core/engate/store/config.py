@@ -299,6 +299,12 @@ def set_flow(c: sa.Connection, integration_id: int, name: str, **values: Any) ->
     c.execute(s.on_conflict_do_update(index_elements=["integration_id", "name"], set_=values))
 
 
+def flows_waiting_for(c: sa.Connection, integration_id: int, cause_id: int) -> list[str]:
+    """Names of the flows that point to this cause."""
+    found = sa.select(flow.c.name).where(flow.c.integration_id == integration_id, flow.c.cause_id == cause_id)
+    return list(c.execute(found).scalars())
+
+
 def rename(c: sa.Connection, table: sa.Table, tenant_id: int, id: int, name: str) -> None:
     """A connection's or an integration's name: unique within its tenant."""
     if c.execute(mine(table, tenant_id, table.c.id == id, table.c.name == name)).first() is None:

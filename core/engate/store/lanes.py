@@ -16,6 +16,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from engate.store.db import insert
 from engate.store.tables import integration, lane, slice_count
 
+ROWS = 500
+
 SPARE = 16
 """Candidates of one integration beyond the number asked for: on PostgreSQL another process may be taking the first ones just now."""
 
@@ -181,7 +183,12 @@ _SETTLE = (
         cancel=False,
     )
 )
-_BACK_OFF = sa.update(lane).where(_OURS).values(not_before=_param("until"), lease=None, lease_until=0, cancel=False)
+_BACK_OFF = (
+    sa.update(lane)
+    .where(_OURS)
+    # no lane in hand has 0 tries, unless somebody asked for it meanwhile (`lift`)
+    .values(not_before=sa.case((lane.c.tries == 0, 0.0), else_=_param("until")), lease=None, lease_until=0, cancel=False)
+)
 _NEXT_DUE = sa.select(lane.c.ready_at).where(lane.c.ready_at.is_not(None), lane.c.lease.is_(None)).order_by(lane.c.ready_at).limit(1)
 
 
@@ -224,6 +231,14 @@ def back_off(c: sa.Connection, claimed: Claim, lease: str, until: float) -> bool
     return c.execute(_BACK_OFF, {"lane": claimed.id, "mine": lease, "until": until}).rowcount == 1
 
 
+def lift(c: sa.Connection, integration_id: int, names: Iterable[str]) -> None:
+    """A person wants these lanes tried now: whatever they backed off for, they begin anew. Also while in hand."""
+    wanted = list(names)
+    for start in range(0, len(wanted), ROWS):
+        these = lane.c.name.in_(wanted[start : start + ROWS])
+        c.execute(sa.update(lane).where(lane.c.integration_id == integration_id, these).values(not_before=0, tries=0))
+
+
 def give_back(c: sa.Connection, lease: str) -> None:
     """Whatever is still held under this lease is free again, as due as it was."""
     c.execute(sa.update(lane).where(lane.c.lease == lease).values(lease=None, lease_until=0))
@@ -245,6 +260,12 @@ def ask_to_cancel(c: sa.Connection, integration_id: int, names: Iterable[str]) -
 def in_hand(c: sa.Connection, integration_id: int) -> list[str]:
     """The lanes that somebody is working on."""
     return list(c.execute(sa.select(lane.c.name).where(lane.c.integration_id == integration_id, lane.c.lease.is_not(None))).scalars())
+
+
+def backing_off(c: sa.Connection, integration_id: int) -> list[str]:
+    """The lanes that are not tried before a time, or are in hand and may become so."""
+    waits = (lane.c.not_before > 0) | (lane.c.tries > 0)
+    return list(c.execute(sa.select(lane.c.name).where(lane.c.integration_id == integration_id, waits)).scalars())
 
 
 def asked_to_cancel(c: sa.Connection, lease: str) -> list[int]:

@@ -402,6 +402,13 @@ def again(c: sa.Connection, rows: Sequence[tuple[int, float, bool, str]], now: f
         )
 
 
+def lift(c: sa.Connection, integration_id: int, kinds: Sequence[str]) -> None:
+    """A person wants what backs off of these kinds tried now."""
+    waits = (record.c.state == "to_send") & (record.c.not_before > 0)
+    mine = (record.c.integration_id == integration_id) & record.c.kind.in_(list(kinds))
+    c.execute(sa.update(record).where(mine, waits).values(not_before=0, tries=0))
+
+
 def doubt(c: sa.Connection, ids: Sequence[int]) -> None:
     """Somebody else may have pushed these meanwhile: whatever the storefront holds of them is not known."""
     c.execute(sa.update(record).where(record.c.id.in_(ids)).values(have=None))
