@@ -244,6 +244,11 @@ def give_back(c: sa.Connection, lease: str) -> None:
     c.execute(sa.update(lane).where(lane.c.lease == lease).values(lease=None, lease_until=0))
 
 
+def free_all(c: sa.Connection) -> None:
+    """Nobody works: whatever is in hand was left behind."""
+    c.execute(sa.update(lane).where(lane.c.lease.is_not(None)).values(lease=None, lease_until=0, cancel=False))
+
+
 def next_due(c: sa.Connection) -> float | None:
     """When something is due next, for a sleeper."""
     return c.execute(_NEXT_DUE).scalar()
