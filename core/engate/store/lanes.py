@@ -296,11 +296,10 @@ def cancelling(c: sa.Connection, integration_id: int, names: Iterable[str] | Non
 
 def count_slices(c: sa.Connection, worker: str, slices: int, now: float) -> None:
     s = insert(c, slice_count).values(worker=worker, slices=slices, seen_at=now)
-    c.execute(
-        s.on_conflict_do_update(
-            index_elements=["worker"], set_={"slices": slice_count.c.slices + s.excluded.slices, "seen_at": s.excluded.seen_at}
-        )
-    )
+    # never back: that it lies ahead is how a clock that was set back is noticed (`clocks.ahead`)
+    latest = sa.case((slice_count.c.seen_at > s.excluded.seen_at, slice_count.c.seen_at), else_=s.excluded.seen_at)
+    values = {"slices": slice_count.c.slices + s.excluded.slices, "seen_at": latest}
+    c.execute(s.on_conflict_do_update(index_elements=["worker"], set_=values))
 
 
 def slices_by_worker(c: sa.Connection) -> dict[str, int]:

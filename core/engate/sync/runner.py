@@ -13,7 +13,7 @@ import structlog
 from engate import doing
 from engate.clock import Clock
 from engate.limits import priority
-from engate.store import config, health, lanes
+from engate.store import clocks, config, health, lanes
 from engate.store.db import Store
 from engate.store.lanes import Claim, Take
 from engate.sync import failing
@@ -26,6 +26,7 @@ TTL = 15.0
 BEAT = 3.0
 LONGEST_SLEEP = 0.25
 LONGEST_LOOK = 1.0
+CLOCK_EVERY = 2.0
 ORDER_PRIORITY = 1
 SHARE_PAUSE = 0.2
 SHARE_AT_ONCE = 2
@@ -73,7 +74,7 @@ class Runner:
         self._running: dict[int, Slice] = {}
         self._poked, self._asked = asyncio.Event(), asyncio.Event()
         self._slices = 0
-        self._counted_at = 0.0
+        self._counted_at = self._mind_at = 0.0
 
     def poke(self) -> None:
         """Something may be due, or somebody asks to cancel: do not sleep on."""
@@ -90,6 +91,7 @@ class Runner:
                 for claim in claimed:
                     self._begin(claim)
                 await self._count()
+                await self._mind_the_clock()
                 if not claimed:
                     await self._sleep()
         finally:
@@ -189,6 +191,18 @@ class Runner:
             slices, self._slices, self._counted_at = self._slices, 0, time.monotonic()
             at = self._clock.now().timestamp()
             await self._store.durably(lambda c: lanes.count_slices(c, self._worker, slices, at))
+
+    async def _mind_the_clock(self) -> None:
+        """At the start and every few seconds: if we, or those before us, worked by a clock that was ahead, nothing sleeps until then."""
+        if time.monotonic() < self._mind_at:
+            return
+        self._mind_at = time.monotonic() + CLOCK_EVERY
+        now = self._clock.now().timestamp()
+        seconds = await self._store.reading(lambda c: clocks.ahead(c, now))
+        if seconds:
+            log.warning("clock_set_back", seconds=seconds)
+            await self._store.writing(lambda c: clocks.pull_back(c, seconds, now))
+            self._poked.set()
 
     # ---- one slice ----
 
