@@ -409,6 +409,12 @@ def lift(c: sa.Connection, integration_id: int, kinds: Sequence[str]) -> None:
     c.execute(sa.update(record).where(mine, waits).values(not_before=0, tries=0))
 
 
+def resend(c: sa.Connection, integration_id: int, kind: str, parents: Sequence[str]) -> int:
+    """The storefront moved these by itself: what it holds is not known, so they go again whatever was accepted last."""
+    mine = (record.c.integration_id == integration_id) & (record.c.kind == kind) & record.c.parent.in_(list(parents))
+    return c.execute(sa.update(record).where(mine).values(have=None)).rowcount
+
+
 def doubt(c: sa.Connection, ids: Sequence[int]) -> None:
     """Somebody else may have pushed these meanwhile: whatever the storefront holds of them is not known."""
     c.execute(sa.update(record).where(record.c.id.in_(ids)).values(have=None))
