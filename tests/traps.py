@@ -16,6 +16,7 @@ W_QUIRKS, W_TRAPS = f"{_W}_quirks.py::", f"{_W}_traps.py::"
 V_CATALOG, V_PRODUCTS, V_PRICES = f"{_V}_catalog.py::", f"{_V}_products.py::", f"{_V}_prices_stock.py::"
 E_ORDERS, E_CATALOGUE = "tests/test_orders.py::", "tests/test_catalogue.py::"
 V_ORDERS, V_CONNECTION, V_TRAPS = f"{_V}_orders.py::", f"{_V}_connection.py::", f"{_V}_traps.py::"
+V_CHANGES = f"{_V}_changes.py::"
 
 
 PLATFORMS: tuple[Trap, ...] = (
@@ -1015,6 +1016,116 @@ PLATFORMS: tuple[Trap, ...] = (
         'datetime.fromisoformat(delivered_at).strftime("%Y-%m-%d %H:%M")',
         "delivered_at",
         (f"{V_ORDERS}test_tracking_and_delivery_reach_the_note",),
+    ),
+    Trap(
+        "vtex.change-to-the-cent",
+        "Units that leave an order are worth what the order says, and the buyer is due what the ERP says: the rest goes as an amount, or the sums part.",
+        f"{VTEX}/translate_changes.py",
+        "    rest = cents(change.refund) - worth\n",
+        "    rest = 0\n",
+        (f"{V_CHANGES}test_the_value_falls_by_exactly_what_is_due",),
+    ),
+    Trap(
+        "vtex.change-in-the-totals",
+        "After a change the totals still hold the units that left and the lines do not: taken for lines that do not add up, the order stands still.",
+        f"{VTEX}/translate_orders.py",
+        '(0 if "Change" in totals else gross - less - rounding)',
+        "gross - less - rounding",
+        (f"{V_CHANGES}test_the_value_falls_by_exactly_what_is_due",),
+    ),
+    Trap(
+        "vtex.change-takes-its-time",
+        "A change is only taken at first: a note sent before it is done meets an order of the old value, and VTEX breaks where both meet.",
+        f"{VTEX}/changes.py",
+        "            case _:\n                raise change_under_way(key)\n",
+        "            case _:\n                return\n",
+        (f"{V_CHANGES}test_a_change_under_way_is_waited_for",),
+    ),
+    Trap(
+        "vtex.change-asked-twice",
+        "Every change that is taken changes the order again, so what was asked for is looked for by its reason first.",
+        f"{VTEX}/changes.py",
+        "return None if found is None else await self._detail(key, found)",
+        "return None",
+        (
+            f"{V_CHANGES}test_a_change_under_way_is_waited_for",
+            f"{V_CHANGES}test_a_change_whose_answer_was_lost_is_made_once",
+        ),
+    ),
+    Trap(
+        "vtex.change-of-another-part",
+        "The reference of one part is the beginning of another's: found by it, the change of the other passes for one's own.",
+        f"{VTEX}/translate_changes.py",
+        '    return f"[{reference}]"',
+        "    return reference",
+        (f"{V_CHANGES}test_the_change_of_one_part_is_not_that_of_another",),
+    ),
+    Trap(
+        "vtex.change-beside-another",
+        "A change beside another one is refused with a code that means later; taken for a no, a person is called for nothing.",
+        f"{VTEX}/changes.py",
+        "if translate.UNDER_WAY in error.body:",
+        "if False:",
+        (
+            f"{V_CHANGES}test_a_change_beside_a_persons_waits",
+            f"{V_CHANGES}test_a_change_whose_answer_was_lost_is_made_once",
+        ),
+    ),
+    Trap(
+        "vtex.change-canceled",
+        "A change that was taken may end canceled: waited for, the buyer's money comes back never.",
+        f"{VTEX}/translate_changes.py",
+        '            return "canceled"\n',
+        '            return "under_way"\n',
+        (f"{V_CHANGES}test_a_change_that_vtex_cancels_is_for_a_person",),
+    ),
+    Trap(
+        "vtex.change-not-allowed",
+        "Changing orders needs a permission of its own: its lack says nothing about the key, which may invoice all the same.",
+        f"{VTEX}/changes.py",
+        "        if answer.status == 403:",
+        "        if False and answer.status == 403:",
+        (f"{V_CHANGES}test_a_key_that_may_not_change_orders_is_told_so",),
+    ),
+    Trap(
+        "vtex.change-by-weight",
+        "VTEX has whole units: what weighs less than was sold is the same unit of another measure.",
+        f"{VTEX}/translate_changes.py",
+        '    new |= {"measurementUnit": unit, "unitMultiplier": float(each)}\n',
+        '    new |= {"measurementUnit": unit}\n',
+        (f"{V_CHANGES}test_what_weighs_less_is_changed_by_its_measure",),
+    ),
+    Trap(
+        "vtex.change-part-of-a-piece",
+        "Of what is sold by the piece VTEX takes no part: a person gives the money back.",
+        f"{VTEX}/translate_changes.py",
+        "    if unit in PIECE:\n",
+        "    if False:\n",
+        (f"{V_CHANGES}test_part_of_a_piece_is_for_a_person",),
+    ),
+    Trap(
+        "vtex.invoice-whole-units",
+        "A note by weight has a fraction where VTEX takes whole units alone.",
+        f"{VTEX}/translate_orders.py",
+        "    if units != item.quantity:\n",
+        "    if False:\n",
+        (f"{V_CHANGES}test_a_note_by_weight_goes_in_whole_units",),
+    ),
+    Trap(
+        "vtex.given-back",
+        "Changes and returns give money back that the order's notes and value do not tell: unread, it is paid back twice.",
+        f"{VTEX}/translate_orders.py",
+        "        refunded=given_back(raw),\n",
+        "",
+        (f"{V_CHANGES}test_a_return_counts_as_given_back",),
+    ),
+    Trap(
+        "vtex.note-without-a-key",
+        "Notes without an access key are no likeness of each other: the second would pass for the first and never go.",
+        f"{VTEX}/translate_orders.py",
+        "    if wanted:\n",
+        "    if True:\n",
+        (f"{V_ORDERS}test_notes_without_a_key_are_told_apart",),
     ),
     # ---- what the engine guards, whatever the platforms ----
     Trap(
