@@ -592,8 +592,8 @@ PLATFORMS: tuple[Trap, ...] = (
         "vtex.invoice-unit-price",
         "The items of a note carry the price of one unit, which the platform multiplies itself.",
         f"{VTEX}/translate_orders.py",
-        '"price": cents(item.price), "quantity": item.quantity}',
-        '"price": cents(item.price * item.quantity), "quantity": item.quantity}',
+        '"price": cents(each), "quantity": units}',
+        '"price": cents(each * units), "quantity": units}',
         (f"{V_ORDERS}test_an_invoice_closes_the_order",),
     ),
     Trap(
@@ -965,8 +965,8 @@ PLATFORMS: tuple[Trap, ...] = (
         "vtex.invoice-without-items",
         "A note without its items is refused.",
         f"{VTEX}/translate_orders.py",
-        '"quantity": item.quantity} for item in part.items],',
-        '"quantity": item.quantity} for item in ()],',
+        '"items": [_invoiced(_line_of(lines, item.line), item) for item in part.items],',
+        '"items": [],',
         (f"{V_ORDERS}test_an_invoice_closes_the_order",),
     ),
     Trap(
@@ -1019,7 +1019,7 @@ PLATFORMS: tuple[Trap, ...] = (
     ),
     Trap(
         "vtex.change-to-the-cent",
-        "Units that leave an order are worth what the order says, and the buyer is due what the ERP says: the rest goes as an amount, or the sums part.",
+        "Units that leave an order are worth what the order says, and the buyer is due what the ERP says: " "the rest goes as an amount, or the sums part.",
         f"{VTEX}/translate_changes.py",
         "    rest = cents(change.refund) - worth\n",
         "    rest = 0\n",
@@ -1027,7 +1027,7 @@ PLATFORMS: tuple[Trap, ...] = (
     ),
     Trap(
         "vtex.change-in-the-totals",
-        "After a change the totals still hold the units that left and the lines do not: taken for lines that do not add up, the order stands still.",
+        "After a change the totals still hold the units that left and the lines do not: " "taken for lines that do not add up, the order stands still.",
         f"{VTEX}/translate_orders.py",
         '(0 if "Change" in totals else gross - less - rounding)',
         "gross - less - rounding",
