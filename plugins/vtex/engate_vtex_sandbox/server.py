@@ -242,6 +242,9 @@ class VtexSandbox(Sandbox):
     def too_many(self, operation: Operation) -> Answer:
         return too_many({"Retry-After": "1"} if operation.group == PRICING else None)
 
+    def refused(self, status: Literal[401, 403]) -> Answer:
+        return common_rules.refusal(status).answer
+
     # ---- the control protocol ----
 
     def describe(self) -> Description:
