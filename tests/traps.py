@@ -1019,7 +1019,8 @@ PLATFORMS: tuple[Trap, ...] = (
     ),
     Trap(
         "vtex.change-to-the-cent",
-        "Units that leave an order are worth what the order says, and the buyer is due what the ERP says: " "the rest goes as an amount, or the sums part.",
+        "Units that leave an order are worth what the order says, and the buyer is due what the ERP says: "
+        "the rest goes as an amount, or the sums part.",
         f"{VTEX}/translate_changes.py",
         "    rest = cents(change.refund) - worth\n",
         "    rest = 0\n",
@@ -1027,7 +1028,8 @@ PLATFORMS: tuple[Trap, ...] = (
     ),
     Trap(
         "vtex.change-in-the-totals",
-        "After a change the totals still hold the units that left and the lines do not: " "taken for lines that do not add up, the order stands still.",
+        "After a change the totals still hold the units that left and the lines do not: "
+        "taken for lines that do not add up, the order stands still.",
         f"{VTEX}/translate_orders.py",
         '(0 if "Change" in totals else gross - less - rounding)',
         "gross - less - rounding",
