@@ -2,6 +2,7 @@
 
 from engate.model.catalog import Brand, Category, Image, Price, Product, Sku, StockLevel, Warehouse
 from engate.model.common import Batch, Check, Choice, Item, Outcome, Page, Problem, Query
+from engate.model.documents import valid_document
 from engate.model.fiscal import Invoice, InvoiceItem, check_digit, valid_key
 from engate.model.orders import (
     Absent,
@@ -33,5 +34,5 @@ __all__ = [
     "Absent", "Address", "Batch", "Brand", "Buyer", "Category", "Check", "Choice", "Cut", "ErpItem", "ErpOrder", "ErpState", "Found",
     "Image", "Imported", "Invoice", "InvoiceItem", "Item", "Listing", "Order", "OrderChange", "OrderEvent", "OrderItem", "OrderPart",
     "Outcome", "Page", "PartItem", "PartRef", "Payment", "Price", "Problem", "Product", "Query", "Shipment", "ShopOrderRef", "ShopState",
-    "Sku", "StockLevel", "Tracking", "Unsure", "Warehouse", "check_digit", "valid_key",
+    "Sku", "StockLevel", "Tracking", "Unsure", "Warehouse", "check_digit", "valid_document", "valid_key",
 ]  # fmt: skip
