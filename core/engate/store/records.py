@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from decimal import Decimal
 from functools import cache
 from typing import Any, Literal, NamedTuple
 
@@ -90,7 +91,7 @@ def _want(c: sa.Connection, tenant_id: int, integration_id: int, kind: str, rows
             old_key = old.cause_key
             # a refusal by the storefront stays with unchanged data; what reading itself found follows the reading
             if old_key == cause_key or (cause_key is None and not (old_key or "").startswith(("erp:", "own:mapping", "own:run"))):
-                if old.doc != blob:
+                if old.doc != blob and unpack(old.doc, KINDS[kind].struct) != row.doc:  # 5 and 5.0 are the same
                     anew.append(
                         {"of_integration": integration_id, "of_kind": kind, "of_key": row.key, "b_doc": blob, "b_read_at": row.read_at}
                     )
@@ -402,6 +403,13 @@ def again(c: sa.Connection, rows: Sequence[tuple[int, float, bool, str]], now: f
         )
 
 
+def lift(c: sa.Connection, integration_id: int, kinds: Sequence[str]) -> None:
+    """A person wants what backs off of these kinds tried now."""
+    waits = (record.c.state == "to_send") & (record.c.not_before > 0)
+    mine = (record.c.integration_id == integration_id) & record.c.kind.in_(list(kinds))
+    c.execute(sa.update(record).where(mine, waits).values(not_before=0, tries=0))
+
+
 def resend(c: sa.Connection, integration_id: int, kind: str, parents: Sequence[str]) -> int:
     """The storefront moved these by itself: what it holds is not known, so they go again whatever was accepted last."""
     mine = (record.c.integration_id == integration_id) & (record.c.kind == kind) & record.c.parent.in_(list(parents))
@@ -420,7 +428,7 @@ def links_of(c: sa.Connection, integration_id: int, kinds: Sequence[str]) -> dic
     return {(row.kind, row.key): row.remote for row in found}
 
 
-Pending = dict[tuple[str, str], list[tuple[float | None, int]]]
+Pending = dict[tuple[str, str], list[tuple[float | None, Decimal]]]
 """(SKU, branch) -> (when the ERP took them over, units)."""
 
 

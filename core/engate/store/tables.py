@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+from typing import Any
+
 import sqlalchemy as sa
 
 metadata = sa.MetaData(
@@ -12,6 +15,24 @@ metadata = sa.MetaData(
         "pk": "pk_%(table_name)s",
     }
 )
+
+
+class Exact(sa.types.TypeDecorator[Decimal]):
+    """A decimal that is kept exactly: SQLite has none of its own and would make a float of it."""
+
+    impl = sa.Numeric
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: sa.Dialect) -> sa.types.TypeEngine[Any]:
+        return dialect.type_descriptor(sa.String(40) if dialect.name == "sqlite" else sa.Numeric(18, 6))
+
+    def process_bind_param(self, value: Decimal | None, dialect: sa.Dialect) -> Any:
+        return format(value, "f") if value is not None and dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: Any, dialect: sa.Dialect) -> Decimal | None:
+        return Decimal(value) if value is not None else None
+
+
 Id = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 
 
@@ -202,6 +223,8 @@ run = sa.Table(
     sa.Index("ix_run_integration", "integration_id", "id"),
 )  # fmt: skip
 
+_SCHEDULED = sa.text("ready_at IS NOT NULL")
+
 lane = sa.Table(
     "lane", metadata, _id(), _tenant(), _integration(),
     sa.Column("name", sa.String(230), nullable=False),  # "order/1234", "read/stock", "push/price", …
@@ -213,8 +236,17 @@ lane = sa.Table(
     sa.Column("lease", sa.String(60)),
     sa.Column("lease_until", sa.Double, server_default="0", nullable=False),  # real time
     sa.Column("cancel", sa.Boolean, server_default=sa.false(), nullable=False),
+    sa.Column("trouble_of", Id),  # the connection that failed this lane, until the lane gets through
+    sa.Column("trouble", sa.JSON),  # {code, text, hint, cause}: what it met; `cause`: the key of the cause that waits for a person
+    sa.Column(
+        "ready_at", sa.Double,
+        sa.Computed("CASE WHEN not_before > due_at THEN not_before ELSE due_at END", persisted=True),
+    ),
     sa.UniqueConstraint("integration_id", "name"),
-    sa.Index("ix_lane_due", "due_at"),
+    sa.Index("ix_lane_ready", "ready_at", "integration_id"),
+    sa.Index("ix_lane_first", "integration_id", "prio", "ready_at", sqlite_where=_SCHEDULED, postgresql_where=_SCHEDULED),
+    sa.Index("ix_lane_lease", "lease_until"),
+    sa.Index("ix_lane_trouble", "trouble_of"),
 )  # fmt: skip
 
 slice_count = sa.Table(
@@ -282,7 +314,7 @@ unit = sa.Table(
     sa.Column("order_id", Id, sa.ForeignKey("shop_order.id", ondelete="CASCADE"), nullable=False),
     sa.Column("sku", sa.String(200), nullable=False),  # the ERP's key
     sa.Column("branch", sa.String(60), nullable=False),
-    sa.Column("quantity", sa.Integer, nullable=False),
+    sa.Column("quantity", Exact, nullable=False),
     _at("freed_at"),
     sa.Index("ix_unit_sku", "integration_id", "sku"),
     sa.Index("ix_unit_order", "order_id"),

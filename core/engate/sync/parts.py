@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from decimal import ROUND_DOWN, Decimal
+from math import ceil
 
-from engate.model import Order, OrderPart, PartItem, Payment, valid_document
+from engate.model import CENT, Order, OrderPart, PartItem, Payment, valid_document
 from engate.store.causes import Reason, own
 from engate.sync.options import PairMapping, PaymentRow
 from engate.text import Text
 
-CENT = Decimal("0.01")
 BRAZIL = "BRA"
 NO_PAYMENT = Payment("", "sem pagamento", Decimal(0))
 ITEM_UNMAPPED = "order.item_unmapped"
@@ -54,7 +54,7 @@ def split(order: Order, mapping: PairMapping, skus: Mapping[str, str]) -> list[O
             )  # fmt: skip
         by_branch.setdefault(branch, []).append(PartItem(item.line, skus[item.sku], item.quantity, item.price))
     carrier = next((row.carrier for row in mapping.carriers if row.shipping == order.shipping), "")
-    sums = [sum((item.price * item.quantity for item in items), Decimal(0)) for items in by_branch.values()]
+    sums = [sum((item.value for item in items), Decimal(0)) for items in by_branch.values()]
     freights = share(order.freight, sums)
     interests = share(order.interest, sums)
     discounts = share(residue, sums)
@@ -97,7 +97,7 @@ def share(amount: Decimal, weights: Sequence[Decimal]) -> list[Decimal]:
 
 def _residue(order: Order) -> Decimal | Reason:
     """What the lines exceed the charged total by: a discount of the whole order. Beyond the known one only rounding is accepted."""
-    lines = sum((item.price * item.quantity for item in order.items), Decimal(0))
+    lines = sum((item.value for item in order.items), Decimal(0))
     stated = order.items_total + order.freight + order.interest - order.discount
     paid = sum((payment.value for payment in order.payments), Decimal(0))
     if stated != order.total or (order.payments and order.total not in (paid, paid - order.refunded)):
@@ -108,7 +108,7 @@ def _residue(order: Order) -> Decimal | Reason:
             Text("Confira o pedido na loja; nada foi importado.", "Check the order in the shop; nothing was imported."),
         )  # fmt: skip
     residue = lines + order.freight + order.interest - order.total
-    rounding = CENT * sum(item.quantity for item in order.items)
+    rounding = CENT * sum(ceil(item.quantity) for item in order.items)  # a cent for each unit, or part of one
     if residue > order.discount + rounding or residue < -rounding:
         return own(
             "order.totals", order.key,

@@ -6,11 +6,12 @@ Every request carries the part's reference in its reason: VTEX gives a request n
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from decimal import ROUND_CEILING, ROUND_HALF_UP, Decimal
+from decimal import ROUND_HALF_UP, Decimal
+from math import ceil
 from typing import Any, Literal
 
 from engate import Rejected, Text
-from engate.model import Cut, OrderChange, OrderPart
+from engate.model import Cut, OrderChange, OrderPart, is_whole, plain, whole_units
 from engate_vtex import translate_orders as orders
 from engate_vtex.translate_orders import PIECE, Body, cents
 
@@ -66,10 +67,10 @@ def body(raw: Mapping[str, Any], change: OrderChange) -> Body:
         item = lines.get(cut.line)
         if item is None or cut.quantity > item["quantity"]:
             raise _not_there(change)
-        if cut.quantity == int(cut.quantity):
-            price = cents(orders.unit_price(item))
-            removed.append({**_named(item), "quantity": int(cut.quantity), "price": price})
-            worth += price * int(cut.quantity)
+        if is_whole(cut.quantity):
+            price, units = cents(orders.unit_price(item)), whole_units(cut.quantity)
+            removed.append({**_named(item), "quantity": units, "price": price})
+            worth += price * units
         else:
             pair, value = _weighed_off(item, cut)
             replaced.append(pair)
@@ -95,8 +96,8 @@ def _weighed_off(item: Mapping[str, Any], cut: Cut) -> tuple[Body, int]:
     if unit in PIECE:
         raise Rejected(
             Text(
-                f"O ERP deixou de atender {cut.quantity} de {item.get('name')}, e a VTEX só altera unidades inteiras desse item.",
-                f"The ERP does not attend {cut.quantity} of {item.get('name')}, and VTEX changes whole units of this item only.",
+                f"O ERP deixou de atender {plain(cut.quantity)} de {item.get('name')}, e a VTEX só altera unidades inteiras desse item.",
+                f"The ERP does not attend {plain(cut.quantity)} of {item.get('name')}, and VTEX changes whole units of this item only.",
             ),
             Text(
                 "Devolva a diferença pelo Admin da VTEX (Alterar pedido > desconto). Se o item é vendido por peso, corrija a unidade de"
@@ -118,7 +119,7 @@ def _weighed_off(item: Mapping[str, Any], cut: Cut) -> tuple[Body, int]:
 
 def measured(units: Decimal, multiplier: Decimal) -> tuple[int, Decimal]:
     """(whole units, the measure of each) that make `units` of this multiplier; one unit where it does not divide."""
-    count = int(units.to_integral_value(ROUND_CEILING))
+    count = ceil(units)
     each = units * multiplier / count
     return (count, each) if each == each.quantize(PLACES) else (1, units * multiplier)
 

@@ -8,11 +8,27 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from decimal import ROUND_CEILING, ROUND_HALF_UP, Decimal
+from decimal import ROUND_HALF_UP, Decimal
+from math import ceil
 from typing import Any, NamedTuple
 
 from engate import Rejected, Text, Unavailable
-from engate.model import Address, Buyer, Invoice, Order, OrderEvent, OrderItem, OrderPart, PartItem, Payment, ShopState, Tracking
+from engate.model import (
+    Address,
+    Buyer,
+    Invoice,
+    Order,
+    OrderEvent,
+    OrderItem,
+    OrderPart,
+    PartItem,
+    Payment,
+    ShopState,
+    Tracking,
+    is_whole,
+    plain,
+    whole_units,
+)
 
 Body = dict[str, Any]
 
@@ -196,7 +212,7 @@ def _item(raw: Mapping[str, Any], logistics: Mapping[str, Any]) -> OrderItem:
         sku=str(raw["id"]),
         reference=raw.get("refId") or "",
         name=raw.get("name") or "",
-        quantity=int(raw["quantity"]),
+        quantity=Decimal(int(raw["quantity"])),
         price=unit_price(raw),
         freight=money(logistics.get("price")),
         warehouse=_served_by(logistics).get("warehouseId") or "",
@@ -248,11 +264,11 @@ def charged(raw: Mapping[str, Any], items: Iterable[OrderItem]) -> Sums:
         max(0, paid["value"] - paid["referenceValue"]) for paid in _paid(raw.get("paymentData") or {}) if paid.get("referenceValue")
     )
     total = value + interest if abs(value - net) < abs(value - net - interest) else value
-    lines = cents(sum((item.price * item.quantity for item in items), Decimal(0)))
+    lines = cents(sum((item.value for item in items), Decimal(0)))
     gross, freight = totals.get("Items", 0), totals.get("Shipping", 0)
     others = [value for name, value in totals.items() if name not in ("Items", "Shipping")]
     less, more = -sum(value for value in others if value < 0), sum(value for value in others if value > 0)
-    fees, rounding = interest + more, sum(item.quantity for item in items)
+    fees, rounding = interest + more, sum(whole_units(item.quantity) for item in items)
     fits = (0 if "Change" in totals else gross - less - rounding) <= lines <= gross + more + rounding
     if not fits or abs(gross + freight + fees - less - total) > rounding:
         return Sums(money(gross), money(freight), money(less), money(fees), money(total))
@@ -401,20 +417,20 @@ PIECE = ("", "un")
 
 def _invoiced(line: Mapping[str, Any], item: PartItem) -> Body:
     """Whole units, as VTEX has them. Part of a weighed one is that one, at the price of what it weighed."""
-    units, each = int(item.quantity), item.price
-    if units != item.quantity:
+    units, each = whole_units(item.quantity), item.price
+    if not is_whole(item.quantity):
         if (line.get("measurementUnit") or "") in PIECE:
             raise _fraction(line, item)
-        units = min(int(Decimal(item.quantity).to_integral_value(ROUND_CEILING)), int(line["quantity"]))
-        each = item.price * item.quantity / units
+        units = min(ceil(item.quantity), int(line["quantity"]))
+        each = item.value / units
     return {"id": str(line["id"]), "price": cents(each), "quantity": units}
 
 
 def _fraction(line: Mapping[str, Any], item: PartItem) -> Rejected:
     return Rejected(
         Text(
-            f"A nota tem {item.quantity} de {line.get('name') or item.sku}, e a VTEX só recebe unidades inteiras desse item.",
-            f"The note has {item.quantity} of {line.get('name') or item.sku}, and VTEX takes whole units of this item only.",
+            f"A nota tem {plain(item.quantity)} de {line.get('name') or item.sku}, e a VTEX só recebe unidades inteiras desse item.",
+            f"The note has {plain(item.quantity)} of {line.get('name') or item.sku}, and VTEX takes whole units of this item only.",
         ),
         Text(
             "Lance a nota no Admin da VTEX. Se o item é vendido por peso, corrija a unidade de medida do SKU.",

@@ -111,7 +111,7 @@ def _items(lines: Sequence[Line], sold: Sequence[Sold]) -> tuple[InvoiceItem, ..
         attended[sku] -= line.quantity
     if min(attended.values(), default=Decimal(0)) < 0:
         return ()
-    return tuple(InvoiceItem(sku, line.quantity) for sku, line in zip(skus, lines, strict=True))  # pyright: ignore
+    return tuple(InvoiceItem(sku, line.quantity) for sku, line in zip(skus, lines, strict=True))
 
 
 def _sku_of(line: Line, sold: Sequence[Sold]) -> str:

@@ -4,12 +4,13 @@ import re
 from collections.abc import Callable
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
+from math import ceil
 from typing import Any
 
 import msgspec
 
 from engate import Answered, Rejected, Text
-from engate.model import ErpItem, ErpOrder, ErpState, OrderPart, PartItem, Shipment, Tracking
+from engate.model import CENT, ErpItem, ErpOrder, ErpState, OrderPart, PartItem, Shipment, Tracking, is_whole, plain, whole_units
 from engate_winthor.endpoints import Contract
 from engate_winthor.fiscal import Sold
 from engate_winthor.rows import OrderItemRow, OrderRow, text
@@ -17,7 +18,6 @@ from engate_winthor.settings import Settings
 
 STATES: dict[str, ErpState] = {"L": "in_erp", "P": "held", "B": "held", "M": "picking", "F": "invoiced", "C": "cancelled"}
 """posicao: released, pending, blocked (credit, limit, margin), assembled, invoiced, cancelled."""
-CENT = Decimal("0.01")
 
 
 def state(posicao: str | None) -> ErpState:
@@ -99,7 +99,9 @@ def body(part: OrderPart, customer: str, notes: list[str], contract: Contract, s
         names.billing: part.billing,
         names.plan: code(part.plan),
         names.reference: part.reference,
-        names.items: [{names.item_sku: sku, names.item_quantity: quantity, names.item_price: price} for sku, quantity, price in lines],
+        names.items: [
+            {names.item_sku: sku, names.item_quantity: plain(quantity), names.item_price: price} for sku, quantity, price in lines
+        ],
         names.permissions: {names.without_tax: settings.accept_without_tax},
     }
     if expenses:
@@ -111,7 +113,7 @@ def body(part: OrderPart, customer: str, notes: list[str], contract: Contract, s
     return made
 
 
-Line = tuple[str, int, Decimal]
+Line = tuple[str, Decimal, Decimal]
 """(SKU key, quantity, unit price)"""
 
 
@@ -122,10 +124,10 @@ def money(part: OrderPart) -> tuple[list[Line], Decimal]:
     it in already (then only cents of rounding are left), and it goes into the prices, the one money field of an order that is certain.
     More than the order's own discount, or less than rounding explains, adds up to something else than was charged: it must not enter.
     """
-    goods = sum((item.price * item.quantity for item in part.items), Decimal(0))
+    goods = sum((item.value for item in part.items), Decimal(0))
     expenses = part.freight + part.interest
     discount = goods + expenses - part.total
-    rounding = CENT * sum(item.quantity for item in part.items)
+    rounding = CENT * sum(ceil(item.quantity) for item in part.items)
     if not min(part.discount, 0) - rounding <= discount <= max(part.discount, 0) + rounding:
         raise Rejected(
             Text(
@@ -137,7 +139,7 @@ def money(part: OrderPart) -> tuple[list[Line], Decimal]:
         )
     if discount <= 0:
         return _sellable(part, [(item.sku, item.quantity, item.price) for item in part.items]), expenses - discount
-    least = CENT * sum(int(item.quantity) for item in part.items if item.price > 0)
+    least = CENT * sum(whole_units(item.quantity) for item in part.items if item.price > 0)
     on_goods = min(discount, max(goods - least, discount - expenses))
     return _sellable(part, discounted(part.items, goods, goods - on_goods)), expenses - (discount - on_goods)
 
@@ -149,10 +151,10 @@ def discounted(items: tuple[PartItem, ...], goods: Decimal, target: Decimal) -> 
     What costs something keeps a cent a unit, as far as there are cents: WinThor sells nothing for 0.
     """
     lines: list[Line] = []
-    shares = _floored(_shares(items, goods, target), [int(item.quantity) if item.price > 0 else 0 for item in items])
+    shares = _floored(_shares(items, goods, target), [whole_units(item.quantity) if item.price > 0 else 0 for item in items])
     for item, share in zip(items, shares, strict=True):
-        low, more = divmod(share, int(item.quantity))
-        for quantity, cents in ((item.quantity - more, low), (more, low + 1)):
+        low, more = divmod(share, whole_units(item.quantity))
+        for quantity, cents in ((item.quantity - more, low), (Decimal(more), low + 1)):
             if quantity:
                 lines.append((item.sku, quantity, cents * CENT))
     return lines
@@ -163,7 +165,7 @@ def _shares(items: tuple[PartItem, ...], goods: Decimal, target: Decimal) -> lis
     shares: list[int] = []
     value = before = Decimal(0)
     for item in items:
-        value += item.price * item.quantity
+        value += item.value
         upto = (target * value / goods).quantize(CENT, ROUND_HALF_UP) if goods else Decimal(0)
         shares.append(int((upto - before) / CENT))
         before = upto
@@ -229,6 +231,19 @@ def complete(part: OrderPart) -> None:
                 Text(f"Mapeie a {pt} da forma de pagamento e reenvie.", f"Map the {what} of the payment form, then retry."),
                 code=f"order.{what}",
             )
+    fraction = next((item for item in part.items if not is_whole(item.quantity)), None)
+    if fraction is not None:
+        raise Rejected(
+            Text(
+                f"O WinThor vende a embalagem {fraction.sku} inteira, e o pedido traz {plain(fraction.quantity)}.",
+                f"WinThor sells packaging {fraction.sku} whole, and the order has {plain(fraction.quantity)}.",
+            ),
+            Text(
+                "Na loja, venda este item por unidade inteira; lance este pedido no WinThor à mão ou altere a quantidade na loja.",
+                "In the shop, sell this item by whole units; enter this order in WinThor by hand, or change its quantity in the shop.",
+            ),
+            code="order.fraction",
+        )
 
 
 def code(value: str) -> int | str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from decimal import Decimal
 
+from engate.model import plain
 from engate.testing.world import Change, Description, OrderState, Seed, SkuState
 from engate_winthor_sandbox import desk
 from engate_winthor_sandbox.catalog import Sku
@@ -161,7 +162,7 @@ def orders(world: World) -> list[OrderState]:
     return [
         OrderState(
             key=str(order.id), storefront_key=order.hub, state=order.state, phase=_phase(order), total=order.total,
-            items=tuple((item.sku.key, item.quantity, item.price) for item in order.items),
+            items=tuple((item.sku.key, plain(item.quantity), item.price) for item in order.items),
             invoices=tuple(note.key for note in order.notes), tracking=(order.tracking,) if order.tracking else (),
         )
         for order in world.orders.rows.rows.values()

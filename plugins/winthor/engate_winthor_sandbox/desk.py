@@ -15,7 +15,7 @@ from engate_winthor_sandbox.world import World
 def cut(world: World, text: str) -> None:
     """Of the item in "5000001/1=1" only 1 is attended; the rest of what was sold is cut, its reservation given back."""
     order, item, value = _item(world, text)
-    attended = type(item.quantity)(decimal(value))
+    attended = decimal(value)
     if not 0 <= attended <= item.quantity:
         raise ValueError(f"{text}: from 0 to {item.quantity}")
     world.stock.free(item.warehouse, item.sku, item.quantity - attended)

@@ -46,8 +46,8 @@ class Item:
     sku: Sku
     warehouse: str
     sequence: int
-    quantity: int
-    cut: int
+    quantity: Decimal
+    cut: Decimal
     price: Decimal
     table_price: Decimal
     delivery: str = PENDING
@@ -220,10 +220,10 @@ class Orders:
         rules.order_bonus_terms(sale_type, charging.code, plan.kind)
         return charging.code, plan.code
 
-    def _lines(self, body: dict[str, Any], branch: str, without_tax: bool) -> list[tuple[Sku, str, int, Decimal]]:
+    def _lines(self, body: dict[str, Any], branch: str, without_tax: bool) -> list[tuple[Sku, str, Decimal, Decimal]]:
         items = body.get("listOfOrderItem")
         rules.order_has_items(items)
-        lines: list[tuple[Sku, str, int, Decimal]] = []
+        lines: list[tuple[Sku, str, Decimal, Decimal]] = []
         for given in items or ():
             key = given.get("productSKUERPReferenceKey")
             sku = self.catalog.by_key.get(key) if isinstance(key, str) else None
@@ -238,10 +238,10 @@ class Orders:
             rules.item_taxed(sku.tax_figure != 0, without_tax, key)
             warehouse = given.get("warehouseBranchId") or body.get("warehouseBranchId") or branch
             rules.order_warehouse_known(self.company.has_branch(warehouse), warehouse)
-            lines.append((sku, warehouse, int(quantity), price))
+            lines.append((sku, warehouse, quantity, price))
         return lines
 
-    def _item(self, sequence: int, sku: Sku, warehouse: str, quantity: int, price: Decimal) -> Item:
+    def _item(self, sequence: int, sku: Sku, warehouse: str, quantity: Decimal, price: Decimal) -> Item:
         attended = self.stock.reserve(warehouse, sku, quantity)
         return Item(sku, warehouse, sequence, attended, quantity - attended, price, sku.price)
 

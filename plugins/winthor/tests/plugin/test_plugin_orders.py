@@ -49,7 +49,10 @@ async def test_an_order_enters_with_everything_the_erp_needs(erp: Any, control: 
 
 @pytest.mark.trap("winthor.freight-inside", "winthor.discount-in-prices")
 async def test_the_erps_total_is_what_was_charged(erp: Any, control: Any, part: Any) -> None:
-    items = (PartItem("0", "7891000100103-1", 3, Decimal("11.10")), PartItem("1", "17891000061197-5", 1, Decimal("110.25")))
+    items = (
+        PartItem("0", "7891000100103-1", Decimal(3), Decimal("11.10")),
+        PartItem("1", "17891000061197-5", Decimal(1), Decimal("110.25")),
+    )
     made = part(
         branch="1", items=items, freight=Decimal("12.34"), interest=Decimal("1.01"), discount=Decimal("10.00"), total=Decimal("146.90")
     )
@@ -100,10 +103,17 @@ async def test_a_failure_that_did_nothing_is_unknown_too(erp: Any, control: Any,
     assert await control.count(CREATE) == 1 and await erp.find_order(part()) == Absent()
 
 
+async def test_half_a_packaging_is_refused_before_anything_is_sent(erp: Any, control: Any, part: Any) -> None:
+    with pytest.raises(Rejected) as caught:
+        await erp.import_order(part(items=(PartItem("0", "7891000100103-1", Decimal("0.95"), Decimal("11.20")),), total=Decimal("15.64")))
+    assert caught.value.code == "order.fraction" and "0.95" in caught.value.text.pt and caught.value.hint.pt
+    assert await control("orders") == []
+
+
 @pytest.mark.trap("winthor.reason-nobody-shows")
 async def test_a_refusal_has_the_erps_words(erp: Any, part: Any) -> None:
     with pytest.raises(Rejected) as caught:
-        await erp.import_order(part(items=(PartItem("0", "123-999", 2, Decimal("11.20")),)))
+        await erp.import_order(part(items=(PartItem("0", "123-999", Decimal(2), Decimal("11.20")),)))
     assert caught.value.code.startswith("erp.http_4") and "WinThor" in caught.value.text.pt and caught.value.hint.pt
     assert await erp.find_order(part()) == Absent()
 
@@ -283,7 +293,7 @@ async def test_orders_that_others_placed_are_nobodys(erp: Any, control: Any, par
 async def test_what_would_cost_nothing_is_said_before_anything_is_sent(
     erp: Any, control: Any, part: Any, items: Any, total: str, discount: str
 ) -> None:
-    lines = tuple(PartItem(line, sku, quantity, Decimal(price)) for line, sku, quantity, price in items)
+    lines = tuple(PartItem(line, sku, Decimal(quantity), Decimal(price)) for line, sku, quantity, price in items)
     with pytest.raises(Rejected) as caught:
         await erp.import_order(part(items=lines, freight=Decimal(0), discount=Decimal(discount), total=Decimal(total)))
     assert caught.value.code == "order.zero_price" and caught.value.owner == "person" and "bonificação" in caught.value.hint.pt
@@ -293,7 +303,7 @@ async def test_what_would_cost_nothing_is_said_before_anything_is_sent(
 
 @pytest.mark.trap("winthor.cent-a-unit")
 async def test_a_discount_of_nearly_everything_leaves_every_line_a_cent(erp: Any, control: Any, part: Any) -> None:
-    items = (PartItem("0", "7891000100103-1", 1, Decimal("100.00")), PartItem("1", "7891000315507-2", 3, Decimal("0.10")))
+    items = (PartItem("0", "7891000100103-1", Decimal(1), Decimal("100.00")), PartItem("1", "7891000315507-2", Decimal(3), Decimal("0.10")))
     await erp.import_order(part(items=items, freight=Decimal(0), discount=Decimal("99.30"), total=Decimal("1.00")))
     [held] = await control("orders")
     assert (held["total"], [price for _, _, price in held["items"]]) == ("1.00", ["0.97", "0.01"])
@@ -362,7 +372,7 @@ async def noted(erp: Any, control: Any, part: Any, *spoil: tuple[str, str], **gi
 @pytest.mark.trap("winthor.note-lines")
 async def test_a_note_says_what_it_invoices(erp: Any, control: Any, part: Any) -> None:
     """Three sold, one attended."""
-    three = (PartItem("0", "7891000100103-1", 3, Decimal("11.20")),)
+    three = (PartItem("0", "7891000100103-1", Decimal(3), Decimal("11.20")),)
     found = await noted(erp, control, part, ("cut", "/1=1"), items=three, total=Decimal("38.60"))
     assert [(item.sku, item.quantity, item.cut) for item in found.items] == [("7891000100103-1", 1, 2)]
     [note] = found.invoices
@@ -372,7 +382,7 @@ async def test_a_note_says_what_it_invoices(erp: Any, control: Any, part: Any) -
 @pytest.mark.trap("winthor.weighed")
 @pytest.mark.parametrize(("weight", "cut", "value"), [("0.95", "0.05", "10.64"), ("1.08", "0", "12.10")])
 async def test_a_note_by_weight(erp: Any, control: Any, part: Any, weight: str, cut: str, value: str) -> None:
-    one = (PartItem("0", "7891000100103-1", 1, Decimal("11.20")),)
+    one = (PartItem("0", "7891000100103-1", Decimal(1), Decimal("11.20")),)
     found = await noted(erp, control, part, ("weighed", f"/1={weight}"), items=one, freight=Decimal(0), total=Decimal("11.20"))
     assert [(item.quantity, item.cut) for item in found.items] == [(Decimal(weight), Decimal(cut))]
     [note] = found.invoices
@@ -382,7 +392,10 @@ async def test_a_note_by_weight(erp: Any, control: Any, part: Any, weight: str, 
 @pytest.mark.trap("winthor.packaging-on-a-note")
 async def test_two_packagings_of_one_product_on_two_notes(erp: Any, control: Any, part: Any) -> None:
     """The second note names no EAN, and the codes of both packagings are one: which of them it holds is not guessed."""
-    both = (PartItem("0", "7891000061190-5", 2, Decimal("15.10")), PartItem("1", "17891000061197-5", 1, Decimal("110.25")))
+    both = (
+        PartItem("0", "7891000061190-5", Decimal(2), Decimal("15.10")),
+        PartItem("1", "17891000061197-5", Decimal(1), Decimal("110.25")),
+    )
     given: dict[str, Any] = {"items": both, "branch": "1", "freight": Decimal(0), "total": Decimal("140.45")}
     found = await noted(erp, control, part, ("note_split", "=2"), **given)
     assert [[(item.sku, item.quantity) for item in note.items] for note in found.invoices] == [[("7891000061190-5", 2)], []]

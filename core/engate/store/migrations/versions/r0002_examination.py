@@ -23,6 +23,23 @@ def altered(table: str) -> Any:
 def upgrade() -> None:
     """Columns and tables are added below, each with the reason beside it."""
     _orders()
+    _quantities()
+    _lanes()
+
+
+def _lanes() -> None:
+    """When a lane may go is one indexed number; who holds how many is an index too; what a lane met is kept until it gets through."""
+    ready = "CASE WHEN not_before > due_at THEN not_before ELSE due_at END"
+    op.drop_index("ix_lane_due", "lane")
+    with altered("lane") as table:
+        table.add_column(sa.Column("trouble_of", ID))
+        table.add_column(sa.Column("trouble", sa.JSON()))
+        table.add_column(sa.Column("ready_at", sa.Double(), sa.Computed(ready, persisted=True)))
+    op.create_index("ix_lane_ready", "lane", ["ready_at", "integration_id"])
+    scheduled = sa.text("ready_at IS NOT NULL")
+    op.create_index("ix_lane_first", "lane", ["integration_id", "prio", "ready_at"], sqlite_where=scheduled, postgresql_where=scheduled)
+    op.create_index("ix_lane_lease", "lane", ["lease_until"])
+    op.create_index("ix_lane_trouble", "lane", ["trouble_of"])
 
 
 def _orders() -> None:
@@ -64,3 +81,10 @@ def _orders() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_task"),
         sa.UniqueConstraint("order_id", "code", name="uq_task_order_id_code"),
     )
+
+
+def _quantities() -> None:
+    """Quantities are exact decimals: 0.95 kg."""
+    exact = sa.Numeric(18, 6).with_variant(sa.String(40), "sqlite")
+    with op.batch_alter_table("unit") as table:
+        table.alter_column("quantity", existing_type=sa.Integer(), type_=exact, existing_nullable=False)
