@@ -218,6 +218,7 @@ class Coupling:
         self.erp, self.storefront = cast(Erp, caller), cast(Storefront, caller)
         self.unavailable: dict[str, Text] = {**erp.unavailable(), **storefront.unavailable()}
         self.settles_within = erp.settles_within
+        self.fiscal = erp.fiscal
         self.overlap_seconds = erp.overlap_seconds
 
     def can(self, *names: str) -> bool:

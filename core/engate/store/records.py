@@ -403,6 +403,12 @@ def again(c: sa.Connection, rows: Sequence[tuple[int, float, bool, str]], now: f
         )
 
 
+def resend(c: sa.Connection, integration_id: int, kind: str, parents: Sequence[str]) -> int:
+    """The storefront moved these by itself: what it holds is not known, so they go again whatever was accepted last."""
+    mine = (record.c.integration_id == integration_id) & (record.c.kind == kind) & record.c.parent.in_(list(parents))
+    return c.execute(sa.update(record).where(mine).values(have=None)).rowcount
+
+
 def doubt(c: sa.Connection, ids: Sequence[int]) -> None:
     """Somebody else may have pushed these meanwhile: whatever the storefront holds of them is not known."""
     c.execute(sa.update(record).where(record.c.id.in_(ids)).values(have=None))
@@ -481,6 +487,12 @@ def next_due(c: sa.Connection, integration_id: int, kind: str, unknown_after: fl
         ).where(record.c.integration_id == integration_id, record.c.kind == kind, record.c.state.in_(("to_send", "sent")))
     ).one()
     return min((t for t in found if t is not None), default=None)
+
+
+def count(c: sa.Connection, integration_id: int, kind: str, *, but: str) -> int:
+    """How many there are of a kind, without the one of this key."""
+    mine = (record.c.integration_id == integration_id) & (record.c.kind == kind) & (record.c.key != but)
+    return int(c.execute(sa.select(sa.func.count()).select_from(record).where(mine)).scalar_one())
 
 
 def in_doubt(c: sa.Connection, integration_id: int) -> bool:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
+from math import ceil
 from typing import Any, NamedTuple
 
 from engate import Rejected, Text, Unavailable
@@ -24,8 +25,6 @@ from engate.model import (
     Payment,
     ShopState,
     Tracking,
-    is_whole,
-    plain,
     whole_units,
 )
 
@@ -387,19 +386,8 @@ def invoice_body(raw: Mapping[str, Any], invoice: Invoice, part: OrderPart) -> B
 
 
 def _invoiced_units(item: PartItem) -> int:
-    if not is_whole(item.quantity):
-        raise Rejected(
-            Text(
-                f"A nota traz {plain(item.quantity)} do item {item.sku}, e a VTEX só aceita unidades inteiras.",
-                f"The note has {plain(item.quantity)} of item {item.sku}, and VTEX takes whole units only.",
-            ),
-            Text(
-                "Lance esta nota à mão no Admin da VTEX, com a quantidade inteira.",
-                "Enter this note by hand in VTEX's Admin, with the whole quantity.",
-            ),
-            code="invoice.fraction",
-        )
-    return whole_units(item.quantity)
+    """VTEX counts whole units: one that weighed less than it was sold for was delivered all the same, the note's value says the rest."""
+    return ceil(item.quantity)
 
 
 def _sku_of(skus: Mapping[str, str], line: str) -> str:
