@@ -116,12 +116,12 @@ SKU_NOT_PRODUCT = 3
 
 
 @pytest.mark.trap("engine.short-outlasts")
-async def test_a_short_list_is_not_forgotten_when_the_next_one_fails_for_a_while(database: str) -> None:
-    async with faked(database, seed=goods(20)) as stage:
+async def test_a_short_list_is_not_forgotten_when_the_next_one_fails_for_a_while(sqlite_database: str) -> None:
+    async with faked(sqlite_database, seed=goods(20)) as stage:
         await stage.selling()
         before = (await mark(stage, "products"))[1]
         stage.erp.switches.truncate["product"] = 12
-        stage.erp.faults.set([Fault("500", "GET /list", rate=0.5, seed=SKU_NOT_PRODUCT, times=8)])
+        stage.erp.faults.set([Fault("500", "GET /list", rate=0.5, seed=SKU_NOT_PRODUCT, times=6)])
         await stage.resync(["products"])
         await stage.quiet()
         assert stage.erp.books.injected["500"] and (await told(stage, "products") or {})["code"] == "reading.short"
