@@ -84,6 +84,7 @@ async def test_who_lost_the_lane_of_an_order_does_nothing_more_outside(sqlite_da
             await stage.until(lambda: _phase(stage, key) == "in_erp")
             effect.asked(stage, key)
         await stage.until(lambda: box.books.injected["500"])
+        await stage.until(lambda: stage.sql("select id from shop_order where key = :key", key=key))
         await stage.stop()
         box.faults.set([])
         before = box.books.writes[effect.call]

@@ -14,6 +14,7 @@ import msgspec
 import pluggy
 import structlog
 
+from engate.doing import calling
 from engate.errors import CapabilityMissing, EngateError, PluginFault
 from engate.hooks import HOOK_API, ROLES, Connection, Erp, Observer, Storefront
 from engate.text import Text
@@ -169,8 +170,9 @@ class _Caller:
 
 async def _awaited(name: str, result: Any) -> Any:
     try:
-        async with asyncio.timeout(HOOK_TIMEOUT):
-            return await result
+        with calling(name):
+            async with asyncio.timeout(HOOK_TIMEOUT):
+                return await result
     except EngateError:
         raise
     except Exception as error:
@@ -182,8 +184,9 @@ async def _pages(name: str, result: Any) -> AsyncIterator[Any]:
     try:
         while True:
             try:
-                async with asyncio.timeout(HOOK_TIMEOUT):
-                    page = await anext(iterator)
+                with calling(name):
+                    async with asyncio.timeout(HOOK_TIMEOUT):
+                        page = await anext(iterator)
             except StopAsyncIteration:
                 return
             except EngateError:

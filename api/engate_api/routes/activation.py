@@ -105,6 +105,7 @@ async def activate(
 )
 async def deactivate(installation: NamedDependency[Installation], caller: NamedDependency[Caller], id: Id) -> Integration:
     await installation.store.writing(lambda c: trigger.deactivate(c, caller.tenant_id, id))
+    await installation.dispatch.wake(id)
     return await shown(installation, caller, id)
 
 

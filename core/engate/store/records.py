@@ -403,6 +403,13 @@ def again(c: sa.Connection, rows: Sequence[tuple[int, float, bool, str]], now: f
         )
 
 
+def lift(c: sa.Connection, integration_id: int, kinds: Sequence[str]) -> None:
+    """A person wants what backs off of these kinds tried now."""
+    waits = (record.c.state == "to_send") & (record.c.not_before > 0)
+    mine = (record.c.integration_id == integration_id) & record.c.kind.in_(list(kinds))
+    c.execute(sa.update(record).where(mine, waits).values(not_before=0, tries=0))
+
+
 def resend(c: sa.Connection, integration_id: int, kind: str, parents: Sequence[str]) -> int:
     """The storefront moved these by itself: what it holds is not known, so they go again whatever was accepted last."""
     mine = (record.c.integration_id == integration_id) & (record.c.kind == kind) & record.c.parent.in_(list(parents))

@@ -192,7 +192,9 @@ def pushes(c: sa.Connection, run_id: int) -> None:
 
 def flow_read(c: sa.Connection, integration_id: int, flow_name: str, run_id: int, *, full: bool, now: float) -> None:
     """Every kind of the flow has been read: the run goes on until its records are settled."""
-    values: dict[str, Any] = {"read_at": now, "cause_id": None}
+    lacking = sa.select(cause.c.id).where(cause.c.integration_id == integration_id, cause.c.code == "forbidden")
+    # a permission that is missing is not granted by a reading: the lane that lacks it ends that cause when it gets through
+    values: dict[str, Any] = {"read_at": now, "cause_id": sa.case((flow.c.cause_id.in_(lacking), flow.c.cause_id), else_=None)}
     if full:
         values["full_at"] = now
     c.execute(sa.update(flow).where(flow.c.integration_id == integration_id, flow.c.name == flow_name).values(**values))

@@ -226,6 +226,8 @@ run = sa.Table(
     sa.Index("ix_run_integration", "integration_id", "id"),
 )  # fmt: skip
 
+_SCHEDULED = sa.text("ready_at IS NOT NULL")
+
 lane = sa.Table(
     "lane", metadata, _id(), _tenant(), _integration(),
     sa.Column("name", sa.String(230), nullable=False),  # "order/1234", "read/stock", "push/price", …
@@ -237,8 +239,17 @@ lane = sa.Table(
     sa.Column("lease", sa.String(60)),
     sa.Column("lease_until", sa.Double, server_default="0", nullable=False),  # real time
     sa.Column("cancel", sa.Boolean, server_default=sa.false(), nullable=False),
+    sa.Column("trouble_of", Id),  # the connection that failed this lane, until the lane gets through
+    sa.Column("trouble", sa.JSON),  # {code, text, hint, cause}: what it met; `cause`: the key of the cause that waits for a person
+    sa.Column(
+        "ready_at", sa.Double,
+        sa.Computed("CASE WHEN not_before > due_at THEN not_before ELSE due_at END", persisted=True),
+    ),
     sa.UniqueConstraint("integration_id", "name"),
-    sa.Index("ix_lane_due", "due_at"),
+    sa.Index("ix_lane_ready", "ready_at", "integration_id"),
+    sa.Index("ix_lane_first", "integration_id", "prio", "ready_at", sqlite_where=_SCHEDULED, postgresql_where=_SCHEDULED),
+    sa.Index("ix_lane_lease", "lease_until"),
+    sa.Index("ix_lane_trouble", "trouble_of"),
 )  # fmt: skip
 
 slice_count = sa.Table(

@@ -328,8 +328,8 @@ def state_of(order: Stored, part: Part) -> str:
         return "delivered"
     if shop == "cancel_requested":
         return "cancel_requested"
-    if part.erp_state == "invoiced" and part.tracking_sent_at is not None:
-        return "shipped"
+    if part.erp_state == "delivered" or (part.erp_state == "invoiced" and part.tracking_sent_at is not None):
+        return "shipped"  # "delivered" ends an order: only when the shop knows it
     return {"held": "erp_held", "unknown": "in_erp", None: "in_erp"}.get(part.erp_state, part.erp_state or "in_erp")
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 import structlog
 
-from engate.errors import AuthFailed, EngateError, PluginFault, Rejected, Unavailable, Unknown
+from engate.errors import AuthFailed, EngateError, Forbidden, PluginFault, Rejected, Unavailable, Unknown
 from engate.model import Batch, Item, Outcome
 from engate.model.kinds import KINDS, Kind
 from engate.store import causes, lanes, orders, records, runs
@@ -54,10 +54,10 @@ async def push_slice(work: Work, kind: Kind) -> Later:
                 _pace[pace] = SILENT  # the next try is with a few
                 raise stopped
         if work.time_is_up():
-            return Later(due=work.now())
+            return Later(due=work.now(), through=work.answered)
     due, ended = await work.store.writing(lambda c: _next(c, work, kind))
     finished(work, ended)
-    return Later(due=due)
+    return Later(due=due, through=work.answered or due is None)  # a lane that only waits has not been answered
 
 
 Sending = list[tuple[Claimed, Effective]]
@@ -138,7 +138,7 @@ async def _push(work: Work, kind: Kind, sending: Sending) -> EngateError | None:
     heard = any(outcome.state in ("accepted", "rejected") for outcome in batch.outcomes.values())
     work.answered = work.answered or heard
     errors = [error for error in (failure, *(outcome.error for outcome in batch.outcomes.values())) if error is not None]
-    refused = next((error for error in errors if isinstance(error, AuthFailed)), None)
+    refused = next((error for kind_of in (AuthFailed, Forbidden) for error in errors if isinstance(error, kind_of)), None)
     if refused is not None or heard or len(batch.items) < SILENT:
         return refused
     doubts = [error for error in errors if isinstance(error, Unavailable | Unknown)]

@@ -25,6 +25,7 @@ class Switches:
     releases: bool = True  # … and a cancelled one gives them back by itself
     changes: Literal["at_once", "later", "refused"] = "at_once"
     needs_brand: bool = False
+    busy: frozenset[str] = frozenset()  # verbs that it does not take now, and says so
     lot: int = 10  # events one reading of the feed gives
 
 
@@ -89,6 +90,8 @@ class FakeShopSandbox(Sandbox):
     def _told(self, verb: str) -> Any:
         def handle(call: Call) -> Answer:
             key, body = call.params["key"], call.json()
+            if verb in self.switches.busy:
+                return Answer(body={"busy": True}, wrote=False)
             answer = getattr(self, "_on_" + verb.replace("-", "_"))(self.placed[key], body)
             if answer.status < 300 and (verb, body) not in self.told.setdefault(key, []):
                 self.told[key].append((verb, body))

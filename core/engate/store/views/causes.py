@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-from engate.store.tables import cause, order, record
+from engate.store.tables import cause, flow, order, record
 from engate.store.views.paging import Rows, Window, instant, page
 from engate.text import Text
 
@@ -51,7 +51,8 @@ def listing(c: sa.Connection, integration_id: int, window: Window) -> Rows[Cause
             .group_by(order.c.cause_id)
         )
     }
-    used = sa.exists().where(record.c.cause_id == cause.c.id) | cause.c.id.in_(list(orders))
+    flows = sa.select(flow.c.cause_id).where(flow.c.integration_id == integration_id, flow.c.cause_id.is_not(None))
+    used = sa.exists().where(record.c.cause_id == cause.c.id) | cause.c.id.in_(list(orders)) | cause.c.id.in_(flows)
     found = page(c, sa.select(cause).where(cause.c.integration_id == integration_id, used), cause.c.id, window, shown)
     counts = c.execute(
         sa.select(record.c.cause_id, record.c.kind, sa.func.count().label("n"))
