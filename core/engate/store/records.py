@@ -496,6 +496,12 @@ def next_due(c: sa.Connection, integration_id: int, kind: str, unknown_after: fl
     return min((t for t in found if t is not None), default=None)
 
 
+def count(c: sa.Connection, integration_id: int, kind: str, *, but: str) -> int:
+    """How many there are of a kind, without the one of this key."""
+    mine = (record.c.integration_id == integration_id) & (record.c.kind == kind) & (record.c.key != but)
+    return int(c.execute(sa.select(sa.func.count()).select_from(record).where(mine)).scalar_one())
+
+
 def in_doubt(c: sa.Connection, integration_id: int) -> bool:
     """Whether the storefront has left a push unanswered."""
     mine = (record.c.integration_id == integration_id) & record.c.kind.in_(list(KINDS))

@@ -8,6 +8,8 @@ from engate.model import ErpOrder, Page, Query
 from engate.plugins import closing
 from engate.store import orders, runs
 from engate.store.blobs import pack, unpack
+from engate.store.causes import Reason
+from engate.sync import whole
 from engate.sync.events import ORDER_PRIORITY, lane_of
 from engate.sync.work import Later, Work
 from engate.text import Text
@@ -19,13 +21,25 @@ NO_ORDER = frozenset({"cancelled", "rejected"})
 async def fulfilment_slice(work: Work) -> Later:
     """One delta over the ERP's orders. Small and frequent: it starts anew when interrupted."""
     since = await work.store.reading(lambda c: runs.watermark_of(c, work.integration_id, KIND))
-    ahead = since
+    ahead, read, total = since, 0, None
     async with closing(work.coupling.erp.list_fulfilment(Query(since=since))) as pages:
         async for page in pages:
             ahead = max(filter(None, (ahead, page.watermark)), default=None)
+            read += len(page.items)
+            total = min((said for said in (total, page.total) if said is not None), default=None)
             await work.store.writing(lambda c, page=page: _keep(c, work, page))
-    await work.store.writing(lambda c: runs.set_watermark(c, work.integration_id, KIND, ahead, work.now()))
+    short = whole.of_count(KIND, read, total) if total is not None and read < total else None
+    await work.store.writing(lambda c: _read(c, work, ahead, short))
     return Later(due=work.now() + work.snapshot.every["fulfilment"])
+
+
+def _read(c: sa.Connection, work: Work, ahead: str | None, short: Reason | None) -> None:
+    """The watermark moves only over a list that was whole."""
+    if short is None:
+        runs.set_watermark(c, work.integration_id, KIND, ahead, work.now())
+        whole.unsay(c, work, KIND)
+    else:
+        whole.say(c, work, "fulfilment", short)
 
 
 def _keep(c: sa.Connection, work: Work, page: Page[ErpOrder]) -> None:

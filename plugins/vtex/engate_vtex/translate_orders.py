@@ -25,8 +25,6 @@ from engate.model import (
     Payment,
     ShopState,
     Tracking,
-    is_whole,
-    plain,
     whole_units,
 )
 
