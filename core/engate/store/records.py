@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from decimal import Decimal
 from functools import cache
 from typing import Any, Literal, NamedTuple
 
@@ -90,7 +91,7 @@ def _want(c: sa.Connection, tenant_id: int, integration_id: int, kind: str, rows
             old_key = old.cause_key
             # a refusal by the storefront stays with unchanged data; what reading itself found follows the reading
             if old_key == cause_key or (cause_key is None and not (old_key or "").startswith(("erp:", "own:mapping", "own:run"))):
-                if old.doc != blob:
+                if old.doc != blob and unpack(old.doc, KINDS[kind].struct) != row.doc:  # 5 and 5.0 are the same
                     anew.append(
                         {"of_integration": integration_id, "of_kind": kind, "of_key": row.key, "b_doc": blob, "b_read_at": row.read_at}
                     )
@@ -427,7 +428,7 @@ def links_of(c: sa.Connection, integration_id: int, kinds: Sequence[str]) -> dic
     return {(row.kind, row.key): row.remote for row in found}
 
 
-Pending = dict[tuple[str, str], list[tuple[float | None, int]]]
+Pending = dict[tuple[str, str], list[tuple[float | None, Decimal]]]
 """(SKU, branch) -> (when the ERP took them over, units)."""
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+from typing import Any
+
 import sqlalchemy as sa
 
 metadata = sa.MetaData(
@@ -12,6 +15,24 @@ metadata = sa.MetaData(
         "pk": "pk_%(table_name)s",
     }
 )
+
+
+class Exact(sa.types.TypeDecorator[Decimal]):
+    """A decimal that is kept exactly: SQLite has none of its own and would make a float of it."""
+
+    impl = sa.Numeric
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: sa.Dialect) -> sa.types.TypeEngine[Any]:
+        return dialect.type_descriptor(sa.String(40) if dialect.name == "sqlite" else sa.Numeric(18, 6))
+
+    def process_bind_param(self, value: Decimal | None, dialect: sa.Dialect) -> Any:
+        return format(value, "f") if value is not None and dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: Any, dialect: sa.Dialect) -> Decimal | None:
+        return Decimal(value) if value is not None else None
+
+
 Id = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 
 
@@ -293,7 +314,7 @@ unit = sa.Table(
     sa.Column("order_id", Id, sa.ForeignKey("shop_order.id", ondelete="CASCADE"), nullable=False),
     sa.Column("sku", sa.String(200), nullable=False),  # the ERP's key
     sa.Column("branch", sa.String(60), nullable=False),
-    sa.Column("quantity", sa.Integer, nullable=False),
+    sa.Column("quantity", Exact, nullable=False),
     _at("freed_at"),
     sa.Index("ix_unit_sku", "integration_id", "sku"),
     sa.Index("ix_unit_order", "order_id"),

@@ -12,7 +12,22 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, NamedTuple
 
 from engate import Rejected, Text, Unavailable
-from engate.model import Address, Buyer, Invoice, Order, OrderEvent, OrderItem, OrderPart, Payment, ShopState, Tracking
+from engate.model import (
+    Address,
+    Buyer,
+    Invoice,
+    Order,
+    OrderEvent,
+    OrderItem,
+    OrderPart,
+    PartItem,
+    Payment,
+    ShopState,
+    Tracking,
+    is_whole,
+    plain,
+    whole_units,
+)
 
 Body = dict[str, Any]
 
@@ -195,7 +210,7 @@ def _item(raw: Mapping[str, Any], logistics: Mapping[str, Any]) -> OrderItem:
         sku=str(raw["id"]),
         reference=raw.get("refId") or "",
         name=raw.get("name") or "",
-        quantity=int(raw["quantity"]),
+        quantity=Decimal(int(raw["quantity"])),
         price=_unit_price(raw),
         freight=money(logistics.get("price")),
         warehouse=_served_by(logistics).get("warehouseId") or "",
@@ -246,11 +261,11 @@ def charged(raw: Mapping[str, Any], items: Iterable[OrderItem]) -> Sums:
         max(0, paid["value"] - paid["referenceValue"]) for paid in _paid(raw.get("paymentData") or {}) if paid.get("referenceValue")
     )
     total = value + interest if abs(value - net) < abs(value - net - interest) else value
-    lines = cents(sum((item.price * item.quantity for item in items), Decimal(0)))
+    lines = cents(sum((item.value for item in items), Decimal(0)))
     gross, freight = totals.get("Items", 0), totals.get("Shipping", 0)
     others = [value for name, value in totals.items() if name not in ("Items", "Shipping")]
     less, more = -sum(value for value in others if value < 0), sum(value for value in others if value > 0)
-    fees, rounding = interest + more, sum(item.quantity for item in items)
+    fees, rounding = interest + more, sum(whole_units(item.quantity) for item in items)
     fits = gross - less - rounding <= lines <= gross + more + rounding
     if not fits or abs(gross + freight + fees - less - total) > rounding:
         return Sums(money(gross), money(freight), money(less), money(fees), money(total))
@@ -367,8 +382,24 @@ def invoice_body(raw: Mapping[str, Any], invoice: Invoice, part: OrderPart) -> B
         "embeddedInvoice": invoice.xml or None,
         "trackingNumber": "",
         "trackingUrl": "",
-        "items": [{"id": _sku_of(skus, item.line), "price": cents(item.price), "quantity": item.quantity} for item in part.items],
+        "items": [{"id": _sku_of(skus, item.line), "price": cents(item.price), "quantity": _invoiced_units(item)} for item in part.items],
     }
+
+
+def _invoiced_units(item: PartItem) -> int:
+    if not is_whole(item.quantity):
+        raise Rejected(
+            Text(
+                f"A nota traz {plain(item.quantity)} do item {item.sku}, e a VTEX só aceita unidades inteiras.",
+                f"The note has {plain(item.quantity)} of item {item.sku}, and VTEX takes whole units only.",
+            ),
+            Text(
+                "Lance esta nota à mão no Admin da VTEX, com a quantidade inteira.",
+                "Enter this note by hand in VTEX's Admin, with the whole quantity.",
+            ),
+            code="invoice.fraction",
+        )
+    return whole_units(item.quantity)
 
 
 def _sku_of(skus: Mapping[str, str], line: str) -> str:

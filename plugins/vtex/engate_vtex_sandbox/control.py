@@ -97,7 +97,7 @@ class Control:
             sku.price.base = sku.price.cost = one.price
             sku.price.list = one.list_price
             for branch, units in one.stock.items():
-                sku.stock_in(self._warehouse(branch)).total = units
+                sku.stock_in(self._warehouse(branch)).total = int(units)
 
     def _warehouse(self, branch: str) -> str:
         if branch not in self._warehouses:
@@ -125,12 +125,12 @@ class Control:
             missing = self.shop.missing(self._sku(sale, item.sku), POLICY, now)
             if missing:
                 raise ValueError(f"sale {sale.number}: SKU {item.sku} cannot be bought: {', '.join(missing)}")
-            if item.quantity < 1:
+            if item.quantity < 1 or item.quantity % 1:
                 raise ValueError(f"sale {sale.number}: SKU {item.sku}: quantity {item.quantity}")
         for payment in sale.payments:
             if payment.tag not in FORMS:
                 raise ValueError(f"sale {sale.number}: no payment form {payment.tag}")
-        items = sum(cents(item.price) * item.quantity for item in sale.items)
+        items = sum(cents(item.price) * int(item.quantity) for item in sale.items)
         total = items - cents(sale.discount) + sum(cents(item.freight) for item in sale.items)
         paid = sum(cents(payment.value) for payment in sale.payments)
         if not 0 <= cents(sale.discount) <= items:
@@ -154,8 +154,8 @@ class Control:
         order.discount = cents(sale.discount)
         try:
             for item in sale.items:
-                line = Line(self._unique_id(), self._sku(sale, item.sku), item.quantity, cents(item.price), cents(item.freight))
-                line.reservations = self.sandbox.logistics.reserve(order.lock_id, line.sku, item.quantity)
+                line = Line(self._unique_id(), self._sku(sale, item.sku), int(item.quantity), cents(item.price), cents(item.freight))
+                line.reservations = self.sandbox.logistics.reserve(order.lock_id, line.sku, line.quantity)
                 for held in line.reservations:
                     held.price, held.freight, held.zip_code = item.price, item.freight, sale.buyer.zip_code
                 order.lines.append(line)

@@ -95,7 +95,7 @@ OLD_PRICE = {
 
 
 def a_part() -> OrderPart:
-    items = (PartItem("U", "1-1", 1, Decimal("24.99")),)
+    items = (PartItem("U", "1-1", Decimal(1), Decimal("24.99")),)
     zero = Decimal(0)
     return OrderPart("1-01", msgspec.UNSET, "1", items, zero, zero, zero, Decimal("24.99"))  # type: ignore[arg-type]
 
@@ -114,7 +114,7 @@ BODIES: list[tuple[at.Endpoint, object]] = [
     (at.FILE_UPDATE, translate.image_body(Image("1-1/0", "1-1", "https://a/b.jpg", "Café"))),
     (at.PRICE_UPDATE, translate.price_body(Item("1", Price("1", "1", Decimal("10.5"))), OLD_PRICE)),
     (at.PRICE_FIXED, translate.fixed_price(Price("1", "1", Decimal("10.5"), Decimal(12)), "2")),
-    (at.STOCK_QUANTITY, translate.stock_body(StockLevel("1", "1", "1", 3))),
+    (at.STOCK_QUANTITY, translate.stock_body(StockLevel("1", "1", "1", Decimal(3)))),
     (at.WAREHOUSE_CREATE, logistics.warehouse_body(Warehouse("1", "Matriz"), "1", {"id": "d", "name": "Doca"})),
     (at.FEED_CONFIGURE, translate_orders.feed_config(240, 345_600)),
     (at.FEED_COMMIT, {"handles": ["h"]}),

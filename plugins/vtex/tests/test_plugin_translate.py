@@ -155,8 +155,8 @@ def test_a_table_price_is_from_one_unit_on() -> None:
 
 
 def test_stock_always_says_both() -> None:
-    assert translate.stock_body(StockLevel("1", "1", "1", 7)) == {"quantity": 7, "unlimitedQuantity": False}
-    assert translate.stock_body(StockLevel("1", "1", "1", -7, unlimited=True)) == {"quantity": 0, "unlimitedQuantity": True}
+    assert translate.stock_body(StockLevel("1", "1", "1", Decimal(7))) == {"quantity": 7, "unlimitedQuantity": False}
+    assert translate.stock_body(StockLevel("1", "1", "1", Decimal(-7), unlimited=True)) == {"quantity": 0, "unlimitedQuantity": True}
 
 
 def test_warehouse_ids_have_one_case_and_no_spaces() -> None:

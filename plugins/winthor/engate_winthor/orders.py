@@ -4,19 +4,19 @@ import re
 from collections.abc import Callable
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
+from math import ceil
 from typing import Any
 
 import msgspec
 
 from engate import Answered, Rejected, Text
-from engate.model import ErpItem, ErpOrder, ErpState, OrderPart, PartItem, Shipment, Tracking
+from engate.model import CENT, ErpItem, ErpOrder, ErpState, OrderPart, PartItem, Shipment, Tracking, is_whole, plain, whole_units
 from engate_winthor.endpoints import Contract
 from engate_winthor.rows import OrderItemRow, OrderRow, text
 from engate_winthor.settings import Settings
 
 STATES: dict[str, ErpState] = {"L": "in_erp", "P": "held", "B": "held", "M": "picking", "F": "invoiced", "C": "cancelled"}
 """posicao: released, pending, blocked (credit, limit, margin), assembled, invoiced, cancelled."""
-CENT = Decimal("0.01")
 
 
 def state(posicao: str | None) -> ErpState:
@@ -45,7 +45,12 @@ def erp_order(row: OrderRow, instant: Callable[[str | None], datetime | None], d
 
 
 def _item(row: OrderItemRow) -> ErpItem:
-    return ErpItem(f"{text(row.packing)}-{text(row.product)}", int(row.quantity or 0), int(row.cut or 0))
+    return ErpItem(f"{text(row.packing)}-{text(row.product)}", _counted(row.quantity), _counted(row.cut))
+
+
+def _counted(value: Decimal | None) -> Decimal:
+    """A weighed item is attended with the weight it had: 0.95 of 1."""
+    return value if value is not None and value.is_finite() else Decimal(0)
 
 
 def _delivered(items: list[OrderItemRow], words: tuple[str, ...]) -> bool:
@@ -84,7 +89,9 @@ def body(part: OrderPart, customer: str, notes: list[str], contract: Contract, s
         names.billing: part.billing,
         names.plan: code(part.plan),
         names.reference: part.reference,
-        names.items: [{names.item_sku: sku, names.item_quantity: quantity, names.item_price: price} for sku, quantity, price in lines],
+        names.items: [
+            {names.item_sku: sku, names.item_quantity: plain(quantity), names.item_price: price} for sku, quantity, price in lines
+        ],
         names.permissions: {names.without_tax: settings.accept_without_tax},
     }
     if expenses:
@@ -96,7 +103,7 @@ def body(part: OrderPart, customer: str, notes: list[str], contract: Contract, s
     return made
 
 
-Line = tuple[str, int, Decimal]
+Line = tuple[str, Decimal, Decimal]
 """(SKU key, quantity, unit price)"""
 
 
@@ -107,10 +114,10 @@ def money(part: OrderPart) -> tuple[list[Line], Decimal]:
     it in already (then only cents of rounding are left), and it goes into the prices, the one money field of an order that is certain.
     More than the order's own discount, or less than rounding explains, adds up to something else than was charged: it must not enter.
     """
-    goods = sum((item.price * item.quantity for item in part.items), Decimal(0))
+    goods = sum((item.value for item in part.items), Decimal(0))
     expenses = part.freight + part.interest
     discount = goods + expenses - part.total
-    rounding = CENT * sum(item.quantity for item in part.items)
+    rounding = CENT * sum(ceil(item.quantity) for item in part.items)
     if not min(part.discount, 0) - rounding <= discount <= max(part.discount, 0) + rounding:
         raise Rejected(
             Text(
@@ -134,11 +141,11 @@ def discounted(items: tuple[PartItem, ...], goods: Decimal, target: Decimal) -> 
     lines: list[Line] = []
     value = before = Decimal(0)
     for item in items:
-        value += item.price * item.quantity
+        value += item.value
         upto = (target * value / goods).quantize(CENT, ROUND_HALF_UP) if goods else Decimal(0)
-        low, more = divmod(int((upto - before) / CENT), item.quantity)
+        low, more = divmod(int((upto - before) / CENT), whole_units(item.quantity))
         before = upto
-        for quantity, cents in ((item.quantity - more, low), (more, low + 1)):
+        for quantity, cents in ((item.quantity - more, low), (Decimal(more), low + 1)):
             if quantity:
                 lines.append((item.sku, quantity, cents * CENT))
     return lines
@@ -170,6 +177,19 @@ def complete(part: OrderPart) -> None:
                 Text(f"Mapeie a {pt} da forma de pagamento e reenvie.", f"Map the {what} of the payment form, then retry."),
                 code=f"order.{what}",
             )
+    fraction = next((item for item in part.items if not is_whole(item.quantity)), None)
+    if fraction is not None:
+        raise Rejected(
+            Text(
+                f"O WinThor vende a embalagem {fraction.sku} inteira, e o pedido traz {plain(fraction.quantity)}.",
+                f"WinThor sells packaging {fraction.sku} whole, and the order has {plain(fraction.quantity)}.",
+            ),
+            Text(
+                "Na loja, venda este item por unidade inteira; lance este pedido no WinThor à mão ou altere a quantidade na loja.",
+                "In the shop, sell this item by whole units; enter this order in WinThor by hand, or change its quantity in the shop.",
+            ),
+            code="order.fraction",
+        )
 
 
 def code(value: str) -> int | str:

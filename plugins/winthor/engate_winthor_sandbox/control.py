@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from decimal import Decimal
 
+from engate.model import plain
 from engate.testing.world import Change, Description, OrderState, Seed, SkuState
 from engate_winthor_sandbox.catalog import Sku
 from engate_winthor_sandbox.company import ALL_BRANCHES, CARRIERS, DEFAULT_SELLER, PAYMENTS, PRICE_REGION
@@ -160,7 +161,7 @@ def orders(world: World) -> list[OrderState]:
     return [
         OrderState(
             key=str(order.id), storefront_key=order.hub, state=order.state, phase=_phase(order), total=order.total,
-            items=tuple((item.sku.key, item.quantity, item.price) for item in order.items),
+            items=tuple((item.sku.key, plain(item.quantity), item.price) for item in order.items),
             invoices=(order.invoice.key,) if order.invoice else (), tracking=(order.tracking,) if order.tracking else (),
         )
         for order in world.orders.rows.rows.values()

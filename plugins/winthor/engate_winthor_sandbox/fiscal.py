@@ -130,9 +130,9 @@ def _line(position: int, item: Item, expenses: Decimal) -> str:
     ean = item.sku.ean or "SEM GTIN"
     product = "".join((
         _tag("cProd", item.sku.product.id), _tag("cEAN", ean), _tag("xProd", item.sku.product.name[:120]), _tag("NCM", "96081000"),
-        _tag("CFOP", "5102"), _tag("uCom", item.sku.packaging[:6]), _tag("qCom", f"{item.quantity}.0000"),
+        _tag("CFOP", "5102"), _tag("uCom", item.sku.packaging[:6]), _tag("qCom", f"{item.quantity:.4f}"),
         _tag("vUnCom", f"{item.price:.10f}"), _tag("vProd", f"{item.value:.2f}"), _tag("cEANTrib", ean),
-        _tag("uTrib", item.sku.packaging[:6]), _tag("qTrib", f"{item.quantity}.0000"), _tag("vUnTrib", f"{item.price:.10f}"),
+        _tag("uTrib", item.sku.packaging[:6]), _tag("qTrib", f"{item.quantity:.4f}"), _tag("vUnTrib", f"{item.price:.10f}"),
         _tag("vOutro", f"{expenses:.2f}") if expenses else "", _tag("indTot", 1),
     ))  # fmt: skip
     taxes = "".join((

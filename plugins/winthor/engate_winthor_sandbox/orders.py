@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Any
 
 from engate.testing.sandbox import Answer, Books, Call
@@ -46,15 +46,15 @@ class Item:
     sku: Sku
     warehouse: str
     sequence: int
-    quantity: int
-    cut: int
+    quantity: Decimal
+    cut: Decimal
     price: Decimal
     table_price: Decimal
     delivery: str = PENDING
 
     @property
     def value(self) -> Decimal:
-        return (self.price * self.quantity).quantize(CENT)
+        return (self.price * self.quantity).quantize(CENT, ROUND_HALF_UP)
 
 
 @dataclass(slots=True)
@@ -126,7 +126,7 @@ class Order:
             "listOfOrderItem": [
                 {"productId": item.sku.product.id, "packingId": item.sku.ean or str(item.sku.code),
                  "productSKUERPReferenceKey": item.sku.key, "sequence": item.sequence, "warehouseBranchId": item.warehouse,
-                 "quantity": item.quantity, "wantageQuantity": item.cut, "sellPrice": number(item.price),
+                 "quantity": number(item.quantity), "wantageQuantity": number(item.cut), "sellPrice": number(item.price),
                  "tablePrice": number(item.table_price), "sellPriceST": 0, "sellPriceIPI": 0, "deliveryStatus": item.delivery}
                 for item in self.items
             ],
@@ -214,10 +214,10 @@ class Orders:
         rules.order_bonus_terms(sale_type, charging.code, plan.kind)
         return charging.code, plan.code
 
-    def _lines(self, body: dict[str, Any], branch: str, without_tax: bool) -> list[tuple[Sku, str, int, Decimal]]:
+    def _lines(self, body: dict[str, Any], branch: str, without_tax: bool) -> list[tuple[Sku, str, Decimal, Decimal]]:
         items = body.get("listOfOrderItem")
         rules.order_has_items(items)
-        lines: list[tuple[Sku, str, int, Decimal]] = []
+        lines: list[tuple[Sku, str, Decimal, Decimal]] = []
         for given in items or ():
             key = given.get("productSKUERPReferenceKey")
             sku = self.catalog.by_key.get(key) if isinstance(key, str) else None
@@ -232,10 +232,10 @@ class Orders:
             rules.item_taxed(sku.tax_figure != 0, without_tax, key)
             warehouse = given.get("warehouseBranchId") or body.get("warehouseBranchId") or branch
             rules.order_warehouse_known(self.company.has_branch(warehouse), warehouse)
-            lines.append((sku, warehouse, int(quantity), price))
+            lines.append((sku, warehouse, quantity, price))
         return lines
 
-    def _item(self, sequence: int, sku: Sku, warehouse: str, quantity: int, price: Decimal) -> Item:
+    def _item(self, sequence: int, sku: Sku, warehouse: str, quantity: Decimal, price: Decimal) -> Item:
         attended = self.stock.reserve(warehouse, sku, quantity)
         return Item(sku, warehouse, sequence, attended, quantity - attended, price, sku.price)
 

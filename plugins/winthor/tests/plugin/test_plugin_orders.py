@@ -49,7 +49,10 @@ async def test_an_order_enters_with_everything_the_erp_needs(erp: Any, control: 
 
 @pytest.mark.trap("winthor.freight-inside", "winthor.discount-in-prices")
 async def test_the_erps_total_is_what_was_charged(erp: Any, control: Any, part: Any) -> None:
-    items = (PartItem("0", "7891000100103-1", 3, Decimal("11.10")), PartItem("1", "17891000061197-5", 1, Decimal("110.25")))
+    items = (
+        PartItem("0", "7891000100103-1", Decimal(3), Decimal("11.10")),
+        PartItem("1", "17891000061197-5", Decimal(1), Decimal("110.25")),
+    )
     made = part(
         branch="1", items=items, freight=Decimal("12.34"), interest=Decimal("1.01"), discount=Decimal("10.00"), total=Decimal("146.90")
     )
@@ -100,10 +103,17 @@ async def test_a_failure_that_did_nothing_is_unknown_too(erp: Any, control: Any,
     assert await control.count(CREATE) == 1 and await erp.find_order(part()) == Absent()
 
 
+async def test_half_a_packaging_is_refused_before_anything_is_sent(erp: Any, control: Any, part: Any) -> None:
+    with pytest.raises(Rejected) as caught:
+        await erp.import_order(part(items=(PartItem("0", "7891000100103-1", Decimal("0.95"), Decimal("11.20")),), total=Decimal("15.64")))
+    assert caught.value.code == "order.fraction" and "0.95" in caught.value.text.pt and caught.value.hint.pt
+    assert await control("orders") == []
+
+
 @pytest.mark.trap("winthor.reason-nobody-shows")
 async def test_a_refusal_has_the_erps_words(erp: Any, part: Any) -> None:
     with pytest.raises(Rejected) as caught:
-        await erp.import_order(part(items=(PartItem("0", "123-999", 2, Decimal("11.20")),)))
+        await erp.import_order(part(items=(PartItem("0", "123-999", Decimal(2), Decimal("11.20")),)))
     assert caught.value.code.startswith("erp.http_4") and "WinThor" in caught.value.text.pt and caught.value.hint.pt
     assert await erp.find_order(part()) == Absent()
 

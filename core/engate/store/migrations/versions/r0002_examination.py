@@ -23,6 +23,7 @@ def altered(table: str) -> Any:
 def upgrade() -> None:
     """Columns and tables are added below, each with the reason beside it."""
     _orders()
+    _quantities()
     _lanes()
 
 
@@ -80,3 +81,10 @@ def _orders() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_task"),
         sa.UniqueConstraint("order_id", "code", name="uq_task_order_id_code"),
     )
+
+
+def _quantities() -> None:
+    """Quantities are exact decimals: 0.95 kg."""
+    exact = sa.Numeric(18, 6).with_variant(sa.String(40), "sqlite")
+    with op.batch_alter_table("unit") as table:
+        table.alter_column("quantity", existing_type=sa.Integer(), type_=exact, existing_nullable=False)
