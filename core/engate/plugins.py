@@ -228,6 +228,11 @@ class Coupling:
         """Whether both sides offer all these hooks for these accounts."""
         return all(name not in self.unavailable and getattr(self._hooks.hook, name).get_hookimpls() for name in names)
 
+    def batch_of(self, name: str) -> int | None:
+        """How many items this push hook takes at a time, where it says so (`engate.batch`)."""
+        impls = cast(pluggy.HookCaller, getattr(self._hooks.hook, name)).get_hookimpls()
+        return getattr(impls[0].function, "engate_batch", None) if impls else None
+
     async def tell(self, name: str, **event: Any) -> None:
         """Observers, each isolated: one that raises or hangs harms nobody."""
 

@@ -330,7 +330,8 @@ def state_of(order: Stored, part: Part) -> str:
         return "cancel_requested"
     if part.erp_state == "delivered" or (part.erp_state == "invoiced" and part.tracking_sent_at is not None):
         return "shipped"  # "delivered" ends an order: only when the shop knows it
-    return {"held": "erp_held", "unknown": "in_erp", None: "in_erp"}.get(part.erp_state, part.erp_state or "in_erp")
+    # an order that the ERP has delivered ends when the shop knows: until then it is on its way
+    return {"held": "erp_held", "unknown": "in_erp", "delivered": "shipped", None: "in_erp"}.get(part.erp_state, part.erp_state or "in_erp")
 
 
 ORDER = (

@@ -6,7 +6,7 @@ from collections.abc import Container
 
 import sqlalchemy as sa
 
-from engate.errors import AuthFailed, CapabilityMissing, EngateError, Rejected
+from engate.errors import AuthFailed, CapabilityMissing, EngateError, Forbidden, Rejected
 from engate.model import Order
 from engate.model.kinds import KINDS
 from engate.store import causes, orders, tasks
@@ -110,8 +110,8 @@ async def _perform(step: Step, action: Action, failed: list[tuple[Action, Engate
 
 def _failing(work: Work, order: Stored, failed: list[tuple[Action, EngateError]]) -> Reason | None:
     """A step that fails again and again is said, with the words of whoever refuses; engate goes on trying."""
-    if not failed or work.claim.tries <= TRIES:
-        return None
+    if not failed or work.claim.tries <= TRIES or isinstance(failed[0][1], Forbidden):
+        return None  # a permission that is missing is a person's from the first time on: the runner says so
     action, error = failed[0]
     title = TITLES[action]
     return causes.own(

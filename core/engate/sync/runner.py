@@ -19,6 +19,7 @@ from engate.store.lanes import Claim, Take
 from engate.sync import failing
 from engate.sync.failing import Failed
 from engate.sync.lanes import slice_of
+from engate.sync.pace import Pace
 from engate.sync.registry import Registry
 from engate.sync.work import Later, LeaseLost, Outdated, Snapshot, Windows, Work
 
@@ -73,6 +74,7 @@ class Runner:
         self._lease = f"{worker}/{uuid4().hex[:12]}"
         self._running: dict[int, Slice] = {}
         self._poked, self._asked = asyncio.Event(), asyncio.Event()
+        self._pace = Pace()
         self._slices = 0
         self._counted_at = self._mind_at = 0.0
 
@@ -284,6 +286,7 @@ class Runner:
             coupling=coupling,
             claim=claim,
             lease=self._lease,
+            pace=self._pace,
         )
         try:
             async with asyncio.timeout(self._windows.slice_most) as whole:
