@@ -8,7 +8,7 @@ from typing import Generic, Literal, TypeVar
 
 import msgspec
 
-from engate.errors import AuthFailed, EngateError, NotSent, PluginFault, Rejected, Unknown
+from engate.errors import AuthFailed, EngateError, Forbidden, NotSent, PluginFault, Rejected, Unknown
 from engate.text import Text
 
 T = TypeVar("T")
@@ -127,9 +127,9 @@ class Batch(Generic[T]):
         item.remote, item.made = remote, item.made or made
 
     async def each(self, push: Callable[[Item[T]], Awaitable[str]], *, at_once: int = 32) -> None:
-        """Pushes every item with `push`, which returns the storefront's key or raises; an `AuthFailed` ends the batch, unsent."""
+        """Pushes every item with `push`, which returns the storefront's key or raises; an `AuthFailed` or `Forbidden` ends it, unsent."""
         todo = iter(self.items)
-        stopped: AuthFailed | None = None
+        stopped: AuthFailed | Forbidden | None = None
 
         async def worker() -> None:
             nonlocal stopped
@@ -139,7 +139,7 @@ class Batch(Generic[T]):
                     continue
                 try:
                     self.accepted(item, await push(item))
-                except AuthFailed as error:
+                except (AuthFailed, Forbidden) as error:
                     stopped = error
                     self.failed(item, error)
                 except (NotSent, Rejected, Unknown) as error:
