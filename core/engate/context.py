@@ -20,6 +20,11 @@ class Context:
         self._services = services
 
     @property
+    def connection_id(self) -> int | None:
+        """None outside an installation (a plugin's own tests)."""
+        return self._services.connection_id
+
+    @property
     def clock(self) -> Clock:
         return self._services.clock
 
