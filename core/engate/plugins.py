@@ -234,6 +234,7 @@ class Coupling:
         self.storefront = cast(Storefront, _Caller(self._hooks, storefront.context.connection_id))
         self.unavailable: dict[str, Text] = {**erp.unavailable(), **storefront.unavailable()}
         self.settles_within = erp.settles_within
+        self.fiscal = erp.fiscal
         self.overlap_seconds = erp.overlap_seconds
 
     def can(self, *names: str) -> bool:

@@ -49,8 +49,9 @@ def invoice(number: str = "1", **more: Any) -> Invoice:
         "series": "1",
         "model": "55",
         "issuer": "11222333000181",
+        "value": D("10.00"),
     } | more
-    return Invoice(issued_at=AT, value=D("10.00"), **given)
+    return Invoice(issued_at=AT, **given)
 
 
 def part(

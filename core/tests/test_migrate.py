@@ -76,7 +76,9 @@ def schema(store: Store) -> list[str]:
 
 
 def _sorted(sql: str) -> str:
-    """A CREATE TABLE with its columns and constraints in order of text: SQLite keeps the statement as it was written."""
+    """A CREATE TABLE with its columns and constraints in order of text: SQLite keeps the statement as it was written, and puts the name of
+    a table that was renamed into quotes."""
+    sql = re.sub(r'^CREATE TABLE "(\w+)"', r"CREATE TABLE \1", sql)
     lines = [re.sub(r"\s+", " ", line).strip().rstrip(",") for line in sql.splitlines()]
     return " ; ".join(sorted(line for line in lines if line))
 

@@ -13,10 +13,12 @@ from typing import Any, NamedTuple
 
 import msgspec
 import sqlalchemy as sa
+from tests.platforms import MANIFESTS, SANDBOXES
 
 from engate.clock import Clock, SystemClock
 from engate.hooks import Observer
 from engate.model import Check
+from engate.plugins import Manifest
 from engate.secrets import Vault
 from engate.store import config
 from engate.store.db import Store
@@ -164,7 +166,7 @@ def merged_mapping(erp: Any, shop: Any) -> PairMapping:
 
 
 def sandbox_class(name: str) -> type[Sandbox]:
-    return entry_points(group="engate.sandboxes")[name].load()
+    return SANDBOXES.get(name) or entry_points(group="engate.sandboxes")[name].load()
 
 
 @asynccontextmanager
@@ -182,9 +184,10 @@ async def staged(
     run: bool = True,
     runners: int = 1,
     observers: tuple[Observer, ...] = (),
+    manifests: tuple[Manifest, ...] = (),
     told: Callable[[Exchange], None] | None = None,
 ) -> AsyncGenerator[Stage]:
-    """`told`: hears of every exchange with the shop."""
+    """`manifests`: in the place of those of the same key (`tests.platforms.lacking`). `told`: hears of every exchange with the shop."""
     os.environ.setdefault("ENGATE_SECRET_KEY", base64.b64encode(secrets.token_bytes(32)).decode())
     clock = clock or SystemClock()
     store = Store(url)
@@ -194,6 +197,8 @@ async def staged(
             erp.seed(seed)
         vault = Vault(base64.b64decode(os.environ["ENGATE_SECRET_KEY"]))
         registry = Registry(store, vault, clock, CountingJournal(), observers=observers)
+        for manifest in (*MANIFESTS.values(), *manifests):
+            registry.add(manifest)
         if told is not None:
             registry.transport = ObservedTransport(told, only=shop.base_url)
         now = clock.now().timestamp()
@@ -222,3 +227,10 @@ async def staged(
             await stage.stop()
             await registry.close()
             store.close()
+
+
+@asynccontextmanager
+async def faked(url: str, **more: Any) -> AsyncGenerator[Stage]:
+    """The same with the fake pair (`tests.platforms`): `stage.erp.switches` and `stage.shop.switches` say how they behave."""
+    async with staged(url, erp_name="fake_erp", shop_name="fake_shop", **more) as stage:
+        yield stage

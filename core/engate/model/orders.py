@@ -26,8 +26,9 @@ ShopState = Literal[
 ]
 """What the storefront says of an order."""
 
-ErpState = Literal["held", "in_erp", "picking", "invoiced", "shipped", "delivered", "cancelled", "rejected", "unknown"]
-"""What the ERP says of an order (`held`: it has it, but credit, limit or margin block it)."""
+ErpState = Literal["held", "in_erp", "picking", "partly_invoiced", "invoiced", "shipped", "delivered", "cancelled", "rejected", "unknown"]
+"""What the ERP says of an order. `held`: it has it, but credit, limit or margin block it. `partly_invoiced`: more notes will follow;
+`invoiced`: no further one will, so what is not invoiced by then is cut."""
 
 
 class Address(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -80,7 +81,10 @@ class Payment(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Order(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A storefront order. `total` = items + freight + interest − discount: what was charged."""
+    """A storefront order as it is now. `total` = items + freight + interest − discount.
+
+    `refunded`: what the buyer got back so far of what was charged, by changes, returns and refunds, as far as the shop tells.
+    """
 
     key: str
     state: ShopState
@@ -99,6 +103,7 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True):
     shipping: str = ""  # shipping method as `read_choices("shippings")` lists it
     channel: str = ""
     test: bool = False
+    refunded: Decimal = Decimal(0)
     changed_at: str = ""  # the platform's own stamp
 
 
@@ -125,7 +130,8 @@ class OrderPart(msgspec.Struct, frozen=True, omit_defaults=True):
     """The share of a storefront order that becomes one ERP order; money of the parts sums to the order, in cents.
 
     `reference` is what the ERP order carries so that it can be found again: the storefront's key, and the part where there are several.
-    `billing`, `plan`, `carrier` come from the pair mapping and are the ERP's own codes.
+    `billing`, `plan`, `carrier` come from the pair mapping and are the ERP's own codes. `attempt`: how often it was sent already; one that
+    was never sent cannot be in the ERP, which is all that an ERP without a search has to know.
     """
 
     reference: str
@@ -139,7 +145,7 @@ class OrderPart(msgspec.Struct, frozen=True, omit_defaults=True):
     billing: str = ""
     plan: str = ""
     carrier: str = ""
-    attempt: int = 1
+    attempt: int = 0
 
 
 class PartRef(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -182,9 +188,19 @@ class Tracking(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class ErpItem(msgspec.Struct, frozen=True, omit_defaults=True):
+    """`quantity`: what the ERP attends; `cut`: what it was asked for besides and will not deliver."""
+
     sku: str
     quantity: int
     cut: int = 0
+
+
+class Shipment(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What left the house together. `key` tells the shipments of one ERP order apart; `items`: what is in it, () = the whole order."""
+
+    key: str
+    tracking: Tracking = Tracking()
+    items: tuple[ErpItem, ...] = ()
 
 
 class ErpOrder(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -198,10 +214,28 @@ class ErpOrder(msgspec.Struct, frozen=True, omit_defaults=True):
     total: Decimal | None = None
     items: tuple[ErpItem, ...] = ()
     invoices: tuple[Invoice, ...] | None = None
-    tracking: Tracking | None = None
+    shipments: tuple[Shipment, ...] = ()
     delivered_at: datetime | None = None
     reason: str = ""
     changed_at: str = ""
+
+
+class Cut(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What of one line of the storefront order will not be delivered: its line, the units, the unit price they were charged."""
+
+    line: str
+    quantity: int
+    price: Decimal
+
+
+class OrderChange(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What the ERP did not attend of one part. `refund`: how much less than was charged is due, in reais, whatever the lines say.
+    `cuts` may be empty where only the amount differs."""
+
+    reference: str  # of the part: tells this change from those of other parts
+    cuts: tuple[Cut, ...]
+    refund: Decimal
+    reason: str
 
 
 class ShopOrderRef(msgspec.Struct, frozen=True, omit_defaults=True):

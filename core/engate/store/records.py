@@ -402,6 +402,12 @@ def again(c: sa.Connection, rows: Sequence[tuple[int, float, bool, str]], now: f
         )
 
 
+def resend(c: sa.Connection, integration_id: int, kind: str, parents: Sequence[str]) -> int:
+    """The storefront moved these by itself: what it holds is not known, so they go again whatever was accepted last."""
+    mine = (record.c.integration_id == integration_id) & (record.c.kind == kind) & record.c.parent.in_(list(parents))
+    return c.execute(sa.update(record).where(mine).values(have=None)).rowcount
+
+
 def doubt(c: sa.Connection, ids: Sequence[int]) -> None:
     """Somebody else may have pushed these meanwhile: whatever the storefront holds of them is not known."""
     c.execute(sa.update(record).where(record.c.id.in_(ids)).values(have=None))

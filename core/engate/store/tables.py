@@ -243,6 +243,9 @@ order = sa.Table(
     sa.Column("doc", sa.LargeBinary, nullable=False),
     sa.Column("total", sa.Numeric(14, 2), nullable=False),
     sa.Column("was_ready", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("charged", sa.Numeric(14, 2)),  # what the buyer paid when the parts were made; null: none was made yet
+    sa.Column("refunded_before", sa.Numeric(14, 2), nullable=False, server_default="0"),  # what the shop had given back by then
+    _at("refusal_sent_at"),  # when the shop was told that a requested cancellation comes too late
     sa.Column("cause_id", Id, sa.ForeignKey("cause.id", ondelete="SET NULL")),
     _at("placed_at", nullable=False), _at("read_at", nullable=False), _at("created_at", nullable=False), _at("changed_at", nullable=False),
     sa.UniqueConstraint("integration_id", "key"),
@@ -265,7 +268,10 @@ part = sa.Table(
     sa.Column("looks", sa.Integer, nullable=False, server_default="0"),
     sa.Column("erp_state", sa.String(20)),
     sa.Column("erp_doc", sa.LargeBinary),
-    _at("handling_sent_at"), _at("tracking_sent_at"), _at("delivery_sent_at"), _at("cancel_sent_at"),
+    _at("handling_sent_at"), _at("tracking_sent_at"), _at("delivery_sent_at"), _at("cancel_sent_at"), _at("finished_at"),
+    sa.Column("change", sa.LargeBinary),  # what the ERP did not attend, as the shop was asked to take it out of the order
+    _at("change_sent_at"),  # when the shop showed it; null with a `change`: under way, or refused
+    sa.Column("change_refused", sa.JSON),  # the shop's words; a person's retry forgets them
     sa.UniqueConstraint("order_id", "no"),
     sa.Index("ix_part_erp_key", "integration_id", "erp_key"),
     sa.Index("ix_part_reference", "integration_id", "reference"),
@@ -294,6 +300,27 @@ document = sa.Table(
     _at("created_at", nullable=False), _at("sent_at"),
     sa.UniqueConstraint("part_id", "key", "version"),
 )  # fmt: skip
+
+shipment = sa.Table(
+    "shipment", metadata,
+    sa.Column("part_id", Id, sa.ForeignKey("part.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("key", sa.String(100), primary_key=True),
+    _at("sent_at", nullable=False),
+)  # fmt: skip
+"""Shipments of which the storefront knows."""
+
+task = sa.Table(
+    "task", metadata, _id(), _tenant(), _integration(),
+    sa.Column("order_id", Id, sa.ForeignKey("shop_order.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("code", sa.String(80), nullable=False),
+    sa.Column("amount", sa.Numeric(14, 2), nullable=False),  # reais, charged and neither invoiced nor given back; negative: too much
+    sa.Column("text", sa.JSON, nullable=False), sa.Column("hint", sa.JSON, nullable=False),  # {pt, en}
+    _at("opened_at", nullable=False), _at("closed_at"),
+    sa.Column("closed_by", sa.String(12)),  # person | engate (the shop shows that it is settled)
+    sa.Column("note", sa.String(500)),  # what the person said
+    sa.UniqueConstraint("order_id", "code"),
+)  # fmt: skip
+"""What stays to be done about an order, whatever its steps do: only a person, or money seen to move, closes it."""
 
 step = sa.Table(
     "step", metadata, _id(), _tenant(), _integration(),

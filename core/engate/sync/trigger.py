@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from engate.errors import Invalid
 from engate.model import OrderEvent
 from engate.model.kinds import KINDS
-from engate.store import config, lanes, orders, records, runs
+from engate.store import config, lanes, orders, records, runs, tasks
 from engate.store.blobs import pack
 from engate.store.causes import ensure, own
 from engate.store.lanes import Wake
@@ -165,7 +165,9 @@ def retry_order(c: sa.Connection, tenant_id: int, id: int, key: str, now: float)
     looked = orders.waits_for(c, stored.id, FATE_UNKNOWN)  # a person has looked for it in the ERP; the import looks once more
     for part in stored.parts:
         if part.sending and looked:
-            orders.update_part(c, part.id, sending=False)
+            orders.update_part(c, part.id, sending=False, attempt=0)
+        if part.change_refused is not None:
+            orders.update_part(c, part.id, change_refused=None)  # whoever refused the change may take it now
         if part.erp is not None and part.erp.invoices is not None:
             orders.update_part(c, part.id, erp_doc=pack(msgspec.structs.replace(part.erp, invoices=None)))  # look for its notes again
         if part.erp_key is None and part.state in ("rejected", "expired", "cancelled"):
@@ -174,6 +176,20 @@ def retry_order(c: sa.Connection, tenant_id: int, id: int, key: str, now: float)
     asked = OrderEvent(f"retry/{key}/{now}"[:200], key, stored.doc.state, "retry")
     orders.receive(c, tenant_id, id, [asked], now)
     _wake(c, tenant_id, id, [(lane_of(key), ORDER_PRIORITY)], now)
+
+
+def close_tasks(c: sa.Connection, tenant_id: int, id: int, key: str, note: str, now: float) -> int:
+    """A person has seen to what stands open of an order. Returns how many tasks were closed."""
+    stored = orders.load(c, id, key)
+    if stored is None:
+        raise config.not_found("Pedido", "order")
+    closed = tasks.close(c, stored.id, [code for code, _ in stored.tasks], by="person", note=note, now=now)
+    if closed:
+        text = Text(f"Pendência encerrada: {note}", f"Task closed: {note}")
+        orders.note(c, tenant_id, id, stored.id, None, "task_closed", text, now)
+        orders.set_cause(c, tenant_id, id, stored.id, None, now)
+        _wake(c, tenant_id, id, [(lane_of(key), ORDER_PRIORITY)], now)
+    return closed
 
 
 def link_by_hand(c: sa.Connection, tenant_id: int, id: int, kind: str, key: str, remote: str, now: float) -> None:

@@ -124,3 +124,12 @@ class Work:
         """Raises LeaseLost unless the lane is still ours: in the transaction that permits an outside effect."""
         if not lanes.held(c, self.claim.id, self.lease):
             raise LeaseLost(self.claim.name)
+
+    async def permit(self) -> None:
+        """Right before a call that may have an effect: the lane is still ours, and what was decided by still holds.
+        Raises LeaseLost or Outdated; nothing has been sent then."""
+        await self.store.durably(self._permitted)
+
+    def _permitted(self, c: sa.Connection) -> None:
+        self.must_hold(c)
+        self.must_be_current(c)

@@ -125,22 +125,23 @@ class Orders:
             raise _closed(shop_order, invoice)
         await self._vtex.call(at.INVOICE, order=shop_order.key, body=body)
 
-    async def send_tracking(self, shop_order: ShopOrderRef, invoice: Invoice, tracking: Tracking) -> None:
+    async def send_tracking(self, shop_order: ShopOrderRef, invoice: Invoice | None, tracking: Tracking) -> None:
         number = await self._sent_number(shop_order, invoice)
         await self._vtex.call(at.TRACKING, order=shop_order.key, invoice=number, body=translate.tracking_body(tracking))
 
-    async def send_delivery(self, shop_order: ShopOrderRef, invoice: Invoice, delivered_at: str) -> None:
+    async def send_delivery(self, shop_order: ShopOrderRef, invoice: Invoice | None, delivered_at: str) -> None:
         number = await self._sent_number(shop_order, invoice)
         await self._vtex.call(at.DELIVERY, order=shop_order.key, invoice=number, body=translate.delivery_body(delivered_at))
 
-    async def _sent_number(self, shop_order: ShopOrderRef, invoice: Invoice) -> str:
+    async def _sent_number(self, shop_order: ShopOrderRef, invoice: Invoice | None) -> str:
         """Under which number the note went: VTEX's packages are found by that, ours by the access key."""
-        package = translate.package_of(await self._raw(shop_order.key), invoice)
+        package = translate.package_of(await self._raw(shop_order.key), invoice) if invoice is not None else None
         if package is None:
+            number = f" {invoice.number}" if invoice is not None else ""
             raise NotSent(
                 Text(
-                    f"A nota {invoice.number} ainda não está no pedido {shop_order.key}.",
-                    f"The note {invoice.number} is not in order {shop_order.key} yet.",
+                    f"A nota{number} ainda não está no pedido {shop_order.key}.",
+                    f"The note{number} is not in order {shop_order.key} yet.",
                 ),
                 Text("O engate envia a nota antes.", "engate sends the note first."),
                 code="invoice.missing",

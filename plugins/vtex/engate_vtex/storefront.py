@@ -23,10 +23,10 @@ from engate.model import (
     Price,
     Product,
     Query,
+    Shipment,
     ShopOrderRef,
     Sku,
     StockLevel,
-    Tracking,
     Warehouse,
 )
 from engate_vtex import checks, listing
@@ -113,11 +113,12 @@ class VtexStorefront(Storefront):
     async def send_invoice(self, shop_order: ShopOrderRef, invoice: Invoice, part: OrderPart) -> None:
         await self._orders.send_invoice(shop_order, invoice, part)
 
-    async def send_tracking(self, shop_order: ShopOrderRef, invoice: Invoice, tracking: Tracking) -> None:
-        await self._orders.send_tracking(shop_order, invoice, tracking)
+    async def send_tracking(self, shop_order: ShopOrderRef, part: OrderPart, shipment: Shipment, invoice: Invoice | None) -> None:
+        del part
+        await self._orders.send_tracking(shop_order, invoice, shipment.tracking)
 
-    async def send_delivery(self, shop_order: ShopOrderRef, invoice: Invoice, delivered_at: str, tracking: Tracking) -> None:
-        del tracking
+    async def send_delivery(self, shop_order: ShopOrderRef, part: OrderPart, delivered_at: str, invoice: Invoice | None) -> None:
+        del part
         await self._orders.send_delivery(shop_order, invoice, delivered_at)
 
     async def send_cancellation(self, shop_order: ShopOrderRef, reason: str) -> None:

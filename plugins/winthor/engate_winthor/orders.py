@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from engate import Answered, Rejected, Text
-from engate.model import ErpItem, ErpOrder, ErpState, OrderPart, PartItem, Tracking
+from engate.model import ErpItem, ErpOrder, ErpState, OrderPart, PartItem, Shipment, Tracking
 from engate_winthor.endpoints import Contract
 from engate_winthor.rows import OrderItemRow, OrderRow, text
 from engate_winthor.settings import Settings
@@ -38,7 +38,7 @@ def erp_order(row: OrderRow, instant: Callable[[str | None], datetime | None], d
         reference=text(row.reference),
         total=row.total,
         items=tuple(_item(item) for item in items),
-        tracking=Tracking(code, carrier=text(row.carrier)) if code else None,
+        shipments=(Shipment(code, Tracking(code, carrier=text(row.carrier))),) if code else (),
         delivered_at=instant(row.delivery) if _delivered(items, delivered_words) else None,
         changed_at=row.changed or "",
     )

@@ -293,7 +293,8 @@ async def test_from_the_erp_to_the_buyers_door(erp: Any, control: Any, part: Any
 
     await control("progress", {"to": "shipped"})
     found = await single(erp, made.key)
-    assert found.tracking is not None and found.tracking.code and found.tracking.carrier == "501" and found.delivered_at is None
+    [shipment] = found.shipments
+    assert shipment.tracking.code and shipment.tracking.carrier == "501" and found.delivered_at is None
 
     await control("progress", {"to": "delivered"})
     found = await single(erp, made.key)

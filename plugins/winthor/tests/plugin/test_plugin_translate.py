@@ -303,7 +303,7 @@ def test_an_order_row() -> None:
     assert (found.key, found.branch, found.state, found.raw_state, found.reference) == ("501", "1", "invoiced", "F", "v1")
     assert found.total == D("1234.56") and found.changed_at == NOW and found.invoices is None
     assert [(item.sku, item.quantity, item.cut) for item in found.items] == [("789-7", 5, 2)]
-    assert (found.tracking.code, found.tracking.carrier) == ("BR1", "9")
+    assert (found.shipments[0].tracking.code, found.shipments[0].tracking.carrier) == ("BR1", "9")
     assert found.delivered_at == datetime(2026, 11, 20, 10, tzinfo=UTC)
 
 
@@ -314,7 +314,7 @@ def test_a_delivery_date_alone_is_a_promise() -> None:
 
 
 def test_no_tracking_number_is_no_tracking() -> None:
-    assert read(trackingNumber=None).tracking is None
+    assert read(trackingNumber=None).shipments == ()
 
 
 def part(*items: PartItem, total: str, freight: str = "0", discount: str = "0", interest: str = "0") -> OrderPart:
