@@ -16,7 +16,7 @@ import structlog
 from engate import boundary
 from engate.errors import CapabilityMissing, EngateError, PluginFault
 from engate.hooks import HOOK_API, ROLES, Connection, Erp, Observer, Storefront
-from engate.model import Batch
+from engate.model import Batch, Page
 from engate.specs import SPECS, Spec, implemented_by
 from engate.text import Text
 
@@ -211,9 +211,9 @@ def _tell(name: str, page: boundary.Received[Any]) -> None:
         log.error("plugin_items_broken", hook=name, count=len(page.broken), example=page.broken[0].problem.text.en)
 
 
-def closing(pages: AsyncIterator[T]) -> AbstractAsyncContextManager[AsyncIterator[T]]:
+def closing(pages: AsyncIterator[Page[T]]) -> AbstractAsyncContextManager[AsyncIterator[boundary.Received[T]]]:
     """The pages of a coupling's hook, closed at the end of the block: however it ends, the plugin's generator ends with it."""
-    return aclosing(cast(AsyncGenerator[T, None], pages))
+    return aclosing(cast(AsyncGenerator[boundary.Received[T], None], pages))
 
 
 def _fault(name: str, error: Exception) -> PluginFault:

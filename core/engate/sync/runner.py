@@ -66,6 +66,7 @@ class Runner:
         """Until cancelled. Leases are given back on the way out."""
         beating = asyncio.create_task(self._beat())
         try:
+            await self._store.durably(records.read_broken_again)
             while True:
                 self._poked.clear()
                 claimed = await self._claim()
