@@ -115,7 +115,7 @@ class Batch(Generic[T]):
 
     def accepted(self, item: Item[T], remote: str = "", answer: str = "") -> None:
         """The storefront holds `item.want` now; `remote` is its key there ("" = as linked before)."""
-        self._report(item, Outcome("accepted", remote or item.remote or "", answer))
+        self._report(item, Outcome("accepted", _key(remote) or item.remote or "", str(answer)))
 
     def failed(self, item: Item[T], error: EngateError) -> None:
         """The item was refused (`Rejected`), not sent (`NotSent`), or nobody knows (`Unknown`)."""
@@ -125,14 +125,14 @@ class Batch(Generic[T]):
             state = "not_sent"
         else:
             state = "unknown"
-        self._report(item, Outcome(state, error=error))
+        self._report(item, Outcome(state, error=error if isinstance(error, EngateError) else _broke(error)))
 
     def linked(self, item: Item[T], remote: str, *, made: bool = False) -> None:
         """The storefront's key is known although the item is not finished: kept even if the rest fails, and so is that engate `made` it."""
-        item.remote, item.made = remote, item.made or made
+        item.remote, item.made = _key(remote), item.made or made
 
     async def each(self, push: Callable[[Item[T]], Awaitable[str]], *, at_once: int = 32) -> None:
-        """Pushes every item with `push`, which returns the storefront's key or raises; `AuthFailed` and `Forbidden` end the batch."""
+        """Pushes every item with `push`, which returns the storefront's key or raises; an `AuthFailed` or `Forbidden` ends it, unsent."""
         todo = iter(self.items)
         stopped: AuthFailed | Forbidden | None = None
 
@@ -150,9 +150,7 @@ class Batch(Generic[T]):
                 except (NotSent, Rejected, Unknown) as error:
                     self.failed(item, error)
                 except Exception as error:  # one item that breaks the plugin does not keep the others
-                    fault = PluginFault(Text("O plugin falhou neste item.", "The plugin failed on this item."))
-                    fault.__cause__ = error
-                    self.failed(item, fault)
+                    self.failed(item, _broke(error))
 
         async with asyncio.TaskGroup() as group:
             for _ in range(min(at_once, len(self.items))):
@@ -165,3 +163,18 @@ class Batch(Generic[T]):
         self.outcomes[item.key] = outcome
         if self._settled is not None:
             self._settled(item, outcome)
+
+
+def _key(remote: object) -> str:
+    """Many platforms number their things: 7 is "7"."""
+    if isinstance(remote, int) and not isinstance(remote, bool):
+        return str(remote)
+    if not isinstance(remote, str):
+        raise TypeError(f"a storefront's key is a str, not {type(remote).__name__}")
+    return remote
+
+
+def _broke(error: object) -> PluginFault:
+    fault = PluginFault(Text("O plugin falhou neste item.", "The plugin failed on this item."))
+    fault.__cause__ = error if isinstance(error, BaseException) else TypeError(f"{type(error).__name__} is no EngateError")
+    return fault

@@ -8,15 +8,16 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from engate.boundary import Broken, Received
 from engate.errors import EngateError
-from engate.model import Page, Query
+from engate.model import Query
 from engate.model.catalog import Category
 from engate.model.kinds import KINDS, Kind
 from engate.plugins import closing
 from engate.store import records, runs
 from engate.store.records import Wanted
 from engate.store.runs import Place
-from engate.sync import pilot, whole
+from engate.sync import pilot, quarantine, whole
 from engate.sync.effective import PLACEHOLDER, PLACEHOLDER_NAME, Rules
 from engate.sync.flows import FLOWS, Flow
 from engate.sync.work import Later, Work
@@ -103,14 +104,16 @@ class Read:
         self.place = place
         self.docs: list[tuple[Any, float]] = []
         """(document, when its page was asked for)"""
+        self.broken: list[tuple[Broken, float]] = []
         self._since = time.monotonic()
 
-    def add(self, page: Page[Any], asked_at: float) -> None:
+    def add(self, page: Received[Any], asked_at: float) -> None:
         ahead = max(filter(None, (self.place.ahead, page.watermark)), default=None)
         # the least: what is added while we read may come before where we are
         total = min((said for said in (self.place.total, page.total) if said is not None), default=None)
         self.place = Place(page.cursor, ahead, total)
         self.docs += [(doc, asked_at) for doc in page.items]
+        self.broken += [(each, asked_at) for each in page.broken]
 
     def held_for(self) -> float:
         return time.monotonic() - self._since
@@ -141,9 +144,11 @@ def _keep(c: sa.Connection, work: Work, kind: Kind, row: Any, read: Read) -> boo
     if not runs.still_asked(c, row):
         return False
     work.must_be_current(c)
+    quarantine.lost(c, row, read.broken, work.now())
+    docs = read.docs + quarantine.stand_ins(c, work, kind, read.broken)
     # decided in this transaction: an order that came in while the pages were fetched must be seen
-    rules = work.rules(c, kind.name, [doc.sku for doc, _ in read.docs] if kind.name == "stock" else None)
-    wanted = [_wanted(rules, kind, doc, asked_at) for doc, asked_at in read.docs]
+    rules = work.rules(c, kind.name, [doc.sku for doc, _ in docs] if kind.name == "stock" else None)
+    wanted = [_wanted(rules, kind, doc, asked_at) for doc, asked_at in docs]
     changed = records.want(c, work.tenant_id, work.integration_id, kind.name, wanted, run_id=row.run_id, now=work.now())
     runs.page_done(c, row, read.place, items=len(wanted), changed=changed)
     if changed:

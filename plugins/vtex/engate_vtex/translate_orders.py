@@ -25,6 +25,8 @@ from engate.model import (
     Payment,
     ShopState,
     Tracking,
+    is_whole,
+    plain,
     whole_units,
 )
 
