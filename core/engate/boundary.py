@@ -166,6 +166,9 @@ def page(hook: str, kind: type[T], given: object) -> Received[T]:
         value: object = getattr(given, name)
         if value is not None and not (isinstance(value, str) and len(value) <= most and "\0" not in value):
             raise fault(hook, name, _shown(value), f"str (at most {most} characters) or None")
+    total: object = given.total
+    if total is not None and not (isinstance(total, int) and not isinstance(total, bool) and total >= 0):
+        raise fault(hook, "total", _shown(total), "a whole number or None")
     check = checker(kind)
     good: list[T] = []
     broken: list[Broken] = []
@@ -174,7 +177,7 @@ def page(hook: str, kind: type[T], given: object) -> Received[T]:
             good.append(check(item))
         except Wrong as wrong:
             broken.append(Broken(_key_of(kind, item), item, _problem(hook, wrong)))
-    return Received(good, given.cursor, given.watermark, tuple(broken))
+    return Received(good, given.cursor, given.watermark, given.total, tuple(broken))
 
 
 def answer(hook: str, declared: Any, given: object) -> Any:
