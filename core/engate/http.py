@@ -271,7 +271,7 @@ class Http:
 
     # ---- one exchange ----
 
-    def _url(self, path: str, params: Mapping[str, Any] | None) -> str:
+    def _url(self, path: str, params: Mapping[str, Any] | None) -> httpx.URL:
         """Below our own base, or nowhere: a path may come from a setting or from another system's data."""
         wrong = wrong_path(path)
         if wrong is not None:
@@ -285,12 +285,12 @@ class Http:
             }
             url += ("&" if "?" in path else "?") + urlencode(given, doseq=True, safe=",")
         try:
-            same = _origin(httpx.URL(url)) == self._origin
+            parsed = httpx.URL(url)
         except httpx.InvalidURL:
-            same = False
-        if not same:
+            raise _elsewhere(Text("O caminho não é válido.", "The path is not valid.")) from None
+        if _origin(parsed) != self._origin:
             raise _elsewhere(Text("O caminho leva a outro endereço.", "The path leads to another address."))
-        return url
+        return parsed
 
     async def _once(self, call: Call, token: Token | None, spent: _Spent) -> Response:
         sent = dict(self._headers)
