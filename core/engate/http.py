@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Generator, Mapping
 from contextlib import aclosing, contextmanager
 from datetime import datetime
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, cast
 from urllib.parse import urlencode
 
 import aiohttp
@@ -278,12 +278,8 @@ class Http:
             raise _elsewhere(wrong)
         url = f"{self._base}{path}"
         if params:
-            given = {
-                name: [each for each in value if each is not None] if isinstance(value, list | tuple) else value
-                for name, value in params.items()
-                if value is not None
-            }
-            url += ("&" if "?" in path else "?") + urlencode(given, doseq=True, safe=",")
+            given = [(name, each) for name, value in params.items() for each in _each(value) if each is not None]
+            url += ("&" if "?" in path else "?") + urlencode(given, safe=",") if given else ""
         try:
             parsed = httpx.URL(url)
         except httpx.InvalidURL:
@@ -370,6 +366,10 @@ def _expired(token: Token, clock: Clock) -> bool:
 
 def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
     return url.scheme, url.host, url.port
+
+
+def _each(value: object) -> list[Any]:
+    return [*cast("list[Any]", value)] if isinstance(value, list | tuple) else [value]
 
 
 def _elsewhere(wrong: Text) -> NotSent:
