@@ -188,11 +188,13 @@ anything: st.SearchStrategy[Any] = st.one_of(
 
 @pytest.mark.trap("engine.items-checked")
 @settings(max_examples=50, deadline=None)
-@given(st.sampled_from([kind.struct for kind in KINDS.values()]), st.lists(anything, min_size=12, max_size=12))
-def test_whatever_a_plugin_gives_is_readable_afterwards(kind: type[Any], values: list[Any]) -> None:
+@given(
+    st.sampled_from([kind.struct for kind in KINDS.values()]), st.text(max_size=4) | anything, st.lists(anything, min_size=12, max_size=12)
+)
+def test_whatever_a_plugin_gives_is_readable_afterwards(kind: type[Any], key: Any, values: list[Any]) -> None:
     """Sound items, and what is stored in the place of the others, with and without a last sound document."""
     names = [field.name for field in msgspec.structs.fields(kind)]
-    item = kind(**dict(zip(names, values, strict=False)))
+    item = kind(**dict(zip(names, [key, *values], strict=False)))
     found = page("list_things", kind, Page([item]))
     assert len(found.items) + len(found.broken) == 1
     last = kind(**{field.name: "x" if field.type is str else D(1) for field in msgspec.structs.fields(kind) if field.required})
