@@ -99,12 +99,12 @@ def _reason(failed: Failed) -> Reason | None:
 
 
 def _wait(c: sa.Connection, failed: Failed, reason: Reason, now: float) -> bool:
-    """The order points to it, or else the flow. False: nobody does, because the order waits for a person already."""
+    """The order points to it, or else the flow. False: nobody does, because the order has words of its own already."""
     claim, order_key = failed.claim, order_of(failed.claim.name)
     if order_key is not None:
         known = orders.waiting(c, claim.integration_id, order_key)
         if known is not None:
-            if known.owner == "person" and known.key != reason.key:
+            if known.key not in (None, reason.key) and (known.owner == "person" or reason.code != FORBIDDEN):
                 return False
             orders.set_cause(c, claim.tenant_id, claim.integration_id, known.id, reason, now)
             return True

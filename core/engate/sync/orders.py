@@ -6,11 +6,10 @@ from collections.abc import Container
 
 import sqlalchemy as sa
 
-from engate.errors import AuthFailed, CapabilityMissing, EngateError, Rejected
-from engate.model import Order
-from engate.model.kinds import KINDS
+from engate.errors import AuthFailed, CapabilityMissing, EngateError, Forbidden, Rejected
+from engate.model import Order, Warehouse
 from engate.store import causes, orders, tasks
-from engate.store.blobs import unpack
+from engate.store.blobs import readable
 from engate.store.causes import Reason
 from engate.store.orders import Part, Stored
 from engate.store.tables import record
@@ -74,7 +73,7 @@ async def order_slice(work: Work, key: str) -> Later:
 
 def _situation(c: sa.Connection, work: Work) -> Situation:
     blobs = c.execute(sa.select(record.c.doc).where(record.c.integration_id == work.integration_id, record.c.kind == "warehouse")).scalars()
-    companies = {doc.document for doc in (unpack(blob, KINDS["warehouse"].struct) for blob in blobs) if doc.document}
+    companies = {doc.document for blob in blobs if (doc := readable(blob, Warehouse)) is not None and doc.document}
     coupling = work.coupling
     return Situation(
         work.snapshot.mapping,
@@ -110,8 +109,8 @@ async def _perform(step: Step, action: Action, failed: list[tuple[Action, Engate
 
 def _failing(work: Work, order: Stored, failed: list[tuple[Action, EngateError]]) -> Reason | None:
     """A step that fails again and again is said, with the words of whoever refuses; engate goes on trying."""
-    if not failed or work.claim.tries <= TRIES:
-        return None
+    if not failed or work.claim.tries <= TRIES or isinstance(failed[0][1], Forbidden):
+        return None  # a permission that is missing is a person's from the first time on: the runner says so
     action, error = failed[0]
     title = TITLES[action]
     return causes.own(

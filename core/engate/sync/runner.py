@@ -13,12 +13,13 @@ import structlog
 from engate import doing
 from engate.clock import Clock
 from engate.limits import priority
-from engate.store import clocks, config, health, lanes
+from engate.store import clocks, config, health, lanes, records
 from engate.store.db import Store
 from engate.store.lanes import Claim, Take
 from engate.sync import failing
 from engate.sync.failing import Failed
 from engate.sync.lanes import slice_of
+from engate.sync.pace import Pace
 from engate.sync.registry import Registry
 from engate.sync.work import Later, LeaseLost, Outdated, Snapshot, Windows, Work
 
@@ -73,6 +74,7 @@ class Runner:
         self._lease = f"{worker}/{uuid4().hex[:12]}"
         self._running: dict[int, Slice] = {}
         self._poked, self._asked = asyncio.Event(), asyncio.Event()
+        self._pace = Pace()
         self._slices = 0
         self._counted_at = self._mind_at = 0.0
 
@@ -85,6 +87,7 @@ class Runner:
         """Until cancelled. Leases are given back on the way out."""
         watching = [asyncio.create_task(self._beat()), asyncio.create_task(self._watch())]
         try:
+            await self._store.durably(records.read_broken_again)
             while True:
                 self._poked.clear()
                 claimed = await self._claim()
@@ -284,6 +287,7 @@ class Runner:
             coupling=coupling,
             claim=claim,
             lease=self._lease,
+            pace=self._pace,
         )
         try:
             async with asyncio.timeout(self._windows.slice_most) as whole:

@@ -18,6 +18,7 @@ from engate.store.db import Store
 from engate.store.lanes import Claim
 from engate.sync.effective import Rules
 from engate.sync.options import Options, PairMapping
+from engate.sync.pace import Pace
 
 SLICE = 5.0
 """Seconds a slice may take: long enough to be efficient, short enough that nobody waits long for a turn."""
@@ -78,9 +79,18 @@ class Work:
     """One slice of one lane."""
 
     def __init__(
-        self, *, store: Store, clock: Clock, windows: Windows, snapshot: Snapshot, coupling: Coupling, claim: Claim, lease: str
+        self,
+        *,
+        store: Store,
+        clock: Clock,
+        windows: Windows,
+        snapshot: Snapshot,
+        coupling: Coupling,
+        claim: Claim,
+        lease: str,
+        pace: Pace,
     ) -> None:
-        self.store, self.clock, self.windows, self.snapshot = store, clock, windows, snapshot
+        self.store, self.clock, self.windows, self.snapshot, self.pace = store, clock, windows, snapshot, pace
         self.coupling, self.claim, self.lease = coupling, claim, lease
         self._until = time.monotonic() + SLICE
         self.happened: list[tuple[str, dict[str, Any]]] = []

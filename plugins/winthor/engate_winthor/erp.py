@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
-from engate import Answered, Context, EngateError, Erp, NotSent, Rejected, Text, Unknown
+from engate import Answered, AuthFailed, Context, EngateError, Erp, Forbidden, NotSent, Rejected, Text, Unknown
 from engate.model import (
     Absent,
     Brand,
@@ -401,6 +401,8 @@ class Winthor(Erp):
         days = max(SEARCH_DAYS, age // timedelta(days=1) + SEARCH_DAYS)
         try:
             listed = await self.search.listed((*self.branches, part.branch), days)
+        except (AuthFailed, Forbidden):
+            raise  # a person has to act: not to be hidden among what passes
         except EngateError as error:
             return Unsure(error.text.en)
         matches = listed.orders.get(part.reference)

@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
-from engate import AuthFailed, Invalid, NotSent, Rejected, Unknown
+from engate import AuthFailed, Forbidden, Invalid, NotSent, Rejected, Unknown
 from engate.model import Absent, Address, Buyer, Found, PartItem, PartRef, Query, Unsure, valid_key
+from engate.settings import load
 from engate.testing.world import Fault
+from engate_winthor import manifest
 
 Gather = Callable[[Any], Awaitable[list[Any]]]
 CREATE = "POST /api/wholesale/v1/orders/"
@@ -60,6 +62,33 @@ async def test_the_erps_total_is_what_was_charged(erp: Any, control: Any, part: 
     [held] = await control("orders")
     assert held["total"] == "146.90"
     assert sum(quantity for sku, quantity, _ in held["items"] if sku == "7891000100103-1") == 3
+
+
+LOGIN = "POST /winthor/autenticacao/v1/login"
+
+
+async def test_a_right_that_is_missing_is_named_and_the_session_goes_on(erp: Any, control: Any, part: Any, gather: Gather) -> None:
+    await control("faults", [Fault("403", CREATE)])
+    with pytest.raises(Forbidden) as caught:
+        await erp.import_order(part())
+    assert caught.value.operation == CREATE and "Acesso negado" in caught.value.text.pt
+    assert await control.count(CREATE) == 1
+    assert len(await gather(erp.list_brands(Query()))) == 1
+    assert await control.count(LOGIN) == 1
+
+
+@pytest.mark.parametrize("kind", ["403", "401"])
+async def test_looking_for_an_order_does_not_hide_what_a_person_must_do(connect: Any, control: Any, part: Any, kind: Any) -> None:
+    async with connect(password="errada" if kind == "401" else (await control("describe"))["secrets"]["password"]) as erp:
+        await control("faults", [Fault("403", LIST, times=9)])
+        with pytest.raises(Forbidden if kind == "403" else AuthFailed):
+            await erp.find_order(part())
+
+
+async def test_a_session_that_another_system_ends_twice_does_not_lose_the_order(erp: Any, control: Any, part: Any) -> None:
+    await control("faults", [Fault("401", CREATE, times=2)])
+    assert (await erp.import_order(part())).key
+    assert len(await control("orders")) == 1 and await control.count(LOGIN) == 3
 
 
 @pytest.mark.parametrize("missing", ["billing", "plan", "branch"])
@@ -160,11 +189,6 @@ async def test_a_search_that_fails_is_unsure(erp: Any, control: Any, part: Any) 
     await control("faults", [Fault("html", LIST, times=9)])
     found = await erp.find_order(part())
     assert isinstance(found, Unsure) and found.reason
-
-
-async def test_a_search_without_a_login_is_unsure(connect: Any, part: Any) -> None:
-    async with connect(password="errada") as erp:
-        assert isinstance(await erp.find_order(part()), Unsure)
 
 
 # ---- customers ----
@@ -533,11 +557,27 @@ async def test_branches_that_cannot_be_read_are_a_line(erp: Any, connect: Any) -
 
 
 async def test_an_unknown_zone_or_contract_is_named_at_once(connect: Any) -> None:
-    for wrong, where in (({"timezone": "Brasil/Nenhures"}, "timezone"), ({"contract": {"orders.nothing": "x"}}, "contract.orders.nothing")):
+    for wrong, where in (
+        ({"timezone": "Brasil/Nenhures"}, "timezone"),
+        ({"contract": {"orders.nothing": "x"}}, "contract.orders.nothing"),
+        ({"base_url": "file:///etc/passwd"}, "base_url"),
+        ({"image_url": "javascript:alert(1)"}, "image_url"),
+    ):
         with pytest.raises(Invalid) as caught:
             async with connect(**wrong):
                 pass
         assert caught.value.where == where
+
+
+@pytest.mark.trap("winthor.contract-path")
+@pytest.mark.parametrize("name", ["login.path", "orders.path", "create_order", "health.stock"])
+@pytest.mark.parametrize("path", ["@evil:1/x", "//evil/x", "http://evil/x", "x", "", "/x\r\nHost: evil", "\\\\evil"])
+async def test_an_overridden_path_stays_on_the_erp(settings: Any, name: str, path: str) -> None:
+    """Refused when it is saved: the password's hash would be sent to another host."""
+    with pytest.raises(Invalid) as caught:
+        load(manifest.settings, {**settings, "contract": {name: path}})
+    assert caught.value.where == f"contract.{name}"
+    assert load(manifest.settings, {**settings, "contract": {name: "/outro/caminho"}})
 
 
 async def test_the_identity_is_the_company(erp: Any, connect: Any) -> None:
