@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from engate.model import Address, Buyer, ErpOrder, Invoice, Order, OrderChange, OrderEvent, OrderPart
 from engate.store import tasks
-from engate.store.blobs import pack, unpack
+from engate.store.blobs import pack, readable, unpack
 from engate.store.causes import Reason, ensure
 from engate.store.db import insert
 from engate.store.tables import cause, document, inbox, key_index, link, order, part, record, shipment, step, unit
@@ -133,7 +133,10 @@ def load(c: sa.Connection, integration_id: int, key: str) -> Stored | None:
         return None
     documents: dict[int, list[Document]] = {}
     for d in c.execute(_DOCUMENTS, {"of_id": row.id}):
-        documents.setdefault(d.part_id, []).append(Document(d.id, unpack(d.doc, Invoice), d.sent_at))
+        # one that was never sent is asked for again; one that was must not be
+        invoice = readable(d.doc, Invoice) if d.sent_at is None else unpack(d.doc, Invoice)
+        if invoice is not None:
+            documents.setdefault(d.part_id, []).append(Document(d.id, invoice, d.sent_at))
     shipped: dict[int, set[str]] = {}
     for s in c.execute(_SHIPPED, {"of_id": row.id}):
         shipped.setdefault(s.part_id, set()).add(s.key)
@@ -142,7 +145,7 @@ def load(c: sa.Connection, integration_id: int, key: str) -> Stored | None:
         Part(
             p.id, p.no, p.reference, p.branch, msgspec.structs.replace(unpack(p.doc, OrderPart), order=doc, attempt=p.attempt),
             p.state, p.erp_key, p.sending, p.sent_at, p.attempt, p.looks,
-            p.erp_state, unpack(p.erp_doc, ErpOrder) if p.erp_doc else None,
+            p.erp_state, readable(p.erp_doc, ErpOrder),
             p.handling_sent_at, p.tracking_sent_at, p.delivery_sent_at, p.cancel_sent_at,
             documents.get(p.id, []), p.finished_at,
             unpack(p.change, OrderChange) if p.change else None, p.change_sent_at, Text(**p.change_refused) if p.change_refused else None,
@@ -194,6 +197,16 @@ def replace_parts(c: sa.Connection, tenant_id: int, integration_id: int, order_i
     """Parts decided anew: only while none of them has ever gone out."""
     c.execute(sa.delete(part).where(part.c.order_id == order_id, part.c.erp_key.is_(None), part.c.attempt == 0))
     add_parts(c, tenant_id, integration_id, order_id, docs, state)
+
+
+def forget_unreadable_parts(c: sa.Connection, order_id: int) -> bool:
+    """Parts that never went out are made anew. False: one that did cannot be read."""
+    spoilt = [row for row in c.execute(_PARTS, {"of_id": order_id}) if readable(row.doc, OrderPart) is None]
+    if any(row.attempt or row.erp_key for row in spoilt):
+        return False
+    c.execute(sa.delete(part).where(part.c.id.in_([row.id for row in spoilt])))
+    sent = (document.c.order_id == order_id) & document.c.sent_at.is_not(None)
+    return all(readable(row.doc, Invoice) is not None for row in c.execute(sa.select(document.c.doc).where(sent)))
 
 
 def update_part(c: sa.Connection, part_id: int, **values: Any) -> None:

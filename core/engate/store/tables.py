@@ -149,6 +149,9 @@ reading = sa.Table(
     sa.Column("under_way", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("run_id", Id),
     sa.Column("entities", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("total", sa.BigInteger),  # of the list under way, as the platform counts it (the least it said)
+    sa.Column("known", sa.BigInteger),  # entities of the last full reading that was whole
+    sa.Column("short", sa.BigInteger),  # of the last full one that was too short to be believed
     _at("started_at"),
 )  # fmt: skip
 

@@ -7,10 +7,9 @@ from collections.abc import Container
 import sqlalchemy as sa
 
 from engate.errors import AuthFailed, CapabilityMissing, EngateError, Forbidden, Rejected
-from engate.model import Order
-from engate.model.kinds import KINDS
+from engate.model import Order, Warehouse
 from engate.store import causes, orders, tasks
-from engate.store.blobs import unpack
+from engate.store.blobs import readable
 from engate.store.causes import Reason
 from engate.store.orders import Part, Stored
 from engate.store.tables import record
@@ -74,7 +73,7 @@ async def order_slice(work: Work, key: str) -> Later:
 
 def _situation(c: sa.Connection, work: Work) -> Situation:
     blobs = c.execute(sa.select(record.c.doc).where(record.c.integration_id == work.integration_id, record.c.kind == "warehouse")).scalars()
-    companies = {doc.document for doc in (unpack(blob, KINDS["warehouse"].struct) for blob in blobs) if doc.document}
+    companies = {doc.document for blob in blobs if (doc := readable(blob, Warehouse)) is not None and doc.document}
     coupling = work.coupling
     return Situation(
         work.snapshot.mapping,

@@ -13,9 +13,9 @@ from engate.errors import AuthFailed, EngateError, Forbidden, PluginFault, Rejec
 from engate.model import Batch, Item, Outcome
 from engate.model.kinds import KINDS, Kind
 from engate.store import causes, lanes, orders, records, runs
-from engate.store.blobs import unpack
+from engate.store.blobs import readable
 from engate.store.records import Claimed, Origin, Settled
-from engate.sync import pilot
+from engate.sync import pilot, quarantine
 from engate.sync.effective import PLACEHOLDER, Effective, missing_link
 from engate.sync.events import ORDER_PRIORITY, lane_of
 from engate.sync.parts import ITEM_UNMAPPED
@@ -71,6 +71,7 @@ def _claim(c: sa.Connection, work: Work, kind: Kind, size: int) -> tuple[Sending
     rows = records.claim(c, work.integration_id, kind, size, now=now, unknown_before=now - work.windows.unknown_after, only=only)
     if not rows:
         return [], False
+    rows = quarantine.sound(c, work, kind, rows)
     rules = work.rules(c, kind.name, [row.doc.sku for row in rows] if kind.name == "stock" else None)
     sending: Sending = []
     waiting: list[tuple[int, causes.Reason]] = []
@@ -111,7 +112,7 @@ async def _push(work: Work, kind: Kind, sending: Sending) -> EngateError | None:
     by_key: dict[str, tuple[Claimed, Effective]] = {}
     for row, found in sending:
         refs = found.refs | ({kind.parent_kind: row.parent_remote} if kind.parent_kind and row.parent_remote else {})
-        have = unpack(row.have_doc, kind.struct) if row.have_doc is not None and not row.uncertain else None
+        have = readable(row.have_doc, kind.struct) if not row.uncertain else None
         made = row.made and row.have_doc is None
         kept = TEXTS if row.remote is not None and not made and not work.snapshot.options.overwrite_enriched else frozenset[str]()
         items.append(

@@ -13,7 +13,7 @@ import structlog
 from engate import doing
 from engate.clock import Clock
 from engate.limits import priority
-from engate.store import clocks, config, health, lanes
+from engate.store import clocks, config, health, lanes, records
 from engate.store.db import Store
 from engate.store.lanes import Claim, Take
 from engate.sync import failing
@@ -87,6 +87,7 @@ class Runner:
         """Until cancelled. Leases are given back on the way out."""
         watching = [asyncio.create_task(self._beat()), asyncio.create_task(self._watch())]
         try:
+            await self._store.durably(records.read_broken_again)
             while True:
                 self._poked.clear()
                 claimed = await self._claim()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from engate.testing.world import OrderState, Sale, Seed, SeedProduct, SkuState
 from engate_vtex_sandbox.catalog import new_brand, new_category
@@ -23,6 +23,7 @@ SHIPPING = {
     "express": ("envio-expresso", "Transportadora Expressa", "Expressa"),
 }
 CENT = Decimal("0.01")
+CHANGES: dict[str, Literal["done", "canceled"]] = {"changed": "done", "change_canceled": "canceled"}
 FIRST_ORDER = 1_172_452_900_788
 FIRST_SEQUENCE = 502_556
 
@@ -185,7 +186,9 @@ class Control:
         return {"cancelled": len(keys)}
 
     def progress(self, to: str, keys: list[str] | None) -> dict[str, object]:
-        """`to`: "paid" or "expired", of orders that wait for their payment."""
+        """`to`: "paid" or "expired", of orders that wait for their payment; "changed" or "change_canceled", of changes under way."""
+        if to in CHANGES:
+            return self._end_changes(to, keys)
         if to not in ("paid", "expired"):
             raise ValueError(f"no progress to {to}")
         orders = self.sandbox.orders_api
@@ -197,6 +200,29 @@ class Control:
             else:
                 orders.cancel_order(order, "Pagamento expirado")
         return {"moved": len(moved)}
+
+    def _end_changes(self, to: str, keys: list[str] | None) -> dict[str, object]:
+        orders = self.sandbox.orders_api
+        chosen = list(orders.orders.values()) if keys is None else [orders.orders[key] for key in keys]
+        return {"moved": sum(self.sandbox.changes.finish(order, CHANGES[to]) for order in chosen)}
+
+    def _set(self, text: str) -> None:
+        """An administrator's setting, "name=value": of `Knobs`."""
+        name, _, value = text.partition("=")
+        knobs = self.sandbox.changes.knobs
+        match name, value:
+            case "change_window", "manual":
+                knobs.window = None
+            case "change_window", _:
+                knobs.window = float(value)
+            case "change_outcome", "done" | "canceled":
+                knobs.outcome = value
+            case "changes", "on" | "off":
+                knobs.enabled = value == "on"
+            case "change_history", "all" | "finished":
+                knobs.history = value
+            case _:
+                raise ValueError(f"no setting {text}")
 
     # ---- what is seen from outside ----
 
@@ -214,12 +240,18 @@ class Control:
         )  # fmt: skip
 
     def orders(self) -> list[OrderState]:
-        self.sandbox.orders_api.settle()
-        return [order_state(order) for order in self.sandbox.orders_api.orders.values()]
+        api = self.sandbox.orders_api
+        api.settle()
+        for order in api.orders.values():
+            api.changes.settle(order)
+        return [order_state(order) for order in api.orders.values()]
 
     # ---- spoiling ----
 
     def corrupt(self, kind: str, key: str) -> dict[str, object]:
+        if kind == "setting":
+            self._set(key)
+            return {}
         if kind == "order":
             order = self.sandbox.orders_api.orders[key]
             return {"events_lost": sum(queue.drop(order.key) for queue in self.sandbox.feed.queues.values())}
@@ -258,7 +290,7 @@ def order_state(order: Order) -> OrderState:
         state=order.state,
         phase=_phase(order),
         total=Decimal(order.value) / 100,
-        items=tuple((line.sku.ref, line.quantity, Decimal(line.price) / 100) for line in order.lines),
+        items=tuple((line.sku.ref, line.quantity, Decimal(line.price) / 100) for line in order.live),
         number=order.number,
         invoices=tuple(package["invoiceKey"] for package in invoices if package["invoiceKey"]),
         tracking=tuple(package["trackingNumber"] for package in invoices if package["trackingNumber"]),

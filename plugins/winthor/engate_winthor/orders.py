@@ -12,6 +12,7 @@ import msgspec
 from engate import Answered, Rejected, Text
 from engate.model import CENT, ErpItem, ErpOrder, ErpState, OrderPart, PartItem, Shipment, Tracking, is_whole, plain, whole_units
 from engate_winthor.endpoints import Contract
+from engate_winthor.fiscal import Sold
 from engate_winthor.rows import OrderItemRow, OrderRow, text
 from engate_winthor.settings import Settings
 
@@ -45,12 +46,21 @@ def erp_order(row: OrderRow, instant: Callable[[str | None], datetime | None], d
 
 
 def _item(row: OrderItemRow) -> ErpItem:
-    return ErpItem(f"{text(row.packing)}-{text(row.product)}", _counted(row.quantity), _counted(row.cut))
+    return ErpItem(_sku(row), _counted(row.quantity), _counted(row.cut))
+
+
+def _sku(row: OrderItemRow) -> str:
+    return f"{text(row.packing)}-{text(row.product)}"
 
 
 def _counted(value: Decimal | None) -> Decimal:
     """A weighed item is attended with the weight it had: 0.95 of 1."""
     return value if value is not None and value.is_finite() else Decimal(0)
+
+
+def sold(row: OrderRow) -> list[Sold]:
+    """What the lines of the order's notes can be known by."""
+    return [Sold(_sku(item), text(item.product), text(item.packing), _counted(item.quantity)) for item in row.items or []]
 
 
 def _delivered(items: list[OrderItemRow], words: tuple[str, ...]) -> bool:
@@ -128,27 +138,70 @@ def money(part: OrderPart) -> tuple[list[Line], Decimal]:
             code="order.total",
         )
     if discount <= 0:
-        return [(item.sku, item.quantity, item.price) for item in part.items], expenses - discount
-    on_goods = min(discount, goods)
-    return discounted(part.items, goods, goods - on_goods), expenses - (discount - on_goods)
+        return _sellable(part, [(item.sku, item.quantity, item.price) for item in part.items]), expenses - discount
+    least = CENT * sum(whole_units(item.quantity) for item in part.items if item.price > 0)
+    on_goods = min(discount, max(goods - least, discount - expenses))
+    return _sellable(part, discounted(part.items, goods, goods - on_goods)), expenses - (discount - on_goods)
 
 
 def discounted(items: tuple[PartItem, ...], goods: Decimal, target: Decimal) -> list[Line]:
     """The lines worth `goods` repriced to be worth `target`, each by its share of the value, in cents that sum exactly.
 
     A line whose cents do not divide by its quantity becomes two, one cent a unit apart: 3 for R$ 20,00 is 2 of 6,67 and 1 of 6,66.
+    What costs something keeps a cent a unit, as far as there are cents: WinThor sells nothing for 0.
     """
     lines: list[Line] = []
-    value = before = Decimal(0)
-    for item in items:
-        value += item.value
-        upto = (target * value / goods).quantize(CENT, ROUND_HALF_UP) if goods else Decimal(0)
-        low, more = divmod(int((upto - before) / CENT), whole_units(item.quantity))
-        before = upto
+    shares = _floored(_shares(items, goods, target), [whole_units(item.quantity) if item.price > 0 else 0 for item in items])
+    for item, share in zip(items, shares, strict=True):
+        low, more = divmod(share, whole_units(item.quantity))
         for quantity, cents in ((item.quantity - more, low), (Decimal(more), low + 1)):
             if quantity:
                 lines.append((item.sku, quantity, cents * CENT))
     return lines
+
+
+def _shares(items: tuple[PartItem, ...], goods: Decimal, target: Decimal) -> list[int]:
+    """The target by the items' value, in cents: what is up to each, less what is up to the one before."""
+    shares: list[int] = []
+    value = before = Decimal(0)
+    for item in items:
+        value += item.value
+        upto = (target * value / goods).quantize(CENT, ROUND_HALF_UP) if goods else Decimal(0)
+        shares.append(int((upto - before) / CENT))
+        before = upto
+    return shares
+
+
+def _floored(shares: list[int], least: list[int]) -> list[int]:
+    """Shares raised to their least, at the expense of those with most room; as they are where there are not so many cents."""
+    if sum(shares) < sum(least):
+        return shares
+    raised = [max(share, floor) for share, floor in zip(shares, least, strict=True)]
+    short = sum(raised) - sum(shares)
+    for index in sorted(range(len(raised)), key=lambda i: raised[i] - least[i], reverse=True):
+        taken = min(short, raised[index] - least[index])
+        raised[index] -= taken
+        short -= taken
+    return raised
+
+
+def _sellable(part: OrderPart, lines: list[Line]) -> list[Line]:
+    """WinThor refuses a price of 0. What it calls a bonus is a sale of its own, with terms of its own: a person makes it."""
+    free = {sku for sku, _, price in lines if price <= 0}
+    if not free:
+        return lines
+    named = {item.line: item.name for item in part.order.items}
+    names = ", ".join(dict.fromkeys(named.get(item.line) or item.sku for item in part.items if item.sku in free))
+    raise Rejected(
+        Text(f"Sai por R$ 0,00 e o WinThor não vende de graça: {names}.", f"Costs nothing, and WinThor sells nothing for free: {names}."),
+        Text(
+            "Lance este pedido no WinThor à mão, com o brinde como bonificação (tipo de venda 5, cobrança BNF, plano do tipo B). Para os"
+            " próximos, dê ao brinde um preço a partir de R$ 0,01 na loja.",
+            "Enter this order in WinThor by hand, with the gift as a bonus sale (type 5, billing BNF, a plan of type B). For those to come,"
+            " give the gift a price from R$ 0.01 in the shop.",
+        ),
+        code="order.zero_price",
+    )
 
 
 def _freight_field(name: str, part: OrderPart) -> str:
@@ -170,6 +223,7 @@ def complete(part: OrderPart) -> None:
         (part.billing, "billing", "cobrança"),
         (part.plan, "plan", "plano de pagamento"),
         (part.branch, "branch", "filial"),
+        (part.reference, "reference", "referência"),
     ):
         if not value:
             raise Rejected(

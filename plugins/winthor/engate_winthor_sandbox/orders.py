@@ -6,7 +6,7 @@ posicao: L released, P pending, B blocked, M assembled, F invoiced, C cancelled.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Any
@@ -68,6 +68,7 @@ class Invoice:
     issued: datetime  # local, aware
     published: datetime
     xml: str = ""
+    sequences: frozenset[int] | None = None  # the items on it; None: all of the order
 
 
 @dataclass(slots=True)
@@ -95,7 +96,12 @@ class Order:
     tracking: str = ""
     cancel_reason: str = ""
     invoice: Invoice | None = None
+    more: list[Invoice] = field(default_factory=list[Invoice])  # notes beside it
     raw: bytes | None = None
+
+    @property
+    def notes(self) -> list[Invoice]:
+        return [self.invoice, *self.more] if self.invoice is not None else []
 
     @property
     def total(self) -> Decimal:
@@ -309,6 +315,9 @@ class Orders:
         item = next((item for item in order.items if (str(item.sku.product.id), str(item.sequence)) == (product, sequence)), None)
         rules.found(item is not None, "Item do pedido")
         assert item is not None
+        self.cancel_item(order, item, reason)
+
+    def cancel_item(self, order: Order, item: Item, reason: str) -> None:
         if len(order.items) == 1:
             self.cancel(order, reason)
             return

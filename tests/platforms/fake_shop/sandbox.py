@@ -184,7 +184,7 @@ class FakeShopSandbox(Sandbox):
         for key in keys:
             order = self.placed[key]
             self._move_stock(order, 1 if self.switches.reserves and self.switches.releases else 0)
-            self._move(order, state="cancelled", refunded=order.total)
+            self._move(order, state="cancelled", refunded=sum((paid.value for paid in order.payments), Decimal(0)))
         return {"cancelled": len(keys)}
 
     def progress(self, to: str, keys: list[str] | None) -> dict[str, object]:

@@ -345,7 +345,29 @@ def test_prices_that_have_the_discount_in_are_not_discounted_twice() -> None:
 
 
 def test_a_discount_larger_than_the_goods_comes_off_the_freight() -> None:
-    assert orders.money(part(PartItem("0", "A-1", D(1), D(10)), total="3", freight="5", discount="12")) == ([("A-1", 1, D(0))], D(3))
+    wanted = part(PartItem("0", "A-1", D(2), D(5)), total="3", freight="5", discount="12")
+    assert orders.money(wanted) == ([("A-1", 2, D("0.01"))], D("2.98"))  # nothing is sold for 0
+
+
+def test_a_line_keeps_a_cent_a_unit() -> None:
+    """A discount of nearly everything: by their shares the cheap ones would cost nothing."""
+    wanted = part(PartItem("0", "A-1", D(1), D(100)), PartItem("1", "B-2", D(3), D("0.10")), total="1.00", discount="99.30")
+    assert orders.money(wanted) == ([("A-1", 1, D("0.97")), ("B-2", 3, D("0.01"))], D(0))
+
+
+@pytest.mark.parametrize(
+    ("items", "total", "discount"),
+    [
+        ((PartItem("0", "A-1", D(1), D(10)), PartItem("1", "G-2", D(1), D(0))), "10", "0"),  # a gift
+        ((PartItem("0", "A-1", D(1), D(10)), PartItem("1", "G-2", D(1), D(0))), "9", "1"),
+        ((PartItem("0", "A-1", D(2), D(10)),), "0", "20"),  # an order of nothing
+        ((PartItem("0", "A-1", D(2), D(10)),), "0.01", "19.99"),  # one cent for two units
+    ],
+)
+def test_what_would_cost_nothing_never_enters(items: tuple[PartItem, ...], total: str, discount: str) -> None:
+    with pytest.raises(Rejected) as caught:
+        orders.money(part(*items, total=total, discount=discount))
+    assert caught.value.code == "order.zero_price" and items[-1].sku in caught.value.text.pt and "bonificação" in caught.value.hint.pt
 
 
 def test_a_surcharge_of_rounding_over_the_whole_order_may_land_on_one_part() -> None:
@@ -373,9 +395,14 @@ def test_what_the_erp_adds_up_is_what_was_charged(bought: list[tuple[int, int]],
     discount = (goods + freight) * percent // 100
     total = D(goods + freight + interest - discount) / 100
     made = part(*items, total=str(total), freight=str(D(freight) / 100), discount=str(D(discount) / 100), interest=str(D(interest) / 100))
+    if min(cents for _, cents in bought) == 0 or total * 100 < sum(quantity for quantity, _ in bought):
+        with pytest.raises(Rejected) as caught:
+            orders.money(made)
+        assert caught.value.code == "order.zero_price"
+        return
     lines, expenses = orders.money(made)
     assert sum(quantity * unit for _, quantity, unit in lines) + expenses == total
-    assert expenses >= 0 and all(unit >= 0 and unit == round(unit, 2) and quantity > 0 for _, quantity, unit in lines)
+    assert expenses >= 0 and all(unit > 0 and unit == round(unit, 2) and quantity > 0 for _, quantity, unit in lines)
     for n, (quantity, _) in enumerate(bought):
         assert sum(units for name, units, _ in lines if name == f"S-{n}") == quantity
 

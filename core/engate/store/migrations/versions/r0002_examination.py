@@ -24,6 +24,7 @@ def upgrade() -> None:
     """Columns and tables are added below, each with the reason beside it."""
     _orders()
     _quantities()
+    _readings()
     _lanes()
 
 
@@ -86,5 +87,13 @@ def _orders() -> None:
 def _quantities() -> None:
     """Quantities are exact decimals: 0.95 kg."""
     exact = sa.Numeric(18, 6).with_variant(sa.String(40), "sqlite")
-    with op.batch_alter_table("unit") as table:
+    with altered("unit") as table:
         table.alter_column("quantity", existing_type=sa.Integer(), type_=exact, existing_nullable=False)
+
+
+def _readings() -> None:
+    """A list that ends too early is told from one that is whole."""
+    with altered("reading") as table:
+        table.add_column(sa.Column("total", sa.BigInteger()))
+        table.add_column(sa.Column("known", sa.BigInteger()))
+        table.add_column(sa.Column("short", sa.BigInteger()))
