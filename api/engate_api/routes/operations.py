@@ -40,7 +40,7 @@ async def health() -> Alive:
 )
 async def ready(installation: NamedDependency[Installation]) -> Alive:
     try:
-        await installation.store.reading(lambda c: c.execute(sa.text("SELECT 1")))
+        await installation.store.viewing(lambda c: c.execute(sa.text("SELECT 1")))
         reached = await installation.dispatch.ready()
     except SQLAlchemyError:
         reached = False
@@ -59,13 +59,13 @@ async def ready(installation: NamedDependency[Installation]) -> Alive:
 )
 async def metrics(installation: NamedDependency[Installation]) -> Response[bytes]:
     now = installation.now()
-    counted = await installation.store.reading(lambda c: running.gauges(c, now))
+    counted = await installation.tempered.get("gauges", lambda c: running.gauges(c, now))
     return Response(installation.metrics.scraped(counted.lanes_due, counted.records, counted.orders))
 
 
 @get("/workers", summary="Slices of work by worker", guards=[reader], responses=documented(401, 403))
 async def workers(installation: NamedDependency[Installation]) -> Workers:
-    return Workers(await installation.store.reading(lanes.slices_by_worker))
+    return Workers(await installation.store.viewing(lanes.slices_by_worker))
 
 
 ROUTES = [health, ready, metrics, workers]
