@@ -50,10 +50,10 @@ def big(folder: Path, url: str | None = None, *, share: int = 1) -> Generator[Bi
     with housed(folder, url) as house:
         store: Store = house.client.app.state.installation.store
         tenants: dict[str, tuple[Caller, int]] = {}
-        for name, share in (("small", 2_000), ("large", share)):
+        for name, part in (("small", 2_000), ("large", share)):
             admin = house.tenant(name)
             tenants[name] = (admin, house.couple(admin))
-            bulk.fill(store, admin.get("/me")["tenant"]["id"], tenants[name][1], share=share)
+            bulk.fill(store, admin.get("/me")["tenant"]["id"], tenants[name][1], share=part)
         with store.write() as c:
             c.exec_driver_sql("ANALYZE")
         yield Big(house, tenants, store)

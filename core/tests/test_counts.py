@@ -110,6 +110,7 @@ DONE: list[Do] = [want, want, want, push, push, wait, again, release, revisit, r
 STEP = st.tuples(st.sampled_from(DONE), st.integers(0, 7), st.lists(st.sampled_from(KEYS), min_size=1, unique=True))
 
 
+@pytest.mark.trap("engine.counts-exact")
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=st.lists(STEP, min_size=1, max_size=12))
 def test_what_is_counted_is_what_there_is(store: Store, steps: list[tuple[Do, int, list[str]]]) -> None:

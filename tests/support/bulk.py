@@ -50,7 +50,7 @@ class _Filling:
     def _run(self, count: int, into: str, values: str, **given: object) -> None:
         table, _, columns = into.partition(" ")
         most = max(1, count // self._share)
-        numbers = f"WITH RECURSIVE many(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM many WHERE n < {most})"
+        numbers = f"WITH RECURSIVE many(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM many WHERE n < {most})"  # noqa: S608
         statement = sa.text(f"INSERT INTO {table} {columns} {numbers} SELECT {values} FROM many")  # noqa: S608
         named = self._given | given
         self._c.execute(statement, {name: value for name, value in named.items() if f":{name}" in statement.text})

@@ -9,11 +9,10 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-from engate.store import config
 from engate.model.kinds import KINDS
+from engate.store import config
 from engate.store.tables import integration, lane, order, record, record_count, run
 from engate.store.views.paging import Rows, Window, each, instant, page
-
 
 UNSETTLED = ("to_send", "sent", "waiting")
 

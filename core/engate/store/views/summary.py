@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from engate.model.kinds import KINDS, Kind
 from engate.store.tables import cause, inbox, link, order, record
 from engate.store.views.paging import instant
-from engate.store.views.running import UNSETTLED, Live, orders_of, records_of
+from engate.store.views.running import Live, orders_of, records_of
 from engate.sync import pilot
 from engate.sync.work import Snapshot
 
