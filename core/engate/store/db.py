@@ -29,7 +29,7 @@ T = TypeVar("T")
 Change = Callable[[sa.Connection], T]
 GROUP = 500
 VIEWS, GLANCES = 4, 2
-VIEW_SECONDS, GLANCE_SECONDS = 20.0, 5.0
+VIEW_SECONDS, GLANCE_SECONDS = 20.0, 4.0
 TRIES = 5
 """How often work that collided with other transactions (PostgreSQL ends one of two that wait for each other) is run again."""
 
