@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.trap import Trap
 
-CORE = "core/engate"
+CORE, API = "core/engate", "api/engate_api"
 
 HTTP = "core/tests/test_http.py::"
 BOUNDARY, QUARANTINE = "core/tests/test_boundary.py::", "tests/test_quarantine.py::"
@@ -235,5 +235,95 @@ ENGINE: tuple[Trap, ...] = (
         "newest = since if held else ahead",
         "newest = ahead",
         (f"{QUARANTINE}test_what_the_erp_says_of_an_order_is_not_lost_when_it_was_built_wrongly",),
+    ),
+    # ---- what is read ----
+    Trap(
+        "engine.same-number",
+        "An ERP writes the same number as 5 today and 5.0 tomorrow: nothing changed, and nothing is written.",
+        f"{CORE}/store/records.py",
+        "if old.doc != blob and readable(old.doc, KINDS[kind].struct) != row.doc:",
+        "if old.doc != blob:",
+        ("core/tests/test_records.py::test_the_same_number_written_otherwise_writes_nothing",),
+    ),
+    Trap(
+        "engine.exact-units",
+        "SQLite makes a float of a decimal: pending units would drift by what it cannot hold.",
+        f"{CORE}/store/tables.py",
+        'sa.String(40) if dialect.name == "sqlite" else',
+        'sa.Float() if dialect.name == "sqlite" else',
+        ("core/tests/test_records.py::test_pending_units_are_kept_exactly",),
+    ),
+    Trap(
+        "engine.short-of-total",
+        "A list that ends before the platform's own count: the watermark would move over rows that nobody saw.",
+        f"{CORE}/sync/whole.py",
+        "if seen.total is not None and seen.entities < seen.total:",
+        "if False:",
+        ("tests/test_reading.py::test_a_list_that_ends_before_the_erps_own_count_moves_no_watermark",),
+    ),
+    Trap(
+        "engine.short-of-known",
+        "An empty first page of a full ERP looks like an ERP with nothing in it.",
+        f"{CORE}/sync/whole.py",
+        "if row.full and seen.entities * HALF < known and seen.entities != seen.short:",
+        "if False:",
+        ("tests/test_reading.py::test_half_of_what_is_known_is_not_believed_at_once",),
+    ),
+    Trap(
+        "engine.short-fulfilment",
+        "A truncated list of the ERP's orders: a note on a lost page would never be sent.",
+        f"{CORE}/sync/fulfilment.py",
+        "if total is not None and read < total else None",
+        "if False else None",
+        ("tests/test_reading.py::test_a_truncated_list_of_erp_orders_moves_no_watermark",),
+    ),
+    Trap(
+        "engine.short-outlasts",
+        "One list of a run ended too early, the next met an error and went through later: that the first was short must stay said.",
+        f"{CORE}/store/runs.py",
+        "if is_short(of_id(c, run_id)):",
+        "if False:",
+        ("tests/test_reading.py::test_a_short_list_is_not_forgotten_when_the_next_one_fails_for_a_while",),
+    ),
+    # ---- the database's doors, and what people read ----
+    Trap(
+        "engine.counts-exact",
+        "Counts that the database keeps must follow a record that another run takes over, or a run shows records that are not its own.",
+        f"{CORE}/store/tables.py",
+        "WHEN OLD.run_id IS NOT NEW.run_id BEGIN",
+        "WHEN 0 BEGIN",
+        ("core/tests/test_counts.py::test_what_is_counted_is_what_there_is[sqlite]",),
+    ),
+    Trap(
+        "engine.views-apart",
+        "A few slow views of people would hold all the threads that the lanes read with, and the engine would stand still.",
+        f"{CORE}/store/db.py",
+        "self._in_thread(self._viewers, self.look, work)",
+        "self._in_thread(self._readers, self.look, work)",
+        ("core/tests/test_upkeep.py::test_views_keep_neither_lanes_nor_glances_waiting[sqlite]",),
+    ),
+    Trap(
+        "engine.statistics",
+        "A planner that knows of no rows reads tables whole that have grown meanwhile.",
+        f"{CORE}/store/upkeep.py",
+        "if await store.reading(_due):",
+        "if False:",
+        ("core/tests/test_upkeep.py::test_whoever_keeps_them_notices_by_itself[sqlite]",),
+    ),
+    Trap(
+        "engine.ready-in-time",
+        "A database that hangs never answers: whoever asks whether it is there must not wait for it.",
+        f"{API}/routes/operations.py",
+        'await installation.store.glancing(lambda c: c.execute(sa.text("SELECT 1")), READY_SECONDS)',
+        'await installation.store.viewing(lambda c: c.execute(sa.text("SELECT 1")))',
+        ("api/tests/test_hangs.py::test_a_database_that_hangs_is_named_within_two_seconds",),
+    ),
+    Trap(
+        "engine.redis-lost",
+        "A Redis that hangs would cost every call of a worker its whole timeout.",
+        f"{API}/budget.py",
+        "self._until = time.monotonic() + LOST_FOR",
+        "self._until = 0.0",
+        ("api/tests/test_hangs.py::test_work_goes_on_without_a_redis_that_hangs",),
     ),
 )

@@ -167,6 +167,9 @@ def page(hook: str, kind: type[T], given: object) -> Received[T]:
         value: object = getattr(said, name)
         if value is not None and not (isinstance(value, str) and len(value) <= most and "\0" not in value):
             raise fault(hook, name, _shown(value), f"str (at most {most} characters) or None")
+    total: object = said.total
+    if total is not None and not (isinstance(total, int) and not isinstance(total, bool) and total >= 0):
+        raise fault(hook, "total", _shown(total), "a whole number or None")
     check = checker(kind)
     good: list[T] = []
     broken: list[Broken] = []
@@ -175,7 +178,7 @@ def page(hook: str, kind: type[T], given: object) -> Received[T]:
             good.append(check(item))
         except Wrong as wrong:
             broken.append(Broken(_key_of(kind, item), item, _problem(hook, wrong)))
-    return Received(good, said.cursor, said.watermark, tuple(broken))
+    return Received(good, said.cursor, said.watermark, said.total, tuple(broken))
 
 
 def answer(hook: str, declared: Any, given: object) -> Any:

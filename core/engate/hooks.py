@@ -9,15 +9,16 @@ checked by your type checker and again when the plugin is registered. What you d
 flows that need it are not offered either.
 
 `list_*` and `read_*` (but `read_order`) are async generators of pages. The engine makes a page durable before it asks for the next one,
-and may stop after any page: resume from `query.cursor`. `push_*` report each item on the batch. Everything else is awaited and answers
-or raises one of `engate.errors`; an error that is none of those counts as *effect unknown*.
+and may stop after any page: resume from `query.cursor`. `push_*` report each item on the batch; `@batch(max=…)` on the hook says how many
+items it takes at a time. Everything else is awaited and answers or raises one of `engate.errors`; an error that is none of those counts
+as *effect unknown*.
 """
 
 # basedpyright: reportUnusedParameter=false
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
-from typing import TYPE_CHECKING, ClassVar, Literal
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 
 import pluggy
 
@@ -56,6 +57,20 @@ if TYPE_CHECKING:
     from engate.context import Context
 
 spec = pluggy.HookspecMarker("engate")
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def batch(*, max: int) -> Callable[[F], F]:  # noqa: A002  # as authors read it: @batch(max=250)
+    """On a `push_*` hook: how many items one batch may hold. Without it: 250 (50 warehouses). engate makes batches smaller where items
+    take long, down to an eighth of it."""
+    if max < 1:
+        raise ValueError("a batch holds at least one item")
+
+    def mark(hook: F) -> F:
+        vars(hook)["engate_batch"] = max
+        return hook
+
+    return mark
 
 
 Fiscal = Literal["nfe", "plain"]

@@ -14,6 +14,7 @@ import pluggy
 import structlog
 
 from engate import boundary
+from engate.doing import calling
 from engate.errors import CapabilityMissing, EngateError, PluginFault
 from engate.hooks import HOOK_API, ROLES, Connection, Erp, Observer, Storefront
 from engate.model import Batch, Page
@@ -188,7 +189,8 @@ class _Caller:
     @contextmanager
     def _attributed(self, name: str) -> Generator[None]:
         try:
-            yield
+            with calling(name):
+                yield
         except EngateError as error:
             self._attribute(name, error)
             raise
@@ -240,6 +242,11 @@ class Coupling:
     def can(self, *names: str) -> bool:
         """Whether both sides offer all these hooks for these accounts."""
         return all(name not in self.unavailable and getattr(self._hooks.hook, name).get_hookimpls() for name in names)
+
+    def batch_of(self, name: str) -> int | None:
+        """How many items this push hook takes at a time, where it says so (`engate.batch`)."""
+        impls = cast(pluggy.HookCaller, getattr(self._hooks.hook, name)).get_hookimpls()
+        return getattr(impls[0].function, "engate_batch", None) if impls else None
 
     async def tell(self, name: str, **event: Any) -> None:
         """Observers, each isolated: one that raises or hangs harms nobody."""

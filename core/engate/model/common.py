@@ -38,11 +38,16 @@ class Query(msgspec.Struct, frozen=True):
 
 
 class Page(msgspec.Struct, Generic[T]):
-    """One page. `cursor` resumes after it; `watermark` is the platform's newest change stamp seen in the page (its own string)."""
+    """One page. `cursor` resumes after it; `watermark` is the platform's newest change stamp seen in the page (its own string).
+
+    `total`: how many items this whole list has by the platform's own count, None where it does not say. A reading that ends with fewer is
+    not whole: it moves no watermark and is said. Count as `items` does: what the hook leaves out must be out of it too.
+    """
 
     items: list[T]
     cursor: str | None = None
     watermark: str | None = None
+    total: int | None = None
 
 
 class Choice(msgspec.Struct, frozen=True):

@@ -16,7 +16,7 @@ class InvoiceItem(msgspec.Struct, frozen=True, omit_defaults=True):
     """One line of a note as it was invoiced. `sku`: the ERP's own SKU key; the same SKU may stand on several lines."""
 
     sku: str
-    quantity: int
+    quantity: Decimal
 
 
 class Invoice(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -1,6 +1,7 @@
 """Orders: the storefront's order, the part of it that becomes one ERP order, and what the ERP says of it.
 
-Money: `Decimal` in reais, two places. Instants are aware. `raw_state` keeps the platform's own word, whatever it is.
+Money: `Decimal` in reais, two places. Quantities: `Decimal`, exact (0.95 kg); `value` of a line follows one rule (`quantity.worth`).
+Instants are aware. `raw_state` keeps the platform's own word, whatever it is.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Literal
 import msgspec
 
 from engate.model.fiscal import Invoice
+from engate.model.quantity import worth
 
 ShopState = Literal[
     "received",  # exists, nothing decided
@@ -62,10 +64,14 @@ class OrderItem(msgspec.Struct, frozen=True, omit_defaults=True):
     sku: str  # the storefront's SKU id
     reference: str  # the reference code it holds: the ERP's SKU key where we linked it
     name: str
-    quantity: int
+    quantity: Decimal
     price: Decimal
     freight: Decimal = Decimal(0)
     warehouse: str = ""  # the storefront's warehouse that serves it
+
+    @property
+    def value(self) -> Decimal:
+        return worth(self.price, self.quantity)
 
 
 class Payment(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -122,8 +128,12 @@ class PartItem(msgspec.Struct, frozen=True, omit_defaults=True):
 
     line: str
     sku: str
-    quantity: int
+    quantity: Decimal
     price: Decimal
+
+    @property
+    def value(self) -> Decimal:
+        return worth(self.price, self.quantity)
 
 
 class OrderPart(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -191,8 +201,8 @@ class ErpItem(msgspec.Struct, frozen=True, omit_defaults=True):
     """`quantity`: what the ERP attends; `cut`: what it was asked for besides and will not deliver."""
 
     sku: str
-    quantity: int
-    cut: int = 0
+    quantity: Decimal
+    cut: Decimal = Decimal(0)
 
 
 class Shipment(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -224,7 +234,7 @@ class Cut(msgspec.Struct, frozen=True, omit_defaults=True):
     """What of one line of the storefront order will not be delivered: its line, the units, the unit price they were charged."""
 
     line: str
-    quantity: int
+    quantity: Decimal
     price: Decimal
 
 

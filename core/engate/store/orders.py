@@ -392,6 +392,12 @@ def waits_for(c: sa.Connection, order_id: int, code: str) -> bool:
     return c.execute(found).first() is not None
 
 
+def waiting(c: sa.Connection, integration_id: int, key: str) -> Any | None:
+    """(id, the key and owner of its cause or None) of a stored order."""
+    found = sa.select(order.c.id, cause.c.key, cause.c.owner).outerjoin(cause, cause.c.id == order.c.cause_id)
+    return c.execute(found.where(order.c.integration_id == integration_id, order.c.key == key)).first()
+
+
 def waiting_with(c: sa.Connection, integration_id: int, code: str) -> list[str]:
     """Keys of the orders that wait for any cause of this code."""
     found = sa.select(order.c.key).join(cause, cause.c.id == order.c.cause_id)

@@ -8,7 +8,7 @@ from typing import Literal
 import msgspec
 
 from engate.hooks import Fiscal
-from engate.model import Invoice, Shipment, valid_key
+from engate.model import Invoice, Shipment, plain, valid_key
 from engate.store.causes import Reason, own
 from engate.store.orders import Document, Part, Stored
 from engate.sync import settlement
@@ -158,9 +158,9 @@ def _changed_in_shop(order: Stored, part: Part, s: Situation) -> Action | Reason
     """Attention before anything is picked, with both versions, unless the ERP takes the change."""
     if part.change_refused is None and "import_order_change" in s.hooks and not settlement.unknown_lines(order):
         return "change_in_erp"
-    held = ", ".join(f"{item.quantity} × {item.sku}" for item in part.doc.items)
+    held = ", ".join(f"{plain(item.quantity)} × {item.sku}" for item in part.doc.items)
     lines = {item.line for item in part.doc.items}
-    asked = ", ".join(f"{item.quantity} × {item.name}" for item in order.doc.items if item.line in lines) or "0"
+    asked = ", ".join(f"{plain(item.quantity)} × {item.name}" for item in order.doc.items if item.line in lines) or "0"
     added = ", ".join(settlement.unknown_lines(order)) or "0"
     why = part.change_refused or s.why.get("import_order_change", NOTHING_YET)
     return own(
@@ -328,9 +328,10 @@ def state_of(order: Stored, part: Part) -> str:
         return "delivered"
     if shop == "cancel_requested":
         return "cancel_requested"
-    if part.erp_state == "invoiced" and part.tracking_sent_at is not None:
-        return "shipped"
-    return {"held": "erp_held", "unknown": "in_erp", None: "in_erp"}.get(part.erp_state, part.erp_state or "in_erp")
+    if part.erp_state == "delivered" or (part.erp_state == "invoiced" and part.tracking_sent_at is not None):
+        return "shipped"  # "delivered" ends an order: only when the shop knows it
+    # an order that the ERP has delivered ends when the shop knows: until then it is on its way
+    return {"held": "erp_held", "unknown": "in_erp", "delivered": "shipped", None: "in_erp"}.get(part.erp_state, part.erp_state or "in_erp")
 
 
 ORDER = (

@@ -9,6 +9,8 @@ from engate.model import ErpOrder, Page, Query
 from engate.plugins import closing
 from engate.store import causes, orders, runs
 from engate.store.blobs import pack, readable
+from engate.store.causes import Reason
+from engate.sync import whole
 from engate.sync.events import ORDER_PRIORITY, lane_of
 from engate.sync.work import Later, Work
 from engate.text import Text
@@ -20,15 +22,27 @@ NO_ORDER = frozenset({"cancelled", "rejected"})
 async def fulfilment_slice(work: Work) -> Later:
     """One delta over the ERP's orders. Small and frequent: it starts anew when interrupted."""
     since = await work.store.reading(lambda c: runs.watermark_of(c, work.integration_id, KIND))
-    ahead, held = since, False
+    ahead, held, read, total = since, False, 0, None
     async with closing(work.coupling.erp.list_fulfilment(Query(since=since))) as pages:
         async for page in pages:
             ahead = max(filter(None, (ahead, page.watermark)), default=None)
+            read += len(page.items) + len(page.broken)
+            total = min((said for said in (total, page.total) if said is not None), default=None)
             held |= await work.store.writing(lambda c, page=page: _keep(c, work, page))
+    short = whole.of_count(KIND, read, total) if total is not None and read < total else None
     # what the ERP said of one of our orders and we could not take in must be listed again
     newest = since if held else ahead
-    await work.store.writing(lambda c: runs.set_watermark(c, work.integration_id, KIND, newest, work.now()))
+    await work.store.writing(lambda c: _read(c, work, newest, short))
     return Later(due=work.now() + work.snapshot.every["fulfilment"])
+
+
+def _read(c: sa.Connection, work: Work, ahead: str | None, short: Reason | None) -> None:
+    """The watermark moves only over a list that was whole."""
+    if short is None:
+        runs.set_watermark(c, work.integration_id, KIND, ahead, work.now())
+        whole.unsay(c, work, KIND)
+    else:
+        whole.say(c, work, "fulfilment", short)
 
 
 def _keep(c: sa.Connection, work: Work, page: Received[ErpOrder]) -> bool:

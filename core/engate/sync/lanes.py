@@ -35,6 +35,20 @@ def lanes_of_flow(name: str) -> list[tuple[str, int]]:
     return [(flow.lane, flow.priority), *((f"push/{kind.name}", kind.priority) for kind in flow.kinds)]
 
 
+def flow_of(lane: str) -> str:
+    """The flow that a lane belongs to."""
+    head, _, rest = lane.partition("/")
+    if head in ("events", "order"):
+        return "orders"
+    return rest if head == "read" else KINDS[rest].flow
+
+
+def order_of(lane: str) -> str | None:
+    """The order (the shop's key) whose lane this is."""
+    head, _, rest = lane.partition("/")
+    return rest if head == "order" else None
+
+
 def slice_of(work: Work) -> Awaitable[Later]:
     """The slice that this lane needs now."""
     head, _, rest = work.claim.name.partition("/")

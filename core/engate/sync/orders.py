@@ -6,7 +6,7 @@ from collections.abc import Container
 
 import sqlalchemy as sa
 
-from engate.errors import AuthFailed, CapabilityMissing, EngateError, Rejected
+from engate.errors import AuthFailed, CapabilityMissing, EngateError, Forbidden, Rejected
 from engate.model import Order, Warehouse
 from engate.store import causes, orders, tasks
 from engate.store.blobs import readable
@@ -109,8 +109,8 @@ async def _perform(step: Step, action: Action, failed: list[tuple[Action, Engate
 
 def _failing(work: Work, order: Stored, failed: list[tuple[Action, EngateError]]) -> Reason | None:
     """A step that fails again and again is said, with the words of whoever refuses; engate goes on trying."""
-    if not failed or work.claim.tries <= TRIES:
-        return None
+    if not failed or work.claim.tries <= TRIES or isinstance(failed[0][1], Forbidden):
+        return None  # a permission that is missing is a person's from the first time on: the runner says so
     action, error = failed[0]
     title = TITLES[action]
     return causes.own(
@@ -156,7 +156,8 @@ def _keep(c: sa.Connection, work: Work, doc: Order, newest: int | None) -> None:
         _make_parts(c, work, id, doc, now)
     elif before is not None and before.cause_id is not None and not refused(*before.parts):
         orders.set_cause(c, work.tenant_id, work.integration_id, id, None, now)
-    if before is not None and (before.doc.items, before.doc.state == "cancelled") != (doc.items, doc.state == "cancelled"):
+    if before is not None and (before.doc.items != doc.items or doc.state == "cancelled"):
+        # a shop may give the units of a cancelled order back after we pushed the ERP's own number
         stock_moved(c, work, sorted({item.sku for part in before.parts for item in part.doc.items}))
     if newest is not None:
         orders.handled(c, work.integration_id, doc.key, newest, now)

@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 import structlog
 
-from engate.errors import AuthFailed, EngateError, PluginFault, Rejected, Unavailable, Unknown
+from engate.errors import AuthFailed, EngateError, Forbidden, PluginFault, Rejected, Unavailable, Unknown
 from engate.model import Batch, Item, Outcome
 from engate.model.kinds import KINDS, Kind
 from engate.store import causes, lanes, orders, records, runs
@@ -24,12 +24,9 @@ from engate.sync.work import Later, Work
 from engate.text import Text
 
 log = structlog.get_logger("engate.push")
-FIRST_BATCH = 40
 TEXTS = frozenset({"name", "description"})
 SILENT = 5
-"""So many records without any answer are the storefront's doing, not theirs."""
-
-_pace: dict[tuple[int, str], int] = {}  # (integration, kind) -> batch size that takes about a second or two
+"""So many calls without any answer are the storefront's doing, not the records'."""
 
 NOBODY_SAID = Unknown(
     Text("O plugin não informou o resultado deste item.", "The plugin reported no result for this item."),
@@ -39,25 +36,25 @@ NOBODY_SAID = Unknown(
 
 async def push_slice(work: Work, kind: Kind) -> Later:
     """Pushes batch after batch until nothing is ready or the slice is over."""
-    pace = (work.integration_id, kind.name)
+    key = (work.integration_id, kind.name)
+    most = work.coupling.batch_of(kind.push_hook) or kind.batch
     while True:
-        size = min(_pace.get(pace, FIRST_BATCH), kind.batch)
+        size = work.pace.size(key, most)
         claimed, found = await work.store.writing(lambda c, size=size: _claim(c, work, kind, size))
         if not found:
             break
         if claimed:
             started = time.monotonic()
             stopped = await _push(work, kind, claimed)
-            took = time.monotonic() - started
-            _pace[pace] = min(kind.batch, size * 2) if took < 1.0 else max(8, size // 2) if took > 3.0 else size
             if stopped is not None:
-                _pace[pace] = SILENT  # the next try is with a few
+                work.pace.silent(key)
                 raise stopped
+            work.pace.took(key, len(claimed), time.monotonic() - started)
         if work.time_is_up():
-            return Later(due=work.now())
+            return Later(due=work.now(), through=work.answered)
     due, ended = await work.store.writing(lambda c: _next(c, work, kind))
     finished(work, ended)
-    return Later(due=due)
+    return Later(due=due, through=work.answered or due is None)  # a lane that only waits has not been answered
 
 
 Sending = list[tuple[Claimed, Effective]]
@@ -138,12 +135,15 @@ async def _push(work: Work, kind: Kind, sending: Sending) -> EngateError | None:
             work.happened.append(("on_attention", {"what": f"{kind.name}/{key}", "cause": outcome.error.code}))
     heard = any(outcome.state in ("accepted", "rejected") for outcome in batch.outcomes.values())
     work.answered = work.answered or heard
-    errors = [error for error in (failure, *(outcome.error for outcome in batch.outcomes.values())) if error is not None]
-    refused = next((error for error in errors if isinstance(error, AuthFailed)), None)
-    if refused is not None or heard or len(batch.items) < SILENT:
+    errors = [outcome.error for outcome in batch.outcomes.values() if outcome.error is not None]
+    if failure is not None:
+        errors += [failure] * max(1, len(batch.unreported()))
+    refused = next((error for kind_of in (AuthFailed, Forbidden) for error in errors if isinstance(error, kind_of)), None)
+    if refused is not None or heard:
         return refused
-    doubts = [error for error in errors if isinstance(error, Unavailable | Unknown)]
-    return _silent(len(batch.items), doubts[0]) if doubts else None
+    # what the plugin chose not to send, or broke on, was never asked
+    unanswered = [error for error in errors if isinstance(error, Unavailable | Unknown) and not isinstance(error, PluginFault)]
+    return _silent(len(unanswered), unanswered[0]) if len(unanswered) >= SILENT else None
 
 
 def _silent(count: int, first: EngateError) -> Unavailable:

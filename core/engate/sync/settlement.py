@@ -17,6 +17,7 @@ from engate.text import Text
 
 SETTLEMENT = "order.settlement"
 NOTHING = Decimal("0.00")
+NO_UNITS = Decimal(0)
 BILLED = frozenset({"invoiced", "shipped", "delivered"})
 
 
@@ -74,7 +75,7 @@ def above(part: Part, notes: list[Invoice]) -> bool:
     if notes and all(note.items for note in notes):
         ordered = _units((item.sku, item.quantity) for item in part.doc.items)
         billed = _units((item.sku, item.quantity) for note in notes for item in note.items)
-        return any(quantity > ordered.get(sku, 0) for sku, quantity in billed.items())
+        return any(quantity > ordered.get(sku, NO_UNITS) for sku, quantity in billed.items())
     return sum((note.value for note in notes), NOTHING) > part.doc.total
 
 
@@ -123,11 +124,11 @@ def _cuts(order: Stored, part: Part, notes: list[Invoice]) -> tuple[Cut, ...]:
         return ()
     left = {item.line: item.quantity for item in _taken(part.doc.items, attended)}
     asked = {item.line: item.quantity for item in order.doc.items}
-    cuts = ((item, asked.get(item.line, 0) - left.get(item.line, 0)) for item in part.doc.items)
+    cuts = ((item, asked.get(item.line, NO_UNITS) - left.get(item.line, NO_UNITS)) for item in part.doc.items)
     return tuple(Cut(item.line, quantity, item.price) for item, quantity in cuts if quantity > 0)
 
 
-def _attended(part: Part, notes: list[Invoice]) -> dict[str, int] | None:
+def _attended(part: Part, notes: list[Invoice]) -> dict[str, Decimal] | None:
     """SKU -> units of it that were invoiced; None where nobody says."""
     if part.erp_state == "cancelled":
         return {}
@@ -148,34 +149,34 @@ def invoiced_items(part: Part, invoice: Invoice, earlier: Iterable[Invoice]) -> 
     return _taken(rest, _units((item.sku, item.quantity) for item in invoice.items)) or part.doc.items
 
 
-def shipped_items(part: Part, units: Iterable[tuple[str, int]]) -> tuple[PartItem, ...]:
+def shipped_items(part: Part, units: Iterable[tuple[str, Decimal]]) -> tuple[PartItem, ...]:
     """The part's lines that are in a shipment; all of them where it does not say."""
     asked = _units(units)
     return _taken(part.doc.items, asked) if asked else part.doc.items
 
 
-def _taken(items: Iterable[PartItem], units: dict[str, int]) -> tuple[PartItem, ...]:
+def _taken(items: Iterable[PartItem], units: dict[str, Decimal]) -> tuple[PartItem, ...]:
     """Of these lines as much as there are units, line after line: the same SKU may stand on several."""
     left = dict(units)
     found: list[PartItem] = []
     for item in items:
-        quantity = min(item.quantity, left.get(item.sku, 0))
+        quantity = min(item.quantity, left.get(item.sku, NO_UNITS))
         if quantity > 0:
             left[item.sku] -= quantity
             found.append(msgspec.structs.replace(item, quantity=quantity))
     return tuple(found)
 
 
-def _without(items: Iterable[PartItem], units: dict[str, int]) -> tuple[PartItem, ...]:
+def _without(items: Iterable[PartItem], units: dict[str, Decimal]) -> tuple[PartItem, ...]:
     gone = {item.line: item.quantity for item in _taken(tuple(items), units)}
-    left = (msgspec.structs.replace(item, quantity=item.quantity - gone.get(item.line, 0)) for item in items)
+    left = (msgspec.structs.replace(item, quantity=item.quantity - gone.get(item.line, NO_UNITS)) for item in items)
     return tuple(item for item in left if item.quantity > 0)
 
 
-def _units(pairs: Iterable[tuple[str, int]]) -> dict[str, int]:
-    found: dict[str, int] = {}
+def _units(pairs: Iterable[tuple[str, Decimal]]) -> dict[str, Decimal]:
+    found: dict[str, Decimal] = {}
     for sku, quantity in pairs:
-        found[sku] = found.get(sku, 0) + quantity
+        found[sku] = found.get(sku, NO_UNITS) + quantity
     return found
 
 
@@ -189,19 +190,21 @@ def differs(order: Stored, part: Part) -> bool:
         return bool(unknown_lines(order))
     units = _units((item.sku, asked[item.line]) for item in part.doc.items)
     said = _units((item.sku, item.quantity) for item in part.erp.items) if part.erp is not None and part.erp.items else None
-    return said is None or any(said.get(sku, 0) != quantity for sku, quantity in units.items())  # somebody may have changed the ERP's order
+    return said is None or any(
+        said.get(sku, NO_UNITS) != quantity for sku, quantity in units.items()
+    )  # somebody may have changed the ERP's order
 
 
-def _held(part: Part) -> dict[str, int]:
+def _held(part: Part) -> dict[str, Decimal]:
     """Line -> units, without what the shop took out of its order for us."""
     cut = {each.line: each.quantity for each in part.change.cuts} if part.change is not None and part.change_sent_at is not None else {}
-    return {item.line: item.quantity - cut.get(item.line, 0) for item in part.doc.items}
+    return {item.line: item.quantity - cut.get(item.line, NO_UNITS) for item in part.doc.items}
 
 
-def _asked(order: Stored, part: Part) -> dict[str, int]:
+def _asked(order: Stored, part: Part) -> dict[str, Decimal]:
     """Line -> units of the part's lines that the shop's order asks for now."""
     asked = {item.line: item.quantity for item in order.doc.items}
-    return {item.line: asked.get(item.line, 0) for item in part.doc.items}
+    return {item.line: asked.get(item.line, NO_UNITS) for item in part.doc.items}
 
 
 def unknown_lines(order: Stored) -> list[str]:

@@ -5,12 +5,15 @@ Money is `Decimal` in reais, travelling as a JSON string; weights kilograms, siz
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Literal
 
 import msgspec
 
+Count = int | Decimal
+"""A quantity: whole ones travel as JSON integers, 0.95 kg as the string "0.95"."""
 Level = Literal["department", "section", "category"]
 
 
@@ -42,7 +45,7 @@ class SeedSku(msgspec.Struct, frozen=True):
     packaging: str
     units: int
     price: Decimal
-    stock: dict[str, int]  # branch key -> sellable units of this packaging
+    stock: Mapping[str, Count]  # branch key -> sellable units of this packaging
     list_price: Decimal | None = None
 
 
@@ -78,7 +81,7 @@ class Change(msgspec.Struct, frozen=True, omit_defaults=True):
 
     sku: str  # the ERP's SKU key, as `state` reports it
     price: Decimal | None = None
-    stock: dict[str, int] | None = None
+    stock: Mapping[str, Count] | None = None
     name: str | None = None
     description: str | None = None
     weight_kg: Decimal | None = None
@@ -103,7 +106,7 @@ class Buyer(msgspec.Struct, frozen=True):
 
 class SaleItem(msgspec.Struct, frozen=True):
     sku: str  # the ERP's SKU key: what the storefront holds as its reference code
-    quantity: int
+    quantity: Count
     price: Decimal  # unit price
     freight: Decimal = Decimal(0)  # of the line
 
@@ -137,7 +140,7 @@ class SkuState(msgspec.Struct, frozen=True, omit_defaults=True):
     description: str
     ean: str
     price: Decimal | None
-    stock: dict[str, int]  # branch key in an ERP, warehouse key in a storefront
+    stock: Mapping[str, Count]  # branch key in an ERP, warehouse key in a storefront
     visible: bool = True  # storefront: buyable now; ERP: flagged for the web and active
     missing: tuple[str, ...] = ()  # storefront: the conditions that keep it from being visible; ERP: unusable facts ("category link")
     remote: str = ""  # the side's own id
@@ -151,7 +154,7 @@ class OrderState(msgspec.Struct, frozen=True, omit_defaults=True):
     state: str  # the platform's own word
     phase: Literal["open", "in_erp", "invoiced", "shipped", "delivered", "cancelled"]
     total: Decimal
-    items: tuple[tuple[str, int, Decimal], ...]  # (ERP SKU key, quantity, unit price)
+    items: tuple[tuple[str, Count, Decimal], ...]  # (ERP SKU key, quantity, unit price)
     number: int = 0
     invoices: tuple[str, ...] = ()  # access keys known to this side
     tracking: tuple[str, ...] = ()

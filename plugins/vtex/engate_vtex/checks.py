@@ -142,7 +142,7 @@ PROBES: tuple[tuple[str, Probe, str], ...] = (
     ("prices", _prices, "Pricing: Read prices, Modify prices"),
     ("warehouses", _warehouses, "Logistics: Logistics full access"),
     ("dock", _dock, "Logistics: Logistics full access"),
-    ("orders", _orders, "OMS: List orders, View order, Change order workflow status, Notify invoice, Cancel order"),
+    ("orders", _orders, "OMS: List orders, View order, Change order workflow status, Notify invoice, Cancel order, Change order"),
     ("feed", _feed, "OMS: Feed v3 and Hook Admin"),
 )
 """(name, what to read, the License Manager resources it needs)"""

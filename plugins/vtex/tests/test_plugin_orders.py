@@ -384,6 +384,22 @@ async def test_a_note_more_than_the_order_takes_is_for_a_person(shop: Any) -> No
     assert raised.value.code == "invoice.closed" and raised.value.hint.pt
 
 
+@pytest.mark.trap("vtex.note-without-a-key")
+async def test_notes_without_a_key_are_told_apart(shop: Any) -> None:
+    """An ERP of plain notes: no key of one is no key of the other; each goes once."""
+    await shop.sellable("1001-1")
+    await shop.sellable("1002-1")
+    order = await handled(shop, ("1001-1", 1, "100.00"), ("1002-1", 2, "33.35"))
+    for _ in range(2):
+        for minute, lines in enumerate((slice(0, 1), slice(1, 2))):
+            own = part(order.order, lines=lines)
+            plain = {"key": "", "issuer": "", "xml": "", "issued_at": datetime(2026, 11, 21, 18, minute, tzinfo=UTC)}
+            await shop.front.send_invoice(order, invoice(own.total, **plain), own)
+    now = await raw(shop, order.key)
+    assert now["status"] == "invoiced"
+    assert [package["invoiceValue"] for package in now["packageAttachment"]["packages"]] == [10000, 6670]
+
+
 # ---- tracking and delivery ----
 
 

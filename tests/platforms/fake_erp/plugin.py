@@ -86,7 +86,7 @@ class FakeErp(Erp):
                 raise Forbidden(Text("Sem acesso.", "No access."), operation=f"list {kind}")
             cursor = answer["next"]
             rows = msgspec.convert(answer["items"], list[item], strict=False)
-            yield Page(rows, cursor, answer["newest"])
+            yield Page(rows, cursor, answer["newest"], answer.get("total"))
 
     def list_choices(self, kind: str) -> AsyncIterator[Page[Choice]]:
         return self._list(f"choice-{kind}", Choice, Query())

@@ -193,7 +193,7 @@ class FakeErpSandbox(Sandbox):
                 self.put("image", Image(f"{key}/0", key, f"https://imagens.example.com/{key}.jpg", "0"))
                 self.put("price", Price(key, key, sku.price))
                 for branch, quantity in sku.stock.items():
-                    self.put("stock", StockLevel(f"{key}@{branch}", key, branch, quantity))
+                    self.put("stock", StockLevel(f"{key}@{branch}", key, branch, Decimal(quantity)))
         return {"skus": len(self.rows.get("sku", {}))}
 
     def change(self, changes: list[Change]) -> dict[str, object]:
@@ -201,7 +201,7 @@ class FakeErpSandbox(Sandbox):
             if asked.price is not None:
                 self.put("price", msgspec.structs.replace(self.doc("price", asked.sku), base=asked.price), touch=asked.touch)
             for branch, quantity in (asked.stock or {}).items():
-                self.put("stock", StockLevel(f"{asked.sku}@{branch}", asked.sku, branch, quantity), touch=asked.touch)
+                self.put("stock", StockLevel(f"{asked.sku}@{branch}", asked.sku, branch, Decimal(quantity)), touch=asked.touch)
             if asked.name is not None:
                 product = self.doc("product", self.doc("sku", asked.sku).product)
                 self.put("product", msgspec.structs.replace(product, name=asked.name), touch=asked.touch)

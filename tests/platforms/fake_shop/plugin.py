@@ -117,7 +117,10 @@ class FakeShop(Storefront):
     async def _tell(self, shop_order: ShopOrderRef, what: str, body: object) -> dict[str, Any]:
         try:
             path = f"/orders/{shop_order.key}/{what}"
-            return (await self.http.call("POST", path, operation=what, body=body, safe=True)).json(dict[str, Any])
+            said = (await self.http.call("POST", path, operation=what, body=body, safe=True)).json(dict[str, Any])
+            if said.get("busy"):
+                raise NotSent(Text("A loja está ocupada.", "The shop is busy."), code="fake.busy")
+            return said
         except Answered as error:
             raise Rejected(error.text, Text("Resolva na loja.", "Settle it in the shop."), code=f"fake.{what}") from None
 

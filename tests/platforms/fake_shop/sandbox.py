@@ -25,6 +25,7 @@ class Switches:
     releases: bool = True  # … and a cancelled one gives them back by itself
     changes: Literal["at_once", "later", "refused"] = "at_once"
     needs_brand: bool = False
+    busy: frozenset[str] = frozenset()  # verbs that it does not take now, and says so
     lot: int = 10  # events one reading of the feed gives
 
 
@@ -89,6 +90,8 @@ class FakeShopSandbox(Sandbox):
     def _told(self, verb: str) -> Any:
         def handle(call: Call) -> Answer:
             key, body = call.params["key"], call.json()
+            if verb in self.switches.busy:
+                return Answer(body={"busy": True}, wrote=False)
             answer = getattr(self, "_on_" + verb.replace("-", "_"))(self.placed[key], body)
             if answer.status < 300 and (verb, body) not in self.told.setdefault(key, []):
                 self.told[key].append((verb, body))
@@ -160,7 +163,9 @@ class FakeShopSandbox(Sandbox):
         key, buyer = f"F{sale.number:05d}", sale.buyer
         warehouse = {item.sku: self._warehouse_of(item.sku) for item in sale.items}
         items = tuple(
-            OrderItem(str(n), self.ids["sku", item.sku], item.sku, item.sku, item.quantity, item.price, item.freight, warehouse[item.sku])
+            OrderItem(
+                str(n), self.ids["sku", item.sku], item.sku, item.sku, Decimal(item.quantity), item.price, item.freight, warehouse[item.sku]
+            )
             for n, item in enumerate(sale.items, 1)
         )
         goods = sum((item.price * item.quantity for item in items), Decimal(0))
@@ -179,7 +184,7 @@ class FakeShopSandbox(Sandbox):
         for key in keys:
             order = self.placed[key]
             self._move_stock(order, 1 if self.switches.reserves and self.switches.releases else 0)
-            self._move(order, state="cancelled", refunded=order.total)
+            self._move(order, state="cancelled", refunded=sum((paid.value for paid in order.payments), Decimal(0)))
         return {"cancelled": len(keys)}
 
     def progress(self, to: str, keys: list[str] | None) -> dict[str, object]:
@@ -236,9 +241,7 @@ class FakeShopSandbox(Sandbox):
         for key, body in list(self.pending.items()):
             order = self.placed[key]
             left = {cut["line"]: Decimal(cut["quantity"]) for cut in body["cuts"]}
-            items = tuple(
-                msgspec.structs.replace(item, quantity=item.quantity - _like(item.quantity, left.get(item.line, 0))) for item in order.items
-            )
+            items = tuple(msgspec.structs.replace(item, quantity=item.quantity - left.get(item.line, Decimal(0))) for item in order.items)
             self._reprice(order, tuple(item for item in items if item.quantity), Decimal(body["refund"]))
             self.changed[key].add(body["reference"])
             del self.pending[key]
@@ -269,7 +272,3 @@ class FakeShopSandbox(Sandbox):
             for row in self.held.get("stock", {}).values():
                 if (row["want"]["sku"], row["refs"]["warehouse"]) == (item.reference, item.warehouse):
                     row["want"]["quantity"] += sign * item.quantity
-
-
-def _like(example: Any, value: Any) -> Any:
-    return type(example)(value)
