@@ -42,8 +42,8 @@ ENGINE: tuple[Trap, ...] = (
         "engine.deadline-of-attempts",
         "The deadline is of the call: five attempts that each use it up would take five times as long.",
         f"{CORE}/http.py",
-        "again = error.code not in FINAL and attempt < ATTEMPTS and spent.seconds < self._deadline",
-        "again = error.code not in FINAL and attempt < ATTEMPTS",
+        "limit = asyncio.timeout(max(0.0, self._deadline - spent.seconds))",
+        "limit = asyncio.timeout(self._deadline)",
         (f"{HTTP}test_the_deadline_is_of_all_attempts_together",),
     ),
     Trap(
