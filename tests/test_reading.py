@@ -92,7 +92,6 @@ async def test_half_of_what_is_known_is_not_believed_at_once(database: str) -> N
         assert await told(stage, "stock") is None and (await mark(stage, "stock"))[1] != after[1]
 
 
-@pytest.mark.trap("engine.short-of-known")
 async def test_an_empty_list_of_a_full_erp_is_not_believed_at_once(database: str) -> None:
     async with faked(database, seed=goods(20)) as stage:
         await stage.selling()

@@ -187,8 +187,10 @@ class House:
 
 
 @contextmanager
-def housed(folder: Path) -> Iterator[House]:
-    settings = Settings(data=folder, database_url=f"sqlite:///{folder}/engate.db", installation_key=INSTALLATION_KEY, windows=SHORT)
+def housed(folder: Path, url: str | None = None) -> Iterator[House]:
+    """`url`: of another database than a SQLite file in the folder."""
+    url = url or f"sqlite:///{folder}/engate.db"
+    settings = Settings(data=folder, database_url=url, installation_key=INSTALLATION_KEY, windows=SHORT)
     with ExitStack() as stack:
         erp, shop = stack.enter_context(sandbox(ERP)), stack.enter_context(sandbox(SHOP))
         client = stack.enter_context(TestClient(create_app(settings), raise_server_exceptions=False))

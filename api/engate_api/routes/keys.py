@@ -41,7 +41,7 @@ async def list_keys(
     installation: NamedDependency[Installation], caller: NamedDependency[Caller], limit: Limit = 50, cursor: Cursor = None
 ) -> Items[Key]:
     at = window(limit, cursor)
-    return items(await installation.store.reading(lambda c: configured.keys(c, caller.tenant_id, at)))
+    return items(await installation.store.viewing(lambda c: configured.keys(c, caller.tenant_id, at)))
 
 
 @post("/keys", summary="Make a key", guards=[admin], responses=documented(400, 401, 403))

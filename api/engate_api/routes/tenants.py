@@ -46,7 +46,7 @@ async def create_tenant(installation: NamedDependency[Installation], data: JSONB
 
 @get("/me", summary="Whose key this is", guards=[reader], responses=documented(401, 403))
 async def me(installation: NamedDependency[Installation], caller: NamedDependency[Caller]) -> Me:
-    name = await installation.store.reading(lambda c: c.execute(tenant.select().where(tenant.c.id == caller.tenant_id)).one().name)
+    name = await installation.store.viewing(lambda c: c.execute(tenant.select().where(tenant.c.id == caller.tenant_id)).one().name)
     return Me(TenantRef(caller.tenant_id, name), caller.role)
 
 

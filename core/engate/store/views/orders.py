@@ -14,7 +14,7 @@ from engate.store import config, tasks
 from engate.store.blobs import unpack
 from engate.store.tables import cause, document, inbox, key_index, order, part, step
 from engate.store.views.causes import Cause
-from engate.store.views.paging import Rows, Window, instant, page
+from engate.store.views.paging import LAST, Rows, Window, cut, instant, page
 from engate.text import Text
 
 
@@ -111,28 +111,54 @@ class OrderView(OrderLine, kw_only=True):
     timeline: list[Step]
 
 
-def listing(
-    c: sa.Connection,
-    tenant_id: int,
-    integration_id: int,
-    window: Window,
-    *,
-    state: str | None = None,
-    attention: bool | None = None,
-    q: str | None = None,
-) -> Rows[OrderLine]:
-    """Newest first."""
+class Filters(msgspec.Struct, frozen=True):
+    """What is asked for; None: whatever it is."""
+
+    state: str | None = None
+    attention: bool | None = None
+    q: str | None = None
+
+    def where(self) -> list[sa.ColumnElement[bool]]:
+        found: list[sa.ColumnElement[bool]] = []
+        if self.state is not None:
+            found.append(order.c.state == self.state)
+        if self.attention is not None:
+            asked = cause.c.owner == "person"
+            # the first says what the second implies: only those that wait for something are looked at
+            found += [order.c.cause_id.is_not(None), asked] if self.attention else [sa.or_(cause.c.owner.is_(None), ~asked)]
+        return found
+
+
+def listing(c: sa.Connection, tenant_id: int, integration_id: int, window: Window, filters: Filters) -> Rows[OrderLine]:
+    """Newest first; those that a search finds by how their key begins: by key, the last first."""
     query = _select(tenant_id, integration_id)
-    if state is not None:
-        query = query.where(order.c.state == state)
-    if attention is not None:
-        asked = cause.c.owner == "person"
-        query = query.where(asked if attention else sa.or_(cause.c.owner.is_(None), ~asked))
-    if q:
-        query = query.where(order.c.key.startswith(q, autoescape=True) | order.c.key.in_(_targets(integration_id, q)))
-    rows = page(c, query, order.c.id, window, lambda row: row, newest_first=True)
+    if filters.q:
+        rows = _searched(c, query.where(*filters.where()), integration_id, window, filters.q)
+    else:
+        ids = sa.select(order.c.id).where(order.c.integration_id == integration_id, *filters.where())
+        if filters.attention is not None:
+            ids = ids.outerjoin(cause, cause.c.id == order.c.cause_id)
+        rows = page(c, ids, query, window, newest_first=True)
     parts = _part_lines(c, [row.id for row in rows.items])
     return Rows([OrderLine(**_fields(row), parts=parts.get(row.id, [])) for row in rows.items], rows.next)
+
+
+def _searched(c: sa.Connection, query: sa.Select[Any], integration_id: int, window: Window, q: str) -> Rows[Any]:
+    """First what another key of the order says, then what begins with it."""
+    mine = order.c.integration_id == integration_id
+    after = c.execute(sa.select(order.c.id, order.c.key).where(mine, order.c.id == window.after)).first()
+    if window.after is not None and after is None:
+        return Rows([])
+    rows: list[Any] = []
+    if after is None or not after.key.startswith(q):
+        named = c.execute(query.where(order.c.key.in_(_targets(c, integration_id, q)))).all()
+        rows = sorted((row for row in named if not row.key.startswith(q)), key=lambda row: -row.id)
+        rows = [row for row in rows if after is None or row.id < after.id][: window.limit + 1]
+    before = after.key if after is not None and after.key.startswith(q) else q + LAST
+    left = window.limit + 1 - len(rows)
+    if left:
+        rows += c.execute(query.where(order.c.key >= q, order.c.key < before).order_by(order.c.key.desc()).limit(left)).all()
+    return cut(rows, window, lambda row: row)
 
 
 def one_order(c: sa.Connection, tenant_id: int, integration_id: int, key: str) -> OrderView:
@@ -146,9 +172,9 @@ def one_order(c: sa.Connection, tenant_id: int, integration_id: int, key: str) -
 
 def keys_by(c: sa.Connection, integration_id: int, any_key: str) -> list[str]:
     """The orders that this key means, newest first: the shop's key, the ERP's, a note's number or key, the buyer's CPF or CNPJ."""
-    mine = order.c.integration_id == integration_id
-    found = sa.select(order.c.key).where(mine, (order.c.key == any_key) | order.c.key.in_(_targets(integration_id, any_key)))
-    return list(c.execute(found.order_by((order.c.key == any_key).desc(), order.c.id.desc()).limit(50)).scalars())
+    named = {any_key, *_targets(c, integration_id, any_key)}
+    rows = c.execute(sa.select(order.c.id, order.c.key).where(order.c.integration_id == integration_id, order.c.key.in_(named))).all()
+    return [row.key for row in sorted(rows, key=lambda row: (row.key != any_key, -row.id))][:MOST_MEANT]
 
 
 def told_at(c: sa.Connection, integration_id: int, key: str) -> float | None:
@@ -158,17 +184,20 @@ def told_at(c: sa.Connection, integration_id: int, key: str) -> float | None:
     ).scalar()
 
 
-def _targets(integration_id: int, any_key: str) -> sa.Select[Any]:
+MOST_MEANT = 50
+
+
+def _targets(c: sa.Connection, integration_id: int, any_key: str) -> set[str]:
+    """Keys of the orders that have this one too."""
     plain = "".join(char for char in any_key if char.isalnum()).upper()  # 111.222.333-44 is a CPF all the same
     indexed = sa.select(key_index.c.target).where(
         key_index.c.integration_id == integration_id, key_index.c.kind == "order", key_index.c.key.in_({any_key, plain})
     )
-    by_part = (
-        sa.select(order.c.key)
-        .join(part, part.c.order_id == order.c.id)
-        .where(part.c.integration_id == integration_id, (part.c.reference == any_key) | (part.c.erp_key == any_key))
-    )
-    return sa.select(sa.union(indexed, by_part).subquery().c.target)
+    found = set(c.execute(indexed.limit(500)).scalars())
+    for column in (part.c.reference, part.c.erp_key):
+        of_part = sa.select(order.c.key).join(part, part.c.order_id == order.c.id)
+        found.update(c.execute(of_part.where(part.c.integration_id == integration_id, column == any_key).limit(500)).scalars())
+    return found
 
 
 def _select(tenant_id: int, integration_id: int) -> sa.Select[Any]:
@@ -198,7 +227,7 @@ def _fields(row: Any) -> dict[str, Any]:
 def _part_lines(c: sa.Connection, order_ids: list[int]) -> dict[int, list[PartLine]]:
     found: dict[int, list[PartLine]] = {}
     rows = sa.select(part.c.order_id, part.c.no, part.c.branch, part.c.state, part.c.erp_key).where(part.c.order_id.in_(order_ids))
-    for row in c.execute(rows.order_by(part.c.no)):
+    for row in sorted(c.execute(rows), key=lambda row: row.no):
         found.setdefault(row.order_id, []).append(PartLine(row.no, row.branch, row.state, row.erp_key))
     return found
 
