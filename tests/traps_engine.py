@@ -285,6 +285,38 @@ ENGINE: tuple[Trap, ...] = (
         "if False:",
         ("tests/test_reading.py::test_a_short_list_is_not_forgotten_when_the_next_one_fails_for_a_while",),
     ),
+    Trap(
+        "engine.key-moves",
+        "The EAN of a product changes and with it the SKU's key: as a second SKU, both would sell the same stock.",
+        f"{CORE}/sync/renames.py",
+        "if old.key not in there])",
+        "if False])",
+        ("tests/test_renames.py::test_a_new_key_of_the_same_packaging_takes_everything_over",),
+    ),
+    Trap(
+        "engine.key-still-there",
+        "A new size of a product looks like the old one under another key; the link of one that the ERP still has must not move.",
+        f"{CORE}/sync/renames.py",
+        "return old & answered",
+        "return set()",
+        ("tests/test_renames.py::test_one_more_sku_of_a_product_moves_nothing",),
+    ),
+    Trap(
+        "engine.key-unclear",
+        "A key that is gone and one that may be its successor: until a person has decided, the old one must not sell on.",
+        f"{CORE}/sync/renames.py",
+        "    if found.gone:\n        _sell_no_more(c, work, found.gone)",
+        "    if False:\n        _sell_no_more(c, work, found.gone)",
+        ("tests/test_renames.py::test_what_may_be_the_same_is_for_a_person_and_the_old_one_sells_no_more",),
+    ),
+    Trap(
+        "engine.key-asked-together",
+        "An ERP that answers nothing has no more key at all: taken at its word, the link of a SKU that it has would move to another.",
+        f"{CORE}/sync/renames.py",
+        "if not new <= answered:",
+        "if False:",
+        ("tests/test_renames.py::test_an_answer_without_either_key_proves_nothing",),
+    ),
     # ---- the database's doors, and what people read ----
     Trap(
         "engine.counts-exact",
