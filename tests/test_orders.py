@@ -506,7 +506,7 @@ async def test_units_sold_stay_out_of_the_shop_after_the_erp_has_taken_them_out_
 
 
 def _offered(stage: Stage) -> int:
-    return next(iter(stage.shop.state()[0].stock.values()))
+    return int(next(iter(stage.shop.state()[0].stock.values())))
 
 
 async def test_a_cancelled_order_gives_its_units_back(sqlite_database: str) -> None:

@@ -16,7 +16,7 @@ from litestar import Litestar
 from engate.clock import Clock, SystemClock
 from engate.journal import Metrics
 from engate.secrets import open_vault
-from engate.store import config, upkeep
+from engate.store import config, lanes, tokens, upkeep
 from engate.sync.registry import Registry
 from engate.sync.runner import Runner
 from engate_api.dispatch import Dispatch, Embedded
@@ -46,6 +46,11 @@ async def opened(settings: Settings, clock: Clock) -> AsyncGenerator[Installatio
             closing.callback(FolderLock(settings.data).release)
         store = open_store(settings)
         closing.callback(store.close)
+        if settings.redis_url is None and settings.sqlite:
+            # the folder's lock proves that nobody else works: what a process that was killed had in hand is taken up at once
+            with store.write() as c:
+                lanes.free_all(c)
+                tokens.free_all(c)
         vault = open_vault(store, settings.key_file)
         with store.write() as c:
             new_key = config.installation_key(c, settings.installation_key)

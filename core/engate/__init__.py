@@ -13,7 +13,7 @@ from engate.errors import (
     Unavailable,
     Unknown,
 )
-from engate.hooks import Erp, Observer, Storefront
+from engate.hooks import Erp, Observer, Storefront, batch
 from engate.http import Auth, Http, Response, Token
 from engate.limits import Rate
 from engate.plugins import Manifest
@@ -22,5 +22,5 @@ from engate.text import Text
 
 __all__ = [
     "Answered", "Auth", "AuthFailed", "Context", "EngateError", "Erp", "Forbidden", "Http", "Invalid", "Manifest", "NotSent", "Observer",
-    "Rate", "RateLimited", "Rejected", "Response", "Secret", "Storefront", "Text", "Token", "Unavailable", "Unknown", "field",
+    "Rate", "RateLimited", "Rejected", "Response", "Secret", "Storefront", "Text", "Token", "Unavailable", "Unknown", "batch", "field",
 ]  # fmt: skip

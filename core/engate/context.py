@@ -6,8 +6,9 @@ from typing import Any
 
 import msgspec
 
+from engate.bodies import MOST_BYTES
 from engate.clock import Clock
-from engate.http import Auth, Http, Services
+from engate.http import DEADLINE, Auth, Http, Judge, Services, Terms
 from engate.limits import Rate
 
 
@@ -17,6 +18,11 @@ class Context:
     def __init__(self, settings: msgspec.Struct, services: Services) -> None:
         self.settings: Any = settings
         self._services = services
+
+    @property
+    def connection_id(self) -> int | None:
+        """None outside an installation (a plugin's own tests)."""
+        return self._services.connection_id
 
     @property
     def clock(self) -> Clock:
@@ -30,7 +36,19 @@ class Context:
         rates: dict[str, Rate] | None = None,
         at_once: int = 32,
         timeout: float = 30.0,
+        deadline: float = DEADLINE,
+        most_bytes: int = MOST_BYTES,
         headers: dict[str, str] | None = None,
+        judge: Judge | None = None,
     ) -> Http:
-        """A client for one host of the platform. `rates`: the budget of each endpoint group; `at_once`: most calls in flight."""
-        return Http(self._services, base_url, auth=auth, rates=rates or {}, at_once=at_once, timeout=timeout, headers=headers or {})
+        """A client for one host of the platform. `rates`: the budget of each endpoint group; `at_once`: most calls in flight.
+
+        `timeout`: seconds without a byte; `deadline`: seconds that a call may take in all, its retries included (our own waiting for a
+        rate is not counted; never less than `timeout`). `most_bytes`: of one answer, unpacked. `judge`: sees each answer first, for
+        platforms that say no with a 200: `None`, "renew", or the error that the answer amounts to.
+        """
+        return Http(
+            self._services,
+            base_url,
+            Terms(auth, rates or {}, at_once, timeout, deadline, most_bytes, headers or {}, judge),
+        )

@@ -21,7 +21,9 @@ class EngateError(Exception):
 
     code = "error"
     connection_id: int | None = None
-    """The connection whose call failed, set by the HTTP client."""
+    """The connection whose call failed: set by the HTTP client, or where the hook was called."""
+    hook: str = ""
+    """The hook that raised it."""
 
     def __init__(self, text: Text, hint: Text = NO_HINT, *, code: str | None = None) -> None:
         super().__init__(text.en)

@@ -9,15 +9,16 @@ checked by your type checker and again when the plugin is registered. What you d
 flows that need it are not offered either.
 
 `list_*` and `read_*` (but `read_order`) are async generators of pages. The engine makes a page durable before it asks for the next one,
-and may stop after any page: resume from `query.cursor`. `push_*` report each item on the batch. Everything else is awaited and answers
+and may stop after any page: resume from `query.cursor`. `push_*` report each item on the batch; `@batch(max=…)` on the hook says how many
+items it takes at a time. Everything else is awaited and answers
 or raises one of `engate.errors`; an error that is none of those counts as *effect unknown*.
 """
 
 # basedpyright: reportUnusedParameter=false
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
-from typing import TYPE_CHECKING, ClassVar
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 
 import pluggy
 
@@ -35,6 +36,7 @@ from engate.model import (
     Invoice,
     Listing,
     Order,
+    OrderChange,
     OrderEvent,
     OrderPart,
     Page,
@@ -42,10 +44,10 @@ from engate.model import (
     Price,
     Product,
     Query,
+    Shipment,
     ShopOrderRef,
     Sku,
     StockLevel,
-    Tracking,
     Unsure,
     Warehouse,
 )
@@ -55,6 +57,23 @@ if TYPE_CHECKING:
     from engate.context import Context
 
 spec = pluggy.HookspecMarker("engate")
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def batch(*, max: int) -> Callable[[F], F]:  # noqa: A002  # as authors read it: @batch(max=250)
+    """On a `push_*` hook: how many items one batch may hold. Without it: 250 (50 warehouses). engate makes batches smaller where items
+    take long, down to an eighth of it."""
+    if max < 1:
+        raise ValueError("a batch holds at least one item")
+
+    def mark(hook: F) -> F:
+        vars(hook)["engate_batch"] = max
+        return hook
+
+    return mark
+
+
+Fiscal = Literal["nfe", "plain"]
 
 
 class Connection:
@@ -84,6 +103,10 @@ class Erp(Connection):
 
     settles_within: float | None = None
     """Seconds after which an `import_order` that got no answer has surely happened or surely not; None = unknown: an operator decides."""
+
+    fiscal: Fiscal = "nfe"
+    """Which notes may go to the storefront. "nfe": authorised NF-e and NFC-e of production with a right access key. "plain": any
+    authorised sale note with a number (no country's key is asked for)."""
 
     # -- list_*: read from the ERP, in pages --
 
@@ -131,14 +154,16 @@ class Erp(Connection):
 
     @spec(firstresult=True)
     def list_fulfilment(self, query: Query) -> AsyncIterator[Page[ErpOrder]]:
-        """The ERP's orders that changed. With `query.keys` ("branch/key"): just these, with `invoices` looked for (XML and all)."""
+        """The ERP's orders that changed. With `query.keys` ("branch/key"): just these, with `invoices` looked for (XML and all).
+        A listing may carry `invoices` too: they are kept. An order is known by its key, or else by the `reference` that it carries."""
         raise NotImplementedError
 
     # -- import_*: storefront facts into the ERP --
 
     @spec(firstresult=True)
     async def find_order(self, part: OrderPart) -> Found | Absent | Unsure:
-        """Looks everywhere the order could be. `Absent` only if the whole place answered; anything less is `Unsure`."""
+        """Looks everywhere the order could be. `Absent` only if the whole place answered; anything less is `Unsure`.
+        An ERP without a search answers `Absent` where `part.attempt` is 0 (it was never sent) and `Unsure` otherwise."""
         raise NotImplementedError
 
     @spec(firstresult=True)
@@ -149,6 +174,17 @@ class Erp(Connection):
     @spec(firstresult=True)
     async def import_cancellation(self, part: PartRef, reason: str) -> None:
         """Cancels an ERP order; one that is cancelled already is fine. `Rejected` where the ERP's state forbids it."""
+        raise NotImplementedError
+
+    @spec(firstresult=True)
+    async def import_order_change(self, part: PartRef, wanted: OrderPart) -> None:
+        """The shop changed an order that the ERP has: its items and money become those of `wanted`. Safe to call again.
+        `Rejected` where the ERP's state forbids it: then a person decides."""
+        raise NotImplementedError
+
+    @spec(firstresult=True)
+    async def finish_order(self, part: PartRef) -> None:
+        """A step that the ERP needs after the import (post stock, receivables). Called until it answers; safe to call again."""
         raise NotImplementedError
 
 
@@ -227,21 +263,34 @@ class Storefront(Connection):
 
     @spec(firstresult=True)
     async def send_invoice(self, shop_order: ShopOrderRef, invoice: Invoice, part: OrderPart) -> None:
-        """The note of one part; `part.items` are its lines. The same note again changes nothing."""
+        """The note of one part; `part.items` are its lines as they were invoiced. The same note again changes nothing."""
         raise NotImplementedError
 
     @spec(firstresult=True)
-    async def send_tracking(self, shop_order: ShopOrderRef, invoice: Invoice, tracking: Tracking) -> None:
+    async def send_order_change(self, shop_order: ShopOrderRef, part: OrderPart, change: OrderChange) -> None:
+        """What the ERP does not attend leaves the storefront's order, and its money goes back to the buyer. Called before `send_invoice`.
+        Until the storefront shows it; `NotSent` where it is only requested so far (called again later: look before asking twice).
+        `Rejected` where the storefront cannot: then a person gives the money back."""
         raise NotImplementedError
 
     @spec(firstresult=True)
-    async def send_delivery(self, shop_order: ShopOrderRef, invoice: Invoice, delivered_at: str, tracking: Tracking) -> None:
+    async def send_tracking(self, shop_order: ShopOrderRef, part: OrderPart, shipment: Shipment, invoice: Invoice | None) -> None:
+        """One shipment of one part; `part.items` are the lines in it. `invoice`: the part's newest note in the shop, if it has one."""
+        raise NotImplementedError
+
+    @spec(firstresult=True)
+    async def send_delivery(self, shop_order: ShopOrderRef, part: OrderPart, delivered_at: str, invoice: Invoice | None) -> None:
         """`delivered_at`: RFC 3339."""
         raise NotImplementedError
 
     @spec(firstresult=True)
     async def send_cancellation(self, shop_order: ShopOrderRef, reason: str) -> None:
         """Until the storefront shows the order as cancelled; `NotSent` where it is only requested so far (called again later)."""
+        raise NotImplementedError
+
+    @spec(firstresult=True)
+    async def send_cancel_refusal(self, shop_order: ShopOrderRef, reason: str) -> None:
+        """The buyer asked for a cancellation that the ERP no longer allows: the order goes on, and the buyer is told why."""
         raise NotImplementedError
 
 
@@ -263,5 +312,5 @@ class Observer:
 
 
 ROLES: tuple[type, ...] = (Erp, Storefront, Observer)
-HOOK_API = 1
+HOOK_API = 2
 """The version of this page; a manifest names the one it was written for."""

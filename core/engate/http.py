@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import random
-import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import aclosing, contextmanager
 from datetime import datetime
-from email.utils import parsedate_to_datetime
-from typing import Any, NoReturn, Protocol, TypeVar
+from typing import Any, Literal, Protocol
 from urllib.parse import urlencode
 
 import aiohttp
@@ -22,12 +21,15 @@ import httpx
 import msgspec
 from httpx_aiohttp import AiohttpTransport
 
+from engate import answers, bodies
+from engate.address import wrong_base, wrong_path
+from engate.answers import Call, Response
+from engate.bodies import MOST_BYTES
 from engate.clock import Clock
-from engate.errors import Answered, AuthFailed, EngateError, NotSent, RateLimited, Unavailable, Unknown
+from engate.errors import AuthFailed, EngateError, Forbidden, Invalid, NotSent, RateLimited, Unknown
 from engate.limits import Budget, Governor, Rate
 from engate.text import Text
 
-T = TypeVar("T")
 WireRequest = httpx.Request
 WireResponse = httpx.Response
 """What a transport is given and gives, for those who watch one."""
@@ -35,19 +37,11 @@ ATTEMPTS = 5
 PAUSE = 0.2
 """Seconds before the first retry, doubling."""
 LONGEST_WAIT = 30.0
+DEADLINE = 120.0
+"""Seconds a platform may take for one call, all attempts together."""
+FINAL = frozenset({"too_large", "too_slow"})
+"""Codes of what would only be the same again."""
 _NOT_SENT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL)
-_SECRET = re.compile(
-    r'("?(?:senha|password|token|access_?token|app_?token|app_?key|secret|authorization|api_?key|refresh_?token|login)"?\s*[:=]\s*)'
-    r'("(?:[^"\\]|\\.)*"?|(?:bearer|basic)\s+[^\s,;&}]+|[^\s,;&}]+)',
-    re.IGNORECASE,
-)
-_TAGS = re.compile(r"(?:<[^>]+>|\s)+")
-
-
-def redacted(body: bytes, limit: int = 300) -> str:
-    """A short, single-line excerpt of an answer with anything that looks like a credential blanked."""
-    text = _TAGS.sub(" ", body[:4000].decode("utf-8", "replace")).strip()
-    return _SECRET.sub(r"\1***", text)[:limit]
 
 
 class Transport(AiohttpTransport):
@@ -76,6 +70,12 @@ class Transport(AiohttpTransport):
             if isinstance(cause, asyncio.TimeoutError):
                 raise httpx.ReadTimeout("timed out", request=request) from None
             raise httpx.RemoteProtocolError(type(cause).__name__, request=request) from None
+
+
+def unread(answer: WireResponse, body: bytes) -> WireResponse:
+    """The same answer for the next one to read, by somebody who has read its body."""
+    headers = [(name, value) for name, value in answer.headers.raw if name.lower() not in (b"content-encoding", b"transfer-encoding")]
+    return httpx.Response(answer.status_code, headers=headers, stream=httpx.ByteStream(body))
 
 
 class Token(msgspec.Struct, frozen=True):
@@ -129,55 +129,57 @@ class Services:
         self.account, self.clock, self.transport, self.tokens, self.journal = account, clock, transport, tokens, journal
 
 
-class Response:
-    """A definite 2xx answer (or one of the statuses the caller expected)."""
+Judge = Callable[[Response], "Literal['renew'] | EngateError | None"]
+"""A plugin's own reading of an answer, asked before it is handed on: None where the status tells all, "renew" where the session is dead
+and nothing was done, else the error that the answer amounts to (`RateLimited` stops the call's groups like a 429)."""
 
-    __slots__ = ("body", "headers", "status")
 
-    def __init__(self, status: int, headers: httpx.Headers, body: bytes) -> None:
-        self.status, self.headers, self.body = status, headers, body
+class Terms(msgspec.Struct, frozen=True):
+    """How a client behaves: see `engate.context.Context.http`."""
 
-    def json(self, kind: type[T] | Any = Any) -> Any:
-        """The body decoded as `kind`; a body of another shape is `Unavailable` (the platform did not keep its contract)."""
+    auth: Auth | None = None
+    rates: Mapping[str, Rate] = {}
+    at_once: int = 32
+    timeout: float = 30.0
+    deadline: float = DEADLINE
+    most_bytes: int = MOST_BYTES
+    headers: Mapping[str, str] = {}
+    judge: Judge | None = None
+
+
+class _Spent:
+    """Seconds of one call that the platform has had so far; what we waited for on purpose does not count."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    @contextmanager
+    def counting(self) -> Generator[None]:
+        started = time.monotonic()
         try:
-            return msgspec.json.decode(self.body, type=kind)
-        except msgspec.DecodeError as error:
-            raise Unavailable(
-                Text(f"Resposta fora do contrato: {error}", f"Answer outside the contract: {error}"),
-                Text("Tente de novo; se persistir, avise o suporte da plataforma.", "Try again; if it lasts, tell the platform's support."),
-                code="contract",
-            ) from None
-
-    @property
-    def date(self) -> datetime | None:
-        """The server's own clock, from its `Date` header."""
-        stamp = self.headers.get("date")
-        try:
-            return parsedate_to_datetime(stamp) if stamp else None
-        except ValueError:
-            return None
+            yield
+        finally:
+            self.seconds += time.monotonic() - started
 
 
 class Http:
     """Calls to one host of one account."""
 
-    def __init__(
-        self,
-        services: Services,
-        base_url: str,
-        *,
-        auth: Auth | None,
-        rates: dict[str, Rate],
-        at_once: int,
-        timeout: float,
-        headers: Mapping[str, str],
-    ) -> None:
+    def __init__(self, services: Services, base_url: str, terms: Terms) -> None:
+        wrong = wrong_base(base_url)
+        if wrong is None and "?" in base_url:
+            wrong = Text("O endereço não pode ter '?'.", "The address must not hold a '?'.")
+        if wrong is not None:
+            raise Invalid(wrong, Text("Corrija o endereço da conexão.", "Correct the connection's address."), code="address")
         self._services = services
         self._base = base_url.rstrip("/")
-        self._auth = auth
-        self.governor = Governor(rates, at_once, account=services.account, budget=services.budget)
+        self._origin = _origin(httpx.URL(self._base))
+        self._auth, self._judge = terms.auth, terms.judge
+        self.governor = Governor(dict(terms.rates), terms.at_once, account=services.account, budget=services.budget)
+        timeout = terms.timeout
         self._timeout = {"connect": min(timeout, 10.0), "read": timeout, "write": timeout, "pool": timeout}
-        self._headers = dict(headers)
+        self._deadline, self._most_bytes = max(terms.deadline, timeout), terms.most_bytes
+        self._headers = {"accept": "application/json", "accept-encoding": bodies.ENCODINGS, **terms.headers}
         self._token: Token | None = None
         self._generation = -1
         self._renewing = asyncio.Lock()
@@ -197,161 +199,146 @@ class Http:
         expect: tuple[int, ...] = (),
         media: str = "application/json",
     ) -> Response:
-        """One call. `operation`: the path template for metrics. `body`: encoded as JSON. `safe` (default: GET, HEAD, PUT, DELETE):
-        repeating it changes nothing more, so it is retried on anything passing. `expect`: other statuses to hand back instead of raising.
-        `media`: what the answer must be; "" = anything but HTML (a page from a proxy is never a success).
+        """One call. `path`: begins with "/" and stays on the client's host. `operation`: the path template for metrics and messages.
+        `params`: a list repeats its name, None is left out. `body`: encoded as JSON. `safe` (default: GET, HEAD, PUT, DELETE):
+        repeating it changes nothing more, so it is retried on anything passing. `expect`: other statuses to hand back instead of raising,
+        whatever their body is (`Response.html` tells a proxy's page). `media`: what a 2xx must be; "" = anything but HTML.
 
-        Raises AuthFailed, RateLimited, NotSent, Unavailable, Unknown (unsafe calls only) or Answered (a 4xx).
+        Raises AuthFailed, Forbidden (403), RateLimited, NotSent, Unavailable, Unknown (not of a reading) or Answered (any other 4xx).
         """
-        repeatable = method in ("GET", "HEAD", "PUT", "DELETE") if safe is None else safe
-        operation = operation or path
-        if content is None and body is not None:
-            content = msgspec.json.encode(body)
-        url = self._base + path + ("?" + urlencode(params, safe=",") if params else "")
+        call = Call(
+            method,
+            self._url(path, params),
+            operation or path,
+            method in ("GET", "HEAD", "PUT", "DELETE") if safe is None else safe,
+            groups,
+            msgspec.json.encode(body) if content is None and body is not None else content,
+            headers or {},
+            expect,
+            media,
+        )
         try:
-            return await self._attempts(method, url, operation, groups, content, headers, repeatable, expect, media)
+            return await self._attempts(call)
         except EngateError as error:
             error.connection_id = self._services.connection_id
             raise
 
-    async def _attempts(
-        self,
-        method: str,
-        url: str,
-        operation: str,
-        groups: tuple[str, ...],
-        content: bytes | None,
-        headers: Mapping[str, str] | None,
-        repeatable: bool,
-        expect: tuple[int, ...],
-        media: str,
-    ) -> Response:
-        attempt = 0
-        renewed = False
+    async def _attempts(self, call: Call) -> Response:
+        attempt = renewals = 0
+        spent = _Spent()
         while True:
             attempt += 1
             try:
-                generation, token = await self._session()
-                response = await self._once(method, url, operation, groups, token, content, headers)
-                if (
-                    response.status in (401, 403)
-                    and response.status not in expect
-                    and self._auth is not None
-                    and token is not None
-                    and not renewed
-                ):
-                    renewed = True
+                with spent.counting():
+                    generation, token = await self._session()
+                response = await self._once(call, token, spent)
+                verdict = self._verdict(call, response)
+                if verdict is None:
+                    if response.status not in call.expect:
+                        self.governor.went_well(call.groups)
+                    return response
+                if verdict != "renew":
+                    raise verdict
+                if token is None:
+                    raise answers.refused(call, response.status)
+                renewals += 1
+                if renewals > 1 and (attempt >= ATTEMPTS or spent.seconds >= self._deadline):
+                    raise answers.session_taken(call)
+                with spent.counting():
                     await self._renew(generation)
-                    attempt -= 1
+                if renewals == 1:
+                    attempt -= 1  # sessions end: the first renewal is no failed attempt
                     continue
-                return self._judge(response, method, operation, groups, expect, media, repeatable)
+                raise answers.session_taken(call)
+            except (AuthFailed, Forbidden):
+                raise
             except RateLimited as error:
-                self.governor.refused(groups or (operation,), error.retry_after)
+                self.governor.refused(call.groups or (call.operation,), error.retry_after)
                 if attempt >= ATTEMPTS:
                     raise
                 await asyncio.sleep(_pause(self._services.pause, attempt, error.retry_after))
-            except AuthFailed:
-                raise
             except (NotSent, Unknown) as error:
-                if attempt >= ATTEMPTS or not (repeatable or isinstance(error, NotSent)):
+                again = error.code not in FINAL and attempt < ATTEMPTS and spent.seconds < self._deadline
+                if not again or not (call.safe or isinstance(error, NotSent)):
                     raise
                 await asyncio.sleep(_pause(self._services.pause, attempt, None))
 
     async def plain(self, method: str, path: str, *, body: object = None, headers: Mapping[str, str] | None = None) -> Response:
         """One call without a session and without a retry, whatever the status: for a login, where a wrong try may lock a user."""
         content = msgspec.json.encode(body) if body is not None else None
-        return await self._once(method, self._base + path, path, (), None, content, headers)
+        call = Call(method, self._url(path, None), path, method in ("GET", "HEAD"), content=content, headers=headers or {})
+        return await self._once(call, None, _Spent())
 
     # ---- one exchange ----
 
-    async def _once(
-        self,
-        method: str,
-        url: str,
-        operation: str,
-        groups: tuple[str, ...],
-        token: Token | None,
-        content: bytes | None,
-        headers: Mapping[str, str] | None,
-    ) -> Response:
-        sent = {"accept": "application/json", **self._headers}
-        if content is not None or "content-type" not in sent:
+    def _url(self, path: str, params: Mapping[str, Any] | None) -> str:
+        """Below our own base, or nowhere: a path may come from a setting or from another system's data."""
+        wrong = wrong_path(path)
+        if wrong is not None:
+            raise _elsewhere(wrong)
+        url = f"{self._base}{path}"
+        if params:
+            given = {
+                name: [each for each in value if each is not None] if isinstance(value, list | tuple) else value
+                for name, value in params.items()
+                if value is not None
+            }
+            url += ("&" if "?" in path else "?") + urlencode(given, doseq=True, safe=",")
+        try:
+            same = _origin(httpx.URL(url)) == self._origin
+        except httpx.InvalidURL:
+            same = False
+        if not same:
+            raise _elsewhere(Text("O caminho leva a outro endereço.", "The path leads to another address."))
+        return url
+
+    async def _once(self, call: Call, token: Token | None, spent: _Spent) -> Response:
+        sent = dict(self._headers)
+        if call.content is not None or "content-type" not in sent:
             sent["content-type"] = "application/json"
         if self._auth is not None and token is not None:
             sent.update(self._auth.headers(token))
-        if headers:
-            sent.update(headers)
-        request = httpx.Request(method, url, headers=sent, content=content or b"", extensions={"timeout": self._timeout})
-        await self.governor.enter(groups)
+        sent.update(call.headers)
+        request = httpx.Request(call.method, call.url, headers=sent, content=call.content or b"", extensions={"timeout": self._timeout})
+        await self.governor.enter(call.groups)
         started = time.perf_counter()
         status = 0
+        limit = asyncio.timeout(max(0.0, self._deadline - spent.seconds))
         try:
-            answer = await self._services.transport.handle_async_request(request)
-            try:
-                body = await answer.aread()
-            finally:
-                await answer.aclose()
+            with spent.counting():
+                async with limit:
+                    answer = await self._services.transport.handle_async_request(request)
+                    async with aclosing(answer):
+                        encoding = answer.headers.get("content-encoding", "")
+                        body = await bodies.read(answer.aiter_raw(), encoding, self._most_bytes)
             status = answer.status_code
             return Response(status, answer.headers, body)
         except httpx.ConnectError:
-            raise Unavailable(
-                Text(f"Sem conexão com a plataforma ({method} {operation}).", f"No connection to the platform ({method} {operation})."),
-                Text("Verifique o endereço e se o serviço está no ar.", "Check the address and whether the service is up."),
-                code="unreachable",
-            ) from None
-        except (httpx.TransportError, httpx.StreamError, httpx.DecodingError) as error:
-            raise _unknown(method, operation, type(error).__name__) from None
+            raise answers.unreachable(call) from None
+        except bodies.TooLarge:
+            raise answers.too_large(call, self._most_bytes) from None
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            raise answers.too_slow(call, self._deadline) from None
+        except (httpx.TransportError, httpx.StreamError, bodies.Undecodable) as error:
+            raise answers.doubt(call, type(error).__name__) from None
         finally:
             self.governor.leave()
-            self._services.journal.note(method, operation, status, time.perf_counter() - started)
+            self._services.journal.note(call.method, call.operation, status, time.perf_counter() - started)
 
-    def _judge(
-        self,
-        response: Response,
-        method: str,
-        operation: str,
-        groups: tuple[str, ...],
-        expect: tuple[int, ...],
-        media: str,
-        repeatable: bool,
-    ) -> Response:
-        """A definite answer, or the error it amounts to."""
-        status = response.status
-        if status == 429:
-            raise RateLimited(
-                Text(f"Limite de chamadas atingido ({method} {operation}).", f"Rate limit reached ({method} {operation})."),
-                retry_after=_seconds(response.headers.get("retry-after")),
-            )
-        html = "html" in response.headers.get("content-type", "")
-        if status in expect and not html:
-            return response
-        if 200 <= status < 300:
-            if not response.body or (not html and media in response.headers.get("content-type", media)):
-                self.governor.went_well(groups)
-                return response
-            self._doubtful(method, operation, f"{status} {'HTML' if html else 'unexpected media'}", repeatable)
-        if status in (401, 403):
-            raise AuthFailed(
-                Text(
-                    f"A plataforma recusou as credenciais ({status} em {operation}).",
-                    f"The platform refused the credentials ({status} at {operation}).",
-                ),
-                Text(
-                    "Renove as credenciais da conexão ou dê a permissão que falta.",
-                    "Renew the connection's credentials or grant the missing role.",
-                ),
-                code="auth_failed" if status == 401 else "forbidden",
-            )
-        if status in (408, 423, 425) or status >= 500 or html:
-            if status in (423, 425):
-                raise NotSent(Text(f"Recurso ocupado ({operation}).", f"Resource locked ({operation})."), code="locked")
-            self._doubtful(method, operation, str(status), repeatable)
-        raise Answered(method, operation, status, response.body, redacted(response.body))
-
-    def _doubtful(self, method: str, operation: str, what: str, repeatable: bool) -> NoReturn:
-        if repeatable and method in ("GET", "HEAD"):
-            raise Unavailable(Text(f"Plataforma indisponível ({what} em {operation}).", f"Platform unavailable ({what} at {operation})."))
-        raise _unknown(method, operation, what)
+    def _verdict(self, call: Call, response: Response) -> EngateError | Literal["renew"] | None:
+        """None: it is a definite answer; "renew": the session is dead and nothing was done; else the error it amounts to."""
+        if self._judge is not None and response.status < 500 and response.status != 429 and not response.html:
+            try:
+                said = self._judge(response)
+            except Exception as error:  # a shape that the judge does not know: something may have been done all the same
+                return answers.doubt(call, f"{response.status}, {type(error).__name__}")
+            if said is not None:
+                return said
+        if response.status == 401 and response.status not in call.expect:
+            return "renew"
+        return answers.problem(call, response)
 
     # ---- one renewer ----
 
@@ -381,13 +368,18 @@ def _expired(token: Token, clock: Clock) -> bool:
     return token.expires_at is not None and token.expires_at <= clock.now()
 
 
-def _unknown(method: str, operation: str, what: str) -> EngateError:
-    return Unknown(
+def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
+    return url.scheme, url.host, url.port
+
+
+def _elsewhere(wrong: Text) -> NotSent:
+    return NotSent(
+        Text(f"Chamada não enviada. {wrong.pt}", f"Call not sent. {wrong.en}"),
         Text(
-            f"Sem resposta certa da plataforma ({what} em {method} {operation}).",
-            f"No certain answer from the platform ({what} at {method} {operation}).",
+            "Corrija os caminhos nos ajustes do contrato da conexão; se não há nenhum, avise o autor do plugin.",
+            "Correct the paths in the connection's contract overrides; if it has none, tell the plugin's author.",
         ),
-        Text("O engate confere antes de reenviar.", "engate looks before sending again."),
+        code="address",
     )
 
 
@@ -395,10 +387,3 @@ def _pause(first: float, attempt: int, retry_after: float | None) -> float:
     if retry_after is not None:
         return min(LONGEST_WAIT, retry_after)
     return min(LONGEST_WAIT, first * 2**attempt) * random.uniform(0.75, 1.25)
-
-
-def _seconds(value: str | None) -> float | None:
-    try:
-        return max(0.0, float(value)) if value else None
-    except ValueError:
-        return None

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-import inspect
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, aclosing
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator
+from contextlib import AbstractAsyncContextManager, aclosing, contextmanager
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Literal, TypeVar, cast
 
@@ -14,8 +13,12 @@ import msgspec
 import pluggy
 import structlog
 
+from engate import boundary
+from engate.doing import calling
 from engate.errors import CapabilityMissing, EngateError, PluginFault
 from engate.hooks import HOOK_API, ROLES, Connection, Erp, Observer, Storefront
+from engate.model import Batch, Page
+from engate.specs import SPECS, Spec, implemented_by
 from engate.text import Text
 
 T = TypeVar("T")
@@ -91,27 +94,8 @@ def discover_observers(entries: list[EntryPoint] | None = None) -> tuple[Observe
 
 
 def implemented(connection: type[Connection]) -> frozenset[str]:
-    """The hooks a class overrides; a signature that does not fit its spec is a TypeError naming it."""
+    """The hooks a class overrides; what cannot be called as its spec says is a TypeError naming it."""
     return implemented_by(connection, ROLES)
-
-
-def implemented_by(connection: type, roles: tuple[type, ...]) -> frozenset[str]:
-    """The same for any class and these roles."""
-    names: set[str] = set()
-    for role in roles:
-        if not issubclass(connection, role):
-            continue
-        for name, base in vars(role).items():
-            if not hasattr(base, "engate_spec"):
-                continue
-            own = getattr(connection, name)
-            if own is base:
-                continue
-            wanted, given = list(inspect.signature(base).parameters), list(inspect.signature(own).parameters)
-            if wanted != given:
-                raise TypeError(f"{connection.__name__}.{name}({', '.join(given)}) should be ({', '.join(wanted)})")
-            names.add(name)
-    return frozenset(names)
 
 
 class _Hooks(pluggy.PluginManager):
@@ -141,10 +125,11 @@ class _Hooks(pluggy.PluginManager):
 
 
 class _Caller:
-    """Calls hooks by name: timeout, and any foreign exception becomes a `PluginFault` (effect unknown) with its traceback in the log."""
+    """Calls one side's hooks by name: with a timeout, what comes back held against the spec, and every error attributed to that side. A
+    foreign exception becomes a `PluginFault` (effect unknown) with its traceback in the log."""
 
-    def __init__(self, hooks: _Hooks) -> None:
-        self._hooks = hooks
+    def __init__(self, hooks: _Hooks, connection_id: int | None) -> None:
+        self._hooks, self._connection_id = hooks, connection_id
         self._made: dict[str, Callable[..., Any]] = {}
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
@@ -157,47 +142,80 @@ class _Caller:
         hook = cast(pluggy.HookCaller, getattr(self._hooks.hook, name))
         if hook.spec is None or not hook.get_hookimpls():
             raise CapabilityMissing(name)
-        names = hook.spec.argnames
-        pages = name.startswith(("list_", "read_")) and name != "read_order"
+        names, spec = hook.spec.argnames, SPECS[name]
 
         def call(*args: Any) -> Any:
-            result = hook(**dict(zip(names, args, strict=True)))
-            return _pages(name, result) if pages else _awaited(name, result)
+            def start() -> Any:
+                return hook(**dict(zip(names, args, strict=True)))
+
+            if spec.pages:
+                return self._pages(spec, start)
+            batch = args[0] if args and isinstance(args[0], Batch) else None
+            return self._awaited(spec, start, cast("Batch[Any] | None", batch))
 
         return call
 
-
-async def _awaited(name: str, result: Any) -> Any:
-    try:
-        async with asyncio.timeout(HOOK_TIMEOUT):
-            return await result
-    except EngateError:
-        raise
-    except Exception as error:
-        raise _fault(name, error) from error
-
-
-async def _pages(name: str, result: Any) -> AsyncIterator[Any]:
-    iterator = aiter(result)
-    try:
-        while True:
-            try:
+    async def _awaited(self, spec: Spec, start: Callable[[], Any], batch: Batch[Any] | None) -> Any:
+        try:
+            with self._attributed(spec.name):
                 async with asyncio.timeout(HOOK_TIMEOUT):
-                    page = await anext(iterator)
-            except StopAsyncIteration:
-                return
-            except EngateError:
-                raise
-            except Exception as error:
-                raise _fault(name, error) from error
-            yield page
-    finally:
-        await iterator.aclose()
+                    given = await start()
+                return boundary.answer(spec.name, spec.answer, given)
+        finally:
+            if batch is not None:
+                self._attribute(spec.name, *(outcome.error for outcome in batch.outcomes.values()))
+
+    async def _pages(self, spec: Spec, start: Callable[[], Any]) -> AsyncIterator[Any]:
+        with self._attributed(spec.name):
+            given = start()
+            if not isinstance(given, AsyncIterator):
+                raise boundary.fault(spec.name, "", type(given).__name__, "an async generator of pages")
+        iterator: AsyncIterator[Any] = given
+        try:
+            while True:
+                with self._attributed(spec.name):
+                    try:
+                        async with asyncio.timeout(HOOK_TIMEOUT):
+                            page = await anext(iterator)
+                    except StopAsyncIteration:
+                        return
+                    received = boundary.page(spec.name, spec.answer, page)
+                _tell(spec.name, received)
+                yield received
+        finally:
+            if isinstance(iterator, AsyncGenerator):
+                await iterator.aclose()
+
+    @contextmanager
+    def _attributed(self, name: str) -> Generator[None]:
+        try:
+            with calling(name):
+                yield
+        except EngateError as error:
+            self._attribute(name, error)
+            raise
+        except Exception as error:
+            fault = _fault(name, error)
+            self._attribute(name, fault)
+            raise fault from error
+
+    def _attribute(self, name: str, *errors: EngateError | None) -> None:
+        """Whose error it is: health, causes and the log ask."""
+        for error in errors:
+            if error is not None:
+                error.hook = error.hook or name
+                if error.connection_id is None:
+                    error.connection_id = self._connection_id
 
 
-def closing(pages: AsyncIterator[T]) -> AbstractAsyncContextManager[AsyncIterator[T]]:
+def _tell(name: str, page: boundary.Received[Any]) -> None:
+    if page.broken:
+        log.error("plugin_items_broken", hook=name, count=len(page.broken), example=page.broken[0].problem.text.en)
+
+
+def closing(pages: AsyncIterator[Page[T]]) -> AbstractAsyncContextManager[AsyncIterator[boundary.Received[T]]]:
     """The pages of a coupling's hook, closed at the end of the block: however it ends, the plugin's generator ends with it."""
-    return aclosing(cast(AsyncGenerator[T, None], pages))
+    return aclosing(cast(AsyncGenerator[boundary.Received[T], None], pages))
 
 
 def _fault(name: str, error: Exception) -> PluginFault:
@@ -214,15 +232,21 @@ class Coupling:
 
     def __init__(self, erp: Erp, storefront: Storefront, *observers: Observer) -> None:
         self._hooks = _Hooks(erp, storefront, *observers)
-        caller = _Caller(self._hooks)
-        self.erp, self.storefront = cast(Erp, caller), cast(Storefront, caller)
+        self.erp = cast(Erp, _Caller(self._hooks, erp.context.connection_id))
+        self.storefront = cast(Storefront, _Caller(self._hooks, storefront.context.connection_id))
         self.unavailable: dict[str, Text] = {**erp.unavailable(), **storefront.unavailable()}
         self.settles_within = erp.settles_within
+        self.fiscal = erp.fiscal
         self.overlap_seconds = erp.overlap_seconds
 
     def can(self, *names: str) -> bool:
         """Whether both sides offer all these hooks for these accounts."""
         return all(name not in self.unavailable and getattr(self._hooks.hook, name).get_hookimpls() for name in names)
+
+    def batch_of(self, name: str) -> int | None:
+        """How many items this push hook takes at a time, where it says so (`engate.batch`)."""
+        impls = cast(pluggy.HookCaller, getattr(self._hooks.hook, name)).get_hookimpls()
+        return getattr(impls[0].function, "engate_batch", None) if impls else None
 
     async def tell(self, name: str, **event: Any) -> None:
         """Observers, each isolated: one that raises or hangs harms nobody."""

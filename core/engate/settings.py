@@ -6,6 +6,7 @@ from typing import Any, TypeVar, get_type_hints
 
 import msgspec
 
+from engate.address import wrong_base
 from engate.errors import Invalid
 from engate.text import Text
 
@@ -38,12 +39,17 @@ class Secret:
         return bool(self._value)
 
 
-def field(pt: str, en: str, help_pt: str = "", help_en: str = "", *, host: bool = False, **constraints: Any) -> msgspec.Meta:
+def field(
+    pt: str, en: str, help_pt: str = "", help_en: str = "", *, host: bool = False, url: bool = False, **constraints: Any
+) -> msgspec.Meta:
     """The title and help of a settings field: `Annotated[str, field("Endereço", "Address")]`; `constraints` as of `msgspec.Meta`.
-    `host`: it decides where the secrets are sent to, so whoever changes it has to know them."""
+    `host`: it decides where the secrets are sent to, so whoever changes it has to know them. `url`: an address, http or https; where it
+    may be left out, "" is none."""
     extra: dict[str, Any] = {"x-title-en": en}
     if host:
         extra["x-host"] = True
+    if url:
+        extra["format"] = "uri"
     if help_en:
         extra["x-help-en"] = help_en
     return msgspec.Meta(title=pt, description=help_pt or None, extra_json_schema=extra, **constraints)
@@ -76,19 +82,23 @@ def secret_fields(kind: type[msgspec.Struct]) -> frozenset[str]:
 
 def host_fields(kind: type[msgspec.Struct]) -> frozenset[str]:
     """Which fields decide where the secrets go."""
+    return _marked(kind, "x-host", True)
 
+
+def _marked(kind: type[msgspec.Struct], name: str, value: object) -> frozenset[str]:
     def says(hint: Any) -> bool:
         return any(
-            isinstance(meta, msgspec.Meta) and (meta.extra_json_schema or {}).get("x-host") for meta in getattr(hint, "__metadata__", ())
+            isinstance(meta, msgspec.Meta) and (meta.extra_json_schema or {}).get(name) == value
+            for meta in getattr(hint, "__metadata__", ())
         )
 
-    return frozenset(name for name, hint in get_type_hints(kind, include_extras=True).items() if says(hint))
+    return frozenset(field for field, hint in get_type_hints(kind, include_extras=True).items() if says(hint))
 
 
 def load(kind: type[S], values: dict[str, Any]) -> S:
     """The settings struct from plain values; `Invalid` names the field and what it should be."""
     try:
-        return msgspec.convert(values, kind, dec_hook=dec_hook)
+        made = msgspec.convert(values, kind, dec_hook=dec_hook)
     except msgspec.ValidationError as error:
         message, _, where = str(error).partition(" - at ")
         raise Invalid(
@@ -96,3 +106,10 @@ def load(kind: type[S], values: dict[str, Any]) -> S:
             Text("Veja o esquema em GET /platforms e corrija o campo.", "See the schema in GET /platforms and fix the field."),
             where=where.strip("`"),
         ) from None
+    for name in sorted(_marked(kind, "format", "uri")):
+        address = getattr(made, name)
+        wrong = wrong_base(address) if address else None
+        if wrong is not None:
+            hint = Text("Use um endereço como https://servidor:porta", "Use an address like https://host:port")
+            raise Invalid(wrong, hint, where=name)
+    return made

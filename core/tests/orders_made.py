@@ -18,8 +18,8 @@ MAPPING = PairMapping(
 )
 
 
-def item(line: str = "1", *, quantity: int = 1, price: str = "10.00", warehouse: str = "main", sku: str = "s1") -> OrderItem:
-    return OrderItem(line, sku, f"ref-{sku}", f"Item {line}", quantity, D(price), warehouse=warehouse)
+def item(line: str = "1", *, quantity: int | str = 1, price: str = "10.00", warehouse: str = "main", sku: str = "s1") -> OrderItem:
+    return OrderItem(line, sku, f"ref-{sku}", f"Item {line}", D(quantity), D(price), warehouse=warehouse)
 
 
 def order(
@@ -33,7 +33,7 @@ def order(
     **more: Any,
 ) -> Order:
     items = items or (item(),)
-    goods = sum((i.price * i.quantity for i in items), D(0))
+    goods = sum((i.value for i in items), D(0))
     charged = D(total) if total is not None else goods + D(freight) + D(interest) - D(discount)
     return Order(
         "o1", state, str(state), AT, Buyer("Ana", "39053344705"), Address(), items, more.pop("payments", (Payment(form, form, charged),)),
@@ -49,8 +49,9 @@ def invoice(number: str = "1", **more: Any) -> Invoice:
         "series": "1",
         "model": "55",
         "issuer": "11222333000181",
+        "value": D("10.00"),
     } | more
-    return Invoice(issued_at=AT, value=D("10.00"), **given)
+    return Invoice(issued_at=AT, **given)
 
 
 def part(
@@ -65,7 +66,7 @@ def part(
     **more: Any,
 ) -> Part:
     """`key`: its number in the ERP; `documents`: (note, sent already)."""
-    doc = OrderPart(f"o1/{no}", of or order(), str(no), (PartItem("1", "p", 1, D(10)),), D(0), D(0), D(0), D(10))
+    doc = OrderPart(f"o1/{no}", of or order(), str(no), (PartItem("1", "p", D(1), D(10)),), D(0), D(0), D(0), D(10))
     looked_for: dict[str, Any] = {"invoices": tuple(note for note, _ in documents)} if documents else {}
     told = ErpOrder(key, str(no), erp, str(erp), **(looked_for | (said or {}))) if key and erp else None
     given: dict[str, Any] = {

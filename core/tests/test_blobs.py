@@ -5,12 +5,13 @@ from __future__ import annotations
 from decimal import Decimal
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from engate.model import Price, Product, Sku
 from engate.model.common import Problem
-from engate.store.blobs import digest, pack, unpack
+from engate.store.blobs import Unreadable, digest, pack, readable, unpack
 from engate.text import Text
 
 texts = st.text(max_size=600)
@@ -31,6 +32,22 @@ def test_long_documents_are_compressed_and_old_ones_still_read() -> None:
 
 def test_a_field_that_the_model_got_later_reads_as_its_default() -> None:
     assert unpack(b"\0" + msgspec.msgpack.encode({"key": "1", "name": "n"}), Product) == Product("1", "n")
+
+
+@pytest.mark.parametrize(
+    "blob",
+    [
+        b"", b"\0", b"\1", b"\7what", b"\1not zlib", pack(Product("1", "n", "texto " * 500))[:-9], pack({"key": 7, "name": "n"}),
+        pack({"key": "7"}), pack([]), pack(Price("k", "s", Decimal(1))), b"\0" + msgspec.msgpack.encode({"key": b"\xff", "name": "n"}),
+        b"\0\x82\xa3key\xa1\xff\xa4name\xa1n",
+    ],
+)  # fmt: skip
+def test_a_document_that_cannot_be_read_has_a_name(blob: bytes) -> None:
+    """Whatever is wrong with the bytes: those who meet it leave out one record and go on."""
+    with pytest.raises(Unreadable):
+        unpack(blob, Product)
+    assert readable(blob, Product) is None
+    assert readable(None, Product) is None
 
 
 @given(money, st.integers(0, 6))

@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
+import tracemalloc
+import zlib
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from types import SimpleNamespace
+from typing import Any
 
+import msgspec
 import pytest
 from core.tests.raw_server import Answerer, Asked, RawServer, free_port, raw_server, reset, say
 
+from engate.answers import Response, redacted
 from engate.clock import ManualClock
-from engate.errors import Answered, AuthFailed, EngateError, NotSent, RateLimited, Unavailable, Unknown
-from engate.http import Http, Services, Token, Transport, redacted
+from engate.errors import Answered, AuthFailed, EngateError, Forbidden, Invalid, NotSent, RateLimited, Rejected, Unavailable, Unknown
+from engate.http import Http, Services, Terms, Token, Transport
 from engate.limits import Governor, Rate
 from engate.testing.connect import CountingJournal, MemoryTokens
+from engate.text import Text
 
 UNSAFE = ["POST", "PUT", "DELETE", "PATCH"]
 
@@ -32,8 +40,6 @@ class Sessions:
         self.logins += 1
         answer = await http.plain("POST", "/login", body={"password": "segredo"})
         if answer.status != 200:
-            from engate.text import Text
-
             raise AuthFailed(Text("recusado", "refused"))
         expires = self._clock.now() + self._lasts if self._lasts and self._clock else None
         return Token(f"token-{self.logins}", expires)
@@ -44,14 +50,20 @@ class Sessions:
 
 @asynccontextmanager
 async def client(
-    url: str, *, auth: Sessions | None = None, patience: float = 2.0, rates: dict[str, Rate] | None = None, clock: ManualClock | None = None
+    url: str,
+    *,
+    auth: Sessions | None = None,
+    patience: float = 2.0,
+    clock: ManualClock | None = None,
+    tokens: MemoryTokens | None = None,
+    **terms: Any,
 ) -> AsyncGenerator[Http]:
     async with Transport() as transport:
         services = Services(
-            account="test", clock=clock or ManualClock(datetime(2026, 1, 1, tzinfo=UTC)), transport=transport, tokens=MemoryTokens(),
-            journal=CountingJournal(), connection_id=7,
+            account="test", clock=clock or ManualClock(datetime(2026, 1, 1, tzinfo=UTC)), transport=transport,
+            tokens=tokens or MemoryTokens(), journal=CountingJournal(), connection_id=7,
         )  # fmt: skip
-        yield Http(services, url, auth=auth, rates=rates or {}, at_once=64, timeout=patience, headers={})
+        yield Http(services, url, Terms(auth=auth, timeout=patience, **{"at_once": 64} | terms))
 
 
 @pytest.fixture(autouse=True)
@@ -191,16 +203,31 @@ async def test_a_server_error_after_a_write_is_unknown_and_of_a_reading_unavaila
         assert len(server.asked) == 1 + 5
 
 
-@pytest.mark.parametrize("status", [200, 201, 400, 404, 503])
-async def test_a_page_of_html_is_never_an_answer(status: int) -> None:
-    """A proxy's page, whatever status it comes with: a write may have happened."""
-    page = answering(status, "<html><body>Service temporarily unavailable</body></html>", Content_Type="text/html; charset=utf-8")
+HTML = {"Content_Type": "text/html; charset=utf-8"}
+
+
+@pytest.mark.parametrize("status", [200, 201, 408, 500, 502, 503, 504])
+async def test_a_page_of_html_is_never_a_yes(status: int) -> None:
+    """A proxy's page: a write may have happened."""
+    page = answering(status, "<html><body>Service temporarily unavailable</body></html>", **HTML)
     async with raw_server(page) as server, client(server.url) as http:
         with pytest.raises(Unknown):
-            await http.call("POST", "/order", body={}, expect=(404,))
+            await http.call("POST", "/order", body={})
         assert len(server.asked) == 1
         with pytest.raises(Unavailable):
-            await http.call("GET", "/list", expect=(404,))
+            await http.call("GET", "/list")
+
+
+@pytest.mark.parametrize("status", [400, 404, 405, 409, 413, 422])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_a_4xx_is_a_definite_no_whatever_it_is_written_in(status: int, method: str) -> None:
+    page = answering(status, "<html><h1>Bad Request</h1> campo <b>total</b> senha=s3cr3t " + "x" * 900, **HTML)
+    async with raw_server(page) as server, client(server.url) as http:
+        with pytest.raises(Answered) as caught:
+            await http.call(method, "/x", body={})
+        assert len(server.asked) == 1
+    assert caught.value.status == status and "Bad Request campo total" in caught.value.text.pt
+    assert "s3cr3t" not in str(caught.value) and len(caught.value.text.pt) < 400
 
 
 async def test_a_definite_no_is_answered_once_with_its_words() -> None:
@@ -216,6 +243,28 @@ async def test_an_expected_status_is_handed_back() -> None:
     async with raw_server(answering(404)) as server, client(server.url) as http:
         assert (await http.call("GET", "/x", expect=(404,))).status == 404
         assert len(server.asked) == 1
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 409, 423, 500, 503])
+async def test_an_expected_status_is_handed_back_whatever_its_body_is(status: int) -> None:
+    page = answering(status, "<html><body>nada aqui</body></html>", **HTML)
+    async with raw_server(page) as server, client(server.url) as http:
+        answer = await http.call("POST", "/x", body={}, expect=(status,))
+        assert (answer.status, answer.html) == (status, True)
+        assert len(server.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("params", "query"),
+    [
+        ({"a": [1, 2], "b": "x"}, "?a=1&a=2&b=x"), ({"a": ("x", None, "y")}, "?a=x&a=y"), ({"a": None, "b": 1}, "?b=1"),
+        ({"a": []}, ""), ({"a": None}, ""), ({"a": "1,2"}, "?a=1,2"), ({"a": "x y&z=1"}, "?a=x+y%26z%3D1"), ({}, ""),
+    ],
+)  # fmt: skip
+async def test_parameters_repeat_and_none_is_left_out(params: dict[str, Any], query: str) -> None:
+    async with raw_server(answering(200)) as server, client(server.url) as http:
+        await http.call("GET", "/x", params=params)
+        assert server.asked[0].path == "/x" + query
 
 
 async def test_an_empty_answer_of_any_kind_is_fine() -> None:
@@ -334,13 +383,73 @@ async def test_an_expired_session_is_renewed_before_it_is_used() -> None:
         assert not [asked for asked in server.asked if asked.path == "/b" and asked.headers["authorization"] == "token-1"]
 
 
-async def test_credentials_that_are_refused_are_not_tried_in_a_loop() -> None:
-    """A new session that is refused too: one renewal, then AuthFailed."""
+@pytest.mark.trap("engine.session-taken")
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_a_session_that_somebody_else_ends_again_and_again_is_not_the_credentials_fault(method: str) -> None:
+    """Every login succeeds, so the credentials are good: a few more sessions with pauses, then a failure that passes."""
     auth = Sessions()
     async with raw_server(guarded(lambda asked: False)) as server, client(server.url, auth=auth) as http:
+        with pytest.raises(Unavailable) as caught:
+            await http.call(method, "/x", body={})
+        assert auth.logins == calls(server, "/x") == 1 + 5
+    assert caught.value.code == "session_taken" and "outro sistema" in caught.value.text.pt and caught.value.connection_id == 7
+
+
+@pytest.mark.trap("engine.session-taken")
+@pytest.mark.parametrize("taken", [1, 2, 4])
+async def test_a_call_goes_through_as_soon_as_its_session_lasts(taken: int) -> None:
+    auth = Sessions()
+
+    def lasts(asked: Asked) -> bool:
+        return asked.headers["authorization"] == f"token-{taken + 1}"
+
+    async with raw_server(guarded(lasts)) as server, client(server.url, auth=auth) as http:
+        await http.call("POST", "/x", body={})
+        assert auth.logins == calls(server, "/x") == taken + 1
+
+
+async def test_a_login_that_is_refused_when_the_session_ends_is_the_credentials_fault() -> None:
+    auth, refused = Sessions(), False
+
+    async def changed(asked: Asked, writer: asyncio.StreamWriter) -> bool:
+        return say(writer, 401 if refused else 200, "{}")
+
+    async with raw_server(changed) as server, client(server.url, auth=auth) as http:
+        await http.call("GET", "/x")
+        refused = True
         with pytest.raises(AuthFailed):
             await http.call("GET", "/x")
-        assert auth.logins == 2 and calls(server, "/x") == 2
+        assert calls(server, "/login") == 2
+
+
+async def test_credentials_that_travel_with_every_call_are_tried_once() -> None:
+    async with raw_server(answering(401)) as server, client(server.url, headers={"key": "segredo"}) as http:
+        with pytest.raises(AuthFailed) as caught:
+            await http.call("GET", "/x")
+        assert len(server.asked) == 1
+    assert caught.value.code == "auth_failed"
+
+
+@pytest.mark.trap("engine.forbidden")
+@pytest.mark.parametrize("sessions", [True, False])
+@pytest.mark.parametrize("media", ["application/json", "text/html"])
+async def test_a_permission_that_is_missing_is_named_and_costs_no_login(sessions: bool, media: str) -> None:
+    auth = Sessions() if sessions else None
+
+    async def forbids(asked: Asked, writer: asyncio.StreamWriter) -> bool:
+        if asked.path == "/login":
+            return say(writer, 200)
+        return say(writer, 403, '{"message": "Falta a rotina 316", "token": "s3cr3t"}', Content_Type=media)
+
+    async with raw_server(forbids) as server, client(server.url, auth=auth) as http:
+        with pytest.raises(Forbidden) as caught:
+            await http.call("PATCH", "/stock/7/quantity", operation="/stock/{sku}/quantity", body={}, safe=True)
+        assert calls(server, "/stock/7/quantity") == 1 and calls(server, "/login") == (1 if sessions else 0)
+    error = caught.value
+    assert error.operation == "PATCH /stock/{sku}/quantity"
+    assert error.operation in error.text.pt and error.operation in error.hint.pt and "s3cr3t" not in str(error.text)
+    assert ("Falta a rotina 316" in error.text.pt) == (media == "application/json")
+    assert error.connection_id == 7
 
 
 async def test_a_refused_login_is_tried_once_and_never_leaks_the_password() -> None:
@@ -349,6 +458,267 @@ async def test_a_refused_login_is_tried_once_and_never_leaks_the_password() -> N
             await http.call("GET", "/x")
         assert len(server.asked) == 1
     assert "segredo" not in str(caught.value) + str(caught.value.text) + repr(caught.value)
+
+
+# ---- answers that only the plugin can read ----
+
+DENIED = Forbidden(Text("sem acesso", "denied"), operation="products")
+
+
+def graph(response: Response) -> Any:
+    """As of a platform that answers everything with 200."""
+    match response.json().get("error"):
+        case "UNAUTHENTICATED":
+            return "renew"
+        case "THROTTLED":
+            return RateLimited(Text("devagar", "slow down"), retry_after=0.05)
+        case "FORBIDDEN":
+            return DENIED
+        case "NO":
+            return Rejected(Text("não", "no"), code="no")
+        case _:
+            return None
+
+
+@pytest.mark.trap("engine.judge")
+@pytest.mark.parametrize("status", [200, 400, 403])
+async def test_a_session_that_dies_inside_an_answer_is_renewed_and_the_call_goes_again(status: int) -> None:
+    auth = Sessions()
+
+    async def answer(asked: Asked, writer: asyncio.StreamWriter) -> bool:
+        if asked.path == "/login":
+            return say(writer, 200)
+        dead = asked.headers["authorization"] == "token-1"
+        return say(writer, status if dead else 200, '{"error": "UNAUTHENTICATED"}' if dead else '{"data": 1}')
+
+    async with raw_server(answer) as server, client(server.url, auth=auth, judge=graph) as http:
+        assert (await http.call("POST", "/graph", body={})).json() == {"data": 1}
+        assert calls(server, "/graph") == 2 and auth.logins == 2
+
+
+async def test_a_dead_session_of_credentials_that_cannot_be_renewed_is_their_fault() -> None:
+    async with raw_server(answering(200, '{"error": "UNAUTHENTICATED"}')) as server, client(server.url, judge=graph) as http:
+        with pytest.raises(AuthFailed):
+            await http.call("POST", "/graph", body={})
+        assert len(server.asked) == 1
+
+
+@pytest.mark.trap("engine.judge")
+async def test_throttling_inside_an_answer_stops_the_group() -> None:
+    async def once(asked: Asked, writer: asyncio.StreamWriter) -> bool:
+        return say(writer, 200, '{"error": "THROTTLED"}' if asked.nth == 1 else '{"data": 1}')
+
+    async with raw_server(once) as server, client(server.url, judge=graph, rates={"graph": Rate(1000, 1000)}) as http:
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        assert (await http.call("POST", "/graph", body={}, groups=("graph",))).json() == {"data": 1}
+        assert len(server.asked) == 2 and loop.time() - started >= 0.05
+
+
+@pytest.mark.parametrize(("word", "kind"), [("FORBIDDEN", Forbidden), ("NO", Rejected)])
+async def test_a_no_inside_an_answer_is_raised_once(word: str, kind: type[EngateError]) -> None:
+    async with raw_server(answering(200, f'{{"error": "{word}"}}')) as server, client(server.url, judge=graph) as http:
+        with pytest.raises(kind) as caught:
+            await http.call("GET", "/graph")
+        assert len(server.asked) == 1 and caught.value.connection_id == 7
+
+
+@pytest.mark.trap("engine.judge-broke")
+async def test_a_judge_that_cannot_read_an_answer_leaves_a_doubt_and_never_a_second_order() -> None:
+    """It raises Unavailable, which says that nothing was done: of a write whose answer nobody understands, that is not known."""
+    async with raw_server(answering(200, "[1")) as server, client(server.url, judge=graph) as http:
+        with pytest.raises(Unknown):
+            await http.call("POST", "/order", body={})
+        assert len(server.asked) == 1
+
+
+# ---- too slow, too large ----
+
+
+def dripping(head: str) -> Answerer:
+    async def drip(asked: Asked, writer: asyncio.StreamWriter) -> bool:
+        for byte in head.encode():
+            writer.write(bytes((byte,)))
+            await writer.drain()
+            await asyncio.sleep(0.02)
+        return False
+
+    return drip
+
+
+LONG = "Content-Type: application/json\r\nContent-Length: 1000\r\n\r\n" + "1" * 1000
+DRIPS = {"in the head": "HTTP/1.1 200 OK\r\nX-Slow: " + "x" * 1000, "in the body": "HTTP/1.1 200 OK\r\n" + LONG}
+
+
+@pytest.mark.trap("engine.deadline")
+@pytest.mark.parametrize("where", DRIPS)
+@pytest.mark.parametrize(("method", "kind"), [("GET", Unavailable), ("POST", Unknown)])
+async def test_an_answer_that_drips_ends_at_the_deadline(where: str, method: str, kind: type[EngateError]) -> None:
+    async with raw_server(dripping(DRIPS[where])) as server, client(server.url, patience=0.2, deadline=0.4, at_once=1) as http:
+        with pytest.raises(kind) as caught:
+            await http.call(method, "/orders/7", operation="/orders/{id}", body={})
+        assert len(server.asked) == 1
+        with pytest.raises(kind):
+            await http.call(method, "/again", body={})
+        assert len(server.asked) == 2, "its place in flight is free again"
+    assert caught.value.code == "too_slow" and f"{method} /orders/{{id}}" in caught.value.text.pt
+
+
+@pytest.mark.trap("engine.deadline-of-attempts")
+async def test_the_deadline_is_of_all_attempts_together() -> None:
+    async with raw_server(says_nothing) as server, client(server.url, patience=0.2, deadline=0.5) as http:
+        with pytest.raises(Unavailable):
+            await http.call("GET", "/x")
+        assert 2 <= len(server.asked) <= 3, "one attempt lasts 0.2 s, and there would be five"
+
+
+async def test_a_login_has_a_deadline_too() -> None:
+    async with raw_server(dripping(DRIPS["in the body"])) as server, client(server.url, patience=0.1, deadline=0.2) as http:
+        with pytest.raises(Unknown) as caught:
+            await http.plain("POST", "/login", body={})
+        assert len(server.asked) == 1
+    assert caught.value.code == "too_slow"
+
+
+async def test_our_own_waiting_for_a_rate_is_not_the_platforms_slowness() -> None:
+    async with raw_server(answering(200)) as server, client(server.url, patience=0.2, deadline=0.2, rates={"slow": Rate(4, 1)}) as http:
+        for _ in range(2):
+            await http.call("GET", "/x", groups=("slow",))
+        assert len(server.asked) == 2
+
+
+class Sending:
+    """Never stops until the client leaves; counts what went out."""
+
+    def __init__(self, piece: bytes, encoding: str = "identity") -> None:
+        self.piece, self.encoding, self.sent = piece, encoding, 0
+
+    async def __call__(self, asked: Asked, writer: asyncio.StreamWriter) -> bool:
+        writer.write(f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Encoding: {self.encoding}\r\n\r\n".encode())
+        while self.sent < 4 * 2**30:
+            writer.write(self.piece)
+            await writer.drain()
+            self.sent += len(self.piece)
+        return False
+
+
+@cache
+def bomb() -> bytes:
+    """Gzip of 256 MB of zeros: a quarter of a MB."""
+    packer = zlib.compressobj(1, wbits=31)
+    return b"".join([*(packer.compress(bytes(2**20)) for _ in range(256)), packer.flush()])
+
+
+@pytest.mark.trap("engine.most-bytes")
+@pytest.mark.parametrize(("method", "kind"), [("GET", Unavailable), ("POST", Unknown)])
+@pytest.mark.parametrize("packed", [False, True])
+async def test_an_answer_without_end_is_left_early_and_fills_no_memory(method: str, kind: type[EngateError], packed: bool) -> None:
+    sending = Sending(bomb(), "gzip") if packed else Sending(b" " * 65536)
+    tracemalloc.start()
+    async with raw_server(sending) as server, client(server.url, most_bytes=4 * 2**20) as http:
+        with pytest.raises(kind) as caught:
+            await http.call(method, "/list", body={})
+        assert len(server.asked) == 1
+    assert caught.value.code == "too_large" and "4 MB" in caught.value.text.pt and f"{method} /list" in caught.value.text.pt
+    assert sending.sent < 64 * 2**20
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 24 * 2**20
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "x-gzip", "deflate", "raw deflate", "identity", ""])
+@pytest.mark.parametrize("size", [0, 1, 1000, 256 * 1024, 256 * 1024 + 1, 3 * 2**20])
+async def test_a_packed_answer_is_unpacked_whole(encoding: str, size: int) -> None:
+    body = msgspec.json.encode("x" * size)
+    wbits = {"gzip": 31, "x-gzip": 31, "deflate": 15, "raw deflate": -15}.get(encoding)
+    packer = zlib.compressobj(wbits=wbits) if wbits else None
+    sent = packer.compress(body) + packer.flush() if packer else body
+
+    async def answer(asked: Asked, writer: asyncio.StreamWriter) -> bool:
+        assert asked.headers["accept-encoding"] == "gzip, deflate"
+        name = f"Content-Encoding: {encoding.removeprefix('raw ')}\r\n" if encoding else ""
+        writer.write(f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n{name}Content-Length: {len(sent)}\r\n\r\n".encode())
+        writer.write(sent)
+        return True
+
+    async with raw_server(answer) as server:
+        async with client(server.url, most_bytes=len(body)) as http:
+            assert (await http.call("GET", "/x")).body == body
+        async with client(server.url, most_bytes=len(body) - 1) as http:
+            with pytest.raises(Unavailable):
+                await http.call("GET", "/x")
+
+
+@pytest.mark.parametrize("encoding", ["br", "zstd", "gzip, gzip"])
+async def test_an_answer_packed_as_nobody_asked_for_is_no_answer(encoding: str) -> None:
+    async with raw_server(answering(200, "{}", Content_Encoding=encoding)) as server, client(server.url) as http:
+        with pytest.raises(Unknown):
+            await http.call("POST", "/x", body={})
+
+
+async def test_half_of_a_packed_answer_is_no_answer() -> None:
+    half = gzip.compress(b'{"id": 1}' * 1000)[:-12]
+
+    async def answer(asked: Asked, writer: asyncio.StreamWriter) -> bool:
+        head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Encoding: gzip\r\nContent-Length: {len(half)}\r\n\r\n"
+        writer.write(head.encode() + half)
+        return True
+
+    async with raw_server(answer) as server, client(server.url) as http:
+        with pytest.raises(Unknown):
+            await http.call("POST", "/x", body={})
+
+
+# ---- nowhere else ----
+
+ELSEWHERE = [
+    "@127.0.0.1:{port}/x", "//127.0.0.1:{port}/x", "http://127.0.0.1:{port}/x", "\\\\127.0.0.1:{port}/x", "/\\127.0.0.1:{port}/x",
+    ":{port}/x", ".127.0.0.1:{port}", "x", "", "/x\r\nHost: evil", "/x\nX: 1", "/x y", "/x#y", "/\t/x", "\x00", "?a=1", "#",
+]  # fmt: skip
+
+
+@pytest.mark.trap("engine.origin")
+@pytest.mark.parametrize("path", ELSEWHERE)
+@pytest.mark.parametrize("login", [False, True])
+async def test_a_path_never_leads_to_another_address(path: str, login: bool) -> None:
+    """Where a path comes from a setting, the secret would be sent to whoever wrote it."""
+    async with raw_server(answering(200)) as evil, raw_server(answering(200)) as server, client(server.url) as http:
+        asked = path.format(port=evil.url.rpartition(":")[2])
+        with pytest.raises(NotSent) as caught:
+            await (http.plain("POST", asked, body={}) if login else http.call("GET", asked))
+        assert not evil.asked and not server.asked
+    assert caught.value.code == "address" and caught.value.hint.pt
+
+
+@pytest.mark.parametrize("path", ["/x@y", "/a/../b", "/x;y=1", "/x%2F%2Fy", "/a//b", "/x?y=http://evil/", "/ação", "/x:1/y"])
+async def test_a_path_may_hold_what_stays_on_the_host(path: str) -> None:
+    async with raw_server(answering(200)) as server, client(server.url) as http:
+        await http.call("GET", path)
+        assert len(server.asked) == 1
+
+
+@pytest.mark.trap("engine.base-address")
+@pytest.mark.parametrize(
+    "url",
+    [
+        "file:///etc/passwd", "ftp://host/x", "host:80", "", "//host", "http://", "https:///x", "http://user:pw@host", "http://user@host",
+        "http://host:notaport", "http://host:99999", "http://ho st", "http://host\r\n/x", "http://host/?a=1", "http://host#x",
+        "http://a\\@b/", "javascript:alert(1)", "http://[::1", "http://%65vil/",
+    ],
+)  # fmt: skip
+async def test_an_address_that_is_none_is_refused(url: str) -> None:
+    with pytest.raises(Invalid) as caught:
+        async with client(url):
+            pass
+    assert caught.value.text.pt and "pw" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url", ["http://host", "https://host:8180/", "http://127.0.0.1:1/base", "http://[::1]:80", "https://loja.com.br/a/b"]
+)
+async def test_an_address_that_is_one(url: str) -> None:
+    async with client(url):
+        pass
 
 
 # ---- nothing secret in an excerpt ----

@@ -16,7 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from engate.store import lanes
 from engate.store.db import Store
-from engate.store.lanes import Claim, Wake
+from engate.store.lanes import Claim, Take, Wake
 from engate.store.tables import connection, integration, lane, metadata, tenant
 
 
@@ -46,9 +46,9 @@ def wake(store: Store, *names: str, prio: int = 5, at: float = 0.0, integration:
         lanes.wake(c, [Wake(integration, integration, name, prio, at) for name in names])
 
 
-def claim(store: Store, now: float = 10.0, limit: int = 10, lease: str = "me", ttl: float = 30.0, max_prio: int = 9) -> list[Claim]:
+def claim(store: Store, now: float = 10.0, limit: int = 10, lease: str = "me", ttl: float = 30.0, **more: int) -> list[Claim]:
     with store.write() as c:
-        return lanes.claim(c, now, limit, lease, ttl, max_prio)
+        return lanes.claim(c, Take(now, limit, lease, ttl, **more))
 
 
 def test_a_lane_is_claimed_once_until_its_lease_ends(store: Store) -> None:
@@ -99,6 +99,22 @@ def test_a_new_event_does_not_jump_over_a_back_off(store: Store) -> None:
     assert [again.tries for again in claim(store, now=60.0)] == [2]
 
 
+def test_a_person_lifts_a_back_off_also_of_a_lane_that_is_just_failing(store: Store) -> None:
+    wake(store, "a", "b", "c")
+    for one in claim(store):
+        with store.write() as c:
+            lanes.back_off(c, one, "me", 60.0)
+    with store.write() as c:
+        lanes.lift(c, 1, ["a"])
+    [lifted] = claim(store, now=11.0)
+    assert (lifted.name, lifted.tries) == ("a", 1)
+    with store.write() as c:
+        assert sorted(lanes.backing_off(c, 1)) == ["a", "b", "c"]
+        lanes.lift(c, 1, ["a"])
+        assert lanes.back_off(c, lifted, "me", 900.0)
+    assert [again.name for again in claim(store, now=12.0)] == ["a"]
+
+
 def test_an_earlier_event_brings_the_due_time_forward_and_a_later_one_does_not_push_it_back(store: Store) -> None:
     wake(store, "a", at=100.0)
     wake(store, "a", at=20.0)
@@ -110,7 +126,7 @@ def test_orders_come_first_and_some_places_are_theirs_alone(store: Store) -> Non
     wake(store, *(f"push/{n}" for n in range(5)), prio=6)
     wake(store, "order/1", prio=0, at=9.0)
     assert [claimed.name for claimed in claim(store, limit=1)] == ["order/1"]
-    assert claim(store, max_prio=1) == []
+    assert claim(store, most=1) == []
 
 
 def test_a_tenant_with_a_thousand_lanes_does_not_make_the_others_wait(store: Store) -> None:
@@ -118,6 +134,72 @@ def test_a_tenant_with_a_thousand_lanes_does_not_make_the_others_wait(store: Sto
     wake(store, "order/x", "order/y", prio=0, at=2.0, integration=2)
     wake(store, "order/z", prio=0, at=3.0, integration=3)
     assert Counter(claimed.tenant_id for claimed in claim(store, limit=6)) == {1: 3, 2: 2, 3: 1}
+
+
+def fill(store: Store, slots: int, lease: str = "me") -> Counter[int]:
+    """Claims as a runner does until nothing more is given, at most half of what is free at a time. Integration -> lanes."""
+    got: Counter[int] = Counter()
+    while more := claim(store, limit=max(1, (slots - got.total()) // 2), lease=lease, room=slots - got.total()):
+        got.update(one.integration_id for one in more)
+    return got
+
+
+def test_one_alone_leaves_half_of_the_slots_free_and_whoever_comes_has_them(store: Store) -> None:
+    wake(store, *(f"order/{n}" for n in range(40)), prio=0)
+    assert fill(store, 16) == {1: 8}
+    wake(store, *(f"order/{n}" for n in range(40)), prio=0, at=5.0, integration=2)
+    wake(store, "read/stock", prio=2, at=6.0, integration=3)
+    with store.write() as c:
+        assert lanes.claim(c, Take(10.0, 4, "me", 30.0, room=8))[0].tenant_id == 2
+    assert {one.tenant_id for one in claim(store, limit=4, room=4)} == {3}, "its stock comes before the ninth order of the others"
+
+
+def test_who_holds_nothing_may_have_the_last_slot(store: Store) -> None:
+    wake(store, *(f"order/{n}" for n in range(40)), prio=0)
+    claim(store, limit=5)
+    wake(store, "push/image", prio=7, integration=2)
+    assert [one.tenant_id for one in claim(store, limit=1, room=1)] == [2]
+
+
+def test_what_other_runners_hold_counts(store: Store) -> None:
+    """The one whose lanes are held elsewhere comes after the one who has none."""
+    wake(store, *(f"order/{n}" for n in range(40)), prio=0, at=1.0)
+    wake(store, *(f"order/{n}" for n in range(40)), prio=0, at=2.0, integration=2)
+    assert {one.tenant_id for one in claim(store, limit=3, lease="other", room=16)} == {1, 2}
+    with store.write() as c:
+        c.execute(sa.update(lane).where(lane.c.tenant_id == 2).values(lease=None, lease_until=0))
+        c.execute(sa.update(lane).where(lane.c.lease.is_(None), lane.c.tenant_id == 1).values(due_at=0.5))
+    assert [one.tenant_id for one in claim(store, limit=2, room=16)] == [2, 2]
+
+
+def test_a_tenant_of_many_accounts_leaves_a_quarter_free_and_its_accounts_share(store: Store) -> None:
+    with store.write() as c:
+        for n in range(11, 21):
+            c.execute(sa.insert(connection).values(id=n, tenant_id=1, name=f"c{n}", platform="p", role="erp", settings={}, created_at=0))
+            c.execute(
+                sa.insert(integration).values(
+                    id=n, tenant_id=1, name=f"i{n}", erp_id=n, storefront_id=n, options={}, mapping={}, created_at=0
+                )
+            )
+            lanes.wake(c, [Wake(1, n, f"order/{m}", 0, 0.0) for m in range(40)])
+    got = fill(store, 64)
+    assert got.total() == 48 and len(got) == 10 and max(got.values()) - min(got.values()) <= 1
+
+
+def test_the_integrations_of_one_erp_account_share_its_part(store: Store) -> None:
+    with store.write() as c:
+        c.execute(sa.update(integration).where(integration.c.id == 2).values(erp_id=1, tenant_id=1, name="second"))
+    for n in (1, 2):
+        wake(store, *(f"order/{m}" for m in range(40)), prio=0, integration=n)
+    with store.write() as c:
+        c.execute(sa.update(lane).values(tenant_id=1))
+    assert fill(store, 16).total() == 8
+
+
+def test_thousands_of_due_orders_of_one_do_not_hide_the_others(store: Store) -> None:
+    wake(store, *(f"order/{n}" for n in range(2000)), prio=0, at=1.0)
+    wake(store, "order/x", prio=0, at=9.0, integration=2)
+    assert {one.tenant_id for one in claim(store, limit=2, room=16)} == {1, 2}
 
 
 def test_who_is_asked_to_cancel_hears_it_at_the_next_beat(store: Store) -> None:

@@ -17,6 +17,8 @@ from engate.sync.parts import may_enter, share, split
 
 CENT = D("0.01")
 cents = st.integers(0, 10_000_000).map(lambda n: D(n) / 100)
+weights = st.integers(1, 5_000_000).map(lambda n: D(n) / 1000) | st.integers(1, 5).map(D)
+"""What is weighed, to the gram, and what is counted."""
 SKUS = {f"s{n}": f"erp-{n}" for n in range(10)}
 
 
@@ -46,12 +48,12 @@ def orders(draw: st.DrawFn):
     n = draw(st.integers(1, 6))
     items = tuple(
         item(
-            str(line), quantity=draw(st.integers(1, 5)), price=str(draw(st.integers(1, 50_000)) / D(100)),
+            str(line), quantity=str(draw(weights)), price=str(draw(st.integers(1, 50_000)) / D(100)),
             warehouse=draw(st.sampled_from(["main", "second", "third"])), sku=f"s{draw(st.integers(0, 9))}",
         )
         for line in range(n)
     )  # fmt: skip
-    goods = sum((i.price * i.quantity for i in items), D(0))
+    goods = sum((i.value for i in items), D(0))
     discount = draw(st.integers(0, int(goods * 100))) / D(100)
     return order(
         *items, freight=str(draw(cents)), interest=str(draw(cents)), discount=str(discount),
@@ -77,10 +79,11 @@ def test_the_parts_of_an_order_sum_to_it(one) -> None:  # pyright: ignore[report
     assert sorted(i.line for part in parts for i in part.items) == sorted(i.line for i in one.items)
     assert sum(i.quantity for part in parts for i in part.items) == sum(i.quantity for i in one.items)
     for part in parts:
-        goods = sum((i.price * i.quantity for i in part.items), D(0))
+        goods = sum((i.value for i in part.items), D(0))
         assert part.total == goods + part.freight + part.interest - part.discount
         assert part.freight >= 0 and part.interest >= 0 and part.discount >= 0
         assert part.total >= 0
+        assert all(money == money.quantize(CENT) for money in (goods, part.total, part.freight, part.interest, part.discount))
     assert len({part.reference for part in parts}) == len({part.branch for part in parts}) == len(parts)
 
 
@@ -131,6 +134,24 @@ def test_the_shops_totals_are_the_truth_where_lines_differ_by_rounding() -> None
     assert part.total == D("10.00")
     far = msgspec.structs.replace(one, items_total=D("10.10"), total=D("10.10"), payments=(Payment("pix", "Pix", D("10.10")),))
     assert code(split(far, MAPPING, SKUS)) == "order.totals"
+
+
+def test_a_line_of_weighed_goods_is_worth_its_price_times_its_weight_rounded_half_up() -> None:
+    [part] = parts_of(split(order(item(quantity="0.95", price="12.90"), item("2", quantity="0.335", price="10.00")), MAPPING, SKUS))
+    assert [i.value for i in part.items] == [D("12.26"), D("3.35")] and [i.quantity for i in part.items] == [D("0.95"), D("0.335")]
+    assert part.total == D("15.61")
+    assert item(quantity="0.5", price="0.01").value == D("0.01")
+
+
+@pytest.mark.parametrize(("quantity", "charged", "fits"), [("0.1", "10.01", True), ("0.1", "10.02", False), ("2.5", "250.03", True),
+                                                           ("2.5", "250.04", False)])  # fmt: skip
+def test_rounding_explains_a_cent_for_each_unit_or_part_of_one(quantity: str, charged: str, fits: bool) -> None:
+    one = order(item(quantity=quantity, price="100.00"), total=charged)
+    made = split(msgspec.structs.replace(one, items_total=D(charged)), MAPPING, SKUS)
+    if fits:
+        assert [part.total for part in parts_of(made)] == [D(charged)]
+    else:
+        assert code(made) == "order.totals"
 
 
 def test_ten_off_three_units_with_freight_interest_and_a_gift_card() -> None:

@@ -10,13 +10,14 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from core.tests.orders_made import order
 from sqlalchemy import event
 
 from engate.errors import Rejected
-from engate.model import Brand, Category, Price, Product, Sku, StockLevel
+from engate.model import Brand, Category, OrderPart, PartItem, Price, Product, Sku, StockLevel
 from engate.model.common import Problem
 from engate.model.kinds import KINDS
-from engate.store import causes, records
+from engate.store import causes, orders, records
 from engate.store.blobs import digest
 from engate.store.causes import Reason
 from engate.store.db import Store
@@ -111,16 +112,40 @@ def test_an_unchanged_page_writes_nothing(store: Store) -> None:
     assert statements and all(statement.lstrip().upper().startswith(("SELECT", "BEGIN")) for statement in statements)
 
 
+@pytest.mark.trap("engine.same-number")
+def test_the_same_number_written_otherwise_writes_nothing(store: Store) -> None:
+    """An ERP that answers 5, then 5.0; 1.50, then 1.5."""
+    assert want(store, "stock", StockLevel("k@1", "k", "1", Decimal(5))) == 1
+    assert want(store, "price", Price("k", "k", Decimal("1.50"))) == 1
+    statements: list[str] = []
+    event.listen(store.engine, "before_cursor_execute", lambda *a: statements.append(a[2]))
+    assert want(store, "stock", StockLevel("k@1", "k", "1", Decimal("5.000"))) == 0
+    assert want(store, "price", Price("k", "k", Decimal("1.5"))) == 0
+    assert statements and all(statement.startswith(("SELECT", "BEGIN")) for statement in statements)
+
+
+@pytest.mark.trap("engine.exact-units")
+@pytest.mark.parametrize("quantity", ["0.95", "0.000001", "100", "999999999999.999999", "0.1"])
+def test_pending_units_are_kept_exactly(store: Store, quantity: str) -> None:
+    with store.write() as c:
+        order_id = orders.keep(c, 1, 1, order(), state="received", now=NOW)
+        part = OrderPart(
+            "o1", order(), "1", (PartItem("1", "k", Decimal(quantity), Decimal(1)),), Decimal(0), Decimal(0), Decimal(0), Decimal(0)
+        )
+        orders.reserve(c, 1, order_id, [part])
+        assert records.pending_units(c, 1) == {("k", "1"): [(None, Decimal(quantity))]}
+
+
 def test_ten_eight_ten_is_sent_again_though_the_answer_to_eight_was_lost(store: Store) -> None:
     """10 accepted; 8 applied by the shop, but we died before we heard; the ERP says 10 again: the shop holds 8, so 10 must go."""
     with store.write() as c:
         records.linked(c, 1, 1, "sku", [("s", "77")], NOW)
-    want(store, "stock", StockLevel("s@1", "s", "1", 10))
+    want(store, "stock", StockLevel("s@1", "s", "1", Decimal(10)))
     accept(store, "stock", claim(store, "stock"))
     assert states(store) == {"s@1": "settled"}
-    want(store, "stock", StockLevel("s@1", "s", "1", 8))
+    want(store, "stock", StockLevel("s@1", "s", "1", Decimal(8)))
     claim(store, "stock")  # … and we die here
-    want(store, "stock", StockLevel("s@1", "s", "1", 10))
+    want(store, "stock", StockLevel("s@1", "s", "1", Decimal(10)))
     assert claim(store, "stock", now=NOW + 29) == []  # its effect is unknown: not yet
     [again] = claim(store, "stock", now=NOW + 31)
     assert again.doc.quantity == 10 and again.uncertain

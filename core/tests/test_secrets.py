@@ -54,6 +54,25 @@ def test_a_wrong_setting_is_named_and_its_value_is_not(values: dict[str, object]
     assert "s3cr3t" not in f"{caught.value} {caught.value.text} {caught.value.hint}"
 
 
+class Places(msgspec.Struct):
+    address: Annotated[str, field("Endereço", "Address", host=True, url=True)]
+    other: Annotated[str, field("Outro", "Other", url=True)] = ""
+
+
+@pytest.mark.trap("engine.settings-address")
+@pytest.mark.parametrize("name", ["address", "other"])
+@pytest.mark.parametrize(
+    "wrong", ["file:///etc/passwd", "ftp://x", "host:80", "//host", "http://", "http://user:s3cr3t@host", "http://a b"]
+)
+def test_an_address_is_http_and_names_a_host(name: str, wrong: str) -> None:
+    good = {"address": "https://erp.example:8180", "other": "http://x"}
+    assert load(Places, good).other == "http://x" and load(Places, {"address": "http://[::1]:80/base"}).other == ""
+    with pytest.raises(Invalid) as caught:
+        load(Places, good | {name: wrong})
+    assert caught.value.where == name and caught.value.hint.pt
+    assert "s3cr3t" not in f"{caught.value} {caught.value.text} {caught.value.hint}"
+
+
 def test_what_is_sealed_opens_only_in_its_place_and_with_its_key() -> None:
     vault = Vault(b"k" * 32)
     sealed = vault.seal(b"s3cr3t", place_of(1, 2, "password"))

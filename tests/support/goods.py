@@ -42,7 +42,7 @@ BUYER = Buyer(
 )
 
 
-def sale(number: int, *items: tuple[str, int, str], freight: str = "9.90", tag: str = "pix", **more: object) -> Sale:
+def sale(number: int, *items: tuple[str, int | Decimal, str], freight: str = "9.90", tag: str = "pix", **more: object) -> Sale:
     lines = tuple(
         SaleItem(sku, quantity, Decimal(price), Decimal(freight) if i == 0 else Decimal(0))
         for i, (sku, quantity, price) in enumerate(items)

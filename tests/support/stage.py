@@ -6,17 +6,19 @@ import asyncio
 import base64
 import os
 import secrets
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from importlib.metadata import entry_points
 from typing import Any, NamedTuple
 
 import msgspec
 import sqlalchemy as sa
+from tests.platforms import MANIFESTS, SANDBOXES
 
 from engate.clock import Clock, SystemClock
 from engate.hooks import Observer
 from engate.model import Check
+from engate.plugins import Manifest
 from engate.secrets import Vault
 from engate.store import config
 from engate.store.db import Store
@@ -25,7 +27,7 @@ from engate.sync import trigger
 from engate.sync.flows import FLOWS, offered
 from engate.sync.options import Options, PairMapping
 from engate.sync.registry import Registry
-from engate.sync.runner import Runner
+from engate.sync.runner import SLOTS, Runner
 from engate.sync.work import Windows
 from engate.testing.connect import CountingJournal, ObservedTransport
 from engate.testing.contracts import Exchange
@@ -44,6 +46,8 @@ class OrderRow(NamedTuple):
 class Stage:
     """An integration of two sandboxes, with what a test needs to watch it."""
 
+    slots = SLOTS
+
     def __init__(
         self,
         store: Store,
@@ -56,12 +60,12 @@ class Stage:
         windows: Windows,
     ) -> None:
         self.store, self.registry, self.erp, self.shop = store, registry, erp, shop
-        self.tenant_id, self.integration_id, self.clock, self._windows = tenant_id, integration_id, clock, windows
+        self.tenant_id, self.integration_id, self.clock, self.windows = tenant_id, integration_id, clock, windows
         self._running: list[asyncio.Task[None]] = []
         self.runner = self._new_runner()
 
     def _new_runner(self) -> Runner:
-        return Runner(self.store, self.registry, self.clock, windows=self._windows, worker=f"test-{len(self._running)}")
+        return Runner(self.store, self.registry, self.clock, windows=self.windows, worker=f"test-{len(self._running)}", slots=self.slots)
 
     def start(self) -> None:
         """One more runner, as another process is."""
@@ -164,7 +168,37 @@ def merged_mapping(erp: Any, shop: Any) -> PairMapping:
 
 
 def sandbox_class(name: str) -> type[Sandbox]:
-    return entry_points(group="engate.sandboxes")[name].load()
+    return SANDBOXES.get(name) or entry_points(group="engate.sandboxes")[name].load()
+
+
+class Pair(NamedTuple):
+    """Two sandboxes, and how they are coupled."""
+
+    erp: Sandbox
+    shop: Sandbox
+    options: Options = Options()
+    settings: Mapping[str, dict[str, object]] = {}
+    mapping: Callable[[PairMapping], PairMapping] | None = None
+
+
+async def couple(store: Store, registry: Registry, vault: Vault, name: str, pair: Pair) -> tuple[int, int]:
+    """A tenant of this name with one integration of the pair, tested and not yet active: (tenant, integration)."""
+    now = registry.clock.now().timestamp()
+    tenant_id, _ = await store.writing(lambda c: config.create_tenant(c, name, now))
+    ids: list[int] = []
+    for box in (pair.erp, pair.shop):
+        said = box.describe()
+        values = {**said.settings, **said.unlimited, **said.secrets, **pair.settings.get(said.platform, {})}
+        manifest = registry.manifest(said.platform)
+        id = await store.writing(lambda c, m=manifest, v=values: config.create_connection(c, vault, tenant_id, m.key, m, v, now))
+        await store.writing(lambda c, id=id: config.tested(c, id, 1, [Check("stage", True, Text("", ""))], "", now))
+        ids.append(id)
+    rows = merged_mapping(pair.erp.describe(), pair.shop.describe())
+    rows = pair.mapping(rows) if pair.mapping is not None else rows
+    integration_id = await store.writing(lambda c: config.create_integration(c, tenant_id, "par", ids[0], ids[1], pair.options, rows, now))
+    for flow, every in (("orders", 0.2), ("fulfilment", 0.3)):
+        await store.writing(lambda c, f=flow, e=every: config.set_flow(c, integration_id, f, every=e))
+    return tenant_id, integration_id
 
 
 @asynccontextmanager
@@ -182,9 +216,10 @@ async def staged(
     run: bool = True,
     runners: int = 1,
     observers: tuple[Observer, ...] = (),
+    manifests: tuple[Manifest, ...] = (),
     told: Callable[[Exchange], None] | None = None,
 ) -> AsyncGenerator[Stage]:
-    """`told`: hears of every exchange with the shop."""
+    """`manifests`: in the place of those of the same key (`tests.platforms.lacking`). `told`: hears of every exchange with the shop."""
     os.environ.setdefault("ENGATE_SECRET_KEY", base64.b64encode(secrets.token_bytes(32)).decode())
     clock = clock or SystemClock()
     store = Store(url)
@@ -194,25 +229,12 @@ async def staged(
             erp.seed(seed)
         vault = Vault(base64.b64decode(os.environ["ENGATE_SECRET_KEY"]))
         registry = Registry(store, vault, clock, CountingJournal(), observers=observers)
+        for manifest in (*MANIFESTS.values(), *manifests):
+            registry.add(manifest)
         if told is not None:
             registry.transport = ObservedTransport(told, only=shop.base_url)
-        now = clock.now().timestamp()
-        tenant_id, _ = await store.writing(lambda c: config.create_tenant(c, "Loja", now))
-        ids: list[int] = []
-        for box in (erp, shop):
-            said = box.describe()
-            values = {**said.settings, **said.unlimited, **said.secrets, **(settings or {}).get(said.platform, {})}
-            manifest = registry.manifest(said.platform)
-            id = await store.writing(lambda c, m=manifest, v=values: config.create_connection(c, vault, tenant_id, m.key, m, v, now))
-            await store.writing(lambda c, id=id: config.tested(c, id, 1, [Check("stage", True, Text("", ""))], "", now))
-            ids.append(id)
-        pair = merged_mapping(erp.describe(), shop.describe())
-        pair = mapping(pair) if mapping is not None else pair
-        integration_id = await store.writing(
-            lambda c: config.create_integration(c, tenant_id, "par", ids[0], ids[1], options or Options(), pair, now)
-        )
-        for flow, every in (("orders", 0.2), ("fulfilment", 0.3)):
-            await store.writing(lambda c, f=flow, e=every: config.set_flow(c, integration_id, f, every=e))
+        pair = Pair(erp, shop, options or Options(), settings or {}, mapping)
+        tenant_id, integration_id = await couple(store, registry, vault, "Loja", pair)
         stage = Stage(store, registry, erp, shop, tenant_id, integration_id, clock, windows)
         try:
             for _ in range(runners if run else 0):
@@ -222,3 +244,23 @@ async def staged(
             await stage.stop()
             await registry.close()
             store.close()
+
+
+@asynccontextmanager
+async def faked(url: str, **more: Any) -> AsyncGenerator[Stage]:
+    """The same with the fake pair (`tests.platforms`): `stage.erp.switches` and `stage.shop.switches` say how they behave."""
+    async with staged(url, erp_name="fake_erp", shop_name="fake_shop", **more) as stage:
+        yield stage
+
+
+@asynccontextmanager
+async def neighbour(
+    stage: Stage, name: str, *, seed: Any, erp_name: str = "fake_erp", shop_name: str = "fake_shop"
+) -> AsyncGenerator[Stage]:
+    """Another tenant of the same installation, whose lanes the same runners work on."""
+    async with sandbox_class(erp_name)(limits=False).listening() as erp, sandbox_class(shop_name)(limits=False).listening() as shop:
+        erp.seed(seed)
+        tenant_id, integration_id = await couple(stage.store, stage.registry, stage.registry.vault, name, Pair(erp, shop))
+        other = Stage(stage.store, stage.registry, erp, shop, tenant_id, integration_id, stage.clock, stage.windows)
+        other.runner = stage.runner
+        yield other

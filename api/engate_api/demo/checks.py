@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import NamedTuple
 
-from engate.testing.world import OrderState, SkuState
+from engate.testing.world import Count, OrderState, SkuState
 
 Cell = tuple[str, str, str]
 """One thing that can differ: ("product" | "sku" | "price" | "stock", the ERP's key, field or branch)."""
@@ -192,11 +192,11 @@ def _order_differences(order: OrderState, parts: list[OrderState]) -> list[str]:
     return found
 
 
-def _units(*orders: OrderState) -> Counter[str]:
-    units: Counter[str] = Counter()
+def _units(*orders: OrderState) -> dict[str, Count]:
+    units: dict[str, Count] = {}
     for order in orders:
         for sku, quantity, _ in order.items:
-            units[sku] += quantity
+            units[sku] = units.get(sku, 0) + quantity
     return units
 
 

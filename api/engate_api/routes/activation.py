@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import aclosing
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -14,7 +13,7 @@ from litestar.params import JSONBody
 
 from engate.errors import Invalid
 from engate.model import Query
-from engate.plugins import Coupling
+from engate.plugins import Coupling, closing
 from engate.store import config
 from engate.store.views.configured import Integration
 from engate.sync import links, trigger
@@ -105,6 +104,7 @@ async def activate(
 )
 async def deactivate(installation: NamedDependency[Installation], caller: NamedDependency[Caller], id: Id) -> Integration:
     await installation.store.writing(lambda c: trigger.deactivate(c, caller.tenant_id, id))
+    await installation.dispatch.wake(id)
     return await shown(installation, caller, id)
 
 
@@ -170,9 +170,9 @@ async def _is_empty(coupling: Coupling) -> bool:
     """Whether the shop has no SKU yet; one that cannot be listed counts as not empty."""
     if not coupling.can("read_listing"):
         return False
-    async with aclosing(coupling.storefront.read_listing(Query())) as pages:  # pyright: ignore[reportArgumentType]
+    async with closing(coupling.storefront.read_listing(Query())) as pages:
         async for page in pages:
-            return not page.items
+            return not page.items and not page.broken
     return True
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+import msgspec
 import sqlalchemy as sa
 from litestar import get, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath, FromQuery
+from litestar.params import FromPath, FromQuery, JSONBody
 
 from engate.store import config
 from engate.store.views import orders
@@ -70,9 +73,38 @@ async def retry_order(
     return order
 
 
+class Closing(msgspec.Struct, forbid_unknown_fields=True):
+    """`note`: what was done, for whoever asks later ("Pix de R$ 22,02 devolvido em 26/11")."""
+
+    note: Annotated[str, msgspec.Meta(min_length=3, max_length=500)]
+
+
+@post(
+    "/integrations/{id:int}/orders/{key:str}/tasks/close",
+    summary="A person has seen to what stands open of an order",
+    status_code=200,
+    guards=[operator],
+    responses=documented(400, 401, 403, 404),
+)
+async def close_tasks(
+    installation: NamedDependency[Installation], caller: NamedDependency[Caller], id: Id, key: FromPath[str], data: JSONBody[Closing]
+) -> OrderView:
+    """Money that was given back outside the shop, or a difference that is borne. Another difference opens a task again."""
+    now = installation.now()
+
+    def go(c: sa.Connection) -> OrderView:
+        config.integration_row(c, caller.tenant_id, id)
+        trigger.close_tasks(c, caller.tenant_id, id, key, data.note, now)
+        return _find(c, caller, id, key)
+
+    order = await installation.store.writing(go)
+    await installation.dispatch.wake(id)
+    return order
+
+
 def _find(c: sa.Connection, caller: Caller, id: int, key: str) -> OrderView:
     config.integration_row(c, caller.tenant_id, id)
     return orders.one_order(c, caller.tenant_id, id, key)
 
 
-ROUTES = [list_orders, get_order, retry_order]
+ROUTES = [list_orders, get_order, retry_order, close_tasks]

@@ -92,11 +92,14 @@ class Price(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class StockLevel(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Sellable units of a SKU in one warehouse, as the ERP answers them (what the ERP reserves is already out)."""
+    """Sellable units of a SKU in one warehouse, as the ERP answers them (what the ERP reserves is already out): 2.5 kg is 2.5.
+
+    A storefront of whole units offers `engate.model.whole_units(quantity)`.
+    """
 
     key: str
     sku: str
     warehouse: str
-    quantity: int
+    quantity: Decimal
     unlimited: bool = False
     problems: tuple[Problem, ...] = ()

@@ -8,7 +8,7 @@ from typing import Generic, Literal, TypeVar
 
 import msgspec
 
-from engate.errors import AuthFailed, EngateError, NotSent, PluginFault, Rejected, Unknown
+from engate.errors import AuthFailed, EngateError, Forbidden, NotSent, PluginFault, Rejected, Unknown
 from engate.text import Text
 
 T = TypeVar("T")
@@ -38,11 +38,16 @@ class Query(msgspec.Struct, frozen=True):
 
 
 class Page(msgspec.Struct, Generic[T]):
-    """One page. `cursor` resumes after it; `watermark` is the platform's newest change stamp seen in the page (its own string)."""
+    """One page. `cursor` resumes after it; `watermark` is the platform's newest change stamp seen in the page (its own string).
+
+    `total`: how many items this whole list has by the platform's own count, None where it does not say. A reading that ends with fewer is
+    not whole: it moves no watermark and is said. Count as `items` does: what the hook leaves out must be out of it too.
+    """
 
     items: list[T]
     cursor: str | None = None
     watermark: str | None = None
+    total: int | None = None
 
 
 class Choice(msgspec.Struct, frozen=True):
@@ -110,7 +115,7 @@ class Batch(Generic[T]):
 
     def accepted(self, item: Item[T], remote: str = "", answer: str = "") -> None:
         """The storefront holds `item.want` now; `remote` is its key there ("" = as linked before)."""
-        self._report(item, Outcome("accepted", remote or item.remote or "", answer))
+        self._report(item, Outcome("accepted", _key(remote) or item.remote or "", str(answer)))
 
     def failed(self, item: Item[T], error: EngateError) -> None:
         """The item was refused (`Rejected`), not sent (`NotSent`), or nobody knows (`Unknown`)."""
@@ -120,16 +125,16 @@ class Batch(Generic[T]):
             state = "not_sent"
         else:
             state = "unknown"
-        self._report(item, Outcome(state, error=error))
+        self._report(item, Outcome(state, error=error if isinstance(error, EngateError) else _broke(error)))
 
     def linked(self, item: Item[T], remote: str, *, made: bool = False) -> None:
         """The storefront's key is known although the item is not finished: kept even if the rest fails, and so is that engate `made` it."""
-        item.remote, item.made = remote, item.made or made
+        item.remote, item.made = _key(remote), item.made or made
 
     async def each(self, push: Callable[[Item[T]], Awaitable[str]], *, at_once: int = 32) -> None:
-        """Pushes every item with `push`, which returns the storefront's key or raises; an `AuthFailed` ends the batch, unsent."""
+        """Pushes every item with `push`, which returns the storefront's key or raises; an `AuthFailed` or `Forbidden` ends it, unsent."""
         todo = iter(self.items)
-        stopped: AuthFailed | None = None
+        stopped: AuthFailed | Forbidden | None = None
 
         async def worker() -> None:
             nonlocal stopped
@@ -139,15 +144,13 @@ class Batch(Generic[T]):
                     continue
                 try:
                     self.accepted(item, await push(item))
-                except AuthFailed as error:
+                except (AuthFailed, Forbidden) as error:
                     stopped = error
                     self.failed(item, error)
                 except (NotSent, Rejected, Unknown) as error:
                     self.failed(item, error)
                 except Exception as error:  # one item that breaks the plugin does not keep the others
-                    fault = PluginFault(Text("O plugin falhou neste item.", "The plugin failed on this item."))
-                    fault.__cause__ = error
-                    self.failed(item, fault)
+                    self.failed(item, _broke(error))
 
         async with asyncio.TaskGroup() as group:
             for _ in range(min(at_once, len(self.items))):
@@ -160,3 +163,18 @@ class Batch(Generic[T]):
         self.outcomes[item.key] = outcome
         if self._settled is not None:
             self._settled(item, outcome)
+
+
+def _key(remote: object) -> str:
+    """Many platforms number their things: 7 is "7"."""
+    if isinstance(remote, int) and not isinstance(remote, bool):
+        return str(remote)
+    if not isinstance(remote, str):
+        raise TypeError(f"a storefront's key is a str, not {type(remote).__name__}")
+    return remote
+
+
+def _broke(error: object) -> PluginFault:
+    fault = PluginFault(Text("O plugin falhou neste item.", "The plugin failed on this item."))
+    fault.__cause__ = error if isinstance(error, BaseException) else TypeError(f"{type(error).__name__} is no EngateError")
+    return fault

@@ -12,8 +12,20 @@ import msgspec
 KEY = re.compile(r"\d{6}[0-9A-Z]{12}\d{26}")
 
 
+class InvoiceItem(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One line of a note as it was invoiced. `sku`: the ERP's own SKU key; the same SKU may stand on several lines."""
+
+    sku: str
+    quantity: Decimal
+
+
 class Invoice(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One fiscal document. `key`: the 44-character access key without prefix; `value`: vNF; `issuer`: the company's CNPJ, [0-9A-Z]{14}."""
+    """One fiscal document.
+
+    `key`: the 44-character access key of an NF-e without prefix, "" where the ERP issues plain notes (`Erp.fiscal`). `value`: what the
+    note amounts to (vNF), in reais. `issuer`: the company's CNPJ, [0-9A-Z]{14}, "" where the ERP does not say. `items`: what it invoices,
+    () where the ERP does not say: then the ERP order's own items count.
+    """
 
     key: str
     number: str
@@ -22,10 +34,16 @@ class Invoice(msgspec.Struct, frozen=True, omit_defaults=True):
     issued_at: datetime
     value: Decimal
     issuer: str
+    items: tuple[InvoiceItem, ...] = ()
     xml: str = ""
     kind: Literal["sale", "return", "other"] = "sale"
     authorised: bool = True
     production: bool = True
+
+    @property
+    def id(self) -> str:
+        """What tells it from the other notes of its order."""
+        return self.key or f"{self.series}/{self.number}"
 
 
 def check_digit(first43: str) -> int:

@@ -1,6 +1,7 @@
 """Orders: the storefront's order, the part of it that becomes one ERP order, and what the ERP says of it.
 
-Money: `Decimal` in reais, two places. Instants are aware. `raw_state` keeps the platform's own word, whatever it is.
+Money: `Decimal` in reais, two places. Quantities: `Decimal`, exact (0.95 kg); `value` of a line follows one rule (`quantity.worth`).
+Instants are aware. `raw_state` keeps the platform's own word, whatever it is.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Literal
 import msgspec
 
 from engate.model.fiscal import Invoice
+from engate.model.quantity import worth
 
 ShopState = Literal[
     "received",  # exists, nothing decided
@@ -26,8 +28,9 @@ ShopState = Literal[
 ]
 """What the storefront says of an order."""
 
-ErpState = Literal["held", "in_erp", "picking", "invoiced", "shipped", "delivered", "cancelled", "rejected", "unknown"]
-"""What the ERP says of an order (`held`: it has it, but credit, limit or margin block it)."""
+ErpState = Literal["held", "in_erp", "picking", "partly_invoiced", "invoiced", "shipped", "delivered", "cancelled", "rejected", "unknown"]
+"""What the ERP says of an order. `held`: it has it, but credit, limit or margin block it. `partly_invoiced`: more notes will follow;
+`invoiced`: no further one will, so what is not invoiced by then is cut."""
 
 
 class Address(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -61,10 +64,14 @@ class OrderItem(msgspec.Struct, frozen=True, omit_defaults=True):
     sku: str  # the storefront's SKU id
     reference: str  # the reference code it holds: the ERP's SKU key where we linked it
     name: str
-    quantity: int
+    quantity: Decimal
     price: Decimal
     freight: Decimal = Decimal(0)
     warehouse: str = ""  # the storefront's warehouse that serves it
+
+    @property
+    def value(self) -> Decimal:
+        return worth(self.price, self.quantity)
 
 
 class Payment(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -80,7 +87,10 @@ class Payment(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Order(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A storefront order. `total` = items + freight + interest − discount: what was charged."""
+    """A storefront order as it is now. `total` = items + freight + interest − discount.
+
+    `refunded`: what the buyer got back so far of what was charged, by changes, returns and refunds, as far as the shop tells.
+    """
 
     key: str
     state: ShopState
@@ -99,6 +109,7 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True):
     shipping: str = ""  # shipping method as `read_choices("shippings")` lists it
     channel: str = ""
     test: bool = False
+    refunded: Decimal = Decimal(0)
     changed_at: str = ""  # the platform's own stamp
 
 
@@ -117,15 +128,20 @@ class PartItem(msgspec.Struct, frozen=True, omit_defaults=True):
 
     line: str
     sku: str
-    quantity: int
+    quantity: Decimal
     price: Decimal
+
+    @property
+    def value(self) -> Decimal:
+        return worth(self.price, self.quantity)
 
 
 class OrderPart(msgspec.Struct, frozen=True, omit_defaults=True):
     """The share of a storefront order that becomes one ERP order; money of the parts sums to the order, in cents.
 
     `reference` is what the ERP order carries so that it can be found again: the storefront's key, and the part where there are several.
-    `billing`, `plan`, `carrier` come from the pair mapping and are the ERP's own codes.
+    `billing`, `plan`, `carrier` come from the pair mapping and are the ERP's own codes. `attempt`: how often it was sent already; one that
+    was never sent cannot be in the ERP, which is all that an ERP without a search has to know.
     """
 
     reference: str
@@ -139,7 +155,7 @@ class OrderPart(msgspec.Struct, frozen=True, omit_defaults=True):
     billing: str = ""
     plan: str = ""
     carrier: str = ""
-    attempt: int = 1
+    attempt: int = 0
 
 
 class PartRef(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -182,9 +198,19 @@ class Tracking(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class ErpItem(msgspec.Struct, frozen=True, omit_defaults=True):
+    """`quantity`: what the ERP attends; `cut`: what it was asked for besides and will not deliver."""
+
     sku: str
-    quantity: int
-    cut: int = 0
+    quantity: Decimal
+    cut: Decimal = Decimal(0)
+
+
+class Shipment(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What left the house together. `key` tells the shipments of one ERP order apart; `items`: what is in it, () = the whole order."""
+
+    key: str
+    tracking: Tracking = Tracking()
+    items: tuple[ErpItem, ...] = ()
 
 
 class ErpOrder(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -198,10 +224,28 @@ class ErpOrder(msgspec.Struct, frozen=True, omit_defaults=True):
     total: Decimal | None = None
     items: tuple[ErpItem, ...] = ()
     invoices: tuple[Invoice, ...] | None = None
-    tracking: Tracking | None = None
+    shipments: tuple[Shipment, ...] = ()
     delivered_at: datetime | None = None
     reason: str = ""
     changed_at: str = ""
+
+
+class Cut(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What of one line of the storefront order will not be delivered: its line, the units, the unit price they were charged."""
+
+    line: str
+    quantity: Decimal
+    price: Decimal
+
+
+class OrderChange(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What the ERP did not attend of one part. `refund`: how much less than was charged is due, in reais, whatever the lines say.
+    `cuts` may be empty where only the amount differs."""
+
+    reference: str  # of the part: tells this change from those of other parts
+    cuts: tuple[Cut, ...]
+    refund: Decimal
+    reason: str
 
 
 class ShopOrderRef(msgspec.Struct, frozen=True, omit_defaults=True):

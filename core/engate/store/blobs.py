@@ -16,6 +16,10 @@ _encoder = msgspec.msgpack.Encoder(decimal_format="string")
 _decoders: dict[Any, msgspec.msgpack.Decoder[Any]] = {}
 
 
+class Unreadable(Exception):
+    """A stored document that is no document of its kind (any more): it concerns its own record and nothing else."""
+
+
 def pack(doc: Any) -> bytes:
     """First byte: 0 plain, 1 compressed."""
     raw = _encoder.encode(doc)
@@ -23,10 +27,23 @@ def pack(doc: Any) -> bytes:
 
 
 def unpack(blob: bytes, kind: type[T]) -> T:
+    """Raises `Unreadable`."""
     decoder = _decoders.get(kind)
     if decoder is None:
         decoder = _decoders[kind] = msgspec.msgpack.Decoder(kind)
-    return decoder.decode(blob[1:] if blob[0] == 0 else zlib.decompress(memoryview(blob)[1:]))
+    try:
+        return decoder.decode(blob[1:] if blob[0] == 0 else zlib.decompress(memoryview(blob)[1:]))
+    except (msgspec.MsgspecError, zlib.error, ValueError, IndexError) as error:
+        # without the values: they may be a person's
+        raise Unreadable(f"a stored {kind.__name__} cannot be read: {type(error).__name__}") from None
+
+
+def readable(blob: bytes | None, kind: type[T]) -> T | None:
+    """The document, or None where there is none that can be read."""
+    try:
+        return unpack(blob, kind) if blob else None
+    except Unreadable:
+        return None
 
 
 _fields: dict[type, list[tuple[str, Any]]] = {}

@@ -14,8 +14,9 @@ from engate.model import Check
 from engate.plugins import Manifest
 from engate.secrets import Vault, place_of
 from engate.settings import Secret, load, secret_fields
+from engate.store import health
 from engate.store.db import insert
-from engate.store.tables import api_key, connection, flow, installation, integration, lane, run, secret, tenant, token
+from engate.store.tables import api_key, connection, flow, installation, integration, run, secret, tenant, token
 from engate.sync.flows import FLOWS
 from engate.sync.options import Options, PairMapping
 from engate.sync.work import Snapshot
@@ -166,12 +167,9 @@ def tested(c: sa.Connection, id: int, revision: int, checks: list[Check], identi
         values["identity"] = identity
     if passed:
         values |= {"health": "ok", "health_cause": None, "passed_revision": revision}
+        health.passed(c, id)
     c.execute(sa.update(connection).where(connection.c.id == id, connection.c.revision == revision).values(**values))
     return passed
-
-
-def set_health(c: sa.Connection, id: int, health: str, cause: dict[str, Any] | None) -> None:
-    c.execute(sa.update(connection).where(connection.c.id == id, connection.c.health != health).values(health=health, health_cause=cause))
 
 
 def _apart(manifest: Manifest, values: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
@@ -284,7 +282,6 @@ def snapshot(c: sa.Connection, id: int) -> Snapshot | None:
         stamp=(row.revision, row.erp_revision, row.shop_revision),
         connected=row.erp_passed == row.erp_revision and row.shop_passed == row.shop_revision,
         refused="reauth_required" in (row.erp_health, row.shop_health),
-        degraded="degraded" in (row.erp_health, row.shop_health),
     )
 
 
@@ -302,6 +299,12 @@ def set_flow(c: sa.Connection, integration_id: int, name: str, **values: Any) ->
     c.execute(s.on_conflict_do_update(index_elements=["integration_id", "name"], set_=values))
 
 
+def flows_waiting_for(c: sa.Connection, integration_id: int, cause_id: int) -> list[str]:
+    """Names of the flows that point to this cause."""
+    found = sa.select(flow.c.name).where(flow.c.integration_id == integration_id, flow.c.cause_id == cause_id)
+    return list(c.execute(found).scalars())
+
+
 def rename(c: sa.Connection, table: sa.Table, tenant_id: int, id: int, name: str) -> None:
     """A connection's or an integration's name: unique within its tenant."""
     if c.execute(mine(table, tenant_id, table.c.id == id, table.c.name == name)).first() is None:
@@ -312,22 +315,8 @@ def rename(c: sa.Connection, table: sa.Table, tenant_id: int, id: int, name: str
 def delete_integration(c: sa.Connection, tenant_id: int, id: int) -> None:
     """With everything that engate knows of it; nothing changes on the platforms."""
     integration_row(c, tenant_id, id)
+    health.gone(c, id)
     c.execute(sa.delete(integration).where(integration.c.id == id))
-
-
-# ---- health, as the runner sees it ----
-
-
-def healthy(c: sa.Connection, integration_id: int, connection_id: int, lanes_of_it: str, but: int) -> None:
-    """The connection answered a lane (`but`): it is well again unless another lane that depends on it still fails."""
-    fails = sa.select(lane.c.id).where(
-        lane.c.integration_id == integration_id, lane.c.tries > 2, lane.c.id != but, lane.c.name.like(lanes_of_it)
-    )
-    c.execute(
-        sa.update(connection)
-        .where(connection.c.id == connection_id, connection.c.health == "degraded", ~sa.exists(fails))
-        .values(health="ok", health_cause=None)
-    )
 
 
 def open_runs(c: sa.Connection, integration_id: int) -> bool:

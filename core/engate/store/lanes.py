@@ -6,7 +6,7 @@ Due times are on the injected clock (`now`); leases are on real time (the databa
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -14,7 +14,15 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from engate.store.db import insert
-from engate.store.tables import lane, slice_count
+from engate.store.tables import integration, lane, slice_count
+
+ROWS = 500
+
+SPARE = 16
+"""Candidates of one integration beyond the number asked for: on PostgreSQL another process may be taking the first ones just now."""
+
+OF_ACCOUNT, OF_TENANT = 1, 3
+"""How many times what stays free of a runner's slots the integrations of one ERP account, and all of one tenant, may hold."""
 
 
 class Claim(NamedTuple):
@@ -27,6 +35,18 @@ class Claim(NamedTuple):
     prio: int
     wanted: int
     tries: int
+    trouble_of: int | None = None  # the connection that failed it last time
+
+
+class Take(NamedTuple):
+    """What a runner asks for. `room`: the slots it has left, which an account and a tenant may have only a share of."""
+
+    now: float
+    rows: int
+    mine: str  # the lease
+    ttl: float
+    most: int = 9  # the last priority it wants
+    room: int = 1_000_000
 
 
 class Wake(NamedTuple):
@@ -38,7 +58,7 @@ class Wake(NamedTuple):
 
 
 def _real(c: sa.Connection) -> Any:
-    return sa.literal(time.time(), sa.Double) if c.dialect.name == "sqlite" else sa.extract("epoch", sa.func.clock_timestamp())
+    return sa.literal(time.time(), sa.Double) if c.dialect.name == "sqlite" else sa.extract("epoch", sa.func.statement_timestamp())
 
 
 # Statements of the hot path are built once: building one costs more than running it.
@@ -49,7 +69,7 @@ def _param(name: str, kind: Any = sa.Double) -> sa.BindParameter[Any]:
 
 
 def _now_of(dialect: str) -> Any:
-    return _param("real") if dialect == "sqlite" else sa.extract("epoch", sa.func.clock_timestamp())
+    return _param("real") if dialect == "sqlite" else sa.extract("epoch", sa.func.statement_timestamp())
 
 
 def _given(c: sa.Connection, **values: Any) -> dict[str, Any]:
@@ -64,19 +84,74 @@ def _wake_of(dialect: str) -> Any:
     return s.on_conflict_do_update(index_elements=["integration_id", "name"], set_={"wanted": lane.c.wanted + 1, "due_at": earlier})
 
 
+def _within(held: Any, nth: Any, weight: int) -> Any:
+    """The dynamic threshold of shared buffers: who would have more than `weight` times what stays free gets no more. So one alone leaves a
+    part free for whoever comes, several have equal parts, and the parts shrink as more come. Who has nothing may always have one."""
+    return (held + (1 + weight) * nth <= weight * _param("room", sa.Integer)) | ((held == 0) & (nth == 1))
+
+
+def _first_of_each(dialect: str, free: Callable[[Any], Any]) -> Any:
+    """The lanes of each integration that would come first, by an index: thousands of due orders of one cost no more than a few."""
+    waiting = sa.select(lane.c.integration_id).where(lane.c.ready_at <= _param("now")).distinct().subquery("waiting")
+    first, same = lane.alias("first"), lane.alias("same")
+    top = sa.select(first.c.id).where(first.c.integration_id == waiting.c.integration_id, first.c.ready_at.is_not(None), free(first))
+    top = top.order_by(first.c.prio, first.c.ready_at).limit(_param("rows", sa.Integer) + (0 if dialect == "sqlite" else SPARE))
+    if dialect == "sqlite":  # which knows no LATERAL, but seeks by the list of a correlated subquery
+        return sa.select(same).select_from(waiting.join(same, same.c.id.in_(top.correlate(waiting)))).cte("first_of_each")
+    beside = top.correlate(waiting).lateral("top")
+    source = waiting.join(beside, sa.true()).join(same, same.c.id == beside.c.id)
+    return sa.select(same).select_from(source).cte("first_of_each")
+
+
+def _in_hand(real: Any) -> Any:
+    """(tenant, ERP account, lanes held by anybody, lanes held under this lease)"""
+    account = integration.c.erp_id.label("account")
+    own = sa.func.count().filter(lane.c.lease == _param("mine", sa.String))
+    found = sa.select(lane.c.tenant_id, account, sa.func.count().label("held"), own.label("own"))
+    return (
+        found.join(integration, integration.c.id == lane.c.integration_id)
+        .where(lane.c.lease_until >= real)
+        .group_by(lane.c.tenant_id, account)
+        .cte("in_hand")
+    )
+
+
 @cache
 def _claim_of(dialect: str) -> Any:
-    real, now = _now_of(dialect), _param("now")
-    free = (
-        (lane.c.due_at <= now) & (lane.c.not_before <= now) & (lane.c.lease_until < real) & (lane.c.prio <= _param("most", sa.SmallInteger))
+    real = _now_of(dialect)
+
+    def free(of: Any) -> Any:
+        return (of.c.ready_at <= _param("now")) & (of.c.lease_until < real) & (of.c.prio <= _param("most", sa.SmallInteger))
+
+    in_hand = _in_hand(real)
+    by_tenant = (
+        sa.select(in_hand.c.tenant_id, sa.func.sum(in_hand.c.held).label("held"), sa.func.sum(in_hand.c.own).label("own"))
+        .group_by(in_hand.c.tenant_id)
+        .cte("by_tenant")
     )
-    turn = sa.func.row_number().over(partition_by=(lane.c.tenant_id, lane.c.prio), order_by=lane.c.due_at)
-    due = sa.select(lane.c.id, turn.label("turn")).where(free).cte("due")
+    first, account = _first_of_each(dialect, free), integration.c.erp_id
+    due = (
+        sa.select(
+            first.c.id,
+            first.c.tenant_id,
+            first.c.prio,
+            first.c.ready_at,
+            sa.func.coalesce(in_hand.c.held, 0).label("held"),
+            sa.func.coalesce(in_hand.c.own, 0).label("own"),
+            sa.func.row_number().over(partition_by=account, order_by=(first.c.prio, first.c.ready_at)).label("nth"),
+        )
+        .select_from(first.join(integration, integration.c.id == first.c.integration_id).outerjoin(in_hand, in_hand.c.account == account))
+        .cte("due")
+    )
+    turn = sa.func.row_number().over(partition_by=due.c.tenant_id, order_by=(due.c.prio, due.c.held + due.c.nth, due.c.ready_at))
+    fair = sa.select(due.c.id, due.c.tenant_id, turn.label("turn")).where(_within(due.c.own, due.c.nth, OF_ACCOUNT)).cte("fair")
+    held, own = sa.func.coalesce(by_tenant.c.held, 0), sa.func.coalesce(by_tenant.c.own, 0)
     pick = (
         sa.select(lane.c.id)
-        .join(due, due.c.id == lane.c.id)
-        .where(free)  # repeated: PostgreSQL rechecks only this level after waiting for a row lock
-        .order_by(lane.c.prio, due.c.turn, lane.c.due_at)
+        .select_from(lane.join(fair, fair.c.id == lane.c.id).outerjoin(by_tenant, by_tenant.c.tenant_id == fair.c.tenant_id))
+        .where(free(lane))  # repeated: PostgreSQL rechecks only this level after waiting for a row lock
+        .where(_within(own, fair.c.turn, OF_TENANT))
+        .order_by(lane.c.prio, held + fair.c.turn, lane.c.ready_at)
         .limit(_param("rows", sa.Integer))
         .with_for_update(skip_locked=True, of=lane)
         .cte("pick")
@@ -85,7 +160,7 @@ def _claim_of(dialect: str) -> Any:
         sa.update(lane)
         .where(lane.c.id.in_(sa.select(pick.c.id)))
         .values(lease=_param("mine", sa.String), lease_until=real + _param("ttl"), tries=lane.c.tries + 1)
-        .returning(lane.c.id, lane.c.tenant_id, lane.c.integration_id, lane.c.name, lane.c.prio, lane.c.wanted, lane.c.tries)
+        .returning(*(lane.c[name] for name in Claim._fields))
     )
 
 
@@ -108,10 +183,13 @@ _SETTLE = (
         cancel=False,
     )
 )
-_BACK_OFF = sa.update(lane).where(_OURS).values(not_before=_param("until"), lease=None, lease_until=0, cancel=False)
-_NEXT_DUE = sa.select(sa.func.min(sa.case((lane.c.not_before > lane.c.due_at, lane.c.not_before), else_=lane.c.due_at))).where(
-    lane.c.due_at.is_not(None), lane.c.lease.is_(None)
+_BACK_OFF = (
+    sa.update(lane)
+    .where(_OURS)
+    # no lane in hand has 0 tries, unless somebody asked for it meanwhile (`lift`)
+    .values(not_before=sa.case((lane.c.tries == 0, 0.0), else_=_param("until")), lease=None, lease_until=0, cancel=False)
 )
+_NEXT_DUE = sa.select(lane.c.ready_at).where(lane.c.ready_at.is_not(None), lane.c.lease.is_(None)).order_by(lane.c.ready_at).limit(1)
 
 
 def wake(c: sa.Connection, wakes: Iterable[Wake]) -> None:
@@ -121,9 +199,9 @@ def wake(c: sa.Connection, wakes: Iterable[Wake]) -> None:
         c.execute(_wake_of(c.dialect.name), rows)
 
 
-def claim(c: sa.Connection, now: float, limit: int, lease: str, ttl: float, max_prio: int = 9) -> list[Claim]:
+def claim(c: sa.Connection, take: Take) -> list[Claim]:
     """The sweeper too: an expired lease is simply free again."""
-    rows = c.execute(_claim_of(c.dialect.name), _given(c, now=now, most=max_prio, rows=limit, mine=lease, ttl=ttl))
+    rows = c.execute(_claim_of(c.dialect.name), _given(c, **take._asdict()))
     return sorted((Claim(*row) for row in rows), key=lambda claimed: claimed.prio)
 
 
@@ -153,9 +231,22 @@ def back_off(c: sa.Connection, claimed: Claim, lease: str, until: float) -> bool
     return c.execute(_BACK_OFF, {"lane": claimed.id, "mine": lease, "until": until}).rowcount == 1
 
 
+def lift(c: sa.Connection, integration_id: int, names: Iterable[str]) -> None:
+    """A person wants these lanes tried now: whatever they backed off for, they begin anew. Also while in hand."""
+    wanted = list(names)
+    for start in range(0, len(wanted), ROWS):
+        these = lane.c.name.in_(wanted[start : start + ROWS])
+        c.execute(sa.update(lane).where(lane.c.integration_id == integration_id, these).values(not_before=0, tries=0))
+
+
 def give_back(c: sa.Connection, lease: str) -> None:
     """Whatever is still held under this lease is free again, as due as it was."""
     c.execute(sa.update(lane).where(lane.c.lease == lease).values(lease=None, lease_until=0))
+
+
+def free_all(c: sa.Connection) -> None:
+    """Nobody works: whatever is in hand was left behind."""
+    c.execute(sa.update(lane).where(lane.c.lease.is_not(None)).values(lease=None, lease_until=0, cancel=False))
 
 
 def next_due(c: sa.Connection) -> float | None:
@@ -169,6 +260,22 @@ def ask_to_cancel(c: sa.Connection, integration_id: int, names: Iterable[str]) -
         .where(lane.c.integration_id == integration_id, lane.c.name.in_(list(names)), lane.c.lease.is_not(None))
         .values(cancel=True)
     )
+
+
+def in_hand(c: sa.Connection, integration_id: int) -> list[str]:
+    """The lanes that somebody is working on."""
+    return list(c.execute(sa.select(lane.c.name).where(lane.c.integration_id == integration_id, lane.c.lease.is_not(None))).scalars())
+
+
+def backing_off(c: sa.Connection, integration_id: int) -> list[str]:
+    """The lanes that are not tried before a time, or are in hand and may become so."""
+    waits = (lane.c.not_before > 0) | (lane.c.tries > 0)
+    return list(c.execute(sa.select(lane.c.name).where(lane.c.integration_id == integration_id, waits)).scalars())
+
+
+def asked_to_cancel(c: sa.Connection, lease: str) -> list[int]:
+    """Which of the lanes that are held under this lease somebody wants to end."""
+    return list(c.execute(sa.select(lane.c.id).where(lane.c.lease == lease, lane.c.cancel, lane.c.lease_until >= _real(c))).scalars())
 
 
 def busy(c: sa.Connection, integration_id: int, names: Iterable[str]) -> bool:
@@ -189,11 +296,10 @@ def cancelling(c: sa.Connection, integration_id: int, names: Iterable[str] | Non
 
 def count_slices(c: sa.Connection, worker: str, slices: int, now: float) -> None:
     s = insert(c, slice_count).values(worker=worker, slices=slices, seen_at=now)
-    c.execute(
-        s.on_conflict_do_update(
-            index_elements=["worker"], set_={"slices": slice_count.c.slices + s.excluded.slices, "seen_at": s.excluded.seen_at}
-        )
-    )
+    # never back: that it lies ahead is how a clock that was set back is noticed (`clocks.ahead`)
+    latest = sa.case((slice_count.c.seen_at > s.excluded.seen_at, slice_count.c.seen_at), else_=s.excluded.seen_at)
+    values = {"slices": slice_count.c.slices + s.excluded.slices, "seen_at": latest}
+    c.execute(s.on_conflict_do_update(index_elements=["worker"], set_=values))
 
 
 def slices_by_worker(c: sa.Connection) -> dict[str, int]:

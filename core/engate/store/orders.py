@@ -10,11 +10,12 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-from engate.model import Address, Buyer, ErpOrder, Invoice, Order, OrderEvent, OrderPart
-from engate.store.blobs import pack, unpack
+from engate.model import Address, Buyer, ErpOrder, Invoice, Order, OrderChange, OrderEvent, OrderPart
+from engate.store import tasks
+from engate.store.blobs import pack, readable, unpack
 from engate.store.causes import Reason, ensure
 from engate.store.db import insert
-from engate.store.tables import cause, document, inbox, key_index, link, order, part, record, step, unit
+from engate.store.tables import cause, document, inbox, key_index, link, order, part, record, shipment, step, unit
 from engate.text import Text
 
 # ---- inbox ----
@@ -72,6 +73,11 @@ class Part(msgspec.Struct):
     delivery_sent_at: float | None
     cancel_sent_at: float | None
     documents: list[Document]
+    finished_at: float | None = None
+    change: OrderChange | None = None
+    change_sent_at: float | None = None
+    change_refused: Text | None = None
+    shipped: frozenset[str] = frozenset()  # keys of the shipments that the shop knows
 
 
 class Document(msgspec.Struct):
@@ -81,7 +87,8 @@ class Document(msgspec.Struct):
 
 
 class Stored(msgspec.Struct):
-    """An order as a slice of work sees it."""
+    """An order as a slice of work sees it. `charged`: what the buyer paid when its parts were made, None where none were;
+    `refunded_before`: what the shop had given back by then."""
 
     id: int
     key: str
@@ -90,12 +97,20 @@ class Stored(msgspec.Struct):
     was_ready: bool
     cause_id: int | None
     parts: list[Part]
+    charged: Decimal | None = None
+    refunded_before: Decimal = Decimal(0)
+    refusal_sent_at: float | None = None
+    tasks: list[tuple[str, Decimal]] = []
+    """(code, amount) of what stands: open, or closed by a person who has seen to just that."""
+    seen_to: frozenset[str] = frozenset()
+    """Codes of the tasks that a person closed."""
 
 
 # built once: building a statement costs more than running it
 _ORDER = sa.select(order).where(order.c.integration_id == sa.bindparam("of_integration"), order.c.key == sa.bindparam("of_key"))
 _DOCUMENTS = sa.select(document).where(document.c.order_id == sa.bindparam("of_id")).order_by(document.c.id)
 _PARTS = sa.select(part).where(part.c.order_id == sa.bindparam("of_id")).order_by(part.c.no)
+_SHIPPED = sa.select(shipment).join(part, part.c.id == shipment.c.part_id).where(part.c.order_id == sa.bindparam("of_id"))
 _UNHANDLED = sa.select(sa.func.max(inbox.c.id)).where(
     inbox.c.integration_id == sa.bindparam("of_integration"), inbox.c.order_key == sa.bindparam("of_key"), inbox.c.handled_at.is_(None)
 )
@@ -118,19 +133,31 @@ def load(c: sa.Connection, integration_id: int, key: str) -> Stored | None:
         return None
     documents: dict[int, list[Document]] = {}
     for d in c.execute(_DOCUMENTS, {"of_id": row.id}):
-        documents.setdefault(d.part_id, []).append(Document(d.id, unpack(d.doc, Invoice), d.sent_at))
+        # one that was never sent is asked for again; one that was must not be
+        invoice = readable(d.doc, Invoice) if d.sent_at is None else unpack(d.doc, Invoice)
+        if invoice is not None:
+            documents.setdefault(d.part_id, []).append(Document(d.id, invoice, d.sent_at))
+    shipped: dict[int, set[str]] = {}
+    for s in c.execute(_SHIPPED, {"of_id": row.id}):
+        shipped.setdefault(s.part_id, set()).add(s.key)
     doc = unpack(row.doc, Order)
     parts = [
         Part(
-            p.id, p.no, p.reference, p.branch, msgspec.structs.replace(unpack(p.doc, OrderPart), order=doc),
+            p.id, p.no, p.reference, p.branch, msgspec.structs.replace(unpack(p.doc, OrderPart), order=doc, attempt=p.attempt),
             p.state, p.erp_key, p.sending, p.sent_at, p.attempt, p.looks,
-            p.erp_state, unpack(p.erp_doc, ErpOrder) if p.erp_doc else None,
+            p.erp_state, readable(p.erp_doc, ErpOrder),
             p.handling_sent_at, p.tracking_sent_at, p.delivery_sent_at, p.cancel_sent_at,
-            documents.get(p.id, []),
+            documents.get(p.id, []), p.finished_at,
+            unpack(p.change, OrderChange) if p.change else None, p.change_sent_at, Text(**p.change_refused) if p.change_refused else None,
+            frozenset(shipped.get(p.id, ())),
         )
         for p in c.execute(_PARTS, {"of_id": row.id})
     ]  # fmt: skip
-    return Stored(row.id, row.key, row.state, doc, row.was_ready, row.cause_id, parts)
+    standing = [t for t in tasks.of_order(c, row.id) if t.closed_at is None or t.closed_by == "person"]
+    return Stored(
+        row.id, row.key, row.state, doc, row.was_ready, row.cause_id, parts, row.charged, row.refunded_before, row.refusal_sent_at,
+        [(t.code, t.amount) for t in standing], frozenset(t.code for t in standing if t.closed_at is not None),
+    )  # fmt: skip
 
 
 def keep(c: sa.Connection, tenant_id: int, integration_id: int, doc: Order, *, state: str, now: float) -> int:
@@ -141,6 +168,8 @@ def keep(c: sa.Connection, tenant_id: int, integration_id: int, doc: Order, *, s
     }  # fmt: skip
     if doc.state == "ready":
         values["was_ready"] = True
+    if doc.state != "cancel_requested":
+        values["refusal_sent_at"] = None  # the next request is another one
     s = insert(c, order).values(tenant_id=tenant_id, integration_id=integration_id, key=doc.key, state=state, created_at=now, **values)
     id = c.execute(s.on_conflict_do_update(index_elements=["integration_id", "key"], set_=values).returning(order.c.id)).scalar_one()
     index(c, integration_id, "order", doc.key, [doc.key, doc.buyer.document])
@@ -170,6 +199,16 @@ def replace_parts(c: sa.Connection, tenant_id: int, integration_id: int, order_i
     add_parts(c, tenant_id, integration_id, order_id, docs, state)
 
 
+def forget_unreadable_parts(c: sa.Connection, order_id: int) -> bool:
+    """Parts that never went out are made anew. False: one that did cannot be read."""
+    spoilt = [row for row in c.execute(_PARTS, {"of_id": order_id}) if readable(row.doc, OrderPart) is None]
+    if any(row.attempt or row.erp_key for row in spoilt):
+        return False
+    c.execute(sa.delete(part).where(part.c.id.in_([row.id for row in spoilt])))
+    sent = (document.c.order_id == order_id) & document.c.sent_at.is_not(None)
+    return all(readable(row.doc, Invoice) is not None for row in c.execute(sa.select(document.c.doc).where(sent)))
+
+
 def update_part(c: sa.Connection, part_id: int, **values: Any) -> None:
     c.execute(sa.update(part).where(part.c.id == part_id).values(**values))
 
@@ -184,8 +223,38 @@ def set_state(c: sa.Connection, order_id: int, state: str, now: float) -> None:
     c.execute(sa.update(order).where(order.c.id == order_id).values(state=state, changed_at=now))
 
 
+def charged(c: sa.Connection, order_id: int, doc: Order) -> None:
+    """What its parts were made from: what engate answers for from here on."""
+    c.execute(sa.update(order).where(order.c.id == order_id).values(charged=doc.total, refunded_before=doc.refunded))
+
+
+def part_changed(c: sa.Connection, part_id: int, doc: OrderPart) -> None:
+    """The ERP's order holds this now."""
+    update_part(c, part_id, doc=pack(msgspec.structs.replace(doc, order=_NONE)))
+
+
+def shop_cancelled(c: sa.Connection, order_id: int, doc: Order) -> None:
+    """The shop has confirmed it; its own event of that comes later."""
+    cancelled = msgspec.structs.replace(doc, state="cancelled")
+    c.execute(sa.update(order).where(order.c.id == order_id).values(doc=pack(cancelled), shop_state="cancelled"))
+
+
+def refusal_sent(c: sa.Connection, order_id: int, now: float) -> None:
+    c.execute(sa.update(order).where(order.c.id == order_id).values(refusal_sent_at=now))
+
+
+def shipped(c: sa.Connection, part_id: int, key: str, now: float) -> None:
+    """The shop knows of this shipment."""
+    c.execute(insert(c, shipment).values(part_id=part_id, key=key[:100], sent_at=now).on_conflict_do_nothing())
+
+
 def set_cause(c: sa.Connection, tenant_id: int, integration_id: int, order_id: int, reason: Reason | None, now: float) -> bool:
-    """Why the order waits for somebody (attention is orthogonal to its state). False: it waited for this already."""
+    """Why the order waits for somebody (attention is orthogonal to its state). False: it waited for this already.
+    Without a reason of its own it waits for its oldest open task."""
+    if reason is None or reason.owner != "person":
+        todo = tasks.still_open(c, order_id)
+        key = c.execute(sa.select(order.c.key).where(order.c.id == order_id)).scalar_one() if todo else ""
+        reason = todo[0].reason(key) if todo else reason
     cause_id = ensure(c, tenant_id, integration_id, {reason}, now)[reason.key] if reason else None
     changed = sa.update(order).where(order.c.id == order_id, order.c.cause_id.is_distinct_from(cause_id)).values(cause_id=cause_id)
     return c.execute(changed).rowcount == 1
@@ -245,14 +314,19 @@ def taken_over(c: sa.Connection, order_id: int, branch: str, now: float) -> None
 
 
 def part_by_erp(c: sa.Connection, integration_id: int, erp_keys: Sequence[str]) -> list[Any]:
-    """(part id, order key, erp_key, branch, erp_doc) of the parts that are these ERP orders."""
-    return list(
-        c.execute(
-            sa.select(part.c.id, order.c.key, part.c.erp_key, part.c.branch, part.c.erp_doc)
-            .join(order, order.c.id == part.c.order_id)
-            .where(part.c.integration_id == integration_id, part.c.erp_key.in_(erp_keys))
-        )
-    )
+    """(part id, order id, order key, part no, erp_key, branch, erp_doc) of the parts that are these ERP orders."""
+    return list(c.execute(_BY_ERP.where(part.c.integration_id == integration_id, part.c.erp_key.in_(erp_keys))))
+
+
+def part_by_reference(c: sa.Connection, integration_id: int, references: Sequence[str]) -> list[Any]:
+    """The same of the parts that are not known to be in the ERP and carry these references."""
+    mine = (part.c.integration_id == integration_id) & part.c.reference.in_(references) & part.c.erp_key.is_(None)
+    return list(c.execute(_BY_ERP.add_columns(part.c.reference).where(mine)))
+
+
+_BY_ERP = sa.select(part.c.id, part.c.order_id, order.c.key, part.c.no, part.c.erp_key, part.c.branch, part.c.erp_doc).join(
+    order, order.c.id == part.c.order_id
+)
 
 
 def keep_documents(
@@ -263,7 +337,7 @@ def keep_documents(
     for invoice in invoices:
         c.execute(
             sa.update(document)
-            .where(document.c.part_id == part_id, document.c.key == invoice.key, document.c.sent_at.is_(None))
+            .where(document.c.part_id == part_id, document.c.key == invoice.id, document.c.sent_at.is_(None))
             .values(doc=pack(invoice))
         )
         made = c.execute(
@@ -273,7 +347,7 @@ def keep_documents(
                 integration_id=integration_id,
                 order_id=order_id,
                 part_id=part_id,
-                key=invoice.key,
+                key=invoice.id[:60],
                 doc=pack(invoice),
                 created_at=now,
             )
@@ -306,10 +380,22 @@ def known_skus(c: sa.Connection, integration_id: int, keys: Sequence[str]) -> se
     return set(c.execute(found).scalars())
 
 
+def waits_for_task(c: sa.Connection, order_id: int) -> bool:
+    """Whether the order waits for one of its tasks (open or not any more)."""
+    found = sa.select(order.c.id).join(cause, cause.c.id == order.c.cause_id).where(order.c.id == order_id, cause.c.key.startswith("task:"))
+    return c.execute(found).first() is not None
+
+
 def waits_for(c: sa.Connection, order_id: int, code: str) -> bool:
     """Whether the order waits for a cause of this code."""
     found = sa.select(order.c.id).join(cause, cause.c.id == order.c.cause_id).where(order.c.id == order_id, cause.c.code == code)
     return c.execute(found).first() is not None
+
+
+def waiting(c: sa.Connection, integration_id: int, key: str) -> Any | None:
+    """(id, the key and owner of its cause or None) of a stored order."""
+    found = sa.select(order.c.id, cause.c.key, cause.c.owner).outerjoin(cause, cause.c.id == order.c.cause_id)
+    return c.execute(found.where(order.c.integration_id == integration_id, order.c.key == key)).first()
 
 
 def waiting_with(c: sa.Connection, integration_id: int, code: str) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from decimal import Decimal
 from functools import cache
 from typing import Any, Literal, NamedTuple
 
@@ -10,10 +11,11 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from engate.model.kinds import KINDS, Kind
-from engate.store.blobs import pack, unpack
+from engate.store.blobs import pack, readable
 from engate.store.causes import Reason, ensure
 from engate.store.db import insert
-from engate.store.tables import Id, cause, key_index, link, metadata, record, unit
+from engate.store.tables import Id, cause, key_index, link, metadata, reading, record, unit
+from engate.text import Text
 
 ROWS = 500
 
@@ -30,7 +32,7 @@ class Wanted(NamedTuple):
 
 
 class Claimed(NamedTuple):
-    """One record that is about to be pushed; `sent` was its digest of unknown effect, if any."""
+    """One record that is about to be pushed; `sent` was its digest of unknown effect, if any. `doc` None: it cannot be read."""
 
     id: int
     key: str
@@ -91,7 +93,7 @@ def _want(c: sa.Connection, tenant_id: int, integration_id: int, kind: str, rows
             old_key = old.cause_key
             # a refusal by the storefront stays with unchanged data; what reading itself found follows the reading
             if old_key == cause_key or (cause_key is None and not (old_key or "").startswith(("erp:", "own:mapping", "own:run"))):
-                if old.doc != blob:
+                if old.doc != blob and readable(old.doc, KINDS[kind].struct) != row.doc:  # 5 and 5.0 are the same
                     anew.append(
                         {"of_integration": integration_id, "of_kind": kind, "of_key": row.key, "b_doc": blob, "b_read_at": row.read_at}
                     )
@@ -193,7 +195,7 @@ def claim(
         Claimed(
             row.id,
             row.key,
-            unpack(row.doc, kind.struct),
+            readable(row.doc, kind.struct),
             row.have_doc,
             row.sent is not None,
             row.remote,
@@ -421,6 +423,19 @@ def again(c: sa.Connection, rows: Sequence[tuple[int, float, bool, str]], now: f
         )
 
 
+def lift(c: sa.Connection, integration_id: int, kinds: Sequence[str]) -> None:
+    """A person wants what backs off of these kinds tried now."""
+    waits = (record.c.state == "to_send") & (record.c.not_before > 0)
+    mine = (record.c.integration_id == integration_id) & record.c.kind.in_(list(kinds))
+    c.execute(sa.update(record).where(mine, waits).values(not_before=0, tries=0))
+
+
+def resend(c: sa.Connection, integration_id: int, kind: str, parents: Sequence[str]) -> int:
+    """The storefront moved these by itself: what it holds is not known, so they go again whatever was accepted last."""
+    mine = (record.c.integration_id == integration_id) & (record.c.kind == kind) & record.c.parent.in_(list(parents))
+    return c.execute(sa.update(record).where(mine).values(have=None)).rowcount
+
+
 def doubt(c: sa.Connection, ids: Sequence[int]) -> None:
     """Somebody else may have pushed these meanwhile: whatever the storefront holds of them is not known."""
     c.execute(sa.update(record).where(record.c.id.in_(ids)).values(have=None))
@@ -433,7 +448,7 @@ def links_of(c: sa.Connection, integration_id: int, kinds: Sequence[str]) -> dic
     return {(row.kind, row.key): row.remote for row in found}
 
 
-Pending = dict[tuple[str, str], list[tuple[float | None, int]]]
+Pending = dict[tuple[str, str], list[tuple[float | None, Decimal]]]
 """(SKU, branch) -> (when the ERP took them over, units)."""
 
 
@@ -473,8 +488,14 @@ def revisit(
         query = query.where(record.c.parent.in_(parents))
     rows = c.execute(query.order_by(record.c.id).limit(limit).with_for_update(of=record)).all()  # as in `claim`
     changed = 0
+    spoilt: list[int] = []
     for row in rows:
-        digest, reason = decide(unpack(row.doc, kind.struct), row.read_at)
+        doc = readable(row.doc, kind.struct)
+        if doc is None:
+            if row.cause_key != UNREADABLE.key:
+                spoilt.append(row.id)
+            continue
+        digest, reason = decide(doc, row.read_at)
         own_cause = (row.cause_key or "").startswith(("erp:", "own:"))
         if digest == row.want and (row.cause_key if own_cause else None) == (reason.key if reason else None):
             continue
@@ -485,7 +506,42 @@ def revisit(
             values["cause_id"] = None
         c.execute(sa.update(record).where(record.c.id == row.id).values(**values))
         changed += 1
+    unreadable(c, tenant_id, integration_id, kind.name, spoilt, now)
     return changed, rows[-1].id if len(rows) == limit else None
+
+
+UNREADABLE = Reason(
+    "erp:record.unreadable", "record.unreadable", "engate",
+    Text("O dado guardado deste item não pôde ser lido.", "The stored data of this item could not be read."),
+    Text("O engate o lê de novo do ERP na próxima leitura do fluxo.", "engate reads it from the ERP again with the flow's next reading."),
+)  # fmt: skip
+"""Its key begins as those of what a reading found: the next sound reading ends it."""
+
+BROKEN = "plugin.item"
+"""The code of what a plugin built wrongly."""
+
+
+def docs_of(c: sa.Connection, integration_id: int, kind: str, keys: Sequence[str]) -> dict[str, bytes]:
+    """Stored documents by key."""
+    mine = (record.c.integration_id == integration_id) & (record.c.kind == kind) & record.c.key.in_(keys)
+    return {row.key: row.doc for row in c.execute(sa.select(record.c.key, record.c.doc).where(mine))}
+
+
+def unreadable(c: sa.Connection, tenant_id: int, integration_id: int, kind: str, ids: Sequence[int], now: float) -> None:
+    """These documents cannot be read: their records wait, and the kind is read whole with its next reading."""
+    if not ids:
+        return
+    cause_id = ensure(c, tenant_id, integration_id, {UNREADABLE}, now)[UNREADABLE.key]
+    # what is under way stays so: its effect is as unknown as before
+    c.execute(sa.update(record).where(record.c.id.in_(ids)).values(cause_id=cause_id))
+    c.execute(sa.update(reading).where(reading.c.integration_id == integration_id, reading.c.kind == kind).values(watermark=None))
+
+
+def read_broken_again(c: sa.Connection) -> None:
+    """At the start of a process: plugins may have been mended, so kinds with items that one built wrongly are read whole once more."""
+    waits = sa.select(record.c.id).join(cause, cause.c.id == record.c.cause_id).where(cause.c.code == BROKEN)
+    mine = (record.c.integration_id == reading.c.integration_id) & (record.c.kind == reading.c.kind)
+    c.execute(sa.update(reading).where(sa.exists(waits.where(mine).correlate(reading))).values(watermark=None))
 
 
 def next_due(c: sa.Connection, integration_id: int, kind: str, unknown_after: float, now: float) -> float | None:
@@ -499,6 +555,12 @@ def next_due(c: sa.Connection, integration_id: int, kind: str, unknown_after: fl
         ).where(record.c.integration_id == integration_id, record.c.kind == kind, record.c.state.in_(("to_send", "sent")))
     ).one()
     return min((t for t in found if t is not None), default=None)
+
+
+def count(c: sa.Connection, integration_id: int, kind: str, *, but: str) -> int:
+    """How many there are of a kind, without the one of this key."""
+    mine = (record.c.integration_id == integration_id) & (record.c.kind == kind) & (record.c.key != but)
+    return int(c.execute(sa.select(sa.func.count()).select_from(record).where(mine)).scalar_one())
 
 
 def in_doubt(c: sa.Connection, integration_id: int) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import sqlalchemy as sa
@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from engate.errors import EngateError
 from engate.model.kinds import KINDS
 from engate.store import records
+from engate.store.causes import Reason
 from engate.store.db import insert
 from engate.store.tables import cause, flow, reading, record, run
 
@@ -55,7 +56,7 @@ def start(
         s = insert(c, reading)
         fresh = {
             "full": full, "only": (keys or {}).get(kind), "cursor": None, "under_way": keys is None or kind in keys, "run_id": made,
-            "entities": 0, "started_at": now, "ahead": None,
+            "entities": 0, "total": None, "started_at": now, "ahead": None,
         }  # fmt: skip
         c.execute(
             s.values(integration_id=integration_id, kind=kind, scope="", **fresh).on_conflict_do_update(
@@ -89,7 +90,10 @@ _PAGE = (
     sa.update(reading)
     .where(_MINE)
     .values(
-        cursor=sa.bindparam("next"), ahead=sa.bindparam("newest"), entities=reading.c.entities + sa.bindparam("more", type_=sa.BigInteger)
+        cursor=sa.bindparam("next"),
+        ahead=sa.bindparam("newest"),
+        entities=reading.c.entities + sa.bindparam("more", type_=sa.BigInteger),
+        total=sa.bindparam("total", type_=sa.BigInteger),
     )
 )
 _PAGE_OF_RUN = (
@@ -111,27 +115,90 @@ def still_asked(c: sa.Connection, row: Any) -> bool:
     return c.execute(_STILL_ASKED, _of(row)).first() is not None
 
 
-def page_done(c: sa.Connection, row: Any, *, cursor: str | None, ahead: str | None, items: int, changed: int) -> None:
+class Place(NamedTuple):
+    """How far a reading has come. `total`: the least that the platform said the list holds."""
+
+    cursor: str | None
+    ahead: str | None
+    total: int | None
+
+
+def page_done(c: sa.Connection, row: Any, place: Place, *, items: int, changed: int) -> None:
     """A page is durable: the reading goes on after it."""
-    c.execute(_PAGE, _of(row) | {"next": cursor, "newest": ahead, "more": items})
+    c.execute(_PAGE, _of(row) | {"next": place.cursor, "newest": place.ahead, "total": place.total, "more": items})
     c.execute(_PAGE_OF_RUN, {"of_run": row.run_id, "more": items, "new": changed})
 
 
-def reading_done(c: sa.Connection, row: Any, *, ahead: str | None) -> None:
+class Counted(NamedTuple):
+    """`entities` read, `total` by the platform's own count, `known` from the last full reading that was whole, `short`: of the last full
+    one that was too short to be believed."""
+
+    entities: int
+    total: int | None
+    known: int | None
+    short: int | None
+
+
+def counted(c: sa.Connection, row: Any) -> Counted:
+    found = c.execute(sa.select(reading.c.entities, reading.c.total, reading.c.known, reading.c.short).where(_MINE), _of(row)).one()
+    return Counted(*found)
+
+
+def reading_done(c: sa.Connection, row: Any, *, ahead: str | None, read: int) -> None:
     """Complete: only now the watermark moves (never on a partial reading, never on one of some keys)."""
     values: dict[str, Any] = {"under_way": False, "cursor": None, "ahead": None, "only": None}
     if row.only is None and ahead is not None:
         values["watermark"] = ahead
+    if row.only is None and row.full:
+        values |= {"known": read, "short": None}
     c.execute(sa.update(reading).where(_MINE).values(**values), _of(row))
+
+
+def reading_short(c: sa.Connection, row: Any, *, read: int) -> None:
+    """It ended, but not with everything there is: the next one reads what this one should have."""
+    values: dict[str, Any] = {"under_way": False, "cursor": None, "ahead": None}
+    if row.full:
+        values["short"] = read
+    c.execute(sa.update(reading).where(_MINE).values(**values), _of(row))
+
+
+SHORT = "reading.short"
+
+
+def fell_short(c: sa.Connection, run_id: int, reason: Reason) -> None:
+    error = {"code": reason.code, "text": msgspec.to_builtins(reason.text), "hint": msgspec.to_builtins(reason.hint)}
+    c.execute(sa.update(run).where(run.c.id == run_id).values(error=error))
+
+
+def is_short(row: Any) -> bool:
+    """Whether a list that this run read ended too early."""
+    error: dict[str, Any] = (row.error if row is not None else None) or {}
+    return error.get("code") == SHORT
+
+
+def flow_short(c: sa.Connection, integration_id: int, flow_name: str, cause_id: int) -> None:
+    """What was read counts; the flow itself is not up to date."""
+    c.execute(sa.update(flow).where(flow.c.integration_id == integration_id, flow.c.name == flow_name).values(cause_id=cause_id))
+
+
+def of_id(c: sa.Connection, run_id: int) -> Any:
+    return c.execute(sa.select(run).where(run.c.id == run_id)).first()
+
+
+def pushes(c: sa.Connection, run_id: int) -> None:
+    """Everything it wanted has been read: it goes on until its records are settled."""
+    c.execute(sa.update(run).where(run.c.id == run_id, run.c.state == "reading").values(state="pushing"))
 
 
 def flow_read(c: sa.Connection, integration_id: int, flow_name: str, run_id: int, *, full: bool, now: float) -> None:
     """Every kind of the flow has been read: the run goes on until its records are settled."""
-    values: dict[str, Any] = {"read_at": now, "cause_id": None}
+    lacking = sa.select(cause.c.id).where(cause.c.integration_id == integration_id, cause.c.code == "forbidden")
+    # a permission that is missing is not granted by a reading: the lane that lacks it ends that cause when it gets through
+    values: dict[str, Any] = {"read_at": now, "cause_id": sa.case((flow.c.cause_id.in_(lacking), flow.c.cause_id), else_=None)}
     if full:
         values["full_at"] = now
     c.execute(sa.update(flow).where(flow.c.integration_id == integration_id, flow.c.name == flow_name).values(**values))
-    c.execute(sa.update(run).where(run.c.id == run_id, run.c.state == "reading").values(state="pushing"))
+    pushes(c, run_id)
 
 
 def finish(c: sa.Connection, integration_id: int, now: float, *, idle: sa.ColumnElement[bool]) -> list[Any]:
@@ -152,10 +219,11 @@ def finish(c: sa.Connection, integration_id: int, now: float, *, idle: sa.Column
         # … and so does one that waits for a category or brand which is on its way
         if shared_move and ANCESTORS[row.flow] & records.SHARED and unfinished(c, row.id, idle):
             continue
-        if row.trigger == "schedule" and row.changed == 0:
+        short = is_short(row)
+        if row.trigger == "schedule" and row.changed == 0 and not short:
             c.execute(sa.delete(run).where(run.c.id == row.id))
             continue
-        c.execute(sa.update(run).where(run.c.id == row.id).values(state="done", ended_at=now))
+        c.execute(sa.update(run).where(run.c.id == row.id).values(state="failed" if short else "done", ended_at=now))
         ended.append(row)
     return ended
 
@@ -176,6 +244,9 @@ def unfinished(c: sa.Connection, run_id: int, idle: sa.ColumnElement[bool]) -> b
 
 
 def failed(c: sa.Connection, run_id: int, error: EngateError, now: float) -> None:
+    """What a reading met. That an earlier list of it ended too early stays said."""
+    if is_short(of_id(c, run_id)):
+        return
     c.execute(sa.update(run).where(run.c.id == run_id).values(error=error_of(error)))
 
 

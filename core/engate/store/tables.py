@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+from typing import Any
+
 import sqlalchemy as sa
 from sqlalchemy import event
 
@@ -13,6 +16,24 @@ metadata = sa.MetaData(
         "pk": "pk_%(table_name)s",
     }
 )
+
+
+class Exact(sa.types.TypeDecorator[Decimal]):
+    """A decimal that is kept exactly: SQLite has none of its own and would make a float of it."""
+
+    impl = sa.Numeric
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: sa.Dialect) -> sa.types.TypeEngine[Any]:
+        return dialect.type_descriptor(sa.String(40) if dialect.name == "sqlite" else sa.Numeric(18, 6))
+
+    def process_bind_param(self, value: Decimal | None, dialect: sa.Dialect) -> Any:
+        return format(value, "f") if value is not None and dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: Any, dialect: sa.Dialect) -> Decimal | None:
+        return Decimal(value) if value is not None else None
+
+
 Id = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 Key = sa.String(200).with_variant(sa.String(200, collation="C"), "postgresql")
 """A platform's key. In byte order on both databases: what begins with "100" then stands together in an index, whatever the language."""
@@ -144,6 +165,9 @@ reading = sa.Table(
     sa.Column("under_way", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("run_id", Id),
     sa.Column("entities", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("total", sa.BigInteger),  # of the list under way, as the platform counts it (the least it said)
+    sa.Column("known", sa.BigInteger),  # entities of the last full reading that was whole
+    sa.Column("short", sa.BigInteger),  # of the last full one that was too short to be believed
     _at("started_at"),
 )  # fmt: skip
 
@@ -285,6 +309,8 @@ run = sa.Table(
     sqlite_autoincrement=True,
 )  # fmt: skip
 
+_SCHEDULED = sa.text("ready_at IS NOT NULL")
+
 lane = sa.Table(
     "lane", metadata, _id(), _tenant(), _integration(),
     sa.Column("name", sa.String(230), nullable=False),  # "order/1234", "read/stock", "push/price", …
@@ -296,8 +322,17 @@ lane = sa.Table(
     sa.Column("lease", sa.String(60)),
     sa.Column("lease_until", sa.Double, server_default="0", nullable=False),  # real time
     sa.Column("cancel", sa.Boolean, server_default=sa.false(), nullable=False),
+    sa.Column("trouble_of", Id),  # the connection that failed this lane, until the lane gets through
+    sa.Column("trouble", sa.JSON),  # {code, text, hint, cause}: what it met; `cause`: the key of the cause that waits for a person
+    sa.Column(
+        "ready_at", sa.Double,
+        sa.Computed("CASE WHEN not_before > due_at THEN not_before ELSE due_at END", persisted=True),
+    ),
     sa.UniqueConstraint("integration_id", "name"),
-    sa.Index("ix_lane_due", "due_at"),
+    sa.Index("ix_lane_ready", "ready_at", "integration_id"),
+    sa.Index("ix_lane_first", "integration_id", "prio", "ready_at", sqlite_where=_SCHEDULED, postgresql_where=_SCHEDULED),
+    sa.Index("ix_lane_lease", "lease_until"),
+    sa.Index("ix_lane_trouble", "trouble_of"),
 )  # fmt: skip
 
 slice_count = sa.Table(
@@ -327,6 +362,9 @@ order = sa.Table(
     sa.Column("doc", sa.LargeBinary, nullable=False),
     sa.Column("total", sa.Numeric(14, 2), nullable=False),
     sa.Column("was_ready", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("charged", sa.Numeric(14, 2)),  # what the buyer paid when the parts were made; null: none was made yet
+    sa.Column("refunded_before", sa.Numeric(14, 2), nullable=False, server_default="0"),  # what the shop had given back by then
+    _at("refusal_sent_at"),  # when the shop was told that a requested cancellation comes too late
     sa.Column("cause_id", Id, sa.ForeignKey("cause.id", ondelete="SET NULL")),
     _at("placed_at", nullable=False), _at("read_at", nullable=False), _at("created_at", nullable=False), _at("changed_at", nullable=False),
     sa.UniqueConstraint("integration_id", "key"),
@@ -352,7 +390,10 @@ part = sa.Table(
     sa.Column("looks", sa.Integer, nullable=False, server_default="0"),
     sa.Column("erp_state", sa.String(20)),
     sa.Column("erp_doc", sa.LargeBinary),
-    _at("handling_sent_at"), _at("tracking_sent_at"), _at("delivery_sent_at"), _at("cancel_sent_at"),
+    _at("handling_sent_at"), _at("tracking_sent_at"), _at("delivery_sent_at"), _at("cancel_sent_at"), _at("finished_at"),
+    sa.Column("change", sa.LargeBinary),  # what the ERP did not attend, as the shop was asked to take it out of the order
+    _at("change_sent_at"),  # when the shop showed it; null with a `change`: under way, or refused
+    sa.Column("change_refused", sa.JSON),  # the shop's words; a person's retry forgets them
     sa.UniqueConstraint("order_id", "no"),
     sa.Index("ix_part_erp_key", "integration_id", "erp_key"),
     sa.Index("ix_part_reference", "integration_id", "reference"),
@@ -363,7 +404,7 @@ unit = sa.Table(
     sa.Column("order_id", Id, sa.ForeignKey("shop_order.id", ondelete="CASCADE"), nullable=False),
     sa.Column("sku", sa.String(200), nullable=False),  # the ERP's key
     sa.Column("branch", sa.String(60), nullable=False),
-    sa.Column("quantity", sa.Integer, nullable=False),
+    sa.Column("quantity", Exact, nullable=False),
     _at("freed_at"),
     sa.Index("ix_unit_sku", "integration_id", "sku"),
     sa.Index("ix_unit_order", "order_id"),
@@ -382,6 +423,27 @@ document = sa.Table(
     sa.UniqueConstraint("part_id", "key", "version"),
     sa.Index("ix_document_order", "order_id", "id"),
 )  # fmt: skip
+
+shipment = sa.Table(
+    "shipment", metadata,
+    sa.Column("part_id", Id, sa.ForeignKey("part.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("key", sa.String(100), primary_key=True),
+    _at("sent_at", nullable=False),
+)  # fmt: skip
+"""Shipments of which the storefront knows."""
+
+task = sa.Table(
+    "task", metadata, _id(), _tenant(), _integration(),
+    sa.Column("order_id", Id, sa.ForeignKey("shop_order.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("code", sa.String(80), nullable=False),
+    sa.Column("amount", sa.Numeric(14, 2), nullable=False),  # reais, charged and neither invoiced nor given back; negative: too much
+    sa.Column("text", sa.JSON, nullable=False), sa.Column("hint", sa.JSON, nullable=False),  # {pt, en}
+    _at("opened_at", nullable=False), _at("closed_at"),
+    sa.Column("closed_by", sa.String(12)),  # person | engate (the shop shows that it is settled)
+    sa.Column("note", sa.String(500)),  # what the person said
+    sa.UniqueConstraint("order_id", "code"),
+)  # fmt: skip
+"""What stays to be done about an order, whatever its steps do: only a person, or money seen to move, closes it."""
 
 step = sa.Table(
     "step", metadata, _id(), _tenant(), _integration(),

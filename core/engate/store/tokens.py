@@ -18,6 +18,11 @@ from engate.store.tables import token
 LEASE = 60.0
 
 
+def free_all(c: sa.Connection) -> None:
+    """Nobody works: whoever was renewing a session is gone."""
+    c.execute(sa.update(token).where(token.c.lease.is_not(None)).values(lease=None, lease_until=0))
+
+
 class StoredTokens:
     """The session of one connection."""
 

@@ -2,59 +2,89 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
-from engate.model import Invoice, valid_key
+import msgspec
+
+from engate.hooks import Fiscal
+from engate.model import Invoice, Shipment, plain, valid_key
 from engate.store.causes import Reason, own
 from engate.store.orders import Document, Part, Stored
+from engate.sync import settlement
 from engate.sync.options import Options, PairMapping
 from engate.sync.parts import may_enter
+from engate.sync.settlement import BILLED
 from engate.text import Text
 
 Action = Literal[
     "resolve",  # an import went out and nobody knows: look for the order
     "import",
+    "finish",  # what the ERP needs after the import
     "forget",  # cancelled or expired before the ERP had it
     "cancel_in_erp",
     "cancel_in_shop",
+    "refuse_cancel",  # the ERP has invoiced what the buyer asked to cancel
+    "change_in_erp",  # the shop changed the order
     "handling",
     "documents",  # invoiced: get the fiscal documents
+    "change_in_shop",  # what the ERP did not attend leaves the shop's order
     "invoice",
     "tracking",
     "delivery",
 ]
 FINAL = frozenset({"delivered", "cancelled", "expired", "ignored"})
-BILLED = frozenset({"invoiced", "shipped", "delivered"})
-RESERVED = frozenset({"held", "in_erp", "picking"}) | BILLED
+RESERVED = frozenset({"held", "in_erp", "picking", "partly_invoiced"}) | BILLED
+NOTHING_YET = Text("", "")
 
 
-def next_action(order: Stored, part: Part, mapping: PairMapping, options: Options) -> Action | Reason | None:
+class Situation(msgspec.Struct, frozen=True):
+    """What deciding depends on besides the order. `hooks`: the optional hooks that this pair offers; `why`: hook -> why this account has
+    it not; `companies`: whose notes count (none known: all)."""
+
+    mapping: PairMapping = PairMapping()
+    options: Options = Options()
+    hooks: frozenset[str] = frozenset()
+    why: Mapping[str, Text] = {}
+    fiscal: Fiscal = "nfe"
+    companies: frozenset[str] = frozenset()
+
+    def gate(self, invoice: Invoice) -> Reason | None:
+        return gate(invoice, self.fiscal, self.companies)
+
+    def good(self, part: Part) -> list[Invoice]:
+        """The part's notes that count."""
+        return [d.invoice for d in part.documents if self.gate(d.invoice) is None]
+
+    def good_of(self, order: Stored) -> list[Invoice]:
+        return [note for part in order.parts for note in self.good(part)]
+
+
+def next_action(order: Stored, part: Part, s: Situation) -> Action | Reason | None:
     """The next action, a reason why a person must decide, or None: nothing to do until something happens."""
     shop = order.doc.state
-    if part.state in FINAL:
+    if part.state in FINAL and part.erp_state != "cancelled":
         late = part.state in ("expired", "cancelled") and part.erp_key is None and shop in ("ready", "handling", "invoiced")
         return PAID_LATE if late else None
     if part.sending:
         return "resolve"
     if part.erp_key is None:
-        if shop == "cancelled":
-            return "forget"
-        if part.state == "rejected":
-            return None  # the ERP said no: until a person asks for a retry
-        if may_enter(order.doc, mapping) or (shop == "handling" and any(other.erp_key for other in order.parts)):
-            return "import"
-        return HANDLED_ELSEWHERE if shop in ("handling", "invoiced") else None
+        return _not_in_erp(order, part, s)
     if part.erp_state == "cancelled":
-        return _cancelled_in_erp(order)
+        return _cancelled_in_erp(order, part, s)
     if part.erp_state == "rejected":
         return "forget" if shop == "cancelled" else _rejected_by_erp(part)
+    if part.finished_at is None and "finish_order" in s.hooks:
+        return "finish"
     if shop in ("cancelled", "cancel_requested"):
-        return _cancelled_in_shop(part, options)
+        return _cancelled_in_shop(order, part, s)
+    if part.erp_state not in BILLED and settlement.differs(order, part):
+        return _changed_in_shop(order, part, s)
     if part.handling_sent_at is None and part.erp_state in RESERVED and shop not in ("received", "awaiting_payment"):
         # told too early, the shop says "handling" and the rest of the order looks as if another system had taken it
         return "handling" if all(other.erp_state in RESERVED or other.state in FINAL for other in order.parts) else None
-    if part.erp_state in BILLED:
-        return _billed(part)
+    if part.erp_state in BILLED or part.erp_state == "partly_invoiced":
+        return _billed(order, part, s)
     return WENT_BACK if latest_sent(part) is not None else None
 
 
@@ -63,15 +93,29 @@ def refused(*parts: Part) -> bool:
     return any(part.state == "rejected" and part.erp_key is None for part in parts)
 
 
-def _cancelled_in_erp(order: Stored) -> Action | Reason:
-    if all(part.erp_state == "cancelled" or part.state in ("cancelled", "expired") for part in order.parts):
-        return "cancel_in_shop"
-    return own(
-        "order.part_cancelled", order.key,
-        Text("Uma parte do pedido foi cancelada no ERP; as outras seguem.",
-             "One part of the order was cancelled in the ERP; the others go on."),
-        Text("Decida com o cliente: cancelar o resto ou reembolsar a parte.", "Decide with the buyer: cancel the rest or refund the part."),
-    )  # fmt: skip
+def _not_in_erp(order: Stored, part: Part, s: Situation) -> Action | Reason | None:
+    shop = order.doc.state
+    if shop == "cancelled":
+        return "forget"
+    if part.state == "rejected":
+        return None  # the ERP said no: until a person asks for a retry
+    if may_enter(order.doc, s.mapping) or (shop == "handling" and any(other.erp_key for other in order.parts)):
+        return "import"
+    return HANDLED_ELSEWHERE if shop in ("handling", "invoiced") else None
+
+
+# ---- cancellations ----
+
+
+def _cancelled_in_erp(order: Stored, part: Part, s: Situation) -> Action | Reason | None:
+    """The whole order leaves the shop with its last part. A part alone leaves it once it is certain that others go on: when one of them
+    is invoiced; what the shop cannot take out of the order is a task (`settlement`)."""
+    if order.doc.state == "cancelled":
+        return None
+    if all(other.erp_state == "cancelled" or other.state in ("cancelled", "expired") for other in order.parts):
+        return "cancel_in_shop" if "send_cancellation" in s.hooks else _not_offered("send_cancellation", part, s)
+    goes_on = any(other.erp_state in BILLED for other in order.parts)
+    return "change_in_shop" if goes_on and change_is_due(order, part, s) else None
 
 
 def _rejected_by_erp(part: Part) -> Reason:
@@ -84,8 +128,11 @@ def _rejected_by_erp(part: Part) -> Reason:
     )  # fmt: skip
 
 
-def _cancelled_in_shop(part: Part, options: Options) -> Action | Reason:
-    if part.erp_state in BILLED:
+def _cancelled_in_shop(order: Stored, part: Part, s: Situation) -> Action | Reason | None:
+    billed = part.erp_state in BILLED or part.erp_state == "partly_invoiced"
+    if billed and order.doc.state == "cancel_requested" and "send_cancel_refusal" in s.hooks:
+        return "refuse_cancel" if order.refusal_sent_at is None else _billed(order, part, s)
+    if billed:
         return own(
             "order.cancelled_after_invoice", part.reference,
             Text("Cancelado na loja depois de faturado no ERP: URGENTE.",
@@ -93,7 +140,7 @@ def _cancelled_in_shop(part: Part, options: Options) -> Action | Reason:
             Text("Cancele a nota dentro do prazo legal do estado (em geral 24 h) ou faça a devolução.",
                  "Cancel the note within the state's legal deadline (mostly 24 h) or make a return."),
         )  # fmt: skip
-    if part.erp_state == "picking" and options.cancel_while_picking == "ask":
+    if part.erp_state == "picking" and s.options.cancel_while_picking == "ask":
         return own(
             "order.cancel_while_picking", part.reference,
             Text("Cancelado na loja com o pedido em separação no ERP.",
@@ -101,22 +148,111 @@ def _cancelled_in_shop(part: Part, options: Options) -> Action | Reason:
             Text("Cancele o pedido no ERP, ou recuse o cancelamento na loja.",
                  "Cancel the order in the ERP, or decline the cancellation in the shop."),
         )  # fmt: skip
-    return "cancel_in_erp"
+    return "cancel_in_erp" if "import_cancellation" in s.hooks else _not_offered("import_cancellation", part, s)
 
 
-def _billed(part: Part) -> Action | Reason | None:
-    if latest_sent(part) is None and (not part.documents or part.erp is None or part.erp.invoices is None):
+# ---- changes ----
+
+
+def _changed_in_shop(order: Stored, part: Part, s: Situation) -> Action | Reason:
+    """Attention before anything is picked, with both versions, unless the ERP takes the change."""
+    if part.change_refused is None and "import_order_change" in s.hooks and not settlement.unknown_lines(order):
+        return "change_in_erp"
+    held = ", ".join(f"{plain(item.quantity)} × {item.sku}" for item in part.doc.items)
+    lines = {item.line for item in part.doc.items}
+    asked = ", ".join(f"{plain(item.quantity)} × {item.name}" for item in order.doc.items if item.line in lines) or "0"
+    added = ", ".join(settlement.unknown_lines(order)) or "0"
+    why = part.change_refused or s.why.get("import_order_change", NOTHING_YET)
+    return own(
+        "order.changed_in_shop", f"{part.reference}/{asked}",
+        Text(f"O pedido mudou na loja depois de entrar no ERP. No ERP ({part.erp_key}): {held}. "
+             f"Na loja: {asked}; itens novos: {added}. {why.pt}".strip(),
+             f"The order was changed in the shop after it entered the ERP. In the ERP ({part.erp_key}): {held}. "
+             f"In the shop: {asked}; new items: {added}. {why.en}".strip()),
+        Text(f"Altere o pedido {part.erp_key} no ERP antes da separação, ou cancele-o no ERP e na loja.",
+             f"Change order {part.erp_key} in the ERP before it is picked, or cancel it on both sides."),
+    )  # fmt: skip
+
+
+def change_is_due(order: Stored, part: Part, s: Situation) -> bool:
+    """Whether the shop should be asked to take out what was not attended; asked once, and never again once it refused."""
+    if "send_order_change" not in s.hooks or part.change_sent_at is not None or part.change_refused is not None:
+        return False
+    return part.change is not None or settlement.change(order, part, s.good_of(order), "") is not None
+
+
+def _another_is_changing(order: Stored, part: Part) -> bool:
+    """A change and a note never go to the shop at the same time."""
+    return any(p.id != part.id and p.change is not None and p.change_sent_at is None and p.change_refused is None for p in order.parts)
+
+
+def _not_offered(hook: str, part: Part, s: Situation) -> Reason:
+    """A step that this pair cannot do for us: a person does it."""
+    side_pt, side_en = ("no ERP", "in the ERP") if hook.startswith("import") else ("na loja", "in the shop")
+    why = s.why.get(hook, NOTHING_YET)
+    return own(
+        "order.step_not_offered", f"{hook}/{part.reference}",
+        Text(f"O pedido foi cancelado, e o engate não pode cancelá-lo {side_pt}. {why.pt}".strip(),
+             f"The order was cancelled, and engate cannot cancel it {side_en}. {why.en}".strip()),
+        Text(f"Cancele o pedido {part.erp_key} {side_pt}; o engate percebe e segue.",
+             f"Cancel order {part.erp_key} {side_en}; engate notices and goes on."),
+    )  # fmt: skip
+
+
+# ---- what the ERP invoiced and shipped ----
+
+
+def _billed(order: Stored, part: Part, s: Situation) -> Action | Reason | None:
+    said = part.erp.invoices if part.erp is not None else None
+    if said is None and _more_notes_to_come(part, s):
         return "documents"  # also again after the ERP changed the order: a refused note may have been issued anew
-    unsent = [d for d in part.documents if d.sent_at is None]
-    if to_send(part) is not None:
-        return "invoice"
-    if len(unsent) == len(part.documents):
-        return gate(unsent[-1].invoice)
-    if part.erp and part.erp.tracking is not None and part.tracking_sent_at is None:
+    notes_go = "send_invoice" in s.hooks
+    if notes_go and not part.documents:
+        return "documents"
+    final = part.erp_state in BILLED
+    if final and notes_go and latest_sent(part) is None and _must_be_asked(order, part, s):
+        return _above(part, s)
+    if final and change_is_due(order, part, s):
+        return "change_in_shop"
+    if notes_go and to_send(part, s) is not None:
+        return None if _another_is_changing(order, part) else "invoice"
+    if notes_go and latest_sent(part) is None:
+        return s.gate(part.documents[-1].invoice)
+    if next_shipment(part) is not None:
         return "tracking"
     if _delivered(part) and part.delivery_sent_at is None:
         return "delivery"
     return None
+
+
+def _more_notes_to_come(part: Part, s: Situation) -> bool:
+    if part.erp_state == "partly_invoiced" or not part.documents:
+        return True
+    covered = sum((note.value for note in s.good(part)), settlement.NOTHING)
+    taken_out = part.change.refund if part.change is not None and part.change_sent_at is not None else settlement.NOTHING
+    return covered < part.doc.total - taken_out
+
+
+def _must_be_asked(order: Stored, part: Part, s: Situation) -> bool:
+    """More was invoiced than charged, and nobody has said yet that the difference is borne."""
+    return s.options.invoiced_above_charge == "ask" and settlement.SETTLEMENT not in order.seen_to and settlement.above(part, s.good(part))
+
+
+def _above(part: Part, s: Situation) -> Reason:
+    value = sum((note.value for note in s.good(part)), settlement.NOTHING)
+    return own(
+        "order.invoiced_above", part.reference,
+        Text(f"Faturado mais do que o cliente pagou: nota de {settlement.reais(value)}, cobrado {settlement.reais(part.doc.total)}.",
+             f"More was invoiced than the buyer paid: note of {settlement.reais(value)}, charged {settlement.reais(part.doc.total)}."),
+        Text("Cancele a nota no ERP e fature o que foi pago; ou encerre a pendência do pedido para assumir a diferença.",
+             "Cancel the note in the ERP and invoice what was paid; or close the order's task to bear the difference."),
+    )  # fmt: skip
+
+
+def next_shipment(part: Part) -> Shipment | None:
+    """The next one that the shop does not know."""
+    shipments = part.erp.shipments if part.erp is not None else ()
+    return next((shipment for shipment in shipments if shipment.key[:100] not in part.shipped), None)
 
 
 def _delivered(part: Part) -> bool:
@@ -124,10 +260,10 @@ def _delivered(part: Part) -> bool:
     return part.erp_state == "delivered" or (part.erp is not None and part.erp.delivered_at is not None)
 
 
-def gate(invoice: Invoice) -> Reason | None:
-    """Only an authorised production sale note with a right key goes to the storefront; others are stored and shown."""
+def gate(invoice: Invoice, fiscal: Fiscal = "nfe", companies: frozenset[str] = frozenset()) -> Reason | None:
+    """Only an authorised production sale note of one of our companies goes to the storefront; others are stored and shown."""
     why: Text | None = None
-    if invoice.model not in ("55", "65"):
+    if fiscal == "nfe" and invoice.model not in ("55", "65"):
         why = Text(f"modelo {invoice.model} não é NF-e nem NFC-e", f"model {invoice.model} is neither NF-e nor NFC-e")
     elif invoice.kind != "sale":
         why = Text("não é nota de venda", "it is not a sale note")
@@ -135,21 +271,30 @@ def gate(invoice: Invoice) -> Reason | None:
         why = Text("emitida em homologação", "issued in the test environment")
     elif not invoice.authorised:
         why = Text("não está autorizada", "it is not authorised")
-    elif not valid_key(invoice.key):
+    elif fiscal == "nfe" and not valid_key(invoice.key):
         why = Text("a chave de acesso não confere", "its access key does not check")
-    if why is None:
-        return None
-    return own(
-        "invoice.refused", invoice.key,
-        Text(f"A nota {invoice.number}/{invoice.series} não foi enviada: {why.pt}.",
-             f"Note {invoice.number}/{invoice.series} was not sent: {why.en}."),
-        Text("Corrija ou reemita a nota no ERP.", "Fix or re-issue the note in the ERP."),
-    )  # fmt: skip
+    elif not invoice.number:
+        why = Text("não tem número", "it has no number")
+    if why is not None:
+        return own(
+            "invoice.refused", invoice.id,
+            Text(f"A nota {invoice.number}/{invoice.series} não foi enviada: {why.pt}.",
+                 f"Note {invoice.number}/{invoice.series} was not sent: {why.en}."),
+            Text("Corrija ou reemita a nota no ERP.", "Fix or re-issue the note in the ERP."),
+        )  # fmt: skip
+    if companies and invoice.issuer and invoice.issuer not in companies:
+        return own(
+            "invoice.issuer", invoice.id,
+            Text(f"A nota {invoice.number} foi emitida por outra empresa ({invoice.issuer}).",
+                 f"Note {invoice.number} was issued by another company ({invoice.issuer})."),
+            Text("Confira a filial do pedido no ERP.", "Check the order's branch in the ERP."),
+        )  # fmt: skip
+    return None
 
 
-def to_send(part: Part) -> Document | None:
+def to_send(part: Part, s: Situation) -> Document | None:
     """The next document for the storefront; one that the gate refuses is stored and shown, and holds no other up."""
-    return next((d for d in part.documents if d.sent_at is None and gate(d.invoice) is None), None)
+    return next((d for d in part.documents if d.sent_at is None and s.gate(d.invoice) is None), None)
 
 
 def latest_sent(part: Part) -> Document | None:
@@ -183,14 +328,15 @@ def state_of(order: Stored, part: Part) -> str:
         return "delivered"
     if shop == "cancel_requested":
         return "cancel_requested"
-    if part.erp_state == "invoiced" and part.tracking_sent_at is not None:
-        return "shipped"
-    return {"held": "erp_held", "unknown": "in_erp", None: "in_erp"}.get(part.erp_state, part.erp_state or "in_erp")
+    if part.erp_state == "delivered" or (part.erp_state == "invoiced" and part.tracking_sent_at is not None):
+        return "shipped"  # "delivered" ends an order: only when the shop knows it
+    # an order that the ERP has delivered ends when the shop knows: until then it is on its way
+    return {"held": "erp_held", "unknown": "in_erp", "delivered": "shipped", None: "in_erp"}.get(part.erp_state, part.erp_state or "in_erp")
 
 
 ORDER = (
     "received", "awaiting_payment", "held", "ready", "importing", "rejected", "erp_held", "in_erp", "cancel_requested", "picking",
-    "invoiced", "shipped", "delivered",
+    "partly_invoiced", "invoiced", "shipped", "delivered",
 )  # fmt: skip
 
 

@@ -90,8 +90,8 @@ class Rules:
         if warehouse is None:
             return Effective(level, {}, digest(level, {}), unmapped_branch(level.warehouse))
         pending = self.pending.get((level.sku, level.warehouse), ())
-        not_reserved = sum(units for freed_at, units in pending if freed_at is None or freed_at >= read_at)
-        free = max(0, level.quantity - not_reserved - self.options.stock_buffer)
+        not_reserved = sum((units for freed_at, units in pending if freed_at is None or freed_at >= read_at), Decimal(0))
+        free = max(Decimal(0), level.quantity - not_reserved - self.options.stock_buffer)
         doc = level if free == level.quantity else msgspec.structs.replace(level, quantity=free)
         refs = {"warehouse": warehouse}
         return Effective(doc, refs, digest(doc, refs))

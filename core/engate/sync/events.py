@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from engate.model import OrderEvent, Page, Query
+from engate.boundary import Received
+from engate.model import OrderEvent, Query
 from engate.plugins import closing
 from engate.store import orders
+from engate.sync import quarantine
 from engate.sync.work import Later, Work
 
 ORDER_PRIORITY = 0
@@ -26,7 +28,8 @@ async def events_slice(work: Work) -> Later:
     return Later(due=work.now() + work.snapshot.every["orders"])
 
 
-def _receive(c: sa.Connection, work: Work, page: Page[OrderEvent]) -> None:
-    orders.receive(c, work.tenant_id, work.integration_id, page.items, work.now())
+def _receive(c: sa.Connection, work: Work, page: Received[OrderEvent]) -> None:
+    events = page.items + quarantine.events_of(page.broken, work.now())
+    orders.receive(c, work.tenant_id, work.integration_id, events, work.now())
     # also while inactive: the lane does nothing then, and an activation that commits just now must not miss it
-    work.wake(c, *((lane_of(event.order), ORDER_PRIORITY) for event in {e.order: e for e in page.items}.values()))
+    work.wake(c, *((lane_of(event.order), ORDER_PRIORITY) for event in {e.order: e for e in events}.values()))

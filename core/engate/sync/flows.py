@@ -41,12 +41,13 @@ FLOWS: dict[str, Flow] = {
         Flow("stock", Text("Estoque", "Stock"), ("list_stock", "push_stock"), every=60, priority=2),
         Flow(
             "orders", Text("Pedidos", "Orders"),
-            ("read_order_events", "read_order", "find_order", "import_order"), ("import_cancellation", "send_handling"),
+            ("read_order_events", "read_order", "find_order", "import_order"),
+            ("import_cancellation", "import_order_change", "finish_order", "send_handling", "send_cancel_refusal"),
             every=5, full_every=None, priority=0,
         ),
         Flow(
             "fulfilment", Text("Faturamento e entrega", "Fulfilment"),
-            ("list_fulfilment", "send_invoice"), ("send_tracking", "send_delivery", "send_cancellation"),
+            ("list_fulfilment",), ("send_invoice", "send_order_change", "send_tracking", "send_delivery", "send_cancellation"),
             every=30, full_every=None, priority=1,
         ),
     )

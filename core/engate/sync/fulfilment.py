@@ -4,45 +4,96 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
+from engate.boundary import Received
 from engate.model import ErpOrder, Page, Query
 from engate.plugins import closing
-from engate.store import orders, runs
-from engate.store.blobs import pack, unpack
+from engate.store import causes, orders, runs
+from engate.store.blobs import pack, readable
+from engate.store.causes import Reason
+from engate.sync import whole
 from engate.sync.events import ORDER_PRIORITY, lane_of
 from engate.sync.work import Later, Work
+from engate.text import Text
 
 KIND = "order"
+NO_ORDER = frozenset({"cancelled", "rejected"})
 
 
 async def fulfilment_slice(work: Work) -> Later:
     """One delta over the ERP's orders. Small and frequent: it starts anew when interrupted."""
     since = await work.store.reading(lambda c: runs.watermark_of(c, work.integration_id, KIND))
-    ahead = since
+    ahead, held, read, total = since, False, 0, None
     async with closing(work.coupling.erp.list_fulfilment(Query(since=since))) as pages:
         async for page in pages:
             ahead = max(filter(None, (ahead, page.watermark)), default=None)
-            await work.store.writing(lambda c, page=page: _keep(c, work, page))
-    await work.store.writing(lambda c: runs.set_watermark(c, work.integration_id, KIND, ahead, work.now()))
+            read += len(page.items) + len(page.broken)
+            total = min((said for said in (total, page.total) if said is not None), default=None)
+            held |= await work.store.writing(lambda c, page=page: _keep(c, work, page))
+    short = whole.of_count(KIND, read, total) if total is not None and read < total else None
+    # what the ERP said of one of our orders and we could not take in must be listed again
+    newest = since if held else ahead
+    await work.store.writing(lambda c: _read(c, work, newest, short))
     return Later(due=work.now() + work.snapshot.every["fulfilment"])
 
 
-def _keep(c: sa.Connection, work: Work, page: Page[ErpOrder]) -> None:
+def _read(c: sa.Connection, work: Work, ahead: str | None, short: Reason | None) -> None:
+    """The watermark moves only over a list that was whole."""
+    if short is None:
+        runs.set_watermark(c, work.integration_id, KIND, ahead, work.now())
+        whole.unsay(c, work, KIND)
+    else:
+        whole.say(c, work, "fulfilment", short)
+
+
+def _keep(c: sa.Connection, work: Work, page: Received[ErpOrder]) -> bool:
+    """Whether something was said of our orders that cannot be used."""
     said = {erp.key: erp for erp in page.items}
-    woken: set[str] = set()
-    for id, order_key, erp_key, branch, blob in orders.part_by_erp(c, work.integration_id, list(said)):
-        erp = said[erp_key]
-        before = unpack(blob, ErpOrder) if blob else None
-        if erp.branch != branch or (before is not None and _same(before, erp)):
+    woken: set[str] = set(_adopted(c, work, page))
+    for row in orders.part_by_erp(c, work.integration_id, list(said)):
+        erp = said[row.erp_key]
+        before = readable(row.erp_doc, ErpOrder)
+        if erp.branch != row.branch or (before is not None and _same(before, erp)):
             continue
-        orders.update_part(c, id, erp_state=erp.state, erp_doc=pack(erp))
-        woken.add(order_key)
+        if erp.invoices:
+            orders.keep_documents(c, work.tenant_id, work.integration_id, row.order_id, row.id, erp.invoices, work.now())
+        orders.update_part(c, row.id, erp_state=erp.state, erp_doc=pack(erp))
+        woken.add(row.key)
     work.wake(c, *((lane_of(key), ORDER_PRIORITY) for key in woken))
+    return _broken(c, work, page)
+
+
+def _broken(c: sa.Connection, work: Work, page: Received[ErpOrder]) -> bool:
+    """Their orders wait with the words of what is wrong."""
+    problems = {each.key: each.problem for each in page.broken if each.key is not None}
+    rows = orders.part_by_erp(c, work.integration_id, list(problems)) if problems else []
+    for row in rows:
+        reason = causes.of_problem(problems[row.erp_key])
+        orders.set_cause(c, work.tenant_id, work.integration_id, row.order_id, reason, work.now())
+    return bool(rows)
+
+
+def _adopted(c: sa.Connection, work: Work, page: Page[ErpOrder]) -> list[str]:
+    """Orders that carry our reference and whose number nobody told us: an import that was not answered, or answered without one.
+    Returns the keys of the shop's orders."""
+    mine = {(erp.reference, erp.branch): erp for erp in page.items if erp.reference and erp.state not in NO_ORDER}
+    found: list[str] = []
+    for row in orders.part_by_reference(c, work.integration_id, [reference for reference, _ in mine]) if mine else ():
+        erp = mine.get((row.reference, row.branch))
+        if erp is None:
+            continue
+        orders.update_part(c, row.id, erp_key=erp.key, erp_state=erp.state, erp_doc=pack(erp), sending=False, state="in_erp")
+        orders.taken_over(c, row.order_id, row.branch, work.now())
+        orders.index(c, work.integration_id, "order", row.key, [erp.key])
+        text = Text(f"Encontrado no ERP com o número {erp.key}.", f"Found in the ERP as {erp.key}.")
+        orders.note(c, work.tenant_id, work.integration_id, row.order_id, row.no, "found", text, work.now())
+        orders.set_cause(c, work.tenant_id, work.integration_id, row.order_id, None, work.now())
+        found.append(row.key)
+    return found
 
 
 def _same(before: ErpOrder, now: ErpOrder) -> bool:
-    return (before.state, before.tracking, before.delivered_at, before.changed_at) == (
-        now.state,
-        now.tracking,
-        now.delivered_at,
-        now.changed_at,
-    )
+    return _facts(before) == _facts(now) and (now.invoices is None or now.invoices == before.invoices)
+
+
+def _facts(erp: ErpOrder) -> tuple[object, ...]:
+    return erp.state, erp.shipments, erp.delivered_at, erp.changed_at, erp.items, erp.total

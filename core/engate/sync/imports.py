@@ -98,6 +98,7 @@ async def _send(work: Work, order: Stored, part: Part) -> Later | None:
 def _promise(c: sa.Connection, work: Work, part: Part) -> None:
     """Before the call: whoever finds `sending` knows that an order may be on its way. Only one can promise."""
     work.must_hold(c)
+    work.must_be_current(c)
     if not orders.promise(c, part.id, part.attempt):
         raise LeaseLost(work.claim.name)
 

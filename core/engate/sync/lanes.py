@@ -10,10 +10,12 @@ import sqlalchemy as sa
 from engate.errors import CapabilityMissing
 from engate.model.kinds import KINDS
 from engate.store import records
+from engate.store.blobs import Unreadable
 from engate.store.causes import Reason
 from engate.sync.events import events_slice
 from engate.sync.flows import FLOWS, offered
 from engate.sync.fulfilment import fulfilment_slice
+from engate.sync.mending import mend_order
 from engate.sync.orders import order_slice
 from engate.sync.pushing import push_slice
 from engate.sync.reading import read_slice
@@ -33,6 +35,20 @@ def lanes_of_flow(name: str) -> list[tuple[str, int]]:
     return [(flow.lane, flow.priority), *((f"push/{kind.name}", kind.priority) for kind in flow.kinds)]
 
 
+def flow_of(lane: str) -> str:
+    """The flow that a lane belongs to."""
+    head, _, rest = lane.partition("/")
+    if head in ("events", "order"):
+        return "orders"
+    return rest if head == "read" else KINDS[rest].flow
+
+
+def order_of(lane: str) -> str | None:
+    """The order (the shop's key) whose lane this is."""
+    head, _, rest = lane.partition("/")
+    return rest if head == "order" else None
+
+
 def slice_of(work: Work) -> Awaitable[Later]:
     """The slice that this lane needs now."""
     head, _, rest = work.claim.name.partition("/")
@@ -42,7 +58,7 @@ def slice_of(work: Work) -> Awaitable[Later]:
         case _ if not work.snapshot.active:
             return _nothing()  # Inativa: nothing is pushed or imported; switching on wakes every lane
         case "order":
-            return order_slice(work, rest)
+            return _order(work, rest)
         case "read" if rest == "fulfilment":
             return fulfilment_slice(work) if _offers(work, "fulfilment") else _nothing()
         case "read":
@@ -58,6 +74,13 @@ def slice_of(work: Work) -> Awaitable[Later]:
 
 def _offers(work: Work, flow: str) -> bool:
     return flow in work.snapshot.enabled and offered(work.coupling)[flow] is None
+
+
+async def _order(work: Work, key: str) -> Later:
+    try:
+        return await order_slice(work, key)
+    except Unreadable:
+        return await mend_order(work, key)
 
 
 async def _nothing() -> Later:

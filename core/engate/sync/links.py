@@ -7,12 +7,11 @@ from collections.abc import Iterable
 import sqlalchemy as sa
 
 from engate.model.kinds import KINDS
-from engate.store import lanes
+from engate.store import lanes, records
 from engate.store.lanes import Wake
-from engate.store.tables import integration, lane, link, record
+from engate.store.tables import integration, link, record
 from engate.sync import trigger
 from engate.sync.flows import FLOWS
-from engate.sync.lanes import lanes_of_flow
 
 REFERRING = {"category": ("category", "product"), "brand": ("product",)}
 """Kinds whose documents name a record of this kind."""
@@ -46,14 +45,15 @@ def unlink_all(c: sa.Connection, tenant_id: int, id: int, now: float) -> int:
 
 def wake_flow(c: sa.Connection, tenant_id: int, id: int, flow: str, now: float) -> None:
     """Its schedule changed, or somebody asks for it now."""
-    _wake(c, tenant_id, id, lanes_of_flow(flow), now)
+    trigger.ask(c, tenant_id, id, [flow], now)
 
 
 def revive(c: sa.Connection, tenant_id: int, integration_ids: Iterable[int], now: float) -> None:
     """Their credentials work (again): whatever backed off or fell asleep because of them goes on."""
     ids = list(integration_ids)
-    mine = (lane.c.tenant_id == tenant_id) & lane.c.integration_id.in_(ids)
-    c.execute(sa.update(lane).where(mine).values(not_before=0))
+    for id in ids:
+        lanes.lift(c, id, lanes.backing_off(c, id))
+        records.lift(c, id, list(KINDS))
     for id in c.execute(sa.select(integration.c.id).where(integration.c.id.in_(ids), integration.c.activated_at.is_not(None))).scalars():
         trigger.wake_all(c, tenant_id, id, FLOWS, now)
 
@@ -61,9 +61,11 @@ def revive(c: sa.Connection, tenant_id: int, integration_ids: Iterable[int], now
 def stop(c: sa.Connection, tenant_id: int, id: int) -> None:
     """Nothing of it runs on: what is under way is asked to end. `stopping` tells when it has."""
     c.execute(sa.update(integration).where(integration.c.tenant_id == tenant_id, integration.c.id == id).values(active=False))
-    names = c.execute(sa.select(lane.c.name).where(lane.c.integration_id == id, lane.c.lease.is_not(None))).scalars().all()
-    lanes.ask_to_cancel(c, id, names)
+    lanes.ask_to_cancel(c, id, lanes.in_hand(c, id))
 
 
 def _wake(c: sa.Connection, tenant_id: int, id: int, names: Iterable[tuple[str, int]], now: float) -> None:
-    lanes.wake(c, [Wake(tenant_id, id, name, prio, now) for name, prio in names])
+    """What a person asks for waits for no back-off."""
+    wakes = [Wake(tenant_id, id, name, prio, now) for name, prio in names]
+    lanes.lift(c, id, [each.name for each in wakes])
+    lanes.wake(c, wakes)

@@ -68,6 +68,14 @@ class Options(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fi
             "ask: pede decisão do operador; accept: cancela no ERP", "ask: an operator decides; accept: cancelled in the ERP",
         ),
     ] = "ask"  # fmt: skip
+    invoiced_above_charge: Annotated[
+        Literal["ask", "loss"],
+        _touching(
+            ("orders",), "Faturado acima do cobrado", "Invoiced above the charge",
+            "Item pesado a mais, por exemplo. ask: a nota espera a decisão do operador; loss: a loja assume a diferença",
+            "A heavier item, for example. ask: the note waits for an operator; loss: the shop bears the difference",
+        ),
+    ] = "ask"  # fmt: skip
 
 
 class WarehouseRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -76,7 +84,15 @@ class WarehouseRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class PaymentRow(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    form: Annotated[str, field("Forma de pagamento da loja", "Storefront payment form", min_length=1)]
+    form: Annotated[
+        str,
+        field(
+            "Forma de pagamento da loja",
+            "Storefront payment form",
+            "Vazio: pedidos sem pagamento (total zero)",
+            "Empty: orders without a payment",
+        ),
+    ]
     billing: Annotated[str, field("Cobrança do ERP", "ERP billing code", min_length=1)]
     plan: Annotated[str, field("Plano de pagamento do ERP", "ERP payment plan", min_length=1)]
     import_when: Annotated[

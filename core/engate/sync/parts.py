@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from decimal import ROUND_DOWN, Decimal
+from math import ceil
 
-from engate.model import Order, OrderPart, PartItem
+from engate.model import CENT, Order, OrderPart, PartItem, Payment, valid_document
 from engate.store.causes import Reason, own
 from engate.sync.options import PairMapping, PaymentRow
 from engate.text import Text
 
-CENT = Decimal("0.01")
+BRAZIL = "BRA"
+NO_PAYMENT = Payment("", "sem pagamento", Decimal(0))
 ITEM_UNMAPPED = "order.item_unmapped"
 
 
@@ -24,6 +26,14 @@ def split(order: Order, mapping: PairMapping, skus: Mapping[str, str]) -> list[O
                  f"Item '{unmapped.name}' (storefront SKU {unmapped.sku}) is not linked to an ERP item."),
             Text("Ligue o SKU em 'links'; todos os pedidos que o esperam entram em seguida.",
                  "Link the SKU in 'links'; every order that waits for it enters then."),
+        )  # fmt: skip
+    if order.delivery.country == BRAZIL and order.buyer.document and not valid_document(order.buyer.document):
+        return own(
+            "buyer.document", order.key,
+            Text("O CPF ou CNPJ do comprador está errado (dígitos verificadores não conferem).",
+                 "The buyer's CPF or CNPJ is wrong (its check digits do not fit)."),
+            Text("Confirme o documento com o cliente e corrija o pedido na loja; nada foi enviado ao ERP.",
+                 "Confirm the document with the buyer and fix the order in the shop; nothing was sent to the ERP."),
         )  # fmt: skip
     residue = _residue(order)
     if isinstance(residue, Reason):
@@ -44,7 +54,7 @@ def split(order: Order, mapping: PairMapping, skus: Mapping[str, str]) -> list[O
             )  # fmt: skip
         by_branch.setdefault(branch, []).append(PartItem(item.line, skus[item.sku], item.quantity, item.price))
     carrier = next((row.carrier for row in mapping.carriers if row.shipping == order.shipping), "")
-    sums = [sum((item.price * item.quantity for item in items), Decimal(0)) for items in by_branch.values()]
+    sums = [sum((item.value for item in items), Decimal(0)) for items in by_branch.values()]
     freights = share(order.freight, sums)
     interests = share(order.interest, sums)
     discounts = share(residue, sums)
@@ -87,10 +97,10 @@ def share(amount: Decimal, weights: Sequence[Decimal]) -> list[Decimal]:
 
 def _residue(order: Order) -> Decimal | Reason:
     """What the lines exceed the charged total by: a discount of the whole order. Beyond the known one only rounding is accepted."""
-    lines = sum((item.price * item.quantity for item in order.items), Decimal(0))
+    lines = sum((item.value for item in order.items), Decimal(0))
     stated = order.items_total + order.freight + order.interest - order.discount
     paid = sum((payment.value for payment in order.payments), Decimal(0))
-    if stated != order.total or (order.payments and paid != order.total):
+    if stated != order.total or (order.payments and order.total not in (paid, paid - order.refunded)):
         return own(
             "order.totals", order.key,
             Text(f"Os totais não fecham: itens e frete somam {stated}, o pedido diz {order.total}, pago {paid}.",
@@ -98,7 +108,7 @@ def _residue(order: Order) -> Decimal | Reason:
             Text("Confira o pedido na loja; nada foi importado.", "Check the order in the shop; nothing was imported."),
         )  # fmt: skip
     residue = lines + order.freight + order.interest - order.total
-    rounding = CENT * sum(item.quantity for item in order.items)
+    rounding = CENT * sum(ceil(item.quantity) for item in order.items)  # a cent for each unit, or part of one
     if residue > order.discount + rounding or residue < -rounding:
         return own(
             "order.totals", order.key,
@@ -110,18 +120,20 @@ def _residue(order: Order) -> Decimal | Reason:
 
 
 def _payment(order: Order, mapping: PairMapping) -> PaymentRow | Reason:
-    """The row of the payment that carries most of the value; every form must be mapped, never a default."""
+    """The row of the payment that carries most of the value; every form must be mapped, never a default. An order without a payment has
+    the form "", which can be mapped too."""
     rows = {row.form: row for row in mapping.payments}
-    unmapped = next((payment for payment in order.payments if payment.form not in rows), None)
-    if unmapped is not None or not order.payments:
-        form, name = (unmapped.form, unmapped.name) if unmapped else ("", "?")
+    payments = order.payments or (NO_PAYMENT,)
+    unmapped = next((payment for payment in payments if payment.form not in rows), None)
+    if unmapped is not None:
+        form, name = unmapped.form, unmapped.name
         return own(
             "mapping.payment", form,
             Text(f"A forma de pagamento '{name}' ({form}) não tem cobrança no ERP.",
                  f"Payment form '{name}' ({form}) has no billing code in the ERP."),
             Text("Mapeie a forma em 'payments' da integração.", "Map the form in the integration's 'payments'."),
         )  # fmt: skip
-    return rows[max(order.payments, key=lambda payment: payment.value).form]
+    return rows[max(payments, key=lambda payment: payment.value).form]
 
 
 def may_enter(order: Order, mapping: PairMapping) -> bool:

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from engate.model import Category, Product
 from engate.model.kinds import KINDS, Kind
-from engate.store.blobs import unpack
+from engate.store.blobs import readable
 from engate.store.tables import record
 from engate.sync.effective import PLACEHOLDER
 from engate.sync.work import Snapshot
@@ -28,7 +28,8 @@ def allowed(c: sa.Connection, snapshot: Snapshot, kind: Kind) -> set[str]:
     products = set(c.execute(_of(snapshot, "sku", record.c.parent).where(record.c.key.in_(skus))).scalars())
     if kind.name == "product":
         return products
-    docs = [unpack(blob, Product) for blob in c.execute(_of(snapshot, "product", record.c.doc).where(record.c.key.in_(products))).scalars()]
+    blobs = c.execute(_of(snapshot, "product", record.c.doc).where(record.c.key.in_(products))).scalars()
+    docs = [doc for blob in blobs if (doc := readable(blob, Product)) is not None]
     if kind.name == "brand":
         return {doc.brand for doc in docs if doc.brand} | {PLACEHOLDER}
     return _with_ancestors(c, snapshot, {doc.category for doc in docs if doc.category}) | {PLACEHOLDER}
@@ -46,7 +47,7 @@ def _with_ancestors(c: sa.Connection, snapshot: Snapshot, keys: set[str]) -> set
     while keys:
         found |= keys
         blobs = c.execute(_of(snapshot, "category", record.c.doc).where(record.c.key.in_(keys))).scalars()
-        keys = {doc.parent for doc in (unpack(blob, Category) for blob in blobs) if doc.parent} - found
+        keys = {doc.parent for blob in blobs if (doc := readable(blob, Category)) is not None and doc.parent} - found
     return found
 
 

@@ -9,13 +9,13 @@ from typing import Any
 import sqlalchemy as sa
 import structlog
 
-from engate.errors import AuthFailed, EngateError, PluginFault, Rejected, Unavailable, Unknown
+from engate.errors import AuthFailed, EngateError, Forbidden, PluginFault, Rejected, Unavailable, Unknown
 from engate.model import Batch, Item, Outcome
 from engate.model.kinds import KINDS, Kind
 from engate.store import causes, lanes, orders, records, runs
-from engate.store.blobs import unpack
+from engate.store.blobs import readable
 from engate.store.records import Claimed, Origin, Settled
-from engate.sync import pilot
+from engate.sync import pilot, quarantine
 from engate.sync.effective import PLACEHOLDER, Effective, missing_link
 from engate.sync.events import ORDER_PRIORITY, lane_of
 from engate.sync.parts import ITEM_UNMAPPED
@@ -24,12 +24,9 @@ from engate.sync.work import Later, Work
 from engate.text import Text
 
 log = structlog.get_logger("engate.push")
-FIRST_BATCH = 40
 TEXTS = frozenset({"name", "description"})
 SILENT = 5
-"""So many records without any answer are the storefront's doing, not theirs."""
-
-_pace: dict[tuple[int, str], int] = {}  # (integration, kind) -> batch size that takes about a second or two
+"""So many calls without any answer are the storefront's doing, not the records'."""
 
 NOBODY_SAID = Unknown(
     Text("O plugin não informou o resultado deste item.", "The plugin reported no result for this item."),
@@ -39,25 +36,25 @@ NOBODY_SAID = Unknown(
 
 async def push_slice(work: Work, kind: Kind) -> Later:
     """Pushes batch after batch until nothing is ready or the slice is over."""
-    pace = (work.integration_id, kind.name)
+    key = (work.integration_id, kind.name)
+    most = work.coupling.batch_of(kind.push_hook) or kind.batch
     while True:
-        size = min(_pace.get(pace, FIRST_BATCH), kind.batch)
+        size = work.pace.size(key, most)
         claimed, found = await work.store.writing(lambda c, size=size: _claim(c, work, kind, size))
         if not found:
             break
         if claimed:
             started = time.monotonic()
             stopped = await _push(work, kind, claimed)
-            took = time.monotonic() - started
-            _pace[pace] = min(kind.batch, size * 2) if took < 1.0 else max(8, size // 2) if took > 3.0 else size
             if stopped is not None:
-                _pace[pace] = SILENT  # the next try is with a few
+                work.pace.silent(key)
                 raise stopped
+            work.pace.took(key, len(claimed), time.monotonic() - started)
         if work.time_is_up():
-            return Later(due=work.now())
+            return Later(due=work.now(), through=work.answered)
     due, ended = await work.store.writing(lambda c: _next(c, work, kind))
     finished(work, ended)
-    return Later(due=due)
+    return Later(due=due, through=work.answered or due is None)  # a lane that only waits has not been answered
 
 
 Sending = list[tuple[Claimed, Effective]]
@@ -74,6 +71,7 @@ def _claim(c: sa.Connection, work: Work, kind: Kind, size: int) -> tuple[Sending
     rows = records.claim(c, work.integration_id, kind, size, now=now, unknown_before=now - work.windows.unknown_after, only=only)
     if not rows:
         return [], False
+    rows = quarantine.sound(c, work, kind, rows)
     rules = work.rules(c, kind.name, [row.doc.sku for row in rows] if kind.name == "stock" else None)
     sending: Sending = []
     waiting: list[tuple[int, causes.Reason]] = []
@@ -114,7 +112,7 @@ async def _push(work: Work, kind: Kind, sending: Sending) -> EngateError | None:
     by_key: dict[str, tuple[Claimed, Effective]] = {}
     for row, found in sending:
         refs = found.refs | ({kind.parent_kind: row.parent_remote} if kind.parent_kind and row.parent_remote else {})
-        have = unpack(row.have_doc, kind.struct) if row.have_doc is not None and not row.uncertain else None
+        have = readable(row.have_doc, kind.struct) if not row.uncertain else None
         made = row.made and row.have_doc is None
         kept = TEXTS if row.remote is not None and not made and not work.snapshot.options.overwrite_enriched else frozenset[str]()
         items.append(
@@ -137,12 +135,15 @@ async def _push(work: Work, kind: Kind, sending: Sending) -> EngateError | None:
             work.happened.append(("on_attention", {"what": f"{kind.name}/{key}", "cause": outcome.error.code}))
     heard = any(outcome.state in ("accepted", "rejected") for outcome in batch.outcomes.values())
     work.answered = work.answered or heard
-    errors = [error for error in (failure, *(outcome.error for outcome in batch.outcomes.values())) if error is not None]
-    refused = next((error for error in errors if isinstance(error, AuthFailed)), None)
-    if refused is not None or heard or len(batch.items) < SILENT:
+    errors = [outcome.error for outcome in batch.outcomes.values() if outcome.error is not None]
+    if failure is not None:
+        errors += [failure] * max(1, len(batch.unreported()))
+    refused = next((error for kind_of in (AuthFailed, Forbidden) for error in errors if isinstance(error, kind_of)), None)
+    if refused is not None or heard:
         return refused
-    doubts = [error for error in errors if isinstance(error, Unavailable | Unknown)]
-    return _silent(len(batch.items), doubts[0]) if doubts else None
+    # what the plugin chose not to send, or broke on, was never asked
+    unanswered = [error for error in errors if isinstance(error, Unavailable | Unknown) and not isinstance(error, PluginFault)]
+    return _silent(len(unanswered), unanswered[0]) if len(unanswered) >= SILENT else None
 
 
 def _silent(count: int, first: EngateError) -> Unavailable:

@@ -8,14 +8,16 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from engate.boundary import Broken, Received
 from engate.errors import EngateError
-from engate.model import Page, Query
+from engate.model import Query
 from engate.model.catalog import Category
 from engate.model.kinds import KINDS, Kind
 from engate.plugins import closing
 from engate.store import records, runs
 from engate.store.records import Wanted
-from engate.sync import pilot
+from engate.store.runs import Place
+from engate.sync import pilot, quarantine, whole
 from engate.sync.effective import PLACEHOLDER, PLACEHOLDER_NAME, Rules
 from engate.sync.flows import FLOWS, Flow
 from engate.sync.work import Later, Work
@@ -39,8 +41,9 @@ async def read_slice(work: Work, flow: Flow) -> Later:
         if not complete:
             return Later(due=work.now())
     last = todo[-1]
-    finished(work, await work.store.writing(lambda c: _all_read(c, work, flow, last)))
-    owed = await work.store.reading(lambda c: _full_is_due(c, work, flow))
+    short, ended = await work.store.writing(lambda c: _all_read(c, work, flow, last))
+    finished(work, ended)
+    owed = not short and await work.store.reading(lambda c: _full_is_due(c, work, flow))
     return Later(due=work.now() if owed else work.now() + work.snapshot.every[flow.name])
 
 
@@ -74,7 +77,7 @@ async def _read_kind(work: Work, kind: Kind, row: Any) -> bool:
         else await work.store.reading(lambda c: runs.watermark_of(c, work.integration_id, kind.name))
     )
     query = Query(since=since, cursor=row.cursor, scope=row.scope, keys=tuple(row.only) if row.only is not None else None)
-    read = Read(row.cursor, row.ahead)
+    read = Read(Place(row.cursor, row.ahead, row.total))
     try:
         async with closing(getattr(work.coupling.erp, kind.list_hook)(query)) as pages:
             asked_at = work.now()
@@ -84,36 +87,48 @@ async def _read_kind(work: Work, kind: Kind, row: Any) -> bool:
                 if up or len(read.docs) >= ROWS or read.held_for() > HELD_FOR:
                     if not await work.store.writing(partial(_keep, work=work, kind=kind, row=row, read=read)):
                         return False
-                    read = Read(read.cursor, read.ahead)
+                    read = Read(read.place)
                 asked_at = work.now()
                 if up:
                     return False
     except EngateError:
         await work.store.writing(partial(_keep, work=work, kind=kind, row=row, read=read))  # the next try goes on after these pages
         raise
-    return await work.store.writing(lambda c: _keep(c, work, kind, row, read) and _kind_read(c, work, kind, row, read.ahead))
+    return await work.store.writing(lambda c: _keep(c, work, kind, row, read) and _kind_read(c, work, kind, row, read.place.ahead))
 
 
 class Read:
     """Pages that have been read and are not kept yet; where the reading goes on after them."""
 
-    def __init__(self, cursor: str | None, ahead: str | None) -> None:
-        self.cursor, self.ahead = cursor, ahead
+    def __init__(self, place: Place) -> None:
+        self.place = place
         self.docs: list[tuple[Any, float]] = []
         """(document, when its page was asked for)"""
+        self.broken: list[tuple[Broken, float]] = []
         self._since = time.monotonic()
 
-    def add(self, page: Page[Any], asked_at: float) -> None:
-        self.cursor = page.cursor
-        self.ahead = max(filter(None, (self.ahead, page.watermark)), default=None)
+    def add(self, page: Received[Any], asked_at: float) -> None:
+        ahead = max(filter(None, (self.place.ahead, page.watermark)), default=None)
+        # the least: what is added while we read may come before where we are
+        total = min((said for said in (self.place.total, page.total) if said is not None), default=None)
+        self.place = Place(page.cursor, ahead, total)
         self.docs += [(doc, asked_at) for doc in page.items]
+        self.broken += [(each, asked_at) for each in page.broken]
 
     def held_for(self) -> float:
         return time.monotonic() - self._since
 
 
 def _kind_read(c: sa.Connection, work: Work, kind: Kind, row: Any, ahead: str | None) -> bool:
-    runs.reading_done(c, row, ahead=ahead)
+    read, why = runs.counted(c, row).entities, whole.missing(c, work, kind, row)
+    if why is not None:
+        runs.reading_short(c, row, read=read)
+        runs.fell_short(c, row.run_id, why)
+        whole.say(c, work, kind.flow, why)
+        return True
+    runs.reading_done(c, row, ahead=ahead, read=read)
+    if row.only is None:
+        whole.unsay(c, work, kind.name)
     if kind.name == "stock" and row.full and row.only is None:
         records.forget_units(c, work.integration_id, row.started_at)
     return True
@@ -129,11 +144,13 @@ def _keep(c: sa.Connection, work: Work, kind: Kind, row: Any, read: Read) -> boo
     if not runs.still_asked(c, row):
         return False
     work.must_be_current(c)
+    quarantine.lost(c, row, read.broken, work.now())
+    docs = read.docs + quarantine.stand_ins(c, work, kind, read.broken)
     # decided in this transaction: an order that came in while the pages were fetched must be seen
-    rules = work.rules(c, kind.name, [doc.sku for doc, _ in read.docs] if kind.name == "stock" else None)
-    wanted = [_wanted(rules, kind, doc, asked_at) for doc, asked_at in read.docs]
+    rules = work.rules(c, kind.name, [doc.sku for doc, _ in docs] if kind.name == "stock" else None)
+    wanted = [_wanted(rules, kind, doc, asked_at) for doc, asked_at in docs]
     changed = records.want(c, work.tenant_id, work.integration_id, kind.name, wanted, run_id=row.run_id, now=work.now())
-    runs.page_done(c, row, cursor=read.cursor, ahead=read.ahead, items=len(wanted), changed=changed)
+    runs.page_done(c, row, read.place, items=len(wanted), changed=changed)
     if changed:
         work.wake(c, (f"push/{kind.name}", kind.priority))
         if work.snapshot.pilot is not None and kind.flow == "products":
@@ -152,11 +169,16 @@ def finished(work: Work, ended: list[Any]) -> None:
         work.happened.append(("on_run_finished", {"run": run.id, "flow": run.flow, "counts": counts}))
 
 
-def _all_read(c: sa.Connection, work: Work, flow: Flow, last: Any) -> list[Any]:
-    runs.flow_read(c, work.integration_id, flow.name, last.run_id, full=last.full and last.only is None, now=work.now())
+def _all_read(c: sa.Connection, work: Work, flow: Flow, last: Any) -> tuple[bool, list[Any]]:
+    """(whether a list of it ended too early, the runs that ended)"""
+    short = runs.is_short(runs.of_id(c, last.run_id))
+    if short:
+        runs.pushes(c, last.run_id)
+    else:
+        runs.flow_read(c, work.integration_id, flow.name, last.run_id, full=last.full and last.only is None, now=work.now())
     if _needs_placeholder(work, flow):
         _want_placeholder(c, work, flow, last.run_id)
-    return runs.finish(c, work.integration_id, work.now(), idle=pilot.held_back(c, work.snapshot))
+    return short, runs.finish(c, work.integration_id, work.now(), idle=pilot.held_back(c, work.snapshot))
 
 
 def _needs_placeholder(work: Work, flow: Flow) -> bool:

@@ -70,7 +70,11 @@ class Registry:
         cached = self._connections.get(id)  # after the read: somebody else may have built it meanwhile
         if cached is not None and cached[0] == row.revision:
             return cached[1]
-        manifest = self.manifest(row.platform)
+        try:
+            manifest = self.manifest(row.platform)
+        except Unavailable as error:
+            error.connection_id = id
+            raise
         if self.transport is None:
             self.transport = Transport()
         services = Services(

@@ -4,34 +4,54 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Iterable
 from typing import Any
 from uuid import uuid4
 
-import sqlalchemy as sa
 import structlog
 
+from engate import doing
 from engate.clock import Clock
-from engate.errors import AuthFailed, EngateError, Unavailable
 from engate.limits import priority
-from engate.store import config, lanes, records, runs
+from engate.store import clocks, config, health, lanes, records
 from engate.store.db import Store
-from engate.store.lanes import Claim
-from engate.sync.lanes import EVENTS, slice_of
+from engate.store.lanes import Claim, Take
+from engate.sync import failing
+from engate.sync.failing import Failed
+from engate.sync.lanes import slice_of
+from engate.sync.pace import Pace
 from engate.sync.registry import Registry
-from engate.sync.work import Later, LeaseLost, Outdated, Windows, Work
+from engate.sync.work import Later, LeaseLost, Outdated, Snapshot, Windows, Work
 
 TTL = 15.0
 BEAT = 3.0
 LONGEST_SLEEP = 0.25
+LONGEST_LOOK = 1.0
+CLOCK_EVERY = 2.0
 ORDER_PRIORITY = 1
-REAUTH_WAIT = 60.0
 SHARE_PAUSE = 0.2
 SHARE_AT_ONCE = 2
+SLOTS = 64
 log = structlog.get_logger("engate.runner")
 
 
+class Slice:
+    """One lane in hand, as those see it who watch it."""
+
+    def __init__(self, claim: Claim) -> None:
+        self.claim = claim
+        self.task: asyncio.Task[None] | None = None
+        self.doing = doing.Doing()
+        self.snapshot: Snapshot | None = None
+        self.troubled = claim.trouble_of is not None
+
+    def cancel(self) -> None:
+        if self.task is not None:
+            self.task.cancel()
+
+
 class Runner:
-    """`slots` lanes at once, of which `order_slots` serve only orders: a catalogue load never makes an order wait.
+    """`slots` lanes at once, of which the last quarter serve only orders: a catalogue load never makes an order wait.
 
     `shared`: other runners work on the same database. Then a runner takes a few lanes at a time and the busier it is the longer it waits
     before it takes more, so that an idle one gets its share.
@@ -45,40 +65,40 @@ class Runner:
         *,
         windows: Windows,
         worker: str,
-        slots: int = 16,
-        order_slots: int = 4,
+        slots: int = SLOTS,
         shared: bool = False,
     ) -> None:
         self._shared = shared
         self._store, self._registry, self._clock, self._windows = store, registry, clock, windows
-        self._worker, self._slots, self._order_slots = worker, slots, order_slots
+        self._worker, self._slots, self._order_slots = worker, slots, max(1, slots // 4)
         self._lease = f"{worker}/{uuid4().hex[:12]}"
-        self._running: dict[int, tuple[Claim, asyncio.Task[None]]] = {}
-        self._poked = asyncio.Event()
+        self._running: dict[int, Slice] = {}
+        self._poked, self._asked = asyncio.Event(), asyncio.Event()
+        self._pace = Pace()
         self._slices = 0
-        self._counted_at = 0.0
+        self._counted_at = self._mind_at = 0.0
 
     def poke(self) -> None:
-        """Something may be due: do not sleep on."""
+        """Something may be due, or somebody asks to cancel: do not sleep on."""
         self._poked.set()
+        self._asked.set()
 
     async def run(self) -> None:
         """Until cancelled. Leases are given back on the way out."""
-        beating = asyncio.create_task(self._beat())
+        watching = [asyncio.create_task(self._beat()), asyncio.create_task(self._watch())]
         try:
+            await self._store.durably(records.read_broken_again)
             while True:
                 self._poked.clear()
                 claimed = await self._claim()
                 for claim in claimed:
-                    before = self._running.get(claim.id)
-                    task = asyncio.create_task(self._work(claim, before[1] if before is not None else None))
-                    self._running[claim.id] = (claim, task)
+                    self._begin(claim)
                 await self._count()
+                await self._mind_the_clock()
                 if not claimed:
                     await self._sleep()
         finally:
-            beating.cancel()
-            tasks = [task for _, task in self._running.values()]
+            tasks = [*watching, *(each.task for each in self._running.values() if each.task is not None)]
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -94,28 +114,33 @@ class Runner:
         free = self._slots - len(self._running)
         if free <= 0:
             return []
-        orders_only = min(self._order_slots, free)
+        # a part of what is free at a time: shares are counted anew in between
+        for_orders = min(self._order_slots, free)
+        for_all, for_orders = _half(free - for_orders), _half(for_orders)
         if self._shared:
             await asyncio.sleep(SHARE_PAUSE * len(self._running) / self._slots)
-            free, orders_only = min(free, orders_only + SHARE_AT_ONCE), min(orders_only, SHARE_AT_ONCE)
+            for_all, for_orders = min(for_all, SHARE_AT_ONCE), min(for_orders, SHARE_AT_ONCE)
         now = self._clock.now().timestamp()
 
         def take(c: Any) -> list[Claim]:
-            found = lanes.claim(c, now, free - orders_only, self._lease, TTL) if free > orders_only else list[Claim]()
-            return found + lanes.claim(c, now, orders_only, self._lease, TTL, max_prio=ORDER_PRIORITY)
+            found = lanes.claim(c, Take(now, for_all, self._lease, TTL, room=free)) if for_all else list[Claim]()
+            left = free - len(found)
+            return found + lanes.claim(c, Take(now, for_orders, self._lease, TTL, ORDER_PRIORITY, left))
 
         return await self._store.durably(take)
 
     async def _sleep(self) -> None:
         due = await self._store.reading(lanes.next_due)
-        seconds = LONGEST_SLEEP if due is None else min(LONGEST_SLEEP, max(0.01, due - self._clock.now().timestamp()))
-        if len(self._running) >= self._slots:
-            seconds = LONGEST_SLEEP
+        ahead = due - self._clock.now().timestamp() if due is not None else LONGEST_SLEEP
+        # what is due and was not given to us is beyond a share, or somebody else's: it is not asked for without a pause
+        seconds = min(LONGEST_SLEEP, ahead) if ahead > 0 else LONGEST_SLEEP
         try:
             async with asyncio.timeout(seconds):
                 await self._poked.wait()
         except TimeoutError:
             pass
+
+    # ---- watching what is in hand ----
 
     async def _beat(self) -> None:
         while True:
@@ -128,10 +153,41 @@ class Runner:
             except Exception as error:  # the next beat may get through; if none does, the leases end and every promise fails
                 log.error("beat_failed", exc_info=error)
                 continue
-            for id in running:
-                found = self._running.get(id)
-                if found is not None and alive.get(id, True) is not False:  # lost, or asked to cancel
-                    found[1].cancel()
+            self._cancel(id for id in running if alive.get(id, True) is not False)  # lost, or asked to cancel
+
+    async def _watch(self) -> None:
+        """Ends what somebody asks to cancel, at once, and shows what hangs."""
+        while True:
+            try:
+                async with asyncio.timeout(min(LONGEST_LOOK, self._windows.slow_after / 4)):
+                    await self._asked.wait()
+            except TimeoutError:
+                pass
+            asked = self._asked.is_set()
+            self._asked.clear()
+            try:
+                if asked and self._running:
+                    self._cancel(await self._store.reading(lambda c: lanes.asked_to_cancel(c, self._lease)))
+                await self._show_slow()
+            except Exception as error:
+                log.error("watch_failed", exc_info=error)
+                await asyncio.sleep(LONGEST_LOOK)
+
+    def _cancel(self, ids: Iterable[int]) -> None:
+        for id in list(ids):
+            found = self._running.get(id)
+            if found is not None:
+                found.cancel()
+
+    async def _show_slow(self) -> None:
+        for each in list(self._running.values()):
+            seconds = each.doing.seconds()
+            if each.troubled or each.snapshot is None or seconds < self._windows.slow_after:
+                continue
+            each.troubled = True
+            trouble = failing.slow(each.snapshot, each.doing.hook, seconds)
+            log.warning("slice_slow", lane=each.claim.name, integration=each.claim.integration_id, hook=each.doing.hook, seconds=seconds)
+            await self._store.durably(lambda c, id=each.claim.id, trouble=trouble: health.met(c, id, trouble))
 
     async def _count(self, *, now: bool = False) -> None:
         if self._slices and (now or time.monotonic() - self._counted_at > 1.0):
@@ -139,11 +195,29 @@ class Runner:
             at = self._clock.now().timestamp()
             await self._store.durably(lambda c: lanes.count_slices(c, self._worker, slices, at))
 
+    async def _mind_the_clock(self) -> None:
+        """At the start and every few seconds: if we, or those before us, worked by a clock that was ahead, nothing sleeps until then."""
+        if time.monotonic() < self._mind_at:
+            return
+        self._mind_at = time.monotonic() + CLOCK_EVERY
+        now = self._clock.now().timestamp()
+        seconds = await self._store.reading(lambda c: clocks.ahead(c, now))
+        if seconds:
+            log.warning("clock_set_back", seconds=seconds)
+            await self._store.writing(lambda c: clocks.pull_back(c, seconds, now))
+            self._poked.set()
+
     # ---- one slice ----
 
-    async def _work(self, claim: Claim, before: asyncio.Task[None] | None) -> None:
+    def _begin(self, claim: Claim) -> None:
+        before = self._running.get(claim.id)
+        made = self._running[claim.id] = Slice(claim)
+        made.task = asyncio.create_task(self._work(made, before.task if before is not None else None))
+
+    async def _work(self, mine: Slice, before: asyncio.Task[None] | None) -> None:
         """`before`: our own work on the same lane that has just settled and is about to end, or whose lease ran out while the database
         stood still. One after the other, and only if the lane is ours then."""
+        id = mine.claim.id
         try:
             if before is not None:
                 try:
@@ -152,19 +226,21 @@ class Runner:
                     before.cancel()
                     await asyncio.wait([before])
                     raise
-                if not await self._store.reading(lambda c: lanes.held(c, claim.id, self._lease)):
+                if not await self._store.reading(lambda c: lanes.held(c, id, self._lease)):
                     return
-            await self._work_on(claim)
+            await self._work_on(mine)
         finally:
-            if self._running[claim.id][1] is asyncio.current_task():
-                del self._running[claim.id]
-            self.poke()
+            if self._running[id] is mine:
+                del self._running[id]
+            self._poked.set()
 
-    async def _work_on(self, claim: Claim) -> None:
+    async def _work_on(self, mine: Slice) -> None:
+        claim = mine.claim
         priority.set(claim.prio)
+        mine.doing = doing.watched()
         self._slices += 1
         try:
-            later = await self._slice(claim)
+            later = await self._slice(mine)
         except asyncio.CancelledError:
             # cancelled by a person or by our own end: the lane goes on when somebody claims it
             now = self._clock.now().timestamp()
@@ -172,69 +248,60 @@ class Runner:
             raise
         except LeaseLost:
             log.warning("lease_lost", lane=claim.name)
-            return
-        if later.back_off is not None:
-            until = later.back_off
-            await self._store.durably(lambda c: lanes.back_off(c, claim, self._lease, until))
+        except Exception as error:
+            await self._failed(mine, error)
         else:
-            await self._store.durably(lambda c: lanes.settle(c, claim, self._lease, later.due))
+            await self._store.durably(lambda c: self._settle(c, mine, later))
 
-    async def _slice(self, claim: Claim) -> Later:
-        snapshot = await self._store.reading(lambda c: config.snapshot(c, claim.integration_id))
+    def _settle(self, c: Any, mine: Slice, later: Later) -> None:
+        if later.back_off is not None:
+            lanes.back_off(c, mine.claim, self._lease, later.back_off)
+        elif lanes.settle(c, mine.claim, self._lease, later.due) and later.through and mine.troubled:
+            health.got_through(c, mine.claim.integration_id, mine.claim.id)
+
+    async def _failed(self, mine: Slice, error: Exception) -> None:
+        if mine.snapshot is None:
+            raise error  # the database does not answer: the lease runs out, and somebody takes the lane up
+        failed = Failed(mine.claim, mine.snapshot, mine.doing.hook, error)
+        failing.tell(failed)
+        now = self._clock.now().timestamp()
+        until = failing.back_off(failed, self._windows, now)
+        await self._store.durably(lambda c: failing.keep(c, self._lease, failed, until, now))
+
+    async def _slice(self, mine: Slice) -> Later:
+        claim = mine.claim
+        snapshot = mine.snapshot = await self._store.reading(lambda c: config.snapshot(c, claim.integration_id))
         if snapshot is None:
             return Later()
         now = self._clock.now().timestamp()
+        if not snapshot.connected:
+            return Later(through=False)  # settings that nobody has tested: a passed test wakes every lane
+        if snapshot.refused:
+            return Later(back_off=now + failing.REAUTH_WAIT)
+        coupling = await self._registry.coupling_of(snapshot)
+        work = Work(
+            store=self._store,
+            clock=self._clock,
+            windows=self._windows,
+            snapshot=snapshot,
+            coupling=coupling,
+            claim=claim,
+            lease=self._lease,
+            pace=self._pace,
+        )
         try:
-            if not snapshot.connected:
-                return Later()  # settings that nobody has tested: a passed test wakes every lane
-            if snapshot.refused:
-                return Later(back_off=now + REAUTH_WAIT)
-            coupling = await self._registry.coupling_of(snapshot)
-            work = Work(
-                store=self._store,
-                clock=self._clock,
-                windows=self._windows,
-                snapshot=snapshot,
-                coupling=coupling,
-                claim=claim,
-                lease=self._lease,
-            )
-            try:
-                later = await slice_of(work)
-            finally:
-                for hook, event in work.happened:
-                    await coupling.tell(hook, **event)
-            if snapshot.degraded:
-                await self._recovered(work)
-            return later
+            async with asyncio.timeout(self._windows.slice_most) as whole:
+                return await slice_of(work)
         except Outdated:
-            return Later(due=now)
-        except AuthFailed as error:
-            await self._unhealthy(claim, error, "reauth_required")
-            return Later(back_off=now + REAUTH_WAIT)
-        except EngateError as error:
-            log.warning("slice_failed", lane=claim.name, integration=claim.integration_id, code=error.code, error=error.text.en)
-            if isinstance(error, Unavailable) or claim.tries > 2:
-                await self._unhealthy(claim, error, "degraded")
-        except Exception as error:
-            log.error("slice_broke", lane=claim.name, integration=claim.integration_id, exc_info=error)
-        pause = min(self._windows.retry_most, self._windows.retry_first * 2 ** min(claim.tries, 10))
-        return Later(back_off=now + pause)
+            return Later(due=now, through=False)
+        except TimeoutError:
+            if not whole.expired():
+                raise
+            raise failing.overstayed(mine.doing.hook, self._windows.slice_most) from None
+        finally:
+            for hook, event in work.happened:
+                await coupling.tell(hook, **event)
 
-    async def _recovered(self, work: Work) -> None:
-        """What answered this slice is well again; a storefront that only lets its events be read is not."""
-        claim, (erp, shop) = work.claim, work.snapshot.sides
 
-        def note(c: sa.Connection) -> None:
-            if claim.name.startswith("read/"):
-                config.healthy(c, claim.integration_id, erp[0], "read/%", claim.id)
-            elif work.answered or (claim.name == EVENTS and not records.in_doubt(c, claim.integration_id)):
-                config.healthy(c, claim.integration_id, shop[0], "push/%", claim.id)
-
-        await self._store.durably(note)
-
-    async def _unhealthy(self, claim: Claim, error: EngateError, health: str) -> None:
-        if error.connection_id is None:
-            return
-        id, said = error.connection_id, runs.error_of(error)
-        await self._store.durably(lambda c: config.set_health(c, id, health, said))
+def _half(slots: int) -> int:
+    return (slots + 1) // 2

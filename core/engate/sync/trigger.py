@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from engate.errors import Invalid
 from engate.model import OrderEvent
 from engate.model.kinds import KINDS
-from engate.store import config, lanes, orders, records, runs
+from engate.store import config, lanes, orders, records, runs, tasks
 from engate.store.blobs import pack
 from engate.store.causes import ensure, own
 from engate.store.lanes import Wake
@@ -19,7 +19,7 @@ from engate.store.tables import cause, inbox, link, order, record, run
 from engate.sync.events import ORDER_PRIORITY, lane_of
 from engate.sync.flows import FLOWS
 from engate.sync.imports import FATE_UNKNOWN
-from engate.sync.lanes import lanes_of_flow
+from engate.sync.lanes import EVENTS, lanes_of_flow
 from engate.text import Text
 
 LOADS = tuple(name for name, flow in FLOWS.items() if flow.kinds)
@@ -51,8 +51,9 @@ def wake_all(c: sa.Connection, tenant_id: int, id: int, flows: Iterable[str], no
 
 
 def deactivate(c: sa.Connection, tenant_id: int, id: int) -> None:
-    """Nothing is pushed or imported any more; events are still taken in."""
+    """Nothing is pushed or imported any more, and what is under way is asked to end; events are still taken in."""
     config.update_integration(c, tenant_id, id, active=False)
+    lanes.ask_to_cancel(c, id, [name for name in lanes.in_hand(c, id) if name != EVENTS])
 
 
 def resync(
@@ -66,8 +67,15 @@ def resync(
         if keys is not None and not mine:
             continue
         made.append(_start(c, tenant_id, id, name, trigger=trigger, full=full, keys=mine, now=now))
-    _wake(c, tenant_id, id, [(FLOWS[name].lane, FLOWS[name].priority) for name in flows], now)
+    ask(c, tenant_id, id, flows, now)
     return made
+
+
+def ask(c: sa.Connection, tenant_id: int, id: int, flows: Iterable[str], now: float) -> None:
+    """Somebody wants these flows looked at now: no back-off of theirs stands in the way."""
+    names = [lane for name in flows for lane in lanes_of_flow(name)]
+    records.lift(c, id, [kind.name for name in flows for kind in FLOWS[name].kinds])
+    _wake(c, tenant_id, id, names, now)
 
 
 def _keys(c: sa.Connection, id: int, skus: Sequence[str]) -> dict[str, list[str]]:
@@ -140,18 +148,19 @@ def changed(c: sa.Connection, tenant_id: int, id: int, flows: Iterable[str], now
 
 
 def retry(c: sa.Connection, tenant_id: int, id: int, *, cause_id: int | None, record_ids: Sequence[int], now: float) -> int:
-    """Whatever waits for this cause (or these records) goes again."""
-    woken: set[tuple[str, int]] = set()
+    """Whatever waits for this cause (or these records) goes again, and so does what backed off on the way."""
     mine = (record.c.tenant_id == tenant_id) & (record.c.integration_id == id)
     which = record.c.cause_id == cause_id if cause_id is not None else record.c.id.in_(list(record_ids))
     kinds = c.execute(sa.select(record.c.kind).where(mine, which).distinct()).scalars().all()
     count = c.execute(sa.update(record).where(mine, which).values(cause_id=None, tries=0, not_before=0)).rowcount
-    woken |= {(f"push/{kind}", KINDS[kind].priority) for kind in kinds}
+    woken = {(f"push/{kind}", KINDS[kind].priority) for kind in kinds}
     if cause_id is not None:
         keys = orders.waiting_for(c, id, [cause_id])
-        count += len(keys)
         for key in keys:
             retry_order(c, tenant_id, id, key, now)
+        flows = config.flows_waiting_for(c, id, cause_id)
+        ask(c, tenant_id, id, flows, now)
+        count += len(keys) + len(flows)
         c.execute(sa.delete(cause).where(cause.c.id == cause_id, cause.c.tenant_id == tenant_id))
     _wake(c, tenant_id, id, sorted(woken), now)
     return count
@@ -165,7 +174,9 @@ def retry_order(c: sa.Connection, tenant_id: int, id: int, key: str, now: float)
     looked = orders.waits_for(c, stored.id, FATE_UNKNOWN)  # a person has looked for it in the ERP; the import looks once more
     for part in stored.parts:
         if part.sending and looked:
-            orders.update_part(c, part.id, sending=False)
+            orders.update_part(c, part.id, sending=False, attempt=0)
+        if part.change_refused is not None:
+            orders.update_part(c, part.id, change_refused=None)  # whoever refused the change may take it now
         if part.erp is not None and part.erp.invoices is not None:
             orders.update_part(c, part.id, erp_doc=pack(msgspec.structs.replace(part.erp, invoices=None)))  # look for its notes again
         if part.erp_key is None and part.state in ("rejected", "expired", "cancelled"):
@@ -174,6 +185,20 @@ def retry_order(c: sa.Connection, tenant_id: int, id: int, key: str, now: float)
     asked = OrderEvent(f"retry/{key}/{now}"[:200], key, stored.doc.state, "retry")
     orders.receive(c, tenant_id, id, [asked], now)
     _wake(c, tenant_id, id, [(lane_of(key), ORDER_PRIORITY)], now)
+
+
+def close_tasks(c: sa.Connection, tenant_id: int, id: int, key: str, note: str, now: float) -> int:
+    """A person has seen to what stands open of an order. Returns how many tasks were closed."""
+    stored = orders.load(c, id, key)
+    if stored is None:
+        raise config.not_found("Pedido", "order")
+    closed = tasks.close(c, stored.id, [code for code, _ in stored.tasks], by="person", note=note, now=now)
+    if closed:
+        text = Text(f"Pendência encerrada: {note}", f"Task closed: {note}")
+        orders.note(c, tenant_id, id, stored.id, None, "task_closed", text, now)
+        orders.set_cause(c, tenant_id, id, stored.id, None, now)
+        _wake(c, tenant_id, id, [(lane_of(key), ORDER_PRIORITY)], now)
+    return closed
 
 
 def link_by_hand(c: sa.Connection, tenant_id: int, id: int, kind: str, key: str, remote: str, now: float) -> None:
@@ -226,5 +251,7 @@ def run_row(c: sa.Connection, tenant_id: int, run_id: int) -> Any:
 
 
 def _wake(c: sa.Connection, tenant_id: int, id: int, names: Iterable[tuple[str, int]], now: float) -> None:
+    """What a person asks for waits for no back-off."""
     unique = dict(names)
+    lanes.lift(c, id, unique)
     lanes.wake(c, [Wake(tenant_id, id, name, prio, now) for name, prio in unique.items()])

@@ -18,6 +18,7 @@ from engate.store.db import Store
 from engate.store.lanes import Claim
 from engate.sync.effective import Rules
 from engate.sync.options import Options, PairMapping
+from engate.sync.pace import Pace
 
 SLICE = 5.0
 """Seconds a slice may take: long enough to be efficient, short enough that nobody waits long for a turn."""
@@ -32,6 +33,9 @@ class Windows(msgspec.Struct, frozen=True):
     invoice_retry: float = 30.0  # an invoiced order whose document is not published yet
     settles_within: float | None = None  # overrides what the ERP plugin says (None: the plugin's own)
     look_pause: float = 10.0  # between two looks for an order of unknown fate
+    forbidden_wait: float = 300.0  # a flow that lacks a permission is tried again after this
+    slow_after: float = 20.0  # real time: a hook that takes longer shows as degraded health, by its name
+    slice_most: float = 120.0  # real time: a slice that takes longer is ended
 
 
 class Snapshot(msgspec.Struct, frozen=True):
@@ -52,14 +56,15 @@ class Snapshot(msgspec.Struct, frozen=True):
     stamp: Stamp
     connected: bool  # both sides have passed a test as they are configured now
     refused: bool  # credentials of one side were refused: no further try, it might lock the account
-    degraded: bool
 
 
 class Later(NamedTuple):
-    """How a slice ended: `due` = next turn (None: until woken); `back_off`: not before then whatever arrives."""
+    """How a slice ended: `due` = next turn (None: until woken); `back_off`: not before then whatever arrives. `through`: it says something
+    of what the lane met before, which is over then."""
 
     due: float | None = None
     back_off: float | None = None
+    through: bool = True
 
 
 class LeaseLost(Exception):
@@ -74,9 +79,18 @@ class Work:
     """One slice of one lane."""
 
     def __init__(
-        self, *, store: Store, clock: Clock, windows: Windows, snapshot: Snapshot, coupling: Coupling, claim: Claim, lease: str
+        self,
+        *,
+        store: Store,
+        clock: Clock,
+        windows: Windows,
+        snapshot: Snapshot,
+        coupling: Coupling,
+        claim: Claim,
+        lease: str,
+        pace: Pace,
     ) -> None:
-        self.store, self.clock, self.windows, self.snapshot = store, clock, windows, snapshot
+        self.store, self.clock, self.windows, self.snapshot, self.pace = store, clock, windows, snapshot, pace
         self.coupling, self.claim, self.lease = coupling, claim, lease
         self._until = time.monotonic() + SLICE
         self.happened: list[tuple[str, dict[str, Any]]] = []
@@ -124,3 +138,12 @@ class Work:
         """Raises LeaseLost unless the lane is still ours: in the transaction that permits an outside effect."""
         if not lanes.held(c, self.claim.id, self.lease):
             raise LeaseLost(self.claim.name)
+
+    async def permit(self) -> None:
+        """Right before a call that may have an effect: the lane is still ours, and what was decided by still holds.
+        Raises LeaseLost or Outdated; nothing has been sent then."""
+        await self.store.durably(self._permitted)
+
+    def _permitted(self, c: sa.Connection) -> None:
+        self.must_hold(c)
+        self.must_be_current(c)

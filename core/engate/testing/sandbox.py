@@ -13,7 +13,7 @@ import inspect
 import random
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from hashlib import blake2b
@@ -215,6 +215,10 @@ class Sandbox:
         del operation
         return Answer(429, "Too Many Requests", content_type="text/plain")
 
+    def refused(self, status: Literal[401, 403]) -> Answer:
+        """The platform's 401 (no session) or 403 (no right to this operation) for an injected fault."""
+        return Answer(status, {"message": "Unauthorized" if status == 401 else "Forbidden"})
+
     def server_error(self) -> Answer:
         """The platform's 500 for an injected fault."""
         return Answer(500, {"message": "Internal Server Error"})
@@ -309,6 +313,10 @@ class Sandbox:
                     wrote = answer.wrote if answer.wrote is not None else (not reads and 200 <= answer.status < 300)
                     if wrote:
                         books.writes[name] += 1
+                    if fault is not None and fault.kind in _ENDLESS:
+                        await _ENDLESS[fault.kind](request, fault, answer)
+                        books.aborted[name] += 1
+                        return _abort(request)
                 status = str(answer.status)
                 if answer.rows:
                     books.effects["rows_listed"] += answer.rows
@@ -332,6 +340,8 @@ class Sandbox:
             case "latency":
                 await asyncio.sleep(fault.milliseconds / 1000)
                 return await perform(call)
+            case "401" | "403":
+                return self.refused(401 if fault.kind == "401" else 403)
             case "429":
                 return self.too_many(operation)
             case "500":
@@ -346,6 +356,10 @@ class Sandbox:
             case "reset_applied":
                 await perform(call)
                 return None
+            case "drip":
+                return await perform(call)
+            case "huge" | "hang":
+                return Answer(wrote=False)
             case "html":
                 return Answer(200, "<html><body>Service temporarily unavailable</body></html>", content_type="text/html", wrote=False)
             case _:
@@ -460,6 +474,43 @@ def _response(answer: Answer) -> web.Response:
         return web.Response(status=answer.status, text=body, headers=answer.headers, content_type=answer.content_type)
     raw = body if isinstance(body, bytes) else msgspec.json.encode(body)
     return web.Response(status=answer.status, body=raw, headers=answer.headers, content_type=answer.content_type)
+
+
+async def _drip(request: web.Request, fault: Fault, answer: Answer) -> None:
+    """A server that is just quick enough for every timeout of a single read."""
+    whole = _response(answer)
+    body = whole.body if isinstance(whole.body, bytes) else b""
+    slow = web.StreamResponse(status=answer.status, headers={"Content-Type": answer.content_type, "Content-Length": str(len(body))})
+    with suppress(ConnectionResetError):
+        await slow.prepare(request)
+        for byte in body:
+            await slow.write(bytes((byte,)))
+            await asyncio.sleep(fault.milliseconds / 1000)
+    await _hang(request, fault, answer)
+
+
+async def _huge(request: web.Request, fault: Fault, answer: Answer) -> None:
+    """JSON that would be valid if it ever ended."""
+    del answer
+    endless = web.StreamResponse(headers={"Content-Type": JSON})
+    with suppress(ConnectionResetError):
+        await endless.prepare(request)
+        await endless.write(b"[")
+        for _ in range(fault.megabytes * 16):
+            await endless.write(b" " * 65536)
+        while True:
+            await endless.write(b" " * 1024)
+            await asyncio.sleep(0.01)
+
+
+async def _hang(request: web.Request, fault: Fault, answer: Answer) -> None:
+    del fault, answer
+    while request.transport is not None and not request.transport.is_closing():  # noqa: ASYNC110  # a server is not told when a client leaves
+        await asyncio.sleep(0.02)
+
+
+_ENDLESS = {"drip": _drip, "huge": _huge, "hang": _hang}
+"""Faults that last until the client leaves."""
 
 
 def _abort(request: web.Request) -> web.StreamResponse:

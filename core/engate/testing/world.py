@@ -5,12 +5,15 @@ Money is `Decimal` in reais, travelling as a JSON string; weights kilograms, siz
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Literal
 
 import msgspec
 
+Count = int | Decimal
+"""A quantity: whole ones travel as JSON integers, 0.95 kg as the string "0.95"."""
 Level = Literal["department", "section", "category"]
 
 
@@ -42,7 +45,7 @@ class SeedSku(msgspec.Struct, frozen=True):
     packaging: str
     units: int
     price: Decimal
-    stock: dict[str, int]  # branch key -> sellable units of this packaging
+    stock: Mapping[str, Count]  # branch key -> sellable units of this packaging
     list_price: Decimal | None = None
 
 
@@ -78,7 +81,7 @@ class Change(msgspec.Struct, frozen=True, omit_defaults=True):
 
     sku: str  # the ERP's SKU key, as `state` reports it
     price: Decimal | None = None
-    stock: dict[str, int] | None = None
+    stock: Mapping[str, Count] | None = None
     name: str | None = None
     description: str | None = None
     weight_kg: Decimal | None = None
@@ -103,7 +106,7 @@ class Buyer(msgspec.Struct, frozen=True):
 
 class SaleItem(msgspec.Struct, frozen=True):
     sku: str  # the ERP's SKU key: what the storefront holds as its reference code
-    quantity: int
+    quantity: Count
     price: Decimal  # unit price
     freight: Decimal = Decimal(0)  # of the line
 
@@ -137,7 +140,7 @@ class SkuState(msgspec.Struct, frozen=True, omit_defaults=True):
     description: str
     ean: str
     price: Decimal | None
-    stock: dict[str, int]  # branch key in an ERP, warehouse key in a storefront
+    stock: Mapping[str, Count]  # branch key in an ERP, warehouse key in a storefront
     visible: bool = True  # storefront: buyable now; ERP: flagged for the web and active
     missing: tuple[str, ...] = ()  # storefront: the conditions that keep it from being visible; ERP: unusable facts ("category link")
     remote: str = ""  # the side's own id
@@ -151,7 +154,7 @@ class OrderState(msgspec.Struct, frozen=True, omit_defaults=True):
     state: str  # the platform's own word
     phase: Literal["open", "in_erp", "invoiced", "shipped", "delivered", "cancelled"]
     total: Decimal
-    items: tuple[tuple[str, int, Decimal], ...]  # (ERP SKU key, quantity, unit price)
+    items: tuple[tuple[str, Count, Decimal], ...]  # (ERP SKU key, quantity, unit price)
     number: int = 0
     invoices: tuple[str, ...] = ()  # access keys known to this side
     tracking: tuple[str, ...] = ()
@@ -187,7 +190,7 @@ class Ledger(msgspec.Struct, frozen=True):
 
 
 FaultKind = Literal[
-    "latency", "429", "500", "500_applied", "timeout_applied", "reset", "reset_applied", "html",
+    "latency", "401", "403", "429", "500", "500_applied", "timeout_applied", "reset", "reset_applied", "html", "drip", "huge", "hang",
     "duplicate_event", "reorder_event", "drop_event",
 ]  # fmt: skip
 
@@ -197,6 +200,9 @@ class Fault(msgspec.Struct, frozen=True, omit_defaults=True):
 
     The key is the order number for order operations and events, else the path with the body's own key. Which keys are hit follows from
     (`seed`, `kind`, key) alone, so a run can be repeated; each key is hit `times` times, so a retry gets through.
+
+    `401`, `403`: the session, or its right to this operation, is refused. `drip`: the right answer, one byte at a time. `huge`: a body that
+    never ends. `hang`: no answer at all. The last three go on until the client leaves.
     """
 
     kind: FaultKind
@@ -204,4 +210,5 @@ class Fault(msgspec.Struct, frozen=True, omit_defaults=True):
     rate: float = 1.0
     times: int = 1
     seed: int = 0
-    milliseconds: int = 0  # latency: how long; timeout_applied: how long the connection is held before it is dropped
+    milliseconds: int = 0  # latency, timeout_applied: how long; drip: between two bytes
+    megabytes: int = 64  # huge: sent as fast as the client takes them; what follows comes slowly

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from engate import AuthFailed, EngateError, Text
+from engate import AuthFailed, EngateError, Forbidden, Text
 from engate.model import Check
 from engate_vtex import endpoints as at
 from engate_vtex import translate_orders
@@ -32,9 +32,10 @@ async def run(vtex: Vtex) -> list[Check]:
         except Failed as failed:
             lines.append(Check(name, False, failed.text, failed.hint))
         except AuthFailed as refused:
-            lines.append(Check(name, False, refused.text, _grant(role) if refused.code == "forbidden" else _RENEW))
-            if refused.code != "forbidden":
-                break
+            lines.append(Check(name, False, refused.text, _RENEW))
+            break
+        except Forbidden as missing:
+            lines.append(Check(name, False, missing.text, _grant(role)))
         except EngateError as error:
             lines.append(Check(name, False, error.text, error.hint))
     return lines
@@ -141,7 +142,7 @@ PROBES: tuple[tuple[str, Probe, str], ...] = (
     ("prices", _prices, "Pricing: Read prices, Modify prices"),
     ("warehouses", _warehouses, "Logistics: Logistics full access"),
     ("dock", _dock, "Logistics: Logistics full access"),
-    ("orders", _orders, "OMS: List orders, View order, Change order workflow status, Notify invoice, Cancel order"),
+    ("orders", _orders, "OMS: List orders, View order, Change order workflow status, Notify invoice, Cancel order, Change order"),
     ("feed", _feed, "OMS: Feed v3 and Hook Admin"),
 )
 """(name, what to read, the License Manager resources it needs)"""

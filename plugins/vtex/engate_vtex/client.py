@@ -8,7 +8,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Generic, TypeVar
 from weakref import WeakValueDictionary
 
-from engate import Context, EngateError, Http, Response
+from engate import Context, EngateError, Http, Response, Text, Unavailable
 from engate_vtex.endpoints import Endpoint, rates
 from engate_vtex.settings import VtexSettings
 
@@ -43,7 +43,7 @@ class Vtex:
         **parts: str | int,
     ) -> Response:
         """`parts` fill the path's {names}; `expect`: statuses to hand back besides 2xx."""
-        return await self._hosts[endpoint.host].call(
+        answer = await self._hosts[endpoint.host].call(
             endpoint.method,
             endpoint.at(**parts),
             operation=endpoint.path,
@@ -54,6 +54,15 @@ class Vtex:
             expect=expect,
             media="",  # several VTEX operations answer text/plain or nothing; HTML is still refused
         )
+        if answer.html and answer.status in expect:  # a proxy's page: it must not read as "there is none"
+            raise Unavailable(
+                Text(
+                    f"Uma página respondeu no lugar da VTEX ({answer.status} em {endpoint.path}).",
+                    f"A page answered in VTEX's place ({answer.status} at {endpoint.path}).",
+                ),
+                Text("O engate tenta de novo sozinho.", "engate tries again by itself."),
+            )
+        return answer
 
 
 class Once(Generic[T]):

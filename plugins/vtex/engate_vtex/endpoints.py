@@ -22,7 +22,7 @@ DEFAULT_RATES: dict[str, Rate] = {
     "orders": Rate(100.0, 100.0, 60.0),  # readings of an order: 6,000 a minute per account; after a 429 VTEX wants a minute's rest
 }
 PER_ENDPOINT = "catalog_endpoint"
-ORDERS_APIS = ("/api/oms/", "/api/orders/")
+ORDERS_APIS = ("/api/oms/", "/api/orders/", "/api/order-system/")
 
 
 class Endpoint(msgspec.Struct, frozen=True):
@@ -107,6 +107,9 @@ START_HANDLING = Endpoint("POST", "/api/oms/pvt/orders/{order}/start-handling", 
 INVOICE = Endpoint("POST", "/api/oms/pvt/orders/{order}/invoice", safe=True)  # a repeated number only renews the receipt
 TRACKING = Endpoint("PATCH", "/api/oms/pvt/orders/{order}/invoice/{invoice}", safe=True)
 DELIVERY = Endpoint("PUT", "/api/oms/pvt/orders/{order}/invoice/{invoice}/tracking")
+CHANGE = Endpoint("PATCH", "/api/order-system/orders/{order}/changes")  # each one that is taken changes the order again
+CHANGES = Endpoint("GET", "/api/order-system/orders/{order}/changes")
+CHANGE_DETAIL = Endpoint("GET", "/api/order-system/orders/{order}/changes/{change}")
 CANCEL = Endpoint("POST", "/api/oms/pvt/orders/{order}/cancel", safe=True)  # a second call only confirms the first
 
 PAYMENT_SYSTEMS = Endpoint("GET", "/api/pvt/merchants/payment-systems", host="payments")

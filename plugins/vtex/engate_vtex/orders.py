@@ -10,6 +10,7 @@ from engate.model import Invoice, Order, OrderEvent, OrderPart, Page, ShopOrderR
 from engate_vtex import endpoints as at
 from engate_vtex import translate_orders as translate
 from engate_vtex.client import Vtex
+from engate_vtex.translate_changes import UNDER_WAY
 
 LOT = 10
 """The most one reading of the feed gives."""
@@ -72,9 +73,10 @@ class Orders:
     # ---- the order ----
 
     async def read(self, key: str) -> Order:
-        return translate.order(await self._raw(key))
+        return translate.order(await self.raw(key))
 
-    async def _raw(self, key: str) -> dict[str, Any]:
+    async def raw(self, key: str) -> dict[str, Any]:
+        """The order's document as VTEX answers it."""
         answer = await self._vtex.call(at.ORDER, order=key, expect=(404,))
         if answer.status == 404:
             raise Rejected(
@@ -94,7 +96,7 @@ class Orders:
         answer = await self._vtex.call(at.START_HANDLING, order=shop_order.key, expect=(409,))
         if answer.status == 204:
             return
-        raw = (await self._raw(shop_order.key)).get("status")
+        raw = (await self.raw(shop_order.key)).get("status")
         state = translate.state(raw)
         if state in PAST_READY:
             return
@@ -117,30 +119,36 @@ class Orders:
         )
 
     async def send_invoice(self, shop_order: ShopOrderRef, invoice: Invoice, part: OrderPart) -> None:
-        raw = await self._raw(shop_order.key)
+        raw = await self.raw(shop_order.key)
         if translate.package_of(raw, invoice) is not None:
             return
         body = translate.invoice_body(raw, invoice, part)
         if int(body["invoiceValue"]) <= 0:
             raise _closed(shop_order, invoice)
-        await self._vtex.call(at.INVOICE, order=shop_order.key, body=body)
+        try:
+            await self._vtex.call(at.INVOICE, order=shop_order.key, body=body)
+        except Answered as refused:
+            if UNDER_WAY in refused.body:  # somebody changes the order in the Admin: VTEX breaks where both meet
+                raise change_under_way(shop_order.key) from None
+            raise
 
-    async def send_tracking(self, shop_order: ShopOrderRef, invoice: Invoice, tracking: Tracking) -> None:
+    async def send_tracking(self, shop_order: ShopOrderRef, invoice: Invoice | None, tracking: Tracking) -> None:
         number = await self._sent_number(shop_order, invoice)
         await self._vtex.call(at.TRACKING, order=shop_order.key, invoice=number, body=translate.tracking_body(tracking))
 
-    async def send_delivery(self, shop_order: ShopOrderRef, invoice: Invoice, delivered_at: str) -> None:
+    async def send_delivery(self, shop_order: ShopOrderRef, invoice: Invoice | None, delivered_at: str) -> None:
         number = await self._sent_number(shop_order, invoice)
         await self._vtex.call(at.DELIVERY, order=shop_order.key, invoice=number, body=translate.delivery_body(delivered_at))
 
-    async def _sent_number(self, shop_order: ShopOrderRef, invoice: Invoice) -> str:
+    async def _sent_number(self, shop_order: ShopOrderRef, invoice: Invoice | None) -> str:
         """Under which number the note went: VTEX's packages are found by that, ours by the access key."""
-        package = translate.package_of(await self._raw(shop_order.key), invoice)
+        package = translate.package_of(await self.raw(shop_order.key), invoice) if invoice is not None else None
         if package is None:
+            number = f" {invoice.number}" if invoice is not None else ""
             raise NotSent(
                 Text(
-                    f"A nota {invoice.number} ainda não está no pedido {shop_order.key}.",
-                    f"The note {invoice.number} is not in order {shop_order.key} yet.",
+                    f"A nota{number} ainda não está no pedido {shop_order.key}.",
+                    f"The note{number} is not in order {shop_order.key} yet.",
                 ),
                 Text("O engate envia a nota antes.", "engate sends the note first."),
                 code="invoice.missing",
@@ -168,7 +176,15 @@ class Orders:
             )
 
     async def _cancelled(self, shop_order: ShopOrderRef) -> bool:
-        return translate.state((await self._raw(shop_order.key)).get("status")) == "cancelled"
+        return translate.state((await self.raw(shop_order.key)).get("status")) == "cancelled"
+
+
+def change_under_way(key: str) -> NotSent:
+    return NotSent(
+        Text(f"A alteração do pedido {key} na VTEX está em andamento.", f"The change of order {key} in VTEX is under way."),
+        Text("O engate confere de novo em instantes.", "engate looks again shortly."),
+        code="change.requested",
+    )
 
 
 def _closed(shop_order: ShopOrderRef, invoice: Invoice) -> Rejected:

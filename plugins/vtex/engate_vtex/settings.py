@@ -6,11 +6,15 @@ from typing import Annotated
 
 import msgspec
 
+from engate import Invalid, Text
 from engate.limits import Rate
 from engate.settings import Secret, field
 
 FEED_RETENTION = (345_600, 1_209_600)
 """The bounds VTEX documents, in seconds: 4 to 14 days."""
+
+
+RATE_GROUPS = frozenset({"catalog", "catalog_endpoint", "pricing_write", "orders"})
 
 
 class VtexSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -75,6 +79,7 @@ class VtexSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
             "Só para um proxy ou ambiente de teste. Vazio: https://CONTA.AMBIENTE.com.br.",
             "Only for a proxy or a test environment. Empty: https://ACCOUNT.ENVIRONMENT.com.br.",
             host=True,
+            url=True,
         ),
     ] = ""
     pricing_url: Annotated[
@@ -85,6 +90,7 @@ class VtexSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
             "Até antes de /pricing. Vazio: https://api.vtex.com/CONTA.",
             "Up to /pricing. Empty: https://api.vtex.com/ACCOUNT.",
             host=True,
+            url=True,
         ),
     ] = ""
     payments_url: Annotated[
@@ -95,6 +101,7 @@ class VtexSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
             "Vazio: https://CONTA.vtexpayments.com.br.",
             "Empty: https://ACCOUNT.vtexpayments.com.br.",
             host=True,
+            url=True,
         ),
     ] = ""
     feed_visibility: Annotated[
@@ -139,3 +146,13 @@ class VtexSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
             "Replaces the limit of a group: catalog, catalog_endpoint, pricing_write, orders. The others keep the limits VTEX publishes.",
         ),
     ] = {}
+
+    def __post_init__(self) -> None:
+        """So that a mistake is told to whoever saves it."""
+        for name in self.rates.keys() - RATE_GROUPS:
+            groups = ", ".join(sorted(RATE_GROUPS))
+            raise Invalid(
+                Text(f"A VTEX não tem o grupo de limites {name!r}.", f"VTEX has no group of limits {name!r}."),
+                Text(f"Os grupos são: {groups}.", f"The groups are: {groups}."),
+                where=f"rates.{name}",
+            )

@@ -17,20 +17,22 @@ from engate.model import (
     Item,
     Listing,
     Order,
+    OrderChange,
     OrderEvent,
     OrderPart,
     Page,
     Price,
     Product,
     Query,
+    Shipment,
     ShopOrderRef,
     Sku,
     StockLevel,
-    Tracking,
     Warehouse,
 )
 from engate_vtex import checks, listing
 from engate_vtex.catalog import Brands, Categories
+from engate_vtex.changes import Changes
 from engate_vtex.client import Vtex
 from engate_vtex.logistics import Stock, Warehouses
 from engate_vtex.orders import Orders
@@ -52,6 +54,7 @@ class VtexStorefront(Storefront):
         self._vtex = Vtex(context)
         self._fresh = FreshSkus(context.clock)
         self._orders = Orders(self._vtex)
+        self._changes = Changes(self._vtex, self._orders)
 
     async def test_connection(self) -> list[Check]:
         return await checks.run(self._vtex)
@@ -113,11 +116,15 @@ class VtexStorefront(Storefront):
     async def send_invoice(self, shop_order: ShopOrderRef, invoice: Invoice, part: OrderPart) -> None:
         await self._orders.send_invoice(shop_order, invoice, part)
 
-    async def send_tracking(self, shop_order: ShopOrderRef, invoice: Invoice, tracking: Tracking) -> None:
-        await self._orders.send_tracking(shop_order, invoice, tracking)
+    async def send_order_change(self, shop_order: ShopOrderRef, part: OrderPart, change: OrderChange) -> None:
+        await self._changes.send(shop_order, part, change)
 
-    async def send_delivery(self, shop_order: ShopOrderRef, invoice: Invoice, delivered_at: str, tracking: Tracking) -> None:
-        del tracking
+    async def send_tracking(self, shop_order: ShopOrderRef, part: OrderPart, shipment: Shipment, invoice: Invoice | None) -> None:
+        del part
+        await self._orders.send_tracking(shop_order, invoice, shipment.tracking)
+
+    async def send_delivery(self, shop_order: ShopOrderRef, part: OrderPart, delivered_at: str, invoice: Invoice | None) -> None:
+        del part
         await self._orders.send_delivery(shop_order, invoice, delivered_at)
 
     async def send_cancellation(self, shop_order: ShopOrderRef, reason: str) -> None:

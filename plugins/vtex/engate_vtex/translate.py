@@ -12,7 +12,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, TypeVar
 
 from engate import Rejected, Text
-from engate.model import Brand, Category, Image, Item, Price, Product, Sku, StockLevel
+from engate.model import Brand, Category, Image, Item, Price, Product, Sku, StockLevel, whole_units
 
 T = TypeVar("T")
 Body = dict[str, Any]
@@ -404,5 +404,6 @@ def fixed_price(want: Price, table: str) -> list[Body]:
 
 
 def stock_body(want: StockLevel) -> Body:
-    """The absolute total. Unlimited only where the record says so: it sells without end. Both always go: an absent one counts as 0."""
-    return {"quantity": max(0, want.quantity), "unlimitedQuantity": want.unlimited}
+    """The absolute total, in whole units: a part of one is not for sale. Unlimited only where the record says so: it sells without end.
+    Both always go: an absent one counts as 0."""
+    return {"quantity": max(0, whole_units(want.quantity)), "unlimitedQuantity": want.unlimited}

@@ -6,13 +6,29 @@ VTEX's money in orders is integer cents; the invoice's value is a string of them
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
+from math import ceil
 from typing import Any, NamedTuple
 
 from engate import Rejected, Text, Unavailable
-from engate.model import Address, Buyer, Invoice, Order, OrderEvent, OrderItem, OrderPart, Payment, ShopState, Tracking
+from engate.model import (
+    Address,
+    Buyer,
+    Invoice,
+    Order,
+    OrderEvent,
+    OrderItem,
+    OrderPart,
+    PartItem,
+    Payment,
+    ShopState,
+    Tracking,
+    is_whole,
+    plain,
+    whole_units,
+)
 
 Body = dict[str, Any]
 
@@ -185,6 +201,7 @@ def _order(raw: Mapping[str, Any]) -> Order:
         discount=sums.discount,
         interest=sums.interest,
         total=sums.total,
+        refunded=given_back(raw),
     )
 
 
@@ -195,8 +212,8 @@ def _item(raw: Mapping[str, Any], logistics: Mapping[str, Any]) -> OrderItem:
         sku=str(raw["id"]),
         reference=raw.get("refId") or "",
         name=raw.get("name") or "",
-        quantity=int(raw["quantity"]),
-        price=_unit_price(raw),
+        quantity=Decimal(int(raw["quantity"])),
+        price=unit_price(raw),
         freight=money(logistics.get("price")),
         warehouse=_served_by(logistics).get("warehouseId") or "",
     )
@@ -212,7 +229,7 @@ def _shipping(logistics: Mapping[str, Any]) -> str:
     return _served_by(logistics).get("courierId") or logistics.get("selectedSla") or ""
 
 
-def _unit_price(raw: Mapping[str, Any]) -> Decimal:
+def unit_price(raw: Mapping[str, Any]) -> Decimal:
     """What one of what is sold costs: from the line's own total, as VTEX advises, for `sellingPrice` may be rounded or of one measure."""
     defined = raw.get("priceDefinition") or {}
     if defined.get("total") is not None:
@@ -237,7 +254,8 @@ def charged(raw: Mapping[str, Any], items: Iterable[OrderItem]) -> Sums:
     may or may not hold the card's interest: what the payments charge over their reference value is added where it does not.
 
     Where lines, totals and value disagree by more than a cent a unit, nothing is made to fit: these are the totals as VTEX says them,
-    which the lines then do not add up to.
+    which the lines then do not add up to. The units that a change took out are in the totals and not in the lines, and may be worth more
+    than it gave back: then the lines may be worth anything less.
     """
     items = tuple(items)
     totals = {entry["id"]: int(entry["value"]) for entry in raw.get("totals") or ()}
@@ -246,17 +264,36 @@ def charged(raw: Mapping[str, Any], items: Iterable[OrderItem]) -> Sums:
         max(0, paid["value"] - paid["referenceValue"]) for paid in _paid(raw.get("paymentData") or {}) if paid.get("referenceValue")
     )
     total = value + interest if abs(value - net) < abs(value - net - interest) else value
-    lines = cents(sum((item.price * item.quantity for item in items), Decimal(0)))
+    lines = cents(sum((item.value for item in items), Decimal(0)))
     gross, freight = totals.get("Items", 0), totals.get("Shipping", 0)
     others = [value for name, value in totals.items() if name not in ("Items", "Shipping")]
     less, more = -sum(value for value in others if value < 0), sum(value for value in others if value > 0)
-    fees, rounding = interest + more, sum(item.quantity for item in items)
-    fits = gross - less - rounding <= lines <= gross + more + rounding
+    fees, rounding = interest + more, sum(whole_units(item.quantity) for item in items)
+    fits = (0 if "Change" in totals else gross - less - rounding) <= lines <= gross + more + rounding
     if not fits or abs(gross + freight + fees - less - total) > rounding:
         return Sums(money(gross), money(freight), money(less), money(fees), money(total))
     rest = total - lines - freight
     discount = max(0, fees - rest)
     return Sums(money(lines), money(freight), money(discount), money(rest + discount), money(total))
+
+
+def given_back(raw: Mapping[str, Any]) -> Decimal:
+    """In reais: what changes took off (the total named Change, else what each change says), and what returns gave back."""
+    changed = [-int(entry["value"]) for entry in raw.get("totals") or () if entry["id"] == "Change"]
+    if not changed:
+        changed = [int(entry.get("discountValue") or 0) - int(entry.get("incrementValue") or 0) for entry in changes(raw)]
+    return money(max(0, sum(changed)) + sum(_restituted(package) for package in packages(raw, "Input")))
+
+
+def changes(raw: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    """The order modifications that went through."""
+    return (raw.get("changesAttachment") or {}).get("changesData") or ()
+
+
+def _restituted(package: Mapping[str, Any]) -> int:
+    """A return gives its value back by itself; where VTEX says how much it was, that counts."""
+    said = [one["value"] for one in (package.get("restitutions") or {}).values() if one and one.get("value") is not None]
+    return sum(said) if said else int(package.get("invoiceValue") or 0)
 
 
 def _paid(data: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
@@ -322,28 +359,31 @@ def plain_number(number: str) -> str:
     return re.sub(r"[^0-9A-Za-z]", "", number)
 
 
-def packages(raw: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The sale notes the order has."""
+def packages(raw: Mapping[str, Any], kind: str = "Output") -> list[Mapping[str, Any]]:
+    """The notes the order has: of sale (Output) or of returns (Input)."""
     attached = (raw.get("packageAttachment") or {}).get("packages") or ()
-    return [package for package in attached if package.get("type", "Output") == "Output"]
+    return [package for package in attached if package.get("type", "Output") == kind]
 
 
 def package_of(raw: Mapping[str, Any], invoice: Invoice) -> Mapping[str, Any] | None:
-    """The order's note with this access key."""
+    """The order's note with this access key. A note without one is told by its number and instant: no key is no likeness."""
     wanted = access_key(invoice.key)
-    return next((package for package in packages(raw) if access_key(package.get("invoiceKey") or "") == wanted), None)
+    if wanted:
+        return next((package for package in packages(raw) if access_key(package.get("invoiceKey") or "") == wanted), None)
+    alike = (package for package in packages(raw) if not package.get("invoiceKey") and package.get("invoiceNumber") in _numbers(invoice))
+    return next((package for package in alike if instant(package.get("issuanceDate")) == invoice.issued_at), None)
 
 
 def free_number(raw: Mapping[str, Any], invoice: Invoice) -> str:
     """The note's number; two branches may have issued the same one, and a number that is there already would only renew a receipt."""
     taken = {package.get("invoiceNumber") for package in packages(raw)}
-    number = plain_number(invoice.number)
-    candidates = (
-        number,
-        f"{number}S{plain_number(invoice.series)}",
-        f"{number}S{plain_number(invoice.series)}E{plain_number(invoice.issuer)}",
-    )
+    candidates = _numbers(invoice)
     return next((candidate for candidate in candidates if candidate not in taken), candidates[-1])
+
+
+def _numbers(invoice: Invoice) -> tuple[str, ...]:
+    number, series = plain_number(invoice.number), plain_number(invoice.series)
+    return number, f"{number}S{series}", f"{number}S{series}E{plain_number(invoice.issuer)}"
 
 
 def invoiced_value(raw: Mapping[str, Any], invoice: Invoice, part: OrderPart) -> int:
@@ -357,7 +397,7 @@ def invoiced_value(raw: Mapping[str, Any], invoice: Invoice, part: OrderPart) ->
 
 def invoice_body(raw: Mapping[str, Any], invoice: Invoice, part: OrderPart) -> Body:
     """`raw`: the order as VTEX holds it now. Items by VTEX's SKU id, with unit prices."""
-    skus = {item["uniqueId"]: str(item["id"]) for item in raw["items"]}
+    lines: dict[str, Mapping[str, Any]] = {item["uniqueId"]: item for item in raw["items"]}
     return {
         "type": "Output",
         "issuanceDate": invoice.issued_at.isoformat(),
@@ -367,12 +407,41 @@ def invoice_body(raw: Mapping[str, Any], invoice: Invoice, part: OrderPart) -> B
         "embeddedInvoice": invoice.xml or None,
         "trackingNumber": "",
         "trackingUrl": "",
-        "items": [{"id": _sku_of(skus, item.line), "price": cents(item.price), "quantity": item.quantity} for item in part.items],
+        "items": [_invoiced(_line_of(lines, item.line), item) for item in part.items],
     }
 
 
-def _sku_of(skus: Mapping[str, str], line: str) -> str:
-    if line not in skus:
+PIECE = ("", "un")
+"""Measurement units of what is sold by the piece: there is no part of one."""
+
+
+def _invoiced(line: Mapping[str, Any], item: PartItem) -> Body:
+    """Whole units, as VTEX has them. Part of a weighed one is that one, at the price of what it weighed."""
+    units, each = whole_units(item.quantity), item.price
+    if not is_whole(item.quantity):
+        if (line.get("measurementUnit") or "") in PIECE:
+            raise _fraction(line, item)
+        units = min(ceil(item.quantity), int(line["quantity"]))
+        each = item.value / units
+    return {"id": str(line["id"]), "price": cents(each), "quantity": units}
+
+
+def _fraction(line: Mapping[str, Any], item: PartItem) -> Rejected:
+    return Rejected(
+        Text(
+            f"A nota tem {plain(item.quantity)} de {line.get('name') or item.sku}, e a VTEX só recebe unidades inteiras desse item.",
+            f"The note has {plain(item.quantity)} of {line.get('name') or item.sku}, and VTEX takes whole units of this item only.",
+        ),
+        Text(
+            "Lance a nota no Admin da VTEX. Se o item é vendido por peso, corrija a unidade de medida do SKU.",
+            "Enter the note in VTEX's Admin. If the item is sold by weight, correct the SKU's unit of measure.",
+        ),
+        code="invoice.fraction",
+    )
+
+
+def _line_of(lines: Mapping[str, Mapping[str, Any]], line: str) -> Mapping[str, Any]:
+    if line not in lines:
         raise Rejected(
             Text(f"A linha {line} da nota não está mais no pedido da VTEX.", f"The note's line {line} is no longer in VTEX's order."),
             Text(
@@ -381,7 +450,7 @@ def _sku_of(skus: Mapping[str, str], line: str) -> str:
             ),
             code="invoice.line",
         )
-    return skus[line]
+    return lines[line]
 
 
 def tracking_body(tracking: Tracking) -> Body:

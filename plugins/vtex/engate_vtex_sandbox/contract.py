@@ -15,6 +15,11 @@ PRICE = "GET /pricing/prices/{itemId}"
 TYPED_INT = "FACTS, money units: 'GET typed int32', yet prices are decimal currency"
 NOT_SET = "FACTS, money units: 'GET typed int32'; a list price that is not set has no number"
 ORDER = "GET /api/oms/pvt/orders/{orderId}"
+_MODIFIED = "/api/order-system/orders/{changeOrderId}/changes"
+CHANGED, CHANGES, ONE_CHANGE = f"PATCH {_MODIFIED}", f"GET {_MODIFIED}", f"GET {_MODIFIED}/{{changeRequestId}}"
+MEASURE = "the schema of the request has a number"
+LIKE_FROM = "the schema's own description of `remove` says: the shape of the object `from`; its items say text"
+CHANGE_TOTAL = "the schema's own example of a changed order (of a user's) has a total named Change"
 CONTRADICTION = "the schema's own description says 'list of objects', and its example of an order group has objects"
 
 DEVIATIONS = (
@@ -28,6 +33,11 @@ DEVIATIONS = (
         "FACTS, Initial load: max 3 levels advised; the schema types the third as text",
     ),
     Deviation(ORDER, "items/*/priceTags/*", CONTRADICTION),
+    Deviation(ORDER, "totals/*/id", CHANGE_TOTAL),
+    Deviation(CHANGED, "remove/*", LIKE_FROM),
+    Deviation(ONE_CHANGE, "remove/*", LIKE_FROM),
+    *(Deviation(one, "replace/*/to/items/*/unitMultiplier", MEASURE) for one in (CHANGED, ONE_CHANGE)),
+    Deviation(CHANGES, "requests/*/replace/*/to/items/*/unitMultiplier", MEASURE),
     Deviation(ORDER, "items/*/unitMultiplier", "FACTS, Orders: unitMultiplier != 1; the SKU's own is a number"),
 )  # fmt: skip
 

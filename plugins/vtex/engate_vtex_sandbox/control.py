@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from engate.testing.world import OrderState, Sale, Seed, SeedProduct, SkuState
 from engate_vtex_sandbox.catalog import new_brand, new_category
@@ -23,6 +23,7 @@ SHIPPING = {
     "express": ("envio-expresso", "Transportadora Expressa", "Expressa"),
 }
 CENT = Decimal("0.01")
+CHANGES: dict[str, Literal["done", "canceled"]] = {"changed": "done", "change_canceled": "canceled"}
 FIRST_ORDER = 1_172_452_900_788
 FIRST_SEQUENCE = 502_556
 
@@ -97,7 +98,7 @@ class Control:
             sku.price.base = sku.price.cost = one.price
             sku.price.list = one.list_price
             for branch, units in one.stock.items():
-                sku.stock_in(self._warehouse(branch)).total = units
+                sku.stock_in(self._warehouse(branch)).total = int(units)
 
     def _warehouse(self, branch: str) -> str:
         if branch not in self._warehouses:
@@ -125,12 +126,12 @@ class Control:
             missing = self.shop.missing(self._sku(sale, item.sku), POLICY, now)
             if missing:
                 raise ValueError(f"sale {sale.number}: SKU {item.sku} cannot be bought: {', '.join(missing)}")
-            if item.quantity < 1:
+            if item.quantity < 1 or item.quantity % 1:
                 raise ValueError(f"sale {sale.number}: SKU {item.sku}: quantity {item.quantity}")
         for payment in sale.payments:
             if payment.tag not in FORMS:
                 raise ValueError(f"sale {sale.number}: no payment form {payment.tag}")
-        items = sum(cents(item.price) * item.quantity for item in sale.items)
+        items = sum(cents(item.price) * int(item.quantity) for item in sale.items)
         total = items - cents(sale.discount) + sum(cents(item.freight) for item in sale.items)
         paid = sum(cents(payment.value) for payment in sale.payments)
         if not 0 <= cents(sale.discount) <= items:
@@ -154,8 +155,8 @@ class Control:
         order.discount = cents(sale.discount)
         try:
             for item in sale.items:
-                line = Line(self._unique_id(), self._sku(sale, item.sku), item.quantity, cents(item.price), cents(item.freight))
-                line.reservations = self.sandbox.logistics.reserve(order.lock_id, line.sku, item.quantity)
+                line = Line(self._unique_id(), self._sku(sale, item.sku), int(item.quantity), cents(item.price), cents(item.freight))
+                line.reservations = self.sandbox.logistics.reserve(order.lock_id, line.sku, line.quantity)
                 for held in line.reservations:
                     held.price, held.freight, held.zip_code = item.price, item.freight, sale.buyer.zip_code
                 order.lines.append(line)
@@ -185,7 +186,9 @@ class Control:
         return {"cancelled": len(keys)}
 
     def progress(self, to: str, keys: list[str] | None) -> dict[str, object]:
-        """`to`: "paid" or "expired", of orders that wait for their payment."""
+        """`to`: "paid" or "expired", of orders that wait for their payment; "changed" or "change_canceled", of changes under way."""
+        if to in CHANGES:
+            return self._end_changes(to, keys)
         if to not in ("paid", "expired"):
             raise ValueError(f"no progress to {to}")
         orders = self.sandbox.orders_api
@@ -197,6 +200,29 @@ class Control:
             else:
                 orders.cancel_order(order, "Pagamento expirado")
         return {"moved": len(moved)}
+
+    def _end_changes(self, to: str, keys: list[str] | None) -> dict[str, object]:
+        orders = self.sandbox.orders_api
+        chosen = list(orders.orders.values()) if keys is None else [orders.orders[key] for key in keys]
+        return {"moved": sum(self.sandbox.changes.finish(order, CHANGES[to]) for order in chosen)}
+
+    def _set(self, text: str) -> None:
+        """An administrator's setting, "name=value": of `Knobs`."""
+        name, _, value = text.partition("=")
+        knobs = self.sandbox.changes.knobs
+        match name, value:
+            case "change_window", "manual":
+                knobs.window = None
+            case "change_window", _:
+                knobs.window = float(value)
+            case "change_outcome", "done" | "canceled":
+                knobs.outcome = value
+            case "changes", "on" | "off":
+                knobs.enabled = value == "on"
+            case "change_history", "all" | "finished":
+                knobs.history = value
+            case _:
+                raise ValueError(f"no setting {text}")
 
     # ---- what is seen from outside ----
 
@@ -214,12 +240,18 @@ class Control:
         )  # fmt: skip
 
     def orders(self) -> list[OrderState]:
-        self.sandbox.orders_api.settle()
-        return [order_state(order) for order in self.sandbox.orders_api.orders.values()]
+        api = self.sandbox.orders_api
+        api.settle()
+        for order in api.orders.values():
+            api.changes.settle(order)
+        return [order_state(order) for order in api.orders.values()]
 
     # ---- spoiling ----
 
     def corrupt(self, kind: str, key: str) -> dict[str, object]:
+        if kind == "setting":
+            self._set(key)
+            return {}
         if kind == "order":
             order = self.sandbox.orders_api.orders[key]
             return {"events_lost": sum(queue.drop(order.key) for queue in self.sandbox.feed.queues.values())}
@@ -258,7 +290,7 @@ def order_state(order: Order) -> OrderState:
         state=order.state,
         phase=_phase(order),
         total=Decimal(order.value) / 100,
-        items=tuple((line.sku.ref, line.quantity, Decimal(line.price) / 100) for line in order.lines),
+        items=tuple((line.sku.ref, line.quantity, Decimal(line.price) / 100) for line in order.live),
         number=order.number,
         invoices=tuple(package["invoiceKey"] for package in invoices if package["invoiceKey"]),
         tracking=tuple(package["trackingNumber"] for package in invoices if package["trackingNumber"]),

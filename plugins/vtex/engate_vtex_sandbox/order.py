@@ -28,13 +28,17 @@ DELIVERY_DAYS = 4
 
 
 class Line:
-    """`price`: what the buyer pays for one (before the discount of the order); `discount` and `freight`: of the whole line, positive."""
+    """`price`: what the buyer pays for one (before the discount of the order); `discount` and `freight`: of the whole line, positive.
 
-    __slots__ = ("discount", "freight", "price", "quantity", "reservations", "sku", "unique_id")
+    `quantity` 0: a change took it out. `multiplier`: the measure of one, as it was sold or changed. `invoiced`: units on notes.
+    """
+
+    __slots__ = ("discount", "freight", "invoiced", "multiplier", "price", "quantity", "reservations", "sku", "unique_id")
 
     def __init__(self, unique_id: str, sku: Sku, quantity: int, price: int, freight: int) -> None:
         self.unique_id, self.sku, self.quantity, self.price, self.freight = unique_id, sku, quantity, price, freight
-        self.discount = 0
+        self.discount = self.invoiced = 0
+        self.multiplier = exact(sku.doc["UnitMultiplier"])
         self.reservations: list[Reservation] = []
 
     @property
@@ -73,22 +77,34 @@ class Order:
         self.returns: dict[str, dict[str, Any]] = {}  # of type Input
         self.tracked: set[str] = set()
         self.receipts = 0
+        self.changes_data: list[dict[str, Any]] = []  # changes that went through
+        self.taken_off = 0  # by them
+        self._as_sold: tuple[int, int] | None = None
 
     @property
     def lock_id(self) -> str:
         return f"00-{self.key}"
 
     @property
+    def live(self) -> list[Line]:
+        """The lines that are left."""
+        return [line for line in self.lines if line.quantity]
+
+    def keep_totals(self) -> None:
+        """Before a change: totals stay as they were sold, and the change is a total of its own."""
+        self._as_sold = self._as_sold or (self.items_total, self.freight)
+
+    @property
     def items_total(self) -> int:
-        return sum(line.price * line.quantity for line in self.lines)
+        return self._as_sold[0] if self._as_sold else sum(line.price * line.quantity for line in self.lines)
 
     @property
     def freight(self) -> int:
-        return sum(line.freight for line in self.lines)
+        return self._as_sold[1] if self._as_sold else sum(line.freight for line in self.lines)
 
     @property
     def value(self) -> int:
-        return self.items_total - self.discount + self.freight
+        return self.items_total - self.discount + self.freight - self.taken_off
 
     def state_at(self, instant: datetime) -> str | None:
         """The state as it was; None: the order was not there yet."""
@@ -140,7 +156,7 @@ def document(order: Order, shop: Shop, base_url: str) -> dict[str, Any]:
         "cancellationData": _cancellation(order),
         "taxData": None,
         "subscriptionData": None,
-        "itemMetadata": {"Items": [_metadata(line) for line in order.lines]},
+        "itemMetadata": {"Items": [_metadata(line) for line in order.live]},
         "marketplace": {"baseURL": f"{base_url}/api/oms?an={shop.account}", "isCertified": None, "name": shop.account},
         "storePreferencesData": {
             "countryCode": "BRA", "currencyCode": "BRL", "currencyFormatInfo": CURRENCY, "currencyLocale": 1046, "currencySymbol": "R$",
@@ -150,7 +166,7 @@ def document(order: Order, shop: Shop, base_url: str) -> dict[str, Any]:
         "commercialConditionData": None,
         "openTextField": None,
         "invoiceData": None,
-        "changesAttachment": None,
+        "changesAttachment": {"id": "changeAttachment", "changesData": order.changes_data} if order.changes_data else None,
         "callCenterOperatorData": None,
         "packageAttachment": {"packages": [*order.invoices.values(), *order.returns.values()]},
         "paymentData": {"giftCards": _gift_cards(order), "transactions": [transaction(order, shop.account)]},
@@ -160,7 +176,7 @@ def document(order: Order, shop: Shop, base_url: str) -> dict[str, Any]:
         "giftRegistryData": None,
         "clientProfileData": {"id": "clientProfileData", "email": buyer.email, "firstName": first, "lastName": last, **_documents(buyer),
                               "userProfileId": order.group, "userProfileVersion": None, "customerClass": None, "customerCode": None},
-        "items": [_item(line, order, shop) for line in order.lines],
+        "items": [_item(line, order, shop) for line in order.live],
         "marketplaceItems": [],
     }  # fmt: skip
 
@@ -171,6 +187,7 @@ def totals(order: Order) -> list[dict[str, Any]]:
         {"id": "Discounts", "name": "Total dos Descontos", "value": -order.discount},
         {"id": "Shipping", "name": "Total do Frete", "value": order.freight},
         {"id": "Tax", "name": "Total da Taxa", "value": 0},
+        *([{"id": "Change", "name": "Total das mudanças", "value": -order.taken_off}] if order.changes_data else []),
     ]
 
 
@@ -244,7 +261,7 @@ def _metadata(line: Line) -> dict[str, Any]:
 def _item(line: Line, order: Order, shop: Shop) -> dict[str, Any]:
     """With a unit multiplier, `price` is of one unit of measure and `sellingPrice` of what is sold: their sums differ from the totals."""
     sku, product = line.sku, line.sku.product
-    multiplier = exact(sku.doc["UnitMultiplier"])
+    multiplier = line.multiplier
     each, extra = divmod(line.total, line.quantity)
     prices = [{"value": each, "quantity": line.quantity - extra}, {"value": each + 1, "quantity": extra}]
     chain = shop.categories[product.doc["CategoryId"]].chain()
@@ -327,7 +344,7 @@ def _shipping(order: Order, first: str, last: str) -> dict[str, Any]:
     return {
         "id": "shippingData",
         "address": address,
-        "logisticsInfo": [_logistics(line, index, order) for index, line in enumerate(order.lines)],
+        "logisticsInfo": [_logistics(line, index, order) for index, line in enumerate(order.live)],
         "trackingHints": None,
         "selectedAddresses": [address],
         "contactInformation": [

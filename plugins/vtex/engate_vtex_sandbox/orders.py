@@ -9,9 +9,11 @@ from typing import Any
 
 from engate.testing.sandbox import Answer, Books, Call
 from engate_vtex_sandbox import order_list
+from engate_vtex_sandbox.changes import Changes
 from engate_vtex_sandbox.feed import Feed
 from engate_vtex_sandbox.logistics import Logistics
 from engate_vtex_sandbox.order import Order, document, transaction
+from engate_vtex_sandbox.rules import changes as change_rules
 from engate_vtex_sandbox.rules import common as common_rules
 from engate_vtex_sandbox.rules import orders as order_rules
 from engate_vtex_sandbox.rules.common import document as body_of
@@ -42,6 +44,7 @@ class Orders:
         self.orders: dict[str, Order] = {}
         self.waiting: deque[Order] = deque()  # in the window, first due first
         self.feed: Feed
+        self.changes: Changes
 
     # ---- the flow ----
 
@@ -107,12 +110,20 @@ class Orders:
     # ---- reading ----
 
     def order(self, call: Call) -> Order:
+        order = self.find(call.params["orderId"])
+        self.changes.settle(order)
+        return order
+
+    def find(self, key: str) -> Order:
         self.settle()
-        key = call.params["orderId"]
         found = self.orders.get(key)
         order_rules.refuse_unknown_order(found, key)
         assert found is not None
         return found
+
+    def changed(self, order: Order) -> None:
+        """A change went through: what is left may be invoiced already."""
+        self._close_when_invoiced(order)
 
     def read(self, call: Call) -> Answer:
         return Answer(200, document(self.order(call), self.shop, self.base_url()))
@@ -146,6 +157,7 @@ class Orders:
             order_rules.refuse_item_quantity(item)
         if order.package(body["invoiceNumber"]) is not None:
             return self._receipt(order, wrote=False)  # known already: only the receipt is renewed
+        change_rules.refuse_invoice_during_change(self.changes.under_way(order) is not None)
         order_rules.refuse_not_invoiceable(order, body["type"])
         package = _package(body, order)
         if body["type"] == "Input":
@@ -155,11 +167,16 @@ class Orders:
         order.invoices[body["invoiceNumber"]] = package
         if body.get("trackingNumber"):
             order.tracked.add(body["invoiceNumber"])
-        if sum(one["invoiceValue"] for one in order.invoices.values()) == order.value:
+        for item in body["items"]:
+            _mark_invoiced(order, item["id"], item["quantity"])
+        self._close_when_invoiced(order)
+        return self._receipt(order)
+
+    def _close_when_invoiced(self, order: Order) -> None:
+        if order.invoices and sum(one["invoiceValue"] for one in order.invoices.values()) == order.value:
             self.move(order, "invoice")
             self.move(order, "invoiced")
             order.invoiced_at = self.now()
-        return self._receipt(order)
 
     def patch_invoice(self, call: Call) -> Answer:
         order, package = self._invoice(call)
@@ -205,8 +222,15 @@ class Orders:
         return Answer(200, {"date": stamp_with_zone(self.now()), "orderId": order.key, "receipt": receipt}, wrote=wrote)
 
 
+def _mark_invoiced(order: Order, sku: str, quantity: int) -> None:
+    """A note names SKUs: of several lines of one, the first that is not on a note yet."""
+    lines = [line for line in order.live if str(line.sku.id) == sku]
+    line = next((line for line in lines if not line.invoiced), lines[0])
+    line.invoiced += quantity
+
+
 def _package(body: dict[str, Any], order: Order) -> dict[str, Any]:
-    lines = [str(line.sku.id) for line in order.lines]
+    lines = [str(line.sku.id) for line in order.live]
     return {
         "items": [
             {"itemIndex": lines.index(item["id"]), "quantity": item["quantity"], "price": item["price"],

@@ -13,6 +13,7 @@ from engate.testing.sandbox import Answer, Call, Handler, Operation, Refused, Sa
 from engate.testing.world import Description, OrderState, Sale, Seed, SkuState
 from engate_vtex_sandbox import control
 from engate_vtex_sandbox.catalog import Catalog
+from engate_vtex_sandbox.changes import Changes
 from engate_vtex_sandbox.feed import Feed
 from engate_vtex_sandbox.logistics import Logistics
 from engate_vtex_sandbox.orders import Orders
@@ -58,6 +59,8 @@ class VtexSandbox(Sandbox):
         )  # fmt: skip
         self.feed = Feed(self.clock.now, self.orders_api.settle, self.faults, self._books)
         self.orders_api.feed = self.feed
+        self.changes = Changes(ACCOUNT, self.orders_api.find, self.clock.now, self.orders_api.changed, self.random)
+        self.orders_api.changes = self.changes
         self.control = control.Control(self)
         control.furnish(self)
         self._groups = {operation.name: operation.group for operation in self.operations()}
@@ -184,7 +187,13 @@ class VtexSandbox(Sandbox):
             ("PUT", f"{order}/invoice/{{invoiceNumber}}/tracking", orders.put_tracking),
             ("GET", f"{order}/payment-transaction", orders.payment_transaction),
         )
-        for method, path, handler in of_orders:
+        changes, modified = self.changes, "/api/order-system/orders/{changeOrderId}/changes"
+        of_changes: tuple[tuple[str, str, Handler], ...] = (
+            ("PATCH", modified, changes.create),
+            ("GET", modified, changes.history),
+            ("GET", f"{modified}/{{changeRequestId}}", changes.detail),
+        )
+        for method, path, handler in (*of_orders, *of_changes):
             yield Operation(method, path, handler, ORDERS, self._sale_number)
         yield Operation("GET", "/api/oms/pvt/orders", orders.listing, ORDERS, _with_query)
         yield Operation("GET", "/api/orders/feed/config", feed.configuration, ORDERS)
@@ -201,7 +210,7 @@ class VtexSandbox(Sandbox):
         return Answer(404)
 
     def _sale_number(self, call: Call) -> str:
-        order = self.orders_api.orders.get(call.params["orderId"])
+        order = self.orders_api.orders.get(call.params.get("orderId") or call.params["changeOrderId"])
         return str(order.number) if order is not None else call.path
 
     # ---- who may call, and how often ----
@@ -232,6 +241,9 @@ class VtexSandbox(Sandbox):
 
     def too_many(self, operation: Operation) -> Answer:
         return too_many({"Retry-After": "1"} if operation.group == PRICING else None)
+
+    def refused(self, status: Literal[401, 403]) -> Answer:
+        return common_rules.refusal(status).answer
 
     # ---- the control protocol ----
 

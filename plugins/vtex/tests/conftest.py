@@ -278,7 +278,7 @@ class Shop:
         sku = await self.sku(a_sku(key=key, product=key.partition("-")[0], ean=""))
         await self.accepted("images", Item(f"{key}/0", Image(f"{key}/0", key, "https://img.example/a.jpg", "Café"), refs={"sku": sku}))
         await self.accepted("prices", Item(key, Price(key, key, Decimal(price)), refs={"sku": sku}))
-        level = StockLevel(f"{key}@1", key, "1", stock)
+        level = StockLevel(f"{key}@1", key, "1", Decimal(stock))
         await self.accepted("stock", Item(level.key, level, refs={"sku": sku, "warehouse": "1_main"}))
         return sku
 

@@ -8,11 +8,13 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from aiohttp import web
 
-from engate import AuthFailed, Invalid, Rate, Secret, Storefront, Text, Unavailable
+from engate import AuthFailed, Forbidden, Invalid, Rate, Secret, Storefront, Text, Unavailable
 from engate.model import Check, Item, Price, Query
 from engate.plugins import implemented
 from engate.settings import json_schema, load, secret_fields
+from engate.testing.world import Fault
 from engate_vtex import VtexSettings, checks, endpoints, listing, manifest
 from engate_vtex.storefront import VtexStorefront
 from engate_vtex_sandbox import sandbox
@@ -60,6 +62,10 @@ def test_settings_have_titles_and_helps_and_hide_their_secrets() -> None:
         ("feed_retention", 60),
         ("at_once", 0),
         ("environment", "a/b"),
+        ("base_url", "file:///etc/passwd"),
+        ("pricing_url", "http://user:pw@host"),
+        ("payments_url", "host"),
+        ("rates", {"catalogue": {"per_second": 1}}),
     ],
 )
 def test_settings_that_cannot_work_are_refused(field: str, value: object) -> None:
@@ -170,15 +176,39 @@ async def test_a_feed_that_somebody_else_uses_is_named(shop: Any) -> None:
     assert not line.ok and "chave" in line.hint.pt
 
 
-async def test_a_role_that_is_missing_is_named_and_the_other_lines_go_on(shop: Any, monkeypatch: Any) -> None:
-    async def forbidden(_: Any) -> Text:
-        raise AuthFailed(Text("recusado", "refused"), code="forbidden")
-
-    probes = tuple((name, forbidden if name == "prices" else probe, role) for name, probe, role in checks.PROBES)
-    monkeypatch.setattr(checks, "PROBES", probes)
+async def test_a_role_that_is_missing_is_named_and_the_other_lines_go_on(shop: Any) -> None:
+    await shop.control("faults", [Fault("403", f"GET /{shop.described['settings']['account']}/pricing/tables", times=9)])
     lines = by_name(await shop.front.test_connection())
-    assert not lines["prices"].ok and "Modify prices" in lines["prices"].hint.pt
-    assert lines["feed"].ok and len(lines) == len(probes)
+    assert not lines["prices"].ok and "Modify prices" in lines["prices"].hint.pt and "GET /pricing/tables" in lines["prices"].text.pt
+    assert lines["feed"].ok and len(lines) == len(checks.PROBES)
+    assert (await shop.control("ledger"))["injected"] == {"403": 1}, "asked once: there is no session to renew"
+
+
+async def test_a_role_that_is_missing_stops_a_batch(shop: Any) -> None:
+    await shop.control("faults", [Fault("403", "", times=9)])
+    error = await shop.refused("products", Item("1", shop.a_product(), refs={"category": "1", "brand": "1"}))
+    assert isinstance(error, Forbidden) and error.operation.startswith("GET /api/catalog_system") and "not enabled" in error.text.pt
+
+
+@pytest.mark.trap("vtex.page-instead-of-404")
+async def test_a_proxys_page_does_not_say_that_there_is_no_such_product(shop: Any) -> None:
+    """A product that is there but was not found would be created a second time."""
+    asked: list[str] = []
+
+    async def page(request: web.BaseRequest) -> web.Response:
+        asked.append(request.method)
+        return web.Response(status=404, text="<html>not here</html>", content_type="text/html")
+
+    runner = web.ServerRunner(web.Server(page, access_log=None))
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        shop.traffic = None  # what a proxy answers is in no schema
+        shop.front = await shop.connect(base_url=f"http://127.0.0.1:{runner.addresses[0][1]}")
+        error = await shop.refused("products", Item("1", shop.a_product(), refs={"category": "1", "brand": "1"}))
+    finally:
+        await runner.cleanup()
+    assert isinstance(error, Unavailable) and set(asked) == {"GET"}
 
 
 async def test_a_server_that_is_down_is_a_line_not_an_error(shop: Any, monkeypatch: Any) -> None:

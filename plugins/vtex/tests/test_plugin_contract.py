@@ -14,9 +14,25 @@ import jsonschema
 import msgspec
 import pytest
 
-from engate.model import Brand, Category, Image, Invoice, Item, OrderPart, PartItem, Price, Product, Sku, StockLevel, Tracking, Warehouse
+from engate.model import (
+    Brand,
+    Category,
+    Cut,
+    Image,
+    Invoice,
+    Item,
+    OrderChange,
+    OrderPart,
+    PartItem,
+    Price,
+    Product,
+    Sku,
+    StockLevel,
+    Tracking,
+    Warehouse,
+)
 from engate_vtex import endpoints as at
-from engate_vtex import logistics, translate, translate_orders
+from engate_vtex import logistics, translate, translate_changes, translate_orders
 
 FOLDER = Path(os.environ.get("ENGATE_CONTRACTS", Path(__file__).resolve().parents[3].parent / "shared" / "contracts")) / "vtex"
 FILES = {"commerce": ("catalog-api.json", "logistics-api.json", "orders-api.json"), "pricing": ("pricing-api.json",)}
@@ -85,6 +101,7 @@ PRODUCT_READ = {"Id": 7, **translate.product_body(PRODUCT, "1", "2"), "Departmen
 SKU_READ = {"Id": 9, **translate.sku_body(SKU, "7"), "MeasurementUnit": "un", "UnitMultiplier": 1.0, "ModalType": None, "Videos": []}
 NOTE = Invoice("K", "12", "1", "55", datetime(2026, 11, 21, tzinfo=UTC), Decimal("24.99"), "1", xml="<NFe/>")
 RAW_ORDER = {"orderId": "1-01", "value": 2499, "items": [{"uniqueId": "U", "id": "9"}]}
+WEIGHED = {"uniqueId": "U", "id": "9", "quantity": 2, "measurementUnit": "kg", "unitMultiplier": 0.5, "sellingPrice": 1000}
 OLD_PRICE = {
     "basePrice": 1,
     "costPrice": 2,
@@ -95,7 +112,7 @@ OLD_PRICE = {
 
 
 def a_part() -> OrderPart:
-    items = (PartItem("U", "1-1", 1, Decimal("24.99")),)
+    items = (PartItem("U", "1-1", Decimal(1), Decimal("24.99")),)
     zero = Decimal(0)
     return OrderPart("1-01", msgspec.UNSET, "1", items, zero, zero, zero, Decimal("24.99"))  # type: ignore[arg-type]
 
@@ -114,11 +131,13 @@ BODIES: list[tuple[at.Endpoint, object]] = [
     (at.FILE_UPDATE, translate.image_body(Image("1-1/0", "1-1", "https://a/b.jpg", "Café"))),
     (at.PRICE_UPDATE, translate.price_body(Item("1", Price("1", "1", Decimal("10.5"))), OLD_PRICE)),
     (at.PRICE_FIXED, translate.fixed_price(Price("1", "1", Decimal("10.5"), Decimal(12)), "2")),
-    (at.STOCK_QUANTITY, translate.stock_body(StockLevel("1", "1", "1", 3))),
+    (at.STOCK_QUANTITY, translate.stock_body(StockLevel("1", "1", "1", Decimal(3)))),
     (at.WAREHOUSE_CREATE, logistics.warehouse_body(Warehouse("1", "Matriz"), "1", {"id": "d", "name": "Doca"})),
     (at.FEED_CONFIGURE, translate_orders.feed_config(240, 345_600)),
     (at.FEED_COMMIT, {"handles": ["h"]}),
     (at.INVOICE, translate_orders.invoice_body(RAW_ORDER, NOTE, a_part())),
+    (at.CHANGE, translate_changes.body({"items": [WEIGHED]}, OrderChange("1-01", (Cut("U", 1, Decimal(5)),), Decimal(6), "Sem estoque"))),
+    (at.CHANGE, translate_changes.body({"items": [WEIGHED]}, OrderChange("1-01", (Cut("U", Decimal("0.1"), Decimal(5)),), Decimal(1), ""))),
     (at.TRACKING, translate_orders.tracking_body(Tracking())),
     (at.DELIVERY, translate_orders.delivery_body("2026-11-24T15:30:00-03:00")),
 ]

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from engate import NotSent, Rejected
-from engate.model import Invoice, Order, OrderPart, PartItem, Query, ShopOrderRef, Tracking
+from engate.model import Invoice, Order, OrderPart, PartItem, Query, Shipment, ShopOrderRef, Tracking
 from engate_vtex.orders import Orders
 
 CONFIG = "/api/orders/feed/config"
@@ -384,6 +384,22 @@ async def test_a_note_more_than_the_order_takes_is_for_a_person(shop: Any) -> No
     assert raised.value.code == "invoice.closed" and raised.value.hint.pt
 
 
+@pytest.mark.trap("vtex.note-without-a-key")
+async def test_notes_without_a_key_are_told_apart(shop: Any) -> None:
+    """An ERP of plain notes: no key of one is no key of the other; each goes once."""
+    await shop.sellable("1001-1")
+    await shop.sellable("1002-1")
+    order = await handled(shop, ("1001-1", 1, "100.00"), ("1002-1", 2, "33.35"))
+    for _ in range(2):
+        for minute, lines in enumerate((slice(0, 1), slice(1, 2))):
+            own = part(order.order, lines=lines)
+            plain = {"key": "", "issuer": "", "xml": "", "issued_at": datetime(2026, 11, 21, 18, minute, tzinfo=UTC)}
+            await shop.front.send_invoice(order, invoice(own.total, **plain), own)
+    now = await raw(shop, order.key)
+    assert now["status"] == "invoiced"
+    assert [package["invoiceValue"] for package in now["packageAttachment"]["packages"]] == [10000, 6670]
+
+
 # ---- tracking and delivery ----
 
 
@@ -394,8 +410,8 @@ async def test_tracking_and_delivery_reach_the_note(shop: Any) -> None:
     note = invoice(Decimal("100.00"))
     await shop.front.send_invoice(order, note, part(order.order))
     tracking = Tracking("BR123", "https://rastro.example/BR123", "Correios", datetime(2026, 11, 22, 9, 0, tzinfo=UTC))
-    await shop.front.send_tracking(order, note, tracking)
-    await shop.front.send_delivery(order, note, "2026-11-24T15:30:00-03:00", tracking)
+    await shop.front.send_tracking(order, part(order.order), Shipment("1", tracking), note)
+    await shop.front.send_delivery(order, part(order.order), "2026-11-24T15:30:00-03:00", note)
     (package,) = (await raw(shop, order.key))["packageAttachment"]["packages"]
     assert (package["trackingNumber"], package["trackingUrl"], package["courier"]) == ("BR123", "https://rastro.example/BR123", "Correios")
     assert package["courierStatus"]["finished"] is True
@@ -408,7 +424,7 @@ async def test_tracking_by_the_shops_own_fleet_has_no_code(shop: Any) -> None:
     order = await handled(shop, ("1001-1", 1, "100.00"))
     note = invoice(Decimal("100.00"))
     await shop.front.send_invoice(order, note, part(order.order))
-    await shop.front.send_tracking(order, note, Tracking(carrier="Frota própria"))
+    await shop.front.send_tracking(order, part(order.order), Shipment("1", Tracking(carrier="Frota própria")), note)
     (package,) = (await raw(shop, order.key))["packageAttachment"]["packages"]
     assert (package["trackingNumber"], package["courier"]) == ("", "Frota própria")
 
@@ -421,16 +437,17 @@ async def test_tracking_finds_the_note_that_got_another_number(shop: Any) -> Non
     notes = [invoice(first.total, key=KEY), invoice(second.total, key=OTHER_KEY)]
     await shop.front.send_invoice(order, notes[0], first)
     await shop.front.send_invoice(order, notes[1], second)
-    await shop.front.send_tracking(order, notes[1], Tracking("BR2"))
+    await shop.front.send_tracking(order, second, Shipment("1", Tracking("BR2")), notes[1])
     packages = (await raw(shop, order.key))["packageAttachment"]["packages"]
     assert {package["invoiceKey"]: package["trackingNumber"] or "" for package in packages} == {KEY: "", OTHER_KEY: "BR2"}
 
 
-async def test_tracking_before_the_note_waits(shop: Any) -> None:
+@pytest.mark.parametrize("given", [None, invoice(Decimal("100.00"))], ids=["no note yet", "one that is not in the shop"])
+async def test_tracking_before_the_note_waits(shop: Any, given: Invoice | None) -> None:
     await shop.sellable()
     order = await handled(shop, ("1001-1", 1, "100.00"))
     with pytest.raises(NotSent) as raised:
-        await shop.front.send_tracking(order, invoice(Decimal("100.00")), Tracking("BR1"))
+        await shop.front.send_tracking(order, part(order.order), Shipment("1", Tracking("BR1")), given)
     assert raised.value.code == "invoice.missing"
 
 

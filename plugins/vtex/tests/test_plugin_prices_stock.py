@@ -140,8 +140,8 @@ def test_a_sku_is_fresh_for_minutes_only() -> None:
 # ---- stock ----
 
 
-def level(quantity: int, **changes: Any) -> StockLevel:
-    return StockLevel(**{"key": "1001-1@1", "sku": "1001-1", "warehouse": "1", "quantity": quantity, **changes})
+def level(quantity: int | str, **changes: Any) -> StockLevel:
+    return StockLevel(**{"key": "1001-1@1", "sku": "1001-1", "warehouse": "1", "quantity": Decimal(quantity), **changes})
 
 
 def stock_refs(sku: str) -> dict[str, str]:
@@ -168,6 +168,13 @@ async def test_stock_is_unlimited_only_where_the_record_says_so(shop: Any) -> No
     await shop.accepted("stock", Item("1001-1@1", level(0), refs=stock_refs(sku)))
     now = await balance(shop, sku)
     assert (now["hasUnlimitedQuantity"], now["totalQuantity"]) == (False, 0)
+
+
+@pytest.mark.parametrize(("held", "offered"), [("2.5", 2), ("0.999", 0), ("5.000", 5), ("1E+2", 100)])
+async def test_a_part_of_a_unit_is_not_for_sale(shop: Any, held: str, offered: int) -> None:
+    sku = await shop.sku()
+    await shop.accepted("stock", Item("1001-1@1", level(held), refs=stock_refs(sku)))
+    assert (await balance(shop, sku))["totalQuantity"] == offered
 
 
 async def test_a_negative_reading_offers_nothing(shop: Any) -> None:

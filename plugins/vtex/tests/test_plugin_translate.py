@@ -155,8 +155,8 @@ def test_a_table_price_is_from_one_unit_on() -> None:
 
 
 def test_stock_always_says_both() -> None:
-    assert translate.stock_body(StockLevel("1", "1", "1", 7)) == {"quantity": 7, "unlimitedQuantity": False}
-    assert translate.stock_body(StockLevel("1", "1", "1", -7, unlimited=True)) == {"quantity": 0, "unlimitedQuantity": True}
+    assert translate.stock_body(StockLevel("1", "1", "1", Decimal(7))) == {"quantity": 7, "unlimitedQuantity": False}
+    assert translate.stock_body(StockLevel("1", "1", "1", Decimal(-7), unlimited=True)) == {"quantity": 0, "unlimitedQuantity": True}
 
 
 def test_warehouse_ids_have_one_case_and_no_spaces() -> None:
@@ -262,11 +262,11 @@ def reais(*cents: int) -> tuple[Decimal, ...]:
     return tuple(Decimal(value) / 100 for value in cents)
 
 
-def test_a_discount_in_the_unit_price_is_not_taken_twice() -> None:
+def test_a_discount_in_theunit_price_is_not_taken_twice() -> None:
     assert sums(order()) == reais(10000, 1500, 0, 0, 11500)
 
 
-def test_a_discount_outside_the_unit_prices_is_the_orders() -> None:
+def test_a_discount_outside_theunit_prices_is_the_orders() -> None:
     assert sums(order(items=[line(sellingPrice=11000)])) == reais(11000, 1500, 1000, 0, 11500)
 
 

@@ -19,6 +19,7 @@ SYSTEM = "/api/catalog_system"
 LOGISTICS = "/api/logistics/pvt"
 OMS = "/api/oms/pvt/orders"
 SKU = f"{PVT}/stockkeepingunit"
+MODIFIED = "/api/order-system/orders"
 
 
 @pytest.fixture(scope="module")
@@ -197,6 +198,7 @@ async def orders(api: Any, key: int) -> None:
     await api.order(order)
     await api.ok("GET", f"{path}/payment-transaction")
     corporate = api.sale()["buyer"] | {"document": "12ABC34501DE35"}
+    await changes(api, key)
     cancelled = await api.sell(number=2, buyer=corporate, paid=False)
     await api.ok("GET", f"{OMS}/{cancelled}/payment-transaction")
     await api.ok("POST", f"{OMS}/{cancelled}/cancel", {"reason": "Sem estoque"})
@@ -204,6 +206,23 @@ async def orders(api: Any, key: int) -> None:
     await api.ok("GET", lock.replace(order, cancelled))
     await api.advance(240)
     await api.ok("GET", f"{OMS}?f_status=invoiced,canceled&page=1&per_page=10&orderBy=creationDate,desc")
+
+
+async def changes(api: Any, key: int) -> None:
+    order = await api.handling(number=3, items=[{"sku": "S1", "quantity": 3, "price": "10.00"}])
+    path = f"{MODIFIED}/{order}/changes"
+    (item,) = (await api.order(order))["items"]
+    one = {"id": str(key), "uniqueId": item["uniqueId"], "quantity": 1, "price": 1000}
+    replaced = {"from": {"items": [one | {"quantity": 2}]}, "to": {"items": [{**one, "unitMultiplier": item["unitMultiplier"]}]}}
+    replaced["to"]["items"][0].pop("price")
+    body = {"reason": "Sem estoque", "manualDiscountValue": 5, "remove": {"items": [one]}, "replace": [replaced]}
+    asked = await api("PATCH", f"{path}?accountName={ACCOUNT}", body)
+    assert asked.status_code == 202, asked.text
+    await api.ok("GET", f"{path}?an={ACCOUNT}")
+    detail = await api.ok("GET", f"{path}/{asked.json()['requestId']}?an={ACCOUNT}")
+    assert detail["status"] == "done"
+    assert (await api.order(order))["value"] == 995
+    await api.ok("GET", f"{path}?an={ACCOUNT}")
 
 
 async def test_every_operation_answers_what_its_schema_says(checked: Any, vendor: Contracts) -> None:

@@ -259,3 +259,10 @@ async def test_spoiling_a_sku(api: Any) -> None:
     assert all(before[name] != after[name] for name in ("stock", "price", "product_name"))
     for kind, key in (("stock", "none"), ("order", "none"), ("colour", "S1")):
         assert (await api.client.post("/_sandbox/corrupt", json={"kind": kind, "key": key})).status_code == 422
+
+
+async def test_an_injected_refusal_is_in_the_platforms_words(api: Any) -> None:
+    for kind, words in ((401, "Unauthorized access"), (403, "The credentials are not enabled to access the service.")):
+        await api.control("faults", [{"kind": str(kind)}])
+        answer = await api("GET", "/api/logistics/pvt/configuration/warehouses")
+        assert (answer.status_code, answer.json()["error"]["message"]) == (kind, words)

@@ -17,6 +17,8 @@ async def customer_of(client: Client, part: OrderPart) -> tuple[str, list[str]]:
                 code="customer.default",
             )
         return client.settings.default_customer, []
+    if not customers.is_document(customers.document(part.order.buyer.document)):
+        raise _no_document(part)  # there are customers without one: nothing is like nothing
     found = await find(client, part)
     if found:
         return found, []
@@ -37,6 +39,23 @@ async def find(client: Client, part: OrderPart) -> str:
             if same:
                 return text(min(same, key=lambda row: _preference(row, inscription)).id)
     return ""
+
+
+def _no_document(part: OrderPart) -> Rejected:
+    wrong = bool(part.order.buyer.document)
+    return Rejected(
+        Text(
+            "O CPF ou CNPJ do comprador não confere." if wrong else "O comprador não informou CPF nem CNPJ.",
+            "The buyer's CPF or CNPJ does not check." if wrong else "The buyer gave neither a CPF nor a CNPJ.",
+        ),
+        Text(
+            "Peça o CPF ou CNPJ ao comprador, corrija no pedido da loja e reenvie. Para vender sem documento, mude a conexão para o cliente"
+            " padrão.",
+            "Ask the buyer for the CPF or CNPJ, correct it in the shop's order, then retry. To sell without one, change the connection to"
+            " the default customer.",
+        ),
+        code="buyer.document",
+    )
 
 
 def _preference(row: CustomerRow, inscription: str) -> tuple[bool, bool, int]:

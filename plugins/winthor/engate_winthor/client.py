@@ -6,16 +6,15 @@ from itertools import pairwise, permutations
 from operator import itemgetter
 from typing import Any, Generic, NamedTuple, TypeVar
 from urllib.parse import parse_qsl
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
-from engate import Context, Http, Invalid, Response, Text, Unavailable
+from engate import Answered, Context, Http, Response, Text, Unavailable
 from engate_winthor import endpoints
 from engate_winthor.endpoints import Paged
 from engate_winthor.rows import Rows
 from engate_winthor.session import Login
-from engate_winthor.settings import Settings
+from engate_winthor.settings import Settings, zone
 
 T = TypeVar("T")
 GROUPS = ("winthor",)
@@ -50,7 +49,7 @@ class Client:
         self.settings, self.clock = settings, context.clock
         self.contract, names = endpoints.load(settings.contract)
         self.rows = Rows(names)
-        self.zone = _zone(settings.timezone)
+        self.zone = zone(settings.timezone)
         self.login = Login(settings, self.contract.login, context.clock)
         options: dict[str, Any] = {"at_once": settings.at_once, "timeout": settings.timeout}
         self.guarded: Http = context.http(settings.base_url, auth=self.login, **options)
@@ -134,6 +133,8 @@ class Client:
     async def one(self, path: str, kind: type[T], params: Mapping[str, object], operation: str = "") -> list[T]:
         """What a single call answers: an object, or a list or envelope of them; [] where there is none (404)."""
         response = await self.guarded.call("GET", path, groups=GROUPS, params=params, operation=operation, expect=(404,))
+        if response.status == 404 and response.html:
+            raise _not_running(operation or path)
         if response.status in (204, 404) or response.body.strip() in (b"", b"null", b"{}"):
             return []
         shape = response.json(dict[str, msgspec.Raw] | list[msgspec.Raw])
@@ -144,7 +145,12 @@ class Client:
     async def send(self, method: str, path: str, body: object, *, safe: bool) -> Response:
         """A write. Money goes as JSON numbers with all their places, which is what WinThor reads."""
         content = _ENCODER.encode(body)
-        return await self.guarded.call(method, path, groups=GROUPS, content=content, safe=safe, media="")
+        try:
+            return await self.guarded.call(method, path, groups=GROUPS, content=content, safe=safe, media="")
+        except Answered as error:
+            if error.status == 404 and error.body.lstrip()[:1] == b"<":
+                raise _not_running(path) from None
+            raise
 
     # ---- time ----
 
@@ -169,6 +175,14 @@ class Client:
         return (local - timedelta(seconds=overlap)).isoformat(timespec="seconds")
 
 
+def _not_running(path: str) -> Unavailable:
+    """A 404 in HTML is Jetty's, of a service that is stopped or being updated: it says nothing about what was asked for."""
+    return Unavailable(
+        Text(f"O serviço do WinThor não está no ar ({path}).", f"The WinThor service is not running ({path})."),
+        Text("Inicie ou atualize o serviço na rotina 801/812.", "Start or update the service in routine 801/812."),
+    )
+
+
 def watermark(stamps: list[str | None], now: str) -> str | None:
     """The newest change of a page, but no later than the ERP's own now: a row dated 2062 must not silence a flow for 36 years."""
     newest = max((tidy for stamp in stamps if stamp and (tidy := stamp_of(stamp))), default=None)
@@ -185,17 +199,6 @@ def stamp_of(stamp: str | None) -> str:
         return datetime.fromisoformat(stamp.strip()).replace(tzinfo=None).isoformat(timespec="seconds")
     except ValueError:
         return ""
-
-
-def _zone(name: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError):
-        raise Invalid(
-            Text(f"Fuso horário desconhecido: {name!r}.", f"Unknown time zone: {name!r}."),
-            Text("Use um nome como America/Sao_Paulo.", "Use a name like America/Sao_Paulo."),
-            where="timezone",
-        ) from None
 
 
 class _Order:

@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 from engate import Rejected, Text
-from engate.model import Order
+from engate.model import Order, valid_document
 from engate_winthor.endpoints import ConsumerBody, CustomerBody
 from engate_winthor.settings import Settings
 
@@ -17,6 +17,11 @@ NO_NUMBER = "S/N"
 def document(value: str) -> str:
     """A CPF or CNPJ without punctuation. Letters stay: a CNPJ may hold them since July 2026."""
     return re.sub(r"[^0-9A-Z]", "", value.upper())
+
+
+def is_document(value: str) -> bool:
+    """Nothing, a part of one, and one figure all over (what people type to get on) are nobody's CPF or CNPJ."""
+    return valid_document(value) and len(set(value)) > 1
 
 
 def digits(value: str) -> str:
@@ -62,8 +67,6 @@ def customer_body(order: Order, billing: str, names: CustomerBody, settings: Set
     email = fit("E-mail", buyer.email, 100)
     called = fit("Telefone", phone(buyer.phone), 13)
     zip_code = digits(to.zip_code)
-    if len(who) not in (11, 14):
-        raise _missing("document", "CPF ou CNPJ", "CPF or CNPJ")
     for value, field, pt, en in (
         (name, "name", "nome", "name"), (street, "street", "endereço", "street"), (district, "district", "bairro", "district"),
         (zip_code, "zip_code", "CEP", "zip code"), (email, "email", "e-mail", "e-mail"),

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from engate import Invalid, Text
+from engate.address import wrong_path
 
 
 class Paged(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -227,6 +228,13 @@ def load(overrides: dict[str, str]) -> tuple[Contract, dict[str, dict[str, str]]
             raise Invalid(
                 Text(f"O contrato do WinThor não tem {name!r}.", f"WinThor's contract has no {name!r}."),
                 Text("Veja os nomes na documentação do plugin.", "See the names in the plugin's documentation."),
+                where=f"contract.{name}",
+            )
+        wrong = wrong_path(value) if place[leaf].startswith("/") else None
+        if wrong is not None:
+            raise Invalid(
+                wrong,
+                Text(f"Corrija {name!r} nos ajustes do contrato.", f"Correct {name!r} in the contract overrides."),
                 where=f"contract.{name}",
             )
         place[leaf] = value

@@ -2,19 +2,66 @@
 
 import base64
 import binascii
-from datetime import datetime
+import re
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
-from typing import Literal
+from typing import Literal, NamedTuple
 from xml.etree import ElementTree
 
 from engate import Text, Unavailable
-from engate.model import Invoice
+from engate.model import Invoice, InvoiceItem
+from engate_winthor.translate import is_gtin
 
 AUTHORISED = ("100", "150")
+KEY_IN_TEXT = re.compile(r"NFe([0-9]{6}[0-9A-Z]{12}[0-9]{26})")
 
 
-def invoice(xml: str) -> Invoice:
-    """The fiscal document in `xml` (an `nfeProc`, or a bare `NFe`: that one is not authorised). `Unavailable` where it is no such thing."""
+class Sold(NamedTuple):
+    """One item of the ERP's order: its SKU key, and what a note's line can be known by."""
+
+    sku: str
+    product: str
+    packing: str
+    quantity: Decimal
+
+
+class Line(NamedTuple):
+    """One `det` of a note."""
+
+    product: str
+    ean: str
+    quantity: Decimal
+
+
+def documents(published: Iterable[str], sold: Sequence[Sold]) -> tuple[Invoice, ...]:
+    """Every note of an order. One that cannot be read is a note that is not authorised, so that it is seen and never sent; it does not keep
+    the others back. Where none can be read, `Unavailable`: WinThor may still be writing it."""
+    found: list[Invoice] = []
+    broken: list[Invoice] = []
+    failure: Unavailable | None = None
+    for text in published:
+        try:
+            found.append(invoice(plain(text), sold))
+        except Unavailable as error:
+            failure = error
+            broken.append(_broken(text))
+    if failure is not None and not found:
+        raise failure
+    return (*found, *broken)
+
+
+def _broken(text: str) -> Invoice:
+    """What is known of a note that cannot be read: its access key, if that can be found, holds its number."""
+    match = KEY_IN_TEXT.search(text)
+    key = match[1] if match else ""
+    series, number = (str(int(key[22:25])), str(int(key[25:34]))) if key else ("", "?")
+    return Invoice(key, number, series, key[20:22], datetime.fromtimestamp(0, UTC), Decimal(0), key[6:20], authorised=False)
+
+
+def invoice(xml: str, sold: Sequence[Sold] = ()) -> Invoice:
+    """The fiscal document in `xml` (an `nfeProc`, or a bare `NFe`: that one is not authorised). `Unavailable` where it is no such thing.
+    `sold`: the items of the ERP's order, by which its lines are known."""
     if "<!DOCTYPE" in xml or "<!ENTITY" in xml:
         raise _unreadable("DTD")
     try:
@@ -36,6 +83,7 @@ def invoice(xml: str) -> Invoice:
             issued_at=datetime.fromisoformat(_text(info, "ide/dhEmi")),
             value=Decimal(_text(info, "total/ICMSTot/vNF")),
             issuer=_text(info, "emit/CNPJ") or _text(info, "emit/CPF"),
+            items=_items(_lines(info), sold),
             xml=xml,
             kind=_kind(_text(info, "ide/tpNF"), _text(info, "ide/finNFe")),
             authorised=_text(protocol, "cStat") in AUTHORISED and protocol_key in ("", key),
@@ -43,6 +91,40 @@ def invoice(xml: str) -> Invoice:
         )
     except (ValueError, InvalidOperation) as error:
         raise _unreadable(str(error)) from None
+
+
+def _lines(info: ElementTree.Element) -> list[Line]:
+    products = info.findall("{*}det/{*}prod")
+    return [Line(_text(prod, "cProd"), _text(prod, "cEAN"), Decimal(_text(prod, "qCom"))) for prod in products]
+
+
+def _items(lines: Sequence[Line], sold: Sequence[Sold]) -> tuple[InvoiceItem, ...]:
+    """By SKU key; () where it cannot be told of every line, for part of what a note holds would pass for all of it. So too where that is
+    more than the order attends: then the note counts otherwise (a box of twelve as twelve)."""
+    skus = [_sku_of(line, sold) for line in lines]
+    if not all(skus):
+        return ()
+    attended: dict[str, Decimal] = {}
+    for item in sold:
+        attended[item.sku] = attended.get(item.sku, Decimal(0)) + item.quantity
+    for sku, line in zip(skus, lines, strict=True):
+        attended[sku] -= line.quantity
+    if min(attended.values(), default=Decimal(0)) < 0:
+        return ()
+    return tuple(InvoiceItem(sku, line.quantity) for sku, line in zip(skus, lines, strict=True))
+
+
+def _sku_of(line: Line, sold: Sequence[Sold]) -> str:
+    """The product is on the note, the packaging only by its EAN, if it has one. "" where it could be one of several."""
+    alike = [item for item in sold if item.product == line.product.lstrip("0")] if line.product else []
+    has_ean = line.ean.isdigit()  # "SEM GTIN" where it has none
+    if not alike and has_ean:
+        alike = [item for item in sold if item.packing == line.ean]
+    if len({item.sku for item in alike}) > 1:
+        # without a GTIN on the note it is a packaging whose code is none
+        alike = [item for item in alike if (item.packing == line.ean if has_ean else not is_gtin(item.packing))]
+    skus = {item.sku for item in alike}
+    return skus.pop() if len(skus) == 1 else ""
 
 
 def plain(xml: str) -> str:

@@ -4,19 +4,20 @@ import re
 from collections.abc import Callable
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
+from math import ceil
 from typing import Any
 
 import msgspec
 
 from engate import Answered, Rejected, Text
-from engate.model import ErpItem, ErpOrder, ErpState, OrderPart, PartItem, Tracking
+from engate.model import CENT, ErpItem, ErpOrder, ErpState, OrderPart, PartItem, Shipment, Tracking, is_whole, plain, whole_units
 from engate_winthor.endpoints import Contract
+from engate_winthor.fiscal import Sold
 from engate_winthor.rows import OrderItemRow, OrderRow, text
 from engate_winthor.settings import Settings
 
 STATES: dict[str, ErpState] = {"L": "in_erp", "P": "held", "B": "held", "M": "picking", "F": "invoiced", "C": "cancelled"}
 """posicao: released, pending, blocked (credit, limit, margin), assembled, invoiced, cancelled."""
-CENT = Decimal("0.01")
 
 
 def state(posicao: str | None) -> ErpState:
@@ -38,14 +39,28 @@ def erp_order(row: OrderRow, instant: Callable[[str | None], datetime | None], d
         reference=text(row.reference),
         total=row.total,
         items=tuple(_item(item) for item in items),
-        tracking=Tracking(code, carrier=text(row.carrier)) if code else None,
+        shipments=(Shipment(code, Tracking(code, carrier=text(row.carrier))),) if code else (),
         delivered_at=instant(row.delivery) if _delivered(items, delivered_words) else None,
         changed_at=row.changed or "",
     )
 
 
 def _item(row: OrderItemRow) -> ErpItem:
-    return ErpItem(f"{text(row.packing)}-{text(row.product)}", int(row.quantity or 0), int(row.cut or 0))
+    return ErpItem(_sku(row), _counted(row.quantity), _counted(row.cut))
+
+
+def _sku(row: OrderItemRow) -> str:
+    return f"{text(row.packing)}-{text(row.product)}"
+
+
+def _counted(value: Decimal | None) -> Decimal:
+    """A weighed item is attended with the weight it had: 0.95 of 1."""
+    return value if value is not None and value.is_finite() else Decimal(0)
+
+
+def sold(row: OrderRow) -> list[Sold]:
+    """What the lines of the order's notes can be known by."""
+    return [Sold(_sku(item), text(item.product), text(item.packing), _counted(item.quantity)) for item in row.items or []]
 
 
 def _delivered(items: list[OrderItemRow], words: tuple[str, ...]) -> bool:
@@ -84,7 +99,9 @@ def body(part: OrderPart, customer: str, notes: list[str], contract: Contract, s
         names.billing: part.billing,
         names.plan: code(part.plan),
         names.reference: part.reference,
-        names.items: [{names.item_sku: sku, names.item_quantity: quantity, names.item_price: price} for sku, quantity, price in lines],
+        names.items: [
+            {names.item_sku: sku, names.item_quantity: plain(quantity), names.item_price: price} for sku, quantity, price in lines
+        ],
         names.permissions: {names.without_tax: settings.accept_without_tax},
     }
     if expenses:
@@ -96,7 +113,7 @@ def body(part: OrderPart, customer: str, notes: list[str], contract: Contract, s
     return made
 
 
-Line = tuple[str, int, Decimal]
+Line = tuple[str, Decimal, Decimal]
 """(SKU key, quantity, unit price)"""
 
 
@@ -107,10 +124,10 @@ def money(part: OrderPart) -> tuple[list[Line], Decimal]:
     it in already (then only cents of rounding are left), and it goes into the prices, the one money field of an order that is certain.
     More than the order's own discount, or less than rounding explains, adds up to something else than was charged: it must not enter.
     """
-    goods = sum((item.price * item.quantity for item in part.items), Decimal(0))
+    goods = sum((item.value for item in part.items), Decimal(0))
     expenses = part.freight + part.interest
     discount = goods + expenses - part.total
-    rounding = CENT * sum(item.quantity for item in part.items)
+    rounding = CENT * sum(ceil(item.quantity) for item in part.items)
     if not min(part.discount, 0) - rounding <= discount <= max(part.discount, 0) + rounding:
         raise Rejected(
             Text(
@@ -121,27 +138,70 @@ def money(part: OrderPart) -> tuple[list[Line], Decimal]:
             code="order.total",
         )
     if discount <= 0:
-        return [(item.sku, item.quantity, item.price) for item in part.items], expenses - discount
-    on_goods = min(discount, goods)
-    return discounted(part.items, goods, goods - on_goods), expenses - (discount - on_goods)
+        return _sellable(part, [(item.sku, item.quantity, item.price) for item in part.items]), expenses - discount
+    least = CENT * sum(whole_units(item.quantity) for item in part.items if item.price > 0)
+    on_goods = min(discount, max(goods - least, discount - expenses))
+    return _sellable(part, discounted(part.items, goods, goods - on_goods)), expenses - (discount - on_goods)
 
 
 def discounted(items: tuple[PartItem, ...], goods: Decimal, target: Decimal) -> list[Line]:
     """The lines worth `goods` repriced to be worth `target`, each by its share of the value, in cents that sum exactly.
 
     A line whose cents do not divide by its quantity becomes two, one cent a unit apart: 3 for R$ 20,00 is 2 of 6,67 and 1 of 6,66.
+    What costs something keeps a cent a unit, as far as there are cents: WinThor sells nothing for 0.
     """
     lines: list[Line] = []
-    value = before = Decimal(0)
-    for item in items:
-        value += item.price * item.quantity
-        upto = (target * value / goods).quantize(CENT, ROUND_HALF_UP) if goods else Decimal(0)
-        low, more = divmod(int((upto - before) / CENT), item.quantity)
-        before = upto
-        for quantity, cents in ((item.quantity - more, low), (more, low + 1)):
+    shares = _floored(_shares(items, goods, target), [whole_units(item.quantity) if item.price > 0 else 0 for item in items])
+    for item, share in zip(items, shares, strict=True):
+        low, more = divmod(share, whole_units(item.quantity))
+        for quantity, cents in ((item.quantity - more, low), (Decimal(more), low + 1)):
             if quantity:
                 lines.append((item.sku, quantity, cents * CENT))
     return lines
+
+
+def _shares(items: tuple[PartItem, ...], goods: Decimal, target: Decimal) -> list[int]:
+    """The target by the items' value, in cents: what is up to each, less what is up to the one before."""
+    shares: list[int] = []
+    value = before = Decimal(0)
+    for item in items:
+        value += item.value
+        upto = (target * value / goods).quantize(CENT, ROUND_HALF_UP) if goods else Decimal(0)
+        shares.append(int((upto - before) / CENT))
+        before = upto
+    return shares
+
+
+def _floored(shares: list[int], least: list[int]) -> list[int]:
+    """Shares raised to their least, at the expense of those with most room; as they are where there are not so many cents."""
+    if sum(shares) < sum(least):
+        return shares
+    raised = [max(share, floor) for share, floor in zip(shares, least, strict=True)]
+    short = sum(raised) - sum(shares)
+    for index in sorted(range(len(raised)), key=lambda i: raised[i] - least[i], reverse=True):
+        taken = min(short, raised[index] - least[index])
+        raised[index] -= taken
+        short -= taken
+    return raised
+
+
+def _sellable(part: OrderPart, lines: list[Line]) -> list[Line]:
+    """WinThor refuses a price of 0. What it calls a bonus is a sale of its own, with terms of its own: a person makes it."""
+    free = {sku for sku, _, price in lines if price <= 0}
+    if not free:
+        return lines
+    named = {item.line: item.name for item in part.order.items}
+    names = ", ".join(dict.fromkeys(named.get(item.line) or item.sku for item in part.items if item.sku in free))
+    raise Rejected(
+        Text(f"Sai por R$ 0,00 e o WinThor não vende de graça: {names}.", f"Costs nothing, and WinThor sells nothing for free: {names}."),
+        Text(
+            "Lance este pedido no WinThor à mão, com o brinde como bonificação (tipo de venda 5, cobrança BNF, plano do tipo B). Para os"
+            " próximos, dê ao brinde um preço a partir de R$ 0,01 na loja.",
+            "Enter this order in WinThor by hand, with the gift as a bonus sale (type 5, billing BNF, a plan of type B). For those to come,"
+            " give the gift a price from R$ 0.01 in the shop.",
+        ),
+        code="order.zero_price",
+    )
 
 
 def _freight_field(name: str, part: OrderPart) -> str:
@@ -163,6 +223,7 @@ def complete(part: OrderPart) -> None:
         (part.billing, "billing", "cobrança"),
         (part.plan, "plan", "plano de pagamento"),
         (part.branch, "branch", "filial"),
+        (part.reference, "reference", "referência"),
     ):
         if not value:
             raise Rejected(
@@ -170,6 +231,19 @@ def complete(part: OrderPart) -> None:
                 Text(f"Mapeie a {pt} da forma de pagamento e reenvie.", f"Map the {what} of the payment form, then retry."),
                 code=f"order.{what}",
             )
+    fraction = next((item for item in part.items if not is_whole(item.quantity)), None)
+    if fraction is not None:
+        raise Rejected(
+            Text(
+                f"O WinThor vende a embalagem {fraction.sku} inteira, e o pedido traz {plain(fraction.quantity)}.",
+                f"WinThor sells packaging {fraction.sku} whole, and the order has {plain(fraction.quantity)}.",
+            ),
+            Text(
+                "Na loja, venda este item por unidade inteira; lance este pedido no WinThor à mão ou altere a quantidade na loja.",
+                "In the shop, sell this item by whole units; enter this order in WinThor by hand, or change its quantity in the shop.",
+            ),
+            code="order.fraction",
+        )
 
 
 def code(value: str) -> int | str:

@@ -1,10 +1,12 @@
 """What a WinThor connection asks of the person who registers it."""
 
 from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
-from engate import Secret, field
+from engate import Invalid, Secret, Text, field
+from engate_winthor import endpoints
 
 PasswordCase = Literal["upper", "as_is"]
 AuthScheme = Literal["bearer", "bare"]
@@ -22,7 +24,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             "Endereço e porta, sem caminho: http://wta.minhaempresa.com.br:8180",
             "Host and port, without a path: http://wta.mycompany.com.br:8180",
             host=True,
-            pattern=r"^https?://[^/]+",
+            url=True,
+            min_length=1,
         ),
     ]
     login: Annotated[str, field("Usuário do WTA", "WTA user", min_length=1)]
@@ -123,6 +126,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             "Address of the images",
             "Modelo com {code}, {ean} ou {sku}: https://imagens.minhaempresa.com.br/{code}.jpg. O WinThor não serve imagens.",
             "Template with {code}, {ean} or {sku}: https://images.mycompany.com.br/{code}.jpg. WinThor serves no images.",
+            url=True,
         ),
     ] = ""
 
@@ -149,3 +153,19 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             'Paths, parameters and fields that differ in this installation, for example {"orders.path": "/other/path"}.',
         ),
     ] = {}
+
+    def __post_init__(self) -> None:
+        """So that a mistake is told to whoever saves it."""
+        zone(self.timezone)
+        endpoints.load(self.contract)
+
+
+def zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        raise Invalid(
+            Text(f"Fuso horário desconhecido: {name!r}.", f"Unknown time zone: {name!r}."),
+            Text("Use um nome como America/Sao_Paulo.", "Use a name like America/Sao_Paulo."),
+            where="timezone",
+        ) from None

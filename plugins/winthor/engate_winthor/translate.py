@@ -297,12 +297,13 @@ def of_region(row: PriceRow, branch: str, region: str) -> bool:
 
 
 def stock(row: StockRow) -> StockLevel:
-    """Whole units: a part of one cannot be sold, and less than none is none. Never unlimited (see `StockRow`)."""
+    """As WinThor says it, 2.5 kg too: the storefront decides what it can offer. Less than none is none. Never unlimited (`StockRow`)."""
     key, branch = text(row.sku), text(row.branch)
     try:
-        return StockLevel(f"{key}@{branch}", key, branch, max(0, int(row.quantity or 0)))
+        finite(row.quantity)
+        return StockLevel(f"{key}@{branch}", key, branch, max(NOTHING, row.quantity or NOTHING))
     except UNREADABLE:
-        return StockLevel(f"{key}@{branch}", key, branch, 0, problems=unreadable(row, {"quantity": finite}))
+        return StockLevel(f"{key}@{branch}", key, branch, NOTHING, problems=unreadable(row, {"quantity": finite}))
 
 
 # ---- branches and choices ----

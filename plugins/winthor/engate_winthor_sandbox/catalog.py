@@ -135,6 +135,7 @@ class Product:
     for_web: bool
     last_change: str
     multiple: int = 1  # PCPRODUT.MULTIPLO, base units
+    weighed: bool = False  # its stock is not in whole units
     show_without_stock: bool = False  # EXIBESEMESTOQUEECOMMERCE
     deleted: bool = False  # DTEXCLUSAO
     skus: list[Sku] = field(default_factory=list)  # smallest packaging first

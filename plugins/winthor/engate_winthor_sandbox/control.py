@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from decimal import Decimal
 
+from engate.model import plain
 from engate.testing.world import Change, Description, OrderState, Seed, SkuState
+from engate_winthor_sandbox import desk
 from engate_winthor_sandbox.catalog import Sku
 from engate_winthor_sandbox.company import ALL_BRANCHES, CARRIERS, DEFAULT_SELLER, PAYMENTS, PRICE_REGION
 from engate_winthor_sandbox.customers import DEFAULT_CUSTOMER
@@ -160,8 +162,8 @@ def orders(world: World) -> list[OrderState]:
     return [
         OrderState(
             key=str(order.id), storefront_key=order.hub, state=order.state, phase=_phase(order), total=order.total,
-            items=tuple((item.sku.key, item.quantity, item.price) for item in order.items),
-            invoices=(order.invoice.key,) if order.invoice else (), tracking=(order.tracking,) if order.tracking else (),
+            items=tuple((item.sku.key, plain(item.quantity), item.price) for item in order.items),
+            invoices=tuple(note.key for note in order.notes), tracking=(order.tracking,) if order.tracking else (),
         )
         for order in world.orders.rows.rows.values()
     ]  # fmt: skip
@@ -186,7 +188,7 @@ def corrupt(world: World, kind: str, key: str) -> dict[str, object]:
     And what an ERP user or an administrator does, none of which has a field in `Change`:
     "service" / "service_up" (path prefix), "sessions" (any key: all tokens end), "parameter" ("number=value" or "number:branch=value";
     also "invoice_window=seconds"), "customer_blocked" / "customer_released" (codcli), "multiple" ("sku=n"),
-    "tax_figure", "show_without_stock", "deleted" (a SKU key).
+    "tax_figure", "show_without_stock", "deleted" (a SKU key); and the verbs of `desk`, which move the order's stamp.
     """
     spoilers: dict[str, Callable[[World, str], None]] = {
         "stock": _spoil_stock, "price": _spoil_price, "text": _spoil_text, "order": _spoil_order,
@@ -194,7 +196,7 @@ def corrupt(world: World, kind: str, key: str) -> dict[str, object]:
         "sessions": lambda world, _: world.sessions.end_all(), "parameter": _parameter,
         "customer_blocked": lambda world, number: world.customers.block(number, blocked=True),
         "customer_released": lambda world, number: world.customers.block(number, blocked=False),
-        "multiple": _multiple, "tax_figure": _untax, "show_without_stock": _show_without_stock, "deleted": _delete,
+        "multiple": _multiple, "tax_figure": _untax, "show_without_stock": _show_without_stock, "deleted": _delete, **desk.VERBS,
     }  # fmt: skip
     if kind not in spoilers:
         raise ValueError(f"corrupt {kind!r}: one of {', '.join(spoilers)}")

@@ -6,9 +6,9 @@ posicao: L released, P pending, B blocked, M assembled, F invoiced, C cancelled.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Any
 
 from engate.testing.sandbox import Answer, Books, Call
@@ -46,15 +46,15 @@ class Item:
     sku: Sku
     warehouse: str
     sequence: int
-    quantity: int
-    cut: int
+    quantity: Decimal
+    cut: Decimal
     price: Decimal
     table_price: Decimal
     delivery: str = PENDING
 
     @property
     def value(self) -> Decimal:
-        return (self.price * self.quantity).quantize(CENT)
+        return (self.price * self.quantity).quantize(CENT, ROUND_HALF_UP)
 
 
 @dataclass(slots=True)
@@ -68,6 +68,7 @@ class Invoice:
     issued: datetime  # local, aware
     published: datetime
     xml: str = ""
+    sequences: frozenset[int] | None = None  # the items on it; None: all of the order
 
 
 @dataclass(slots=True)
@@ -95,7 +96,12 @@ class Order:
     tracking: str = ""
     cancel_reason: str = ""
     invoice: Invoice | None = None
+    more: list[Invoice] = field(default_factory=list[Invoice])  # notes beside it
     raw: bytes | None = None
+
+    @property
+    def notes(self) -> list[Invoice]:
+        return [self.invoice, *self.more] if self.invoice is not None else []
 
     @property
     def total(self) -> Decimal:
@@ -126,7 +132,7 @@ class Order:
             "listOfOrderItem": [
                 {"productId": item.sku.product.id, "packingId": item.sku.ean or str(item.sku.code),
                  "productSKUERPReferenceKey": item.sku.key, "sequence": item.sequence, "warehouseBranchId": item.warehouse,
-                 "quantity": item.quantity, "wantageQuantity": item.cut, "sellPrice": number(item.price),
+                 "quantity": number(item.quantity), "wantageQuantity": number(item.cut), "sellPrice": number(item.price),
                  "tablePrice": number(item.table_price), "sellPriceST": 0, "sellPriceIPI": 0, "deliveryStatus": item.delivery}
                 for item in self.items
             ],
@@ -214,10 +220,10 @@ class Orders:
         rules.order_bonus_terms(sale_type, charging.code, plan.kind)
         return charging.code, plan.code
 
-    def _lines(self, body: dict[str, Any], branch: str, without_tax: bool) -> list[tuple[Sku, str, int, Decimal]]:
+    def _lines(self, body: dict[str, Any], branch: str, without_tax: bool) -> list[tuple[Sku, str, Decimal, Decimal]]:
         items = body.get("listOfOrderItem")
         rules.order_has_items(items)
-        lines: list[tuple[Sku, str, int, Decimal]] = []
+        lines: list[tuple[Sku, str, Decimal, Decimal]] = []
         for given in items or ():
             key = given.get("productSKUERPReferenceKey")
             sku = self.catalog.by_key.get(key) if isinstance(key, str) else None
@@ -232,10 +238,10 @@ class Orders:
             rules.item_taxed(sku.tax_figure != 0, without_tax, key)
             warehouse = given.get("warehouseBranchId") or body.get("warehouseBranchId") or branch
             rules.order_warehouse_known(self.company.has_branch(warehouse), warehouse)
-            lines.append((sku, warehouse, int(quantity), price))
+            lines.append((sku, warehouse, quantity, price))
         return lines
 
-    def _item(self, sequence: int, sku: Sku, warehouse: str, quantity: int, price: Decimal) -> Item:
+    def _item(self, sequence: int, sku: Sku, warehouse: str, quantity: Decimal, price: Decimal) -> Item:
         attended = self.stock.reserve(warehouse, sku, quantity)
         return Item(sku, warehouse, sequence, attended, quantity - attended, price, sku.price)
 
@@ -309,6 +315,9 @@ class Orders:
         item = next((item for item in order.items if (str(item.sku.product.id), str(item.sequence)) == (product, sequence)), None)
         rules.found(item is not None, "Item do pedido")
         assert item is not None
+        self.cancel_item(order, item, reason)
+
+    def cancel_item(self, order: Order, item: Item, reason: str) -> None:
         if len(order.items) == 1:
             self.cancel(order, reason)
             return

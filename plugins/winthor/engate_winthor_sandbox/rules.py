@@ -48,6 +48,11 @@ def _unauthenticated(description: str) -> NoReturn:
     raise Refused(Answer(401, {"code": "AUTHENTICATION_FAILED", "description": description}))
 
 
+def session_ended() -> Refused:
+    """As for a token that somebody else's login ended."""
+    return Refused(Answer(401, {"code": "AUTHENTICATION_FAILED", "description": "Authentication credentials are not valid"}))
+
+
 def credentials_right(right: bool) -> None:
     if not right:
         _unauthenticated("Authentication failed: invalid user or password")

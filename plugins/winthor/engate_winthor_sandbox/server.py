@@ -97,6 +97,10 @@ class WinthorSandbox(Sandbox):
             return None
         return Answer(503, JETTY.format(status=503), content_type="text/html")
 
+    def refused(self, status: Literal[401, 403]) -> Answer:
+        """Of a user without the right to a routine nothing is documented but the error model."""
+        return rules.session_ended().answer if status == 401 else Answer(403, rules.problem("FORBIDDEN", "Acesso negado"))
+
     def server_error(self) -> Answer:
         return Answer(500, rules.problem("INTERNAL_ERROR", "Erro interno no servidor", "java.lang.NullPointerException"))
 

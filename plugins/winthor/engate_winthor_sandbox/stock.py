@@ -6,15 +6,19 @@ packagings; all packagings of a product draw from the same units.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from decimal import ROUND_FLOOR, Decimal
 
+from engate.model import plain
 from engate.testing.sandbox import Answer, Call
+from engate.testing.world import Count
 from engate_winthor_sandbox import rules
 from engate_winthor_sandbox.catalog import Catalog, Product, Sku, smallest_packaging
 from engate_winthor_sandbox.company import Company
-from engate_winthor_sandbox.wire import ErpTime, Table, branches_of, dumps, encoded, flag, page_of, paged, since_of
+from engate_winthor_sandbox.wire import ErpTime, Table, branches_of, dumps, encoded, flag, number, page_of, paged, since_of
 
+ZERO, GRAM = Decimal(0), Decimal("0.001")
 RowKey = tuple[str, int, int, int]  # branch, then the order of a SKU
 
 
@@ -25,14 +29,14 @@ class Pool:
     branch: str
     product: Product
     created: str
-    on_hand: int = 0  # QTESTGER
-    reserved: int = 0  # QTRESERV
-    blocked: int = 0  # QTBLOQUEADA
+    on_hand: Decimal = ZERO  # QTESTGER
+    reserved: Decimal = ZERO  # QTRESERV
+    blocked: Decimal = ZERO  # QTBLOQUEADA
     rows: list[StockRow] = field(default_factory=list)
 
     @property
-    def available(self) -> int:
-        return max(0, self.on_hand - self.reserved - self.blocked)
+    def available(self) -> Decimal:
+        return max(ZERO, self.on_hand - self.reserved - self.blocked)
 
 
 class StockRow:
@@ -55,7 +59,7 @@ class StockRow:
         branch = self._stock.company.branches.rows.get(self.pool.branch)
         return dumps({
             "productId": self.sku.key,
-            "quantity": self._stock.quantity(self.pool, self.sku),
+            "quantity": number(self._stock.quantity(self.pool, self.sku)),
             "unlimitedQuantity": self.pool.product.show_without_stock,
             "warehouseBranchId": self.pool.branch,
             "warehouseBranchName": branch.name if branch else "",
@@ -74,35 +78,38 @@ class Stock:
         self._pools: dict[tuple[str, int], Pool] = {}
         company.parameters.on_change += [self.rows.forget_encoded, self.rows.reshaped]
 
-    def quantity(self, pool: Pool, sku: Sku) -> int:
-        return self.shown(pool) // sku.units
+    def quantity(self, pool: Pool, sku: Sku) -> Decimal:
+        """In whole packagings; weighed goods by the gram."""
+        return self.shown(pool) / sku.units if pool.product.weighed else self.shown(pool) // sku.units
 
-    def shown(self, pool: Pool) -> int:
+    def shown(self, pool: Pool) -> Decimal:
         """Base units shown to e-commerce: parameter 2829 keeps a percentage back."""
-        return pool.available * int(self.company.parameters.get("2829", pool.branch)) // 100
+        share = pool.available * int(self.company.parameters.get("2829", pool.branch)) / 100
+        return share.quantize(GRAM, ROUND_FLOOR) if pool.product.weighed else share // 1
 
     def pool(self, branch: str, product: Product) -> Pool | None:
         return self._pools.get((branch, product.id))
 
-    def by_branch(self, sku: Sku) -> dict[str, int]:
+    def by_branch(self, sku: Sku) -> dict[str, Count]:
         """What the API answers for a SKU in each branch that keeps it."""
         pools = ((branch, self.pool(branch, sku.product)) for branch in self.company.branch_ids())
-        return {branch: self.quantity(pool, sku) for branch, pool in pools if pool is not None}
+        return {branch: plain(self.quantity(pool, sku)) for branch, pool in pools if pool is not None}
 
     # ---- control ----
 
-    def seed(self, product: Product, seeded: Iterable[tuple[Sku, dict[str, int]]]) -> None:
+    def seed(self, product: Product, seeded: Iterable[tuple[Sku, Mapping[str, Count]]]) -> None:
         """The packagings share their units: the branch gets enough for the packaging that asks for most."""
         stamp = self.time.stamp()
-        units: dict[str, int] = {}
+        units: dict[str, Decimal] = {}
         for sku, stock in seeded:
             for branch, quantity in stock.items():
-                units[branch] = max(units.get(branch, 0), quantity * sku.units)
+                units[branch] = max(units.get(branch, ZERO), Decimal(quantity * sku.units))
+                product.weighed = product.weighed or quantity % 1 != 0
         kept = [branch for branch in self.company.branch_ids() if branch not in units and (branch, product.id) in self._pools]
         for branch in (*units, *kept):
-            self._put_pool(branch, product, units.get(branch, 0), stamp)
+            self._put_pool(branch, product, units.get(branch, ZERO), stamp)
 
-    def _put_pool(self, branch: str, product: Product, units: int, stamp: str) -> Pool:
+    def _put_pool(self, branch: str, product: Product, units: Decimal, stamp: str) -> Pool:
         pool = self._pools.get((branch, product.id))
         if pool is None:
             pool = self._pools[branch, product.id] = Pool(branch, product, stamp)
@@ -114,11 +121,12 @@ class Stock:
             self.rows.put(row.key, row)
         return pool
 
-    def set(self, sku: Sku, branch: str, quantity: int, *, touch: bool = True) -> None:
+    def set(self, sku: Sku, branch: str, quantity: Count, *, touch: bool = True) -> None:
         """So many packagings are available now, beside what is reserved."""
+        sku.product.weighed = sku.product.weighed or quantity % 1 != 0
         pool = self._pools.get((branch, sku.product.id))
         if pool is None:
-            self._put_pool(branch, sku.product, quantity * sku.units, self.time.stamp())
+            self._put_pool(branch, sku.product, Decimal(quantity * sku.units), self.time.stamp())
             return
         pool.on_hand = quantity * sku.units + pool.reserved + pool.blocked
         self._moved(pool, touch=touch)
@@ -134,30 +142,30 @@ class Stock:
 
     # ---- what orders do to it ----
 
-    def reserve(self, branch: str, sku: Sku, wanted: int) -> int:
+    def reserve(self, branch: str, sku: Sku, wanted: Decimal) -> Decimal:
         """Reserves up to `wanted` packagings and answers how many: what is not available is cut."""
         pool = self._pools.get((branch, sku.product.id))
         if pool is None:
-            return 0
+            return ZERO
         attended = min(wanted, pool.available // sku.units)
         if attended:
             pool.reserved += attended * sku.units
             self._moved(pool)
         return attended
 
-    def free(self, branch: str, sku: Sku, quantity: int) -> None:
+    def free(self, branch: str, sku: Sku, quantity: Decimal) -> None:
         """A cancelled item gives its reservation back."""
-        self._shift(branch, sku, on_hand=0, reserved=-quantity)
+        self._shift(branch, sku, on_hand=ZERO, reserved=-quantity)
 
-    def leave(self, branch: str, sku: Sku, quantity: int) -> None:
+    def leave(self, branch: str, sku: Sku, quantity: Decimal) -> None:
         """An invoiced item leaves: from the reservation and from QTESTGER."""
         self._shift(branch, sku, on_hand=-quantity, reserved=-quantity)
 
-    def come_back(self, branch: str, sku: Sku, quantity: int) -> None:
+    def come_back(self, branch: str, sku: Sku, quantity: Decimal) -> None:
         """An undone invoice: the units are here again, and reserved."""
         self._shift(branch, sku, on_hand=quantity, reserved=quantity)
 
-    def _shift(self, branch: str, sku: Sku, *, on_hand: int, reserved: int) -> None:
+    def _shift(self, branch: str, sku: Sku, *, on_hand: Decimal, reserved: Decimal) -> None:
         pool = self._pools.get((branch, sku.product.id))
         if pool is None or not (on_hand or reserved):
             return

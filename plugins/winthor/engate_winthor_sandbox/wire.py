@@ -220,4 +220,4 @@ def dumps(value: object) -> bytes:
 
 def number(value: Decimal) -> float | int:
     """A Decimal as the JSON number a Java service writes."""
-    return int(value) if value == value.to_integral_value() else float(value)
+    return int(value) if value % 1 == 0 else float(value)

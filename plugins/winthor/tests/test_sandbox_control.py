@@ -222,3 +222,11 @@ async def test_fault_keys_of_reads(erp: Any) -> None:
     assert await twice("PUT", "/api/wholesale/v1/customer/", body={"id": "1", "name": "X"}) == [500, 200]
     assert await twice("POST", "/api/wholesale/v1/customer/", body=erp.customer()) == [500, 201]
     assert await twice("POST", ORDERS, body=[]) == [500, 400]
+
+
+async def test_an_injected_refusal_is_in_the_platforms_words(erp: Any) -> None:
+    for kind, code in (("401", "AUTHENTICATION_FAILED"), ("403", "FORBIDDEN")):
+        await erp.control("faults", [{"kind": kind, "operation": f"POST {ORDERS}"}])
+        answer = await erp.post(erp.order())
+        assert (answer.status_code, answer.json()["code"]) == (int(kind), code)
+    assert await erp.control("orders") == []

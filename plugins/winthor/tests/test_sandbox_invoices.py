@@ -197,3 +197,82 @@ async def test_buyer_is_the_customer_or_the_consumer_of_the_order(erp: Any) -> N
     consumer = [{"taxId": "12.ABC.345/01DE-35", "customerName": "Loja Nova"}]
     _, root = await invoiced(erp, listConsumerData=consumer)
     assert (text(root, "dest/CNPJ"), text(root, "dest/xNome")) == ("12ABC34501DE35", "Loja Nova")
+
+
+# ---- what the ERP's people do ----
+
+
+async def documents(erp: Any, number: str) -> list[str]:
+    """The XML of every note of an order."""
+    await erp.advance(2)
+    found = (await document(erp, orderId=number)).json()
+    return [one["invoiceXml"] for one in found] if isinstance(found, list) else [found["invoiceXml"]]
+
+
+async def test_an_item_is_cut_before_it_is_invoiced(erp: Any) -> None:
+    """Three sold, one attended."""
+    number = await erp.place((PEN, 3, 2.5), (NOTEBOOK, 1, 19.9))
+    available = await erp.quantity(PEN)
+    await erp.advance(60)
+    await erp.corrupt("cut", f"{number}/1=1")
+    row = await erp.read(number)
+    assert [(item["quantity"], item["wantageQuantity"]) for item in row["listOfOrderItem"]] == [(1, 2), (1, 0)]
+    assert (row["lastChange"], row["totalValue"]) == ("2026-11-27T09:01:00", "22.40")
+    assert await erp.quantity(PEN) == available + 2
+    await erp.progress("invoiced", number)
+    (xml,) = await documents(erp, number)
+    root = ElementTree.fromstring(xml)
+    assert (texts(root, "det/prod/qCom"), text(root, "ICMSTot/vNF")) == (["1.0000", "1.0000"], "22.40")
+    for wrong in (f"{number}/1=1", "1/1=1"):  # invoiced by now; no such order
+        assert (await erp.http.post("/_sandbox/corrupt", json={"kind": "cut", "key": wrong})).status_code == 422
+
+
+@pytest.mark.parametrize(("weight", "cut", "total"), [("0.95", 0.05, "18.91"), ("1.08", 0, "21.49")])
+async def test_an_item_is_weighed(erp: Any, weight: str, cut: float, total: str) -> None:
+    number = await erp.place((NOTEBOOK, 1, 19.9))
+    await erp.corrupt("weighed", f"{number}/1={weight}")
+    (item,) = (await erp.read(number))["listOfOrderItem"]
+    assert (item["quantity"], item["wantageQuantity"]) == (float(weight), cut)
+    await erp.progress("invoiced", number)
+    (xml,) = await documents(erp, number)
+    root = ElementTree.fromstring(xml)
+    assert (text(root, "det/prod/qCom"), text(root, "ICMSTot/vNF")) == (f"{weight}00", total)
+
+
+async def test_an_item_is_cancelled_and_with_the_last_one_the_order(erp: Any) -> None:
+    number = await erp.place((PEN, 3, 2.5), (NOTEBOOK, 1, 19.9))
+    await erp.corrupt("item_cancelled", f"{number}/1")
+    row = await erp.read(number)
+    assert ([item["sequence"] for item in row["listOfOrderItem"]], row["totalValue"], row["orderStatus"]) == ([2], "19.90", "L")
+    await erp.corrupt("item_cancelled", f"{number}/2")
+    assert (await erp.read(number))["orderStatus"] == "C"
+
+
+async def test_an_order_may_have_several_notes(erp: Any) -> None:
+    number, _ = await invoiced(erp, (PEN, 3, 2.5), (NOTEBOOK, 1, 19.9), otherExpenses=5)
+    await erp.corrupt("note_split", f"{number}=2")
+    first, second = [ElementTree.fromstring(xml) for xml in await documents(erp, number)]
+    assert (texts(first, "det/prod/cProd"), text(first, "ICMSTot/vNF")) == (["101"], "12.50")
+    assert (texts(second, "det/prod/cProd"), text(second, "ICMSTot/vNF")) == (["102"], "19.90")
+    assert len({text(root, "infProt/chNFe") for root in (first, second)}) == 2
+    (order,) = await erp.control("orders")
+    assert order["invoices"] == [text(root, "infProt/chNFe") for root in (first, second)]
+    packed = (await document(erp, orderId=number, returnBase64="true")).json()
+    assert base64.b64decode(packed[1]["invoiceXml"]).startswith(b"<?xml")
+    assert (await document(erp, transactionId="700002")).json()["invoiceXml"]
+    await erp.progress("undone", number)
+    assert (await document(erp, orderId=number)).status_code == (await document(erp, transactionId="700002")).status_code == 404
+
+
+async def test_notes_that_are_not_like_the_others(erp: Any) -> None:
+    number, own = await invoiced(erp)
+    await erp.corrupt("note_foreign", number)
+    await erp.corrupt("note_unreadable", number)
+    good, foreign, broken = await documents(erp, number)
+    assert text(ElementTree.fromstring(good), "infProt/chNFe") == text(own, "infProt/chNFe")
+    key = text(ElementTree.fromstring(foreign), "infProt/chNFe")
+    assert key[6:20] == "99888777000161" and int(key[43]) == check_digit(key)
+    with pytest.raises(ElementTree.ParseError):
+        ElementTree.fromstring(broken)
+    for kind, wrong in (("note_split", f"{number}=1"), ("note_foreign", "1")):
+        assert (await erp.http.post("/_sandbox/corrupt", json={"kind": kind, "key": wrong})).status_code == 422

@@ -59,6 +59,13 @@ async def test_row_fields(erp: Any) -> None:
     }  # fmt: skip
 
 
+async def test_weighed_goods_have_stock_by_the_gram(erp: Any) -> None:
+    await erp.change(NOTEBOOK, stock={"1": "2.345"})
+    assert await erp.quantity(NOTEBOOK) == 2.345
+    await erp.corrupt("parameter", "2829:1=50")
+    assert await erp.quantity(NOTEBOOK) == 1.172
+
+
 async def test_unlimited_means_shown_when_out_of_stock(erp: Any) -> None:
     await erp.change(NOTEBOOK, stock={"1": 0})
     await erp.corrupt("show_without_stock", NOTEBOOK)

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-from engate.store.tables import cause, order, record
+from engate.store.tables import cause, flow, order, record
 from engate.store.views.paging import Rows, Window, each, instant, page
 from engate.text import Text
 
@@ -44,9 +44,8 @@ def causes_by_id(c: sa.Connection, integration_id: int, ids: set[int]) -> dict[i
 def listing(c: sa.Connection, integration_id: int, window: Window) -> Rows[CauseCounted]:
     """The causes that something points to."""
     # not EXISTS: PostgreSQL would gather all that wait first, to ask that for each
-    used = sa.or_(
-        *(sa.select(of.c.id).where(of.c.cause_id == cause.c.id).limit(1).scalar_subquery().is_not(None) for of in (record, order))
-    )
+    pointing = (sa.select(of.c.cause_id).where(of.c.cause_id == cause.c.id).limit(1).scalar_subquery() for of in (record, order, flow))
+    used = sa.or_(*(each_of.is_not(None) for each_of in pointing))
     found = page(c, sa.select(cause.c.id).where(cause.c.integration_id == integration_id, used), sa.select(cause), window)
     return each(found, lambda row: _counted(c, shown(row)))
 

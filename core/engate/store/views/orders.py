@@ -10,7 +10,7 @@ import msgspec
 import sqlalchemy as sa
 
 from engate.model import ErpOrder, Invoice, Order, OrderPart
-from engate.store import config
+from engate.store import config, tasks
 from engate.store.blobs import unpack
 from engate.store.tables import cause, document, inbox, key_index, order, part, step
 from engate.store.views.causes import Cause
@@ -87,10 +87,26 @@ class Step(msgspec.Struct):
     text: Text
 
 
+class TaskView(msgspec.Struct):
+    """What stays to be done about an order. `amount`: reais that were charged and are neither invoiced nor given back (negative: too
+    much was). `closed_by`: person | engate (the shop shows that it is settled)."""
+
+    code: str
+    amount: Decimal
+    text: Text
+    hint: Text
+    opened_at: datetime | None
+    closed_at: datetime | None
+    closed_by: str | None
+    note: str | None
+
+
 class OrderView(OrderLine, kw_only=True):
-    """`doc`: the order as last read from the storefront."""
+    """`doc`: the order as last read from the storefront. `charged`: what the buyer paid when it was taken in."""
 
     doc: dict[str, Any]
+    charged: Decimal | None
+    tasks: list[TaskView]
     parts: list[PartView]  # pyright: ignore[reportIncompatibleVariableOverride]
     timeline: list[Step]
 
@@ -150,7 +166,8 @@ def one_order(c: sa.Connection, tenant_id: int, integration_id: int, key: str) -
     if row is None:
         raise config.not_found("Pedido", "order")
     doc = msgspec.to_builtins(unpack(row.doc, Order))
-    return OrderView(**_fields(row), doc=doc, parts=_parts(c, row.id), timeline=_timeline(c, row.id))
+    todo = [_task(each) for each in tasks.of_order(c, row.id)]
+    return OrderView(**_fields(row), doc=doc, charged=row.charged, tasks=todo, parts=_parts(c, row.id), timeline=_timeline(c, row.id))
 
 
 def keys_by(c: sa.Connection, integration_id: int, any_key: str) -> list[str]:
@@ -264,6 +281,12 @@ def _document(row: Any) -> DocumentView:
         instant(row.created_at),
         instant(row.sent_at),
     )
+
+
+def _task(row: Any) -> TaskView:
+    return TaskView(
+        row.code, row.amount, Text(**row.text), Text(**row.hint), instant(row.opened_at), instant(row.closed_at), row.closed_by, row.note
+    )  # fmt: skip
 
 
 def _timeline(c: sa.Connection, order_id: int) -> list[Step]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
-from engate.testing.sandbox import Call
+from engate.testing.sandbox import Call, Refused
 from engate_vtex_sandbox import refusals
 
 INT32 = 2**31 - 1
@@ -28,12 +28,17 @@ def refuse_missing_header(call: Call, name: str) -> None:
 def refuse_bad_key(call: Call, tokens: Mapping[str, str]) -> None:
     token = tokens.get(call.headers.get(KEY_HEADER, ""))
     if token is None or token != call.headers.get(TOKEN_HEADER):
-        raise refusals.error(401, "1", "Unauthorized access")
+        raise refusal(401)
 
 
 def refuse_missing_role(role: str, roles: frozenset[str]) -> None:
     if role not in roles:
-        raise refusals.error(403, "1", "The credentials are not enabled to access the service.")
+        raise refusal(403)
+
+
+def refusal(status: Literal[401, 403]) -> Refused:
+    """Of a key that is wrong, or that has no role for this."""
+    return refusals.error(status, "1", "Unauthorized access" if status == 401 else "The credentials are not enabled to access the service.")
 
 
 def refuse_unknown_route() -> None:

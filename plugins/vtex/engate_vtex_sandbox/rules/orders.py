@@ -80,7 +80,7 @@ def refuse_invoice_without_items(items: object) -> None:
 
 
 def refuse_foreign_item(item: object, order: Order) -> None:
-    if not isinstance(item, dict) or item.get("id") not in {str(line.sku.id) for line in order.lines}:
+    if not isinstance(item, dict) or item.get("id") not in {str(line.sku.id) for line in order.live}:
         raise refusals.error(400, "OMS016", "An item of the invoice is not in the order")
 
 

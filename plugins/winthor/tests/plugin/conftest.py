@@ -134,7 +134,7 @@ def part() -> Callable[..., OrderPart]:
     """A part of an order of 2 × 11.20 with 5.00 freight, as the pair mapping leaves it."""
 
     def make(reference: str = "v100-01", *, document: str = "39053344705", buyer: Buyer | None = None, **other: Any) -> OrderPart:
-        item = PartItem("0", f"{EANS[1]}-1", 2, Decimal("11.20"))
+        item = PartItem("0", f"{EANS[1]}-1", Decimal(2), Decimal("11.20"))
         order = Order(
             key=reference,
             state="ready",
@@ -142,7 +142,7 @@ def part() -> Callable[..., OrderPart]:
             placed_at=other.pop("placed_at", PLACED),
             buyer=buyer or Buyer("Ana Lima", document, "ana@example.com", "+55 (11) 99999-0000"),
             delivery=other.pop("delivery", Address("Rua A", "", "apto 3", "Centro", "São Paulo", "SP", "01001-000")),
-            items=(OrderItem("0", "900", item.sku, "Produto 1", 2, Decimal("11.20")),),
+            items=(OrderItem("0", "900", item.sku, "Produto 1", Decimal(2), Decimal("11.20")),),
             payments=(Payment("125", "Pix", Decimal("27.40")),),
             items_total=Decimal("22.40"),
             freight=Decimal("5.00"),

@@ -78,7 +78,6 @@ def test_no_number_is_said() -> None:
 @pytest.mark.parametrize(
     ("buyer", "address", "code"),
     [
-        (Buyer("Ana", "123", "a@b.c"), {}, "customer.document"),
         (Buyer("Ana", "39053344705"), {}, "customer.email"),
         (None, {"street": " "}, "customer.street"),
         (None, {"district": ""}, "customer.district"),
@@ -150,6 +149,74 @@ def test_the_facts_of_a_note() -> None:
 )  # fmt: skip
 def test_what_is_no_authorised_production_sale_says_so(values: dict[str, str], field: str, expected: object) -> None:
     assert getattr(fiscal.invoice(nfe(**values)), field) == expected
+
+
+SOLD = [
+    fiscal.Sold("7891000100103-101", "101", "7891000100103", D(3)),  # UN
+    fiscal.Sold("77101-101", "101", "77101", D(1)),  # CX C/12 of the same product, without a GTIN
+    fiscal.Sold("7899876543217-102", "102", "7899876543217", D(2)),
+]
+
+
+def det(product: str, ean: str, quantity: str) -> str:
+    return f"<det><prod><cProd>{product}</cProd><cEAN>{ean}</cEAN><qCom>{quantity}</qCom></prod></det>"
+
+
+def with_lines(*lines: str, **values: str) -> str:
+    return nfe(**values).replace("<total>", f"{''.join(lines)}<total>")
+
+
+@pytest.mark.parametrize(
+    ("lines", "items"),
+    [
+        ([("102", "7899876543217", "2.0000")], [("7899876543217-102", "2")]),
+        ([("102", "SEM GTIN", "1.0000")], [("7899876543217-102", "1")]),  # the order has one packaging of it
+        ([("000102", "", "0.9500")], [("7899876543217-102", "0.95")]),
+        ([("X-9", "7899876543217", "1.0000")], [("7899876543217-102", "1")]),  # a code of their own: the EAN says it
+        (
+            [("101", "7891000100103", "3.0000"), ("101", "SEM GTIN", "1.0000")],
+            [("7891000100103-101", "3"), ("77101-101", "1")],
+        ),
+        (
+            [("102", "7899876543217", "1.0000"), ("102", "7899876543217", "1.0000")],
+            [("7899876543217-102", "1"), ("7899876543217-102", "1")],
+        ),
+        ([("101", "7899876543217", "1.0000")], []),  # two packagings, and the EAN of neither
+        ([("999", "SEM GTIN", "1.0000")], []),
+        ([("999", "", "1.0000"), ("102", "7899876543217", "1.0000")], []),  # a part would pass for all of it
+        ([("", "SEM GTIN", "1.0000")], []),
+        ([], []),
+    ],
+)
+def test_the_items_of_a_note(lines: list[tuple[str, str, str]], items: list[tuple[str, str]]) -> None:
+    found = fiscal.invoice(with_lines(*(det(*line) for line in lines)), SOLD)
+    assert [(item.sku, item.quantity) for item in found.items] == [(sku, D(quantity)) for sku, quantity in items]
+
+
+def test_packagings_that_the_note_does_not_tell_apart() -> None:
+    boxes = [fiscal.Sold("77101-101", "101", "77101", D(1)), fiscal.Sold("77102-101", "101", "77102", D(1))]
+    assert fiscal.invoice(with_lines(det("101", "SEM GTIN", "1")), boxes).items == ()
+
+
+def test_a_note_of_more_than_the_order_attends_is_counted_otherwise() -> None:
+    """A box of twelve on the order may be twelve units on the note."""
+    fits, more = (with_lines(*(det("102", "7899876543217", one) for one in each)) for each in (["1", "1"], ["2", "1"]))
+    assert [len(note.items) for note in fiscal.documents([fits, fits, more], SOLD)] == [2, 2, 0]
+
+
+def test_an_unreadable_note_does_not_hide_the_others() -> None:
+    good, broken = with_lines(det("102", "7899876543217", "2")), nfe().partition("<emit>")[0]
+    first, told = fiscal.documents([broken, good], SOLD)
+    assert first.authorised and first.items
+    assert (told.authorised, told.key, told.number, told.series, told.model, told.issuer) == (False, KEY, "1", "1", "55", KEY[6:20])
+    assert fiscal.documents(["bm90IGFuIFhNTA", good], SOLD)[1].number == "?"
+
+
+def test_of_unreadable_notes_alone_the_reading_is_tried_again() -> None:
+    with pytest.raises(Unavailable) as caught:
+        fiscal.documents([nfe().partition("<emit>")[0]], SOLD)
+    assert caught.value.code == "invoice.unreadable"
+    assert fiscal.documents([], SOLD) == ()
 
 
 def test_a_note_without_protocol_is_not_authorised() -> None:

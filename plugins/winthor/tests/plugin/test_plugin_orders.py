@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
-from engate import AuthFailed, Invalid, NotSent, Rejected, Unknown
+from engate import AuthFailed, Forbidden, Invalid, NotSent, Rejected, Unknown
 from engate.model import Absent, Address, Buyer, Found, PartItem, PartRef, Query, Unsure, valid_key
+from engate.settings import load
 from engate.testing.world import Fault
+from engate_winthor import manifest
 
 Gather = Callable[[Any], Awaitable[list[Any]]]
 CREATE = "POST /api/wholesale/v1/orders/"
@@ -49,7 +51,10 @@ async def test_an_order_enters_with_everything_the_erp_needs(erp: Any, control: 
 
 @pytest.mark.trap("winthor.freight-inside", "winthor.discount-in-prices")
 async def test_the_erps_total_is_what_was_charged(erp: Any, control: Any, part: Any) -> None:
-    items = (PartItem("0", "7891000100103-1", 3, Decimal("11.10")), PartItem("1", "17891000061197-5", 1, Decimal("110.25")))
+    items = (
+        PartItem("0", "7891000100103-1", Decimal(3), Decimal("11.10")),
+        PartItem("1", "17891000061197-5", Decimal(1), Decimal("110.25")),
+    )
     made = part(
         branch="1", items=items, freight=Decimal("12.34"), interest=Decimal("1.01"), discount=Decimal("10.00"), total=Decimal("146.90")
     )
@@ -57,6 +62,33 @@ async def test_the_erps_total_is_what_was_charged(erp: Any, control: Any, part: 
     [held] = await control("orders")
     assert held["total"] == "146.90"
     assert sum(quantity for sku, quantity, _ in held["items"] if sku == "7891000100103-1") == 3
+
+
+LOGIN = "POST /winthor/autenticacao/v1/login"
+
+
+async def test_a_right_that_is_missing_is_named_and_the_session_goes_on(erp: Any, control: Any, part: Any, gather: Gather) -> None:
+    await control("faults", [Fault("403", CREATE)])
+    with pytest.raises(Forbidden) as caught:
+        await erp.import_order(part())
+    assert caught.value.operation == CREATE and "Acesso negado" in caught.value.text.pt
+    assert await control.count(CREATE) == 1
+    assert len(await gather(erp.list_brands(Query()))) == 1
+    assert await control.count(LOGIN) == 1
+
+
+@pytest.mark.parametrize("kind", ["403", "401"])
+async def test_looking_for_an_order_does_not_hide_what_a_person_must_do(connect: Any, control: Any, part: Any, kind: Any) -> None:
+    async with connect(password="errada" if kind == "401" else (await control("describe"))["secrets"]["password"]) as erp:
+        await control("faults", [Fault("403", LIST, times=9)])
+        with pytest.raises(Forbidden if kind == "403" else AuthFailed):
+            await erp.find_order(part())
+
+
+async def test_a_session_that_another_system_ends_twice_does_not_lose_the_order(erp: Any, control: Any, part: Any) -> None:
+    await control("faults", [Fault("401", CREATE, times=2)])
+    assert (await erp.import_order(part())).key
+    assert len(await control("orders")) == 1 and await control.count(LOGIN) == 3
 
 
 @pytest.mark.parametrize("missing", ["billing", "plan", "branch"])
@@ -100,10 +132,17 @@ async def test_a_failure_that_did_nothing_is_unknown_too(erp: Any, control: Any,
     assert await control.count(CREATE) == 1 and await erp.find_order(part()) == Absent()
 
 
+async def test_half_a_packaging_is_refused_before_anything_is_sent(erp: Any, control: Any, part: Any) -> None:
+    with pytest.raises(Rejected) as caught:
+        await erp.import_order(part(items=(PartItem("0", "7891000100103-1", Decimal("0.95"), Decimal("11.20")),), total=Decimal("15.64")))
+    assert caught.value.code == "order.fraction" and "0.95" in caught.value.text.pt and caught.value.hint.pt
+    assert await control("orders") == []
+
+
 @pytest.mark.trap("winthor.reason-nobody-shows")
 async def test_a_refusal_has_the_erps_words(erp: Any, part: Any) -> None:
     with pytest.raises(Rejected) as caught:
-        await erp.import_order(part(items=(PartItem("0", "123-999", 2, Decimal("11.20")),)))
+        await erp.import_order(part(items=(PartItem("0", "123-999", Decimal(2), Decimal("11.20")),)))
     assert caught.value.code.startswith("erp.http_4") and "WinThor" in caught.value.text.pt and caught.value.hint.pt
     assert await erp.find_order(part()) == Absent()
 
@@ -150,11 +189,6 @@ async def test_a_search_that_fails_is_unsure(erp: Any, control: Any, part: Any) 
     await control("faults", [Fault("html", LIST, times=9)])
     found = await erp.find_order(part())
     assert isinstance(found, Unsure) and found.reason
-
-
-async def test_a_search_without_a_login_is_unsure(connect: Any, part: Any) -> None:
-    async with connect(password="errada") as erp:
-        assert isinstance(await erp.find_order(part()), Unsure)
 
 
 # ---- customers ----
@@ -231,6 +265,74 @@ async def test_orders_under_the_default_customer_carry_the_buyer(connect: Any, c
         assert caught.value.code == "customer.default"
 
 
+@pytest.mark.trap("winthor.no-document")
+@pytest.mark.parametrize("document", ["", "   ", "123", "3905334470", "39053344706", "00000000000", "11111111111", "12ABC34501DE34"])
+async def test_a_buyer_without_a_document_is_booked_on_nobody(quirky: Any, part: Any, document: str) -> None:
+    """The ERP has customers without one, and with part of one; an empty filter lists them all."""
+    rows = [
+        {"id": number, "personIdentificationNumber": held, "stateInscription": "ISENTO", "active": True}
+        for number, held in ((777, ""), (778, None), (779, document))
+    ]
+    quirky.answers["/api/wholesale/v1/customer/list"] = lambda _: {"items": rows, "hasNext": False}
+    async with quirky.connection() as erp:
+        with pytest.raises(Rejected) as caught:
+            await erp.import_order(part(document=document))
+    assert caught.value.code == "buyer.document" and "CPF" in caught.value.text.pt and "cliente padrão" in caught.value.hint.pt
+    assert document.strip() == "" or document not in caught.value.text.pt
+    assert quirky.queries("/api/wholesale/v1/customer/list") == quirky.queries("/api/wholesale/v1/orders/") == []
+
+
+async def test_under_the_default_customer_a_buyer_needs_no_document(connect: Any, control: Any, part: Any) -> None:
+    async with connect(customer_policy="default_customer", default_customer="1") as erp:
+        await erp.import_order(part(document=""))
+        assert str((await raw_orders(erp))[0]["customer"]["id"]) == "1" and await control.count(CUSTOMER) == 0
+
+
+@pytest.mark.trap("winthor.no-reference")
+async def test_orders_that_others_placed_are_nobodys(erp: Any, control: Any, part: Any) -> None:
+    """They have no reference; what is looked for without one is not all of them."""
+    made = await erp.import_order(part())
+    body = {"branchId": "2", "customer": {"id": 1}, "seller": 1, "saleOrigin": "F", "saleType": 1, "chargingId": "PIX", "paymentPlanId": 1,
+            "listOfOrderItem": [{"productSKUERPReferenceKey": "7891000100103-1", "quantity": 1, "sellPrice": 9}],
+            "permissions": {"acceptOrderWithoutTax": False}}  # fmt: skip
+    await erp.client.send("POST", "/api/wholesale/v1/orders/", body, safe=False)
+    assert isinstance(await erp.find_order(part("")), Unsure)
+    with pytest.raises(Rejected) as caught:
+        await erp.import_order(part(""))
+    assert caught.value.code == "order.reference" and made.key
+    assert [item async for page in erp.list_fulfilment(Query(keys=("2/",))) for item in page.items] == []
+
+
+# ---- money ----
+
+
+@pytest.mark.trap("winthor.zero-price")
+@pytest.mark.parametrize(
+    ("items", "total", "discount"),
+    [
+        ((("0", "7891000100103-1", 1, "10.00"), ("1", "7891000315507-2", 1, "0.00")), "10.00", "0"),
+        ((("0", "7891000100103-1", 2, "11.20"),), "0.00", "22.40"),
+    ],
+)
+async def test_what_would_cost_nothing_is_said_before_anything_is_sent(
+    erp: Any, control: Any, part: Any, items: Any, total: str, discount: str
+) -> None:
+    lines = tuple(PartItem(line, sku, Decimal(quantity), Decimal(price)) for line, sku, quantity, price in items)
+    with pytest.raises(Rejected) as caught:
+        await erp.import_order(part(items=lines, freight=Decimal(0), discount=Decimal(discount), total=Decimal(total)))
+    assert caught.value.code == "order.zero_price" and caught.value.owner == "person" and "bonificação" in caught.value.hint.pt
+    assert "Produto 1" in caught.value.text.pt or "7891000315507-2" in caught.value.text.pt
+    assert await control.count(CREATE) == await control.count(CUSTOMER) == 0
+
+
+@pytest.mark.trap("winthor.cent-a-unit")
+async def test_a_discount_of_nearly_everything_leaves_every_line_a_cent(erp: Any, control: Any, part: Any) -> None:
+    items = (PartItem("0", "7891000100103-1", Decimal(1), Decimal("100.00")), PartItem("1", "7891000315507-2", Decimal(3), Decimal("0.10")))
+    await erp.import_order(part(items=items, freight=Decimal(0), discount=Decimal("99.30"), total=Decimal("1.00")))
+    [held] = await control("orders")
+    assert (held["total"], [price for _, _, price in held["items"]]) == ("1.00", ["0.97", "0.01"])
+
+
 # ---- following ----
 
 
@@ -269,11 +371,68 @@ async def test_from_the_erp_to_the_buyers_door(erp: Any, control: Any, part: Any
 
     await control("progress", {"to": "shipped"})
     found = await single(erp, made.key)
-    assert found.tracking is not None and found.tracking.code and found.tracking.carrier == "501" and found.delivered_at is None
+    [shipment] = found.shipments
+    assert shipment.tracking.code and shipment.tracking.carrier == "501" and found.delivered_at is None
 
     await control("progress", {"to": "delivered"})
     found = await single(erp, made.key)
     assert found.delivered_at is not None and found.delivered_at.tzinfo is not None
+
+
+async def noted(erp: Any, control: Any, part: Any, *spoil: tuple[str, str], **given: Any) -> Any:
+    """An order that was spoilt before it was invoiced (what names an item) or after (what names a note), with its notes."""
+    made = await erp.import_order(part(**given))
+    for kind, what in spoil:
+        if not kind.startswith("note"):
+            await control("corrupt", {"kind": kind, "key": f"{made.key}{what}"})
+    await control("progress", {"to": "invoiced"})
+    for kind, what in spoil:
+        if kind.startswith("note"):
+            await control("corrupt", {"kind": kind, "key": f"{made.key}{what}"})
+    await control("advance", {"seconds": 3600})
+    return await single(erp, made.key, given.get("branch", "2"))
+
+
+@pytest.mark.trap("winthor.note-lines")
+async def test_a_note_says_what_it_invoices(erp: Any, control: Any, part: Any) -> None:
+    """Three sold, one attended."""
+    three = (PartItem("0", "7891000100103-1", Decimal(3), Decimal("11.20")),)
+    found = await noted(erp, control, part, ("cut", "/1=1"), items=three, total=Decimal("38.60"))
+    assert [(item.sku, item.quantity, item.cut) for item in found.items] == [("7891000100103-1", 1, 2)]
+    [note] = found.invoices
+    assert ([(item.sku, item.quantity) for item in note.items], note.value) == ([("7891000100103-1", 1)], Decimal("16.20"))
+
+
+@pytest.mark.trap("winthor.weighed")
+@pytest.mark.parametrize(("weight", "cut", "value"), [("0.95", "0.05", "10.64"), ("1.08", "0", "12.10")])
+async def test_a_note_by_weight(erp: Any, control: Any, part: Any, weight: str, cut: str, value: str) -> None:
+    one = (PartItem("0", "7891000100103-1", Decimal(1), Decimal("11.20")),)
+    found = await noted(erp, control, part, ("weighed", f"/1={weight}"), items=one, freight=Decimal(0), total=Decimal("11.20"))
+    assert [(item.quantity, item.cut) for item in found.items] == [(Decimal(weight), Decimal(cut))]
+    [note] = found.invoices
+    assert ([(item.sku, item.quantity) for item in note.items], note.value) == ([("7891000100103-1", Decimal(weight))], Decimal(value))
+
+
+@pytest.mark.trap("winthor.packaging-on-a-note")
+async def test_two_packagings_of_one_product_on_two_notes(erp: Any, control: Any, part: Any) -> None:
+    """The second note names no EAN, and the codes of both packagings are one: which of them it holds is not guessed."""
+    both = (
+        PartItem("0", "7891000061190-5", Decimal(2), Decimal("15.10")),
+        PartItem("1", "17891000061197-5", Decimal(1), Decimal("110.25")),
+    )
+    given: dict[str, Any] = {"items": both, "branch": "1", "freight": Decimal(0), "total": Decimal("140.45")}
+    found = await noted(erp, control, part, ("note_split", "=2"), **given)
+    assert [[(item.sku, item.quantity) for item in note.items] for note in found.invoices] == [[("7891000061190-5", 2)], []]
+    assert sum(note.value for note in found.invoices) == Decimal("140.45")
+
+
+@pytest.mark.trap("winthor.unreadable-note")
+async def test_a_note_that_cannot_be_read_does_not_hide_the_others(erp: Any, control: Any, part: Any) -> None:
+    found = await noted(erp, control, part, ("note_unreadable", ""), ("note_foreign", ""))
+    good, foreign, broken = found.invoices
+    assert (good.authorised, good.issuer, foreign.issuer) == (True, "11222333000262", "99888777000161")
+    assert [(item.sku, item.quantity) for item in good.items] == [("7891000100103-1", 2)]
+    assert (broken.authorised, broken.number, valid_key(broken.key)) == (False, "2", True)
 
 
 @pytest.mark.trap("winthor.own-branch")
@@ -398,11 +557,27 @@ async def test_branches_that_cannot_be_read_are_a_line(erp: Any, connect: Any) -
 
 
 async def test_an_unknown_zone_or_contract_is_named_at_once(connect: Any) -> None:
-    for wrong, where in (({"timezone": "Brasil/Nenhures"}, "timezone"), ({"contract": {"orders.nothing": "x"}}, "contract.orders.nothing")):
+    for wrong, where in (
+        ({"timezone": "Brasil/Nenhures"}, "timezone"),
+        ({"contract": {"orders.nothing": "x"}}, "contract.orders.nothing"),
+        ({"base_url": "file:///etc/passwd"}, "base_url"),
+        ({"image_url": "javascript:alert(1)"}, "image_url"),
+    ):
         with pytest.raises(Invalid) as caught:
             async with connect(**wrong):
                 pass
         assert caught.value.where == where
+
+
+@pytest.mark.trap("winthor.contract-path")
+@pytest.mark.parametrize("name", ["login.path", "orders.path", "create_order", "health.stock"])
+@pytest.mark.parametrize("path", ["@evil:1/x", "//evil/x", "http://evil/x", "x", "", "/x\r\nHost: evil", "\\\\evil"])
+async def test_an_overridden_path_stays_on_the_erp(settings: Any, name: str, path: str) -> None:
+    """Refused when it is saved: the password's hash would be sent to another host."""
+    with pytest.raises(Invalid) as caught:
+        load(manifest.settings, {**settings, "contract": {name: path}})
+    assert caught.value.where == f"contract.{name}"
+    assert load(manifest.settings, {**settings, "contract": {name: "/outro/caminho"}})
 
 
 async def test_the_identity_is_the_company(erp: Any, connect: Any) -> None:

@@ -118,3 +118,15 @@ async def test_a_health_page_of_html_with_200_is_a_service_that_is_down(quirky: 
         "login": True, "branch.1": True, "branch.2": True, "orders": True,
     }  # fmt: skip
     assert all("authorization" not in request.headers for request in quirky.asked if request.path.endswith("/health"))
+
+
+@pytest.mark.trap("winthor.page-instead-of-404")
+async def test_a_404_of_jetty_is_a_service_that_is_down_and_no_answer(quirky: Any) -> None:
+    """A service that is being updated: neither is the invoice missing, nor has WinThor refused the order."""
+    quirky.answers["/any"] = lambda _: web.Response(status=404, text="<html>Jetty 404</html>", content_type="text/html")
+    async with quirky.connection() as erp:
+        with pytest.raises(Unavailable):
+            await erp.client.one("/any", dict, {})
+        with pytest.raises(Unavailable):
+            await erp.client.send("POST", "/any", {}, safe=False)
+        assert await erp.client.one("/other", dict, {}) == []

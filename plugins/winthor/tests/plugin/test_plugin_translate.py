@@ -250,9 +250,14 @@ def test_a_quantity_that_is_no_number_is_a_problem_and_sells_nothing() -> None:
     assert found.quantity == 0 and "quantity" in found.problems[0].text.en
 
 
-@pytest.mark.parametrize(("held", "units"), [(7, 7), (7.9, 7), (-3, 0), (None, 0), (0.5, 0)])
-def test_stock_is_whole_units(held: object, units: int) -> None:
-    assert translate.stock(row(StockRow, productId="A-7", quantity=held, warehouseBranchId="1")).quantity == units
+@pytest.mark.parametrize(("held", "units"), [(7, "7"), (7.9, "7.9"), (-3, "0"), (None, "0"), (0.5, "0.5")])
+def test_stock_is_what_winthor_says(held: object, units: str) -> None:
+    assert translate.stock(row(StockRow, productId="A-7", quantity=held, warehouseBranchId="1")).quantity == D(units)
+
+
+def test_a_weighed_item_is_attended_with_its_weight() -> None:
+    items = [{"productId": 7, "packingId": "789", "quantity": 0.95, "wantageQuantity": 0.05}]
+    assert [(item.quantity, item.cut) for item in read(listOfOrderItem=items).items] == [(D("0.95"), D("0.05"))]
 
 
 def test_show_when_out_of_stock_is_never_sell_without_limit() -> None:
@@ -303,7 +308,7 @@ def test_an_order_row() -> None:
     assert (found.key, found.branch, found.state, found.raw_state, found.reference) == ("501", "1", "invoiced", "F", "v1")
     assert found.total == D("1234.56") and found.changed_at == NOW and found.invoices is None
     assert [(item.sku, item.quantity, item.cut) for item in found.items] == [("789-7", 5, 2)]
-    assert (found.tracking.code, found.tracking.carrier) == ("BR1", "9")
+    assert (found.shipments[0].tracking.code, found.shipments[0].tracking.carrier) == ("BR1", "9")
     assert found.delivered_at == datetime(2026, 11, 20, 10, tzinfo=UTC)
 
 
@@ -314,7 +319,7 @@ def test_a_delivery_date_alone_is_a_promise() -> None:
 
 
 def test_no_tracking_number_is_no_tracking() -> None:
-    assert read(trackingNumber=None).tracking is None
+    assert read(trackingNumber=None).shipments == ()
 
 
 def part(*items: PartItem, total: str, freight: str = "0", discount: str = "0", interest: str = "0") -> OrderPart:
@@ -324,37 +329,59 @@ def part(*items: PartItem, total: str, freight: str = "0", discount: str = "0", 
 
 
 def test_without_a_discount_prices_stay_as_they_are() -> None:
-    assert orders.money(part(PartItem("0", "A-1", 3, D("6.66")), total="24.98", freight="4", interest="1")) == (
+    assert orders.money(part(PartItem("0", "A-1", D(3), D("6.66")), total="24.98", freight="4", interest="1")) == (
         [("A-1", 3, D("6.66"))],
         D(5),
     )
 
 
 def test_a_discount_goes_into_the_prices_in_exact_cents() -> None:
-    lines, expenses = orders.money(part(PartItem("0", "A-1", 3, D(10)), total="25", freight="5", discount="10"))
+    lines, expenses = orders.money(part(PartItem("0", "A-1", D(3), D(10)), total="25", freight="5", discount="10"))
     assert lines == [("A-1", 1, D("6.66")), ("A-1", 2, D("6.67"))] and expenses == 5
 
 
 def test_prices_that_have_the_discount_in_are_not_discounted_twice() -> None:
-    assert orders.money(part(PartItem("0", "A-1", 2, D("9.50")), total="19", discount="1")) == ([("A-1", 2, D("9.50"))], D(0))
+    assert orders.money(part(PartItem("0", "A-1", D(2), D("9.50")), total="19", discount="1")) == ([("A-1", 2, D("9.50"))], D(0))
 
 
 def test_a_discount_larger_than_the_goods_comes_off_the_freight() -> None:
-    assert orders.money(part(PartItem("0", "A-1", 1, D(10)), total="3", freight="5", discount="12")) == ([("A-1", 1, D(0))], D(3))
+    wanted = part(PartItem("0", "A-1", D(2), D(5)), total="3", freight="5", discount="12")
+    assert orders.money(wanted) == ([("A-1", 2, D("0.01"))], D("2.98"))  # nothing is sold for 0
+
+
+def test_a_line_keeps_a_cent_a_unit() -> None:
+    """A discount of nearly everything: by their shares the cheap ones would cost nothing."""
+    wanted = part(PartItem("0", "A-1", D(1), D(100)), PartItem("1", "B-2", D(3), D("0.10")), total="1.00", discount="99.30")
+    assert orders.money(wanted) == ([("A-1", 1, D("0.97")), ("B-2", 3, D("0.01"))], D(0))
+
+
+@pytest.mark.parametrize(
+    ("items", "total", "discount"),
+    [
+        ((PartItem("0", "A-1", D(1), D(10)), PartItem("1", "G-2", D(1), D(0))), "10", "0"),  # a gift
+        ((PartItem("0", "A-1", D(1), D(10)), PartItem("1", "G-2", D(1), D(0))), "9", "1"),
+        ((PartItem("0", "A-1", D(2), D(10)),), "0", "20"),  # an order of nothing
+        ((PartItem("0", "A-1", D(2), D(10)),), "0.01", "19.99"),  # one cent for two units
+    ],
+)
+def test_what_would_cost_nothing_never_enters(items: tuple[PartItem, ...], total: str, discount: str) -> None:
+    with pytest.raises(Rejected) as caught:
+        orders.money(part(*items, total=total, discount=discount))
+    assert caught.value.code == "order.zero_price" and items[-1].sku in caught.value.text.pt and "bonificação" in caught.value.hint.pt
 
 
 def test_a_surcharge_of_rounding_over_the_whole_order_may_land_on_one_part() -> None:
-    assert orders.money(part(PartItem("0", "A-1", 1, D(10)), total="10.05", discount="-0.05")) == ([("A-1", 1, D(10))], D("0.05"))
+    assert orders.money(part(PartItem("0", "A-1", D(1), D(10)), total="10.05", discount="-0.05")) == ([("A-1", 1, D(10))], D("0.05"))
 
 
 def test_cents_of_rounding_go_with_the_expenses() -> None:
-    assert orders.money(part(PartItem("0", "A-1", 3, D("6.66")), total="20")) == ([("A-1", 3, D("6.66"))], D("0.02"))
+    assert orders.money(part(PartItem("0", "A-1", D(3), D("6.66")), total="20")) == ([("A-1", 3, D("6.66"))], D("0.02"))
 
 
 @pytest.mark.parametrize("total", ["15", "30"])
 def test_an_order_that_does_not_add_up_never_enters(total: str) -> None:
     with pytest.raises(Rejected) as caught:
-        orders.money(part(PartItem("0", "A-1", 2, D(10)), total=total, discount="1"))
+        orders.money(part(PartItem("0", "A-1", D(2), D(10)), total=total, discount="1"))
     assert caught.value.code == "order.total" and total in caught.value.text.pt
 
 
@@ -363,14 +390,19 @@ def test_an_order_that_does_not_add_up_never_enters(total: str) -> None:
     st.integers(0, 10**5), st.integers(0, 10**5), st.integers(0, 100),
 )  # fmt: skip
 def test_what_the_erp_adds_up_is_what_was_charged(bought: list[tuple[int, int]], freight: int, interest: int, percent: int) -> None:
-    items = tuple(PartItem(str(n), f"S-{n}", quantity, D(cents) / 100) for n, (quantity, cents) in enumerate(bought))
+    items = tuple(PartItem(str(n), f"S-{n}", D(quantity), D(cents) / 100) for n, (quantity, cents) in enumerate(bought))
     goods = sum(quantity * cents for quantity, cents in bought)
     discount = (goods + freight) * percent // 100
     total = D(goods + freight + interest - discount) / 100
     made = part(*items, total=str(total), freight=str(D(freight) / 100), discount=str(D(discount) / 100), interest=str(D(interest) / 100))
+    if min(cents for _, cents in bought) == 0 or total * 100 < sum(quantity for quantity, _ in bought):
+        with pytest.raises(Rejected) as caught:
+            orders.money(made)
+        assert caught.value.code == "order.zero_price"
+        return
     lines, expenses = orders.money(made)
     assert sum(quantity * unit for _, quantity, unit in lines) + expenses == total
-    assert expenses >= 0 and all(unit >= 0 and unit == round(unit, 2) and quantity > 0 for _, quantity, unit in lines)
+    assert expenses >= 0 and all(unit > 0 and unit == round(unit, 2) and quantity > 0 for _, quantity, unit in lines)
     for n, (quantity, _) in enumerate(bought):
         assert sum(units for name, units, _ in lines if name == f"S-{n}") == quantity
 

@@ -137,7 +137,7 @@ async def test_an_order_of_a_blocked_customer_is_held(connect: Any, control: Any
 @pytest.mark.trap("winthor.cut")
 async def test_what_the_stock_could_not_attend_is_told(erp: Any, part: Any) -> None:
     """Branch 2 has three: two of the five are cut, and the ERP says so only in the order itself."""
-    wanted = part(items=(PartItem("0", UN, 5, Decimal("11.20")),), total=Decimal("61.00"))
+    wanted = part(items=(PartItem("0", UN, Decimal(5), Decimal("11.20")),), total=Decimal("61.00"))
     found = await single(erp, (await erp.import_order(wanted)).key)
     assert [(item.quantity, item.cut) for item in found.items] == [(3, 2)]
 

@@ -1,0 +1,83 @@
+"""The body of an answer, unpacked as it comes, and never more of it than allowed: neither 4 GB nor 2 MB that unpack to 2 GB are held."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import AsyncIterable, Iterator
+
+MOST_BYTES = 64 * 1024 * 1024
+_STEP = 256 * 1024
+ENCODINGS = "gzip, deflate"
+"""What we say we accept; anything else an answer is packed with is not read."""
+
+
+class TooLarge(Exception):
+    """More than allowed."""
+
+
+class Undecodable(Exception):
+    """Packed in a way that we cannot read, or broken."""
+
+
+async def read(chunks: AsyncIterable[bytes], encoding: str, most: int) -> bytes:
+    """The whole body. Raises TooLarge as soon as there is more than `most` of it, as it came or unpacked."""
+    unpack = _unpacker(encoding)
+    parts: list[bytes] = []
+    came = size = 0
+    async for chunk in chunks:
+        came += len(chunk)
+        for part in unpack.fed(chunk):
+            size += len(part)
+            if size > most:
+                raise TooLarge
+            parts.append(part)
+        if came > most + _STEP:  # a few bytes of packing on top are no flood
+            raise TooLarge
+    if came and not unpack.whole():
+        raise Undecodable
+    return b"".join(parts)
+
+
+class _Plain:
+    def fed(self, chunk: bytes) -> Iterator[bytes]:
+        yield chunk
+
+    def whole(self) -> bool:
+        return True
+
+
+class _Zlib:
+    """gzip, or deflate with or without its header (servers differ)."""
+
+    def __init__(self) -> None:
+        self._inner = zlib.decompressobj(zlib.MAX_WBITS | 32)
+        self._first = True
+
+    def fed(self, chunk: bytes) -> Iterator[bytes]:
+        """A step at a time: a few bytes may unpack to a thousand times as many."""
+        more = True
+        while more and not self._inner.eof:
+            try:
+                part = self._inner.decompress(chunk, _STEP)
+            except zlib.error:
+                if not self._first:
+                    raise Undecodable from None
+                self._first, self._inner = False, zlib.decompressobj(-zlib.MAX_WBITS)
+                continue
+            self._first = False
+            chunk = self._inner.unconsumed_tail
+            more = bool(chunk) or len(part) == _STEP
+            yield part
+
+    def whole(self) -> bool:
+        return self._inner.eof
+
+
+def _unpacker(encoding: str) -> _Plain | _Zlib:
+    match encoding.strip().lower():
+        case "" | "identity":
+            return _Plain()
+        case "gzip" | "x-gzip" | "deflate":
+            return _Zlib()
+        case _:
+            raise Undecodable

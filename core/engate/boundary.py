@@ -1,0 +1,270 @@
+"""What comes back from a plugin, held against the declared types before anything of it is used or stored.
+
+An item that is wrong concerns itself alone: it is told apart, and the other items of its page go on. What cannot be told apart (no page,
+no order) is a `PluginFault` that says what was expected.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Generic, NamedTuple, TypeVar, get_args, get_origin, get_type_hints
+
+import msgspec
+
+from engate.errors import PluginFault
+from engate.model import (
+    Brand,
+    Category,
+    ErpOrder,
+    Found,
+    Image,
+    Imported,
+    Order,
+    OrderEvent,
+    Page,
+    Price,
+    Problem,
+    Product,
+    Sku,
+    StockLevel,
+    Warehouse,
+)
+from engate.text import Text
+
+T = TypeVar("T")
+SHOWN = 80
+MOST_CURSOR, MOST_WATERMARK = 400, 60
+_encoder = msgspec.msgpack.Encoder(decimal_format="string")
+
+KEYS: dict[type, Mapping[str, int]] = {
+    Category: {"key": 200},
+    Brand: {"key": 200},
+    Warehouse: {"key": 200},
+    Product: {"key": 200},
+    Sku: {"key": 200, "product": 200},
+    Image: {"key": 200, "sku": 200},
+    Price: {"key": 200, "sku": 200},
+    StockLevel: {"key": 200, "sku": 200, "warehouse": 200},
+    Order: {"key": 200, "raw_state": 80},
+    OrderEvent: {"key": 200, "order": 200},
+    ErpOrder: {"key": 100, "branch": 60},
+    Imported: {"key": 100},
+    Found: {"key": 100},
+}
+"""Fields by which things are stored and found again, and how long they may be."""
+
+_EMPTY = frozenset({(Order, "raw_state")})
+_PERSONAL = ("$.buyer", "$.delivery")
+"""Where a person's data stand: their values are not repeated in a message."""
+
+
+class Wrong(Exception):
+    """One value that is not what its type says. `where`: the field; `value`: what stands there, shortened."""
+
+    def __init__(self, where: str, value: str, expected: str) -> None:
+        super().__init__(where)
+        self.where, self.value, self.expected = where, value, expected
+
+
+class Broken(NamedTuple):
+    """An item that cannot be used. `key`: where it says which one it is; `item`: as it came."""
+
+    key: str | None
+    item: Any
+    problem: Problem
+
+
+class Received(Page[T], Generic[T]):
+    """A page whose `items` are all sound; `broken` are the others."""
+
+    broken: tuple[Broken, ...] = ()
+
+
+class Checker(Generic[T]):
+    """Holds items against one type. A sound one comes back as it will be read from the database (an int where a Decimal is declared
+    becomes one)."""
+
+    def __init__(self, kind: type[T]) -> None:
+        self._kind = kind
+        self._decode: Callable[[bytes], T] = msgspec.msgpack.Decoder(kind).decode
+        types: dict[str, Any] = get_type_hints(kind)
+        self._decimals = tuple(name for name, hint in types.items() if hint is Decimal or Decimal in get_args(hint))
+        self._instants = tuple(name for name, hint in types.items() if hint is datetime or datetime in get_args(hint))
+        self._keys = tuple(KEYS.get(kind, {}).items())
+
+    def __call__(self, item: object) -> T:
+        """Raises Wrong."""
+        if not isinstance(item, self._kind):
+            raise Wrong("", _shown(item), self._kind.__name__)
+        try:
+            raw = _encoder.encode(item)
+            good = self._decode(raw)
+        except msgspec.ValidationError as error:
+            expected, _, place = str(error).partition(" - at ")
+            raise self._wrong(item, place.strip("`"), expected) from None
+        except (TypeError, ValueError, OverflowError, RecursionError) as error:  # what cannot be written down at all
+            raise self._unwritable(item, error) from None
+        for name, most in self._keys:
+            value: str = getattr(good, name)
+            fits = 0 < len(value) <= most and "\0" not in value
+            if not fits and (value or (self._kind, name) not in _EMPTY):
+                raise Wrong(name, _shown(value), f"1 to {most} characters, none of them NUL")
+        for name in self._decimals:
+            number: Decimal | None = getattr(good, name)
+            if number is not None and not number.is_finite():
+                raise Wrong(name, _shown(number), "a finite number")
+        for name in self._instants:
+            instant: datetime | None = getattr(good, name)
+            if instant is not None and instant.tzinfo is None:
+                raise Wrong(name, _shown(instant), "an instant with its offset")
+        return good
+
+    def _wrong(self, item: object, place: str, expected: str) -> Wrong:
+        value: object = item
+        for name in place.removeprefix("$").split("."):
+            if not name:
+                continue
+            if "[" in name or not hasattr(value, name):
+                value = getattr(value, name.partition("[")[0], value)
+                break
+            value = getattr(value, name)
+        shown = "***" if place.startswith(_PERSONAL) else _shown(value)
+        return Wrong(place.removeprefix("$.").removeprefix("$"), shown, expected)
+
+    def _unwritable(self, item: object, error: Exception) -> Wrong:
+        """Which field it is."""
+        for name in get_type_hints(self._kind):
+            value = getattr(item, name, None)
+            try:
+                _encoder.encode(value)
+            except (TypeError, ValueError, OverflowError, RecursionError):
+                return Wrong(name, "***" if f"$.{name}" in _PERSONAL else _shown(value), "a value of its declared type")
+        return Wrong("", "", type(error).__name__)
+
+
+_checkers: dict[Any, Checker[Any]] = {}
+
+
+def checker(kind: type[T]) -> Checker[T]:
+    made = _checkers.get(kind)
+    if made is None:
+        made = _checkers[kind] = Checker(kind)
+    return made
+
+
+def page(hook: str, kind: type[T], given: object) -> Received[T]:
+    """A page as the engine works on it. PluginFault where it is none."""
+    if not isinstance(given, Page):
+        raise fault(hook, "", _shown(given), "Page")
+    items: object = given.items
+    if not isinstance(items, list | tuple):
+        raise fault(hook, "items", _shown(items), "list")
+    for name, most in (("cursor", MOST_CURSOR), ("watermark", MOST_WATERMARK)):
+        value: object = getattr(given, name)
+        if value is not None and not (isinstance(value, str) and len(value) <= most and "\0" not in value):
+            raise fault(hook, name, _shown(value), f"str (at most {most} characters) or None")
+    check = checker(kind)
+    good: list[T] = []
+    broken: list[Broken] = []
+    for item in items:
+        try:
+            good.append(check(item))
+        except Wrong as wrong:
+            broken.append(Broken(_key_of(kind, item), item, _problem(hook, wrong)))
+    return Received(good, given.cursor, given.watermark, tuple(broken))
+
+
+def answer(hook: str, declared: Any, given: object) -> Any:
+    """What an awaited hook answered. PluginFault where it is not what was declared: whatever was to be done may have been done."""
+    if declared is type(None):
+        return None
+    kinds: tuple[Any, ...] = (declared,) if isinstance(declared, type) else get_args(declared)
+    for kind in kinds:
+        if isinstance(given, kind):
+            try:
+                return checker(kind)(given)
+            except Wrong as wrong:
+                raise fault(hook, wrong.where, wrong.value, wrong.expected) from None
+    raise fault(hook, "", _shown(given), " | ".join(kind.__name__ for kind in kinds))
+
+
+def fault(hook: str, where: str, value: str, expected: str) -> PluginFault:
+    return PluginFault(_words(hook, where, value, expected), TELL, code="plugin.answer")
+
+
+TELL = Text("Avise o autor do plugin.", "Tell the plugin's author.")
+MEND = Text(
+    "Avise o autor do plugin. Depois da correção, peça uma nova leitura completa deste fluxo.",
+    "Tell the plugin's author. Once it is mended, ask for a full reading of this flow.",
+)
+
+
+def _problem(hook: str, wrong: Wrong) -> Problem:
+    return Problem("plugin.item", _words(hook, wrong.where, wrong.value, wrong.expected), MEND)
+
+
+def _words(hook: str, where: str, value: str, expected: str) -> Text:
+    place_pt, place_en = (f" no campo {where}", f" in the field {where}") if where else ("", "")
+    return Text(
+        f"O plugin entregou um dado inválido em {hook}{place_pt}: {value} (esperado: {expected}).",
+        f"The plugin gave invalid data in {hook}{place_en}: {value} (expected: {expected}).",
+    )
+
+
+def _shown(value: object) -> str:
+    try:
+        text = repr(value)
+    except Exception:  # of a class of the plugin's own
+        text = type(value).__name__
+    return text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
+
+
+def _key_of(kind: type, item: object) -> str | None:
+    value = _given(item, "key")
+    most = KEYS.get(kind, {}).get("key", 0)
+    return value if isinstance(value, str) and 0 < len(value) <= most and "\0" not in value and value.isprintable() else None
+
+
+def _given(item: object, name: str) -> object:
+    if isinstance(item, Mapping):
+        return item.get(name)  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
+    return getattr(item, name, None)
+
+
+def stand_in(kind: type[T], broken: Broken, last: T | None) -> T:
+    """What is stored of a broken item: the last sound document, or what can be read of this one; with the problem, so it goes nowhere."""
+    if last is not None:
+        return msgspec.structs.replace(last, problems=(broken.problem,))  # pyright: ignore[reportArgumentType, reportUnknownVariableType]
+    values: dict[str, Any] = {"key": broken.key, "problems": (broken.problem,)}
+    for each in msgspec.structs.fields(kind):  # pyright: ignore[reportArgumentType]
+        if each.name in values:
+            continue
+        value = _sound(kind, each.name, each.type, _given(broken.item, each.name))
+        if value is not None:
+            values[each.name] = value
+        elif each.required:
+            values[each.name] = _blank(each.type)
+    return kind(**values)
+
+
+def _sound(kind: type, name: str, declared: Any, value: object) -> Any:
+    try:
+        made = msgspec.convert(value, declared)
+        _encoder.encode(made)
+    except (msgspec.ValidationError, TypeError, ValueError, OverflowError):
+        return None
+    if isinstance(made, Decimal) and not made.is_finite():
+        return None
+    most = KEYS.get(kind, {}).get(name, math.inf)
+    return None if isinstance(made, str) and (len(made) > most or "\0" in made) else made
+
+
+def _blank(declared: Any) -> Any:
+    for kind, nothing in ((str, ""), (Decimal, Decimal(0)), (int, 0), (bool, False)):
+        if declared is kind:
+            return nothing
+    origin = get_origin(declared)
+    return () if origin is tuple else None

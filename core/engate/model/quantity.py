@@ -1,0 +1,27 @@
+"""Quantities and what lines are worth: exact decimals, never floats. Pure arithmetic that every plugin needs."""
+
+from __future__ import annotations
+
+from decimal import ROUND_HALF_UP, Decimal
+from math import floor
+
+CENT = Decimal("0.01")
+
+
+def worth(price: Decimal, quantity: Decimal) -> Decimal:
+    """The one rule for the value of a line: price times quantity, rounded half up to whole cents."""
+    return (price * quantity).quantize(CENT, ROUND_HALF_UP)
+
+
+def is_whole(quantity: Decimal) -> bool:
+    return quantity % 1 == 0
+
+
+def whole_units(quantity: Decimal) -> int:
+    """For a platform that sells whole units only: a part of one is not for sale."""
+    return floor(quantity)
+
+
+def plain(quantity: Decimal) -> int | Decimal:
+    """As it goes to a platform: 5, never 5.0 or 1E+2; a fraction without trailing zeros."""
+    return int(quantity) if is_whole(quantity) else quantity.normalize()

@@ -1,0 +1,48 @@
+"""A clock that was ahead and has been set right: what it stamped is pulled back, or nothing would be due until it gets there again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from engate.store.tables import flow, lane, part, reading, record, run, slice_count, unit
+
+SLACK = 5.0
+"""Machines differ by so much."""
+
+PLANNED = ((lane.c.due_at, lane.c.not_before), (record.c.not_before,))
+"""When something is to be done: never earlier than now."""
+
+PAST = (
+    (record.c.sent_at,),
+    (record.c.read_at,),
+    (part.c.sent_at,),
+    (unit.c.freed_at,),
+    (flow.c.read_at, flow.c.full_at),
+    (reading.c.started_at,),
+    (run.c.started_at, run.c.ended_at),
+)
+"""When something happened, where it is compared with the present."""
+
+
+def ahead(c: sa.Connection, now: float) -> float:
+    """How far the clock by which somebody worked was ahead of this one; 0 where it was not. A dated price is no sign of it."""
+    seen = c.execute(sa.select(sa.func.max(slice_count.c.seen_at))).scalar()
+    return seen - now if seen is not None and seen > now + SLACK else 0.0
+
+
+def pull_back(c: sa.Connection, seconds: float, now: float) -> None:
+    """Every stamp that lies ahead moves back by this. (One that was right moves too: what is planned is done early.)"""
+    for columns in PLANNED:
+        _move(c, columns, seconds, now, now)
+    for columns in PAST:
+        _move(c, columns, seconds, now, None)
+    c.execute(sa.update(slice_count).where(slice_count.c.seen_at > now).values(seen_at=now))
+
+
+def _move(c: sa.Connection, columns: tuple[sa.Column[Any], ...], seconds: float, now: float, least: float | None) -> None:
+    for column in columns:
+        moved = column - seconds
+        value = moved if least is None else sa.case((moved < least, least), else_=moved)
+        c.execute(sa.update(column.table).where(column > now).values({column: value}))

@@ -1,0 +1,63 @@
+"""Health: what lanes met and have not got past. A connection is as well as the lanes that need it."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+
+from engate.store import records
+from engate.store.tables import connection, lane
+
+NOBODY = 0
+"""In `lane.trouble_of`: it failed, and no connection is to blame."""
+
+
+class Trouble(NamedTuple):
+    """Why a lane does not get through. `said`: {code, text, hint}; `cause`: the key of the cause that goes when it does."""
+
+    connection_id: int | None
+    said: dict[str, Any]
+    cause: str | None = None
+
+
+def met(c: sa.Connection, lane_id: int, trouble: Trouble) -> None:
+    """The lane stands still, or hangs; its connection shows it, in the words of the last one that met something."""
+    id = trouble.connection_id or NOBODY
+    c.execute(sa.update(lane).where(lane.c.id == lane_id).values(trouble_of=id, trouble={**trouble.said, "cause": trouble.cause}))
+    # credentials that were refused are worse, and only a test ends that
+    shown = (connection.c.id == id) & (connection.c.health != "reauth_required")
+    c.execute(sa.update(connection).where(shown).values(health="degraded", health_cause=trouble.said))
+
+
+def refused(c: sa.Connection, connection_id: int, said: dict[str, Any]) -> None:
+    """The credentials do not hold any more: a person must renew them."""
+    c.execute(sa.update(connection).where(connection.c.id == connection_id).values(health="reauth_required", health_cause=said))
+
+
+def got_through(c: sa.Connection, integration_id: int, lane_id: int) -> None:
+    """The lane did its work: its cause ends, and its connection is well again unless another lane still stands."""
+    row = c.execute(sa.select(lane.c.trouble_of, lane.c.trouble).where(lane.c.id == lane_id)).first()
+    if row is None or row.trouble_of is None:
+        return
+    c.execute(sa.update(lane).where(lane.c.id == lane_id).values(trouble_of=None, trouble=None))
+    if row.trouble["cause"]:
+        records.release(c, integration_id, [row.trouble["cause"]])
+    others = sa.select(lane.c.trouble).where(lane.c.trouble_of == row.trouble_of).order_by(lane.c.id).limit(1)
+    other = c.execute(others).scalar()
+    values: dict[str, Any] = {"health": "ok", "health_cause": None}
+    if other is not None:
+        values = {"health_cause": {key: value for key, value in other.items() if key != "cause"}}
+    c.execute(sa.update(connection).where(connection.c.id == row.trouble_of, connection.c.health == "degraded").values(**values))
+
+
+def passed(c: sa.Connection, connection_id: int) -> None:
+    """A test went well: whatever its lanes met before is history."""
+    c.execute(sa.update(lane).where(lane.c.trouble_of == connection_id).values(trouble_of=None, trouble=None))
+
+
+def gone(c: sa.Connection, integration_id: int) -> None:
+    """The integration ends: what its lanes met is nobody's trouble any more."""
+    troubled = sa.select(lane.c.id).where(lane.c.integration_id == integration_id, lane.c.trouble_of.is_not(None))
+    for id in c.execute(troubled).scalars().all():
+        got_through(c, integration_id, id)

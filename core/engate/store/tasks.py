@@ -1,0 +1,82 @@
+"""What stays to be done about an order, whatever its steps do. Every function works inside the caller's transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any, Literal
+
+import msgspec
+import sqlalchemy as sa
+
+from engate.store.causes import Reason
+from engate.store.db import insert
+from engate.store.tables import order, task
+from engate.text import Text
+
+
+class Task(msgspec.Struct, frozen=True):
+    """`amount`: reais that were charged and are neither invoiced nor given back (negative: too much was). One of a code in an order."""
+
+    code: str
+    amount: Decimal
+    text: Text
+    hint: Text
+
+    def reason(self, order_key: str) -> Reason:
+        """Why the order waits for a person as long as this is open."""
+        return Reason(f"task:{self.code}:{self.amount}:{order_key}"[:200], self.code, "person", self.text, self.hint)
+
+
+def of_order(c: sa.Connection, order_id: int) -> list[Any]:
+    return list(c.execute(sa.select(task).where(task.c.order_id == order_id).order_by(task.c.id)))
+
+
+def still_open(c: sa.Connection, order_id: int) -> list[Task]:
+    """Oldest first."""
+    rows = c.execute(sa.select(task).where(task.c.order_id == order_id, task.c.closed_at.is_(None)).order_by(task.c.id))
+    return [Task(row.code, row.amount, Text(**row.text), Text(**row.hint)) for row in rows]
+
+
+def settle(c: sa.Connection, order_id: int, codes: Sequence[str], wanted: Sequence[Task], now: float) -> list[Task]:
+    """Of these codes exactly the wanted tasks are open afterwards. Returns those that were opened (again).
+
+    One that a person closed stays closed while its amount is the same: the person has seen to it. Another amount opens it again."""
+    known = {row.code: row for row in of_order(c, order_id)}
+    opened: list[Task] = []
+    for each in wanted:
+        before = known.get(each.code)
+        values: dict[str, Any] = {"amount": each.amount, "text": msgspec.to_builtins(each.text), "hint": msgspec.to_builtins(each.hint)}
+        if before is None:
+            _add(c, order_id, each.code, values, now)
+        elif before.closed_at is not None and (before.closed_by != "person" or before.amount != each.amount):
+            reopened = {"opened_at": now, "closed_at": None, "closed_by": None, "note": None}
+            c.execute(sa.update(task).where(task.c.id == before.id).values(**values, **reopened))
+        else:
+            if before.closed_at is None and before.amount != each.amount:
+                c.execute(sa.update(task).where(task.c.id == before.id).values(**values))
+            continue
+        opened.append(each)
+    over = set(codes) - {each.code for each in wanted}
+    c.execute(_closing(order_id, over).values(closed_at=now, closed_by="engate"))
+    return opened
+
+
+def close(c: sa.Connection, order_id: int, codes: Sequence[str], *, by: Literal["person", "engate"], note: str, now: float) -> int:
+    """Returns how many were open."""
+    return c.execute(_closing(order_id, codes).values(closed_at=now, closed_by=by, note=note[:500] or None)).rowcount
+
+
+def _closing(order_id: int, codes: Any) -> Any:
+    return sa.update(task).where(task.c.order_id == order_id, task.c.code.in_(list(codes)), task.c.closed_at.is_(None))
+
+
+def _add(c: sa.Connection, order_id: int, code: str, values: dict[str, Any], now: float) -> None:
+    """The tenant and the integration are the order's own."""
+    mine = sa.select(order.c.tenant_id, order.c.integration_id).where(order.c.id == order_id)
+    row = c.execute(mine).one()
+    c.execute(
+        insert(c, task).values(
+            tenant_id=row.tenant_id, integration_id=row.integration_id, order_id=order_id, code=code, opened_at=now, **values
+        )
+    )

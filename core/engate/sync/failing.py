@@ -1,0 +1,161 @@
+"""A slice that failed, or hangs: what is shown of it, what waits for whom, and when it is tried again. Nothing fails without a word."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+import structlog
+
+from engate.errors import AuthFailed, EngateError, Forbidden, Unavailable
+from engate.hooks import Erp
+from engate.store import causes, config, health, lanes, orders, runs
+from engate.store.causes import Reason
+from engate.store.health import Trouble
+from engate.store.lanes import Claim
+from engate.sync.lanes import flow_of, order_of
+from engate.sync.work import Snapshot, Windows
+from engate.text import Text
+
+REAUTH_WAIT = 60.0
+PATIENCE = 2
+"""So many tries of a lane may fail before anybody is told: platforms hiccup."""
+
+FORBIDDEN = "forbidden"
+FAILING = "order.failing"
+log = structlog.get_logger("engate.runner")
+
+
+class Failed(NamedTuple):
+    """One slice that did not end well. `hook`: what it called last."""
+
+    claim: Claim
+    snapshot: Snapshot
+    hook: str
+    error: Exception
+
+    @property
+    def side(self) -> int | None:
+        """The connection to blame: the client's word, else whose hook it was."""
+        known = self.error.connection_id if isinstance(self.error, EngateError) else None
+        return known if known is not None else side_of(self.snapshot, self.hook)
+
+
+def side_of(snapshot: Snapshot, hook: str) -> int | None:
+    """The connection that this hook belongs to."""
+    if not hook:
+        return None
+    (erp, _), (storefront, _) = snapshot.sides
+    return erp if hasattr(Erp, hook) else storefront
+
+
+def back_off(failed: Failed, windows: Windows, now: float) -> float:
+    """When the lane may be tried again."""
+    claim, error = failed.claim, failed.error
+    if isinstance(error, AuthFailed):
+        return now + REAUTH_WAIT
+    if isinstance(error, Forbidden) and order_of(claim.name) is None:
+        return now + windows.forbidden_wait  # only a person can grant it: no use in hurrying
+    return now + min(windows.retry_most, windows.retry_first * 2 ** min(claim.tries, 10))
+
+
+def tell(failed: Failed) -> None:
+    """The line in the log."""
+    claim, error = failed.claim, failed.error
+    about: dict[str, Any] = {"lane": claim.name, "integration": claim.integration_id, "tries": claim.tries, "hook": failed.hook}
+    if isinstance(error, EngateError):
+        log.warning("slice_failed", **about, connection=failed.side, code=error.code, error=error.text.en)
+    else:
+        log.error("slice_broke", **about, exc_info=error)
+
+
+def keep(c: sa.Connection, lease: str, failed: Failed, until: float, now: float) -> None:
+    """The lane backs off, and health and causes say why; nothing of it if the lane is somebody else's by now."""
+    claim, error, side = failed.claim, failed.error, failed.side
+    if not lanes.back_off(c, claim, lease, until):
+        return
+    if isinstance(error, AuthFailed):
+        if side is not None:
+            health.refused(c, side, runs.error_of(error))
+        return
+    if not isinstance(error, Unavailable | Forbidden) and claim.tries <= PATIENCE:
+        return
+    reason = _reason(failed)
+    told = runs.error_of(error) if isinstance(error, EngateError) else _said("engate_fault", _broke(failed.hook), WATCHED)
+    waits = reason is not None and _wait(c, failed, reason, now)
+    health.met(c, claim.id, Trouble(side, told, reason.key if waits and reason else None))
+
+
+def _reason(failed: Failed) -> Reason | None:
+    """What a person or engate itself has to end, where somebody waits for it."""
+    error, order_key = failed.error, order_of(failed.claim.name)
+    if isinstance(error, Forbidden):
+        subject = f"{failed.side}/{error.operation or failed.hook}"
+        return causes.own(FORBIDDEN, subject, error.text, error.hint if error.hint.pt else _grant(error.operation or failed.hook))
+    if order_key is not None and failed.claim.tries > PATIENCE:
+        text = error.text if isinstance(error, EngateError) else _broke(failed.hook)
+        return causes.own(FAILING, order_key, text, WATCHED, "engate")
+    return None
+
+
+def _wait(c: sa.Connection, failed: Failed, reason: Reason, now: float) -> bool:
+    """The order points to it, or else the flow. False: nobody does, because the order has words of its own already."""
+    claim, order_key = failed.claim, order_of(failed.claim.name)
+    if order_key is not None:
+        known = orders.waiting(c, claim.integration_id, order_key)
+        if known is not None:
+            if known.key not in (None, reason.key) and (known.owner == "person" or reason.code != FORBIDDEN):
+                return False
+            orders.set_cause(c, claim.tenant_id, claim.integration_id, known.id, reason, now)
+            return True
+        if reason.code != FORBIDDEN:
+            return False  # nothing is stored of it yet: the flow of orders itself is well
+    cause_id = causes.ensure(c, claim.tenant_id, claim.integration_id, {reason}, now)[reason.key]
+    config.set_flow(c, claim.integration_id, flow_of(claim.name), cause_id=cause_id)
+    return True
+
+
+# ---- while it hangs ----
+
+
+def slow(snapshot: Snapshot, hook: str, seconds: float) -> Trouble:
+    """A slice that has not ended for so long."""
+    text = Text(
+        f"A plataforma está lenta em {hook}: sem terminar há {seconds:.0f} s.",
+        f"The platform is slow at {hook}: not done for {seconds:.0f} s.",
+    )
+    return Trouble(side_of(snapshot, hook), _said("slow", text, PATIENT))
+
+
+def overstayed(hook: str, seconds: float) -> Unavailable:
+    """A slice that was ended because it took too long."""
+    text = Text(
+        f"A plataforma está lenta em {hook}: a chamada foi encerrada após {seconds:.0f} s.",
+        f"The platform is slow at {hook}: the call was ended after {seconds:.0f} s.",
+    )
+    ours = Text(f"Uma etapa não terminou em {seconds:.0f} s e foi encerrada.", f"A step was not done in {seconds:.0f} s and was ended.")
+    return Unavailable(text if hook else ours, PATIENT if hook else WATCHED, code="slow")
+
+
+PATIENT = Text(
+    "O engate tenta de novo sozinho; se durar, avise o suporte da plataforma.",
+    "engate tries again by itself; if it lasts, tell the platform's support.",
+)
+WATCHED = Text(
+    "O engate tenta de novo sozinho; se durar, veja o log do engate.", "engate tries again by itself; if it lasts, see engate's log."
+)
+
+
+def _broke(hook: str) -> Text:
+    return Text(f"O engate falhou ao trabalhar em {hook or 'uma etapa'}.", f"engate failed while working on {hook or 'a step'}.")
+
+
+def _grant(operation: str) -> Text:
+    return Text(
+        f"Dê ao usuário da conexão a permissão para {operation} e peça nova tentativa.",
+        f"Give the connection's user the permission for {operation}, then ask for a retry.",
+    )
+
+
+def _said(code: str, text: Text, hint: Text) -> dict[str, Any]:
+    return runs.error_of(EngateError(text, hint, code=code))

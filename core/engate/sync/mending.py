@@ -1,0 +1,39 @@
+"""An order whose stored document cannot be read (an older version stored what a plugin built wrongly): it is read from the shop again."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+import structlog
+
+from engate.model import Order, OrderEvent
+from engate.store import causes, orders
+from engate.sync.work import Later, Work
+from engate.text import Text
+
+log = structlog.get_logger("engate.quarantine")
+
+
+async def mend_order(work: Work, key: str) -> Later:
+    """Its document from the shop, its parts where nothing has gone out yet; a part that has gone out is for a person."""
+    log.error("order_unreadable", integration=work.integration_id, order=key)
+    doc = await work.coupling.storefront.read_order(key)
+    mended = await work.store.durably(lambda c: _mended(c, work, key, doc))
+    return Later(due=work.now()) if mended else Later()
+
+
+def _mended(c: sa.Connection, work: Work, key: str, doc: Order) -> bool:
+    work.must_hold(c)
+    id = orders.keep(c, work.tenant_id, work.integration_id, doc, state="received", now=work.now())
+    if orders.forget_unreadable_parts(c, id):
+        # as if the shop had just told of it: parts that are missing are made anew
+        event = OrderEvent(f"mended/{key[:160]}/{work.now()}", key, doc.state, doc.raw_state)
+        orders.receive(c, work.tenant_id, work.integration_id, [event], work.now())
+        return True
+    reason = causes.own(
+        "order.unreadable", key,
+        Text("Os dados guardados deste pedido não podem ser lidos.", "The stored data of this order cannot be read."),
+        Text("Acompanhe este pedido no ERP e na loja, e avise o suporte do engate.",
+             "Follow this order in the ERP and in the shop, and tell engate's support."),
+    )  # fmt: skip
+    orders.set_cause(c, work.tenant_id, work.integration_id, id, reason, work.now())
+    return False

@@ -1,0 +1,64 @@
+"""What cannot be used concerns its own record and nothing else: items that a plugin built wrongly, and stored documents that are none."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+import structlog
+
+from engate.boundary import Broken, stand_in
+from engate.errors import PluginFault
+from engate.model import OrderEvent
+from engate.model.kinds import Kind
+from engate.store import records, runs
+from engate.store.blobs import readable
+from engate.store.records import Claimed
+from engate.sync.work import Work
+from engate.text import Text
+
+log = structlog.get_logger("engate.quarantine")
+
+
+def stand_ins(c: sa.Connection, work: Work, kind: Kind, broken: list[tuple[Broken, float]]) -> list[tuple[Any, float]]:
+    """Documents for broken items that say which record they are: the last sound one, with the problem as its cause."""
+    keyed = {each.key: (each, asked_at) for each, asked_at in broken if each.key is not None}
+    last = records.docs_of(c, work.integration_id, kind.name, list(keyed)) if keyed else {}
+    return [(stand_in(kind.struct, each, readable(last.get(key), kind.struct)), at) for key, (each, at) in keyed.items()]
+
+
+def lost(c: sa.Connection, row: Any, broken: list[tuple[Broken, float]], now: float) -> None:
+    """Broken items that do not even say which record they are: the run tells how many, and one of them."""
+    nameless = [each for each, _ in broken if each.key is None]
+    if not nameless:
+        return
+    example = nameless[0].problem
+    error = PluginFault(
+        Text(
+            f"{len(nameless)} itens ficaram de fora, pois não dizem qual registro são. {example.text.pt}",
+            f"{len(nameless)} items were left out, for they do not say which record they are. {example.text.en}",
+        ),
+        example.hint,
+        code="plugin.item",
+    )
+    runs.failed(c, row.run_id, error, now)
+    log.error("items_left_out", integration=row.integration_id, kind=row.kind, count=len(nameless), example=example.text.en)
+
+
+def sound(c: sa.Connection, work: Work, kind: Kind, rows: list[Claimed]) -> list[Claimed]:
+    """Without those whose stored document cannot be read: they wait until they have been read from the ERP again."""
+    spoilt = [row.id for row in rows if row.doc is None]
+    if spoilt:
+        records.unreadable(c, work.tenant_id, work.integration_id, kind.name, spoilt, work.now())
+        log.error("records_unreadable", integration=work.integration_id, kind=kind.name, count=len(spoilt))
+    return [row for row in rows if row.doc is not None]
+
+
+def events_of(broken: tuple[Broken, ...], now: float) -> list[OrderEvent]:
+    """An event that is wrong may still say of which order it is: that one is read anew, whatever happened to it."""
+    found: list[OrderEvent] = []
+    for each in broken:
+        key = getattr(each.item, "order", None)
+        if isinstance(key, str) and 0 < len(key) <= 200 and key.isprintable():
+            found.append(OrderEvent(each.key or f"broken/{key[:160]}/{now}", key, "unknown", ""))
+    return found

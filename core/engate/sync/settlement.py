@@ -1,0 +1,213 @@
+"""What was charged for an order against what was invoiced and given back; what of a part was not attended. Pure.
+
+At the end of every order: charged = invoiced + given back + a task that a person closes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+
+import msgspec
+
+from engate.model import Cut, Invoice, OrderChange, PartItem
+from engate.store.orders import Part, Stored
+from engate.store.tasks import Task
+from engate.text import Text
+
+SETTLEMENT = "order.settlement"
+NOTHING = Decimal("0.00")
+NO_UNITS = Decimal(0)
+BILLED = frozenset({"invoiced", "shipped", "delivered"})
+
+
+class Money(msgspec.Struct, frozen=True):
+    """Reais. `invoiced`: by notes that are final, or still to come by parts that go on. `gap`: charged and nobody's so far."""
+
+    charged: Decimal
+    invoiced: Decimal
+    given_back: Decimal
+
+    @property
+    def gap(self) -> Decimal:
+        return self.charged - self.invoiced - self.given_back
+
+
+def money(order: Stored, good: Iterable[Invoice], *, on_its_way: Decimal = NOTHING, bear: bool = False) -> Money | None:
+    """None where nothing was charged yet that engate answers for. `good`: the notes that count (`decide.gate` lets them pass).
+    `on_its_way`: what the shop was or will be asked to give back. `bear`: the retailer bears what is invoiced above the charge."""
+    if order.charged is None:
+        return None
+    counted = {note.id for note in good}
+    charged = max(order.charged, order.doc.total)
+    invoiced = sum((_invoiced(order, part, counted, bear) for part in order.parts), NOTHING)
+    return Money(charged, invoiced, _given_back(order, charged) + on_its_way)
+
+
+def _given_back(order: Stored, charged: Decimal) -> Decimal:
+    """As far as the shop tells, or as its total shows, or as it took our changes."""
+    if order.doc.state == "cancelled":
+        return charged
+    told = order.doc.refunded - order.refunded_before
+    changes = sum((part.change.refund for part in order.parts if part.change is not None and part.change_sent_at is not None), NOTHING)
+    return max(told, charged - order.doc.total, changes)
+
+
+def _invoiced(order: Stored, part: Part, counted: set[str], bear: bool) -> Decimal:
+    if part.erp_key is None:
+        return NOTHING if order.doc.state == "cancelled" else part.doc.total
+    if part.erp_state == "cancelled":
+        return NOTHING
+    if part.erp_state in BILLED and part.documents:
+        notes = [d.invoice for d in part.documents if d.invoice.id in counted]
+        value = sum((note.value for note in notes), NOTHING)
+        # taxes on top (ST, IPI) make a note larger than what the buyer was charged: goods above the order are told apart (`above`)
+        return value if value < part.doc.total or (above(part, notes) and not bear) else part.doc.total
+    if order.doc.state == "cancelled":
+        return NOTHING
+    # what goes on is invoiced in full; where the shop's order is another one by now, what the ERP's own order amounts to
+    changed = _held(part) != _asked(order, part) and part.erp is not None and part.erp.total is not None
+    return part.erp.total if changed and part.erp is not None and part.erp.total is not None else part.doc.total
+
+
+def above(part: Part, notes: list[Invoice]) -> bool:
+    """Whether more was invoiced than ordered: by quantity where the notes say it, else by value."""
+    if notes and all(note.items for note in notes):
+        ordered = _units((item.sku, item.quantity) for item in part.doc.items)
+        billed = _units((item.sku, item.quantity) for note in notes for item in note.items)
+        return any(quantity > ordered.get(sku, NO_UNITS) for sku, quantity in billed.items())
+    return sum((note.value for note in notes), NOTHING) > part.doc.total
+
+
+def task(order: Stored, found: Money) -> Task | None:
+    """What a person has to see to; None where everything adds up."""
+    gap = found.gap
+    if gap == 0:
+        return None
+    charged, invoiced, back = (reais(value) for value in (found.charged, found.invoiced, found.given_back))
+    sums_pt = f"Cobrado {charged}, faturado {invoiced}, devolvido {back}"
+    sums_en = f"Charged {charged}, invoiced {invoiced}, given back {back}"
+    if gap > 0:
+        text = Text(f"{sums_pt}: faltam {reais(gap)} que o cliente pagou e não vai receber.",
+                    f"{sums_en}: {reais(gap)} that the buyer paid and will not get are missing.")  # fmt: skip
+        hint = Text("Devolva o valor ao cliente na loja; depois encerre esta pendência no pedido, dizendo o que foi feito.",
+                    "Give the money back in the shop; then close this task of the order, saying what was done.")  # fmt: skip
+    else:
+        text = Text(f"{sums_pt}: {reais(-gap)} a mais do que o cliente pagou.", f"{sums_en}: {reais(-gap)} more than the buyer paid.")
+        hint = Text("Confira os dois lados: ajuste o pedido ou a nota no ERP, ou assuma a diferença e encerre esta pendência.",
+                    "Check both sides: adjust the ERP's order or note, or bear the difference and close this task.")  # fmt: skip
+    return Task(SETTLEMENT, gap, text, hint)
+
+
+def reais(value: Decimal) -> str:
+    return f"R$ {value:.2f}".replace(".", ",")
+
+
+# ---- what was not attended ----
+
+
+def change(order: Stored, part: Part, good: list[Invoice], reason: str) -> OrderChange | None:
+    """What the shop should take out of its order: the lines that were not invoiced, and what is due to the buyer and was not given back
+    already. None: nothing. `good`: the notes of the order that count."""
+    found = money(order, good)
+    mine = {d.invoice.id for d in part.documents}
+    notes = [note for note in good if note.id in mine]
+    billed = NOTHING if part.erp_state == "cancelled" else sum((note.value for note in notes), NOTHING)
+    refund = min(part.doc.total - billed, found.gap) if found is not None else NOTHING
+    return OrderChange(part.reference, _cuts(order, part, notes), refund, reason) if refund > 0 else None
+
+
+def _cuts(order: Stored, part: Part, notes: list[Invoice]) -> tuple[Cut, ...]:
+    """By line, of what the shop's order still asks for; () where neither the notes nor the ERP say what they hold."""
+    attended = _attended(part, notes)
+    if attended is None:
+        return ()
+    left = {item.line: item.quantity for item in _taken(part.doc.items, attended)}
+    asked = {item.line: item.quantity for item in order.doc.items}
+    cuts = ((item, asked.get(item.line, NO_UNITS) - left.get(item.line, NO_UNITS)) for item in part.doc.items)
+    return tuple(Cut(item.line, quantity, item.price) for item, quantity in cuts if quantity > 0)
+
+
+def _attended(part: Part, notes: list[Invoice]) -> dict[str, Decimal] | None:
+    """SKU -> units of it that were invoiced; None where nobody says."""
+    if part.erp_state == "cancelled":
+        return {}
+    if notes and all(note.items for note in notes):
+        return _units((item.sku, item.quantity) for note in notes for item in note.items)
+    if part.erp is not None and part.erp.items:
+        return _units((item.sku, item.quantity) for item in part.erp.items)
+    return None
+
+
+def invoiced_items(part: Part, invoice: Invoice, earlier: Iterable[Invoice]) -> tuple[PartItem, ...]:
+    """The part's lines as this note invoices them, after what `earlier` notes have taken."""
+    if not invoice.items:
+        alone = not any(True for _ in earlier)
+        attended = _attended(part, []) if alone and part.erp_state in BILLED else None
+        return _taken(part.doc.items, attended) if attended else part.doc.items
+    rest = _without(part.doc.items, _units((item.sku, item.quantity) for note in earlier for item in note.items))
+    return _taken(rest, _units((item.sku, item.quantity) for item in invoice.items)) or part.doc.items
+
+
+def shipped_items(part: Part, units: Iterable[tuple[str, Decimal]]) -> tuple[PartItem, ...]:
+    """The part's lines that are in a shipment; all of them where it does not say."""
+    asked = _units(units)
+    return _taken(part.doc.items, asked) if asked else part.doc.items
+
+
+def _taken(items: Iterable[PartItem], units: dict[str, Decimal]) -> tuple[PartItem, ...]:
+    """Of these lines as much as there are units, line after line: the same SKU may stand on several."""
+    left = dict(units)
+    found: list[PartItem] = []
+    for item in items:
+        quantity = min(item.quantity, left.get(item.sku, NO_UNITS))
+        if quantity > 0:
+            left[item.sku] -= quantity
+            found.append(msgspec.structs.replace(item, quantity=quantity))
+    return tuple(found)
+
+
+def _without(items: Iterable[PartItem], units: dict[str, Decimal]) -> tuple[PartItem, ...]:
+    gone = {item.line: item.quantity for item in _taken(tuple(items), units)}
+    left = (msgspec.structs.replace(item, quantity=item.quantity - gone.get(item.line, NO_UNITS)) for item in items)
+    return tuple(item for item in left if item.quantity > 0)
+
+
+def _units(pairs: Iterable[tuple[str, Decimal]]) -> dict[str, Decimal]:
+    found: dict[str, Decimal] = {}
+    for sku, quantity in pairs:
+        found[sku] = found.get(sku, NO_UNITS) + quantity
+    return found
+
+
+# ---- what the shop changed ----
+
+
+def differs(order: Stored, part: Part) -> bool:
+    """Whether the shop's order no longer asks for what this part of it holds in the ERP (or for more than all parts do)."""
+    held, asked = _held(part), _asked(order, part)
+    if held == asked:
+        return bool(unknown_lines(order))
+    units = _units((item.sku, asked[item.line]) for item in part.doc.items)
+    said = _units((item.sku, item.quantity) for item in part.erp.items) if part.erp is not None and part.erp.items else None
+    return said is None or any(
+        said.get(sku, NO_UNITS) != quantity for sku, quantity in units.items()
+    )  # somebody may have changed the ERP's order
+
+
+def _held(part: Part) -> dict[str, Decimal]:
+    """Line -> units, without what the shop took out of its order for us."""
+    cut = {each.line: each.quantity for each in part.change.cuts} if part.change is not None and part.change_sent_at is not None else {}
+    return {item.line: item.quantity - cut.get(item.line, NO_UNITS) for item in part.doc.items}
+
+
+def _asked(order: Stored, part: Part) -> dict[str, Decimal]:
+    """Line -> units of the part's lines that the shop's order asks for now."""
+    asked = {item.line: item.quantity for item in order.doc.items}
+    return {item.line: asked.get(item.line, NO_UNITS) for item in part.doc.items}
+
+
+def unknown_lines(order: Stored) -> list[str]:
+    """Lines that were added in the shop after the order entered the ERP."""
+    known = {item.line for part in order.parts for item in part.doc.items}
+    return [item.name for item in order.doc.items if item.line not in known]

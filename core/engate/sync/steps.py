@@ -1,0 +1,354 @@
+"""The steps of an order's part: each calls one side and ends with what happened durable. `engate.sync.decide` says which is next."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from engate.errors import Rejected
+from engate.model import ErpOrder, PartRef, Query, ShopOrderRef
+from engate.plugins import closing
+from engate.store import causes, orders
+from engate.store.blobs import pack
+from engate.store.causes import Reason
+from engate.store.orders import Part, Stored
+from engate.sync import settlement
+from engate.sync.decide import Action, Situation, latest_sent, next_shipment, refused, to_send
+from engate.sync.imports import import_part, resolve_part
+from engate.sync.parts import split
+from engate.sync.stock import stock_moved
+from engate.sync.work import Later, Work
+from engate.text import Text
+
+
+class Step(msgspec.Struct, frozen=True):
+    """What a step is given."""
+
+    work: Work
+    order: Stored
+    part: Part
+    situation: Situation
+
+    @property
+    def shop_order(self) -> ShopOrderRef:
+        return ShopOrderRef(self.order.key, self.order.doc)
+
+    @property
+    def erp_order(self) -> PartRef:
+        assert self.part.erp_key is not None
+        return PartRef(self.part.erp_key, self.part.branch, self.part.reference)
+
+    @property
+    def skus(self) -> list[str]:
+        return sorted({item.sku for item in self.part.doc.items})
+
+    async def done(self, name: str, text: Text, **values: Any) -> None:
+        """The step is durable, in the timeline, and any earlier reason to wait is over."""
+        await self.work.store.durably(lambda c: self.keep(c, name, text, **values))
+
+    def keep(self, c: sa.Connection, name: str, text: Text, **values: Any) -> None:
+        work, order, part = self.work, self.order, self.part
+        work.must_hold(c)
+        if values:
+            orders.update_part(c, part.id, **values)
+        orders.note(c, work.tenant_id, work.integration_id, order.id, part.no, name, text, work.now())
+        if order.cause_id is not None and not refused(*order.parts):
+            orders.set_cause(c, work.tenant_id, work.integration_id, order.id, None, work.now())
+
+
+Outcome = Later | Reason | None
+"""None: it is done, decide again; a reason: a person must decide."""
+
+
+# ---- before and after the ERP has it ----
+
+
+async def _import(step: Step) -> Outcome:
+    return await import_part(step.work, step.order, step.part)
+
+
+async def _resolve(step: Step) -> Outcome:
+    return await resolve_part(step.work, step.order, step.part)
+
+
+async def _finish(step: Step) -> Outcome:
+    await step.work.permit()
+    await step.work.coupling.erp.finish_order(step.erp_order)
+    text = Text(f"Pedido {step.part.erp_key} concluído no ERP.", f"Order {step.part.erp_key} finished in the ERP.")
+    await step.done("finished", text, finished_at=step.work.now())
+    return None
+
+
+async def _forget(step: Step) -> Outcome:
+    state = "cancelled" if step.order.was_ready else "expired"
+    text = Text("Cancelado na loja antes de entrar no ERP.", "Cancelled in the shop before it entered the ERP.")
+
+    def done(c: sa.Connection) -> None:
+        orders.free(c, step.order.id)
+        stock_moved(c, step.work, step.skus)
+        step.keep(c, "cancelled", text, state=state)
+
+    await step.work.store.durably(done)
+    return None
+
+
+# ---- cancellations ----
+
+
+async def _cancel_in_erp(step: Step) -> Outcome:
+    reason = f"Cancelado na loja ({step.order.doc.raw_state})"
+    await step.work.permit()
+    await step.work.coupling.erp.import_cancellation(step.erp_order, reason)
+    text = Text(f"Pedido {step.part.erp_key} cancelado no ERP.", f"Order {step.part.erp_key} cancelled in the ERP.")
+    # where the shop only asked, it still has to hear of it; where it cancelled, that is the end
+    values: dict[str, Any] = {"erp_state": "cancelled"}
+    if step.order.doc.state == "cancelled":
+        values["state"] = "cancelled"
+
+    def done(c: sa.Connection) -> None:
+        step.keep(c, "erp_cancelled", text, **values)
+        stock_moved(c, step.work, step.skus)
+
+    await step.work.store.durably(done)
+    return None
+
+
+async def _cancel_in_shop(step: Step) -> Outcome:
+    reason = (step.part.erp.reason if step.part.erp else "") or "Cancelado no ERP"
+    await step.work.permit()
+    await step.work.coupling.storefront.send_cancellation(step.shop_order, reason)
+    text = Text("Cancelamento do ERP informado à loja.", "The ERP's cancellation was sent to the shop.")
+
+    def done(c: sa.Connection) -> None:
+        for each in step.order.parts:
+            orders.update_part(c, each.id, state="cancelled", cancel_sent_at=step.work.now())
+        orders.shop_cancelled(c, step.order.id, step.order.doc)
+        step.keep(c, "shop_cancelled", text)
+        stock_moved(c, step.work, sorted({item.sku for each in step.order.parts for item in each.doc.items}))
+
+    await step.work.store.durably(done)
+    return None
+
+
+async def _refuse_cancel(step: Step) -> Outcome:
+    reason = "Pedido já faturado"
+    await step.work.permit()
+    await step.work.coupling.storefront.send_cancel_refusal(step.shop_order, reason)
+    text = Text("Loja avisada: o pedido já está faturado e segue.", "Shop told: the order is invoiced already and goes on.")
+
+    def done(c: sa.Connection) -> None:
+        orders.refusal_sent(c, step.order.id, step.work.now())
+        step.keep(c, "cancel_refused", text)
+
+    await step.work.store.durably(done)
+    return None
+
+
+# ---- changes ----
+
+
+async def _change_in_erp(step: Step) -> Outcome:
+    """The ERP's order becomes what the shop's order asks of this part now. One of which nothing is left is cancelled."""
+    work, order, part = step.work, step.order, step.part
+    skus = await work.store.reading(lambda c: orders.sku_of(c, work.integration_id, [item.sku for item in order.doc.items]))
+    made = split(order.doc, work.snapshot.mapping, skus)
+    if isinstance(made, Reason):
+        return made
+    wanted = next((doc for doc in made if doc.branch == part.branch), None)
+    if wanted is None:
+        return await _cancel_in_erp(step)
+    wanted = msgspec.structs.replace(wanted, reference=part.reference)
+    await work.permit()
+    try:
+        await work.coupling.erp.import_order_change(step.erp_order, wanted)
+    except Rejected as error:
+        words = msgspec.to_builtins(error.text)
+        await step.done("erp_change_refused", error.text, change_refused=words)
+        return None
+    text = Text(
+        f"Alteração da loja feita no pedido {part.erp_key} do ERP.", f"The shop's change was made in the ERP's order {part.erp_key}."
+    )
+
+    def done(c: sa.Connection) -> None:
+        orders.part_changed(c, part.id, wanted)
+        step.keep(c, "erp_changed", text)
+        stock_moved(c, work, sorted({*step.skus, *(item.sku for item in wanted.items)}))
+
+    await work.store.durably(done)
+    return None
+
+
+async def _change_in_shop(step: Step) -> Outcome:
+    """Stored before it is sent: what the shop shows afterwards must not be taken for a change of its own."""
+    work, part = step.work, step.part
+    reason = (part.erp.reason if part.erp else "") or "Item não atendido"
+    wanted = part.change or settlement.change(step.order, part, step.situation.good_of(step.order), reason)
+    assert wanted is not None
+    await work.permit()
+    if part.change is None:
+        await work.store.durably(lambda c: orders.update_part(c, part.id, change=pack(wanted)))
+    try:
+        await work.coupling.storefront.send_order_change(step.shop_order, part.doc, wanted)
+    except Rejected as error:
+        await step.done("shop_change_refused", error.text, change=None, change_refused=msgspec.to_builtins(error.text))
+        return None
+    amount = settlement.reais(wanted.refund)
+    text = Text(f"Loja alterou o pedido: {amount} devolvidos ao cliente.", f"The shop changed the order: {amount} given back to the buyer.")
+
+    def done(c: sa.Connection) -> None:
+        step.keep(c, "shop_changed", text, change_sent_at=work.now())
+        stock_moved(c, work, step.skus)
+        work.wake(c, (work.claim.name, work.claim.prio))
+
+    await work.store.durably(done)
+    return None
+
+
+# ---- the ERP's facts ----
+
+
+async def _handling(step: Step) -> Outcome:
+    work = step.work
+    if step.order.doc.state != "ready" or not work.coupling.can("send_handling"):  # it knows already, or cannot be told
+        await work.store.durably(lambda c: orders.update_part(c, step.part.id, handling_sent_at=work.now()))
+        return None
+    await work.permit()
+    await work.coupling.storefront.send_handling(step.shop_order)
+    await step.done("handling", Text("Loja avisada: em preparação.", "Shop told: handling."), handling_sent_at=work.now())
+    return None
+
+
+NOT_PUBLISHED = causes.own(
+    "order.note_not_published", "erp",
+    Text("Faturado, mas o ERP ainda não publicou a nota.", "Invoiced, but the ERP has not published the note yet."),
+    Text("O engate pergunta de novo sozinho; se demorar, veja a emissão da nota no ERP.",
+         "engate asks again by itself; if it takes long, see the note's emission in the ERP."),
+    "engate",
+)  # fmt: skip
+
+
+async def _documents(step: Step) -> Outcome:
+    """The fiscal documents of an invoiced order; not published yet is no error. Each is stored, whatever the others are."""
+    work, part = step.work, step.part
+    found: ErpOrder | None = None
+    async with closing(work.coupling.erp.list_fulfilment(Query(keys=(f"{part.branch}/{part.erp_key}",)))) as pages:
+        async for page in pages:
+            found = next((o for o in page.items if o.key == part.erp_key), found)
+    awaited = "send_invoice" in step.situation.hooks
+    if found is None and (awaited or part.erp is None):
+        return await _not_published(step)
+    fresh = msgspec.structs.replace(found or part.erp, invoices=(found.invoices if found is not None else None) or ())
+
+    def keep(c: sa.Connection) -> bool:
+        new = orders.keep_documents(c, work.tenant_id, work.integration_id, step.order.id, part.id, fresh.invoices or (), work.now())
+        for invoice in new:
+            orders.index(c, work.integration_id, "order", step.order.key, [invoice.key, invoice.number])
+            text = Text(
+                f"Nota {invoice.number}/{invoice.series} recebida do ERP.", f"Note {invoice.number}/{invoice.series} received from the ERP."
+            )
+            orders.note(c, work.tenant_id, work.integration_id, step.order.id, part.no, "document", text, work.now())
+        orders.update_part(c, part.id, erp_doc=pack(fresh), erp_state=fresh.state)
+        return bool(new)
+
+    more = await work.store.durably(keep)
+    return None if more or part.documents or not awaited else await _not_published(step)
+
+
+async def _not_published(step: Step) -> Outcome:
+    work, order = step.work, step.order
+    if order.cause_id is None:
+        await work.store.durably(lambda c: orders.set_cause(c, work.tenant_id, work.integration_id, order.id, NOT_PUBLISHED, work.now()))
+    return Later(due=work.now() + work.windows.invoice_retry)
+
+
+async def _invoice(step: Step) -> Outcome:
+    """The note with the part's lines as it invoices them."""
+    work, part = step.work, step.part
+    document = to_send(part, step.situation)
+    assert document is not None
+    note = document.invoice
+    earlier = [d.invoice for d in part.documents if d.sent_at is not None]
+    left = part.doc.total - sum((each.value for each in earlier), settlement.NOTHING)
+    if part.change is not None and part.change_sent_at is not None:
+        left -= part.change.refund
+    lines = msgspec.structs.replace(part.doc, items=settlement.invoiced_items(part, note, earlier), total=left)
+    await work.permit()
+    await work.coupling.storefront.send_invoice(step.shop_order, note, lines)
+    text = Text(f"Nota {note.number} enviada à loja.", f"Note {note.number} sent to the shop.")
+
+    def done(c: sa.Connection) -> None:
+        orders.document_sent(c, document.id, work.now())
+        step.keep(c, "invoice_sent", text)
+
+    await work.store.durably(done)
+    return None
+
+
+async def _tracking(step: Step) -> Outcome:
+    work, part = step.work, step.part
+    shipment = next_shipment(part)
+    assert shipment is not None
+    sent = latest_sent(part)
+    lines = msgspec.structs.replace(part.doc, items=settlement.shipped_items(part, [(item.sku, item.quantity) for item in shipment.items]))
+    if work.coupling.can("send_tracking"):
+        await work.permit()
+        await work.coupling.storefront.send_tracking(step.shop_order, lines, shipment, sent.invoice if sent else None)
+    code = shipment.tracking.code
+    text = Text(f"Rastreio {code or 'sem código'} enviado à loja.", f"Tracking {code or 'without code'} sent to the shop.")
+
+    def done(c: sa.Connection) -> None:
+        orders.shipped(c, part.id, shipment.key, work.now())
+        step.keep(c, "tracking_sent", text, tracking_sent_at=work.now())
+
+    await work.store.durably(done)
+    return None
+
+
+async def _delivery(step: Step) -> Outcome:
+    work, part = step.work, step.part
+    sent = latest_sent(part)
+    at = (part.erp.delivered_at if part.erp is not None else None) or work.clock.now()
+    if work.coupling.can("send_delivery"):
+        await work.permit()
+        await work.coupling.storefront.send_delivery(step.shop_order, part.doc, at.isoformat(), sent.invoice if sent else None)
+    text = Text("Entrega informada à loja.", "Delivery sent to the shop.")
+    await step.done("delivered", text, delivery_sent_at=work.now(), state="delivered")
+    return None
+
+
+STEPS: dict[Action, Callable[[Step], Awaitable[Outcome]]] = {
+    "resolve": _resolve,
+    "import": _import,
+    "finish": _finish,
+    "forget": _forget,
+    "cancel_in_erp": _cancel_in_erp,
+    "cancel_in_shop": _cancel_in_shop,
+    "refuse_cancel": _refuse_cancel,
+    "change_in_erp": _change_in_erp,
+    "change_in_shop": _change_in_shop,
+    "handling": _handling,
+    "documents": _documents,
+    "invoice": _invoice,
+    "tracking": _tracking,
+    "delivery": _delivery,
+}
+TITLES: dict[Action, Text] = {
+    "resolve": Text("procurar o pedido no ERP", "looking for the order in the ERP"),
+    "import": Text("enviar o pedido ao ERP", "sending the order to the ERP"),
+    "finish": Text("concluir o pedido no ERP", "finishing the order in the ERP"),
+    "forget": Text("encerrar o pedido", "closing the order"),
+    "cancel_in_erp": Text("cancelar o pedido no ERP", "cancelling the order in the ERP"),
+    "cancel_in_shop": Text("cancelar o pedido na loja", "cancelling the order in the shop"),
+    "refuse_cancel": Text("recusar o cancelamento na loja", "declining the cancellation in the shop"),
+    "change_in_erp": Text("alterar o pedido no ERP", "changing the order in the ERP"),
+    "change_in_shop": Text("alterar o pedido na loja", "changing the order in the shop"),
+    "handling": Text("avisar a loja da preparação", "telling the shop of the handling"),
+    "documents": Text("buscar a nota no ERP", "getting the note from the ERP"),
+    "invoice": Text("enviar a nota à loja", "sending the note to the shop"),
+    "tracking": Text("enviar o rastreio à loja", "sending the tracking to the shop"),
+    "delivery": Text("informar a entrega à loja", "telling the shop of the delivery"),
+}
+"""What each step does, as a person reads it when it fails again and again."""

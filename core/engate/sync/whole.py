@@ -1,0 +1,65 @@
+"""Whether a reading saw everything there is: a list that ends too early must not look like one that is complete."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from engate.model.kinds import Kind
+from engate.store import records, runs
+from engate.store.causes import Reason, ensure, own
+from engate.store.runs import SHORT
+from engate.sync.effective import PLACEHOLDER
+from engate.sync.work import Work
+from engate.text import Text
+
+HALF = 2
+"""A full reading of less than one in so many of what is known is not believed the first time."""
+
+
+def missing(c: sa.Connection, work: Work, kind: Kind, row: Any) -> Reason | None:
+    """Why this reading, which has come to its end, cannot have been whole; None: it was.
+
+    The platform's own count is never overruled. Half of what is known may be true: where the next full reading ends with the same number,
+    it is believed.
+    """
+    if row.only is not None:
+        return None
+    seen = runs.counted(c, row)
+    if seen.total is not None and seen.entities < seen.total:
+        return of_count(kind.name, seen.entities, seen.total)
+    known = seen.known if seen.known is not None else records.count(c, work.integration_id, kind.name, but=PLACEHOLDER)
+    if row.full and seen.entities * HALF < known and seen.entities != seen.short:
+        return _of_known(kind.name, seen.entities, known)
+    return None
+
+
+def of_count(kind: str, read: int, total: int) -> Reason:
+    """The platform said how many there are, and gave fewer."""
+    return own(
+        SHORT, kind,
+        Text(f"A lista do ERP terminou cedo demais: vieram {read} de {total} registros.",
+             f"The ERP's list ended too early: {read} of {total} records came."),
+        Text("O engate lê de novo sozinho, desde a última leitura completa. Se continuar, peça ao suporte do ERP que confira o serviço.",
+             "engate reads again by itself, from the last complete reading on. If it goes on, ask the ERP's support to check its service."),
+    )  # fmt: skip
+
+
+def _of_known(kind: str, read: int, known: int) -> Reason:
+    return own(
+        SHORT, kind,
+        Text(f"O ERP listou só {read} registros; na última leitura completa eram {known}.",
+             f"The ERP listed only {read} records; the last complete reading had {known}."),
+        Text("O engate lê tudo de novo sozinho e, se vier o mesmo número, aceita. Confira no ERP se os itens existem.",
+             "engate reads all of it again by itself, and believes the same number. Check in the ERP whether the items exist."),
+    )  # fmt: skip
+
+
+def say(c: sa.Connection, work: Work, flow: str, reason: Reason) -> None:
+    """The flow shows it until a reading is whole."""
+    runs.flow_short(c, work.integration_id, flow, ensure(c, work.tenant_id, work.integration_id, {reason}, work.now())[reason.key])
+
+
+def unsay(c: sa.Connection, work: Work, kind: str) -> None:
+    records.release(c, work.integration_id, [f"own:{SHORT}:{kind}"])

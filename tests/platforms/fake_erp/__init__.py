@@ -1,0 +1,1 @@
+"""An ERP that behaves as its switches say."""

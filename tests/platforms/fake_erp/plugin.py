@@ -1,0 +1,152 @@
+"""The fake ERP's plugin: the wire is the model, so nothing is translated."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+import msgspec
+
+from engate import Auth, Context, Erp, Forbidden, Http, Manifest, Rejected, Secret, Text, Token, Unknown
+from engate.errors import Answered, AuthFailed
+from engate.model import (
+    Absent,
+    Brand,
+    Category,
+    Check,
+    Choice,
+    ErpOrder,
+    Found,
+    Image,
+    Imported,
+    OrderPart,
+    Page,
+    PartRef,
+    Price,
+    Product,
+    Query,
+    Sku,
+    StockLevel,
+    Unsure,
+    Warehouse,
+)  # fmt: skip
+
+
+class Settings(msgspec.Struct, frozen=True):
+    """`search`: whether its orders can be searched; `at_once`: calls in flight."""
+
+    base_url: str
+    password: Secret
+    search: bool = True
+    at_once: int = 16
+    timeout: float = 30.0
+
+
+class _Login(Auth):
+    def __init__(self, password: Secret) -> None:
+        self._password = password
+
+    async def login(self, http: Http) -> Token:
+        answer = await http.plain("POST", "/login", body={"password": self._password.reveal()})
+        if answer.status != 200:
+            raise AuthFailed(Text("Senha recusada.", "Password refused."), Text("Corrija a senha da conexão.", "Fix the password."))
+        return Token(answer.json(dict[str, str])["token"])
+
+    def headers(self, token: Token) -> Mapping[str, str]:
+        return {"authorization": token.value}
+
+
+class FakeErp(Erp):
+    settles_within = 120.0
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self.settings: Settings = context.settings
+        login = _Login(self.settings.password)
+        self.http = context.http(self.settings.base_url, auth=login, at_once=self.settings.at_once, timeout=self.settings.timeout)
+
+    async def test_connection(self) -> list[Check]:
+        await self.http.call("GET", "/me")
+        return [Check("login", True, Text("Login aceito.", "Login accepted."))]
+
+    async def identity(self) -> str:
+        return (await self.http.call("GET", "/me")).json(dict[str, str])["company"]
+
+    async def _list(self, kind: str, item: Any, query: Query) -> AsyncIterator[Page[Any]]:
+        """Page after page; a session that died inside a 200 is told from an empty list."""
+        cursor: str | None = query.cursor or "0"
+        while cursor is not None:
+            params: dict[str, Any] = {"after": cursor}
+            if query.since is not None:
+                params["since"] = query.since
+            if query.keys is not None:
+                params["keys"] = "|".join(query.keys)
+            answer = (await self.http.call("GET", f"/list/{kind}", operation=f"list {kind}", params=params)).json(dict[str, Any])
+            if "denied" in answer:
+                raise Forbidden(Text("Sem acesso.", "No access."), operation=f"list {kind}")
+            cursor = answer["next"]
+            rows = msgspec.convert(answer["items"], list[item], strict=False)
+            yield Page(rows, cursor, answer["newest"], answer.get("total"))
+
+    def list_choices(self, kind: str) -> AsyncIterator[Page[Choice]]:
+        return self._list(f"choice-{kind}", Choice, Query())
+
+    def list_warehouses(self, query: Query) -> AsyncIterator[Page[Warehouse]]:
+        return self._list("warehouse", Warehouse, query)
+
+    def list_categories(self, query: Query) -> AsyncIterator[Page[Category]]:
+        return self._list("category", Category, query)
+
+    def list_brands(self, query: Query) -> AsyncIterator[Page[Brand]]:
+        return self._list("brand", Brand, query)
+
+    def list_products(self, query: Query) -> AsyncIterator[Page[Product]]:
+        return self._list("product", Product, query)
+
+    def list_skus(self, query: Query) -> AsyncIterator[Page[Sku]]:
+        return self._list("sku", Sku, query)
+
+    def list_images(self, query: Query) -> AsyncIterator[Page[Image]]:
+        return self._list("image", Image, query)
+
+    def list_prices(self, query: Query) -> AsyncIterator[Page[Price]]:
+        return self._list("price", Price, query)
+
+    def list_stock(self, query: Query) -> AsyncIterator[Page[StockLevel]]:
+        return self._list("stock", StockLevel, query)
+
+    def list_fulfilment(self, query: Query) -> AsyncIterator[Page[ErpOrder]]:
+        return self._list("order", ErpOrder, query)
+
+    # ---- orders ----
+
+    async def find_order(self, part: OrderPart) -> Found | Absent | Unsure:
+        if not self.settings.search:
+            return Absent() if part.attempt == 0 else Unsure("this ERP cannot be searched")
+        found = (await self.http.call("GET", "/orders", params={"reference": part.reference})).json(list[ErpOrder])
+        return Found(found[0].key, found[0].state) if found else Absent()
+
+    async def import_order(self, part: OrderPart) -> Imported:
+        body = {"reference": part.reference, "branch": part.branch, "items": part.items, "total": part.total}
+        made = (await self._send("POST", "/orders", body)).json(dict[str, Any])
+        if not made.get("key"):
+            raise Unknown(Text("Aceito sem número.", "Taken without a number."))
+        return Imported(made["key"], made["state"])
+
+    async def import_cancellation(self, part: PartRef, reason: str) -> None:
+        await self._send("POST", f"/orders/{part.key}/cancel", {"reason": reason})
+
+    async def import_order_change(self, part: PartRef, wanted: OrderPart) -> None:
+        await self._send("POST", f"/orders/{part.key}/change", {"items": wanted.items, "total": wanted.total})
+
+    async def finish_order(self, part: PartRef) -> None:
+        await self._send("POST", f"/orders/{part.key}/finish", {})
+
+    async def _send(self, method: str, path: str, body: object) -> Any:
+        try:
+            return await self.http.call(method, path, operation=path.rpartition("/")[2], body=body, safe=False)
+        except Answered as error:
+            raise Rejected(error.text, Text("Corrija no ERP.", "Fix it in the ERP."), code=f"fake.{error.status}") from None
+
+
+FAKE_ERP = Manifest("fake_erp", "Fake ERP", "erp", Settings, "tests.platforms.fake_erp.plugin:FakeErp")

@@ -1,0 +1,1 @@
+"""A storefront that behaves as its switches say."""

@@ -1,0 +1,157 @@
+"""The fake storefront's plugin: the wire is the model, so nothing is translated."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import msgspec
+
+from engate import Context, Manifest, NotSent, Rejected, Secret, Storefront, Text
+from engate.errors import Answered
+from engate.model import (
+    Batch,
+    Brand,
+    Category,
+    Check,
+    Choice,
+    Image,
+    Invoice,
+    Item,
+    Listing,
+    Order,
+    OrderChange,
+    OrderEvent,
+    OrderPart,
+    Page,
+    Price,
+    Product,
+    Query,
+    Shipment,
+    ShopOrderRef,
+    Sku,
+    StockLevel,
+    Warehouse,
+)  # fmt: skip
+
+
+class Settings(msgspec.Struct, frozen=True):
+    base_url: str
+    token: Secret
+    at_once: int = 16
+    timeout: float = 30.0
+
+
+class FakeShop(Storefront):
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self.settings: Settings = context.settings
+        headers = {"authorization": self.settings.token.reveal()}
+        self.http = context.http(self.settings.base_url, headers=headers, at_once=self.settings.at_once, timeout=self.settings.timeout)
+
+    async def test_connection(self) -> list[Check]:
+        await self.http.call("GET", "/me")
+        return [Check("access", True, Text("Acesso aceito.", "Access granted."))]
+
+    async def identity(self) -> str:
+        return (await self.http.call("GET", "/me")).json(dict[str, str])["shop"]
+
+    # ---- master data: one call a record, PUT by the ERP's key ----
+
+    async def _put(self, kind: str, batch: Batch[Any]) -> None:
+        async def push(item: Item[Any]) -> str:
+            body = {"want": item.want, "refs": item.refs}
+            answer = await self.http.call("PUT", f"/{kind}/{item.key}", operation=f"PUT {kind}", body=body)
+            return answer.json(dict[str, str])["id"]
+
+        await batch.each(push, at_once=self.settings.at_once)
+
+    async def push_warehouses(self, batch: Batch[Warehouse]) -> None:
+        await self._put("warehouse", batch)
+
+    async def push_categories(self, batch: Batch[Category]) -> None:
+        await self._put("category", batch)
+
+    async def push_brands(self, batch: Batch[Brand]) -> None:
+        await self._put("brand", batch)
+
+    async def push_products(self, batch: Batch[Product]) -> None:
+        await self._put("product", batch)
+
+    async def push_skus(self, batch: Batch[Sku]) -> None:
+        await self._put("sku", batch)
+
+    async def push_images(self, batch: Batch[Image]) -> None:
+        await self._put("image", batch)
+
+    async def push_prices(self, batch: Batch[Price]) -> None:
+        await self._put("price", batch)
+
+    async def push_stock(self, batch: Batch[StockLevel]) -> None:
+        await self._put("stock", batch)
+
+    # ---- what the shop has ----
+
+    async def read_choices(self, kind: str) -> AsyncIterator[Page[Choice]]:
+        yield Page((await self.http.call("GET", f"/choices/{kind}")).json(list[Choice]))
+
+    async def read_listing(self, query: Query) -> AsyncIterator[Page[Listing]]:
+        del query
+        yield Page((await self.http.call("GET", "/listing")).json(list[Listing]))
+
+    async def read_order_events(self, query: Query) -> AsyncIterator[Page[OrderEvent]]:
+        """A feed: what is acknowledged does not come again."""
+        del query
+        while events := (await self.http.call("GET", "/feed")).json(list[OrderEvent]):
+            yield Page(events)
+            await self.http.call("POST", "/feed", operation="acknowledge", body=[event.key for event in events], safe=True)
+
+    async def read_order(self, key: str) -> Order:
+        answer = await self.http.call("GET", f"/orders/{key}", operation="GET order", expect=(404,))
+        if answer.status == 404:
+            raise Rejected(Text("A loja não tem o pedido.", "The shop has no such order."), code="order.missing")
+        return answer.json(Order)
+
+    # ---- what the ERP did ----
+
+    async def _tell(self, shop_order: ShopOrderRef, what: str, body: object) -> dict[str, Any]:
+        try:
+            path = f"/orders/{shop_order.key}/{what}"
+            said = (await self.http.call("POST", path, operation=what, body=body, safe=True)).json(dict[str, Any])
+            if said.get("busy"):
+                raise NotSent(Text("A loja está ocupada.", "The shop is busy."), code="fake.busy")
+            return said
+        except Answered as error:
+            raise Rejected(error.text, Text("Resolva na loja.", "Settle it in the shop."), code=f"fake.{what}") from None
+
+    async def send_handling(self, shop_order: ShopOrderRef) -> None:
+        await self._tell(shop_order, "handling", {})
+
+    async def send_invoice(self, shop_order: ShopOrderRef, invoice: Invoice, part: OrderPart) -> None:
+        items = [(item.line, item.quantity) for item in part.items]
+        value = min(invoice.value, part.total)  # taxes on top of the note are not the buyer's
+        await self._tell(shop_order, "invoice", {"id": invoice.id, "value": value, "items": items})
+
+    async def send_order_change(self, shop_order: ShopOrderRef, part: OrderPart, change: OrderChange) -> None:
+        del part
+        said = await self._tell(shop_order, "change", change)
+        if said["pending"]:
+            raise NotSent(Text("Alteração em andamento.", "The change is under way."), code="change.requested")
+
+    async def send_tracking(self, shop_order: ShopOrderRef, part: OrderPart, shipment: Shipment, invoice: Invoice | None) -> None:
+        items = [(item.line, item.quantity) for item in part.items]
+        body = {"key": f"{part.reference}/{shipment.key}", "code": shipment.tracking.code, "items": items, "note": invoice and invoice.id}
+        await self._tell(shop_order, "shipment", body)
+
+    async def send_delivery(self, shop_order: ShopOrderRef, part: OrderPart, delivered_at: str, invoice: Invoice | None) -> None:
+        del invoice
+        await self._tell(shop_order, "delivery", {"part": part.reference, "at": delivered_at})
+
+    async def send_cancellation(self, shop_order: ShopOrderRef, reason: str) -> None:
+        await self._tell(shop_order, "cancel", {"reason": reason})
+
+    async def send_cancel_refusal(self, shop_order: ShopOrderRef, reason: str) -> None:
+        await self._tell(shop_order, "cancel-refusal", {"reason": reason})
+
+
+FAKE_SHOP = Manifest("fake_shop", "Fake shop", "storefront", Settings, "tests.platforms.fake_shop.plugin:FakeShop")

@@ -1,0 +1,274 @@
+"""The fake storefront's server. `switches` say how it behaves; the methods below the control protocol are what its people do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, ClassVar, Literal
+
+import msgspec
+
+from engate.model import Address, Buyer, Choice, Listing, Order, OrderEvent, OrderItem, Payment
+from engate.testing.sandbox import Answer, Call, Operation, Sandbox
+from engate.testing.world import Change, Description, OrderState, Sale, Seed, SkuState
+
+TOKEN = "token-da-loja-fake"  # noqa: S105
+CHOICES = {"warehouses": ("main", "second"), "payments": ("pix", "card", "voucher"), "shippings": ("post",), "price_lists": ("p2",)}
+FORMS = {"pix": "pix", "credit_card": "card", "voucher": "voucher"}
+NEEDED = ("product", "sku", "price", "stock")
+
+
+@dataclass
+class Switches:
+    reserves: bool = True  # an order takes its units out of what is offered
+    releases: bool = True  # … and a cancelled one gives them back by itself
+    changes: Literal["at_once", "later", "refused"] = "at_once"
+    needs_brand: bool = False
+    busy: frozenset[str] = frozenset()  # verbs that it does not take now, and says so
+    lot: int = 10  # events one reading of the feed gives
+
+
+class FakeShopSandbox(Sandbox):
+    platform: ClassVar[str] = "fake_shop"
+    role: ClassVar[Literal["erp", "storefront"]] = "storefront"
+
+    def __init__(self, **more: Any) -> None:
+        super().__init__(**more)
+        self.switches = Switches()
+        self.held: dict[str, dict[str, Any]] = {}  # kind -> the ERP's key -> what was last put
+        self.ids: dict[tuple[str, str], str] = {}
+        self.puts: list[tuple[str, str]] = []
+        self.placed: dict[str, Order] = {}
+        self.queue: list[OrderEvent] = []
+        self.told: dict[str, list[tuple[str, Any]]] = {}  # order -> what was told of it: (verb, body), in order
+        self.pending: dict[str, Any] = {}  # changes that were requested and are not through
+        self.changed: dict[str, set[str]] = {}  # order -> changes that are through
+        self._events = 0
+
+    # ---- the wire ----
+
+    def operations(self) -> Iterable[Operation]:
+        yield Operation("GET", "/me", lambda call: Answer(body={"shop": "fake"}))
+        yield Operation("GET", "/choices/{kind}", self._choices)
+        yield Operation("GET", "/listing", lambda call: Answer(body=self._listing()))
+        yield Operation("PUT", "/{kind}/{key:.+}", self._put, key=lambda call: call.params["key"])
+        yield Operation("GET", "/feed", lambda call: Answer(body=self.queue[: self.switches.lot]))
+        yield Operation("POST", "/feed", self._acknowledge)
+        yield Operation("GET", "/orders/{key}", self._read, key=lambda call: call.params["key"])
+        for verb in ("handling", "invoice", "change", "shipment", "delivery", "cancel", "cancel-refusal"):
+            yield Operation("POST", f"/orders/{{key}}/{verb}", self._told(verb), key=lambda call: call.params["key"])
+
+    def authorise(self, call: Call) -> Answer | None:
+        return None if call.headers.get("authorization") == TOKEN else Answer(401, {})
+
+    def _choices(self, call: Call) -> Answer:
+        return Answer(body=[Choice(key, key) for key in CHOICES.get(call.params["kind"], ())])
+
+    def _listing(self) -> list[Listing]:
+        return [Listing(self.ids["sku", key], key, sku["want"].get("ean", "")) for key, sku in self.held.get("sku", {}).items()]
+
+    def _put(self, call: Call) -> Answer:
+        kind, key = call.params["kind"], call.params["key"]
+        if kind == "product" and self.switches.needs_brand and "brand" not in call.json()["refs"]:
+            return Answer(422, {"error": "a product needs a brand"})
+        body = call.json()
+        if kind == "stock":
+            body["want"]["quantity"] = Decimal(str(body["want"]["quantity"]))
+        self.held.setdefault(kind, {})[key] = body
+        self.puts.append((kind, key))
+        return Answer(body={"id": self.ids.setdefault((kind, key), f"{kind}-{len(self.ids) + 1}")})
+
+    def _acknowledge(self, call: Call) -> Answer:
+        self.queue = [event for event in self.queue if event.key not in call.json()]
+        return Answer(body={})
+
+    def _read(self, call: Call) -> Answer:
+        order = self.placed.get(call.params["key"])
+        return Answer(body=order) if order is not None else Answer(404, {})
+
+    def _told(self, verb: str) -> Any:
+        def handle(call: Call) -> Answer:
+            key, body = call.params["key"], call.json()
+            if verb in self.switches.busy:
+                return Answer(body={"busy": True}, wrote=False)
+            answer = getattr(self, "_on_" + verb.replace("-", "_"))(self.placed[key], body)
+            if answer.status < 300 and (verb, body) not in self.told.setdefault(key, []):
+                self.told[key].append((verb, body))
+            return answer
+
+        return handle
+
+    def _on_handling(self, order: Order, body: Any) -> Answer:
+        if order.state == "ready":
+            self._move(order, state="handling")
+        return Answer(body={})
+
+    def _on_invoice(self, order: Order, body: Any) -> Answer:
+        notes = {said["id"]: Decimal(said["value"]) for verb, said in self.told.get(order.key, []) if verb == "invoice"}
+        total = sum((notes | {body["id"]: Decimal(body["value"])}).values())
+        if total > order.total:
+            return Answer(422, {"error": f"notes of {total} for an order of {order.total}"})
+        if total == order.total and order.state != "invoiced":
+            self._move(order, state="invoiced")
+        return Answer(body={})
+
+    def _on_change(self, order: Order, body: Any) -> Answer:
+        if self.switches.changes == "refused":
+            return Answer(422, {"error": "this order cannot be changed"})
+        if body["reference"] in self.changed.setdefault(order.key, set()):
+            return Answer(body={"pending": False})
+        self.pending[order.key] = body
+        if self.switches.changes == "at_once":
+            self.settle_changes()
+            return Answer(body={"pending": False})
+        return Answer(body={"pending": True})
+
+    def _on_shipment(self, order: Order, body: Any) -> Answer:
+        return Answer(body={})
+
+    def _on_delivery(self, order: Order, body: Any) -> Answer:
+        return Answer(body={})
+
+    def _on_cancel(self, order: Order, body: Any) -> Answer:
+        if order.state != "cancelled":
+            self.cancel([order.key], body["reason"])
+        return Answer(body={})
+
+    def _on_cancel_refusal(self, order: Order, body: Any) -> Answer:
+        if order.state == "cancel_requested":
+            self._move(order, state="handling")
+        return Answer(body={})
+
+    # ---- the control protocol ----
+
+    def describe(self) -> Description:
+        choices: dict[str, dict[str, dict[str, object]]] = {
+            "warehouses": {tag: {"warehouse": tag} for tag in ("main", "second")},
+            "payments": {tag: {"form": form} for tag, form in FORMS.items()},
+            "carriers": {"standard": {"shipping": "post"}},
+        }
+        return Description(self.platform, self.role, {"base_url": self.base_url}, {"token": TOKEN}, choices)
+
+    def seed(self, seed: Seed) -> dict[str, object]:
+        raise NotImplementedError
+
+    def change(self, changes: list[Change]) -> dict[str, object]:
+        raise NotImplementedError
+
+    def sell(self, sales: list[Sale]) -> dict[str, str]:
+        return {str(sale.number): self._place(sale) for sale in sales}
+
+    def _place(self, sale: Sale) -> str:
+        key, buyer = f"F{sale.number:05d}", sale.buyer
+        warehouse = {item.sku: self._warehouse_of(item.sku) for item in sale.items}
+        items = tuple(
+            OrderItem(
+                str(n), self.ids["sku", item.sku], item.sku, item.sku, Decimal(item.quantity), item.price, item.freight, warehouse[item.sku]
+            )
+            for n, item in enumerate(sale.items, 1)
+        )
+        goods = sum((item.price * item.quantity for item in items), Decimal(0))
+        freight = sum((item.freight for item in items), Decimal(0))
+        payments = tuple(Payment(FORMS[paid.tag], FORMS[paid.tag], paid.value, paid.installments) for paid in sale.payments)
+        self.placed[key] = Order(
+            key, "received", "received", sale.placed_at or self.clock.now(), Buyer(buyer.name, buyer.document, buyer.email, buyer.phone),
+            Address(buyer.street, buyer.number, buyer.complement, buyer.district, buyer.city, buyer.state, buyer.zip_code), items, payments,
+            goods, freight, sale.discount, Decimal(0), goods + freight - sale.discount, shipping="post",
+        )  # fmt: skip
+        self._move_stock(self.placed[key], -1 if self.switches.reserves else 0)
+        self._move(self.placed[key], state="ready" if sale.paid else "awaiting_payment")
+        return key
+
+    def cancel(self, keys: list[str], reason: str) -> dict[str, object]:
+        for key in keys:
+            order = self.placed[key]
+            self._move_stock(order, 1 if self.switches.reserves and self.switches.releases else 0)
+            self._move(order, state="cancelled", refunded=sum((paid.value for paid in order.payments), Decimal(0)))
+        return {"cancelled": len(keys)}
+
+    def progress(self, to: str, keys: list[str] | None) -> dict[str, object]:
+        """To "paid" | "expired" | "cancel_requested"."""
+        states: dict[str, Any] = {"paid": "ready", "expired": "cancelled"}
+        for key in keys if keys is not None else list(self.placed):
+            self._move(self.placed[key], state=states.get(to, to))
+        return {}
+
+    def state(self) -> list[SkuState]:
+        found: list[SkuState] = []
+        for key, sku in self.held.get("sku", {}).items():
+            product = self.held.get("product", {}).get(sku["want"]["product"])
+            price = self.held.get("price", {}).get(key)
+            stock = {
+                row["refs"]["warehouse"]: row["want"]["quantity"]
+                for row in self.held.get("stock", {}).values()
+                if row["want"]["sku"] == key
+            }
+            missing = tuple(kind for kind, there in zip(NEEDED, (product, sku, price, stock), strict=True) if not there)
+            name = product["want"]["name"] if product else ""
+            base = Decimal(price["want"]["base"]) if price else None
+            found.append(SkuState(key, sku["want"]["product"], sku["want"]["name"], name, "", sku["want"].get("ean", ""), base, stock,
+                                  not missing, missing, self.ids["sku", key]))  # fmt: skip
+        return found
+
+    def orders(self) -> list[OrderState]:
+        def shown(order: Order) -> OrderState:
+            said = self.told.get(order.key, [])
+            phases: dict[str, Any] = {"handling": "in_erp", "invoiced": "invoiced", "cancelled": "cancelled"}
+            items = tuple((item.reference, item.quantity, item.price) for item in order.items)
+            notes = tuple(body["id"] for verb, body in said if verb == "invoice")
+            codes = tuple(body["code"] for verb, body in said if verb == "shipment")
+            phase = "delivered" if any(verb == "delivery" for verb, _ in said) else phases.get(order.state, "open")
+            return OrderState(order.key, order.key, order.state, phase, order.total, items, int(order.key[1:]), notes, codes)
+
+        return [shown(order) for order in self.placed.values()]
+
+    # ---- what its people do ----
+
+    def edit(self, key: str, quantities: Mapping[str, Any]) -> None:
+        """A line gets another quantity (by its number); what is less is given back to the buyer."""
+        order = self.placed[key]
+        items = tuple(msgspec.structs.replace(item, quantity=quantities.get(item.line, item.quantity)) for item in order.items)
+        self._reprice(order, tuple(item for item in items if item.quantity), None)
+
+    def refund(self, key: str, amount: Decimal) -> None:
+        """Money back without a change of the order."""
+        order = self.placed[key]
+        self._move(order, refunded=order.refunded + amount)
+
+    def settle_changes(self) -> None:
+        """What was requested goes through."""
+        for key, body in list(self.pending.items()):
+            order = self.placed[key]
+            left = {cut["line"]: Decimal(cut["quantity"]) for cut in body["cuts"]}
+            items = tuple(msgspec.structs.replace(item, quantity=item.quantity - left.get(item.line, Decimal(0))) for item in order.items)
+            self._reprice(order, tuple(item for item in items if item.quantity), Decimal(body["refund"]))
+            self.changed[key].add(body["reference"])
+            del self.pending[key]
+
+    def _reprice(self, order: Order, items: tuple[OrderItem, ...], refund: Decimal | None) -> None:
+        goods = sum((item.price * item.quantity for item in items), Decimal(0))
+        total = goods + order.freight - order.discount if refund is None else order.total - refund
+        discount = order.discount if refund is None else goods + order.freight - total
+        back = order.total - total
+        self._move(order, items=items, items_total=goods, discount=discount, total=total, refunded=order.refunded + back)
+
+    def _move(self, order: Order, **values: Any) -> None:
+        """The order as it is now, and the event that tells of it."""
+        now = msgspec.structs.replace(order, **values, raw_state=values.get("state", order.state))
+        self.placed[order.key] = now
+        self._events += 1
+        kept = not self.faults.event("drop_event", order.key)
+        if kept:
+            self.queue.append(OrderEvent(f"e{self._events}", order.key, now.state, now.raw_state))
+        self.books.effects["events_emitted" if kept else "events_dropped"] += 1
+
+    def _warehouse_of(self, sku: str) -> str:
+        held = [row for row in self.held.get("stock", {}).values() if row["want"]["sku"] == sku]
+        return max(held, key=lambda row: row["want"]["quantity"])["refs"]["warehouse"] if held else "main"
+
+    def _move_stock(self, order: Order, sign: int) -> None:
+        for item in order.items:
+            for row in self.held.get("stock", {}).values():
+                if (row["want"]["sku"], row["refs"]["warehouse"]) == (item.reference, item.warehouse):
+                    row["want"]["quantity"] += sign * item.quantity

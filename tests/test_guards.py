@@ -1,0 +1,181 @@
+"""Whoever loses a lane does nothing more outside: the lease is looked at right before every call that may have an effect."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import pytest
+import sqlalchemy as sa
+from tests.platforms import lacking
+from tests.platforms.fake_shop.plugin import FAKE_SHOP, FakeShop
+from tests.support.goods import goods
+from tests.support.selling import asleep, entered, sell, skus, told
+from tests.support.stage import Stage, faked
+
+from engate import batch
+from engate.store import lanes
+from engate.store.lanes import Wake
+from engate.store.tables import lane
+from engate.testing.contracts import Exchange
+from engate.testing.world import Change, Fault
+
+FAR = 9_999_999_999.0
+KEY = "F00001"
+LANE = f"order/{KEY}"
+
+
+class Effect(NamedTuple):
+    """`call`: how the platform counts it. `before`: how the platforms are while the order comes to the step before; `asked`: what makes
+    this step the next one."""
+
+    name: str
+    side: str
+    call: str
+    asked: Callable[[Stage], object]
+    before: Callable[[Stage], None] = lambda stage: None
+
+
+def _cut_and_invoice(stage: Stage) -> None:
+    [order] = stage.erp.taken.values()
+    [(sku, price), *_] = skus(stage)
+    stage.erp.cut(order.key, {sku: 1})
+    stage.erp.invoice(order.key, value=order.total - type(order.total)(price))
+
+
+def _taken(stage: Stage) -> str:
+    [order] = stage.erp.taken.values()
+    return order.key
+
+
+def _first_state(stage: Stage) -> None:
+    stage.erp.switches.first_state = "unknown"
+
+
+EFFECTS = (
+    Effect("import_order", "erp", "POST /orders", sell),
+    Effect("finish_order", "erp", "POST /orders/{key}/finish", lambda stage: stage.erp.faults.set([])),
+    Effect("import_cancellation", "erp", "POST /orders/{key}/cancel", lambda stage: stage.shop.cancel([KEY], "Desisti")),
+    Effect("import_order_change", "erp", "POST /orders/{key}/change", lambda stage: stage.shop.edit(KEY, {"1": 1})),
+    Effect("send_handling", "shop", "POST /orders/{key}/handling", lambda stage: stage.erp.progress("in_erp", None), _first_state),
+    Effect("send_order_change", "shop", "POST /orders/{key}/change", _cut_and_invoice),
+    Effect("send_invoice", "shop", "POST /orders/{key}/invoice", lambda stage: stage.erp.progress("invoiced", None)),
+    Effect("send_tracking", "shop", "POST /orders/{key}/shipment", lambda stage: stage.erp.progress("shipped", None)),
+    Effect("send_delivery", "shop", "POST /orders/{key}/delivery", lambda stage: stage.erp.progress("delivered", None)),
+    Effect("send_cancellation", "shop", "POST /orders/{key}/cancel", lambda stage: stage.erp.cancel([_taken(stage)], "Sem estoque")),
+    Effect(
+        "send_cancel_refusal", "shop", "POST /orders/{key}/cancel-refusal", lambda stage: stage.shop.progress("cancel_requested", [KEY])
+    ),
+)
+INVOICED_BEFORE = ("send_tracking", "send_delivery", "send_cancel_refusal")
+
+
+class Thief:
+    """Somebody who takes the lane while the order is read from the shop, as after a pause longer than the lease."""
+
+    def __init__(self) -> None:
+        self.lies_in_wait = False
+        self.stage: Stage | None = None
+
+    def told(self, exchange: Exchange) -> None:
+        if self.lies_in_wait and exchange.method == "GET" and exchange.path == f"/orders/{KEY}":
+            assert self.stage is not None
+            take(self.stage, LANE)
+            self.lies_in_wait = False
+
+
+def take(stage: Stage, name: str) -> None:
+    with stage.store.write() as c:
+        c.execute(sa.update(lane).where(lane.c.name == name).values(lease="thief", lease_until=FAR))
+
+
+def let_go(stage: Stage) -> None:
+    with stage.store.write() as c:
+        c.execute(sa.update(lane).where(lane.c.lease == "thief").values(lease=None, lease_until=0))
+
+
+@pytest.mark.parametrize("effect", EFFECTS, ids=lambda effect: effect.name)
+async def test_who_lost_the_lane_of_an_order_does_nothing_more_outside(sqlite_database: str, effect: Effect) -> None:
+    thief = Thief()
+    async with faked(sqlite_database, seed=goods(1), told=thief.told) as stage:
+        thief.stage = stage
+        await stage.selling()
+        await _step_before(stage, effect)
+        box = stage.erp if effect.side == "erp" else stage.shop
+        effect.asked(stage)
+        await stage.until(lambda: stage.sql("select id from lane where name = :name and due_at is not null", name=LANE))
+        before = box.books.writes[effect.call]
+        thief.lies_in_wait = True
+        await _wake(stage, effect)
+        await stage.until(lambda: not thief.lies_in_wait)
+        await stage.until(lambda: not stage.runner.busy)
+        assert box.books.writes[effect.call] == before, "sent by one who no longer had the lane"
+        let_go(stage)
+        await stage.until(lambda: box.books.writes[effect.call] > before)
+
+
+async def _step_before(stage: Stage, effect: Effect) -> None:
+    """Everything up to there is done, and the order's lane sleeps."""
+    effect.before(stage)
+    if effect.name == "import_order":
+        await stage.store.writing(lambda c: lanes.wake(c, [Wake(stage.tenant_id, stage.integration_id, LANE, 0, FAR)]))
+    elif effect.name == "finish_order":
+        stage.erp.faults.set([Fault("500", effect.call, times=10_000)])
+        sell(stage, 2)
+        await stage.until(lambda: stage.erp.books.injected["500"])
+    else:
+        sell(stage, 2)
+        await stage.until(lambda: stage.erp.taken)
+        if effect.name != "send_handling":
+            await entered(stage, KEY)
+        if effect.name in INVOICED_BEFORE:
+            stage.erp.progress("invoiced", None)
+            await stage.until(lambda: stage.shop.placed[KEY].state == "invoiced")
+        if effect.name == "send_delivery":
+            stage.erp.progress("shipped", None)
+            await stage.until(lambda: told(stage, KEY, "shipment"))
+        await asleep(stage, KEY)
+    await stage.stop()
+    await stage.store.writing(lambda c: c.execute(sa.update(lane).where(lane.c.name == LANE).values(not_before=FAR)))
+    stage.start()
+
+
+async def _wake(stage: Stage, effect: Effect) -> None:
+    """Its next slice reads the order anew."""
+    if effect.name == "import_order":
+        await stage.store.writing(lambda c: lanes.lift(c, stage.integration_id, [LANE]))
+        stage.runner.poke()
+    else:
+        await stage.retry_order(KEY)
+
+
+async def test_who_lost_the_lane_of_a_push_sends_no_further_batch(sqlite_database: str) -> None:
+    """The first batch was on its way when the lane was lost; what it changed is doubted, and sent again by whoever has the lane now."""
+    stolen: list[str] = []
+    stages: list[Stage] = []
+
+    @batch(max=20)
+    async def small(self: FakeShop, batch: Any) -> None:
+        await FakeShop.push_stock(self, batch)
+
+    def told(exchange: Exchange) -> None:
+        if stages and not stolen and exchange.method == "PUT" and exchange.path.startswith("/stock/"):
+            stolen.append(exchange.path)
+            take(stages[0], "push/stock")
+
+    manifests = (lacking(FAKE_SHOP, push_stock=small),)
+    async with faked(sqlite_database, seed=goods(60), told=told, manifests=manifests) as stage:
+        await stage.selling()
+        stages.append(stage)
+        before = len(stage.shop.puts)
+        stage.erp.change([Change(sku.key, stock={"1": 3}) for sku in stage.erp.state()])
+        await stage.resync(["stock"])
+        await stage.until(lambda: stolen)
+        await stage.until(lambda: not stage.runner.busy)
+        sent = [key for kind, key in stage.shop.puts[before:] if kind == "stock"]
+        assert len(sent) == 20, "only the batch that was on its way"
+        held: Any = await stage.sql("select count(*) as n from record where kind = 'stock' and have is not null")
+        assert held[0].n == 0, "somebody else may have pushed these meanwhile"
+        let_go(stage)
+        await stage.until(lambda: all(sku.stock == {"main": 3} for sku in stage.shop.state()))
+        await stage.quiet()

@@ -1,0 +1,316 @@
+"""The steps of an order on any two platforms: what one of them lacks, what fails again and again, and what the ERP tells in its own way."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+import pytest
+from tests.platforms import lacking
+from tests.platforms.fake_erp.plugin import FAKE_ERP
+from tests.platforms.fake_shop.plugin import FAKE_SHOP
+from tests.support.goods import BUYER, goods, sale
+from tests.support.selling import asleep, entered, in_erp, sell, skus, state, tasks, told
+from tests.support.stage import SHORT, Stage, faked
+
+from engate.sync.options import PairMapping, PaymentRow
+from engate.testing.world import Fault, Sale, SaleItem
+
+D = Decimal
+
+
+async def words(stage: Stage, key: str) -> str:
+    """What the order waits for, in Portuguese, with the hint."""
+    [row] = await stage.sql("select c.text, c.hint from shop_order o join cause c on c.id = o.cause_id where o.key = :key", key=key)
+    text, hint = (each if isinstance(each, dict) else json.loads(each) for each in (row.text, row.hint))
+    return f"{text['pt']} {hint['pt']}"
+
+
+async def offered_in_shop(stage: Stage, quantity: int) -> None:
+    await stage.until(lambda: stage.shop.state()[0].stock["main"] == quantity)
+
+
+# ---- what one side does not offer (F2, F7) ----
+
+
+async def test_an_erp_that_cannot_cancel_leaves_it_to_a_person_and_goes_on_when_it_is_done(sqlite_database: str) -> None:
+    async with faked(sqlite_database, seed=goods(1), manifests=(lacking(FAKE_ERP, "import_cancellation"),)) as stage:
+        await stage.selling()
+        key = sell(stage)
+        [order] = await entered(stage, key)
+        stage.shop.cancel([key], "Desisti")
+        await stage.until(lambda: stage.waits(key, "order.step_not_offered"))
+        assert f"Cancele o pedido {order.key} no ERP" in await words(stage, key)
+        await asleep(stage, key)  # it is not tried again and again
+        stage.erp.cancel([order.key], "Cancelado à mão")
+        await state(stage, key, "cancelled")
+        await stage.until(lambda: stage.waits(key, None))
+
+
+async def test_a_shop_that_cannot_be_told_of_a_cancellation_leaves_it_to_a_person(sqlite_database: str) -> None:
+    async with faked(sqlite_database, seed=goods(1), manifests=(lacking(FAKE_SHOP, "send_cancellation"),)) as stage:
+        await stage.selling()
+        key = sell(stage)
+        [order] = await entered(stage, key)
+        stage.erp.cancel([order.key], "Sem estoque")
+        await stage.until(lambda: stage.waits(key, "order.step_not_offered"))
+        assert "na loja" in await words(stage, key)
+        stage.shop.cancel([key], "Cancelado à mão")
+        await state(stage, key, "cancelled")
+        await stage.until(lambda: stage.waits(key, None))
+
+
+@pytest.mark.parametrize("hook", ["send_handling", "send_invoice", "send_tracking", "send_delivery", "finish_order"])
+async def test_without_an_optional_hook_the_order_goes_its_way(sqlite_database: str, hook: str) -> None:
+    manifests = (lacking(FAKE_ERP if hook == "finish_order" else FAKE_SHOP, hook),)
+    async with faked(sqlite_database, seed=goods(1), manifests=manifests) as stage:
+        await stage.selling()
+        key = sell(stage)
+        await stage.until(lambda: in_erp(stage, key))
+        await state(stage, key, "in_erp")
+        for to in ("invoiced", "shipped", "delivered"):
+            stage.erp.progress(to, None)
+        await state(stage, key, "delivered")
+        await asleep(stage, key)
+        assert (await stage.order(key)).cause is None and await tasks(stage, key) == {}
+        expected = {"send_handling": "handling", "send_invoice": "invoice", "send_tracking": "shipment", "send_delivery": "delivery"}
+        missing = {verb for verb in expected.values() if not told(stage, key, verb)}
+        assert missing == {expected[hook]} if hook in expected else missing == set()
+
+
+async def test_without_invoices_the_erps_cancellation_reaches_the_shop(sqlite_database: str) -> None:
+    """Fulfilment needs only that the ERP's orders can be listed."""
+    async with faked(sqlite_database, seed=goods(1), manifests=(lacking(FAKE_SHOP, "send_invoice"),)) as stage:
+        await stage.selling()
+        key = sell(stage)
+        [order] = await entered(stage, key)
+        stage.erp.cancel([order.key], "Sem estoque")
+        await stage.until(lambda: stage.shop.placed[key].state == "cancelled")
+
+
+# ---- a step that fails again and again (W1) ----
+
+
+async def test_a_step_that_fails_again_and_again_is_said_and_the_state_is_true(sqlite_database: str) -> None:
+    async with faked(sqlite_database, seed=goods(1)) as stage:
+        await stage.selling()
+        key = sell(stage)
+        [order] = await entered(stage, key)
+        stage.shop.switches.busy = frozenset({"shipment"})
+        stage.erp.progress("invoiced", None)
+        stage.erp.progress("shipped", None)
+        stage.erp._state_of(order.key, "shipped")
+        await stage.until(lambda: stage.waits(key, "order.step_failing"))
+        assert "enviar o rastreio à loja" in await words(stage, key)
+        assert (await stage.order(key)).state == "shipped", "the ERP says so, whatever the shop takes"
+        stage.shop.switches.busy = frozenset()
+        await stage.until(lambda: told(stage, key, "shipment"))
+        await stage.until(lambda: stage.waits(key, None))
+
+
+# ---- shipments (W3) ----
+
+
+async def test_each_shipment_goes_once_with_its_own_lines(sqlite_database: str) -> None:
+    async with faked(sqlite_database, seed=goods(1)) as stage:
+        await stage.selling()
+        sku, _ = skus(stage)[0]
+        key = sell(stage, 5)
+        [order] = await entered(stage, key)
+        stage.erp.invoice(order.key)
+        stage.erp.ship(order.key, "BR1", {sku: 2})
+        await stage.until(lambda: told(stage, key, "shipment"))
+        stage.erp.ship(order.key, "BR2", {sku: 3})
+        await stage.until(lambda: len(told(stage, key, "shipment")) == 2)
+        await asleep(stage, key)
+        said = [(body["code"], [(line, D(quantity)) for line, quantity in body["items"]]) for body in told(stage, key, "shipment")]
+        assert said == [("BR1", [("1", D(2))]), ("BR2", [("1", D(3))])]
+        assert stage.shop.books.by_operation["POST /orders/{key}/shipment"] == {"200": 2}
+
+
+# ---- stock that the shop moves by itself (W2) ----
+
+
+async def test_after_a_cancellation_the_stock_is_pushed_whatever_was_accepted_last(sqlite_database: str) -> None:
+    """The shop gives the units back by itself after engate pushed the ERP's own number: it must not offer them twice."""
+    async with faked(sqlite_database, seed=goods(1)) as stage:
+        await stage.selling()
+        sku, _ = skus(stage)[0]
+        stage.shop.switches.releases = False
+        key = sell(stage, 5)
+        [order] = await entered(stage, key)
+        await stage.resync(["stock"])
+        await stage.quiet()
+        await offered_in_shop(stage, 95)
+        stage.erp.cancel([order.key], "Sem estoque")
+        await state(stage, key, "cancelled")
+        await stage.resync(["stock"])
+        await stage.quiet()
+        await offered_in_shop(stage, 100)
+        await asleep(stage, key)
+        stage.shop.held["stock"][f"{sku}@1"]["want"]["quantity"] += 5  # the shop's own release, after engate's push, and its event
+        stage.shop._move(stage.shop.placed[key])
+        await offered_in_shop(stage, 100)
+
+
+# ---- notes (T9, R16) ----
+
+
+@pytest.mark.parametrize("foreign_first", [True, False])
+async def test_of_several_notes_in_one_answer_each_is_judged_on_its_own(sqlite_database: str, foreign_first: bool) -> None:
+    async with faked(sqlite_database, seed=goods(1)) as stage:
+        await stage.selling()
+        key = sell(stage)
+        [order] = await entered(stage, key)
+        await stage.stop()
+        for foreign in (True, False) if foreign_first else (False, True):
+            stage.erp.invoice(order.key, **({"issuer": "99888777000166"} if foreign else {}))
+        stage.start()
+        await stage.until(lambda: stage.shop.placed[key].state == "invoiced")
+        await asleep(stage, key)
+        right = next(note for note in stage.erp.taken[order.key].invoices or () if note.issuer != "99888777000166")
+        assert [body["id"] for body in told(stage, key, "invoice")] == [right.id]
+        assert len(await stage.sql("select id from document")) == 2, "both are kept and shown"
+
+
+async def test_two_notes_of_one_part_go_with_their_own_lines(sqlite_database: str) -> None:
+    async with faked(sqlite_database, seed=goods(1)) as stage:
+        await stage.selling()
+        sku, price = skus(stage)[0]
+        key = sell(stage, 3)
+        [order] = await entered(stage, key)
+        first = stage.erp.invoice(order.key, value=D(price), items={sku: 1}, more=True)
+        await stage.until(lambda: len(told(stage, key, "invoice")) == 1)
+        await state(stage, key, "partly_invoiced")
+        stage.erp.invoice(order.key, value=order.total - first.value, items={sku: 2})
+        await stage.until(lambda: stage.shop.placed[key].state == "invoiced")
+        said = [[(line, D(quantity)) for line, quantity in body["items"]] for body in told(stage, key, "invoice")]
+        assert said == [[("1", D(1))], [("1", D(2))]]
+        await asleep(stage, key)
+        assert await tasks(stage, key) == {}
+
+
+@pytest.mark.parametrize("fiscal", ["nfe", "plain"])
+async def test_an_erp_without_nfe_says_which_notes_count(sqlite_database: str, fiscal: str) -> None:
+    async with faked(sqlite_database, seed=goods(1), manifests=(lacking(FAKE_ERP, fiscal=fiscal),)) as stage:
+        await stage.selling()
+        stage.erp.switches.nfe = False
+        keys = [sell(stage, number=n) for n in (1, 2)]
+        for key in keys:
+            await entered(stage, key)
+        stage.erp.progress("invoiced", None)
+        for key in keys:
+            if fiscal == "nfe":
+                await stage.until(lambda key=key: stage.waits(key, "invoice.refused"))
+            else:
+                await stage.until(lambda key=key: stage.shop.placed[key].state == "invoiced")
+        assert len({row.cause_id for row in await stage.sql("select cause_id from shop_order")}) == (2 if fiscal == "nfe" else 1)
+
+
+async def test_notes_that_come_in_a_listing_are_kept(sqlite_database: str) -> None:
+    async with faked(sqlite_database, seed=goods(1)) as stage:
+        await stage.selling()
+        stage.erp.switches.notes_in_lists = True
+        key = sell(stage)
+        [order] = await entered(stage, key)
+        stage.erp.invoice(order.key)
+        await stage.until(lambda: stage.shop.placed[key].state == "invoiced")
+
+
+# ---- an ERP that cannot be searched (D14) ----
+
+NO_SEARCH = {"fake_erp": {"search": False}}
+
+
+async def test_an_erp_without_a_search_takes_an_order_that_was_never_sent(sqlite_database: str) -> None:
+    async with faked(sqlite_database, seed=goods(1), settings=NO_SEARCH) as stage:
+        await stage.selling()
+        key = sell(stage)
+        [order] = await entered(stage, key)
+        assert stage.erp.finished == [order.key]
+
+
+@pytest.mark.parametrize("kind", ["500_applied", "no number"])
+async def test_an_order_whose_number_nobody_told_is_adopted_by_its_reference(sqlite_database: str, kind: Any) -> None:
+    """The ERP took it; the answer was lost, or held no number. The listing of its orders shows our reference."""
+    patient = msgspec.structs.replace(SHORT, settles_within=3600.0)
+    async with faked(sqlite_database, seed=goods(1), settings=NO_SEARCH, windows=patient) as stage:
+        await stage.selling()
+        stage.erp.switches.number = kind != "no number"
+        stage.erp.faults.set([Fault(kind, "POST /orders", times=1)] if kind != "no number" else [])
+        key = sell(stage)
+        [order] = await entered(stage, key)
+        await asleep(stage, key)
+        assert len(in_erp(stage, key)) == 1 and set(stage.erp.finished) == {order.key}
+        assert await stage.sql("select id from unit where freed_at is null") == []
+
+
+async def test_without_search_and_without_references_a_person_decides(sqlite_database: str) -> None:
+    endless = msgspec.structs.replace(SHORT, settles_within=None)
+    manifests = (lacking(FAKE_ERP, settles_within=None),)
+    async with faked(sqlite_database, seed=goods(1), settings=NO_SEARCH, windows=endless, manifests=manifests) as stage:
+        await stage.selling()
+        stage.erp.switches.references = False
+        stage.erp.faults.set([Fault("500", "POST /orders", times=1)])
+        key = sell(stage)
+        await stage.until(lambda: stage.waits(key, "order.unsure"))
+        assert stage.erp.taken == {}
+
+
+# ---- cancellation that comes too late ----
+
+
+async def test_a_requested_cancellation_of_an_invoiced_order_is_refused_in_the_shop(sqlite_database: str) -> None:
+    async with faked(sqlite_database, seed=goods(1)) as stage:
+        await stage.selling()
+        key = sell(stage)
+        [order] = await entered(stage, key)
+        stage.erp.progress("picking", None)
+        await state(stage, key, "picking")
+        stage.shop.progress("cancel_requested", [key])
+        await stage.until(lambda: stage.waits(key, "order.cancel_while_picking"))
+        stage.erp.invoice(order.key)
+        await stage.until(lambda: told(stage, key, "cancel-refusal"))
+        await stage.until(lambda: stage.shop.placed[key].state == "invoiced")
+        await asleep(stage, key)
+        assert len(told(stage, key, "cancel-refusal")) == 1 and (await stage.order(key)).cause is None
+
+
+# ---- what an order must have (T6, T8) ----
+
+
+@pytest.mark.parametrize("document", ["52998224724", "12ABC34501DE34", "123"])
+async def test_a_buyer_with_a_wrong_document_is_attention_before_the_import(sqlite_database: str, document: str) -> None:
+    async with faked(sqlite_database, seed=goods(1)) as stage:
+        await stage.selling()
+        (sku, price), *_ = skus(stage)
+        buyer = msgspec.structs.replace(BUYER, document=document)
+        key = stage.shop.sell([msgspec.structs.replace(sale(1, (sku, 1, price)), buyer=buyer)])["1"]
+        await stage.until(lambda: stage.waits(key, "buyer.document"))
+        assert document not in await words(stage, key), "personal data does not stand in a cause"
+        assert stage.erp.taken == {}
+        order = stage.shop.placed[key]
+        stage.shop._move(order, buyer=msgspec.structs.replace(order.buyer, document="52998224725"))
+        await entered(stage, key)
+
+
+async def test_a_gift_and_an_order_of_nothing_enter_where_the_form_is_mapped(sqlite_database: str) -> None:
+    """A line at 0.00, and an order without any payment: its form is "" and can be mapped."""
+
+    def free(pair: PairMapping) -> PairMapping:
+        return msgspec.structs.replace(pair, payments=(*pair.payments, PaymentRow("", "FREE", "1")))
+
+    seen: list[PairMapping] = []
+    async with faked(sqlite_database, seed=goods(2), mapping=lambda pair: seen.append(pair) or pair) as stage:
+        await stage.selling()
+        (sku, price), (gift, _) = skus(stage)
+        with_gift = stage.shop.sell([sale(1, (sku, 1, price), (gift, 1, "0.00"))])["1"]
+        assert [len(order.items) for order in await entered(stage, with_gift)] == [2]
+        nothing = stage.shop.sell([Sale(2, BUYER, (SaleItem(gift, 1, D("0.00")),), ())])["2"]
+        await stage.until(lambda: stage.waits(nothing, "mapping.payment"))
+        assert "sem pagamento" in await words(stage, nothing)
+        await stage.change(mapping=free(seen[0]), flows=["orders"])
+        [order] = await entered(stage, nothing)
+        assert order.total == 0
