@@ -18,6 +18,7 @@ from engate.store import config
 from engate.store.tables import record
 from engate.sync import links, trigger
 from engate.sync.options import Options
+from engate.testing.sandbox import Staged
 from engate.testing.world import Change, Fault, SeedSku
 from engate.text import Text
 
@@ -542,3 +543,19 @@ async def test_credentials_that_are_refused_stop_everything_and_are_not_tried_on
 
 async def _all_back_off(stage: Stage) -> bool:
     return not [row for row in await stage.sql("select name, lease from lane where lease is not null")]
+
+
+@pytest.mark.trap("winthor.row-over-the-edge")
+async def test_stock_of_a_row_that_moved_while_it_was_read(sqlite_database: str) -> None:
+    """A packaging leaves WinThor's list while its second page is on its way: the first of page 2 is then the last of page 1."""
+    listed = "GET /api/stock-vtex/v1/available/list"
+    async with staged(sqlite_database, seed=goods(20), settings={"winthor": {"page_size": 5}}) as stage:
+        await stage.selling()
+        skus = sorted(sku.key for sku in stage.erp.state())
+        stage.erp.change([Change(key, stock={"1": 7}, touch=False) for key in skus])
+        body = msgspec.Raw(msgspec.json.encode({"kind": "unlisted", "key": next(sku.key for sku in stage.erp.state())}))
+        stage.erp.stage(Staged(listed, "corrupt", body))
+        await stage.resync(["stock"])
+        await stage.quiet()
+        held = {sku.key: sku.stock["1_main"] for sku in stage.shop.state()}
+        assert [key for key, offered in held.items() if offered != 7] == []

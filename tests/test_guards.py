@@ -175,7 +175,7 @@ async def test_who_lost_the_lane_of_a_push_sends_no_further_batch(sqlite_databas
         sent = [key for kind, key in stage.shop.puts[before:] if kind == "stock"]
         assert len(sent) == 20, "only the batch that was on its way"
         held: Any = await stage.sql("select count(*) as n from record where kind = 'stock' and have is not null")
-        assert held[0].n == 0, "somebody else may have pushed these meanwhile"
+        assert held[0].n == 40, "of those that were sent nobody knows: somebody else may have pushed them meanwhile"
         let_go(stage)
         await stage.until(lambda: all(sku.stock == {"main": 3} for sku in stage.shop.state()))
         await stage.quiet()

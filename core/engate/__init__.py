@@ -1,5 +1,6 @@
 """engate: couples any ERP to any storefront. What a plugin author needs is importable from here and from `engate.model`."""
 
+from engate.answers import Response
 from engate.context import Context
 from engate.errors import (
     Answered,
@@ -14,7 +15,7 @@ from engate.errors import (
     Unknown,
 )
 from engate.hooks import Erp, Observer, Storefront, batch
-from engate.http import Auth, Http, Response, Token
+from engate.http import Auth, Http, Token
 from engate.limits import Rate
 from engate.plugins import Manifest
 from engate.settings import Secret, field

@@ -66,7 +66,7 @@ class Call(msgspec.Struct, frozen=True):
     """One call as asked for, however many exchanges it takes. `safe`: repeating it changes nothing more."""
 
     method: str
-    url: str
+    url: Any  # parsed, as the HTTP library has it
     operation: str
     safe: bool
     groups: tuple[str, ...] = ()

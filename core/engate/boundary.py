@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Generic, NamedTuple, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, Generic, NamedTuple, TypeVar, cast, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -159,22 +159,26 @@ def page(hook: str, kind: type[T], given: object) -> Received[T]:
     """A page as the engine works on it. PluginFault where it is none."""
     if not isinstance(given, Page):
         raise fault(hook, "", _shown(given), "Page")
-    items: object = given.items
+    said = cast("Page[Any]", given)
+    items: Any = said.items
     if not isinstance(items, list | tuple):
         raise fault(hook, "items", _shown(items), "list")
     for name, most in (("cursor", MOST_CURSOR), ("watermark", MOST_WATERMARK)):
-        value: object = getattr(given, name)
+        value: object = getattr(said, name)
         if value is not None and not (isinstance(value, str) and len(value) <= most and "\0" not in value):
             raise fault(hook, name, _shown(value), f"str (at most {most} characters) or None")
+    total: object = said.total
+    if total is not None and not (isinstance(total, int) and not isinstance(total, bool) and total >= 0):
+        raise fault(hook, "total", _shown(total), "a whole number or None")
     check = checker(kind)
     good: list[T] = []
     broken: list[Broken] = []
-    for item in items:
+    for item in cast("list[object]", items):
         try:
             good.append(check(item))
         except Wrong as wrong:
             broken.append(Broken(_key_of(kind, item), item, _problem(hook, wrong)))
-    return Received(good, given.cursor, given.watermark, tuple(broken))
+    return Received(good, said.cursor, said.watermark, said.total, tuple(broken))
 
 
 def answer(hook: str, declared: Any, given: object) -> Any:

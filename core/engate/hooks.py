@@ -10,8 +10,8 @@ flows that need it are not offered either.
 
 `list_*` and `read_*` (but `read_order`) are async generators of pages. The engine makes a page durable before it asks for the next one,
 and may stop after any page: resume from `query.cursor`. `push_*` report each item on the batch; `@batch(max=…)` on the hook says how many
-items it takes at a time. Everything else is awaited and answers
-or raises one of `engate.errors`; an error that is none of those counts as *effect unknown*.
+items it takes at a time. Everything else is awaited and answers or raises one of `engate.errors`; an error that is none of those counts
+as *effect unknown*.
 """
 
 # basedpyright: reportUnusedParameter=false

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Generator, Mapping
 from contextlib import aclosing, contextmanager
 from datetime import datetime
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, cast
 from urllib.parse import urlencode
 
 import aiohttp
@@ -271,26 +271,22 @@ class Http:
 
     # ---- one exchange ----
 
-    def _url(self, path: str, params: Mapping[str, Any] | None) -> str:
+    def _url(self, path: str, params: Mapping[str, Any] | None) -> httpx.URL:
         """Below our own base, or nowhere: a path may come from a setting or from another system's data."""
         wrong = wrong_path(path)
         if wrong is not None:
             raise _elsewhere(wrong)
         url = f"{self._base}{path}"
         if params:
-            given = {
-                name: [each for each in value if each is not None] if isinstance(value, list | tuple) else value
-                for name, value in params.items()
-                if value is not None
-            }
-            url += ("&" if "?" in path else "?") + urlencode(given, doseq=True, safe=",")
+            given = [(name, each) for name, value in params.items() for each in _each(value) if each is not None]
+            url += ("&" if "?" in path else "?") + urlencode(given, safe=",") if given else ""
         try:
-            same = _origin(httpx.URL(url)) == self._origin
+            parsed = httpx.URL(url)
         except httpx.InvalidURL:
-            same = False
-        if not same:
+            raise _elsewhere(Text("O caminho não é válido.", "The path is not valid.")) from None
+        if _origin(parsed) != self._origin:
             raise _elsewhere(Text("O caminho leva a outro endereço.", "The path leads to another address."))
-        return url
+        return parsed
 
     async def _once(self, call: Call, token: Token | None, spent: _Spent) -> Response:
         sent = dict(self._headers)
@@ -370,6 +366,10 @@ def _expired(token: Token, clock: Clock) -> bool:
 
 def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
     return url.scheme, url.host, url.port
+
+
+def _each(value: object) -> list[Any]:
+    return [*cast("list[Any]", value)] if isinstance(value, list | tuple) else [value]
 
 
 def _elsewhere(wrong: Text) -> NotSent:

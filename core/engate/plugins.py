@@ -150,8 +150,8 @@ class _Caller:
 
             if spec.pages:
                 return self._pages(spec, start)
-            batch = args[0] if args and isinstance(args[0], Batch) else None
-            return self._awaited(spec, start, cast("Batch[Any] | None", batch))
+            batch = cast("Batch[Any]", args[0]) if args and isinstance(args[0], Batch) else None
+            return self._awaited(spec, start, batch)
 
         return call
 
@@ -167,10 +167,10 @@ class _Caller:
 
     async def _pages(self, spec: Spec, start: Callable[[], Any]) -> AsyncIterator[Any]:
         with self._attributed(spec.name):
-            given = start()
+            given: object = start()
             if not isinstance(given, AsyncIterator):
                 raise boundary.fault(spec.name, "", type(given).__name__, "an async generator of pages")
-        iterator: AsyncIterator[Any] = given
+        iterator = cast("AsyncIterator[Any]", given)
         try:
             while True:
                 with self._attributed(spec.name):

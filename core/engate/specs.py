@@ -64,12 +64,13 @@ def _declares_pages(own: Callable[..., Any]) -> bool:
     return not inspect.iscoroutinefunction(own) and ("AsyncIterator" in declared or "AsyncGenerator" in declared)
 
 
-def _no_other(connection: type, known: set[str]) -> None:
+def _no_other(connection: type[Any], known: set[str]) -> None:
+    owner: Any = connection
     verbs = VERBS if issubclass(connection, Connection) else ("on_",)
-    for name in dir(connection):
-        if not name.startswith(verbs) or name in known or not callable(getattr(connection, name)):
+    for name in dir(owner):
+        if not name.startswith(verbs) or name in known or not callable(getattr(owner, name)):
             continue
-        where = f"{connection.__name__}.{name}"
+        where = f"{owner.__name__}.{name}"
         if name in SPECS:
             raise TypeError(f"{where} is a hook of {SPECS[name].role.__name__}, which this class is not")
         nearest = get_close_matches(name, known, 1, 0.0)

@@ -119,13 +119,14 @@ class Batch(Generic[T]):
 
     def failed(self, item: Item[T], error: EngateError) -> None:
         """The item was refused (`Rejected`), not sent (`NotSent`), or nobody knows (`Unknown`)."""
+        given: object = error
         if isinstance(error, Rejected):
             state: Literal["rejected", "not_sent", "unknown"] = "rejected"
         elif isinstance(error, NotSent):
             state = "not_sent"
         else:
             state = "unknown"
-        self._report(item, Outcome(state, error=error if isinstance(error, EngateError) else _broke(error)))
+        self._report(item, Outcome(state, error=given if isinstance(given, EngateError) else _broke(given)))
 
     def linked(self, item: Item[T], remote: str, *, made: bool = False) -> None:
         """The storefront's key is known although the item is not finished: kept even if the rest fails, and so is that engate `made` it."""

@@ -30,7 +30,7 @@ class Pace:
             return min(PROBE, most)
         least = max(1, most // SHARE)
         each = self._each.get(key)
-        wanted = FIRST if each is None else most if each <= 0 else int(TARGET / each)
+        wanted = FIRST if each is None else most if each * most <= TARGET else int(TARGET / each)
         return max(least, min(wanted, most))
 
     def took(self, key: Key, records: int, seconds: float) -> None:

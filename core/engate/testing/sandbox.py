@@ -181,6 +181,16 @@ class RateWindow:
         return self._level
 
 
+class Staged(msgspec.Struct):
+    """A control call that happens by itself, once `calls` more calls of an operation (or of those that begin so) have been answered:
+    a row that leaves page 1 while page 2 is on its way. `body`: of the verb, as JSON."""
+
+    operation: str
+    verb: str
+    body: msgspec.Raw
+    calls: int = 1
+
+
 class Sandbox:
     """Subclass it: fill `operations()`, `authorise`, and the control methods your role needs."""
 
@@ -194,6 +204,7 @@ class Sandbox:
         self.books = Books()
         self.faults = Faults(self.books)
         self.base_url = ""  # known once it listens
+        self._staged: list[Staged] = []
 
     # ---- what a platform's sandbox writes ----
 
@@ -258,6 +269,17 @@ class Sandbox:
         """For tests of whoever checks us: silently spoils a "stock" | "price" | "text" of a SKU or an "order" (drops its delivery)."""
         raise NotImplementedError
 
+    def stage(self, *acts: Staged) -> None:
+        """What happens between two calls of a client: see `Staged`."""
+        self._staged += acts
+
+    def _play(self, operation: str) -> None:
+        for act in [act for act in self._staged if operation.startswith(act.operation)]:
+            act.calls -= 1
+            if act.calls <= 0:
+                self._staged.remove(act)
+                self._writers()[act.verb](act.body)
+
     # ---- the server ----
 
     def application(self) -> web.Application:
@@ -269,12 +291,15 @@ class Sandbox:
             "health": lambda: {"platform": self.platform, "role": self.role},
         }.items():  # fmt: skip
             app.router.add_get(f"/_sandbox/{name}", _reader(reader))
-        for name, writer in {
-            "seed": self._seed, "change": self._change, "sell": self._sell, "cancel": self._cancel, "progress": self._progress,
-            "advance": self._advance, "faults": self._faults, "corrupt": self._corrupt, "reset": self._reset,
-        }.items():  # fmt: skip
+        for name, writer in self._writers().items():
             app.router.add_post(f"/_sandbox/{name}", _writer(writer))
         return app
+
+    def _writers(self) -> dict[str, Callable[[bytes], object]]:
+        return {
+            "seed": self._seed, "change": self._change, "sell": self._sell, "cancel": self._cancel, "progress": self._progress,
+            "advance": self._advance, "faults": self._faults, "corrupt": self._corrupt, "reset": self._reset, "stage": self._stage,
+        }  # fmt: skip
 
     def _serve(self, operation: Operation) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
         name = operation.name
@@ -329,6 +354,7 @@ class Sandbox:
             finally:
                 books.in_flight[name] -= 1
                 books.note(name, status)
+                self._play(name)
 
         return serve
 
@@ -396,6 +422,10 @@ class Sandbox:
     def _corrupt(self, body: bytes) -> object:
         asked = msgspec.json.decode(body, type=_Corrupt)
         return self.corrupt(asked.kind, asked.key)
+
+    def _stage(self, body: bytes) -> object:
+        self.stage(*msgspec.json.decode(body, type=list[Staged]))
+        return {}
 
     def _reset(self, body: bytes) -> object:
         """Zeroes the ledger; the platform's state stays."""

@@ -9,6 +9,7 @@ from engate import Answered, Forbidden, NotSent, Rejected, Response, Text
 from engate.model import OrderChange, OrderPart, ShopOrderRef
 from engate_vtex import endpoints as at
 from engate_vtex import translate_changes as translate
+from engate_vtex import translate_orders
 from engate_vtex.client import Vtex
 from engate_vtex.endpoints import Endpoint
 from engate_vtex.orders import Orders, change_under_way
@@ -78,7 +79,7 @@ class Changes:
 
 def _not_handled(key: str, status: str, change: OrderChange) -> NotSent | Rejected:
     """Before handling VTEX takes no change yet; after it, none any more."""
-    if translate.orders.state(status) == "ready":
+    if translate_orders.state(status) == "ready":
         return NotSent(
             Text(f"O pedido {key} ainda está em {status}.", f"The order {key} is still in {status}."),
             Text("O engate tenta de novo.", "engate tries again."),

@@ -110,7 +110,8 @@ def _weighed_off(item: Mapping[str, Any], cut: Cut) -> tuple[Body, int]:
     sold = Decimal(item["quantity"])
     left = sold - cut.quantity
     count, each = measured(left, Decimal(str(item.get("unitMultiplier") or 1)))
-    total = cents(orders.unit_price(item) * sold) if _total(item) is None else int(_total(item) or 0)
+    defined = (item.get("priceDefinition") or {}).get("total")
+    total = cents(orders.unit_price(item) * sold) if defined is None else int(defined)
     kept = int((total * left / sold).quantize(Decimal(1), ROUND_HALF_UP))
     old, new = {**_named(item), "quantity": item["quantity"]}, {**_named(item), "quantity": count}
     new |= {"measurementUnit": unit, "unitMultiplier": float(each)}
@@ -122,10 +123,6 @@ def measured(units: Decimal, multiplier: Decimal) -> tuple[int, Decimal]:
     count = ceil(units)
     each = units * multiplier / count
     return (count, each) if each == each.quantize(PLACES) else (1, units * multiplier)
-
-
-def _total(item: Mapping[str, Any]) -> Any:
-    return (item.get("priceDefinition") or {}).get("total")
 
 
 def _not_there(change: OrderChange) -> Rejected:

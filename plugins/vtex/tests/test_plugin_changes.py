@@ -43,7 +43,7 @@ def part(order: Order, reference: str = "") -> OrderPart:
 def cut(order: Order, quantity: Any, refund: str, *, line: int = 0, reference: str = "") -> OrderChange:
     """`quantity` of one line is not attended."""
     item = order.items[line]
-    return OrderChange(reference or order.key, (Cut(item.line, quantity, item.price),), D(refund), "Sem estoque")
+    return OrderChange(reference or order.key, (Cut(item.line, D(quantity), item.price),), D(refund), "Sem estoque")
 
 
 def amount(order: Order, refund: str, reference: str = "") -> OrderChange:
@@ -109,7 +109,9 @@ async def test_the_note_of_what_is_left_closes_the_order(shop: Any) -> None:
     whole = part(order.order)
     await shop.front.send_order_change(order, whole, cut(order.order, 2, "22.02"))
     (item,) = whole.items
-    invoiced = OrderPart(whole.reference, whole.order, "1", (PartItem(item.line, item.sku, 1, item.price),), D(0), D(0), D(0), whole.total)
+    invoiced = OrderPart(
+        whole.reference, whole.order, "1", (PartItem(item.line, item.sku, D(1), item.price),), D(0), D(0), D(0), whole.total
+    )
     await shop.front.send_invoice(order, note("20.91"), invoiced)
     now = await raw(shop, order.key)
     (package,) = now["packageAttachment"]["packages"]
@@ -126,7 +128,9 @@ def test_what_is_asked_for_sums_to_what_is_due(prices: list[tuple[int, int]], ta
         {"uniqueId": str(n), "id": str(n), "quantity": units, "priceDefinition": {"total": total}}
         for n, (total, units) in enumerate(prices)
     ]
-    cuts = tuple(Cut(str(n), min(units, wanted), D(0)) for n, ((_, units), wanted) in enumerate(zip(prices, taken, strict=False)) if wanted)
+    cuts = tuple(
+        Cut(str(n), D(min(units, wanted)), D(0)) for n, ((_, units), wanted) in enumerate(zip(prices, taken, strict=False)) if wanted
+    )
     body = translate_changes.body({"items": items}, OrderChange("r", cuts, D(refund) / 100, ""))
     worth = sum(item["price"] * item["quantity"] for item in body.get("remove", {"items": []})["items"])
     assert worth + body.get("manualDiscountValue", 0) - body.get("manualIncrementValue", 0) == refund

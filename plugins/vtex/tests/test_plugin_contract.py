@@ -136,7 +136,10 @@ BODIES: list[tuple[at.Endpoint, object]] = [
     (at.FEED_CONFIGURE, translate_orders.feed_config(240, 345_600)),
     (at.FEED_COMMIT, {"handles": ["h"]}),
     (at.INVOICE, translate_orders.invoice_body(RAW_ORDER, NOTE, a_part())),
-    (at.CHANGE, translate_changes.body({"items": [WEIGHED]}, OrderChange("1-01", (Cut("U", 1, Decimal(5)),), Decimal(6), "Sem estoque"))),
+    (
+        at.CHANGE,
+        translate_changes.body({"items": [WEIGHED]}, OrderChange("1-01", (Cut("U", Decimal(1), Decimal(5)),), Decimal(6), "Sem estoque")),
+    ),
     (at.CHANGE, translate_changes.body({"items": [WEIGHED]}, OrderChange("1-01", (Cut("U", Decimal("0.1"), Decimal(5)),), Decimal(1), ""))),
     (at.TRACKING, translate_orders.tracking_body(Tracking())),
     (at.DELIVERY, translate_orders.delivery_body("2026-11-24T15:30:00-03:00")),

@@ -2,14 +2,13 @@
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import datetime, timedelta
-from itertools import pairwise, permutations
-from operator import itemgetter
 from typing import Any, Generic, NamedTuple, TypeVar
 from urllib.parse import parse_qsl
 
 import msgspec
 
 from engate import Answered, Context, Http, Response, Text, Unavailable
+from engate.paging import Fetched, Numbered
 from engate_winthor import endpoints
 from engate_winthor.endpoints import Paged
 from engate_winthor.rows import Rows
@@ -19,7 +18,6 @@ from engate_winthor.settings import Settings, zone
 T = TypeVar("T")
 GROUPS = ("winthor",)
 """One group: nothing is documented about rates, and a refusal by one service is a refusal by the one host behind all."""
-PASSES = 4
 _NONE: Mapping[str, object] = {}
 EMPTY = "1900-01-01"
 """How WinThor writes "never"."""
@@ -60,73 +58,34 @@ class Client:
     async def pages(
         self, call: Paged, kind: type[T], key: Callable[[T], str], params: Mapping[str, object] = _NONE, *, cursor: str | None = None
     ) -> AsyncIterator[Part[T]]:
-        """Every page of a list, from `cursor` on ("7": page 7; "1:7": the same, found unsorted; "2:7": of the second pass).
+        """Every page of a list, from `cursor` on. `key` identifies a row; its parts are split by "-" or a space."""
 
-        Pages are numbered by the server, so a row that moves to a later page while we read shifts another one over the edge and we miss it.
-        Rows sorted by their key do not move, so one pass is enough; whether they are is seen from the rows, since a server may ignore
-        `order`. If they are not, passes are repeated until one brings no new key (at most `PASSES`, interruptions included); a row handed
-        out by an earlier pass is not again. `key` identifies a row; its parts are split by "-" or a space.
-        """
-        first, _, at = (cursor or "1").rpartition(":")
-        attempt, start, unsorted = int(first or 1), int(at), bool(first)
-        seen: set[str] = set()
-        while True:
-            order, fresh, before, page = _Order(), 0, b"", start
-            while True:
-                response = await self._get(call, page, params)
-                rows, more = self._decode(response, kind, before)
-                if before and response.body == before:
-                    rows = []
-                keys = [key(row) for row in rows]
-                order.add(keys)
-                unsorted = unsorted or not order.kept
-                if seen and attempt > 1:
-                    rows = [row for row, name in zip(rows, keys, strict=True) if name not in seen]
-                fresh += len(rows)
-                seen.update(keys)
-                before, page = response.body, page + 1
-                if not more:
-                    break
-                if rows or attempt == 1:
-                    yield Part(rows, f"{attempt}:{page}" if unsorted else str(page), self.now(response), whole=False)
-            only_page = start == 1 and page == 2
-            stable = not unsorted or only_page or (attempt > 1 and start == 1 and not fresh)
-            last = stable or attempt == PASSES
-            attempt, start = attempt + 1, 1
-            yield Part(rows, None if last else f"{attempt}:1", self.now(response), whole=stable)
-            if last:
-                return
+        async def fetch(page: int, size: int) -> Fetched[T]:
+            response = await self._get(call, page, size, params)
+            rows, more = self._decode(response, kind)
+            return Fetched(rows, more, response.body, response)
+
+        async for part in Numbered(fetch, key, self.settings.page_size).pages(cursor):
+            yield Part(part.rows, part.cursor, self.now(part.answer), part.whole)
 
     async def all(self, call: Paged, kind: type[T], key: Callable[[T], str], params: Mapping[str, object] = _NONE) -> list[T]:
         """A short list as a whole."""
         return [row async for part in self.pages(call, kind, key, params) for row in part.rows]
 
-    async def _get(self, call: Paged, page: int, params: Mapping[str, object]) -> Response:
+    async def _get(self, call: Paged, page: int, size: int, params: Mapping[str, object]) -> Response:
         asked: dict[str, object] = dict(parse_qsl(call.fixed))
         asked.update({name: value for name, value in params.items() if name and value is not None})
         if call.order:
             asked["order"] = call.order
-        asked[call.page], asked[call.size] = page, self.settings.page_size
+        asked[call.page], asked[call.size] = page, size
         return await self.guarded.call("GET", call.path, groups=GROUPS, params=asked)
 
-    def _decode(self, response: Response, kind: type[T], before: bytes) -> tuple[list[T], bool]:
-        """(rows, whether there is a next page) of an envelope or a bare array."""
+    def _decode(self, response: Response, kind: type[T]) -> tuple[list[T], bool | None]:
+        """(rows, whether there is a next page) of an envelope or a bare array, which does not say."""
         if response.status == 204:
             return [], False
         page: Any = response.json(Envelope[kind] | list[kind])
-        rows: list[T] = page if isinstance(page, list) else page.items
-        more: bool | None = None if isinstance(page, list) else page.has_next
-        if more is None:
-            # A bare array does not say whether it is the last, and a server may give fewer rows than asked for: only an empty page, or the
-            # same page again (no paging at all), is the end.
-            return rows, bool(rows) and response.body != before
-        if more and response.body == before:
-            raise Unavailable(
-                Text("O WinThor repetiu a mesma página de uma lista.", "WinThor answered the same page of a list again."),
-                Text("Atualize o serviço na rotina 801 ou avise o suporte da TOTVS.", "Update the service in routine 801, or tell TOTVS."),
-                code="contract",
-            )
-        return rows, more
+        return (page, None) if isinstance(page, list) else (page.items, page.has_next)
 
     # ---- single things ----
 
@@ -140,7 +99,7 @@ class Client:
         shape = response.json(dict[str, msgspec.Raw] | list[msgspec.Raw])
         if isinstance(shape, dict) and "items" not in shape:
             return [response.json(kind)]
-        return self._decode(response, kind, b"")[0]
+        return self._decode(response, kind)[0]
 
     async def send(self, method: str, path: str, body: object, *, safe: bool) -> Response:
         """A write. Money goes as JSON numbers with all their places, which is what WinThor reads."""
@@ -199,56 +158,6 @@ def stamp_of(stamp: str | None) -> str:
         return datetime.fromisoformat(stamp.strip()).replace(tzinfo=None).isoformat(timespec="seconds")
     except ValueError:
         return ""
-
-
-class _Order:
-    """Whether rows came sorted by their key: by its parts in any order of these, as numbers or text, up or down."""
-
-    def __init__(self) -> None:
-        self._rules: list[_Rule] | None = None
-        self._last: list[str] = []
-
-    @property
-    def kept(self) -> bool:
-        return self._rules is None or bool(self._rules)
-
-    def add(self, keys: list[str]) -> None:
-        if not keys:
-            return
-        rows = [key.replace(" ", "-").split("-") for key in keys]
-        if self._rules is None:
-            self._rules = _rules(len(rows[0]))
-        else:
-            rows.insert(0, self._last)
-        self._last = rows[-1]
-        if len({len(row) for row in rows}) > 1:
-            self._rules = []
-        numbers = _numbers(rows) if self._rules else None
-        self._rules = [rule for rule in self._rules if rule.holds(numbers if rule.numbers else rows)]
-
-
-class _Rule(NamedTuple):
-    part: Callable[[Any], Any]
-    numbers: bool
-    up: bool
-
-    def holds(self, rows: list[Any] | None) -> bool:
-        if rows is None:
-            return False
-        row = map(self.part, rows)
-        return all(a <= b for a, b in pairwise(row)) if self.up else all(a >= b for a, b in pairwise(row))
-
-
-def _rules(parts: int) -> list[_Rule]:
-    orders = list(permutations(range(parts))) if parts <= 3 else [tuple(range(parts))]
-    return [_Rule(itemgetter(*order), numbers, up) for order in orders for numbers in (True, False) for up in (True, False)]
-
-
-def _numbers(rows: list[list[str]]) -> list[tuple[int, ...]] | None:
-    try:
-        return [tuple(map(int, row)) for row in rows]
-    except ValueError:
-        return None
 
 
 _ENCODER = msgspec.json.Encoder(decimal_format="number")

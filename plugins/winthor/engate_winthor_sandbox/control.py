@@ -188,7 +188,8 @@ def corrupt(world: World, kind: str, key: str) -> dict[str, object]:
     And what an ERP user or an administrator does, none of which has a field in `Change`:
     "service" / "service_up" (path prefix), "sessions" (any key: all tokens end), "parameter" ("number=value" or "number:branch=value";
     also "invoice_window=seconds"), "customer_blocked" / "customer_released" (codcli), "multiple" ("sku=n"),
-    "tax_figure", "show_without_stock", "deleted" (a SKU key); and the verbs of `desk`, which move the order's stamp.
+    "tax_figure", "show_without_stock", "deleted", "unlisted" (a SKU key; the last leaves the lists of SKUs and stock); and the verbs of
+    `desk`, which move the order's stamp.
     """
     spoilers: dict[str, Callable[[World, str], None]] = {
         "stock": _spoil_stock, "price": _spoil_price, "text": _spoil_text, "order": _spoil_order,
@@ -196,7 +197,8 @@ def corrupt(world: World, kind: str, key: str) -> dict[str, object]:
         "sessions": lambda world, _: world.sessions.end_all(), "parameter": _parameter,
         "customer_blocked": lambda world, number: world.customers.block(number, blocked=True),
         "customer_released": lambda world, number: world.customers.block(number, blocked=False),
-        "multiple": _multiple, "tax_figure": _untax, "show_without_stock": _show_without_stock, "deleted": _delete, **desk.VERBS,
+        "multiple": _multiple, "tax_figure": _untax, "show_without_stock": _show_without_stock, "deleted": _delete,
+        "unlisted": _unlist, **desk.VERBS,
     }  # fmt: skip
     if kind not in spoilers:
         raise ValueError(f"corrupt {kind!r}: one of {', '.join(spoilers)}")
@@ -265,6 +267,15 @@ def _delete(world: World, key: str) -> None:
     for sku in product.skus:
         sku.raw = None
     world.catalog.products.touch(product.id, world.time.stamp())
+
+
+def _unlist(world: World, key: str) -> None:
+    sku = _sku(world, key)
+    world.catalog.skus.drop(sku.order)
+    for branch in world.company.branch_ids():
+        pool = world.stock.pool(branch, sku.product)
+        for row in [row for row in pool.rows if row.sku is sku] if pool is not None else ():
+            world.stock.rows.drop(row.key)
 
 
 def _sku(world: World, key: str) -> Sku:

@@ -90,10 +90,28 @@ async def test_an_error_told_with_200_is_no_empty_list(quirky: Any, body: object
 
 
 async def test_sorted_pages_are_read_once(quirky: Any) -> None:
-    quirky.answers[BRANDS] = paged(lambda: [brand(n) for n in (2, 9, 10, 11, 100)])
-    async with quirky.connection(page_size=2) as erp:
-        assert await brands(erp) == ["2", "9", "10", "11", "100"]
+    numbers = [2, 9, 10, 11, *range(100, 120)]
+    quirky.answers[BRANDS] = paged(lambda: [brand(n) for n in numbers])
+    async with quirky.connection(page_size=10) as erp:
+        assert await brands(erp) == [str(n) for n in numbers]
         assert [asked["page"] for asked in quirky.queries(BRANDS)] == ["1", "2", "3"] and quirky.queries(BRANDS)[0]["order"] == "id"
+
+
+@pytest.mark.trap("winthor.row-over-the-edge")
+async def test_a_row_that_leaves_an_earlier_page_takes_no_other_with_it(quirky: Any) -> None:
+    """Switched off for the shop while page 2 is asked for: the first row of page 2 moves to page 1."""
+    numbers, calls = list(range(1, 21)), 0
+
+    def leaving() -> list[Row]:
+        nonlocal calls
+        calls += 1
+        if calls == 2:
+            numbers.remove(3)
+        return [brand(n) for n in numbers]
+
+    quirky.answers[BRANDS] = paged(leaving)
+    async with quirky.connection(page_size=5) as erp:
+        assert set(await brands(erp)) == {str(n) for n in range(1, 21)}
 
 
 @pytest.mark.trap("winthor.rows-that-move")
