@@ -6,13 +6,20 @@ from collections.abc import Generator
 
 import pytest
 import sqlalchemy as sa
-from api.tests.conftest import Loaded
+from api.tests.conftest import Loaded, housed
 from sqlalchemy.sql.elements import ColumnElement
 
 from engate.store.tables import document, order, part, record
 
 SPOILT = b"\x00\xc1"
 """A byte that begins nothing in msgpack."""
+
+
+@pytest.fixture(scope="module")
+def loaded(tmp_path_factory: pytest.TempPathFactory) -> Generator[Loaded]:
+    """One of its own: the lanes notice what is spoilt, and say so for a while."""
+    with housed(tmp_path_factory.mktemp("unreadable")) as house:
+        yield Loaded(house)
 
 
 @pytest.fixture
