@@ -334,4 +334,13 @@ ENGINE: tuple[Trap, ...] = (
         "from engate.store.blobs import unpack\n    return Record(**_fields(row, unpack(row.doc, KINDS[row.kind].struct)))",
         ("api/tests/test_unreadable.py::test_records_are_shown_with_what_is_wrong[empty]",),
     ),
+    # ---- what people configure ----
+    Trap(
+        "engine.last-admin",
+        "Two admin keys that revoke each other at the same moment would leave a tenant without any.",
+        f"{CORE}/store/config.py",
+        "c.execute(sa.select(tenant.c.id).where(tenant.c.id == tenant_id).with_for_update())",
+        "c.execute(sa.select(tenant.c.id).where(tenant.c.id == tenant_id))",
+        ("api/tests/test_access.py::test_two_admin_keys_cannot_revoke_each_other",),
+    ),
 )
