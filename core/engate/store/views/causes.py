@@ -50,11 +50,15 @@ def causes_by_id(c: sa.Connection, integration_id: int, ids: set[int]) -> dict[i
     return {row.id: shown(row) for row in c.execute(sa.select(cause).where(cause.c.integration_id == integration_id, cause.c.id.in_(ids)))}
 
 
+def _first_of(table: sa.Table) -> sa.ColumnElement[bool]:
+    mine = sa.select(table.c.cause_id).where(table.c.cause_id == cause.c.id)
+    return mine.limit(1).scalar_subquery().is_not(None)
+
+
 def listing(c: sa.Connection, integration_id: int, window: Window) -> Rows[CauseCounted]:
     """The causes that something points to."""
     # not EXISTS: PostgreSQL would gather all that wait first, to ask that for each
-    pointing = (sa.select(of.c.cause_id).where(of.c.cause_id == cause.c.id).limit(1).scalar_subquery() for of in (record, order, flow))
-    used = sa.or_(*(each_of.is_not(None) for each_of in pointing))
+    used = sa.or_(*(_first_of(table) for table in (record, order, flow)))
     found = page(c, sa.select(cause.c.id).where(cause.c.integration_id == integration_id, used), sa.select(cause), window)
     return each(found, lambda row: _counted(c, shown(row)))
 
