@@ -474,4 +474,21 @@ ENGINE: tuple[Trap, ...] = (
         "    if False:",
         ("tests/test_order_steps.py::test_of_several_notes_in_one_answer_each_is_judged_on_its_own",),
     ),
+    Trap(
+        "engine.unreadable-shown",
+        "One stored document that cannot be read made every list and every explanation that it is part of answer 500.",
+        f"{CORE}/store/views/records.py",
+        "return Record(**_fields(row, readable(row.doc, KINDS[row.kind].struct)))",
+        "from engate.store.blobs import unpack\n    return Record(**_fields(row, unpack(row.doc, KINDS[row.kind].struct)))",
+        ("api/tests/test_unreadable.py::test_records_are_shown_with_what_is_wrong[empty]",),
+    ),
+    # ---- what people configure ----
+    Trap(
+        "engine.last-admin",
+        "Two admin keys that revoke each other at the same moment would leave a tenant without any.",
+        f"{CORE}/store/config.py",
+        "c.execute(sa.select(tenant.c.id).where(tenant.c.id == tenant_id).with_for_update())",
+        "c.execute(sa.select(tenant.c.id).where(tenant.c.id == tenant_id))",
+        ("api/tests/test_access.py::test_two_admin_keys_cannot_revoke_each_other",),
+    ),
 )
