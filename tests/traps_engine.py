@@ -438,7 +438,7 @@ ENGINE: tuple[Trap, ...] = (
         "engine.adopted",
         "An import whose answer held no number, at an ERP that cannot be searched: its listing shows our reference.",
         f"{CORE}/sync/fulfilment.py",
-        "    woken: set[str] = set(_adopted(c, work, page))",
+        "    woken: set[str] = set(_adopted(c, work, now))",
         "    woken: set[str] = set()",
         ("tests/test_order_steps.py::test_an_order_whose_number_nobody_told_is_adopted_by_its_reference",),
     ),

@@ -33,7 +33,7 @@ class Server:
         return Fetched(shown, page * size < len(rows) if self.says else None, f"{page} {shown}".encode())
 
     def leave(self, *rows: int) -> Callable[[], None]:
-        return lambda: [self.rows.remove(row) for row in rows] and None
+        return lambda: self.rows.__setitem__(slice(None), [row for row in self.rows if row not in rows])
 
     def read(self, size: int, cursor: str | None = None) -> list[Part[int]]:
         async def go() -> list[Part[int]]:
