@@ -16,7 +16,6 @@ from engate_api.problems import documented
 from engate_api.requests import Id, Name
 from engate_api.routes.keys import KeyMade
 
-
 audit = structlog.get_logger("engate.audit")
 
 
