@@ -491,4 +491,12 @@ ENGINE: tuple[Trap, ...] = (
         "c.execute(sa.select(tenant.c.id).where(tenant.c.id == tenant_id))",
         ("api/tests/test_access.py::test_two_admin_keys_cannot_revoke_each_other",),
     ),
+    Trap(
+        "engine.one-shop",
+        "Two active integrations of one shop share its order events between them, and each imports half of the orders.",
+        f"{CORE}/store/config.py",
+        "    refuse_taken(c, tenant_id, id, shop)\n    c.execute(sa.update(integration)",
+        "    c.execute(sa.update(integration)",
+        ("api/tests/test_one_shop.py::test_a_shop_that_is_taken_is_refused",),
+    ),
 )

@@ -54,7 +54,7 @@ def slice_of(work: Work) -> Awaitable[Later]:
     head, _, rest = work.claim.name.partition("/")
     match head:
         case "events":
-            return events_slice(work) if _offers(work, "orders") else _nothing()
+            return events_slice(work) if work.snapshot.listens and _offers(work, "orders") else _nothing()
         case _ if not work.snapshot.active:
             return _nothing()  # Inativa: nothing is pushed or imported; switching on wakes every lane
         case "order":
