@@ -38,7 +38,7 @@ class Keys(AbstractAuthenticationMiddleware):
     async def authenticate_request(self, connection: Connected) -> AuthenticationResult:
         scheme, _, key = connection.headers.get("authorization", "").partition(" ")
         installation: Installation = connection.app.state.installation
-        caller = await installation.store.reading(lambda c: _who(c, key.strip())) if scheme.lower() == "bearer" and key else None
+        caller = await installation.store.glancing(lambda c: _who(c, key.strip())) if scheme.lower() == "bearer" and key else None
         if caller is None:
             raise NotAuthorizedException(headers={"WWW-Authenticate": "Bearer"})
         await _note_use(installation, caller)

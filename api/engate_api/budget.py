@@ -38,14 +38,32 @@ redis.call('EXPIRE', KEYS[1], 3600)
 """
 
 
+LOST_FOR = 5.0
+
+
+class Lost:
+    """True for some seconds after Redis did not answer: whoever needs it then does without at once, instead of waiting each time."""
+
+    def __init__(self) -> None:
+        self._until = 0.0
+
+    def now(self) -> None:
+        self._until = time.monotonic() + LOST_FOR
+
+    def __bool__(self) -> bool:
+        return time.monotonic() < self._until
+
+
 class RedisBudget:
     """`workers`: how many live workers share the rates when Redis does not answer."""
 
     def __init__(self, redis: Redis, workers: Callable[[], int]) -> None:
-        self._redis, self._workers = redis, workers
+        self._redis, self._workers, self._lost = redis, workers, Lost()
         self._alone: dict[str, tuple[float, float]] = {}  # bucket -> (level, at)
 
     async def take(self, key: str, rate: Rate, want: int) -> tuple[int, float]:
+        if self._lost:
+            return self._share(key, rate, want)
         try:
             answer = cast(
                 "Awaitable[Any]",
@@ -54,13 +72,17 @@ class RedisBudget:
             granted, micros = await answer
             return int(granted), int(micros) / 1_000_000
         except (RedisError, OSError) as error:
+            self._lost.now()
             log.warning("budget_alone", error=type(error).__name__)
             return self._share(key, rate, want)
 
     async def stop(self, key: str, seconds: float) -> None:
+        if self._lost:
+            return
         try:
             await cast("Awaitable[Any]", self._redis.eval(STOP, 1, f"engate:rate:{key}", str(int(seconds * 1_000_000))))
         except (RedisError, OSError) as error:
+            self._lost.now()
             log.warning("budget_alone", error=type(error).__name__)
 
     def _share(self, key: str, rate: Rate, want: int) -> tuple[int, float]:

@@ -6,8 +6,9 @@ import asyncio
 import importlib
 import os
 import socket
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from typing import Any
 
 import structlog
 from litestar import Litestar
@@ -15,7 +16,7 @@ from litestar import Litestar
 from engate.clock import Clock, SystemClock
 from engate.journal import Metrics
 from engate.secrets import open_vault
-from engate.store import config, lanes, tokens
+from engate.store import config, lanes, tokens, upkeep
 from engate.sync.registry import Registry
 from engate.sync.runner import Runner
 from engate_api.dispatch import Dispatch, Embedded
@@ -61,26 +62,27 @@ async def opened(settings: Settings, clock: Clock) -> AsyncGenerator[Installatio
                 store, registry, clock, windows=settings.windows, worker=f"{socket.gethostname()}/{os.getpid()}", slots=settings.slots
             )
             dispatch: Dispatch = Embedded(runner)
-            await closing.enter_async_context(_running(runner))
+            await closing.enter_async_context(_beside(_keep_running(runner)))
         else:
             dispatch = await importlib.import_module("engate_api.worker").open_dispatch(settings.redis_url)
         closing.push_async_callback(dispatch.close)
+        await closing.enter_async_context(_beside(upkeep.keep(store)))
         yield Installation(settings, store, vault, registry, clock, dispatch, metrics, new_key)
 
 
-@asynccontextmanager
-async def _running(runner: Runner) -> AsyncGenerator[None]:
+async def _keep_running(runner: Runner) -> None:
     """The runner, started again should it ever break: the API must not live on without its lanes."""
+    while True:
+        try:
+            await runner.run()
+        except Exception as error:
+            log.error("runner_broke", exc_info=error)
+            await asyncio.sleep(1.0)
 
-    async def keep_running() -> None:
-        while True:
-            try:
-                await runner.run()
-            except Exception as error:
-                log.error("runner_broke", exc_info=error)
-                await asyncio.sleep(1.0)
 
-    task = asyncio.create_task(keep_running())
+@asynccontextmanager
+async def _beside(work: Coroutine[Any, Any, None]) -> AsyncGenerator[None]:
+    task = asyncio.create_task(work)
     try:
         yield
     finally:

@@ -16,6 +16,7 @@ from engate.sync.registry import Registry
 from engate.text import Text
 from engate_api.dispatch import Dispatch
 from engate_api.settings import Settings
+from engate_api.tempered import Tempered
 
 
 class Installation:
@@ -35,6 +36,7 @@ class Installation:
         self.settings, self.store, self.vault, self.registry = settings, store, vault, registry
         self.clock, self.dispatch, self.metrics = clock, dispatch, metrics
         self.new_key = new_key  # the installation key, if it was made just now: to be printed once
+        self.tempered = Tempered(store)
         self.keys_noted: dict[int, float] = {}  # key id -> when its last use was noted (real time)
 
     def now(self) -> float:

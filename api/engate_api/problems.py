@@ -48,7 +48,7 @@ class Refused(EngateError):
         self.status, self.errors = status, errors
 
 
-STATUS_OF_CODE = {"not_found": 404, "name_taken": 409, "in_use": 409, "secret_key": 500, "platform_missing": 409}
+STATUS_OF_CODE = {"not_found": 404, "name_taken": 409, "in_use": 409, "secret_key": 500, "platform_missing": 409, "database": 503}
 TEXTS: dict[int, tuple[str, Text, Text]] = {
     400: ("bad_request", Text("Requisição inválida.", "Bad request."), Text("Corrija os campos apontados.", "Fix the fields named here.")),
     401: (
@@ -157,6 +157,23 @@ def of_data(_request: Request[Any, Any, Any], _error: sqlalchemy.exc.DataError) 
     return _answer(422, "bad_value", text, Text("Retire caracteres de controle.", "Remove control characters."))
 
 
+def of_database(request: Request[Any, Any, Any], error: sqlalchemy.exc.SQLAlchemyError) -> Response[Problem]:
+    """It is down, locked, full, or took longer than anybody waits."""
+    log.error("database_failed", method=request.method, path=request.url.path, error=type(error).__name__, said=_said(error))
+    text = Text("O banco de dados não atendeu agora.", "The database could not serve this now.")
+    return _answer(
+        503,
+        "database",
+        text,
+        Text("Tente de novo em instantes; se continuar, veja /ready.", "Try again in a moment; if it lasts, see /ready."),
+    )
+
+
+def _said(error: sqlalchemy.exc.SQLAlchemyError) -> str:
+    """The driver's own words, which hold no statement and no value."""
+    return str(getattr(error, "orig", "") or type(error).__name__).splitlines()[0][:200]
+
+
 def of_anything(request: Request[Any, Any, Any], error: Exception) -> Response[Problem]:
     """A fault of ours: the log has the traceback, the caller does not."""
     log.error("request_broke", method=request.method, path=request.url.path, exc_info=error)
@@ -168,5 +185,7 @@ HANDLERS: dict[Any, Any] = {
     HTTPException: of_http,
     sqlalchemy.exc.IntegrityError: of_conflict,
     sqlalchemy.exc.DataError: of_data,
+    sqlalchemy.exc.OperationalError: of_database,
+    sqlalchemy.exc.TimeoutError: of_database,
     Exception: of_anything,
 }

@@ -19,7 +19,7 @@ async def until_ended(installation: Installation, running: Callable[[sa.Connecti
     """Polls until `running` is false; after 20 s it says so."""
     try:
         async with asyncio.timeout(LONGEST):
-            while await installation.store.reading(running):  # noqa: ASYNC110  # the slice may run in another process
+            while await installation.store.viewing(running):  # noqa: ASYNC110  # the slice may run in another process
                 await asyncio.sleep(PAUSE)
     except TimeoutError:
         raise Refused(

@@ -17,16 +17,18 @@ import msgspec
 import structlog
 from arq.connections import ArqRedis, RedisSettings, create_pool
 from arq.worker import Worker, func
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from engate.clock import SystemClock
 from engate.journal import Metrics
 from engate.logs import configure
 from engate.secrets import open_vault
-from engate.store import lanes
+from engate.store import lanes, upkeep
 from engate.sync.registry import Registry
 from engate.sync.runner import Runner
-from engate_api.budget import RedisBudget
+from engate_api.budget import Lost, RedisBudget
 from engate_api.dispatch import Dispatch
 from engate_api.installation import open_store
 from engate_api.loop import run
@@ -35,6 +37,8 @@ from engate_api.settings import Settings, from_environment
 QUEUE = "engate:wakes"
 EXPIRES_MS = 60_000
 ALIVE = 10.0
+ANSWER = 1.0
+"""Seconds that Redis may take to answer."""
 log = structlog.get_logger("engate.worker")
 encode = msgspec.msgpack.encode
 decode = msgspec.msgpack.decode
@@ -42,6 +46,11 @@ decode = msgspec.msgpack.decode
 
 async def open_dispatch(redis_url: str) -> Dispatch:
     """What the API wakes workers with."""
+    return Arq(await _pool(redis_url))
+
+
+async def _pool(redis_url: str) -> ArqRedis:
+    """A Redis that hangs is a Redis that is lost: no call waits long, and none is made again by itself."""
     redis = await create_pool(
         RedisSettings.from_dsn(redis_url),
         job_serializer=encode,
@@ -49,19 +58,25 @@ async def open_dispatch(redis_url: str) -> Dispatch:
         default_queue_name=QUEUE,
         expires_extra_ms=EXPIRES_MS,
     )
-    return Arq(redis)
+    redis.connection_pool.connection_kwargs |= {"socket_timeout": ANSWER, "socket_connect_timeout": ANSWER, "retry": Retry(NoBackoff(), 0)}
+    await redis.connection_pool.disconnect()
+    redis.connection_pool.reset()  # what was opened before knows nothing of these
+    return redis
 
 
 class Arq:
     """One job an integration: wakes coalesce while nobody has taken them."""
 
     def __init__(self, redis: ArqRedis) -> None:
-        self._redis = redis
+        self._redis, self._lost = redis, Lost()
 
     async def wake(self, integration_id: int) -> None:
+        if self._lost:
+            return
         try:
             await self._redis.enqueue_job("wake", integration_id, _job_id=f"wake/{integration_id}")
         except (RedisError, OSError) as error:
+            self._lost.now()
             log.warning("wake_lost", integration=integration_id, error=type(error).__name__)  # workers look for themselves
 
     async def ready(self) -> bool:
@@ -85,9 +100,7 @@ async def work(settings: Settings, name: str) -> None:
         raise SystemExit("engate worker: set ENGATE_REDIS_URL (and ENGATE_DATABASE_URL); without Redis the API runs the lanes itself")
     store = open_store(settings)
     vault = open_vault(store, settings.key_file)
-    redis = await create_pool(
-        RedisSettings.from_dsn(settings.redis_url), job_serializer=encode, job_deserializer=decode, default_queue_name=QUEUE
-    )
+    redis = await _pool(settings.redis_url)
     alive = [1]
     clock = SystemClock()
     registry = Registry(store, vault, clock, Metrics(), budget=RedisBudget(redis, lambda: alive[0]))
@@ -115,6 +128,7 @@ async def work(settings: Settings, name: str) -> None:
         asyncio.create_task(_forever("runner", runner.run)),
         asyncio.create_task(_forever("arq", arq.main)),
         asyncio.create_task(_count_alive(store, alive)),
+        asyncio.create_task(upkeep.keep(store)),
     ]
     try:
         await stop.wait()

@@ -76,10 +76,9 @@ def schema(store: Store) -> list[str]:
 
 
 def _sorted(sql: str) -> str:
-    """A CREATE TABLE with its columns and constraints in order of text: SQLite keeps the statement as it was written, and puts the name of
-    a table that was renamed into quotes."""
-    sql = re.sub(r'^CREATE TABLE "(\w+)"', r"CREATE TABLE \1", sql)
-    lines = [re.sub(r"\s+", " ", line).strip().rstrip(",") for line in sql.splitlines()]
+    """A CREATE TABLE with its columns and constraints in order of text: SQLite keeps the statement as it was written. A table that was
+    made anew has its name in quotes and an empty default in brackets."""
+    lines = [re.sub(r"\s+", " ", line).strip().rstrip(",").replace('"', "").replace("('')", "''") for line in sql.splitlines()]
     return " ; ".join(sorted(line for line in lines if line))
 
 
@@ -90,6 +89,11 @@ _CATALOG = (
        WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND a.attnum > 0 AND NOT a.attisdropped""",
     """SELECT conrelid::regclass, conname, pg_get_constraintdef(oid) FROM pg_constraint WHERE connamespace = 'public'::regnamespace""",
     "SELECT tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'",
+    """SELECT c.relname, a.attname, l.collname FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+       JOIN pg_collation l ON l.oid = a.attcollation
+       WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND a.attnum > 0""",
+    "SELECT tgrelid::regclass, pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal",
+    "SELECT proname, prosrc FROM pg_proc WHERE pronamespace = 'public'::regnamespace",
 )
 
 

@@ -157,3 +157,19 @@ async def test_a_deadlock_is_tried_again_and_not_told(postgres_database: str) ->
         assert [sorted(value) for value in values] == [sorted(b"1234")] * 2
     finally:
         store.close()
+
+
+def test_nobody_waits_for_ever_on_postgresql(postgres_database: str) -> None:
+    """Every connection has its limits, and those that the URL sets go first."""
+    store = Store(postgres_database)
+    other = Store(postgres_database + "?options=-c%20statement_timeout%3D7s")
+    try:
+        for door, statement, lock in ((store.read, "1min", "15s"), (store.look, "15s", "5s"), (other.read, "7s", "0")):
+            with door() as c:
+                assert c.exec_driver_sql("SHOW statement_timeout").scalar_one() == statement
+                assert c.exec_driver_sql("SHOW lock_timeout").scalar_one() == lock
+                info = c.connection.driver_connection.info  # type: ignore[union-attr]
+                assert {"connect_timeout", "tcp_user_timeout", "keepalives_idle"} <= info.get_parameters().keys()
+    finally:
+        store.close()
+        other.close()

@@ -69,7 +69,7 @@ async def activate(
 
     To widen a pilot, activate again with `everything`.
     """
-    row = await installation.store.reading(lambda c: _connected(c, caller.tenant_id, id))
+    row = await installation.store.viewing(lambda c: _connected(c, caller.tenant_id, id))
     if data.everything and data.pilot:
         raise Invalid(Text("Envie pilot ou everything, não ambos.", "Send pilot or everything, not both."), where="pilot")
     coupling = await installation.registry.coupling(id)
@@ -117,7 +117,7 @@ async def deactivate(installation: NamedDependency[Installation], caller: NamedD
 )
 async def resync(installation: NamedDependency[Installation], caller: NamedDependency[Caller], id: Id, data: JSONBody[Resync]) -> Started:
     """Orders and fulfilment are looked at without a run of their own."""
-    row = await installation.store.reading(lambda c: config.integration_row(c, caller.tenant_id, id))
+    row = await installation.store.viewing(lambda c: config.integration_row(c, caller.tenant_id, id))
     if not row.active:
         text = Text("A integração não está ativa.", "The integration is not active.")
         raise Refused(409, "inactive", text, Text("Ative a integração antes.", "Activate it first."))

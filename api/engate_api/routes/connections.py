@@ -61,7 +61,7 @@ async def list_connections(
     installation: NamedDependency[Installation], caller: NamedDependency[Caller], limit: Limit = 50, cursor: Cursor = None
 ) -> Items[Connection]:
     at = window(limit, cursor)
-    return items(await installation.store.reading(lambda c: configured.connections(c, caller.tenant_id, at)))
+    return items(await installation.store.viewing(lambda c: configured.connections(c, caller.tenant_id, at)))
 
 
 @post("/connections", summary="Configure an account on a platform", guards=[admin], responses=documented(400, 401, 403, 409, 422))
@@ -82,7 +82,7 @@ async def create_connection(
 
 @get("/connections/{id:int}", summary="One connection", guards=[reader], responses=documented(400, 401, 403, 404))
 async def get_connection(installation: NamedDependency[Installation], caller: NamedDependency[Caller], id: Id) -> Connection:
-    return await installation.store.reading(lambda c: configured.one_connection(c, caller.tenant_id, id))
+    return await installation.store.viewing(lambda c: configured.one_connection(c, caller.tenant_id, id))
 
 
 @patch(
@@ -94,7 +94,7 @@ async def get_connection(installation: NamedDependency[Installation], caller: Na
 async def change_connection(
     installation: NamedDependency[Installation], caller: NamedDependency[Caller], id: Id, data: JSONBody[ConnectionChanges]
 ) -> Connection:
-    row = await installation.store.reading(lambda c: config.connection_row(c, caller.tenant_id, id))
+    row = await installation.store.viewing(lambda c: config.connection_row(c, caller.tenant_id, id))
     changes = {**data.settings, **data.secrets}
     manifest = installation.registry.manifest(row.platform) if changes else None
     if manifest is not None:
@@ -158,9 +158,9 @@ def _known_again(manifest: Manifest, before: dict[str, Any], data: ConnectionCha
 )
 async def test_connection(installation: NamedDependency[Installation], caller: NamedDependency[Caller], id: Id) -> TestResult:
     """Changes nothing on the platform."""
-    row = await installation.store.reading(lambda c: config.connection_row(c, caller.tenant_id, id))
+    row = await installation.store.viewing(lambda c: config.connection_row(c, caller.tenant_id, id))
     checks, identity = await _tried(await installation.registry.connection(id))
-    used_by = await installation.store.reading(lambda c: configured.integrations_of(c, caller.tenant_id, id))
+    used_by = await installation.store.viewing(lambda c: configured.integrations_of(c, caller.tenant_id, id))
     if identity and row.identity and identity != row.identity and used_by:
         checks.append(_other_account(row.identity, identity))
         identity = row.identity

@@ -75,7 +75,7 @@ async def list_integrations(
     installation: NamedDependency[Installation], caller: NamedDependency[Caller], limit: Limit = 50, cursor: Cursor = None
 ) -> Items[Integration]:
     at = window(limit, cursor)
-    ids = await installation.store.reading(lambda c: configured.integration_ids(c, caller.tenant_id, at))
+    ids = await installation.store.viewing(lambda c: configured.integration_ids(c, caller.tenant_id, at))
     return Items([await shown(installation, caller, id) for id in ids.items], cursor_of(ids.next))
 
 
@@ -114,7 +114,7 @@ async def get_integration(installation: NamedDependency[Installation], caller: N
 async def change_integration(
     installation: NamedDependency[Installation], caller: NamedDependency[Caller], id: Id, data: JSONBody[IntegrationChanges]
 ) -> Integration:
-    row = await installation.store.reading(lambda c: config.integration_row(c, caller.tenant_id, id))
+    row = await installation.store.viewing(lambda c: config.integration_row(c, caller.tenant_id, id))
     mapping = _converted({**row.mapping, **data.mapping}, PairMapping, "mapping")
     _converted({**row.options, **data.options}, Options, "options")
     await check_mapping(installation, caller, id, mapping, data.mapping)
@@ -175,7 +175,7 @@ async def change_flow(
     responses=documented(400, 401, 403, 404, 409, 502),
 )
 async def get_choices(installation: NamedDependency[Installation], caller: NamedDependency[Caller], id: Id) -> dict[str, list[Choice]]:
-    await installation.store.reading(lambda c: config.integration_row(c, caller.tenant_id, id))
+    await installation.store.viewing(lambda c: config.integration_row(c, caller.tenant_id, id))
     coupling = await installation.registry.coupling(id)
     found = await asyncio.gather(*(choices.read(coupling, kind) for kind in choices.KINDS))
     return dict(zip(choices.KINDS, found, strict=True))
@@ -191,7 +191,7 @@ async def delete_integration(
     installation: NamedDependency[Installation], caller: NamedDependency[Caller], id: Id, confirm: Word = None
 ) -> None:
     """Nothing changes on the platforms."""
-    row = await installation.store.reading(lambda c: config.integration_row(c, caller.tenant_id, id))
+    row = await installation.store.viewing(lambda c: config.integration_row(c, caller.tenant_id, id))
     confirmed(confirm, row.name)
     await installation.store.writing(lambda c: links.stop(c, caller.tenant_id, id))
     await installation.dispatch.wake(id)
@@ -203,9 +203,9 @@ async def delete_integration(
 
 
 async def shown(installation: Installation, caller: Caller, id: int) -> Integration:
-    await installation.store.reading(lambda c: config.integration_row(c, caller.tenant_id, id))
+    await installation.store.viewing(lambda c: config.integration_row(c, caller.tenant_id, id))
     can = await flows_offered(installation, id)
-    return await installation.store.reading(lambda c: configured.one_integration(c, caller.tenant_id, id, can))
+    return await installation.store.viewing(lambda c: configured.one_integration(c, caller.tenant_id, id, can))
 
 
 async def flows_offered(installation: Installation, id: int) -> dict[str, Text | None]:
@@ -228,7 +228,7 @@ async def check_mapping(installation: Installation, caller: Caller, id: int, map
             for side, each in (("erp", row.erp_id), ("storefront", row.storefront_id))
         }
 
-    sides = await installation.store.reading(passed)
+    sides = await installation.store.viewing(passed)
     if any(sides.values()):
         coupling: Coupling = await installation.registry.coupling(id)
         await choices.check(coupling, mapping, names, sides)

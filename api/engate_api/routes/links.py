@@ -46,7 +46,7 @@ async def list_links(
         config.integration_row(c, caller.tenant_id, id)
         return items(records.links(c, id, at, kind))
 
-    return await installation.store.reading(find)
+    return await installation.store.viewing(find)
 
 
 @put(

@@ -32,13 +32,13 @@ async def list_orders(
     q: Word = None,
 ) -> Items[OrderLine]:
     """`q`: the shop's key (or how it begins), the ERP's number, a note's number or key, CPF or CNPJ."""
-    at = window(limit, cursor)
+    at, asked = window(limit, cursor), orders.Filters(order_state, attention, q)
 
     def find(c: sa.Connection) -> Items[OrderLine]:
         config.integration_row(c, caller.tenant_id, id)
-        return items(orders.listing(c, caller.tenant_id, id, at, state=order_state, attention=attention, q=q))
+        return items(orders.listing(c, caller.tenant_id, id, at, asked))
 
-    return await installation.store.reading(find)
+    return await installation.store.viewing(find)
 
 
 @get(
@@ -48,7 +48,7 @@ async def list_orders(
     responses=documented(400, 401, 403, 404),
 )
 async def get_order(installation: NamedDependency[Installation], caller: NamedDependency[Caller], id: Id, key: FromPath[str]) -> OrderView:
-    return await installation.store.reading(lambda c: _find(c, caller, id, key))
+    return await installation.store.viewing(lambda c: _find(c, caller, id, key))
 
 
 @post(

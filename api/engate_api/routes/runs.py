@@ -29,12 +29,12 @@ async def list_runs(
         config.integration_row(c, caller.tenant_id, id)
         return items(running.runs(c, caller.tenant_id, id, at))
 
-    return await installation.store.reading(find)
+    return await installation.tempered.get(("runs", caller.tenant_id, id, at), find)
 
 
 @get("/runs/{id:int}", summary="One run, with the live state of its records", guards=[reader], responses=documented(400, 401, 403, 404))
 async def get_run(installation: NamedDependency[Installation], caller: NamedDependency[Caller], id: Id) -> Run:
-    return await installation.store.reading(lambda c: running.one_run(c, trigger.run_row(c, caller.tenant_id, id)))
+    return await installation.store.viewing(lambda c: running.one_run(c, trigger.run_row(c, caller.tenant_id, id)))
 
 
 @post(

@@ -44,7 +44,10 @@ class Retried(msgspec.Struct):
 
 @get("/integrations/{id:int}/summary", summary="Where it stands, in numbers", guards=[reader], responses=documented(400, 401, 403, 404))
 async def get_summary(installation: NamedDependency[Installation], caller: NamedDependency[Caller], id: Id) -> Summary:
-    return await installation.store.reading(lambda c: summary.summary(c, _snapshot(c, caller, id)))
+    """What there is too much of to be counted for everybody is as of `counted_at`."""
+    await installation.store.viewing(lambda c: config.integration_row(c, caller.tenant_id, id))
+    at = installation.now()
+    return await installation.tempered.get(("summary", caller.tenant_id, id), lambda c: summary.summary(c, _snapshot(c, caller, id), at))
 
 
 @get(
@@ -62,7 +65,7 @@ async def list_causes(
         config.integration_row(c, caller.tenant_id, id)
         return items(causes.listing(c, id, at))
 
-    return await installation.store.reading(find)
+    return await installation.tempered.get(("causes", caller.tenant_id, id, at), find)
 
 
 @get("/integrations/{id:int}/records", summary="Search records", guards=[reader], responses=documented(400, 401, 403, 404, 422))
@@ -81,12 +84,13 @@ async def list_records(
     at = window(limit, cursor)
     if kind is not None:
         known(kind, KINDS, "kind")
+    asked = records.Filters(kind, record_state, cause_id, q)
 
     def find(c: sa.Connection) -> Items[Record]:
         config.integration_row(c, caller.tenant_id, id)
-        return items(records.listing(c, id, at, kind=kind, state=record_state, cause_id=cause_id, q=q))
+        return items(records.listing(c, id, at, asked))
 
-    return await installation.store.reading(find)
+    return await installation.store.viewing(find)
 
 
 @get(
@@ -100,7 +104,7 @@ async def explain_sku(
 ) -> SkuExplained:
     """By any key: ERP code, SKU, EAN, the shop's id. The chain from category to stock, to the first thing in the way."""
     key = any.removeprefix("/")
-    return await installation.store.reading(lambda c: explain.sku(c, _snapshot(c, caller, id), key))
+    return await installation.store.viewing(lambda c: explain.sku(c, _snapshot(c, caller, id), key))
 
 
 @get(
@@ -114,7 +118,7 @@ async def explain_order(
 ) -> OrderExplained:
     """By any key: the shop's, the ERP's, a note's number or key, CPF or CNPJ."""
     key = any.removeprefix("/")
-    return await installation.store.reading(lambda c: explain.order(c, _snapshot(c, caller, id), key))
+    return await installation.store.viewing(lambda c: explain.order(c, _snapshot(c, caller, id), key))
 
 
 @post(

@@ -53,7 +53,11 @@ class Product(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Sku(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One sellable packaging of a product. `ean` is "" or a GTIN as the ERP holds it. `units`: how many base units it packs."""
+    """One sellable packaging of a product. `ean` is "" or a GTIN as the ERP holds it. `units`: how many base units it packs.
+
+    `packaging`: what tells it from the product's other packagings whatever its key and its EAN are ("UN/1"), "" where the ERP has nothing
+    of the kind. A SKU that comes under a new key is known by it; it never enters the digest.
+    """
 
     key: str
     product: str
@@ -66,6 +70,7 @@ class Sku(msgspec.Struct, frozen=True, omit_defaults=True):
     length_cm: Decimal = Decimal(0)
     active: bool = True
     problems: tuple[Problem, ...] = ()
+    packaging: str = ""
 
 
 class Image(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -1,4 +1,5 @@
-"""The doors to the database, the truth: `reading`, `writing`, and `durably` for what must be on disk before we answer.
+"""The doors to the database, the truth: `reading`, `writing`, and `durably` for what must be on disk before we answer. `viewing` and
+`glancing` are for people: they have threads and connections of their own, so that no view, however slow, keeps the engine waiting.
 
 SQLite (WAL, synchronous=FULL) by default, PostgreSQL for scale. Work is sync code on a connection, run in threads: measured at 2 to 3 times
 the async engines. On SQLite there is one writer at a time, decided by a lock of ours and not by `database is locked`, and every write is
@@ -10,22 +11,33 @@ from __future__ import annotations
 import asyncio
 import queue
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Awaitable, Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy import event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import OperationalError
+
+from engate.errors import EngateError
+from engate.store import engines
+from engate.text import Text
 
 T = TypeVar("T")
 Change = Callable[[sa.Connection], T]
 GROUP = 500
+VIEWS, GLANCES = 4, 2
+VIEW_SECONDS, GLANCE_SECONDS = 20.0, 4.0
 TRIES = 5
 """How often work that collided with other transactions (PostgreSQL ends one of two that wait for each other) is run again."""
+
+
+class DatabaseSilent(EngateError):
+    """It did not answer in time: it is down, hangs, or has far too much to do."""
+
+    code = "database"
 
 
 class Store:
@@ -35,30 +47,36 @@ class Store:
         self.url = url
         self.sqlite = url.startswith("sqlite")
         readers, writers = (4, 1) if self.sqlite else (6, 6)
-        # a pool as large as the threads plus the group writer and a spare for tools: nobody ever waits inside SQLAlchemy
-        self.engine = sa.create_engine(url, pool_size=readers + writers + 2, max_overflow=2, pool_pre_ping=not self.sqlite)
+        self.engine = engines.working(url, readers + writers + 2)  # … the group writer, and one for tools
+        self.views = engines.looking(url, VIEWS + GLANCES)
         self._readers = ThreadPoolExecutor(readers, thread_name_prefix="store-read")
         self._writers = ThreadPoolExecutor(writers, thread_name_prefix="store-write")
+        self._viewers = ThreadPoolExecutor(VIEWS, thread_name_prefix="store-view")
+        self._glancers = ThreadPoolExecutor(GLANCES, thread_name_prefix="store-glance")
         self._lock = threading.Lock()
         self._pending: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
-        if self.sqlite:
-            event.listen(self.engine, "connect", _on_connect)
-            event.listen(self.engine, "begin", _on_begin)
         self._writer_thread = threading.Thread(target=self._writer, daemon=True, name="store-writer")
         self._writer_thread.start()
 
     def close(self) -> None:
         self._pending.put(None)
         self._writer_thread.join(timeout=10)
-        self._readers.shutdown(wait=True)
-        self._writers.shutdown(wait=True)
+        for threads in (self._readers, self._writers, self._viewers, self._glancers):
+            threads.shutdown(wait=True)
         self.engine.dispose()
+        self.views.dispose()
 
     # ---- sync doors, for threads and tools ----
 
     @contextmanager
     def read(self) -> Generator[sa.Connection]:
         with self.engine.begin() as c:
+            yield c
+
+    @contextmanager
+    def look(self) -> Generator[sa.Connection]:
+        """What a person reads; it cannot write."""
+        with self.views.begin() as c:
             yield c
 
     @contextmanager
@@ -73,6 +91,14 @@ class Store:
 
     async def reading(self, work: Change[T]) -> T:
         return await self._in_thread(self._readers, self.read, work)
+
+    async def viewing(self, work: Change[T], within: float = VIEW_SECONDS) -> T:
+        """What a person asked to see. Raises `DatabaseSilent` when it takes too long: the database may stand still."""
+        return await _within(within, self._in_thread(self._viewers, self.look, work))
+
+    async def glancing(self, work: Change[T], within: float = GLANCE_SECONDS) -> T:
+        """A look-up of one row, which never queues behind a view: whose key is this, are you there."""
+        return await _within(within, self._in_thread(self._glancers, self.look, work))
 
     async def writing(self, work: Change[T]) -> T:
         return await self._in_thread(self._writers, self.write, work)
@@ -131,6 +157,17 @@ class Store:
                     waiting.loop.call_soon_threadsafe(partial(_tell, waiting.done, value, error))
 
 
+async def _within(seconds: float, work: Awaitable[T]) -> T:
+    try:
+        async with asyncio.timeout(seconds):
+            return await work
+    except TimeoutError:
+        raise DatabaseSilent(
+            Text("O banco de dados não respondeu a tempo.", "The database did not answer in time."),
+            Text("Tente de novo em instantes; se continuar, veja /ready.", "Try again in a moment; if it lasts, see /ready."),
+        ) from None
+
+
 def _heard(work: asyncio.Future[T]) -> asyncio.Future[T]:
     """Its failure counts as heard although the caller may have been cancelled meanwhile."""
     work.add_done_callback(lambda done: None if done.cancelled() else done.exception())
@@ -145,8 +182,8 @@ class _Waiting(NamedTuple):
 
 
 def _collided(error: Exception | None) -> bool:
-    """A deadlock or a serialization failure: the transaction had no effect."""
-    return isinstance(error, OperationalError) and getattr(error.orig, "sqlstate", "") in ("40P01", "40001")
+    """A deadlock, a serialization failure or a lock that was not had in time: the transaction had no effect."""
+    return isinstance(error, OperationalError) and getattr(error.orig, "sqlstate", "") in ("40P01", "40001", "55P03")
 
 
 def _tell(done: asyncio.Future[Any], value: Any, error: Exception | None) -> None:
@@ -156,22 +193,6 @@ def _tell(done: asyncio.Future[Any], value: Any, error: Exception | None) -> Non
         done.set_exception(error)
     else:
         done.set_result(value)
-
-
-def _on_connect(connection: Any, _record: Any) -> None:
-    connection.isolation_level = None
-    for pragma in (
-        "journal_mode=WAL",
-        "synchronous=FULL",
-        "busy_timeout=5000",
-        "foreign_keys=ON",
-        "temp_store=MEMORY",
-    ):
-        connection.execute("PRAGMA " + pragma)
-
-
-def _on_begin(c: sa.Connection) -> None:
-    c.exec_driver_sql("BEGIN IMMEDIATE" if c.get_execution_options().get("writes") else "BEGIN")
 
 
 def insert(c: sa.Connection, table: sa.Table) -> Any:

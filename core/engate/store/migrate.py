@@ -53,6 +53,8 @@ def _alone(store: Store) -> Generator[sa.Connection]:
         c = plain.execution_options(writes=True)
         if not store.sqlite:
             with c.begin():
+                c.exec_driver_sql("SET LOCAL statement_timeout = 0")  # a large table takes its time
+                c.exec_driver_sql("SET LOCAL lock_timeout = 0")
                 c.execute(sa.select(sa.func.pg_advisory_xact_lock(ADVISORY_LOCK)))
                 yield c
             return

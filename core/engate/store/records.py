@@ -8,12 +8,13 @@ from functools import cache
 from typing import Any, Literal, NamedTuple
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 
 from engate.model.kinds import KINDS, Kind
 from engate.store.blobs import pack, readable
 from engate.store.causes import Reason, ensure
 from engate.store.db import insert
-from engate.store.tables import Id, cause, key_index, link, reading, record, unit
+from engate.store.tables import Id, cause, key_index, link, metadata, reading, record, unit
 from engate.text import Text
 
 ROWS = 500
@@ -117,7 +118,7 @@ def _want(c: sa.Connection, tenant_id: int, integration_id: int, kind: str, rows
     if anew:
         c.execute(_READ_ANEW, anew)
     if upserts:
-        c.execute(_upsert(c, record, _READ), upserts)
+        _upsert(c, record, _READ, upserts)
         _index(c, integration_id, KINDS[kind], [by_key[each["key"]] for each in upserts])
     return len(upserts)
 
@@ -135,17 +136,33 @@ _READ_ANEW = (
 _READ = ("parent", "doc", "want", "cause_id", "run_id", "seen", "read_at", "tries", "not_before")
 
 
-_upserts: dict[tuple[str, str], Any] = {}
+def _upsert(c: sa.Connection, table: sa.Table, fields: Sequence[str], rows: Sequence[dict[str, Any]]) -> None:
+    """Rows of records or links; those that are there get these fields. On PostgreSQL one statement for all: its triggers run once."""
+    if c.dialect.name == "sqlite":
+        c.execute(_one_by_one(table.name, tuple(fields)), rows)
+        return
+    unique = {(row["integration_id"], row["kind"], row["key"]): row for row in rows}
+    names = tuple(rows[0])
+    c.execute(_all_at_once(table.name, tuple(fields), names), {name: [row[name] for row in unique.values()] for name in names})
 
 
-def _upsert(c: sa.Connection, table: sa.Table, fields: Sequence[str]) -> Any:
-    """Built once for each dialect: it is run for every page and every batch."""
-    made = _upserts.get((c.dialect.name, table.name))
-    if made is None:
-        s = insert(c, table)
-        made = s.on_conflict_do_update(index_elements=["integration_id", "kind", "key"], set_={name: s.excluded[name] for name in fields})
-        _upserts[c.dialect.name, table.name] = made
-    return made
+@cache
+def _one_by_one(table: str, fields: tuple[str, ...]) -> Any:
+    s = sqlite.insert(metadata.tables[table])
+    return s.on_conflict_do_update(index_elements=["integration_id", "kind", "key"], set_={name: s.excluded[name] for name in fields})
+
+
+@cache
+def _all_at_once(table: str, fields: tuple[str, ...], names: tuple[str, ...]) -> Any:
+    columns = metadata.tables[table].columns
+    types = {name: columns[name].type.compile(postgresql.dialect()).partition(" COLLATE ")[0] for name in names}
+    arrays = ", ".join(f"CAST(:{name} AS {types[name]}[])" for name in names)
+    listed = ", ".join(f'"{name}"' for name in names)
+    changes = ", ".join(f'"{name}" = excluded."{name}"' for name in fields)
+    return sa.text(
+        f"INSERT INTO {table} ({listed}) SELECT * FROM unnest({arrays}) "  # noqa: S608  # names of columns
+        f"ON CONFLICT (integration_id, kind, key) DO UPDATE SET {changes}"
+    )
 
 
 def _index(c: sa.Connection, integration_id: int, kind: Kind, rows: Sequence[Wanted]) -> None:
@@ -323,8 +340,10 @@ def linked(
     """Stores links and releases the records that waited for them."""
     if not pairs:
         return
-    c.execute(
-        _upsert(c, link, ("remote", "origin", "at")),
+    _upsert(
+        c,
+        link,
+        ("remote", "origin", "at"),
         [
             {
                 "tenant_id": tenant_id,

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy import event
 
 metadata = sa.MetaData(
     naming_convention={
@@ -34,9 +35,13 @@ class Exact(sa.types.TypeDecorator[Decimal]):
 
 
 Id = sa.BigInteger().with_variant(sa.Integer, "sqlite")
+Key = sa.String(200).with_variant(sa.String(200, collation="C"), "postgresql")
+"""A platform's key. In byte order on both databases: what begins with "100" then stands together in an index, whatever the language."""
 
 
 def _id() -> sa.Column[int]:
+    """SQLite gives the highest id away again after a delete, unless the table says `sqlite_autoincrement`: those whose ids people and
+    processes remember do."""
     return sa.Column("id", Id, primary_key=True)
 
 
@@ -52,10 +57,18 @@ def _at(name: str, *, nullable: bool = True) -> sa.Column[float]:
     return sa.Column(name, sa.Double, nullable=nullable)
 
 
+def _where(index: sa.Index, condition: str) -> sa.Index:
+    """Only of the rows that it is ever asked about: smaller, and untouched when the others change."""
+    for dialect in ("sqlite", "postgresql"):
+        index.dialect_options[dialect]["where"] = sa.text(condition)
+    return index
+
+
 tenant = sa.Table(
     "tenant", metadata, _id(),
     sa.Column("name", sa.String(200), nullable=False, unique=True),
     _at("created_at", nullable=False),
+    sqlite_autoincrement=True,
 )  # fmt: skip
 
 api_key = sa.Table(
@@ -65,6 +78,7 @@ api_key = sa.Table(
     sa.Column("hash", sa.LargeBinary, nullable=False, unique=True),  # SHA-256 of a 256-bit random key: no salt needed
     sa.Column("start", sa.String(12), nullable=False),  # its first characters, to recognise it in a list
     _at("created_at", nullable=False), _at("revoked_at"), _at("used_at"),
+    sqlite_autoincrement=True,
 )  # fmt: skip
 
 installation = sa.Table(
@@ -89,6 +103,7 @@ connection = sa.Table(
     sa.Column("health_cause", sa.JSON),  # {code, text, hint}
     _at("created_at", nullable=False),
     sa.UniqueConstraint("tenant_id", "name"),
+    sqlite_autoincrement=True,
 )  # fmt: skip
 
 secret = sa.Table(
@@ -123,6 +138,7 @@ integration = sa.Table(
     _at("go_live_at"), _at("activated_at"), _at("created_at", nullable=False),
     sa.UniqueConstraint("tenant_id", "name"),
     sa.UniqueConstraint("storefront_id"),  # a shop's order events are read once
+    sqlite_autoincrement=True,
 )  # fmt: skip
 
 flow = sa.Table(
@@ -163,13 +179,15 @@ cause = sa.Table(
     sa.Column("text", sa.JSON, nullable=False), sa.Column("hint", sa.JSON, nullable=False),  # {pt, en}
     _at("since", nullable=False),
     sa.UniqueConstraint("integration_id", "key"),
+    sa.Index("ix_cause_integration", "integration_id", "id"),
+    sqlite_autoincrement=True,
 )  # fmt: skip
 
 record = sa.Table(
     "record", metadata, _id(), _tenant(), _integration(),
     sa.Column("kind", sa.String(20), nullable=False),
-    sa.Column("key", sa.String(200), nullable=False),
-    sa.Column("parent", sa.String(200)),  # key of the record (of the kind's parent kind) without which it cannot be pushed
+    sa.Column("key", Key, nullable=False),
+    sa.Column("parent", Key),  # key of the record (of the kind's parent kind) without which it cannot be pushed
     sa.Column("doc", sa.LargeBinary, nullable=False),  # as last read from the ERP
     sa.Column("want", sa.LargeBinary, nullable=False),  # digest of what the storefront should hold
     sa.Column("have", sa.LargeBinary),  # digest of what it last accepted; null: never, or unknown
@@ -196,19 +214,82 @@ record = sa.Table(
     sa.UniqueConstraint("integration_id", "kind", "key"),
     sa.Index("ix_record_state", "integration_id", "kind", "state", "id"),
     sa.Index("ix_record_parent", "integration_id", "kind", "parent"),
-    sa.Index("ix_record_cause", "cause_id"),
+    _where(sa.Index("ix_record_cause", "cause_id", "kind", "id"), "cause_id IS NOT NULL"),
     sa.Index("ix_record_run", "run_id", "state"),
 )  # fmt: skip
+
+record_count = sa.Table(
+    "record_count", metadata,
+    _integration(primary_key=True),
+    sa.Column("kind", sa.String(20), primary_key=True),
+    sa.Column("run_id", Id, primary_key=True, autoincrement=False),  # 0: of no run
+    sa.Column("n", sa.BigInteger, nullable=False),
+    sa.Index("ix_record_count_run", "run_id"),
+)  # fmt: skip
+"""How many records there are, of each kind and of each run. Kept by the database itself (triggers below), so it is exact whatever happens.
+Their states are not counted here: the few that are not settled are counted where they stand, in `ix_record_state`."""
+
+_UP = """INSERT INTO record_count (integration_id, kind, run_id, n) VALUES (NEW.integration_id, NEW.kind, coalesce(NEW.run_id, 0), 1)
+  ON CONFLICT (integration_id, kind, run_id) DO UPDATE SET n = record_count.n + 1;"""
+_DOWN = """UPDATE record_count SET n = n - 1
+  WHERE integration_id = OLD.integration_id AND kind = OLD.kind AND run_id = coalesce(OLD.run_id, 0);"""
+_EMPTY = """DELETE FROM record_count
+  WHERE integration_id = OLD.integration_id AND kind = OLD.kind AND run_id = coalesce(OLD.run_id, 0) AND n = 0;"""
+COUNTING = {
+    "sqlite": (
+        f"CREATE TRIGGER record_count_insert AFTER INSERT ON record BEGIN\n  {_UP}\nEND",
+        f"CREATE TRIGGER record_count_delete AFTER DELETE ON record BEGIN\n  {_DOWN}\n  {_EMPTY}\nEND",
+        "CREATE TRIGGER record_count_update AFTER UPDATE OF run_id ON record WHEN OLD.run_id IS NOT NEW.run_id BEGIN\n"
+        f"  {_DOWN}\n  {_EMPTY}\n  {_UP}\nEND",
+    ),
+    # a whole statement at once: one that adds 500 rows counts once
+    "postgresql": (
+        """CREATE FUNCTION record_count_insert() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+  INSERT INTO record_count (integration_id, kind, run_id, n)
+  SELECT integration_id, kind, coalesce(run_id, 0), count(*) FROM added GROUP BY 1, 2, 3
+  ON CONFLICT (integration_id, kind, run_id) DO UPDATE SET n = record_count.n + excluded.n;
+  RETURN NULL;
+END $$""",
+        """CREATE FUNCTION record_count_delete() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+  UPDATE record_count c SET n = c.n - gone.n
+  FROM (SELECT integration_id, kind, coalesce(run_id, 0) AS run_id, count(*) AS n FROM removed GROUP BY 1, 2, 3) gone
+  WHERE c.integration_id = gone.integration_id AND c.kind = gone.kind AND c.run_id = gone.run_id;
+  DELETE FROM record_count WHERE n = 0 AND integration_id IN (SELECT integration_id FROM removed);
+  RETURN NULL;
+END $$""",
+        f"""CREATE FUNCTION record_count_update() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+  {_DOWN}
+  {_EMPTY}
+  {_UP}
+  RETURN NULL;
+END $$""",
+        "CREATE TRIGGER record_count_insert AFTER INSERT ON record REFERENCING NEW TABLE AS added "
+        "FOR EACH STATEMENT EXECUTE FUNCTION record_count_insert()",
+        "CREATE TRIGGER record_count_delete AFTER DELETE ON record REFERENCING OLD TABLE AS removed "
+        "FOR EACH STATEMENT EXECUTE FUNCTION record_count_delete()",
+        "CREATE TRIGGER record_count_update AFTER UPDATE OF run_id ON record FOR EACH ROW "
+        "WHEN (OLD.run_id IS DISTINCT FROM NEW.run_id) EXECUTE FUNCTION record_count_update()",
+    ),
+}
+
+
+def _count(_target: object, c: sa.Connection, **_: object) -> None:
+    for statement in COUNTING[c.dialect.name]:
+        c.exec_driver_sql(statement)
+
+
+event.listen(record, "after_create", _count)
 
 link = sa.Table(
     "link", metadata, _id(), _tenant(), _integration(),
     sa.Column("kind", sa.String(20), nullable=False),
-    sa.Column("key", sa.String(200), nullable=False),
-    sa.Column("remote", sa.String(200), nullable=False),
+    sa.Column("key", Key, nullable=False),
+    sa.Column("remote", Key, nullable=False),
     sa.Column("origin", sa.String(10), nullable=False),  # engate | made (half: see `records.Origin`) | person
     _at("at", nullable=False),
     sa.UniqueConstraint("integration_id", "kind", "key"),
     sa.Index("ix_link_remote", "integration_id", "kind", "remote"),
+    sa.Index("ix_link_kind", "integration_id", "kind", "id"),
 )  # fmt: skip
 
 run = sa.Table(
@@ -224,6 +305,8 @@ run = sa.Table(
     sa.Column("pushed", sa.BigInteger, nullable=False, server_default="0"),  # accepted by the storefront
     sa.Column("error", sa.JSON),
     sa.Index("ix_run_integration", "integration_id", "id"),
+    sa.Index("ix_run_flow", "integration_id", "flow", "id"),
+    sqlite_autoincrement=True,
 )  # fmt: skip
 
 _SCHEDULED = sa.text("ready_at IS NOT NULL")
@@ -267,11 +350,12 @@ inbox = sa.Table(
     _at("received_at", nullable=False), _at("handled_at"),
     sa.UniqueConstraint("integration_id", "key"),
     sa.Index("ix_inbox_order", "integration_id", "order_key"),
+    _where(sa.Index("ix_inbox_unhandled", "integration_id", "order_key"), "handled_at IS NULL"),
 )  # fmt: skip
 
 order = sa.Table(
     "shop_order", metadata, _id(), _tenant(), _integration(),
-    sa.Column("key", sa.String(200), nullable=False),
+    sa.Column("key", Key, nullable=False),
     sa.Column("state", sa.String(20), nullable=False),  # the least advanced live part's
     sa.Column("shop_state", sa.String(20), nullable=False),
     sa.Column("raw_state", sa.String(80), nullable=False),
@@ -284,8 +368,11 @@ order = sa.Table(
     sa.Column("cause_id", Id, sa.ForeignKey("cause.id", ondelete="SET NULL")),
     _at("placed_at", nullable=False), _at("read_at", nullable=False), _at("created_at", nullable=False), _at("changed_at", nullable=False),
     sa.UniqueConstraint("integration_id", "key"),
-    sa.Index("ix_shop_order_state", "integration_id", "state"),
-    sa.Index("ix_shop_order_cause", "cause_id"),
+    # each says by itself which orders a list shows: the newest of a small tenant are not looked for among a large one's
+    sa.Index("ix_shop_order_newest", "integration_id", "id", "cause_id"),
+    sa.Index("ix_shop_order_state", "integration_id", "state", "id", "cause_id"),
+    _where(sa.Index("ix_shop_order_waiting", "integration_id", "id", "cause_id"), "cause_id IS NOT NULL"),
+    _where(sa.Index("ix_shop_order_cause", "cause_id"), "cause_id IS NOT NULL"),
 )  # fmt: skip
 
 part = sa.Table(
@@ -334,6 +421,7 @@ document = sa.Table(
     sa.Column("doc", sa.LargeBinary, nullable=False),
     _at("created_at", nullable=False), _at("sent_at"),
     sa.UniqueConstraint("part_id", "key", "version"),
+    sa.Index("ix_document_order", "order_id", "id"),
 )  # fmt: skip
 
 shipment = sa.Table(
@@ -370,7 +458,7 @@ step = sa.Table(
 key_index = sa.Table(
     "key_index", metadata,
     _integration(primary_key=True),
-    sa.Column("key", sa.String(200), primary_key=True),  # EAN, shop id, ERP order number, note number or key, CPF/CNPJ
+    sa.Column("key", Key, primary_key=True),  # EAN, shop id, ERP order number, note number or key, CPF/CNPJ
     sa.Column("kind", sa.String(20), primary_key=True),  # "order" or a record kind
-    sa.Column("target", sa.String(200), primary_key=True),
+    sa.Column("target", Key, primary_key=True),
 )  # fmt: skip

@@ -5,9 +5,9 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from engate.boundary import Received
-from engate.model import ErpOrder, Page, Query
+from engate.model import ErpOrder, Query
 from engate.plugins import closing
-from engate.store import causes, orders, runs
+from engate.store import causes, orders, renames, runs
 from engate.store.blobs import pack, readable
 from engate.store.causes import Reason
 from engate.sync import whole
@@ -47,8 +47,9 @@ def _read(c: sa.Connection, work: Work, ahead: str | None, short: Reason | None)
 
 def _keep(c: sa.Connection, work: Work, page: Received[ErpOrder]) -> bool:
     """Whether something was said of our orders that cannot be used."""
-    said = {erp.key: erp for erp in page.items}
-    woken: set[str] = set(_adopted(c, work, page))
+    now = renames.as_now(c, work.integration_id, page.items)
+    said = {erp.key: erp for erp in now}
+    woken: set[str] = set(_adopted(c, work, now))
     for row in orders.part_by_erp(c, work.integration_id, list(said)):
         erp = said[row.erp_key]
         before = readable(row.erp_doc, ErpOrder)
@@ -72,10 +73,10 @@ def _broken(c: sa.Connection, work: Work, page: Received[ErpOrder]) -> bool:
     return bool(rows)
 
 
-def _adopted(c: sa.Connection, work: Work, page: Page[ErpOrder]) -> list[str]:
+def _adopted(c: sa.Connection, work: Work, said: list[ErpOrder]) -> list[str]:
     """Orders that carry our reference and whose number nobody told us: an import that was not answered, or answered without one.
     Returns the keys of the shop's orders."""
-    mine = {(erp.reference, erp.branch): erp for erp in page.items if erp.reference and erp.state not in NO_ORDER}
+    mine = {(erp.reference, erp.branch): erp for erp in said if erp.reference and erp.state not in NO_ORDER}
     found: list[str] = []
     for row in orders.part_by_reference(c, work.integration_id, [reference for reference, _ in mine]) if mine else ():
         erp = mine.get((row.reference, row.branch))

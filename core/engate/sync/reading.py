@@ -17,9 +17,10 @@ from engate.plugins import closing
 from engate.store import records, runs
 from engate.store.records import Wanted
 from engate.store.runs import Place
-from engate.sync import pilot, quarantine, whole
+from engate.sync import pilot, quarantine, renames, whole
 from engate.sync.effective import PLACEHOLDER, PLACEHOLDER_NAME, Rules
 from engate.sync.flows import FLOWS, Flow
+from engate.sync.renames import Renames
 from engate.sync.work import Later, Work
 
 
@@ -85,16 +86,24 @@ async def _read_kind(work: Work, kind: Kind, row: Any) -> bool:
                 read.add(page, asked_at)
                 up = work.time_is_up() and page.cursor is not None
                 if up or len(read.docs) >= ROWS or read.held_for() > HELD_FOR:
-                    if not await work.store.writing(partial(_keep, work=work, kind=kind, row=row, read=read)):
+                    if not await _store(work, kind, row, read):
                         return False
                     read = Read(read.place)
                 asked_at = work.now()
                 if up:
                     return False
     except EngateError:
-        await work.store.writing(partial(_keep, work=work, kind=kind, row=row, read=read))  # the next try goes on after these pages
+        await _store(work, kind, row, read)  # the next try goes on after these pages
         raise
-    return await work.store.writing(lambda c: _keep(c, work, kind, row, read) and _kind_read(c, work, kind, row, read.place.ahead))
+    return await _store(work, kind, row, read, ended=True)
+
+
+async def _store(work: Work, kind: Kind, row: Any, read: Read, *, ended: bool = False) -> bool:
+    """The pages read so far become durable. False: the reading was cancelled or superseded."""
+    renamed = await renames.found(work, [doc for doc, _ in read.docs]) if kind.name == "sku" else Renames()
+    return await work.store.writing(
+        lambda c: _keep(c, work, kind, row, read, renamed) and (not ended or _kind_read(c, work, kind, row, read.place.ahead))
+    )
 
 
 class Read:
@@ -139,16 +148,18 @@ def _wanted(rules: Rules, kind: Kind, doc: Any, read_at: float) -> Wanted:
     return Wanted(doc.key, kind.parent(doc) if kind.parent else None, doc, found.digest, found.reason, read_at)
 
 
-def _keep(c: sa.Connection, work: Work, kind: Kind, row: Any, read: Read) -> bool:
+def _keep(c: sa.Connection, work: Work, kind: Kind, row: Any, read: Read, renamed: Renames) -> bool:
     """False: the reading was cancelled or superseded; its pages are dropped."""
     if not runs.still_asked(c, row):
         return False
     work.must_be_current(c)
     quarantine.lost(c, row, read.broken, work.now())
     docs = read.docs + quarantine.stand_ins(c, work, kind, read.broken)
+    renames.apply(c, work, renamed)
     # decided in this transaction: an order that came in while the pages were fetched must be seen
     rules = work.rules(c, kind.name, [doc.sku for doc, _ in docs] if kind.name == "stock" else None)
     wanted = [_wanted(rules, kind, doc, asked_at) for doc, asked_at in docs]
+    wanted = [each._replace(reason=each.reason or renamed.unclear.get(each.key)) for each in wanted] if renamed.unclear else wanted
     changed = records.want(c, work.tenant_id, work.integration_id, kind.name, wanted, run_id=row.run_id, now=work.now())
     runs.page_done(c, row, read.place, items=len(wanted), changed=changed)
     if changed:

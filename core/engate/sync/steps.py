@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from engate.errors import Rejected
 from engate.model import ErpOrder, PartRef, Query, ShopOrderRef
 from engate.plugins import closing
-from engate.store import causes, orders
+from engate.store import causes, orders, renames
 from engate.store.blobs import pack
 from engate.store.causes import Reason
 from engate.store.orders import Part, Stored
@@ -240,7 +240,8 @@ async def _documents(step: Step) -> Outcome:
     awaited = "send_invoice" in step.situation.hooks
     if found is None and (awaited or part.erp is None):
         return await _not_published(step)
-    fresh = msgspec.structs.replace(found or part.erp, invoices=(found.invoices if found is not None else None) or ())
+    whole = msgspec.structs.replace(found or part.erp, invoices=(found.invoices if found is not None else None) or ())
+    [fresh] = await work.store.reading(lambda c: renames.as_now(c, work.integration_id, [whole]))
 
     def keep(c: sa.Connection) -> bool:
         new = orders.keep_documents(c, work.tenant_id, work.integration_id, step.order.id, part.id, fresh.invoices or (), work.now())

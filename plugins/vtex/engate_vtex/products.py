@@ -123,11 +123,14 @@ class Skus:
 
     async def _update(self, item: Item[Sku], sku: str) -> None:
         fields = translate.to_write(item, translate.SKU_OWNED)
-        if not fields or (item.have is not None and _only_ean(item.want, item.have)):
+        recoded = item.have is not None and item.have.key != item.want.key
+        if not recoded and (not fields or (item.have is not None and _only_ean(item.want, item.have))):
             return
         body = (await self._vtex.call(at.SKU, sku=sku)).json()
         reactivate = item.have is not None and not item.have.active
         changes = translate.sku_update(body, item.want, fields, reactivate=reactivate)
+        if recoded:  # a reference that a person gave it stays as it is otherwise
+            changes["RefId"] = translate.sku_reference(item.want)
         if not translate.differs(body, changes):
             return
         try:

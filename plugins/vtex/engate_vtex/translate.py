@@ -262,6 +262,10 @@ def grams(want: Sku) -> int:
     return max(1, int((want.weight_kg * 1000).quantize(Decimal(1), ROUND_HALF_UP)))
 
 
+def sku_reference(want: Sku) -> str:
+    return reference_within(want.key, SKU_REF, "sku")
+
+
 def sku_body(want: Sku, product: str) -> Body:
     """A new SKU: VTEX refuses an active one, and activates it by itself once an image is there."""
     return {
@@ -269,7 +273,7 @@ def sku_body(want: Sku, product: str) -> Body:
         "IsActive": False,
         "ActivateIfPossible": want.active,
         "Name": name_within(want.name, SKU_NAME, "sku", want.key),
-        "RefId": reference_within(want.key, SKU_REF, "sku"),
+        "RefId": sku_reference(want),
         "PackagedHeight": float(want.height_cm),
         "PackagedLength": float(want.length_cm),
         "PackagedWidth": float(want.width_cm),

@@ -189,6 +189,7 @@ def sku(row: SkuRow) -> Sku:
         _size(row.real_length, row.length),
         flag(row.is_active, True) and flag(row.active, True),
         () if code else (NO_CODE,),
+        f"{text(row.name)}/{row.units.normalize():f}" if row.name and row.units else "",
     )
 
 

@@ -188,8 +188,8 @@ def corrupt(world: World, kind: str, key: str) -> dict[str, object]:
     And what an ERP user or an administrator does, none of which has a field in `Change`:
     "service" / "service_up" (path prefix), "sessions" (any key: all tokens end), "parameter" ("number=value" or "number:branch=value";
     also "invoice_window=seconds"), "customer_blocked" / "customer_released" (codcli), "multiple" ("sku=n"),
-    "tax_figure", "show_without_stock", "deleted", "unlisted" (a SKU key; the last leaves the lists of SKUs and stock); and the verbs of
-    `desk`, which move the order's stamp.
+    "tax_figure", "show_without_stock", "deleted", "unlisted" (a SKU key; the last leaves the lists of SKUs and stock), "recoded"
+    ("sku=EAN": the packaging's code is edited); and the verbs of `desk`, which move the order's stamp.
     """
     spoilers: dict[str, Callable[[World, str], None]] = {
         "stock": _spoil_stock, "price": _spoil_price, "text": _spoil_text, "order": _spoil_order,
@@ -198,7 +198,7 @@ def corrupt(world: World, kind: str, key: str) -> dict[str, object]:
         "customer_blocked": lambda world, number: world.customers.block(number, blocked=True),
         "customer_released": lambda world, number: world.customers.block(number, blocked=False),
         "multiple": _multiple, "tax_figure": _untax, "show_without_stock": _show_without_stock, "deleted": _delete,
-        "unlisted": _unlist, **desk.VERBS,
+        "unlisted": _unlist, "recoded": _recode, **desk.VERBS,
     }  # fmt: skip
     if kind not in spoilers:
         raise ValueError(f"corrupt {kind!r}: one of {', '.join(spoilers)}")
@@ -276,6 +276,24 @@ def _unlist(world: World, key: str) -> None:
         pool = world.stock.pool(branch, sku.product)
         for row in [row for row in pool.rows if row.sku is sku] if pool is not None else ():
             world.stock.rows.drop(row.key)
+
+
+def _recode(world: World, text: str) -> None:
+    key, _, ean = text.partition("=")
+    sku, stamp = _sku(world, key), world.time.stamp()
+    pools = (world.stock.pool(branch, sku.product) for branch in world.company.branch_ids())
+    rows = [row for pool in pools if pool is not None for row in pool.rows if row.sku is sku]
+    world.catalog.skus.drop(sku.order)
+    for row in rows:
+        world.stock.rows.drop(row.key)
+    del world.catalog.by_key[key]
+    sku.code, sku.ean, sku.key, sku.last_change, sku.raw = int(ean), ean, f"{int(ean)}-{sku.product.id}", stamp, None
+    sku.price_raw.clear()
+    world.catalog.by_key[sku.key] = sku
+    world.catalog.skus.put(sku.order, sku)
+    for row in rows:
+        row.last_change, row.raw = stamp, None
+        world.stock.rows.put(row.key, row)
 
 
 def _sku(world: World, key: str) -> Sku:

@@ -246,6 +246,12 @@ class FakeErpSandbox(Sandbox):
 
         return [shown(order) for order in self.taken.values()]
 
+    def corrupt(self, kind: str, key: str) -> dict[str, object]:
+        """ "mute": the list of this kind comes empty from now on; nothing else."""
+        assert kind == "mute"
+        self.switches.truncate[key] = 0
+        return {}
+
     # ---- what its users do ----
 
     def put(self, kind: str, doc: Any, *, touch: bool = True) -> None:

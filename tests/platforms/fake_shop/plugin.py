@@ -60,7 +60,7 @@ class FakeShop(Storefront):
 
     async def _put(self, kind: str, batch: Batch[Any]) -> None:
         async def push(item: Item[Any]) -> str:
-            body = {"want": item.want, "refs": item.refs}
+            body = {"want": item.want, "refs": item.refs, "remote": item.remote}
             answer = await self.http.call("PUT", f"/{kind}/{item.key}", operation=f"PUT {kind}", body=body)
             return answer.json(dict[str, str])["id"]
 

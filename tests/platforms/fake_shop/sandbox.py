@@ -75,6 +75,9 @@ class FakeShopSandbox(Sandbox):
         body = call.json()
         if kind == "stock":
             body["want"]["quantity"] = Decimal(str(body["want"]["quantity"]))
+        for old in [old for (of, old), id in self.ids.items() if (of, id) == (kind, body.get("remote")) and old != key]:
+            self.ids[kind, key] = self.ids.pop((kind, old))  # the same thing under another reference
+            self.held.get(kind, {}).pop(old, None)
         self.held.setdefault(kind, {})[key] = body
         self.puts.append((kind, key))
         return Answer(body={"id": self.ids.setdefault((kind, key), f"{kind}-{len(self.ids) + 1}")})

@@ -8,8 +8,9 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
+from engate.store import records
 from engate.store.tables import cause, flow, order, record
-from engate.store.views.paging import Rows, Window, instant, page
+from engate.store.views.paging import Rows, Window, each, instant, page
 from engate.text import Text
 
 
@@ -31,6 +32,14 @@ class CauseCounted(Cause):
     orders: int = 0
 
 
+UNREADABLE = Cause(0, records.UNREADABLE.code, records.UNREADABLE.owner, records.UNREADABLE.text, records.UNREADABLE.hint, None)
+"""Of a stored document that cannot be read (any more): seen when it is shown, whether or not a lane has met it."""
+
+
+def shown_doc(doc: msgspec.Struct | None) -> dict[str, Any] | None:
+    return msgspec.to_builtins(doc) if doc is not None else None
+
+
 def shown(row: Any) -> Cause:
     return Cause(row.id, row.code, row.owner, Text(**row.text), Text(**row.hint), instant(row.since))
 
@@ -41,35 +50,24 @@ def causes_by_id(c: sa.Connection, integration_id: int, ids: set[int]) -> dict[i
     return {row.id: shown(row) for row in c.execute(sa.select(cause).where(cause.c.integration_id == integration_id, cause.c.id.in_(ids)))}
 
 
+def _first_of(table: sa.Table) -> sa.ColumnElement[bool]:
+    mine = sa.select(table.c.cause_id).where(table.c.cause_id == cause.c.id)
+    return mine.limit(1).scalar_subquery().is_not(None)
+
+
 def listing(c: sa.Connection, integration_id: int, window: Window) -> Rows[CauseCounted]:
     """The causes that something points to."""
-    orders = {
-        row.cause_id: row.n
-        for row in c.execute(
-            sa.select(order.c.cause_id, sa.func.count().label("n"))
-            .where(order.c.integration_id == integration_id, order.c.cause_id.is_not(None))
-            .group_by(order.c.cause_id)
-        )
-    }
-    flows = sa.select(flow.c.cause_id).where(flow.c.integration_id == integration_id, flow.c.cause_id.is_not(None))
-    used = sa.exists().where(record.c.cause_id == cause.c.id) | cause.c.id.in_(list(orders)) | cause.c.id.in_(flows)
-    found = page(c, sa.select(cause).where(cause.c.integration_id == integration_id, used), cause.c.id, window, shown)
-    counts = c.execute(
-        sa.select(record.c.cause_id, record.c.kind, sa.func.count().label("n"))
-        .where(record.c.cause_id.in_([each.id for each in found.items]))
-        .group_by(record.c.cause_id, record.c.kind)
-    ).all()
-    items = [
-        CauseCounted(
-            each.id,
-            each.code,
-            each.owner,
-            each.text,
-            each.hint,
-            each.since,
-            {row.kind: row.n for row in counts if row.cause_id == each.id},
-            orders.get(each.id, 0),
-        )
-        for each in found.items
-    ]
-    return Rows(items, found.next)
+    # not EXISTS: PostgreSQL would gather all that wait first, to ask that for each
+    used = sa.or_(*(_first_of(table) for table in (record, order, flow)))
+    found = page(c, sa.select(cause.c.id).where(cause.c.integration_id == integration_id, used), sa.select(cause), window)
+    return each(found, lambda row: _counted(c, shown(row)))
+
+
+_RECORDS = sa.select(record.c.kind, sa.func.count()).where(record.c.cause_id == sa.bindparam("of_cause")).group_by(record.c.kind)
+_ORDERS = sa.select(sa.func.count()).where(order.c.cause_id == sa.bindparam("of_cause"))
+
+
+def _counted(c: sa.Connection, why: Cause) -> CauseCounted:
+    of = {"of_cause": why.id}
+    by_kind = {kind: n for kind, n in c.execute(_RECORDS, of)}
+    return CauseCounted(why.id, why.code, why.owner, why.text, why.hint, why.since, by_kind, c.execute(_ORDERS, of).scalar_one())

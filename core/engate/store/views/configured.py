@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from engate.store import config
 from engate.store.tables import api_key, cause, connection, flow, integration, run, secret
-from engate.store.views.paging import Rows, Window, instant, page
+from engate.store.views.paging import Rows, Window, each, instant, page
 from engate.sync.flows import FLOWS
 from engate.sync.options import Options, PairMapping
 from engate.text import Text
@@ -96,7 +96,8 @@ class Integration(msgspec.Struct):
 
 
 def keys(c: sa.Connection, tenant_id: int, window: Window) -> Rows[Key]:
-    return page(c, config.mine(api_key, tenant_id, api_key.c.revoked_at.is_(None)), api_key.c.id, window, _key)
+    mine = config.mine(api_key, tenant_id, api_key.c.revoked_at.is_(None))
+    return each(page(c, mine.with_only_columns(api_key.c.id), mine, window), _key)
 
 
 def _key(row: Any) -> Key:
@@ -107,7 +108,8 @@ def _key(row: Any) -> Key:
 
 
 def connections(c: sa.Connection, tenant_id: int, window: Window) -> Rows[Connection]:
-    return page(c, config.mine(connection, tenant_id), connection.c.id, window, lambda row: _connection(c, row))
+    mine = config.mine(connection, tenant_id)
+    return each(page(c, mine.with_only_columns(connection.c.id), mine, window), lambda row: _connection(c, row))
 
 
 def one_connection(c: sa.Connection, tenant_id: int, id: int) -> Connection:
@@ -150,7 +152,8 @@ def _text(said: dict[str, str] | None) -> Text | None:
 
 
 def integration_ids(c: sa.Connection, tenant_id: int, window: Window) -> Rows[int]:
-    return page(c, config.mine(integration, tenant_id), integration.c.id, window, lambda row: row.id)
+    mine = config.mine(integration, tenant_id)
+    return each(page(c, mine.with_only_columns(integration.c.id), mine, window), lambda row: row.id)
 
 
 def integrations_of(c: sa.Connection, tenant_id: int, connection_id: int) -> list[int]:
@@ -200,7 +203,8 @@ def _flows(c: sa.Connection, id: int, offered: Mapping[str, Text | None]) -> lis
 
 def _errors(c: sa.Connection, id: int) -> dict[str, dict[str, Any]]:
     """What stops a flow now: its cause, or what its newest run met and has not got past."""
-    newest = sa.select(sa.func.max(run.c.id)).where(run.c.integration_id == id).group_by(run.c.flow)
+    last = [sa.select(sa.func.max(run.c.id)).where(run.c.integration_id == id, run.c.flow == name).scalar_subquery() for name in FLOWS]
+    newest = [each for each in c.execute(sa.select(*last)).one() if each is not None]
     failing = sa.select(run.c.flow, run.c.error).where(
         run.c.id.in_(newest), run.c.error.is_not(None), run.c.state.in_(("reading", "failed"))
     )

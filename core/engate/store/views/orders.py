@@ -11,10 +11,10 @@ import sqlalchemy as sa
 
 from engate.model import ErpOrder, Invoice, Order, OrderPart
 from engate.store import config, tasks
-from engate.store.blobs import unpack
+from engate.store.blobs import readable
 from engate.store.tables import cause, document, inbox, key_index, order, part, step
-from engate.store.views.causes import Cause
-from engate.store.views.paging import Rows, Window, instant, page
+from engate.store.views.causes import UNREADABLE, Cause, shown_doc
+from engate.store.views.paging import LAST, Rows, Window, cut, instant, page
 from engate.text import Text
 
 
@@ -42,15 +42,15 @@ class OrderLine(msgspec.Struct, kw_only=True):
 
 
 class DocumentView(msgspec.Struct):
-    """A fiscal document; `sent_at`: when the storefront had it."""
+    """A fiscal document; `sent_at`: when the storefront had it. One that cannot be read has its key and nothing more."""
 
     key: str
     number: str
     series: str
     model: str
     kind: str
-    issued_at: datetime
-    value: Decimal
+    issued_at: datetime | None
+    value: Decimal | None
     issuer: str
     authorised: bool
     production: bool
@@ -111,44 +111,71 @@ class OrderView(OrderLine, kw_only=True):
     timeline: list[Step]
 
 
-def listing(
-    c: sa.Connection,
-    tenant_id: int,
-    integration_id: int,
-    window: Window,
-    *,
-    state: str | None = None,
-    attention: bool | None = None,
-    q: str | None = None,
-) -> Rows[OrderLine]:
-    """Newest first."""
+class Filters(msgspec.Struct, frozen=True):
+    """What is asked for; None: whatever it is."""
+
+    state: str | None = None
+    attention: bool | None = None
+    q: str | None = None
+
+    def where(self) -> list[sa.ColumnElement[bool]]:
+        found: list[sa.ColumnElement[bool]] = []
+        if self.state is not None:
+            found.append(order.c.state == self.state)
+        if self.attention is not None:
+            asked = cause.c.owner == "person"
+            # the first says what the second implies: only those that wait for something are looked at
+            found += [order.c.cause_id.is_not(None), asked] if self.attention else [sa.or_(cause.c.owner.is_(None), ~asked)]
+        return found
+
+
+def listing(c: sa.Connection, tenant_id: int, integration_id: int, window: Window, filters: Filters) -> Rows[OrderLine]:
+    """Newest first; those that a search finds by how their key begins: by key, the last first."""
     query = _select(tenant_id, integration_id)
-    if state is not None:
-        query = query.where(order.c.state == state)
-    if attention is not None:
-        asked = cause.c.owner == "person"
-        query = query.where(asked if attention else sa.or_(cause.c.owner.is_(None), ~asked))
-    if q:
-        query = query.where(order.c.key.startswith(q, autoescape=True) | order.c.key.in_(_targets(integration_id, q)))
-    rows = page(c, query, order.c.id, window, lambda row: row, newest_first=True)
+    if filters.q:
+        rows = _searched(c, query.where(*filters.where()), integration_id, window, filters.q)
+    else:
+        ids = sa.select(order.c.id).where(order.c.integration_id == integration_id, *filters.where())
+        if filters.attention is not None:
+            ids = ids.outerjoin(cause, cause.c.id == order.c.cause_id)
+        rows = page(c, ids, query, window, newest_first=True)
     parts = _part_lines(c, [row.id for row in rows.items])
     return Rows([OrderLine(**_fields(row), parts=parts.get(row.id, [])) for row in rows.items], rows.next)
+
+
+def _searched(c: sa.Connection, query: sa.Select[Any], integration_id: int, window: Window, q: str) -> Rows[Any]:
+    """First what another key of the order says, then what begins with it."""
+    mine = order.c.integration_id == integration_id
+    after = c.execute(sa.select(order.c.id, order.c.key).where(mine, order.c.id == window.after)).first()
+    if window.after is not None and after is None:
+        return Rows([])
+    rows: list[Any] = []
+    if after is None or not after.key.startswith(q):
+        named = c.execute(query.where(order.c.key.in_(_targets(c, integration_id, q)))).all()
+        rows = sorted((row for row in named if not row.key.startswith(q)), key=lambda row: -row.id)
+        rows = [row for row in rows if after is None or row.id < after.id][: window.limit + 1]
+    before = after.key if after is not None and after.key.startswith(q) else q + LAST
+    left = window.limit + 1 - len(rows)
+    if left:
+        rows += c.execute(query.where(order.c.key >= q, order.c.key < before).order_by(order.c.key.desc()).limit(left)).all()
+    return cut(rows, window, lambda row: row)
 
 
 def one_order(c: sa.Connection, tenant_id: int, integration_id: int, key: str) -> OrderView:
     row = c.execute(_select(tenant_id, integration_id).where(order.c.key == key)).first()
     if row is None:
         raise config.not_found("Pedido", "order")
-    doc = msgspec.to_builtins(unpack(row.doc, Order))
+    doc, (parts, whole) = readable(row.doc, Order), _parts(c, row.id)
     todo = [_task(each) for each in tasks.of_order(c, row.id)]
-    return OrderView(**_fields(row), doc=doc, charged=row.charged, tasks=todo, parts=_parts(c, row.id), timeline=_timeline(c, row.id))
+    fields = _fields(row) if whole and doc is not None else _fields(row) | {"cause": UNREADABLE}
+    return OrderView(**fields, doc=shown_doc(doc) or {}, charged=row.charged, tasks=todo, parts=parts, timeline=_timeline(c, row.id))
 
 
 def keys_by(c: sa.Connection, integration_id: int, any_key: str) -> list[str]:
     """The orders that this key means, newest first: the shop's key, the ERP's, a note's number or key, the buyer's CPF or CNPJ."""
-    mine = order.c.integration_id == integration_id
-    found = sa.select(order.c.key).where(mine, (order.c.key == any_key) | order.c.key.in_(_targets(integration_id, any_key)))
-    return list(c.execute(found.order_by((order.c.key == any_key).desc(), order.c.id.desc()).limit(50)).scalars())
+    named = {any_key, *_targets(c, integration_id, any_key)}
+    rows = c.execute(sa.select(order.c.id, order.c.key).where(order.c.integration_id == integration_id, order.c.key.in_(named))).all()
+    return [row.key for row in sorted(rows, key=lambda row: (row.key != any_key, -row.id))][:MOST_MEANT]
 
 
 def told_at(c: sa.Connection, integration_id: int, key: str) -> float | None:
@@ -158,17 +185,20 @@ def told_at(c: sa.Connection, integration_id: int, key: str) -> float | None:
     ).scalar()
 
 
-def _targets(integration_id: int, any_key: str) -> sa.Select[Any]:
+MOST_MEANT = 50
+
+
+def _targets(c: sa.Connection, integration_id: int, any_key: str) -> set[str]:
+    """Keys of the orders that have this one too."""
     plain = "".join(char for char in any_key if char.isalnum()).upper()  # 111.222.333-44 is a CPF all the same
     indexed = sa.select(key_index.c.target).where(
         key_index.c.integration_id == integration_id, key_index.c.kind == "order", key_index.c.key.in_({any_key, plain})
     )
-    by_part = (
-        sa.select(order.c.key)
-        .join(part, part.c.order_id == order.c.id)
-        .where(part.c.integration_id == integration_id, (part.c.reference == any_key) | (part.c.erp_key == any_key))
-    )
-    return sa.select(sa.union(indexed, by_part).subquery().c.target)
+    found = set(c.execute(indexed.limit(500)).scalars())
+    for column in (part.c.reference, part.c.erp_key):
+        of_part = sa.select(order.c.key).join(part, part.c.order_id == order.c.id)
+        found.update(c.execute(of_part.where(part.c.integration_id == integration_id, column == any_key).limit(500)).scalars())
+    return found
 
 
 def _select(tenant_id: int, integration_id: int) -> sa.Select[Any]:
@@ -198,36 +228,44 @@ def _fields(row: Any) -> dict[str, Any]:
 def _part_lines(c: sa.Connection, order_ids: list[int]) -> dict[int, list[PartLine]]:
     found: dict[int, list[PartLine]] = {}
     rows = sa.select(part.c.order_id, part.c.no, part.c.branch, part.c.state, part.c.erp_key).where(part.c.order_id.in_(order_ids))
-    for row in c.execute(rows.order_by(part.c.no)):
+    for row in sorted(c.execute(rows), key=lambda row: row.no):
         found.setdefault(row.order_id, []).append(PartLine(row.no, row.branch, row.state, row.erp_key))
     return found
 
 
-def _parts(c: sa.Connection, order_id: int) -> list[PartView]:
+def _parts(c: sa.Connection, order_id: int) -> tuple[list[PartView], bool]:
+    """And whether everything that is stored of them can be read."""
     documents: dict[int, list[DocumentView]] = {}
+    whole = True
     for row in c.execute(sa.select(document).where(document.c.order_id == order_id).order_by(document.c.id)):
-        documents.setdefault(row.part_id, []).append(_document(row))
-    return [
-        PartView(
-            row.no,
-            row.reference,
-            row.branch,
-            row.state,
-            row.erp_key,
-            row.erp_state,
-            row.sending,
-            row.attempt,
-            instant(row.sent_at),
-            instant(row.handling_sent_at),
-            instant(row.tracking_sent_at),
-            instant(row.delivery_sent_at),
-            instant(row.cancel_sent_at),
-            _without(msgspec.to_builtins(unpack(row.doc, OrderPart)), "order"),
-            _without(msgspec.to_builtins(unpack(row.erp_doc, ErpOrder)), "invoices") if row.erp_doc else None,
-            documents.get(row.id, []),
+        note = readable(row.doc, Invoice)
+        whole = whole and note is not None
+        documents.setdefault(row.part_id, []).append(_document(row, note))
+    found: list[PartView] = []
+    for row in c.execute(sa.select(part).where(part.c.order_id == order_id).order_by(part.c.no)):
+        doc, erp = shown_doc(readable(row.doc, OrderPart)), shown_doc(readable(row.erp_doc, ErpOrder))
+        whole = whole and doc is not None and (erp is not None or row.erp_doc is None)
+        found.append(
+            PartView(
+                row.no,
+                row.reference,
+                row.branch,
+                row.state,
+                row.erp_key,
+                row.erp_state,
+                row.sending,
+                row.attempt,
+                instant(row.sent_at),
+                instant(row.handling_sent_at),
+                instant(row.tracking_sent_at),
+                instant(row.delivery_sent_at),
+                instant(row.cancel_sent_at),
+                _without(doc or {}, "order"),
+                _without(erp, "invoices") if erp is not None else None,
+                documents.get(row.id, []),
+            )
         )
-        for row in c.execute(sa.select(part).where(part.c.order_id == order_id).order_by(part.c.no))
-    ]
+    return found, whole
 
 
 def _without(doc: dict[str, Any], name: str) -> dict[str, Any]:
@@ -235,8 +273,10 @@ def _without(doc: dict[str, Any], name: str) -> dict[str, Any]:
     return {key: value for key, value in doc.items() if key != name}
 
 
-def _document(row: Any) -> DocumentView:
-    note = unpack(row.doc, Invoice)
+def _document(row: Any, note: Invoice | None) -> DocumentView:
+    at = (instant(row.created_at), instant(row.sent_at))
+    if note is None:
+        return DocumentView(row.key, "", "", "", "", None, None, "", False, False, False, *at)
     return DocumentView(
         note.key,
         note.number,
@@ -249,8 +289,7 @@ def _document(row: Any) -> DocumentView:
         note.authorised,
         note.production,
         bool(note.xml),
-        instant(row.created_at),
-        instant(row.sent_at),
+        *at,
     )
 
 

@@ -28,23 +28,40 @@ class Rows(msgspec.Struct, Generic[T]):
 
 def page(
     c: sa.Connection,
-    query: sa.Select[Any],
-    id: sa.ColumnElement[int],
+    ids: sa.Select[Any],
+    rows: sa.Select[Any],
     window: Window,
-    show: Callable[[Any], T],
     *,
     newest_first: bool = False,
-) -> Rows[T]:
-    """`query` must select a column labelled or named `id`."""
+) -> Rows[Any]:
+    """`ids` selects the id of what is listed, and nothing that its index does not hold: of a small tenant beside a large one only its
+    own rows are looked at. `rows` selects the rows themselves."""
+    id: Any = ids.selected_columns[0]
     if window.after is not None:
-        query = query.where(id < window.after if newest_first else id > window.after)
-    rows = c.execute(query.order_by(id.desc() if newest_first else id).limit(window.limit + 1)).all()
-    return cut(rows, window, show)
+        ids = ids.where(id < window.after if newest_first else id > window.after)
+    found = c.execute(ids.order_by(id.desc() if newest_first else id).limit(window.limit + 1)).scalars().all()
+    by_id = {row.id: row for row in c.execute(rows.where(id.in_(found[: window.limit])))} if found else {}
+    shown = [by_id[each] for each in found[: window.limit] if each in by_id]
+    return Rows(shown, found[window.limit - 1] if len(found) > window.limit else None)
 
 
 def cut(rows: Sequence[Any], window: Window, show: Callable[[Any], T]) -> Rows[T]:
+    """One row more than asked for tells whether there is a next page."""
     shown = rows[: window.limit]
     return Rows([show(row) for row in shown], shown[-1].id if len(rows) > window.limit else None)
+
+
+def each(rows: Rows[Any], show: Callable[[Any], T]) -> Rows[T]:
+    return Rows([show(row) for row in rows.items], rows.next)
+
+
+def begins(column: sa.ColumnElement[str], start: str) -> sa.ColumnElement[bool]:
+    """Keys stand in byte order: those that begin alike are one range of the index."""
+    return (column >= start) & (column < start + LAST)
+
+
+LAST = "\U0010ffff"
+"""No key begins with this: it ends the range of those that begin with something."""
 
 
 def instant(seconds: float | None) -> datetime | None:

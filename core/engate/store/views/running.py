@@ -9,9 +9,12 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
+from engate.model.kinds import KINDS
 from engate.store import config
-from engate.store.tables import lane, order, record, run
-from engate.store.views.paging import Rows, Window, instant, page
+from engate.store.tables import integration, lane, order, record, record_count, run
+from engate.store.views.paging import Rows, Window, each, instant, page
+
+UNSETTLED = ("to_send", "sent", "waiting")
 
 
 class Live(msgspec.Struct):
@@ -43,23 +46,33 @@ class Run(msgspec.Struct):
 
 def runs(c: sa.Connection, tenant_id: int, integration_id: int, window: Window) -> Rows[Run]:
     """Newest first."""
-    rows = page(
-        c, config.mine(run, tenant_id, run.c.integration_id == integration_id), run.c.id, window, lambda row: row, newest_first=True
-    )
+    ids = sa.select(run.c.id).where(run.c.integration_id == integration_id)
+    rows = page(c, ids, config.mine(run, tenant_id), window, newest_first=True)
     live = _live(c, [row.id for row in rows.items])
-    return Rows([_shown(row, live.get(row.id, Live())) for row in rows.items], rows.next)
+    return each(rows, lambda row: _shown(row, live[row.id]))
 
 
 def one_run(c: sa.Connection, row: Any) -> Run:
-    return _shown(row, _live(c, [row.id]).get(row.id, Live()))
+    return _shown(row, _live(c, [row.id])[row.id])
 
 
 def _live(c: sa.Connection, ids: Iterable[int]) -> dict[int, Live]:
-    counted = sa.select(record.c.run_id, record.c.state, sa.func.count().label("n")).where(record.c.run_id.in_(list(ids)))
-    found: dict[int, Live] = {}
-    for row in c.execute(counted.group_by(record.c.run_id, record.c.state)):
-        setattr(found.setdefault(row.run_id, Live()), row.state, row.n)
+    """What is not settled is counted, along its index; how many there are, the database knows."""
+    asked = list(ids)
+    counted = sa.select(record.c.run_id, record.c.state, sa.func.count().label("n"))
+    found = {id: Live() for id in asked}
+    for row in c.execute(
+        counted.where(record.c.run_id.in_(asked), record.c.state.in_(UNSETTLED)).group_by(record.c.run_id, record.c.state)
+    ):
+        setattr(found[row.run_id], row.state, row.n)
+    totals = sa.select(record_count.c.run_id, sa.func.sum(record_count.c.n)).where(record_count.c.run_id.in_(asked))
+    for run_id, n in c.execute(totals.group_by(record_count.c.run_id)):
+        found[run_id].settled = _rest(int(n), found[run_id])
     return found
+
+
+def _rest(total: int, live: Live) -> int:
+    return total - live.to_send - live.sent - live.waiting
 
 
 def _shown(row: Any, live: Live) -> Run:
@@ -90,10 +103,44 @@ class Gauges(msgspec.Struct):
 
 def gauges(c: sa.Connection, now: float) -> Gauges:
     due = sa.select(sa.func.count()).where(lane.c.due_at <= now, lane.c.not_before <= now, lane.c.lease.is_(None))
-    records = sa.select(record.c.kind, record.c.state, sa.func.count().label("n")).group_by(record.c.kind, record.c.state)
-    orders = sa.select(order.c.state, sa.func.count().label("n")).group_by(order.c.state)
-    return Gauges(
-        c.execute(due).scalar_one(),
-        {(row.kind, row.state): row.n for row in c.execute(records)},
-        {row.state: row.n for row in c.execute(orders)},
-    )
+    records: dict[tuple[str, str], int] = {}
+    orders: dict[str, int] = {}
+    for id in c.execute(sa.select(integration.c.id)).scalars().all():
+        for kind, live in records_of(c, id).items():
+            for state in LIVE:
+                records[kind, state] = records.get((kind, state), 0) + getattr(live, state)
+        for state, n in orders_of(c, id).items():
+            orders[state] = orders.get(state, 0) + n
+    return Gauges(c.execute(due).scalar_one(), {at: n for at, n in records.items() if n}, orders)
+
+
+LIVE = ("to_send", "sent", "waiting", "settled")
+
+
+def records_of(c: sa.Connection, integration_id: int) -> dict[str, Live]:
+    """The records of an integration by kind, in the order of a load."""
+    totals = sa.select(record_count.c.kind, sa.func.sum(record_count.c.n)).where(record_count.c.integration_id == integration_id)
+    kinds = {kind: int(n) for kind, n in c.execute(totals.group_by(record_count.c.kind)) if n}
+    counts = iter(c.execute(_OPEN, {"of_integration": integration_id}).one())
+    found: dict[str, Live] = {}
+    for kind in KINDS:
+        live = Live(**{state: next(counts) for state in UNSETTLED})
+        if kind in kinds:
+            live.settled = _rest(kinds[kind], live)
+            found[kind] = live
+    return found
+
+
+def _count_of(kind: str, state: str) -> Any:
+    mine = (record.c.integration_id == sa.bindparam("of_integration")) & (record.c.kind == kind) & (record.c.state == state)
+    return sa.select(sa.func.count()).where(mine).scalar_subquery()
+
+
+_OPEN = sa.select(*(_count_of(kind, state) for kind in KINDS for state in UNSETTLED))
+"""One count along the index for each; grouping them would sort every row."""
+
+
+def orders_of(c: sa.Connection, integration_id: int) -> dict[str, int]:
+    """Orders by state."""
+    counted = sa.select(order.c.state, sa.func.count().label("n")).where(order.c.integration_id == integration_id)
+    return {row.state: row.n for row in c.execute(counted.group_by(order.c.state))}

@@ -5,6 +5,7 @@ Each SKU counts once, under the first reason in its chain: its product's before 
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -12,15 +13,14 @@ import sqlalchemy as sa
 
 from engate.model.kinds import KINDS, Kind
 from engate.store.tables import cause, inbox, link, order, record
-from engate.store.views.running import Live
+from engate.store.views.paging import instant
+from engate.store.views.running import Live, orders_of, records_of
 from engate.sync import pilot
 from engate.sync.work import Snapshot
 
-UNSETTLED = ("to_send", "sent", "waiting")
-RANKED = {"price": 3, "stock": 4, "image": 5}
-"""What hangs on a SKU, in the order in which its reasons count; its product's come first (1), then its own (2)."""
 LINK = "own:waiting.link:"
 STEP = 1 << 40
+ROWS = 500
 
 
 class Skus(msgspec.Struct):
@@ -42,35 +42,28 @@ class Summary(msgspec.Struct):
     orders: dict[str, int]
     orders_attention: dict[str, int]
     inbox_unhandled: int
+    counted_at: datetime | None
 
 
-def summary(c: sa.Connection, snapshot: Snapshot) -> Summary:
+def summary(c: sa.Connection, snapshot: Snapshot, now: float) -> Summary:
     id = snapshot.id
-    orders = sa.select(order.c.state, sa.func.count().label("n")).where(order.c.integration_id == id).group_by(order.c.state)
     attention = (
         sa.select(cause.c.code, sa.func.count().label("n"))
         .select_from(order.join(cause, cause.c.id == order.c.cause_id))
-        .where(order.c.integration_id == id, cause.c.owner == "person")
+        .where(order.c.integration_id == id, order.c.cause_id.is_not(None), cause.c.owner == "person")
         .group_by(cause.c.code)
     )
     unhandled = sa.select(sa.func.count()).where(inbox.c.integration_id == id, inbox.c.handled_at.is_(None))
-    records = _records(c, id)
+    records = records_of(c, id)
     return Summary(
         records,
         _skus(c, id, records),
         _moving(c, snapshot, records),
-        {row.state: row.n for row in c.execute(orders)},
+        orders_of(c, id),
         {row.code: row.n for row in c.execute(attention)},
         c.execute(unhandled).scalar_one(),
+        instant(now),
     )
-
-
-def _records(c: sa.Connection, id: int) -> dict[str, Live]:
-    counted = sa.select(record.c.kind, record.c.state, sa.func.count().label("n")).where(record.c.integration_id == id)
-    found: dict[str, Live] = {}
-    for row in c.execute(counted.group_by(record.c.kind, record.c.state)):
-        setattr(found.setdefault(row.kind, Live()), row.state, row.n)
-    return {kind: found[kind] for kind in KINDS if kind in found}
 
 
 # ---- SKUs under their first cause ----
@@ -79,25 +72,17 @@ def _records(c: sa.Connection, id: int) -> dict[str, Live]:
 def _skus(c: sa.Connection, id: int, records: dict[str, Live]) -> Skus:
     own = records.get("sku", Live())
     total = own.to_send + own.sent + own.waiting + own.settled
-    troubles = sa.union_all(*_troubles(id)).subquery()
-    # the least (rank, cause) of each SKU in one number; null: nothing but things on their way
-    first = sa.func.min(
-        sa.case(
-            (
-                troubles.c.cause_id.is_not(None),
-                sa.cast(troubles.c.rank, sa.BigInteger) * sa.literal(STEP, sa.BigInteger) + troubles.c.cause_id,
-            )
-        )
-    ).label("first")
-    each = sa.select(first).group_by(troubles.c.sku).subquery()
     counts: dict[int | None, int] = {}
-    for row in c.execute(sa.select(each.c.first, sa.func.count().label("n")).group_by(each.c.first)):
-        cause_id = None if row.first is None else row.first % STEP
-        counts[cause_id] = counts.get(cause_id, 0) + row.n
+    for first, n in c.execute(_FIRST, {"id": id, "step": STEP}):
+        cause_id = None if first is None else first % STEP
+        counts[cause_id] = counts.get(cause_id, 0) + n
     attention: dict[str, int] = {}
     awaiting, waiting = 0, counts.pop(None, 0)
+    causes = _causes(c, id, {each for each in counts if each is not None})
     for cause_id, n in counts.items():
-        found = first_of(c, id, cause_id)
+        found = causes.get(cause_id) if cause_id is not None else None
+        if found is not None and waits_for(found.key) is not None:
+            found = first_of(c, id, cause_id)
         if found is None or found.owner == "engate":
             waiting += n
         elif found.owner == "storefront":
@@ -107,20 +92,34 @@ def _skus(c: sa.Connection, id: int, records: dict[str, Live]) -> Skus:
     return Skus(total, attention, awaiting, waiting, total - awaiting - waiting - sum(attention.values()))
 
 
-def _troubles(id: int) -> list[sa.Select[*tuple[Any, ...]]]:
-    """(sku, rank, cause_id) of everything in a SKU's chain that is not settled."""
-    sku = record.alias("sku")
-    mine = (record.c.integration_id == id) & record.c.state.in_(UNSETTLED)
-    of_product = (sku.c.integration_id == id) & (sku.c.kind == "sku") & (sku.c.parent == record.c.key)
-    of_child = (sku.c.integration_id == id) & (sku.c.kind == "sku") & (sku.c.key == record.c.parent)
-    rank = sa.case(RANKED, value=record.c.kind)
-    return [
-        sa.select(sku.c.key.label("sku"), sa.literal(1).label("rank"), record.c.cause_id)
-        .select_from(record.join(sku, of_product))
-        .where(mine, record.c.kind == "product"),
-        sa.select(record.c.key, sa.literal(2), record.c.cause_id).where(mine, record.c.kind == "sku"),
-        sa.select(sku.c.key, rank, record.c.cause_id).select_from(record.join(sku, of_child)).where(mine, record.c.kind.in_(RANKED)),
-    ]
+_FIRST = sa.text("""
+SELECT first, count(*) FROM (
+  SELECT min(CASE WHEN cause_id IS NOT NULL THEN CAST(rank AS BIGINT) * :step + cause_id END) AS first FROM (
+    SELECT sku.key AS sku, 1 AS rank, open.cause_id FROM record AS open CROSS JOIN record AS sku
+    WHERE open.integration_id = :id AND open.kind = 'product' AND open.state IN ('to_send', 'sent', 'waiting')
+      AND sku.integration_id = :id AND sku.kind = 'sku' AND sku.parent = open.key
+    UNION ALL
+    SELECT key, 2, cause_id FROM record WHERE integration_id = :id AND kind = 'sku' AND state IN ('to_send', 'sent', 'waiting')
+    UNION ALL
+    SELECT sku.key, CASE open.kind WHEN 'price' THEN 3 WHEN 'stock' THEN 4 ELSE 5 END, open.cause_id
+    FROM record AS open CROSS JOIN record AS sku
+    WHERE open.integration_id = :id AND open.kind IN ('price', 'stock', 'image') AND open.state IN ('to_send', 'sent', 'waiting')
+      AND sku.integration_id = :id AND sku.kind = 'sku' AND sku.key = open.parent
+  ) AS troubles GROUP BY sku
+) AS firsts GROUP BY first""")
+"""How many SKUs have which first trouble: everything in a SKU's chain that is not settled, the least (rank, cause) in one number, null
+where nothing waits for a cause. Its product's reasons count before its own, its price's, its stock's and its images'. CROSS JOIN is what
+SQLite calls "begin with the left one": with the few that are open."""
+
+
+def _causes(c: sa.Connection, id: int, ids: set[int]) -> dict[int, Any]:
+    found: dict[int, Any] = {}
+    rest = sorted(ids)
+    while rest:
+        some, rest = rest[:ROWS], rest[ROWS:]
+        rows = sa.select(cause.c.id, cause.c.key, cause.c.code, cause.c.owner).where(cause.c.integration_id == id, cause.c.id.in_(some))
+        found |= {row.id: row for row in c.execute(rows)}
+    return found
 
 
 def first_of(c: sa.Connection, id: int, cause_id: int | None) -> Any | None:

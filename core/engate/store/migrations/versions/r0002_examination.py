@@ -26,6 +26,10 @@ def upgrade() -> None:
     _quantities()
     _readings()
     _lanes()
+    _ids_once()
+    _indexes()
+    _keys_in_byte_order()
+    _counts()  # the last: SQLite drops the triggers of a table that it makes anew
 
 
 def _lanes() -> None:
@@ -97,3 +101,109 @@ def _readings() -> None:
         table.add_column(sa.Column("total", sa.BigInteger()))
         table.add_column(sa.Column("known", sa.BigInteger()))
         table.add_column(sa.Column("short", sa.BigInteger()))
+
+
+def _ids_once() -> None:
+    """SQLite gave the highest id away again after a delete: a new integration could be taken for the one before it."""
+    if op.get_bind().dialect.name != "sqlite":
+        return
+    for name in ("tenant", "api_key", "connection", "integration", "cause", "run"):
+        with op.batch_alter_table(name, recreate="always", table_kwargs={"sqlite_autoincrement": True}):
+            pass
+
+
+def _indexes() -> None:
+    """Every list that people read goes along an index, in its order."""
+    op.create_index("ix_cause_integration", "cause", ["integration_id", "id"])
+    op.create_index("ix_link_kind", "link", ["integration_id", "kind", "id"])
+    op.create_index("ix_run_flow", "run", ["integration_id", "flow", "id"])
+    op.create_index("ix_shop_order_newest", "shop_order", ["integration_id", "id", "cause_id"])
+    op.create_index("ix_document_order", "document", ["order_id", "id"])
+    op.drop_index("ix_shop_order_state", "shop_order")
+    op.create_index("ix_shop_order_state", "shop_order", ["integration_id", "state", "id", "cause_id"])
+    op.drop_index("ix_shop_order_cause", "shop_order")
+    op.drop_index("ix_record_cause", "record")
+    for name, table, columns, condition in (
+        ("ix_shop_order_cause", "shop_order", ["cause_id"], "cause_id IS NOT NULL"),
+        ("ix_shop_order_waiting", "shop_order", ["integration_id", "id", "cause_id"], "cause_id IS NOT NULL"),
+        ("ix_record_cause", "record", ["cause_id", "kind", "id"], "cause_id IS NOT NULL"),
+        ("ix_inbox_unhandled", "inbox", ["integration_id", "order_key"], "handled_at IS NULL"),
+    ):
+        op.create_index(name, table, columns, sqlite_where=sa.text(condition), postgresql_where=sa.text(condition))
+
+
+def _keys_in_byte_order() -> None:
+    """So that a search for how a key begins is a range of an index, whatever the database's language. SQLite's keys are so already."""
+    if op.get_bind().dialect.name == "postgresql":
+        keys = {
+            "record": ("key", "parent"),
+            "link": ("key", "remote"),
+            "shop_order": ("key",),
+            "key_index": ("key", "target"),
+        }
+        for table, columns in keys.items():
+            changes = ", ".join(f'ALTER COLUMN {column} TYPE varchar(200) COLLATE "C"' for column in columns)
+            op.execute(f"ALTER TABLE {table} {changes}")
+
+
+UP = """INSERT INTO record_count (integration_id, kind, run_id, n) VALUES (NEW.integration_id, NEW.kind, coalesce(NEW.run_id, 0), 1)
+  ON CONFLICT (integration_id, kind, run_id) DO UPDATE SET n = record_count.n + 1;"""
+DOWN = """UPDATE record_count SET n = n - 1
+  WHERE integration_id = OLD.integration_id AND kind = OLD.kind AND run_id = coalesce(OLD.run_id, 0);"""
+EMPTY = """DELETE FROM record_count
+  WHERE integration_id = OLD.integration_id AND kind = OLD.kind AND run_id = coalesce(OLD.run_id, 0) AND n = 0;"""
+COUNTING = {
+    "sqlite": (
+        f"CREATE TRIGGER record_count_insert AFTER INSERT ON record BEGIN\n  {UP}\nEND",
+        f"CREATE TRIGGER record_count_delete AFTER DELETE ON record BEGIN\n  {DOWN}\n  {EMPTY}\nEND",
+        "CREATE TRIGGER record_count_update AFTER UPDATE OF run_id ON record WHEN OLD.run_id IS NOT NEW.run_id BEGIN\n"
+        f"  {DOWN}\n  {EMPTY}\n  {UP}\nEND",
+    ),
+    "postgresql": (
+        """CREATE FUNCTION record_count_insert() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+  INSERT INTO record_count (integration_id, kind, run_id, n)
+  SELECT integration_id, kind, coalesce(run_id, 0), count(*) FROM added GROUP BY 1, 2, 3
+  ON CONFLICT (integration_id, kind, run_id) DO UPDATE SET n = record_count.n + excluded.n;
+  RETURN NULL;
+END $$""",
+        """CREATE FUNCTION record_count_delete() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+  UPDATE record_count c SET n = c.n - gone.n
+  FROM (SELECT integration_id, kind, coalesce(run_id, 0) AS run_id, count(*) AS n FROM removed GROUP BY 1, 2, 3) gone
+  WHERE c.integration_id = gone.integration_id AND c.kind = gone.kind AND c.run_id = gone.run_id;
+  DELETE FROM record_count WHERE n = 0 AND integration_id IN (SELECT integration_id FROM removed);
+  RETURN NULL;
+END $$""",
+        f"""CREATE FUNCTION record_count_update() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+  {DOWN}
+  {EMPTY}
+  {UP}
+  RETURN NULL;
+END $$""",
+        "CREATE TRIGGER record_count_insert AFTER INSERT ON record REFERENCING NEW TABLE AS added "
+        "FOR EACH STATEMENT EXECUTE FUNCTION record_count_insert()",
+        "CREATE TRIGGER record_count_delete AFTER DELETE ON record REFERENCING OLD TABLE AS removed "
+        "FOR EACH STATEMENT EXECUTE FUNCTION record_count_delete()",
+        "CREATE TRIGGER record_count_update AFTER UPDATE OF run_id ON record FOR EACH ROW "
+        "WHEN (OLD.run_id IS DISTINCT FROM NEW.run_id) EXECUTE FUNCTION record_count_update()",
+    ),
+}
+
+
+def _counts() -> None:
+    """How many records there are, kept by the database: counting 182,000 took 33 ms (SQLite) to 75 ms (PostgreSQL) a request."""
+    op.create_table(
+        "record_count",
+        sa.Column("integration_id", ID, nullable=False),
+        sa.Column("kind", sa.String(length=20), nullable=False),
+        sa.Column("run_id", ID, autoincrement=False, nullable=False),
+        sa.Column("n", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["integration_id"], ["integration.id"], name="fk_record_count_integration_id", ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("integration_id", "kind", "run_id", name="pk_record_count"),
+    )
+    op.create_index("ix_record_count_run", "record_count", ["run_id"])
+    op.execute(
+        "INSERT INTO record_count (integration_id, kind, run_id, n) "
+        "SELECT integration_id, kind, coalesce(run_id, 0), count(*) FROM record GROUP BY 1, 2, 3"
+    )
+    for statement in COUNTING[op.get_bind().dialect.name]:
+        op.get_bind().exec_driver_sql(statement)

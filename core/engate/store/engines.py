@@ -1,0 +1,62 @@
+"""How a database is reached, and for how long it is waited for: the engines behind the doors of `db.py`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import event
+
+POOL_WAIT = 5.0
+REACH = {
+    "connect_timeout": "5",
+    # a machine that is gone is noticed within about 10 s, and so is one that takes no more data
+    "keepalives": "1",
+    "keepalives_idle": "5",
+    "keepalives_interval": "2",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "10000",
+}
+"""libpq's own words; what stands in the URL goes first."""
+WORK = {"statement_timeout": "60s", "lock_timeout": "15s", "idle_in_transaction_session_timeout": "60s"}
+"""No statement of the engine takes a minute; a process that is stopped in mid-transaction does not hold its rows for ever."""
+LOOK = {"statement_timeout": "15s", "lock_timeout": "5s", "default_transaction_read_only": "on"}
+"""What people read."""
+
+
+def working(url: str, connections: int) -> sa.Engine:
+    """Of the lanes, and of everything that writes."""
+    return _engine(url, connections, WORK, ())
+
+
+def looking(url: str, connections: int) -> sa.Engine:
+    """Of people's reads: it can write nothing."""
+    return _engine(url, connections, LOOK, ("query_only=ON", "cache_size=-16000"))  # views come back to the same pages
+
+
+def _engine(url: str, connections: int, parameters: dict[str, str], pragmas: tuple[str, ...]) -> sa.Engine:
+    # a pool as large as its threads and a few for tools: nobody ever waits inside SQLAlchemy
+    size = {"pool_size": connections, "max_overflow": 2, "pool_timeout": POOL_WAIT}
+    if not url.startswith("sqlite"):
+        said = sa.make_url(url).query
+        reach = {name: value for name, value in REACH.items() if name not in said}
+        if "options" not in said:
+            reach["options"] = " ".join(f"-c {name}={value}" for name, value in parameters.items())
+        return sa.create_engine(url, pool_pre_ping=True, connect_args=reach, **size)
+    engine = sa.create_engine(url, **size)
+
+    def on_connect(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None
+        for pragma in (*PRAGMAS, *pragmas):
+            connection.execute("PRAGMA " + pragma)
+
+    event.listen(engine, "connect", on_connect)
+    event.listen(engine, "begin", _on_begin)
+    return engine
+
+
+PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=5000", "foreign_keys=ON", "temp_store=MEMORY")
+
+
+def _on_begin(c: sa.Connection) -> None:
+    c.exec_driver_sql("BEGIN IMMEDIATE" if c.get_execution_options().get("writes") else "BEGIN")
