@@ -499,4 +499,29 @@ ENGINE: tuple[Trap, ...] = (
         "    c.execute(sa.update(integration)",
         ("api/tests/test_one_shop.py::test_a_shop_that_is_taken_is_refused",),
     ),
+    # ---- what a pair does not have ----
+    Trap(
+        "engine.refs-not-offered",
+        "A storefront without brands: every branded product would wait for a link that never comes.",
+        f"{CORE}/sync/effective.py",
+        "if ref[1] in self.pair.kinds or ref[1:] in self.links]",
+        "if True]",
+        ("tests/test_what_a_pair_lacks.py::test_a_reference_to_what_this_pair_does_not_offer_is_left_out",),
+    ),
+    Trap(
+        "engine.one-cause-for-all",
+        "An ERP without brands and a shop that requires one: each product would be refused with a cause of its own.",
+        f"{CORE}/sync/effective.py",
+        "            elif ref in self.pair.requires:\n                return REQUIRED[ref]",
+        "            elif ref in self.pair.requires:\n                continue",
+        ("tests/test_what_a_pair_lacks.py::test_a_shop_that_requires_a_brand_says_so_once_for_all_products",),
+    ),
+    Trap(
+        "engine.tables-unasked",
+        "A price in a table that nobody mapped would turn a SKU that sells into a person's task.",
+        f"{CORE}/sync/reading.py",
+        "ignored = [doc.key for doc, _ in docs if rules.ignores(kind.name, doc)]",
+        "ignored = [doc.key for doc, _ in docs if rules.ignores(kind.name, doc)]\n    rules.ignores = lambda *_: False",
+        ("tests/test_what_a_pair_lacks.py::test_a_price_in_a_table_that_nobody_mapped_is_nobodys_task",),
+    ),
 )

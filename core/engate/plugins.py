@@ -237,6 +237,7 @@ class Coupling:
         self.unavailable: dict[str, Text] = {**erp.unavailable(), **storefront.unavailable()}
         self.settles_within = erp.settles_within
         self.fiscal: Fiscal = erp.fiscal
+        self.requires = storefront.requires
         self.overlap_seconds = erp.overlap_seconds
 
     def can(self, *names: str) -> bool:

@@ -33,7 +33,11 @@ class Server:
         return Fetched(shown, page * size < len(rows) if self.says else None, f"{page} {shown}".encode())
 
     def leave(self, *rows: int) -> Callable[[], None]:
-        return lambda: self.rows.__setitem__(slice(None), [row for row in self.rows if row not in rows])
+        def move() -> None:
+            for row in rows:
+                self.rows.remove(row)
+
+        return move
 
     def read(self, size: int, cursor: str | None = None) -> list[Part[int]]:
         async def go() -> list[Part[int]]:
