@@ -299,8 +299,9 @@ class Runner:
             lease=self._lease,
             pace=self._pace,
         )
+        whole = asyncio.timeout(self._windows.slice_most)
         try:
-            async with asyncio.timeout(self._windows.slice_most) as whole:
+            async with whole:
                 return await slice_of(work)
         except Outdated:
             return Later(due=now, through=False)
