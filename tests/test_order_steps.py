@@ -35,6 +35,7 @@ async def offered_in_shop(stage: Stage, quantity: int) -> None:
 # ---- what one side does not offer (F2, F7) ----
 
 
+@pytest.mark.trap("engine.hook-not-offered")
 async def test_an_erp_that_cannot_cancel_leaves_it_to_a_person_and_goes_on_when_it_is_done(sqlite_database: str) -> None:
     async with faked(sqlite_database, seed=goods(1), manifests=(lacking(FAKE_ERP, "import_cancellation"),)) as stage:
         await stage.selling()
@@ -93,6 +94,7 @@ async def test_without_invoices_the_erps_cancellation_reaches_the_shop(sqlite_da
 # ---- a step that fails again and again (W1) ----
 
 
+@pytest.mark.trap("engine.step-failing")
 async def test_a_step_that_fails_again_and_again_is_said_and_the_state_is_true(sqlite_database: str) -> None:
     async with faked(sqlite_database, seed=goods(1)) as stage:
         await stage.selling()
@@ -113,6 +115,7 @@ async def test_a_step_that_fails_again_and_again_is_said_and_the_state_is_true(s
 # ---- shipments (W3) ----
 
 
+@pytest.mark.trap("engine.every-shipment")
 async def test_each_shipment_goes_once_with_its_own_lines(sqlite_database: str) -> None:
     async with faked(sqlite_database, seed=goods(1)) as stage:
         await stage.selling()
@@ -133,6 +136,7 @@ async def test_each_shipment_goes_once_with_its_own_lines(sqlite_database: str) 
 # ---- stock that the shop moves by itself (W2) ----
 
 
+@pytest.mark.trap("engine.stock-after-cancellation")
 async def test_after_a_cancellation_the_stock_is_pushed_whatever_was_accepted_last(sqlite_database: str) -> None:
     """The shop gives the units back by itself after engate pushed the ERP's own number: it must not offer them twice."""
     async with faked(sqlite_database, seed=goods(1)) as stage:
@@ -158,6 +162,7 @@ async def test_after_a_cancellation_the_stock_is_pushed_whatever_was_accepted_la
 # ---- notes (T9, R16) ----
 
 
+@pytest.mark.trap("engine.foreign-note")
 @pytest.mark.parametrize("foreign_first", [True, False])
 async def test_of_several_notes_in_one_answer_each_is_judged_on_its_own(sqlite_database: str, foreign_first: bool) -> None:
     async with faked(sqlite_database, seed=goods(1)) as stage:
@@ -232,6 +237,7 @@ async def test_an_erp_without_a_search_takes_an_order_that_was_never_sent(sqlite
         assert stage.erp.finished == [order.key]
 
 
+@pytest.mark.trap("engine.adopted")
 @pytest.mark.parametrize("kind", ["500_applied", "no number"])
 async def test_an_order_whose_number_nobody_told_is_adopted_by_its_reference(sqlite_database: str, kind: Any) -> None:
     """The ERP took it; the answer was lost, or held no number. The listing of its orders shows our reference."""
@@ -281,6 +287,7 @@ async def test_a_requested_cancellation_of_an_invoiced_order_is_refused_in_the_s
 # ---- what an order must have (T6, T8) ----
 
 
+@pytest.mark.trap("engine.buyer-document")
 @pytest.mark.parametrize("document", ["52998224724", "12ABC34501DE34", "123"])
 async def test_a_buyer_with_a_wrong_document_is_attention_before_the_import(sqlite_database: str, document: str) -> None:
     async with faked(sqlite_database, seed=goods(1)) as stage:

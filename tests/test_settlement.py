@@ -44,6 +44,7 @@ async def close(stage: Stage, key: str) -> None:
 # ---- cuts (T3) ----
 
 
+@pytest.mark.trap("engine.cut-before-note")
 async def test_what_was_not_attended_leaves_the_shops_order_before_the_note(sqlite_database: str) -> None:
     async with faked(sqlite_database, seed=goods(1)) as stage:
         await stage.selling()
@@ -79,10 +80,34 @@ async def test_a_change_that_is_only_requested_holds_the_note_until_it_is_throug
         assert len(told(stage, key, "change")) == 1
 
 
+async def _documents(stage: Stage, count: int) -> bool:
+    return len(await stage.sql("select id from document")) == count
+
+
 def _asked(stage: Stage) -> int:
     return sum(stage.shop.books.by_operation["POST /orders/{key}/change"].values())
 
 
+@pytest.mark.trap("engine.no-note-while-changing", "engine.change-stored-first")
+async def test_a_note_of_another_part_waits_for_a_change_that_is_under_way(sqlite_database: str) -> None:
+    async with faked(sqlite_database, seed=two_branches()) as stage:
+        await stage.selling()
+        stage.shop.switches.changes = "later"
+        key = sell(stage, 2, 1)
+        one, two = await entered(stage, key, 2)
+        stage.erp.cut(one.key, {one.items[0].sku: 1})
+        stage.erp.invoice(one.key, value=one.total - D("10.01"))
+        await stage.until(lambda: stage.shop.pending)
+        stage.erp.invoice(two.key)
+        await stage.until(lambda: _documents(stage, 2))
+        before = _asked(stage)
+        await stage.until(lambda: _asked(stage) >= before + 2)
+        assert told(stage, key, "invoice") == []
+        stage.shop.settle_changes()
+        await stage.until(lambda: stage.shop.placed[key].state == "invoiced")
+
+
+@pytest.mark.trap("engine.task-stays")
 @pytest.mark.parametrize("by", ["refused", "not offered"])
 async def test_a_cut_that_the_shop_cannot_take_is_a_task_until_the_money_is_back(sqlite_database: str, by: str) -> None:
     async with faked(sqlite_database, seed=goods(1), manifests=NO_CHANGES if by == "not offered" else ()) as stage:
@@ -180,6 +205,7 @@ async def test_when_every_part_is_cancelled_the_shops_order_is(sqlite_database: 
 # ---- the shop changes the order (T4, F3) ----
 
 
+@pytest.mark.trap("engine.changed-in-shop")
 async def test_a_change_in_the_shop_is_made_in_the_erp(sqlite_database: str) -> None:
     async with faked(sqlite_database, seed=goods(2)) as stage:
         await stage.selling()
@@ -195,6 +221,7 @@ async def test_a_change_in_the_shop_is_made_in_the_erp(sqlite_database: str) -> 
         assert await tasks(stage, key) == {} and (await stage.order(key)).cause is None
 
 
+@pytest.mark.trap("engine.changed-in-shop")
 @pytest.mark.parametrize("by", ["refused", "not offered"])
 async def test_a_change_that_the_erp_cannot_take_is_attention_with_both_versions(sqlite_database: str, by: str) -> None:
     manifests = (lacking(FAKE_ERP, "import_order_change"),) if by == "not offered" else ()
@@ -248,6 +275,7 @@ async def test_a_line_that_is_gone_from_the_shop_cancels_a_part_of_which_nothing
 # ---- more than was charged ----
 
 
+@pytest.mark.trap("engine.above-the-charge")
 @pytest.mark.parametrize("policy", ["ask", "loss"])
 async def test_more_than_was_charged_is_asked_or_borne_and_never_silent(sqlite_database: str, policy: Any) -> None:
     async with faked(sqlite_database, seed=goods(1), options=Options(invoiced_above_charge=policy)) as stage:
@@ -266,6 +294,7 @@ async def test_more_than_was_charged_is_asked_or_borne_and_never_silent(sqlite_d
         assert D(told(stage, key, "invoice")[0]["value"]) == order.total
 
 
+@pytest.mark.trap("engine.taxes-on-top")
 async def test_taxes_on_top_of_the_note_are_not_the_buyers(sqlite_database: str) -> None:
     """ICMS-ST or IPI make the note larger than the charge, with the quantities as ordered."""
     async with faked(sqlite_database, seed=goods(1)) as stage:

@@ -10,6 +10,7 @@ from typing import TypeVar
 import msgspec
 
 from engate.errors import Invalid
+from engate.sync.runner import SLOTS
 from engate.sync.work import Windows
 from engate.text import Text
 
@@ -24,7 +25,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     redis_url: str | None = None
     installation_key: str | None = None
     windows: Windows = Windows()
-    slots: int = 16
+    slots: int = SLOTS
     log_level: str = "INFO"
 
     @property
@@ -49,7 +50,7 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
         redis_url=environment.get("ENGATE_REDIS_URL") or None,
         installation_key=environment.get("ENGATE_INSTALLATION_KEY") or None,
         windows=_decoded("ENGATE_WINDOWS", environment.get("ENGATE_WINDOWS") or "{}", Windows),
-        slots=_decoded("ENGATE_SLOTS", environment.get("ENGATE_SLOTS") or "16", int),
+        slots=_decoded("ENGATE_SLOTS", environment.get("ENGATE_SLOTS") or str(SLOTS), int),
         log_level=(environment.get("ENGATE_LOG_LEVEL") or "INFO").upper(),
     )
 

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import re
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from api.tests.conftest import Caller, Loaded
+import sqlalchemy as sa
+from api.tests.conftest import LOG, Caller, Loaded
 from litestar import Litestar
 from litestar.routes import HTTPRoute
 
+from engate.errors import Invalid
+from engate.store import config
+from engate.store.db import Store
+from engate.store.tables import api_key, metadata
 from engate_api.app import create_app
 from engate_api.auth import admin, installer, operator, reader
 from engate_api.settings import from_environment
@@ -50,11 +57,11 @@ def filled(path: str, loaded: Loaded) -> str:
 def test_every_route_says_who_may_use_it() -> None:
     assert len(ROUTES) > 35
     assert {path for _, path, guard in ROUTES if guard is None} == OPEN
-    assert {path for _, path, guard in ROUTES if guard is installer} == {"/tenants"}
+    assert {path for _, path, guard in ROUTES if guard is installer} == {"/tenants", "/tenants/{id:int}/keys"}
     for method, path, guard in ROUTES:
         if method == "GET" and guard is not None:
             assert guard is (admin if path == "/keys" else reader), path
-        if method != "GET" and path != "/tenants":
+        if method != "GET" and not path.startswith("/tenants"):
             assert guard in (operator, admin), (method, path)
 
 
@@ -109,7 +116,10 @@ def test_a_stranger_sees_nothing(loaded: Loaded, stranger: Caller, path: str) ->
     assert "Loja A" not in said.text
 
 
-@pytest.mark.parametrize(("method", "path", "guard"), [each for each in ROUTES if each[0] != "GET" and "{" in each[1]])
+CHANGES = [each for each in ROUTES if each[0] != "GET" and "{" in each[1] and each[2] is not installer]
+
+
+@pytest.mark.parametrize(("method", "path", "guard"), CHANGES)
 def test_a_stranger_changes_nothing(loaded: Loaded, stranger: Caller, method: str, path: str, guard: Any) -> None:
     bodies: dict[str, Any] = {"records/retry": {"records": [1]}, "tasks/close": {"note": "Pix devolvido"}}
     known = next((body for end, body in bodies.items() if path.endswith(end)), {} if method != "DELETE" else None)
@@ -143,6 +153,54 @@ def test_keys_are_shown_once_and_revoked(loaded: Loaded) -> None:
     other.refused("DELETE", f"/keys/{made['id']}", 404)
     last = next(key for key in other.get("/keys")["items"] if key["role"] == "admin")
     assert other.refused("DELETE", f"/keys/{last['id']}", 409)["code"] == "in_use"
+
+
+def test_a_tenant_that_lost_its_keys_gets_one_again(loaded: Loaded) -> None:
+    """By the installation key, and the log says so."""
+    house = loaded.house
+    tenant = house.installer.post("/tenants", {"name": "Sem chave"})
+    before = LOG.getvalue()
+    made = house.installer.post(f"/tenants/{tenant['id']}/keys", {"name": "resgate"})
+    back = house.caller(made["key"])
+    assert back.get("/me") == {"tenant": {"id": tenant["id"], "name": "Sem chave"}, "role": "admin"}
+    line = next(json.loads(line) for line in LOG.getvalue()[len(before) :].splitlines() if "key_recovered" in line)
+    assert (line["event"], line["tenant"], line["key"], line["by"]) == ("key_recovered", tenant["id"], made["id"], "installation")
+    lost = next(key for key in back.get("/keys")["items"] if key["name"] == "admin")
+    back.delete(f"/keys/{lost['id']}")
+    house.caller(tenant["admin_key"]).refused("GET", "/me", 401)
+    house.installer.refused("POST", "/tenants/999999/keys", 404)
+
+
+@pytest.mark.trap("engine.last-admin")
+def test_two_admin_keys_cannot_revoke_each_other(postgres_database: str) -> None:
+    """Both at once: the second waits for the first, and is told that it would be the last to go."""
+    store = Store(postgres_database)
+    metadata.create_all(store.engine)
+    with store.write() as c:
+        tenant_id, _ = config.create_tenant(c, "Loja", 0.0)
+        other, _ = config.create_key(c, tenant_id, "outra", "admin", 0.0)
+        first = other - 1
+    with ThreadPoolExecutor(1) as beside:
+
+        def second() -> str:
+            try:
+                with store.write() as c:
+                    config.revoke_key(c, tenant_id, first, 1.0)
+            except Invalid as error:
+                return error.code
+            return "revoked"
+
+        with store.write() as c:
+            config.revoke_key(c, tenant_id, other, 1.0)
+            late = beside.submit(second)
+            waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+            with store.read() as watching:
+                while not late.done() and not watching.exec_driver_sql(waits).scalar_one():
+                    watching.exec_driver_sql("SELECT pg_stat_clear_snapshot()")
+        assert late.result(20) == "in_use"
+    with store.read() as c:
+        assert c.execute(sa.select(api_key.c.id).where(api_key.c.revoked_at.is_(None))).scalars().all() == [first]
+    store.close()
 
 
 def test_tenant_names_are_unique(loaded: Loaded) -> None:

@@ -5,17 +5,13 @@ from __future__ import annotations
 from typing import Literal
 
 import msgspec
-import sqlalchemy as sa
 from litestar import delete, get, post
 from litestar.di import NamedDependency
 from litestar.params import JSONBody
 
-from engate.errors import Invalid
 from engate.store import config
-from engate.store.tables import api_key
 from engate.store.views import configured
 from engate.store.views.configured import Key
-from engate.text import Text
 from engate_api.auth import Caller, admin
 from engate_api.installation import Installation
 from engate_api.problems import documented
@@ -54,21 +50,7 @@ async def create_key(installation: NamedDependency[Installation], caller: NamedD
 @delete("/keys/{id:int}", summary="Revoke a key", guards=[admin], responses=documented(400, 401, 403, 404, 409))
 async def revoke_key(installation: NamedDependency[Installation], caller: NamedDependency[Caller], id: Id) -> None:
     now = installation.now()
-    await installation.store.writing(lambda c: _revoke(c, caller.tenant_id, id, now))
-
-
-def _revoke(c: sa.Connection, tenant_id: int, id: int, now: float) -> None:
-    live = c.execute(config.mine(api_key, tenant_id, api_key.c.revoked_at.is_(None))).all()
-    found = next((row for row in live if row.id == id), None)
-    if found is None:
-        raise config.not_found("Chave", "key")
-    if found.role == "admin" and sum(row.role == "admin" for row in live) == 1:
-        raise Invalid(
-            Text("É a última chave de administrador.", "It is the last admin key."),
-            Text("Crie outra chave admin antes.", "Make another admin key first."),
-            code="in_use",
-        )
-    c.execute(sa.update(api_key).where(api_key.c.id == id).values(revoked_at=now))
+    await installation.store.writing(lambda c: config.revoke_key(c, caller.tenant_id, id, now))
 
 
 ROUTES = [list_keys, create_key, revoke_key]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import msgspec
+import structlog
 from litestar import get, post
 from litestar.di import NamedDependency
 from litestar.params import JSONBody
@@ -12,11 +13,18 @@ from engate.store.tables import tenant
 from engate_api.auth import Caller, installer, reader
 from engate_api.installation import Installation
 from engate_api.problems import documented
-from engate_api.requests import Name
+from engate_api.requests import Id, Name
+from engate_api.routes.keys import KeyMade
+
+audit = structlog.get_logger("engate.audit")
 
 
 class NewTenant(msgspec.Struct, forbid_unknown_fields=True):
     name: Name
+
+
+class RecoveryKey(msgspec.Struct, forbid_unknown_fields=True):
+    name: Name = "recovery"
 
 
 class Tenant(msgspec.Struct):
@@ -44,10 +52,24 @@ async def create_tenant(installation: NamedDependency[Installation], data: JSONB
     return Tenant(id, data.name, key)
 
 
+@post(
+    "/tenants/{id:int}/keys",
+    summary="An admin key for a tenant that lost its own (installation key)",
+    guards=[installer],
+    responses=documented(400, 401, 403, 404),
+)
+async def recover(installation: NamedDependency[Installation], id: Id, data: JSONBody[RecoveryKey]) -> KeyMade:
+    """Its other keys stay as they are. The log says that it was made."""
+    now = installation.now()
+    made, key = await installation.store.writing(lambda c: config.recovery_key(c, id, data.name, now))
+    audit.warning("key_recovered", by="installation", tenant=id, key=made, name=data.name)
+    return KeyMade(made, data.name, "admin", key)
+
+
 @get("/me", summary="Whose key this is", guards=[reader], responses=documented(401, 403))
 async def me(installation: NamedDependency[Installation], caller: NamedDependency[Caller]) -> Me:
     name = await installation.store.viewing(lambda c: c.execute(tenant.select().where(tenant.c.id == caller.tenant_id)).one().name)
     return Me(TenantRef(caller.tenant_id, name), caller.role)
 
 
-ROUTES = [create_tenant, me]
+ROUTES = [create_tenant, recover, me]

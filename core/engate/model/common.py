@@ -119,14 +119,13 @@ class Batch(Generic[T]):
 
     def failed(self, item: Item[T], error: EngateError) -> None:
         """The item was refused (`Rejected`), not sent (`NotSent`), or nobody knows (`Unknown`)."""
-        given: object = error
         if isinstance(error, Rejected):
             state: Literal["rejected", "not_sent", "unknown"] = "rejected"
         elif isinstance(error, NotSent):
             state = "not_sent"
         else:
             state = "unknown"
-        self._report(item, Outcome(state, error=given if isinstance(given, EngateError) else _broke(given)))
+        self._report(item, Outcome(state, error=_ours(error)))
 
     def linked(self, item: Item[T], remote: str, *, made: bool = False) -> None:
         """The storefront's key is known although the item is not finished: kept even if the rest fails, and so is that engate `made` it."""
@@ -173,6 +172,10 @@ def _key(remote: object) -> str:
     if not isinstance(remote, str):
         raise TypeError(f"a storefront's key is a str, not {type(remote).__name__}")
     return remote
+
+
+def _ours(error: object) -> EngateError:
+    return error if isinstance(error, EngateError) else _broke(error)
 
 
 def _broke(error: object) -> PluginFault:

@@ -85,6 +85,29 @@ def create_key(c: sa.Connection, tenant_id: int, name: str, role: str, now: floa
     return id, key
 
 
+def revoke_key(c: sa.Connection, tenant_id: int, id: int, now: float) -> None:
+    """The last admin key stays: nobody could make another. One after the other within a tenant: two keys may revoke each other at once."""
+    c.execute(sa.select(tenant.c.id).where(tenant.c.id == tenant_id).with_for_update())
+    live = c.execute(mine(api_key, tenant_id, api_key.c.revoked_at.is_(None))).all()
+    found = next((row for row in live if row.id == id), None)
+    if found is None:
+        raise not_found("Chave", "key")
+    if found.role == "admin" and sum(row.role == "admin" for row in live) == 1:
+        raise Invalid(
+            Text("É a última chave de administrador.", "It is the last admin key."),
+            Text("Crie outra chave de administrador antes.", "Make another admin key first."),
+            code="in_use",
+        )
+    c.execute(sa.update(api_key).where(api_key.c.id == id).values(revoked_at=now))
+
+
+def recovery_key(c: sa.Connection, tenant_id: int, name: str, now: float) -> tuple[int, str]:
+    """An admin key for a tenant that has lost its own."""
+    if c.execute(sa.select(tenant.c.id).where(tenant.c.id == tenant_id)).first() is None:
+        raise not_found("Tenant", "tenant")
+    return create_key(c, tenant_id, name, "admin", now)
+
+
 def who(c: sa.Connection, key: str) -> Any | None:
     """(id, tenant_id, role) of a key that was not revoked."""
     found = sa.select(api_key.c.id, api_key.c.tenant_id, api_key.c.role).where(

@@ -36,10 +36,11 @@ def test_the_manifest_is_light() -> None:
     assert (manifest.key, manifest.name, manifest.role) == ("vtex", "VTEX", "storefront")
 
 
-def test_every_hook_of_a_storefront_is_implemented() -> None:
+def test_every_hook_of_a_storefront_but_one_is_implemented() -> None:
+    """Declining a cancellation has no call in VTEX's contract: a person does it in the Admin."""
     assert manifest.connection_class() is VtexStorefront
     specs = {name for name, value in vars(Storefront).items() if hasattr(value, "engate_spec")}
-    assert implemented(VtexStorefront) == specs
+    assert implemented(VtexStorefront) == specs - {"send_cancel_refusal"}
 
 
 def test_settings_have_titles_and_helps_and_hide_their_secrets() -> None:

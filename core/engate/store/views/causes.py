@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
+from engate.store import records
 from engate.store.tables import cause, flow, order, record
 from engate.store.views.paging import Rows, Window, each, instant, page
 from engate.text import Text
@@ -29,6 +30,14 @@ class CauseCounted(Cause):
 
     records: dict[str, int] = {}
     orders: int = 0
+
+
+UNREADABLE = Cause(0, records.UNREADABLE.code, records.UNREADABLE.owner, records.UNREADABLE.text, records.UNREADABLE.hint, None)
+"""Of a stored document that cannot be read (any more): seen when it is shown, whether or not a lane has met it."""
+
+
+def shown_doc(doc: msgspec.Struct | None) -> dict[str, Any] | None:
+    return msgspec.to_builtins(doc) if doc is not None else None
 
 
 def shown(row: Any) -> Cause:
@@ -60,5 +69,5 @@ _ORDERS = sa.select(sa.func.count()).where(order.c.cause_id == sa.bindparam("of_
 
 def _counted(c: sa.Connection, why: Cause) -> CauseCounted:
     of = {"of_cause": why.id}
-    records = {kind: n for kind, n in c.execute(_RECORDS, of)}
-    return CauseCounted(why.id, why.code, why.owner, why.text, why.hint, why.since, records, c.execute(_ORDERS, of).scalar_one())
+    by_kind = {kind: n for kind, n in c.execute(_RECORDS, of)}
+    return CauseCounted(why.id, why.code, why.owner, why.text, why.hint, why.since, by_kind, c.execute(_ORDERS, of).scalar_one())

@@ -14,7 +14,7 @@ from engate.store import config
 from engate.store.tables import record
 from engate.store.views import orders as order_views
 from engate.store.views import records
-from engate.store.views.causes import Cause, shown
+from engate.store.views.causes import UNREADABLE, Cause, shown
 from engate.store.views.orders import OrderView
 from engate.store.views.paging import instant
 from engate.store.views.records import Detail, RecordRef
@@ -107,7 +107,7 @@ def sku(c: sa.Connection, snapshot: Snapshot, any_key: str) -> SkuExplained:
     cause = None
     if stop is not None:
         row = first_of(c, snapshot.id, _cause_id(c, snapshot.id, stop))
-        cause = shown(row) if row is not None else None
+        cause = UNREADABLE if stop.verdict.code == UNREADABLE.code else shown(row) if row is not None else None
     return SkuExplained(
         own.key,
         own.name or (product.name if product else ""),
@@ -132,10 +132,10 @@ def _chain(
     found: list[Detail | RecordRef] = []
     if product is not None:
         doc = records.document(c, id, "product", product.key)
-        assert isinstance(doc, Product)
-        found += reversed(_categories(c, id, doc.category))
-        if doc.brand:
-            found.append(records.detail(c, id, "brand", doc.brand) or RecordRef("brand", doc.brand))
+        if isinstance(doc, Product):
+            found += reversed(_categories(c, id, doc.category))
+            if doc.brand:
+                found.append(records.detail(c, id, "brand", doc.brand) or RecordRef("brand", doc.brand))
         found.append(product)
     elif own.parent:
         found.append(RecordRef("product", own.parent))
@@ -227,7 +227,7 @@ def _under_way(at: Detail, where: RecordRef) -> Verdict:
 
 def _first(chain: list[Link]) -> Link | None:
     """Where the chain stops: the first link with a reason of its own, else the first that is not settled."""
-    stops = [link for link in chain if link.state != "settled"]
+    stops = [link for link in chain if link.state != "settled" or link.verdict.code == UNREADABLE.code]
     own = [link for link in stops if link.verdict.code not in ("waiting.link", "waiting.parent", "to_send", "sent")]
     return next(iter(own or stops), None)
 

@@ -11,9 +11,9 @@ import sqlalchemy as sa
 
 from engate.model import ErpOrder, Invoice, Order, OrderPart
 from engate.store import config, tasks
-from engate.store.blobs import unpack
+from engate.store.blobs import readable
 from engate.store.tables import cause, document, inbox, key_index, order, part, step
-from engate.store.views.causes import Cause
+from engate.store.views.causes import UNREADABLE, Cause, shown_doc
 from engate.store.views.paging import LAST, Rows, Window, cut, instant, page
 from engate.text import Text
 
@@ -42,15 +42,15 @@ class OrderLine(msgspec.Struct, kw_only=True):
 
 
 class DocumentView(msgspec.Struct):
-    """A fiscal document; `sent_at`: when the storefront had it."""
+    """A fiscal document; `sent_at`: when the storefront had it. One that cannot be read has its key and nothing more."""
 
     key: str
     number: str
     series: str
     model: str
     kind: str
-    issued_at: datetime
-    value: Decimal
+    issued_at: datetime | None
+    value: Decimal | None
     issuer: str
     authorised: bool
     production: bool
@@ -165,9 +165,10 @@ def one_order(c: sa.Connection, tenant_id: int, integration_id: int, key: str) -
     row = c.execute(_select(tenant_id, integration_id).where(order.c.key == key)).first()
     if row is None:
         raise config.not_found("Pedido", "order")
-    doc = msgspec.to_builtins(unpack(row.doc, Order))
+    doc, (parts, whole) = readable(row.doc, Order), _parts(c, row.id)
     todo = [_task(each) for each in tasks.of_order(c, row.id)]
-    return OrderView(**_fields(row), doc=doc, charged=row.charged, tasks=todo, parts=_parts(c, row.id), timeline=_timeline(c, row.id))
+    fields = _fields(row) if whole and doc is not None else _fields(row) | {"cause": UNREADABLE}
+    return OrderView(**fields, doc=shown_doc(doc) or {}, charged=row.charged, tasks=todo, parts=parts, timeline=_timeline(c, row.id))
 
 
 def keys_by(c: sa.Connection, integration_id: int, any_key: str) -> list[str]:
@@ -232,31 +233,39 @@ def _part_lines(c: sa.Connection, order_ids: list[int]) -> dict[int, list[PartLi
     return found
 
 
-def _parts(c: sa.Connection, order_id: int) -> list[PartView]:
+def _parts(c: sa.Connection, order_id: int) -> tuple[list[PartView], bool]:
+    """And whether everything that is stored of them can be read."""
     documents: dict[int, list[DocumentView]] = {}
+    whole = True
     for row in c.execute(sa.select(document).where(document.c.order_id == order_id).order_by(document.c.id)):
-        documents.setdefault(row.part_id, []).append(_document(row))
-    return [
-        PartView(
-            row.no,
-            row.reference,
-            row.branch,
-            row.state,
-            row.erp_key,
-            row.erp_state,
-            row.sending,
-            row.attempt,
-            instant(row.sent_at),
-            instant(row.handling_sent_at),
-            instant(row.tracking_sent_at),
-            instant(row.delivery_sent_at),
-            instant(row.cancel_sent_at),
-            _without(msgspec.to_builtins(unpack(row.doc, OrderPart)), "order"),
-            _without(msgspec.to_builtins(unpack(row.erp_doc, ErpOrder)), "invoices") if row.erp_doc else None,
-            documents.get(row.id, []),
+        note = readable(row.doc, Invoice)
+        whole = whole and note is not None
+        documents.setdefault(row.part_id, []).append(_document(row, note))
+    found: list[PartView] = []
+    for row in c.execute(sa.select(part).where(part.c.order_id == order_id).order_by(part.c.no)):
+        doc, erp = shown_doc(readable(row.doc, OrderPart)), shown_doc(readable(row.erp_doc, ErpOrder))
+        whole = whole and doc is not None and (erp is not None or row.erp_doc is None)
+        found.append(
+            PartView(
+                row.no,
+                row.reference,
+                row.branch,
+                row.state,
+                row.erp_key,
+                row.erp_state,
+                row.sending,
+                row.attempt,
+                instant(row.sent_at),
+                instant(row.handling_sent_at),
+                instant(row.tracking_sent_at),
+                instant(row.delivery_sent_at),
+                instant(row.cancel_sent_at),
+                _without(doc or {}, "order"),
+                _without(erp, "invoices") if erp is not None else None,
+                documents.get(row.id, []),
+            )
         )
-        for row in c.execute(sa.select(part).where(part.c.order_id == order_id).order_by(part.c.no))
-    ]
+    return found, whole
 
 
 def _without(doc: dict[str, Any], name: str) -> dict[str, Any]:
@@ -264,8 +273,10 @@ def _without(doc: dict[str, Any], name: str) -> dict[str, Any]:
     return {key: value for key, value in doc.items() if key != name}
 
 
-def _document(row: Any) -> DocumentView:
-    note = unpack(row.doc, Invoice)
+def _document(row: Any, note: Invoice | None) -> DocumentView:
+    at = (instant(row.created_at), instant(row.sent_at))
+    if note is None:
+        return DocumentView(row.key, "", "", "", "", None, None, "", False, False, False, *at)
     return DocumentView(
         note.key,
         note.number,
@@ -278,8 +289,7 @@ def _document(row: Any) -> DocumentView:
         note.authorised,
         note.production,
         bool(note.xml),
-        instant(row.created_at),
-        instant(row.sent_at),
+        *at,
     )
 
 

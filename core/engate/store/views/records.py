@@ -10,9 +10,9 @@ import msgspec
 import sqlalchemy as sa
 
 from engate.model.kinds import KINDS
-from engate.store.blobs import unpack
+from engate.store.blobs import readable
 from engate.store.tables import cause, key_index, link, record
-from engate.store.views.causes import Cause
+from engate.store.views.causes import UNREADABLE, Cause, shown_doc
 from engate.store.views.paging import Rows, Window, begins, cut, instant
 from engate.text import Text
 
@@ -46,7 +46,7 @@ class Record(msgspec.Struct, kw_only=True):
 
 
 class Detail(Record, kw_only=True):
-    """`doc`: as last read from the ERP; `last_sent`: as the storefront last accepted it."""
+    """`doc`: as last read from the ERP, empty where it cannot be read; `last_sent`: as the storefront last accepted it."""
 
     doc: dict[str, Any]
     last_sent: dict[str, Any] | None
@@ -199,11 +199,11 @@ def detail(c: sa.Connection, integration_id: int, kind: str, key: str) -> Detail
 
 
 def document(c: sa.Connection, integration_id: int, kind: str, key: str) -> Any | None:
-    """The struct as last read."""
+    """The struct as last read; None too where it cannot be read any more."""
     blob = c.execute(
         sa.select(record.c.doc).where(record.c.integration_id == integration_id, record.c.kind == kind, record.c.key == key)
     ).scalar()
-    return unpack(blob, KINDS[kind].struct) if blob is not None else None
+    return readable(blob, KINDS[kind].struct)
 
 
 def _select(integration_id: int) -> sa.Select[Any]:
@@ -234,6 +234,8 @@ def _select(integration_id: int) -> sa.Select[Any]:
 
 def _fields(row: Any, doc: Any) -> dict[str, Any]:
     why = Cause(row.cause_id, row.code, row.owner, Text(**row.cause_text), Text(**row.hint), instant(row.since)) if row.code else None
+    if doc is None:
+        why = UNREADABLE
     waits_for = None
     if row.state == "to_send" and row.kind in PARENT_KIND and row.parent_remote is None and row.parent is not None:
         waits_for = RecordRef(PARENT_KIND[row.kind], row.parent)
@@ -259,14 +261,13 @@ def _fields(row: Any, doc: Any) -> dict[str, Any]:
 
 
 def _record(row: Any) -> Record:
-    return Record(**_fields(row, unpack(row.doc, KINDS[row.kind].struct)))
+    return Record(**_fields(row, readable(row.doc, KINDS[row.kind].struct)))
 
 
 def _detail(row: Any) -> Detail:
     struct = KINDS[row.kind].struct
-    doc = unpack(row.doc, struct)
-    sent = unpack(row.have_doc, struct) if row.have_doc is not None else None
-    return Detail(**_fields(row, doc), doc=msgspec.to_builtins(doc), last_sent=msgspec.to_builtins(sent) if sent is not None else None)
+    doc, sent = readable(row.doc, struct), readable(row.have_doc, struct)
+    return Detail(**_fields(row, doc), doc=shown_doc(doc) or {}, last_sent=shown_doc(sent))
 
 
 # ---- links ----
