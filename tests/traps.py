@@ -1258,9 +1258,9 @@ PLATFORMS: tuple[Trap, ...] = (
     Trap(
         "vtex.active-placeholder",
         "The category that new goods wait in must be inactive, or they are on sale before anybody has looked at them.",
-        f"{CORE}/sync/reading.py",
-        "doc = kind.struct(key=PLACEHOLDER, name=PLACEHOLDER_NAME, active=False)",
-        "doc = kind.struct(key=PLACEHOLDER, name=PLACEHOLDER_NAME, active=True)",
+        "core/engate/sync/nodes.py",
+        "found.append(Category(PLACEHOLDER, PLACEHOLDER_NAME, active=False))",
+        "found.append(Category(PLACEHOLDER, PLACEHOLDER_NAME, active=True))",
         (f"{E_CATALOGUE}test_new_categories_go_to_the_placeholder_until_they_are_linked_by_hand",),
     ),
     Trap(

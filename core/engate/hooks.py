@@ -191,6 +191,10 @@ class Erp(Connection):
 class Storefront(Connection):
     """A storefront: the owner of orders, and of what its people enrich."""
 
+    requires: ClassVar[frozenset[str]] = frozenset()
+    """References without which it takes no product: of "category" and "brand". Products that have none in the ERP then wait with one cause
+    for all of them, and are not sent in vain."""
+
     # -- push_*: master data into the storefront --
 
     @spec(firstresult=True)

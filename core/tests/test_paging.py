@@ -33,7 +33,11 @@ class Server:
         return Fetched(shown, page * size < len(rows) if self.says else None, f"{page} {shown}".encode())
 
     def leave(self, *rows: int) -> Callable[[], None]:
-        return lambda: [self.rows.remove(row) for row in rows] and None
+        def move() -> None:
+            for row in rows:
+                self.rows.remove(row)
+
+        return move
 
     def read(self, size: int, cursor: str | None = None) -> list[Part[int]]:
         async def go() -> list[Part[int]]:

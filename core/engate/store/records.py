@@ -557,10 +557,17 @@ def next_due(c: sa.Connection, integration_id: int, kind: str, unknown_after: fl
     return min((t for t in found if t is not None), default=None)
 
 
-def count(c: sa.Connection, integration_id: int, kind: str, *, but: str) -> int:
-    """How many there are of a kind, without the one of this key."""
-    mine = (record.c.integration_id == integration_id) & (record.c.kind == kind) & (record.c.key != but)
+def count(c: sa.Connection, integration_id: int, kind: str, *, but: Sequence[str]) -> int:
+    """How many there are of a kind, without these keys."""
+    mine = (record.c.integration_id == integration_id) & (record.c.kind == kind) & record.c.key.not_in(but)
     return int(c.execute(sa.select(sa.func.count()).select_from(record).where(mine)).scalar_one())
+
+
+def forget(c: sa.Connection, integration_id: int, kind: str, keys: Sequence[str]) -> None:
+    """These are nobody's business any more; what the storefront has of them stays as it is."""
+    if keys:
+        mine = (record.c.integration_id == integration_id) & (record.c.kind == kind) & record.c.key.in_(keys)
+        c.execute(sa.delete(record).where(mine))
 
 
 def in_doubt(c: sa.Connection, integration_id: int) -> bool:

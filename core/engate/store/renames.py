@@ -59,7 +59,7 @@ def rename(c: sa.Connection, integration_id: int, old: str, new: str) -> None:
         c.execute(sa.update(integration).where(integration.c.id == integration_id).values(pilot=named))
 
 
-def _mine(integration_id: int, kind: str) -> sa.Select[Any]:
+def _mine(integration_id: int, kind: str) -> Any:
     return sa.select(record.c.id, record.c.key, record.c.doc).where(record.c.integration_id == integration_id, record.c.kind == kind)
 
 

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from engate.model import Brand, Category, Price, Product, Sku, StockLevel
-from engate.model.kinds import KINDS
+from engate.model import Brand, Category, Price, Problem, Product, Sku, StockLevel
+from engate.model.kinds import KINDS, Ref
 from engate.store.blobs import digest
 from engate.store.causes import Reason, of_problem, own
 from engate.store.records import Pending
@@ -18,6 +18,18 @@ from engate.text import Text
 
 PLACEHOLDER = "@integracao"
 PLACEHOLDER_NAME = "Integração"
+BRAND_FOR_ALL = "@marca"
+"""The brand of every product that has none in the ERP, where the option names one."""
+NO_BRAND = "link.brand"
+"""The code of the problem that a product has no brand in the ERP: `brand_for_all` answers it."""
+
+
+class Pair(NamedTuple):
+    """What these two platforms can do for each other. `kinds`: those that are read and pushed; `requires`: references without which the
+    storefront takes no product."""
+
+    kinds: frozenset[str] = frozenset(KINDS)
+    requires: frozenset[str] = frozenset()
 
 
 class Effective(NamedTuple):
@@ -30,6 +42,8 @@ class Effective(NamedTuple):
     missing: tuple[str, str] | None = None
     awaiting: Reason | None = None
 
+
+ANY_PAIR = Pair()
 
 AWAITING = own(
     "enrichment", "placeholder",
@@ -48,7 +62,9 @@ class Rules:
         mapping: PairMapping,
         links: Mapping[tuple[str, str], str],
         pending: Pending,
+        pair: Pair = ANY_PAIR,
     ) -> None:
+        self.pair = pair
         self.options = options
         self.links = links
         self.pending = pending
@@ -57,8 +73,9 @@ class Rules:
 
     def effective(self, kind: str, doc: Any, read_at: float) -> Effective:
         """`read_at`: when the ERP was asked for this document."""
-        if doc.problems:
-            return Effective(doc, {}, digest(doc, {}), of_problem(doc.problems[0]))
+        problem = next((each for each in doc.problems if not self._answered(each)), None)
+        if problem is not None:
+            return Effective(doc, {}, digest(doc, {}), of_problem(problem))
         match doc:
             case StockLevel():
                 return self._stock(doc, read_at)
@@ -70,6 +87,13 @@ class Rules:
                 return self._referring(kind, doc)
             case _:
                 return self._warehouse(doc) if kind == "warehouse" else self._plain(doc)
+
+    def _answered(self, problem: Problem) -> bool:
+        return problem.code == NO_BRAND and bool(self.options.brand_for_all)
+
+    def ignores(self, kind: str, doc: Any) -> bool:
+        """What nobody asked for: prices of a table that is not mapped."""
+        return kind == "price" and bool(doc.table) and doc.table not in self.policies
 
     @staticmethod
     def _plain(doc: Any) -> Effective:
@@ -98,29 +122,50 @@ class Rules:
 
     def _price(self, price: Price) -> Effective:
         policy = self.policies.get(price.table)
-        if price.table and policy is None:
+        if self.ignores("price", price):
             reason = own(
                 "mapping.price_table", price.table,
                 Text(f"A tabela de preço '{price.table}' não está mapeada.", f"Price table '{price.table}' is not mapped."),
                 Text("Mapeie a tabela para uma política comercial da loja.", "Map the table to a trade policy of the shop."),
             )  # fmt: skip
-            return Effective(price, {}, digest(price, {}), reason)
+            return Effective(price, {}, digest(price, {}), reason)  # never as the default price
         refs = {"price_table": policy} if policy else {}
         return Effective(price, refs, digest(price, refs))
 
     def _referring(self, kind: str, doc: Any) -> Effective:
         refs: dict[str, str] = {}
         awaiting = None
-        refs_of = KINDS[kind].refs or no_refs
-        for name, ref_kind, wanted in refs_of(doc):
+        named = self._named(kind, doc)
+        if isinstance(named, Reason):
+            return Effective(doc, refs, digest(doc, refs), named)
+        for name, ref_kind, wanted in named:
             key, remote = wanted, self.links.get((ref_kind, wanted))
-            if remote is None and self._placeholder(ref_kind) and kind == "product":
+            if kind == "product" and (
+                wanted == PLACEHOLDER or (remote is None and self._placeholder(ref_kind) and wanted != BRAND_FOR_ALL)
+            ):
                 key, awaiting = PLACEHOLDER, AWAITING
                 remote = self.links.get((ref_kind, key))
             if remote is None:
                 return Effective(doc, refs, digest(doc, refs), None, (ref_kind, key))
             refs[name] = remote
         return Effective(doc, refs, digest(doc, refs), awaiting=awaiting)
+
+    def _named(self, kind: str, doc: Any) -> list[Ref] | Reason:
+        """What the document refers to. A kind that this pair does not offer is not waited for."""
+        refs_of = KINDS[kind].refs or no_refs
+        named = [ref for ref in refs_of(doc) if ref[1] in self.pair.kinds or ref[1:] in self.links]
+        if kind != "product":
+            return named
+        for ref in ("category", "brand"):
+            if any(name == ref for name, _, _ in named):
+                continue
+            if ref == "brand" and self.options.brand_for_all:
+                named.append((ref, ref, BRAND_FOR_ALL))
+            elif ref in self.pair.requires and self._placeholder(ref):
+                named.append((ref, ref, PLACEHOLDER))
+            elif ref in self.pair.requires:
+                return REQUIRED[ref]
+        return named
 
     def _placeholder(self, kind: str) -> bool:
         choice = self.options.new_categories if kind == "category" else self.options.new_brands
@@ -129,6 +174,25 @@ class Rules:
 
 def no_refs(_: Any) -> tuple[()]:
     return ()
+
+
+REQUIRED = {
+    "brand": own(
+        "brand.required", "product",
+        Text("A loja exige uma marca, e o ERP não informa a destes produtos.",
+             "The shop requires a brand, and the ERP has none for these products."),
+        Text("Preencha a opção 'Marca para todos' da integração, ou a marca dos produtos no ERP.",
+             "Fill in the integration's option 'One brand for all', or the products' brand in the ERP."),
+    ),
+    "category": own(
+        "category.required", "product",
+        Text("A loja exige uma categoria, e o ERP não informa a destes produtos.",
+             "The shop requires a category, and the ERP has none for these products."),
+        Text("Preencha a categoria dos produtos no ERP, ou mude a opção 'Categorias novas' para 'placeholder'.",
+             "Fill in the products' category in the ERP, or set the option 'New categories' to 'placeholder'."),
+    ),
+}  # fmt: skip
+"""One cause for all: what is missing is missing in the ERP, or an option says what stands for it."""
 
 
 def missing_link(kind: str, key: str) -> Reason:

@@ -8,10 +8,11 @@ from typing import Any
 import sqlalchemy as sa
 
 from engate.errors import CapabilityMissing
-from engate.model.kinds import KINDS
+from engate.model.kinds import KINDS, Kind
 from engate.store import records
 from engate.store.blobs import Unreadable
 from engate.store.causes import Reason
+from engate.sync import nodes
 from engate.sync.events import events_slice
 from engate.sync.flows import FLOWS, offered
 from engate.sync.fulfilment import fulfilment_slice
@@ -65,7 +66,7 @@ def slice_of(work: Work) -> Awaitable[Later]:
             return read_slice(work, FLOWS[rest]) if _offers(work, rest) else _nothing()
         case "push":
             kind = KINDS[rest]
-            return push_slice(work, kind) if _offers(work, kind.flow) else _nothing()
+            return push_slice(work, kind) if _pushes(work, kind) else _nothing()
         case "refresh":
             return _refresh(work, rest)
         case _:
@@ -74,6 +75,11 @@ def slice_of(work: Work) -> Awaitable[Later]:
 
 def _offers(work: Work, flow: str) -> bool:
     return flow in work.snapshot.enabled and offered(work.coupling)[flow] is None
+
+
+def _pushes(work: Work, kind: Kind) -> bool:
+    """Nodes of our own (`nodes`) go also where the ERP has none of the kind."""
+    return kind.flow in work.snapshot.enabled and work.coupling.can(kind.push_hook)
 
 
 async def _order(work: Work, key: str) -> Later:
@@ -90,6 +96,7 @@ async def _nothing() -> Later:
 async def _refresh(work: Work, name: str) -> Later:
     """Options, mapping or links changed: what should be is decided anew from what was read; nothing is asked of the ERP."""
     kind = KINDS[name]
+    await work.store.writing(lambda c: nodes.want(c, work))
     after: int | None = 0
     while after is not None:
         after = await work.store.writing(lambda c, after=after: _refresh_some(c, work, name, after))
@@ -100,10 +107,14 @@ async def _refresh(work: Work, name: str) -> Later:
 def _refresh_some(c: sa.Connection, work: Work, name: str, after: int) -> int | None:
     work.must_be_current(c)
     rules = work.rules(c, name)
+    ignored: list[str] = []
 
     def decide(doc: Any, read_at: float) -> tuple[bytes, Reason | None]:
+        if rules.ignores(name, doc):
+            ignored.append(doc.key)
         found = rules.effective(name, doc, read_at)
         return found.digest, found.reason
 
     _, more = records.revisit(c, work.tenant_id, work.integration_id, KINDS[name], decide, after=after, now=work.now())
+    records.forget(c, work.integration_id, name, ignored)
     return more

@@ -38,6 +38,14 @@ class Options(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fi
             "create: made in the shop; placeholder: uses the inactive brand 'Integração'",
         ),
     ] = "create"  # fmt: skip
+    brand_for_all: Annotated[
+        str,
+        _touching(
+            ("brands", "products"), "Marca para todos", "One brand for all",
+            "Marca dos produtos que não têm marca no ERP; vazio: nenhuma",
+            "The brand of products that have none in the ERP; empty: none", max_length=100,
+        ),
+    ] = ""  # fmt: skip
     default_weight_grams: Annotated[
         int,
         _touching(

@@ -10,7 +10,7 @@ from engate.model import Category, Product
 from engate.model.kinds import KINDS, Kind
 from engate.store.blobs import readable
 from engate.store.tables import record
-from engate.sync.effective import PLACEHOLDER
+from engate.sync.effective import BRAND_FOR_ALL, PLACEHOLDER
 from engate.sync.work import Snapshot
 
 T = TypeVar("T")
@@ -31,7 +31,7 @@ def allowed(c: sa.Connection, snapshot: Snapshot, kind: Kind) -> set[str]:
     blobs = c.execute(_of(snapshot, "product", record.c.doc).where(record.c.key.in_(products))).scalars()
     docs = [doc for blob in blobs if (doc := readable(blob, Product)) is not None]
     if kind.name == "brand":
-        return {doc.brand for doc in docs if doc.brand} | {PLACEHOLDER}
+        return {doc.brand for doc in docs if doc.brand} | {PLACEHOLDER, BRAND_FOR_ALL}
     return _with_ancestors(c, snapshot, {doc.category for doc in docs if doc.category}) | {PLACEHOLDER}
 
 

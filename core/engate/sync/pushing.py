@@ -16,7 +16,7 @@ from engate.store import causes, lanes, orders, records, runs
 from engate.store.blobs import readable
 from engate.store.records import Claimed, Origin, Settled
 from engate.sync import pilot, quarantine
-from engate.sync.effective import PLACEHOLDER, Effective, missing_link
+from engate.sync.effective import BRAND_FOR_ALL, PLACEHOLDER, Effective, missing_link
 from engate.sync.events import ORDER_PRIORITY, lane_of
 from engate.sync.parts import ITEM_UNMAPPED
 from engate.sync.reading import finished
@@ -103,7 +103,7 @@ def _stays_here(work: Work, kind: Kind, row: Claimed) -> bool:
     """With the option `placeholder`, nodes without an equivalent are not created: products go to the placeholder instead."""
     options = work.snapshot.options
     choice = options.new_categories if kind.name == "category" else options.new_brands if kind.name == "brand" else "create"
-    return choice == "placeholder" and row.key != PLACEHOLDER and row.remote is None
+    return choice == "placeholder" and row.key not in (PLACEHOLDER, BRAND_FOR_ALL) and row.remote is None
 
 
 async def _push(work: Work, kind: Kind, sending: Sending) -> EngateError | None:

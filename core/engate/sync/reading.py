@@ -11,15 +11,14 @@ import sqlalchemy as sa
 from engate.boundary import Broken, Received
 from engate.errors import EngateError
 from engate.model import Query
-from engate.model.catalog import Category
 from engate.model.kinds import KINDS, Kind
 from engate.plugins import closing
 from engate.store import records, runs
 from engate.store.records import Wanted
 from engate.store.runs import Place
-from engate.sync import pilot, quarantine, renames, whole
-from engate.sync.effective import PLACEHOLDER, PLACEHOLDER_NAME, Rules
-from engate.sync.flows import FLOWS, Flow
+from engate.sync import nodes, pilot, quarantine, renames, whole
+from engate.sync.effective import Rules
+from engate.sync.flows import Flow
 from engate.sync.renames import Renames
 from engate.sync.work import Later, Work
 
@@ -152,16 +151,19 @@ def _keep(c: sa.Connection, work: Work, kind: Kind, row: Any, read: Read, rename
     """False: the reading was cancelled or superseded; its pages are dropped."""
     if not runs.still_asked(c, row):
         return False
+    work.must_hold(c)  # whoever has the lane now may have read newer pages
     work.must_be_current(c)
     quarantine.lost(c, row, read.broken, work.now())
     docs = read.docs + quarantine.stand_ins(c, work, kind, read.broken)
     renames.apply(c, work, renamed)
     # decided in this transaction: an order that came in while the pages were fetched must be seen
     rules = work.rules(c, kind.name, [doc.sku for doc, _ in docs] if kind.name == "stock" else None)
-    wanted = [_wanted(rules, kind, doc, asked_at) for doc, asked_at in docs]
+    ignored = [doc.key for doc, _ in docs if rules.ignores(kind.name, doc)]
+    records.forget(c, work.integration_id, kind.name, ignored)
+    wanted = [_wanted(rules, kind, doc, asked_at) for doc, asked_at in docs if not rules.ignores(kind.name, doc)]
     wanted = [each._replace(reason=each.reason or renamed.unclear.get(each.key)) for each in wanted] if renamed.unclear else wanted
     changed = records.want(c, work.tenant_id, work.integration_id, kind.name, wanted, run_id=row.run_id, now=work.now())
-    runs.page_done(c, row, read.place, items=len(wanted), changed=changed)
+    runs.page_done(c, row, read.place, items=len(docs), changed=changed)
     if changed:
         work.wake(c, (f"push/{kind.name}", kind.priority))
         if work.snapshot.pilot is not None and kind.flow == "products":
@@ -187,23 +189,6 @@ def _all_read(c: sa.Connection, work: Work, flow: Flow, last: Any) -> tuple[bool
         runs.pushes(c, last.run_id)
     else:
         runs.flow_read(c, work.integration_id, flow.name, last.run_id, full=last.full and last.only is None, now=work.now())
-    if _needs_placeholder(work, flow):
-        _want_placeholder(c, work, flow, last.run_id)
+    if flow.name in ("categories", "brands", "products"):
+        nodes.want(c, work, run_id=last.run_id)
     return short, runs.finish(c, work.integration_id, work.now(), idle=pilot.held_back(c, work.snapshot))
-
-
-def _needs_placeholder(work: Work, flow: Flow) -> bool:
-    options = work.snapshot.options
-    return (flow.name == "categories" and options.new_categories == "placeholder") or (
-        flow.name == "brands" and options.new_brands == "placeholder"
-    )
-
-
-def _want_placeholder(c: sa.Connection, work: Work, flow: Flow, run_id: int) -> None:
-    """The inactive node that takes what has no equivalent in the shop yet."""
-    kind = FLOWS[flow.name].kinds[0]
-    doc = kind.struct(key=PLACEHOLDER, name=PLACEHOLDER_NAME, active=False)
-    assert isinstance(doc, Category) or kind.name == "brand"
-    wanted = _wanted(work.rules(c, kind.name), kind, doc, work.now())
-    records.want(c, work.tenant_id, work.integration_id, kind.name, [wanted], run_id=run_id, now=work.now())
-    work.wake(c, (f"push/{kind.name}", kind.priority))

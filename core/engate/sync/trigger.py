@@ -15,7 +15,7 @@ from engate.store import config, lanes, orders, records, runs, tasks
 from engate.store.blobs import pack
 from engate.store.causes import ensure, own
 from engate.store.lanes import Wake
-from engate.store.tables import cause, inbox, link, order, record, run
+from engate.store.tables import cause, flow, inbox, link, order, record, run
 from engate.sync.events import ORDER_PRIORITY, lane_of
 from engate.sync.flows import FLOWS
 from engate.sync.imports import FATE_UNKNOWN
@@ -141,6 +141,9 @@ def _cancelled(flow: str) -> Any:
 def changed(c: sa.Connection, tenant_id: int, id: int, flows: Iterable[str], now: float) -> None:
     """Options, mapping or links of these flows changed: their records are decided anew, waiting orders looked at again."""
     names = set(flows)
+    if "prices" in names:  # a table that was not mapped was not kept: it is read anew
+        c.execute(sa.update(flow).where(flow.c.integration_id == id, flow.c.name == "prices").values(full_at=None))
+        _wake(c, tenant_id, id, [(FLOWS["prices"].lane, FLOWS["prices"].priority)], now)
     wakes = [(f"refresh/{kind.name}", kind.priority) for kind in KINDS.values() if kind.flow in names]
     if "orders" in names:
         waiting = c.execute(sa.select(order.c.key).where(order.c.integration_id == id, order.c.cause_id.is_not(None))).scalars()

@@ -10,7 +10,7 @@ from engate.model.kinds import Kind
 from engate.store import records, runs
 from engate.store.causes import Reason, ensure, own
 from engate.store.runs import SHORT
-from engate.sync.effective import PLACEHOLDER
+from engate.sync.effective import BRAND_FOR_ALL, PLACEHOLDER
 from engate.sync.work import Work
 from engate.text import Text
 
@@ -29,7 +29,7 @@ def missing(c: sa.Connection, work: Work, kind: Kind, row: Any) -> Reason | None
     seen = runs.counted(c, row)
     if seen.total is not None and seen.entities < seen.total:
         return of_count(kind.name, seen.entities, seen.total)
-    known = seen.known if seen.known is not None else records.count(c, work.integration_id, kind.name, but=PLACEHOLDER)
+    known = seen.known if seen.known is not None else records.count(c, work.integration_id, kind.name, but=(PLACEHOLDER, BRAND_FOR_ALL))
     if row.full and seen.entities * HALF < known and seen.entities != seen.short:
         return _of_known(kind.name, seen.entities, known)
     return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import msgspec
@@ -16,7 +17,8 @@ from engate.store import current, lanes, records
 from engate.store.current import Stamp
 from engate.store.db import Store
 from engate.store.lanes import Claim
-from engate.sync.effective import Rules
+from engate.sync.effective import Pair, Rules
+from engate.sync.flows import offered
 from engate.sync.options import Options, PairMapping
 from engate.sync.pace import Pace
 
@@ -107,6 +109,11 @@ class Work:
     def tenant_id(self) -> int:
         return self.snapshot.tenant_id
 
+    @cached_property
+    def pair(self) -> Pair:
+        flows = offered(self.coupling)
+        return Pair(frozenset(kind.name for kind in KINDS.values() if flows[kind.flow] is None), self.coupling.requires)
+
     def now(self) -> float:
         return self.clock.now().timestamp()
 
@@ -120,6 +127,7 @@ class Work:
             self.snapshot.mapping,
             records.links_of(c, self.integration_id, ("category", "brand")) if KINDS[kind].has_refs else {},
             records.pending_units(c, self.integration_id, skus) if kind == "stock" else {},
+            self.pair,
         )
 
     def wake(self, c: sa.Connection, *names: tuple[str, int], at: float | None = None) -> None:

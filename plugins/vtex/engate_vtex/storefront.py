@@ -49,6 +49,8 @@ class VtexStorefront(Storefront):
     must already be out of the number (an update after start-handling drops that SKU's acknowledged reservations).
     """
 
+    requires = frozenset({"category", "brand"})
+
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         self._vtex = Vtex(context)

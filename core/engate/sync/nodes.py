@@ -1,0 +1,40 @@
+"""Nodes of engate's own: the inactive ones that take what has no equivalent in the shop yet, and the brand of products that have none."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from engate.model import Brand, Category
+from engate.model.kinds import KINDS
+from engate.store import records
+from engate.store.records import Wanted
+from engate.sync.effective import BRAND_FOR_ALL, PLACEHOLDER, PLACEHOLDER_NAME
+from engate.sync.options import Options
+from engate.sync.work import Work
+
+
+def wanted(options: Options, kind: str) -> list[Any]:
+    found: list[Any] = []
+    if kind == "category" and options.new_categories == "placeholder":
+        found.append(Category(PLACEHOLDER, PLACEHOLDER_NAME, active=False))
+    if kind == "brand" and options.new_brands == "placeholder":
+        found.append(Brand(PLACEHOLDER, PLACEHOLDER_NAME, active=False))
+    if kind == "brand" and options.brand_for_all:
+        found.append(Brand(BRAND_FOR_ALL, options.brand_for_all))
+    return found
+
+
+def want(c: sa.Connection, work: Work, *, run_id: int = 0) -> None:
+    """They follow the options, whether the ERP has such nodes or not."""
+    for name in ("category", "brand"):
+        kind = KINDS[name]
+        docs = wanted(work.snapshot.options, name) if work.coupling.can(kind.push_hook) else []
+        if not docs:
+            continue
+        rules = work.rules(c, name)
+        found = [(doc, rules.effective(name, doc, work.now())) for doc in docs]
+        rows = [Wanted(doc.key, None, doc, effective.digest, effective.reason, work.now()) for doc, effective in found]
+        if records.want(c, work.tenant_id, work.integration_id, name, rows, run_id=run_id, now=work.now()):
+            work.wake(c, (f"push/{name}", kind.priority))
