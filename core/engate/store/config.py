@@ -255,8 +255,10 @@ def create_integration(
     return id
 
 
-def integration_row(c: sa.Connection, tenant_id: int, id: int) -> Any:
-    row = c.execute(mine(integration, tenant_id, integration.c.id == id)).first()
+def integration_row(c: sa.Connection, tenant_id: int, id: int, *, to_change: bool = False) -> Any:
+    """`to_change`: what is read here is what the transaction changes; whoever else wants to waits."""
+    query = mine(integration, tenant_id, integration.c.id == id)
+    row = c.execute(query.with_for_update() if to_change else query).first()
     if row is None:
         raise not_found("Integração", "integration")
     return row
