@@ -686,8 +686,8 @@ ENGINE: tuple[Trap, ...] = (
         "engine.slice-most",
         "A slice that never ends is ended: its slot is needed.",
         f"{CORE}/sync/runner.py",
-        "asyncio.timeout(self._windows.slice_most) as whole",
-        "asyncio.timeout(None) as whole",
+        "whole = asyncio.timeout(self._windows.slice_most)",
+        "whole = asyncio.timeout(None)",
         (f"{FAIR}test_a_push_that_is_ended_in_flight_is_sent_again",),
     ),
     Trap(
