@@ -966,6 +966,14 @@ PLATFORMS: tuple[Trap, ...] = (
         (f"{V_ORDERS}test_events_come_in_lots_and_end_with_the_feed",),
     ),
     Trap(
+        "vtex.lost-events",
+        "The feed replays nothing: an event that it lost, or that came while it had no configuration, never comes again.",
+        f"{VTEX}/storefront.py",
+        "        return self._order_list.pages(query)",
+        "        del query\n        return self._orders.events()",
+        ("tests/test_safety.py::test_an_order_whose_events_vtex_lost_is_found_in_its_list",),
+    ),
+    Trap(
         "vtex.feed-gone",
         "A feed without events for its retention period loses its configuration, and orders stop coming.",
         f"{VTEX}/orders.py",
