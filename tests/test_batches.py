@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
+import pytest
+import sqlalchemy as sa
 from tests.platforms import lacking
 from tests.platforms.fake_shop.plugin import FAKE_SHOP, FakeShop
 from tests.support.goods import goods
@@ -16,6 +18,7 @@ from engate.testing.world import Change
 STUBBORN = msgspec.structs.replace(SHORT, retry_first=3600.0, retry_most=3600.0, unknown_after=3600.0)
 
 
+@pytest.mark.trap("engine.batch-most")
 async def test_a_hook_gets_at_most_what_it_says_and_no_less_while_there_is_more(sqlite_database: str) -> None:
     sizes: list[int] = []
 
@@ -33,6 +36,7 @@ async def test_a_hook_gets_at_most_what_it_says_and_no_less_while_there_is_more(
         assert sizes == [7, 7, 6]
 
 
+@pytest.mark.trap("engine.not-asked")
 async def test_what_a_plugin_chose_not_to_send_does_not_make_the_storefront_silent(sqlite_database: str) -> None:
     """Four that wait for something and one that nobody answered: the next records are tried all the same, and nobody is alarmed."""
     tried: list[str] = []
@@ -58,6 +62,7 @@ async def test_what_a_plugin_chose_not_to_send_does_not_make_the_storefront_sile
         assert await stage.sql("select id from connection where health <> 'ok'") == []
 
 
+@pytest.mark.trap("engine.broken-is-not-silent")
 async def test_a_plugin_that_breaks_on_every_item_is_not_a_silent_storefront(sqlite_database: str) -> None:
     broken: list[bool] = []
 
@@ -101,3 +106,27 @@ async def _unknown(stage: Stage, count: int) -> bool:
 async def _said(stage: Stage, words: str) -> bool:
     rows = await stage.sql("select health_cause from connection where health = 'degraded'")
     return any(words in str(row.health_cause) for row in rows)
+
+
+@pytest.mark.trap("engine.through")
+async def test_a_push_that_only_waits_is_no_recovery(sqlite_database: str) -> None:
+    """Its records back off each on its own: a slice in which none is due has asked nothing."""
+    slow = msgspec.structs.replace(SHORT, unknown_after=1.0, retry_first=0.05)
+
+    async def push_stock(self: FakeShop, batch: Any) -> None:
+        for item in batch.items:
+            batch.failed(item, Unknown(Text("Nada.", "Nothing.")))
+
+    async with faked(sqlite_database, seed=goods(6), windows=slow, manifests=(lacking(FAKE_SHOP, push_stock=push_stock),)) as stage:
+        await stage.activate()
+        await stage.until(lambda: _said(stage, "Nothing"))
+        for _ in range(20):
+            await stage.until(lambda: _rests(stage))
+            assert await _said(stage, "Nothing")
+
+
+async def _rests(stage: Stage) -> bool:
+    """The lane has been through a slice since it was last asked to go at once."""
+    now = stage.clock.now().timestamp()
+    trigger_ = "update lane set due_at = :now, not_before = 0 where name = 'push/stock' and lease is null and due_at > :now"
+    return bool(await stage.store.writing(lambda c: c.execute(sa.text(trigger_), {"now": now}).rowcount))

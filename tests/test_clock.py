@@ -28,6 +28,7 @@ class Adjusted:
         return datetime.now(UTC) + timedelta(seconds=self.ahead)
 
 
+@pytest.mark.trap("engine.clock-set-back")
 @pytest.mark.parametrize("restart", [False, True], ids=["running", "restarted"])
 async def test_after_the_clock_is_set_right_everything_is_due_again(database: str, restart: bool) -> None:
     clock = Adjusted(HOUR)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+from contextlib import AsyncExitStack
 from typing import Any
 
 import msgspec
+import pytest
 from tests.support.goods import goods, sale
 from tests.support.stage import SHORT, Stage, faked, neighbour
 
@@ -32,6 +34,27 @@ async def test_a_dripping_erp_of_one_tenant_keeps_no_other_waiting(database: str
             assert await _trade(well, 104) < max(2 * undisturbed, 2.0)
 
 
+@pytest.mark.trap("engine.order-slots")
+async def test_an_order_enters_though_the_catalogues_of_many_tenants_hold_every_other_slot(sqlite_database: str) -> None:
+    async with AsyncExitStack() as open_, faked(sqlite_database, seed=goods(1), windows=ENDLESS, run=False) as well:
+        well.slots = 4
+        well.start()
+        await well.selling()
+        for n in range(4):
+            sick = await open_.enter_async_context(neighbour(well, f"Lenta {n}", seed=goods(1)))
+            sick.erp.faults.set([Fault("hang", times=1_000_000)])
+            await sick.activate()
+        await well.until(lambda: _all_held(well, 3))
+        [key] = await _sell(well, [1])
+        await well.until(lambda: any(order.storefront_key == key for order in well.erp.orders()))
+
+
+async def _all_held(stage: Stage, slots: int) -> bool:
+    """By the catalogues of the others."""
+    return len(await stage.sql("select id from lane where lease is not null and tenant_id <> :mine", mine=stage.tenant_id)) >= slots
+
+
+@pytest.mark.trap("engine.slow-is-shown")
 async def test_what_hangs_is_named_in_health_while_it_hangs_and_forgotten_when_it_is_well(sqlite_database: str) -> None:
     async with faked(sqlite_database, seed=goods(1), windows=msgspec.structs.replace(ENDLESS, slice_most=2.5)) as stage:
         await stage.selling()
@@ -47,6 +70,7 @@ async def test_what_hangs_is_named_in_health_while_it_hangs_and_forgotten_when_i
         await stage.until(lambda: _health(stage, "fake_erp", "ok"))
 
 
+@pytest.mark.trap("engine.off-ends-calls", "engine.off-at-once")
 async def test_deactivating_ends_calls_in_flight_at_once(sqlite_database: str) -> None:
     async with faked(sqlite_database, seed=goods(1), windows=ENDLESS) as stage:
         await stage.selling()
@@ -73,6 +97,7 @@ async def test_an_import_that_is_ended_in_flight_is_looked_for_before_it_is_sent
         assert len(stage.erp.orders()) == 1
 
 
+@pytest.mark.trap("engine.slice-most")
 async def test_a_push_that_is_ended_in_flight_is_sent_again(sqlite_database: str) -> None:
     async with faked(sqlite_database, seed=goods(1), windows=msgspec.structs.replace(ENDLESS, slice_most=2.0)) as stage:
         await stage.selling()

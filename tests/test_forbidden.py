@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
+import sqlalchemy as sa
 from tests.platforms import lacking
 from tests.platforms.fake_erp.plugin import FAKE_ERP, FakeErp
 from tests.platforms.fake_shop.plugin import FAKE_SHOP, FakeShop
@@ -72,6 +73,7 @@ def pair(rights: Rights) -> tuple[Manifest, ...]:
     )
 
 
+@pytest.mark.trap("engine.forbidden-flow")
 @pytest.mark.parametrize(("hook", "side"), [("list_prices", "fake_erp"), ("push_prices", "fake_shop")])
 async def test_only_the_flow_that_lacks_it_waits_and_it_goes_on_when_a_person_asks(sqlite_database: str, hook: str, side: str) -> None:
     rights = Rights()
@@ -101,6 +103,23 @@ async def test_only_the_flow_that_lacks_it_waits_and_it_goes_on_when_a_person_as
         await stage.until(lambda: next(s for s in stage.shop.state() if s.key == first.key).price == Decimal("77.00"))
         await stage.until(lambda: _well(stage))
         assert await _flow_causes(stage) == []
+
+
+@pytest.mark.trap("engine.forbidden-outlasts-readings")
+async def test_a_reading_of_the_flow_does_not_hide_what_its_push_lacks(sqlite_database: str) -> None:
+    rights = Rights()
+    async with faked(sqlite_database, seed=goods(1), windows=PATIENT, manifests=pair(rights)) as stage:
+        await stage.selling()
+        rights.lacking.add("push_prices")
+        [sku] = stage.erp.state()
+        stage.erp.change([Change(sku.key, price=Decimal("77.00"))])
+        await stage.resync(["prices"])
+        [cause] = await stage.until(lambda: _flow_causes(stage))
+        [before] = await stage.sql("select read_at from flow where name = 'prices'")
+        await stage.store.writing(lambda c: c.execute(sa.text("update lane set due_at = 1 where name = 'read/prices'")))
+        stage.runner.poke()
+        await stage.until(lambda: stage.sql("select read_at from flow where name = 'prices' and read_at > :at", at=before.read_at))
+        assert [row.id for row in await _flow_causes(stage)] == [cause.id]
 
 
 async def test_a_lane_that_gets_through_by_itself_ends_its_cause(sqlite_database: str) -> None:
@@ -135,6 +154,7 @@ async def test_an_order_that_lacks_it_waits_alone_with_its_own_cause(sqlite_data
         await stage.until(lambda: _well(stage))
 
 
+@pytest.mark.trap("engine.forbidden-items")
 async def test_single_items_that_are_forbidden_stop_the_push_and_the_others_are_settled(sqlite_database: str) -> None:
     spared: list[str] = []
 
@@ -156,6 +176,7 @@ async def test_single_items_that_are_forbidden_stop_the_push_and_the_others_are_
         assert [row.state for row in states] == ["settled", "to_send"]
 
 
+@pytest.mark.trap("engine.reauth-stands")
 async def test_refused_credentials_stay_the_word_whatever_else_fails(sqlite_database: str) -> None:
     """A lane that meets an outage at the same time does not hide that a person must renew them."""
     async with faked(sqlite_database, seed=goods(1), run=False) as stage:

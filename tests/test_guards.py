@@ -14,9 +14,11 @@ from tests.support.selling import asleep, entered, sell, skus, told
 from tests.support.stage import Stage, faked
 
 from engate import batch
-from engate.store import lanes
+from engate.store import config, lanes
 from engate.store.lanes import Wake
 from engate.store.tables import lane
+from engate.sync import trigger
+from engate.testing.connect import ObservedTransport
 from engate.testing.contracts import Exchange
 from engate.testing.world import Change, Fault
 
@@ -94,6 +96,21 @@ def let_go(stage: Stage) -> None:
         c.execute(sa.update(lane).where(lane.c.lease == "thief").values(lease=None, lease_until=0))
 
 
+@pytest.mark.trap(
+    "engine.permit",
+    "engine.permit",
+    "engine.permit-finish-order",
+    "engine.permit-import-cancellation",
+    "engine.permit-send-cancellation",
+    "engine.permit-send-cancel-refusal",
+    "engine.permit-send-handling",
+    "engine.permit-send-invoice",
+    "engine.permit-send-tracking",
+    "engine.permit-send-delivery",
+    "engine.permit-import-order-change",
+    "engine.permit-send-order-change",
+    "engine.promise-held",
+)
 @pytest.mark.parametrize("effect", EFFECTS, ids=lambda effect: effect.name)
 async def test_who_lost_the_lane_of_an_order_does_nothing_more_outside(sqlite_database: str, effect: Effect) -> None:
     thief = Thief()
@@ -149,6 +166,7 @@ async def _wake(stage: Stage, effect: Effect) -> None:
         await stage.retry_order(KEY)
 
 
+@pytest.mark.trap("engine.push-held", "engine.push-doubt")
 async def test_who_lost_the_lane_of_a_push_sends_no_further_batch(sqlite_database: str) -> None:
     """The first batch was on its way when the lane was lost; what it changed is doubted, and sent again by whoever has the lane now."""
     stolen: list[str] = []
@@ -179,3 +197,148 @@ async def test_who_lost_the_lane_of_a_push_sends_no_further_batch(sqlite_databas
         let_go(stage)
         await stage.until(lambda: all(sku.stock == {"main": 3} for sku in stage.shop.state()))
         await stage.quiet()
+
+
+READINGS = (
+    ("read/stock", "/list/stock", lambda stage: stage.erp.change([Change(sku.key, stock={"1": 3}) for sku in stage.erp.state()])),
+    ("read/fulfilment", "/list/order", lambda stage: stage.erp.progress("invoiced", None)),
+)
+
+
+@pytest.mark.trap("engine.page-held", "engine.facts-held")
+@pytest.mark.parametrize(("name", "path", "change"), READINGS, ids=[name for name, *_ in READINGS])
+async def test_who_lost_the_lane_of_a_reading_keeps_no_page_of_it(
+    sqlite_database: str, name: str, path: str, change: Callable[[Stage], object]
+) -> None:
+    """Whoever has it now may have read newer ones, which these would put back."""
+    stages: list[Stage] = []
+    stolen: list[str] = []
+
+    def told(exchange: Exchange) -> None:
+        if stages and not stolen and exchange.path.startswith(path):
+            stolen.append(exchange.path)
+            take(stages[0], name)
+
+    async with faked(sqlite_database, seed=goods(1), run=False) as stage:
+        stage.registry.transport = ObservedTransport(told)
+        stage.start()
+        await stage.selling()
+        sell(stage)
+        await entered(stage, KEY)
+        await asleep(stage, KEY)
+        await stage.stop()
+        before = await _known(stage)
+        change(stage)
+        stages.append(stage)
+        flow = name.removeprefix("read/")
+        await stage.store.writing(lambda c: trigger.ask(c, stage.tenant_id, stage.integration_id, [flow], stage.clock.now().timestamp()))
+        stage.start()
+        await stage.until(lambda: stolen)
+        await stage.until(lambda: not stage.runner.busy)
+        assert await _known(stage) == before
+        let_go(stage)
+        await stage.until(lambda: _knows_more(stage, before))
+
+
+async def _known(stage: Stage) -> list[Any]:
+    """What the ERP is known to say of its stock and orders."""
+    stock = await stage.sql("select doc from record where kind = 'stock'")
+    return [*stock, *await stage.sql("select erp_state from part")]
+
+
+async def _knows_more(stage: Stage, before: list[Any]) -> bool:
+    return await _known(stage) != before
+
+
+@pytest.mark.trap("engine.lost-is-cancelled")
+async def test_a_call_in_flight_ends_when_its_lane_is_somebody_elses(sqlite_database: str) -> None:
+    async with faked(sqlite_database, seed=goods(1)) as stage:
+        await stage.selling()
+        stage.erp.faults.set([Fault("hang", "GET /orders", times=10_000)])
+        sell(stage)
+        await stage.until(lambda: stage.erp.books.in_flight["GET /orders"])
+        take(stage, LANE)
+        await stage.until(lambda: not stage.erp.books.in_flight["GET /orders"], 12)
+
+
+@pytest.mark.trap("engine.permit")
+@pytest.mark.parametrize("effect", [EFFECTS[0], EFFECTS[6]], ids=lambda effect: effect.name)
+async def test_what_was_decided_by_an_older_configuration_is_not_sent(sqlite_database: str, effect: Effect) -> None:
+    """Somebody switches the integration off while the order is read from the shop."""
+    off: list[Callable[[], None]] = []
+
+    def told(exchange: Exchange) -> None:
+        if off and exchange.method == "GET" and exchange.path == f"/orders/{KEY}":
+            off.pop()()
+
+    async with faked(sqlite_database, seed=goods(1), told=told) as stage:
+        await stage.selling()
+        await _step_before(stage, effect)
+        box = stage.erp if effect.side == "erp" else stage.shop
+        effect.asked(stage)
+        await stage.until(lambda: stage.sql("select id from lane where name = :name and due_at is not null", name=LANE))
+        off.append(lambda: _switch(stage, active=False))
+        await _wake(stage, effect)
+        await stage.until(lambda: not off)
+        await stage.until(lambda: stage.sql("select id from lane where name = :name and due_at is null and lease is null", name=LANE))
+        assert box.books.writes[effect.call] == 0
+        _switch(stage, active=True)
+        now = stage.clock.now().timestamp()
+        await stage.store.writing(lambda c: trigger.wake_all(c, stage.tenant_id, stage.integration_id, ["orders"], now))
+        stage.runner.poke()
+        await stage.until(lambda: box.books.writes[effect.call])
+
+
+def _switch(stage: Stage, *, active: bool) -> None:
+    with stage.store.write() as c:
+        config.update_integration(c, stage.tenant_id, stage.integration_id, active=active)
+
+
+@pytest.mark.trap("engine.push-current")
+async def test_a_batch_is_decided_by_the_options_of_then(sqlite_database: str) -> None:
+    """They change while the first batch is on its way: the second is not sent as the first was."""
+    stages: list[Stage] = []
+
+    def told(exchange: Exchange) -> None:
+        if stages and exchange.method == "PUT" and exchange.path.startswith("/stock/"):
+            with stages.pop().store.write() as c:
+                config.update_integration(c, 1, 1, options={"stock_buffer": 2})
+
+    @batch(max=5)
+    async def small(self: FakeShop, batch: Any) -> None:
+        await FakeShop.push_stock(self, batch)
+
+    manifests = (lacking(FAKE_SHOP, push_stock=small),)
+    async with faked(sqlite_database, seed=goods(15), told=told, manifests=manifests) as stage:
+        await stage.selling()
+        stages.append(stage)
+        stage.erp.change([Change(sku.key, stock={"1": 10}) for sku in stage.erp.state()])
+        await stage.resync(["stock"])
+        await stage.until(lambda: len({row["want"]["sku"] for row in _sent(stage, (10, 8))}) == 15)
+        assert len(_sent(stage, (10,))) == 5, "what was on its way"
+
+
+def _sent(stage: Stage, quantities: tuple[int, ...]) -> list[Any]:
+    """What the shop holds of its stock with one of these quantities."""
+    return [row for row in stage.shop.held["stock"].values() if row["want"]["quantity"] in quantities]
+
+
+@pytest.mark.trap("engine.page-current")
+async def test_a_reading_that_began_before_a_mapping_changed_is_decided_by_the_new_one(sqlite_database: str) -> None:
+    stages: list[Stage] = []
+
+    def told(exchange: Exchange) -> None:
+        if stages and exchange.path.startswith("/list/stock"):
+            with stages.pop().store.write() as c:
+                config.update_integration(c, 1, 1, options={"stock_buffer": 2})
+
+    async with faked(sqlite_database, seed=goods(1), run=False) as stage:
+        stage.registry.transport = ObservedTransport(told)
+        stage.start()
+        await stage.selling()
+        stages.append(stage)
+        stage.erp.change([Change(sku.key, stock={"1": 10}) for sku in stage.erp.state()])
+        await stage.resync(["stock"])
+        await stage.until(lambda: _sent(stage, (10, 8)))
+        await stage.quiet()
+        assert [row["want"]["quantity"] for row in stage.shop.held["stock"].values()] == [8]

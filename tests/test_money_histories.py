@@ -13,7 +13,7 @@ import msgspec
 import pytest
 from tests.support.goods import goods, gtin, product
 from tests.support.selling import asleep, in_erp, sell, state, tasks, told
-from tests.support.stage import Stage, faked
+from tests.support.stage import Stage, faked, staged
 
 from engate.testing.world import SeedBranch, SeedSku
 
@@ -117,3 +117,42 @@ def _given_back(stage: Stage, key: str) -> Decimal:
     order = stage.shop.placed[key]
     assert order.state != "cancelled" or told(stage, key, "invoice") == []
     return order.refunded
+
+
+# ---- the same on WinThor and VTEX ----
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+async def test_on_winthor_and_vtex_too(sqlite_database: str, seed: int) -> None:
+    dice = random.Random(seed)
+    async with staged(sqlite_database, seed=two_branches()) as stage:
+        stage.erp.corrupt("parameter", "invoice_window=0")
+        await stage.selling()
+        keys = [sell(stage, *(dice.randint(1, 4) for _ in range(dice.randint(1, 4))), number=n) for n in range(1, ORDERS + 1)]
+        for key in keys:
+            await stage.until(lambda key=key: _shown(stage, key).phase == "in_erp", 40)
+        charged = {key: _shown(stage, key).total for key in keys}
+        for order in stage.erp.orders():
+            fate = dice.choice(["cancel", "cut", "full", "cut"])
+            if fate == "cancel":
+                stage.erp.cancel([order.key], "Sem estoque")
+            elif fate == "cut" and order.items[0][1] > 1:
+                stage.erp.corrupt("cut", f"{order.key}/1={dice.randint(1, int(order.items[0][1]) - 1)}")
+        stage.erp.progress("invoiced", None)
+        for key in keys:
+            await stage.until(lambda key=key: _shown(stage, key).phase in ("invoiced", "cancelled"), 40)
+            await asleep(stage, key)
+            billed = sum((order.total for order in stage.erp.orders() if _of(order, key) and order.phase != "cancelled"), D(0))
+            shown = _shown(stage, key)
+            given_back = charged[key] if shown.phase == "cancelled" else charged[key] - shown.total
+            open_tasks = sum((await tasks(stage, key)).values(), D(0))
+            assert charged[key] == billed + given_back + open_tasks, key
+            assert open_tasks == 0, "VTEX takes every change"
+
+
+def _shown(stage: Stage, key: str) -> Any:
+    return next(order for order in stage.shop.orders() if order.key == key)
+
+
+def _of(order: Any, key: str) -> bool:
+    return order.storefront_key.partition("/")[0] == key

@@ -42,6 +42,7 @@ def _tested(c: sa.Connection, stage: Stage) -> None:
     links.revive(c, stage.tenant_id, [stage.integration_id], _now(stage))
 
 
+@pytest.mark.trap("engine.lift-records")
 @pytest.mark.parametrize("ask", [_records, _resync, _tested], ids=["retry", "resync", "test"])
 async def test_a_push_that_backs_off_for_an_hour_goes_when_a_person_asks(sqlite_database: str, ask: Ask) -> None:
     async with faked(sqlite_database, seed=goods(8), windows=STUBBORN) as stage:
@@ -56,6 +57,7 @@ async def test_a_push_that_backs_off_for_an_hour_goes_when_a_person_asks(sqlite_
         await stage.until(lambda: all(sku.stock == {"main": 3} for sku in stage.shop.state()))
 
 
+@pytest.mark.trap("engine.lift")
 @pytest.mark.parametrize("ask", [_resync, _tested], ids=["resync", "test"])
 async def test_a_reading_that_backs_off_for_an_hour_goes_when_a_person_asks(sqlite_database: str, ask: Ask) -> None:
     async with faked(sqlite_database, seed=goods(1), windows=STUBBORN) as stage:

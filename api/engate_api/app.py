@@ -16,10 +16,23 @@ from engate_api.auth import Caller, Keys
 from engate_api.embedded import lifespan
 from engate_api.installation import Installation
 from engate_api.problems import HANDLERS
-from engate_api.routes import activation, connections, integrations, keys, links, operations, orders, platforms, runs, summary, tenants
+from engate_api.routes import (
+    activation,
+    connections,
+    integrations,
+    keys,
+    links,
+    mapping,
+    operations,
+    orders,
+    platforms,
+    runs,
+    summary,
+    tenants,
+)
 from engate_api.settings import Settings
 
-RESOURCES = (tenants, keys, platforms, connections, integrations, activation, runs, summary, links, orders, operations)
+RESOURCES = (tenants, keys, platforms, connections, integrations, mapping, activation, runs, summary, links, orders, operations)
 
 
 def create_app(settings: Settings, *, clock: Clock | None = None) -> Litestar:

@@ -36,14 +36,7 @@ async def check(coupling: Coupling, mapping: PairMapping, names: Iterable[str], 
 
     `passed`: side -> whether its connection passed its test; one that did not is not asked: activation checks again.
     """
-    if doubled := _doubled(mapping):
-        raise Refused(
-            422,
-            "mapping",
-            Text("O mapeamento usa um valor duas vezes.", "The mapping uses a value twice."),
-            Text("Um para um: o último sobrescreveria os outros.", "One to one: the last would overwrite the others."),
-            errors=doubled,
-        )
+    once(mapping)
     read_already: dict[str, list[Choice]] = {}
     errors: list[FieldError] = []
     wanted = set(names)
@@ -65,6 +58,18 @@ async def check(coupling: Coupling, mapping: PairMapping, names: Iterable[str], 
                 "Choose among those listed; see GET /integrations/{id}/choices.",
             ),
             errors=errors,
+        )
+
+
+def once(mapping: PairMapping) -> None:
+    """Refuses a mapping that uses a value twice where it may stand for one thing only."""
+    if doubled := _doubled(mapping):
+        raise Refused(
+            422,
+            "mapping",
+            Text("O mapeamento usa um valor duas vezes.", "The mapping uses a value twice."),
+            Text("Um para um: o último sobrescreveria os outros.", "One to one: the last would overwrite the others."),
+            errors=doubled,
         )
 
 

@@ -48,7 +48,15 @@ class Refused(EngateError):
         self.status, self.errors = status, errors
 
 
-STATUS_OF_CODE = {"not_found": 404, "name_taken": 409, "in_use": 409, "secret_key": 500, "platform_missing": 409, "database": 503}
+STATUS_OF_CODE = {
+    "not_found": 404,
+    "name_taken": 409,
+    "in_use": 409,
+    "shop_taken": 409,
+    "secret_key": 500,
+    "platform_missing": 409,
+    "database": 503,
+}
 TEXTS: dict[int, tuple[str, Text, Text]] = {
     400: ("bad_request", Text("Requisição inválida.", "Bad request."), Text("Corrija os campos apontados.", "Fix the fields named here.")),
     401: (

@@ -59,7 +59,8 @@ async def _pool(redis_url: str) -> ArqRedis:
         expires_extra_ms=EXPIRES_MS,
     )
     redis.connection_pool.connection_kwargs |= {"socket_timeout": ANSWER, "socket_connect_timeout": ANSWER, "retry": Retry(NoBackoff(), 0)}
-    await redis.connection_pool.disconnect()
+    closing: Any = redis.connection_pool.disconnect()  # a coroutine, which its types do not say
+    await closing
     redis.connection_pool.reset()  # what was opened before knows nothing of these
     return redis
 

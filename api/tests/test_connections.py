@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from api.tests.conftest import House, Loaded
+from tests.support.goods import goods
+
+from engate.store import health
 
 
 def body(house: House, **more: Any) -> dict[str, Any]:
@@ -97,3 +100,50 @@ def test_an_unreachable_platform_is_a_line_of_the_test(house: House) -> None:
     result = admin.post(f"/connections/{id}/test")
     assert not result["passed"]
     assert any(not check["ok"] and check["hint"]["pt"] for check in result["checks"])
+
+
+def test_a_wrong_password_is_told_by_the_integration_and_refuses_a_load(house: House) -> None:
+    """Saved, it has not been tested; tested, it says what the platform said; and a load that cannot run is refused with that."""
+    house.erp.post("seed", goods(1))
+    admin = house.tenant("Loja")
+    id = house.couple(admin)
+    path = f"/integrations/{id}"
+    admin.post(f"{path}/activate", {})
+    house.quiet(admin, id)
+    erp = next(each["id"] for each in admin.get("/connections")["items"] if each["role"] == "erp")
+    secrets = house.erp.about.secrets
+    admin.patch(f"/connections/{erp}", {"secrets": dict.fromkeys(secrets, "errada")})
+    shown = admin.get(path)
+    assert shown["status"] == "Não conectada"
+    assert shown["health"]["state"] == "degraded" and "teste" in shown["health"]["hint"]["pt"].lower()
+    untested = admin.refused("POST", f"{path}/resync", 409, {})
+    assert untested["code"] == "not_connected" and untested["detail"].endswith(shown["health"]["reason"]["pt"])
+    failed = next(check for check in admin.post(f"/connections/{erp}/test")["checks"] if not check["ok"])
+    for at in (path, f"/connections/{erp}"):
+        told = admin.get(at)["health"]
+        assert told["state"] == "reauth_required", at
+        assert (told["reason"], told["hint"]) == (failed["text"], failed["hint"]), at
+    problem = admin.refused("POST", f"{path}/resync", 409, {})
+    assert problem["code"] == "not_connected" and failed["text"]["pt"] in problem["detail"] and problem["hint"] == failed["hint"]["pt"]
+    admin.patch(f"/connections/{erp}", {"secrets": secrets})
+    assert admin.post(f"/connections/{erp}/test")["passed"]
+    assert admin.get(path)["health"] == {"state": "ok", "reason": None, "hint": None}
+    assert admin.post(f"{path}/resync", {})["runs"]
+
+
+def test_a_load_is_refused_while_the_credentials_are_refused(house: House) -> None:
+    """Nothing was changed: the platform itself refuses what was good before."""
+    admin = house.tenant("Loja")
+    id = house.couple(admin)
+    admin.post(f"/integrations/{id}/activate", {"everything": True})
+    erp = next(each["id"] for each in admin.get("/connections")["items"] if each["role"] == "erp")
+    said = {
+        "code": "auth_failed",
+        "text": {"pt": "Senha recusada.", "en": "Password refused."},
+        "hint": {"pt": "Troque.", "en": "Change it."},
+    }
+    store = house.client.app.state.installation.store
+    with store.write() as c:
+        health.refused(c, erp, said)
+    problem = admin.refused("POST", f"/integrations/{id}/resync", 409, {})
+    assert problem["code"] == "reauth_required" and "Senha recusada." in problem["detail"] and problem["hint"] == "Troque."

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
+import pytest
 from api.tests.conftest import House, Loaded
-from tests.support.goods import goods
+from tests.support.goods import goods, sale
 
 
 def test_what_is_shown(loaded: Loaded) -> None:
@@ -47,6 +49,78 @@ def test_a_typo_in_the_mapping_is_refused_with_what_there_is(loaded: Loaded) -> 
     taken = loaded.admin.refused("POST", "/integrations", 409, new)
     assert taken["code"] == "in_use" and "par" in taken["detail"], "two integrations would share the shop's events between them"
     assert [each["name"] for each in loaded.admin.get("/integrations")["items"]] == ["par"]
+
+
+@pytest.mark.trap("engine.mapping-rows")
+def test_rows_of_the_mapping_come_and_go_one_by_one(house: House) -> None:
+    """What a hint says (map this form) never takes the other forms away."""
+    house.erp.post("seed", goods(1))
+    admin = house.tenant("Loja")
+    id = house.couple(admin)
+    path = f"/integrations/{id}"
+    before = admin.get(path)["mapping"]["payments"]
+    first = before[0]
+    lost = admin.refused("PATCH", path, 409, {"mapping": {"payments": [first]}})
+    assert lost["code"] == "mapping_rows_gone"
+    gone = [f"payments/{row['form']}" for row in before[1:]]
+    assert gone and all(each in lost["detail"] and each in lost["hint"] for each in gone)
+    assert len(lost["errors"]) == len(gone)
+    assert admin.refused("PATCH", path, 409, {"mapping": {"payments": [first]}, "remove": ["payments/x"]})["code"] == "mapping_rows_gone"
+    assert admin.get(path)["mapping"]["payments"] == before
+    admin.delete(f"{path}/mapping/payments/{first['form']}")
+    assert admin.get(f"{path}/mapping/payments")["items"] == before[1:]
+    admin.refused("DELETE", f"{path}/mapping/payments/{first['form']}", 404)
+    row = {name: value for name, value in first.items() if name != "form"}
+    made = admin.put(f"{path}/mapping/payments/{first['form']}", row)
+    assert {**made, "import_when": "paid"} == {**first, "import_when": "paid"}
+    assert [each["form"] for each in admin.get(f"{path}/mapping/payments")["items"]] == [*(r["form"] for r in before[1:]), first["form"]]
+    changed = admin.put(f"{path}/mapping/payments/{first['form']}", {**row, "billing": before[-1]["billing"]})
+    assert changed["billing"] == before[-1]["billing"]
+    assert len(admin.get(f"{path}/mapping/payments")["items"]) == len(before)
+    wrong = admin.refused("PUT", f"{path}/mapping/payments/{first['form']}", 422, {**row, "billing": "PIXX"})
+    assert wrong["code"] == "mapping" and first["billing"] in wrong["errors"][0]["detail"]
+    assert admin.refused("PUT", f"{path}/mapping/payments/nada", 422, row)["code"] == "mapping"
+    assert admin.refused("PUT", f"{path}/mapping/payments/{first['form']}", 422, {**row, "form": "outra"})["errors"][0]["where"] == "form"
+    assert "payments" in admin.refused("PUT", f"{path}/mapping/pagamentos/1", 422, row)["hint"]
+    agreed = admin.patch(path, {"mapping": {"payments": [first]}, "remove": gone})
+    assert [each["form"] for each in agreed["mapping"]["payments"]] == [first["form"]]
+
+
+def test_a_row_whose_key_holds_slashes(house: House) -> None:
+    """Nothing has been asked of the platforms yet: keys are as people write them."""
+    admin = house.tenant("Loja")
+    ids = [house.connect(admin, box, test=False) for box in (house.erp, house.shop)]
+    id = admin.post("/integrations", {"name": "par", "erp_connection": ids[0], "storefront_connection": ids[1]})["id"]
+    for key in ("envio/expresso", "a b", "ção", "1"):
+        at = f"/integrations/{id}/mapping/carriers/{quote(key, safe='/')}"
+        assert admin.put(at, {"carrier": "501"}) == {"shipping": key, "carrier": "501"}
+    assert [row["shipping"] for row in admin.get(f"/integrations/{id}/mapping/carriers")["items"]] == ["envio/expresso", "a b", "ção", "1"]
+    admin.delete(f"/integrations/{id}/mapping/carriers/envio/expresso")
+    assert len(admin.get(f"/integrations/{id}")["mapping"]["carriers"]) == 3
+
+
+def test_an_order_that_waits_for_its_form_goes_on_when_its_row_is_there(house: House) -> None:
+    house.erp.post("seed", goods(1))
+    admin = house.tenant("Loja")
+    id = house.couple(admin)
+    path = f"/integrations/{id}"
+    forms = admin.get(path)["mapping"]["payments"]
+    for row in forms:
+        admin.delete(f"{path}/mapping/payments/{row['form']}")
+    admin.post(f"{path}/activate", {})
+    house.quiet(admin, id)
+    good = house.shop.get("state")[0]
+    order = house.shop.post("sell", [sale(1, (good["key"], 1, good["price"]))])["1"]
+
+    def waits() -> object:
+        found = admin.call("GET", f"{path}/orders/{order}")
+        return found.is_success and found.json()["cause"]
+
+    cause = house.until(waits)
+    assert cause["code"] == "mapping.payment"
+    for row in forms:
+        admin.put(f"{path}/mapping/payments/{row['form']}", {name: value for name, value in row.items() if name != "form"})
+    house.until(lambda: [each for each in house.erp.get("orders") if each["storefront_key"] == order])
 
 
 def test_options_decide_anew_what_the_shop_holds(loaded: Loaded) -> None:

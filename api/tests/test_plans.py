@@ -23,7 +23,7 @@ STEPS_MOST = 400_000
 """Of SQLite's machine, for one answer: about 5 ms. A sort or a scan of a large table takes millions."""
 STATEMENTS_MOST = 60
 AT: dict[str, str] = {
-    "{key:str}": "o7", "{flow:str}": "stock", "{kind:str}": "sku", "{key:path}": "7", "{any:path}": "7", "{of:str}": "payments",
+    "{key:str}": "o7", "{flow:str}": "stock", "{kind:str}": "sku", "{key:path}": "7", "{any:path}": "7"
 }  # fmt: skip
 ASKED: dict[str, list[Any]] = {
     "limit": [50],
@@ -95,6 +95,8 @@ def questions(big: Big, who: str, path: str, *, pairs: bool) -> list[tuple[str, 
     if path.startswith(("/connections/", "/runs/")):
         listed = "/connections" if path.startswith("/connections/") else f"/integrations/{id}/runs"
         at = path.replace("{id:int}", str(admin.get(listed)["items"][0]["id"]))
+    if "/mapping/" in path:
+        at = at.replace("{kind:str}", "payments")
     for name, value in AT.items():
         at = at.replace(name, "o7" if "explain/order" in path else value)
     assert "{" not in at, f"say in AT what stands for it: {at}"

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pytest
 import sqlalchemy as sa
 
 from engate.clock import SystemClock
@@ -40,6 +41,7 @@ def due(store: Store) -> float | None:
         return c.execute(sa.select(lane.c.due_at)).scalar()
 
 
+@pytest.mark.trap("engine.free-at-start")
 async def test_what_a_killed_process_had_in_hand_is_taken_up_at_the_start(tmp_path: Path, sqlite_database: str) -> None:
     settings = Settings(data=tmp_path, database_url=sqlite_database)
     store = open_store(settings)
@@ -52,6 +54,7 @@ async def test_what_a_killed_process_had_in_hand_is_taken_up_at_the_start(tmp_pa
     store.close()
 
 
+@pytest.mark.trap("engine.free-only-ours")
 async def test_where_another_machine_may_be_at_work_its_lease_is_waited_for(tmp_path: Path, postgres_database: str) -> None:
     """The lock of our own folder says nothing of them."""
     settings = Settings(data=tmp_path, database_url=postgres_database)

@@ -168,7 +168,7 @@ def page(hook: str, kind: type[T], given: object) -> Received[T]:
         if value is not None and not (isinstance(value, str) and len(value) <= most and "\0" not in value):
             raise fault(hook, name, _shown(value), f"str (at most {most} characters) or None")
     total: object = said.total
-    if total is not None and not (isinstance(total, int) and not isinstance(total, bool) and total >= 0):
+    if total is not None and not (type(total) is int and total >= 0):
         raise fault(hook, "total", _shown(total), "a whole number or None")
     check = checker(kind)
     good: list[T] = []

@@ -16,7 +16,7 @@ import structlog
 from engate import boundary
 from engate.doing import calling
 from engate.errors import CapabilityMissing, EngateError, PluginFault
-from engate.hooks import HOOK_API, ROLES, Connection, Erp, Observer, Storefront
+from engate.hooks import HOOK_API, ROLES, Connection, Erp, Fiscal, Observer, Storefront
 from engate.model import Batch, Page
 from engate.specs import SPECS, Spec, implemented_by
 from engate.text import Text
@@ -236,7 +236,7 @@ class Coupling:
         self.storefront = cast(Storefront, _Caller(self._hooks, storefront.context.connection_id))
         self.unavailable: dict[str, Text] = {**erp.unavailable(), **storefront.unavailable()}
         self.settles_within = erp.settles_within
-        self.fiscal = erp.fiscal
+        self.fiscal: Fiscal = erp.fiscal
         self.requires = storefront.requires
         self.overlap_seconds = erp.overlap_seconds
 

@@ -118,7 +118,7 @@ def test_what_is_right_is_taken() -> None:
 
 GOOD: list[Any] = [
     Category("c", "n", "p"), Brand("b", "n"), Product("p", "n", "d", "c", "b"), Sku("s", "p", "n", "", D(12), D("0.5")),
-    Image("s/0", "s", "https://x/1.jpg", "n"), Price("s/1", "s", D("1.50"), D("2.00"), "1"), StockLevel("s/1", "s", "1", 5),
+    Image("s/0", "s", "https://x/1.jpg", "n"), Price("s/1", "s", D("1.50"), D("2.00"), "1"), StockLevel("s/1", "s", "1", D(5)),
     Listing("9", "s"), Imported("1"), Found("1"), Absent(),
 ]  # fmt: skip
 
@@ -173,7 +173,7 @@ def test_a_long_value_is_shortened() -> None:
 def an_order(**other: Any) -> Order:
     values: dict[str, Any] = {
         "key": "1", "state": "ready", "raw_state": "paid", "placed_at": datetime(2026, 1, 1, tzinfo=UTC),
-        "buyer": Buyer("Ana", "39053344705"), "delivery": Address(), "items": (OrderItem("0", "9", "s", "n", 1, D(5)),), "payments": (),
+        "buyer": Buyer("Ana", "39053344705"), "delivery": Address(), "items": (OrderItem("0", "9", "s", "n", D(1), D(5)),), "payments": (),
         "items_total": D(5), "freight": D(0),
         "discount": D(0), "interest": D(0), "total": D(5),
     }  # fmt: skip

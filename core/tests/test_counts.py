@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from decimal import Decimal
 
 import pytest
 import sqlalchemy as sa
@@ -62,7 +63,7 @@ def some(c: sa.Connection, keys: list[str]) -> list[int]:
 
 
 def want(c: sa.Connection, n: int, keys: list[str]) -> None:
-    docs = [StockLevel(key, key, "1", n) for key in keys]
+    docs = [StockLevel(key, key, "1", Decimal(n)) for key in keys]
     rows = [Wanted(doc.key, doc.sku, doc, digest(doc, {}), REASONS[0] if n == 3 else None, 0.0) for doc in docs]
     records.want(c, 1, 1 + n // 4, "stock", rows, run_id=1 + n % 3, now=1.0)
 

@@ -11,8 +11,9 @@ from core.tests.orders_made import AT, MAPPING, D, invoice, part, stored
 from engate.model import ErpState, Shipment, ShopState, Tracking
 from engate.store.causes import Reason
 from engate.store.orders import Part, Stored
-from engate.sync.decide import BILLED, FINAL, RESERVED, Situation, gate, next_action, state_of, state_of_order
+from engate.sync.decide import FINAL, RESERVED, Situation, gate, next_action, state_of, state_of_order
 from engate.sync.options import Options
+from engate.sync.settlement import BILLED
 
 ASK, ACCEPT = Options(), Options(cancel_while_picking="accept")
 INVOICED = BILLED | {"partly_invoiced"}

@@ -58,6 +58,7 @@ def test_a_lane_is_claimed_once_until_its_lease_ends(store: Store) -> None:
     assert claim(store, lease="third") == []
 
 
+@pytest.mark.trap("engine.settle-ours")
 def test_who_lost_the_lease_can_no_longer_settle_and_hears_of_it(store: Store) -> None:
     wake(store, "a")
     [first] = claim(store, ttl=0.0)
@@ -99,6 +100,7 @@ def test_a_new_event_does_not_jump_over_a_back_off(store: Store) -> None:
     assert [again.tries for again in claim(store, now=60.0)] == [2]
 
 
+@pytest.mark.trap("engine.lift-in-hand")
 def test_a_person_lifts_a_back_off_also_of_a_lane_that_is_just_failing(store: Store) -> None:
     wake(store, "a", "b", "c")
     for one in claim(store):
@@ -144,6 +146,7 @@ def fill(store: Store, slots: int, lease: str = "me") -> Counter[int]:
     return got
 
 
+@pytest.mark.trap("engine.account-share")
 def test_one_alone_leaves_half_of_the_slots_free_and_whoever_comes_has_them(store: Store) -> None:
     wake(store, *(f"order/{n}" for n in range(40)), prio=0)
     assert fill(store, 16) == {1: 8}
@@ -154,6 +157,7 @@ def test_one_alone_leaves_half_of_the_slots_free_and_whoever_comes_has_them(stor
     assert {one.tenant_id for one in claim(store, limit=4, room=4)} == {3}, "its stock comes before the ninth order of the others"
 
 
+@pytest.mark.trap("engine.share-of-one")
 def test_who_holds_nothing_may_have_the_last_slot(store: Store) -> None:
     wake(store, *(f"order/{n}" for n in range(40)), prio=0)
     claim(store, limit=5)
@@ -161,6 +165,7 @@ def test_who_holds_nothing_may_have_the_last_slot(store: Store) -> None:
     assert [one.tenant_id for one in claim(store, limit=1, room=1)] == [2]
 
 
+@pytest.mark.trap("engine.held-elsewhere")
 def test_what_other_runners_hold_counts(store: Store) -> None:
     """The one whose lanes are held elsewhere comes after the one who has none."""
     wake(store, *(f"order/{n}" for n in range(40)), prio=0, at=1.0)
@@ -172,6 +177,7 @@ def test_what_other_runners_hold_counts(store: Store) -> None:
     assert [one.tenant_id for one in claim(store, limit=2, room=16)] == [2, 2]
 
 
+@pytest.mark.trap("engine.tenant-share")
 def test_a_tenant_of_many_accounts_leaves_a_quarter_free_and_its_accounts_share(store: Store) -> None:
     with store.write() as c:
         for n in range(11, 21):
@@ -196,6 +202,7 @@ def test_the_integrations_of_one_erp_account_share_its_part(store: Store) -> Non
     assert fill(store, 16).total() == 8
 
 
+@pytest.mark.trap("engine.first-of-each")
 def test_thousands_of_due_orders_of_one_do_not_hide_the_others(store: Store) -> None:
     wake(store, *(f"order/{n}" for n in range(2000)), prio=0, at=1.0)
     wake(store, "order/x", prio=0, at=9.0, integration=2)

@@ -31,6 +31,7 @@ def test_a_batch_comes_to_take_about_half_a_slice(each: float) -> None:
     assert TARGET * 0.8 <= pace.size(KEY, 2_000) * each <= TARGET * 1.2 or pace.size(KEY, 2_000) in (250, 2_000)
 
 
+@pytest.mark.trap("engine.batch-share")
 def test_one_slow_answer_does_not_cut_batches_to_a_crumb_and_they_grow_again() -> None:
     pace = Pace()
     pace.took(KEY, 250, 1.0)

@@ -8,6 +8,7 @@ from collections.abc import Generator
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
 
 from engate.store import upkeep
 from engate.store.db import Store
@@ -103,7 +104,7 @@ async def test_views_keep_neither_lanes_nor_glances_waiting(store: Store) -> Non
 
 async def test_a_view_writes_nothing(store: Store) -> None:
     for door in (store.viewing, store.glancing):
-        with pytest.raises(sa.exc.DBAPIError):
+        with pytest.raises(DBAPIError):
             await door(lambda c: c.execute(sa.insert(installation).values(name="x", value=b"")))
     with store.read() as c:
         assert c.execute(sa.select(installation.c.name)).all() == []

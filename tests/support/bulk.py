@@ -22,7 +22,7 @@ RECORDS: dict[str, tuple[int, str | None, object]] = {
     "sku": (SKUS, "CAST(n AS varchar(20))", Sku("1", "1", "Produto")),
     "image": (16_500, "CAST(n AS varchar(20))", Image("1", "1", "https://imagens.example.com/1.jpg", "1")),
     "price": (SKUS, "CAST(n AS varchar(20))", Price("1", "1", Decimal("10.00"))),
-    "stock": (2 * SKUS, "CAST(n / 2 AS varchar(20))", StockLevel("1", "1", "1", 5)),
+    "stock": (2 * SKUS, "CAST(n / 2 AS varchar(20))", StockLevel("1", "1", "1", Decimal(5))),
 }
 ORDERS = 20_000
 CAUSES = 3_000

@@ -44,7 +44,7 @@ class OrderRow(NamedTuple):
 
 
 class Stage:
-    """An integration of two sandboxes, with what a test needs to watch it."""
+    """An integration of two sandboxes (any two: what they offer besides the base is their own), with what a test needs to watch it."""
 
     slots = SLOTS
 
@@ -52,8 +52,8 @@ class Stage:
         self,
         store: Store,
         registry: Registry,
-        erp: Sandbox,
-        shop: Sandbox,
+        erp: Any,
+        shop: Any,
         tenant_id: int,
         integration_id: int,
         clock: Clock,

@@ -15,6 +15,7 @@ from engate.errors import Invalid
 from engate.model import Query
 from engate.plugins import Coupling, closing
 from engate.store import config
+from engate.store.views import configured
 from engate.store.views.configured import Integration
 from engate.sync import links, trigger
 from engate.sync.flows import FLOWS, offered
@@ -117,10 +118,9 @@ async def deactivate(installation: NamedDependency[Installation], caller: NamedD
 )
 async def resync(installation: NamedDependency[Installation], caller: NamedDependency[Caller], id: Id, data: JSONBody[Resync]) -> Started:
     """Orders and fulfilment are looked at without a run of their own."""
-    row = await installation.store.viewing(lambda c: config.integration_row(c, caller.tenant_id, id))
-    if not row.active:
-        text = Text("A integração não está ativa.", "The integration is not active.")
-        raise Refused(409, "inactive", text, Text("Ative a integração antes.", "Activate it first."))
+    stands = await installation.store.viewing(lambda c: configured.why_not(c, caller.tenant_id, id))
+    if stands is not None:
+        raise Refused(409, *stands)
     flows = await _wanted(installation, caller, id, data.flows)
     loads = [name for name in flows if name in trigger.LOADS]
     now = installation.now()

@@ -13,7 +13,7 @@ from litestar import delete, get, patch, post
 from litestar.di import NamedDependency
 from litestar.params import JSONBody
 
-from engate.errors import EngateError
+from engate.errors import EngateError, Invalid
 from engate.hooks import Connection as Account
 from engate.model import Check
 from engate.plugins import Manifest
@@ -167,6 +167,8 @@ async def test_connection(installation: NamedDependency[Installation], caller: N
     now = installation.now()
 
     def keep(c: sa.Connection) -> bool:
+        if identity and all(check.ok for check in checks):
+            _still_theirs(c, caller.tenant_id, used_by, row, identity, checks)
         passed = config.tested(c, id, row.revision, checks, identity, now)
         if passed:
             links.revive(c, caller.tenant_id, used_by, now)
@@ -196,6 +198,18 @@ async def _tried(account: Account) -> tuple[list[Check], str]:
         text = Text(f"O plugin falhou ({type(error).__name__}).", f"The plugin failed ({type(error).__name__}).")
         checks.append(Check("plugin_fault", False, text, Text("Veja o log do engate.", "See engate's log.")))
     return checks, ""
+
+
+def _still_theirs(c: sa.Connection, tenant_id: int, used_by: list[int], row: Any, identity: str, checks: list[Check]) -> None:
+    """What the account turned out to be is another integration's shop: the test does not pass."""
+    shop = config.shop_of(row, identity)
+    for id in used_by:
+        if config.integration_row(c, tenant_id, id).storefront_id == row.id:
+            try:
+                config.refuse_taken(c, tenant_id, id, shop)
+                config.moved_shop(c, tenant_id, id, shop)
+            except Invalid as error:
+                checks.append(Check(error.code, False, error.text, error.hint))
 
 
 def _other_account(before: str, now: str) -> Check:

@@ -21,12 +21,12 @@ from engate.store.views import configured
 from engate.store.views.configured import Integration
 from engate.sync import links, trigger
 from engate.sync.flows import FLOWS, offered
-from engate.sync.options import Options, PairMapping, touched
+from engate.sync.options import Options, PairMapping, removed, touched
 from engate.text import Text
 from engate_api import choices
 from engate_api.auth import Caller, admin, operator, reader
 from engate_api.installation import Installation
-from engate_api.problems import documented
+from engate_api.problems import FieldError, Refused, documented
 from engate_api.requests import Cursor, Id, Items, Limit, Name, Number, Word, confirmed, cursor_of, known, window
 from engate_api.waiting import until_ended
 
@@ -45,11 +45,13 @@ class NewIntegration(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class IntegrationChanges(msgspec.Struct, forbid_unknown_fields=True):
-    """`options`: the fields given are changed. `mapping`: the kinds given are replaced."""
+    """`options`: the fields given are changed. `mapping`: the kinds given are replaced; rows that would go are named in `remove`
+    ("payments/125"). One row at a time: PUT and DELETE /integrations/{id}/mapping/{kind}/{key}."""
 
     name: Name | msgspec.UnsetType = msgspec.UNSET
     options: dict[str, Any] = {}
     mapping: dict[str, Any] = {}
+    remove: Annotated[list[str], msgspec.Meta(max_length=1000)] = []
 
 
 class FlowChanges(msgspec.Struct, forbid_unknown_fields=True):
@@ -83,7 +85,7 @@ async def list_integrations(
 async def create_integration(
     installation: NamedDependency[Installation], caller: NamedDependency[Caller], data: JSONBody[NewIntegration]
 ) -> Integration:
-    options, mapping = _converted(data.options, Options, "options"), _converted(data.mapping, PairMapping, "mapping")
+    options, mapping = converted(data.options, Options, "options"), converted(data.mapping, PairMapping, "mapping")
     now = installation.now()
 
     def create(c: sa.Connection) -> int:
@@ -115,20 +117,24 @@ async def change_integration(
     installation: NamedDependency[Installation], caller: NamedDependency[Caller], id: Id, data: JSONBody[IntegrationChanges]
 ) -> Integration:
     row = await installation.store.viewing(lambda c: config.integration_row(c, caller.tenant_id, id))
-    mapping = _converted({**row.mapping, **data.mapping}, PairMapping, "mapping")
-    _converted({**row.options, **data.options}, Options, "options")
+    mapping = converted({**row.mapping, **data.mapping}, PairMapping, "mapping")
+    converted({**row.options, **data.options}, Options, "options")
     await check_mapping(installation, caller, id, mapping, data.mapping)
+    _agreed(msgspec.convert(row.mapping, PairMapping), mapping, data.remove)
     now = installation.now()
 
     def change(c: sa.Connection) -> None:
-        fresh = config.integration_row(c, caller.tenant_id, id)
+        fresh = config.integration_row(c, caller.tenant_id, id, to_change=True)
+        _agreed(
+            msgspec.convert(fresh.mapping, PairMapping), converted({**fresh.mapping, **data.mapping}, PairMapping, "mapping"), data.remove
+        )
         if data.name is not msgspec.UNSET:
             config.rename(c, integration, caller.tenant_id, id, data.name)
         flows: set[str] = set()
         values: dict[str, Any] = {}
         for field, kind, given in (("options", Options, data.options), ("mapping", PairMapping, data.mapping)):
             before = msgspec.convert(getattr(fresh, field), kind)
-            after = _converted({**getattr(fresh, field), **given}, kind, field)
+            after = converted({**getattr(fresh, field), **given}, kind, field)
             if before != after:
                 values[field] = msgspec.to_builtins(after)
                 flows |= touched(kind, before, after)
@@ -199,7 +205,25 @@ async def delete_integration(
     await installation.store.writing(lambda c: config.delete_integration(c, caller.tenant_id, id))
 
 
-# ---- shared with activation ----
+def _agreed(before: PairMapping, after: PairMapping, agreed: list[str]) -> None:
+    """A list that is sent without some of its rows takes them away: only if whoever sends it says so, row by row."""
+    gone = [f"{kind}/{key}" for kind, key in removed(before, after)]
+    unsaid = [each for each in gone if each not in agreed]
+    if unsaid:
+        names = ", ".join(f'"{each}"' for each in gone)
+        raise Refused(
+            409,
+            "mapping_rows_gone",
+            Text(f"O mapeamento perderia: {', '.join(unsaid)}.", f"The mapping would lose: {', '.join(unsaid)}."),
+            Text(
+                f'Para incluir ou mudar uma linha: PUT .../mapping/{{kind}}/{{key}}. Para retirar estas, repita com "remove": [{names}].',
+                f'To add or change a row: PUT .../mapping/{{kind}}/{{key}}. To take these away, repeat with "remove": [{names}].',
+            ),
+            errors=[FieldError(f"mapping.{each.replace('/', '.', 1)}", "seria retirada / would be removed") for each in unsaid],
+        )
+
+
+# ---- shared with activation and mapping ----
 
 
 async def shown(installation: Installation, caller: Caller, id: int) -> Integration:
@@ -234,7 +258,7 @@ async def check_mapping(installation: Installation, caller: Caller, id: int, map
         await choices.check(coupling, mapping, names, sides)
 
 
-def _converted(values: dict[str, Any], kind: type[S], where: str) -> S:
+def converted(values: dict[str, Any], kind: type[S], where: str) -> S:
     try:
         return msgspec.convert(values, kind)
     except msgspec.ValidationError as error:

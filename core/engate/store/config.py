@@ -233,7 +233,8 @@ def create_integration(
                 where=f"{role}_connection", code="wrong_role",
             )  # fmt: skip
     _free_name(c, integration, tenant_id, name)
-    other = c.execute(sa.select(integration.c.name).where(integration.c.storefront_id == storefront_id)).scalar()
+    kept = integration.c.deleted_at.is_(None)
+    other = c.execute(sa.select(integration.c.name).where(integration.c.storefront_id == storefront_id, kept)).scalar()
     if other is not None:
         raise Invalid(
             Text(f"A conexão {storefront_id} já é a loja da integração '{other}'.",
@@ -254,11 +255,61 @@ def create_integration(
     return id
 
 
-def integration_row(c: sa.Connection, tenant_id: int, id: int) -> Any:
-    row = c.execute(mine(integration, tenant_id, integration.c.id == id)).first()
+def integration_row(c: sa.Connection, tenant_id: int, id: int, *, to_change: bool = False) -> Any:
+    """`to_change`: what is read here is what the transaction changes; whoever else wants to waits."""
+    query = mine(integration, tenant_id, integration.c.id == id)
+    row = c.execute(query.with_for_update() if to_change else query).first()
     if row is None:
         raise not_found("Integração", "integration")
     return row
+
+
+def claim_shop(c: sa.Connection, tenant_id: int, id: int) -> None:
+    """From now on this integration reads the shop's events. One that is active keeps its shop; an inactive one gives it up.
+
+    The database itself keeps two from having the same: who comes second at the very same moment gets a conflict."""
+    row = integration_row(c, tenant_id, id)
+    shop = shop_of(connection_row(c, tenant_id, row.storefront_id))
+    refuse_taken(c, tenant_id, id, shop)
+    c.execute(sa.update(integration).where(integration.c.shop == shop, integration.c.id != id).values(shop=None))
+    c.execute(sa.update(integration).where(integration.c.id == id).values(shop=shop))
+
+
+def moved_shop(c: sa.Connection, tenant_id: int, id: int, shop: str) -> None:
+    """Its connection says only now which account it is."""
+    has_one = (integration.c.tenant_id == tenant_id) & (integration.c.id == id) & integration.c.shop.is_not(None)
+    c.execute(sa.update(integration).where(has_one, integration.c.shop != shop).values(shop=shop))
+
+
+def shop_of(row: Any, identity: str | None = None) -> str:
+    """The account behind a storefront connection, whoever has configured it; of one that does not say who it is, the connection itself."""
+    return f"{row.platform}/{identity or row.identity or f'#{row.id}'}"
+
+
+def refuse_taken(c: sa.Connection, tenant_id: int, id: int, shop: str) -> None:
+    """Raises where another active integration has the shop: by name only if it is the tenant's own."""
+    other = c.execute(
+        sa.select(integration.c.tenant_id, integration.c.name).where(
+            integration.c.shop == shop, integration.c.active, integration.c.id != id
+        )
+    ).first()
+    if other is None:
+        return
+    if other.tenant_id == tenant_id:
+        text = Text(f"A integração '{other.name}' já está ativa nesta loja.", f"Integration '{other.name}' is active on this shop already.")
+        hint = Text(
+            "Duas dividiriam os pedidos da loja: desative aquela antes.", "Two would share the shop's orders: deactivate that one first."
+        )
+    else:
+        text = Text(
+            "Outra integração desta instalação já está ativa nesta loja.",
+            "Another integration of this installation is active on this shop.",
+        )
+        hint = Text(
+            "Duas dividiriam os pedidos da loja: fale com quem administra o engate.",
+            "Two would share the shop's orders: ask whoever runs engate.",
+        )
+    raise Invalid(text, hint, where="storefront_connection", code="shop_taken")
 
 
 def update_integration(c: sa.Connection, tenant_id: int, id: int, **values: Any) -> None:
@@ -305,6 +356,7 @@ def snapshot(c: sa.Connection, id: int) -> Snapshot | None:
         stamp=(row.revision, row.erp_revision, row.shop_revision),
         connected=row.erp_passed == row.erp_revision and row.shop_passed == row.shop_revision,
         refused="reauth_required" in (row.erp_health, row.shop_health),
+        listens=row.shop is not None,
     )
 
 

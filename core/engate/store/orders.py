@@ -168,7 +168,7 @@ def load(c: sa.Connection, integration_id: int, key: str) -> Stored | None:
 
 def keep(c: sa.Connection, tenant_id: int, integration_id: int, doc: Order, *, state: str, now: float) -> int:
     """The order as just read from the shop."""
-    values = {
+    values: dict[str, Any] = {
         "shop_state": doc.state, "raw_state": doc.raw_state, "doc": pack(doc), "total": doc.total, "placed_at": doc.placed_at.timestamp(),
         "read_at": now, "changed_at": now,
     }  # fmt: skip

@@ -136,10 +136,13 @@ integration = sa.Table(
     sa.Column("pilot", sa.JSON),  # the only SKUs that are pushed; null: all
     sa.Column("revision", sa.Integer, nullable=False, server_default="1"),
     _at("go_live_at"), _at("activated_at"), _at("created_at", nullable=False),
+    sa.Column("shop", sa.String(400)),  # the storefront account whose events this one reads, since it went live: one of an installation
+    _at("deleted_at"),  # archived: its open orders go on, and nothing else
     sa.UniqueConstraint("tenant_id", "name"),
-    sa.UniqueConstraint("storefront_id"),  # a shop's order events are read once
+    sa.UniqueConstraint("shop"),
     sqlite_autoincrement=True,
 )  # fmt: skip
+_where(sa.Index("ix_integration_storefront", integration.c.storefront_id, unique=True), "deleted_at IS NULL")
 
 flow = sa.Table(
     "flow", metadata,

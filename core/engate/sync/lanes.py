@@ -56,9 +56,9 @@ def slice_of(work: Work) -> Awaitable[Later]:
     head, _, rest = work.claim.name.partition("/")
     match head:
         case "events":
-            return events_slice(work) if _offers(work, "orders") else _nothing()
+            return events_slice(work) if work.snapshot.listens and _offers(work, "orders") else _nothing()
         case "safety":
-            return safety_slice(work) if _offers(work, "orders") and work.coupling.can("read_orders") else _nothing()
+            return safety_slice(work) if _reads_orders(work) else _nothing()
         case _ if not work.snapshot.active:
             return _nothing()  # Inativa: nothing is pushed or imported; switching on wakes every lane
         case "order":
@@ -78,6 +78,10 @@ def slice_of(work: Work) -> Awaitable[Later]:
 
 def _offers(work: Work, flow: str) -> bool:
     return flow in work.snapshot.enabled and offered(work.coupling)[flow] is None
+
+
+def _reads_orders(work: Work) -> bool:
+    return work.snapshot.listens and _offers(work, "orders") and work.coupling.can("read_orders")
 
 
 def _pushes(work: Work, kind: Kind) -> bool:

@@ -130,6 +130,28 @@ class PairMapping(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknow
     price_tables: Annotated[tuple[PriceTableRow, ...], _touching(("prices",), "Tabelas de preço", "Price tables")] = ()
 
 
+ROW_KEY = {"warehouses": "branch", "payments": "form", "carriers": "shipping", "price_tables": "table"}
+"""The field by which a row of each kind is found: what has to stand for something."""
+
+
+def row_key(kind: str, row: msgspec.Struct) -> str:
+    return getattr(row, ROW_KEY[kind])
+
+
+def with_row(mapping: PairMapping, kind: str, key: str, row: Any | None) -> PairMapping:
+    """The mapping with this row in the place of the one of its key, or at the end; None: without it."""
+    rows = list(getattr(mapping, kind))
+    at = next((index for index, each in enumerate(rows) if row_key(kind, each) == key), len(rows))
+    rows[at : at + 1] = [] if row is None else [row]
+    return msgspec.structs.replace(mapping, **{kind: tuple(rows)})
+
+
+def removed(before: PairMapping, after: PairMapping) -> list[tuple[str, str]]:
+    """(kind, key) of the rows that `after` does not have any more."""
+    kept = {kind: {row_key(kind, row) for row in getattr(after, kind)} for kind in ROW_KEY}
+    return [(kind, key) for kind in ROW_KEY for row in getattr(before, kind) if (key := row_key(kind, row)) not in kept[kind]]
+
+
 MAPPED: tuple[tuple[str, str, str, str], ...] = (
     # mapping, field, side, choices kind: what each field is validated against when the mapping is saved
     ("warehouses", "branch", "erp", "branches"),

@@ -151,6 +151,7 @@ def _keep(c: sa.Connection, work: Work, kind: Kind, row: Any, read: Read, rename
     """False: the reading was cancelled or superseded; its pages are dropped."""
     if not runs.still_asked(c, row):
         return False
+    work.must_hold(c)  # whoever has the lane now may have read newer pages
     work.must_be_current(c)
     quarantine.lost(c, row, read.broken, work.now())
     docs = read.docs + quarantine.stand_ins(c, work, kind, read.broken)

@@ -27,7 +27,7 @@ TTL = 15.0
 BEAT = 3.0
 LONGEST_SLEEP = 0.25
 LONGEST_LOOK = 1.0
-CLOCK_EVERY = 2.0
+CLOCK_EVERY = SWEEP_EVERY = COUNT_EVERY = 2.0
 ORDER_PRIORITY = 1
 SHARE_PAUSE = 0.2
 SHARE_AT_ONCE = 2
@@ -76,7 +76,8 @@ class Runner:
         self._poked, self._asked = asyncio.Event(), asyncio.Event()
         self._pace = Pace()
         self._slices = 0
-        self._counted_at = self._mind_at = 0.0
+        self._counted_at = self._mind_at = self._sweep_at = 0.0
+        self._due: float | None = None
 
     def poke(self) -> None:
         """Something may be due, or somebody asks to cancel: do not sleep on."""
@@ -90,7 +91,7 @@ class Runner:
             await self._store.durably(records.read_broken_again)
             while True:
                 self._poked.clear()
-                claimed = await self._claim()
+                claimed = await self._claim() if await self._is_due() else []
                 for claim in claimed:
                     self._begin(claim)
                 await self._count()
@@ -125,13 +126,22 @@ class Runner:
         def take(c: Any) -> list[Claim]:
             found = lanes.claim(c, Take(now, for_all, self._lease, TTL, room=free)) if for_all else list[Claim]()
             left = free - len(found)
+            if len(found) < for_all:
+                return found  # it would have taken orders too
             return found + lanes.claim(c, Take(now, for_orders, self._lease, TTL, ORDER_PRIORITY, left))
 
         return await self._store.durably(take)
 
+    async def _is_due(self) -> bool:
+        """Whether a claim may find something: looking costs less. Now and then also for what others let fall: their leases end unseen."""
+        self._due = await self._store.reading(lanes.next_due)
+        if time.monotonic() > self._sweep_at:
+            self._sweep_at = time.monotonic() + SWEEP_EVERY
+            return True
+        return self._due is not None and self._due <= self._clock.now().timestamp()
+
     async def _sleep(self) -> None:
-        due = await self._store.reading(lanes.next_due)
-        ahead = due - self._clock.now().timestamp() if due is not None else LONGEST_SLEEP
+        ahead = self._due - self._clock.now().timestamp() if self._due is not None else LONGEST_SLEEP
         # what is due and was not given to us is beyond a share, or somebody else's: it is not asked for without a pause
         seconds = min(LONGEST_SLEEP, ahead) if ahead > 0 else LONGEST_SLEEP
         try:
@@ -190,7 +200,7 @@ class Runner:
             await self._store.durably(lambda c, id=each.claim.id, trouble=trouble: health.met(c, id, trouble))
 
     async def _count(self, *, now: bool = False) -> None:
-        if self._slices and (now or time.monotonic() - self._counted_at > 1.0):
+        if self._slices and (now or time.monotonic() - self._counted_at > COUNT_EVERY):
             slices, self._slices, self._counted_at = self._slices, 0, time.monotonic()
             at = self._clock.now().timestamp()
             await self._store.durably(lambda c: lanes.count_slices(c, self._worker, slices, at))
@@ -289,8 +299,9 @@ class Runner:
             lease=self._lease,
             pace=self._pace,
         )
+        whole = asyncio.timeout(self._windows.slice_most)
         try:
-            async with asyncio.timeout(self._windows.slice_most) as whole:
+            async with whole:
                 return await slice_of(work)
         except Outdated:
             return Later(due=now, through=False)

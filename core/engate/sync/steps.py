@@ -238,9 +238,10 @@ async def _documents(step: Step) -> Outcome:
         async for page in pages:
             found = next((o for o in page.items if o.key == part.erp_key), found)
     awaited = "send_invoice" in step.situation.hooks
-    if found is None and (awaited or part.erp is None):
+    said = found if found is not None or awaited else part.erp
+    if said is None:
         return await _not_published(step)
-    whole = msgspec.structs.replace(found or part.erp, invoices=(found.invoices if found is not None else None) or ())
+    whole = msgspec.structs.replace(said, invoices=(found.invoices if found is not None else None) or ())
     [fresh] = await work.store.reading(lambda c: renames.as_now(c, work.integration_id, [whole]))
 
     def keep(c: sa.Connection) -> bool:

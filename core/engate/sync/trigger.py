@@ -33,6 +33,7 @@ def activate(
     values: dict[str, Any] = {"active": True, "activated_at": now, "pilot": list(pilot) if pilot is not None else None}
     if go_live_at is not None:
         values["go_live_at"] = go_live_at
+    config.claim_shop(c, tenant_id, id)
     config.update_integration(c, tenant_id, id, **values)
     names = list(flows)
     made = [_start(c, tenant_id, id, name, trigger="activation", full=True, keys=None, now=now) for name in names if name in LOADS]

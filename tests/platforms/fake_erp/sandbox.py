@@ -281,14 +281,15 @@ class FakeErpSandbox(Sandbox):
         order = self.taken[key]
         number = f"{len(order.invoices or ()) + 1 + 10 * int(key)}"
         body = f"352611{CNPJ}55001{int(number):09d}1{int(number):08d}"
-        given = {
+        given: dict[str, Any] = {
             "issuer": CNPJ,
             "key": body + str(check_digit(body)) if self.switches.nfe else "",
             "model": "55" if self.switches.nfe else "",
         } | note
         lines = {item.sku: item.quantity for item in order.items if item.quantity} if items is None else items
         made = Invoice(
-            number=number, series="1", issued_at=datetime(2026, 11, 26, 12, tzinfo=UTC), value=order.total if value is None else value,
+            number=number, series="1", issued_at=datetime(2026, 11, 26, 12, tzinfo=UTC),
+            value=(order.total or Decimal(0)) if value is None else value,
             items=tuple(InvoiceItem(sku, quantity) for sku, quantity in lines.items()), **given,
         )  # fmt: skip
         state = "partly_invoiced" if more else "invoiced"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -131,17 +131,33 @@ def _connection(c: sa.Connection, row: Any) -> Connection:
         row.identity,
         checks,
         instant(row.tested_at),
-        _health([row]),
+        _health(row),
     )
 
 
-def _health(connections: list[Any]) -> Health:
-    """The worst of them."""
-    worst = min(connections, key=lambda row: WORST.index(row.health))
-    if worst.health == "ok" or not worst.health_cause:
-        return Health(worst.health)
-    said = worst.health_cause
-    return Health(worst.health, _text(said.get("text")), _text(said.get("hint")))
+def health_of(rows: Iterable[Any]) -> Health:
+    """The worst of these connections, in words."""
+    return min((_health(row) for row in rows), key=lambda each: WORST.index(each.state))
+
+
+def _health(row: Any) -> Health:
+    """What calls met; else what the last test said; else that a change has not been tested yet."""
+    if row.health != "ok":
+        said = row.health_cause or {}
+        return Health(row.health, _text(said.get("text")), _text(said.get("hint")))
+    failed = next((check for check in row.checks or () if not check["ok"]), None)
+    if row.tested_at is not None and not row.passed and failed is not None:
+        state = "reauth_required" if failed["name"] in CREDENTIALS else "degraded"
+        return Health(state, _text(failed["text"]), _text(failed["hint"]))
+    if row.tested_at is None and row.revision > 1:
+        return Health("degraded", CHANGED, TEST_IT)
+    return Health("ok")
+
+
+CREDENTIALS = ("login", "auth_failed")
+"""Lines of a test that are about who logs in."""
+CHANGED = Text("A conexão mudou e ainda não passou em um teste.", "The connection was changed and has not passed a test since.")
+TEST_IT = Text("Teste a conexão.", "Test the connection.")
 
 
 def _text(said: dict[str, str] | None) -> Text | None:
@@ -154,6 +170,25 @@ def _text(said: dict[str, str] | None) -> Text | None:
 def integration_ids(c: sa.Connection, tenant_id: int, window: Window) -> Rows[int]:
     mine = config.mine(integration, tenant_id)
     return each(page(c, mine.with_only_columns(integration.c.id), mine, window), lambda row: row.id)
+
+
+def why_not(c: sa.Connection, tenant_id: int, id: int) -> tuple[str, Text, Text] | None:
+    """(code, why, what to do) where nothing of the integration can run as things stand."""
+    row = config.integration_row(c, tenant_id, id)
+    if not row.active:
+        text = Text("A integração não está ativa.", "The integration is not active.")
+        return "inactive", text, Text("Ative a integração antes.", "Activate it first.")
+    sides = [config.connection_row(c, tenant_id, each) for each in (row.erp_id, row.storefront_id)]
+    for side in sides:
+        said = _health(side)
+        if side.passed_revision != side.revision:
+            why, hint = said.reason or CHANGED, said.hint or TEST_IT
+            return "not_connected", Text(f"{side.name}: {why.pt}", f"{side.name}: {why.en}"), hint
+        if side.health == "reauth_required":
+            why = said.reason or Text("As credenciais foram recusadas.", "The credentials were refused.")
+            hint = said.hint or Text("Renove as credenciais e teste a conexão.", "Renew the credentials and test the connection.")
+            return "reauth_required", Text(f"{side.name}: {why.pt}", f"{side.name}: {why.en}"), hint
+    return None
 
 
 def integrations_of(c: sa.Connection, tenant_id: int, connection_id: int) -> list[int]:
@@ -170,7 +205,7 @@ def one_integration(c: sa.Connection, tenant_id: int, id: int, offered: Mapping[
         row.id,
         row.name,
         config.status_of(row, erp, storefront),
-        _health([erp, storefront]),
+        health_of([erp, storefront]),
         row.erp_id,
         row.storefront_id,
         whole(msgspec.convert(row.options, Options)),

@@ -167,7 +167,9 @@ def one_order(c: sa.Connection, tenant_id: int, integration_id: int, key: str) -
         raise config.not_found("Pedido", "order")
     doc, (parts, whole) = readable(row.doc, Order), _parts(c, row.id)
     todo = [_task(each) for each in tasks.of_order(c, row.id)]
-    fields = _fields(row) if whole and doc is not None else _fields(row) | {"cause": UNREADABLE}
+    fields: dict[str, Any] = _fields(row)
+    if not whole or doc is None:
+        fields["cause"] = UNREADABLE
     return OrderView(**fields, doc=shown_doc(doc) or {}, charged=row.charged, tasks=todo, parts=parts, timeline=_timeline(c, row.id))
 
 

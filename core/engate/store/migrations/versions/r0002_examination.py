@@ -26,6 +26,7 @@ def upgrade() -> None:
     _quantities()
     _readings()
     _lanes()
+    _shops()
     _ids_once()
     _indexes()
     _keys_in_byte_order()
@@ -101,6 +102,32 @@ def _readings() -> None:
         table.add_column(sa.Column("total", sa.BigInteger()))
         table.add_column(sa.Column("known", sa.BigInteger()))
         table.add_column(sa.Column("short", sa.BigInteger()))
+
+
+def _shops() -> None:
+    """One integration of an installation reads the events of a shop; one that is deleted may keep its open orders until they end."""
+    with altered("integration") as table:
+        table.add_column(sa.Column("shop", sa.String(400)))
+        table.add_column(sa.Column("deleted_at", sa.Double()))
+        table.drop_constraint("uq_integration_storefront_id", type_="unique")
+        table.create_unique_constraint("uq_integration_shop", ["shop"])
+    kept = sa.text("deleted_at IS NULL")
+    op.create_index(
+        "ix_integration_storefront", "integration", ["storefront_id"], unique=True, sqlite_where=kept, postgresql_where=kept
+    )  # fmt: skip
+    # of two that went live with the same account, the one that is active has it, else the older one
+    live = op.get_bind().execute(
+        sa.text(
+            "SELECT i.id, c.platform, c.identity, c.id AS storefront FROM integration i JOIN connection c ON c.id = i.storefront_id "
+            "WHERE i.activated_at IS NOT NULL ORDER BY i.active DESC, i.id"
+        )
+    )
+    taken: set[str] = set()
+    for row in live.all():
+        shop = f"{row.platform}/{row.identity or f'#{row.storefront}'}"
+        if shop not in taken:
+            taken.add(shop)
+            op.get_bind().execute(sa.text("UPDATE integration SET shop = :shop WHERE id = :id"), {"shop": shop, "id": row.id})
 
 
 def _ids_once() -> None:

@@ -1,0 +1,122 @@
+"""The pair mapping, row by row: a warehouse, payment form, carrier or price table is added, changed or removed and the others stay."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+from litestar import delete, get, put
+from litestar.di import NamedDependency
+from litestar.params import FromPath, JSONBody
+
+from engate.errors import Invalid
+from engate.store import config
+from engate.sync import trigger
+from engate.sync.options import ROW_KEY, PairMapping, row_key, touched, with_row
+from engate.text import Text
+from engate_api import choices
+from engate_api.auth import Caller, operator, reader
+from engate_api.installation import Installation
+from engate_api.problems import documented
+from engate_api.requests import Id, Items, known
+from engate_api.routes.integrations import check_mapping, converted
+
+AT = "/integrations/{id:int}/mapping/{kind:str}"
+MOST = 200
+
+
+@get(AT, summary="The rows of one kind of mapping", guards=[reader], responses=documented(400, 401, 403, 404, 422))
+async def list_rows(
+    installation: NamedDependency[Installation], caller: NamedDependency[Caller], id: Id, kind: FromPath[str]
+) -> Items[dict[str, Any]]:
+    """`kind`: warehouses, payments, carriers or price_tables."""
+    row = await installation.store.viewing(lambda c: config.integration_row(c, caller.tenant_id, id))
+    known(kind, ROW_KEY, "kind")
+    mapping = msgspec.convert(row.mapping, PairMapping)
+    return Items([msgspec.to_builtins(each) for each in getattr(mapping, kind)])
+
+
+@put(
+    AT + "/{key:path}",
+    summary="Add a row of the mapping, or change the one of this key",
+    guards=[operator],
+    responses=documented(400, 401, 403, 404, 409, 422, 502),
+)
+async def put_row(
+    installation: NamedDependency[Installation],
+    caller: NamedDependency[Caller],
+    id: Id,
+    kind: FromPath[str],
+    key: FromPath[str],
+    data: JSONBody[dict[str, Any]],
+) -> dict[str, Any]:
+    """`key`: the ERP's branch, the shop's payment form or shipping method, or the ERP's price table. Whatever waited for it goes on."""
+    before = await installation.store.viewing(lambda c: config.integration_row(c, caller.tenant_id, id))
+    known(kind, ROW_KEY, "kind")
+    name = _key(key)
+    row = _row(kind, name, data)
+    after = with_row(msgspec.convert(before.mapping, PairMapping), kind, name, row)
+    choices.once(after)
+    await check_mapping(installation, caller, id, PairMapping(**{kind: (row,)}), [kind])  # the others may be out of date
+    await _save(installation, caller, id, (kind, name, row))
+    return msgspec.to_builtins(row)
+
+
+@delete(
+    AT + "/{key:path}",
+    summary="Remove a row of the mapping; what needs it waits from now on",
+    guards=[operator],
+    responses=documented(400, 401, 403, 404, 422),
+)
+async def delete_row(
+    installation: NamedDependency[Installation], caller: NamedDependency[Caller], id: Id, kind: FromPath[str], key: FromPath[str]
+) -> None:
+    await installation.store.viewing(lambda c: config.integration_row(c, caller.tenant_id, id))
+    known(kind, ROW_KEY, "kind")
+    await _save(installation, caller, id, (kind, _key(key), None))
+
+
+async def _save(installation: Installation, caller: Caller, id: int, change: tuple[str, str, Any | None]) -> None:
+    """`change`: (kind, key, row or None). What is there now is changed, not what somebody saw before."""
+    kind, key, row = change
+    now = installation.now()
+
+    def save(c: sa.Connection) -> None:
+        stored = config.integration_row(c, caller.tenant_id, id, to_change=True)
+        before = msgspec.convert(stored.mapping, PairMapping)
+        if row is None and key not in {row_key(kind, each) for each in getattr(before, kind)}:
+            raise config.not_found("Linha do mapeamento", "row of the mapping")
+        after = with_row(before, kind, key, row)
+        choices.once(after)
+        if after != before:
+            config.update_integration(c, caller.tenant_id, id, mapping=msgspec.to_builtins(after))
+            trigger.changed(c, caller.tenant_id, id, touched(PairMapping, before, after), now)
+
+    await installation.store.writing(save)
+    await installation.dispatch.wake(id)
+
+
+def _row(kind: str, key: str, data: dict[str, Any]) -> Any:
+    field = ROW_KEY[kind]
+    if data.get(field, key) != key:
+        raise Invalid(
+            Text(f"O endereço diz '{key}', o corpo diz '{data[field]}'.", f"The address says '{key}', the body '{data[field]}'."),
+            Text(
+                "A chave de uma linha não muda: crie outra e exclua esta.", "A row's key does not change: make another and delete this one."
+            ),
+            where=field,
+        )
+    whole = converted({kind: [{**data, field: key}]}, PairMapping, "mapping")
+    return getattr(whole, kind)[0]
+
+
+def _key(path: str) -> str:
+    """The rest of the path: keys may hold slashes."""
+    key = path.removeprefix("/")
+    if not 1 <= len(key) <= MOST:
+        raise config.not_found("Linha do mapeamento", "row of the mapping")
+    return key
+
+
+ROUTES = [list_rows, put_row, delete_row]
