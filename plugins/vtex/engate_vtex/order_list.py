@@ -80,7 +80,7 @@ class OrderList:
         return Span(start, now + AHEAD, start, now + AHEAD, now)
 
 
-def _asked(span: Span) -> dict[str, object]:
+def _asked(span: Span) -> dict[str, str | int]:
     name = DATES[span.date]
     return {
         f"f_{name}": f"{name}:[{translate.stamp(span.start)} TO {translate.stamp(span.end)}]",
