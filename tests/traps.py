@@ -603,7 +603,7 @@ PLATFORMS: tuple[Trap, ...] = (
         "winthor.packaging-on-a-note",
         "A note names the product, and two packagings of it by their EAN alone: without it one is counted as the other.",
         f"{WINTHOR}/fiscal.py",
-        "        alike = [item for item in alike if (item.packing == line.ean if has_ean else not is_gtin(item.packing))]\n",
+        "        alike = [item for item in alike if (_same(item.packing, line.ean) if has_ean else not gtin(item.packing))]\n",
         "        pass\n",
         (f"{W_ORDERS}test_two_packagings_of_one_product_on_two_notes",),
     ),
@@ -964,6 +964,14 @@ PLATFORMS: tuple[Trap, ...] = (
         '    "order-creation-error",\n    "ready-for-handling",\n',
         '    "order-creation-error",\n    "ready-to-handle",\n',
         (f"{V_ORDERS}test_events_come_in_lots_and_end_with_the_feed",),
+    ),
+    Trap(
+        "vtex.lost-events",
+        "The feed replays nothing: an event that it lost, or that came while it had no configuration, never comes again.",
+        f"{VTEX}/storefront.py",
+        "        return self._order_list.pages(query)",
+        "        del query\n        return self._orders.events()",
+        ("tests/test_safety.py::test_an_order_whose_events_vtex_lost_is_found_in_its_list",),
     ),
     Trap(
         "vtex.feed-gone",

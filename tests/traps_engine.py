@@ -499,6 +499,31 @@ ENGINE: tuple[Trap, ...] = (
         "c.execute(sa.select(tenant.c.id).where(tenant.c.id == tenant_id))",
         ("api/tests/test_access.py::test_two_admin_keys_cannot_revoke_each_other",),
     ),
+    # ---- what the shop never told ----
+    Trap(
+        "engine.never-told",
+        "A feed that was dead for a while tells nothing of it: the order sold meanwhile would never be found.",
+        f"{CORE}/sync/lanes.py",
+        "return safety_slice(work) if _reads_orders(work) else _nothing()",
+        "return _nothing()",
+        ("tests/test_safety.py::test_an_order_sold_while_the_feed_was_dead_is_found",),
+    ),
+    Trap(
+        "engine.known-already",
+        "The list names every order again and again: what we know to be so needs no look.",
+        f"{CORE}/sync/events.py",
+        "if known.get(event.order) != event.raw_state])",
+        "if True])",
+        ("tests/test_safety.py::test_it_takes_in_once_and_reads_nothing_that_is_known",),
+    ),
+    Trap(
+        "engine.short-orders",
+        "The list of orders ends too early: what was on its lost pages would be behind the watermark for ever.",
+        f"{CORE}/sync/events.py",
+        "whole_list = at.total is None or at.entities >= at.total",
+        "whole_list = True",
+        ("tests/test_safety.py::test_a_list_of_orders_that_ends_too_early_is_read_again",),
+    ),
     # ---- lanes: whose turn, and whose effect ----
     Trap(
         "engine.permit",
@@ -694,7 +719,7 @@ ENGINE: tuple[Trap, ...] = (
         "engine.off-ends-calls",
         "Deactivating ends what is in flight: the slots of a tenant whose platform hangs are free again.",
         f"{CORE}/sync/trigger.py",
-        "    lanes.ask_to_cancel(c, id, [name for name in lanes.in_hand(c, id) if name != EVENTS])\n",
+        "    lanes.ask_to_cancel(c, id, [name for name in lanes.in_hand(c, id) if name not in (EVENTS, SAFETY)])\n",
         "",
         (f"{FAIR}test_deactivating_ends_calls_in_flight_at_once",),
     ),

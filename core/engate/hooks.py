@@ -254,6 +254,13 @@ class Storefront(Connection):
         raise NotImplementedError
 
     @spec(firstresult=True)
+    def read_orders(self, query: Query) -> AsyncIterator[Page[OrderEvent]]:
+        """Orders placed, paid or changed since `query.since`, from the platform's own list and not from what it tells by itself: finds what
+        a feed or a hook lost. Acknowledges nothing. `since` None: the first time, only `overlap_seconds` back. An event's `key` is the
+        same for the same order in the same state; a page's `watermark` is the platform's own time."""
+        raise NotImplementedError
+
+    @spec(firstresult=True)
     async def read_order(self, key: str) -> Order:
         """The order as it is now. `Rejected` with code "order.missing" where the shop has no such order."""
         raise NotImplementedError

@@ -4,6 +4,7 @@ from engate.model.catalog import Brand, Category, Image, Price, Product, Sku, St
 from engate.model.common import Batch, Check, Choice, Item, Outcome, Page, Problem, Query
 from engate.model.documents import valid_document
 from engate.model.fiscal import Invoice, InvoiceItem, check_digit, valid_key
+from engate.model.gtin import gtin
 from engate.model.orders import (
     Absent,
     Address,
@@ -35,6 +36,7 @@ __all__ = [
     "Absent", "Address", "Batch", "Brand", "Buyer", "Category", "Check", "Choice", "Cut", "ErpItem", "ErpOrder", "ErpState", "Found",
     "Image", "Imported", "Invoice", "InvoiceItem", "Item", "Listing", "Order", "OrderChange", "OrderEvent", "OrderItem", "OrderPart",
     "Outcome", "Page", "PartItem", "PartRef", "Payment", "Price", "Problem", "Product", "Query", "Shipment", "ShopOrderRef", "ShopState",
-    "Sku", "StockLevel", "Tracking", "Unsure", "Warehouse", "CENT", "check_digit", "is_whole", "plain", "valid_document", "valid_key",
+    "Sku", "StockLevel", "Tracking", "Unsure", "Warehouse", "CENT",
+    "check_digit", "gtin", "is_whole", "plain", "valid_document", "valid_key",
     "whole_units", "worth",
 ]  # fmt: skip

@@ -40,6 +40,12 @@ def receive(c: sa.Connection, tenant_id: int, integration_id: int, events: Seque
         )
 
 
+def raw_states(c: sa.Connection, integration_id: int, keys: Sequence[str]) -> dict[str, str]:
+    """The shop's own word of each of these orders, as we last read it."""
+    found = sa.select(order.c.key, order.c.raw_state).where(order.c.integration_id == integration_id, order.c.key.in_(keys))
+    return {row.key: row.raw_state for row in c.execute(found)}
+
+
 def unhandled(c: sa.Connection, integration_id: int, order_key: str) -> int | None:
     """The newest event of the order that nobody has acted on."""
     return c.execute(_UNHANDLED, {"of_integration": integration_id, "of_key": order_key}).scalar()

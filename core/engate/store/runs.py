@@ -289,6 +289,17 @@ def set_watermark(c: sa.Connection, integration_id: int, kind: str, watermark: s
     c.execute(s.on_conflict_do_update(index_elements=["integration_id", "kind", "scope"], set_=values))
 
 
+def keep_place(c: sa.Connection, integration_id: int, kind: str, **place: Any) -> None:
+    """Where such a reading is: `cursor` and `ahead` while it is under way, `watermark` when it is whole."""
+    s = insert(c, reading).values(integration_id=integration_id, kind=kind, scope="", **place)
+    c.execute(s.on_conflict_do_update(index_elements=["integration_id", "kind", "scope"], set_=place))
+
+
+def place_of(c: sa.Connection, integration_id: int, kind: str) -> Any:
+    """Its row (watermark, cursor, ahead, entities, total), or None."""
+    return c.execute(sa.select(reading).where(reading.c.integration_id == integration_id, reading.c.kind == kind)).first()
+
+
 def _ancestors(kind: str) -> set[str]:
     parent = KINDS[kind].parent_kind
     shared = {"product": {"category", "brand"}, "category": {"category"}}.get(kind, set[str]())

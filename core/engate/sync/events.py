@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import sqlalchemy as sa
 
 from engate.boundary import Received
 from engate.model import OrderEvent, Query
 from engate.plugins import closing
-from engate.store import orders
-from engate.sync import quarantine
+from engate.store import orders, runs
+from engate.sync import quarantine, whole
 from engate.sync.work import Later, Work
 
 ORDER_PRIORITY = 0
+LISTED = "shop_order"
+"""The reading of the shop's list of orders."""
 
 
 def lane_of(order_key: str) -> str:
@@ -28,8 +32,58 @@ async def events_slice(work: Work) -> Later:
     return Later(due=work.now() + work.snapshot.every["orders"])
 
 
+class Listing(NamedTuple):
+    """Where the reading of the shop's list of orders is; `total`: the least that the shop said it has."""
+
+    cursor: str | None = None
+    ahead: str | None = None
+    entities: int = 0
+    total: int | None = None
+
+
+async def safety_slice(work: Work) -> Later:
+    """The shop's own list of orders, now and then: what a feed lost, or a hook that was not heard, would never be found. Resumable."""
+    row = await work.store.reading(lambda c: runs.place_of(c, work.integration_id, LISTED))
+    since = row.watermark if row is not None else None
+    at = Listing(row.cursor, row.ahead, row.entities, row.total) if row is not None and row.cursor else Listing()
+    async with closing(work.coupling.storefront.read_orders(Query(since=since, cursor=at.cursor))) as pages:
+        async for page in pages:
+            at = Listing(
+                page.cursor,
+                max(filter(None, (at.ahead, page.watermark)), default=None),
+                at.entities + len(page.items) + len(page.broken),
+                min((said for said in (at.total, page.total) if said is not None), default=None),
+            )
+            await work.store.durably(lambda c, page=page, at=at: _listed(c, work, page, at))
+            if work.time_is_up() and page.cursor is not None:
+                return Later(due=work.now())
+    await work.store.durably(lambda c: _all_listed(c, work, at, since))
+    return Later(due=work.now() + work.windows.orders_again)
+
+
+def _listed(c: sa.Connection, work: Work, page: Received[OrderEvent], at: Listing) -> None:
+    """What we know to be so already needs no look."""
+    known = orders.raw_states(c, work.integration_id, [event.order for event in page.items])
+    _take_in(c, work, [event for event in page.items if known.get(event.order) != event.raw_state])
+    runs.keep_place(c, work.integration_id, LISTED, **at._asdict())
+
+
+def _all_listed(c: sa.Connection, work: Work, at: Listing, since: str | None) -> None:
+    whole_list = at.total is None or at.entities >= at.total
+    runs.keep_place(c, work.integration_id, LISTED, **Listing()._asdict(), watermark=(at.ahead or since) if whole_list else since)
+    if whole_list:
+        whole.unsay(c, work, LISTED)
+    else:
+        assert at.total is not None
+        whole.say(c, work, "orders", whole.of_count(LISTED, at.entities, at.total))
+
+
 def _receive(c: sa.Connection, work: Work, page: Received[OrderEvent]) -> None:
     events = page.items + quarantine.events_of(page.broken, work.now())
+    _take_in(c, work, events)
+
+
+def _take_in(c: sa.Connection, work: Work, events: list[OrderEvent]) -> None:
     orders.receive(c, work.tenant_id, work.integration_id, events, work.now())
     # also while inactive: the lane does nothing then, and an activation that commits just now must not miss it
     work.wake(c, *((lane_of(event.order), ORDER_PRIORITY) for event in {e.order: e for e in events}.values()))

@@ -42,7 +42,7 @@ FLOWS: dict[str, Flow] = {
         Flow(
             "orders", Text("Pedidos", "Orders"),
             ("read_order_events", "read_order", "find_order", "import_order"),
-            ("import_cancellation", "import_order_change", "finish_order", "send_handling", "send_cancel_refusal"),
+            ("read_orders", "import_cancellation", "import_order_change", "finish_order", "send_handling", "send_cancel_refusal"),
             every=5, full_every=None, priority=0,
         ),
         Flow(

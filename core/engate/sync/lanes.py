@@ -13,7 +13,7 @@ from engate.store import records
 from engate.store.blobs import Unreadable
 from engate.store.causes import Reason
 from engate.sync import nodes
-from engate.sync.events import events_slice
+from engate.sync.events import events_slice, safety_slice
 from engate.sync.flows import FLOWS, offered
 from engate.sync.fulfilment import fulfilment_slice
 from engate.sync.mending import mend_order
@@ -23,6 +23,7 @@ from engate.sync.reading import read_slice
 from engate.sync.work import Later, Work
 
 EVENTS = "events"
+SAFETY = "safety"
 FULFILMENT = "read/fulfilment"
 
 
@@ -30,7 +31,7 @@ def lanes_of_flow(name: str) -> list[tuple[str, int]]:
     """(lane, priority) of everything that belongs to a flow, but the lanes of single orders."""
     flow = FLOWS[name]
     if name == "orders":
-        return [(EVENTS, 0)]
+        return [(EVENTS, 0), (SAFETY, 1)]
     if name == "fulfilment":
         return [(FULFILMENT, 1)]
     return [(flow.lane, flow.priority), *((f"push/{kind.name}", kind.priority) for kind in flow.kinds)]
@@ -39,7 +40,7 @@ def lanes_of_flow(name: str) -> list[tuple[str, int]]:
 def flow_of(lane: str) -> str:
     """The flow that a lane belongs to."""
     head, _, rest = lane.partition("/")
-    if head in ("events", "order"):
+    if head in (EVENTS, SAFETY, "order"):
         return "orders"
     return rest if head == "read" else KINDS[rest].flow
 
@@ -56,6 +57,8 @@ def slice_of(work: Work) -> Awaitable[Later]:
     match head:
         case "events":
             return events_slice(work) if work.snapshot.listens and _offers(work, "orders") else _nothing()
+        case "safety":
+            return safety_slice(work) if _reads_orders(work) else _nothing()
         case _ if not work.snapshot.active:
             return _nothing()  # Inativa: nothing is pushed or imported; switching on wakes every lane
         case "order":
@@ -75,6 +78,10 @@ def slice_of(work: Work) -> Awaitable[Later]:
 
 def _offers(work: Work, flow: str) -> bool:
     return flow in work.snapshot.enabled and offered(work.coupling)[flow] is None
+
+
+def _reads_orders(work: Work) -> bool:
+    return work.snapshot.listens and _offers(work, "orders") and work.coupling.can("read_orders")
 
 
 def _pushes(work: Work, kind: Kind) -> bool:

@@ -19,7 +19,7 @@ from engate.store.tables import cause, flow, inbox, link, order, record, run
 from engate.sync.events import ORDER_PRIORITY, lane_of
 from engate.sync.flows import FLOWS
 from engate.sync.imports import FATE_UNKNOWN
-from engate.sync.lanes import EVENTS, lanes_of_flow
+from engate.sync.lanes import EVENTS, SAFETY, lanes_of_flow
 from engate.text import Text
 
 LOADS = tuple(name for name, flow in FLOWS.items() if flow.kinds)
@@ -54,7 +54,7 @@ def wake_all(c: sa.Connection, tenant_id: int, id: int, flows: Iterable[str], no
 def deactivate(c: sa.Connection, tenant_id: int, id: int) -> None:
     """Nothing is pushed or imported any more, and what is under way is asked to end; events are still taken in."""
     config.update_integration(c, tenant_id, id, active=False)
-    lanes.ask_to_cancel(c, id, [name for name in lanes.in_hand(c, id) if name != EVENTS])
+    lanes.ask_to_cancel(c, id, [name for name in lanes.in_hand(c, id) if name not in (EVENTS, SAFETY)])
 
 
 def resync(

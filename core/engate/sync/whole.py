@@ -39,10 +39,10 @@ def of_count(kind: str, read: int, total: int) -> Reason:
     """The platform said how many there are, and gave fewer."""
     return own(
         SHORT, kind,
-        Text(f"A lista do ERP terminou cedo demais: vieram {read} de {total} registros.",
-             f"The ERP's list ended too early: {read} of {total} records came."),
-        Text("O engate lê de novo sozinho, desde a última leitura completa. Se continuar, peça ao suporte do ERP que confira o serviço.",
-             "engate reads again by itself, from the last complete reading on. If it goes on, ask the ERP's support to check its service."),
+        Text(f"A lista terminou cedo demais: vieram {read} de {total} registros.",
+             f"The list ended too early: {read} of {total} records came."),
+        Text("O engate lê de novo sozinho, desde a última leitura completa. Se continuar, peça ao suporte da plataforma que confira.",
+             "engate reads again by itself, from the last complete reading on. If it goes on, ask the platform's support to check it."),
     )  # fmt: skip
 
 

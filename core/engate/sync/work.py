@@ -34,6 +34,7 @@ class Windows(msgspec.Struct, frozen=True):
     retry_most: float = 900.0  # … up to this
     invoice_retry: float = 30.0  # an invoiced order whose document is not published yet
     settles_within: float | None = None  # overrides what the ERP plugin says (None: the plugin's own)
+    orders_again: float = 900.0  # the shop's list of orders is read this often, for what no event told
     look_pause: float = 10.0  # between two looks for an order of unknown fate
     forbidden_wait: float = 300.0  # a flow that lacks a permission is tried again after this
     slow_after: float = 20.0  # real time: a hook that takes longer shows as degraded health, by its name

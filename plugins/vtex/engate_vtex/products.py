@@ -13,7 +13,7 @@ from typing import Any
 
 from engate import Answered, Rejected, Response, Text
 from engate.clock import Clock
-from engate.model import Batch, Image, Item, Product, Sku
+from engate.model import Batch, Image, Item, Product, Sku, gtin
 from engate_vtex import endpoints as at
 from engate_vtex import translate
 from engate_vtex.client import Turns, Vtex
@@ -117,7 +117,7 @@ class Skus:
         sku = str((await self._vtex.call(at.SKU_CREATE, body=new)).json()["Id"])
         self._batch.linked(item, sku, made=True)
         self._fresh.add(sku)
-        if ean := translate.gtin(item.want.ean):
+        if ean := gtin(item.want.ean):
             await self._add_ean(item.want, sku, ean)
         return sku
 
@@ -146,7 +146,7 @@ class Skus:
     # ---- EAN: not updatable, so a new one is added before the old one goes ----
 
     async def _replace_ean(self, item: Item[Sku], sku: str) -> None:
-        new, old = translate.gtin(item.want.ean), translate.gtin(item.have.ean) if item.have is not None else ""
+        new, old = gtin(item.want.ean), gtin(item.have.ean) if item.have is not None else ""
         if item.have is not None and new == old:
             return
         held = (await self._vtex.call(at.EANS, sku=sku)).json(list[str]) if new or old else []

@@ -35,6 +35,7 @@ from engate_vtex.catalog import Brands, Categories
 from engate_vtex.changes import Changes
 from engate_vtex.client import Vtex
 from engate_vtex.logistics import Stock, Warehouses
+from engate_vtex.order_list import OrderList
 from engate_vtex.orders import Orders
 from engate_vtex.pricing import Prices
 from engate_vtex.products import FreshSkus, Images, Products, Skus
@@ -56,6 +57,7 @@ class VtexStorefront(Storefront):
         self._vtex = Vtex(context)
         self._fresh = FreshSkus(context.clock)
         self._orders = Orders(self._vtex)
+        self._order_list = OrderList(self._vtex, context.clock, self.overlap_seconds)
         self._changes = Changes(self._vtex, self._orders)
 
     async def test_connection(self) -> list[Check]:
@@ -108,6 +110,9 @@ class VtexStorefront(Storefront):
         """The feed has a position of its own: the query says nothing to it."""
         del query
         return self._orders.events()
+
+    def read_orders(self, query: Query) -> AsyncIterator[Page[OrderEvent]]:
+        return self._order_list.pages(query)
 
     async def read_order(self, key: str) -> Order:
         return await self._orders.read(key)

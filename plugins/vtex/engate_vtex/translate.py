@@ -95,15 +95,6 @@ def linked(item: Item[Any], ref: str, pt: str, en: str) -> str:
     return key
 
 
-def gtin(ean: str) -> str:
-    """The code if it is a valid GTIN-8, 12, 13 or 14, else "": VTEX keeps whatever it is sent, and an EAN cannot be corrected there."""
-    ean = ean.strip()
-    if len(ean) not in (8, 12, 13, 14) or not (ean.isascii() and ean.isdigit()) or not ean.strip("0"):
-        return ""
-    total = sum(int(digit) * (3 if i % 2 == 0 else 1) for i, digit in enumerate(reversed(ean[:-1])))
-    return ean if (10 - total % 10) % 10 == int(ean[-1]) else ""
-
-
 # ---- read, modify, write ----
 
 

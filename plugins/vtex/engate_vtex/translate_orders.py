@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from math import ceil
 from typing import Any, NamedTuple
@@ -131,6 +131,17 @@ def event(raw: Mapping[str, Any]) -> OrderEvent:
         raw_state=raw.get("state") or "",
         at=raw.get("currentChange") or "",
     )
+
+
+def listed(raw: Mapping[str, Any]) -> OrderEvent:
+    """A line of the list of orders: the same order in the same state is the same event."""
+    status = raw.get("status") or ""
+    return OrderEvent(f"list/{raw['orderId']}/{status}", raw["orderId"], state(status), status, at=raw.get("creationDate") or "")
+
+
+def stamp(moment: datetime) -> str:
+    """As VTEX's filters want it: UTC, to the millisecond."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
 
 
 def feed_config(visibility: int, retention: int) -> Body:

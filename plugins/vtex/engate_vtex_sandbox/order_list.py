@@ -25,11 +25,12 @@ def answer(call: Call, orders: dict[str, Order], indexed_at: datetime) -> Answer
     if "f_status" in call.query:
         wanted = set(call.query["f_status"].split(","))
         found = [(order, state) for order, state in found if state in wanted]
-    if "f_creationDate" in call.query:
-        text = call.query["f_creationDate"]
-        order_rules.refuse_created_filter(text)
-        first, last = (datetime.fromisoformat(part) for part in text[len("creationDate:[") : -1].split(" TO "))
-        found = [(order, state) for order, state in found if first <= order.created_at <= last]
+    for name in ("creationDate", "authorizedDate"):
+        if (text := call.query.get(f"f_{name}")) is not None:
+            order_rules.refuse_date_filter(name, text)
+            first, last = (datetime.fromisoformat(part) for part in text[len(f"{name}:[") : -1].split(" TO "))
+            dates = ((order, state, order.created_at if name == "creationDate" else order.authorized_at) for order, state in found)
+            found = [(order, state) for order, state, at in dates if at is not None and first <= at <= last]
     found.sort(key=lambda pair: (pair[0].created_at, pair[0].sequence), reverse=call.query.get("orderBy") != "creationDate,asc")
     paging = {"total": len(found), "pages": -(-len(found) // size), "currentPage": page, "perPage": size}
     lines = [_line(order, state) for order, state in found[(page - 1) * size : page * size]]

@@ -59,21 +59,6 @@ def test_the_link_of_a_product_holds_its_reference() -> None:
     assert a == "cafe-acao-500g-10-a"
 
 
-# ---- EAN ----
-
-
-@pytest.mark.parametrize("ean", ["7891000100103", "17891000100100", "96385074", "036000291452", " 7891000100103 "])
-def test_a_gtin_is_sent(ean: str) -> None:
-    assert translate.gtin(ean) == ean.strip()
-
-
-@pytest.mark.parametrize(
-    "ean", ["", "7891000100104", "123", "SEM GTIN", "0000000000000", "789100010010X", "789100010010300", "７８９１０００１００１０３"]
-)
-def test_what_is_no_gtin_is_not_sent(ean: str) -> None:
-    assert translate.gtin(ean) == ""
-
-
 # ---- weight and sizes ----
 
 

@@ -10,8 +10,7 @@ from typing import Literal, NamedTuple
 from xml.etree import ElementTree
 
 from engate import Text, Unavailable
-from engate.model import Invoice, InvoiceItem
-from engate_winthor.translate import is_gtin
+from engate.model import Invoice, InvoiceItem, gtin
 
 AUTHORISED = ("100", "150")
 KEY_IN_TEXT = re.compile(r"NFe([0-9]{6}[0-9A-Z]{12}[0-9]{26})")
@@ -119,12 +118,17 @@ def _sku_of(line: Line, sold: Sequence[Sold]) -> str:
     alike = [item for item in sold if item.product == line.product.lstrip("0")] if line.product else []
     has_ean = line.ean.isdigit()  # "SEM GTIN" where it has none
     if not alike and has_ean:
-        alike = [item for item in sold if item.packing == line.ean]
+        alike = [item for item in sold if _same(item.packing, line.ean)]
     if len({item.sku for item in alike}) > 1:
         # without a GTIN on the note it is a packaging whose code is none
-        alike = [item for item in alike if (item.packing == line.ean if has_ean else not is_gtin(item.packing))]
+        alike = [item for item in alike if (_same(item.packing, line.ean) if has_ean else not gtin(item.packing))]
     skus = {item.sku for item in alike}
     return skus.pop() if len(skus) == 1 else ""
+
+
+def _same(packing: str, ean: str) -> bool:
+    """The auxiliary code is a number and has lost the zeros that the EAN begins with."""
+    return packing.lstrip("0") == ean.lstrip("0")
 
 
 def plain(xml: str) -> str:

@@ -9,7 +9,7 @@ from urllib.parse import quote
 import msgspec
 
 from engate import Text
-from engate.model import Brand, Category, Choice, Image, Price, Problem, Product, Sku, StockLevel, Warehouse
+from engate.model import Brand, Category, Choice, Image, Price, Problem, Product, Sku, StockLevel, Warehouse, gtin
 from engate_winthor.customers import document
 from engate_winthor.rows import (
     BillingRow,
@@ -198,22 +198,19 @@ def _size(real: Number, plain: Number) -> Decimal:
     return real or plain or NOTHING
 
 
+SHORTEST_CODE = 8
+"""Digits: a shorter code is the company's own, though zeros could make a GTIN of it."""
+
+
 def ean(listed: object, code: str) -> str:
-    """The first of the listed EANs, else the auxiliary code where that is a GTIN itself (the usual case)."""
+    """The first of the listed EANs, else the auxiliary code where that is a GTIN itself (the usual case). It is a number in WinThor, so
+    the zeros that it begins with are lost."""
     values: list[Any] = listed if isinstance(listed, list) else [listed]
     for value in values:
         found = text(next(iter(value.values()), None) if isinstance(value, dict) else value)
         if found:
-            return found
-    return code if is_gtin(code) else ""
-
-
-def is_gtin(code: str) -> bool:
-    """8, 12, 13 or 14 digits with a right check digit."""
-    if len(code) not in (8, 12, 13, 14) or not (code.isascii() and code.isdigit()):
-        return False
-    total = sum(int(digit) * (3 if place % 2 == 0 else 1) for place, digit in enumerate(reversed(code[:-1])))
-    return (10 - total % 10) % 10 == int(code[-1])
+            return gtin(found) or found
+    return gtin(code) if len(code) >= SHORTEST_CODE else ""
 
 
 def image(row: SkuRow, template: str) -> Image:

@@ -106,6 +106,16 @@ class FakeShop(Storefront):
             yield Page(events)
             await self.http.call("POST", "/feed", operation="acknowledge", body=[event.key for event in events], safe=True)
 
+    async def read_orders(self, query: Query) -> AsyncIterator[Page[OrderEvent]]:
+        """The first time nothing but where we are."""
+        cursor = query.cursor or "0"
+        while cursor is not None:
+            params = {"since": query.since or "", "after": cursor}
+            said = (await self.http.call("GET", "/listed", params=params)).json(dict[str, Any])
+            rows = msgspec.convert(said["items"], list[OrderEvent])
+            cursor = said["next"]
+            yield Page(rows, cursor, said["now"], said["total"])
+
     async def read_order(self, key: str) -> Order:
         answer = await self.http.call("GET", f"/orders/{key}", operation="GET order", expect=(404,))
         if answer.status == 404:

@@ -27,6 +27,8 @@ class Switches:
     needs_brand: bool = False
     busy: frozenset[str] = frozenset()  # verbs that it does not take now, and says so
     lot: int = 10  # events one reading of the feed gives
+    tells: bool = True  # the feed; what happens while it is dead is never told
+    list_ends: int | None = None  # rows after which the list of orders ends too early
 
 
 class FakeShopSandbox(Sandbox):
@@ -41,6 +43,7 @@ class FakeShopSandbox(Sandbox):
         self.puts: list[tuple[str, str]] = []
         self.placed: dict[str, Order] = {}
         self.queue: list[OrderEvent] = []
+        self.moved: dict[str, int] = {}  # order -> when it last moved, by number of event
         self.told: dict[str, list[tuple[str, Any]]] = {}  # order -> what was told of it: (verb, body), in order
         self.pending: dict[str, Any] = {}  # changes that were requested and are not through
         self.changed: dict[str, set[str]] = {}  # order -> changes that are through
@@ -55,6 +58,7 @@ class FakeShopSandbox(Sandbox):
         yield Operation("PUT", "/{kind}/{key:.+}", self._put, key=lambda call: call.params["key"])
         yield Operation("GET", "/feed", lambda call: Answer(body=self.queue[: self.switches.lot]))
         yield Operation("POST", "/feed", self._acknowledge)
+        yield Operation("GET", "/listed", self._list)
         yield Operation("GET", "/orders/{key}", self._read, key=lambda call: call.params["key"])
         for verb in ("handling", "invoice", "change", "shipment", "delivery", "cancel", "cancel-refusal"):
             yield Operation("POST", f"/orders/{{key}}/{verb}", self._told(verb), key=lambda call: call.params["key"])
@@ -81,6 +85,19 @@ class FakeShopSandbox(Sandbox):
         self.held.setdefault(kind, {})[key] = body
         self.puts.append((kind, key))
         return Answer(body={"id": self.ids.setdefault((kind, key), f"{kind}-{len(self.ids) + 1}")})
+
+    def _list(self, call: Call) -> Answer:
+        """What moved since, page by page; without a `since` nothing."""
+        since = int(call.query["since"] or self._events + 1)
+        found = [(key, self.placed[key]) for key, at in self.moved.items() if at >= since]
+        start, size = int(call.query["after"]), self.switches.lot
+        last = min(len(found), len(found) if self.switches.list_ends is None else self.switches.list_ends)
+        shown = found[start : min(start + size, last)]
+        body = {
+            "items": [OrderEvent(f"list/{key}/{order.raw_state}", key, order.state, order.raw_state) for key, order in shown],
+            "next": str(start + size) if start + size < last else None, "now": f"{self._events:012d}", "total": len(found),
+        }  # fmt: skip
+        return Answer(body=body)
 
     def _acknowledge(self, call: Call) -> Answer:
         self.queue = [event for event in self.queue if event.key not in call.json()]
@@ -261,7 +278,8 @@ class FakeShopSandbox(Sandbox):
         now = msgspec.structs.replace(order, **values, raw_state=values.get("state", order.state))
         self.placed[order.key] = now
         self._events += 1
-        kept = not self.faults.event("drop_event", order.key)
+        self.moved[order.key] = self._events
+        kept = self.switches.tells and not self.faults.event("drop_event", order.key)
         if kept:
             self.queue.append(OrderEvent(f"e{self._events}", order.key, now.state, now.raw_state))
         self.books.effects["events_emitted" if kept else "events_dropped"] += 1

@@ -22,7 +22,7 @@ MOST_ON_A_PAGE = 100
 MOST_IN_A_LOT = 10
 RETENTION = (345_600, 1_209_600)  # 4 to 14 days
 VISIBILITY = (1, 43_200)
-CREATED = re.compile(r"creationDate:\[(\S+) TO (\S+)\]")
+SPAN = re.compile(r"(\w+):\[(\S+) TO (\S+)\]")
 
 
 def refuse_unknown_order(found: Order | None, key: str) -> None:
@@ -155,10 +155,10 @@ def refuse_page_size(size: int) -> None:
         raise refusals.error(400, "OMS027", f"per_page goes from 1 to {MOST_ON_A_PAGE}")
 
 
-def refuse_created_filter(text: str) -> None:
-    found = CREATED.fullmatch(text)
-    if not found or instant(found[1]) is None or instant(found[2]) is None:
-        raise refusals.error(400, "OMS028", "f_creationDate must be creationDate:[from TO to]")
+def refuse_date_filter(name: str, text: str) -> None:
+    found = SPAN.fullmatch(text)
+    if not found or found[1] != name or instant(found[2]) is None or instant(found[3]) is None:
+        raise refusals.error(400, "OMS028", f"f_{name} must be {name}:[from TO to]")
 
 
 # ---- the feed ----

@@ -151,6 +151,12 @@ def test_the_ean_is_the_first_listed_else_the_code(listed: object, expected: str
     assert translate.sku(sku(listOfEAN=listed)).ean == expected
 
 
+@pytest.mark.parametrize("listed", [[75678164125], [], ["75678164125"]])
+def test_a_zero_that_the_number_lost_is_put_back(listed: object) -> None:
+    made = translate.image(sku(id=75678164125, listOfEAN=listed), "https://i/{ean}.jpg")
+    assert translate.sku(sku(id=75678164125, listOfEAN=listed)).ean == "075678164125" and made.url == "https://i/075678164125.jpg"
+
+
 def test_a_code_that_is_no_gtin_is_no_ean() -> None:
     assert translate.ean([], "7891000100104") == "" and translate.ean(None, "123") == ""
 
