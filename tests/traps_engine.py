@@ -877,4 +877,12 @@ ENGINE: tuple[Trap, ...] = (
         "ignored = [doc.key for doc, _ in docs if rules.ignores(kind.name, doc)]\n    rules.ignores = lambda *_: False",
         ("tests/test_what_a_pair_lacks.py::test_a_price_in_a_table_that_nobody_mapped_is_nobodys_task",),
     ),
+    Trap(
+        "engine.since-of-the-answer",
+        "Since when a SKU sells must not move each time its stock is pushed: nobody could tell when it stopped selling.",
+        f"{CORE}/sync/pushing.py",
+        "buyable(readable(row.have_doc, kind.struct)) != buyable(found.doc),",
+        "True,",
+        ("api/tests/test_selling.py::test_it_sells_at_its_price_and_since_when",),
+    ),
 )
