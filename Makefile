@@ -8,7 +8,7 @@ PYTEST_ARGS ?=
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DELETE_ON_ERROR:
-.PHONY: help demo serve worker services test check mutants scale many bench docs lock clean .venv
+.PHONY: help demo serve worker services test check mutants scale many faults bench docs lock clean .venv
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z.]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -39,6 +39,9 @@ mutants: .venv ## break the code on purpose: do the tests notice?
 
 scale: .venv ## PostgreSQL, Redis and many workers, with kills
 	$(BIN)/python tests/scale.py
+
+faults: .venv ## sick platforms beside a healthy tenant: nobody else is harmed
+	$(BIN)/python tests/faults.py
 
 many: .venv ## 200 integrations on one process: late readings, CPU of an idle one
 	$(BIN)/python tests/many.py

@@ -171,9 +171,16 @@ async def spoil(stage: Stage, sql: str, **values: object) -> None:
 
 @pytest.mark.trap("engine.unreadable-claim", "engine.unreadable-have")
 async def test_a_spoilt_document_stops_no_batch_and_is_read_again(database: str) -> None:
-    async with faked(database, seed=goods(5)) as stage:
+    pushed: list[tuple[str, Any, bool]] = []
+
+    async def push_prices(self: Any, batch: Any) -> None:
+        pushed.extend((item.key, item.have, item.uncertain) for item in batch.items)
+        await FakeShop.push_prices(self, batch)
+
+    async with faked(database, seed=goods(5), manifests=(lacking(FAKE_SHOP, push_prices=push_prices),)) as stage:
         await stage.selling()
         await stage.stop()
+        pushed.clear()
         keys = [row.key for row in await stage.sql("select key from record where kind = 'price' order by key")]
         await stage.store.writing(lambda c: c.exec_driver_sql("update record set have = null where kind = 'price'"))
         await spoil(stage, "update record set doc = :spoilt where kind = 'price' and key = :key", key=keys[0])
@@ -189,6 +196,8 @@ async def test_a_spoilt_document_stops_no_batch_and_is_read_again(database: str)
             }
 
         await stage.until(others)
+        assert {key for key, _, _ in pushed} == set(keys[1:])
+        assert [(have, uncertain) for key, have, uncertain in pushed if key == keys[1]] == [(None, False)], "not known, and sent once"
         await stage.resync(["prices"], full=False)
 
         async def mended() -> bool:

@@ -1,7 +1,8 @@
 """Looking for orders by the reference they carry. No filter for it is known, so the list is read; one reading serves many who look."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any
 
 import msgspec
 
@@ -21,13 +22,22 @@ class Listed(msgspec.Struct):
         return bool(self.orders) and all(row.reference is msgspec.UNSET for rows in self.orders.values() for row in rows)
 
 
+class _Reading:
+    """One reading of the list, and how many wait for it."""
+
+    def __init__(self, reading: Coroutine[Any, Any, Listed]) -> None:
+        self.task = asyncio.create_task(reading)
+        self.waiting = 0
+
+
 class OrderSearch:
-    """Whoever asks while a reading is under way waits for the next one: an answer is never older than its question."""
+    """Whoever asks while a reading is under way waits for the next one: an answer is never older than its question. A reading that nobody
+    waits for any more is ended: a call that hangs would keep everybody after it waiting."""
 
     def __init__(self, client: Client, key: Callable[[OrderRow], str]) -> None:
         self._client, self._key = client, key
         self._reading = asyncio.Lock()
-        self._next: asyncio.Task[Listed] | None = None
+        self._next: _Reading | None = None
         self._branches: dict[str, None] = {}
         self._days = 0
 
@@ -36,8 +46,16 @@ class OrderSearch:
         self._branches.update(dict.fromkeys(branches))
         self._days = max(self._days, days)
         if self._next is None:
-            self._next = asyncio.create_task(self._read())
-        return await asyncio.shield(self._next)
+            self._next = _Reading(self._read())
+        mine = self._next
+        mine.waiting += 1
+        try:
+            return await asyncio.shield(mine.task)
+        finally:
+            mine.waiting -= 1
+            if not mine.waiting and not mine.task.done():
+                mine.task.cancel()
+                self._next = None if self._next is mine else self._next
 
     async def _read(self) -> Listed:
         async with self._reading:

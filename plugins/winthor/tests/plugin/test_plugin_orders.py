@@ -1,5 +1,6 @@
 """Orders against the sandbox: created once, found again, followed to the invoice, cancelled or not."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from decimal import Decimal
@@ -83,6 +84,32 @@ async def test_looking_for_an_order_does_not_hide_what_a_person_must_do(connect:
         await control("faults", [Fault("403", LIST, times=9)])
         with pytest.raises(Forbidden if kind == "403" else AuthFailed):
             await erp.find_order(part())
+
+
+async def test_a_look_up_that_nobody_waits_for_any_more_is_ended_and_the_next_one_asks_anew(erp: Any, control: Any, part: Any) -> None:
+    """One reading of the list serves many; it ends when the last of them does (its platform hangs, its integration is switched off)."""
+    await control("faults", [Fault("hang", LIST, times=9)])
+    looking = [asyncio.create_task(erp.find_order(part())) for _ in range(2)]
+    await _until(lambda: _in_flight(control, 1))
+    looking[0].cancel()
+    await asyncio.sleep(0)
+    assert await _in_flight(control, 1), "the other one still waits for it"
+    looking[1].cancel()
+    await asyncio.gather(*looking, return_exceptions=True)
+    await _until(lambda: _in_flight(control, 0))
+    await control("faults", [])
+    async with asyncio.timeout(10):
+        assert await erp.find_order(part()) == Absent()
+
+
+async def _in_flight(control: Any, count: int) -> bool:
+    return (await control("ledger"))["in_flight"].get(LIST, 0) == count
+
+
+async def _until(check: Callable[[], Awaitable[bool]]) -> None:
+    async with asyncio.timeout(10):
+        while not await check():  # noqa: ASYNC110  # what the other side sees
+            await asyncio.sleep(0.02)
 
 
 async def test_a_session_that_another_system_ends_twice_does_not_lose_the_order(erp: Any, control: Any, part: Any) -> None:
