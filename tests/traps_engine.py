@@ -877,6 +877,7 @@ ENGINE: tuple[Trap, ...] = (
         "True,",
         ("api/tests/test_selling.py::test_it_sells_at_its_price_and_since_when",),
     ),
+    Trap(
         "engine.mapping-rows",
         "A list of payment forms that is sent with the new one only takes the others away, and the next order of those is stuck.",
         f"{API}/routes/integrations.py",
