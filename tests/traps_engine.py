@@ -895,6 +895,14 @@ ENGINE: tuple[Trap, ...] = (
         ("tests/test_what_a_pair_lacks.py::test_a_price_in_a_table_that_nobody_mapped_is_nobodys_task",),
     ),
     Trap(
+        "engine.since-of-the-answer",
+        "Since when a SKU sells must not move each time its stock is pushed: nobody could tell when it stopped selling.",
+        f"{CORE}/sync/pushing.py",
+        "buyable(readable(row.have_doc, kind.struct)) != buyable(found.doc),",
+        "True,",
+        ("api/tests/test_selling.py::test_it_sells_at_its_price_and_since_when",),
+    ),
+    Trap(
         "engine.mapping-rows",
         "A list of payment forms that is sent with the new one only takes the others away, and the next order of those is stuck.",
         f"{API}/routes/integrations.py",

@@ -63,3 +63,16 @@ KINDS: dict[str, Kind] = {
     )
 }
 """In the order of an initial load."""
+
+
+def buyable(doc: Any) -> bool:
+    """Whether a record of this document lets a buyer buy, as far as it is its part: units, a price, an active product."""
+    match doc:
+        case StockLevel():
+            return doc.unlimited or doc.quantity > 0
+        case Price():
+            return doc.base > 0
+        case Product() | Sku():
+            return doc.active
+        case _:
+            return doc is not None

@@ -61,6 +61,7 @@ class Settled(NamedTuple):
     answer: str
     awaiting: Reason | None
     as_read: bool  # what was sent is the document just as it was read
+    turned: bool = True  # a buyer can buy now and could not before, or the other way round
 
 
 def want(c: sa.Connection, tenant_id: int, integration_id: int, kind: str, rows: Sequence[Wanted], *, run_id: int, now: float) -> int:
@@ -316,6 +317,9 @@ def accept(c: sa.Connection, tenant_id: int, integration_id: int, kind: str, row
                 for row in rest
             ],
         )
+    turned = [row.id for row in rows if row.turned]
+    if turned:
+        c.execute(sa.update(record).where(record.c.id.in_(turned)).values(turned_at=now))
     there = _linked(c, integration_id, kind, [row.key for row in rows if row.had_remote])
     new = [(row.key, row.remote) for row in rows if row.remote and row.key not in there]
     linked(c, tenant_id, integration_id, kind, new, now)

@@ -199,6 +199,7 @@ record = sa.Table(
     _at("sent_at"),
     sa.Column("answer", sa.String(300)),  # the storefront's last words
     _at("answered_at"),
+    _at("turned_at"),  # when what it last accepted began to let a buyer buy, or ceased to: 12 units instead of 10 is no turn
     sa.Column("cause_id", Id, sa.ForeignKey("cause.id", ondelete="SET NULL")),
     sa.Column("tries", sa.Integer, nullable=False, server_default="0"),
     sa.Column("not_before", sa.Double, nullable=False, server_default="0"),

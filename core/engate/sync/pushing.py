@@ -11,7 +11,7 @@ import structlog
 
 from engate.errors import AuthFailed, EngateError, Forbidden, PluginFault, Rejected, Unavailable, Unknown
 from engate.model import Batch, Item, Outcome
-from engate.model.kinds import KINDS, Kind
+from engate.model.kinds import KINDS, Kind, buyable
 from engate.store import causes, lanes, orders, records, runs
 from engate.store.blobs import readable
 from engate.store.records import Claimed, Origin, Settled
@@ -182,6 +182,7 @@ def _settle(
                     outcome.answer,
                     found.awaiting,
                     found.doc is row.doc,
+                    buyable(readable(row.have_doc, kind.struct)) != buyable(found.doc),
                 )
             )
             continue

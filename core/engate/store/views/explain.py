@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 import msgspec
 import sqlalchemy as sa
 
+from engate.local import when
 from engate.model import Category, Product
 from engate.model.kinds import KINDS
 from engate.store import config
@@ -18,8 +20,10 @@ from engate.store.views.causes import UNREADABLE, Cause, shown
 from engate.store.views.orders import OrderView
 from engate.store.views.paging import instant
 from engate.store.views.records import Detail, RecordRef
+from engate.store.views.selling import Sold, answer
 from engate.store.views.summary import first_of
 from engate.sync import pilot
+from engate.sync.flows import FLOWS
 from engate.sync.work import Snapshot
 from engate.text import Text
 
@@ -49,7 +53,8 @@ class Link(msgspec.Struct):
 
 
 class SkuExplained(msgspec.Struct):
-    """`state`: settled, or where its chain stops: to_send | sent | waiting | missing. `also`: other SKUs that the same key means."""
+    """`state`: settled, or where its chain stops: to_send | sent | waiting | missing. `also`: other SKUs that the same key means.
+    `buyable`, `price`: what the shop last accepted; the verdict begins with it."""
 
     key: str
     name: str
@@ -64,6 +69,8 @@ class SkuExplained(msgspec.Struct):
     prices: list[Detail]
     stock: list[Detail]
     also: list[str]
+    buyable: bool
+    price: Decimal | None
 
 
 class OrderExplained(msgspec.Struct):
@@ -103,7 +110,8 @@ def sku(c: sa.Connection, snapshot: Snapshot, any_key: str) -> SkuExplained:
     images, prices, stock = ([each for each in hanging if each.kind == kind] for kind in ("image", "price", "stock"))
     chain = [_link(c, snapshot, each) for each in _chain(c, snapshot.id, product, own, prices, stock, images)]
     stop = _first(chain) or _nothing_to_sell(own, prices, stock)
-    verdict = stop.verdict if stop else _held(own, [own, *([product] if product else []), *prices, *stock])
+    sold = answer(product, own, prices, stock)
+    verdict = _whole(snapshot, own, sold, stop)
     cause = None
     if stop is not None:
         row = first_of(c, snapshot.id, _cause_id(c, snapshot.id, stop))
@@ -122,6 +130,52 @@ def sku(c: sa.Connection, snapshot: Snapshot, any_key: str) -> SkuExplained:
         prices,
         stock,
         keys[1:],
+        sold.buyable,
+        sold.price,
+    )
+
+
+def _whole(snapshot: Snapshot, own: Detail, sold: Sold, stop: Link | None) -> Verdict:
+    """First whether a buyer can buy it, then what keeps the ERP's data from the shop, then what people switched off."""
+    said, where = [sold.text], RecordRef(own.kind, own.key)
+    code, owner, hint, since = sold.code, None if sold.buyable else "person", sold.hint or NOTHING, sold.since
+    off = switched_off(snapshot)
+    if stop is not None:
+        reason = stop.verdict
+        if sold.buyable and reason.owner == "person" and reason.code not in SWITCHED:
+            said.append(STILL)
+        said.append(reason.text)
+        code, owner, hint, where = reason.code, reason.owner, reason.hint, reason.where or where
+        since = reason.since if sold.code == "not_in_shop" else since
+    elif off:
+        code, owner, hint = ("flow_disabled" if snapshot.active else "inactive"), "person", SWITCH_ON
+    elif sold.buyable:
+        code = "settled"
+    said += [text for text in off if text not in said]
+    return Verdict(code, owner, Text(" ".join(each.pt for each in said), " ".join(each.en for each in said)), hint, where, since)
+
+
+STILL = Text(
+    "A loja ainda vende como antes: o que mudou no ERP não chega lá.",
+    "The shop still sells as before: what changed in the ERP does not get there.",
+)
+SWITCH_ON = Text("Se não for intencional, ligue de novo.", "Unless it is meant so, switch it on again.")
+SWITCHED = ("inactive", "flow_disabled", "not_in_pilot")
+INACTIVE = Text("A integração está inativa: nada é enviado.", "The integration is inactive: nothing is sent.")
+
+
+def switched_off(snapshot: Snapshot) -> list[Text]:
+    """What nobody sends to the shop because people said so."""
+    if not snapshot.active:
+        return [INACTIVE]
+    return [_flow_off(name) for name, flow in FLOWS.items() if flow.kinds and name not in snapshot.enabled]
+
+
+def _flow_off(name: str) -> Text:
+    title = FLOWS[name].title
+    return Text(
+        f"A carga '{title.pt}' está desligada: o que muda no ERP não chega à loja.",
+        f"The flow '{title.en}' is switched off: what changes in the ERP does not reach the shop.",
     )
 
 
@@ -168,7 +222,7 @@ def _said(at: Detail, where: RecordRef) -> Verdict | None:
     """Its own cause, or that all is well."""
     if at.cause is not None:
         return Verdict(at.cause.code, at.cause.owner, at.cause.text, at.cause.hint, where, at.cause.since)
-    return _held(at, [at]) if at.state == "settled" else None
+    return _held(at) if at.state == "settled" else None
 
 
 def _stopped(c: sa.Connection, snapshot: Snapshot, at: Detail, where: RecordRef) -> Verdict | None:
@@ -178,7 +232,7 @@ def _stopped(c: sa.Connection, snapshot: Snapshot, at: Detail, where: RecordRef)
         return Verdict(
             "inactive",
             "person",
-            Text("A integração está inativa: nada é enviado.", "The integration is inactive: nothing is sent."),
+            INACTIVE,
             Text("Ative a integração.", "Activate the integration."),
             where,
         )
@@ -186,7 +240,7 @@ def _stopped(c: sa.Connection, snapshot: Snapshot, at: Detail, where: RecordRef)
         return Verdict(
             "flow_disabled",
             "person",
-            Text(f"A carga '{kind.flow}' está desligada.", f"The flow '{kind.flow}' is switched off."),
+            _flow_off(kind.flow),
             Text("Ligue a carga na integração.", "Switch the flow on."),
             where,
         )
@@ -215,7 +269,8 @@ def _under_way(at: Detail, where: RecordRef) -> Verdict:
             "sent", "engate", text, Text("O engate confere e reenvia sozinho.", "engate looks and resends by itself."), where, at.sent_at
         )
     if at.effective_at is not None:
-        text = Text(f"Vale a partir de {at.effective_at:%d/%m/%Y %H:%M} UTC.", f"Holds from {at.effective_at:%Y-%m-%d %H:%M} UTC on.")
+        begins = when(at.effective_at)
+        text = Text(f"Vale a partir de {begins.pt}.", f"Holds from {begins.en} on.")
         return Verdict("dated", "engate", text, NOTHING, where)
     if at.retry_at is not None and at.tries:
         text = Text(
@@ -243,12 +298,12 @@ def _nothing_to_sell(own: Detail, prices: list[Detail], stock: list[Detail]) -> 
     return None
 
 
-def _held(about: Detail, all_of: list[Detail]) -> Verdict:
-    """Since when the shop holds it: since the last of these was accepted."""
-    since = max((each.answered_at for each in all_of if each.answered_at is not None), default=None)
-    day_pt, day_en = (f"{since:%d/%m/%Y %H:%M} UTC", f"{since:%Y-%m-%d %H:%M} UTC") if since else ("?", "?")
-    text = Text(f"Na loja desde {day_pt}, como {about.remote or '?'}.", f"In the shop since {day_en}, as {about.remote or '?'}.")
-    return Verdict("settled", None, text, NOTHING, RecordRef(about.kind, about.key), since)
+def _held(at: Detail) -> Verdict:
+    """Since when the shop holds what it holds."""
+    since = at.answered_at
+    pt, en = (f" desde {when(since).pt}", f" since {when(since).en}") if since else ("", "")
+    text = Text(f"Na loja{pt}, como {at.remote or at.key}.", f"In the shop{en}, as {at.remote or at.key}.")
+    return Verdict("settled", None, text, NOTHING, RecordRef(at.kind, at.key), since)
 
 
 def _cause_id(c: sa.Connection, id: int, at: Link) -> int | None:

@@ -24,7 +24,7 @@ class RecordRef(msgspec.Struct):
 
 class Record(msgspec.Struct, kw_only=True):
     """`state`: to_send | sent | waiting | settled. `waits_for`: to_send, but its parent is not in the storefront yet.
-    `answer`: the storefront's last words."""
+    `answer`: the storefront's last words. `turned_at`: since when what the shop holds lets a buyer buy, or does not."""
 
     id: int
     kind: str
@@ -37,6 +37,7 @@ class Record(msgspec.Struct, kw_only=True):
     cause: Cause | None
     answer: str | None
     answered_at: datetime | None
+    turned_at: datetime | None
     sent_at: datetime | None
     read_at: datetime | None
     retry_at: datetime | None
@@ -251,6 +252,7 @@ def _fields(row: Any, doc: Any) -> dict[str, Any]:
         "cause": why,
         "answer": row.answer,
         "answered_at": instant(row.answered_at),
+        "turned_at": instant(row.turned_at),
         "sent_at": instant(row.sent_at),
         "read_at": instant(row.read_at),
         "retry_at": instant(row.not_before) if row.not_before else None,

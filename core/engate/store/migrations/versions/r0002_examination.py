@@ -27,6 +27,7 @@ def upgrade() -> None:
     _readings()
     _lanes()
     _shops()
+    _turns()
     _ids_once()
     _indexes()
     _keys_in_byte_order()
@@ -128,6 +129,12 @@ def _shops() -> None:
         if shop not in taken:
             taken.add(shop)
             op.get_bind().execute(sa.text("UPDATE integration SET shop = :shop WHERE id = :id"), {"shop": shop, "id": row.id})
+
+
+def _turns() -> None:
+    """Since when a SKU can be bought, or cannot: the time of the last answer moves with every push of its stock."""
+    op.add_column("record", sa.Column("turned_at", sa.Double()))  # not made anew: that would copy a computed column
+    op.execute("UPDATE record SET turned_at = answered_at WHERE have_doc IS NOT NULL")
 
 
 def _ids_once() -> None:
