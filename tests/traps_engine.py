@@ -910,4 +910,20 @@ ENGINE: tuple[Trap, ...] = (
         "    if unsaid and len(unsaid) > 1000:\n",
         ("api/tests/test_integrations.py::test_rows_of_the_mapping_come_and_go_one_by_one",),
     ),
+    Trap(
+        "engine.open-orders",
+        "Who deletes an integration does not think of its open orders: the ERP would bill them and the shop never hear of it.",
+        f"{API}/routes/integrations.py",
+        "if any(left) and open_orders is None:",
+        "if False:",
+        ("api/tests/test_archive.py::test_what_is_open_is_counted_and_asked_for",),
+    ),
+    Trap(
+        "engine.archive-goes-on",
+        "The open orders of a deleted integration still have to be followed until they end.",
+        f"{CORE}/sync/lanes.py",
+        "case _ if work.snapshot.archived:",
+        "case _ if False:",
+        ("api/tests/test_archive.py::test_an_archive_follows_its_orders_to_the_end_and_goes",),
+    ),
 )

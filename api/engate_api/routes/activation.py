@@ -14,7 +14,7 @@ from litestar.params import JSONBody
 from engate.errors import Invalid
 from engate.model import Query
 from engate.plugins import Coupling, closing
-from engate.store import config
+from engate.store import archive, config
 from engate.store.views import configured
 from engate.store.views.configured import Integration
 from engate.sync import links, trigger
@@ -39,9 +39,12 @@ class Activation(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Activated(msgspec.Struct):
+    """`adopted`: orders taken over from a deleted integration of the same two accounts."""
+
     status: str
     pilot: list[str] | None
     runs: list[int]
+    adopted: int
 
 
 class Resync(msgspec.Struct, forbid_unknown_fields=True):
@@ -84,16 +87,17 @@ async def activate(
     go_live_at = data.go_live_at.timestamp() if data.go_live_at else None
     now = installation.now()
 
-    def go(c: sa.Connection) -> list[int]:
+    def go(c: sa.Connection) -> tuple[list[int], int]:
         snapshot = config.snapshot(c, id)
         assert snapshot is not None
         flows = [name for name, why in offered(coupling).items() if why is None and name in snapshot.enabled]
-        return trigger.activate(c, caller.tenant_id, id, flows, pilot=pilot, go_live_at=go_live_at, now=now)
+        adopted = archive.adopt(c, caller.tenant_id, id)
+        return trigger.activate(c, caller.tenant_id, id, flows, pilot=pilot, go_live_at=go_live_at, now=now), adopted
 
-    runs = await installation.store.writing(go)
+    runs, adopted = await installation.store.writing(go)
     await installation.dispatch.wake(id)
     after = await shown(installation, caller, id)
-    return Activated(after.status, after.pilot, runs)
+    return Activated(after.status, after.pilot, runs, adopted)
 
 
 @post(

@@ -203,13 +203,12 @@ async def _tried(account: Account) -> tuple[list[Check], str]:
 def _still_theirs(c: sa.Connection, tenant_id: int, used_by: list[int], row: Any, identity: str, checks: list[Check]) -> None:
     """What the account turned out to be is another integration's shop: the test does not pass."""
     shop = config.shop_of(row, identity)
-    for id in used_by:
-        if config.integration_row(c, tenant_id, id).storefront_id == row.id:
-            try:
-                config.refuse_taken(c, tenant_id, id, shop)
-                config.moved_shop(c, tenant_id, id, shop)
-            except Invalid as error:
-                checks.append(Check(error.code, False, error.text, error.hint))
+    for id in used_by if row.role == "storefront" else ():
+        try:
+            config.refuse_taken(c, tenant_id, id, shop)
+            config.moved_shop(c, tenant_id, id, shop)
+        except Invalid as error:
+            checks.append(Check(error.code, False, error.text, error.hint))
 
 
 def _other_account(before: str, now: str) -> Check:

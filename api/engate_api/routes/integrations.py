@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 import sqlalchemy as sa
 from litestar import delete, get, patch, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath, JSONBody
+from litestar.params import FromPath, JSONBody, QueryParameter
 
 from engate.errors import EngateError, Invalid
 from engate.model import Choice
 from engate.plugins import Coupling
 from engate.settings import json_schema
-from engate.store import config, lanes, runs
+from engate.store import archive, config, lanes, runs
 from engate.store.tables import integration
 from engate.store.views import configured
 from engate.store.views.configured import Integration
@@ -31,6 +31,7 @@ from engate_api.requests import Cursor, Id, Items, Limit, Name, Number, Word, co
 from engate_api.waiting import until_ended
 
 S = TypeVar("S", bound=msgspec.Struct)
+OpenOrders = Annotated[Literal["archive", "forget"] | None, QueryParameter(name="open_orders")]
 Seconds = Annotated[float, msgspec.Meta(ge=0.1, le=31_536_000)]
 
 
@@ -194,15 +195,52 @@ async def get_choices(installation: NamedDependency[Installation], caller: Named
     responses=documented(400, 401, 403, 404, 409),
 )
 async def delete_integration(
-    installation: NamedDependency[Installation], caller: NamedDependency[Caller], id: Id, confirm: Word = None
+    installation: NamedDependency[Installation],
+    caller: NamedDependency[Caller],
+    id: Id,
+    confirm: Word = None,
+    open_orders: OpenOrders = None,
 ) -> None:
-    """Nothing changes on the platforms."""
-    row = await installation.store.viewing(lambda c: config.integration_row(c, caller.tenant_id, id))
+    """Nothing changes on the platforms. `open_orders`, where there are any: `archive` keeps them going until they end (an integration of
+    the same two accounts that is activated later takes them over), `forget` leaves them to people."""
+    row, left = await installation.store.viewing(
+        lambda c: (config.integration_row(c, caller.tenant_id, id), archive.open_of(c, id))
+    )  # fmt: skip
     confirmed(confirm, row.name)
+    if any(left) and open_orders is None:
+        raise _still_open(left)
     await installation.store.writing(lambda c: links.stop(c, caller.tenant_id, id))
     await installation.dispatch.wake(id)
     await until_ended(installation, lambda c: lanes.cancelling(c, id))
-    await installation.store.writing(lambda c: config.delete_integration(c, caller.tenant_id, id))
+    now = installation.now()
+
+    def end(c: sa.Connection) -> None:
+        if any(archive.open_of(c, id)) and open_orders == "archive":
+            archive.put_away(c, caller.tenant_id, id, now)
+            trigger.wake_all(c, caller.tenant_id, id, ("orders", "fulfilment"), now)
+        else:
+            config.delete_integration(c, caller.tenant_id, id)
+
+    await installation.store.writing(end)
+    await installation.dispatch.wake(id)
+
+
+def _still_open(left: archive.Open) -> Refused:
+    return Refused(
+        409,
+        "open_orders",
+        Text(
+            f"Há pedidos em aberto: {left.orders} não terminados ({left.parts_in_erp} já no ERP), {left.unread} ainda não lidos, "
+            f"{left.tasks} tarefas.",
+            f"There are open orders: {left.orders} not over ({left.parts_in_erp} in the ERP), {left.unread} not read yet, "
+            f"{left.tasks} tasks.",
+        ),
+        Text(
+            "Repita com &open_orders=archive para que sigam até o fim, ou &open_orders=forget para cuidar deles à mão.",
+            "Repeat with &open_orders=archive to let them go on until they end, or &open_orders=forget to take care of them by hand.",
+        ),
+        errors=[FieldError(name, str(count)) for name, count in left._asdict().items() if count],
+    )
 
 
 def _agreed(before: PairMapping, after: PairMapping, agreed: list[str]) -> None:

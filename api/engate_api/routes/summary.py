@@ -118,7 +118,7 @@ async def explain_order(
 ) -> OrderExplained:
     """By any key: the shop's, the ERP's, a note's number or key, CPF or CNPJ."""
     key = any.removeprefix("/")
-    return await installation.store.viewing(lambda c: explain.order(c, _snapshot(c, caller, id), key))
+    return await installation.store.viewing(lambda c: explain.order_of(c, caller.tenant_id, id, key))
 
 
 @post(

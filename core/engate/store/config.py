@@ -173,7 +173,7 @@ def delete_connection(c: sa.Connection, tenant_id: int, id: int) -> None:
     used = (
         c.execute(sa.select(integration.c.name).where((integration.c.erp_id == id) | (integration.c.storefront_id == id))).scalars().all()
     )
-    if used:
+    if used:  # also by one that is archived: its open orders need it
         raise Invalid(
             Text(f"A conexão é usada por: {', '.join(used)}.", f"The connection is used by: {', '.join(used)}."),
             Text("Exclua antes essas integrações.", "Delete those integrations first."),
@@ -256,8 +256,8 @@ def create_integration(
 
 
 def integration_row(c: sa.Connection, tenant_id: int, id: int, *, to_change: bool = False) -> Any:
-    """`to_change`: what is read here is what the transaction changes; whoever else wants to waits."""
-    query = mine(integration, tenant_id, integration.c.id == id)
+    """`to_change`: what is read here is what the transaction changes; whoever else wants to waits. One that is archived is gone."""
+    query = mine(integration, tenant_id, integration.c.id == id, integration.c.deleted_at.is_(None))
     row = c.execute(query.with_for_update() if to_change else query).first()
     if row is None:
         raise not_found("Integração", "integration")
@@ -357,6 +357,7 @@ def snapshot(c: sa.Connection, id: int) -> Snapshot | None:
         connected=row.erp_passed == row.erp_revision and row.shop_passed == row.shop_revision,
         refused="reauth_required" in (row.erp_health, row.shop_health),
         listens=row.shop is not None,
+        archived=row.deleted_at is not None,
     )
 
 

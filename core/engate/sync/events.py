@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from engate.boundary import Received
 from engate.model import OrderEvent, Query
 from engate.plugins import closing
-from engate.store import orders, runs
+from engate.store import archive, lanes, orders, runs
 from engate.sync import quarantine, whole
 from engate.sync.work import Later, Work
 
@@ -79,11 +79,26 @@ def _all_listed(c: sa.Connection, work: Work, at: Listing, since: str | None) ->
 
 
 def _receive(c: sa.Connection, work: Work, page: Received[OrderEvent]) -> None:
-    events = page.items + quarantine.events_of(page.broken, work.now())
-    _take_in(c, work, events)
+    _take_in(c, work, page.items + quarantine.events_of(page.broken, work.now()))
 
 
-def _take_in(c: sa.Connection, work: Work, events: list[OrderEvent]) -> None:
+def _take_in(c: sa.Connection, work: Work, told: list[OrderEvent]) -> None:
+    events = _ours(c, work, told)
     orders.receive(c, work.tenant_id, work.integration_id, events, work.now())
     # also while inactive: the lane does nothing then, and an activation that commits just now must not miss it
     work.wake(c, *((lane_of(event.order), ORDER_PRIORITY) for event in {e.order: e for e in events}.values()))
+
+
+def _ours(c: sa.Connection, work: Work, events: list[OrderEvent]) -> list[OrderEvent]:
+    """An archived integration takes no new orders; another one of its shop hands on what happens to its open ones."""
+    keys = {event.order for event in events}
+    if work.snapshot.archived:
+        known = archive.known(c, work.integration_id, keys)
+        return [event for event in events if event.order in known]
+    owners = archive.owners(c, work.tenant_id, work.snapshot.sides[1][0], keys)
+    for event in events:
+        owner = owners.get(event.order)
+        if owner is not None:
+            orders.receive(c, work.tenant_id, owner, [event], work.now())
+            lanes.wake(c, [lanes.Wake(work.tenant_id, owner, lane_of(event.order), ORDER_PRIORITY, work.now())])
+    return [event for event in events if event.order not in owners]

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from engate.errors import CapabilityMissing
 from engate.model.kinds import KINDS, Kind
-from engate.store import records
+from engate.store import archive, records
 from engate.store.blobs import Unreadable
 from engate.store.causes import Reason
 from engate.sync import nodes
@@ -57,6 +57,8 @@ def slice_of(work: Work) -> Awaitable[Later]:
     match head:
         case "events":
             return events_slice(work) if work.snapshot.listens and _offers(work, "orders") else _nothing()
+        case _ if work.snapshot.archived:
+            return _archived(work, head, rest)
         case "safety":
             return safety_slice(work) if _reads_orders(work) else _nothing()
         case _ if not work.snapshot.active:
@@ -74,6 +76,17 @@ def slice_of(work: Work) -> Awaitable[Later]:
             return _refresh(work, rest)
         case _:
             raise CapabilityMissing(work.claim.name)
+
+
+async def _archived(work: Work, head: str, rest: str) -> Later:
+    """Its open orders go on; when the last has ended, it goes."""
+    later = Later()
+    if head == "order":
+        later = await _order(work, rest)
+    elif (head, rest) == ("read", "fulfilment") and _offers(work, "fulfilment"):
+        later = await fulfilment_slice(work)
+    await work.store.durably(lambda c: archive.remove_if_over(c, work.integration_id, work.claim.id))
+    return later
 
 
 def _offers(work: Work, flow: str) -> bool:

@@ -168,7 +168,7 @@ def _text(said: dict[str, str] | None) -> Text | None:
 
 
 def integration_ids(c: sa.Connection, tenant_id: int, window: Window) -> Rows[int]:
-    mine = config.mine(integration, tenant_id)
+    mine = config.mine(integration, tenant_id, integration.c.deleted_at.is_(None))
     return each(page(c, mine.with_only_columns(integration.c.id), mine, window), lambda row: row.id)
 
 
@@ -192,7 +192,7 @@ def why_not(c: sa.Connection, tenant_id: int, id: int) -> tuple[str, Text, Text]
 
 
 def integrations_of(c: sa.Connection, tenant_id: int, connection_id: int) -> list[int]:
-    """The integrations that use a connection."""
+    """The integrations that use a connection, those among them that are archived too: they need it until their orders end."""
     uses = (integration.c.erp_id == connection_id) | (integration.c.storefront_id == connection_id)
     return [row.id for row in c.execute(config.mine(integration, tenant_id, uses))]
 

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from engate.local import when
 from engate.model import Category, Product
 from engate.model.kinds import KINDS
-from engate.store import config
+from engate.store import archive, config
 from engate.store.tables import record
 from engate.store.views import orders as order_views
 from engate.store.views import records
@@ -339,12 +339,26 @@ WAITS: dict[str, Text] = {
 OWNERS = {"erp_held": "person"}
 
 
+def order_of(c: sa.Connection, tenant_id: int, id: int, any_key: str) -> OrderExplained:
+    """Also of an integration that was deleted and whose orders go on, and wherever among those it is."""
+    archived = [row.id for row in archive.of_tenant(c, tenant_id)]
+    if id not in archived:
+        config.integration_row(c, tenant_id, id)
+    holding = [each for each in (id, *archived) if order_views.keys_by(c, each, any_key)]
+    snapshot = config.snapshot(c, holding[0] if holding else id)
+    assert snapshot is not None
+    return order(c, snapshot, any_key)
+
+
 def order(c: sa.Connection, snapshot: Snapshot, any_key: str) -> OrderExplained:
     """Raises NotFound where no key of this kind is known."""
     keys = order_views.keys_by(c, snapshot.id, any_key)
     if keys:
         found = order_views.one_order(c, snapshot.tenant_id, snapshot.id, keys[0])
-        return OrderExplained(found.key, found.state, found.cause, _where(snapshot, found), found, keys[1:])
+        verdict = _where(snapshot, found)
+        if snapshot.archived:
+            verdict = msgspec.structs.replace(verdict, text=_with(verdict.text, FOLLOWED))
+        return OrderExplained(found.key, found.state, found.cause, verdict, found, keys[1:])
     told_at = order_views.told_at(c, snapshot.id, any_key)
     if told_at is None:
         raise config.NotFound(
@@ -360,10 +374,20 @@ def order(c: sa.Connection, snapshot: Snapshot, any_key: str) -> OrderExplained:
     return OrderExplained(any_key, "received", None, verdict, None, [])
 
 
+FOLLOWED = Text(
+    "A integração foi excluída; este pedido é acompanhado até terminar.",
+    "The integration was deleted; this order is followed until it ends.",
+)
+
+
+def _with(text: Text, more: Text) -> Text:
+    return Text(f"{text.pt} {more.pt}", f"{text.en} {more.en}")
+
+
 def _where(snapshot: Snapshot, found: OrderView) -> Verdict:
     if found.cause is not None:
         return Verdict(found.cause.code, found.cause.owner, found.cause.text, found.cause.hint, None, found.cause.since)
-    if not snapshot.active and found.state not in ("delivered", "cancelled", "expired", "ignored"):
+    if not snapshot.active and not snapshot.archived and found.state not in ("delivered", "cancelled", "expired", "ignored"):
         text = Text("A integração está inativa: o pedido espera.", "The integration is inactive: the order waits.")
         return Verdict("inactive", "person", text, Text("Ative a integração.", "Activate the integration."), None, found.changed_at)
     text = WAITS.get(found.state, Text(f"Estado: {found.state}.", f"State: {found.state}."))

@@ -1,0 +1,128 @@
+"""Integrations that were deleted with open orders: those go on until they end, and an integration of the same two accounts adopts them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+
+from engate.store import config
+from engate.store.db import insert
+from engate.store.tables import (
+    connection,
+    document,
+    inbox,
+    integration,
+    key_index,
+    lane,
+    link,
+    order,
+    part,
+    reading,
+    run,
+    step,
+    task,
+    unit,
+)
+
+OVER = ("delivered", "cancelled", "expired", "ignored")
+GOES_ON = ("events", "read/fulfilment")
+"""Lanes of an archived integration, beside those of its orders."""
+
+
+class Open(NamedTuple):
+    """What is not over: orders; of these, parts that the ERP has; orders that the shop told of and nobody has read; tasks of people."""
+
+    orders: int
+    parts_in_erp: int
+    unread: int
+    tasks: int
+
+
+def open_of(c: sa.Connection, id: int) -> Open:
+    def count(table: sa.Table, *where: sa.ColumnElement[bool]) -> int:
+        return int(c.execute(sa.select(sa.func.count()).select_from(table).where(table.c.integration_id == id, *where)).scalar_one())
+
+    known = sa.select(order.c.key).where(order.c.integration_id == id)
+    waiting = sa.select(sa.func.count(inbox.c.order_key.distinct())).where(inbox.c.integration_id == id, inbox.c.handled_at.is_(None))
+    return Open(
+        count(order, order.c.state.not_in(OVER)),
+        count(part, part.c.erp_key.is_not(None), part.c.state.not_in(OVER)),
+        int(c.execute(waiting.where(inbox.c.order_key.not_in(known))).scalar_one()),
+        count(task, task.c.closed_at.is_(None)),
+    )
+
+
+def put_away(c: sa.Connection, tenant_id: int, id: int, now: float) -> None:
+    """It is gone for everybody but its open orders: its name is free, nothing of its catalogue is read or pushed any more."""
+    row = config.integration_row(c, tenant_id, id, to_change=True)
+    name = f"{row.name[:170]} (excluída, {id})"
+    config.update_integration(c, tenant_id, id, name=name, active=False, deleted_at=now)
+    going = run.c.state.in_(("reading", "pushing"))
+    c.execute(sa.update(run).where(run.c.integration_id == id, going).values(state="cancelled", ended_at=now))
+    rest = lane.c.name.not_in(GOES_ON) & lane.c.name.not_like("order/%")
+    c.execute(sa.delete(lane).where(lane.c.integration_id == id, rest))
+
+
+def remove_if_over(c: sa.Connection, id: int, but: int) -> bool:
+    """The last of its orders has ended: nothing keeps it. `but`: the lane that is at it just now."""
+    held = sa.select(lane.c.id).where(lane.c.integration_id == id, lane.c.id != but, lane.c.lease.is_not(None)).limit(1)
+    if any(open_of(c, id)) or c.execute(held).first() is not None:
+        return False
+    return c.execute(sa.delete(integration).where(integration.c.id == id, integration.c.deleted_at.is_not(None))).rowcount == 1
+
+
+def of_tenant(c: sa.Connection, tenant_id: int) -> list[Any]:
+    """Its archived integrations, the latest first."""
+    rows = c.execute(config.mine(integration, tenant_id, integration.c.deleted_at.is_not(None))).all()
+    return sorted(rows, key=lambda row: -row.id)
+
+
+def owners(c: sa.Connection, tenant_id: int, storefront_id: int, keys: Iterable[str]) -> dict[str, int]:
+    """Orders of the same shop that belong to an archived integration: what happens to them is told to it."""
+    shop = config.shop_of(config.connection_row(c, tenant_id, storefront_id))
+    ids = [row.id for row in of_tenant(c, tenant_id) if _shop(c, row.storefront_id) == shop]
+    if not ids:
+        return {}
+    found = sa.select(order.c.key, order.c.integration_id).where(order.c.integration_id.in_(ids), order.c.key.in_(list(keys)))
+    return {row.key: row.integration_id for row in c.execute(found)}
+
+
+def known(c: sa.Connection, id: int, keys: Iterable[str]) -> set[str]:
+    return set(c.execute(sa.select(order.c.key).where(order.c.integration_id == id, order.c.key.in_(list(keys)))).scalars())
+
+
+def adopt(c: sa.Connection, tenant_id: int, id: int) -> int:
+    """Takes over the orders of archived integrations of the same two accounts, with all that hangs on them. Returns how many."""
+    row = config.integration_row(c, tenant_id, id, to_change=True)
+    pair = (_shop(c, row.erp_id), _shop(c, row.storefront_id))
+    before = [each.id for each in of_tenant(c, tenant_id) if (_shop(c, each.erp_id), _shop(c, each.storefront_id)) == pair]
+    return sum(_move(c, old, id) for old in before)
+
+
+def _shop(c: sa.Connection, connection_id: int) -> str:
+    return config.shop_of(c.execute(sa.select(connection).where(connection.c.id == connection_id)).one())
+
+
+def _move(c: sa.Connection, old: int, new: int) -> int:
+    """Causes stay behind: what an order waits for is found anew. What is there already is not overwritten."""
+    mine = sa.select(order.c.key).where(order.c.integration_id == new)
+    moved = sa.update(order).where(order.c.integration_id == old, order.c.key.not_in(mine)).values(integration_id=new, cause_id=None)
+    count = c.execute(moved).rowcount
+    theirs = sa.select(order.c.id).where(order.c.integration_id == new)
+    for table in (part, document, step, task, unit):
+        c.execute(sa.update(table).where(table.c.integration_id == old, table.c.order_id.in_(theirs)).values(integration_id=new))
+    there = sa.select(inbox.c.key).where(inbox.c.integration_id == new)
+    c.execute(sa.update(inbox).where(inbox.c.integration_id == old, inbox.c.key.not_in(there)).values(integration_id=new))
+    _copy(c, key_index, old, new, key_index.c.kind == "order")
+    _copy(c, link, old, new)
+    _copy(c, reading, old, new, reading.c.kind == "order")  # how far the ERP's orders have been read
+    c.execute(sa.delete(integration).where(integration.c.id == old))
+    return count
+
+
+def _copy(c: sa.Connection, table: sa.Table, old: int, new: int, *where: sa.ColumnElement[bool]) -> None:
+    names = [column.name for column in table.columns if column.name not in ("id", "integration_id")]
+    rows = sa.select(sa.literal(new), *(table.c[name] for name in names)).where(table.c.integration_id == old, *where)
+    c.execute(insert(c, table).from_select(["integration_id", *names], rows).on_conflict_do_nothing())
