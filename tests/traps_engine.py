@@ -232,8 +232,8 @@ ENGINE: tuple[Trap, ...] = (
         "engine.broken-event",
         "A feed hands an event out once: one that is built wrongly still says which order it is about.",
         f"{CORE}/sync/events.py",
-        "events = page.items + quarantine.events_of(page.broken, work.now())",
-        "events = page.items",
+        "page.items + quarantine.events_of(page.broken, work.now())",
+        "page.items",
         (f"{QUARANTINE}test_an_event_that_is_wrong_still_brings_its_order",),
     ),
     Trap(

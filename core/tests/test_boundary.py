@@ -74,7 +74,7 @@ async def _pages(self: Any, query: Any) -> AsyncIterator[Any]:
     ("role", "name", "meant"),
     [
         (Storefront, "push_price", "push_prices"), (Storefront, "push_stocks", "push_stock"), (Storefront, "send_invoices", "send_invoice"),
-        (Storefront, "read_orders", "read_order"), (Erp, "list_product", "list_products"), (Erp, "import_orders", "import_order"),
+        (Storefront, "read_ordrs", "read_orders"), (Erp, "list_product", "list_products"), (Erp, "import_orders", "import_order"),
         (Erp, "find_orders", "find_order"), (Observer, "on_order_import", "on_order_imported"),
     ],
 )  # fmt: skip

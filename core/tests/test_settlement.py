@@ -127,3 +127,16 @@ def test_the_lines_of_a_parts_notes_add_up_to_what_was_invoiced(data: st.DataObj
                 wanted[each.sku] = wanted.get(each.sku, D(0)) + each.quantity
         assert billed == wanted
     assert found.doc.placed_at == AT
+
+
+def test_a_note_that_does_not_count_gives_nothing_back() -> None:
+    """Denied or of another company: it may be issued anew, so the shop keeps the order whole and nobody owes anything."""
+    doc = order(state="handling")
+    [made] = split(doc, MAPPING, {"s1": "ref-s1"})  # type: ignore[misc]
+    denied = Document(1, invoice(authorised=False), None)
+    said = ErpOrder("7", "1", "invoiced", "F", items=(ErpItem("ref-s1", D(1)),))
+    part = Part(1, 1, "o1", "1", made, "in_erp", "7", False, None, 1, 0, "invoiced", said, 1.0, None, None, None, [denied])  # type: ignore[arg-type]
+    found = Stored(1, "o1", "in_erp", doc, True, None, [part], charged=doc.total)
+    s = Situation(MAPPING, hooks=ALL)
+    money = settlement.money(found, s.good_of(found))
+    assert not change_is_due(found, part, s) and money is not None and money.gap == 0

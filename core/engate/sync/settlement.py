@@ -58,8 +58,8 @@ def _invoiced(order: Stored, part: Part, counted: set[str], bear: bool) -> Decim
         return NOTHING if order.doc.state == "cancelled" else part.doc.total
     if part.erp_state == "cancelled":
         return NOTHING
-    if part.erp_state in BILLED and part.documents:
-        notes = [d.invoice for d in part.documents if d.invoice.id in counted]
+    notes = [d.invoice for d in part.documents if d.invoice.id in counted]
+    if part.erp_state in BILLED and notes:  # a note that does not count may be issued anew: nothing is lost yet
         value = sum((note.value for note in notes), NOTHING)
         # taxes on top (ST, IPI) make a note larger than what the buyer was charged: goods above the order are told apart (`above`)
         return value if value < part.doc.total or (above(part, notes) and not bear) else part.doc.total
@@ -112,6 +112,8 @@ def change(order: Stored, part: Part, good: list[Invoice], reason: str) -> Order
     found = money(order, good)
     mine = {d.invoice.id for d in part.documents}
     notes = [note for note in good if note.id in mine]
+    if part.erp_state != "cancelled" and not notes:
+        return None
     billed = NOTHING if part.erp_state == "cancelled" else sum((note.value for note in notes), NOTHING)
     refund = min(part.doc.total - billed, found.gap) if found is not None else NOTHING
     return OrderChange(part.reference, _cuts(order, part, notes), refund, reason) if refund > 0 else None
