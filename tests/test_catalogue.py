@@ -117,7 +117,7 @@ async def test_a_change_is_found_by_the_delta(sqlite_database: str) -> None:
 async def test_the_watermark_never_moves_on_a_reading_that_broke_off(sqlite_database: str) -> None:
     """The second page fails for good: what the first said is kept, the watermark is not, and later the reading ends whole."""
     settings: dict[str, dict[str, object]] = {"winthor": {"page_size": 2}}
-    async with staged(sqlite_database, seed=goods(5), settings=settings) as stage:
+    async with staged(sqlite_database, seed=goods(12), settings=settings) as stage:
         await stage.selling()
         before = await stage.sql("select watermark from reading where kind = 'stock'")
         for n, sku in enumerate(stage.erp.state()):

@@ -102,7 +102,7 @@ class Gauges(msgspec.Struct):
 
 
 def gauges(c: sa.Connection, now: float) -> Gauges:
-    due = sa.select(sa.func.count()).where(lane.c.due_at <= now, lane.c.not_before <= now, lane.c.lease.is_(None))
+    due = sa.select(sa.func.count()).where(lane.c.ready_at <= now, lane.c.lease.is_(None))
     records: dict[tuple[str, str], int] = {}
     orders: dict[str, int] = {}
     for id in c.execute(sa.select(integration.c.id)).scalars().all():
