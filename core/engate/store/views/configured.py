@@ -143,7 +143,7 @@ def health_of(rows: Iterable[Any]) -> Health:
 def _health(row: Any) -> Health:
     """What calls met; else what the last test said; else that a change has not been tested yet."""
     if row.health != "ok":
-        said = row.health_cause or {}
+        said: dict[str, Any] = row.health_cause or {}
         return Health(row.health, _text(said.get("text")), _text(said.get("hint")))
     failed = next((check for check in row.checks or () if not check["ok"]), None)
     if row.tested_at is not None and not row.passed and failed is not None:
