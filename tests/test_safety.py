@@ -52,12 +52,19 @@ async def test_it_takes_in_once_and_reads_nothing_that_is_known(database: str) -
         await listed_once(stage)
         key = sell(stage)
         await stage.until(lambda: [order.phase for order in stage.shop.orders()] == ["in_erp"])
-        await stage.until(lambda: _settled(stage, key))
-        lists = stage.shop.books.by_operation["GET /listed"]["200"]
+        for _ in range(2):  # a list that was on its way may still have said "ready" when we knew better: one more look
+            await stage.until(lambda: _settled(stage, key))
+            await _lists(stage, 2)
         reads = stage.shop.books.by_operation[ORDER]["200"]
-        await stage.until(lambda: stage.shop.books.by_operation["GET /listed"]["200"] >= lists + 4)
+        await _lists(stage, 4)
         assert stage.shop.books.by_operation[ORDER]["200"] == reads > 0 and len(stage.erp.orders()) == 1
         assert len({row.key for row in await stage.sql("select key from inbox")}) == len(await stage.sql("select key from inbox"))
+
+
+async def _lists(stage: Stage, more: int) -> None:
+    done = stage.shop.books.by_operation["GET /listed"]
+    before = done["200"]
+    await stage.until(lambda: done["200"] >= before + more)
 
 
 async def _settled(stage: Stage, key: str) -> bool:
