@@ -395,7 +395,7 @@ ENGINE: tuple[Trap, ...] = (
         "engine.change-stored-first",
         "The shop shows our own change before we know that it is through: it must not be taken for one of the buyer's.",
         f"{CORE}/sync/steps.py",
-        "        await work.store.durably(lambda c: orders.update_part(c, part.id, change=pack(wanted)))",
+        "        await work.store.durably(lambda c: orders.update_part(c, part.id, change=pack(wanted), given_back_before=before))",
         "        pass",
         ("tests/test_settlement.py::test_a_note_of_another_part_waits_for_a_change_that_is_under_way",),
     ),

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
+from engate.model.kinds import KINDS
 from engate.store import config
 from engate.store.db import insert
 from engate.store.tables import (
@@ -27,7 +28,7 @@ from engate.store.tables import (
 )
 
 OVER = ("delivered", "cancelled", "expired", "ignored")
-GOES_ON = ("events", "read/fulfilment")
+GOES_ON = ("events", "safety", "read/fulfilment")
 """Lanes of an archived integration, beside those of its orders."""
 
 
@@ -117,7 +118,7 @@ def _move(c: sa.Connection, old: int, new: int) -> int:
     c.execute(sa.update(inbox).where(inbox.c.integration_id == old, inbox.c.key.not_in(there)).values(integration_id=new))
     _copy(c, key_index, old, new, key_index.c.kind == "order")
     _copy(c, link, old, new)
-    _copy(c, reading, old, new, reading.c.kind == "order")  # how far the ERP's orders have been read
+    _copy(c, reading, old, new, reading.c.kind.not_in(list(KINDS)))  # how far orders have been read, on both sides
     c.execute(sa.delete(integration).where(integration.c.id == old))
     return count
 

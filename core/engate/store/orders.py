@@ -83,6 +83,7 @@ class Part(msgspec.Struct):
     change: OrderChange | None = None
     change_sent_at: float | None = None
     change_refused: Text | None = None
+    given_back_before: Decimal = Decimal(0)  # what the buyer had back before the change
     shipped: frozenset[str] = frozenset()  # keys of the shipments that the shop knows
 
 
@@ -155,7 +156,7 @@ def load(c: sa.Connection, integration_id: int, key: str) -> Stored | None:
             p.handling_sent_at, p.tracking_sent_at, p.delivery_sent_at, p.cancel_sent_at,
             documents.get(p.id, []), p.finished_at,
             unpack(p.change, OrderChange) if p.change else None, p.change_sent_at, Text(**p.change_refused) if p.change_refused else None,
-            frozenset(shipped.get(p.id, ())),
+            p.given_back_before, frozenset(shipped.get(p.id, ())),
         )
         for p in c.execute(_PARTS, {"of_id": row.id})
     ]  # fmt: skip

@@ -396,6 +396,7 @@ part = sa.Table(
     sa.Column("erp_doc", sa.LargeBinary),
     _at("handling_sent_at"), _at("tracking_sent_at"), _at("delivery_sent_at"), _at("cancel_sent_at"), _at("finished_at"),
     sa.Column("change", sa.LargeBinary),  # what the ERP did not attend, as the shop was asked to take it out of the order
+    sa.Column("given_back_before", sa.Numeric(14, 2), nullable=False, server_default="0"),  # what the buyer had back before that change
     _at("change_sent_at"),  # when the shop showed it; null with a `change`: under way, or refused
     sa.Column("change_refused", sa.JSON),  # the shop's words; a person's retry forgets them
     sa.UniqueConstraint("order_id", "no"),

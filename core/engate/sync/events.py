@@ -79,11 +79,12 @@ def _all_listed(c: sa.Connection, work: Work, at: Listing, since: str | None) ->
 
 
 def _receive(c: sa.Connection, work: Work, page: Received[OrderEvent]) -> None:
-    _take_in(c, work, page.items + quarantine.events_of(page.broken, work.now()))
+    events = page.items + quarantine.events_of(page.broken, work.now())
+    _take_in(c, work, events)
 
 
-def _take_in(c: sa.Connection, work: Work, told: list[OrderEvent]) -> None:
-    events = _ours(c, work, told)
+def _take_in(c: sa.Connection, work: Work, heard: list[OrderEvent]) -> None:
+    events = _ours(c, work, heard)
     orders.receive(c, work.tenant_id, work.integration_id, events, work.now())
     # also while inactive: the lane does nothing then, and an activation that commits just now must not miss it
     work.wake(c, *((lane_of(event.order), ORDER_PRIORITY) for event in {e.order: e for e in events}.values()))

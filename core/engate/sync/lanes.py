@@ -57,10 +57,10 @@ def slice_of(work: Work) -> Awaitable[Later]:
     match head:
         case "events":
             return events_slice(work) if work.snapshot.listens and _offers(work, "orders") else _nothing()
-        case _ if work.snapshot.archived:
-            return _archived(work, head, rest)
         case "safety":
             return safety_slice(work) if _reads_orders(work) else _nothing()
+        case _ if work.snapshot.archived:
+            return _archived(work, head, rest)
         case _ if not work.snapshot.active:
             return _nothing()  # Inativa: nothing is pushed or imported; switching on wakes every lane
         case "order":

@@ -248,10 +248,11 @@ def _settled(c: sa.Connection, work: Work, order: Stored, wanted: list[tasks.Tas
 
 def _settlement(order: Stored, situation: Situation) -> list[tasks.Task]:
     good = situation.good_of(order)
-    due = [part for part in order.parts if change_is_due(order, part, situation)]
-    changes = [part.change or settlement.change(order, part, good, "") for part in due]
-    on_its_way = sum((each.refund for each in changes if each), settlement.NOTHING)
-    found = settlement.money(order, good, on_its_way=on_its_way, bear=situation.options.invoiced_above_charge == "loss")
+    asked = [
+        (part, part.change or settlement.change(order, part, good, "")) for part in order.parts if change_is_due(order, part, situation)
+    ]
+    due = [(part, change) for part, change in asked if change is not None]
+    found = settlement.money(order, good, due, bear=situation.options.invoiced_above_charge == "loss")
     task = settlement.task(order, found) if found is not None else None
     return [task] if task is not None else []
 

@@ -33,24 +33,32 @@ class Money(msgspec.Struct, frozen=True):
         return self.charged - self.invoiced - self.given_back
 
 
-def money(order: Stored, good: Iterable[Invoice], *, on_its_way: Decimal = NOTHING, bear: bool = False) -> Money | None:
+def money(order: Stored, good: Iterable[Invoice], due: Iterable[tuple[Part, OrderChange]] = (), *, bear: bool = False) -> Money | None:
     """None where nothing was charged yet that engate answers for. `good`: the notes that count (`decide.gate` lets them pass).
-    `on_its_way`: what the shop was or will be asked to give back. `bear`: the retailer bears what is invoiced above the charge."""
+    `due`: changes that the shop was or will be asked for. `bear`: the retailer bears what is invoiced above the charge."""
     if order.charged is None:
         return None
     counted = {note.id for note in good}
     charged = max(order.charged, order.doc.total)
     invoiced = sum((_invoiced(order, part, counted, bear) for part in order.parts), NOTHING)
-    return Money(charged, invoiced, _given_back(order, charged) + on_its_way)
+    return Money(charged, invoiced, _given_back(order, charged, list(due)))
 
 
-def _given_back(order: Stored, charged: Decimal) -> Decimal:
-    """As far as the shop tells, or as its total shows, or as it took our changes."""
+def _given_back(order: Stored, charged: Decimal, due: list[tuple[Part, OrderChange]]) -> Decimal:
+    """As far as the shop tells, or as its total shows, or as it took our changes. A stored change may show in the total already or not
+    yet: so it is counted from what the buyer had back before it."""
     if order.doc.state == "cancelled":
         return charged
     told = order.doc.refunded - order.refunded_before
-    changes = sum((part.change.refund for part in order.parts if part.change is not None and part.change_sent_at is not None), NOTHING)
-    return max(told, charged - order.doc.total, changes)
+    asked = {part.id for part, _ in due} | {part.id for part in order.parts if part.change_sent_at is not None}
+    with_ours = [part.given_back_before + part.change.refund for part in order.parts if part.change is not None and part.id in asked]
+    still_to_ask = sum((change.refund for part, change in due if part.change is None), NOTHING)
+    return max([told, charged - order.doc.total, *with_ours]) + still_to_ask
+
+
+def under_way(order: Stored) -> list[tuple[Part, OrderChange]]:
+    """Changes that the shop was asked for and that it has not shown yet."""
+    return [(part, part.change) for part in order.parts if part.change is not None and part.change_sent_at is None]
 
 
 def _invoiced(order: Stored, part: Part, counted: set[str], bear: bool) -> Decimal:
@@ -109,7 +117,7 @@ def reais(value: Decimal) -> str:
 def change(order: Stored, part: Part, good: list[Invoice], reason: str) -> OrderChange | None:
     """What the shop should take out of its order: the lines that were not invoiced, and what is due to the buyer and was not given back
     already. None: nothing. `good`: the notes of the order that count."""
-    found = money(order, good)
+    found = money(order, good, under_way(order))
     mine = {d.invoice.id for d in part.documents}
     notes = [note for note in good if note.id in mine]
     if part.erp_state != "cancelled" and not notes:

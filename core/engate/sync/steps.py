@@ -185,11 +185,14 @@ async def _change_in_shop(step: Step) -> Outcome:
     """Stored before it is sent: what the shop shows afterwards must not be taken for a change of its own."""
     work, part = step.work, step.part
     reason = (part.erp.reason if part.erp else "") or "Item não atendido"
-    wanted = part.change or settlement.change(step.order, part, step.situation.good_of(step.order), reason)
+    good = step.situation.good_of(step.order)
+    wanted = part.change or settlement.change(step.order, part, good, reason)
     assert wanted is not None
     await work.permit()
     if part.change is None:
-        await work.store.durably(lambda c: orders.update_part(c, part.id, change=pack(wanted)))
+        found = settlement.money(step.order, good, settlement.under_way(step.order))
+        before = found.given_back if found is not None else settlement.NOTHING
+        await work.store.durably(lambda c: orders.update_part(c, part.id, change=pack(wanted), given_back_before=before))
     try:
         await work.coupling.storefront.send_order_change(step.shop_order, part.doc, wanted)
     except Rejected as error:

@@ -58,6 +58,7 @@ def _orders() -> None:
     with altered("part") as table:
         table.add_column(sa.Column("finished_at", sa.Double()))
         table.add_column(sa.Column("change", sa.LargeBinary()))
+        table.add_column(sa.Column("given_back_before", sa.Numeric(14, 2), nullable=False, server_default="0"))
         table.add_column(sa.Column("change_sent_at", sa.Double()))
         table.add_column(sa.Column("change_refused", sa.JSON()))
     op.create_table(
