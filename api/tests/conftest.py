@@ -32,12 +32,17 @@ from engate_api.settings import Settings
 
 LOG = io.StringIO()
 KEY = re.compile(r"eng_[\w-]{43}")
-configure("DEBUG")
-structlog.configure(logger_factory=structlog.PrintLoggerFactory(LOG))  # pyright: ignore[reportArgumentType]
 os.environ.setdefault("ENGATE_SECRET_KEY", base64.b64encode(secrets.token_bytes(32)).decode())
 ERP, SHOP = os.environ.get("ENGATE_TEST_ERP", "winthor"), os.environ.get("ENGATE_TEST_SHOP", "vtex")
 SHORT = Windows(unknown_after=1.0, retry_first=0.05, retry_most=1.0, invoice_retry=0.2, settles_within=0.4, look_pause=0.1)
 INSTALLATION_KEY = "eng_installation_" + secrets.token_urlsafe(16)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _logged() -> None:
+    """What was logged is looked at for secrets; a test that ran a command has set logging up for itself."""
+    configure("DEBUG")
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(LOG))  # pyright: ignore[reportArgumentType]
 
 
 class Box:
