@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Generator
 
 import pytest
 import sqlalchemy as sa
-from api.tests.conftest import Loaded, housed
+from api.tests.conftest import House, Loaded, housed
 from sqlalchemy.sql.elements import ColumnElement
 
-from engate.store.tables import document, order, part, record
+from engate.store.tables import document, lane, order, part, record
 
 SPOILT = b"\x00\xc1"
 """A byte that begins nothing in msgpack."""
@@ -17,9 +18,21 @@ SPOILT = b"\x00\xc1"
 
 @pytest.fixture(scope="module")
 def loaded(tmp_path_factory: pytest.TempPathFactory) -> Generator[Loaded]:
-    """One of its own: the lanes notice what is spoilt, and say so for a while."""
+    """One of its own, whose lanes sleep: they would read what is spoilt again, and mend it."""
     with housed(tmp_path_factory.mktemp("unreadable")) as house:
-        yield Loaded(house)
+        made = Loaded(house)
+        for flow in ("orders", "fulfilment"):
+            made.admin.patch(f"{made.path}/flows/{flow}", {"every": 86_400})
+        house.until(lambda: not _soon(house))
+        yield made
+
+
+def _soon(house: House) -> list[str]:
+    """Lanes of orders that would do something within a minute."""
+    orders = lane.c.name.in_(("events", "read/fulfilment")) | lane.c.name.startswith("order/")
+    with house.client.app.state.installation.store.read() as c:
+        due = sa.select(lane.c.name).where(orders, lane.c.lease.is_not(None) | (lane.c.due_at < time.time() + 60))
+        return list(c.execute(due).scalars())
 
 
 @pytest.fixture
