@@ -8,9 +8,10 @@ import msgspec
 import pytest
 from tests.platforms import FAKE_SHOP, lacking
 from tests.support.goods import goods, sale
-from tests.support.selling import sell, skus
+from tests.support.selling import entered, sell, skus
 from tests.support.stage import SHORT, Stage, faked, staged
 
+from engate.store import archive
 from engate.store.views import configured
 from engate.sync import trigger
 from engate.sync.flows import offered
@@ -59,6 +60,21 @@ async def test_it_takes_in_once_and_reads_nothing_that_is_known(database: str) -
         await _lists(stage, 4)
         assert stage.shop.books.by_operation[ORDER]["200"] == reads > 0 and len(stage.erp.orders()) == 1
         assert len({row.key for row in await stage.sql("select key from inbox")}) == len(await stage.sql("select key from inbox"))
+
+
+async def test_an_archived_integration_hears_of_its_orders_though_the_feed_is_dead(sqlite_database: str) -> None:
+    """And takes no new ones in."""
+    async with faked(sqlite_database, seed=goods(1), windows=OFTEN) as stage:
+        await stage.selling()
+        await listed_once(stage)
+        key = sell(stage)
+        await entered(stage, key)
+        stage.shop.switches.tells = False
+        now = stage.clock.now().timestamp()
+        await stage.store.writing(lambda c: archive.put_away(c, stage.tenant_id, stage.integration_id, now))
+        sell(stage, number=2)
+        stage.shop.cancel([key], "desistiu")
+        await stage.until(lambda: [order.phase for order in stage.erp.orders()] == ["cancelled"])
 
 
 async def _lists(stage: Stage, more: int) -> None:
