@@ -34,6 +34,8 @@ from engate.testing.contracts import Exchange
 from engate.testing.sandbox import Sandbox
 from engate.text import Text
 
+PAUSE = 0.02
+"""Seconds before a client's first retry: what fails for good is known after a second, not after ten."""
 SHORT = Windows(unknown_after=1.0, retry_first=0.05, retry_most=1.0, invoice_retry=0.2, settles_within=0.4, look_pause=0.1)
 
 
@@ -229,6 +231,7 @@ async def staged(
             erp.seed(seed)
         vault = Vault(base64.b64decode(os.environ["ENGATE_SECRET_KEY"]))
         registry = Registry(store, vault, clock, CountingJournal(), observers=observers)
+        registry.pause = PAUSE
         for manifest in (*MANIFESTS.values(), *manifests):
             registry.add(manifest)
         if told is not None:

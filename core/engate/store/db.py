@@ -139,15 +139,9 @@ class Store:
                     self._pending.put(None)
                     break
                 group.append(more)
-            answers: list[tuple[Any, Exception | None]] = []
             try:
                 with self.write() as c:
-                    for waiting in group:
-                        try:
-                            with c.begin_nested():
-                                answers.append((waiting.change(c), None))
-                        except Exception as error:  # one refused change never refuses its neighbours
-                            answers.append((None, error))
+                    answers = _all_of(c, group)
             except Exception as error:  # the commit itself failed: everyone must hear of it
                 answers = [(None, error)] * len(group)
             for waiting, (value, error) in zip(group, answers, strict=True):
@@ -179,6 +173,20 @@ class _Waiting(NamedTuple):
     done: asyncio.Future[Any]
     loop: asyncio.AbstractEventLoop
     tries: int
+
+
+def _all_of(c: sa.Connection, group: list[_Waiting]) -> list[tuple[Any, Exception | None]]:
+    """One refused change never refuses its neighbours. One without neighbours needs no savepoint: the transaction is its own."""
+    if len(group) == 1:
+        return [(group[0].change(c), None)]
+    answers: list[tuple[Any, Exception | None]] = []
+    for waiting in group:
+        try:
+            with c.begin_nested():
+                answers.append((waiting.change(c), None))
+        except Exception as error:
+            answers.append((None, error))
+    return answers
 
 
 def _collided(error: Exception | None) -> bool:

@@ -201,17 +201,29 @@ def flow_read(c: sa.Connection, integration_id: int, flow_name: str, run_id: int
     pushes(c, run_id)
 
 
-def finish(c: sa.Connection, integration_id: int, now: float, *, idle: sa.ColumnElement[bool]) -> list[Any]:
-    """Ends the runs none of whose records can still move (`idle` ones never do). Returns them.
+_PUSHING = sa.select(run).where(run.c.integration_id == sa.bindparam("of_integration"), run.c.state == "pushing")
+_UNSETTLED = records.MOVING.where(record.c.run_id == sa.bindparam("of_run")).limit(1)
+_SHARED_MOVE = records.MOVING.where(record.c.integration_id == sa.bindparam("of_integration"), record.c.kind.in_(records.SHARED)).limit(1)
+_OWNER = sa.select(cause.c.owner).where(cause.c.id == record.c.cause_id).scalar_subquery()
+_UNFINISHED = (
+    sa.select(record.c.id)
+    .where(
+        record.c.run_id == sa.bindparam("of_run"),
+        (record.c.state == "to_send") | ((record.c.state == "waiting") & (_OWNER == "engate")),
+    )
+    .limit(1)
+)
+
+
+def finish(c: sa.Connection, integration_id: int, now: float, *, idle: sa.ColumnElement[bool] | None) -> list[Any]:
+    """Ends the runs none of whose records can still move (`idle` ones never do; None: there are none). Returns them.
     Scheduled readings that changed nothing leave no trace."""
-    open_ = sa.select(run).where(run.c.integration_id == integration_id, run.c.state == "pushing")
-    pushing = c.execute(open_).all()
+    pushing = c.execute(_PUSHING, {"of_integration": integration_id}).all()
     if not pushing:
         return []
     ended: list[Any] = []
     reading_now = {row.kind for row in under_way(c, integration_id, list(KINDS))}
-    in_shared = (record.c.integration_id == integration_id) & record.c.kind.in_(records.SHARED)
-    shared_move = c.execute(records.moving(in_shared, ~idle).limit(1)).first() is not None
+    shared_move = _there_is(c, _SHARED_MOVE, idle, of_integration=integration_id)
     for row in pushing:
         # a record whose parent has not been read yet would look as if it could never go
         if ANCESTORS[row.flow] & reading_now or unsettled(c, row.id, idle):
@@ -228,19 +240,18 @@ def finish(c: sa.Connection, integration_id: int, now: float, *, idle: sa.Column
     return ended
 
 
-def unsettled(c: sa.Connection, run_id: int, idle: sa.ColumnElement[bool]) -> bool:
+def unsettled(c: sa.Connection, run_id: int, idle: sa.ColumnElement[bool] | None) -> bool:
     """Whether a record of the run can still move by itself."""
-    return c.execute(records.moving(record.c.run_id == run_id, ~idle).limit(1)).first() is not None
+    return _there_is(c, _UNSETTLED, idle, of_run=run_id)
 
 
-def unfinished(c: sa.Connection, run_id: int, idle: sa.ColumnElement[bool]) -> bool:
+def unfinished(c: sa.Connection, run_id: int, idle: sa.ColumnElement[bool] | None) -> bool:
     """Whether a record of the run, or what it hangs on, waits for nobody but engate itself."""
-    owner = sa.select(cause.c.owner).where(cause.c.id == record.c.cause_id).scalar_subquery()
-    waits = (record.c.state == "waiting") & (owner == "engate")
-    return (
-        c.execute(sa.select(record.c.id).where(record.c.run_id == run_id, ~idle, (record.c.state == "to_send") | waits).limit(1)).first()
-        is not None
-    )
+    return _there_is(c, _UNFINISHED, idle, of_run=run_id)
+
+
+def _there_is(c: sa.Connection, found: sa.Select[tuple[int]], idle: sa.ColumnElement[bool] | None, **of: int) -> bool:
+    return c.execute(found if idle is None else found.where(~idle), of).first() is not None
 
 
 def failed(c: sa.Connection, run_id: int, error: EngateError, now: float) -> None:

@@ -35,10 +35,10 @@ def allowed(c: sa.Connection, snapshot: Snapshot, kind: Kind) -> set[str]:
     return _with_ancestors(c, snapshot, {doc.category for doc in docs if doc.category}) | {PLACEHOLDER}
 
 
-def held_back(c: sa.Connection, snapshot: Snapshot) -> sa.ColumnElement[bool]:
-    """The records that the pilot keeps here."""
+def held_back(c: sa.Connection, snapshot: Snapshot) -> sa.ColumnElement[bool] | None:
+    """The records that the pilot keeps here; None without a pilot."""
     if snapshot.pilot is None:
-        return sa.false()
+        return None
     return sa.or_(*((record.c.kind == kind.name) & record.c.key.not_in(allowed(c, snapshot, kind)) for kind in KINDS.values()))
 
 

@@ -10,7 +10,7 @@ from engate.clock import Clock
 from engate.context import Context
 from engate.errors import Unavailable
 from engate.hooks import Connection, Erp, Observer, Storefront
-from engate.http import Journal, Services, Transport
+from engate.http import PAUSE, Journal, Services, Transport
 from engate.limits import Budget
 from engate.plugins import Coupling, Manifest, Platform, discover, discover_observers
 from engate.secrets import Vault
@@ -40,6 +40,7 @@ class Registry:
         self._observers = discover_observers() if observers is None else observers
         self.platforms: dict[str, Platform] = discover()
         self.transport: Transport | None = None
+        self.pause = PAUSE
         self._connections: dict[int, tuple[int, Connection]] = {}
         self._current: dict[int, tuple[tuple[tuple[int, int], ...], Coupling]] = {}
         self._couplings: dict[int, tuple[Any, Coupling]] = {}
@@ -85,6 +86,7 @@ class Registry:
             journal=self._journal,
             connection_id=id,
             budget=self._budget,
+            pause=self.pause,
         )
         made = manifest.connection_class()(Context(load(manifest.settings, {**row.settings, **secrets}), services))
         self._connections[id] = (row.revision, made)
