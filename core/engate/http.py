@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import random
+import ssl
 import time
 from collections.abc import Callable, Generator, Mapping
 from contextlib import aclosing, contextmanager
 from datetime import datetime
+from functools import cache
 from typing import Any, Literal, Protocol, cast
 from urllib.parse import urlencode
 
@@ -44,6 +46,12 @@ FINAL = frozenset({"too_large", "too_slow"})
 _NOT_SENT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL)
 
 
+@cache
+def _tls() -> ssl.SSLContext:
+    """One a process: reading the system's certificates takes longer than ten calls."""
+    return ssl.create_default_context()
+
+
 class Transport(AiohttpTransport):
     """httpx over aiohttp that never resends by itself and tells "not sent" from "unknown".
 
@@ -53,12 +61,12 @@ class Transport(AiohttpTransport):
 
     def __init__(self, *, limit: int = 256, keepalive: float = 15.0) -> None:
         def session() -> aiohttp.ClientSession:
-            connector = aiohttp.TCPConnector(limit=limit, keepalive_timeout=keepalive, ttl_dns_cache=300)
+            connector = aiohttp.TCPConnector(limit=limit, keepalive_timeout=keepalive, ttl_dns_cache=300, ssl=_tls())
             made = aiohttp.ClientSession(connector=connector, trust_env=False, cookie_jar=aiohttp.DummyCookieJar())
             made._retry_connection = False  # pyright: ignore[reportPrivateUsage, reportAttributeAccessIssue]  # no public switch; a test pins it
             return made
 
-        super().__init__(client=session)
+        super().__init__(verify=_tls(), client=session)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         try:
