@@ -74,9 +74,9 @@ async def first(stage: Stage, kind: str) -> Any:
 
 
 @pytest.mark.trap("engine.quarantine")
-async def test_one_wrong_item_of_a_first_load_waits_alone_and_goes_when_the_plugin_is_mended(database: str) -> None:
+async def test_one_wrong_item_of_a_first_load_waits_alone_and_goes_when_the_plugin_is_mended(sqlite_database: str) -> None:
     spoilt = Spoilt(quantity="many")
-    async with faked(database, seed=goods(6), manifests=(spoilt.erp("list_stock"),), run=False) as stage:
+    async with faked(sqlite_database, seed=goods(6), manifests=(spoilt.erp("list_stock"),), run=False) as stage:
         key = next(iter(stage.erp.state())).key
         spoilt.keys = {key}
         stage.start()

@@ -55,9 +55,9 @@ async def test_a_list_that_ends_before_the_erps_own_count_moves_no_watermark(dat
         assert await mark(stage, "stock") != before and await told(stage, "stock") is None
 
 
-async def test_a_platforms_own_count_is_never_overruled(database: str) -> None:
+async def test_a_platforms_own_count_is_never_overruled(sqlite_database: str) -> None:
     """However often the list ends at the same place."""
-    async with faked(database, seed=goods(20)) as stage:
+    async with faked(sqlite_database, seed=goods(20)) as stage:
         await stage.selling()
         before = await mark(stage, "stock")
         stage.erp.switches.truncate["stock"] = 12
@@ -68,9 +68,9 @@ async def test_a_platforms_own_count_is_never_overruled(database: str) -> None:
 
 
 @pytest.mark.trap("engine.short-of-known")
-async def test_half_of_what_is_known_is_not_believed_at_once(database: str) -> None:
+async def test_half_of_what_is_known_is_not_believed_at_once(sqlite_database: str) -> None:
     """An ERP that does not count: an empty first page, or a session that died inside a 200. The same again is true."""
-    async with faked(database, seed=goods(20)) as stage:
+    async with faked(sqlite_database, seed=goods(20)) as stage:
         stage.erp.switches.totals = False
         await stage.selling()
         before = await mark(stage, "stock")
@@ -92,8 +92,8 @@ async def test_half_of_what_is_known_is_not_believed_at_once(database: str) -> N
         assert await told(stage, "stock") is None and (await mark(stage, "stock"))[1] != after[1]
 
 
-async def test_an_empty_list_of_a_full_erp_is_not_believed_at_once(database: str) -> None:
-    async with faked(database, seed=goods(20)) as stage:
+async def test_an_empty_list_of_a_full_erp_is_not_believed_at_once(sqlite_database: str) -> None:
+    async with faked(sqlite_database, seed=goods(20)) as stage:
         await stage.selling()
         before = await mark(stage, "stock")
         stage.erp.switches.dead_session, stage.erp.session = True, 1
@@ -103,8 +103,8 @@ async def test_an_empty_list_of_a_full_erp_is_not_believed_at_once(database: str
         assert [(await told(stage, flow) or {})["code"] for flow in ("products", "stock")] == ["reading.short"] * 2
 
 
-async def test_an_erp_with_nothing_in_it_is_not_short(database: str) -> None:
-    async with faked(database, seed=goods(0)) as stage:
+async def test_an_erp_with_nothing_in_it_is_not_short(sqlite_database: str) -> None:
+    async with faked(sqlite_database, seed=goods(0)) as stage:
         await stage.activate()
         await stage.quiet()
         await stage.until(lambda: stage.sql("select name from flow where name = 'stock' and full_at is not null"))
@@ -129,8 +129,8 @@ async def test_a_short_list_is_not_forgotten_when_the_next_one_fails_for_a_while
 
 
 @pytest.mark.trap("engine.short-fulfilment")
-async def test_a_truncated_list_of_erp_orders_moves_no_watermark(database: str) -> None:
-    async with faked(database, seed=goods(3)) as stage:
+async def test_a_truncated_list_of_erp_orders_moves_no_watermark(sqlite_database: str) -> None:
+    async with faked(sqlite_database, seed=goods(3)) as stage:
         await stage.selling()
         skus = sorted(stage.shop.state(), key=lambda sku: sku.key)
         stage.shop.sell([sale(n, (skus[0].key, 1, str(skus[0].price))) for n in (1, 2)])

@@ -88,8 +88,8 @@ async def test_an_order_whose_item_has_the_old_code_in_the_erp_goes_on(database:
 
 
 @pytest.mark.trap("engine.key-unclear")
-async def test_what_may_be_the_same_is_for_a_person_and_the_old_one_sells_no_more(database: str) -> None:
-    async with faked(database, seed=goods(3)) as stage:
+async def test_what_may_be_the_same_is_for_a_person_and_the_old_one_sells_no_more(sqlite_database: str) -> None:
+    async with faked(sqlite_database, seed=goods(3)) as stage:
         erp: Any = stage.erp
         shop: Any = stage.shop
         await stage.selling()
@@ -107,9 +107,9 @@ async def test_what_may_be_the_same_is_for_a_person_and_the_old_one_sells_no_mor
 
 
 @pytest.mark.trap("engine.key-still-there")
-async def test_one_more_sku_of_a_product_moves_nothing(database: str) -> None:
+async def test_one_more_sku_of_a_product_moves_nothing(sqlite_database: str) -> None:
     """Sizes of one product look alike: as long as the ERP has the old key, the new one is another SKU."""
-    async with faked(database, seed=goods(2)) as stage:
+    async with faked(sqlite_database, seed=goods(2)) as stage:
         erp: Any = stage.erp
         await stage.selling()
         old = keys(erp)[0]
@@ -122,9 +122,9 @@ async def test_one_more_sku_of_a_product_moves_nothing(database: str) -> None:
 
 
 @pytest.mark.trap("engine.key-asked-together")
-async def test_an_answer_without_either_key_proves_nothing(database: str) -> None:
+async def test_an_answer_without_either_key_proves_nothing(sqlite_database: str) -> None:
     """The ERP fails between the page and the question whether it still has the old key."""
-    async with faked(database, seed=goods(2)) as stage:
+    async with faked(sqlite_database, seed=goods(2)) as stage:
         erp: Any = stage.erp
         shop: Any = stage.shop
         await stage.selling()

@@ -46,9 +46,9 @@ async def test_an_order_sold_while_the_feed_was_dead_is_found(database: str) -> 
 
 
 @pytest.mark.trap("engine.known-already")
-async def test_it_takes_in_once_and_reads_nothing_that_is_known(database: str) -> None:
+async def test_it_takes_in_once_and_reads_nothing_that_is_known(sqlite_database: str) -> None:
     """However often the list names an order, and whatever the feed told before."""
-    async with faked(database, seed=goods(3), windows=OFTEN) as stage:
+    async with faked(sqlite_database, seed=goods(3), windows=OFTEN) as stage:
         await stage.selling()
         await listed_once(stage)
         key = sell(stage)
@@ -92,8 +92,8 @@ async def _settled(stage: Stage, key: str) -> bool:
 
 
 @pytest.mark.trap("engine.short-orders")
-async def test_a_list_of_orders_that_ends_too_early_is_read_again(database: str) -> None:
-    async with faked(database, seed=goods(3), windows=OFTEN) as stage:
+async def test_a_list_of_orders_that_ends_too_early_is_read_again(sqlite_database: str) -> None:
+    async with faked(sqlite_database, seed=goods(3), windows=OFTEN) as stage:
         shop: Any = stage.shop
         await stage.selling()
         await listed_once(stage)
@@ -116,8 +116,8 @@ async def _told_nothing(stage: Stage) -> bool:
     return await told(stage) is None
 
 
-async def test_switching_on_again_reads_the_list_at_once(database: str) -> None:
-    async with faked(database, seed=goods(3)) as stage:
+async def test_switching_on_again_reads_the_list_at_once(sqlite_database: str) -> None:
+    async with faked(sqlite_database, seed=goods(3)) as stage:
         shop: Any = stage.shop
         await stage.selling()
         await listed_once(stage)

@@ -91,8 +91,8 @@ async def test_winthors_products_without_a_brand_go_to_vtex_under_the_one_for_al
 
 
 @pytest.mark.trap("engine.tables-unasked")
-async def test_a_price_in_a_table_that_nobody_mapped_is_nobodys_task(database: str) -> None:
-    async with faked(database, seed=goods(2)) as stage:
+async def test_a_price_in_a_table_that_nobody_mapped_is_nobodys_task(sqlite_database: str) -> None:
+    async with faked(sqlite_database, seed=goods(2)) as stage:
         erp: Any = stage.erp
         key = sorted(sku.key for sku in erp.state())[0]
         erp.put("price", Price(f"{key}@T2", key, D("5.55"), table="T2"))
