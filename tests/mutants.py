@@ -31,7 +31,7 @@ from tests.traps import TRAPS, Trap  # noqa: E402
 DISTRIBUTIONS = ("core", "api", *(f"plugins/{path.name}" for path in sorted((ROOT / "plugins").iterdir()) if path.is_dir()))
 PACKAGES = ("engate", "engate_api", *(p.parent.name for d in DISTRIBUTIONS[2:] for p in sorted((ROOT / d).glob("*/__init__.py"))))
 LEFT_OUT = shutil.ignore_patterns(".git", ".venv*", "data", "dist", "benchmarks", ".*_cache", ".hypothesis", "__pycache__")
-TEST_SECONDS = 20  # one test; a mutant that makes a loop endless is killed by it
+TEST_SECONDS = 30  # one test; a mutant that makes a loop endless is killed by it
 RUN_SECONDS = 120
 RED = 1  # pytest's exit code where tests failed
 FAILED = re.compile(r"^FAILED \S*?([^/\s]+::\w+)", re.MULTILINE)
@@ -142,7 +142,7 @@ def _green(copies: list[Copy], chosen: list[Trap]) -> bool:
     shares = [share for share in (tests[number :: len(copies)] for number in range(len(copies))) if share]
     with ThreadPoolExecutor(len(copies)) as pool:
         runs = list(
-            pool.map(lambda pair: pair[0].pytest(pair[1], seconds=RUN_SECONDS * 3, compiled=True), zip(copies, shares, strict=False))
+            pool.map(lambda pair: pair[0].pytest(pair[1], seconds=RUN_SECONDS * 8, compiled=True), zip(copies, shares, strict=False))
         )
     for code, output in runs:
         if code != 0:

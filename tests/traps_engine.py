@@ -20,6 +20,14 @@ BOUNDARY, QUARANTINE = "core/tests/test_boundary.py::", "tests/test_quarantine.p
 ENGINE: tuple[Trap, ...] = (
     # ---- calls ----
     Trap(
+        "engine.one-refusal",
+        "Calls that were on their way when a group was stopped are refused too: one burst is one refusal, else the pause is a minute at once.",
+        f"{CORE}/limits.py",
+        "if retry_after is None and now < self.stopped_until:",
+        "if False:",
+        (f"{HTTP}test_a_burst_that_is_refused_together_is_one_refusal",),
+    ),
+    Trap(
         "engine.forbidden",
         "A 403 is no lost session: one missing permission must neither cost a login nor stop everything else of the connection.",
         f"{CORE}/answers.py",
@@ -176,7 +184,7 @@ ENGINE: tuple[Trap, ...] = (
         "docs = read.docs + quarantine.stand_ins(c, work, kind, read.broken)",
         "docs = read.docs",
         (
-            f"{QUARANTINE}test_one_wrong_item_of_a_first_load_waits_alone_and_goes_when_the_plugin_is_mended[sqlite]",
+            f"{QUARANTINE}test_one_wrong_item_of_a_first_load_waits_alone_and_goes_when_the_plugin_is_mended",
             f"{QUARANTINE}test_the_last_sound_document_stays_and_is_not_sent_while_its_item_is_wrong",
         ),
     ),

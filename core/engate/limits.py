@@ -73,6 +73,8 @@ class _Bucket:
     def stop(self, retry_after: float | None) -> None:
         """A refusal: nothing goes before the platform's own time, or where it names none the rate's pause (1, 2, 4… seconds)."""
         now = time.monotonic()
+        if retry_after is None and now < self.stopped_until:
+            return  # it was on its way when the group was stopped
         if retry_after is None:
             self.pause = min(max(LONGEST, self.rate.pause), self.pause * 2 or self.rate.pause)
             retry_after = self.pause

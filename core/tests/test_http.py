@@ -335,6 +335,22 @@ def test_a_refusal_without_a_time_is_the_pause_of_its_rate(monkeypatch: pytest.M
     assert governor.states()["orders"] != "stopped"  # the platform's own word counts
 
 
+@pytest.mark.trap("engine.one-refusal")
+def test_a_burst_that_is_refused_together_is_one_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Thirty calls were on their way when the first was refused: the pause begins once, and is not doubled thirty times."""
+    now = 1000.0
+    monkeypatch.setattr("engate.limits.time", SimpleNamespace(monotonic=lambda: now))
+    governor = Governor({"orders": Rate(100, 100, 1.0)}, at_once=32)
+    for _ in range(30):
+        governor.refused(["orders"], None)
+        now += 0.01
+    now += 0.8
+    assert governor.states()["orders"] != "stopped"
+    governor.refused(["orders"], None)
+    now += 1.5
+    assert governor.states()["orders"] == "stopped", "the next refusal is another one"
+
+
 async def test_rates_are_kept() -> None:
     async with raw_server(answering(200)) as server, client(server.url, rates={"slow": Rate(50, 2)}) as http:
         loop = asyncio.get_running_loop()
