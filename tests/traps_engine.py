@@ -706,6 +706,14 @@ ENGINE: tuple[Trap, ...] = (
         "for_orders = 0",
         (f"{FAIR}test_an_order_enters_though_the_catalogues_of_many_tenants_hold_every_other_slot",),
     ),
+    Trap(
+        "engine.orders-alone",
+        "What is read from an ERP right after its orders hangs with it: in the slots of orders it would keep every order out.",
+        f"{CORE}/sync/runner.py",
+        "TTL, ORDERS_ALONE, left",
+        "TTL, 1, left",
+        (f"{FAIR}test_an_order_enters_though_the_catalogues_of_many_tenants_hold_every_other_slot",),
+    ),
     # ---- what hangs, and what a person stops ----
     Trap(
         "engine.slow-is-shown",

@@ -28,7 +28,8 @@ BEAT = 3.0
 LONGEST_SLEEP = 0.25
 LONGEST_LOOK = 1.0
 CLOCK_EVERY = SWEEP_EVERY = COUNT_EVERY = 2.0
-ORDER_PRIORITY = 1
+ORDERS_ALONE = 0
+"""The priority of orders: what reads from an ERP comes after them, and would hang with it in the slots that are kept for them."""
 SHARE_PAUSE = 0.2
 SHARE_AT_ONCE = 2
 SLOTS = 64
@@ -128,7 +129,7 @@ class Runner:
             left = free - len(found)
             if len(found) < for_all:
                 return found  # it would have taken orders too
-            return found + lanes.claim(c, Take(now, for_orders, self._lease, TTL, ORDER_PRIORITY, left))
+            return found + lanes.claim(c, Take(now, for_orders, self._lease, TTL, ORDERS_ALONE, left))
 
         return await self._store.durably(take)
 
