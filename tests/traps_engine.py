@@ -21,7 +21,7 @@ ENGINE: tuple[Trap, ...] = (
     # ---- calls ----
     Trap(
         "engine.one-refusal",
-        "Calls that were on their way when a group was stopped are refused too: one burst is one refusal, else the pause is a minute at once.",
+        "One burst of refusals is one refusal: those calls were on their way when the first stopped the group; else it pauses a minute.",
         f"{CORE}/limits.py",
         "if retry_after is None and now < self.stopped_until:",
         "if False:",

@@ -118,7 +118,7 @@ class Journal(Protocol):
 
 
 class Services:
-    """What the engine lends a connection's clients. `account` names it in logs and metrics."""
+    """What the engine lends a connection's clients. `account` names it in logs and metrics. `deadline`: a test's own, for every call."""
 
     def __init__(
         self,
@@ -131,8 +131,9 @@ class Services:
         connection_id: int | None = None,
         budget: Budget | None = None,
         pause: float = PAUSE,
+        deadline: float | None = None,
     ) -> None:
-        self.budget, self.pause = budget, pause
+        self.budget, self.pause, self.deadline = budget, pause, deadline
         self.connection_id = connection_id
         self.account, self.clock, self.transport, self.tokens, self.journal = account, clock, transport, tokens, journal
 
@@ -186,7 +187,7 @@ class Http:
         self.governor = Governor(dict(terms.rates), terms.at_once, account=services.account, budget=services.budget)
         timeout = terms.timeout
         self._timeout = {"connect": min(timeout, 10.0), "read": timeout, "write": timeout, "pool": timeout}
-        self._deadline, self._most_bytes = max(terms.deadline, timeout), terms.most_bytes
+        self._deadline, self._most_bytes = services.deadline or max(terms.deadline, timeout), terms.most_bytes
         self._headers = {"accept": "application/json", "accept-encoding": bodies.ENCODINGS, **terms.headers}
         self._token: Token | None = None
         self._generation = -1

@@ -70,8 +70,10 @@ async def connected(
     clock: Clock | None = None,
     journal: CountingJournal | None = None,
     told: Callable[[Exchange], None] | None = None,
+    deadline: float | None = None,
 ) -> AsyncGenerator[Connection]:
-    """The platform's connection with these settings (secrets among them), over real HTTP. `told`: hears of every exchange."""
+    """The platform's connection with these settings (secrets among them), over real HTTP. `told`: hears of every exchange.
+    `deadline`: seconds that any call may take, less than the plugin's own."""
     transport = Transport() if told is None else ObservedTransport(told)
     services = Services(
         account=manifest.key,
@@ -80,6 +82,7 @@ async def connected(
         tokens=MemoryTokens(),
         journal=journal or CountingJournal(),
         pause=QUICK,
+        deadline=deadline,
     )
     async with transport:
         yield manifest.connection_class()(Context(load(manifest.settings, values), services))

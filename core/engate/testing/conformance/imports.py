@@ -1,0 +1,78 @@
+"""What an ERP's imports must hold: one order, whatever becomes of the answer."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from engate.errors import EngateError, NotSent, Rejected
+from engate.model import Absent, Address, Buyer, Found, Imported, Order, OrderItem, OrderPart, PartItem, PartRef, Payment, Unsure
+from engate.plugins import implemented
+from engate.testing.conformance.trial import Check, Trial
+from engate.testing.world import Fault
+
+KEY = "9990001-01"
+ABSENT = "9990002-01"
+
+
+def part_of(trial: Trial, key: str = KEY) -> OrderPart:
+    """Two units of the first SKU, paid by Pix, as the sandbox's own half of a mapping names branch and billing."""
+    choices = trial.sandbox.describe().choices
+    payment: dict[str, Any] = choices["payments"]["pix"]
+    branch = str(choices["warehouses"]["main"]["branch"])
+    sku = trial.sandbox.state()[0]
+    price = sku.price or Decimal("10.00")
+    total = 2 * price
+    order = Order(
+        key, "ready", "ready", datetime.now(UTC), Buyer("Maria da Silva", "52998224725", "maria@example.com", "+5511999998888"),
+        Address("Rua das Flores", "100", "", "Centro", "São Paulo", "SP", "01001000", receiver="Maria da Silva"),
+        (OrderItem("1", "1", sku.key, sku.name, Decimal(2), price),), (Payment("pix", "Pix", total),), total, Decimal(0), Decimal(0),
+        Decimal(0), total,
+    )  # fmt: skip
+    return OrderPart(
+        key, order, branch, (PartItem("1", sku.key, Decimal(2), price),), Decimal(0), Decimal(0), Decimal(0), total,
+        str(payment.get("billing", "")), str(payment.get("plan", "")),
+        str(choices.get("carriers", {}).get("standard", {}).get("carrier", "")),
+    )  # fmt: skip
+
+
+def there(trial: Trial, key: str = KEY) -> list[Any]:
+    return [order for order in trial.sandbox.orders() if order.storefront_key == key]
+
+
+async def is_found(trial: Trial, hook: str) -> None:
+    """What was imported is found under the same key; what never was is not."""
+    erp: Any = trial.connection
+    part = part_of(trial)
+    imported = await erp.import_order(part)
+    assert isinstance(imported, Imported) and len(there(trial)) == 1
+    found = await erp.find_order(part)
+    assert isinstance(found, Unsure) or (isinstance(found, Found) and found.key == imported.key), f"imported as {imported}, found {found}"
+    assert isinstance(await erp.find_order(part_of(trial, ABSENT)), Absent), "an order that was never sent is Absent"
+
+
+async def lost_answer(trial: Trial, hook: str) -> None:
+    """The order is in the ERP and the answer is lost: that is neither a no nor "not sent", which would both send it again."""
+    erp: Any = trial.connection
+    operation = trial.sandbox.describe().operations[hook]
+    part = part_of(trial)
+    await erp.find_order(part)
+    trial.sick(Fault("reset_applied", operation))
+    error: EngateError = await trial.fails(erp.import_order(part))
+    assert not isinstance(error, NotSent | Rejected), f"an order that is there counts as {type(error).__name__}"
+    assert len(there(trial)) == 1, "the plugin sent it again by itself"
+
+
+async def cancelled_twice(trial: Trial, hook: str) -> None:
+    erp: Any = trial.connection
+    if "import_cancellation" not in implemented(type(trial.connection)):
+        return
+    part = part_of(trial)
+    imported = await erp.import_order(part)
+    for _ in range(2):
+        await erp.import_cancellation(PartRef(imported.key, part.branch, part.reference), "Desistiu")
+    assert [order.phase for order in there(trial)] == ["cancelled"]
+
+
+CHECKS: dict[str, Check] = {"found": is_found, "lost answer": lost_answer, "cancelled twice": cancelled_twice}

@@ -1,0 +1,17 @@
+"""The conformance suite on the fake pair; each platform runs it in its own tests."""
+
+from __future__ import annotations
+
+import pytest
+from tests.platforms import FAKE_ERP, FAKE_SHOP
+from tests.platforms.fake_erp.sandbox import FakeErpSandbox
+from tests.platforms.fake_shop.sandbox import FakeShopSandbox
+
+from engate.testing import conformance
+
+CASES = [*conformance.cases(FAKE_ERP, FakeErpSandbox), *conformance.cases(FAKE_SHOP, FakeShopSandbox)]
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+async def test_conformance(case: conformance.Case) -> None:
+    await case.run()

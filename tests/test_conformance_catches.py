@@ -1,0 +1,147 @@
+"""The conformance suite catches a plugin that is wrong: each of these does one thing that has hurt somebody."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import msgspec
+import pytest
+from tests.platforms import FAKE_ERP, FAKE_SHOP, lacking
+from tests.platforms.fake_erp.plugin import FakeErp
+from tests.platforms.fake_erp.sandbox import FakeErpSandbox
+from tests.platforms.fake_shop.plugin import FakeShop
+from tests.platforms.fake_shop.sandbox import FakeShopSandbox
+
+from engate.errors import AuthFailed, EngateError, NotSent, Rejected
+from engate.model import Absent, Batch, Item, OrderPart, Page, Query, ShopOrderRef
+from engate.testing import conformance
+from engate.text import Text
+
+WORDS = Text("não", "no")
+
+
+async def _from_the_start(self: FakeErp, query: Query) -> AsyncIterator[Page[Any]]:
+    """Loses the second page when it resumes."""
+    pages = [page async for page in FakeErp.list_products(self, Query(since=query.since, keys=query.keys))]
+    for page in pages[2:] if query.cursor else pages:
+        yield page
+
+
+async def _all(self: FakeErp, query: Query) -> AsyncIterator[Page[Any]]:
+    """Ignores the keys."""
+    async for page in FakeErp.list_products(self, Query(since=query.since, cursor=query.cursor)):
+        yield page
+
+
+async def _day_first(self: FakeErp, query: Query) -> AsyncIterator[Page[Any]]:
+    """Stamps that do not sort: backwards."""
+    since = f"{10**12 - int(query.since):012d}" if query.since else None
+    async for page in FakeErp.list_stock(self, Query(since=since, cursor=query.cursor, keys=query.keys)):
+        yield Page(page.items, page.cursor, f"{10**12 - int(page.watermark):012d}" if page.watermark else None)
+
+
+async def _never_fails(self: FakeErp, query: Query) -> AsyncIterator[Page[Any]]:
+    """An error is an empty list."""
+    try:
+        async for page in FakeErp.list_products(self, query):
+            yield page
+    except EngateError:
+        yield Page([])
+
+
+async def _locked_out(self: FakeErp, query: Query) -> AsyncIterator[Page[Any]]:
+    try:
+        async for page in FakeErp.list_products(self, query):
+            yield page
+    except EngateError:
+        raise AuthFailed(WORDS) from None
+
+
+async def _tells(self: FakeErp, query: Query) -> AsyncIterator[Page[Any]]:
+    try:
+        async for page in FakeErp.list_products(self, query):
+            yield page
+    except EngateError:
+        secret = self.settings.password.reveal()
+        raise NotSent(Text(f"não com {secret}", f"not with {secret}")) from None
+
+
+async def _another(self: FakeShop, batch: Batch[Any]) -> None:
+    """Creates anew whatever it does not know the key of."""
+    fresh = [Item(f"{item.key}-2", item.want, refs=item.refs) if item.uncertain else item for item in batch.items]
+    mine = Batch(fresh)
+    await FakeShop.push_products(self, mine)
+    for item, sent in zip(batch.items, fresh, strict=True):
+        batch.accepted(item, mine.outcomes[sent.key].remote)
+
+
+async def _always_accepted(self: FakeShop, batch: Batch[Any]) -> None:
+    try:
+        await FakeShop.push_stock(self, batch)
+    finally:
+        for item in batch.items:
+            batch.accepted(item, item.key)
+
+
+async def _final(self: FakeShop, batch: Batch[Any]) -> None:
+    """A lost answer is a no."""
+    mine = Batch(batch.items)
+    await FakeShop.push_prices(self, mine)
+    for item in batch.items:
+        batch.failed(item, Rejected(WORDS)) if mine.outcomes[item.key].error else batch.accepted(item, item.key)
+
+
+async def _surely_not_sent(self: FakeErp, part: OrderPart) -> Any:
+    try:
+        return await FakeErp.import_order(self, part)
+    except EngateError:
+        raise NotSent(WORDS) from None
+
+
+async def _again(self: FakeErp, part: OrderPart) -> Any:
+    """Tries again by itself."""
+    try:
+        return await FakeErp.import_order(self, part)
+    except EngateError:
+        await FakeErp.import_order(self, part)
+        raise
+
+
+async def _found_nowhere(self: FakeErp, part: OrderPart) -> Any:
+    return Absent()
+
+
+async def _one_more(self: FakeShop, shop_order: ShopOrderRef, part: OrderPart, shipment: Any, invoice: Any) -> None:
+    """Each time another shipment."""
+    self.count = getattr(self, "count", 0) + 1  # type: ignore[attr-defined]
+    more = msgspec.structs.replace(shipment.tracking, code=f"BR{self.count}")  # type: ignore[attr-defined]
+    await FakeShop.send_tracking(self, shop_order, part, msgspec.structs.replace(shipment, key=f"k{self.count}", tracking=more), invoice)  # type: ignore[attr-defined]
+
+
+WRONG = (
+    ("list_products-resumes", FAKE_ERP, {"list_products": _from_the_start}),
+    ("list_products-keys", FAKE_ERP, {"list_products": _all}),
+    ("list_stock-stamps", FAKE_ERP, {"list_stock": _day_first}),
+    ("list_products-html", FAKE_ERP, {"list_products": _never_fails}),
+    ("list_products-reset", FAKE_ERP, {"list_products": _never_fails}),
+    ("list_products-drips", FAKE_ERP, {"list_products": _never_fails}),
+    ("list_products-401", FAKE_ERP, {"list_products": _tells}),
+    ("list_products-403", FAKE_ERP, {"list_products": _locked_out}),
+    ("push_products-twice", FAKE_SHOP, {"push_products": _another}),
+    ("push_stock-403", FAKE_SHOP, {"push_stock": _always_accepted}),
+    ("push_stock-html", FAKE_SHOP, {"push_stock": _always_accepted}),
+    ("push_prices-reset", FAKE_SHOP, {"push_prices": _final}),
+    ("import_order-lost answer", FAKE_ERP, {"import_order": _surely_not_sent}),
+    ("import_order-lost answer", FAKE_ERP, {"import_order": _again}),
+    ("import_order-found", FAKE_ERP, {"find_order": _found_nowhere}),
+    ("send_tracking-repeatable", FAKE_SHOP, {"send_tracking": _one_more}),
+)
+
+
+@pytest.mark.parametrize(("name", "platform", "wrong"), WRONG, ids=[f"{name}:{next(iter(w.values())).__name__}" for name, _, w in WRONG])
+async def test_what_is_wrong_is_caught(name: str, platform: Any, wrong: dict[str, Any]) -> None:
+    box = FakeErpSandbox if platform is FAKE_ERP else FakeShopSandbox
+    [case] = [case for case in conformance.cases(lacking(platform, **wrong), box) if str(case) == name]
+    with pytest.raises(AssertionError):
+        await case.run()
