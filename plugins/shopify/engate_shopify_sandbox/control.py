@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from decimal import Decimal
-from typing import Protocol
+from typing import Literal, Protocol
 
 from engate.testing.sandbox import Books, Faults
 from engate.testing.world import Description, OrderState, Sale, Seed, SeedProduct, SkuState
-from engate_shopify_sandbox import access, base, groups, stock, variants
+from engate_shopify_sandbox import access, base, cancelling, fulfilment, groups, orders, prices, sales, stock, variants
+from engate_shopify_sandbox.order import Order
 from engate_shopify_sandbox.shop import DOMAIN, ONLINE_STORE, Shop
 from engate_shopify_sandbox.things import Collection, File, Location, Product, Variant, plain, slug
 
 PACKAGING = "Embalagem"
+ACCESS_KEY = re.compile(r"[0-9A-Z]{44}")
+"""Of a fiscal document (NF-e), wherever a metafield of the order holds one."""
 SHIPPING = {"standard": ("envio-normal", "Entrega normal"), "express": ("envio-expresso", "Entrega expressa")}
 
 
@@ -27,6 +32,8 @@ class Control:
         self.shop = shop
         self.server = server
         self.main, self.second = base.furnish(shop)
+        wholesale = prices.new_catalog(shop, "Atacado", "ACTIVE", [prices.furnish(shop)])
+        self.wholesale = prices.new_price_list(shop, "Atacado", wholesale)
         self._branches: dict[str, Location] = {}
         self._collections: dict[str, Collection] = {}
         self._brands: dict[str, str] = {}
@@ -42,6 +49,7 @@ class Control:
                 "warehouses": {"main": {"warehouse": self.main.id}, "second": {"warehouse": self.second.id}},
                 "payments": {tag: {"form": gateway} for tag, gateway in gateways.items()},
                 "carriers": {tag: {"shipping": code} for tag, (code, _) in SHIPPING.items()},
+                "price_tables": {"wholesale": {"policy": self.wholesale.id}},
             },
         )
 
@@ -101,21 +109,48 @@ class Control:
 
     # ---- sales ----
 
-    def sell(self, sales: list[Sale]) -> dict[str, str]:
-        raise NotImplementedError
+    def sell(self, sales_given: list[Sale]) -> dict[str, str]:
+        """Places the orders, all or none where one cannot be bought so; stock is taken one order after the other."""
+        for sale in sales_given:
+            sales.check(self.shop, sale, SHIPPING, missing)
+        found = {str(sale.number): sales.place(self.shop, sale, SHIPPING[sale.shipping]) for sale in sales_given}
+        self.server.books.effects["orders_created"] += len(found)
+        return {number: order.id for number, order in found.items()}
+
+    def order(self, key: str) -> Order:
+        return self.shop.of_kind["Order"][key]
 
     def cancel(self, keys: list[str], reason: str) -> dict[str, object]:
-        raise NotImplementedError
+        """The merchant cancels, at the buyer's wish: at once, with restock and refund."""
+        cancelling.settle(self.shop)
+        for key in keys:
+            why = cancelling.why_not(self.order(key))
+            if why is not None:
+                raise ValueError(f"order {key}: {why}")
+        for key in keys:
+            cancelling.apply(self.shop, self.order(key), "CUSTOMER", refunds=True, restock=True, note=reason)
+        return {"cancelled": len(keys)}
 
     def progress(self, to: str, keys: list[str] | None) -> dict[str, object]:
-        raise NotImplementedError
+        """Of every order that can, or of those: see `STEPS`."""
+        if to not in STEPS:
+            raise ValueError(f"no progress to {to}: one of {', '.join(STEPS)}")
+        can, act = STEPS[to]
+        chosen = self.shop.all("Order") if keys is None else [self.order(key) for key in keys]
+        moved = [order for order in chosen if can(order)]
+        for order in moved:
+            act(self.shop, order)
+        return {"moved": len(moved)}
 
     def orders(self) -> list[OrderState]:
-        return []
+        cancelling.settle(self.shop)
+        return [order_state(order) for order in self.shop.all("Order")]
 
     def sale_of(self, key: str) -> int | None:
-        del key
-        return None
+        """The number of the sale that an id inside an order belongs to."""
+        found = self.shop.things.get(key)
+        order = found if isinstance(found, Order) else getattr(found, "order", None) or getattr(found, "original_order", None)
+        return order.sale if isinstance(order, Order) else None
 
     # ---- what is seen from outside ----
 
@@ -160,6 +195,85 @@ class Control:
             setattr(self.shop.settings, name, type(held)(value))
         else:
             raise ValueError(f"no setting {text}")
+
+
+def _pay(shop: Shop, order: Order) -> None:
+    orders.pay(shop, order)
+
+
+def _expire(shop: Shop, order: Order) -> None:
+    for one in order.transactions:
+        one.status = "FAILURE" if one.status == "PENDING" else one.status
+    order.expired = True
+    order.touch()
+
+
+def _hold(shop: Shop, order: Order) -> None:
+    for one in order.fulfillment_orders:
+        orders.hold(one, "HIGH_RISK_OF_FRAUD", shop.new_id("FulfillmentHold"))
+    order.touch()
+
+
+def _release(shop: Shop, order: Order) -> None:
+    del shop
+    for one in order.fulfillment_orders:
+        one.holds.clear()
+    order.touch()
+
+
+def _test(shop: Shop, order: Order) -> None:
+    del shop
+    order.test = True
+    order.touch()
+
+
+def _company(shop: Shop, order: Order) -> None:
+    sales.company_buys(order, shop.all("CompanyLocation")[0])
+    order.touch()
+
+
+def _archive(shop: Shop, order: Order) -> None:
+    order.closed_at = shop.now()
+    order.touch()
+
+
+def _return(shop: Shop, order: Order) -> None:
+    cancelling.take_back(shop, order)
+
+
+Step = tuple[Callable[[Order], bool], Callable[[Shop, Order], None]]
+STEPS: dict[str, Step] = {
+    "paid": (lambda order: order.cancelled_at is None and order.outstanding > 0, _pay),
+    "expired": (lambda order: order.display_financial_status == "PENDING", _expire),
+    "held": (lambda order: any(one.status in fulfilment.OPEN for one in order.fulfillment_orders), _hold),
+    "released": (lambda order: any(one.holds for one in order.fulfillment_orders), _release),
+    "returned": (lambda order: bool(order.live), _return),
+    "archived": (lambda order: order.closed_at is None, _archive),
+    "test": (lambda order: not order.test, _test),
+    "company": (lambda order: order.company is None, _company),
+}
+"""What people of the shop do to orders: (whether it can be done, doing it)."""
+
+
+def order_state(order: Order) -> OrderState:
+    codes = [row["number"] for one in order.live for row in one.tracking if row["number"]]
+    notes = [held.value for (_, _), held in order.metafields.items() if ACCESS_KEY.fullmatch(held.value)]
+    return OrderState(
+        key=order.id, storefront_key=order.id, state=f"{order.display_financial_status}/{order.display_fulfillment_status}",
+        phase=_phase(order, bool(notes)), total=order.current_total if order.cancelled_at is None else order.total,
+        items=tuple((line.sku or "", line.current_quantity, line.price) for line in order.lines if line.current_quantity),
+        number=order.sale, invoices=tuple(dict.fromkeys(notes)), tracking=tuple(codes),
+    )  # fmt: skip
+
+
+def _phase(order: Order, invoiced: bool) -> Literal["open", "in_erp", "invoiced", "shipped", "delivered", "cancelled"]:
+    if order.cancelled_at is not None:
+        return "cancelled"
+    if order.live and order.display_fulfillment_status == "FULFILLED":
+        return "delivered" if all(one.delivered_at for one in order.live) else "shipped"
+    if invoiced:
+        return "invoiced"
+    return "in_erp" if order.tags or order.metafields else "open"
 
 
 def missing(variant: Variant) -> tuple[str, ...]:

@@ -11,7 +11,24 @@ import msgspec
 from engate.clock import ManualClock, ShiftedClock
 from engate.testing.sandbox import Answer, Call, Operation, Sandbox
 from engate.testing.world import Description, OrderState, Sale, Seed, SkuState
-from engate_shopify_sandbox import access, base, graph, groups, media, metafields, product_set, products, publishing, stock, variants
+from engate_shopify_sandbox import (
+    access,
+    base,
+    cancelling,
+    edits,
+    fulfilment,
+    graph,
+    groups,
+    media,
+    metafields,
+    orders,
+    prices,
+    product_set,
+    products,
+    publishing,
+    stock,
+    variants,
+)
 from engate_shopify_sandbox.access import Access
 from engate_shopify_sandbox.context import Context
 from engate_shopify_sandbox.control import Control
@@ -23,7 +40,9 @@ from engate_shopify_sandbox.shop import Shop
 GRAPH = "/admin/api/{version}/graphql.json"
 TOKEN = "/admin/oauth/access_token"  # noqa: S105  # a path
 NAME = "POST graphql"
-MODULES = (base, groups, media, metafields, product_set, products, publishing, stock, variants)
+MODULES = (
+    base, cancelling, edits, fulfilment, groups, media, metafields, orders, prices, product_set, products, publishing, stock, variants,
+)  # fmt: skip
 """Imported for the fields they answer."""
 KEYS = ("sku", "productId", "inventoryItemId", "ownerId", "priceListId", "id", "value", "handle", "title", "name")
 """Of a call that concerns no order: what its fault key is made of, the first that its variables hold."""
@@ -63,6 +82,7 @@ class ShopifySandbox(Sandbox):
             return Answer(400, {"errors": {"query": "Required parameter missing or invalid"}}, headers, wrote=False)
         token = self.access.token(call)
         assert token is not None, "authorise comes first"
+        cancelling.settle(self.shop)
         run = self.engine.run(asked, Context(self.shop, token, self.base_url))
         return Answer(200, run.body, headers, wrote=run.wrote)
 
@@ -145,6 +165,9 @@ class ShopifySandbox(Sandbox):
 
     def progress(self, to: str, keys: list[str] | None) -> dict[str, object]:
         return self.control.progress(to, keys)
+
+    def advanced(self) -> None:
+        cancelling.settle(self.shop)
 
     def state(self) -> list[SkuState]:
         return self.control.state()

@@ -109,7 +109,10 @@ def _arguments(name: str, own: Any, theirs: Any) -> Iterator[str]:
 
 
 def _default(argument: Any) -> str | None:
-    return print_ast(argument.default.literal) if argument.default is not None else None
+    """As text: a schema that was read from SDL holds it as a document, one from introspection as a value."""
+    if argument.default is None:
+        return None
+    return print_ast(argument.default.literal) if argument.default.literal is not None else str(argument.default.value)
 
 
 def test_every_root_field_is_answered_and_has_its_scopes() -> None:
