@@ -45,6 +45,8 @@ class Access:
         self.now = now
         self.random = source
         self.client_secret = CLIENT_SECRET
+        self.old_secret = ""
+        self.rotated_at = now()
         self.same_organisation = True  # client credentials work only then
         self.frozen = 0  # 402 or 423: what every call is answered
         self.granted: set[str] = set(EVERY_SCOPE)
@@ -61,6 +63,10 @@ class Access:
         self.granted -= {scope}
         for token in self.tokens.values():
             token.scopes -= {scope}
+
+    def rotate(self, secret: str) -> None:
+        """A new client secret; deliveries may carry the old one's signature for a while."""
+        self.old_secret, self.client_secret, self.rotated_at = self.client_secret, secret, self.now()
 
     def exchange(self, call: Call) -> Answer:
         """POST /admin/oauth/access_token: form or JSON."""

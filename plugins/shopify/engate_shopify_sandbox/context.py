@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from engate_shopify_sandbox.access import Token
 from engate_shopify_sandbox.errors import refuse
 from engate_shopify_sandbox.shop import Shop
+
+if TYPE_CHECKING:
+    from engate_shopify_sandbox.bulk import Bulk
+    from engate_shopify_sandbox.webhooks import Webhooks
 
 
 @dataclass
 class Context:
     shop: Shop
     token: Token
+    webhooks: Webhooks
+    bulk: Bulk
     host: str = ""  # where this sandbox listens
     in_bulk: bool = False
 

@@ -7,11 +7,14 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Literal, Protocol
 
-from engate.testing.sandbox import Books, Faults
+from engate.testing.sandbox import Books
 from engate.testing.world import Description, OrderState, Sale, Seed, SeedProduct, SkuState
 from engate_shopify_sandbox import access, base, cancelling, fulfilment, groups, orders, prices, sales, stock, variants
+from engate_shopify_sandbox.access import Access
+from engate_shopify_sandbox.cost import Bucket
 from engate_shopify_sandbox.order import Order
 from engate_shopify_sandbox.shop import DOMAIN, ONLINE_STORE, Shop
+from engate_shopify_sandbox.webhooks import Webhooks
 from engate_shopify_sandbox.things import Collection, File, Location, Product, Variant, plain, slug
 
 PACKAGING = "Embalagem"
@@ -24,7 +27,9 @@ class Server(Protocol):
     """What the control protocol needs of the sandbox."""
 
     books: Books
-    faults: Faults
+    bucket: Bucket
+    access: Access
+    webhooks: Webhooks
 
 
 class Control:
@@ -173,6 +178,8 @@ class Control:
         if kind == "setting":
             self.set(key)
             return {}
+        if kind == "order":
+            return {"events_lost": self.server.webhooks.lose(self.order(key).sale)}
         variant = next(one for one in self.shop.all("ProductVariant") if one.sku == key)
         match kind:
             case "stock":
@@ -186,8 +193,22 @@ class Control:
         return {}
 
     def set(self, text: str) -> None:
-        """An attribute of `Settings`, "name=value"."""
+        """An attribute of `Settings`, "name=value"; "plan=plus", "revoke=<scope>", "secret=<new client secret>", "frozen=402"."""
         name, _, value = text.partition("=")
+        access_of = self.server.access
+        match name:
+            case "revoke":
+                return access_of.revoke(value)
+            case "secret":
+                return access_of.rotate(value)
+            case "plan":
+                self.shop.settings.plan = value
+                return self.server.bucket.plan(value)
+            case "frozen":
+                access_of.frozen = int(value)
+                return None
+            case _:
+                pass
         held = getattr(self.shop.settings, name, None)
         if isinstance(held, bool):
             setattr(self.shop.settings, name, value == "on")
@@ -195,6 +216,7 @@ class Control:
             setattr(self.shop.settings, name, type(held)(value))
         else:
             raise ValueError(f"no setting {text}")
+        return None
 
 
 def _pay(shop: Shop, order: Order) -> None:

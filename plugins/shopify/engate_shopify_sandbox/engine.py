@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from graphql import ExecutionResult, GraphQLError, GraphQLResolveInfo, execute
 
-from engate_shopify_sandbox import graph, registry, scopes
+from engate_shopify_sandbox import codes, graph, registry, scopes
 from engate_shopify_sandbox.context import Context
 from engate_shopify_sandbox.cost import MOST, Bucket, Measure
 from engate_shopify_sandbox.errors import LIMITS, Invalid, refuse
@@ -136,9 +136,12 @@ def _mutated(resolver: registry.Resolver, context: Context, name: str, args: dic
     """The payload: with empty user errors where there are none."""
     errors = scopes.USER_ERRORS.get(name, "userErrors")
     try:
-        return {errors: [], "userErrors": [], **resolver(context, None, args)}
+        payload = {errors: [], "userErrors": [], **resolver(context, None, args)}
+        payload["userErrors"] = codes.fit(name, payload["userErrors"])
+        return payload
     except Invalid as invalid:
-        return {errors: invalid.errors, "userErrors": invalid.errors}
+        fitted = codes.fit(name, invalid.errors)
+        return {errors: fitted, "userErrors": fitted}
 
 
 def _check_lists(name: str, args: dict[str, Any]) -> None:

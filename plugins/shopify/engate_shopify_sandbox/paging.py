@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -12,6 +14,17 @@ from engate_shopify_sandbox.errors import refuse
 
 MOST = 250
 REACH = 25_000
+_WHOLE: ContextVar[bool] = ContextVar("whole", default=False)
+
+
+@contextmanager
+def unpaged() -> Iterator[None]:
+    """Inside, every connection is whole: a bulk query names no sizes."""
+    before = _WHOLE.set(True)
+    try:
+        yield
+    finally:
+        _WHOLE.reset(before)
 
 
 class Connection:
@@ -51,6 +64,8 @@ def decode(cursor: str) -> int:
 
 def page(items: Sequence[Any], args: dict[str, Any], reach: int = REACH) -> Connection:
     first, last = args.get("first"), args.get("last")
+    if _WHOLE.get():
+        return Connection(items[::-1] if args.get("reverse") else items, 0, before=False, after=False)
     if first is None and last is None:
         raise refuse("BAD_REQUEST", "you must provide one of first or last")
     if first is not None and last is not None:

@@ -7,6 +7,7 @@ from hashlib import blake2b
 from typing import Any, ClassVar, Literal
 
 import msgspec
+from aiohttp import web
 
 from engate.clock import ManualClock, ShiftedClock
 from engate.testing.sandbox import Answer, Call, Operation, Sandbox
@@ -14,6 +15,7 @@ from engate.testing.world import Description, OrderState, Sale, Seed, SkuState
 from engate_shopify_sandbox import (
     access,
     base,
+    bulk,
     cancelling,
     edits,
     fulfilment,
@@ -28,20 +30,24 @@ from engate_shopify_sandbox import (
     publishing,
     stock,
     variants,
+    webhooks,
 )
-from engate_shopify_sandbox.access import Access
+from engate_shopify_sandbox.access import Access, Token
+from engate_shopify_sandbox.bulk import Bulk
 from engate_shopify_sandbox.context import Context
 from engate_shopify_sandbox.control import Control
 from engate_shopify_sandbox.cost import Bucket
 from engate_shopify_sandbox.engine import Asked, Engine
 from engate_shopify_sandbox.idempotency import Keys
 from engate_shopify_sandbox.shop import Shop
+from engate_shopify_sandbox.webhooks import Webhooks
 
 GRAPH = "/admin/api/{version}/graphql.json"
 TOKEN = "/admin/oauth/access_token"  # noqa: S105  # a path
 NAME = "POST graphql"
 MODULES = (
-    base, cancelling, edits, fulfilment, groups, media, metafields, orders, prices, product_set, products, publishing, stock, variants,
+    base, bulk, cancelling, edits, fulfilment, groups, media, metafields, orders, prices, product_set, products, publishing, stock, variants,
+    webhooks,
 )  # fmt: skip
 """Imported for the fields they answer."""
 KEYS = ("sku", "productId", "inventoryItemId", "ownerId", "priceListId", "id", "value", "handle", "title", "name")
@@ -63,13 +69,26 @@ class ShopifySandbox(Sandbox):
         self.bucket.plan(plan)
         self.engine = Engine(Keys(self.shop.settings), self.bucket)
         self.engine.enforced = limits
+        self.webhooks = Webhooks(self.shop, self.access, self.faults, lambda: self.books)
+        self.shop.tell = self.webhooks.tell
+        self.bulk = Bulk(self.shop, self.engine, lambda token: self._context(token, in_bulk=True))
         self.control = Control(self.shop, self)
+
+    def _context(self, token: Token, *, in_bulk: bool = False) -> Context:
+        return Context(self.shop, token, self.webhooks, self.bulk, self.base_url, in_bulk)
+
+    def application(self) -> web.Application:
+        app = super().application()
+        app.cleanup_ctx.extend((self.webhooks.running, self.bulk.running))
+        return app
 
     # ---- operations ----
 
     def operations(self) -> Iterable[Operation]:
         yield Operation("POST", GRAPH, self._graph, "graphql", self._fault_key, self._only_reads, self._named)
         yield Operation("POST", TOKEN, self.access.exchange, "token", reads=True)
+        yield Operation("POST", bulk.UPLOADS, self.bulk.upload, "files")
+        yield Operation("GET", f"{bulk.RESULTS}{{number}}", self.bulk.result, "files")
         yield Operation("*", "/{unknown:.*}", lambda call: _not_found(), reads=True)
 
     def _graph(self, call: Call) -> Answer:
@@ -83,7 +102,8 @@ class ShopifySandbox(Sandbox):
         token = self.access.token(call)
         assert token is not None, "authorise comes first"
         cancelling.settle(self.shop)
-        run = self.engine.run(asked, Context(self.shop, token, self.base_url))
+        self.webhooks.begin()
+        run = self.engine.run(asked, self._context(token))
         return Answer(200, run.body, headers, wrote=run.wrote)
 
     # ---- how a call is named, counted and hit by faults ----
@@ -168,6 +188,8 @@ class ShopifySandbox(Sandbox):
 
     def advanced(self) -> None:
         cancelling.settle(self.shop)
+        self.bulk.settle()
+        self.webhooks.wake()
 
     def state(self) -> list[SkuState]:
         return self.control.state()

@@ -18,7 +18,7 @@ BUYER = {
     "number": "10", "complement": "ap 2", "district": "Centro", "city": "São Paulo", "state": "SP", "zip_code": "01001000",
 }  # fmt: skip
 SET_STOCK = """mutation($i: InventorySetQuantitiesInput!, $k: String!) { inventorySetQuantities(input: $i) @idempotent(key: $k) {
-  inventoryAdjustmentGroup { reason referenceDocumentUri changes { name delta quantityAfterChange } } userErrors { code field message } } }"""
+  inventoryAdjustmentGroup { id } userErrors { code field message } } }"""
 
 
 class Api:
@@ -95,7 +95,7 @@ class Api:
 
     async def product(self, title: str = "Café", **fields: Any) -> dict[str, Any]:
         return (await self.ok(
-            "mutation($p: ProductCreateInput!, $m: [CreateMediaInput!]) { productCreate(product: $p, media: $m) { product { id handle status"
+            "mutation($p: ProductCreateInput!) { productCreate(product: $p) { product { id handle status"
             " variants(first: 3) { nodes { id inventoryItem { id } } } } userErrors { field message } } }",
             p={"title": title, **fields},
         ))["product"]  # fmt: skip
