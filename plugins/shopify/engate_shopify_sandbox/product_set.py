@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from engate_shopify_sandbox import media, metafields, products, stock, variants
+from engate_shopify_sandbox import codes, media, metafields, products, stock, variants
 from engate_shopify_sandbox.context import Context
 from engate_shopify_sandbox.errors import Invalid, user_error
 from engate_shopify_sandbox.registry import field, mutation, query
@@ -32,7 +32,7 @@ def product_set(context: Context, _source: Any, args: dict[str, Any]) -> dict[st
     try:
         product, errors = apply(shop, args), []
     except Invalid as invalid:
-        product, errors = None, list(invalid.errors)
+        product, errors = None, codes.fit("productSet", invalid.errors)
     operation = shop.add(Operation(shop.new_id("ProductSetOperation"), product, errors))
     return {"product": None, "productSetOperation": operation}
 
