@@ -234,7 +234,8 @@ def stage_uploads(context: Context, _source: Any, args: dict[str, Any]) -> dict[
             raise Invalid(user_error(f"input.{index}.mimeType", "Mime type must be text/jsonl"))
         key = context.bulk.stage(one["filename"])
         parameters = {
-            "Content-Type": one["mimeType"], "success_action_status": "201", "acl": "private", "key": key, "x-goog-signature": _signature(key),
+            "Content-Type": one["mimeType"], "success_action_status": "201", "acl": "private", "key": key,
+            "x-goog-signature": _signature(key),
             "policy": "e30=",
         }  # fmt: skip
         shown = [{"name": name, "value": value} for name, value in parameters.items()]

@@ -14,8 +14,8 @@ from engate_shopify_sandbox.access import Access
 from engate_shopify_sandbox.cost import Bucket
 from engate_shopify_sandbox.order import Order
 from engate_shopify_sandbox.shop import DOMAIN, ONLINE_STORE, Shop
+from engate_shopify_sandbox.things import DEFAULT, Collection, File, Location, Product, Variant, plain, slug
 from engate_shopify_sandbox.webhooks import Webhooks
-from engate_shopify_sandbox.things import Collection, File, Location, Product, Variant, plain, slug
 
 PACKAGING = "Embalagem"
 ACCESS_KEY = re.compile(r"[0-9A-Z]{44}")
@@ -104,7 +104,7 @@ class Control:
         for one in seed.skus:
             variant = variants.new(shop, product)
             option = product.options[0]
-            variant.values = {option.name: one.packaging if option.name == PACKAGING else variants.DEFAULT}
+            variant.values = {option.name: one.packaging if option.name == PACKAGING else DEFAULT}
             variant.sku, variant.barcode, variant.price = one.code or seed.key, one.ean or None, one.price
             variant.compare_at_price = one.list_price
             variant.inventory_item.tracked = True

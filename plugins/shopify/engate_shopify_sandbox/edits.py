@@ -72,7 +72,8 @@ ROW = {
     "title": lambda one: one.variant.product.title, "sku": lambda one: one.variant.sku, "variantTitle": lambda one: one.variant.title,
     "editableQuantity": lambda one: one.quantity - one.fulfilled, "editableQuantityBeforeChanges": lambda one: one.before - one.fulfilled,
     "restockable": lambda one: True, "restocking": lambda one: one.restock, "originalUnitPriceSet": lambda one: bag(one.price),
-    "discountedUnitPriceSet": lambda one: bag(one.price), "editableSubtotalSet": lambda one: bag(one.price * (one.quantity - one.fulfilled)),
+    "discountedUnitPriceSet": lambda one: bag(one.price),
+    "editableSubtotalSet": lambda one: bag(one.price * (one.quantity - one.fulfilled)),
     "uneditableSubtotalSet": lambda one: bag(one.price * one.fulfilled), "hasStagedLineItemDiscount": lambda one: False,
 }  # fmt: skip
 for _kind, _table in (("CalculatedOrder", EDIT), ("CalculatedLineItem", ROW)):

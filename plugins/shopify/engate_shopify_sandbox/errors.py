@@ -30,5 +30,5 @@ class Invalid(Exception):
     """Raised inside a mutation to end it with user errors and no effect."""
 
     def __init__(self, *errors: UserError) -> None:
-        super().__init__(errors[0]["message"])
+        super().__init__(errors[0].get("message"))
         self.errors = list(errors)

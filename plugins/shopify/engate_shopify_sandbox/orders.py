@@ -46,7 +46,7 @@ def _fields(shop: Shop) -> Fields:
         "updated_at": lambda one: listed_stamp(shop, one), "status": _state, "test": lambda one: str(one.test),
         "financial_status": lambda one: one.display_financial_status, "fulfillment_status": lambda one: one.display_fulfillment_status,
         "tag": lambda one: one.tags, "email": lambda one: one.buyer.email, "sku": lambda one: [line.sku for line in one.lines],
-        "gateway": lambda one: gateways(one), "source_name": lambda one: "web", "return_status": lambda one: one.return_status,
+        "gateway": gateways, "source_name": lambda one: "web", "return_status": lambda one: one.return_status,
     }  # fmt: skip
 
 
@@ -129,7 +129,8 @@ def gateways(source: Order) -> list[str]:
 
 
 SIMPLE = {
-    "cancellation": lambda one: {"staffNote": one.staff_note} if one.cancelled_at else None, "closed": lambda one: one.closed_at is not None,
+    "cancellation": lambda one: {"staffNote": one.staff_note} if one.cancelled_at else None,
+    "closed": lambda one: one.closed_at is not None,
     "confirmed": lambda one: True, "confirmationNumber": lambda one: f"{one.number:09X}", "sourceName": lambda one: "web",
     "sourceIdentifier": lambda one: None, "currencyCode": lambda one: CURRENCY, "presentmentCurrencyCode": lambda one: CURRENCY,
     "fullyPaid": lambda one: one.received >= one.current_total, "unpaid": lambda one: not one.received,
@@ -158,8 +159,6 @@ def _protected(what: str, read: Any) -> Any:
 
 field("Order.email")(_protected("Order", lambda one: one.buyer.email))
 field("Order.phone")(_protected("Order", lambda one: one.buyer.phone))
-for _name in ("shippingAddress", "billingAddress", "displayAddress"):
-    field(f"Order.{_name}")(_protected("MailingAddress", lambda one: address(one)))
 
 
 def address(source: Order) -> dict[str, Any]:
@@ -176,6 +175,10 @@ def address(source: Order) -> dict[str, Any]:
         "zip": zip_code, "phone": buyer.phone,
         "formatted": [f"{buyer.street}, {buyer.number}", second, f"{buyer.city} {buyer.state}", zip_code, "Brazil"],
     }  # fmt: skip
+
+
+for _name in ("shippingAddress", "billingAddress", "displayAddress"):
+    field(f"Order.{_name}")(_protected("MailingAddress", address))
 
 
 @field("Order.customer")

@@ -31,7 +31,8 @@ def _line(line: Line) -> dict[str, Any]:
         "id": number_of(line.id), "admin_graphql_api_id": line.id, "sku": line.sku, "title": line.title, "name": line.name,
         "variant_title": line.variant_title, "variant_id": number_of(line.variant.id), "product_id": number_of(line.product.id),
         "quantity": line.quantity, "current_quantity": line.current_quantity, "fulfillable_quantity": left, "vendor": line.vendor,
-        "price": show_money(line.price), "price_set": _bag(line.price), "total_discount": "0.00", "requires_shipping": True, "taxable": True,
+        "price": show_money(line.price), "price_set": _bag(line.price), "total_discount": "0.00", "requires_shipping": True,
+        "taxable": True,
         "discount_allocations": [{"amount": show_money(line.discount), "amount_set": _bag(line.discount),
                                   "discount_application_index": 0}] if line.discount else [],
         "fulfillment_status": None if left == line.current_quantity else "partial" if left else "fulfilled", "properties": [],
@@ -44,7 +45,8 @@ def _rest_address(order: Order) -> dict[str, Any]:
     return {
         "first_name": shown["firstName"], "last_name": shown["lastName"], "name": shown["name"], "company": shown["company"],
         "address1": shown["address1"], "address2": shown["address2"], "city": shown["city"], "province": shown["province"],
-        "province_code": shown["provinceCode"], "country": shown["country"], "country_code": "BR", "zip": shown["zip"], "phone": shown["phone"],
+        "province_code": shown["provinceCode"], "country": shown["country"], "country_code": "BR", "zip": shown["zip"],
+        "phone": shown["phone"],
     }  # fmt: skip
 
 
@@ -112,7 +114,8 @@ def edit(source: Any) -> dict[str, Any]:
         return [{"id": number_of(line.id), "delta": delta * sign} for line, delta in moved if delta * sign > 0]
 
     body = {
-        "id": number_of(key), "app_id": None, "order_id": number_of(changed.id), "created_at": _stamp(changed.now()), "notify_customer": False,
+        "id": number_of(key), "app_id": None, "order_id": number_of(changed.id), "created_at": _stamp(changed.now()),
+        "notify_customer": False,
         "staff_note": "", "line_items": {"additions": rows(1), "removals": rows(-1)},
         "discounts": {"line_item": {"additions": [], "removals": []}}, "shipping_lines": {"additions": [], "removals": []},
     }  # fmt: skip
@@ -121,7 +124,8 @@ def edit(source: Any) -> dict[str, Any]:
 
 def product(source: Product) -> dict[str, Any]:
     return {
-        "id": number_of(source.id), "admin_graphql_api_id": source.id, "title": source.title, "handle": source.handle, "vendor": source.vendor,
+        "id": number_of(source.id), "admin_graphql_api_id": source.id, "title": source.title, "handle": source.handle,
+        "vendor": source.vendor,
         "product_type": source.product_type, "status": source.status.lower(), "tags": ", ".join(source.tags),
         "body_html": source.description_html, "created_at": _stamp(source.created_at), "updated_at": _stamp(source.updated_at),
         "published_at": _stamp(source.published_at),

@@ -9,7 +9,7 @@ from engate_shopify_sandbox.context import Context
 from engate_shopify_sandbox.errors import Invalid, user_error
 from engate_shopify_sandbox.registry import field, mutation, query
 from engate_shopify_sandbox.shop import Shop
-from engate_shopify_sandbox.things import Product, Variant
+from engate_shopify_sandbox.things import DEFAULT, Product, Variant
 
 QUANTITIES = 50_000
 
@@ -216,7 +216,7 @@ def _write_options(shop: Shop, product: Product, given: dict[str, Any]) -> None:
 def _write_variants(shop: Shop, product: Product, given: dict[str, Any], plan: Planned) -> None:
     if given.get("variants") is None:
         if not product.variants:
-            variants.new(shop, product).values = {variants.TITLE: variants.DEFAULT}
+            variants.new(shop, product).values = {variants.TITLE: DEFAULT}
         return
     kept = {id(own) for own, _ in plan if own is not None}
     for one in [one for one in product.variants if id(one) not in kept]:

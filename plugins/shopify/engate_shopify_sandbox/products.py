@@ -13,7 +13,7 @@ from engate_shopify_sandbox.registry import field, mutation, query
 from engate_shopify_sandbox.scopes import check_owner
 from engate_shopify_sandbox.search import Fields, matcher
 from engate_shopify_sandbox.shop import CURRENCY, DOMAIN, ONLINE_STORE, Shop
-from engate_shopify_sandbox.things import Option, Product, Variant, slug
+from engate_shopify_sandbox.things import DEFAULT, Option, Product, Variant, slug
 
 TITLE_LENGTH = 255
 PLAIN = (
@@ -109,7 +109,7 @@ def create(context: Context, _source: Any, args: dict[str, Any]) -> dict[str, An
         only.values = {option.name: next(iter(option.by_name)) for option in product.options}
     else:
         product.options = [variants.default_option(shop)]
-        only.values = {variants.TITLE: variants.DEFAULT}
+        only.values = {variants.TITLE: DEFAULT}
     metafields.put_all(shop, product, given.get("metafields"), "product.metafields")
     for index, one in enumerate(files):
         media.attach(product, media.create(shop, one, ["media", str(index)]))

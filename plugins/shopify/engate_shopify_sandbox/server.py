@@ -46,7 +46,8 @@ GRAPH = "/admin/api/{version}/graphql.json"
 TOKEN = "/admin/oauth/access_token"  # noqa: S105  # a path
 NAME = "POST graphql"
 MODULES = (
-    base, bulk, cancelling, edits, fulfilment, groups, media, metafields, orders, prices, product_set, products, publishing, stock, variants,
+    base, bulk, cancelling, edits, fulfilment, groups, media, metafields, orders, prices, product_set, products, publishing,
+    stock, variants,
     webhooks,
 )  # fmt: skip
 """Imported for the fields they answer."""

@@ -142,7 +142,7 @@ def activate_level(context: Context, _source: Any, args: dict[str, Any]) -> dict
         raise Invalid(user_error(name, f"Not allowed to set {words} quantity when the item is already active at the location."))
     level = activate(shop, item, location)
     if available is not None or on_hand is not None:
-        level.available = available if available is not None else on_hand
+        level.available = available if available is not None else on_hand or 0
         moved(shop, level)
     return {"inventoryLevel": level}
 

@@ -123,7 +123,8 @@ class _Blank:
 def write(shop: Shop, variant: Variant, given: dict[str, Any], at: list[str]) -> None:
     """What is named is set, what is not stays; list fields are for the caller."""
     now = shop.now()
-    variant.price = given.get("price") if given.get("price") is not None else variant.price
+    if given.get("price") is not None:
+        variant.price = given["price"]
     variant.compare_at_price = given.get("compareAtPrice", variant.compare_at_price)
     for name, attribute in (("barcode", "barcode"), ("sku", "sku"), ("taxable", "taxable"), ("inventoryPolicy", "inventory_policy"),
                             ("requiresComponents", "requires_components")):  # fmt: skip

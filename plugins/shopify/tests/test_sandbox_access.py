@@ -100,7 +100,8 @@ async def test_what_is_not_in_the_schema_is_refused(api: Any) -> None:
 
 async def test_money_is_a_string(api: Any) -> None:
     made = await api.product()
-    text = "mutation($p: ID!, $v: [ProductVariantsBulkInput!]!) { productVariantsBulkUpdate(productId: $p, variants: $v) { userErrors { message } } }"
+    text = """mutation($p: ID!, $v: [ProductVariantsBulkInput!]!) {
+      productVariantsBulkUpdate(productId: $p, variants: $v) { userErrors { message } } }"""
     body = await api(text, p=made["id"], v=[{"id": made["variants"]["nodes"][0]["id"], "price": 10.5}])
     assert "data" not in body and "strings" in body["errors"][0]["message"]
 
@@ -118,7 +119,8 @@ async def test_every_answer_carries_its_cost(api: Any) -> None:
 
 async def test_a_connection_is_sized_by_first_and_paid_by_what_came(api: Any) -> None:
     await api.product()
-    text = "{ products(first: 20) { pageInfo { hasNextPage } nodes { id variants(first: 3) { edges { node { id inventoryItem { id } } } } } } }"
+    text = """{ products(first: 20) { pageInfo { hasNextPage } nodes { id variants(first: 3) { edges { node {
+      id inventoryItem { id } } } } } } }"""
     cost = (await api(text))["extensions"]["cost"]
     assert cost["requestedQueryCost"] == 20 * (1 + 3 * 2)
     assert cost["actualQueryCost"] == 1 + 2

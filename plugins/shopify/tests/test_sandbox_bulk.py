@@ -8,11 +8,13 @@ import pytest
 
 STAGE = """mutation { stagedUploadsCreate(input: [{resource: BULK_MUTATION_VARIABLES, filename: "in.jsonl", mimeType: "text/jsonl",
   httpMethod: POST}]) { stagedTargets { url resourceUrl parameters { name value } } userErrors { field message } } }"""
-RUN = """mutation($m: String!, $p: String!, $c: String) { bulkOperationRunMutation(mutation: $m, stagedUploadPath: $p, clientIdentifier: $c) {
+RUN = """mutation($m: String!, $p: String!, $c: String) {
+  bulkOperationRunMutation(mutation: $m, stagedUploadPath: $p, clientIdentifier: $c) {
   bulkOperation { id status type } userErrors { code field message } } }"""
 ASK = """mutation($q: String!) { bulkOperationRunQuery(query: $q, groupObjects: false) {
   bulkOperation { id status } userErrors { code field message } } }"""
-POLL = """query($id: ID!) { bulkOperation(id: $id) { id status errorCode objectCount rootObjectCount fileSize url partialDataUrl completedAt } }"""
+POLL = """query($id: ID!) { bulkOperation(id: $id) {
+  id status errorCode objectCount rootObjectCount fileSize url partialDataUrl completedAt } }"""
 CREATE = "mutation call($p: ProductCreateInput!) { productCreate(product: $p) { product { id title } userErrors { field message } } }"
 PRODUCTS = "{ products { edges { node { id title variants { edges { node { id sku } } } } } } }"
 

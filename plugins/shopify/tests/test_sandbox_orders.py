@@ -8,7 +8,8 @@ from engate_shopify_sandbox import access
 
 ORDER = """query($id: ID!) { order(id: $id) {
   id name test edited cancelledAt cancelReason updatedAt displayFinancialStatus displayFulfillmentStatus email
-  totalPriceSet { shopMoney { amount currencyCode } } currentTotalPriceSet { shopMoney { amount } } totalOutstandingSet { shopMoney { amount } }
+  totalPriceSet { shopMoney { amount currencyCode } } currentTotalPriceSet { shopMoney { amount } }
+    totalOutstandingSet { shopMoney { amount } }
   totalShippingPriceSet { shopMoney { amount } } totalRefundedSet { shopMoney { amount } }
   localizedFields(first: 5) { nodes { key countryCode purpose value } }
   shippingAddress { name address1 address2 city provinceCode zip countryCodeV2 }
@@ -20,17 +21,21 @@ ORDER = """query($id: ID!) { order(id: $id) {
     discountedUnitPriceAfterAllDiscountsSet { shopMoney { amount } } discountAllocations { allocatedAmountSet { shopMoney { amount } } } } }
   fulfillmentOrders(first: 3) { nodes { id status assignedLocation { location { id } } fulfillmentHolds { reason }
     lineItems(first: 5) { nodes { id remainingQuantity sku } } } }
-  refunds(first: 3) { totalRefundedSet { shopMoney { amount } } refundLineItems(first: 3) { nodes { quantity restockType lineItem { sku } } } }
+  refunds(first: 3) { totalRefundedSet { shopMoney { amount } } refundLineItems(first: 3) { nodes {
+    quantity restockType lineItem { sku } } } }
 } }"""
 FULFIL = """mutation($f: FulfillmentInput!) { fulfillmentCreate(fulfillment: $f) {
   fulfillment { id status trackingInfo(first: 3) { company number url } } userErrors { field message } } }"""
-EVENT = "mutation($e: FulfillmentEventInput!) { fulfillmentEventCreate(fulfillmentEvent: $e) { fulfillmentEvent { status } userErrors { field message } } }"
+EVENT = """mutation($e: FulfillmentEventInput!) { fulfillmentEventCreate(fulfillmentEvent: $e) { fulfillmentEvent {
+  status } userErrors { field message } } }"""
 CANCEL = """mutation($id: ID!, $r: Boolean! = true, $s: Boolean! = true) { orderCancel(orderId: $id, reason: INVENTORY, restock: $s,
   refundMethod: {originalPaymentMethodsRefund: $r}, staffNote: "ERP") { job { id done } orderCancelUserErrors { code field message } } }"""
 JOB = "query($id: ID!) { job(id: $id) { id done } }"
-BEGIN = """mutation($id: ID!) { orderEditBegin(id: $id) { calculatedOrder { id lineItems(first: 5) { nodes { id sku quantity editableQuantity } } }
+BEGIN = """mutation($id: ID!) { orderEditBegin(id: $id) { calculatedOrder { id lineItems(first: 5) { nodes {
+  id sku quantity editableQuantity } } }
   orderEditSession { id } userErrors { field message } } }"""
-QUANTITY = """mutation($id: ID!, $l: ID!, $q: Int!, $r: Boolean) { orderEditSetQuantity(id: $id, lineItemId: $l, quantity: $q, restock: $r) {
+QUANTITY = """mutation($id: ID!, $l: ID!, $q: Int!, $r: Boolean) {
+  orderEditSetQuantity(id: $id, lineItemId: $l, quantity: $q, restock: $r) {
   calculatedOrder { totalPriceSet { shopMoney { amount } } } userErrors { field message } } }"""
 COMMIT = "mutation($id: ID!) { orderEditCommit(id: $id, notifyCustomer: false) { order { id edited } userErrors { field message } } }"
 LISTED = """query($q: String, $a: String) { orders(first: 10, after: $a, query: $q, sortKey: UPDATED_AT) {
@@ -371,7 +376,8 @@ async def test_an_unpaid_order_is_voided(api: Any) -> None:
     assert (await read(api, key))["displayFinancialStatus"] == "VOIDED"
 
 
-REFUND = "mutation($i: RefundInput!, $k: String!) { refundCreate(input: $i) @idempotent(key: $k) { refund { id } userErrors { field message } } }"
+REFUND = """mutation($i: RefundInput!, $k: String!) { refundCreate(input: $i) @idempotent(key: $k) { refund { id }
+  userErrors { field message } } }"""
 
 
 async def test_a_refund_needs_a_key_and_lowers_the_quantity(api: Any) -> None:
@@ -400,7 +406,8 @@ async def test_a_return_is_read(api: Any) -> None:
     await api.control("progress", {"to": "returned", "keys": [key]})
     text = """query($id: ID!) { order(id: $id) { returnStatus returns(first: 5) { nodes { name status totalQuantity
       returnLineItems(first: 5) { nodes { quantity ... on ReturnLineItem { fulfillmentLineItem { lineItem { sku } } } } }
-      exchangeLineItems(first: 5) { nodes { quantity } } refunds(first: 5) { nodes { totalRefundedSet { shopMoney { amount } } } } } } } }"""
+      exchangeLineItems(first: 5) { nodes { quantity } } refunds(first: 5) { nodes { totalRefundedSet { shopMoney {
+        amount } } } } } } } }"""
     body = await api.ok(text, id=key)
     [one] = body["returns"]["nodes"]
     assert (body["returnStatus"], one["status"], one["totalQuantity"]) == ("RETURNED", "CLOSED", 1)
@@ -429,7 +436,8 @@ async def test_a_fiscal_document_is_a_metafield_of_the_order(api: Any) -> None:
 async def test_order_update_replaces_tags_and_attributes(api: Any) -> None:
     await api.sellable()
     key = await api.sell()
-    text = """mutation($i: OrderInput!) { orderUpdate(input: $i) { order { tags note customAttributes { key value } } userErrors { message } } }"""
+    text = """mutation($i: OrderInput!) { orderUpdate(input: $i) { order { tags note customAttributes { key value } }
+      userErrors { message } } }"""
     await api.ok(text, i={"id": key, "tags": ["a"], "customAttributes": [{"key": "k", "value": "v"}]})
     body = await api.ok(text, i={"id": key, "tags": ["b"], "note": "n", "localizedFields": [{"key": "TAX_CREDENTIAL_BR", "value": "1"}]})
     assert body["order"] == {"tags": ["b"], "note": "n", "customAttributes": [{"key": "k", "value": "v"}]}

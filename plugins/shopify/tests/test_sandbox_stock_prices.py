@@ -3,9 +3,11 @@
 from typing import Any
 
 SET_STOCK = """mutation($i: InventorySetQuantitiesInput!, $k: String!) { inventorySetQuantities(input: $i) @idempotent(key: $k) {
-  inventoryAdjustmentGroup { reason referenceDocumentUri changes { name delta quantityAfterChange } } userErrors { code field message } } }"""
+  inventoryAdjustmentGroup { reason referenceDocumentUri changes { name delta quantityAfterChange } } userErrors {
+    code field message } } }"""
 ACTIVATE = """mutation($i: ID!, $l: ID!, $a: Int, $k: String!) { inventoryActivate(inventoryItemId: $i, locationId: $l, available: $a)
-  @idempotent(key: $k) { inventoryLevel { id quantities(names: ["available", "on_hand"]) { name quantity } } userErrors { field message } } }"""
+  @idempotent(key: $k) { inventoryLevel { id quantities(names: ["available", "on_hand"]) { name quantity } }
+    userErrors { field message } } }"""
 LEVELS = """query($id: ID!) { inventoryItem(id: $id) { tracked inventoryLevels(first: 5) {
   nodes { location { id } quantities(names: ["available", "committed", "on_hand"]) { name quantity } } } } }"""
 ADD = """mutation($l: ID!, $p: [PriceListPriceInput!]!) { priceListFixedPricesAdd(priceListId: $l, prices: $p) {
@@ -163,7 +165,8 @@ async def test_catalogs_and_companies_where_b2b_is_on(api: Any) -> None:
     given = {"title": "Empresa 2", "status": "ACTIVE", "context": {"companyLocationIds": [place]}}
     catalog = (await api.ok(create, i=given))["catalog"]
     assert catalog["companyLocationsCount"] == {"count": 1}
-    lists = """mutation($i: PriceListCreateInput!) { priceListCreate(input: $i) { priceList { id catalog { id } } userErrors { code message } } }"""
+    lists = """mutation($i: PriceListCreateInput!) { priceListCreate(input: $i) { priceList { id catalog { id } }
+      userErrors { code message } } }"""
     wanted = {
         "name": "E2",
         "currency": "BRL",
