@@ -1,5 +1,6 @@
 """The sandbox on loopback and a raw GraphQL client for it; nothing here knows the plugin."""
 
+import ssl
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
@@ -13,6 +14,8 @@ from engate_shopify_sandbox import ShopifySandbox
 
 START = datetime(2026, 11, 27, 12, 0, tzinfo=UTC)
 VERSION = "2026-10"
+PLAIN = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+"""Nothing here is encrypted: without it every client reads the system's certificates anew."""
 BUYER = {
     "name": "Maria da Silva", "document": "52998224725", "email": "maria@example.com", "phone": "+5511999990000", "street": "Rua A",
     "number": "10", "complement": "ap 2", "district": "Centro", "city": "São Paulo", "state": "SP", "zip_code": "01001000",
@@ -152,5 +155,5 @@ def sandbox(clock: ManualClock) -> ShopifySandbox:
 
 @pytest.fixture
 async def api(sandbox: ShopifySandbox) -> AsyncIterator[Api]:
-    async with sandbox.listening(), httpx.AsyncClient(base_url=sandbox.base_url) as client:
+    async with sandbox.listening(), httpx.AsyncClient(base_url=sandbox.base_url, verify=PLAIN) as client:
         yield Api(client, sandbox)
