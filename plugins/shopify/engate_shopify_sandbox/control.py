@@ -87,6 +87,7 @@ class Control:
         shop, now = self.shop, self.shop.now()
         handle = f"{slug(seed.name)}-{slug(seed.key)}"
         product = shop.add(Product(shop.new_id("Product"), seed.name, handle, now))
+        shop.name(product, handle)
         product.vendor = self._brands.get(seed.brand or "", "Loja Engate")
         product.description_html = f"<p>{seed.description}</p>" if seed.description else ""
         product.status = "ACTIVE" if seed.for_web else "DRAFT"
@@ -95,9 +96,9 @@ class Control:
         if home is not None:
             home.products[product.id] = product
         if len(seed.skus) == 1:
-            product.options = [variants.default_option(shop)]
+            product.options = [variants.default_option(shop, product)]
         else:
-            product.options = [variants.new_option(shop, PACKAGING, [one.packaging for one in seed.skus])]
+            product.options = [variants.new_option(shop, product, PACKAGING, [one.packaging for one in seed.skus])]
         image = shop.add(File(shop.new_id("MediaImage"), f"https://img.example/{seed.key}.jpg", seed.name, f"{seed.key}.jpg", now))
         image.looks = shop.settings.media_polls
         product.media = [image]
@@ -105,7 +106,8 @@ class Control:
             variant = variants.new(shop, product)
             option = product.options[0]
             variant.values = {option.name: one.packaging if option.name == PACKAGING else DEFAULT}
-            variant.sku, variant.barcode, variant.price = one.code or seed.key, one.ean or None, one.price
+            shop.stock_keep(variant, one.code or seed.key)
+            variant.barcode, variant.price = one.ean or None, one.price
             variant.compare_at_price = one.list_price
             variant.inventory_item.tracked = True
             variant.inventory_item.weight = {"unit": "KILOGRAMS", "value": float(seed.weight_kg)}
@@ -180,7 +182,7 @@ class Control:
             return {}
         if kind == "order":
             return {"events_lost": self.server.webhooks.lose(self.order(key).sale)}
-        variant = next(one for one in self.shop.all("ProductVariant") if one.sku == key)
+        variant = sales.variant(self.shop, key)
         match kind:
             case "stock":
                 next(iter(variant.inventory_item.levels.values())).available += 7

@@ -19,7 +19,9 @@ PLAIN = (("title", "title"), ("descriptionHtml", "description_html"), ("sortOrde
 
 def new(shop: Shop, title: str, handle: str | None = None) -> Collection:
     wished = products.free_handle(shop, slug(handle or title), "Collection")
-    return shop.add(Collection(shop.new_id("Collection"), title, wished, shop.now()))
+    made = shop.add(Collection(shop.new_id("Collection"), title, wished, shop.now()))
+    shop.name(made, wished)
+    return made
 
 
 class _Blank:
@@ -32,7 +34,7 @@ class _Blank:
 def _check(shop: Shop, own: Collection | None, given: dict[str, Any]) -> None:
     if (own is None or "title" in given) and not (given.get("title") or "").strip():
         raise Invalid(user_error("collection.title", "Title can't be blank"))
-    if given.get("handle") and any(one.handle == slug(given["handle"]) and one is not own for one in shop.all("Collection")):
+    if given.get("handle") and shop.handles.get(("Collection", slug(given["handle"])), own) is not own:
         raise Invalid(user_error("collection.handle", "Handle has already been taken"))
     owner = own if own is not None else _Blank()
     for index, one in enumerate(given.get("metafields") or ()):
@@ -55,7 +57,7 @@ def update(context: Context, _source: Any, args: dict[str, Any]) -> dict[str, An
         raise Invalid(user_error("collection.id", "Collection does not exist"))
     _check(shop, found, given)
     if given.get("handle"):
-        found.handle = slug(given["handle"])
+        shop.name(found, slug(given["handle"]))
     return {"collection": _write(shop, found, given), "job": None}
 
 

@@ -36,7 +36,7 @@ def create(shop: Shop, given: dict[str, Any], at: list[str]) -> File:
     if mode == "REPLACE" and not name:
         message = "Missing filename argument when attempting to use REPLACE duplicate mode."
         raise Invalid(user_error([*at, "filename"], message, "MISSING_FILENAME_FOR_DUPLICATE_MODE_REPLACE"))
-    held = next((file for file in shop.all("MediaImage") if name and file.filename == name), None)
+    held = shop.filenames.get(name) if name else None
     if held is not None and mode == "RAISE_ERROR":
         raise Invalid(user_error([*at, "filename"], "A file with this name already exists.", "FILENAME_ALREADY_EXISTS"))
     if held is not None and mode == "REPLACE":
@@ -46,7 +46,8 @@ def create(shop: Shop, given: dict[str, Any], at: list[str]) -> File:
         return held
     key = shop.new_id("MediaImage")
     unique = name if name and held is None else f"{key.rpartition('/')[2]}_{name or filename_of(source)}"
-    return shop.add(File(key, source, given.get("alt"), unique, shop.now()))
+    shop.filenames[unique] = made = shop.add(File(key, source, given.get("alt"), unique, shop.now()))
+    return made
 
 
 def attach(product: Product, file: File) -> None:
@@ -143,7 +144,10 @@ def update_files(context: Context, _source: Any, args: dict[str, Any]) -> dict[s
 
 def _update(shop: Shop, file: File, given: dict[str, Any]) -> None:
     file.alt = given.get("alt", file.alt)
-    file.filename = given.get("filename") or file.filename
+    if given.get("filename"):
+        shop.filenames.pop(file.filename, None)
+        file.filename = given["filename"]
+        shop.filenames[file.filename] = file
     if given.get("originalSource"):
         file.source, file.looks, file.sent_at = given["originalSource"], 0, shop.now()
     for reference in given.get("referencesToAdd") or ():

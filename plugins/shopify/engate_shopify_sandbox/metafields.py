@@ -153,7 +153,7 @@ def identified(shop: Shop, identifier: dict[str, Any], kind: str, owner_type: st
     if identifier.get("id") is not None:
         return shop.find(identifier["id"], kind)
     if identifier.get("handle") is not None:
-        return next((one for one in shop.all(kind) if one.handle == identifier["handle"]), None)
+        return shop.handles.get((kind, identifier["handle"]))
     return by_custom_id(shop, owner_type, identifier["customId"])
 
 

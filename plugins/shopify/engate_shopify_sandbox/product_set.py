@@ -198,7 +198,7 @@ def _write_options(shop: Shop, product: Product, given: dict[str, Any]) -> None:
     asked = given.get("productOptions")
     if asked is None:
         if not product.options:
-            product.options = [variants.default_option(shop)]
+            product.options = [variants.default_option(shop, product)]
         return
     old = {option.name: option for option in product.options}
     made = []
@@ -206,7 +206,7 @@ def _write_options(shop: Shop, product: Product, given: dict[str, Any]) -> None:
         names = [value["name"] for value in one["values"]]
         held = old.get(one["name"])
         if held is None:
-            made.append(variants.new_option(shop, one["name"], names))
+            made.append(variants.new_option(shop, product, one["name"], names))
             continue
         held.by_name = {name: held.by_name.get(name) or shop.new_id("ProductOptionValue") for name in names}
         made.append(held)

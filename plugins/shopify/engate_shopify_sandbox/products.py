@@ -11,7 +11,7 @@ from engate_shopify_sandbox.ids import kind_of
 from engate_shopify_sandbox.paging import ordered, page
 from engate_shopify_sandbox.registry import field, mutation, query
 from engate_shopify_sandbox.scopes import check_owner
-from engate_shopify_sandbox.search import Fields, matcher
+from engate_shopify_sandbox.search import Fields, matcher, values_of_only
 from engate_shopify_sandbox.shop import CURRENCY, DOMAIN, ONLINE_STORE, Shop
 from engate_shopify_sandbox.things import DEFAULT, Option, Product, Variant, slug
 
@@ -26,9 +26,8 @@ PLAIN = (
 
 
 def free_handle(shop: Shop, wished: str, kind: str) -> str:
-    taken = {one.handle for one in shop.all(kind)}
     found, number = wished, 0
-    while found in taken:
+    while (kind, found) in shop.handles:
         number += 1
         found = f"{wished}-{number}"
     return found
@@ -39,7 +38,7 @@ def handle_of(shop: Shop, given: dict[str, Any], own: Any | None, at: str) -> st
     wished = given.get("handle")
     if not wished:
         return None
-    if any(one.handle == slug(wished) and one is not own for one in shop.all("Product")):
+    if shop.handles.get(("Product", slug(wished)), own) is not own:
         message = f"Handle '{slug(wished)}' already in use. Please provide a new handle."
         raise Invalid(user_error(f"{at}.handle", message, "HANDLE_NOT_UNIQUE"))
     return slug(wished)
@@ -78,7 +77,7 @@ def write(shop: Shop, product: Product, given: dict[str, Any]) -> None:
         if name in given and given[name] is not None:
             setattr(product, attribute, given[name])
     if given.get("handle"):
-        product.handle = slug(given["handle"])
+        shop.name(product, slug(given["handle"]))
     for key in given.get("collectionsToJoin") or ():
         shop.things[key].products.setdefault(product.id, product)
     for key in given.get("collectionsToLeave") or ():
@@ -88,6 +87,7 @@ def write(shop: Shop, product: Product, given: dict[str, Any]) -> None:
 def new(shop: Shop, given: dict[str, Any], at: str) -> Product:
     handle = handle_of(shop, given, None, at) or free_handle(shop, slug(given["title"]), "Product")
     product = shop.add(Product(shop.new_id("Product"), given["title"], handle, shop.now()))
+    shop.name(product, handle)
     product.vendor = "Loja Engate"
     write(shop, product, given)
     return product
@@ -103,12 +103,12 @@ def create(context: Context, _source: Any, args: dict[str, Any]) -> dict[str, An
     files = args.get("media") or ()
     handle_of(shop, given, None, "product")
     product = new(shop, given, "product")
-    product.options = [variants.new_option(shop, one["name"], [value["name"] for value in one["values"]]) for one in options]
+    product.options = [variants.new_option(shop, product, one["name"], [value["name"] for value in one["values"]]) for one in options]
     only = variants.new(shop, product)
     if product.options:
         only.values = {option.name: next(iter(option.by_name)) for option in product.options}
     else:
-        product.options = [variants.default_option(shop)]
+        product.options = [variants.default_option(shop, product)]
         only.values = {variants.TITLE: DEFAULT}
     metafields.put_all(shop, product, given.get("metafields"), "product.metafields")
     for index, one in enumerate(files):
@@ -154,7 +154,7 @@ def create_options(context: Context, _source: Any, args: dict[str, Any]) -> dict
         raise Invalid(user_error("options", "Can only specify a maximum of 3 options", "OPTIONS_OVER_LIMIT"))
     if {one["name"] for one in args["options"]} & {option.name for option in kept}:
         raise Invalid(user_error("options", "Option already exists.", "OPTION_ALREADY_EXISTS"))
-    made = [variants.new_option(shop, one["name"], [value["name"] for value in one["values"]]) for one in args["options"]]
+    made = [variants.new_option(shop, product, one["name"], [value["name"] for value in one["values"]]) for one in args["options"]]
     product.options = [*kept, *made]
     for one in product.variants:
         old = {} if alone else one.values
@@ -260,8 +260,13 @@ def product_by_identifier(context: Context, _source: Any, args: dict[str, Any]) 
 @query("productVariants")
 def product_variants(context: Context, _source: Any, args: dict[str, Any]) -> Any:
     sorts = {"SKU": lambda one: one.sku or "", "TITLE": lambda one: one.title, "INVENTORY_QUANTITY": lambda one: one.inventory_quantity}
-    matches = matcher(args.get("query"), _with_metafields(context.shop, VARIANT_FIELDS), lambda one: f"{one.display_name} {one.sku}")
-    found = [one for one in context.shop.all("ProductVariant") if matches(one)]
+    text, shop = args.get("query"), context.shop
+    matches = matcher(text, _with_metafields(shop, VARIANT_FIELDS), lambda one: f"{one.display_name} {one.sku}")
+    wanted = values_of_only("sku", text)  # the common question has an index
+    pool = (
+        shop.all("ProductVariant") if wanted is None else list({one.id: one for sku in wanted for one in shop.skus.get(sku, ())}.values())
+    )
+    found = [one for one in pool if matches(one)]
     key = sorts.get(args.get("sortKey", "ID"), lambda one: one.legacy_resource_id)
     return page(ordered(found, key), args, context.shop.settings.pages_reach)
 
@@ -316,16 +321,15 @@ def values_of(context: Context, source: Option, args: dict[str, Any]) -> list[st
 
 @field("ProductOption.optionValues")
 def option_values(context: Context, source: Option, args: dict[str, Any]) -> list[dict[str, Any]]:
-    del args
-    used = {one.values.get(source.name) for one in context.shop.all("ProductVariant") if source in one.product.options}
+    del context, args
+    used = {one.values.get(source.name) for one in source.product.variants}
     return [{"id": key, "name": name, "hasVariants": name in used} for name, key in source.by_name.items()]
 
 
 @field("ProductOption.position")
 def option_position(context: Context, source: Option, args: dict[str, Any]) -> int:
-    del args
-    owner = next(one for one in context.shop.all("Product") if source in one.options)
-    return owner.options.index(source) + 1
+    del context, args
+    return source.product.options.index(source) + 1
 
 
 @field("Product.collections")

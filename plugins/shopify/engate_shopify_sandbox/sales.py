@@ -46,7 +46,7 @@ def check(shop: Shop, sale: Sale, shippings: dict[str, tuple[str, str]], missing
 
 
 def variant(shop: Shop, sku: str) -> Variant:
-    found = [one for one in shop.all("ProductVariant") if one.sku == sku]
+    found = shop.skus.get(sku.casefold(), [])
     if not found:
         raise ValueError(f"no SKU {sku}")
     return found[0]

@@ -24,6 +24,22 @@ def matcher(query: str | None, fields: Fields, text: Callable[[Any], str]) -> Ca
     return _Parser(tokens, fields, text).alternatives()
 
 
+def values_of_only(field: str, query: str | None) -> list[str] | None:
+    """The values, in lower case, where a query asks for nothing but this field, one or several by OR; None: it asks for more."""
+    tokens = [match.groups() for match in _TOKEN.finditer(query or "") if match.group().strip()]
+    found: list[str] = []
+    for index, (opened, closed, minus, named, sign, single, double, bare) in enumerate(tokens):
+        if index % 2:
+            if bare != "OR" or named is not None:
+                return None
+            continue
+        value = single if single is not None else double if double is not None else bare or ""
+        if opened or closed or minus or sign or named != field or value.endswith("*") or "\\" in value:
+            return None
+        found.append(value.casefold())
+    return found or None
+
+
 class _Parser:
     def __init__(self, tokens: list[tuple[str | None, ...]], fields: Fields, text: Callable[[Any], str]) -> None:
         self.tokens, self.fields, self.text = tokens, fields, text

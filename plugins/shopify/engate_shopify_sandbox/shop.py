@@ -61,6 +61,9 @@ class Shop:
         self.of_kind: dict[str, dict[str, Any]] = {}
         self.definitions: dict[tuple[str, str, str], Any] = {}  # (owner type, namespace, key) -> metafield definition
         self.unique: dict[tuple[str, str, str, str], Any] = {}  # … and value -> the owner, of those whose values are unique
+        self.handles: dict[tuple[str, str], Any] = {}  # (type, handle) -> product or collection
+        self.filenames: dict[str, Any] = {}  # -> file
+        self.skus: dict[str, list[Any]] = {}  # in lower case -> variants: a SKU need not be unique
         self.tell: Callable[[str, Any], None] = lambda topic, thing: None
         self._last: dict[str, int] = {}
 
@@ -76,6 +79,21 @@ class Shop:
     def remove(self, thing: Any) -> None:
         self.things.pop(thing.id, None)
         self.of_kind.get(thing.typename, {}).pop(thing.id, None)
+
+    def name(self, thing: Any, handle: str) -> None:
+        """A product or collection under a handle that is free."""
+        self.handles.pop((thing.typename, thing.handle), None)
+        thing.handle = handle
+        self.handles[thing.typename, handle] = thing
+
+    def stock_keep(self, variant: Any, sku: str | None) -> None:
+        """A variant under a SKU, or under none."""
+        if variant.sku is not None:
+            held = self.skus.get(variant.sku.casefold(), [])
+            self.skus[variant.sku.casefold()] = [one for one in held if one is not variant]
+        variant.sku = sku
+        if sku is not None:
+            self.skus.setdefault(sku.casefold(), []).append(variant)
 
     def all(self, *kinds: str) -> list[Any]:
         return [thing for kind in kinds for thing in self.of_kind.get(kind, {}).values()]

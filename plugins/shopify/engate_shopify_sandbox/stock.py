@@ -82,7 +82,7 @@ def item_variants(context: Context, source: Item, args: dict[str, Any]) -> Any:
 @field("InventoryItem.duplicateSkuCount")
 def duplicate_skus(context: Context, source: Item, args: dict[str, Any]) -> int:
     del args
-    return sum(one.sku == source.sku and one is not source for one in context.shop.all("InventoryItem") if source.sku)
+    return max(0, len(context.shop.skus.get((source.sku or "").casefold(), ())) - 1)
 
 
 @field("Location.inventoryLevel")

@@ -113,8 +113,8 @@ class Variant(Owner):
 class Option:
     typename = "ProductOption"
 
-    def __init__(self, key: str, name: str, values: dict[str, str]) -> None:
-        self.id, self.name = key, name
+    def __init__(self, key: str, product: Product, name: str, values: dict[str, str]) -> None:
+        self.id, self.product, self.name = key, product, name
         self.by_name = values  # value -> its id
 
 

@@ -25,12 +25,12 @@ ITEM = (
 # ---- options ----
 
 
-def new_option(shop: Shop, name: str, values: list[str]) -> Option:
-    return Option(shop.new_id("ProductOption"), name, {value: shop.new_id("ProductOptionValue") for value in values})
+def new_option(shop: Shop, product: Product, name: str, values: list[str]) -> Option:
+    return Option(shop.new_id("ProductOption"), product, name, {value: shop.new_id("ProductOptionValue") for value in values})
 
 
-def default_option(shop: Shop) -> Option:
-    return new_option(shop, TITLE, [DEFAULT])
+def default_option(shop: Shop, product: Product) -> Option:
+    return new_option(shop, product, TITLE, [DEFAULT])
 
 
 def check_options(given: list[dict[str, Any]], at: str) -> None:
@@ -87,6 +87,7 @@ def new(shop: Shop, product: Product) -> Variant:
 
 def remove(shop: Shop, variant: Variant) -> None:
     metafields.forget_owner(shop, variant)
+    shop.stock_keep(variant, None)
     for level in variant.inventory_item.levels.values():
         shop.remove(level)
     shop.remove(variant.inventory_item)
@@ -126,10 +127,12 @@ def write(shop: Shop, variant: Variant, given: dict[str, Any], at: list[str]) ->
     if given.get("price") is not None:
         variant.price = given["price"]
     variant.compare_at_price = given.get("compareAtPrice", variant.compare_at_price)
-    for name, attribute in (("barcode", "barcode"), ("sku", "sku"), ("taxable", "taxable"), ("inventoryPolicy", "inventory_policy"),
+    for name, attribute in (("barcode", "barcode"), ("taxable", "taxable"), ("inventoryPolicy", "inventory_policy"),
                             ("requiresComponents", "requires_components")):  # fmt: skip
         if name in given:
             setattr(variant, attribute, given[name])
+    if "sku" in given:
+        shop.stock_keep(variant, given["sku"])
     _write_item(shop, variant, given.get("inventoryItem") or {})
     metafields.put_all(shop, variant, given.get("metafields"), ".".join([*at, "metafields"]))
     variant.updated_at = now
@@ -138,7 +141,7 @@ def write(shop: Shop, variant: Variant, given: dict[str, Any], at: list[str]) ->
 def _write_item(shop: Shop, variant: Variant, given: dict[str, Any]) -> None:
     item = variant.inventory_item
     if "sku" in given:
-        variant.sku = given["sku"]
+        shop.stock_keep(variant, given["sku"])
     for name, attribute in ITEM:
         if name in given:
             setattr(item, attribute, given[name])
