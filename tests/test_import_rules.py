@@ -19,6 +19,10 @@ PLATFORM = re.compile(r"winthor|vtex|consinco|shopify|webstore|(?<![a-z])olist",
 CLIENTS = {"httpx", "httpx_aiohttp", "aiohttp"}
 HTTP_CLIENT = "core/engate/http.py"
 SANDBOX_BASE = "core/engate/testing/sandbox.py"
+OUTGOING = "core/engate/testing/outgoing.py"
+"""What a sandbox sends out by itself goes through it."""
+SERVERS_OF_GRAPHS = {"graphql"}
+"""Libraries of the sandboxes alone."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +81,8 @@ def problems(module: Module, owner: dict[str, str]) -> Iterator[str]:
                 yield f"{line}: a plugin and its sandbox share nothing, yet this imports {top}"
         elif top in CLIENTS and not module.is_test and not may_use(module, name):
             yield f"{line}: HTTP goes through engate.http, yet this imports {name}"
+        elif top in SERVERS_OF_GRAPHS and not module.is_test and not module.is_sandbox:
+            yield f"{line}: only a sandbox executes GraphQL, yet this imports {name}"
     if module.part in ("core", "api") and not module.is_test:
         for number, text in enumerate([module.path, *module.source.splitlines()]):
             if named := PLATFORM.search(text):
@@ -84,7 +90,7 @@ def problems(module: Module, owner: dict[str, str]) -> Iterator[str]:
 
 
 def may_use(module: Module, name: str) -> bool:
-    if module.path == HTTP_CLIENT:
+    if module.path == HTTP_CLIENT or (module.path == OUTGOING and name.partition(".")[0] == "aiohttp"):
         return True
     serves = module.is_sandbox or module.path == SANDBOX_BASE
     return serves and (name == "aiohttp.web" or name.startswith("aiohttp.web."))
@@ -105,11 +111,13 @@ GOOD = {
     "core/engate/__init__.py": "",
     "core/engate/http.py": "import httpx\nimport httpx_aiohttp\nfrom aiohttp import ClientSession\n",
     "core/engate/testing/sandbox.py": "from aiohttp import web\n",
+    "core/engate/testing/outgoing.py": "import aiohttp\n",
     "core/tests/test_http.py": "import httpx\nSHOP = 'vtex'\n",
     "api/engate_api/__init__.py": "from engate import hooks\n\nNAMES = array.tolist()\n",
     "api/tests/test_api.py": "import aiohttp\nfrom engate_api import app\n",
     "plugins/red/engate_red/__init__.py": "from engate.http import Client\nfrom engate_red.settings import Settings\nfrom . import erp\n",
     "plugins/red/engate_red_sandbox/__init__.py": "from aiohttp import web\nfrom aiohttp.web import Request\nimport engate.testing\n",
+    "plugins/red/engate_red_sandbox/graph.py": "from graphql import execute\nfrom engate.testing.outgoing import Outgoing\n",
     "plugins/red/tests/test_red.py": "import engate_red\nimport engate_red_sandbox\nimport httpx\n",
     "plugins/blue/engate_blue/__init__.py": "import engate\n",
 }
@@ -130,6 +138,10 @@ BAD = {
     "a plugin uses httpx": ("plugins/red/engate_red/a.py", "from httpx import Client\n", "imports httpx.Client"),
     "a plugin serves": ("plugins/red/engate_red/a.py", "from aiohttp import web\n", "imports aiohttp.web"),
     "a sandbox is a client": ("plugins/red/engate_red_sandbox/a.py", "from aiohttp import web, ClientSession\n", "aiohttp.ClientSession"),
+    "core executes GraphQL": ("core/engate/a.py", "import graphql\n", "only a sandbox executes GraphQL"),
+    "the API executes GraphQL": ("api/engate_api/a.py", "from graphql import parse\n", "only a sandbox executes GraphQL"),
+    "a plugin executes GraphQL": ("plugins/red/engate_red/a.py", "from graphql import parse\n", "only a sandbox executes GraphQL"),
+    "what goes out uses httpx": ("core/engate/testing/outgoing.py", "import httpx\n", "imports httpx"),
     "the sandbox base is a client": ("core/engate/testing/sandbox.py", "import aiohttp\n", "imports aiohttp"),
     "core names a platform": ("core/engate/a.py", "KEYS = {'VtexAccount': 1}\n", "names a platform: Vtex"),
     "core names a platform in a comment": ("core/engate/a.py", "x = 1  # as Olist does\n", "names a platform: Olist"),

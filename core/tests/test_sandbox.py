@@ -108,3 +108,39 @@ async def test_a_sandbox_that_stops_does_not_wait_for_its_endless_answers() -> N
             await _until(lambda: sandbox.books.in_flight["POST /things"])
         with pytest.raises(aiohttp.ClientError):
             await waiting
+
+
+class Desk(Sandbox):
+    """A platform of one address: the body says what is asked, "read-..." reads."""
+
+    platform: ClassVar[str] = "desk"
+    role: ClassVar[Literal["erp", "storefront"]] = "erp"
+
+    def operations(self) -> Iterable[Operation]:
+        def word(call: Call) -> str:
+            return call.body.decode()
+
+        yield Operation(
+            "POST", "/desk", lambda call: Answer(body=call.operation), key=word, reads=lambda call: word(call).startswith("read-"),
+            named=lambda call: f"POST desk {word(call)}",
+        )  # fmt: skip
+
+    def authorise(self, call: Call) -> Answer | None:
+        return Answer(401) if call.operation == "POST desk steal" else None
+
+
+async def test_one_address_of_many_operations_is_counted_and_hit_by_their_names() -> None:
+    async with Desk().listening() as sandbox, aiohttp.ClientSession(sandbox.base_url) as http:
+        sandbox.faults.set([Fault("500", "POST desk write-a")])
+        seen: list[object] = []
+        for word in ("read-a", "write-b", "write-a", "write-a", "steal"):
+            async with http.post("/desk", data=word.encode()) as answer:
+                seen.append(await answer.json() if answer.status == 200 else answer.status)
+    assert seen == ["POST desk read-a", "POST desk write-b", 500, "POST desk write-a", 401]
+    ledger = sandbox.books.report()
+    assert ledger.by_operation == {
+        "POST desk read-a": {"200": 1}, "POST desk write-b": {"200": 1}, "POST desk write-a": {"500": 1, "200": 1},
+        "POST desk steal": {"401": 1},
+    }  # fmt: skip
+    assert ledger.writes == {"POST desk write-b": 1, "POST desk write-a": 1}
+    assert ledger.in_flight == {}

@@ -75,14 +75,18 @@ Handler = Callable[[Call], Answer | Awaitable[Answer]]
 
 @dataclass(slots=True)
 class Operation:
-    """`name` is "METHOD /path/{param}"; `group` is the platform's rate-limit group; `key` picks the fault key out of a call."""
+    """`name` is "METHOD /path/{param}"; `group` is the platform's rate-limit group; `key` picks the fault key out of a call.
+
+    Where one address serves many operations (GraphQL), `named` tells from a call which one it is: ledger and faults go by that name.
+    """
 
     method: str
     path: str
     handler: Handler
     group: str = ""
     key: Callable[[Call], str] | None = None
-    reads: bool | None = None  # None: GET reads; True for a POST that only searches
+    reads: bool | Callable[[Call], bool] | None = None  # None: GET reads; True for a POST that only searches
+    named: Callable[[Call], str] | None = None
 
     @property
     def name(self) -> str:
@@ -302,9 +306,8 @@ class Sandbox:
         }  # fmt: skip
 
     def _serve(self, operation: Operation) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
-        name = operation.name
         is_async = inspect.iscoroutinefunction(operation.handler)
-        reads = operation.method in ("GET", "HEAD") if operation.reads is None else operation.reads
+        asked = operation.method in ("GET", "HEAD") if operation.reads is None else operation.reads
 
         async def perform(call: Call) -> Answer:
             try:
@@ -314,12 +317,17 @@ class Sandbox:
                 return refused.answer
 
         async def serve(request: web.Request) -> web.StreamResponse:
-            books = self.books
+            books, name = self.books, operation.name
             books.requests += 1
             books.in_flight[name] += 1
             status = "reset"
             try:
                 call = Call(request, name, await request.read())
+                if operation.named is not None:
+                    books.in_flight[name] -= 1
+                    name = call.operation = operation.named(call)
+                    books.in_flight[name] += 1
+                reads = asked(call) if callable(asked) else asked
                 answer = self.authorise(call)
                 if answer is None and self.limits:
                     answer = self.rate(operation, call)

@@ -1,0 +1,159 @@
+"""The sandbox on loopback and a raw GraphQL client for it; nothing here knows the plugin."""
+
+import ssl
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+import msgspec
+import pytest
+
+from engate.clock import ManualClock
+from engate_shopify_sandbox import ShopifySandbox
+
+START = datetime(2026, 11, 27, 12, 0, tzinfo=UTC)
+VERSION = "2026-10"
+PLAIN = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+"""Nothing here is encrypted: without it every client reads the system's certificates anew."""
+BUYER = {
+    "name": "Maria da Silva", "document": "52998224725", "email": "maria@example.com", "phone": "+5511999990000", "street": "Rua A",
+    "number": "10", "complement": "ap 2", "district": "Centro", "city": "São Paulo", "state": "SP", "zip_code": "01001000",
+}  # fmt: skip
+SET_STOCK = """mutation($i: InventorySetQuantitiesInput!, $k: String!) { inventorySetQuantities(input: $i) @idempotent(key: $k) {
+  inventoryAdjustmentGroup { id } userErrors { code field message } } }"""
+
+
+class Api:
+    """Sends what a connector sends. `ok` fails the test on any error, top-level or of the user."""
+
+    def __init__(self, client: httpx.AsyncClient, sandbox: ShopifySandbox) -> None:
+        self.client, self.sandbox = client, sandbox
+        self.token = sandbox.describe().secrets["access_token"]
+        self.main, self.second = (row["warehouse"] for row in sandbox.describe().choices["warehouses"].values())
+        self.online = sandbox.describe().settings["publication"]
+        self._keys = 0
+
+    async def post(self, query: str, variables: Any = None, *, version: str = VERSION, token: str | None = None) -> httpx.Response:
+        headers = {"X-Shopify-Access-Token": self.token if token is None else token}
+        return await self.client.post(
+            f"/admin/api/{version}/graphql.json", json={"query": query, "variables": variables or {}}, headers=headers
+        )
+
+    async def __call__(self, query: str, **variables: Any) -> dict[str, Any]:
+        """The whole answer of a call that was served, errors and all."""
+        answer = await self.post(query, variables)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    async def ok(self, query: str, **variables: Any) -> Any:
+        """The value of the one root field; no errors of either kind."""
+        body = await self(query, **variables)
+        assert "errors" not in body, body
+        [value] = body["data"].values()
+        assert not (isinstance(value, dict) and any(held for name, held in value.items() if name.endswith("serErrors"))), value
+        return value
+
+    async def refused(self, query: str, **variables: Any) -> dict[str, Any]:
+        """The first top-level error."""
+        body = await self(query, **variables)
+        return {"code": body["errors"][0].get("extensions", {}).get("code"), "message": body["errors"][0]["message"]}
+
+    async def faulty(self, query: str, **variables: Any) -> list[dict[str, Any]]:
+        """The user errors of the one root field."""
+        body = await self(query, **variables)
+        assert "errors" not in body, body
+        [value] = body["data"].values()
+        return next(held for name, held in value.items() if name.endswith("serErrors"))
+
+    async def control(self, name: str, body: Any) -> Any:
+        answer = await self.client.post(f"/_sandbox/{name}", content=msgspec.json.encode(body))
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    async def look(self, name: str) -> Any:
+        return (await self.client.get(f"/_sandbox/{name}")).json()
+
+    async def advance(self, seconds: float) -> None:
+        await self.control("advance", {"seconds": seconds})
+
+    async def setting(self, text: str) -> None:
+        await self.control("corrupt", {"kind": "setting", "key": text})
+
+    async def faults(self, *rules: dict[str, Any]) -> None:
+        await self.control("faults", list(rules))
+
+    def key(self) -> str:
+        self._keys += 1
+        return f"key-{self._keys}"
+
+    # ---- a catalogue ----
+
+    async def define(self, owner: str = "PRODUCT", key: str = "erp_id", kind: str = "id") -> None:
+        definition = {"name": key, "namespace": "engate", "key": key, "type": kind, "ownerType": owner}
+        await self.ok(
+            "mutation($d: MetafieldDefinitionInput!) { metafieldDefinitionCreate(definition: $d) {"
+            " createdDefinition { id } userErrors { code message } } }", d=definition,
+        )  # fmt: skip
+
+    async def product(self, title: str = "Café", **fields: Any) -> dict[str, Any]:
+        return (await self.ok(
+            "mutation($p: ProductCreateInput!) { productCreate(product: $p) { product { id handle status"
+            " variants(first: 3) { nodes { id inventoryItem { id } } } } userErrors { field message } } }",
+            p={"title": title, **fields},
+        ))["product"]  # fmt: skip
+
+    async def sellable(self, sku: str = "S1", *, price: str = "100.00", stock: int = 10) -> dict[str, str]:
+        """A SKU that can be bought, made as a connector makes it: {product, variant, item}."""
+        made = await self.product(f"Produto {sku}")
+        variant = made["variants"]["nodes"][0]
+        item = variant["inventoryItem"]["id"]
+        await self.ok(
+            "mutation($p: ID!, $v: [ProductVariantsBulkInput!]!) { productVariantsBulkUpdate(productId: $p, variants: $v) {"
+            " userErrors { code field message } } }",
+            p=made["id"], v=[{"id": variant["id"], "price": price, "barcode": f"789{sku}", "inventoryItem": {"sku": sku, "tracked": True}}],
+        )  # fmt: skip
+        await self.ok(
+            "mutation($id: ID!, $p: ID!) { publishablePublish(id: $id, input: [{publicationId: $p}]) { userErrors { message } } }",
+            id=made["id"], p=self.online,
+        )  # fmt: skip
+        await self.set_stock([(item, stock)])
+        return {"product": made["id"], "variant": variant["id"], "item": item}
+
+    def quantities(self, rows: list[tuple[str, int]], **fields: Any) -> dict[str, Any]:
+        made = [
+            {"inventoryItemId": item, "locationId": self.main, "quantity": quantity, "changeFromQuantity": None} for item, quantity in rows
+        ]
+        return {"name": "available", "reason": "correction", "quantities": made, **fields}
+
+    async def set_stock(self, rows: list[tuple[str, int]]) -> Any:
+        return await self.ok(SET_STOCK, i=self.quantities(rows), k=self.key())
+
+    # ---- sales ----
+
+    def sale(self, number: int = 1, items: list[dict[str, Any]] | None = None, **fields: Any) -> dict[str, Any]:
+        """One unit of S1 for 100.00, paid by Pix, unless told otherwise; the payment follows the total."""
+        items = items or [{"sku": "S1", "quantity": 1, "price": "100.00"}]
+        total = sum(float(item["price"]) * item["quantity"] + float(item.get("freight", 0)) for item in items)
+        total -= float(fields.get("discount", 0))
+        return {"number": number, "buyer": BUYER, "items": items, "payments": [{"tag": "pix", "value": f"{total:.2f}"}]} | fields
+
+    async def sell(self, *args: Any, **fields: Any) -> str:
+        sale = self.sale(*args, **fields)
+        return (await self.control("sell", [sale]))[str(sale["number"])]
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock(START)
+
+
+@pytest.fixture
+def sandbox(clock: ManualClock) -> ShopifySandbox:
+    return ShopifySandbox(clock=clock)
+
+
+@pytest.fixture
+async def api(sandbox: ShopifySandbox) -> AsyncIterator[Api]:
+    async with sandbox.listening(), httpx.AsyncClient(base_url=sandbox.base_url, verify=PLAIN) as client:
+        yield Api(client, sandbox)
