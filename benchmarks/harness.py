@@ -148,7 +148,7 @@ class Engine:
         """Every run has ended and no record can move by itself."""
 
         def over(c: sa.Connection) -> bool:
-            moving = records.moving(record.c.integration_id == self.id).limit(1)
+            moving = records.MOVING.where(record.c.integration_id == self.id).limit(1)
             return not config.open_runs(c, self.id) and c.execute(moving).first() is None
 
         while not await self.store.reading(over):
