@@ -15,6 +15,7 @@ HEALTH, FORBID, RETRY, BATCHES = (
     "tests/test_retry.py::",
     "tests/test_batches.py::",
 )
+ITEMS = "tests/test_items.py::"
 BOUNDARY, QUARANTINE = "core/tests/test_boundary.py::", "tests/test_quarantine.py::"
 
 ENGINE: tuple[Trap, ...] = (
@@ -112,6 +113,71 @@ ENGINE: tuple[Trap, ...] = (
         "except (AuthFailed, Forbidden) as error:",
         "except AuthFailed as error:",
         ("core/tests/test_batch.py::test_what_every_item_would_meet_is_met_once",),
+    ),
+    # ---- what a push is given ----
+    Trap(
+        "engine.turn-grows",
+        "10, 8 and 10 again within a second are three decisions: with one idempotency key for two of them the shop would keep 8.",
+        f"{CORE}/store/records.py",
+        "after = sa.case((record.c.turn >= _SECOND, record.c.turn + 1), else_=_SECOND)",
+        "after = _SECOND",
+        ("core/tests/test_records.py::test_every_decision_has_a_greater_number_within_one_second_too",),
+    ),
+    Trap(
+        "engine.turn-stays",
+        "A retry of what may have been applied bears the number of its decision, or a shop that remembers calls does it twice.",
+        f"{CORE}/store/records.py",
+        "turn=_turn(record.c.want), turn_of=record.c.want)",
+        "turn=_turn(record.c.want), turn_of=None)",
+        (f"{ITEMS}test_a_retry_has_the_number_of_its_decision_and_a_refused_one_another",),
+    ),
+    Trap(
+        "engine.moved-under-way",
+        "The shop moved its stock by itself while a push was under way: what it accepted is not what it holds now.",
+        f"{CORE}/store/records.py",
+        ".values(have=None, turn_of=None)).rowcount",
+        ".values(have=None)).rowcount",
+        (f"{ITEMS}test_what_the_shop_moved_while_a_push_was_under_way_goes_again_as_a_new_decision",),
+    ),
+    Trap(
+        "engine.second-key",
+        "A thing that a storefront knows by two keys comes back with both, or its plugin looks the second one up for every push.",
+        f"{CORE}/sync/pushing.py",
+        "more=row.more,",
+        'more="",',
+        (f"{ITEMS}test_a_second_key_comes_back_with_the_sku_and_with_what_belongs_to_it",),
+    ),
+    Trap(
+        "engine.second-key-of-parent",
+        "Stock may have to be put by the second key of its SKU.",
+        f"{CORE}/sync/pushing.py",
+        "if row.parent_more:",
+        "if False:",
+        (f"{ITEMS}test_a_second_key_comes_back_with_the_sku_and_with_what_belongs_to_it",),
+    ),
+    Trap(
+        "engine.second-key-kept",
+        "A second key that is learnt of a link does not take the link from the person who made it.",
+        f"{CORE}/store/records.py",
+        "if row.remote and row.key not in there]",
+        "if row.remote]",
+        (f"{ITEMS}test_a_link_that_a_person_made_gets_its_second_key_and_stays_the_persons",),
+    ),
+    Trap(
+        "engine.together",
+        "A storefront whose product call replaces the whole list of variants deletes those that came in another batch.",
+        f"{CORE}/model/kinds.py",
+        "also=lambda s: s.ean, together=True)",
+        "also=lambda s: s.ean)",
+        (f"{ITEMS}test_the_skus_of_a_product_come_in_one_batch[sqlite-whole]",),
+    ),
+    Trap(
+        "engine.together-most",
+        "A product that does not fit whole waits for the next batch: the hook takes no more than it says.",
+        f"{CORE}/store/records.py",
+        "if chosen and (total >= limit or total + counts[parent] > most):",
+        "if chosen and total >= limit:",
+        (f"{ITEMS}test_the_skus_of_a_product_come_in_one_batch[sqlite-whole]",),
     ),
     # ---- what comes back from a plugin ----
     Trap(

@@ -207,6 +207,8 @@ record = sa.Table(
     sa.Column("run_id", Id),
     sa.Column("seen", sa.BigInteger, nullable=False, server_default="0"),  # the last complete listing it was in
     _at("read_at", nullable=False),
+    sa.Column("turn", sa.BigInteger, nullable=False, server_default="0"),  # number of the last decision to send it: see `Item.turn`
+    sa.Column("turn_of", sa.LargeBinary),  # the digest that was decided on; null: the storefront answered for it, or it holds no more
     sa.Column(
         "state", sa.String(10),
         sa.Computed(
@@ -289,6 +291,7 @@ link = sa.Table(
     sa.Column("kind", sa.String(20), nullable=False),
     sa.Column("key", Key, nullable=False),
     sa.Column("remote", Key, nullable=False),
+    sa.Column("more", Key, nullable=False, server_default=""),  # a second key of the same thing, where the storefront has two
     sa.Column("origin", sa.String(10), nullable=False),  # engate | made (half: see `records.Origin`) | person
     _at("at", nullable=False),
     sa.UniqueConstraint("integration_id", "kind", "key"),

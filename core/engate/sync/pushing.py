@@ -40,7 +40,7 @@ async def push_slice(work: Work, kind: Kind) -> Later:
     most = work.coupling.batch_of(kind.push_hook) or kind.batch
     while True:
         size = work.pace.size(key, most)
-        claimed, found = await work.store.writing(lambda c, size=size: _claim(c, work, kind, size))
+        claimed, found = await work.store.writing(lambda c, size=size: _claim(c, work, kind, size, most))
         if not found:
             break
         if claimed:
@@ -60,7 +60,7 @@ async def push_slice(work: Work, kind: Kind) -> Later:
 Sending = list[tuple[Claimed, Effective]]
 
 
-def _claim(c: sa.Connection, work: Work, kind: Kind, size: int) -> tuple[Sending, bool]:
+def _claim(c: sa.Connection, work: Work, kind: Kind, size: int, most: int) -> tuple[Sending, bool]:
     """Decides once more what each record should be, and marks as sent what can go. (records to send, whether any was found)"""
     work.must_hold(c)
     work.must_be_current(c)
@@ -68,7 +68,8 @@ def _claim(c: sa.Connection, work: Work, kind: Kind, size: int) -> tuple[Sending
     if kind.name in ("category", "product"):
         records.release_linked(c, work.integration_id)
     only = pilot.allowed(c, work.snapshot, kind) if work.snapshot.pilot is not None else None
-    rows = records.claim(c, work.integration_id, kind, size, now=now, unknown_before=now - work.windows.unknown_after, only=only)
+    since = now - work.windows.unknown_after
+    rows = records.claim(c, work.integration_id, kind, size, now=now, unknown_before=since, only=only, most=most)
     if not rows:
         return [], False
     rows = quarantine.sound(c, work, kind, rows)
@@ -84,7 +85,7 @@ def _claim(c: sa.Connection, work: Work, kind: Kind, size: int) -> tuple[Sending
         elif found.missing is not None:
             waiting.append((row.id, missing_link(*found.missing)))
         else:
-            sending.append((row, found))
+            sending.append((row.numbered(found.digest, now), found))
     records.wait_for(c, work.tenant_id, work.integration_id, waiting, now, answered=False)
     records.mark_sent(c, [(row.id, found.digest, row.want) for row, found in sending], now)
     return sending, True
@@ -108,18 +109,8 @@ def _stays_here(work: Work, kind: Kind, row: Claimed) -> bool:
 
 async def _push(work: Work, kind: Kind, sending: Sending) -> EngateError | None:
     """One batch through the plugin; whatever happens, what was answered is settled. Returns the error that should stop the lane."""
-    items: list[Item[Any]] = []
-    by_key: dict[str, tuple[Claimed, Effective]] = {}
-    for row, found in sending:
-        refs = found.refs | ({kind.parent_kind: row.parent_remote} if kind.parent_kind and row.parent_remote else {})
-        have = readable(row.have_doc, kind.struct) if not row.uncertain else None
-        made = row.made and row.have_doc is None
-        kept = TEXTS if row.remote is not None and not made and not work.snapshot.options.overwrite_enriched else frozenset[str]()
-        items.append(
-            Item(row.key, found.doc, have=have, remote=row.remote, refs=refs, uncertain=row.uncertain, made=made, kept=kept, id=row.id)
-        )
-        by_key[row.key] = (row, found)
-    batch = Batch(items)
+    by_key = {row.key: (row, found) for row, found in sending}
+    batch = Batch([_item(work, kind, row, found) for row, found in sending])
     failure: EngateError | None = None
     try:
         await getattr(work.coupling.storefront, kind.push_hook)(batch)
@@ -146,6 +137,28 @@ async def _push(work: Work, kind: Kind, sending: Sending) -> EngateError | None:
     return _silent(len(unanswered), unanswered[0]) if len(unanswered) >= SILENT else None
 
 
+def _item(work: Work, kind: Kind, row: Claimed, found: Effective) -> Item[Any]:
+    refs = dict(found.refs)
+    if kind.parent_kind and row.parent_remote:
+        refs[kind.parent_kind] = row.parent_remote
+        if row.parent_more:
+            refs[f"{kind.parent_kind}.more"] = row.parent_more
+    made = row.made and row.have_doc is None
+    return Item(
+        row.key,
+        found.doc,
+        have=readable(row.have_doc, kind.struct) if not row.uncertain else None,
+        remote=row.remote,
+        refs=refs,
+        uncertain=row.uncertain,
+        made=made,
+        kept=TEXTS if row.remote is not None and not made and not work.snapshot.options.overwrite_enriched else frozenset[str](),
+        id=row.id,
+        more=row.more,
+        turn=row.turn,
+    )
+
+
 def _silent(count: int, first: EngateError) -> Unavailable:
     """The next records are not tried in vain."""
     error = Unavailable(
@@ -165,7 +178,8 @@ def _settle(
     accepted: list[Settled] = []
     refused: list[tuple[int, causes.Reason]] = []
     again: list[tuple[int, float, bool, str]] = []
-    half_made: dict[Origin, list[tuple[str, str]]] = {"engate": [], "made": []}
+    half_made: dict[Origin, list[tuple[str, str, str]]] = {"engate": [], "made": []}
+    second_keys: list[tuple[str, str]] = []
     for item in batch.items:
         row, found = by_key[item.key]
         error = failure or NOBODY_SAID
@@ -183,12 +197,16 @@ def _settle(
                     found.awaiting,
                     found.doc is row.doc,
                     buyable(readable(row.have_doc, kind.struct)) != buyable(found.doc),
+                    outcome.more,
+                    row.more,
                 )
             )
             continue
         assert outcome.error is not None
         if item.remote and item.remote != row.remote:
-            half_made["made" if item.made else "engate"].append((row.key, item.remote))
+            half_made["made" if item.made else "engate"].append((row.key, item.remote, item.more))
+        elif item.more != row.more:
+            second_keys.append((row.key, item.more))
         if outcome.state == "rejected":
             refused.append((row.id, causes.of_error(outcome.error)))
         else:
@@ -198,6 +216,7 @@ def _settle(
     new_links = records.accept(c, work.tenant_id, work.integration_id, kind.name, accepted, now)
     for origin, pairs in half_made.items():
         records.linked(c, work.tenant_id, work.integration_id, kind.name, pairs, now, origin)
+    records.second_keys(c, work.integration_id, kind.name, second_keys)
     records.wait_for(c, work.tenant_id, work.integration_id, refused, now, answered=True)
     records.again(c, again, now)
     if accepted:

@@ -61,8 +61,11 @@ class FakeShop(Storefront):
     async def _put(self, kind: str, batch: Batch[Any]) -> None:
         async def push(item: Item[Any]) -> str:
             body = {"want": item.want, "refs": item.refs, "remote": item.remote}
-            answer = await self.http.call("PUT", f"/{kind}/{item.key}", operation=f"PUT {kind}", body=body)
-            return answer.json(dict[str, str])["id"]
+            once = {"idempotency-key": f"{kind}/{item.key}/{item.turn}"}
+            answer = await self.http.call("PUT", f"/{kind}/{item.key}", operation=f"PUT {kind}", body=body, headers=once)
+            said = answer.json(dict[str, str])
+            batch.linked(item, said["id"], more=said.get("more", ""))
+            return said["id"]
 
         await batch.each(push, at_once=self.settings.at_once)
 

@@ -29,6 +29,8 @@ class Switches:
     lot: int = 10  # events one reading of the feed gives
     tells: bool = True  # the feed; what happens while it is dead is never told
     list_ends: int | None = None  # rows after which the list of orders ends too early
+    remembers: bool = False  # a call with an idempotency key it has seen changes nothing and answers as the first did
+    second_keys: bool = False  # a SKU has a second key, and its stock is put by that one alone
 
 
 class FakeShopSandbox(Sandbox):
@@ -41,6 +43,7 @@ class FakeShopSandbox(Sandbox):
         self.held: dict[str, dict[str, Any]] = {}  # kind -> the ERP's key -> what was last put
         self.ids: dict[tuple[str, str], str] = {}
         self.puts: list[tuple[str, str]] = []
+        self.seen: dict[str, Answer] = {}  # idempotency key -> the first answer
         self.placed: dict[str, Order] = {}
         self.queue: list[OrderEvent] = []
         self.moved: dict[str, int] = {}  # order -> when it last moved, by number of event
@@ -73,18 +76,31 @@ class FakeShopSandbox(Sandbox):
         return [Listing(self.ids["sku", key], key, sku["want"].get("ean", "")) for key, sku in self.held.get("sku", {}).items()]
 
     def _put(self, call: Call) -> Answer:
+        known = self.seen.get(call.headers["idempotency-key"]) if self.switches.remembers else None
+        if known is not None:
+            return known
+        answer = self._take(call)
+        if answer.status < 300:
+            self.seen[call.headers["idempotency-key"]] = answer
+        return answer
+
+    def _take(self, call: Call) -> Answer:
         kind, key = call.params["kind"], call.params["key"]
         if kind == "product" and self.switches.needs_brand and "brand" not in call.json()["refs"]:
             return Answer(422, {"error": "a product needs a brand"})
         body = call.json()
         if kind == "stock":
             body["want"]["quantity"] = Decimal(str(body["want"]["quantity"]))
+            if self.switches.second_keys and body["refs"].get("sku.more") != f"stock-of-{body['refs']['sku']}":
+                return Answer(422, {"error": "stock is put by the second key of its SKU"})
         for old in [old for (of, old), id in self.ids.items() if (of, id) == (kind, body.get("remote")) and old != key]:
             self.ids[kind, key] = self.ids.pop((kind, old))  # the same thing under another reference
             self.held.get(kind, {}).pop(old, None)
         self.held.setdefault(kind, {})[key] = body
         self.puts.append((kind, key))
-        return Answer(body={"id": self.ids.setdefault((kind, key), f"{kind}-{len(self.ids) + 1}")})
+        id = self.ids.setdefault((kind, key), f"{kind}-{len(self.ids) + 1}")
+        more = {"more": f"stock-of-{id}"} if self.switches.second_keys and kind == "sku" else {}
+        return Answer(body={"id": id, **more})
 
     def _list(self, call: Call) -> Answer:
         """What moved since, page by page; without a `since` nothing."""
