@@ -117,7 +117,7 @@ ENGINE: tuple[Trap, ...] = (
     # ---- what a push is given ----
     Trap(
         "engine.turn-grows",
-        "10, 8 and 10 again within a second are three decisions: with one idempotency key for two of them the shop would keep 8.",
+        "Ten, eight and ten again within a second are three decisions: with one idempotency key for two of them the shop would keep 8.",
         f"{CORE}/store/records.py",
         "after = sa.case((record.c.turn >= _SECOND, record.c.turn + 1), else_=_SECOND)",
         "after = _SECOND",
@@ -274,8 +274,8 @@ ENGINE: tuple[Trap, ...] = (
         "engine.unreadable-have",
         "What the storefront last accepted may be unreadable too: then it is simply not known.",
         f"{CORE}/sync/pushing.py",
-        "have = readable(row.have_doc, kind.struct) if not row.uncertain else None",
-        "have = (readable(row.have_doc, kind.struct) or {}[row.id]) if row.have_doc and not row.uncertain else None",
+        "have=readable(row.have_doc, kind.struct) if not row.uncertain else None",
+        "have=(readable(row.have_doc, kind.struct) or {}[row.id]) if row.have_doc and not row.uncertain else None",
         (f"{QUARANTINE}test_a_spoilt_document_stops_no_batch_and_is_read_again[sqlite]",),
     ),
     Trap(

@@ -74,6 +74,7 @@ class Call(msgspec.Struct, frozen=True):
     headers: Mapping[str, str] = {}
     expect: tuple[int, ...] = ()
     media: str = "application/json"
+    cost: float = 1.0
 
     @property
     def name(self) -> str:
@@ -106,6 +107,11 @@ def problem(call: Call, response: Response) -> EngateError | None:
     if status == 408 or status >= 500:
         return doubt(call, str(status))
     return Answered(call.method, call.operation, status, response.body, redacted(response.body))
+
+
+def throttled(call: Call) -> RateLimited:
+    """The answer's own count says that there were too few credits: nothing was done."""
+    return RateLimited(Text(f"Limite de chamadas atingido ({call.name}).", f"Rate limit reached ({call.name})."))
 
 
 LOOKS = Text("O engate confere antes de reenviar.", "engate looks before sending again.")

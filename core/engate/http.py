@@ -19,6 +19,7 @@ from urllib.parse import urlencode
 import aiohttp
 import httpx
 import msgspec
+import structlog
 from httpx_aiohttp import AiohttpTransport
 
 from engate import answers, bodies
@@ -27,7 +28,7 @@ from engate.answers import Call, Response
 from engate.bodies import MOST_BYTES
 from engate.clock import Clock
 from engate.errors import AuthFailed, EngateError, Forbidden, Invalid, NotSent, RateLimited, Unknown
-from engate.limits import Budget, Governor, Rate
+from engate.limits import Budget, Governor, Meter, Rate
 from engate.text import Text
 
 WireRequest = httpx.Request
@@ -39,6 +40,7 @@ PAUSE = 0.2
 LONGEST_WAIT = 30.0
 DEADLINE = 120.0
 """Seconds a platform may take for one call, all attempts together."""
+log = structlog.get_logger("engate.http")
 FINAL = frozenset({"too_large", "too_slow"})
 """Codes of what would only be the same again."""
 _NOT_SENT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL)
@@ -130,8 +132,11 @@ class Services:
 
 
 Judge = Callable[[Response], "Literal['renew'] | EngateError | None"]
-"""A plugin's own reading of an answer, asked before it is handed on: None where the status tells all, "renew" where the session is dead
-and nothing was done, else the error that the answer amounts to (`RateLimited` stops the call's groups like a 429)."""
+"""A plugin's own reading of an answer that is no HTML, asked before it is handed on: None where the status tells all, "renew" where the
+session is dead and nothing was done, else the error that the answer amounts to (`RateLimited` stops the call's groups like a 429)."""
+
+MeterOf = Callable[[Response], Meter | None]
+"""What an answer says of the credits of its call's groups, asked before anything else; None: nothing."""
 
 
 class Terms(msgspec.Struct, frozen=True):
@@ -145,6 +150,7 @@ class Terms(msgspec.Struct, frozen=True):
     most_bytes: int = MOST_BYTES
     headers: Mapping[str, str] = {}
     judge: Judge | None = None
+    meter: MeterOf | None = None
 
 
 class _Spent:
@@ -174,8 +180,10 @@ class Http:
         self._services = services
         self._base = base_url.rstrip("/")
         self._origin = _origin(httpx.URL(self._base))
-        self._auth, self._judge = terms.auth, terms.judge
-        self.governor = Governor(dict(terms.rates), terms.at_once, account=services.account, budget=services.budget)
+        self._auth, self._judge, self._meter = terms.auth, terms.judge, terms.meter
+        self.governor = Governor(
+            dict(terms.rates), terms.at_once, account=services.account, budget=services.budget, metered=terms.meter is not None
+        )
         timeout = terms.timeout
         self._timeout = {"connect": min(timeout, 10.0), "read": timeout, "write": timeout, "pool": timeout}
         self._deadline, self._most_bytes = max(terms.deadline, timeout), terms.most_bytes
@@ -191,6 +199,7 @@ class Http:
         *,
         operation: str = "",
         groups: tuple[str, ...] = (),
+        cost: float = 1.0,
         params: Mapping[str, Any] | None = None,
         body: object = None,
         content: bytes | None = None,
@@ -200,6 +209,7 @@ class Http:
         media: str = "application/json",
     ) -> Response:
         """One call. `path`: begins with "/" and stays on the client's host. `operation`: the path template for metrics and messages.
+        `cost`: credits it takes from each group (what a platform that counts cost may take at most; the rest is given back, see `Meter`).
         `params`: a list repeats its name, None is left out. `body`: encoded as JSON. `safe` (default: GET, HEAD, PUT, DELETE):
         repeating it changes nothing more, so it is retried on anything passing. `expect`: other statuses to hand back instead of raising,
         whatever their body is (`Response.html` tells a proxy's page). `media`: what a 2xx must be; "" = anything but HTML.
@@ -216,6 +226,7 @@ class Http:
             headers or {},
             expect,
             media,
+            cost,
         )
         try:
             return await self._attempts(call)
@@ -226,12 +237,17 @@ class Http:
     async def _attempts(self, call: Call) -> Response:
         attempt = renewals = 0
         spent = _Spent()
+        turn = self.governor.turn()
         while True:
             attempt += 1
+            waits = False
             try:
                 with spent.counting():
                     generation, token = await self._session()
-                response = await self._once(call, token, spent)
+                response, meter = await self._once(call, token, spent, turn)
+                if meter is not None and meter.refused:
+                    waits = self.governor.paced(call.groups)
+                    raise answers.throttled(call)
                 verdict = self._verdict(call, response)
                 if verdict is None:
                     if response.status not in call.expect:
@@ -253,10 +269,12 @@ class Http:
             except (AuthFailed, Forbidden):
                 raise
             except RateLimited as error:
-                self.governor.refused(call.groups or (call.operation,), error.retry_after)
+                if not waits:
+                    self.governor.refused(call.groups or (call.operation,), error.retry_after)
                 if attempt >= ATTEMPTS:
                     raise
-                await asyncio.sleep(_pause(self._services.pause, attempt, error.retry_after))
+                if not waits:  # else its credits are waited for, in its old place
+                    await asyncio.sleep(_pause(self._services.pause, attempt, error.retry_after))
             except (NotSent, Unknown) as error:
                 again = error.code not in FINAL and attempt < ATTEMPTS and spent.seconds < self._deadline
                 if not again or not (call.safe or isinstance(error, NotSent)):
@@ -267,7 +285,8 @@ class Http:
         """One call without a session and without a retry, whatever the status: for a login, where a wrong try may lock a user."""
         content = msgspec.json.encode(body) if body is not None else None
         call = Call(method, self._url(path, None), path, method in ("GET", "HEAD"), content=content, headers=headers or {})
-        return await self._once(call, None, _Spent())
+        response, _ = await self._once(call, None, _Spent(), self.governor.turn())
+        return response
 
     # ---- one exchange ----
 
@@ -288,7 +307,7 @@ class Http:
             raise _elsewhere(Text("O caminho leva a outro endereço.", "The path leads to another address."))
         return parsed
 
-    async def _once(self, call: Call, token: Token | None, spent: _Spent) -> Response:
+    async def _once(self, call: Call, token: Token | None, spent: _Spent, turn: int) -> tuple[Response, Meter | None]:
         sent = dict(self._headers)
         if call.content is not None or "content-type" not in sent:
             sent["content-type"] = "application/json"
@@ -296,9 +315,10 @@ class Http:
             sent.update(self._auth.headers(token))
         sent.update(call.headers)
         request = httpx.Request(call.method, call.url, headers=sent, content=call.content or b"", extensions={"timeout": self._timeout})
-        await self.governor.enter(call.groups)
+        await self.governor.enter(call.groups, call.cost, turn)
         started = time.perf_counter()
         status = 0
+        meter: Meter | None = None
         limit = asyncio.timeout(max(0.0, self._deadline - spent.seconds))
         try:
             with spent.counting():
@@ -308,7 +328,9 @@ class Http:
                         encoding = answer.headers.get("content-encoding", "")
                         body = await bodies.read(answer.aiter_raw(), encoding, self._most_bytes)
             status = answer.status_code
-            return Response(status, answer.headers, body)
+            response = Response(status, answer.headers, body)
+            meter = self._metered(response)
+            return response, meter
         except httpx.ConnectError:
             raise answers.unreachable(call) from None
         except bodies.TooLarge:
@@ -320,16 +342,28 @@ class Http:
         except (httpx.TransportError, httpx.StreamError, bodies.Undecodable) as error:
             raise answers.doubt(call, type(error).__name__) from None
         finally:
-            self.governor.leave()
+            self.governor.leave(call.groups, call.cost, meter, answered=status != 0)
             self._services.journal.note(call.method, call.operation, status, time.perf_counter() - started)
+
+    def _metered(self, response: Response) -> Meter | None:
+        """An answer of a shape that the plugin does not know says nothing of credits; what it amounts to is another question."""
+        if self._meter is None:
+            return None
+        try:
+            return self._meter(response)
+        except Exception as error:
+            log.warning("meter_failed", account=self._services.account, error=type(error).__name__)
+            return None
 
     def _verdict(self, call: Call, response: Response) -> EngateError | Literal["renew"] | None:
         """None: it is a definite answer; "renew": the session is dead and nothing was done; else the error it amounts to."""
-        if self._judge is not None and response.status < 500 and response.status != 429 and not response.html:
+        if self._judge is not None and not response.html:
             try:
                 said = self._judge(response)
-            except Exception as error:  # a shape that the judge does not know: something may have been done all the same
-                return answers.doubt(call, f"{response.status}, {type(error).__name__}")
+            except Exception as error:
+                if response.status < 500 and response.status != 429:  # a shape that the judge does not know: something may have been done
+                    return answers.doubt(call, f"{response.status}, {type(error).__name__}")
+                said = None  # a gateway's own words: the status tells all
             if said is not None:
                 return said
         if response.status == 401 and response.status not in call.expect:

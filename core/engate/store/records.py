@@ -200,9 +200,10 @@ def claim(
     """Records that can be pushed now, oldest first: the parent is in the storefront, nothing is in the way, no unknown effect is fresh.
     Those of unknown effect come first. `most`: where the kind goes `together`, a batch is up to so many instead of `limit`, so that it
     holds all that is ready of each parent; only of a parent with more than that it holds a part."""
-    asked = {"integration": integration_id, "now": now, "unknown_before": unknown_before, "only": list(only or ())}
+    asked: dict[str, Any] = {"integration": integration_id, "now": now, "unknown_before": unknown_before, "only": list(only or ())}
     select = _Select(kind.name, only is not None)
     rows: list[Any] = []
+    parents: list[str] = []
     if kind.together:
         parents = _whole(c, select, asked, limit, max(limit, most))
         limit, select = max(limit, most), select._replace(of_parents=True)
@@ -212,7 +213,7 @@ def claim(
     for state in STATES:
         rows += c.execute(_ready(select, state), asked | {"most": limit - len(rows)}).all()
     if kind.together:
-        place = {parent: number for number, parent in enumerate(asked["parents"])}
+        place = {parent: number for number, parent in enumerate(parents)}
         rows.sort(key=lambda row: place[row.parent])  # stable: within a parent as they came
     return [
         Claimed(

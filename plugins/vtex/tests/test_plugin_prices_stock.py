@@ -53,6 +53,19 @@ async def test_the_first_price_of_a_sku_just_made_costs_one_call(shop: Any) -> N
     assert (made["basePrice"], made["listPrice"]) == (10.1, 12.5)
 
 
+@pytest.mark.trap("vtex.credits-left")
+async def test_credits_that_somebody_else_of_the_account_spent_are_not_spent_again(shop: Any) -> None:
+    """The first answer says that all but a few are gone: the next calls wait for theirs instead of being refused."""
+    sku = await shop.sku()
+    rates = {"pricing_write": {"per_second": 2_000 / 60, "burst": 450.0}}
+    shop.front = await shop.connect(rates=rates)
+    for _ in range(496):
+        await shop.call("PUT", f"/pricing/prices/{sku}", {"basePrice": 90}, fine=False)
+    for n in range(20):
+        await shop.accepted("prices", Item("1001-1", price(f"{10 + n}.00"), refs={"sku": sku}))
+    assert [call for call in shop.calls() if call.endswith("429")] == []
+
+
 async def fixed_by_the_shop(shop: Any) -> str:
     sku = await shop.sku()
     await shop.call("PUT", f"/pricing/prices/{sku}", {"basePrice": 90, "costPrice": 40, "fixedPrices": FIXED})

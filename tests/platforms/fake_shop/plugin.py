@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from engate import Context, Manifest, NotSent, Rejected, Secret, Storefront, Text
+from engate import Context, Manifest, Meter, NotSent, Rejected, Response, Secret, Storefront, Text
 from engate.errors import Answered
 from engate.model import (
     Batch,
@@ -40,6 +40,40 @@ class Settings(msgspec.Struct, frozen=True):
     token: Secret
     at_once: int = 16
     timeout: float = 30.0
+    cost: dict[str, float] = {}  # kind -> points that a put asks for
+
+
+POINTS = "points"
+
+
+class Bucket(msgspec.Struct):
+    most: float
+    left: float
+    restore: float
+
+
+class Cost(msgspec.Struct):
+    asked: float
+    taken: float | None
+    bucket: Bucket
+
+
+class Put(msgspec.Struct):
+    id: str = ""
+    more: str = ""
+    error: str = ""
+    cost: Cost | None = None
+
+
+def metered(answer: Response) -> Meter | None:
+    """Of the answers that carry their cost."""
+    if b'"cost"' not in answer.body:
+        return None
+    said = answer.json(Put)
+    if said.cost is None:
+        return None
+    bucket = said.cost.bucket
+    return Meter(bucket.most, bucket.left, bucket.restore, said.cost.taken, said.error == "THROTTLED")
 
 
 class FakeShop(Storefront):
@@ -47,7 +81,8 @@ class FakeShop(Storefront):
         super().__init__(context)
         self.settings: Settings = context.settings
         headers = {"authorization": self.settings.token.reveal()}
-        self.http = context.http(self.settings.base_url, headers=headers, at_once=self.settings.at_once, timeout=self.settings.timeout)
+        terms: dict[str, Any] = {"headers": headers, "at_once": self.settings.at_once, "timeout": self.settings.timeout}
+        self.http = context.http(self.settings.base_url, meter=metered, **terms)
 
     async def test_connection(self) -> list[Check]:
         await self.http.call("GET", "/me")
@@ -62,10 +97,11 @@ class FakeShop(Storefront):
         async def push(item: Item[Any]) -> str:
             body = {"want": item.want, "refs": item.refs, "remote": item.remote}
             once = {"idempotency-key": f"{kind}/{item.key}/{item.turn}"}
-            answer = await self.http.call("PUT", f"/{kind}/{item.key}", operation=f"PUT {kind}", body=body, headers=once)
-            said = answer.json(dict[str, str])
-            batch.linked(item, said["id"], more=said.get("more", ""))
-            return said["id"]
+            path, asked = f"/{kind}/{item.key}", self.settings.cost.get(kind, 1.0)
+            answer = await self.http.call("PUT", path, operation=f"PUT {kind}", groups=(POINTS,), cost=asked, body=body, headers=once)
+            said = answer.json(Put)
+            batch.linked(item, said.id, more=said.more)
+            return said.id
 
         await batch.each(push, at_once=self.settings.at_once)
 

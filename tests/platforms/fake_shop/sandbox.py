@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, cast
 
 import msgspec
 
 from engate.model import Address, Buyer, Choice, Listing, Order, OrderEvent, OrderItem, Payment
-from engate.testing.sandbox import Answer, Call, Operation, Sandbox
+from engate.testing.sandbox import Answer, Call, Operation, RateWindow, Sandbox
 from engate.testing.world import Change, Description, OrderState, Sale, Seed, SkuState
 
 TOKEN = "token-da-loja-fake"  # noqa: S105
@@ -30,6 +31,8 @@ class Switches:
     tells: bool = True  # the feed; what happens while it is dead is never told
     list_ends: int | None = None  # rows after which the list of orders ends too early
     remembers: bool = False  # a call with an idempotency key it has seen changes nothing and answers as the first did
+    cost: dict[str, tuple[float, float]] = field(default_factory=dict)  # kind -> (points a put asks for, points it takes)
+    points: tuple[float, float] = (100.0, 1000.0)  # how many come back a second, and the most there can be
     second_keys: bool = False  # a SKU has a second key, and its stock is put by that one alone
 
 
@@ -44,6 +47,7 @@ class FakeShopSandbox(Sandbox):
         self.ids: dict[tuple[str, str], str] = {}
         self.puts: list[tuple[str, str]] = []
         self.seen: dict[str, Answer] = {}  # idempotency key -> the first answer
+        self._points: RateWindow | None = None
         self.placed: dict[str, Order] = {}
         self.queue: list[OrderEvent] = []
         self.moved: dict[str, int] = {}  # order -> when it last moved, by number of event
@@ -79,10 +83,27 @@ class FakeShopSandbox(Sandbox):
         known = self.seen.get(call.headers["idempotency-key"]) if self.switches.remembers else None
         if known is not None:
             return known
-        answer = self._take(call)
+        asked, taken = self.switches.cost.get(call.params["kind"], (0.0, 0.0))
+        if not asked:
+            answer = self._take(call)
+        else:
+            if self._points is None:
+                self._points = RateWindow(*self.switches.points)
+            refused = self._points.take(time.monotonic(), asked) > 0
+            if refused:
+                self.books.effects["throttled"] += 1
+                return Answer(body={"error": "THROTTLED", "cost": self._cost(asked, None)}, wrote=False)
+            answer = self._take(call)
+            self._points.take(time.monotonic(), taken - asked)
+            answer = answer._replace(body={**cast("dict[str, Any]", answer.body), "cost": self._cost(asked, taken)})
         if answer.status < 300:
             self.seen[call.headers["idempotency-key"]] = answer
         return answer
+
+    def _cost(self, asked: float, taken: float | None) -> dict[str, Any]:
+        restore, most = self.switches.points
+        assert self._points is not None
+        return {"asked": asked, "taken": taken, "bucket": {"most": most, "left": self._points.level, "restore": restore}}
 
     def _take(self, call: Call) -> Answer:
         kind, key = call.params["kind"], call.params["key"]
