@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from engate.errors import Answered, AuthFailed, EngateError, Forbidden, NotSent, RateLimited, Unavailable, Unknown
+from engate.streams import Body
 from engate.text import Text
 
 T = TypeVar("T")
@@ -70,7 +71,7 @@ class Call(msgspec.Struct, frozen=True):
     operation: str
     safe: bool
     groups: tuple[str, ...] = ()
-    content: bytes | None = None
+    content: bytes | Body | None = None
     headers: Mapping[str, str] = {}
     expect: tuple[int, ...] = ()
     media: str = "application/json"
@@ -79,6 +80,11 @@ class Call(msgspec.Struct, frozen=True):
     @property
     def name(self) -> str:
         return f"{self.method} {self.operation}"
+
+    @property
+    def again(self) -> bool:
+        """Whether there is a body to send a second time, if need be."""
+        return not isinstance(self.content, Body) or self.content.again
 
     @property
     def reads(self) -> bool:
@@ -166,6 +172,13 @@ def refused(call: Call, status: int) -> AuthFailed:
             f"The platform refused the credentials ({status} at {call.name}).",
         ),
         Text("Renove as credenciais da conexão.", "Renew the connection's credentials."),
+    )
+
+
+def sent_once(call: Call) -> NotSent:
+    """It was refused, and what was to be sent cannot be had a second time."""
+    return NotSent(
+        Text(f"A sessão terminou antes de {call.name}: o envio recomeça.", f"The session ended before {call.name}: it is sent anew.")
     )
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping
 from contextlib import aclosing, contextmanager
 from datetime import datetime
 from typing import Any, Literal, Protocol, cast
@@ -25,10 +25,11 @@ from httpx_aiohttp import AiohttpTransport
 from engate import answers, bodies
 from engate.address import wrong_base, wrong_path
 from engate.answers import Call, Response
-from engate.bodies import MOST_BYTES
+from engate.bodies import MOST_BYTES, MOST_LINE
 from engate.clock import Clock
 from engate.errors import AuthFailed, EngateError, Forbidden, Invalid, NotSent, RateLimited, Unknown
 from engate.limits import Budget, Governor, Meter, Rate
+from engate.streams import Body, Content
 from engate.text import Text
 
 WireRequest = httpx.Request
@@ -168,6 +169,13 @@ class _Spent:
             self.seconds += time.monotonic() - started
 
 
+class _Flow:
+    """An answer whose body is read while it comes, outside the exchange that began it."""
+
+    answer: WireResponse | None = None
+    since: float = 0.0
+
+
 class Http:
     """Calls to one host of one account."""
 
@@ -202,7 +210,7 @@ class Http:
         cost: float = 1.0,
         params: Mapping[str, Any] | None = None,
         body: object = None,
-        content: bytes | None = None,
+        content: Content | None = None,
         headers: Mapping[str, str] | None = None,
         safe: bool | None = None,
         expect: tuple[int, ...] = (),
@@ -213,6 +221,8 @@ class Http:
         `params`: a list repeats its name, None is left out. `body`: encoded as JSON. `safe` (default: GET, HEAD, PUT, DELETE):
         repeating it changes nothing more, so it is retried on anything passing. `expect`: other statuses to hand back instead of raising,
         whatever their body is (`Response.html` tells a proxy's page). `media`: what a 2xx must be; "" = anything but HTML.
+        `content`: the body as it is; a file or an iterator is sent as it comes, however large (see `engate.streams`; an iterator can be
+        sent once, so such a call is not retried).
 
         Raises AuthFailed, Forbidden (403), RateLimited, NotSent, Unavailable, Unknown (not of a reading) or Answered (any other 4xx).
         """
@@ -222,7 +232,7 @@ class Http:
             operation or path,
             method in ("GET", "HEAD", "PUT", "DELETE") if safe is None else safe,
             groups,
-            msgspec.json.encode(body) if content is None and body is not None else content,
+            msgspec.json.encode(body) if content is None and body is not None else _content(content),
             headers or {},
             expect,
             media,
@@ -234,7 +244,47 @@ class Http:
             error.connection_id = self._services.connection_id
             raise
 
-    async def _attempts(self, call: Call) -> Response:
+    async def lines(
+        self,
+        method: str,
+        path: str,
+        *,
+        operation: str = "",
+        groups: tuple[str, ...] = (),
+        cost: float = 1.0,
+        params: Mapping[str, Any] | None = None,
+        body: object = None,
+        headers: Mapping[str, str] | None = None,
+        most_line: int = MOST_LINE,
+    ) -> AsyncGenerator[bytes]:
+        """The lines of an answer of any length (NDJSON), as they come; empty ones are left out. It may take as long as it likes, as long as
+        something comes within the client's `timeout`. Only reads: what fails before the first line is tried again. Close it (`aclosing`)
+        where you may leave early.
+        """
+        content = msgspec.json.encode(body) if body is not None else None
+        call = Call(method, self._url(path, params), operation or path, True, groups, content, headers or {}, cost=cost, media="")
+        flow = _Flow()
+        try:
+            try:
+                await self._attempts(call, flow)
+                assert flow.answer is not None
+                async with aclosing(flow.answer) as answer:
+                    encoding = answer.headers.get("content-encoding", "")
+                    async for line in bodies.lines(answer.aiter_raw(), encoding, most_line):
+                        yield line
+            except bodies.TooLarge:
+                raise answers.too_large(call, most_line) from None
+            except (httpx.TransportError, httpx.StreamError, bodies.Undecodable) as error:
+                raise answers.doubt(call, type(error).__name__) from None
+            finally:
+                if flow.answer is not None:
+                    self.governor.leave(call.groups, call.cost)
+                    self._services.journal.note(call.method, call.operation, flow.answer.status_code, time.perf_counter() - flow.since)
+        except EngateError as error:
+            error.connection_id = self._services.connection_id
+            raise
+
+    async def _attempts(self, call: Call, flow: _Flow | None = None) -> Response:
         attempt = renewals = 0
         spent = _Spent()
         turn = self.governor.turn()
@@ -244,7 +294,9 @@ class Http:
             try:
                 with spent.counting():
                     generation, token = await self._session()
-                response, meter = await self._once(call, token, spent, turn)
+                response, meter = await self._once(call, token, spent, turn, flow)
+                if flow is not None and flow.answer is not None:
+                    return response  # its body is still to come: the status tells all
                 if meter is not None and meter.refused:
                     waits = self.governor.paced(call.groups)
                     raise answers.throttled(call)
@@ -262,6 +314,8 @@ class Http:
                     raise answers.session_taken(call)
                 with spent.counting():
                     await self._renew(generation)
+                if not call.again:
+                    raise answers.sent_once(call)
                 if renewals == 1:
                     attempt -= 1  # sessions end: the first renewal is no failed attempt
                     continue
@@ -271,12 +325,12 @@ class Http:
             except RateLimited as error:
                 if not waits:
                     self.governor.refused(call.groups or (call.operation,), error.retry_after)
-                if attempt >= ATTEMPTS:
+                if attempt >= ATTEMPTS or not call.again:
                     raise
                 if not waits:  # else its credits are waited for, in its old place
                     await asyncio.sleep(_pause(self._services.pause, attempt, error.retry_after))
             except (NotSent, Unknown) as error:
-                again = error.code not in FINAL and attempt < ATTEMPTS and spent.seconds < self._deadline
+                again = error.code not in FINAL and call.again and attempt < ATTEMPTS and spent.seconds < self._deadline
                 if not again or not (call.safe or isinstance(error, NotSent)):
                     raise
                 await asyncio.sleep(_pause(self._services.pause, attempt, None))
@@ -307,14 +361,19 @@ class Http:
             raise _elsewhere(Text("O caminho leva a outro endereço.", "The path leads to another address."))
         return parsed
 
-    async def _once(self, call: Call, token: Token | None, spent: _Spent, turn: int) -> tuple[Response, Meter | None]:
+    async def _once(
+        self, call: Call, token: Token | None, spent: _Spent, turn: int, flow: _Flow | None = None
+    ) -> tuple[Response, Meter | None]:
         sent = dict(self._headers)
         if call.content is not None or "content-type" not in sent:
             sent["content-type"] = "application/json"
         if self._auth is not None and token is not None:
             sent.update(self._auth.headers(token))
         sent.update(call.headers)
-        request = httpx.Request(call.method, call.url, headers=sent, content=call.content or b"", extensions={"timeout": self._timeout})
+        content = call.content.pieces() if isinstance(call.content, Body) else call.content or b""
+        if isinstance(call.content, Body) and call.content.size is not None:
+            sent["content-length"] = str(call.content.size)
+        request = httpx.Request(call.method, call.url, headers=sent, content=content, extensions={"timeout": self._timeout})
         await self.governor.enter(call.groups, call.cost, turn)
         started = time.perf_counter()
         status = 0
@@ -324,6 +383,9 @@ class Http:
             with spent.counting():
                 async with limit:
                     answer = await self._services.transport.handle_async_request(request)
+                    if flow is not None and 200 <= answer.status_code < 300 and "html" not in answer.headers.get("content-type", ""):
+                        flow.answer, flow.since = answer, started
+                        return Response(answer.status_code, answer.headers, b""), None
                     async with aclosing(answer):
                         encoding = answer.headers.get("content-encoding", "")
                         body = await bodies.read(answer.aiter_raw(), encoding, self._most_bytes)
@@ -342,8 +404,9 @@ class Http:
         except (httpx.TransportError, httpx.StreamError, bodies.Undecodable) as error:
             raise answers.doubt(call, type(error).__name__) from None
         finally:
-            self.governor.leave(call.groups, call.cost, meter, answered=status != 0)
-            self._services.journal.note(call.method, call.operation, status, time.perf_counter() - started)
+            if flow is None or flow.answer is None:
+                self.governor.leave(call.groups, call.cost, meter, answered=status != 0)
+                self._services.journal.note(call.method, call.operation, status, time.perf_counter() - started)
 
     def _metered(self, response: Response) -> Meter | None:
         """An answer of a shape that the plugin does not know says nothing of credits; what it amounts to is another question."""
@@ -392,6 +455,10 @@ class Http:
                 made = await self._services.tokens.replace(generation, lambda: auth.login(self))
                 generation, token = (await self._services.tokens.load())[0], made
             self._generation, self._token = generation, token
+
+
+def _content(given: Content | None) -> bytes | Body | None:
+    return given if given is None or isinstance(given, bytes) else Body(given)
 
 
 def _expired(token: Token, clock: Clock) -> bool:

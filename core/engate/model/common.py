@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Generic, Literal, TypeVar
 
@@ -12,6 +13,7 @@ from engate.errors import AuthFailed, EngateError, Forbidden, NotSent, PluginFau
 from engate.text import Text
 
 T = TypeVar("T")
+MOST_TICKET = 400
 
 
 class Problem(msgspec.Struct, frozen=True):
@@ -112,11 +114,19 @@ class Outcome(msgspec.Struct, frozen=True):
 
 
 class Batch(Generic[T]):
-    """What a push hook gets. Report each item when the storefront has answered; what is unreported at the end is *unknown*."""
+    """What a push hook gets. Report each item when the storefront has answered; what is unreported at the end is *unknown*, unless the
+    storefront works on it still (`deferred`). A `check_*` hook gets the items of its ticket that are still open."""
 
-    def __init__(self, items: Iterable[Item[T]], *, settled: Callable[[Item[T], Outcome], None] | None = None) -> None:
+    def __init__(
+        self,
+        items: Iterable[Item[T]],
+        *,
+        settled: Callable[[Item[T], Outcome], None] | None = None,
+        ticket: tuple[str, float] | None = None,
+    ) -> None:
         self.items = list(items)
         self.outcomes: dict[str, Outcome] = {}
+        self.ticket = ticket
         self._settled = settled
 
     def accepted(self, item: Item[T], remote: str = "", answer: str = "", *, more: str = "") -> None:
@@ -141,6 +151,18 @@ class Batch(Generic[T]):
         key, second = _key(remote), _key(more)
         item.more = second or (item.more if key == item.remote else "")
         item.remote, item.made = key, item.made or made
+
+    def deferred(self, ticket: str, due: float) -> None:
+        """The storefront took what is not reported otherwise as one operation that outlasts the call: `ticket` is its key there (one a
+        batch), and the hook's `check_*` is called in `due` seconds."""
+        key = _key(ticket)
+        if self.ticket is not None:
+            raise ValueError(f"the batch has the ticket {self.ticket[0]!r} already")
+        if not 0 < len(key) <= MOST_TICKET or "\0" in key:
+            raise ValueError(f"a ticket has 1 to {MOST_TICKET} characters, none of them NUL")
+        if isinstance(due, bool) or not isinstance(due, int | float) or not 0 <= due < math.inf:
+            raise ValueError(f"due in seconds, not {due!r}")
+        self.ticket = (key, float(due))
 
     async def each(self, push: Callable[[Item[T]], Awaitable[str]], *, at_once: int = 32) -> None:
         """Pushes every item with `push`, which returns the storefront's key or raises; an `AuthFailed` or `Forbidden` ends it, unsent."""

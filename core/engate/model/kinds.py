@@ -30,6 +30,10 @@ class Kind(msgspec.Struct, frozen=True):
     refs: Callable[[Any], tuple[Ref, ...]] | None = None
 
     @property
+    def check_hook(self) -> str:
+        return self.push_hook.replace("push_", "check_")
+
+    @property
     def has_refs(self) -> bool:
         return self.refs is not None
 

@@ -311,7 +311,8 @@ def _ready(select: _Select, state: str, shown: Literal["records", "parents", "co
         )
     )
     if state == "sent":
-        query = query.where(record.c.sent_at < sa.bindparam("unknown_before"), record.c.cause_id.is_(None))
+        free = record.c.cause_id.is_(None) & record.c.operation_id.is_(None)
+        query = query.where(record.c.sent_at < sa.bindparam("unknown_before"), free)
     if only:
         query = query.where(record.c.key.in_(sa.bindparam("only", expanding=True)))
     if of_parents:
@@ -655,7 +656,9 @@ def next_due(c: sa.Connection, integration_id: int, kind: str, unknown_after: fl
         sa.select(
             sa.func.min(record.c.not_before).filter(to_send, record.c.not_before > now),
             sa.func.min(record.c.effective_at).filter(to_send, record.c.effective_at > now),
-            sa.func.min(record.c.sent_at + unknown_after + 0.05).filter(record.c.state == "sent", record.c.cause_id.is_(None)),
+            sa.func.min(record.c.sent_at + unknown_after + 0.05).filter(
+                record.c.state == "sent", record.c.cause_id.is_(None), record.c.operation_id.is_(None)
+            ),
         ).where(record.c.integration_id == integration_id, record.c.kind == kind, record.c.state.in_(("to_send", "sent")))
     ).one()
     return min((t for t in found if t is not None), default=None)

@@ -41,6 +41,8 @@ class Settings(msgspec.Struct, frozen=True):
     at_once: int = 16
     timeout: float = 30.0
     cost: dict[str, float] = {}  # kind -> points that a put asks for
+    bulk: frozenset[str] = frozenset()  # kinds that go as one operation
+    ask_after: float = 0.05
 
 
 POINTS = "points"
@@ -105,6 +107,40 @@ class FakeShop(Storefront):
 
         await batch.each(push, at_once=self.settings.at_once)
 
+    async def _bulk(self, kind: str, batch: Batch[Any]) -> None:
+        """One operation for all of them, or one call each."""
+        if kind not in self.settings.bulk:
+            await self._put(kind, batch)
+            return
+
+        async def lines() -> AsyncIterator[bytes]:
+            for item in batch.items:
+                yield msgspec.json.encode({"key": item.key, "want": item.want, "refs": item.refs, "remote": item.remote}) + b"\n"
+
+        answer = await self.http.call("POST", f"/bulk/{kind}", operation=f"bulk {kind}", content=lines)
+        batch.deferred(answer.json(dict[str, str])["ticket"], self.settings.ask_after)
+
+    async def _ask(self, ticket: str, batch: Batch[Any]) -> float | None:
+        if not (await self.http.call("GET", f"/bulk/{ticket}", operation="GET bulk")).json(dict[str, bool])["done"]:
+            return self.settings.ask_after
+        items = {item.key: item for item in batch.items}
+        async for line in self.http.lines("GET", f"/bulk/{ticket}/lines", operation="GET bulk lines"):
+            said = msgspec.json.decode(line, type=dict[str, str])
+            item = items.get(said["key"])
+            if item is None:
+                continue  # it had its outcome before
+            if "error" in said:
+                batch.failed(item, Rejected(Text(said["error"], said["error"]), code="fake.line"))
+            else:
+                batch.accepted(item, said["id"])
+        return None
+
+    async def check_prices(self, ticket: str, batch: Batch[Price]) -> float | None:
+        return await self._ask(ticket, batch)
+
+    async def check_stock(self, ticket: str, batch: Batch[StockLevel]) -> float | None:
+        return await self._ask(ticket, batch)
+
     async def push_warehouses(self, batch: Batch[Warehouse]) -> None:
         await self._put("warehouse", batch)
 
@@ -124,10 +160,10 @@ class FakeShop(Storefront):
         await self._put("image", batch)
 
     async def push_prices(self, batch: Batch[Price]) -> None:
-        await self._put("price", batch)
+        await self._bulk("price", batch)
 
     async def push_stock(self, batch: Batch[StockLevel]) -> None:
-        await self._put("stock", batch)
+        await self._bulk("stock", batch)
 
     # ---- what the shop has ----
 

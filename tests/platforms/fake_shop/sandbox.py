@@ -33,6 +33,9 @@ class Switches:
     remembers: bool = False  # a call with an idempotency key it has seen changes nothing and answers as the first did
     cost: dict[str, tuple[float, float]] = field(default_factory=dict)  # kind -> (points a put asks for, points it takes)
     points: tuple[float, float] = (100.0, 1000.0)  # how many come back a second, and the most there can be
+    works: bool = True  # on the operations it took; else they run for ever
+    drops: frozenset[str] = frozenset()  # keys of which an operation says nothing
+    refuses: frozenset[str] = frozenset()  # keys that an operation refuses
     second_keys: bool = False  # a SKU has a second key, and its stock is put by that one alone
 
 
@@ -48,6 +51,8 @@ class FakeShopSandbox(Sandbox):
         self.puts: list[tuple[str, str]] = []
         self.seen: dict[str, Answer] = {}  # idempotency key -> the first answer
         self._points: RateWindow | None = None
+        self.operated: dict[str, tuple[str, list[dict[str, Any]]]] = {}  # ticket -> kind, lines as they were submitted
+        self._outcomes: dict[str, list[dict[str, Any]]] = {}  # of those that were worked on
         self.placed: dict[str, Order] = {}
         self.queue: list[OrderEvent] = []
         self.moved: dict[str, int] = {}  # order -> when it last moved, by number of event
@@ -62,6 +67,9 @@ class FakeShopSandbox(Sandbox):
         yield Operation("GET", "/me", lambda call: Answer(body={"shop": "fake"}))
         yield Operation("GET", "/choices/{kind}", self._choices)
         yield Operation("GET", "/listing", lambda call: Answer(body=self._listing()))
+        yield Operation("POST", "/bulk/{kind}", self._submit)
+        yield Operation("GET", "/bulk/{ticket}", self._progress_of)
+        yield Operation("GET", "/bulk/{ticket}/lines", self._lines_of)
         yield Operation("PUT", "/{kind}/{key:.+}", self._put, key=lambda call: call.params["key"])
         yield Operation("GET", "/feed", lambda call: Answer(body=self.queue[: self.switches.lot]))
         yield Operation("POST", "/feed", self._acknowledge)
@@ -110,18 +118,45 @@ class FakeShopSandbox(Sandbox):
         if kind == "product" and self.switches.needs_brand and "brand" not in call.json()["refs"]:
             return Answer(422, {"error": "a product needs a brand"})
         body = call.json()
+        if kind == "stock" and self.switches.second_keys and body["refs"].get("sku.more") != f"stock-of-{body['refs']['sku']}":
+            return Answer(422, {"error": "stock is put by the second key of its SKU"})
+        id = self._hold(kind, key, body)
+        more = {"more": f"stock-of-{id}"} if self.switches.second_keys and kind == "sku" else {}
+        return Answer(body={"id": id, **more})
+
+    def _hold(self, kind: str, key: str, body: dict[str, Any]) -> str:
         if kind == "stock":
             body["want"]["quantity"] = Decimal(str(body["want"]["quantity"]))
-            if self.switches.second_keys and body["refs"].get("sku.more") != f"stock-of-{body['refs']['sku']}":
-                return Answer(422, {"error": "stock is put by the second key of its SKU"})
         for old in [old for (of, old), id in self.ids.items() if (of, id) == (kind, body.get("remote")) and old != key]:
             self.ids[kind, key] = self.ids.pop((kind, old))  # the same thing under another reference
             self.held.get(kind, {}).pop(old, None)
         self.held.setdefault(kind, {})[key] = body
         self.puts.append((kind, key))
-        id = self.ids.setdefault((kind, key), f"{kind}-{len(self.ids) + 1}")
-        more = {"more": f"stock-of-{id}"} if self.switches.second_keys and kind == "sku" else {}
-        return Answer(body={"id": id, **more})
+        return self.ids.setdefault((kind, key), f"{kind}-{len(self.ids) + 1}")
+
+    def _submit(self, call: Call) -> Answer:
+        """One line a record; it is worked on when somebody asks how it goes."""
+        ticket = f"bulk-{len(self.operated) + 1}"
+        self.operated[ticket] = (call.params["kind"], [msgspec.json.decode(line) for line in call.body.splitlines()])
+        return Answer(202, {"ticket": ticket})
+
+    def _progress_of(self, call: Call) -> Answer:
+        ticket = call.params["ticket"]
+        if not self.switches.works:
+            return Answer(body={"done": False})
+        if ticket not in self._outcomes:
+            kind, lines = self.operated[ticket]
+            self._outcomes[ticket] = [self._worked(kind, line) for line in lines if line["key"] not in self.switches.drops]
+        return Answer(body={"done": True})
+
+    def _worked(self, kind: str, line: dict[str, Any]) -> dict[str, Any]:
+        if line["key"] in self.switches.refuses:
+            return {"key": line["key"], "error": "refused"}
+        return {"key": line["key"], "id": self._hold(kind, line["key"], line)}
+
+    def _lines_of(self, call: Call) -> Answer:
+        lines = b"".join(msgspec.json.encode(line) + b"\n" for line in self._outcomes[call.params["ticket"]])
+        return Answer(body=lines, content_type="application/jsonl")
 
     def _list(self, call: Call) -> Answer:
         """What moved since, page by page; without a `since` nothing."""
