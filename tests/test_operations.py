@@ -46,7 +46,7 @@ async def restock(stage: Stage, quantity: int) -> None:
     await stage.resync(["stock"], full=False)
 
 
-@pytest.mark.trap("engine.operation-kept", "engine.operation-over")
+@pytest.mark.trap("engine.operation-kept")
 async def test_a_load_as_one_operation_settles_line_by_line(database: str) -> None:
     async with faked(database, seed=goods(12), settings=BULK) as stage:
         await stage.activate()
@@ -57,7 +57,7 @@ async def test_a_load_as_one_operation_settles_line_by_line(database: str) -> No
         assert await operations(stage) == [] and {row.operation_id for row in (await records(stage)).values()} == {None}
 
 
-@pytest.mark.trap("engine.operation-rest", "engine.operation-lines")
+@pytest.mark.trap("engine.operation-rest")
 async def test_each_line_has_its_own_outcome_and_what_is_not_told_is_unknown(sqlite_database: str) -> None:
     slow = msgspec.structs.replace(SHORT, unknown_after=3600.0)
     async with faked(sqlite_database, seed=goods(6), settings=BULK, windows=slow) as stage:
@@ -194,7 +194,6 @@ async def test_who_lost_the_lane_of_an_operation_does_not_even_ask(sqlite_databa
         stage.store.reading = finding  # type: ignore[method-assign]
 
 
-@pytest.mark.trap("engine.operation-failed-keeps")
 async def test_lines_that_were_reported_before_a_check_failed_stay_settled(sqlite_database: str) -> None:
     failing: list[str] = []
 
