@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -14,9 +19,10 @@ from tests.support.stage import SHORT, Stage, faked
 from tests.test_guards import let_go, take
 
 from engate import Unavailable, Unknown
-from engate.testing.world import Change
+from engate.testing.world import Change, Fault
 from engate.text import Text
 
+ROOT = Path(__file__).resolve().parents[1]
 BULK: dict[str, dict[str, object]] = {"fake_shop": {"bulk": ["stock"], "ask_after": 0.05}}
 
 
@@ -254,3 +260,61 @@ async def test_an_operation_goes_on_while_the_integration_is_switched_off(sqlite
 
         await stage.until(over, 10)
         assert {row.state for row in (await records(stage)).values()} == {"settled"}
+
+
+# ---- kill -9 ----
+
+
+class Engine:
+    """A process that works on the stage's database."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        self._process = subprocess.Popen([sys.executable, "-m", "tests.support.engine", self._url], cwd=ROOT)
+
+    def kill(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+
+@contextmanager
+def engine(url: str) -> Generator[Engine]:
+    made = Engine(url)
+    try:
+        yield made
+    finally:
+        made.kill()
+
+
+async def test_an_operation_survives_kill_9_and_is_submitted_once(sqlite_database: str) -> None:
+    async with faked(sqlite_database, seed=goods(3), settings=BULK, run=False) as stage:
+        with engine(sqlite_database) as killed:
+            stage.shop.switches.works = False
+            await stage.activate()
+            killed.start()
+            await stage.until(lambda: under_way(stage))
+            killed.kill()
+            stage.shop.switches.works = True
+            killed.start()
+            await stage.until(lambda: stage.shop.state() and all(sku.visible for sku in stage.shop.state()))
+            await stage.quiet()
+    assert len(submitted(stage)) == 1
+
+
+async def test_killed_between_submission_and_ticket_its_records_are_of_unknown_effect(sqlite_database: str) -> None:
+    async with faked(sqlite_database, seed=goods(3), settings=BULK, run=False) as stage:
+        with engine(sqlite_database) as killed:
+            stage.shop.faults.set([Fault("timeout_applied", "POST /bulk/{kind}", milliseconds=15_000)])
+            await stage.activate()
+            killed.start()
+            await stage.until(lambda: submitted(stage))
+            killed.kill()
+            assert await operations(stage) == [] and {row.state for row in (await records(stage)).values()} == {"sent"}
+            killed.start()
+            await stage.until(lambda: stage.shop.state() and all(sku.visible for sku in stage.shop.state()))
+            await stage.quiet()
+    assert len(submitted(stage)) == 2, "nobody knew of the first: it was sent again as uncertain"

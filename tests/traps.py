@@ -674,14 +674,6 @@ PLATFORMS: tuple[Trap, ...] = (
         (f"{V_ORDERS}test_an_order_is_read_whole_and_in_reais",),
     ),
     Trap(
-        "vtex.credits-left",
-        "Other systems of the account spend its pricing credits: the header says how many are left.",
-        f"{VTEX}/client.py",
-        "meter=credits_left",
-        "meter=None",
-        (f"{V_PRICES}test_credits_that_somebody_else_of_the_account_spent_are_not_spent_again",),
-    ),
-    Trap(
         "vtex.price-in-reais",
         "Prices are decimals, and cents sent there make everything a hundred times as dear.",
         f"{VTEX}/translate.py",

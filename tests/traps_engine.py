@@ -1158,8 +1158,8 @@ ENGINE: tuple[Trap, ...] = (
         "engine.since-of-the-answer",
         "Since when a SKU sells must not move each time its stock is pushed: nobody could tell when it stopped selling.",
         f"{CORE}/sync/pushing.py",
-        "buyable(readable(row.have_doc, kind.struct)) != buyable(found.doc),",
-        "True,",
+        "turned = buyable(readable(row.have_doc, kind.struct)) != buyable(found.doc)",
+        "turned = True",
         ("api/tests/test_selling.py::test_it_sells_at_its_price_and_since_when",),
     ),
     Trap(

@@ -14,6 +14,7 @@ import time
 from collections.abc import Coroutine, Iterable
 from contextvars import ContextVar
 from typing import Any, NamedTuple, Protocol
+from uuid import uuid4
 
 import msgspec
 
@@ -100,7 +101,7 @@ class _Bucket:
     and any number where an answer said nothing of it."""
 
     def __init__(self, rate: Rate | None) -> None:
-        self.rate = rate
+        self.rate: Rate | None = rate
         self.level = rate.burst if rate is not None else 0.0
         self.at = time.monotonic()
         self.stopped_until = 0.0
@@ -245,12 +246,10 @@ class _Shared(_Bucket):
     """Credits fetched from the budget of all processes: in blocks of about a tenth of a second, or just what a call needs where answers
     tell how many are left."""
 
-    _numbers = itertools.count(1)
-
     def __init__(self, rate: Rate | None, key: str, budget: Budget, *, metered: bool) -> None:
         super().__init__(rate)
         self.key, self._budget, self._metered = key, budget, metered
-        self._who = f"{id(budget):x}-{next(self._numbers)}"
+        self._who = uuid4().hex
         self.level = 0.0
         self._telling: set[asyncio.Task[None]] = set()
 

@@ -26,7 +26,7 @@ class Body:
         if self._file is not None:
             return self._read(self._file)
         if isinstance(self._content, AsyncIterable):
-            return self._content
+            return cast("AsyncIterable[bytes]", self._content)
         return cast("Callable[[], AsyncIterable[bytes]]", self._content)()
 
     async def _read(self, file: BinaryIO) -> AsyncIterator[bytes]:

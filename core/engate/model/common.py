@@ -160,7 +160,7 @@ class Batch(Generic[T]):
             raise ValueError(f"the batch has the ticket {self.ticket[0]!r} already")
         if not 0 < len(key) <= MOST_TICKET or "\0" in key:
             raise ValueError(f"a ticket has 1 to {MOST_TICKET} characters, none of them NUL")
-        if isinstance(due, bool) or not isinstance(due, int | float) or not 0 <= due < math.inf:
+        if not 0 <= due < math.inf:
             raise ValueError(f"due in seconds, not {due!r}")
         self.ticket = (key, float(due))
 

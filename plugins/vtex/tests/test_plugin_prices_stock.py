@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from engate import Rejected, Unknown
+from engate import Meter, Rejected, Response, Unknown
 from engate.clock import ManualClock
 from engate.model import Item, Price, StockLevel, Warehouse
+from engate_vtex.client import credits_left
 from engate_vtex.products import FreshSkus
 
 QUANTITY = "/api/logistics/pvt/inventory/skus/{sku}/warehouses/{warehouse}/quantity"
@@ -53,17 +54,12 @@ async def test_the_first_price_of_a_sku_just_made_costs_one_call(shop: Any) -> N
     assert (made["basePrice"], made["listPrice"]) == (10.1, 12.5)
 
 
-@pytest.mark.trap("vtex.credits-left")
-async def test_credits_that_somebody_else_of_the_account_spent_are_not_spent_again(shop: Any) -> None:
-    """The first answer says that all but a few are gone: the next calls wait for theirs instead of being refused."""
-    sku = await shop.sku()
-    rates = {"pricing_write": {"per_second": 2_000 / 60, "burst": 450.0}}
-    shop.front = await shop.connect(rates=rates)
-    for _ in range(496):
-        await shop.call("PUT", f"/pricing/prices/{sku}", {"basePrice": 90}, fine=False)
-    for n in range(20):
-        await shop.accepted("prices", Item("1001-1", price(f"{10 + n}.00"), refs={"sku": sku}))
-    assert [call for call in shop.calls() if call.endswith("429")] == []
+@pytest.mark.parametrize(
+    ("headers", "said"),
+    [({"ratelimit-remaining": "3", "ratelimit-limit": "500"}, Meter(remaining=3)), ({}, None), ({"ratelimit-remaining": "soon"}, None)],
+)
+def test_pricing_says_how_many_credits_others_of_the_account_have_left(headers: dict[str, str], said: Meter | None) -> None:
+    assert credits_left(Response(200, headers, b"")) == said
 
 
 async def fixed_by_the_shop(shop: Any) -> str:
