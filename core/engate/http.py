@@ -278,7 +278,7 @@ class Http:
                 raise answers.doubt(call, type(error).__name__) from None
             finally:
                 if flow.answer is not None:
-                    self.governor.leave(call.groups, call.cost)
+                    self.governor.leave(call.groups, call.cost, answered=False)  # it told nothing of its credits
                     self._services.journal.note(call.method, call.operation, flow.answer.status_code, time.perf_counter() - flow.since)
         except EngateError as error:
             error.connection_id = self._services.connection_id
