@@ -18,7 +18,7 @@ from litestar.testing import TestClient
 from redis.asyncio import Redis
 from sqlalchemy import make_url
 
-from engate.limits import Rate
+from engate.limits import Ask, Rate
 from engate.testing import services
 from engate_api.app import create_app
 from engate_api.budget import RedisBudget
@@ -137,7 +137,7 @@ async def test_work_goes_on_without_a_redis_that_hangs(scale: Scale) -> None:
             began = time.monotonic()
             for id in range(20):
                 await dispatch.wake(id)
-                await budget.take("x", Rate(100.0), 1)
+                await budget.take("x", Rate(100.0), Ask(1, 1))
                 await budget.stop("x", 1.0)
             assert time.monotonic() - began < 5
         assert await dispatch.ready()

@@ -16,12 +16,13 @@ from engate.errors import (
 )
 from engate.hooks import Erp, Observer, Storefront, batch
 from engate.http import Auth, Http, Token
-from engate.limits import Rate
+from engate.limits import Meter, Rate
 from engate.plugins import Manifest
 from engate.settings import Secret, field
 from engate.text import Text
 
 __all__ = [
-    "Answered", "Auth", "AuthFailed", "Context", "EngateError", "Erp", "Forbidden", "Http", "Invalid", "Manifest", "NotSent", "Observer",
-    "Rate", "RateLimited", "Rejected", "Response", "Secret", "Storefront", "Text", "Token", "Unavailable", "Unknown", "batch", "field",
+    "Answered", "Auth", "AuthFailed", "Context", "EngateError", "Erp", "Forbidden", "Http", "Invalid", "Manifest", "Meter", "NotSent",
+    "Observer", "Rate", "RateLimited", "Rejected", "Response", "Secret", "Storefront", "Text", "Token", "Unavailable", "Unknown", "batch",
+    "field",
 ]  # fmt: skip

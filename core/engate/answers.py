@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from engate.errors import Answered, AuthFailed, EngateError, Forbidden, NotSent, RateLimited, Unavailable, Unknown
+from engate.streams import Body
 from engate.text import Text
 
 T = TypeVar("T")
@@ -70,14 +71,20 @@ class Call(msgspec.Struct, frozen=True):
     operation: str
     safe: bool
     groups: tuple[str, ...] = ()
-    content: bytes | None = None
+    content: bytes | Body | None = None
     headers: Mapping[str, str] = {}
     expect: tuple[int, ...] = ()
     media: str = "application/json"
+    cost: float = 1.0
 
     @property
     def name(self) -> str:
         return f"{self.method} {self.operation}"
+
+    @property
+    def again(self) -> bool:
+        """Whether there is a body to send a second time, if need be."""
+        return not isinstance(self.content, Body) or self.content.again
 
     @property
     def reads(self) -> bool:
@@ -106,6 +113,11 @@ def problem(call: Call, response: Response) -> EngateError | None:
     if status == 408 or status >= 500:
         return doubt(call, str(status))
     return Answered(call.method, call.operation, status, response.body, redacted(response.body))
+
+
+def throttled(call: Call) -> RateLimited:
+    """The answer's own count says that there were too few credits: nothing was done."""
+    return RateLimited(Text(f"Limite de chamadas atingido ({call.name}).", f"Rate limit reached ({call.name})."))
 
 
 LOOKS = Text("O engate confere antes de reenviar.", "engate looks before sending again.")
@@ -160,6 +172,13 @@ def refused(call: Call, status: int) -> AuthFailed:
             f"The platform refused the credentials ({status} at {call.name}).",
         ),
         Text("Renove as credenciais da conexão.", "Renew the connection's credentials."),
+    )
+
+
+def sent_once(call: Call) -> NotSent:
+    """It was refused, and what was to be sent cannot be had a second time."""
+    return NotSent(
+        Text(f"A sessão terminou antes de {call.name}: o envio recomeça.", f"The session ended before {call.name}: it is sent anew.")
     )
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import AsyncIterable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Iterator
 
 MOST_BYTES = 64 * 1024 * 1024
+MOST_LINE = 1024 * 1024
 _STEP = 256 * 1024
 ENCODINGS = "gzip, deflate"
 """What we say we accept; anything else an answer is packed with is not read."""
@@ -36,6 +37,31 @@ async def read(chunks: AsyncIterable[bytes], encoding: str, most: int) -> bytes:
     if came and not unpack.whole():
         raise Undecodable
     return b"".join(parts)
+
+
+async def lines(chunks: AsyncIterable[bytes], encoding: str, most: int) -> AsyncIterator[bytes]:
+    """Line by line, without their ends and without empty ones; no more than one is held. TooLarge for one that is longer than `most`."""
+    unpack = _unpacker(encoding)
+    begun = bytearray()
+    came = False
+    async for chunk in chunks:
+        came = True
+        for part in unpack.fed(chunk):
+            *ended, rest = part.split(b"\n")
+            for line in ended:
+                whole = (bytes(begun) + line if begun else line).rstrip(b"\r")
+                begun.clear()
+                if len(whole) > most:
+                    raise TooLarge
+                if whole:
+                    yield whole
+            begun += rest
+            if len(begun) > most:
+                raise TooLarge
+    if came and not unpack.whole():
+        raise Undecodable
+    if begun:
+        yield bytes(begun)
 
 
 class _Plain:

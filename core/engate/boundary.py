@@ -186,6 +186,8 @@ def answer(hook: str, declared: Any, given: object) -> Any:
     if declared is type(None):
         return None
     kinds: tuple[Any, ...] = (declared,) if isinstance(declared, type) else get_args(declared)
+    if float in kinds:
+        return _seconds(hook, given)
     for kind in kinds:
         if isinstance(given, kind):
             try:
@@ -193,6 +195,14 @@ def answer(hook: str, declared: Any, given: object) -> Any:
             except Wrong as wrong:
                 raise fault(hook, wrong.where, wrong.value, wrong.expected) from None
     raise fault(hook, "", _shown(given), " | ".join(kind.__name__ for kind in kinds))
+
+
+def _seconds(hook: str, given: object) -> float | None:
+    if given is None:
+        return None
+    if isinstance(given, bool) or not isinstance(given, int | float) or not 0 <= given < math.inf:
+        raise fault(hook, "", _shown(given), "seconds, or None")
+    return float(given)
 
 
 def fault(hook: str, where: str, value: str, expected: str) -> PluginFault:

@@ -8,7 +8,7 @@ import msgspec
 
 from engate.bodies import MOST_BYTES
 from engate.clock import Clock
-from engate.http import DEADLINE, Auth, Http, Judge, Services, Terms
+from engate.http import DEADLINE, Auth, Http, Judge, MeterOf, Services, Terms
 from engate.limits import Rate
 
 
@@ -40,15 +40,17 @@ class Context:
         most_bytes: int = MOST_BYTES,
         headers: dict[str, str] | None = None,
         judge: Judge | None = None,
+        meter: MeterOf | None = None,
     ) -> Http:
         """A client for one host of the platform. `rates`: the budget of each endpoint group; `at_once`: most calls in flight.
 
         `timeout`: seconds without a byte; `deadline`: seconds that a call may take in all, its retries included (our own waiting for a
         rate is not counted; never less than `timeout`). `most_bytes`: of one answer, unpacked. `judge`: sees each answer first, for
-        platforms that say no with a 200: `None`, "renew", or the error that the answer amounts to.
+        platforms that say no with a 200: `None`, "renew", or the error that the answer amounts to. `meter`: what an answer says of the
+        account's credits, for platforms that count cost or tell their limits; groups then need no rate, it is learnt.
         """
         return Http(
             self._services,
             base_url,
-            Terms(auth, rates or {}, at_once, timeout, deadline, most_bytes, headers or {}, judge),
+            Terms(auth, rates or {}, at_once, timeout, deadline, most_bytes, headers or {}, judge, meter),
         )

@@ -1,6 +1,6 @@
 """The hook specs: the one page a plugin author reads. The verb tells the direction.
 
-    list_*    read from the ERP                     push_*   master data into the storefront
+    list_*    read from the ERP                     push_*   master data into the storefront (check_*: how it goes on)
     read_*    read from the storefront              import_* storefront facts into the ERP (with find_order)
     send_*    the ERP's order facts into the shop   on_*     observers
 
@@ -10,8 +10,8 @@ flows that need it are not offered either.
 
 `list_*` and `read_*` (but `read_order`) are async generators of pages. The engine makes a page durable before it asks for the next one,
 and may stop after any page: resume from `query.cursor`. `push_*` report each item on the batch; `@batch(max=…)` on the hook says how many
-items it takes at a time. Everything else is awaited and answers or raises one of `engate.errors`; an error that is none of those counts
-as *effect unknown*.
+items it takes at a time; `batch.deferred(ticket, due)` says that the storefront works on them still, and `check_*` asks how it went.
+Everything else is awaited and answers or raises one of `engate.errors`; an error that is none of those counts as *effect unknown*.
 """
 
 # basedpyright: reportUnusedParameter=false
@@ -234,6 +234,41 @@ class Storefront(Connection):
     @spec(firstresult=True)
     async def push_stock(self, batch: Batch[StockLevel]) -> None:
         """`refs["sku"]`, `refs["warehouse"]`. `want.quantity` is what the storefront should offer in all."""
+        raise NotImplementedError
+
+    # -- check_*: an operation that outlasts its push (`batch.deferred`); asks only, changes nothing --
+
+    @spec(firstresult=True)
+    async def check_warehouses(self, ticket: str, batch: Batch[Warehouse]) -> float | None:
+        """Reports what became of the items, line by line. Answers the seconds until it is to be called again, or None: it is over."""
+        raise NotImplementedError
+
+    @spec(firstresult=True)
+    async def check_categories(self, ticket: str, batch: Batch[Category]) -> float | None:
+        raise NotImplementedError
+
+    @spec(firstresult=True)
+    async def check_brands(self, ticket: str, batch: Batch[Brand]) -> float | None:
+        raise NotImplementedError
+
+    @spec(firstresult=True)
+    async def check_products(self, ticket: str, batch: Batch[Product]) -> float | None:
+        raise NotImplementedError
+
+    @spec(firstresult=True)
+    async def check_skus(self, ticket: str, batch: Batch[Sku]) -> float | None:
+        raise NotImplementedError
+
+    @spec(firstresult=True)
+    async def check_images(self, ticket: str, batch: Batch[Image]) -> float | None:
+        raise NotImplementedError
+
+    @spec(firstresult=True)
+    async def check_prices(self, ticket: str, batch: Batch[Price]) -> float | None:
+        raise NotImplementedError
+
+    @spec(firstresult=True)
+    async def check_stock(self, ticket: str, batch: Batch[StockLevel]) -> float | None:
         raise NotImplementedError
 
     # -- read_*: read from the storefront --

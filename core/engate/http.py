@@ -11,7 +11,7 @@ import asyncio
 import random
 import ssl
 import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping
 from contextlib import aclosing, contextmanager
 from datetime import datetime
 from functools import cache
@@ -21,15 +21,17 @@ from urllib.parse import urlencode
 import aiohttp
 import httpx
 import msgspec
+import structlog
 from httpx_aiohttp import AiohttpTransport
 
 from engate import answers, bodies
 from engate.address import wrong_base, wrong_path
 from engate.answers import Call, Response
-from engate.bodies import MOST_BYTES
+from engate.bodies import MOST_BYTES, MOST_LINE
 from engate.clock import Clock
 from engate.errors import AuthFailed, EngateError, Forbidden, Invalid, NotSent, RateLimited, Unknown
-from engate.limits import Budget, Governor, Rate
+from engate.limits import Budget, Governor, Meter, Rate
+from engate.streams import Body, Content
 from engate.text import Text
 
 WireRequest = httpx.Request
@@ -41,6 +43,7 @@ PAUSE = 0.2
 LONGEST_WAIT = 30.0
 DEADLINE = 120.0
 """Seconds a platform may take for one call, all attempts together."""
+log = structlog.get_logger("engate.http")
 FINAL = frozenset({"too_large", "too_slow"})
 """Codes of what would only be the same again."""
 _NOT_SENT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL)
@@ -139,8 +142,11 @@ class Services:
 
 
 Judge = Callable[[Response], "Literal['renew'] | EngateError | None"]
-"""A plugin's own reading of an answer, asked before it is handed on: None where the status tells all, "renew" where the session is dead
-and nothing was done, else the error that the answer amounts to (`RateLimited` stops the call's groups like a 429)."""
+"""A plugin's own reading of an answer that is no HTML, asked before it is handed on: None where the status tells all, "renew" where the
+session is dead and nothing was done, else the error that the answer amounts to (`RateLimited` stops the call's groups like a 429)."""
+
+MeterOf = Callable[[Response], Meter | None]
+"""What an answer says of the credits of its call's groups, asked before anything else; None: nothing."""
 
 
 class Terms(msgspec.Struct, frozen=True):
@@ -154,6 +160,7 @@ class Terms(msgspec.Struct, frozen=True):
     most_bytes: int = MOST_BYTES
     headers: Mapping[str, str] = {}
     judge: Judge | None = None
+    meter: MeterOf | None = None
 
 
 class _Spent:
@@ -171,6 +178,13 @@ class _Spent:
             self.seconds += time.monotonic() - started
 
 
+class _Flow:
+    """An answer whose body is read while it comes, outside the exchange that began it."""
+
+    answer: WireResponse | None = None
+    since: float = 0.0
+
+
 class Http:
     """Calls to one host of one account."""
 
@@ -183,8 +197,10 @@ class Http:
         self._services = services
         self._base = base_url.rstrip("/")
         self._origin = _origin(httpx.URL(self._base))
-        self._auth, self._judge = terms.auth, terms.judge
-        self.governor = Governor(dict(terms.rates), terms.at_once, account=services.account, budget=services.budget)
+        self._auth, self._judge, self._meter = terms.auth, terms.judge, terms.meter
+        self.governor = Governor(
+            dict(terms.rates), terms.at_once, account=services.account, budget=services.budget, metered=terms.meter is not None
+        )
         timeout = terms.timeout
         self._timeout = {"connect": min(timeout, 10.0), "read": timeout, "write": timeout, "pool": timeout}
         self._deadline, self._most_bytes = services.deadline or max(terms.deadline, timeout), terms.most_bytes
@@ -200,18 +216,22 @@ class Http:
         *,
         operation: str = "",
         groups: tuple[str, ...] = (),
+        cost: float = 1.0,
         params: Mapping[str, Any] | None = None,
         body: object = None,
-        content: bytes | None = None,
+        content: Content | None = None,
         headers: Mapping[str, str] | None = None,
         safe: bool | None = None,
         expect: tuple[int, ...] = (),
         media: str = "application/json",
     ) -> Response:
         """One call. `path`: begins with "/" and stays on the client's host. `operation`: the path template for metrics and messages.
+        `cost`: credits it takes from each group (what a platform that counts cost may take at most; the rest is given back, see `Meter`).
         `params`: a list repeats its name, None is left out. `body`: encoded as JSON. `safe` (default: GET, HEAD, PUT, DELETE):
         repeating it changes nothing more, so it is retried on anything passing. `expect`: other statuses to hand back instead of raising,
         whatever their body is (`Response.html` tells a proxy's page). `media`: what a 2xx must be; "" = anything but HTML.
+        `content`: the body as it is; a file or an iterator is sent as it comes, however large (see `engate.streams`; an iterator can be
+        sent once, so such a call is not retried).
 
         Raises AuthFailed, Forbidden (403), RateLimited, NotSent, Unavailable, Unknown (not of a reading) or Answered (any other 4xx).
         """
@@ -221,10 +241,11 @@ class Http:
             operation or path,
             method in ("GET", "HEAD", "PUT", "DELETE") if safe is None else safe,
             groups,
-            msgspec.json.encode(body) if content is None and body is not None else content,
+            msgspec.json.encode(body) if content is None and body is not None else _content(content),
             headers or {},
             expect,
             media,
+            cost,
         )
         try:
             return await self._attempts(call)
@@ -232,15 +253,62 @@ class Http:
             error.connection_id = self._services.connection_id
             raise
 
-    async def _attempts(self, call: Call) -> Response:
+    async def lines(
+        self,
+        method: str,
+        path: str,
+        *,
+        operation: str = "",
+        groups: tuple[str, ...] = (),
+        cost: float = 1.0,
+        params: Mapping[str, Any] | None = None,
+        body: object = None,
+        headers: Mapping[str, str] | None = None,
+        most_line: int = MOST_LINE,
+    ) -> AsyncGenerator[bytes]:
+        """The lines of an answer of any length (NDJSON), as they come; empty ones are left out. It may take as long as it likes, as long as
+        something comes within the client's `timeout`. Only reads: what fails before the first line is tried again. Close it (`aclosing`)
+        where you may leave early.
+        """
+        content = msgspec.json.encode(body) if body is not None else None
+        call = Call(method, self._url(path, params), operation or path, True, groups, content, headers or {}, cost=cost, media="")
+        flow = _Flow()
+        try:
+            try:
+                await self._attempts(call, flow)
+                assert flow.answer is not None
+                async with aclosing(flow.answer) as answer:
+                    encoding = answer.headers.get("content-encoding", "")
+                    async for line in bodies.lines(answer.aiter_raw(), encoding, most_line):
+                        yield line
+            except bodies.TooLarge:
+                raise answers.too_large(call, most_line) from None
+            except (httpx.TransportError, httpx.StreamError, bodies.Undecodable) as error:
+                raise answers.doubt(call, type(error).__name__) from None
+            finally:
+                if flow.answer is not None:
+                    self.governor.leave(call.groups, call.cost, answered=False)  # it told nothing of its credits
+                    self._services.journal.note(call.method, call.operation, flow.answer.status_code, time.perf_counter() - flow.since)
+        except EngateError as error:
+            error.connection_id = self._services.connection_id
+            raise
+
+    async def _attempts(self, call: Call, flow: _Flow | None = None) -> Response:
         attempt = renewals = 0
         spent = _Spent()
+        turn = self.governor.turn()
         while True:
             attempt += 1
+            waits = False
             try:
                 with spent.counting():
                     generation, token = await self._session()
-                response = await self._once(call, token, spent)
+                response, meter = await self._once(call, token, spent, turn, flow)
+                if flow is not None and flow.answer is not None:
+                    return response  # its body is still to come: the status tells all
+                if meter is not None and meter.refused:
+                    waits = self.governor.paced(call.groups)
+                    raise answers.throttled(call)
                 verdict = self._verdict(call, response)
                 if verdict is None:
                     if response.status not in call.expect:
@@ -255,6 +323,8 @@ class Http:
                     raise answers.session_taken(call)
                 with spent.counting():
                     await self._renew(generation)
+                if not call.again:
+                    raise answers.sent_once(call)
                 if renewals == 1:
                     attempt -= 1  # sessions end: the first renewal is no failed attempt
                     continue
@@ -262,12 +332,14 @@ class Http:
             except (AuthFailed, Forbidden):
                 raise
             except RateLimited as error:
-                self.governor.refused(call.groups or (call.operation,), error.retry_after)
-                if attempt >= ATTEMPTS:
+                if not waits:
+                    self.governor.refused(call.groups or (call.operation,), error.retry_after)
+                if attempt >= ATTEMPTS or not call.again:
                     raise
-                await asyncio.sleep(_pause(self._services.pause, attempt, error.retry_after))
+                if not waits:  # else its credits are waited for, in its old place
+                    await asyncio.sleep(_pause(self._services.pause, attempt, error.retry_after))
             except (NotSent, Unknown) as error:
-                again = error.code not in FINAL and attempt < ATTEMPTS and spent.seconds < self._deadline
+                again = error.code not in FINAL and call.again and attempt < ATTEMPTS and spent.seconds < self._deadline
                 if not again or not (call.safe or isinstance(error, NotSent)):
                     raise
                 await asyncio.sleep(_pause(self._services.pause, attempt, None))
@@ -276,7 +348,8 @@ class Http:
         """One call without a session and without a retry, whatever the status: for a login, where a wrong try may lock a user."""
         content = msgspec.json.encode(body) if body is not None else None
         call = Call(method, self._url(path, None), path, method in ("GET", "HEAD"), content=content, headers=headers or {})
-        return await self._once(call, None, _Spent())
+        response, _ = await self._once(call, None, _Spent(), self.governor.turn())
+        return response
 
     # ---- one exchange ----
 
@@ -297,27 +370,38 @@ class Http:
             raise _elsewhere(Text("O caminho leva a outro endereço.", "The path leads to another address."))
         return parsed
 
-    async def _once(self, call: Call, token: Token | None, spent: _Spent) -> Response:
+    async def _once(
+        self, call: Call, token: Token | None, spent: _Spent, turn: int, flow: _Flow | None = None
+    ) -> tuple[Response, Meter | None]:
         sent = dict(self._headers)
         if call.content is not None or "content-type" not in sent:
             sent["content-type"] = "application/json"
         if self._auth is not None and token is not None:
             sent.update(self._auth.headers(token))
         sent.update(call.headers)
-        request = httpx.Request(call.method, call.url, headers=sent, content=call.content or b"", extensions={"timeout": self._timeout})
-        await self.governor.enter(call.groups)
+        content = call.content.pieces() if isinstance(call.content, Body) else call.content or b""
+        if isinstance(call.content, Body) and call.content.size is not None:
+            sent["content-length"] = str(call.content.size)
+        request = httpx.Request(call.method, call.url, headers=sent, content=content, extensions={"timeout": self._timeout})
+        await self.governor.enter(call.groups, call.cost, turn)
         started = time.perf_counter()
         status = 0
+        meter: Meter | None = None
         limit = asyncio.timeout(max(0.0, self._deadline - spent.seconds))
         try:
             with spent.counting():
                 async with limit:
                     answer = await self._services.transport.handle_async_request(request)
+                    if flow is not None and 200 <= answer.status_code < 300 and "html" not in answer.headers.get("content-type", ""):
+                        flow.answer, flow.since = answer, started
+                        return Response(answer.status_code, answer.headers, b""), None
                     async with aclosing(answer):
                         encoding = answer.headers.get("content-encoding", "")
                         body = await bodies.read(answer.aiter_raw(), encoding, self._most_bytes)
             status = answer.status_code
-            return Response(status, answer.headers, body)
+            response = Response(status, answer.headers, body)
+            meter = self._metered(response)
+            return response, meter
         except httpx.ConnectError:
             raise answers.unreachable(call) from None
         except bodies.TooLarge:
@@ -329,16 +413,29 @@ class Http:
         except (httpx.TransportError, httpx.StreamError, bodies.Undecodable) as error:
             raise answers.doubt(call, type(error).__name__) from None
         finally:
-            self.governor.leave()
-            self._services.journal.note(call.method, call.operation, status, time.perf_counter() - started)
+            if flow is None or flow.answer is None:
+                self.governor.leave(call.groups, call.cost, meter, answered=status != 0)
+                self._services.journal.note(call.method, call.operation, status, time.perf_counter() - started)
+
+    def _metered(self, response: Response) -> Meter | None:
+        """An answer of a shape that the plugin does not know says nothing of credits; what it amounts to is another question."""
+        if self._meter is None:
+            return None
+        try:
+            return self._meter(response)
+        except Exception as error:
+            log.warning("meter_failed", account=self._services.account, error=type(error).__name__)
+            return None
 
     def _verdict(self, call: Call, response: Response) -> EngateError | Literal["renew"] | None:
         """None: it is a definite answer; "renew": the session is dead and nothing was done; else the error it amounts to."""
-        if self._judge is not None and response.status < 500 and response.status != 429 and not response.html:
+        if self._judge is not None and not response.html:
             try:
                 said = self._judge(response)
-            except Exception as error:  # a shape that the judge does not know: something may have been done all the same
-                return answers.doubt(call, f"{response.status}, {type(error).__name__}")
+            except Exception as error:
+                if response.status < 500 and response.status != 429:  # a shape that the judge does not know: something may have been done
+                    return answers.doubt(call, f"{response.status}, {type(error).__name__}")
+                said = None  # a gateway's own words: the status tells all
             if said is not None:
                 return said
         if response.status == 401 and response.status not in call.expect:
@@ -367,6 +464,10 @@ class Http:
                 made = await self._services.tokens.replace(generation, lambda: auth.login(self))
                 generation, token = (await self._services.tokens.load())[0], made
             self._generation, self._token = generation, token
+
+
+def _content(given: Content | None) -> bytes | Body | None:
+    return given if given is None or isinstance(given, bytes) else Body(given)
 
 
 def _expired(token: Token, clock: Clock) -> bool:

@@ -1,8 +1,8 @@
-"""The governor: keeps every account inside its documented rates, orders first, and learns from what the platform answers.
+"""The governor: keeps every account inside its rates, orders first, and learns from what the platform answers.
 
 One `Governor` per account and process. Each endpoint group has a token bucket with three states: flowing (credits left), slowed (paced
-at 97 % of the rate), stopped (until the platform's own `Retry-After`, or a pause that doubles). Rates are real time, never the injected
-clock.
+at 97 % of the rate), stopped (until the platform's own `Retry-After`, or a pause that doubles). Who waits for credits stands in a queue
+by class and turn, and takes what it needs whole. Rates are real time, never the injected clock.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ import asyncio
 import heapq
 import itertools
 import time
-from collections.abc import Iterable
+from collections.abc import Coroutine, Iterable
 from contextvars import ContextVar
-from typing import Protocol
+from typing import Any, NamedTuple, Protocol
+from uuid import uuid4
 
 import msgspec
 
@@ -28,19 +29,51 @@ priority: ContextVar[int] = ContextVar("priority", default=5)
 
 
 class Rate(msgspec.Struct, frozen=True):
-    """`per_second` requests on average after a `burst` of credits. `pause`: seconds to stop after a refusal that names no time of its own
-    (doubled while refusals go on, up to a minute)."""
+    """`per_second` credits on average after a `burst` of them; a call takes one, or its `cost`. `pause`: seconds to stop after a refusal
+    that names no time of its own (doubled while refusals go on, up to a minute)."""
 
     per_second: float
     burst: float = 1.0
     pause: float = 1.0
 
 
+class Meter(msgspec.Struct, frozen=True):
+    """What an answer says of the credits of its groups; None: it does not say. `limit`: the most there can be; `remaining`: what there is
+    after this call; `restore`: how many come back a second; `spent`: what this call took. `refused`: there were too few, and nothing was
+    done."""
+
+    limit: float | None = None
+    remaining: float | None = None
+    restore: float | None = None
+    spent: float | None = None
+    refused: bool = False
+
+
+class Ask(NamedTuple):
+    """One process wants credits: at least `least` at once, up to `want`. `rank`: its class, 0 first; `waited`: seconds so far; `who`: this
+    process, so that its next try is known for the same."""
+
+    least: float
+    want: float
+    rank: int = 5
+    waited: float = 0.0
+    who: str = ""
+
+
+UNKNOWN = -1.0
+"""Granted where nobody has learnt the rate yet."""
+
+
 class Budget(Protocol):
     """The rates of all processes together, where there are several (`engate_api.budget` keeps them in Redis)."""
 
-    async def take(self, key: str, rate: Rate, want: int) -> tuple[int, float]:
-        """(credits granted, seconds to wait when none was). Never raises: without Redis it answers from the share of one process."""
+    async def take(self, key: str, rate: Rate | None, ask: Ask) -> tuple[float, float]:
+        """(credits granted, seconds to wait when none was). Never raises: without Redis it answers from the share of one process.
+        `rate` None: as somebody has learnt it, else UNKNOWN is granted."""
+        ...
+
+    async def learn(self, key: str, meter: Meter, back: float) -> None:
+        """What an answer said, `remaining` without what is still under way; `back`: credits that were taken and not spent."""
         ...
 
     async def stop(self, key: str, seconds: float) -> None:
@@ -48,27 +81,143 @@ class Budget(Protocol):
         ...
 
 
-class _Bucket:
-    """The credits of one group in this process."""
+Rank = tuple[int, int]
+"""Class and turn: the lower goes first."""
 
-    def __init__(self, rate: Rate) -> None:
-        self.rate = rate
-        self.level = rate.burst
+
+class _Waiter:
+    __slots__ = ("cost", "rank", "since", "turn")
+
+    def __init__(self, rank: Rank, cost: float) -> None:
+        self.rank, self.cost, self.since = rank, cost, time.monotonic()
+        self.turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def __lt__(self, other: _Waiter) -> bool:
+        return self.rank < other.rank
+
+
+class _Bucket:
+    """The credits of one group in this process. `rate` None: an answer will tell it; until then one call at a time goes out to learn it,
+    and any number where an answer said nothing of it."""
+
+    def __init__(self, rate: Rate | None) -> None:
+        self.rate: Rate | None = rate
+        self.level = rate.burst if rate is not None else 0.0
         self.at = time.monotonic()
         self.stopped_until = 0.0
         self.pause = 0.0
+        self._flying = 0.0  # credits of calls that are under way
+        self._learning = self._unmetered = False
+        self._queue: list[_Waiter] = []
+        self._changed = asyncio.Event()
+        self._serving: asyncio.Task[None] | None = None
 
-    def wait(self, now: float) -> float:
-        """Seconds until one request may go; 0.0 takes it."""
+    # ---- taking ----
+
+    async def take(self, cost: float, rank: Rank) -> None:
+        """Returns when the whole cost is taken: at once where nobody waits and there is enough."""
+        if self._queue or self.wait(cost, time.monotonic()) > 0:
+            await self._queued(_Waiter(rank, cost))
+        self._flying += cost
+
+    async def _queued(self, waiter: _Waiter) -> None:
+        heapq.heappush(self._queue, waiter)
+        self._changed.set()
+        if self._serving is None or self._serving.done():
+            self._serving = asyncio.create_task(self._serve())
+        try:
+            await waiter.turn
+        except asyncio.CancelledError:
+            if waiter.turn.done() and not waiter.turn.cancelled():
+                self.level += waiter.cost
+            self._changed.set()
+            raise
+
+    async def _serve(self) -> None:
+        """The first in the queue waits for its whole cost, and whoever stands behind it waits too: otherwise a large call would see small
+        ones take every credit that comes."""
+        while self._queue:
+            first = self._queue[0]
+            if first.turn.done():
+                heapq.heappop(self._queue)
+                continue
+            self._changed.clear()
+            seconds = await self._seconds(first)
+            if seconds <= 0:
+                if first.turn.done():
+                    self.level += first.cost  # it was cancelled meanwhile
+                else:
+                    first.turn.set_result(None)
+                continue
+            try:
+                async with asyncio.timeout(seconds):
+                    await self._changed.wait()
+            except TimeoutError:
+                pass
+
+    async def _seconds(self, first: _Waiter) -> float:
+        """Until it may go; 0.0 takes its cost."""
+        return self.wait(first.cost, time.monotonic())
+
+    def wait(self, cost: float, now: float) -> float:
+        """Seconds until a call of this cost may go; 0.0 takes it. One that costs more than there can ever be goes when all are there."""
         if now < self.stopped_until:
             return self.stopped_until - now
-        pace = self.rate.per_second * PACE
-        self.level = min(self.rate.burst, self.level + (now - self.at) * pace)
-        self.at = now
-        if self.level >= 1:
-            self.level -= 1
+        if self.rate is None:
+            return self._unknown()
+        self._refill(now)
+        needed = min(cost, self.rate.burst)
+        if self.level >= needed:
+            self.level -= cost
             return 0.0
-        return (1 - self.level) / pace
+        return (needed - self.level) / (self.rate.per_second * PACE)
+
+    def _unknown(self) -> float:
+        if self._learning and not self._unmetered:
+            return LONGEST  # its answer says when
+        self._learning = True
+        return 0.0
+
+    def _refill(self, now: float) -> None:
+        assert self.rate is not None
+        self.level = min(self.rate.burst, self.level + (now - self.at) * self.rate.per_second * PACE)
+        self.at = now
+
+    # ---- what came of it ----
+
+    def give_back(self, cost: float) -> None:
+        """It was taken and the call never went out."""
+        self._flying -= cost
+        self.level += cost
+        self._learning = False
+        self._changed.set()
+
+    def over(self, cost: float, meter: Meter | None, *, answered: bool) -> None:
+        """The call has ended, with what its answer said of the credits."""
+        self._flying -= cost
+        if meter is not None:
+            self._learn(meter, _back(cost, meter))
+        self._learning = False
+        self._unmetered = self._unmetered or (answered and self.rate is None)
+        self._changed.set()
+
+    def _learn(self, meter: Meter, back: float) -> None:
+        """What others spend of the same account shows in `remaining`. It is believed downwards only: answers overtake each other, and a
+        bucket that is fuller than we think fills up here too."""
+        now = time.monotonic()
+        before = self.rate
+        limit = meter.limit if meter.limit is not None else before.burst if before is not None else None
+        restore = meter.restore if meter.restore is not None else before.per_second if before is not None else None
+        if before is not None:
+            self._refill(now)
+        self.level += back
+        if limit is not None and restore is not None and restore > 0:
+            self.rate = Rate(restore, limit, before.pause if before is not None else 1.0)
+            self.at = now
+            if before is None:
+                self.level = limit
+        if meter.remaining is not None:
+            self.level = min(self.level, meter.remaining - self._flying)
 
     def stop(self, retry_after: float | None) -> None:
         """A refusal: nothing goes before the platform's own time, or where it names none the rate's pause (1, 2, 4… seconds)."""
@@ -76,79 +225,143 @@ class _Bucket:
         if retry_after is None and now < self.stopped_until:
             return  # it was on its way when the group was stopped
         if retry_after is None:
-            self.pause = min(max(LONGEST, self.rate.pause), self.pause * 2 or self.rate.pause)
+            first = self.rate.pause if self.rate is not None else 1.0
+            self.pause = min(max(LONGEST, first), self.pause * 2 or first)
             retry_after = self.pause
         self.stopped_until = max(self.stopped_until, now + retry_after)
-        self.level = 0.0
+        self.level = min(0.0, self.level)
+
+    @property
+    def paced(self) -> bool:
+        """Whether a call that lacks credits waits here for as long as it takes."""
+        return self.rate is not None
 
     def state(self, now: float) -> str:
         if now < self.stopped_until:
             return "stopped"
+        if self.rate is None:
+            return "flowing"
         return "flowing" if self.level + (now - self.at) * self.rate.per_second >= 1 else "slowed"
 
 
 class _Shared(_Bucket):
-    """Credits fetched in blocks of about a tenth of a second from the budget of all processes."""
+    """Credits fetched from the budget of all processes: in blocks of about a tenth of a second, or just what a call needs where answers
+    tell how many are left."""
 
-    def __init__(self, rate: Rate, key: str, budget: Budget) -> None:
+    def __init__(self, rate: Rate | None, key: str, budget: Budget, *, metered: bool) -> None:
         super().__init__(rate)
-        self.key, self._budget = key, budget
+        self.key, self._budget, self._metered = key, budget, metered
+        self._who = uuid4().hex
         self.level = 0.0
-        self._fetching = asyncio.Lock()
+        self._telling: set[asyncio.Task[None]] = set()
 
-    async def fetch(self) -> float:
-        """Seconds until one request may go; 0.0 takes it."""
-        async with self._fetching:
-            now = time.monotonic()
-            if now < self.stopped_until:
-                return self.stopped_until - now
-            if self.level < 1:
-                granted, seconds = await self._budget.take(self.key, self.rate, max(1, int(self.rate.per_second / 10)))
-                if granted == 0:
-                    return seconds
-                self.level += granted
-            self.level -= 1
-            return 0.0
+    def wait(self, cost: float, now: float) -> float:
+        if now < self.stopped_until:
+            return self.stopped_until - now
+        if self.level < cost:
+            return LONGEST
+        self.level -= cost
+        return 0.0
+
+    async def _seconds(self, first: _Waiter) -> float:
+        now = time.monotonic()
+        seconds = self.wait(first.cost, now)
+        if seconds <= 0 or now < self.stopped_until:
+            return seconds
+        least = first.cost - self.level
+        block = 0.0 if self._metered or self.rate is None else float(max(1, int(self.rate.per_second / 10)))
+        granted, seconds = await self._budget.take(
+            self.key, self.rate, Ask(least, max(least, block), first.rank[0], now - first.since, self._who)
+        )
+        if granted == UNKNOWN:
+            return self._unknown()
+        if granted <= 0:
+            return seconds
+        self.level += granted - first.cost
+        return 0.0
+
+    def _learn(self, meter: Meter, back: float) -> None:
+        if meter.limit is not None and meter.restore is not None:
+            self.rate = Rate(meter.restore, meter.limit, self.rate.pause if self.rate is not None else 1.0)
+        if meter.remaining is not None:
+            meter = msgspec.structs.replace(meter, remaining=meter.remaining - self._flying - self.level)
+        self.tell(self._budget.learn(self.key, meter, back))
+
+    def stop(self, retry_after: float | None) -> None:
+        super().stop(retry_after)
+        self.tell(self._budget.stop(self.key, self.stopped_until - time.monotonic()))
+
+    def tell(self, what: Coroutine[Any, Any, None]) -> None:
+        telling = asyncio.create_task(what)
+        self._telling.add(telling)
+        telling.add_done_callback(self._telling.discard)
+
+
+def _back(cost: float, meter: Meter) -> float:
+    if meter.spent is not None:
+        return cost - meter.spent
+    return cost if meter.refused else 0.0
 
 
 class Governor:
-    """Groups without a rate are only bounded by `at_once`. `budget`: where several processes share the account."""
+    """Groups without a rate are only bounded by `at_once`, unless answers tell one (`metered`). `budget`: where several processes share the
+    account."""
 
-    def __init__(self, rates: dict[str, Rate], at_once: int, *, account: str = "", budget: Budget | None = None) -> None:
-        self._account, self._budget = account, budget
-        self._stops: set[asyncio.Task[None]] = set()
-        self._buckets: dict[str, _Bucket] = {
-            name: _Bucket(rate) if budget is None else _Shared(rate, f"{account}/{name}", budget) for name, rate in rates.items()
-        }
+    def __init__(
+        self, rates: dict[str, Rate], at_once: int, *, account: str = "", budget: Budget | None = None, metered: bool = False
+    ) -> None:
+        self._account, self._budget, self._metered = account, budget, metered
+        self._buckets: dict[str, _Bucket] = {name: self._made(name, rate) for name, rate in rates.items()}
         self._free = at_once
-        self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
+        self._waiting: list[tuple[Rank, asyncio.Future[None]]] = []
         self._turn = itertools.count()
 
-    async def enter(self, groups: Iterable[str]) -> None:
-        """Waits for a credit in each group, then for a place in flight. Must be followed by `leave`."""
+    def _made(self, name: str, rate: Rate | None) -> _Bucket:
+        if self._budget is None:
+            return _Bucket(rate)
+        return _Shared(rate, f"{self._account}/{name}", self._budget, metered=self._metered)
+
+    def turn(self) -> int:
+        """A place in the queue: who keeps it stands where it stood when it tries again."""
+        return next(self._turn)
+
+    async def enter(self, groups: Iterable[str], cost: float = 1.0, turn: int | None = None) -> None:
+        """Waits for the cost in each group, then for a place in flight. Must be followed by `leave`."""
+        rank = (priority.get(), self.turn() if turn is None else turn)
+        taken: list[_Bucket] = []
+        try:
+            for name in groups:
+                bucket = self._buckets.get(name)
+                if bucket is None and self._metered:
+                    bucket = self._buckets[name] = self._made(name, None)
+                if bucket is not None:
+                    await bucket.take(cost, rank)
+                    taken.append(bucket)
+            await self._place(rank)
+        except BaseException:
+            for bucket in taken:
+                bucket.give_back(cost)
+            raise
+
+    def leave(self, groups: Iterable[str] = (), cost: float = 1.0, meter: Meter | None = None, *, answered: bool = True) -> None:
+        """The call has ended; `meter`: what its answer said of the credits."""
         for name in groups:
             bucket = self._buckets.get(name)
-            if bucket is None:
-                continue
-            while (seconds := await bucket.fetch() if isinstance(bucket, _Shared) else bucket.wait(time.monotonic())) > 0:  # noqa: ASYNC110  # a credit is time alone
-                # Lower classes wait a little longer, so that an order overtakes them at the next credit.
-                await asyncio.sleep(seconds * (1 + 0.2 * priority.get()))
-        await self._place()
-
-    def leave(self) -> None:
+            if bucket is not None:
+                bucket.over(cost, meter, answered=answered)
         while self._waiting:
-            _, _, place = heapq.heappop(self._waiting)
+            _, place = heapq.heappop(self._waiting)
             if not place.done():
                 place.set_result(None)
                 return
         self._free += 1
 
-    async def _place(self) -> None:
+    async def _place(self, rank: Rank) -> None:
         if self._free > 0:
             self._free -= 1
             return
         place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        heapq.heappush(self._waiting, (priority.get(), next(self._turn), place))
+        heapq.heappush(self._waiting, (rank, place))
         try:
             await place
         except asyncio.CancelledError:
@@ -156,15 +369,17 @@ class Governor:
                 self.leave()
             raise
 
+    def paced(self, groups: Iterable[str]) -> bool:
+        """Whether a call that these groups have too few credits for waits by itself until there are enough."""
+        return any(bucket.paced for name in groups if (bucket := self._buckets.get(name)) is not None)
+
     def refused(self, groups: Iterable[str], retry_after: float | None) -> None:
         """A 429. A group unknown so far gets a bucket, so that it stops too."""
         for name in groups:
-            bucket = self._buckets.setdefault(name, _Bucket(Rate(1000.0, 1000.0)))
+            bucket = self._buckets.get(name)
+            if bucket is None:
+                bucket = self._buckets[name] = self._made(name, Rate(1000.0, 1000.0))
             bucket.stop(retry_after)
-            if self._budget is not None:
-                stopping = asyncio.create_task(self._budget.stop(f"{self._account}/{name}", bucket.stopped_until - time.monotonic()))
-                self._stops.add(stopping)
-                stopping.add_done_callback(self._stops.discard)
 
     def went_well(self, groups: Iterable[str]) -> None:
         for name in groups:

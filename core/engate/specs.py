@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, get_args, get_type_hints
 
 from engate.hooks import ROLES, Connection
 
-VERBS = ("list_", "read_", "push_", "send_", "import_", "find_")
+VERBS = ("list_", "read_", "push_", "check_", "send_", "import_", "find_")
 """Public methods that begin so are hooks: a name that is none was meant to be one."""
 
 

@@ -73,7 +73,8 @@ async def _pages(self: Any, query: Any) -> AsyncIterator[Any]:
 @pytest.mark.parametrize(
     ("role", "name", "meant"),
     [
-        (Storefront, "push_price", "push_prices"), (Storefront, "push_stocks", "push_stock"), (Storefront, "send_invoices", "send_invoice"),
+        (Storefront, "push_price", "push_prices"), (Storefront, "push_stocks", "push_stock"),
+        (Storefront, "check_price", "check_prices"), (Storefront, "send_invoices", "send_invoice"),
         (Storefront, "read_ordrs", "read_orders"), (Erp, "list_product", "list_products"), (Erp, "import_orders", "import_order"),
         (Erp, "find_orders", "find_order"), (Observer, "on_order_import", "on_order_imported"),
     ],
@@ -295,6 +296,11 @@ ANSWERS: list[tuple[str, str, tuple[str, ...], Any, bool]] = [
     ("storefront", "read_order", ("key",), an_order(placed_at=datetime(2026, 1, 1)), False),
     ("storefront", "read_order", ("key",), an_order(items=[{"line": "0"}]), False),
     ("storefront", "send_handling", ("shop_order",), "anything", True),
+    ("storefront", "check_stock", ("ticket", "batch"), None, True), ("storefront", "check_stock", ("ticket", "batch"), 60, True),
+    ("storefront", "check_stock", ("ticket", "batch"), 0.5, True), ("storefront", "check_stock", ("ticket", "batch"), -1, False),
+    ("storefront", "check_stock", ("ticket", "batch"), "60", False),
+    ("storefront", "check_stock", ("ticket", "batch"), float("nan"), False),
+    ("storefront", "check_stock", ("ticket", "batch"), True, False),
 ]  # fmt: skip
 
 
@@ -304,11 +310,12 @@ async def test_an_answer_is_what_its_hook_declares(side: str, hook: str, names: 
     made = {hook: answers(value, *names)}
     coupling = coupled(made) if side == "erp" else coupled(shop=made)
     call = getattr(getattr(coupling, side), hook)
+    given = [None] * len(names)
     if sound:
-        await call(None)
+        await call(*given)
         return
     with pytest.raises(PluginFault) as caught:
-        await call(None)
+        await call(*given)
     assert hook in caught.value.text.pt and caught.value.hook == hook
     assert caught.value.connection_id == (11 if side == "erp" else 22)
 

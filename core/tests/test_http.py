@@ -21,7 +21,7 @@ from engate.answers import Response, redacted
 from engate.clock import ManualClock
 from engate.errors import Answered, AuthFailed, EngateError, Forbidden, Invalid, NotSent, RateLimited, Rejected, Unavailable, Unknown
 from engate.http import Http, Services, Terms, Token, Transport
-from engate.limits import Governor, Rate
+from engate.limits import Governor, Meter, Rate
 from engate.testing.connect import CountingJournal, MemoryTokens
 from engate.text import Text
 
@@ -546,6 +546,85 @@ async def test_a_judge_that_cannot_read_an_answer_leaves_a_doubt_and_never_a_sec
         with pytest.raises(Unknown):
             await http.call("POST", "/order", body={})
         assert len(server.asked) == 1
+
+
+@pytest.mark.trap("engine.judge-any-status")
+@pytest.mark.parametrize("status", [429, 500, 503])
+async def test_a_judge_sees_answers_of_every_status(status: int) -> None:
+    """Some say with a 500 that the session ended (SOAP faults), or with a 429 what kind of limit it is."""
+    auth = Sessions()
+
+    async def answer(asked: Asked, writer: asyncio.StreamWriter) -> bool:
+        if asked.path == "/login":
+            return say(writer, 200)
+        dead = asked.headers["authorization"] == "token-1"
+        return say(writer, status if dead else 200, '{"error": "UNAUTHENTICATED"}' if dead else '{"data": 1}')
+
+    async with raw_server(answer) as server, client(server.url, auth=auth, judge=graph) as http:
+        assert (await http.call("POST", "/graph", body={})).json() == {"data": 1}
+        assert calls(server, "/graph") == 2 and auth.logins == 2
+
+
+@pytest.mark.parametrize(("status", "kind"), [(429, RateLimited), (502, Unknown)])
+async def test_what_a_judge_cannot_read_of_a_gateway_means_what_its_status_says(status: int, kind: type[EngateError]) -> None:
+    async with raw_server(answering(status, "busy")) as server, client(server.url, judge=graph) as http:
+        with pytest.raises(kind):
+            await http.call("POST", "/graph", body={})
+        assert server.asked
+
+
+# ---- credits that answers tell of ----
+
+
+def metered(response: Response) -> Meter | None:
+    """As of a platform that counts cost, and refuses inside a 200."""
+    said = response.json()
+    left = said.get("left")
+    return None if left is None else Meter(1000, left, 1000, said.get("spent"), said.get("error") == "THROTTLED")
+
+
+@pytest.mark.trap("engine.meter-refused")
+async def test_a_call_refused_for_its_cost_waits_for_as_many_credits_as_it_needs() -> None:
+    async def once(asked: Asked, writer: asyncio.StreamWriter) -> bool:
+        return say(writer, 200, '{"error": "THROTTLED", "left": 50}' if asked.nth == 1 else '{"left": 50, "spent": 30}')
+
+    async with raw_server(once) as server, client(server.url, judge=graph, meter=metered) as http:
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        assert (await http.call("POST", "/graph", body={}, groups=("graph",), cost=200)).json() == {"left": 50, "spent": 30}
+        assert len(server.asked) == 2 and 0.14 <= loop.time() - started < 1.0
+        assert http.governor.states() == {"graph": "flowing"}, "a refusal for its cost stops nobody else"
+
+
+async def test_a_call_that_is_always_refused_for_its_cost_ends() -> None:
+    async with raw_server(answering(200, '{"error": "THROTTLED", "left": 1000}')) as server, client(server.url, meter=metered) as http:
+        with pytest.raises(RateLimited):
+            await http.call("POST", "/graph", body={}, groups=("graph",), cost=10)
+        assert len(server.asked) == 5
+
+
+async def test_a_refusal_that_tells_no_rate_pauses_as_a_429_does() -> None:
+    async def once(asked: Asked, writer: asyncio.StreamWriter) -> bool:
+        return say(writer, 200, '{"error": "THROTTLED"}' if asked.nth == 1 else "{}")
+
+    def refusing(response: Response) -> Meter | None:
+        return Meter(refused=True) if response.json().get("error") else None
+
+    async with raw_server(once) as server, client(server.url, meter=refusing) as http:
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        await http.call("POST", "/graph", body={}, groups=("graph",))
+        assert len(server.asked) == 2 and loop.time() - started >= 0.9
+
+
+async def test_a_meter_that_breaks_says_nothing_and_spoils_no_answer() -> None:
+    def broken(response: Response) -> Meter | None:
+        raise KeyError("cost")
+
+    async with raw_server(answering(200, '{"data": 1}')) as server, client(server.url, meter=broken) as http:
+        for _ in range(3):
+            assert (await http.call("POST", "/graph", body={}, groups=("graph",))).json() == {"data": 1}
+        assert len(server.asked) == 3
 
 
 # ---- too slow, too large ----

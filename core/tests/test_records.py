@@ -136,6 +136,21 @@ def test_pending_units_are_kept_exactly(store: Store, quantity: str) -> None:
         assert records.pending_units(c, 1) == {("k", "1"): [(None, Decimal(quantity))]}
 
 
+@pytest.mark.trap("engine.turn-grows")
+def test_every_decision_has_a_greater_number_within_one_second_too(store: Store) -> None:
+    with store.write() as c:
+        records.linked(c, 1, 1, "sku", [("s", "77")], NOW)
+    turns: list[int] = []
+    for quantity in (10, 8, 10):
+        want(store, "stock", StockLevel("s@1", "s", "1", Decimal(quantity)))
+        rows = claim(store, "stock")
+        turns += [row.numbered(digest(row.doc, {}), NOW).turn for row in rows]
+        with store.read() as c:
+            assert c.execute(sa.select(record.c.turn)).scalar() == turns[-1], "what the hook is given is what is stored"
+        accept(store, "stock", rows)
+    assert turns == [NOW, NOW + 1, NOW + 2]
+
+
 def test_ten_eight_ten_is_sent_again_though_the_answer_to_eight_was_lost(store: Store) -> None:
     """10 accepted; 8 applied by the shop, but we died before we heard; the ERP says 10 again: the shop holds 8, so 10 must go."""
     with store.write() as c:

@@ -56,7 +56,8 @@ class Sku(msgspec.Struct, frozen=True, omit_defaults=True):
     """One sellable packaging of a product. `ean` is "" or a GTIN as the ERP holds it. `units`: how many base units it packs.
 
     `packaging`: what tells it from the product's other packagings whatever its key and its EAN are ("UN/1"), "" where the ERP has nothing
-    of the kind. A SKU that comes under a new key is known by it; it never enters the digest.
+    of the kind. A SKU that comes under a new key is known by it; it never enters the digest. `options`: what a buyer chooses by, in the
+    ERP's order: (("Cor", "Azul"), ("Tamanho", "M")).
     """
 
     key: str
@@ -71,6 +72,7 @@ class Sku(msgspec.Struct, frozen=True, omit_defaults=True):
     active: bool = True
     problems: tuple[Problem, ...] = ()
     packaging: str = ""
+    options: tuple[tuple[str, str], ...] = ()
 
 
 class Image(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Generic, Literal, TypeVar
 
@@ -12,6 +13,7 @@ from engate.errors import AuthFailed, EngateError, Forbidden, NotSent, PluginFau
 from engate.text import Text
 
 T = TypeVar("T")
+MOST_TICKET = 400
 
 
 class Problem(msgspec.Struct, frozen=True):
@@ -71,12 +73,14 @@ class Item(Generic[T]):
     """One record to push.
 
     `want`: what the storefront should hold. `have`: what it last accepted (None: never, or unknown). `remote`: the linked storefront key.
-    `refs`: storefront keys of what `want` refers to (names in `engate.model.kinds`). `uncertain`: an earlier attempt may have been applied:
-    look before creating. `made`: engate itself made what `remote` names, and it was not accepted since: nothing in it is the shop's own.
-    `kept`: fields that belong to the shop's people once it exists there: not to be overwritten.
+    `more`: the second key of the same thing, where the storefront has two and a push told it ("" otherwise, also of a person's link).
+    `refs`: storefront keys of what `want` refers to (names in `engate.model.kinds`), and `refs["sku.more"]` the second key of one that has
+    one. `uncertain`: an earlier attempt may have been applied: look before creating. `made`: engate itself made what `remote` names, and it
+    was not accepted since: nothing in it is the shop's own. `kept`: fields that belong to the shop's people once it exists there: not to be
+    overwritten. `turn`: the number of this decision, greater than those of all earlier ones of this record; a retry has the same one.
     """
 
-    __slots__ = ("have", "id", "kept", "key", "made", "refs", "remote", "uncertain", "want")
+    __slots__ = ("have", "id", "kept", "key", "made", "more", "refs", "remote", "turn", "uncertain", "want")
 
     def __init__(
         self,
@@ -90,32 +94,47 @@ class Item(Generic[T]):
         made: bool = False,
         kept: frozenset[str] = frozenset(),
         id: int = 0,
+        more: str = "",
+        turn: int = 0,
     ) -> None:
         self.id, self.key, self.want, self.have, self.remote, self.uncertain = id, key, want, have, remote, uncertain
-        self.made, self.kept = made, kept
+        self.made, self.kept, self.more, self.turn = made, kept, more, turn
         self.refs: Mapping[str, str] = refs or {}
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """What became of one item. `remote` is the storefront's key where accepted; `answer` the platform's words, shortened."""
+    """What became of one item. `remote` is the storefront's key where accepted, `more` its second one; `answer` the platform's words,
+    shortened."""
 
     state: Literal["accepted", "rejected", "not_sent", "unknown"]
     remote: str = ""
     answer: str = ""
     error: EngateError | None = None
+    more: str = ""
 
 
 class Batch(Generic[T]):
-    """What a push hook gets. Report each item when the storefront has answered; what is unreported at the end is *unknown*."""
+    """What a push hook gets. Report each item when the storefront has answered; what is unreported at the end is *unknown*, unless the
+    storefront works on it still (`deferred`). A `check_*` hook gets the items of its ticket that are still open."""
 
-    def __init__(self, items: Iterable[Item[T]], *, settled: Callable[[Item[T], Outcome], None] | None = None) -> None:
+    def __init__(
+        self,
+        items: Iterable[Item[T]],
+        *,
+        settled: Callable[[Item[T], Outcome], None] | None = None,
+        ticket: tuple[str, float] | None = None,
+    ) -> None:
         self.items = list(items)
         self.outcomes: dict[str, Outcome] = {}
+        self.ticket = ticket
         self._settled = settled
 
-    def accepted(self, item: Item[T], remote: str = "", answer: str = "") -> None:
-        """The storefront holds `item.want` now; `remote` is its key there ("" = as linked before)."""
-        self._report(item, Outcome("accepted", _key(remote) or item.remote or "", str(answer)))
+    def accepted(self, item: Item[T], remote: str = "", answer: str = "", *, more: str = "") -> None:
+        """The storefront holds `item.want` now; `remote` is its key there, `more` a second one of the same thing ("" = as before)."""
+        key, second = _key(remote) or item.remote or "", _key(more)
+        if key == item.remote:
+            second = second or item.more
+        self._report(item, Outcome("accepted", key, str(answer), more=second))
 
     def failed(self, item: Item[T], error: EngateError) -> None:
         """The item was refused (`Rejected`), not sent (`NotSent`), or nobody knows (`Unknown`)."""
@@ -127,9 +146,23 @@ class Batch(Generic[T]):
             state = "unknown"
         self._report(item, Outcome(state, error=_ours(error)))
 
-    def linked(self, item: Item[T], remote: str, *, made: bool = False) -> None:
+    def linked(self, item: Item[T], remote: str, *, made: bool = False, more: str = "") -> None:
         """The storefront's key is known although the item is not finished: kept even if the rest fails, and so is that engate `made` it."""
-        item.remote, item.made = _key(remote), item.made or made
+        key, second = _key(remote), _key(more)
+        item.more = second or (item.more if key == item.remote else "")
+        item.remote, item.made = key, item.made or made
+
+    def deferred(self, ticket: str, due: float) -> None:
+        """The storefront took what is not reported otherwise as one operation that outlasts the call: `ticket` is its key there (one a
+        batch), and the hook's `check_*` is called in `due` seconds."""
+        key = _key(ticket)
+        if self.ticket is not None:
+            raise ValueError(f"the batch has the ticket {self.ticket[0]!r} already")
+        if not 0 < len(key) <= MOST_TICKET or "\0" in key:
+            raise ValueError(f"a ticket has 1 to {MOST_TICKET} characters, none of them NUL")
+        if not 0 <= due < math.inf:
+            raise ValueError(f"due in seconds, not {due!r}")
+        self.ticket = (key, float(due))
 
     async def each(self, push: Callable[[Item[T]], Awaitable[str]], *, at_once: int = 32) -> None:
         """Pushes every item with `push`, which returns the storefront's key or raises; an `AuthFailed` or `Forbidden` ends it, unsent."""

@@ -16,7 +16,7 @@ Ref = tuple[str, str, str]
 class Kind(msgspec.Struct, frozen=True):
     """`parent`: the one record without which this one cannot be pushed (kind, key), matched in SQL because there are as many as SKUs.
     `refs`: the few shared ones (categories, brands), resolved when a batch is made. `priority`: 0 = orders … 9.
-    `also`: other keys by which people look for it."""
+    `also`: other keys by which people look for it. `together`: those of one parent go in one batch."""
 
     name: str
     flow: str
@@ -30,10 +30,15 @@ class Kind(msgspec.Struct, frozen=True):
     refs: Callable[[Any], tuple[Ref, ...]] | None = None
 
     @property
+    def check_hook(self) -> str:
+        return self.push_hook.replace("push_", "check_")
+
+    @property
     def has_refs(self) -> bool:
         return self.refs is not None
 
     also: Callable[[Any], str] | None = None
+    together: bool = False
 
 
 def _category_refs(c: Category) -> tuple[Ref, ...]:
@@ -56,7 +61,7 @@ KINDS: dict[str, Kind] = {
         Kind("category", "categories", Category, "list_categories", "push_categories", 250, 5, refs=_category_refs),
         Kind("brand", "brands", Brand, "list_brands", "push_brands", 250, 5),
         Kind("product", "products", Product, "list_products", "push_products", 250, 6, refs=_product_refs),
-        Kind("sku", "products", Sku, "list_skus", "push_skus", 250, 6, "product", lambda s: s.product, also=lambda s: s.ean),
+        Kind("sku", "products", Sku, "list_skus", "push_skus", 250, 6, "product", lambda s: s.product, also=lambda s: s.ean, together=True),
         Kind("image", "images", Image, "list_images", "push_images", 250, 7, "sku", lambda i: i.sku),
         Kind("price", "prices", Price, "list_prices", "push_prices", 250, 3, "sku", lambda p: p.sku),
         Kind("stock", "stock", StockLevel, "list_stock", "push_stock", 250, 2, "sku", lambda s: s.sku),

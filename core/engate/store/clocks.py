@@ -6,12 +6,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from engate.store.tables import flow, lane, part, reading, record, run, slice_count, unit
+from engate.store.tables import flow, lane, operation, part, reading, record, run, slice_count, unit
 
 SLACK = 5.0
 """Machines differ by so much."""
 
-PLANNED = ((lane.c.due_at, lane.c.not_before), (record.c.not_before,))
+PLANNED = ((lane.c.due_at, lane.c.not_before), (record.c.not_before,), (operation.c.until,))
 """When something is to be done: never earlier than now."""
 
 PAST = (

@@ -45,6 +45,14 @@ class Claimed(NamedTuple):
     read_at: float
     want: bytes
     made: bool  # its link came from a push that made the thing and did not finish it
+    more: str = ""  # second keys of its own link and of its parent's
+    parent_more: str = ""
+    turn: int = 0
+    turn_of: bytes | None = None
+
+    def numbered(self, digest: bytes, now: float) -> Claimed:
+        """With the number of the decision to send this digest, as `mark_sent` is about to store it."""
+        return self if self.turn_of == digest else self._replace(turn=max(self.turn + 1, int(now)), turn_of=digest)
 
 
 Origin = Literal["engate", "made", "person"]
@@ -62,6 +70,8 @@ class Settled(NamedTuple):
     awaiting: Reason | None
     as_read: bool  # what was sent is the document just as it was read
     turned: bool = True  # a buyer can buy now and could not before, or the other way round
+    more: str = ""
+    had_more: str = ""
 
 
 def want(c: sa.Connection, tenant_id: int, integration_id: int, kind: str, rows: Sequence[Wanted], *, run_id: int, now: float) -> int:
@@ -185,13 +195,26 @@ def claim(
     now: float,
     unknown_before: float,
     only: set[str] | None = None,
+    most: int = 0,
 ) -> list[Claimed]:
     """Records that can be pushed now, oldest first: the parent is in the storefront, nothing is in the way, no unknown effect is fresh.
-    Those of unknown effect come first."""
-    asked = {"integration": integration_id, "now": now, "unknown_before": unknown_before, "only": list(only or ())}
+    Those of unknown effect come first. `most`: where the kind goes `together`, a batch is up to so many instead of `limit`, so that it
+    holds all that is ready of each parent; only of a parent with more than that it holds a part."""
+    asked: dict[str, Any] = {"integration": integration_id, "now": now, "unknown_before": unknown_before, "only": list(only or ())}
+    select = _Select(kind.name, only is not None)
     rows: list[Any] = []
-    for state in ("sent", "to_send"):
-        rows += c.execute(_ready(kind.name, state, only is not None), asked | {"most": limit - len(rows)}).all()
+    parents: list[str] = []
+    if kind.together:
+        parents = _whole(c, select, asked, limit, max(limit, most))
+        limit, select = max(limit, most), select._replace(of_parents=True)
+        asked["parents"] = parents
+        if not parents:
+            return []
+    for state in STATES:
+        rows += c.execute(_ready(select, state), asked | {"most": limit - len(rows)}).all()
+    if kind.together:
+        place = {parent: number for number, parent in enumerate(parents)}
+        rows.sort(key=lambda row: place[row.parent])  # stable: within a parent as they came
     return [
         Claimed(
             row.id,
@@ -205,18 +228,56 @@ def claim(
             row.read_at,
             row.want,
             row.origin == "made",
+            row.more or "",
+            row.parent_more or "",
+            row.turn,
+            row.turn_of,
         )
         for row in rows
     ]
 
 
+STATES = ("sent", "to_send")
+
+
+class _Select(NamedTuple):
+    """Which records a claim looks at: of a kind; of these keys only; of these parents only."""
+
+    kind: str
+    only: bool
+    of_parents: bool = False
+
+
+def _whole(c: sa.Connection, select: _Select, asked: dict[str, Any], limit: int, most: int) -> list[str]:
+    """The parents of the first `limit` records that are ready: so many of them as have `limit` records together, but not over `most`."""
+    firsts: list[str] = []
+    for state in STATES:
+        firsts += c.execute(_ready(select, state, "parents"), asked | {"most": limit - len(firsts)}).scalars()
+    parents = list(dict.fromkeys(firsts))
+    counts: dict[str, int] = dict.fromkeys(parents, 0)
+    of_parents = select._replace(of_parents=True)
+    for state in STATES if parents else ():
+        for parent, count in c.execute(_ready(of_parents, state, "counts"), asked | {"parents": parents}):
+            counts[parent] += count
+    chosen: list[str] = []
+    total = 0
+    for parent in parents:
+        if chosen and (total >= limit or total + counts[parent] > most):
+            break
+        chosen.append(parent)
+        total += counts[parent]
+    return chosen
+
+
 @cache
-def _ready(kind: str, state: str, only: bool) -> sa.Executable:
+def _ready(select: _Select, state: str, shown: Literal["records", "parents", "counts"] = "records") -> sa.Executable:
     """One state at a time: the index then gives them in order, and the first `most` are found without sorting all that wait."""
+    kind, only, of_parents = select
     parent_kind = KINDS[kind].parent_kind
     own_link, parent_link = link.alias("own_link"), link.alias("parent_link")
     source: sa.FromClause = record
     parent_remote: sa.ColumnElement[Any] = sa.null()
+    parent_more: sa.ColumnElement[Any] = sa.null()
     if parent_kind:
         source = source.join(
             parent_link,
@@ -224,16 +285,22 @@ def _ready(kind: str, state: str, only: bool) -> sa.Executable:
             & (parent_link.c.kind == parent_kind)
             & (parent_link.c.key == record.c.parent),
         )
-        parent_remote = parent_link.c.remote
+        parent_remote, parent_more = parent_link.c.remote, parent_link.c.more
     source = source.outerjoin(
         own_link,
         (own_link.c.integration_id == record.c.integration_id) & (own_link.c.kind == record.c.kind) & (own_link.c.key == record.c.key),
     )
+    columns = {
+        "parents": (record.c.parent,),
+        "counts": (record.c.parent, sa.func.count()),
+        "records": (
+            record.c.id, record.c.key, record.c.parent, record.c.doc, record.c.have_doc, record.c.sent, record.c.tries,
+            record.c.read_at, record.c.want, record.c.turn, record.c.turn_of, own_link.c.remote, own_link.c.origin, own_link.c.more,
+            parent_remote.label("parent_remote"), parent_more.label("parent_more"),
+        ),
+    }  # fmt: skip
     query = (
-        sa.select(
-            record.c.id, record.c.key, record.c.doc, record.c.have_doc, record.c.sent, record.c.tries, record.c.read_at, record.c.want,
-            own_link.c.remote, own_link.c.origin, parent_remote.label("parent_remote"),
-        )
+        sa.select(*columns[shown])
         .select_from(source)
         .where(
             record.c.integration_id == sa.bindparam("integration"),
@@ -242,37 +309,61 @@ def _ready(kind: str, state: str, only: bool) -> sa.Executable:
             record.c.not_before <= sa.bindparam("now"),
             record.c.effective_at.is_(None) | (record.c.effective_at <= sa.bindparam("now")),
         )
-        .order_by(record.c.id)
-        .limit(sa.bindparam("most"))
-        .with_for_update(of=record)  # what is decided here must not overwrite what a reading is about to want
-    )  # fmt: skip
+    )
     if state == "sent":
-        query = query.where(record.c.sent_at < sa.bindparam("unknown_before"), record.c.cause_id.is_(None))
-    return query.where(record.c.key.in_(sa.bindparam("only", expanding=True))) if only else query
+        free = record.c.cause_id.is_(None) & record.c.operation_id.is_(None)
+        query = query.where(record.c.sent_at < sa.bindparam("unknown_before"), free)
+    if only:
+        query = query.where(record.c.key.in_(sa.bindparam("only", expanding=True)))
+    if of_parents:
+        query = query.where(record.c.parent.in_(sa.bindparam("parents", expanding=True)))
+    if shown == "counts":
+        return query.group_by(record.c.parent)
+    query = query.order_by(record.c.id).limit(sa.bindparam("most"))
+    # what is decided here must not overwrite what a reading is about to want
+    return query.with_for_update(of=record) if shown == "records" else query
+
+
+_SECOND = sa.bindparam("second", type_=sa.BigInteger)
+
+
+def _turn(digest: Any) -> Any:
+    """The same decision keeps its number; the next has a greater one, also of a record that was deleted and read again."""
+    after = sa.case((record.c.turn >= _SECOND, record.c.turn + 1), else_=_SECOND)
+    return sa.case((record.c.turn_of == digest, record.c.turn), else_=after)
 
 
 _SENT = (
     sa.update(record)
     .where(record.c.id.in_(sa.bindparam("ids", expanding=True)))
-    .values(sent=record.c.want, have=None, sent_at=sa.bindparam("at"))
+    .values(sent=record.c.want, have=None, sent_at=sa.bindparam("at"), turn=_turn(record.c.want), turn_of=record.c.want)
 )
+_DIGEST = sa.bindparam("b_sent", type_=sa.LargeBinary)
 _SENT_OTHER = (
     sa.update(record)
     .where(record.c.id == sa.bindparam("b_id"))
-    .values(sent=sa.bindparam("b_sent"), want=sa.bindparam("b_sent"), have=None, sent_at=sa.bindparam("at"))
+    .values(sent=_DIGEST, want=_DIGEST, have=None, sent_at=sa.bindparam("at"), turn=_turn(_DIGEST), turn_of=_DIGEST)
 )
-_SETTLED = {"sent": None, "sent_at": None, "tries": 0, "not_before": 0}
+_SETTLED = {"sent": None, "sent_at": None, "turn_of": None, "tries": 0, "not_before": 0}
+
+
+def _held(digest: Any) -> Any:
+    """What was decided and is accepted is what the storefront holds, unless it moved by itself meanwhile (`resend`)."""
+    return sa.case((record.c.turn_of == digest, digest), else_=None)
+
+
 _ACCEPT_AS_READ = (
     sa.update(record)
     .where(record.c.id.in_(sa.bindparam("ids", expanding=True)), record.c.want == record.c.sent)
-    .values(have=record.c.sent, have_doc=record.c.doc, cause_id=None, answer="", answered_at=sa.bindparam("at"), **_SETTLED)
+    .values(have=_held(record.c.sent), have_doc=record.c.doc, cause_id=None, answer="", answered_at=sa.bindparam("at"), **_SETTLED)
     .returning(record.c.id)
 )
 _ACCEPT = (
     sa.update(record)
     .where(record.c.id == sa.bindparam("b_id"))
     .values(
-        have=sa.bindparam("b_have"), have_doc=sa.bindparam("b_doc"), cause_id=sa.bindparam("b_cause"), answer=sa.bindparam("b_answer"),
+        have=_held(sa.bindparam("b_have", type_=sa.LargeBinary)),
+        have_doc=sa.bindparam("b_doc"), cause_id=sa.bindparam("b_cause"), answer=sa.bindparam("b_answer"),
         answered_at=sa.bindparam("at"), **_SETTLED,
     )
 )  # fmt: skip
@@ -286,9 +377,9 @@ def mark_sent(c: sa.Connection, rows: Iterable[tuple[int, bytes, bytes]], now: f
         if digest == wanted:
             same.append(id)
         else:
-            other.append({"b_id": id, "b_sent": digest, "at": now})
+            other.append({"b_id": id, "b_sent": digest, "at": now, "second": int(now)})
     if same:
-        c.execute(_SENT, {"ids": same, "at": now})
+        c.execute(_SENT, {"ids": same, "at": now, "second": int(now)})
     if other:
         c.execute(_SENT_OTHER, other)
 
@@ -321,8 +412,9 @@ def accept(c: sa.Connection, tenant_id: int, integration_id: int, kind: str, row
     if turned:
         c.execute(sa.update(record).where(record.c.id.in_(turned)).values(turned_at=now))
     there = _linked(c, integration_id, kind, [row.key for row in rows if row.had_remote])
-    new = [(row.key, row.remote) for row in rows if row.remote and row.key not in there]
+    new = [(row.key, row.remote, row.more) for row in rows if row.remote and row.key not in there]
     linked(c, tenant_id, integration_id, kind, new, now)
+    second_keys(c, integration_id, kind, [(row.key, row.more) for row in rows if row.key in there and row.more != row.had_more])
     return bool(new)
 
 
@@ -337,17 +429,17 @@ def linked(
     tenant_id: int,
     integration_id: int,
     kind: str,
-    pairs: Sequence[tuple[str, str]],
+    found: Sequence[tuple[str, str] | tuple[str, str, str]],
     now: float,
     origin: Origin = "engate",
 ) -> None:
-    """Stores links and releases the records that waited for them."""
-    if not pairs:
+    """Stores links and releases the records that waited for them. Rows: (key, the storefront's key, its second key or nothing)."""
+    if not found:
         return
     _upsert(
         c,
         link,
-        ("remote", "origin", "at"),
+        ("remote", "more", "origin", "at"),
         [
             {
                 "tenant_id": tenant_id,
@@ -355,14 +447,23 @@ def linked(
                 "kind": kind,
                 "key": key,
                 "remote": remote,
+                "more": more[0] if more else "",
                 "origin": origin,
                 "at": now,
             }
-            for key, remote in pairs
+            for key, remote, *more in found
         ],
     )
     if kind in SHARED:
-        release(c, integration_id, [f"{WAITING_LINK}{kind}/{key}" for key, _ in pairs])
+        release(c, integration_id, [f"{WAITING_LINK}{kind}/{key}" for key, *_ in found])
+
+
+def second_keys(c: sa.Connection, integration_id: int, kind: str, pairs: Sequence[tuple[str, str]]) -> None:
+    """Of things that are linked: whoever said what they are, has said so. Pairs: (key, second key)."""
+    mine = (link.c.integration_id == integration_id) & (link.c.kind == kind) & (link.c.key == sa.bindparam("b_key"))
+    if pairs:
+        rows = [{"b_key": key, "b_more": more} for key, more in pairs]
+        c.execute(sa.update(link).where(mine).values(more=sa.bindparam("b_more")), rows)
 
 
 SHARED = frozenset({"category", "brand"})
@@ -400,7 +501,7 @@ def wait_for(
     if answered:
         # data that changed while they were under way were not what was refused
         still = sa.case((record.c.want == record.c.sent, sa.bindparam("cause", type_=Id)), else_=record.c.cause_id)
-        values |= {"cause_id": still, "answer": sa.bindparam("answer"), "answered_at": now}
+        values |= {"cause_id": still, "answer": sa.bindparam("answer"), "answered_at": now, "turn_of": None}
     c.execute(
         sa.update(record).where(record.c.id == sa.bindparam("b_id")).values(**values),
         [{"b_id": id, "cause": reasons[reason.key], **({"answer": reason.text.en[:300]} if answered else {})} for id, reason in rows],
@@ -437,7 +538,7 @@ def lift(c: sa.Connection, integration_id: int, kinds: Sequence[str]) -> None:
 def resend(c: sa.Connection, integration_id: int, kind: str, parents: Sequence[str]) -> int:
     """The storefront moved these by itself: what it holds is not known, so they go again whatever was accepted last."""
     mine = (record.c.integration_id == integration_id) & (record.c.kind == kind) & record.c.parent.in_(list(parents))
-    return c.execute(sa.update(record).where(mine).values(have=None)).rowcount
+    return c.execute(sa.update(record).where(mine).values(have=None, turn_of=None)).rowcount
 
 
 def doubt(c: sa.Connection, ids: Sequence[int]) -> None:
@@ -555,7 +656,9 @@ def next_due(c: sa.Connection, integration_id: int, kind: str, unknown_after: fl
         sa.select(
             sa.func.min(record.c.not_before).filter(to_send, record.c.not_before > now),
             sa.func.min(record.c.effective_at).filter(to_send, record.c.effective_at > now),
-            sa.func.min(record.c.sent_at + unknown_after + 0.05).filter(record.c.state == "sent", record.c.cause_id.is_(None)),
+            sa.func.min(record.c.sent_at + unknown_after + 0.05).filter(
+                record.c.state == "sent", record.c.cause_id.is_(None), record.c.operation_id.is_(None)
+            ),
         ).where(record.c.integration_id == integration_id, record.c.kind == kind, record.c.state.in_(("to_send", "sent")))
     ).one()
     return min((t for t in found if t is not None), default=None)

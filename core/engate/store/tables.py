@@ -207,6 +207,9 @@ record = sa.Table(
     sa.Column("run_id", Id),
     sa.Column("seen", sa.BigInteger, nullable=False, server_default="0"),  # the last complete listing it was in
     _at("read_at", nullable=False),
+    sa.Column("turn", sa.BigInteger, nullable=False, server_default="0"),  # number of the last decision to send it: see `Item.turn`
+    sa.Column("operation_id", Id),  # the operation of the storefront that it is part of: not claimed until that is over
+    sa.Column("turn_of", sa.LargeBinary),  # the digest that was decided on; null: the storefront answered for it, or it holds no more
     sa.Column(
         "state", sa.String(10),
         sa.Computed(
@@ -220,7 +223,19 @@ record = sa.Table(
     sa.Index("ix_record_parent", "integration_id", "kind", "parent"),
     _where(sa.Index("ix_record_cause", "cause_id", "kind", "id"), "cause_id IS NOT NULL"),
     sa.Index("ix_record_run", "run_id", "state"),
+    _where(sa.Index("ix_record_operation", "operation_id"), "operation_id IS NOT NULL"),
 )  # fmt: skip
+
+operation = sa.Table(
+    "operation", metadata, _id(), _tenant(), _integration(),
+    sa.Column("kind", sa.String(20), nullable=False),
+    sa.Column("ticket", sa.String(400), nullable=False),  # what the storefront calls it
+    sa.Column("items", sa.LargeBinary, nullable=False),  # what was sent, for whoever asks what became of it
+    _at("started_at", nullable=False), _at("until", nullable=False),  # afterwards nobody waits for it any more
+    sa.Index("ix_operation_integration", "integration_id"),
+    sqlite_autoincrement=True,
+)  # fmt: skip
+"""Operations that outlast the call that began them, as long as they live. When each is asked for next is its lane's due time."""
 
 record_count = sa.Table(
     "record_count", metadata,
@@ -289,6 +304,7 @@ link = sa.Table(
     sa.Column("kind", sa.String(20), nullable=False),
     sa.Column("key", Key, nullable=False),
     sa.Column("remote", Key, nullable=False),
+    sa.Column("more", Key, nullable=False, server_default=""),  # a second key of the same thing, where the storefront has two
     sa.Column("origin", sa.String(10), nullable=False),  # engate | made (half: see `records.Origin`) | person
     _at("at", nullable=False),
     sa.UniqueConstraint("integration_id", "kind", "key"),

@@ -17,6 +17,7 @@ from engate.sync.events import events_slice, safety_slice
 from engate.sync.flows import FLOWS, offered
 from engate.sync.fulfilment import fulfilment_slice
 from engate.sync.mending import mend_order
+from engate.sync.operations import check_slice
 from engate.sync.orders import order_slice
 from engate.sync.pushing import push_slice
 from engate.sync.reading import read_slice
@@ -42,7 +43,7 @@ def flow_of(lane: str) -> str:
     head, _, rest = lane.partition("/")
     if head in (EVENTS, SAFETY, "order"):
         return "orders"
-    return rest if head == "read" else KINDS[rest].flow
+    return rest if head == "read" else KINDS[rest.partition("/")[0]].flow
 
 
 def order_of(lane: str) -> str | None:
@@ -61,6 +62,8 @@ def slice_of(work: Work) -> Awaitable[Later]:
             return safety_slice(work) if _reads_orders(work) else _nothing()
         case _ if work.snapshot.archived:
             return _archived(work, head, rest)
+        case "check":
+            return check_slice(work, rest)  # also while Inativa: what was sent is known, and nothing is sent anew
         case _ if not work.snapshot.active:
             return _nothing()  # Inativa: nothing is pushed or imported; switching on wakes every lane
         case "order":

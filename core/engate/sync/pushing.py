@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 import structlog
 
 from engate.errors import AuthFailed, EngateError, Forbidden, PluginFault, Rejected, Unavailable, Unknown
-from engate.model import Batch, Item, Outcome
-from engate.model.kinds import KINDS, Kind, buyable
-from engate.store import causes, lanes, orders, records, runs
+from engate.model import Batch, Item
+from engate.model.kinds import Kind, buyable
+from engate.store import causes, lanes, records, runs
 from engate.store.blobs import readable
-from engate.store.records import Claimed, Origin, Settled
-from engate.sync import pilot, quarantine
+from engate.store.records import Claimed
+from engate.sync import operations, pilot, quarantine
 from engate.sync.effective import BRAND_FOR_ALL, PLACEHOLDER, Effective, missing_link
-from engate.sync.events import ORDER_PRIORITY, lane_of
-from engate.sync.parts import ITEM_UNMAPPED
 from engate.sync.reading import finished
+from engate.sync.settling import NOBODY_SAID, Told, Was, settle
 from engate.sync.work import Later, Work
 from engate.text import Text
 
@@ -28,11 +27,6 @@ TEXTS = frozenset({"name", "description"})
 SILENT = 5
 """So many calls without any answer are the storefront's doing, not the records'."""
 
-NOBODY_SAID = Unknown(
-    Text("O plugin não informou o resultado deste item.", "The plugin reported no result for this item."),
-    Text("O engate confere antes de reenviar.", "engate looks before sending again."),
-)
-
 
 async def push_slice(work: Work, kind: Kind) -> Later:
     """Pushes batch after batch until nothing is ready or the slice is over."""
@@ -40,19 +34,22 @@ async def push_slice(work: Work, kind: Kind) -> Later:
     most = work.coupling.batch_of(kind.push_hook) or kind.batch
     while True:
         size = work.pace.size(key, most)
-        claimed, found = await work.store.writing(lambda c, size=size: _claim(c, work, kind, size))
+        marked_at = work.now()
+        claimed, found = await work.store.writing(
+            lambda c, size=size, marked_at=marked_at: _claim(c, work, kind, Room(size, most), marked_at)
+        )
         if not found:
             break
         if claimed:
             started = time.monotonic()
-            stopped = await _push(work, kind, claimed)
+            stopped = await _push(work, kind, claimed, marked_at)
             if stopped is not None:
                 work.pace.silent(key)
                 raise stopped
             work.pace.took(key, len(claimed), time.monotonic() - started)
         if work.time_is_up():
             return Later(due=work.now(), through=work.answered)
-    due, ended = await work.store.writing(lambda c: _next(c, work, kind))
+    due, ended = await work.store.writing(lambda c: _next(c, work, kind, marked_at))
     finished(work, ended)
     return Later(due=due, through=work.answered or due is None)  # a lane that only waits has not been answered
 
@@ -60,15 +57,22 @@ async def push_slice(work: Work, kind: Kind) -> Later:
 Sending = list[tuple[Claimed, Effective]]
 
 
-def _claim(c: sa.Connection, work: Work, kind: Kind, size: int) -> tuple[Sending, bool]:
+class Room(NamedTuple):
+    """How many records a batch should have, and at most."""
+
+    size: int
+    most: int
+
+
+def _claim(c: sa.Connection, work: Work, kind: Kind, room: Room, now: float) -> tuple[Sending, bool]:
     """Decides once more what each record should be, and marks as sent what can go. (records to send, whether any was found)"""
     work.must_hold(c)
     work.must_be_current(c)
-    now = work.now()
     if kind.name in ("category", "product"):
         records.release_linked(c, work.integration_id)
     only = pilot.allowed(c, work.snapshot, kind) if work.snapshot.pilot is not None else None
-    rows = records.claim(c, work.integration_id, kind, size, now=now, unknown_before=now - work.windows.unknown_after, only=only)
+    since = now - work.windows.unknown_after
+    rows = records.claim(c, work.integration_id, kind, room.size, now=now, unknown_before=since, only=only, most=room.most)
     if not rows:
         return [], False
     rows = quarantine.sound(c, work, kind, rows)
@@ -84,7 +88,7 @@ def _claim(c: sa.Connection, work: Work, kind: Kind, size: int) -> tuple[Sending
         elif found.missing is not None:
             waiting.append((row.id, missing_link(*found.missing)))
         else:
-            sending.append((row, found))
+            sending.append((row.numbered(found.digest, now), found))
     records.wait_for(c, work.tenant_id, work.integration_id, waiting, now, answered=False)
     records.mark_sent(c, [(row.id, found.digest, row.want) for row, found in sending], now)
     return sending, True
@@ -106,34 +110,29 @@ def _stays_here(work: Work, kind: Kind, row: Claimed) -> bool:
     return choice == "placeholder" and row.key not in (PLACEHOLDER, BRAND_FOR_ALL) and row.remote is None
 
 
-async def _push(work: Work, kind: Kind, sending: Sending) -> EngateError | None:
+async def _push(work: Work, kind: Kind, sending: Sending, marked_at: float) -> EngateError | None:
     """One batch through the plugin; whatever happens, what was answered is settled. Returns the error that should stop the lane."""
-    items: list[Item[Any]] = []
-    by_key: dict[str, tuple[Claimed, Effective]] = {}
-    for row, found in sending:
-        refs = found.refs | ({kind.parent_kind: row.parent_remote} if kind.parent_kind and row.parent_remote else {})
-        have = readable(row.have_doc, kind.struct) if not row.uncertain else None
-        made = row.made and row.have_doc is None
-        kept = TEXTS if row.remote is not None and not made and not work.snapshot.options.overwrite_enriched else frozenset[str]()
-        items.append(
-            Item(row.key, found.doc, have=have, remote=row.remote, refs=refs, uncertain=row.uncertain, made=made, kept=kept, id=row.id)
-        )
-        by_key[row.key] = (row, found)
-    batch = Batch(items)
+    batch = Batch([_item(work, kind, row, found) for row, found in sending])
+    was = {row.key: _was(kind, row, found) for row, found in sending}
     failure: EngateError | None = None
     try:
         await getattr(work.coupling.storefront, kind.push_hook)(batch)
     except EngateError as error:
         failure = error
     finally:
+        fault = operations.uncheckable(work, kind) if batch.ticket is not None else None
+        deferred = batch.ticket is not None and fault is None
+        told = Told(batch, was, None if deferred else fault or failure or NOBODY_SAID)
         # a cancelled slice settles too: what the storefront answered must not be forgotten
-        await asyncio.shield(work.store.durably(lambda c: _settle(c, work, kind, batch, by_key, failure)))
+        await asyncio.shield(work.store.durably(lambda c: _settle(c, work, kind, told, marked_at)))
+    if fault is not None:
+        log.error("push_uncheckable", kind=kind.name, hook=kind.check_hook)
     for key, outcome in batch.outcomes.items():
         if isinstance(outcome.error, PluginFault):
             log.error("item_broke", kind=kind.name, key=key, exc_info=outcome.error.__cause__)
         if isinstance(outcome.error, Rejected) and outcome.error.owner == "person":
             work.happened.append(("on_attention", {"what": f"{kind.name}/{key}", "cause": outcome.error.code}))
-    heard = any(outcome.state in ("accepted", "rejected") for outcome in batch.outcomes.values())
+    heard = deferred or any(outcome.state in ("accepted", "rejected") for outcome in batch.outcomes.values())
     work.answered = work.answered or heard
     errors = [outcome.error for outcome in batch.outcomes.values() if outcome.error is not None]
     if failure is not None:
@@ -144,6 +143,28 @@ async def _push(work: Work, kind: Kind, sending: Sending) -> EngateError | None:
     # what the plugin chose not to send, or broke on, was never asked
     unanswered = [error for error in errors if isinstance(error, Unavailable | Unknown) and not isinstance(error, PluginFault)]
     return _silent(len(unanswered), unanswered[0]) if len(unanswered) >= SILENT else None
+
+
+def _item(work: Work, kind: Kind, row: Claimed, found: Effective) -> Item[Any]:
+    refs = dict(found.refs)
+    if kind.parent_kind and row.parent_remote:
+        refs[kind.parent_kind] = row.parent_remote
+        if row.parent_more:
+            refs[f"{kind.parent_kind}.more"] = row.parent_more
+    made = row.made and row.have_doc is None
+    return Item(
+        row.key,
+        found.doc,
+        have=readable(row.have_doc, kind.struct) if not row.uncertain else None,
+        remote=row.remote,
+        refs=refs,
+        uncertain=row.uncertain,
+        made=made,
+        kept=TEXTS if row.remote is not None and not made and not work.snapshot.options.overwrite_enriched else frozenset[str](),
+        id=row.id,
+        more=row.more,
+        turn=row.turn,
+    )
 
 
 def _silent(count: int, first: EngateError) -> Unavailable:
@@ -158,68 +179,21 @@ def _silent(count: int, first: EngateError) -> Unavailable:
     return error
 
 
-def _settle(
-    c: sa.Connection, work: Work, kind: Kind, batch: Batch[Any], by_key: dict[str, tuple[Claimed, Effective]], failure: EngateError | None
-) -> None:
-    now = work.now()
-    accepted: list[Settled] = []
-    refused: list[tuple[int, causes.Reason]] = []
-    again: list[tuple[int, float, bool, str]] = []
-    half_made: dict[Origin, list[tuple[str, str]]] = {"engate": [], "made": []}
-    for item in batch.items:
-        row, found = by_key[item.key]
-        error = failure or NOBODY_SAID
-        outcome = batch.outcomes.get(item.key) or Outcome("rejected" if isinstance(error, Rejected) else "unknown", error=error)
-        if outcome.state == "accepted":
-            accepted.append(
-                Settled(
-                    row.id,
-                    row.key,
-                    found.digest,
-                    found.doc,
-                    outcome.remote,
-                    row.remote == outcome.remote,
-                    outcome.answer,
-                    found.awaiting,
-                    found.doc is row.doc,
-                    buyable(readable(row.have_doc, kind.struct)) != buyable(found.doc),
-                )
-            )
-            continue
-        assert outcome.error is not None
-        if item.remote and item.remote != row.remote:
-            half_made["made" if item.made else "engate"].append((row.key, item.remote))
-        if outcome.state == "rejected":
-            refused.append((row.id, causes.of_error(outcome.error)))
-        else:
-            unknown = outcome.state == "unknown"
-            until = now + work.windows.unknown_after if unknown else work.retry_at(row.tries)
-            again.append((row.id, until, unknown, outcome.error.text.en))
-    new_links = records.accept(c, work.tenant_id, work.integration_id, kind.name, accepted, now)
-    for origin, pairs in half_made.items():
-        records.linked(c, work.tenant_id, work.integration_id, kind.name, pairs, now, origin)
-    records.wait_for(c, work.tenant_id, work.integration_id, refused, now, answered=True)
-    records.again(c, again, now)
-    if accepted:
-        runs.pushed(c, [row.id for row in accepted])
+def _was(kind: Kind, row: Claimed, found: Effective) -> Was:
+    turned = buyable(readable(row.have_doc, kind.struct)) != buyable(found.doc)
+    as_read = found.doc is row.doc
+    return Was(row.id, row.key, found.doc, found.digest, row.remote, row.more, row.tries, found.awaiting, as_read, turned)
+
+
+def _settle(c: sa.Connection, work: Work, kind: Kind, told: Told, marked_at: float) -> None:
+    settle(c, work, kind, told)
+    if told.rest is None:
+        operations.keep(c, work, kind, told, marked_at)
     if not lanes.held(c, work.claim.id, work.lease):
-        records.doubt(c, [row.id for row, _ in by_key.values()])
-    if new_links or any(half_made.values()):
-        _wake_children(c, work, kind)
+        records.doubt(c, [was.id for was in told.was.values()])
 
 
-def _wake_children(c: sa.Connection, work: Work, kind: Kind) -> None:
-    """New links: what waited for them can go."""
-    waiting = [
-        k for k in KINDS.values() if k.parent_kind == kind.name or (kind.name in records.SHARED and k.name in ("category", "product"))
-    ]
-    work.wake(c, *((f"push/{k.name}", k.priority) for k in waiting))
-    if kind.name == "sku":
-        unmapped = orders.waiting_with(c, work.integration_id, ITEM_UNMAPPED)
-        work.wake(c, *((lane_of(key), ORDER_PRIORITY) for key in unmapped))
-
-
-def _next(c: sa.Connection, work: Work, kind: Kind) -> tuple[float | None, list[Any]]:
-    """Nothing is ready now: when could something be? Also the moment to end runs."""
+def _next(c: sa.Connection, work: Work, kind: Kind, looked_at: float) -> tuple[float | None, list[Any]]:
+    """Nothing was ready when we looked: when could something be? Also the moment to end runs."""
     ended = runs.finish(c, work.integration_id, work.now(), idle=pilot.held_back(c, work.snapshot))
-    return records.next_due(c, work.integration_id, kind.name, work.windows.unknown_after, work.now()), ended
+    return records.next_due(c, work.integration_id, kind.name, work.windows.unknown_after, looked_at), ended

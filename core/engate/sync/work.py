@@ -30,6 +30,7 @@ class Windows(msgspec.Struct, frozen=True):
     """How long engate waits for things, in seconds on the injected clock. A demo runs on real time with short windows."""
 
     unknown_after: float = 30.0  # a push of unknown effect is looked up again after this
+    operation_most: float = 86400.0  # an operation of the storefront that takes longer is not waited for
     retry_first: float = 5.0  # doubling …
     retry_most: float = 900.0  # … up to this
     invoice_retry: float = 30.0  # an invoiced order whose document is not published yet

@@ -5,14 +5,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 from weakref import WeakValueDictionary
 
-from engate import Context, EngateError, Http, Response, Text, Unavailable
+from engate import Context, EngateError, Http, Meter, Response, Text, Unavailable
 from engate_vtex.endpoints import Endpoint, rates
 from engate_vtex.settings import VtexSettings
 
 T = TypeVar("T")
+
+
+def credits_left(answer: Response) -> Meter | None:
+    """Pricing says how many burst credits of the route are left, which others of the account spend too. What it does not say in figures of
+    ours (how fast they come back, how many we leave free) stays as configured; the header is optional."""
+    left = answer.headers.get("ratelimit-remaining", "")
+    return Meter(remaining=float(left)) if left.isdigit() else None
 
 
 class Vtex:
@@ -23,13 +30,13 @@ class Vtex:
         headers = {"x-vtex-api-appkey": settings.app_key.reveal(), "x-vtex-api-apptoken": settings.app_token.reveal()}
         budgets = rates(settings.rates)
 
-        def host(address: str) -> Http:
-            return context.http(address, rates=budgets, at_once=settings.at_once, headers=headers)
+        def host(address: str, **more: Any) -> Http:
+            return context.http(address, rates=budgets, at_once=settings.at_once, headers=headers, **more)
 
         self.settings = settings
         self._hosts: dict[str, Http] = {
             "commerce": host(settings.base_url or f"https://{settings.account}.{settings.environment}.com.br"),
-            "pricing": host(settings.pricing_url or f"https://api.vtex.com/{settings.account}"),
+            "pricing": host(settings.pricing_url or f"https://api.vtex.com/{settings.account}", meter=credits_left),
             "payments": host(settings.payments_url or f"https://{settings.account}.vtexpayments.com.br"),
         }
 

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from engate import Rejected, Unknown
+from engate import Meter, Rejected, Response, Unknown
 from engate.clock import ManualClock
 from engate.model import Item, Price, StockLevel, Warehouse
+from engate_vtex.client import credits_left
 from engate_vtex.products import FreshSkus
 
 QUANTITY = "/api/logistics/pvt/inventory/skus/{sku}/warehouses/{warehouse}/quantity"
@@ -51,6 +52,14 @@ async def test_the_first_price_of_a_sku_just_made_costs_one_call(shop: Any) -> N
     assert shop.calls() == ["PUT /pricing/prices/{sku} 200"]
     made = await read_price(shop, sku)
     assert (made["basePrice"], made["listPrice"]) == (10.1, 12.5)
+
+
+@pytest.mark.parametrize(
+    ("headers", "said"),
+    [({"ratelimit-remaining": "3", "ratelimit-limit": "500"}, Meter(remaining=3)), ({}, None), ({"ratelimit-remaining": "soon"}, None)],
+)
+def test_pricing_says_how_many_credits_others_of_the_account_have_left(headers: dict[str, str], said: Meter | None) -> None:
+    assert credits_left(Response(200, headers, b"")) == said
 
 
 async def fixed_by_the_shop(shop: Any) -> str:

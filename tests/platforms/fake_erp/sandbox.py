@@ -43,6 +43,7 @@ class Switches:
     truncate: dict[str, int] = field(default_factory=dict)  # kind -> rows after which the list ends too early
     totals: bool = True  # a list says how many rows it has
     brands: bool = True
+    options: bool = False  # SKUs say what a buyer chooses by
     number: bool = True  # an accepted order's answer holds its number
     references: bool = True  # a listing of orders shows our reference
     search: bool = True
@@ -189,7 +190,8 @@ class FakeErpSandbox(Sandbox):
             for sku in product.skus:
                 key = f"{product.key}-{sku.code}"
                 size = (product.weight_kg, product.height_cm, product.width_cm, product.length_cm)
-                self.put("sku", Sku(key, product.key, sku.packaging, sku.ean, Decimal(sku.units), *size))
+                options = (("Embalagem", sku.packaging),) if self.switches.options else ()
+                self.put("sku", Sku(key, product.key, sku.packaging, sku.ean, Decimal(sku.units), *size, options=options))
                 self.put("image", Image(f"{key}/0", key, f"https://imagens.example.com/{key}.jpg", "0"))
                 self.put("price", Price(key, key, sku.price))
                 for branch, quantity in sku.stock.items():

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from engate import Context, Manifest, NotSent, Rejected, Secret, Storefront, Text
+from engate import Context, Manifest, Meter, NotSent, Rejected, Response, Secret, Storefront, Text
 from engate.errors import Answered
 from engate.model import (
     Batch,
@@ -40,6 +40,42 @@ class Settings(msgspec.Struct, frozen=True):
     token: Secret
     at_once: int = 16
     timeout: float = 30.0
+    cost: dict[str, float] = {}  # kind -> points that a put asks for
+    bulk: frozenset[str] = frozenset()  # kinds that go as one operation
+    ask_after: float = 0.05
+
+
+POINTS = "points"
+
+
+class Bucket(msgspec.Struct):
+    most: float
+    left: float
+    restore: float
+
+
+class Cost(msgspec.Struct):
+    asked: float
+    taken: float | None
+    bucket: Bucket
+
+
+class Put(msgspec.Struct):
+    id: str = ""
+    more: str = ""
+    error: str = ""
+    cost: Cost | None = None
+
+
+def metered(answer: Response) -> Meter | None:
+    """Of the answers that carry their cost."""
+    if b'"cost"' not in answer.body:
+        return None
+    said = answer.json(Put)
+    if said.cost is None:
+        return None
+    bucket = said.cost.bucket
+    return Meter(bucket.most, bucket.left, bucket.restore, said.cost.taken, said.error == "THROTTLED")
 
 
 class FakeShop(Storefront):
@@ -47,7 +83,8 @@ class FakeShop(Storefront):
         super().__init__(context)
         self.settings: Settings = context.settings
         headers = {"authorization": self.settings.token.reveal()}
-        self.http = context.http(self.settings.base_url, headers=headers, at_once=self.settings.at_once, timeout=self.settings.timeout)
+        terms: dict[str, Any] = {"headers": headers, "at_once": self.settings.at_once, "timeout": self.settings.timeout}
+        self.http = context.http(self.settings.base_url, meter=metered, **terms)
 
     async def test_connection(self) -> list[Check]:
         await self.http.call("GET", "/me")
@@ -61,10 +98,48 @@ class FakeShop(Storefront):
     async def _put(self, kind: str, batch: Batch[Any]) -> None:
         async def push(item: Item[Any]) -> str:
             body = {"want": item.want, "refs": item.refs, "remote": item.remote}
-            answer = await self.http.call("PUT", f"/{kind}/{item.key}", operation=f"PUT {kind}", body=body)
-            return answer.json(dict[str, str])["id"]
+            once = {"idempotency-key": f"{kind}/{item.key}/{item.turn}"}
+            path, asked = f"/{kind}/{item.key}", self.settings.cost.get(kind, 1.0)
+            answer = await self.http.call("PUT", path, operation=f"PUT {kind}", groups=(POINTS,), cost=asked, body=body, headers=once)
+            said = answer.json(Put)
+            batch.linked(item, said.id, more=said.more)
+            return said.id
 
         await batch.each(push, at_once=self.settings.at_once)
+
+    async def _bulk(self, kind: str, batch: Batch[Any]) -> None:
+        """One operation for all of them, or one call each."""
+        if kind not in self.settings.bulk:
+            await self._put(kind, batch)
+            return
+
+        async def lines() -> AsyncIterator[bytes]:
+            for item in batch.items:
+                yield msgspec.json.encode({"key": item.key, "want": item.want, "refs": item.refs, "remote": item.remote}) + b"\n"
+
+        answer = await self.http.call("POST", f"/bulk/{kind}", operation=f"bulk {kind}", content=lines)
+        batch.deferred(answer.json(dict[str, str])["ticket"], self.settings.ask_after)
+
+    async def _ask(self, ticket: str, batch: Batch[Any]) -> float | None:
+        if not (await self.http.call("GET", f"/bulk/{ticket}", operation="GET bulk")).json(dict[str, bool])["done"]:
+            return self.settings.ask_after
+        items = {item.key: item for item in batch.items}
+        async for line in self.http.lines("GET", f"/bulk/{ticket}/lines", operation="GET bulk lines"):
+            said = msgspec.json.decode(line, type=dict[str, str])
+            item = items.get(said["key"])
+            if item is None:
+                continue  # it had its outcome before
+            if "error" in said:
+                batch.failed(item, Rejected(Text(said["error"], said["error"]), code="fake.line"))
+            else:
+                batch.accepted(item, said["id"])
+        return None
+
+    async def check_prices(self, ticket: str, batch: Batch[Price]) -> float | None:
+        return await self._ask(ticket, batch)
+
+    async def check_stock(self, ticket: str, batch: Batch[StockLevel]) -> float | None:
+        return await self._ask(ticket, batch)
 
     async def push_warehouses(self, batch: Batch[Warehouse]) -> None:
         await self._put("warehouse", batch)
@@ -85,10 +160,10 @@ class FakeShop(Storefront):
         await self._put("image", batch)
 
     async def push_prices(self, batch: Batch[Price]) -> None:
-        await self._put("price", batch)
+        await self._bulk("price", batch)
 
     async def push_stock(self, batch: Batch[StockLevel]) -> None:
-        await self._put("stock", batch)
+        await self._bulk("stock", batch)
 
     # ---- what the shop has ----
 

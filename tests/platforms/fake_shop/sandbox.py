@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, cast
 
 import msgspec
 
 from engate.model import Address, Buyer, Choice, Listing, Order, OrderEvent, OrderItem, Payment
-from engate.testing.sandbox import Answer, Call, Operation, Sandbox
+from engate.testing.sandbox import Answer, Call, Operation, RateWindow, Sandbox
 from engate.testing.world import Change, Description, OrderState, Sale, Seed, SkuState
 
 TOKEN = "token-da-loja-fake"  # noqa: S105
@@ -29,6 +30,13 @@ class Switches:
     lot: int = 10  # events one reading of the feed gives
     tells: bool = True  # the feed; what happens while it is dead is never told
     list_ends: int | None = None  # rows after which the list of orders ends too early
+    remembers: bool = False  # a call with an idempotency key it has seen changes nothing and answers as the first did
+    cost: dict[str, tuple[float, float]] = field(default_factory=dict)  # kind -> (points a put asks for, points it takes)
+    points: tuple[float, float] = (100.0, 1000.0)  # how many come back a second, and the most there can be
+    works: bool = True  # on the operations it took; else they run for ever
+    drops: frozenset[str] = frozenset()  # keys of which an operation says nothing
+    refuses: frozenset[str] = frozenset()  # keys that an operation refuses
+    second_keys: bool = False  # a SKU has a second key, and its stock is put by that one alone
 
 
 class FakeShopSandbox(Sandbox):
@@ -41,6 +49,10 @@ class FakeShopSandbox(Sandbox):
         self.held: dict[str, dict[str, Any]] = {}  # kind -> the ERP's key -> what was last put
         self.ids: dict[tuple[str, str], str] = {}
         self.puts: list[tuple[str, str]] = []
+        self.seen: dict[str, Answer] = {}  # idempotency key -> the first answer
+        self._points: RateWindow | None = None
+        self.operated: dict[str, tuple[str, list[dict[str, Any]]]] = {}  # ticket -> kind, lines as they were submitted
+        self._outcomes: dict[str, list[dict[str, Any]]] = {}  # of those that were worked on
         self.placed: dict[str, Order] = {}
         self.queue: list[OrderEvent] = []
         self.moved: dict[str, int] = {}  # order -> when it last moved, by number of event
@@ -55,6 +67,9 @@ class FakeShopSandbox(Sandbox):
         yield Operation("GET", "/me", lambda call: Answer(body={"shop": "fake"}))
         yield Operation("GET", "/choices/{kind}", self._choices)
         yield Operation("GET", "/listing", lambda call: Answer(body=self._listing()))
+        yield Operation("POST", "/bulk/{kind}", self._submit)
+        yield Operation("GET", "/bulk/{ticket}", self._progress_of)
+        yield Operation("GET", "/bulk/{ticket}/lines", self._lines_of)
         yield Operation("PUT", "/{kind}/{key:.+}", self._put, key=lambda call: call.params["key"])
         yield Operation("GET", "/feed", lambda call: Answer(body=self.queue[: self.switches.lot]))
         yield Operation("POST", "/feed", self._acknowledge)
@@ -73,10 +88,43 @@ class FakeShopSandbox(Sandbox):
         return [Listing(self.ids["sku", key], key, sku["want"].get("ean", "")) for key, sku in self.held.get("sku", {}).items()]
 
     def _put(self, call: Call) -> Answer:
+        known = self.seen.get(call.headers["idempotency-key"]) if self.switches.remembers else None
+        if known is not None:
+            return known
+        asked, taken = self.switches.cost.get(call.params["kind"], (0.0, 0.0))
+        if not asked:
+            answer = self._take(call)
+        else:
+            if self._points is None:
+                self._points = RateWindow(*self.switches.points)
+            refused = self._points.take(time.monotonic(), asked) > 0
+            if refused:
+                self.books.effects["throttled"] += 1
+                return Answer(body={"error": "THROTTLED", "cost": self._cost(asked, None)}, wrote=False)
+            answer = self._take(call)
+            self._points.take(time.monotonic(), taken - asked)
+            answer = answer._replace(body={**cast("dict[str, Any]", answer.body), "cost": self._cost(asked, taken)})
+        if answer.status < 300:
+            self.seen[call.headers["idempotency-key"]] = answer
+        return answer
+
+    def _cost(self, asked: float, taken: float | None) -> dict[str, Any]:
+        restore, most = self.switches.points
+        assert self._points is not None
+        return {"asked": asked, "taken": taken, "bucket": {"most": most, "left": self._points.level, "restore": restore}}
+
+    def _take(self, call: Call) -> Answer:
         kind, key = call.params["kind"], call.params["key"]
         if kind == "product" and self.switches.needs_brand and "brand" not in call.json()["refs"]:
             return Answer(422, {"error": "a product needs a brand"})
         body = call.json()
+        if kind == "stock" and self.switches.second_keys and body["refs"].get("sku.more") != f"stock-of-{body['refs']['sku']}":
+            return Answer(422, {"error": "stock is put by the second key of its SKU"})
+        id = self._hold(kind, key, body)
+        more = {"more": f"stock-of-{id}"} if self.switches.second_keys and kind == "sku" else {}
+        return Answer(body={"id": id, **more})
+
+    def _hold(self, kind: str, key: str, body: dict[str, Any]) -> str:
         if kind == "stock":
             body["want"]["quantity"] = Decimal(str(body["want"]["quantity"]))
         for old in [old for (of, old), id in self.ids.items() if (of, id) == (kind, body.get("remote")) and old != key]:
@@ -84,7 +132,31 @@ class FakeShopSandbox(Sandbox):
             self.held.get(kind, {}).pop(old, None)
         self.held.setdefault(kind, {})[key] = body
         self.puts.append((kind, key))
-        return Answer(body={"id": self.ids.setdefault((kind, key), f"{kind}-{len(self.ids) + 1}")})
+        return self.ids.setdefault((kind, key), f"{kind}-{len(self.ids) + 1}")
+
+    def _submit(self, call: Call) -> Answer:
+        """One line a record; it is worked on when somebody asks how it goes."""
+        ticket = f"bulk-{len(self.operated) + 1}"
+        self.operated[ticket] = (call.params["kind"], [msgspec.json.decode(line) for line in call.body.splitlines()])
+        return Answer(202, {"ticket": ticket})
+
+    def _progress_of(self, call: Call) -> Answer:
+        ticket = call.params["ticket"]
+        if not self.switches.works:
+            return Answer(body={"done": False})
+        if ticket not in self._outcomes:
+            kind, lines = self.operated[ticket]
+            self._outcomes[ticket] = [self._worked(kind, line) for line in lines if line["key"] not in self.switches.drops]
+        return Answer(body={"done": True})
+
+    def _worked(self, kind: str, line: dict[str, Any]) -> dict[str, Any]:
+        if line["key"] in self.switches.refuses:
+            return {"key": line["key"], "error": "refused"}
+        return {"key": line["key"], "id": self._hold(kind, line["key"], line)}
+
+    def _lines_of(self, call: Call) -> Answer:
+        lines = b"".join(msgspec.json.encode(line) + b"\n" for line in self._outcomes[call.params["ticket"]])
+        return Answer(body=lines, content_type="application/jsonl")
 
     def _list(self, call: Call) -> Answer:
         """What moved since, page by page; without a `since` nothing."""

@@ -264,7 +264,8 @@ def _under_way(at: Detail, where: RecordRef) -> Verdict:
         text = Text(f"Espera {up.kind} {up.key} chegar à loja.", f"Waits for {up.kind} {up.key} to reach the shop.")
         return Verdict("waiting.parent", "engate", text, Text("Veja o elo anterior.", "See the link before it."), where)
     if at.state == "sent":
-        text = Text("Enviado; a loja ainda não confirmou.", "Sent; the shop has not confirmed yet.")
+        why = f" {at.answer}" if at.tries and at.answer else ""
+        text = Text(f"Enviado; a loja ainda não confirmou.{why}", f"Sent; the shop has not confirmed yet.{why}")
         return Verdict(
             "sent", "engate", text, Text("O engate confere e reenvia sozinho.", "engate looks and resends by itself."), where, at.sent_at
         )

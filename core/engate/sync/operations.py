@@ -1,0 +1,158 @@
+"""Operations that outlast the call that began them: the storefront took a batch and works on it, and a lane asks what became of it.
+
+The ticket is stored in the transaction that settles the push, before its records could be claimed again; as long as the operation lives
+they are under way, and a changed wish waits until it is over. If we die between the submission and that transaction, the records are of
+unknown effect, as after every push.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+import sqlalchemy as sa
+
+from engate.errors import EngateError, PluginFault, Unknown
+from engate.model import Batch, Item
+from engate.model.kinds import KINDS, Kind
+from engate.store import lanes, operations
+from engate.store.blobs import pack, readable
+from engate.store.operations import Begun, Open, Sent
+from engate.sync.effective import AWAITING
+from engate.sync.settling import NOBODY_SAID, Told, Was, settle
+from engate.sync.work import Later, LeaseLost, Work
+from engate.text import Text
+
+
+def uncheckable(work: Work, kind: Kind) -> PluginFault | None:
+    """A plugin that defers what it cannot ask for."""
+    if work.coupling.can(kind.check_hook):
+        return None
+    return PluginFault(
+        Text(
+            f"O plugin deixou o envio com a loja e não tem {kind.check_hook}, que diria o resultado.",
+            f"The plugin left the push with the storefront and has no {kind.check_hook}, which would tell its outcome.",
+        ),
+        Text("Avise o autor do plugin.", "Tell the plugin's author."),
+    )
+
+
+def keep(c: sa.Connection, work: Work, kind: Kind, told: Told, marked_at: float) -> None:
+    """What the push hook deferred waits for its operation."""
+    assert told.batch.ticket is not None
+    ticket, due = told.batch.ticket
+    sent = [_sent(item, told.was[item.key]) for item in told.batch.unreported()]
+    if not sent:
+        return
+    now = work.now()
+    begun = Begun(kind.name, ticket, sent, marked_at, now, now + work.windows.operation_most)
+    id = operations.keep(c, work.tenant_id, work.integration_id, begun)
+    if id is not None:
+        work.wake(c, (operations.lane_of(kind.name, id), kind.priority), at=now + due)
+
+
+def _sent(item: Item[object], was: Was) -> Sent:
+    return Sent(
+        was.id,
+        item.key,
+        pack(was.doc),
+        was.digest,
+        item.turn,
+        item.remote,
+        item.more,
+        dict(item.refs),
+        item.uncertain,
+        item.made,
+        tuple(sorted(item.kept)),
+        was.tries,
+        was.awaiting is not None,
+        was.as_read,
+        was.turned,
+    )
+
+
+async def check_slice(work: Work, rest: str) -> Later:
+    """Asks once; `rest`: kind and number of the operation."""
+    name, _, number = rest.partition("/")
+    kind = KINDS[name]
+    found = await work.store.reading(lambda c: operations.find(c, work.integration_id, int(number)))
+    if found is None:
+        return Later()
+    told = _told(kind, found)
+    if work.now() >= found.until or not told.batch.items:
+        given_up = told._replace(rest=_endless(found))
+        await work.store.durably(lambda c: _end(c, work, kind, found, given_up))
+        return Later()
+    await work.store.durably(work.must_hold)
+    seconds: float | None = 0.0
+    failure: EngateError | None = None
+    held = False
+    try:
+        seconds = await getattr(work.coupling.storefront, kind.check_hook)(found.ticket, told.batch)
+        if seconds is None:
+            told = told._replace(rest=NOBODY_SAID)
+    except EngateError as error:
+        failure = error
+    finally:
+        # what was reported before it failed or was cancelled is true all the same
+        held = await asyncio.shield(work.store.durably(lambda c: _end(c, work, kind, found, told)))
+    if not held:
+        raise LeaseLost(work.claim.name)
+    if failure is not None:
+        raise failure
+    work.answered = True
+    return Later(due=None if seconds is None else work.now() + seconds)
+
+
+def _told(kind: Kind, found: Open) -> Told:
+    items: list[Item[object]] = []
+    was: dict[str, Was] = {}
+    for each in found.sent:
+        doc = readable(each.doc, kind.struct)
+        if doc is None:
+            continue  # released with the operation's end, unknown
+        items.append(
+            Item(
+                each.key,
+                doc,
+                remote=each.remote,
+                refs=each.refs,
+                uncertain=each.uncertain,
+                made=each.made,
+                kept=frozenset(each.kept),
+                id=each.id,
+                more=each.more,
+                turn=each.turn,
+            )
+        )
+        awaiting = AWAITING if each.awaiting else None
+        was[each.key] = Was(
+            each.id, found.keys[each.id], doc, each.digest, each.remote, each.more, each.tries, awaiting, each.as_read, each.turned
+        )
+    return Told(Batch(items, ticket=(found.ticket, 0.0)), was, None)
+
+
+def _end(c: sa.Connection, work: Work, kind: Kind, found: Open, told: Told) -> bool:
+    """Settles what has an outcome; without any item left the operation is over. False: the lane is somebody else's, who asks again."""
+    if not lanes.held(c, work.claim.id, work.lease):
+        return False
+    if operations.find(c, work.integration_id, found.id) is None:
+        return True
+    done = settle(c, work, kind, told)
+    operations.release(c, found.id, done)
+    if told.rest is not None or len(done) == len(told.batch.items):
+        operations.end(c, found.id)
+    if done:  # a wish that changed meanwhile can go, and a run may be over
+        work.wake(c, (f"push/{kind.name}", kind.priority))
+    return True
+
+
+def _endless(found: Open) -> Unknown:
+    hours = (found.until - found.started_at) / 3600
+    return Unknown(
+        Text(
+            f"A loja não terminou a operação {found.ticket} em {hours:g} h: não se sabe o que ela fez.",
+            f"The storefront did not end the operation {found.ticket} within {hours:g} h: what it did is not known.",
+        ),
+        Text("O engate confere antes de reenviar.", "engate looks before sending again."),
+        code="operation.endless",
+    )

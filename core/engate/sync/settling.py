@@ -1,0 +1,135 @@
+"""What a push hook, or whoever asked later what became of it, reported is stored: accepted, refused, not sent, or unknown."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+
+from engate.errors import EngateError, Rejected, Unknown
+from engate.model import Batch, Item, Outcome
+from engate.model.kinds import KINDS, Kind
+from engate.store import causes, orders, records, runs
+from engate.store.causes import Reason
+from engate.store.records import Origin, Settled
+from engate.sync.events import ORDER_PRIORITY, lane_of
+from engate.sync.parts import ITEM_UNMAPPED
+from engate.sync.work import Work
+from engate.text import Text
+
+NOBODY_SAID = Unknown(
+    Text("O plugin não informou o resultado deste item.", "The plugin reported no result for this item."),
+    Text("O engate confere antes de reenviar.", "engate looks before sending again."),
+)
+
+
+class Was(NamedTuple):
+    """One record that was sent, by the key of today. `remote`, `more`: as linked before. `turned`: a buyer can buy then and could not
+    before, or the other way round."""
+
+    id: int
+    key: str
+    doc: Any
+    digest: bytes
+    remote: str | None
+    more: str
+    tries: int
+    awaiting: Reason | None
+    as_read: bool
+    turned: bool
+
+
+class Told(NamedTuple):
+    """`was`: what was sent, by the item's key. `rest`: what became of items that nobody reported; None: they are under way still."""
+
+    batch: Batch[Any]
+    was: dict[str, Was]
+    rest: EngateError | None
+
+
+def settle(c: sa.Connection, work: Work, kind: Kind, told: Told) -> list[int]:
+    """Stores every outcome; returns the records that have one."""
+    now = work.now()
+    accepted: list[Settled] = []
+    refused: list[tuple[int, Reason]] = []
+    again: list[tuple[int, float, bool, str]] = []
+    links = _Links()
+    done: list[int] = []
+    for item in told.batch.items:
+        was = told.was[item.key]
+        outcome = told.batch.outcomes.get(item.key) or _unreported(told.rest)
+        if outcome is None or outcome.state != "accepted":
+            links.note(was, item)
+        if outcome is None:
+            continue
+        done.append(was.id)
+        if outcome.state == "accepted":
+            accepted.append(_settled(was, outcome))
+            continue
+        assert outcome.error is not None
+        if outcome.state == "rejected":
+            refused.append((was.id, causes.of_error(outcome.error)))
+        else:
+            unknown = outcome.state == "unknown"
+            until = now + work.windows.unknown_after if unknown else work.retry_at(was.tries)
+            again.append((was.id, until, unknown, outcome.error.text.en))
+    new_links = records.accept(c, work.tenant_id, work.integration_id, kind.name, accepted, now)
+    links.keep(c, work, kind)
+    records.wait_for(c, work.tenant_id, work.integration_id, refused, now, answered=True)
+    records.again(c, again, now)
+    if accepted:
+        runs.pushed(c, [row.id for row in accepted])
+    if new_links or any(links.half_made.values()):
+        _wake_children(c, work, kind)
+    return done
+
+
+def _unreported(rest: EngateError | None) -> Outcome | None:
+    return None if rest is None else Outcome("rejected" if isinstance(rest, Rejected) else "unknown", error=rest)
+
+
+def _settled(was: Was, outcome: Outcome) -> Settled:
+    return Settled(
+        was.id,
+        was.key,
+        was.digest,
+        was.doc,
+        outcome.remote,
+        was.remote == outcome.remote,
+        outcome.answer,
+        was.awaiting,
+        was.as_read,
+        was.turned,
+        outcome.more,
+        was.more,
+    )
+
+
+class _Links:
+    """Keys of the storefront that became known although the item is not finished."""
+
+    def __init__(self) -> None:
+        self.half_made: dict[Origin, list[tuple[str, str, str]]] = {"engate": [], "made": []}
+        self._second_keys: list[tuple[str, str]] = []
+
+    def note(self, was: Was, item: Item[Any]) -> None:
+        if item.remote and item.remote != was.remote:
+            self.half_made["made" if item.made else "engate"].append((was.key, item.remote, item.more))
+        elif item.more != was.more:
+            self._second_keys.append((was.key, item.more))
+
+    def keep(self, c: sa.Connection, work: Work, kind: Kind) -> None:
+        for origin, found in self.half_made.items():
+            records.linked(c, work.tenant_id, work.integration_id, kind.name, found, work.now(), origin)
+        records.second_keys(c, work.integration_id, kind.name, self._second_keys)
+
+
+def _wake_children(c: sa.Connection, work: Work, kind: Kind) -> None:
+    """New links: what waited for them can go."""
+    waiting = [
+        k for k in KINDS.values() if k.parent_kind == kind.name or (kind.name in records.SHARED and k.name in ("category", "product"))
+    ]
+    work.wake(c, *((f"push/{k.name}", k.priority) for k in waiting))
+    if kind.name == "sku":
+        unmapped = orders.waiting_with(c, work.integration_id, ITEM_UNMAPPED)
+        work.wake(c, *((lane_of(key), ORDER_PRIORITY) for key in unmapped))
