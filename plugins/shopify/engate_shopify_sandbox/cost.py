@@ -133,7 +133,7 @@ class Measure:
             return self._connection(node.selection_set, named, inner, args)
         if isinstance(inner, list):
             return sum(self._one(node.selection_set, named, item, free=free) for item in inner if item is not None)
-        times = min(args.get("first") or 1, MOST) if inner is UNASKED else 1
+        times = (args.get("first") or len(args.get("ids") or "1")) if inner is UNASKED else 1
         return times * self._one(node.selection_set, named, inner, free=free)
 
     def _one(self, selections: SelectionSetNode, kind: Any, data: Any, *, free: bool) -> float:

@@ -53,6 +53,7 @@ def variant(shop: Shop, sku: str) -> Variant:
 
 
 def place(shop: Shop, sale: Sale, shipping: tuple[str, str]) -> Order:
+    shop.begin()
     placed_at = sale.placed_at or shop.now()
     number = FIRST_NUMBER + len(shop.all("Order"))
     order = Order(shop.new_id("Order"), number, sale.buyer, placed_at, shop.tell)

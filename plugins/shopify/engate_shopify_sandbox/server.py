@@ -71,7 +71,7 @@ class ShopifySandbox(Sandbox):
         self.engine = Engine(Keys(self.shop.settings), self.bucket)
         self.engine.enforced = limits
         self.webhooks = Webhooks(self.shop, self.access, self.faults, lambda: self.books)
-        self.shop.tell = self.webhooks.tell
+        self.shop.begin, self.shop.tell = self.webhooks.begin, self.webhooks.tell
         self.bulk = Bulk(self.shop, self.engine, lambda token: self._context(token, in_bulk=True))
         self.control = Control(self.shop, self)
 
@@ -103,7 +103,7 @@ class ShopifySandbox(Sandbox):
         token = self.access.token(call)
         assert token is not None, "authorise comes first"
         cancelling.settle(self.shop)
-        self.webhooks.begin()
+        self.shop.begin()
         run = self.engine.run(asked, self._context(token))
         return Answer(200, run.body, headers, wrote=run.wrote)
 

@@ -64,6 +64,7 @@ class Shop:
         self.handles: dict[tuple[str, str], Any] = {}  # (type, handle) -> product or collection
         self.filenames: dict[str, Any] = {}  # -> file
         self.skus: dict[str, list[Any]] = {}  # in lower case -> variants: a SKU need not be unique
+        self.begin: Callable[[], None] = lambda: None  # what follows is one event, whatever its topics
         self.tell: Callable[[str, Any], None] = lambda topic, thing: None
         self._last: dict[str, int] = {}
 

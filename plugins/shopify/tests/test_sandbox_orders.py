@@ -121,6 +121,19 @@ async def test_pix_and_boleto_start_pending_and_are_paid_or_expire(api: Any) -> 
     assert await api.faulty(text, id=keys[1])
 
 
+async def test_a_payment_is_authorised_and_captured_or_voided(api: Any) -> None:
+    await api.sellable()
+    keys = [await api.sell(number, paid=False) for number in (1, 2)]
+    await api.control("progress", {"to": "authorized", "keys": None})
+    assert [(await read(api, key))["displayFinancialStatus"] for key in keys] == ["AUTHORIZED", "AUTHORIZED"]
+    await api.control("progress", {"to": "paid", "keys": [keys[0]]})
+    await api.ok(CANCEL, id=keys[1])
+    await api.advance(5)
+    orders = [await read(api, key) for key in keys]
+    assert [one["displayFinancialStatus"] for one in orders] == ["PAID", "VOIDED"]
+    assert [[paid["kind"] for paid in one["transactions"]] for one in orders] == [["AUTHORIZATION", "CAPTURE"], ["AUTHORIZATION", "VOID"]]
+
+
 async def test_who_bought_is_protected(api: Any) -> None:
     await api.sellable()
     key = await api.sell()
