@@ -104,8 +104,21 @@ class ShopifySandbox(Sandbox):
         assert token is not None, "authorise comes first"
         cancelling.settle(self.shop)
         self.shop.begin()
+        settings = self.shop.settings
+        if settings.internal:
+            settings.internal -= 1
+            return Answer(200, self._internal(headers), headers, wrote=False)
         run = self.engine.run(asked, self._context(token))
-        return Answer(200, run.body, headers, wrote=run.wrote)
+        if settings.internal_applied:
+            settings.internal_applied -= 1
+            return Answer(200, self._internal(headers), headers, wrote=run.wrote)
+        return Answer(200, run.body, headers, wrote=run.wrote, rows=run.rows)
+
+    def _internal(self, headers: dict[str, str]) -> dict[str, object]:
+        request = headers["X-Request-ID"]
+        message = f"Internal error. Looks like something went wrong on our end.\nRequest ID: {request} (include this in support requests)."
+        error = {"message": message, "extensions": {"code": "INTERNAL_SERVER_ERROR", "requestId": request}}
+        return {"errors": [error], "extensions": {"cost": self.engine.told(1, 1)}}
 
     # ---- how a call is named, counted and hit by faults ----
 

@@ -289,6 +289,16 @@ async def test_skus_are_searched_for_and_need_not_be_unique(api: Any) -> None:
         assert len((await api.ok(text, q=query))["nodes"]) == expected, query
 
 
+async def test_a_search_can_lag_and_a_custom_id_does_not(api: Any) -> None:
+    await api.define()
+    await api.setting("index_delay=60")
+    await api.ok(SET, id=IDENTIFIER, i=input_of(*TWO))
+    text = '{ productVariants(first: 5, query: "sku:100-1") { nodes { sku } } }'
+    assert (await api.ok(text))["nodes"] == [] and (await api.ok(BY_KEY, v="100"))["title"] == "Café"
+    await api.advance(60)
+    assert (await api.ok(text))["nodes"] == [{"sku": "100-1"}]
+
+
 async def test_products_are_paged_by_their_stamp(api: Any) -> None:
     for title in "ABC":
         await api.product(title)

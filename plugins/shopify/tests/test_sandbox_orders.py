@@ -171,6 +171,13 @@ async def test_the_index_can_lag(api: Any) -> None:
     assert len((await api.ok(LISTED))["nodes"]) == 1
 
 
+async def test_the_same_buyer_is_the_same_customer(api: Any) -> None:
+    await api.sellable()
+    text = "query($id: ID!) { order(id: $id) { customer { id displayName defaultEmailAddress { emailAddress } } } }"
+    one, two = [(await api.ok(text, id=await api.sell(number)))["customer"] for number in (1, 2)]
+    assert one == two == {"id": one["id"], "displayName": "Maria da Silva", "defaultEmailAddress": {"emailAddress": "maria@example.com"}}
+
+
 async def test_old_orders_ask_a_scope_of_their_own(api: Any) -> None:
     await api.sellable()
     old = await api.sell(1, placed_at="2026-09-01T12:00:00Z")
@@ -487,6 +494,8 @@ async def test_a_buyer_cancels(api: Any) -> None:
         ({"items": [{"sku": "none", "quantity": 1, "price": "1.00"}]}, "no SKU none"),
         ({"items": [{"sku": "S1", "quantity": 1, "price": "1.00"}], "payments": [{"tag": "pix", "value": "2.00"}]}, "the payments are"),
         ({"shipping": "rocket"}, "no shipping"),
+        ({"items": [{"sku": "S1", "quantity": 11, "price": "1.00"}]}, "there are 10"),
+        ({"discount": "200.00", "payments": [{"tag": "pix", "value": "-100.00"}]}, "a discount of"),
         ({"items": [{"sku": "S1", "quantity": 0, "price": "1.00"}]}, "quantity"),
     ],
 )
