@@ -184,7 +184,9 @@ def set_many(context: Context, _source: Any, args: dict[str, Any]) -> dict[str, 
         try:
             owners.append(_owner(context, one, index))
         except Invalid as invalid:
-            errors += [{**error, "elementIndex": index} for error in invalid.errors]
+            for error in invalid.errors:
+                error["elementIndex"] = index
+                errors.append(error)
     if errors:
         raise Invalid(*errors)
     made = [put(context.shop, owner, one, ["metafields", str(n)]) for n, (owner, one) in enumerate(zip(owners, given, strict=True))]
