@@ -84,9 +84,14 @@ def job(context: Context, _source: Any, args: dict[str, Any]) -> Any:
 
 def apply(shop: Shop, order: Order, reason: str, *, refunds: bool, restock: bool, note: str | None = None) -> None:
     """The order is cancelled: what was paid goes back if asked, what was reserved is free again or gone."""
+    shop.begin()
     for one in order.transactions:
         if one.status == "PENDING":
             one.status = "FAILURE"
+    for one in order.uncaptured:
+        void = Transaction(shop.new_id("OrderTransaction"), order, "VOID", "SUCCESS", one.gateway, one.amount, shop.now())
+        void.parent_transaction = one
+        order.transactions.append(shop.add(void))
     back = order.received - order.refunded
     if refunds and back > 0:
         made = shop.add(Refund(shop.new_id("Refund"), order, note, shop.now()))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import datetime
 from decimal import Decimal
 from typing import Literal, Protocol
 
@@ -119,7 +120,7 @@ class Control:
     def sell(self, sales_given: list[Sale]) -> dict[str, str]:
         """Places the orders, all or none where one cannot be bought so; stock is taken one order after the other."""
         for sale in sales_given:
-            sales.check(self.shop, sale, SHIPPING, missing)
+            sales.check(self.shop, sale, SHIPPING, lambda variant: missing(variant, self.shop.now()))
         found = {str(sale.number): sales.place(self.shop, sale, SHIPPING[sale.shipping]) for sale in sales_given}
         self.server.books.effects["orders_created"] += len(found)
         return {number: order.id for number, order in found.items()}
@@ -146,6 +147,7 @@ class Control:
         chosen = self.shop.all("Order") if keys is None else [self.order(key) for key in keys]
         moved = [order for order in chosen if can(order)]
         for order in moved:
+            self.shop.begin()
             act(self.shop, order)
         return {"moved": len(moved)}
 
@@ -165,7 +167,7 @@ class Control:
         return [self._sku_state(one) for one in self.shop.all("ProductVariant")]
 
     def _sku_state(self, variant: Variant) -> SkuState:
-        product, absent = variant.product, missing(variant)
+        product, absent = variant.product, missing(variant, self.shop.now())
         item = variant.inventory_item
         return SkuState(
             key=variant.sku or "", product=erp_key(self.shop, product), name=variant.title, product_name=product.title,
@@ -225,6 +227,11 @@ def _pay(shop: Shop, order: Order) -> None:
     orders.pay(shop, order)
 
 
+def _authorise(shop: Shop, order: Order) -> None:
+    del shop
+    orders.authorise(order)
+
+
 def _expire(shop: Shop, order: Order) -> None:
     for one in order.transactions:
         one.status = "FAILURE" if one.status == "PENDING" else one.status
@@ -268,6 +275,7 @@ def _return(shop: Shop, order: Order) -> None:
 Step = tuple[Callable[[Order], bool], Callable[[Shop, Order], None]]
 STEPS: dict[str, Step] = {
     "paid": (lambda order: order.cancelled_at is None and order.outstanding > 0, _pay),
+    "authorized": (lambda order: order.display_financial_status == "PENDING", _authorise),
     "expired": (lambda order: order.display_financial_status == "PENDING", _expire),
     "held": (lambda order: any(one.status in fulfilment.OPEN for one in order.fulfillment_orders), _hold),
     "released": (lambda order: any(one.holds for one in order.fulfillment_orders), _release),
@@ -300,13 +308,14 @@ def _phase(order: Order, invoiced: bool) -> Literal["open", "in_erp", "invoiced"
     return "in_erp" if order.tags or order.metafields else "open"
 
 
-def missing(variant: Variant) -> tuple[str, ...]:
+def missing(variant: Variant, now: datetime) -> tuple[str, ...]:
     """Why a buyer cannot buy it now: FACTS section 5, visible is ACTIVE and published; a price and something to sell besides."""
     product = variant.product
     found: list[str] = []
     if product.status != "ACTIVE":
         found.append("product_draft" if product.status == "DRAFT" else "product_archived")
-    if ONLINE_STORE not in product.publications:
+    published = product.publications.get(ONLINE_STORE)
+    if published is None or published > now:
         found.append("not_published")
     if not variant.price:
         found.append("no_price")

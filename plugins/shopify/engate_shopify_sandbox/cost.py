@@ -17,8 +17,10 @@ from graphql import (
     FieldNode,
     FragmentDefinitionNode,
     FragmentSpreadNode,
+    GraphQLInterfaceType,
     GraphQLObjectType,
     GraphQLSchema,
+    GraphQLUnionType,
     InlineFragmentNode,
     OperationDefinitionNode,
     SelectionSetNode,
@@ -99,7 +101,7 @@ class Measure:
         return total + self._selections(node.selection_set, payload, inner, free=True)
 
     def _selections(self, selections: SelectionSetNode, kind: Any, data: Any, *, free: bool = False) -> float:
-        if data is UNASKED and is_abstract_type(kind):
+        if is_abstract_type(kind):
             return max(self._selections(selections, concrete, data, free=free) for concrete in self.schema.get_possible_types(kind))
         return sum(self._field(node, kind, data, free=free) for node in self._fields(selections, kind))
 
@@ -112,8 +114,9 @@ class Measure:
             assert isinstance(fragment, (InlineFragmentNode, FragmentDefinitionNode))
             condition = fragment.type_condition
             wanted = self.schema.get_type(condition.name.value) if condition else kind
-            if wanted is kind or is_abstract_type(kind) or (is_abstract_type(wanted) and self.schema.is_sub_type(wanted, kind)):  # pyright: ignore[reportArgumentType]
-                yield from self._fields(fragment.selection_set, wanted if is_abstract_type(kind) else kind)
+            fits = isinstance(wanted, GraphQLInterfaceType | GraphQLUnionType) and self.schema.is_sub_type(wanted, kind)
+            if wanted is kind or fits:
+                yield from self._fields(fragment.selection_set, kind)
 
     def _field(self, node: FieldNode, kind: Any, data: Any, *, free: bool) -> float:
         name = node.name.value
@@ -133,7 +136,7 @@ class Measure:
             return self._connection(node.selection_set, named, inner, args)
         if isinstance(inner, list):
             return sum(self._one(node.selection_set, named, item, free=free) for item in inner if item is not None)
-        times = min(args.get("first") or 1, MOST) if inner is UNASKED else 1
+        times = (args.get("first") or len(args.get("ids") or "1")) if inner is UNASKED else 1
         return times * self._one(node.selection_set, named, inner, free=free)
 
     def _one(self, selections: SelectionSetNode, kind: Any, data: Any, *, free: bool) -> float:

@@ -31,10 +31,11 @@ class Asked(msgspec.Struct):
 
 @dataclass
 class Run:
-    """What a request did. `wrote`: a mutation that went through without user errors."""
+    """What a request did. `wrote`: a mutation that went through without user errors; `rows`: of the lists it asked for."""
 
     body: dict[str, Any]
     wrote: bool = False
+    rows: int = 0
 
 
 class Engine:
@@ -81,7 +82,7 @@ class Engine:
         if result.errors:
             body["errors"] = [_shown(error) for error in result.errors]
         body["extensions"] = {"cost": self.told(requested, actual)}
-        return Run(body, _wrote(measure, result))
+        return Run(body, _wrote(measure, result), _rows(result.data or {}))
 
     def perform(self, asked: Asked, measure: Measure, context: Context) -> ExecutionResult:
         document = graph.read(asked.query)
@@ -167,6 +168,12 @@ def _wrote(measure: Measure, result: ExecutionResult) -> bool:
         return False
     payloads = [one for one in result.data.values() if one is not None]
     return bool(payloads) and not any(value for one in payloads for name, value in one.items() if name.endswith("serErrors"))
+
+
+def _rows(data: dict[str, Any]) -> int:
+    """Of the connections that were asked for by themselves."""
+    found = [one for one in data.values() if isinstance(one, dict)]
+    return sum(len(one.get("nodes") or one.get("edges") or ()) for one in found if "nodes" in one or "edges" in one)
 
 
 def _shown(error: GraphQLError) -> dict[str, Any]:

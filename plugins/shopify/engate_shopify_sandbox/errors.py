@@ -13,6 +13,7 @@ class UserError(TypedDict, total=False):
     code: str | None
     field: list[str] | None
     message: str
+    elementIndex: int | None
 
 
 def refuse(code: str, message: str, **more: Any) -> GraphQLError:
@@ -20,10 +21,9 @@ def refuse(code: str, message: str, **more: Any) -> GraphQLError:
     return GraphQLError(message, extensions={"code": code, **more})
 
 
-def user_error(field: str | list[str] | None, message: str, code: str | None = None, **more: Any) -> UserError:
+def user_error(field: str | list[str] | None, message: str, code: str | None = None) -> UserError:
     """`field`: the path from the argument on, "input.quantities.3.quantity"."""
-    path = field.split(".") if isinstance(field, str) else field
-    return UserError(field=path, message=message, code=code, **more)
+    return UserError(field=field.split(".") if isinstance(field, str) else field, message=message, code=code)
 
 
 class Invalid(Exception):

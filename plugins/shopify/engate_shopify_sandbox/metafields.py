@@ -177,14 +177,16 @@ def set_many(context: Context, _source: Any, args: dict[str, Any]) -> dict[str, 
     given = args["metafields"]
     if len(given) > MOST_AT_ONCE:
         message = f"Exceeded the maximum metafields input limit of {MOST_AT_ONCE}."
-        raise Invalid(user_error("metafields", message, "LESS_THAN_OR_EQUAL_TO", elementIndex=None))
+        raise Invalid(user_error("metafields", message, "LESS_THAN_OR_EQUAL_TO"))
     errors: list[UserError] = []
     owners: list[Any] = []
     for index, one in enumerate(given):
         try:
             owners.append(_owner(context, one, index))
         except Invalid as invalid:
-            errors += [{**error, "elementIndex": index} for error in invalid.errors]  # type: ignore[misc]
+            for error in invalid.errors:
+                error["elementIndex"] = index
+                errors.append(error)
     if errors:
         raise Invalid(*errors)
     made = [put(context.shop, owner, one, ["metafields", str(n)]) for n, (owner, one) in enumerate(zip(owners, given, strict=True))]

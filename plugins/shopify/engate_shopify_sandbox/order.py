@@ -306,6 +306,12 @@ class Order(Owner):
         return sum((one.amount for one in self.transactions if one.status == "SUCCESS" and one.kind == "REFUND"), NONE)
 
     @property
+    def uncaptured(self) -> list[Transaction]:
+        """Payments that were authorised and neither taken nor given up."""
+        used = [one.parent_transaction for one in self.transactions if one.kind in ("CAPTURE", "VOID")]
+        return [one for one in self.transactions if one.kind == "AUTHORIZATION" and one.status == "SUCCESS" and one not in used]
+
+    @property
     def freight(self) -> Decimal:
         return sum((one.price for one in self.shipping), NONE)
 
@@ -351,8 +357,7 @@ class Order(Owner):
             return "EXPIRED"
         if self.cancelled_at:
             return "VOIDED"
-        authorised = any(one.kind == "AUTHORIZATION" and one.status == "SUCCESS" for one in self.transactions)
-        return "AUTHORIZED" if authorised else "PENDING"
+        return "AUTHORIZED" if self.uncaptured else "PENDING"
 
     @property
     def display_fulfillment_status(self) -> str:

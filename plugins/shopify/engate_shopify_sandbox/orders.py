@@ -332,19 +332,28 @@ def mark_as_paid(context: Context, _source: Any, args: dict[str, Any]) -> dict[s
 
 
 def pay(shop: Shop, source: Order) -> None:
-    """What is open is received: each pending payment, or the rest by hand."""
-    waiting = [one for one in source.transactions if one.status == "PENDING"]
+    """What is open is received: each authorised or pending payment, or the rest by hand."""
+    waiting = [(one, "CAPTURE") for one in source.uncaptured] + [(one, "SALE") for one in source.transactions if one.status == "PENDING"]
     now = shop.now()
-    for one in waiting:
-        made = Transaction(shop.new_id("OrderTransaction"), source, "SALE", "SUCCESS", one.gateway, one.amount, now)
+    for one, kind in waiting:
+        made = Transaction(shop.new_id("OrderTransaction"), source, kind, "SUCCESS", one.gateway, one.amount, now)
         made.parent_transaction, made.payment_details = one, one.payment_details
-        one.status = "SUCCESS" if one.kind == "AUTHORIZATION" else "UNKNOWN"
+        if kind == "SALE":
+            one.status = "UNKNOWN"
         source.transactions.append(shop.add(made))
     if not waiting:
         made = Transaction(shop.new_id("OrderTransaction"), source, "SALE", "SUCCESS", "manual", source.outstanding, now)
         source.transactions.append(shop.add(made))
     source.expired = False
     source.tell("ORDERS_PAID", source)
+    source.touch()
+
+
+def authorise(source: Order) -> None:
+    """What was pending is promised by the bank and not yet taken."""
+    for one in source.transactions:
+        if one.status == "PENDING":
+            one.kind, one.status = "AUTHORIZATION", "SUCCESS"
     source.touch()
 
 

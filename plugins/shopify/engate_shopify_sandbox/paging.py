@@ -70,7 +70,7 @@ def page(items: Sequence[Any], args: dict[str, Any], reach: int = REACH) -> Conn
         raise refuse("BAD_REQUEST", "you must provide one of first or last")
     if first is not None and last is not None:
         raise refuse("BAD_REQUEST", "providing both first and last is not supported")
-    size: int = first if first is not None else last  # pyright: ignore[reportAssignmentType]  # one of them is there
+    size = first if first is not None else last or 0
     if not 1 <= size <= MOST:
         raise refuse("BAD_REQUEST", f"{'first' if first is not None else 'last'} must be between 1 and {MOST}")
     if args.get("reverse"):

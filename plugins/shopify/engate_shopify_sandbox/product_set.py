@@ -133,6 +133,7 @@ def _plan_variants(shop: Shop, product: Product | None, given: dict[str, Any]) -
         return []
     allowed = {one["name"]: [value.get("name") for value in one["values"]] for one in options}
     plan: Planned = []
+    taken: set[tuple[str, ...]] = set()
     for index, row in enumerate(rows):
         at = ["input", "variants", str(index)]
         values = _values(row, allowed, at)
@@ -140,6 +141,7 @@ def _plan_variants(shop: Shop, product: Product | None, given: dict[str, Any]) -
             raise Invalid(user_error(at, f"The variant '{' / '.join(values.values())}' already exists.", "INVALID_VARIANT"))
         own = _meant(shop, product, row, values, at)
         variants.check(shop, own, row, at)
+        _check_unique(shop, row, taken, at)
         _check_quantities(shop, own, row, at)
         plan.append((own, values))
     return plan
@@ -164,6 +166,18 @@ def _meant(shop: Shop, product: Product | None, row: dict[str, Any], values: dic
             raise Invalid(user_error([*at, "id"], "Product variant does not exist.", "PRODUCT_VARIANT_DOES_NOT_EXIST"))
         return found
     return next((one for one in product.variants if one.values == values), None) if product is not None else None
+
+
+def _check_unique(shop: Shop, row: dict[str, Any], taken: set[tuple[str, ...]], at: list[str]) -> None:
+    """Two variants of one input with the same custom id."""
+    for one in row.get("metafields") or ():
+        where = ("PRODUCTVARIANT", one.get("namespace") or metafields.OWN, one["key"])
+        definition = shop.definitions.get(where)
+        if definition is None or not definition.unique:
+            continue
+        if (*where, one["value"]) in taken:
+            raise Invalid(user_error([*at, "metafields"], "Value has already been assigned to another metafield.", "INVALID_METAFIELD"))
+        taken.add((*where, one["value"]))
 
 
 def _check_quantities(shop: Shop, own: Variant | None, row: dict[str, Any], at: list[str]) -> None:

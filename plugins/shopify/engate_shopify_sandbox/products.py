@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from engate_shopify_sandbox import media, metafields, variants
@@ -216,7 +217,12 @@ VARIANT_FIELDS: Fields = {
 
 def search(shop: Shop, query_text: str | None) -> list[Product]:
     matches = matcher(query_text, _with_metafields(shop, FIELDS), lambda one: f"{one.title} {one.vendor} {one.product_type}")
-    return [one for one in shop.all("Product") if matches(one)]
+    return [one for one in shop.all("Product") if matches(one) and indexed(shop, one, query_text)]
+
+
+def indexed(shop: Shop, thing: Any, query_text: str | None) -> bool:
+    """What was made just now may be missing in a search; a look by id, handle or custom id finds it at once."""
+    return not query_text or thing.created_at <= shop.now() - timedelta(seconds=shop.settings.index_delay)
 
 
 def _with_metafields(shop: Shop, fields: Fields) -> Fields:
@@ -266,7 +272,7 @@ def product_variants(context: Context, _source: Any, args: dict[str, Any]) -> An
     pool = (
         shop.all("ProductVariant") if wanted is None else list({one.id: one for sku in wanted for one in shop.skus.get(sku, ())}.values())
     )
-    found = [one for one in pool if matches(one)]
+    found = [one for one in pool if matches(one) and indexed(shop, one, text)]
     key = sorts.get(args.get("sortKey", "ID"), lambda one: one.legacy_resource_id)
     return page(ordered(found, key), args, context.shop.settings.pages_reach)
 

@@ -37,6 +37,9 @@ def check(shop: Shop, sale: Sale, shippings: dict[str, tuple[str, str]], missing
         absent = missing(variant(shop, item.sku))
         if absent:
             raise ValueError(f"{where}: SKU {item.sku} cannot be bought: {', '.join(absent)}")
+    items = sum((item.price * whole(item.quantity) for item in sale.items), NONE)
+    if not 0 <= sale.discount <= items:
+        raise ValueError(f"{where}: a discount of {sale.discount} on items of {items}")
     for payment in sale.payments:
         if payment.tag not in shop.settings.gateways:
             raise ValueError(f"{where}: no payment form {payment.tag}")
@@ -53,11 +56,15 @@ def variant(shop: Shop, sku: str) -> Variant:
 
 
 def place(shop: Shop, sale: Sale, shipping: tuple[str, str]) -> Order:
+    _refuse_short(shop, sale)
+    shop.begin()
     placed_at = sale.placed_at or shop.now()
     number = FIRST_NUMBER + len(shop.all("Order"))
     order = Order(shop.new_id("Order"), number, sale.buyer, placed_at, shop.tell)
     order.now, order.sale = shop.now, sale.number
-    order.customer_key, order.address_key = shop.new_id("Customer"), shop.new_id("MailingAddress")
+    order.customer_key = shop.customers.get(sale.buyer.email) or shop.new_id("Customer")
+    shop.customers[sale.buyer.email] = order.customer_key
+    order.address_key = shop.new_id("MailingAddress")
     order.discount = sale.discount
     for item in sale.items:
         made = Line(shop.new_id("LineItem"), order, variant(shop, item.sku), whole(item.quantity), item.price)
@@ -78,6 +85,17 @@ def place(shop: Shop, sale: Sale, shipping: tuple[str, str]) -> Order:
         shop.tell("ORDERS_PAID", order)
     order.touch()
     return order
+
+
+def _refuse_short(shop: Shop, sale: Sale) -> None:
+    """A checkout sells no more than there is, where the variant says so."""
+    wanted: dict[str, int] = {}
+    for item in sale.items:
+        one = variant(shop, item.sku)
+        wanted[one.id] = wanted.get(one.id, 0) + whole(item.quantity)
+        bound = one.inventory_item.tracked and one.inventory_policy == "DENY"
+        if bound and wanted[one.id] > one.inventory_quantity:
+            raise ValueError(f"sale {sale.number}: of SKU {item.sku} there are {one.inventory_quantity}")
 
 
 def _spread(order: Order) -> None:

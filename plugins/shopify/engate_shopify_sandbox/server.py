@@ -71,7 +71,7 @@ class ShopifySandbox(Sandbox):
         self.engine = Engine(Keys(self.shop.settings), self.bucket)
         self.engine.enforced = limits
         self.webhooks = Webhooks(self.shop, self.access, self.faults, lambda: self.books)
-        self.shop.tell = self.webhooks.tell
+        self.shop.begin, self.shop.tell = self.webhooks.begin, self.webhooks.tell
         self.bulk = Bulk(self.shop, self.engine, lambda token: self._context(token, in_bulk=True))
         self.control = Control(self.shop, self)
 
@@ -103,9 +103,22 @@ class ShopifySandbox(Sandbox):
         token = self.access.token(call)
         assert token is not None, "authorise comes first"
         cancelling.settle(self.shop)
-        self.webhooks.begin()
+        self.shop.begin()
+        settings = self.shop.settings
+        if settings.internal:
+            settings.internal -= 1
+            return Answer(200, self._internal(headers), headers, wrote=False)
         run = self.engine.run(asked, self._context(token))
-        return Answer(200, run.body, headers, wrote=run.wrote)
+        if settings.internal_applied:
+            settings.internal_applied -= 1
+            return Answer(200, self._internal(headers), headers, wrote=run.wrote)
+        return Answer(200, run.body, headers, wrote=run.wrote, rows=run.rows)
+
+    def _internal(self, headers: dict[str, str]) -> dict[str, object]:
+        request = headers["X-Request-ID"]
+        message = f"Internal error. Looks like something went wrong on our end.\nRequest ID: {request} (include this in support requests)."
+        error = {"message": message, "extensions": {"code": "INTERNAL_SERVER_ERROR", "requestId": request}}
+        return {"errors": [error], "extensions": {"cost": self.engine.told(1, 1)}}
 
     # ---- how a call is named, counted and hit by faults ----
 

@@ -41,9 +41,11 @@ class Settings:
     bulk_seconds: float = 10.0
     bulk_most: int = 5
     bulk_error: str = ""  # the next bulk operation fails half way with this errorCode
-    index_delay: float = 0.0  # seconds by which orders(query:) is late
+    index_delay: float = 0.0  # seconds by which `query:` is late, for orders, products and variants
     pages_reach: int = 25_000
     throttle: int = 0  # so many of the next calls are THROTTLED, whatever the bucket holds
+    internal: int = 0  # so many of the next calls end as INTERNAL_SERVER_ERROR in a 200, with no effect
+    internal_applied: int = 0  # the same, and what was asked was done
     concurrent: int = 0  # so many of the next idempotent calls meet the same key under way
     gateways: dict[str, str] = field(
         default_factory=lambda: {
@@ -63,7 +65,9 @@ class Shop:
         self.unique: dict[tuple[str, str, str, str], Any] = {}  # … and value -> the owner, of those whose values are unique
         self.handles: dict[tuple[str, str], Any] = {}  # (type, handle) -> product or collection
         self.filenames: dict[str, Any] = {}  # -> file
+        self.customers: dict[str, str] = {}  # e-mail -> id
         self.skus: dict[str, list[Any]] = {}  # in lower case -> variants: a SKU need not be unique
+        self.begin: Callable[[], None] = lambda: None  # what follows is one event, whatever its topics
         self.tell: Callable[[str, Any], None] = lambda topic, thing: None
         self._last: dict[str, int] = {}
 

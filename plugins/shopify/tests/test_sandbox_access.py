@@ -124,6 +124,14 @@ async def test_a_connection_is_sized_by_first_and_paid_by_what_came(api: Any) ->
     cost = (await api(text))["extensions"]["cost"]
     assert cost["requestedQueryCost"] == 20 * (1 + 3 * 2)
     assert cost["actualQueryCost"] == 1 + 2
+    made = (await api.product())["id"]
+    text = """query($id: ID!) { node(id: $id) { id ... on Product { variants(first: 9) { nodes { id } } }
+      ... on Shop { plan { shopifyPlus } } } }"""
+    cost = (await api(text, id=made))["extensions"]["cost"]
+    assert (cost["requestedQueryCost"], cost["actualQueryCost"]) == (10, 2)  # the dearest of what it may be
+    text = "query($ids: [ID!]!) { nodes(ids: $ids) { id } }"
+    cost = (await api(text, ids=["gid://shopify/Product/1"] * 7))["extensions"]["cost"]
+    assert (cost["requestedQueryCost"], cost["actualQueryCost"]) == (7, 0)
 
 
 async def test_a_mutation_is_ten_and_a_product_set_more(api: Any) -> None:

@@ -28,7 +28,7 @@ async def upload(api: Any, lines: list[Any], **changed: str) -> tuple[int, str]:
 
 
 async def ended(api: Any, key: str) -> dict[str, Any]:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while True:
             body = await api.ok(POLL, id=key)
             if body["status"] not in ("CREATED", "RUNNING", "CANCELING"):

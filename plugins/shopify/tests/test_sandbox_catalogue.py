@@ -130,6 +130,20 @@ async def test_product_set_refusals_leave_everything_as_it_was(api: Any) -> None
     assert (held["title"], [one["sku"] for one in held["variants"]["nodes"]]) == ("Café", ["100-1", "100-2"])
 
 
+async def test_two_variants_with_one_custom_id_are_refused(api: Any) -> None:
+    await api.define("PRODUCTVARIANT", "erp_sku")
+    given = input_of(*TWO)
+    for row in given["variants"]:
+        row["metafields"] = [{"namespace": "engate", "key": "erp_sku", "value": "1"}]
+    assert (await api.faulty(SET, i=given))[0]["code"] == "INVALID_METAFIELD"
+    given["variants"][1]["metafields"][0]["value"] = "2"
+    made = (await api.ok(SET, i=given))["product"]["variants"]["nodes"]
+    text = (
+        'query($v: String!) { productVariantByIdentifier(identifier: {customId: {namespace: "engate", key: "erp_sku", value: $v}}) { id } }'
+    )
+    assert [(await api.ok(text, v=value))["id"] for value in "12"] == [one["id"] for one in made]
+
+
 async def test_quantities_of_an_existing_variant_only_where_it_is_stocked(api: Any) -> None:
     def with_stock(location: str) -> dict[str, Any]:
         given = input_of(TWO[0])
@@ -275,6 +289,16 @@ async def test_skus_are_searched_for_and_need_not_be_unique(api: Any) -> None:
         assert len((await api.ok(text, q=query))["nodes"]) == expected, query
 
 
+async def test_a_search_can_lag_and_a_custom_id_does_not(api: Any) -> None:
+    await api.define()
+    await api.setting("index_delay=60")
+    await api.ok(SET, id=IDENTIFIER, i=input_of(*TWO))
+    text = '{ productVariants(first: 5, query: "sku:100-1") { nodes { sku } } }'
+    assert (await api.ok(text))["nodes"] == [] and (await api.ok(BY_KEY, v="100"))["title"] == "Café"
+    await api.advance(60)
+    assert (await api.ok(text))["nodes"] == [{"sku": "100-1"}]
+
+
 async def test_products_are_paged_by_their_stamp(api: Any) -> None:
     for title in "ABC":
         await api.product(title)
@@ -389,6 +413,7 @@ async def test_nothing_is_visible_before_it_is_published_and_active(api: Any) ->
     [error] = await api.faulty(PUBLISH, id=sku["product"], i=[{"publicationId": "gid://shopify/Publication/99"}])
     assert error["field"] == ["input", "0", "publicationId"]
     await api.ok(PUBLISH, id=sku["product"], i=[{"publicationId": api.online}])
+    assert (await api.look("state"))[0]["missing"] == ["product_draft", "no_stock"]
     text = """query($id: ID!, $p: ID!) { product(id: $id) { publishedOnPublication(publicationId: $p)
       resourcePublications(first: 5) { nodes { publication { id } isPublished } } } }"""
     body = await api.ok(text, id=sku["product"], p=api.online)

@@ -75,6 +75,19 @@ async def test_calls_can_be_throttled_at_will(api: Any) -> None:
     assert await api.ok(SHOP)
 
 
+async def test_an_internal_error_inside_a_200_says_nothing_of_the_effect(api: Any) -> None:
+    text = 'mutation { productCreate(product: {title: "A"}) { product { id } userErrors { message } } }'
+    for name, made in (("internal", 0), ("internal_applied", 1)):
+        await api.setting(f"{name}=1")
+        answer = await api.post(text)
+        [error] = answer.json()["errors"]
+        assert answer.status_code == 200 and error["extensions"]["code"] == "INTERNAL_SERVER_ERROR"
+        assert error["extensions"]["requestId"] == answer.headers["X-Request-ID"]
+        assert len((await api.ok("{ products(first: 5) { nodes { id } } }"))["nodes"]) == made
+    effects = (await api.look("ledger"))["effects"]
+    assert effects["rows_listed"] == 1
+
+
 async def test_limits_can_be_off(api: Any) -> None:
     api.sandbox.limits = api.sandbox.engine.enforced = False
     for _ in range(5):

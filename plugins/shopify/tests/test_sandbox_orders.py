@@ -121,6 +121,19 @@ async def test_pix_and_boleto_start_pending_and_are_paid_or_expire(api: Any) -> 
     assert await api.faulty(text, id=keys[1])
 
 
+async def test_a_payment_is_authorised_and_captured_or_voided(api: Any) -> None:
+    await api.sellable()
+    keys = [await api.sell(number, paid=False) for number in (1, 2)]
+    await api.control("progress", {"to": "authorized", "keys": None})
+    assert [(await read(api, key))["displayFinancialStatus"] for key in keys] == ["AUTHORIZED", "AUTHORIZED"]
+    await api.control("progress", {"to": "paid", "keys": [keys[0]]})
+    await api.ok(CANCEL, id=keys[1])
+    await api.advance(5)
+    orders = [await read(api, key) for key in keys]
+    assert [one["displayFinancialStatus"] for one in orders] == ["PAID", "VOIDED"]
+    assert [[paid["kind"] for paid in one["transactions"]] for one in orders] == [["AUTHORIZATION", "CAPTURE"], ["AUTHORIZATION", "VOID"]]
+
+
 async def test_who_bought_is_protected(api: Any) -> None:
     await api.sellable()
     key = await api.sell()
@@ -156,6 +169,13 @@ async def test_the_index_can_lag(api: Any) -> None:
     assert (await api.ok(LISTED))["nodes"] == [] and (await read(api, key))["name"] == "#1001"
     await api.advance(120)
     assert len((await api.ok(LISTED))["nodes"]) == 1
+
+
+async def test_the_same_buyer_is_the_same_customer(api: Any) -> None:
+    await api.sellable()
+    text = "query($id: ID!) { order(id: $id) { customer { id displayName defaultEmailAddress { emailAddress } } } }"
+    one, two = [(await api.ok(text, id=await api.sell(number)))["customer"] for number in (1, 2)]
+    assert one == two == {"id": one["id"], "displayName": "Maria da Silva", "defaultEmailAddress": {"emailAddress": "maria@example.com"}}
 
 
 async def test_old_orders_ask_a_scope_of_their_own(api: Any) -> None:
@@ -474,6 +494,8 @@ async def test_a_buyer_cancels(api: Any) -> None:
         ({"items": [{"sku": "none", "quantity": 1, "price": "1.00"}]}, "no SKU none"),
         ({"items": [{"sku": "S1", "quantity": 1, "price": "1.00"}], "payments": [{"tag": "pix", "value": "2.00"}]}, "the payments are"),
         ({"shipping": "rocket"}, "no shipping"),
+        ({"items": [{"sku": "S1", "quantity": 11, "price": "1.00"}]}, "there are 10"),
+        ({"discount": "200.00", "payments": [{"tag": "pix", "value": "-100.00"}]}, "a discount of"),
         ({"items": [{"sku": "S1", "quantity": 0, "price": "1.00"}]}, "quantity"),
     ],
 )

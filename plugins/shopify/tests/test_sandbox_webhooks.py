@@ -17,7 +17,7 @@ CREATE = """mutation($t: WebhookSubscriptionTopic!, $w: WebhookSubscriptionInput
   webhookSubscription: $w) { webhookSubscription { id topic uri apiVersion { handle } } userErrors { field message } } }"""
 LIST = "{ webhookSubscriptions(first: 10) { nodes { id topic uri includeFields filter } } }"
 NOTE = "mutation($id: ID!, $n: String!) { orderUpdate(input: {id: $id, note: $n}) { userErrors { message } } }"
-WAIT = 5
+WAIT = 20
 
 
 class Receiver:
