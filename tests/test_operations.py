@@ -265,6 +265,10 @@ async def test_an_operation_goes_on_while_the_integration_is_switched_off(sqlite
 # ---- kill -9 ----
 
 
+SLOWLY = 60.0
+"""Seconds: a process of its own has to start first."""
+
+
 class Engine:
     """A process that works on the stage's database."""
 
@@ -296,11 +300,11 @@ async def test_an_operation_survives_kill_9_and_is_submitted_once(sqlite_databas
             stage.shop.switches.works = False
             await stage.activate()
             killed.start()
-            await stage.until(lambda: under_way(stage))
+            await stage.until(lambda: under_way(stage), SLOWLY)
             killed.kill()
             stage.shop.switches.works = True
             killed.start()
-            await stage.until(lambda: stage.shop.state() and all(sku.visible for sku in stage.shop.state()))
+            await stage.until(lambda: stage.shop.state() and all(sku.visible for sku in stage.shop.state()), SLOWLY)
             await stage.quiet()
     assert len(submitted(stage)) == 1
 
@@ -311,10 +315,10 @@ async def test_killed_between_submission_and_ticket_its_records_are_of_unknown_e
             stage.shop.faults.set([Fault("timeout_applied", "POST /bulk/{kind}", milliseconds=15_000)])
             await stage.activate()
             killed.start()
-            await stage.until(lambda: submitted(stage))
+            await stage.until(lambda: submitted(stage), SLOWLY)
             killed.kill()
             assert await operations(stage) == [] and {row.state for row in (await records(stage)).values()} == {"sent"}
             killed.start()
-            await stage.until(lambda: stage.shop.state() and all(sku.visible for sku in stage.shop.state()))
+            await stage.until(lambda: stage.shop.state() and all(sku.visible for sku in stage.shop.state()), SLOWLY)
             await stage.quiet()
     assert len(submitted(stage)) == 2, "nobody knew of the first: it was sent again as uncertain"

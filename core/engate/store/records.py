@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from functools import cache
@@ -202,19 +203,7 @@ def claim(
     holds all that is ready of each parent; only of a parent with more than that it holds a part."""
     asked: dict[str, Any] = {"integration": integration_id, "now": now, "unknown_before": unknown_before, "only": list(only or ())}
     select = _Select(kind.name, only is not None)
-    rows: list[Any] = []
-    parents: list[str] = []
-    if kind.together:
-        parents = _whole(c, select, asked, limit, max(limit, most))
-        limit, select = max(limit, most), select._replace(of_parents=True)
-        asked["parents"] = parents
-        if not parents:
-            return []
-    for state in STATES:
-        rows += c.execute(_ready(select, state), asked | {"most": limit - len(rows)}).all()
-    if kind.together:
-        place = {parent: number for number, parent in enumerate(parents)}
-        rows.sort(key=lambda row: place[row.parent])  # stable: within a parent as they came
+    rows = _together(c, select, asked, limit, max(limit, most)) if kind.together else _of_both(c, select, asked, limit)
     return [
         Claimed(
             row.id,
@@ -248,17 +237,38 @@ class _Select(NamedTuple):
     of_parents: bool = False
 
 
-def _whole(c: sa.Connection, select: _Select, asked: dict[str, Any], limit: int, most: int) -> list[str]:
-    """The parents of the first `limit` records that are ready: so many of them as have `limit` records together, but not over `most`."""
+def _of_both(c: sa.Connection, select: _Select, asked: dict[str, Any], most: int) -> list[Any]:
+    rows: list[Any] = []
+    for state in STATES:
+        rows += c.execute(_ready(select, state), asked | {"most": most - len(rows)}).all()
+    return rows
+
+
+def _together(c: sa.Connection, select: _Select, asked: dict[str, Any], limit: int, most: int) -> list[Any]:
+    """All that is ready of the parents of the first `limit` records: of so many parents as have `limit` together, but not over `most`."""
     firsts: list[str] = []
     for state in STATES:
         firsts += c.execute(_ready(select, state, "parents"), asked | {"most": limit - len(firsts)}).scalars()
-    parents = list(dict.fromkeys(firsts))
-    counts: dict[str, int] = dict.fromkeys(parents, 0)
+    if not firsts:
+        return []
+    asked = asked | {"parents": list(dict.fromkeys(firsts))}
     of_parents = select._replace(of_parents=True)
-    for state in STATES if parents else ():
-        for parent, count in c.execute(_ready(of_parents, state, "counts"), asked | {"parents": parents}):
-            counts[parent] += count
+    rows = _of_both(c, of_parents, asked, most + 1)
+    counts = Counter(row.parent for row in rows)
+    cut = len(rows) > most  # then it is not known how many there are of each
+    if cut:
+        counts.clear()
+        for state in STATES:
+            for parent, count in c.execute(_ready(of_parents, state, "counts"), asked):
+                counts[parent] += count
+    place = {parent: number for number, parent in enumerate(_fitting(asked["parents"], counts, limit, most))}
+    if cut:
+        rows = _of_both(c, of_parents, asked | {"parents": list(place)}, most)
+    # stable: within a parent as they came
+    return sorted((row for row in rows if row.parent in place), key=lambda row: place[row.parent])
+
+
+def _fitting(parents: list[str], counts: Counter[str], limit: int, most: int) -> list[str]:
     chosen: list[str] = []
     total = 0
     for parent in parents:
