@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -70,7 +71,7 @@ def settle(shop: Shop) -> None:
             if why_not(job.order) is None:  # something else may have happened meanwhile: then nothing is done
                 args = job.args
                 refunds = bool((args.get("refundMethod") or {}).get("originalPaymentMethodsRefund"))
-                apply(shop, job.order, args["reason"], refunds=refunds, restock=args["restock"], note=args.get("staffNote"))
+                apply(shop, job.order, Wish(args["reason"], refunds, args["restock"], args.get("staffNote")))
 
 
 @query("job")
@@ -82,34 +83,44 @@ def job(context: Context, _source: Any, args: dict[str, Any]) -> Any:
     return found
 
 
-def apply(shop: Shop, order: Order, reason: str, *, refunds: bool, restock: bool, note: str | None = None) -> None:
+@dataclass(frozen=True)
+class Wish:
+    """How an order is cancelled."""
+
+    reason: str
+    refunds: bool
+    restock: bool
+    note: str | None = None
+
+
+def apply(shop: Shop, order: Order, wish: Wish) -> None:
     """The order is cancelled: what was paid goes back if asked, what was reserved is free again or gone."""
     shop.begin()
     for one in order.transactions:
         if one.status == "PENDING":
             one.status = "FAILURE"
     for one in order.uncaptured:
-        void = Transaction(shop.new_id("OrderTransaction"), order, "VOID", "SUCCESS", one.gateway, one.amount, shop.now())
+        void = Transaction(shop.new_id("OrderTransaction"), order, "VOID", one.gateway, one.amount)
         void.parent_transaction = one
         order.transactions.append(shop.add(void))
     back = order.received - order.refunded
-    if refunds and back > 0:
-        made = shop.add(Refund(shop.new_id("Refund"), order, note, shop.now()))
+    if wish.refunds and back > 0:
+        made = shop.add(Refund(shop.new_id("Refund"), order, wish.note, shop.now()))
         for line in order.lines:
             if line.current_quantity:
-                made.rows.append(_row(shop, line, line.current_quantity, "CANCEL" if restock else "NO_RESTOCK"))
+                made.rows.append(_row(shop, line, line.current_quantity, "CANCEL" if wish.restock else "NO_RESTOCK"))
         _pay_back(shop, order, made, back)
         for one in order.shipping:
             one.refunded = one.price
         order.refunds.append(made)
         shop.tell("REFUNDS_CREATE", made)
     for line in order.lines:
-        edits.less(order, line, line.unfulfilled_quantity, restock=restock)
+        edits.less(order, line, line.unfulfilled_quantity, restock=wish.restock)
         line.current_quantity = line.fulfilled
     for one in order.fulfillment_orders:
         one.cancelled = True
         one.updated_at = shop.now()
-    order.cancelled_at, order.cancel_reason, order.staff_note = shop.now(), reason, note
+    order.cancelled_at, order.cancel_reason, order.staff_note = shop.now(), wish.reason, wish.note
     shop.tell("ORDERS_CANCELLED", order)
     order.touch()
 
@@ -132,7 +143,7 @@ def _pay_back(shop: Shop, order: Order, refund: Refund, amount: Decimal) -> None
         gone = sum((one.amount for one in order.transactions if one.kind == "REFUND" and one.parent_transaction is paid), NONE)
         part = min(amount, paid.amount - gone)
         if part > 0:
-            made = shop.add(Transaction(shop.new_id("OrderTransaction"), order, "REFUND", "SUCCESS", paid.gateway, part, shop.now()))
+            made = shop.add(Transaction(shop.new_id("OrderTransaction"), order, "REFUND", paid.gateway, part))
             made.parent_transaction = paid
             order.transactions.append(made)
             refund.payments.append(made)

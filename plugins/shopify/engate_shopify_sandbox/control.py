@@ -136,7 +136,7 @@ class Control:
             if why is not None:
                 raise ValueError(f"order {key}: {why}")
         for key in keys:
-            cancelling.apply(self.shop, self.order(key), "CUSTOMER", refunds=True, restock=True, note=reason)
+            cancelling.apply(self.shop, self.order(key), cancelling.Wish("CUSTOMER", refunds=True, restock=True, note=reason))
         return {"cancelled": len(keys)}
 
     def progress(self, to: str, keys: list[str] | None) -> dict[str, object]:

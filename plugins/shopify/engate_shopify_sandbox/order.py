@@ -93,9 +93,10 @@ class ShippingLine:
 class Transaction:
     typename = "OrderTransaction"
 
-    def __init__(self, key: str, order: Order, kind: str, status: str, gateway: str, amount: Decimal, now: datetime) -> None:
-        self.id, self.order, self.kind, self.status, self.gateway, self.amount = key, order, kind, status, gateway, amount
-        self.created_at = self.processed_at = now
+    def __init__(self, key: str, order: Order, kind: str, gateway: str, amount: Decimal) -> None:
+        self.id, self.order, self.kind, self.gateway, self.amount = key, order, kind, gateway, amount
+        self.status = "SUCCESS"
+        self.created_at = self.processed_at = order.now()
         self.test = order.test
         self.parent_transaction: Transaction | None = None
         self.authorization_expires_at: datetime | None = None

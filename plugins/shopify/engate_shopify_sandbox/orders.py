@@ -334,15 +334,14 @@ def mark_as_paid(context: Context, _source: Any, args: dict[str, Any]) -> dict[s
 def pay(shop: Shop, source: Order) -> None:
     """What is open is received: each authorised or pending payment, or the rest by hand."""
     waiting = [(one, "CAPTURE") for one in source.uncaptured] + [(one, "SALE") for one in source.transactions if one.status == "PENDING"]
-    now = shop.now()
     for one, kind in waiting:
-        made = Transaction(shop.new_id("OrderTransaction"), source, kind, "SUCCESS", one.gateway, one.amount, now)
+        made = Transaction(shop.new_id("OrderTransaction"), source, kind, one.gateway, one.amount)
         made.parent_transaction, made.payment_details = one, one.payment_details
         if kind == "SALE":
             one.status = "UNKNOWN"
         source.transactions.append(shop.add(made))
     if not waiting:
-        made = Transaction(shop.new_id("OrderTransaction"), source, "SALE", "SUCCESS", "manual", source.outstanding, now)
+        made = Transaction(shop.new_id("OrderTransaction"), source, "SALE", "manual", source.outstanding)
         source.transactions.append(shop.add(made))
     source.expired = False
     source.tell("ORDERS_PAID", source)

@@ -151,7 +151,9 @@ def _route(shop: Shop, order: Order, line: Line) -> None:
 
 def _charge(shop: Shop, order: Order, tag: str, value: Decimal, *, paid: bool) -> None:
     gateway = shop.settings.gateways[tag]
-    made = Transaction(shop.new_id("OrderTransaction"), order, "SALE", "SUCCESS" if paid else "PENDING", gateway, value, order.created_at)
+    made = Transaction(shop.new_id("OrderTransaction"), order, "SALE", gateway, value)
+    made.status = "SUCCESS" if paid else "PENDING"
+    made.created_at = made.processed_at = order.created_at
     if tag.endswith("card"):
         made.payment_details = {
             "__typename": "CardPaymentDetails", "company": "Visa", "number": "•••• •••• •••• 1111", "name": order.buyer.name,
