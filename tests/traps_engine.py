@@ -15,6 +15,7 @@ HEALTH, FORBID, RETRY, BATCHES = (
     "tests/test_retry.py::",
     "tests/test_batches.py::",
 )
+TOLD = "tests/test_events_told.py::"
 BOUNDARY, QUARANTINE = "core/tests/test_boundary.py::", "tests/test_quarantine.py::"
 
 ENGINE: tuple[Trap, ...] = (
@@ -324,6 +325,47 @@ ENGINE: tuple[Trap, ...] = (
         "if not new <= answered:",
         "if False:",
         ("tests/test_renames.py::test_an_answer_without_either_key_proves_nothing",),
+    ),
+    # ---- what the shop tells of orders ----
+    Trap(
+        "engine.feed-memory",
+        "A journal that is read from its start each time grows slower every day, and one that forgets loses what it was not asked for.",
+        f"{CORE}/sync/events.py",
+        "read_order_events(Query(since=since))",
+        "read_order_events(Query())",
+        (f"{TOLD}test_a_journal_is_read_on_from_where_it_was_left[sqlite]",),
+    ),
+    Trap(
+        "engine.carried-order",
+        "An event that carries another order than the one it names would store the one under the other's events.",
+        f"{CORE}/boundary.py",
+        "        if self._whole:",
+        "        if False:",
+        (f"{TOLD}test_a_carried_order_that_is_another_one_is_not_believed",),
+    ),
+    Trap(
+        "engine.carried-order-old",
+        "Events come in any order: the one that came last may tell of the oldest state, and would bring a handled order back.",
+        f"{CORE}/sync/told.py",
+        "stamp = max(doc.changed_at for doc in rivals)",
+        "stamp = docs[-1].changed_at",
+        (f"{TOLD}test_an_order_that_comes_late_overwrites_nothing",),
+    ),
+    Trap(
+        "engine.item-by-reference",
+        "A SKU that nobody linked holds our own key as its reference: its orders must not wait for a person to say so.",
+        f"{CORE}/store/orders.py",
+        "return found | {remote: key for remote, key in carried.items() if key in known}",
+        "return found",
+        (f"{TOLD}test_an_item_without_a_link_is_found_by_the_reference_it_carries",),
+    ),
+    Trap(
+        "engine.item-reference-unknown",
+        "A reference that somebody typed in the shop is no SKU of the ERP because it looks like one.",
+        f"{CORE}/store/orders.py",
+        "return found | {remote: key for remote, key in carried.items() if key in known}",
+        "return found | carried",
+        (f"{TOLD}test_a_reference_that_is_no_sku_of_ours_stands_for_nothing",),
     ),
     # ---- the database's doors, and what people read ----
     Trap(

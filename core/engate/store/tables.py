@@ -352,6 +352,7 @@ inbox = sa.Table(
     sa.Column("order_key", sa.String(200), nullable=False),
     sa.Column("raw_state", sa.String(80), nullable=False),
     _at("received_at", nullable=False), _at("handled_at"),
+    sa.Column("doc", sa.LargeBinary),  # the order as the event told it; gone when the event is handled
     sa.UniqueConstraint("integration_id", "key"),
     sa.Index("ix_inbox_order", "integration_id", "order_key"),
     _where(sa.Index("ix_inbox_unhandled", "integration_id", "order_key"), "handled_at IS NULL"),

@@ -16,6 +16,8 @@ from engate.sync.work import Later, Work
 ORDER_PRIORITY = 0
 LISTED = "shop_order"
 """The reading of the shop's list of orders."""
+TOLD = "order_event"
+"""The reading of what the shop tells by itself."""
 
 
 def lane_of(order_key: str) -> str:
@@ -24,7 +26,9 @@ def lane_of(order_key: str) -> str:
 
 async def events_slice(work: Work) -> Later:
     """Reads until the storefront has nothing more to tell, or the slice is over. Also while inactive: feeds die if nobody reads them."""
-    async with closing(work.coupling.storefront.read_order_events(Query())) as pages:
+    row = await work.store.reading(lambda c: runs.place_of(c, work.integration_id, TOLD))
+    since = row.watermark if row is not None else None
+    async with closing(work.coupling.storefront.read_order_events(Query(since=since))) as pages:
         async for page in pages:
             await work.store.durably(lambda c, page=page: _receive(c, work, page))
             if work.time_is_up():
@@ -81,6 +85,9 @@ def _all_listed(c: sa.Connection, work: Work, at: Listing, since: str | None) ->
 def _receive(c: sa.Connection, work: Work, page: Received[OrderEvent]) -> None:
     events = page.items + quarantine.events_of(page.broken, work.now())
     _take_in(c, work, events)
+    if page.watermark is not None:
+        # not compared with the last one: a feed's own mark need not sort
+        runs.keep_place(c, work.integration_id, TOLD, watermark=page.watermark)
 
 
 def _take_in(c: sa.Connection, work: Work, heard: list[OrderEvent]) -> None:

@@ -100,11 +100,18 @@ class FakeShop(Storefront):
         yield Page((await self.http.call("GET", "/listing")).json(list[Listing]))
 
     async def read_order_events(self, query: Query) -> AsyncIterator[Page[OrderEvent]]:
-        """A feed: what is acknowledged does not come again."""
-        del query
-        while events := (await self.http.call("GET", "/feed")).json(list[OrderEvent]):
-            yield Page(events)
-            await self.http.call("POST", "/feed", operation="acknowledge", body=[event.key for event in events], safe=True)
+        """A feed: what is acknowledged does not come again. Or a journal, which is read from where it was left."""
+        since = query.since or ""
+        while True:
+            said = (await self.http.call("GET", "/feed", params={"since": since})).json(dict[str, Any])
+            events = msgspec.convert(said["events"], list[OrderEvent])
+            if not events:
+                return
+            yield Page(events, watermark=said["mark"])
+            if said["mark"] is None:
+                await self.http.call("POST", "/feed", operation="acknowledge", body=[event.key for event in events], safe=True)
+            else:
+                since = said["mark"]
 
     async def read_orders(self, query: Query) -> AsyncIterator[Page[OrderEvent]]:
         """The first time nothing but where we are."""

@@ -28,7 +28,13 @@ class Switches:
     busy: frozenset[str] = frozenset()  # verbs that it does not take now, and says so
     lot: int = 10  # events one reading of the feed gives
     tells: bool = True  # the feed; what happens while it is dead is never told
+    journal: bool = False  # the feed is a journal: nothing is acknowledged, it is asked for what comes after a mark
+    whole: bool = False  # events carry the order
     list_ends: int | None = None  # rows after which the list of orders ends too early
+
+
+def _number(event: OrderEvent) -> int:
+    return int(event.key.removeprefix("e"))
 
 
 class FakeShopSandbox(Sandbox):
@@ -56,7 +62,7 @@ class FakeShopSandbox(Sandbox):
         yield Operation("GET", "/choices/{kind}", self._choices)
         yield Operation("GET", "/listing", lambda call: Answer(body=self._listing()))
         yield Operation("PUT", "/{kind}/{key:.+}", self._put, key=lambda call: call.params["key"])
-        yield Operation("GET", "/feed", lambda call: Answer(body=self.queue[: self.switches.lot]))
+        yield Operation("GET", "/feed", self._feed)
         yield Operation("POST", "/feed", self._acknowledge)
         yield Operation("GET", "/listed", self._list)
         yield Operation("GET", "/orders/{key}", self._read, key=lambda call: call.params["key"])
@@ -98,6 +104,13 @@ class FakeShopSandbox(Sandbox):
             "next": str(start + size) if start + size < last else None, "now": f"{self._events:012d}", "total": len(found),
         }  # fmt: skip
         return Answer(body=body)
+
+    def _feed(self, call: Call) -> Answer:
+        if not self.switches.journal:
+            return Answer(body={"events": self.queue[: self.switches.lot], "mark": None})
+        since = int(call.query["since"].removeprefix("mark-") or 0)
+        found = [event for event in self.queue if _number(event) > since][: self.switches.lot]
+        return Answer(body={"events": found, "mark": f"mark-{_number(found[-1])}" if found else None}, rows=len(found))
 
     def _acknowledge(self, call: Call) -> Answer:
         self.queue = [event for event in self.queue if event.key not in call.json()]
@@ -275,13 +288,15 @@ class FakeShopSandbox(Sandbox):
 
     def _move(self, order: Order, **values: Any) -> None:
         """The order as it is now, and the event that tells of it."""
-        now = msgspec.structs.replace(order, **values, raw_state=values.get("state", order.state))
-        self.placed[order.key] = now
         self._events += 1
+        values = {"raw_state": values.get("state", order.state), "changed_at": f"{self._events:06d}"} | values
+        now = msgspec.structs.replace(order, **values)
+        self.placed[order.key] = now
         self.moved[order.key] = self._events
         kept = self.switches.tells and not self.faults.event("drop_event", order.key)
         if kept:
-            self.queue.append(OrderEvent(f"e{self._events}", order.key, now.state, now.raw_state))
+            doc = now if self.switches.whole else None
+            self.queue.append(OrderEvent(f"e{self._events}", order.key, now.state, now.raw_state, doc=doc))
         self.books.effects["events_emitted" if kept else "events_dropped"] += 1
 
     def _warehouse_of(self, sku: str) -> str:
