@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import sqlalchemy as sa
@@ -90,23 +91,40 @@ def _receive(c: sa.Connection, work: Work, page: Received[OrderEvent]) -> None:
         runs.keep_place(c, work.integration_id, TOLD, watermark=page.watermark)
 
 
+class Ear(NamedTuple):
+    """An integration that hears of orders."""
+
+    tenant_id: int
+    integration_id: int
+    storefront_id: int
+    archived: bool
+
+
 def _take_in(c: sa.Connection, work: Work, heard: list[OrderEvent]) -> None:
-    events = _ours(c, work, heard)
-    orders.receive(c, work.tenant_id, work.integration_id, events, work.now())
-    # also while inactive: the lane does nothing then, and an activation that commits just now must not miss it
-    work.wake(c, *((lane_of(event.order), ORDER_PRIORITY) for event in {e.order: e for e in events}.values()))
+    ear = Ear(work.tenant_id, work.integration_id, work.snapshot.sides[1][0], work.snapshot.archived)
+    take_in(c, ear, heard, work.now())
 
 
-def _ours(c: sa.Connection, work: Work, events: list[OrderEvent]) -> list[OrderEvent]:
+def take_in(c: sa.Connection, ear: Ear, heard: Sequence[OrderEvent], now: float) -> set[int]:
+    """Stores the events and wakes the lanes of their orders. Returns the integrations that have something to do now."""
+    found: set[int] = set()
+    for owner, events in _owned(c, ear, heard).items():
+        orders.receive(c, ear.tenant_id, owner, events, now)
+        # also while inactive: the lane does nothing then, and an activation that commits just now must not miss it
+        keys = {event.order: None for event in events}
+        lanes.wake(c, [lanes.Wake(ear.tenant_id, owner, lane_of(key), ORDER_PRIORITY, now) for key in keys])
+        found |= {owner} if events else set()
+    return found
+
+
+def _owned(c: sa.Connection, ear: Ear, events: Sequence[OrderEvent]) -> dict[int, list[OrderEvent]]:
     """An archived integration takes no new orders; another one of its shop hands on what happens to its open ones."""
     keys = {event.order for event in events}
-    if work.snapshot.archived:
-        known = archive.known(c, work.integration_id, keys)
-        return [event for event in events if event.order in known]
-    owners = archive.owners(c, work.tenant_id, work.snapshot.sides[1][0], keys)
+    if ear.archived:
+        known = archive.known(c, ear.integration_id, keys)
+        return {ear.integration_id: [event for event in events if event.order in known]}
+    owners = archive.owners(c, ear.tenant_id, ear.storefront_id, keys)
+    found: dict[int, list[OrderEvent]] = {}
     for event in events:
-        owner = owners.get(event.order)
-        if owner is not None:
-            orders.receive(c, work.tenant_id, owner, [event], work.now())
-            lanes.wake(c, [lanes.Wake(work.tenant_id, owner, lane_of(event.order), ORDER_PRIORITY, work.now())])
-    return [event for event in events if event.order not in owners]
+        found.setdefault(owners.get(event.order, ear.integration_id), []).append(event)
+    return found

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import hmac
 from collections.abc import AsyncIterator
 from typing import Any
 
 import msgspec
 
-from engate import Context, Manifest, NotSent, Rejected, Secret, Storefront, Text
+from engate import Asked, Context, Desk, Manifest, NotSent, Rejected, Reply, Secret, Storefront, Text
 from engate.errors import Answered
 from engate.model import (
     Batch,
@@ -38,6 +40,7 @@ from engate.model import (
 class Settings(msgspec.Struct, frozen=True):
     base_url: str
     token: Secret
+    hook_secret: Secret = Secret("")
     at_once: int = 16
     timeout: float = 30.0
 
@@ -55,6 +58,32 @@ class FakeShop(Storefront):
 
     async def identity(self) -> str:
         return (await self.http.call("GET", "/me")).json(dict[str, str])["shop"]
+
+    # ---- the door ----
+
+    async def install_webhooks(self, url: str) -> list[Check]:
+        for topic in ("orders", "stock"):
+            await self.http.call("PUT", f"/hooks/{topic}", operation="install hook", body={"url": f"{url}/{topic}"}, safe=True)
+        return [Check("webhooks", True, Text("Avisos instalados.", "Webhooks installed."))]
+
+    async def answer(self, asked: Asked, desk: Desk) -> Reply:
+        right = hmac.digest(self.settings.hook_secret.reveal().encode(), asked.body, "sha256").hex()
+        if not hmac.compare_digest(right.encode(), asked.headers.get("x-signature", "").encode()):
+            return await desk.refuse("signature")
+        delivery = asked.headers["x-delivery"]
+        match asked.path:
+            case "orders":
+                await desk.deliver(delivery, events=[msgspec.json.decode(asked.body, type=OrderEvent)])
+            case "stock":
+                await desk.deliver(delivery, changed=msgspec.json.decode(asked.body, type=dict[str, list[str]]))
+            case "slow":
+                await desk.deliver(delivery)
+                await asyncio.sleep(3600)
+            case "reply":
+                return Reply(**msgspec.json.decode(asked.body))
+            case _:
+                return Reply(404)
+        return Reply(200, b"ok")
 
     # ---- master data: one call a record, PUT by the ERP's key ----
 

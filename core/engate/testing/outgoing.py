@@ -1,0 +1,40 @@
+"""The one HTTP client of the sandboxes: what a platform sends out by itself (webhooks), never what a plugin asks.
+
+It answers the status alone. An address that cannot be reached, or is too slow, is `None`: the platform tries again later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Self
+
+import aiohttp
+
+TIMEOUT = 5.0
+"""Seconds from the first attempt to connect to the last byte of the answer."""
+
+
+class Outgoing:
+    def __init__(self, timeout: float = TIMEOUT) -> None:
+        self._timeout = aiohttp.ClientTimeout(total=timeout)
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        self._session = aiohttp.ClientSession(timeout=self._timeout, cookie_jar=aiohttp.DummyCookieJar())
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> int | None:
+        """The status of the answer; None where there was none in time. Redirects are not followed."""
+        assert self._session is not None, "use it as a context"
+        try:
+            async with self._session.post(url, data=body, headers=headers, allow_redirects=False) as answer:
+                await answer.read()
+                return answer.status
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
+            return None
