@@ -17,6 +17,8 @@ HEALTH, FORBID, RETRY, BATCHES = (
 )
 ITEMS, OPERATIONS = "tests/test_items.py::", "tests/test_operations.py::"
 LIMITS, STREAMS, BUDGET = "core/tests/test_limits.py::", "core/tests/test_streams.py::", "api/tests/test_budget.py::"
+DOOR = "api/tests/test_door.py::"
+TOLD = "tests/test_events_told.py::"
 BOUNDARY, QUARANTINE = "core/tests/test_boundary.py::", "tests/test_quarantine.py::"
 
 ENGINE: tuple[Trap, ...] = (
@@ -592,6 +594,136 @@ ENGINE: tuple[Trap, ...] = (
         "if not new <= answered:",
         "if False:",
         ("tests/test_renames.py::test_an_answer_without_either_key_proves_nothing",),
+    ),
+    # ---- what the shop tells of orders ----
+    Trap(
+        "engine.feed-memory",
+        "A journal that is read from its start each time grows slower every day, and one that forgets loses what it was not asked for.",
+        f"{CORE}/sync/events.py",
+        "read_order_events(Query(since=since))",
+        "read_order_events(Query())",
+        (f"{TOLD}test_a_journal_is_read_on_from_where_it_was_left[sqlite]",),
+    ),
+    Trap(
+        "engine.carried-order",
+        "An event that carries another order than the one it names would store the one under the other's events.",
+        f"{CORE}/boundary.py",
+        "        if self._whole:",
+        "        if False:",
+        (f"{TOLD}test_a_carried_order_that_is_another_one_is_not_believed",),
+    ),
+    Trap(
+        "engine.carried-order-old",
+        "Events come in any order: the one that came last may tell of the oldest state, and would bring a handled order back.",
+        f"{CORE}/sync/told.py",
+        "stamp = max(doc.changed_at for doc in rivals)",
+        "stamp = docs[-1].changed_at",
+        (f"{TOLD}test_an_order_that_comes_late_overwrites_nothing",),
+    ),
+    Trap(
+        "engine.item-by-reference",
+        "A SKU that nobody linked holds our own key as its reference: its orders must not wait for a person to say so.",
+        f"{CORE}/store/orders.py",
+        "return found | {remote: key for remote, key in carried.items() if key in known}",
+        "return found",
+        (f"{TOLD}test_an_item_without_a_link_is_found_by_the_reference_it_carries",),
+    ),
+    Trap(
+        "engine.item-reference-unknown",
+        "A reference that somebody typed in the shop is no SKU of the ERP because it looks like one.",
+        f"{CORE}/store/orders.py",
+        "return found | {remote: key for remote, key in carried.items() if key in known}",
+        "return found | carried",
+        (f"{TOLD}test_a_reference_that_is_no_sku_of_ours_stands_for_nothing",),
+    ),
+    # ---- calls from platforms ----
+    Trap(
+        "engine.door-name",
+        "An address that somebody guesses lets a stranger hand in orders, so far as the plugin does not notice.",
+        f"{CORE}/sync/door.py",
+        "return row if compare_digest(right.encode(), name.encode()) and row is not None else None",
+        "return row",
+        (f"{DOOR}test_whoever_does_not_know_the_address_learns_nothing",),
+    ),
+    Trap(
+        "engine.door-counter",
+        "An address that has become known must be worth nothing once another one was made.",
+        f"{CORE}/sync/door.py",
+        'f"{row.tenant_id}/{row.id}/{row.door}"',
+        'f"{row.tenant_id}/{row.id}"',
+        (f"{DOOR}test_whoever_does_not_know_the_address_learns_nothing",),
+    ),
+    Trap(
+        "engine.door-body",
+        "A caller that never stops sending takes the memory of the whole installation.",
+        f"{API}/routes/door.py",
+        "            if len(found) > MOST_BODY:",
+        "            if False:",
+        (f"{DOOR}test_a_body_without_end_is_left_early",),
+    ),
+    Trap(
+        "engine.door-in-time",
+        "A platform waits a second or five, and takes the subscription away after some silences: a busy engine must not cost it.",
+        f"{API}/routes/door.py",
+        "registry.connection(row.id, glance=True)",
+        "registry.connection(row.id)",
+        (f"{DOOR}test_it_answers_while_the_lanes_have_every_reading_thread",),
+    ),
+    Trap(
+        "engine.door-cut",
+        "A plugin that hangs in an answer would hold the caller, and with enough callers the whole API.",
+        f"{CORE}/sync/door.py",
+        "limit = asyncio.timeout(SECONDS)",
+        "limit = asyncio.timeout(60.0)",
+        (f"{DOOR}test_a_plugin_that_takes_too_long_is_cut_and_what_it_delivered_stays",),
+    ),
+    Trap(
+        "engine.delivered-once",
+        "Platforms tell the same thing twice whenever our answer was late.",
+        f"{CORE}/store/deliveries.py",
+        '    return c.execute(sa.select(delivery.c.id).where(mine, delivery.c.outcome == "unheard")).scalar()',
+        "    return c.execute(sa.delete(delivery).where(mine).returning(delivery.c.id)).scalar()",
+        (f"{DOOR}test_an_order_that_the_shop_calls_about_enters_at_once_and_once",),
+    ),
+    Trap(
+        "engine.refused-few",
+        "A stranger who knows the address and calls without end must not fill the disk.",
+        f"{CORE}/store/deliveries.py",
+        'key = f"refused/{sha256(reason.encode()).hexdigest()[:32]}"',
+        'key = f"refused/{came.at}"',
+        (f"{DOOR}test_a_stranger_with_the_address_fills_no_disk",),
+    ),
+    Trap(
+        "engine.door-archive",
+        "An integration that was deleted with open orders must hear of these, and take no new one that nobody would look after.",
+        f"{CORE}/sync/events.py",
+        "        known = archive.known(c, ear.integration_id, keys)\n",
+        "        known = keys\n",
+        (f"{DOOR}test_an_archived_integration_hears_of_its_open_orders_and_of_no_other",),
+    ),
+    Trap(
+        "engine.told-keys",
+        "A notice of one changed price must not cost a reading of the whole list, nor end one that is under way.",
+        f"{CORE}/sync/reading.py",
+        "_start_told(c, work, flow, kinds) or _start_scheduled(c, work, flow, kinds)",
+        "_start_scheduled(c, work, flow, kinds)",
+        (f"{DOOR}test_what_is_told_to_have_changed_is_read_and_nothing_else",),
+    ),
+    Trap(
+        "engine.told-keys-schedule",
+        "Notices that come more often than the schedule would put it off for ever.",
+        f"{CORE}/sync/reading.py",
+        "    if short or was_told:",
+        "    if short:",
+        (f"{DOOR}test_what_is_told_to_have_changed_is_read_and_nothing_else",),
+    ),
+    Trap(
+        "engine.told-again",
+        "A key that changes again while it is being read must be read once more.",
+        f"{CORE}/store/changed.py",
+        'set_={"run_id": None, "at": now})',
+        'set_={"at": now})',
+        ("core/tests/test_changed.py::test_a_key_that_is_told_again_while_it_is_read_waits_again[sqlite]",),
     ),
     # ---- the database's doors, and what people read ----
     Trap(

@@ -19,6 +19,8 @@ from engate_api.problems import HANDLERS
 from engate_api.routes import (
     activation,
     connections,
+    deliveries,
+    door,
     integrations,
     keys,
     links,
@@ -32,7 +34,22 @@ from engate_api.routes import (
 )
 from engate_api.settings import Settings
 
-RESOURCES = (tenants, keys, platforms, connections, integrations, mapping, activation, runs, summary, links, orders, operations)
+RESOURCES = (
+    tenants,
+    keys,
+    platforms,
+    connections,
+    integrations,
+    mapping,
+    activation,
+    runs,
+    summary,
+    links,
+    orders,
+    operations,
+    deliveries,
+    door,
+)
 
 
 def create_app(settings: Settings, *, clock: Clock | None = None) -> Litestar:

@@ -55,7 +55,7 @@ async def opened(settings: Settings, clock: Clock) -> AsyncGenerator[Installatio
         with store.write() as c:
             new_key = config.installation_key(c, settings.installation_key)
         metrics = Metrics()
-        registry = Registry(store, vault, clock, metrics)
+        registry = Registry(store, vault, clock, metrics, public_url=settings.public_url)
         closing.push_async_callback(registry.close)
         if settings.redis_url is None:
             runner = Runner(

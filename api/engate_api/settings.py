@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import msgspec
 
+from engate.address import wrong_base
 from engate.errors import Invalid
 from engate.sync.runner import SLOTS
 from engate.sync.work import Windows
@@ -27,6 +28,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     windows: Windows = Windows()
     slots: int = SLOTS
     log_level: str = "INFO"
+    public_url: str | None = None
 
     @property
     def sqlite(self) -> bool:
@@ -42,7 +44,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
-    """From ENGATE_DATA, _DATABASE_URL, _REDIS_URL, _INSTALLATION_KEY, _WINDOWS (JSON), _SLOTS and _LOG_LEVEL."""
+    """From ENGATE_DATA, _DATABASE_URL, _REDIS_URL, _INSTALLATION_KEY, _WINDOWS (JSON), _SLOTS, _PUBLIC_URL and
+    _LOG_LEVEL."""
     data = Path(environment.get("ENGATE_DATA") or "data").absolute()
     return Settings(
         data=data,
@@ -52,7 +55,18 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
         windows=_decoded("ENGATE_WINDOWS", environment.get("ENGATE_WINDOWS") or "{}", Windows),
         slots=_decoded("ENGATE_SLOTS", environment.get("ENGATE_SLOTS") or str(SLOTS), int),
         log_level=(environment.get("ENGATE_LOG_LEVEL") or "INFO").upper(),
+        public_url=_public(environment.get("ENGATE_PUBLIC_URL") or None),
     )
+
+
+def _public(url: str | None) -> str | None:
+    """Without a slash at its end."""
+    wrong = wrong_base(url) if url is not None else None
+    if url is not None and "?" in url:
+        wrong = Text("O endereço não pode ter '?'.", "The address must not hold a '?'.")
+    if wrong is not None:
+        raise Invalid(Text(f"ENGATE_PUBLIC_URL: {wrong.pt}", f"ENGATE_PUBLIC_URL: {wrong.en}"), where="ENGATE_PUBLIC_URL")
+    return url.rstrip("/") if url is not None else None
 
 
 def _decoded(name: str, text: str, kind: type[T]) -> T:

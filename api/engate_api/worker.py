@@ -104,7 +104,8 @@ async def work(settings: Settings, name: str) -> None:
     redis = await _pool(settings.redis_url)
     alive = [1]
     clock = SystemClock()
-    registry = Registry(store, vault, clock, Metrics(), budget=RedisBudget(redis, lambda: alive[0]))
+    budget = RedisBudget(redis, lambda: alive[0])
+    registry = Registry(store, vault, clock, Metrics(), budget=budget, public_url=settings.public_url)
     runner = Runner(store, registry, clock, windows=settings.windows, worker=name, slots=settings.slots, shared=True)
     arq = Worker(
         functions=[func(_wake, name="wake", keep_result=0)],

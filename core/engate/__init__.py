@@ -2,6 +2,7 @@
 
 from engate.answers import Response
 from engate.context import Context
+from engate.door import Asked, Desk, Reply
 from engate.errors import (
     Answered,
     AuthFailed,
@@ -22,7 +23,7 @@ from engate.settings import Secret, field
 from engate.text import Text
 
 __all__ = [
-    "Answered", "Auth", "AuthFailed", "Context", "EngateError", "Erp", "Forbidden", "Http", "Invalid", "Manifest", "Meter", "NotSent",
-    "Observer", "Rate", "RateLimited", "Rejected", "Response", "Secret", "Storefront", "Text", "Token", "Unavailable", "Unknown", "batch",
-    "field",
+    "Answered", "Asked", "Auth", "AuthFailed", "Context", "Desk", "EngateError", "Erp", "Forbidden", "Http", "Invalid", "Manifest",
+    "Meter", "NotSent", "Observer", "Rate", "RateLimited", "Rejected", "Reply", "Response", "Secret", "Storefront", "Text", "Token",
+    "Unavailable", "Unknown", "batch", "field",
 ]  # fmt: skip

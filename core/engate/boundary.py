@@ -57,7 +57,7 @@ KEYS: dict[type, Mapping[str, int]] = {
 """Fields by which things are stored and found again, and how long they may be."""
 
 _EMPTY = frozenset({(Order, "raw_state")})
-_PERSONAL = ("$.buyer", "$.delivery")
+_PERSONAL = ("$.buyer", "$.delivery", "$.doc.buyer", "$.doc.delivery")
 """Where a person's data stand: their values are not repeated in a message."""
 
 
@@ -94,6 +94,7 @@ class Checker(Generic[T]):
         self._decimals = tuple(name for name, hint in types.items() if hint is Decimal or Decimal in get_args(hint))
         self._instants = tuple(name for name, hint in types.items() if hint is datetime or datetime in get_args(hint))
         self._keys = tuple(KEYS.get(kind, {}).items())
+        self._whole = kind is OrderEvent
 
     def __call__(self, item: object) -> T:
         """Raises Wrong."""
@@ -120,6 +121,8 @@ class Checker(Generic[T]):
             instant: datetime | None = getattr(good, name)
             if instant is not None and instant.tzinfo is None:
                 raise Wrong(name, _shown(instant), "an instant with its offset")
+        if self._whole:
+            _carried(cast("OrderEvent", good))
         return good
 
     def _wrong(self, item: object, place: str, expected: str) -> Wrong:
@@ -143,6 +146,18 @@ class Checker(Generic[T]):
             except (TypeError, ValueError, OverflowError, RecursionError):
                 return Wrong(name, "***" if f"$.{name}" in _PERSONAL else _shown(value), "a value of its declared type")
         return Wrong("", "", type(error).__name__)
+
+
+def _carried(event: OrderEvent) -> None:
+    """The order that an event carries is held against its own type, and is the one that the event names."""
+    if event.doc is None:
+        return
+    try:
+        checker(Order)(event.doc)
+    except Wrong as wrong:
+        raise Wrong(f"doc.{wrong.where}" if wrong.where else "doc", wrong.value, wrong.expected) from None
+    if event.doc.key != event.order:
+        raise Wrong("doc.key", _shown(event.doc.key), f"the event's order, {_shown(event.order)}")
 
 
 _checkers: dict[Any, Checker[Any]] = {}

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 
 import pluggy
 
+from engate.door import Asked, Desk, Reply
 from engate.model import (
     Absent,
     Batch,
@@ -92,6 +93,17 @@ class Connection:
     async def identity(self) -> str:
         """Which account this is ("store X", "company CNPJ"): changing credentials must not change it silently."""
         raise NotImplementedError
+
+    async def answer(self, asked: Asked, desk: Desk) -> Reply:
+        """A call that came from the platform: verify it, hand what it says to the desk, answer. Never calls the platform; has 5 s.
+        Overriding it gives the connection an address of its own."""
+        raise NotImplementedError
+
+    async def install_webhooks(self, url: str) -> list[Check]:
+        """Tells the platform to call below this address, and takes back what it was told of another one. Safe to call again: at activation
+        and daily. A platform where people type the address in leaves this out."""
+        del url
+        return []
 
     def unavailable(self) -> Mapping[str, Text]:
         """Hooks that this account cannot serve though the plugin implements them, and why."""

@@ -12,6 +12,7 @@ import os
 import secrets
 import tempfile
 from hashlib import sha256
+from hmac import digest
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -34,6 +35,7 @@ class Vault:
         if len(key) != 32:
             raise _bad_key(Text("A chave deve ter 32 bytes em base64.", "The key must be 32 bytes in base64."))
         self._cipher = AESGCM(key)
+        self._names = digest(key, b"engate address", "sha256")
         self.key_id = sha256(b"engate key id" + key).hexdigest()[:16]
 
     def seal(self, value: bytes, place: str) -> bytes:
@@ -45,6 +47,10 @@ class Vault:
             return self._cipher.decrypt(sealed[:12], sealed[12:], place.encode())
         except InvalidTag:
             raise _bad_key(Text("Segredo guardado com outra chave.", "The secret was stored with another key.")) from None
+
+    def name(self, of: str) -> str:
+        """43 characters that nobody can work out who does not have the key; always the same."""
+        return base64.urlsafe_b64encode(digest(self._names, of.encode(), "sha256")).decode().rstrip("=")
 
 
 def place_of(tenant_id: int, connection_id: int, field: str) -> str:

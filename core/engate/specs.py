@@ -34,12 +34,22 @@ SPECS: dict[str, Spec] = {
 }
 
 
+_BASICS = [
+    Spec(name, Connection, getattr(Connection, name), pages=False, answer=None)
+    for name in ("test_connection", "identity", "answer", "install_webhooks")
+]
+"""Methods that every connection has, whatever its role."""
+
+
 def implemented_by(connection: type, roles: tuple[type, ...]) -> frozenset[str]:
     """The hooks of these roles that a class overrides. What cannot be called as its spec says is a TypeError naming it."""
     mine = [spec for spec in SPECS.values() if spec.role in roles and issubclass(connection, spec.role)]
     found = {spec.name: spec for spec in mine if getattr(connection, spec.name) is not spec.base}
     for spec in found.values():
         _fits(connection, spec)
+    for basic in _BASICS if Connection in connection.__mro__ else ():
+        if getattr(connection, basic.name) is not basic.base:
+            _fits(connection, basic)
     _no_other(connection, {spec.name for spec in mine})
     return frozenset(found)
 

@@ -21,8 +21,8 @@ from engate.settings import host_fields, secret_fields
 from engate.store import config
 from engate.store.tables import connection
 from engate.store.views import configured
-from engate.store.views.configured import Connection
-from engate.sync import links
+from engate.store.views.configured import Connection, Door, Doors
+from engate.sync import door, links
 from engate.text import Text
 from engate_api.auth import Caller, admin, operator, reader
 from engate_api.installation import Installation
@@ -61,7 +61,7 @@ async def list_connections(
     installation: NamedDependency[Installation], caller: NamedDependency[Caller], limit: Limit = 50, cursor: Cursor = None
 ) -> Items[Connection]:
     at = window(limit, cursor)
-    return items(await installation.store.viewing(lambda c: configured.connections(c, caller.tenant_id, at)))
+    return items(await installation.store.viewing(lambda c: configured.connections(c, caller.tenant_id, at, _doors(installation, caller))))
 
 
 @post("/connections", summary="Configure an account on a platform", guards=[admin], responses=documented(400, 401, 403, 409, 422))
@@ -75,14 +75,14 @@ async def create_connection(
 
     def create(c: sa.Connection) -> Connection:
         id = config.create_connection(c, installation.vault, caller.tenant_id, data.name, manifest, values, now)
-        return configured.one_connection(c, caller.tenant_id, id)
+        return configured.one_connection(c, caller.tenant_id, id, _doors(installation, caller))
 
     return await installation.store.writing(create)
 
 
 @get("/connections/{id:int}", summary="One connection", guards=[reader], responses=documented(400, 401, 403, 404))
 async def get_connection(installation: NamedDependency[Installation], caller: NamedDependency[Caller], id: Id) -> Connection:
-    return await installation.store.viewing(lambda c: configured.one_connection(c, caller.tenant_id, id))
+    return await installation.store.viewing(lambda c: configured.one_connection(c, caller.tenant_id, id, _doors(installation, caller)))
 
 
 @patch(
@@ -106,7 +106,7 @@ async def change_connection(
             config.rename(c, connection, caller.tenant_id, id, data.name)
         if manifest is not None:
             config.update_connection(c, installation.vault, caller.tenant_id, id, manifest, changes)
-        return configured.one_connection(c, caller.tenant_id, id)
+        return configured.one_connection(c, caller.tenant_id, id, _doors(installation, caller))
 
     return await installation.store.writing(change)
 
@@ -119,6 +119,45 @@ async def change_connection(
 )
 async def delete_connection(installation: NamedDependency[Installation], caller: NamedDependency[Caller], id: Id) -> None:
     await installation.store.writing(lambda c: config.delete_connection(c, caller.tenant_id, id))
+
+
+@post(
+    "/connections/{id:int}/webhook-address",
+    summary="Give the platform another address to call; the old one is gone at once",
+    status_code=200,
+    guards=[admin],
+    responses=documented(400, 401, 403, 404),
+)
+async def new_address(installation: NamedDependency[Installation], caller: NamedDependency[Caller], id: Id) -> Connection:
+    """The platform is told of it at once where the plugin can do that and an integration was activated; else type it in there."""
+    now = installation.now()
+
+    def change(c: sa.Connection) -> list[int]:
+        config.new_address(c, caller.tenant_id, id)
+        used_by = configured.integrations_of(c, caller.tenant_id, id)
+        links.look_after(c, caller.tenant_id, used_by, now)
+        return used_by
+
+    for each in await installation.store.writing(change):
+        await installation.dispatch.wake(each)
+    return await get_connection.fn(installation, caller, id)
+
+
+def _doors(installation: Installation, caller: Caller) -> Doors:
+    def door_of(row: Any) -> Door:
+        platform = installation.registry.platforms.get(row.platform)
+        if platform is None or platform.manifest is None or not door.has_door(platform.manifest.connection_class()):
+            return Door()
+        url = installation.registry.door_of(row)
+        return Door(why_not=NO_PUBLIC_URL) if url is None else Door(url if caller.role == "admin" else None)
+
+    return door_of
+
+
+NO_PUBLIC_URL = Text(
+    "A plataforma não avisa o engate: defina ENGATE_PUBLIC_URL com o endereço pelo qual ela o alcança.",
+    "The platform does not call engate: set ENGATE_PUBLIC_URL to the address at which it reaches it.",
+)
 
 
 def _belongs(manifest: Manifest, settings: Iterable[str], secrets: Iterable[str]) -> None:
@@ -226,4 +265,4 @@ def _other_account(before: str, now: str) -> Check:
     )
 
 
-ROUTES = [list_connections, create_connection, get_connection, change_connection, delete_connection, test_connection]
+ROUTES = [list_connections, create_connection, get_connection, change_connection, delete_connection, test_connection, new_address]

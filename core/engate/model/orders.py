@@ -114,13 +114,18 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class OrderEvent(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Something happened to an order in the storefront. `key` identifies the event itself (a duplicate has the same)."""
+    """Something happened to an order in the storefront. `key` identifies the event itself (a duplicate has the same).
+
+    `doc`: the whole order, where the platform tells it with the event: then `read_order` is not asked. It counts by its `changed_at`; see
+    `engate.sync.told`.
+    """
 
     key: str
     order: str
     state: ShopState
     raw_state: str
     at: str = ""
+    doc: Order | None = None
 
 
 class PartItem(msgspec.Struct, frozen=True, omit_defaults=True):

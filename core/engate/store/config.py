@@ -168,6 +168,12 @@ def open_secrets(c: sa.Connection, vault: Vault, tenant_id: int, id: int) -> dic
     return {row.field: vault.open(row.sealed, place_of(tenant_id, id, row.field)).decode() for row in rows}
 
 
+def new_address(c: sa.Connection, tenant_id: int, id: int) -> None:
+    """The platform must call another address from now on: the old one is nobody's."""
+    connection_row(c, tenant_id, id)
+    c.execute(sa.update(connection).where(connection.c.id == id).values(door=connection.c.door + 1))
+
+
 def delete_connection(c: sa.Connection, tenant_id: int, id: int) -> None:
     connection_row(c, tenant_id, id)
     used = (

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-from engate.model import Address, Buyer, ErpOrder, Invoice, Order, OrderChange, OrderEvent, OrderPart
+from engate.model import Address, Buyer, ErpOrder, Invoice, Order, OrderChange, OrderEvent, OrderItem, OrderPart
 from engate.store import tasks
 from engate.store.blobs import pack, readable, unpack
 from engate.store.causes import Reason, ensure
@@ -34,6 +34,7 @@ def receive(c: sa.Connection, tenant_id: int, integration_id: int, events: Seque
                     "order_key": e.order,
                     "raw_state": e.raw_state,
                     "received_at": now,
+                    "doc": pack(e.doc) if e.doc is not None else None,
                 }
                 for e in events
             ],
@@ -46,9 +47,10 @@ def raw_states(c: sa.Connection, integration_id: int, keys: Sequence[str]) -> di
     return {row.key: row.raw_state for row in c.execute(found)}
 
 
-def unhandled(c: sa.Connection, integration_id: int, order_key: str) -> int | None:
-    """The newest event of the order that nobody has acted on."""
-    return c.execute(_UNHANDLED, {"of_integration": integration_id, "of_key": order_key}).scalar()
+def unhandled(c: sa.Connection, integration_id: int, order_key: str) -> tuple[int | None, list[Order | None]]:
+    """(the newest event of the order that nobody has acted on, the order as each of these events told it: None where it did not)"""
+    rows = c.execute(_UNHANDLED, {"of_integration": integration_id, "of_key": order_key}).all()
+    return (rows[-1].id if rows else None), [readable(row.doc, Order) for row in rows]
 
 
 def handled(c: sa.Connection, integration_id: int, order_key: str, up_to: int, now: float) -> None:
@@ -118,8 +120,12 @@ _ORDER = sa.select(order).where(order.c.integration_id == sa.bindparam("of_integ
 _DOCUMENTS = sa.select(document).where(document.c.order_id == sa.bindparam("of_id")).order_by(document.c.id)
 _PARTS = sa.select(part).where(part.c.order_id == sa.bindparam("of_id")).order_by(part.c.no)
 _SHIPPED = sa.select(shipment).join(part, part.c.id == shipment.c.part_id).where(part.c.order_id == sa.bindparam("of_id"))
-_UNHANDLED = sa.select(sa.func.max(inbox.c.id)).where(
-    inbox.c.integration_id == sa.bindparam("of_integration"), inbox.c.order_key == sa.bindparam("of_key"), inbox.c.handled_at.is_(None)
+_UNHANDLED = (
+    sa.select(inbox.c.id, inbox.c.doc)
+    .where(
+        inbox.c.integration_id == sa.bindparam("of_integration"), inbox.c.order_key == sa.bindparam("of_key"), inbox.c.handled_at.is_(None)
+    )
+    .order_by(inbox.c.id)
 )
 _HANDLED = (
     sa.update(inbox)
@@ -129,7 +135,7 @@ _HANDLED = (
         inbox.c.id <= sa.bindparam("of_last"),
         inbox.c.handled_at.is_(None),
     )
-    .values(handled_at=sa.bindparam("of_at"))
+    .values(handled_at=sa.bindparam("of_at"), doc=None)
 )
 _NOTE = sa.insert(step)
 
@@ -372,14 +378,18 @@ def document_sent(c: sa.Connection, document_id: int, now: float) -> None:
 # ---- mapping helpers ----
 
 
-def sku_of(c: sa.Connection, integration_id: int, remotes: Sequence[str]) -> dict[str, str]:
-    """Storefront SKU id -> the ERP's SKU key, by our links."""
-    found = c.execute(
+def sku_of(c: sa.Connection, integration_id: int, items: Sequence[OrderItem]) -> dict[str, str]:
+    """Storefront SKU id -> the ERP's SKU key: by our links, else by the reference that the item carries, if it is a SKU of ours."""
+    remotes = [item.sku for item in items]
+    linked = c.execute(
         sa.select(link.c.remote, link.c.key).where(
             link.c.integration_id == integration_id, link.c.kind == "sku", link.c.remote.in_(remotes)
         )
     )
-    return {row.remote: row.key for row in found}
+    found = {row.remote: row.key for row in linked}
+    carried = {item.sku: item.reference for item in items if item.sku not in found and item.reference}
+    known = known_skus(c, integration_id, list(carried.values())) if carried else set[str]()
+    return found | {remote: key for remote, key in carried.items() if key in known}
 
 
 def known_skus(c: sa.Connection, integration_id: int, keys: Sequence[str]) -> set[str]:

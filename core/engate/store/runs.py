@@ -232,7 +232,7 @@ def finish(c: sa.Connection, integration_id: int, now: float, *, idle: sa.Column
         if shared_move and ANCESTORS[row.flow] & records.SHARED and unfinished(c, row.id, idle):
             continue
         short = is_short(row)
-        if row.trigger == "schedule" and row.changed == 0 and not short:
+        if row.trigger in ("schedule", "webhook") and row.changed == 0 and not short:
             c.execute(sa.delete(run).where(run.c.id == row.id))
             continue
         c.execute(sa.update(run).where(run.c.id == row.id).values(state="failed" if short else "done", ended_at=now))
@@ -291,6 +291,11 @@ def stopped_at(c: sa.Connection, integration_id: int, flow_name: str) -> float |
 
 def full_at(c: sa.Connection, integration_id: int, flow_name: str) -> float | None:
     return c.execute(sa.select(flow.c.full_at).where(flow.c.integration_id == integration_id, flow.c.name == flow_name)).scalar()
+
+
+def read_at(c: sa.Connection, integration_id: int, flow_name: str) -> float | None:
+    """When the flow was last read by its schedule, or because a person asked."""
+    return c.execute(sa.select(flow.c.read_at).where(flow.c.integration_id == integration_id, flow.c.name == flow_name)).scalar()
 
 
 def set_watermark(c: sa.Connection, integration_id: int, kind: str, watermark: str | None, now: float) -> None:

@@ -101,6 +101,7 @@ connection = sa.Table(
     sa.Column("passed_revision", sa.Integer),  # the last revision that passed: another one works on nothing yet
     sa.Column("health", sa.String(20), nullable=False, server_default="ok"),  # ok | degraded | reauth_required
     sa.Column("health_cause", sa.JSON),  # {code, text, hint}
+    sa.Column("door", sa.Integer, nullable=False, server_default="1"),  # raised: the platform must call another address
     _at("created_at", nullable=False),
     sa.UniqueConstraint("tenant_id", "name"),
     sqlite_autoincrement=True,
@@ -315,7 +316,7 @@ link = sa.Table(
 run = sa.Table(
     "run", metadata, _id(), _tenant(), _integration(),
     sa.Column("flow", sa.String(30), nullable=False),
-    sa.Column("trigger", sa.String(12), nullable=False),  # schedule | request | activation | options
+    sa.Column("trigger", sa.String(12), nullable=False),  # schedule | request | activation | options | webhook
     sa.Column("full", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("only", sa.JSON),  # kind -> keys; null: all
     sa.Column("state", sa.String(10), nullable=False),  # reading | pushing | done | failed | cancelled
@@ -368,10 +369,41 @@ inbox = sa.Table(
     sa.Column("order_key", sa.String(200), nullable=False),
     sa.Column("raw_state", sa.String(80), nullable=False),
     _at("received_at", nullable=False), _at("handled_at"),
+    sa.Column("doc", sa.LargeBinary),  # the order as the event told it; gone when the event is handled
     sa.UniqueConstraint("integration_id", "key"),
     sa.Index("ix_inbox_order", "integration_id", "order_key"),
     _where(sa.Index("ix_inbox_unhandled", "integration_id", "order_key"), "handled_at IS NULL"),
 )  # fmt: skip
+
+delivery = sa.Table(
+    "delivery", metadata, _id(), _tenant(),
+    sa.Column("connection_id", Id, sa.ForeignKey("connection.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("key", sa.String(200), nullable=False),  # the platform's id of it
+    _at("received_at", nullable=False),
+    sa.Column("method", sa.String(10), nullable=False),
+    sa.Column("path", sa.String(200), nullable=False),
+    sa.Column("body", sa.LargeBinary, nullable=False),  # as it came, compressed
+    sa.Column("size", sa.Integer, nullable=False),  # bytes as they came
+    sa.Column("outcome", sa.String(10), nullable=False),  # taken | unheard (no integration is live) | refused
+    sa.Column("reason", sa.String(200), nullable=False, server_default=""),
+    sa.Column("about", sa.JSON, nullable=False),  # {orders: [key], changed: {kind: [key]}}
+    sa.Column("times", sa.Integer, nullable=False, server_default="1"),  # it came so often
+    sa.UniqueConstraint("connection_id", "key"),
+    sa.Index("ix_delivery_connection", "connection_id", "id"),
+    sa.Index("ix_delivery_received", "received_at"),
+    sqlite_autoincrement=True,
+)  # fmt: skip
+"""What a platform told by itself. Calls that are no platform's are one row for each reason, however many they are."""
+
+told_key = sa.Table(
+    "told_key", metadata,
+    _integration(primary_key=True),
+    sa.Column("kind", sa.String(20), primary_key=True),
+    sa.Column("key", Key, primary_key=True),
+    sa.Column("run_id", Id),  # the run that reads it; null: none yet
+    _at("at", nullable=False),
+)  # fmt: skip
+"""What the ERP said has changed, until it has been read."""
 
 order = sa.Table(
     "shop_order", metadata, _id(), _tenant(), _integration(),

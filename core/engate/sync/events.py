@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import sqlalchemy as sa
@@ -16,6 +17,8 @@ from engate.sync.work import Later, Work
 ORDER_PRIORITY = 0
 LISTED = "shop_order"
 """The reading of the shop's list of orders."""
+TOLD = "order_event"
+"""The reading of what the shop tells by itself."""
 
 
 def lane_of(order_key: str) -> str:
@@ -24,7 +27,9 @@ def lane_of(order_key: str) -> str:
 
 async def events_slice(work: Work) -> Later:
     """Reads until the storefront has nothing more to tell, or the slice is over. Also while inactive: feeds die if nobody reads them."""
-    async with closing(work.coupling.storefront.read_order_events(Query())) as pages:
+    row = await work.store.reading(lambda c: runs.place_of(c, work.integration_id, TOLD))
+    since = row.watermark if row is not None else None
+    async with closing(work.coupling.storefront.read_order_events(Query(since=since))) as pages:
         async for page in pages:
             await work.store.durably(lambda c, page=page: _receive(c, work, page))
             if work.time_is_up():
@@ -81,25 +86,45 @@ def _all_listed(c: sa.Connection, work: Work, at: Listing, since: str | None) ->
 def _receive(c: sa.Connection, work: Work, page: Received[OrderEvent]) -> None:
     events = page.items + quarantine.events_of(page.broken, work.now())
     _take_in(c, work, events)
+    if page.watermark is not None:
+        # not compared with the last one: a feed's own mark need not sort
+        runs.keep_place(c, work.integration_id, TOLD, watermark=page.watermark)
+
+
+class Ear(NamedTuple):
+    """An integration that hears of orders."""
+
+    tenant_id: int
+    integration_id: int
+    storefront_id: int
+    archived: bool
 
 
 def _take_in(c: sa.Connection, work: Work, heard: list[OrderEvent]) -> None:
-    events = _ours(c, work, heard)
-    orders.receive(c, work.tenant_id, work.integration_id, events, work.now())
-    # also while inactive: the lane does nothing then, and an activation that commits just now must not miss it
-    work.wake(c, *((lane_of(event.order), ORDER_PRIORITY) for event in {e.order: e for e in events}.values()))
+    ear = Ear(work.tenant_id, work.integration_id, work.snapshot.sides[1][0], work.snapshot.archived)
+    take_in(c, ear, heard, work.now())
 
 
-def _ours(c: sa.Connection, work: Work, events: list[OrderEvent]) -> list[OrderEvent]:
+def take_in(c: sa.Connection, ear: Ear, heard: Sequence[OrderEvent], now: float) -> set[int]:
+    """Stores the events and wakes the lanes of their orders. Returns the integrations that have something to do now."""
+    found: set[int] = set()
+    for owner, events in _owned(c, ear, heard).items():
+        orders.receive(c, ear.tenant_id, owner, events, now)
+        # also while inactive: the lane does nothing then, and an activation that commits just now must not miss it
+        keys = {event.order: None for event in events}
+        lanes.wake(c, [lanes.Wake(ear.tenant_id, owner, lane_of(key), ORDER_PRIORITY, now) for key in keys])
+        found |= {owner} if events else set()
+    return found
+
+
+def _owned(c: sa.Connection, ear: Ear, events: Sequence[OrderEvent]) -> dict[int, list[OrderEvent]]:
     """An archived integration takes no new orders; another one of its shop hands on what happens to its open ones."""
     keys = {event.order for event in events}
-    if work.snapshot.archived:
-        known = archive.known(c, work.integration_id, keys)
-        return [event for event in events if event.order in known]
-    owners = archive.owners(c, work.tenant_id, work.snapshot.sides[1][0], keys)
+    if ear.archived:
+        known = archive.known(c, ear.integration_id, keys)
+        return {ear.integration_id: [event for event in events if event.order in known]}
+    owners = archive.owners(c, ear.tenant_id, ear.storefront_id, keys)
+    found: dict[int, list[OrderEvent]] = {}
     for event in events:
-        owner = owners.get(event.order)
-        if owner is not None:
-            orders.receive(c, work.tenant_id, owner, [event], work.now())
-            lanes.wake(c, [lanes.Wake(work.tenant_id, owner, lane_of(event.order), ORDER_PRIORITY, work.now())])
-    return [event for event in events if event.order not in owners]
+        found.setdefault(owners.get(event.order, ear.integration_id), []).append(event)
+    return found

@@ -19,6 +19,7 @@ from engate.sync.fulfilment import fulfilment_slice
 from engate.sync.mending import mend_order
 from engate.sync.operations import check_slice
 from engate.sync.orders import order_slice
+from engate.sync.probe import SIDES, probe_slice
 from engate.sync.pushing import push_slice
 from engate.sync.reading import read_slice
 from engate.sync.work import Later, Work
@@ -26,6 +27,10 @@ from engate.sync.work import Later, Work
 EVENTS = "events"
 SAFETY = "safety"
 FULFILMENT = "read/fulfilment"
+
+
+PROBES = [(f"probe/{side}", 8) for side in SIDES]
+"""(lane, priority) of those that look after the two connections."""
 
 
 def lanes_of_flow(name: str) -> list[tuple[str, int]]:
@@ -41,7 +46,7 @@ def lanes_of_flow(name: str) -> list[tuple[str, int]]:
 def flow_of(lane: str) -> str:
     """The flow that a lane belongs to."""
     head, _, rest = lane.partition("/")
-    if head in (EVENTS, SAFETY, "order"):
+    if head in (EVENTS, SAFETY, "order", "probe"):
         return "orders"
     return rest if head == "read" else KINDS[rest.partition("/")[0]].flow
 
@@ -64,6 +69,8 @@ def slice_of(work: Work) -> Awaitable[Later]:
             return _archived(work, head, rest)
         case "check":
             return check_slice(work, rest)  # also while Inativa: what was sent is known, and nothing is sent anew
+        case "probe":
+            return probe_slice(work, rest)  # also while inactive: what is configured is kept working
         case _ if not work.snapshot.active:
             return _nothing()  # Inativa: nothing is pushed or imported; switching on wakes every lane
         case "order":

@@ -12,6 +12,7 @@ from engate.store.lanes import Wake
 from engate.store.tables import integration, link, record
 from engate.sync import trigger
 from engate.sync.flows import FLOWS
+from engate.sync.lanes import PROBES
 
 REFERRING = {"category": ("category", "product"), "brand": ("product",)}
 """Kinds whose documents name a record of this kind."""
@@ -54,8 +55,16 @@ def revive(c: sa.Connection, tenant_id: int, integration_ids: Iterable[int], now
     for id in ids:
         lanes.lift(c, id, lanes.backing_off(c, id))
         records.lift(c, id, list(KINDS))
+    look_after(c, tenant_id, ids, now)
     for id in c.execute(sa.select(integration.c.id).where(integration.c.id.in_(ids), integration.c.activated_at.is_not(None))).scalars():
         trigger.wake_all(c, tenant_id, id, FLOWS, now)
+
+
+def look_after(c: sa.Connection, tenant_id: int, integration_ids: Iterable[int], now: float) -> None:
+    """The platforms are told anew where we are, and so on: of integrations that were activated once."""
+    ids = list(integration_ids)
+    for id in c.execute(sa.select(integration.c.id).where(integration.c.id.in_(ids), integration.c.activated_at.is_not(None))).scalars():
+        _wake(c, tenant_id, id, PROBES, now)
 
 
 def stop(c: sa.Connection, tenant_id: int, id: int) -> None:

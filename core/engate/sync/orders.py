@@ -13,7 +13,7 @@ from engate.store.blobs import readable
 from engate.store.causes import Reason
 from engate.store.orders import Part, Stored
 from engate.store.tables import record
-from engate.sync import settlement
+from engate.sync import settlement, told
 from engate.sync.decide import (
     FINAL,
     Action,
@@ -125,22 +125,30 @@ def _failing(work: Work, order: Stored, failed: list[tuple[Action, EngateError]]
 
 async def _read_when_told(work: Work, key: str) -> None:
     """Reads the order when an event has not been acted on, or when it waits for a rule that may hold by now."""
-    newest, order = await work.store.reading(
+    (newest, carried), order = await work.store.reading(
         lambda c: (orders.unhandled(c, work.integration_id, key), orders.load(c, work.integration_id, key))
     )
     if newest is None and order is not None:
         if order.cause_id is not None and not any(part.erp_key or part.sending for part in order.parts):
             await work.store.durably(lambda c: _keep(c, work, order.doc, None))
         return
+    doc = told.newest(carried, order.doc if order is not None else None)
+    if doc == "ask":
+        doc = await _ask(work, key)
+    if isinstance(doc, Order):
+        await work.store.durably(lambda c: _keep(c, work, doc, newest))
+    else:
+        await work.store.durably(lambda c: orders.handled(c, work.integration_id, key, newest or 0, work.now()))
+
+
+async def _ask(work: Work, key: str) -> Order | None:
+    """The order as the shop has it now; None where it does not have it (any more): nothing can be done with its event."""
     try:
-        doc = await work.coupling.storefront.read_order(key)
+        return await work.coupling.storefront.read_order(key)
     except Rejected as error:
         if error.code not in NO_SUCH_ORDER:
             raise
-        # an event of an order that the shop does not have (any more): nothing can be done with it
-        await work.store.durably(lambda c: orders.handled(c, work.integration_id, key, newest or 0, work.now()))
-        return
-    await work.store.durably(lambda c: _keep(c, work, doc, newest))
+        return None
 
 
 def _keep(c: sa.Connection, work: Work, doc: Order, newest: int | None) -> None:
@@ -169,8 +177,7 @@ def _make_parts(c: sa.Connection, work: Work, id: int, doc: Order, now: float) -
         orders.set_state(c, id, "ignored", now)
         orders.note(c, work.tenant_id, work.integration_id, id, None, "ignored", ignored, now)
         return
-    remotes = [item.sku for item in doc.items]
-    made = split(doc, work.snapshot.mapping, orders.sku_of(c, work.integration_id, remotes))
+    made = split(doc, work.snapshot.mapping, orders.sku_of(c, work.integration_id, doc.items))
     if isinstance(made, Reason):
         live = doc.state != "cancelled"
         orders.set_cause(c, work.tenant_id, work.integration_id, id, made if live else None, now)

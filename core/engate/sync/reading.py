@@ -13,7 +13,7 @@ from engate.errors import EngateError
 from engate.model import Query
 from engate.model.kinds import KINDS, Kind
 from engate.plugins import closing
-from engate.store import records, runs
+from engate.store import changed, records, runs
 from engate.store.records import Wanted
 from engate.store.runs import Place
 from engate.sync import nodes, pilot, quarantine, renames, whole
@@ -31,7 +31,7 @@ async def read_slice(work: Work, flow: Flow) -> Later:
         stopped_at = await work.store.reading(lambda c: runs.stopped_at(c, work.integration_id, flow.name))
         if stopped_at is not None and stopped_at + work.snapshot.every[flow.name] > work.now():
             return Later(due=stopped_at + work.snapshot.every[flow.name])  # a person cancelled it: not again before its next time
-        todo = await work.store.writing(lambda c: _start_scheduled(c, work, flow, kinds))
+        todo = await work.store.writing(lambda c: _start_told(c, work, flow, kinds) or _start_scheduled(c, work, flow, kinds))
     for row in todo:
         try:
             complete = await _read_kind(work, KINDS[row.kind], row)
@@ -41,10 +41,25 @@ async def read_slice(work: Work, flow: Flow) -> Later:
         if not complete:
             return Later(due=work.now())
     last = todo[-1]
-    short, ended = await work.store.writing(lambda c: _all_read(c, work, flow, last))
+    short, was_told, ended = await work.store.writing(lambda c: _all_read(c, work, flow, last))
     finished(work, ended)
-    owed = not short and await work.store.reading(lambda c: _full_is_due(c, work, flow))
-    return Later(due=work.now() if owed else work.now() + work.snapshot.every[flow.name])
+    if not short and await work.store.reading(
+        lambda c: _full_is_due(c, work, flow) or bool(changed.waiting(c, work.integration_id, kinds))
+    ):
+        return Later(due=work.now())
+    # what was told of in between does not put the schedule off
+    before = await work.store.reading(lambda c: runs.read_at(c, work.integration_id, flow.name)) if was_told else None
+    return Later(due=max(work.now(), (before if before is not None else work.now()) + work.snapshot.every[flow.name]))
+
+
+def _start_told(c: sa.Connection, work: Work, flow: Flow, kinds: list[str]) -> list[Any]:
+    """Just what the ERP said has changed, if nothing else is being read."""
+    keys = changed.waiting(c, work.integration_id, kinds)
+    if not keys or runs.under_way(c, work.integration_id, kinds):
+        return []
+    made = runs.start(c, work.tenant_id, work.integration_id, flow.name, kinds, trigger=TOLD, full=False, keys=keys, now=work.now())
+    changed.taken(c, work.integration_id, keys, made)
+    return runs.under_way(c, work.integration_id, kinds)
 
 
 def _start_scheduled(c: sa.Connection, work: Work, flow: Flow, kinds: list[str]) -> list[Any]:
@@ -61,6 +76,9 @@ def _full_is_due(c: sa.Connection, work: Work, flow: Flow) -> bool:
     full_at = runs.full_at(c, work.integration_id, flow.name)
     return every is not None and (full_at is None or full_at + every <= work.now())
 
+
+TOLD = "webhook"
+"""The trigger of such a run."""
 
 ROWS = 500
 """Rows that are kept in one transaction: a commit for every page of 100 cost more than the reading."""
@@ -135,6 +153,8 @@ def _kind_read(c: sa.Connection, work: Work, kind: Kind, row: Any, ahead: str | 
         whole.say(c, work, kind.flow, why)
         return True
     runs.reading_done(c, row, ahead=ahead, read=read)
+    everything = row.full and row.only is None
+    changed.been_read(c, work.integration_id, kind.name, row.run_id, all_since=row.started_at if everything else None)
     if row.only is None:
         whole.unsay(c, work, kind.name)
     if kind.name == "stock" and row.full and row.only is None:
@@ -182,13 +202,14 @@ def finished(work: Work, ended: list[Any]) -> None:
         work.happened.append(("on_run_finished", {"run": run.id, "flow": run.flow, "counts": counts}))
 
 
-def _all_read(c: sa.Connection, work: Work, flow: Flow, last: Any) -> tuple[bool, list[Any]]:
-    """(whether a list of it ended too early, the runs that ended)"""
-    short = runs.is_short(runs.of_id(c, last.run_id))
-    if short:
+def _all_read(c: sa.Connection, work: Work, flow: Flow, last: Any) -> tuple[bool, bool, list[Any]]:
+    """(whether a list of it ended too early, whether it was told of, the runs that ended)"""
+    run = runs.of_id(c, last.run_id)
+    short, was_told = runs.is_short(run), run is not None and run.trigger == TOLD
+    if short or was_told:
         runs.pushes(c, last.run_id)
     else:
         runs.flow_read(c, work.integration_id, flow.name, last.run_id, full=last.full and last.only is None, now=work.now())
     if flow.name in ("categories", "brands", "products"):
         nodes.want(c, work, run_id=last.run_id)
-    return short, runs.finish(c, work.integration_id, work.now(), idle=pilot.held_back(c, work.snapshot))
+    return short, was_told, runs.finish(c, work.integration_id, work.now(), idle=pilot.held_back(c, work.snapshot))

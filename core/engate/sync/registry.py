@@ -19,6 +19,7 @@ from engate.store import config
 from engate.store.db import Store
 from engate.store.tables import connection, integration
 from engate.store.tokens import StoredTokens
+from engate.sync import door
 from engate.sync.work import Snapshot
 from engate.text import Text
 
@@ -35,8 +36,10 @@ class Registry:
         *,
         observers: tuple[Observer, ...] | None = None,
         budget: Budget | None = None,
+        public_url: str | None = None,
     ) -> None:
         self.store, self.vault, self.clock, self._journal, self._budget = store, vault, clock, journal, budget
+        self.public_url = public_url
         self._observers = discover_observers() if observers is None else observers
         self.platforms: dict[str, Platform] = discover()
         self.transport: Transport | None = None
@@ -66,8 +69,9 @@ class Registry:
             )
         return found.manifest
 
-    async def connection(self, id: int) -> Connection:
-        row, secrets = await self.store.reading(lambda c: self._rows(c, id))
+    async def connection(self, id: int, *, glance: bool = False) -> Connection:
+        """`glance`: for somebody who cannot wait until the lanes have done with their reading."""
+        row, secrets = await (self.store.glancing if glance else self.store.reading)(lambda c: self._rows(c, id))
         cached = self._connections.get(id)  # after the read: somebody else may have built it meanwhile
         if cached is not None and cached[0] == row.revision:
             return cached[1]
@@ -91,6 +95,10 @@ class Registry:
         made = manifest.connection_class()(Context(load(manifest.settings, {**row.settings, **secrets}), services))
         self._connections[id] = (row.revision, made)
         return made
+
+    def door_of(self, row: Any) -> str | None:
+        """The address that the platform of this connection (its row) calls; None where nobody knows how we are reached."""
+        return door.address(self.vault, self.public_url, row) if self.public_url is not None else None
 
     async def coupling_of(self, snapshot: Snapshot) -> Coupling:
         """The coupling of these revisions; nothing is read while they stay the same."""

@@ -299,6 +299,7 @@ class Runner:
             claim=claim,
             lease=self._lease,
             pace=self._pace,
+            registry=self._registry,
         )
         whole = asyncio.timeout(self._windows.slice_most)
         try:

@@ -153,7 +153,7 @@ async def _refuse_cancel(step: Step) -> Outcome:
 async def _change_in_erp(step: Step) -> Outcome:
     """The ERP's order becomes what the shop's order asks of this part now. One of which nothing is left is cancelled."""
     work, order, part = step.work, step.order, step.part
-    skus = await work.store.reading(lambda c: orders.sku_of(c, work.integration_id, [item.sku for item in order.doc.items]))
+    skus = await work.store.reading(lambda c: orders.sku_of(c, work.integration_id, order.doc.items))
     made = split(order.doc, work.snapshot.mapping, skus)
     if isinstance(made, Reason):
         return made

@@ -19,7 +19,7 @@ from engate.store.tables import cause, flow, inbox, link, order, record, run
 from engate.sync.events import ORDER_PRIORITY, lane_of
 from engate.sync.flows import FLOWS
 from engate.sync.imports import FATE_UNKNOWN
-from engate.sync.lanes import EVENTS, SAFETY, lanes_of_flow
+from engate.sync.lanes import EVENTS, PROBES, SAFETY, lanes_of_flow
 from engate.text import Text
 
 LOADS = tuple(name for name, flow in FLOWS.items() if flow.kinds)
@@ -38,6 +38,7 @@ def activate(
     names = list(flows)
     made = [_start(c, tenant_id, id, name, trigger="activation", full=True, keys=None, now=now) for name in names if name in LOADS]
     wake_all(c, tenant_id, id, names, now)
+    _wake(c, tenant_id, id, PROBES, now)
     return made
 
 

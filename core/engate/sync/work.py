@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 import sqlalchemy as sa
@@ -21,6 +21,9 @@ from engate.sync.effective import Pair, Rules
 from engate.sync.flows import offered
 from engate.sync.options import Options, PairMapping
 from engate.sync.pace import Pace
+
+if TYPE_CHECKING:
+    from engate.sync.registry import Registry
 
 SLICE = 5.0
 """Seconds a slice may take: long enough to be efficient, short enough that nobody waits long for a turn."""
@@ -38,6 +41,8 @@ class Windows(msgspec.Struct, frozen=True):
     orders_again: float = 900.0  # the shop's list of orders is read this often, for what no event told
     look_pause: float = 10.0  # between two looks for an order of unknown fate
     forbidden_wait: float = 300.0  # a flow that lacks a permission is tried again after this
+    probe_every: float = 86400.0  # both connections are looked after so often
+    probe_again: float = 3600.0  # … and again after this where something of it failed
     slow_after: float = 20.0  # real time: a hook that takes longer shows as degraded health, by its name
     slice_most: float = 120.0  # real time: a slice that takes longer is ended
 
@@ -95,9 +100,10 @@ class Work:
         claim: Claim,
         lease: str,
         pace: Pace,
+        registry: Registry,
     ) -> None:
         self.store, self.clock, self.windows, self.snapshot, self.pace = store, clock, windows, snapshot, pace
-        self.coupling, self.claim, self.lease = coupling, claim, lease
+        self.coupling, self.claim, self.lease, self.registry = coupling, claim, lease, registry
         self._until = time.monotonic() + SLICE
         self.happened: list[tuple[str, dict[str, Any]]] = []
         """What observers are told when the slice is over: (hook, its arguments), of what is durable."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import hmac
 from collections.abc import AsyncIterator
 from typing import Any
 
 import msgspec
 
-from engate import Context, Manifest, Meter, NotSent, Rejected, Response, Secret, Storefront, Text
+from engate import Asked, Context, Desk, Manifest, Meter, NotSent, Rejected, Reply, Response, Secret, Storefront, Text
 from engate.errors import Answered
 from engate.model import (
     Batch,
@@ -38,6 +40,7 @@ from engate.model import (
 class Settings(msgspec.Struct, frozen=True):
     base_url: str
     token: Secret
+    hook_secret: Secret = Secret("")
     at_once: int = 16
     timeout: float = 30.0
     cost: dict[str, float] = {}  # kind -> points that a put asks for
@@ -92,6 +95,32 @@ class FakeShop(Storefront):
 
     async def identity(self) -> str:
         return (await self.http.call("GET", "/me")).json(dict[str, str])["shop"]
+
+    # ---- the door ----
+
+    async def install_webhooks(self, url: str) -> list[Check]:
+        for topic in ("orders", "stock"):
+            await self.http.call("PUT", f"/hooks/{topic}", operation="install hook", body={"url": f"{url}/{topic}"}, safe=True)
+        return [Check("webhooks", True, Text("Avisos instalados.", "Webhooks installed."))]
+
+    async def answer(self, asked: Asked, desk: Desk) -> Reply:
+        right = hmac.digest(self.settings.hook_secret.reveal().encode(), asked.body, "sha256").hex()
+        if not hmac.compare_digest(right.encode(), asked.headers.get("x-signature", "").encode()):
+            return await desk.refuse("signature")
+        delivery = asked.headers["x-delivery"]
+        match asked.path:
+            case "orders":
+                await desk.deliver(delivery, events=[msgspec.json.decode(asked.body, type=OrderEvent)])
+            case "stock":
+                await desk.deliver(delivery, changed=msgspec.json.decode(asked.body, type=dict[str, list[str]]))
+            case "slow":
+                await desk.deliver(delivery)
+                await asyncio.sleep(3600)
+            case "reply":
+                return Reply(**msgspec.json.decode(asked.body))
+            case _:
+                return Reply(404)
+        return Reply(200, b"ok")
 
     # ---- master data: one call a record, PUT by the ERP's key ----
 
@@ -175,11 +204,18 @@ class FakeShop(Storefront):
         yield Page((await self.http.call("GET", "/listing")).json(list[Listing]))
 
     async def read_order_events(self, query: Query) -> AsyncIterator[Page[OrderEvent]]:
-        """A feed: what is acknowledged does not come again."""
-        del query
-        while events := (await self.http.call("GET", "/feed")).json(list[OrderEvent]):
-            yield Page(events)
-            await self.http.call("POST", "/feed", operation="acknowledge", body=[event.key for event in events], safe=True)
+        """A feed: what is acknowledged does not come again. Or a journal, which is read from where it was left."""
+        since = query.since or ""
+        while True:
+            said = (await self.http.call("GET", "/feed", params={"since": since})).json(dict[str, Any])
+            events = msgspec.convert(said["events"], list[OrderEvent])
+            if not events:
+                return
+            yield Page(events, watermark=said["mark"])
+            if said["mark"] is None:
+                await self.http.call("POST", "/feed", operation="acknowledge", body=[event.key for event in events], safe=True)
+            else:
+                since = said["mark"]
 
     async def read_orders(self, query: Query) -> AsyncIterator[Page[OrderEvent]]:
         """The first time nothing but where we are."""

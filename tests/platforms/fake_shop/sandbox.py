@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
+import hmac
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any, ClassVar, Literal, cast
+from typing import Any, ClassVar, Literal, Self, cast
 
 import msgspec
 
 from engate.model import Address, Buyer, Choice, Listing, Order, OrderEvent, OrderItem, Payment
+from engate.testing.outgoing import Outgoing
 from engate.testing.sandbox import Answer, Call, Operation, RateWindow, Sandbox
 from engate.testing.world import Change, Description, OrderState, Sale, Seed, SkuState
 
 TOKEN = "token-da-loja-fake"  # noqa: S105
+HOOK_SECRET = "segredo-dos-avisos"  # noqa: S105
 CHOICES = {"warehouses": ("main", "second"), "payments": ("pix", "card", "voucher"), "shippings": ("post",), "price_lists": ("p2",)}
 FORMS = {"pix": "pix", "credit_card": "card", "voucher": "voucher"}
 NEEDED = ("product", "sku", "price", "stock")
@@ -29,6 +34,11 @@ class Switches:
     busy: frozenset[str] = frozenset()  # verbs that it does not take now, and says so
     lot: int = 10  # events one reading of the feed gives
     tells: bool = True  # the feed; what happens while it is dead is never told
+    journal: bool = False  # the feed is a journal: nothing is acknowledged, it is asked for what comes after a mark
+    whole: bool = False  # events carry the order
+    calls: bool = False  # it calls the address it was told of at each event, beside the feed
+    twice: bool = False  # … and each time twice, with the same delivery id
+    forged: bool = False  # … with a signature that is somebody else's
     list_ends: int | None = None  # rows after which the list of orders ends too early
     remembers: bool = False  # a call with an idempotency key it has seen changes nothing and answers as the first did
     cost: dict[str, tuple[float, float]] = field(default_factory=dict)  # kind -> (points a put asks for, points it takes)
@@ -37,6 +47,10 @@ class Switches:
     drops: frozenset[str] = frozenset()  # keys of which an operation says nothing
     refuses: frozenset[str] = frozenset()  # keys that an operation refuses
     second_keys: bool = False  # a SKU has a second key, and its stock is put by that one alone
+
+
+def _number(event: OrderEvent) -> int:
+    return int(event.key.removeprefix("e"))
 
 
 class FakeShopSandbox(Sandbox):
@@ -60,6 +74,39 @@ class FakeShopSandbox(Sandbox):
         self.pending: dict[str, Any] = {}  # changes that were requested and are not through
         self.changed: dict[str, set[str]] = {}  # order -> changes that are through
         self._events = 0
+        self.hooks: dict[str, str] = {}  # topic -> the address it calls
+        self.called: list[tuple[str, int | None]] = []  # (delivery, status) of every call it made, in order
+        self._calls: asyncio.Queue[tuple[str, str, bytes]] = asyncio.Queue()
+        self._deliveries = 0
+
+    # ---- the calls it makes ----
+
+    @asynccontextmanager
+    async def listening(self, host: str = "127.0.0.1", port: int = 0) -> AsyncGenerator[Self]:
+        async with Outgoing() as outgoing, super().listening(host, port):
+            calling = asyncio.create_task(self._call_out(outgoing))
+            try:
+                yield self
+            finally:
+                calling.cancel()
+
+    async def _call_out(self, outgoing: Outgoing) -> None:
+        """One after the other; what is not answered with a 2xx is not told again."""
+        while True:
+            delivery, topic, body = await self._calls.get()
+            await self.call(outgoing, delivery, topic, body)
+
+    async def call(self, outgoing: Outgoing, delivery: str, topic: str, body: bytes) -> None:
+        key = "somebody else" if self.switches.forged else HOOK_SECRET
+        signature = hmac.digest(key.encode(), body, "sha256").hex()
+        headers = {"x-delivery": delivery, "x-signature": signature, "content-type": "application/json"}
+        self.called.append((delivery, await outgoing.post(self.hooks[topic], body, headers)))
+
+    def tell(self, topic: str, body: bytes) -> None:
+        """Calls whoever asked for this topic."""
+        self._deliveries += 1
+        for _ in range((2 if self.switches.twice else 1) if topic in self.hooks else 0):
+            self._calls.put_nowait((f"d{self._deliveries}", topic, body))
 
     # ---- the wire ----
 
@@ -71,8 +118,9 @@ class FakeShopSandbox(Sandbox):
         yield Operation("GET", "/bulk/{ticket}", self._progress_of)
         yield Operation("GET", "/bulk/{ticket}/lines", self._lines_of)
         yield Operation("PUT", "/{kind}/{key:.+}", self._put, key=lambda call: call.params["key"])
-        yield Operation("GET", "/feed", lambda call: Answer(body=self.queue[: self.switches.lot]))
+        yield Operation("GET", "/feed", self._feed)
         yield Operation("POST", "/feed", self._acknowledge)
+        yield Operation("PUT", "/hooks/{topic}", self._hook)
         yield Operation("GET", "/listed", self._list)
         yield Operation("GET", "/orders/{key}", self._read, key=lambda call: call.params["key"])
         for verb in ("handling", "invoice", "change", "shipment", "delivery", "cancel", "cancel-refusal"):
@@ -171,6 +219,18 @@ class FakeShopSandbox(Sandbox):
         }  # fmt: skip
         return Answer(body=body)
 
+    def _feed(self, call: Call) -> Answer:
+        if not self.switches.journal:
+            return Answer(body={"events": self.queue[: self.switches.lot], "mark": None})
+        since = int(call.query["since"].removeprefix("mark-") or 0)
+        found = [event for event in self.queue if _number(event) > since][: self.switches.lot]
+        return Answer(body={"events": found, "mark": f"mark-{_number(found[-1])}" if found else None}, rows=len(found))
+
+    def _hook(self, call: Call) -> Answer:
+        wrote = self.hooks.get(call.params["topic"]) != call.json()["url"]
+        self.hooks[call.params["topic"]] = call.json()["url"]
+        return Answer(body={}, wrote=wrote)
+
     def _acknowledge(self, call: Call) -> Answer:
         self.queue = [event for event in self.queue if event.key not in call.json()]
         return Answer(body={})
@@ -240,7 +300,7 @@ class FakeShopSandbox(Sandbox):
             "payments": {tag: {"form": form} for tag, form in FORMS.items()},
             "carriers": {"standard": {"shipping": "post"}},
         }
-        return Description(self.platform, self.role, {"base_url": self.base_url}, {"token": TOKEN}, choices)
+        return Description(self.platform, self.role, {"base_url": self.base_url}, {"token": TOKEN, "hook_secret": HOOK_SECRET}, choices)
 
     def seed(self, seed: Seed) -> dict[str, object]:
         raise NotImplementedError
@@ -347,13 +407,18 @@ class FakeShopSandbox(Sandbox):
 
     def _move(self, order: Order, **values: Any) -> None:
         """The order as it is now, and the event that tells of it."""
-        now = msgspec.structs.replace(order, **values, raw_state=values.get("state", order.state))
-        self.placed[order.key] = now
         self._events += 1
+        values = {"raw_state": values.get("state", order.state), "changed_at": f"{self._events:06d}"} | values
+        now = msgspec.structs.replace(order, **values)
+        self.placed[order.key] = now
         self.moved[order.key] = self._events
         kept = self.switches.tells and not self.faults.event("drop_event", order.key)
         if kept:
-            self.queue.append(OrderEvent(f"e{self._events}", order.key, now.state, now.raw_state))
+            doc = now if self.switches.whole else None
+            event = OrderEvent(f"e{self._events}", order.key, now.state, now.raw_state, doc=doc)
+            self.queue.append(event)
+            if self.switches.calls:
+                self.tell("orders", msgspec.json.encode(event))
         self.books.effects["events_emitted" if kept else "events_dropped"] += 1
 
     def _warehouse_of(self, sku: str) -> str:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import sqlalchemy as sa
@@ -45,8 +45,20 @@ class CheckLine(msgspec.Struct):
     hint: Text
 
 
+class Door(NamedTuple):
+    """Where the platform of a connection calls us, as far as whoever asks may know; or why nobody calls."""
+
+    url: str | None = None
+    why_not: Text | None = None
+
+
+Doors = Callable[[Any], Door]
+"""Of a connection's row."""
+
+
 class Connection(msgspec.Struct):
-    """`secrets_set`: which secrets are stored; none is ever shown."""
+    """`secrets_set`: which secrets are stored; none is ever shown. `webhook_url`: the address that the platform calls, a secret: shown to
+    admin keys. `webhook_why_not`: why it is not told of one, though its plugin could answer."""
 
     id: int
     name: str
@@ -59,6 +71,8 @@ class Connection(msgspec.Struct):
     checks: list[CheckLine]
     tested_at: datetime | None
     health: Health
+    webhook_url: str | None
+    webhook_why_not: Text | None
 
 
 class FlowView(msgspec.Struct):
@@ -107,16 +121,17 @@ def _key(row: Any) -> Key:
 # ---- connections ----
 
 
-def connections(c: sa.Connection, tenant_id: int, window: Window) -> Rows[Connection]:
+def connections(c: sa.Connection, tenant_id: int, window: Window, doors: Doors) -> Rows[Connection]:
     mine = config.mine(connection, tenant_id)
-    return each(page(c, mine.with_only_columns(connection.c.id), mine, window), lambda row: _connection(c, row))
+    return each(page(c, mine.with_only_columns(connection.c.id), mine, window), lambda row: _connection(c, row, doors(row)))
 
 
-def one_connection(c: sa.Connection, tenant_id: int, id: int) -> Connection:
-    return _connection(c, config.connection_row(c, tenant_id, id))
+def one_connection(c: sa.Connection, tenant_id: int, id: int, doors: Doors) -> Connection:
+    row = config.connection_row(c, tenant_id, id)
+    return _connection(c, row, doors(row))
 
 
-def _connection(c: sa.Connection, row: Any) -> Connection:
+def _connection(c: sa.Connection, row: Any, door: Door) -> Connection:
     fields = c.execute(sa.select(secret.c.field).where(secret.c.connection_id == row.id).order_by(secret.c.field)).scalars().all()
     status = "untested" if row.tested_at is None else "tested" if row.passed else "failed"
     checks = msgspec.convert(row.checks or [], list[CheckLine])
@@ -132,6 +147,8 @@ def _connection(c: sa.Connection, row: Any) -> Connection:
         checks,
         instant(row.tested_at),
         _health(row),
+        door.url,
+        door.why_not,
     )
 
 

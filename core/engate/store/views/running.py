@@ -32,7 +32,7 @@ class Run(msgspec.Struct):
     id: int
     integration: int
     flow: str
-    trigger: str  # schedule | request | activation | options
+    trigger: str  # schedule | request | activation | options | webhook
     full: bool
     state: str  # reading | pushing | done | failed | cancelled
     started_at: datetime | None

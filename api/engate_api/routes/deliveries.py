@@ -1,0 +1,67 @@
+"""What the platforms of an integration told by themselves."""
+
+from __future__ import annotations
+
+import msgspec
+import sqlalchemy as sa
+from litestar import get, post
+from litestar.di import NamedDependency
+
+from engate.store import config
+from engate.store import deliveries as kept
+from engate.store.views import delivered
+from engate.store.views.delivered import Delivery
+from engate.sync import desk
+from engate_api.auth import Caller, operator, reader
+from engate_api.installation import Installation
+from engate_api.problems import documented
+from engate_api.requests import Cursor, Id, Items, Limit, items, window
+
+
+class Replayed(msgspec.Struct):
+    """How many orders are looked at again, and how many keys are read again."""
+
+    orders: int
+    keys: int
+
+
+@get(
+    "/integrations/{id:int}/deliveries",
+    summary="What its platforms told by themselves, newest first",
+    guards=[reader],
+    responses=documented(400, 401, 403, 404),
+)
+async def list_deliveries(
+    installation: NamedDependency[Installation], caller: NamedDependency[Caller], id: Id, limit: Limit = 50, cursor: Cursor = None
+) -> Items[Delivery]:
+    """Kept for 30 days."""
+    at = window(limit, cursor)
+    return items(await installation.store.viewing(lambda c: delivered.deliveries(c, caller.tenant_id, _sides(c, caller.tenant_id, id), at)))
+
+
+@post(
+    "/integrations/{id:int}/deliveries/{delivery:int}/replay",
+    summary="Look again at what a delivery was about",
+    status_code=200,
+    guards=[operator],
+    responses=documented(400, 401, 403, 404),
+)
+async def replay(installation: NamedDependency[Installation], caller: NamedDependency[Caller], id: Id, delivery: Id) -> Replayed:
+    """Its orders are read from the shop as they are now, its keys from the ERP: what was told then may be old."""
+    now = installation.now()
+
+    def again(c: sa.Connection) -> Replayed:
+        row = kept.one(c, caller.tenant_id, _sides(c, caller.tenant_id, id), delivery)
+        return Replayed(*desk.replay(c, caller.tenant_id, id, row, now))
+
+    found = await installation.store.writing(again)
+    await installation.dispatch.wake(id)
+    return found
+
+
+def _sides(c: sa.Connection, tenant_id: int, id: int) -> list[int]:
+    row = config.integration_row(c, tenant_id, id)
+    return [row.erp_id, row.storefront_id]
+
+
+ROUTES = [list_deliveries, replay]

@@ -1,0 +1,60 @@
+"""The door: calls that come from a platform. What a plugin is given of such a call, what it answers, and all that it may touch meanwhile.
+
+A connection that has a door overrides `Connection.answer`. It verifies the call first, hands what the call says to the desk, and answers;
+it never calls the platform. When a method of the desk has returned, what it was given is on disk.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from types import MappingProxyType
+
+import msgspec
+
+from engate.model import Order, OrderEvent
+
+NOTHING: Mapping[str, Sequence[str]] = MappingProxyType({})
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """One call. `path`: what follows the connection's address ("orders/create", "" for the address itself). `query`: the last value of each
+    name. `headers`: names in lower case. `body`: the bytes as they came, for a signature is over these."""
+
+    method: str
+    path: str
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    body: bytes
+    at: datetime
+
+
+class Reply(msgspec.Struct, frozen=True):
+    """What the platform is answered."""
+
+    status: int = 200
+    body: bytes = b""
+    content_type: str = "text/plain; charset=utf-8"
+    headers: Mapping[str, str] = MappingProxyType({})
+
+
+class Desk(ABC):
+    """Where a plugin hands in what a verified call says: for every integration of the connection."""
+
+    @abstractmethod
+    async def deliver(
+        self, key: str, events: Sequence[OrderEvent] = (), changed: Mapping[str, Sequence[str]] = NOTHING, orders: Sequence[Order] = ()
+    ) -> bool:
+        """One delivery: its raw body, what happened to orders, what changed in the ERP (as `changed`), whole orders; in one commit.
+
+        `key` is the platform's own id of the delivery: one that came before changes nothing, and the answer is False."""
+
+    @abstractmethod
+    async def changed(self, kind: str, keys: Sequence[str]) -> None:
+        """Just these are read from the ERP soon. `kind`: "product", "sku", "image", "price", "stock", ...; `keys`: the ERP's own."""
+
+    @abstractmethod
+    async def refuse(self, reason: str) -> Reply:
+        """The call is not the platform's, or says nothing that can be used: counted by its reason (a few fixed words, nothing of the call).
+        Answers a 401 to hand back."""

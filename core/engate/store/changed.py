@@ -1,0 +1,48 @@
+"""What the ERP said has changed: keys that wait until a reading of just these has brought them. A key that is told again while it is read
+waits again: what was read may be older."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import sqlalchemy as sa
+
+from engate.store.db import insert
+from engate.store.tables import run, told_key
+
+AT_ONCE = 500
+"""Keys of one run."""
+ROWS = 500
+
+
+def note(c: sa.Connection, integration_id: int, kind: str, keys: Iterable[str], now: float) -> None:
+    rows = [{"integration_id": integration_id, "kind": kind, "key": key, "run_id": None, "at": now} for key in sorted(set(keys))]
+    s = insert(c, told_key)
+    again = s.on_conflict_do_update(index_elements=["integration_id", "kind", "key"], set_={"run_id": None, "at": now})
+    for start in range(0, len(rows), ROWS):
+        c.execute(again, rows[start : start + ROWS])
+
+
+def waiting(c: sa.Connection, integration_id: int, kinds: Sequence[str]) -> dict[str, list[str]]:
+    """Kind -> keys that no run is reading, the oldest first; not more than one run can take."""
+    reading = sa.select(run.c.id).where(run.c.integration_id == integration_id, run.c.state == "reading")
+    free = told_key.c.run_id.is_(None) | told_key.c.run_id.not_in(reading)
+    mine = (told_key.c.integration_id == integration_id) & told_key.c.kind.in_(kinds)
+    found: dict[str, list[str]] = {}
+    for row in c.execute(sa.select(told_key.c.kind, told_key.c.key).where(mine, free).order_by(told_key.c.at).limit(AT_ONCE)):
+        found.setdefault(row.kind, []).append(row.key)
+    return found
+
+
+def taken(c: sa.Connection, integration_id: int, keys: dict[str, list[str]], run_id: int) -> None:
+    for kind, these in keys.items():
+        mine = (told_key.c.integration_id == integration_id) & (told_key.c.kind == kind) & told_key.c.key.in_(these)
+        c.execute(sa.update(told_key).where(mine).values(run_id=run_id))
+
+
+def been_read(c: sa.Connection, integration_id: int, kind: str, run_id: int, *, all_since: float | None) -> None:
+    """The run has read them. `all_since`: when a reading of everything began; what was told before that is in it."""
+    mine = (told_key.c.integration_id == integration_id) & (told_key.c.kind == kind)
+    c.execute(sa.delete(told_key).where(mine, told_key.c.run_id == run_id))
+    if all_since is not None:
+        c.execute(sa.delete(told_key).where(mine, told_key.c.at <= all_since))

@@ -1,0 +1,129 @@
+"""The desk behind the door: what a plugin hands in of a verified call, checked, then stored with all that it wakes in one commit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+
+from engate import boundary
+from engate.door import NOTHING, Asked, Desk, Reply
+from engate.model import Order, OrderEvent
+from engate.model.kinds import KINDS
+from engate.store import changed, deliveries, lanes
+from engate.store.db import Store
+from engate.store.deliveries import Came, Hearer
+from engate.sync.events import Ear, take_in
+from engate.sync.flows import FLOWS
+
+T = TypeVar("T")
+HOOK = "answer"
+MOST_KEYS = 10_000
+"""Keys that one call may name: a platform that changes everything asks for a full reading."""
+
+
+class OpenDesk(Desk):
+    """Of one call. `woken`: the integrations that have something to do now."""
+
+    def __init__(self, store: Store, row: Any, asked: Asked) -> None:
+        self.asked = asked
+        self._store, self._at = store, asked.at.timestamp()
+        self._came = Came(row.tenant_id, row.id, self._at, asked.method, asked.path, asked.body)
+        self.woken: set[int] = set()
+
+    async def deliver(
+        self, key: str, events: Sequence[OrderEvent] = (), changed: Mapping[str, Sequence[str]] = NOTHING, orders: Sequence[Order] = ()
+    ) -> bool:
+        if not _is_key(key):
+            raise boundary.fault(HOOK, "deliver.key", repr(key)[:80], "1 to 200 characters, none of them NUL")
+        heard = [*_checked(OrderEvent, events), *(_event_of(key, order) for order in _checked(Order, orders))]
+        wanted = _checked_keys(changed)
+        is_new, woken = await self._store.durably(lambda c: self._deliver(c, key, heard, wanted))
+        self.woken |= woken
+        return is_new
+
+    async def changed(self, kind: str, keys: Sequence[str]) -> None:
+        wanted = _checked_keys({kind: keys})
+        self.woken |= await self._store.durably(lambda c: _note(c, self._came.tenant_id, _living(c, self._came), wanted, self._at))
+
+    async def refuse(self, reason: str) -> Reply:
+        await self._store.durably(lambda c: deliveries.refused(c, self._came, str(reason)))
+        return Reply(401)
+
+    def _deliver(self, c: sa.Connection, key: str, heard: list[OrderEvent], wanted: dict[str, list[str]]) -> tuple[bool, set[int]]:
+        about = {"orders": sorted({event.order for event in heard}), "changed": wanted}
+        id = deliveries.keep(c, self._came, key, about)
+        if id is None:
+            return False, set()
+        woken: set[int] = set()
+        listening = [each for each in deliveries.hearers(c, self._came.connection_id) if _hears(each, self._came)]
+        for each in listening if heard else ():
+            ear = Ear(self._came.tenant_id, each.id, each.storefront_id, each.archived)
+            woken |= take_in(c, ear, heard, self._at)
+        living = _living(c, self._came) if wanted else []
+        woken |= _note(c, self._came.tenant_id, living, wanted, self._at)
+        lost = (heard and not listening) or (wanted and not living)
+        deliveries.ended(c, id, "unheard" if lost else "taken")
+        return True, woken
+
+
+def replay(c: sa.Connection, tenant_id: int, integration_id: int, row: Any, now: float) -> tuple[int, int]:
+    """What a kept delivery was about is looked at again, as it is now: (orders, keys)."""
+    about: dict[str, Any] = row.about
+    order_keys: list[str] = about.get("orders", [])
+    wanted: dict[str, list[str]] = about.get("changed", {})
+    events = [OrderEvent(f"replay/{row.id}/{now}/{key}"[:200], key, "unknown", "replay") for key in order_keys]
+    each = next(each for each in deliveries.hearers(c, row.connection_id) if each.id == integration_id)
+    take_in(c, Ear(tenant_id, each.id, each.storefront_id, each.archived), events, now)
+    _note(c, tenant_id, [integration_id], wanted, now)
+    return len(events), sum(map(len, wanted.values()))
+
+
+def _note(c: sa.Connection, tenant_id: int, ids: Sequence[int], wanted: Mapping[str, Sequence[str]], now: float) -> set[int]:
+    """These keys are read next, for each of these integrations; whatever is being read goes on."""
+    for id in ids if wanted else ():
+        for kind, keys in wanted.items():
+            changed.note(c, id, kind, keys, now)
+        flows = {KINDS[kind].flow: FLOWS[KINDS[kind].flow] for kind in wanted}
+        lanes.wake(c, [lanes.Wake(tenant_id, id, flow.lane, flow.priority, now) for flow in flows.values()])
+    return set(ids) if wanted else set()
+
+
+def _living(c: sa.Connection, came: Came) -> list[int]:
+    """Of an archived integration nothing of the catalogue is read any more."""
+    return [each.id for each in deliveries.hearers(c, came.connection_id) if not each.archived]
+
+
+def _hears(each: Hearer, came: Came) -> bool:
+    """It went live, and the caller is its shop."""
+    return each.listens and each.storefront_id == came.connection_id
+
+
+def _event_of(delivery: str, order: Order) -> OrderEvent:
+    return OrderEvent(f"{delivery[:90]}/{order.key}"[:200], order.key, order.state, order.raw_state, doc=order)
+
+
+def _is_key(key: object) -> bool:
+    return isinstance(key, str) and 0 < len(key) <= 200 and "\0" not in key
+
+
+def _checked(kind: type[T], given: Sequence[T]) -> list[T]:
+    """As pages are checked; nothing of a call is taken if anything of it is wrong: the platform tells it again."""
+    try:
+        return [boundary.checker(kind)(each) for each in given]
+    except boundary.Wrong as wrong:
+        raise boundary.fault(HOOK, wrong.where, wrong.value, wrong.expected) from None
+
+
+def _checked_keys(given: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+    found = {kind: list(dict.fromkeys(keys)) for kind, keys in given.items()}
+    for kind, keys in found.items():
+        if kind not in KINDS:
+            raise boundary.fault(HOOK, "changed", repr(kind)[:80], " | ".join(KINDS))
+        wrong = next((key for key in keys if not _is_key(key)), None)
+        if wrong is not None:
+            raise boundary.fault(HOOK, f"changed.{kind}", repr(wrong)[:80], "keys of 1 to 200 characters")
+    if sum(map(len, found.values())) > MOST_KEYS:
+        raise boundary.fault(HOOK, "changed", str(sum(map(len, found.values()))), f"at most {MOST_KEYS} keys")
+    return {kind: keys for kind, keys in found.items() if keys}
