@@ -32,6 +32,7 @@ async def unhandled(house: Doored) -> int:
 async def test_an_order_that_the_shop_calls_about_enters_at_once_and_once(tmp_path: Path) -> None:
     """The shop was told of our address when the integration went live; it calls twice about everything; its feed is not read."""
     async with doored(tmp_path) as house:
+        assert (await house.api("GET", f"/connections/{house.shop_id}"))["facts"] == {"plan": "plus"}
         await house.live()
         assert set(house.shop.hooks.values()) == {f"{await house.url()}/{topic}" for topic in ("orders", "stock")}
         house.shop.switches.twice = True

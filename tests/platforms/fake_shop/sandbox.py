@@ -35,6 +35,8 @@ class Switches:
     tells: bool = True  # the feed; what happens while it is dead is never told
     journal: bool = False  # the feed is a journal: nothing is acknowledged, it is asked for what comes after a mark
     whole: bool = False  # events carry the order
+    plan: str = "plus"  # "basic" takes no images
+    scope: bool = True  # the app was given every right that it asks for
     calls: bool = False  # it calls the address it was told of at each event, beside the feed
     twice: bool = False  # … and each time twice, with the same delivery id
     forged: bool = False  # … with a signature that is somebody else's
@@ -99,7 +101,7 @@ class FakeShopSandbox(Sandbox):
     # ---- the wire ----
 
     def operations(self) -> Iterable[Operation]:
-        yield Operation("GET", "/me", lambda call: Answer(body={"shop": "fake"}))
+        yield Operation("GET", "/me", self._me)
         yield Operation("GET", "/choices/{kind}", self._choices)
         yield Operation("GET", "/listing", lambda call: Answer(body=self._listing()))
         yield Operation("PUT", "/{kind}/{key:.+}", self._put, key=lambda call: call.params["key"])
@@ -153,6 +155,9 @@ class FakeShopSandbox(Sandbox):
         since = int(call.query["since"].removeprefix("mark-") or 0)
         found = [event for event in self.queue if _number(event) > since][: self.switches.lot]
         return Answer(body={"events": found, "mark": f"mark-{_number(found[-1])}" if found else None}, rows=len(found))
+
+    def _me(self, call: Call) -> Answer:
+        return Answer(body={"shop": "fake", "plan": self.switches.plan, "scope": "all" if self.switches.scope else "some"})
 
     def _hook(self, call: Call) -> Answer:
         wrote = self.hooks.get(call.params["topic"]) != call.json()["url"]
