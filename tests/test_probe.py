@@ -10,6 +10,7 @@ from tests.support.goods import goods
 from tests.support.stage import SHORT, Stage, faked
 
 OFTEN = msgspec.structs.replace(SHORT, probe_every=0.4, probe_again=0.2)
+SOON = 10.0
 HERE = "https://engate.example.com"
 
 
@@ -35,19 +36,23 @@ async def test_what_an_account_can_do_follows_from_what_is_learnt_of_it(database
     """A plan without images; then somebody buys another one: no restart, no change of settings, no person asks."""
     async with faked(database, seed=goods(2), windows=OFTEN) as stage:
         stage.shop.switches.plan = "basic"
-        await stage.store.writing(lambda c: c.exec_driver_sql("update connection set probed_at = 0"))
         await stage.activate()
 
         async def is_basic() -> bool:
             return await facts(stage) == {"plan": "basic"}
 
-        await stage.until(is_basic)
+        async def sleeps() -> bool:
+            return bool(await stage.sql("select id from lane where name = 'read/images' and due_at is null and lease is null"))
+
+        await stage.until(is_basic, SOON)
         coupling = await stage.registry.coupling(stage.integration_id)
         assert coupling.unavailable["push_images"].en == "The basic plan has no images."
+        await stage.resync(["images"])
+        await stage.until(sleeps, SOON)
         stage.shop.held.pop("image", None)
         await stage.store.writing(lambda c: c.exec_driver_sql("delete from record where kind = 'image'"))
         stage.shop.switches.plan = "plus"
-        await stage.until(lambda: len(stage.shop.held.get("image", {})) == 2)
+        await stage.until(lambda: len(stage.shop.held.get("image", {})) == 2, SOON)
         assert await facts(stage) == {"plan": "plus"}
         assert await stage.sql("select revision from connection where revision <> 1") == [], "no new test is needed"
 
@@ -57,12 +62,12 @@ async def test_a_line_that_fails_is_the_health_until_it_passes(sqlite_database: 
     async with faked(sqlite_database, seed=goods(1), windows=OFTEN) as stage:
         await stage.selling()
         stage.shop.switches.scope = False
-        await stage.until(lambda: is_degraded(stage))
+        await stage.until(lambda: is_degraded(stage), SOON)
         said = msgspec.json.decode((await health(stage)).health_cause)
         assert (said["code"], said["text"]["pt"]) == ("scope", "Falta o direito write_orders.")
         assert (await stage.sql("select passed from connection where platform = 'fake_shop'"))[0].passed, "it stays connected"
         stage.shop.switches.scope = True
-        await stage.until(lambda: is_well(stage))
+        await stage.until(lambda: is_well(stage), SOON)
         assert (await health(stage)).health_cause in (None, "null")
 
 
@@ -75,7 +80,7 @@ async def test_a_subscription_that_was_lost_is_made_again(sqlite_database: str) 
         address = stage.shop.hooks["orders"]
         assert address.startswith(f"{HERE}/in/")
         stage.shop.hooks.clear()
-        await stage.until(lambda: stage.shop.hooks.get("orders") == address)
+        await stage.until(lambda: stage.shop.hooks.get("orders") == address, SOON)
 
 
 async def test_whoever_tested_by_hand_has_looked_for_today(sqlite_database: str) -> None:

@@ -374,7 +374,7 @@ ENGINE: tuple[Trap, ...] = (
         "engine.door-name",
         "An address that somebody guesses lets a stranger hand in orders, so far as the plugin does not notice.",
         f"{CORE}/sync/door.py",
-        "return row if compare_digest(right.encode(), name.encode()) and row is not None else None",
+        'return row if compare_digest(right.encode(), name.encode(errors="replace")) and row is not None else None',
         "return row",
         (f"{DOOR}test_whoever_does_not_know_the_address_learns_nothing",),
     ),
@@ -415,7 +415,7 @@ ENGINE: tuple[Trap, ...] = (
         "Platforms tell the same thing twice whenever our answer was late.",
         f"{CORE}/store/deliveries.py",
         '    return c.execute(sa.select(delivery.c.id).where(mine, delivery.c.outcome == "unheard")).scalar()',
-        "    return c.execute(sa.delete(delivery).where(mine).returning(delivery.c.id)).scalar()",
+        "    return c.execute(sa.select(delivery.c.id).where(mine)).scalar()",
         (f"{DOOR}test_an_order_that_the_shop_calls_about_enters_at_once_and_once",),
     ),
     Trap(

@@ -53,6 +53,7 @@ async def tried(account: Connection) -> Tried:
         async with asyncio.timeout(SECONDS):
             return Tried(checks, identity, _facts(await account.learn()))
     except Exception as error:
+        log.warning("facts_not_learnt", error=f"{type(error).__name__}: {error}")
         return Tried(checks, identity, None, as_line("facts", error))
 
 

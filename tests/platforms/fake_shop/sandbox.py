@@ -92,10 +92,10 @@ class FakeShopSandbox(Sandbox):
         headers = {"x-delivery": delivery, "x-signature": signature, "content-type": "application/json"}
         self.called.append((delivery, await outgoing.post(self.hooks[topic], body, headers)))
 
-    def tell(self, topic: str, body: bytes) -> None:
+    def tell(self, topic: str, body: bytes, *, twice: bool = False) -> None:
         """Calls whoever asked for this topic."""
         self._deliveries += 1
-        for _ in range((2 if self.switches.twice else 1) if topic in self.hooks else 0):
+        for _ in range((2 if self.switches.twice or twice else 1) if topic in self.hooks else 0):
             self._calls.put_nowait((f"d{self._deliveries}", topic, body))
 
     # ---- the wire ----
@@ -351,7 +351,7 @@ class FakeShopSandbox(Sandbox):
             event = OrderEvent(f"e{self._events}", order.key, now.state, now.raw_state, doc=doc)
             self.queue.append(event)
             if self.switches.calls:
-                self.tell("orders", msgspec.json.encode(event))
+                self.tell("orders", msgspec.json.encode(event), twice=self.faults.event("duplicate_event", order.key))
         self.books.effects["events_emitted" if kept else "events_dropped"] += 1
 
     def _warehouse_of(self, sku: str) -> str:
