@@ -18,6 +18,7 @@ HEALTH, FORBID, RETRY, BATCHES = (
 ITEMS, OPERATIONS = "tests/test_items.py::", "tests/test_operations.py::"
 LIMITS, STREAMS, BUDGET = "core/tests/test_limits.py::", "core/tests/test_streams.py::", "api/tests/test_budget.py::"
 DOOR = "api/tests/test_door.py::"
+PROBE = "tests/test_probe.py::"
 TOLD = "tests/test_events_told.py::"
 BOUNDARY, QUARANTINE = "core/tests/test_boundary.py::", "tests/test_quarantine.py::"
 
@@ -641,7 +642,7 @@ ENGINE: tuple[Trap, ...] = (
         "engine.door-name",
         "An address that somebody guesses lets a stranger hand in orders, so far as the plugin does not notice.",
         f"{CORE}/sync/door.py",
-        "return row if compare_digest(right.encode(), name.encode()) and row is not None else None",
+        'return row if compare_digest(right.encode(), name.encode(errors="replace")) and row is not None else None',
         "return row",
         (f"{DOOR}test_whoever_does_not_know_the_address_learns_nothing",),
     ),
@@ -682,7 +683,7 @@ ENGINE: tuple[Trap, ...] = (
         "Platforms tell the same thing twice whenever our answer was late.",
         f"{CORE}/store/deliveries.py",
         '    return c.execute(sa.select(delivery.c.id).where(mine, delivery.c.outcome == "unheard")).scalar()',
-        "    return c.execute(sa.delete(delivery).where(mine).returning(delivery.c.id)).scalar()",
+        "    return c.execute(sa.select(delivery.c.id).where(mine)).scalar()",
         (f"{DOOR}test_an_order_that_the_shop_calls_about_enters_at_once_and_once",),
     ),
     Trap(
@@ -724,6 +725,39 @@ ENGINE: tuple[Trap, ...] = (
         'set_={"run_id": None, "at": now})',
         'set_={"at": now})',
         ("core/tests/test_changed.py::test_a_key_that_is_told_again_while_it_is_read_waits_again[sqlite]",),
+    ),
+    # ---- looking after accounts ----
+    Trap(
+        "engine.facts-rebuild",
+        "A connection that was built before something was learnt of its account would go by the old facts until the next restart.",
+        f"{CORE}/sync/registry.py",
+        "(snapshot.sides, snapshot.learned)",
+        "(snapshot.sides, 0)",
+        (f"{PROBE}test_what_an_account_can_do_follows_from_what_is_learnt_of_it[sqlite]",),
+    ),
+    Trap(
+        "engine.facts-wake",
+        "A lane of something that was not offered sleeps until somebody wakes it: a plan that was bought would change nothing.",
+        f"{CORE}/sync/lanes.py",
+        "    if learned:",
+        "    if False:",
+        (f"{PROBE}test_what_an_account_can_do_follows_from_what_is_learnt_of_it[sqlite]",),
+    ),
+    Trap(
+        "engine.probe-shows",
+        "A right that was taken away shows only when an order needs it, unless somebody looks before.",
+        f"{CORE}/sync/probe.py",
+        "    await work.store.durably(lambda c: health.met(c, work.claim.id, trouble))",
+        "    pass",
+        (f"{PROBE}test_a_line_that_fails_is_the_health_until_it_passes",),
+    ),
+    Trap(
+        "engine.probe-installs",
+        "A platform takes a subscription away after some failures, and tells nobody.",
+        f"{CORE}/sync/probe.py",
+        "    checks += await installed(account, work.registry.door_of(row))\n",
+        "    checks += await installed(account, work.registry.door_of(row) if not row.facts else None)\n",
+        (f"{PROBE}test_a_subscription_that_was_lost_is_made_again",),
     ),
     # ---- the database's doors, and what people read ----
     Trap(

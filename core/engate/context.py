@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -13,10 +14,11 @@ from engate.limits import Rate
 
 
 class Context:
-    """`settings` is the manifest's settings struct, secrets included (as `Secret`)."""
+    """`settings` is the manifest's settings struct, secrets included (as `Secret`). `facts`: what `learn` said last; empty before that."""
 
-    def __init__(self, settings: msgspec.Struct, services: Services) -> None:
+    def __init__(self, settings: msgspec.Struct, services: Services, facts: Mapping[str, str] | None = None) -> None:
         self.settings: Any = settings
+        self.facts: Mapping[str, str] = facts or {}
         self._services = services
 
     @property

@@ -94,6 +94,11 @@ class Connection:
         """Which account this is ("store X", "company CNPJ"): changing credentials must not change it silently."""
         raise NotImplementedError
 
+    async def learn(self) -> dict[str, str]:
+        """Facts about the account that do not change by the hour: its plan, what it has bought, the version it serves. Asked after a passed
+        test and daily; then `context.facts` holds them, and `unavailable` may go by them."""
+        return {}
+
     async def answer(self, asked: Asked, desk: Desk) -> Reply:
         """A call that came from the platform: verify it, hand what it says to the desk, answer. Never calls the platform; has 5 s.
         Overriding it gives the connection an address of its own."""
@@ -106,7 +111,7 @@ class Connection:
         return []
 
     def unavailable(self) -> Mapping[str, Text]:
-        """Hooks that this account cannot serve though the plugin implements them, and why."""
+        """Hooks that this account cannot serve though the plugin implements them, and why. Of `context.facts` only what is there counts."""
         return {}
 
 

@@ -36,7 +36,7 @@ SPECS: dict[str, Spec] = {
 
 _BASICS = [
     Spec(name, Connection, getattr(Connection, name), pages=False, answer=None)
-    for name in ("test_connection", "identity", "answer", "install_webhooks")
+    for name in ("test_connection", "identity", "learn", "answer", "install_webhooks")
 ]
 """Methods that every connection has, whatever its role."""
 

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 import sqlalchemy as sa
-import structlog
 from litestar import delete, get, patch, post
 from litestar.di import NamedDependency
 from litestar.params import JSONBody
 
-from engate.errors import EngateError, Invalid
-from engate.hooks import Connection as Account
+from engate.errors import Invalid
 from engate.model import Check
 from engate.plugins import Manifest
 from engate.settings import host_fields, secret_fields
@@ -22,15 +19,12 @@ from engate.store import config
 from engate.store.tables import connection
 from engate.store.views import configured
 from engate.store.views.configured import Connection, Door, Doors
-from engate.sync import door, links
+from engate.sync import door, links, probe
 from engate.text import Text
 from engate_api.auth import Caller, admin, operator, reader
 from engate_api.installation import Installation
 from engate_api.problems import FieldError, Refused, documented
 from engate_api.requests import Cursor, Id, Items, Limit, Name, items, known, window
-
-TEST_SECONDS = 60.0
-log = structlog.get_logger("engate.api")
 
 
 class NewConnection(msgspec.Struct, forbid_unknown_fields=True):
@@ -198,10 +192,11 @@ def _known_again(manifest: Manifest, before: dict[str, Any], data: ConnectionCha
 async def test_connection(installation: NamedDependency[Installation], caller: NamedDependency[Caller], id: Id) -> TestResult:
     """Changes nothing on the platform."""
     row = await installation.store.viewing(lambda c: config.connection_row(c, caller.tenant_id, id))
-    checks, identity = await _tried(await installation.registry.connection(id))
+    found = await probe.tried(await installation.registry.connection(id))
+    checks, identity = found.checks, found.identity
     used_by = await installation.store.viewing(lambda c: configured.integrations_of(c, caller.tenant_id, id))
     if identity and row.identity and identity != row.identity and used_by:
-        checks.append(_other_account(row.identity, identity))
+        checks.append(probe.other_account(row.identity, identity))
         identity = row.identity
     now = installation.now()
 
@@ -210,6 +205,7 @@ async def test_connection(installation: NamedDependency[Installation], caller: N
             _still_theirs(c, caller.tenant_id, used_by, row, identity, checks)
         passed = config.tested(c, id, row.revision, checks, identity, now)
         if passed:
+            config.probed(c, id, row.revision, found.facts, now)
             links.revive(c, caller.tenant_id, used_by, now)
         return passed
 
@@ -218,25 +214,6 @@ async def test_connection(installation: NamedDependency[Installation], caller: N
         for each in used_by:
             await installation.dispatch.wake(each)
     return TestResult(passed, identity or row.identity, checks)
-
-
-async def _tried(account: Account) -> tuple[list[Check], str]:
-    """The lines, and which account it is if all of them passed. What a plugin raises becomes a line."""
-    checks: list[Check] = []
-    try:
-        async with asyncio.timeout(TEST_SECONDS):
-            checks += await account.test_connection()
-            return checks, await account.identity() if all(check.ok for check in checks) else ""
-    except EngateError as error:
-        checks.append(Check(error.code, False, error.text, error.hint))
-    except TimeoutError:
-        text = Text(f"A plataforma não respondeu em {TEST_SECONDS:.0f} s.", f"The platform did not answer within {TEST_SECONDS:.0f} s.")
-        checks.append(Check("timeout", False, text, Text("Verifique o endereço.", "Check the address.")))
-    except Exception as error:
-        log.error("test_broke", exc_info=error)
-        text = Text(f"O plugin falhou ({type(error).__name__}).", f"The plugin failed ({type(error).__name__}).")
-        checks.append(Check("plugin_fault", False, text, Text("Veja o log do engate.", "See engate's log.")))
-    return checks, ""
 
 
 def _still_theirs(c: sa.Connection, tenant_id: int, used_by: list[int], row: Any, identity: str, checks: list[Check]) -> None:
@@ -248,21 +225,6 @@ def _still_theirs(c: sa.Connection, tenant_id: int, used_by: list[int], row: Any
             config.moved_shop(c, tenant_id, id, shop)
         except Invalid as error:
             checks.append(Check(error.code, False, error.text, error.hint))
-
-
-def _other_account(before: str, now: str) -> Check:
-    return Check(
-        "identity",
-        False,
-        Text(
-            f"As credenciais são de outra conta: '{now}', antes '{before}'.",
-            f"The credentials are of another account: '{now}', before '{before}'.",
-        ),
-        Text(
-            "Integrações usam esta conexão: para outra conta, crie uma nova conexão.",
-            "Integrations use this connection: make a new connection for another account.",
-        ),
-    )
 
 
 ROUTES = [list_connections, create_connection, get_connection, change_connection, delete_connection, test_connection, new_address]

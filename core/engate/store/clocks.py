@@ -6,7 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from engate.store.tables import flow, lane, operation, part, reading, record, run, slice_count, unit
+from engate.store.tables import connection, flow, lane, operation, part, reading, record, run, slice_count, told_key, unit
 
 SLACK = 5.0
 """Machines differ by so much."""
@@ -22,6 +22,8 @@ PAST = (
     (flow.c.read_at, flow.c.full_at),
     (reading.c.started_at,),
     (run.c.started_at, run.c.ended_at),
+    (connection.c.probed_at,),
+    (told_key.c.at,),
 )
 """When something happened, where it is compared with the present."""
 

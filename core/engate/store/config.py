@@ -147,9 +147,10 @@ def update_connection(c: sa.Connection, vault: Vault, tenant_id: int, id: int, m
         sa.update(connection)
         .where(connection.c.id == id)
         .values(
-            settings=plain, revision=connection.c.revision + 1, passed=False, tested_at=None, checks=None, health="ok", health_cause=None
+            settings=plain, revision=connection.c.revision + 1, passed=False, tested_at=None, checks=None, health="ok", health_cause=None,
+            facts=None, learned=connection.c.learned + 1, probed_at=None,
         )
-    )
+    )  # fmt: skip
     c.execute(sa.delete(token).where(token.c.connection_id == id))
     gone = [key for key, value in changes.items() if value is None]
     c.execute(sa.delete(secret).where(secret.c.connection_id == id, secret.c.field.in_(gone)))
@@ -195,10 +196,21 @@ def tested(c: sa.Connection, id: int, revision: int, checks: list[Check], identi
     if identity:
         values["identity"] = identity
     if passed:
-        values |= {"health": "ok", "health_cause": None, "passed_revision": revision}
+        values |= {"health": "ok", "health_cause": None, "passed_revision": revision, "probed_at": now}
         health.passed(c, id)
     c.execute(sa.update(connection).where(connection.c.id == id, connection.c.revision == revision).values(**values))
     return passed
+
+
+def probed(c: sa.Connection, id: int, revision: int, facts: dict[str, str] | None, now: float) -> bool:
+    """The connection was looked after, and `facts` learnt (None: nothing was). True where they are other ones than before."""
+    mine = (connection.c.id == id) & (connection.c.revision == revision)
+    c.execute(sa.update(connection).where(mine).values(probed_at=now))
+    before = c.execute(sa.select(connection.c.facts).where(mine).with_for_update()).first()
+    if facts is None or before is None or facts == (before.facts or {}):
+        return False
+    c.execute(sa.update(connection).where(mine).values(facts=facts, learned=connection.c.learned + 1))
+    return True
 
 
 def _apart(manifest: Manifest, values: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
@@ -333,6 +345,8 @@ _SNAPSHOT = (
         _SHOP.c.revision.label("shop_revision"),
         _SHOP.c.health.label("shop_health"),
         _SHOP.c.passed_revision.label("shop_passed"),
+        _ERP.c.learned.label("erp_learned"),
+        _SHOP.c.learned.label("shop_learned"),
     )
     .select_from(integration.join(_ERP, _ERP.c.id == integration.c.erp_id).join(_SHOP, _SHOP.c.id == integration.c.storefront_id))
     .where(integration.c.id == sa.bindparam("of_id"))
@@ -364,6 +378,7 @@ def snapshot(c: sa.Connection, id: int) -> Snapshot | None:
         refused="reauth_required" in (row.erp_health, row.shop_health),
         listens=row.shop is not None,
         archived=row.deleted_at is not None,
+        learned=(row.erp_learned, row.shop_learned),
     )
 
 

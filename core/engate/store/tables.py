@@ -101,6 +101,9 @@ connection = sa.Table(
     sa.Column("passed_revision", sa.Integer),  # the last revision that passed: another one works on nothing yet
     sa.Column("health", sa.String(20), nullable=False, server_default="ok"),  # ok | degraded | reauth_required
     sa.Column("health_cause", sa.JSON),  # {code, text, hint}
+    sa.Column("facts", sa.JSON),  # what the plugin learnt of the account
+    sa.Column("learned", sa.Integer, nullable=False, server_default="0"),  # raised when that changes
+    _at("probed_at"),
     sa.Column("door", sa.Integer, nullable=False, server_default="1"),  # raised: the platform must call another address
     _at("created_at", nullable=False),
     sa.UniqueConstraint("tenant_id", "name"),

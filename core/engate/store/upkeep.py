@@ -20,7 +20,23 @@ from engate.store.tables import order as shop_order
 EVERY = 2.0
 FIRST, TIMES = 500, 4
 """Rows at which statistics are made first; then whenever there are four times as many."""
-GROWING = ("record", "link", "key_index", "cause", "run", "lane", "inbox", "shop_order", "part", "unit", "document", "step", "record_count")
+GROWING = (
+    "record",
+    "link",
+    "key_index",
+    "cause",
+    "run",
+    "lane",
+    "inbox",
+    "shop_order",
+    "part",
+    "unit",
+    "document",
+    "step",
+    "record_count",
+    "delivery",
+    "told_key",
+)
 LOOKED_AT = 1_000
 """Rows of an index that SQLite looks at: some milliseconds, however large the table is."""
 PURGE_EVERY = 600.0

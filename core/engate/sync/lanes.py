@@ -9,9 +9,10 @@ import sqlalchemy as sa
 
 from engate.errors import CapabilityMissing
 from engate.model.kinds import KINDS, Kind
-from engate.store import archive, records
+from engate.store import archive, lanes, records
 from engate.store.blobs import Unreadable
 from engate.store.causes import Reason
+from engate.store.tables import integration
 from engate.sync import nodes
 from engate.sync.events import events_slice, safety_slice
 from engate.sync.flows import FLOWS, offered
@@ -70,7 +71,7 @@ def slice_of(work: Work) -> Awaitable[Later]:
         case "check":
             return check_slice(work, rest)  # also while Inativa: what was sent is known, and nothing is sent anew
         case "probe":
-            return probe_slice(work, rest)  # also while inactive: what is configured is kept working
+            return _probe(work, rest)  # also while inactive: what is configured is kept working
         case _ if not work.snapshot.active:
             return _nothing()  # Inativa: nothing is pushed or imported; switching on wakes every lane
         case "order":
@@ -86,6 +87,22 @@ def slice_of(work: Work) -> Awaitable[Later]:
             return _refresh(work, rest)
         case _:
             raise CapabilityMissing(work.claim.name)
+
+
+async def _probe(work: Work, side: str) -> Later:
+    later, learned = await probe_slice(work, side)
+    if learned:
+        # what was not offered may be now, in every integration of the account
+        await work.store.durably(lambda c: _wake_flows(c, work, work.snapshot.sides[SIDES.index(side)][0]))
+    return later
+
+
+def _wake_flows(c: sa.Connection, work: Work, connection_id: int) -> None:
+    uses = (integration.c.erp_id == connection_id) | (integration.c.storefront_id == connection_id)
+    live = sa.select(integration.c.id).where(uses, integration.c.activated_at.is_not(None), integration.c.deleted_at.is_(None))
+    names = dict(lane for flow in FLOWS for lane in lanes_of_flow(flow))
+    for id in c.execute(live).scalars().all():
+        lanes.wake(c, [lanes.Wake(work.tenant_id, id, name, prio, work.now()) for name, prio in names.items()])
 
 
 async def _archived(work: Work, head: str, rest: str) -> Later:

@@ -1,17 +1,18 @@
-"""The probe: a lane for each side of an integration that keeps the platform calling our address."""
+"""The probe: what works with an account. A person asks for it as a test; a lane for each side of an integration asks daily, learns what is
+new, and keeps the platform calling our address."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import sqlalchemy as sa
 import structlog
 
-from engate.errors import AuthFailed, EngateError
+from engate.errors import EngateError
 from engate.hooks import Connection
 from engate.model import Check
-from engate.store import health, runs
+from engate.store import config, health, runs
 from engate.store.health import Trouble
 from engate.store.tables import connection
 from engate.sync import door
@@ -20,23 +21,40 @@ from engate.text import Text
 
 SIDES = ("erp", "storefront")
 SECONDS = 60.0
-"""That the plugin has for it."""
+"""That a plugin has for each of it."""
+MOST_FACTS, MOST_NAME, MOST_FACT = 50, 60, 200
 log = structlog.get_logger("engate.probe")
 
 
-async def probe_slice(work: Work, side: str) -> Later:
-    """What fails shows as the connection's health, in the words of the line; it is tried again sooner than the next day."""
-    id = work.snapshot.sides[SIDES.index(side)][0]
-    row = await work.store.reading(lambda c: c.execute(sa.select(connection).where(connection.c.id == id)).one())
-    account = await work.registry.connection(id)
-    checks = await installed(account, work.registry.door_of(row))
-    failed = next((check for check in checks if not check.ok), None)
-    if failed is None:
-        return Later(due=work.now() + work.windows.probe_every)
-    trouble = Trouble(id, runs.error_of(EngateError(failed.text, failed.hint, code=failed.name)))
-    await work.store.durably(lambda c: health.met(c, work.claim.id, trouble))
-    log.warning("probe_failed", connection=id, line=failed.name, error=failed.text.en)
-    return Later(due=work.now() + work.windows.probe_again, through=False)
+class Tried(NamedTuple):
+    """`checks`: line by line. Only where all passed: `identity`, which account it is, and `facts` about it; `unlearned`: why there are
+    none."""
+
+    checks: list[Check]
+    identity: str = ""
+    facts: dict[str, str] | None = None
+    unlearned: Check | None = None
+
+
+async def tried(account: Connection) -> Tried:
+    """Changes nothing on the platform. What the plugin raises becomes a line."""
+    checks: list[Check] = []
+    identity = ""
+    try:
+        async with asyncio.timeout(SECONDS):
+            checks += _lines(await account.test_connection())
+            if all(check.ok for check in checks):
+                identity = await account.identity()
+    except Exception as error:
+        return Tried([*checks, as_line("test", error)])
+    if not checks or not all(check.ok for check in checks):
+        return Tried(checks)
+    try:
+        async with asyncio.timeout(SECONDS):
+            return Tried(checks, identity, _facts(await account.learn()))
+    except Exception as error:
+        log.warning("facts_not_learnt", error=f"{type(error).__name__}: {error}")
+        return Tried(checks, identity, None, as_line("facts", error))
 
 
 async def installed(account: Connection, url: str | None) -> list[Check]:
@@ -46,10 +64,55 @@ async def installed(account: Connection, url: str | None) -> list[Check]:
     try:
         async with asyncio.timeout(SECONDS):
             return _lines(await account.install_webhooks(url))
-    except AuthFailed:
-        raise
     except Exception as error:
         return [as_line("webhooks", error)]
+
+
+def other_account(before: str, now: str) -> Check:
+    return Check(
+        "identity",
+        False,
+        Text(
+            f"As credenciais são de outra conta: '{now}', antes '{before}'.",
+            f"The credentials are of another account: '{now}', before '{before}'.",
+        ),
+        Text(
+            "Integrações usam esta conexão: para outra conta, crie uma nova conexão.",
+            "Integrations use this connection: make a new connection for another account.",
+        ),
+    )
+
+
+async def probe_slice(work: Work, side: str) -> tuple[Later, bool]:
+    """(when again, whether something new was learnt). What fails shows as the connection's health, in the words of its line.
+
+    Whoever looked last, another integration of the account or a person who tested it, has looked for all."""
+    id = work.snapshot.sides[SIDES.index(side)][0]
+    row = await work.store.reading(lambda c: c.execute(sa.select(connection).where(connection.c.id == id)).one())
+    account = await work.registry.connection(id)
+    again = (row.probed_at or 0.0) + work.windows.probe_every
+    checks: list[Check] = []
+    learned = False
+    if work.claim.trouble_of is not None or again <= work.now():
+        found = await tried(account)
+        checks, learned = await _looked(work, row, found)
+        again = work.now() + work.windows.probe_every
+    checks += await installed(account, work.registry.door_of(row))
+    failed = next((check for check in checks if not check.ok), None)
+    if failed is None:
+        return Later(due=again), learned
+    trouble = Trouble(id, runs.error_of(EngateError(failed.text, failed.hint, code=failed.name)))
+    await work.store.durably(lambda c: health.met(c, work.claim.id, trouble))
+    log.warning("probe_failed", connection=id, line=failed.name, error=failed.text.en)
+    return Later(due=work.now() + work.windows.probe_again, through=False), learned
+
+
+async def _looked(work: Work, row: Any, found: Tried) -> tuple[list[Check], bool]:
+    """The lines of it, and whether the facts are other ones now."""
+    checks = [*found.checks, *([found.unlearned] if found.unlearned is not None else [])]
+    if found.identity and row.identity and found.identity != row.identity:
+        return [*checks, other_account(row.identity, found.identity)], False
+    return checks, await work.store.durably(lambda c: config.probed(c, row.id, row.revision, found.facts, work.now()))
 
 
 def as_line(name: str, error: Exception) -> Check:
@@ -69,3 +132,13 @@ def _lines(given: object) -> list[Check]:
     if not all(isinstance(line, Check) for line in lines):
         raise TypeError("a list of Check is expected")
     return lines
+
+
+def _facts(given: object) -> dict[str, str]:
+    facts = cast("dict[Any, Any]", given if isinstance(given, dict) else {"": given})
+    for name, fact in facts.items():
+        if not (isinstance(name, str) and 0 < len(name) <= MOST_NAME and isinstance(fact, str) and len(fact) <= MOST_FACT):
+            raise TypeError("facts are a dict of short texts")
+    if len(facts) > MOST_FACTS:
+        raise TypeError(f"at most {MOST_FACTS} facts")
+    return facts

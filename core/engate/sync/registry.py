@@ -44,8 +44,8 @@ class Registry:
         self.platforms: dict[str, Platform] = discover()
         self.transport: Transport | None = None
         self.pause = PAUSE
-        self._connections: dict[int, tuple[int, Connection]] = {}
-        self._current: dict[int, tuple[tuple[tuple[int, int], ...], Coupling]] = {}
+        self._connections: dict[int, tuple[tuple[int, int], Connection]] = {}
+        self._current: dict[int, tuple[Any, Coupling]] = {}
         self._couplings: dict[int, tuple[Any, Coupling]] = {}
 
     def add(self, manifest: Manifest) -> None:
@@ -73,7 +73,7 @@ class Registry:
         """`glance`: for somebody who cannot wait until the lanes have done with their reading."""
         row, secrets = await (self.store.glancing if glance else self.store.reading)(lambda c: self._rows(c, id))
         cached = self._connections.get(id)  # after the read: somebody else may have built it meanwhile
-        if cached is not None and cached[0] == row.revision:
+        if cached is not None and cached[0] == (row.revision, row.learned):
             return cached[1]
         try:
             manifest = self.manifest(row.platform)
@@ -92,8 +92,8 @@ class Registry:
             budget=self._budget,
             pause=self.pause,
         )
-        made = manifest.connection_class()(Context(load(manifest.settings, {**row.settings, **secrets}), services))
-        self._connections[id] = (row.revision, made)
+        made = manifest.connection_class()(Context(load(manifest.settings, {**row.settings, **secrets}), services, row.facts))
+        self._connections[id] = ((row.revision, row.learned), made)
         return made
 
     def door_of(self, row: Any) -> str | None:
@@ -101,12 +101,12 @@ class Registry:
         return door.address(self.vault, self.public_url, row) if self.public_url is not None else None
 
     async def coupling_of(self, snapshot: Snapshot) -> Coupling:
-        """The coupling of these revisions; nothing is read while they stay the same."""
-        cached = self._current.get(snapshot.id)
-        if cached is not None and cached[0] == snapshot.sides:
+        """The coupling of these revisions and facts; nothing is read while they stay the same."""
+        cached, now = self._current.get(snapshot.id), (snapshot.sides, snapshot.learned)
+        if cached is not None and cached[0] == now:
             return cached[1]
         made = await self.coupling(snapshot.id)
-        self._current[snapshot.id] = (snapshot.sides, made)
+        self._current[snapshot.id] = (now, made)
         return made
 
     async def coupling(self, integration_id: int) -> Coupling:
@@ -128,7 +128,7 @@ class Registry:
     def _rows(self, c: sa.Connection, id: int) -> tuple[Any, dict[str, str]]:
         row = c.execute(sa.select(connection).where(connection.c.id == id)).one()
         cached = self._connections.get(id)
-        if cached is not None and cached[0] == row.revision:
+        if cached is not None and cached[0] == (row.revision, row.learned):
             return row, {}
         return row, config.open_secrets(c, self.vault, row.tenant_id, id)
 

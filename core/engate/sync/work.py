@@ -65,6 +65,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     stamp: Stamp
     connected: bool  # both sides have passed a test as they are configured now
     refused: bool  # credentials of one side were refused: no further try, it might lock the account
+    learned: tuple[int, int]  # how often the facts of each side have changed
     archived: bool  # it was deleted: its open orders go on, and nothing else
     listens: bool  # it went live, and no other integration has taken the shop over since
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import msgspec
@@ -90,8 +90,18 @@ class FakeShop(Storefront):
         self.http = context.http(self.settings.base_url, meter=metered, **terms)
 
     async def test_connection(self) -> list[Check]:
-        await self.http.call("GET", "/me")
-        return [Check("access", True, Text("Acesso aceito.", "Access granted."))]
+        me = (await self.http.call("GET", "/me")).json(dict[str, str])
+        scope = me["scope"] == "all"
+        words = Text("Todos os direitos.", "Every right.") if scope else Text("Falta o direito write_orders.", "write_orders is missing.")
+        return [Check("access", True, Text("Acesso aceito.", "Access granted.")), Check("scope", scope, words)]
+
+    async def learn(self) -> dict[str, str]:
+        return {"plan": (await self.http.call("GET", "/me")).json(dict[str, str])["plan"]}
+
+    def unavailable(self) -> Mapping[str, Text]:
+        if self.context.facts.get("plan") != "basic":
+            return {}
+        return {"push_images": Text("O plano básico não tem imagens.", "The basic plan has no images.")}
 
     async def identity(self) -> str:
         return (await self.http.call("GET", "/me")).json(dict[str, str])["shop"]

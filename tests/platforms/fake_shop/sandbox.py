@@ -36,6 +36,8 @@ class Switches:
     tells: bool = True  # the feed; what happens while it is dead is never told
     journal: bool = False  # the feed is a journal: nothing is acknowledged, it is asked for what comes after a mark
     whole: bool = False  # events carry the order
+    plan: str = "plus"  # "basic" takes no images
+    scope: bool = True  # the app was given every right that it asks for
     calls: bool = False  # it calls the address it was told of at each event, beside the feed
     twice: bool = False  # … and each time twice, with the same delivery id
     forged: bool = False  # … with a signature that is somebody else's
@@ -102,16 +104,16 @@ class FakeShopSandbox(Sandbox):
         headers = {"x-delivery": delivery, "x-signature": signature, "content-type": "application/json"}
         self.called.append((delivery, await outgoing.post(self.hooks[topic], body, headers)))
 
-    def tell(self, topic: str, body: bytes) -> None:
+    def tell(self, topic: str, body: bytes, *, twice: bool = False) -> None:
         """Calls whoever asked for this topic."""
         self._deliveries += 1
-        for _ in range((2 if self.switches.twice else 1) if topic in self.hooks else 0):
+        for _ in range((2 if self.switches.twice or twice else 1) if topic in self.hooks else 0):
             self._calls.put_nowait((f"d{self._deliveries}", topic, body))
 
     # ---- the wire ----
 
     def operations(self) -> Iterable[Operation]:
-        yield Operation("GET", "/me", lambda call: Answer(body={"shop": "fake"}))
+        yield Operation("GET", "/me", self._me)
         yield Operation("GET", "/choices/{kind}", self._choices)
         yield Operation("GET", "/listing", lambda call: Answer(body=self._listing()))
         yield Operation("POST", "/bulk/{kind}", self._submit)
@@ -225,6 +227,9 @@ class FakeShopSandbox(Sandbox):
         since = int(call.query["since"].removeprefix("mark-") or 0)
         found = [event for event in self.queue if _number(event) > since][: self.switches.lot]
         return Answer(body={"events": found, "mark": f"mark-{_number(found[-1])}" if found else None}, rows=len(found))
+
+    def _me(self, call: Call) -> Answer:
+        return Answer(body={"shop": "fake", "plan": self.switches.plan, "scope": "all" if self.switches.scope else "some"})
 
     def _hook(self, call: Call) -> Answer:
         wrote = self.hooks.get(call.params["topic"]) != call.json()["url"]
@@ -418,7 +423,7 @@ class FakeShopSandbox(Sandbox):
             event = OrderEvent(f"e{self._events}", order.key, now.state, now.raw_state, doc=doc)
             self.queue.append(event)
             if self.switches.calls:
-                self.tell("orders", msgspec.json.encode(event))
+                self.tell("orders", msgspec.json.encode(event), twice=self.faults.event("duplicate_event", order.key))
         self.books.effects["events_emitted" if kept else "events_dropped"] += 1
 
     def _warehouse_of(self, sku: str) -> str:

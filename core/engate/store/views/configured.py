@@ -58,7 +58,8 @@ Doors = Callable[[Any], Door]
 
 class Connection(msgspec.Struct):
     """`secrets_set`: which secrets are stored; none is ever shown. `webhook_url`: the address that the platform calls, a secret: shown to
-    admin keys. `webhook_why_not`: why it is not told of one, though its plugin could answer."""
+    admin keys. `webhook_why_not`: why it is not told of one, though its plugin could answer. `facts`: what the plugin learnt of the
+    account."""
 
     id: int
     name: str
@@ -71,6 +72,7 @@ class Connection(msgspec.Struct):
     checks: list[CheckLine]
     tested_at: datetime | None
     health: Health
+    facts: dict[str, str]
     webhook_url: str | None
     webhook_why_not: Text | None
 
@@ -147,6 +149,7 @@ def _connection(c: sa.Connection, row: Any, door: Door) -> Connection:
         checks,
         instant(row.tested_at),
         _health(row),
+        row.facts or {},
         door.url,
         door.why_not,
     )

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import sqlalchemy as sa
@@ -12,6 +13,7 @@ from alembic import op
 revision = "0004"
 down_revision: str | None = "0003"
 
+DAY = 86400
 ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
@@ -29,6 +31,7 @@ def altered_with_ids(table: str) -> Any:
 def upgrade() -> None:
     _events()
     _connections()
+    _probes()
     _deliveries()
     _told_keys()
 
@@ -40,9 +43,33 @@ def _events() -> None:
 
 
 def _connections() -> None:
-    """The address that a platform calls."""
+    """The address that a platform calls; what is known of an account; when it was last looked after."""
     with altered_with_ids("connection") as table:
+        table.add_column(sa.Column("facts", sa.JSON()))
+        table.add_column(sa.Column("learned", sa.Integer(), nullable=False, server_default="0"))
+        table.add_column(sa.Column("probed_at", sa.Double()))
         table.add_column(sa.Column("door", sa.Integer(), nullable=False, server_default="1"))
+
+
+def _probes() -> None:
+    """Lanes that look after both connections of what is live already: within a day, not all at once."""
+    ready = op.get_bind().execute(
+        sa.text("SELECT id, tenant_id FROM integration WHERE activated_at IS NOT NULL AND deleted_at IS NULL ORDER BY id")
+    )
+    rows = [
+        {
+            "tenant_id": row.tenant_id,
+            "integration_id": row.id,
+            "name": f"probe/{side}",
+            "prio": 8,
+            "due_at": time.time() + row.id * 599 % DAY,
+        }
+        for row in ready.all()
+        for side in ("erp", "storefront")
+    ]
+    columns = [sa.column(name) for name in ("tenant_id", "integration_id", "name", "prio", "due_at")]
+    if rows:
+        op.bulk_insert(sa.table("lane", *columns), rows)
 
 
 def _deliveries() -> None:
