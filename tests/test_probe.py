@@ -76,7 +76,7 @@ async def test_a_subscription_that_was_lost_is_made_again(sqlite_database: str) 
     async with faked(sqlite_database, seed=goods(1), windows=OFTEN) as stage:
         stage.registry.public_url = HERE
         await stage.activate()
-        await stage.until(lambda: set(stage.shop.hooks) == {"orders", "stock"})
+        await stage.until(lambda: set(stage.shop.hooks) == {"orders", "stock"}, SOON)
         address = stage.shop.hooks["orders"]
         assert address.startswith(f"{HERE}/in/")
         stage.shop.hooks.clear()

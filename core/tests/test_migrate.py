@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Generator
 from pathlib import Path
 
@@ -222,6 +223,7 @@ def test_tables_that_no_release_made_are_refused(store: Store) -> None:
 
 START = """
 import sys
+import time
 from engate.store.db import Store
 from engate.store.migrate import upgrade
 from engate.store.tables import tenant
@@ -256,3 +258,25 @@ def test_processes_that_start_at_once_share_one_upgrade(urls: list[str]) -> None
             assert c.exec_driver_sql("SELECT count(*) FROM tenant").scalar_one() == 4
     finally:
         store.close()
+
+
+def test_accounts_of_what_is_live_are_looked_after_from_this_release_on(store: Store, tmp_path: Path) -> None:
+    """Within a day of the upgrade; what never went live, or was deleted, is left alone."""
+    before = tmp_path / "before"
+    shutil.copytree(migrate.SCRIPTS, before, ignore=shutil.ignore_patterns("__pycache__", "r0003*"))
+    migrate.upgrade(store, before)
+    fill(store)
+    with store.write() as c:
+        shops = [{"id": id, "tenant_id": 1, "name": f"shop {id}", "platform": "p", "role": "storefront"} for id in (2, 3, 4)]
+        c.execute(metadata.tables["connection"].insert(), [{**shop, "settings": {}, "created_at": NOW} for shop in shops])
+        pairs = ((1, 2, NOW, None), (2, 3, None, None), (3, 4, NOW, NOW))
+        for id, shop, activated_at, deleted_at in pairs:
+            about = {"id": id, "tenant_id": 1, "name": f"pair {id}", "erp_id": 1, "storefront_id": shop, "options": {}, "mapping": {}}
+            stamps = {"created_at": NOW, "activated_at": activated_at, "deleted_at": deleted_at}
+            c.execute(metadata.tables["integration"].insert().values(**about, **stamps))
+    began = time.time()
+    migrate.upgrade(store)
+    with store.read() as c:
+        lanes = c.exec_driver_sql("SELECT integration_id, name, due_at, wanted FROM lane ORDER BY name").all()
+    assert [(row.integration_id, row.name) for row in lanes] == [(1, "probe/erp"), (1, "probe/storefront")]
+    assert all(began <= row.due_at <= began + 90_000 and row.wanted == 1 for row in lanes)

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from engate.store import config
 from engate.store.tables import delivery
-from engate.store.views.paging import Rows, Window, each, instant, page
+from engate.store.views.paging import Rows, Window, instant
 
 
 class Delivery(msgspec.Struct):
@@ -33,9 +33,15 @@ class Delivery(msgspec.Struct):
 
 
 def deliveries(c: sa.Connection, tenant_id: int, connection_ids: Sequence[int], window: Window) -> Rows[Delivery]:
-    """Newest first."""
-    mine = config.mine(delivery, tenant_id, delivery.c.connection_id.in_(connection_ids))
-    return each(page(c, mine.with_only_columns(delivery.c.id), mine, window, newest_first=True), _shown)
+    """Newest first. Each connection's along its index; those of an integration are two."""
+    before = delivery.c.id < window.after if window.after is not None else sa.true()
+    found: list[int] = []
+    for connection_id in connection_ids:
+        ids = sa.select(delivery.c.id).where(delivery.c.connection_id == connection_id, before)
+        found += c.execute(ids.order_by(delivery.c.id.desc()).limit(window.limit + 1)).scalars()
+    shown = sorted(found, reverse=True)[: window.limit]
+    rows = {row.id: row for row in c.execute(config.mine(delivery, tenant_id, delivery.c.id.in_(shown)))}
+    return Rows([_shown(rows[id]) for id in shown if id in rows], shown[-1] if len(found) > window.limit else None)
 
 
 def _shown(row: Any) -> Delivery:
