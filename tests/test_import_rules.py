@@ -19,6 +19,8 @@ PLATFORM = re.compile(r"winthor|vtex|consinco|shopify|webstore|(?<![a-z])olist",
 CLIENTS = {"httpx", "httpx_aiohttp", "aiohttp"}
 HTTP_CLIENT = "core/engate/http.py"
 SANDBOX_BASE = "core/engate/testing/sandbox.py"
+OUTGOING = "core/engate/testing/outgoing.py"
+"""What a sandbox sends out by itself goes through it."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ def problems(module: Module, owner: dict[str, str]) -> Iterator[str]:
 
 
 def may_use(module: Module, name: str) -> bool:
-    if module.path == HTTP_CLIENT:
+    if module.path == HTTP_CLIENT or (module.path == OUTGOING and name.partition(".")[0] == "aiohttp"):
         return True
     serves = module.is_sandbox or module.path == SANDBOX_BASE
     return serves and (name == "aiohttp.web" or name.startswith("aiohttp.web."))
