@@ -135,3 +135,21 @@ async def test_a_reference_that_is_no_sku_of_ours_stands_for_nothing(sqlite_data
         stage.start()
         await stage.until(lambda: stage.waits(key, "order.item_unmapped"))
         assert not in_erp(stage, key)
+
+
+async def test_an_order_of_an_unlinked_sku_enters_when_engate_links_it(sqlite_database: str) -> None:
+    """The item carries no reference either: nobody could say which SKU it is."""
+    async with faked(sqlite_database, seed=goods(1)) as stage:
+        await stage.selling()
+        await stage.store.writing(lambda c: c.exec_driver_sql("delete from link where kind = 'sku'"))
+        await stage.stop()
+        key = sell(stage)
+        order = stage.shop.placed[key]
+        bare = tuple(msgspec.structs.replace(item, reference="") for item in order.items)
+        stage.shop.placed[key] = msgspec.structs.replace(order, items=bare)
+        stage.start()
+        await stage.until(lambda: stage.waits(key, "order.item_unmapped"))
+        assert not in_erp(stage, key)
+        await stage.store.writing(lambda c: c.exec_driver_sql("update record set have = null, have_doc = null where kind = 'sku'"))
+        await stage.resync(["products"])
+        assert len(await entered(stage, key)) == 1 and (await stage.order(key)).cause is None

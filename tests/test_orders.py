@@ -8,7 +8,6 @@ from typing import Any
 
 import msgspec
 import pytest
-import sqlalchemy as sa
 from tests.support.goods import BUYER, goods, gtin, product, sale
 from tests.support.stage import SHORT, Stage, staged
 from tests.support.unbounded import UNBOUNDED
@@ -190,18 +189,6 @@ async def test_a_retry_before_the_mapping_is_mended_loses_nothing(sqlite_databas
         assert (await stage.order(key)).cause == "mapping.payment"
         await stage.change(mapping=seen[0], flows=["orders"])
         await entered(stage, key)
-
-
-async def test_an_order_of_an_unlinked_sku_enters_when_engate_links_it(sqlite_database: str) -> None:
-    async with staged(sqlite_database, seed=goods(1)) as stage:
-        await stage.selling()
-        await stage.store.writing(lambda c: c.execute(sa.text("delete from link where kind = 'sku'")))
-        key = sell(stage)
-        await stage.until(lambda: stage.waits(key, "order.item_unmapped"))
-        assert stage.erp.orders() == []
-        await stage.store.writing(lambda c: c.execute(sa.text("update record set have = null, have_doc = null where kind = 'sku'")))
-        await stage.resync(["products"])
-        assert len(await entered(stage, key)) == 1 and (await stage.order(key)).cause is None
 
 
 async def test_an_unmapped_payment_form_waits_for_its_mapping(sqlite_database: str) -> None:
