@@ -214,7 +214,7 @@ class Shopify:
                 f"/admin/api/{VERSION}/graphql.json",
                 operation=f"graphql {operation.name}",
                 groups=(POINTS,),
-                cost=operation.cost,
+                cost=operation.asks(variables),
                 body={"query": operation.text, "variables": variables},
                 safe=operation.safe,
             )

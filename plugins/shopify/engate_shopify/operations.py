@@ -6,6 +6,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import msgspec
 
 
@@ -15,10 +18,15 @@ class Operation(msgspec.Struct, frozen=True):
     cost: float
     safe: bool
     reads: bool
+    each: float = 0.0  # points of every id that is asked for
+
+    def asks(self, variables: Mapping[str, Any]) -> float:
+        """The points of a call with these variables."""
+        return self.cost + self.each * len(variables.get("ids", ())) + float(variables.get("first", 0)) * self.each
 
 
-def _query(name: str, cost: float, text: str) -> Operation:
-    return Operation(name, text, cost, True, True)
+def _query(name: str, cost: float, text: str, *, each: float = 0.0) -> Operation:
+    return Operation(name, text, cost, True, True, each)
 
 
 def _mutation(name: str, text: str, *, cost: float = 10, safe: bool = False) -> Operation:
@@ -98,18 +106,19 @@ PUBLISH = _mutation(
 )
 PRODUCT_VARIANTS = _query(
     "product",
-    408,
-    """query variants($id: ID!, $after: String) {
+    8,
+    """query variants($id: ID!, $first: Int!, $after: String) {
   product(id: $id) {
     id
     hasOnlyDefaultVariant
     options { name }
-    variants(first: 100, after: $after) {
+    variants(first: $first, after: $after) {
       nodes { id sku barcode selectedOptions { name value } inventoryItem { id tracked measurement { weight { value unit } } } }
       pageInfo { hasNextPage endCursor }
     }
   }
 }""",
+    each=5,
 )
 OPTIONS_CREATE = _mutation(
     "productOptionsCreate",
@@ -131,10 +140,11 @@ VARIANTS_UPDATE = _mutation(
 )
 VARIANTS = _query(
     "nodes",
-    500,
+    1,
     """query variantsById($ids: [ID!]!) {
   nodes(ids: $ids) { ... on ProductVariant { id price compareAtPrice product { id } } }
 }""",
+    each=2,
 )
 PRICES_ADD = _mutation(
     "priceListFixedPricesAdd",
@@ -145,7 +155,7 @@ PRICES_ADD = _mutation(
 )
 LEVELS = _query(
     "nodes",
-    600,
+    1,
     """query levels($ids: [ID!]!, $location: ID!) {
   nodes(ids: $ids) {
     ... on ProductVariant {
@@ -159,6 +169,7 @@ LEVELS = _query(
     }
   }
 }""",
+    each=6,
 )
 STOCK_SET = _mutation(
     "inventorySetQuantities",
@@ -199,10 +210,11 @@ FILE_UPDATE = _mutation(
 )
 FILES = _query(
     "nodes",
-    500,
+    1,
     """query filesById($ids: [ID!]!) {
   nodes(ids: $ids) { ... on MediaImage { id fileStatus fileErrors { code message } } }
 }""",
+    each=2,
 )
 PRODUCT_MEDIA = _query(
     "product", 255, "query media($id: ID!) { product(id: $id) { media(first: 250) { nodes { id } } } }"
@@ -223,7 +235,7 @@ ORDERS = _query(
 )
 ORDER = _query(
     "order",
-    700,
+    600,
     f"""query order($id: ID!) {{
   order(id: $id) {{
     id name createdAt updatedAt cancelledAt closed test sourceName taxesIncluded email phone
@@ -238,12 +250,12 @@ ORDER = _query(
     shippingAddress {{ ...address }}
     localizedFields(first: 10) {{ nodes {{ key value }} }}
     transactions(first: 20) {{ kind status gateway processedAt paymentId amountSet {MONEY} }}
-    lineItems(first: 100) {{
+    lineItems(first: 50) {{
       nodes {{ id name sku quantity currentQuantity variant {{ id }} originalUnitPriceSet {MONEY} discountedUnitPriceSet {MONEY} }}
       pageInfo {{ hasNextPage endCursor }}
     }}
-    fulfillmentOrders(first: 5) {{
-      nodes {{ status assignedLocation {{ location {{ id }} }} lineItems(first: 20) {{ nodes {{ lineItem {{ id }} }} }} }}
+    fulfillmentOrders(first: 4) {{
+      nodes {{ status assignedLocation {{ location {{ id }} }} lineItems(first: 30) {{ nodes {{ lineItem {{ id }} }} }} }}
     }}
   }}
 }}

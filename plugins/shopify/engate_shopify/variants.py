@@ -20,6 +20,8 @@ from engate_shopify.client import Shopify, faults_of, refused, row_of
 Variant = dict[str, Any]
 Options = tuple[tuple[str, str], ...]
 MOST = 250
+FEW, MANY = 15, 100
+"""Variants a reading asks for: most products have few, and a query is charged for what it may give."""
 
 
 class Skus:
@@ -86,8 +88,9 @@ class Family:
 
     async def _read(self, item: Item[Sku]) -> None:
         after: str | None = None
+        first = FEW
         while True:
-            found = await self._shop.graphql(op.PRODUCT_VARIANTS, id=self._product, after=after)
+            found = await self._shop.graphql(op.PRODUCT_VARIANTS, id=self._product, first=first, after=after)
             if found is None:
                 raise gone(item, self._product)
             self._variants += found["variants"]["nodes"]
@@ -95,7 +98,7 @@ class Family:
             self._default = bool(found["hasOnlyDefaultVariant"])
             if not found["variants"]["pageInfo"]["hasNextPage"]:
                 return
-            after = found["variants"]["pageInfo"]["endCursor"]
+            after, first = found["variants"]["pageInfo"]["endCursor"], MANY
 
     def _of(self, item: Item[Sku]) -> Variant | None:
         """The linked one, else the one that carries the ERP's key."""
