@@ -37,7 +37,7 @@ class Changes:
         held = {line["id"]: line["currentQuantity"] for line in raw["lineItems"]["nodes"]}
         todo = {line: units for line, units in plan.lines.items() if held.get(line) != units}
         if todo:
-            await self._edit(order, todo, change.reason)
+            await self._edit(raw, todo, change.reason)
             raw = await self._state(order)
         await self._pay_back(raw, plan, change)
 
@@ -58,14 +58,15 @@ class Changes:
         await self._shop.do(op.METAFIELDS_SET, "change", metafields=[row])
         return plan
 
-    async def _edit(self, order: str, lines: dict[str, int], reason: str) -> None:
+    async def _edit(self, raw: dict[str, Any], lines: dict[str, int], reason: str) -> None:
         """Nothing is changed before the commit: an edit that breaks off leaves the order as it was."""
-        begun = await self._shop.do(op.EDIT_BEGIN, "edit", id=order)
-        edit = begun["calculatedOrder"]["id"]
+        begun = (await self._shop.do(op.EDIT_BEGIN, "edit", id=raw["id"]))["calculatedOrder"]
+        calculated = _calculated(raw["lineItems"]["nodes"], begun["lineItems"]["nodes"])
+        if not set(lines) <= set(calculated):
+            raise _does_not_fit()
         for line, units in lines.items():
-            calculated = line.replace("/LineItem/", "/CalculatedLineItem/")
-            await self._shop.do(op.EDIT_QUANTITY, "edit", id=edit, line=calculated, quantity=units)
-        await self._shop.do(op.EDIT_COMMIT, "edit", id=edit, note=reason[:255] or None)
+            await self._shop.do(op.EDIT_QUANTITY, "edit", id=begun["id"], line=calculated[line], quantity=units)
+        await self._shop.do(op.EDIT_COMMIT, "edit", id=begun["id"], note=reason[:255] or None)
 
     async def _pay_back(self, raw: dict[str, Any], plan: Plan, change: OrderChange) -> None:
         due = plan.back - translate.money(raw["totalRefundedSet"])
@@ -87,12 +88,29 @@ def _targets(held: dict[str, int], change: OrderChange) -> dict[str, int]:
     for cut in change.cuts:
         left = targets.get(cut.line, held.get(cut.line, 0)) - cut.quantity
         if not is_whole(cut.quantity) or left < 0:
-            raise Rejected(
-                Text("O corte não cabe no pedido da Shopify.", "The cut does not fit Shopify's order."),
-                Text("Altere o pedido e devolva o valor no Admin da Shopify.", "Edit the order and refund in Shopify's Admin."),
-                code="change.cut",
-            )
+            raise _does_not_fit()
         targets[cut.line] = int(left)
     return targets
 
 
+
+
+def _calculated(lines: list[dict[str, Any]], edited: list[dict[str, Any]]) -> dict[str, str]:
+    """line -> its line in the edit, which does not name it: the one of the same variant and quantity, in their order."""
+    free = list(edited)
+    found: dict[str, str] = {}
+    for line in lines:
+        same = (line["variant"], line["sku"], line["currentQuantity"])
+        match = next((one for one in free if (one["variant"], one["sku"], one["quantity"]) == same), None)
+        if match is not None:
+            free.remove(match)
+            found[line["id"]] = match["id"]
+    return found
+
+
+def _does_not_fit() -> Rejected:
+    return Rejected(
+        Text("O corte não cabe no pedido da Shopify.", "The cut does not fit Shopify's order."),
+        Text("Altere o pedido e devolva o valor no Admin da Shopify.", "Edit the order and refund in Shopify's Admin."),
+        code="change.cut",
+    )

@@ -330,7 +330,7 @@ EDIT_STATE = _query(
     id
     totalRefundedSet {MONEY}
     totalOutstandingSet {MONEY}
-    lineItems(first: 100) {{ nodes {{ id currentQuantity }} }}
+    lineItems(first: 100) {{ nodes {{ id sku currentQuantity variant {{ id }} }} }}
     transactions(first: 20) {{ id kind status gateway amountSet {MONEY} }}
     metafields(first: 50, namespace: "engate") {{ nodes {{ key value }} }}
   }}
@@ -338,7 +338,10 @@ EDIT_STATE = _query(
 )
 EDIT_BEGIN = _mutation(
     "orderEditBegin",
-    f"mutation beginEdit($id: ID!) {{ orderEditBegin(id: $id) {{ calculatedOrder {{ id }} {ERRORS} }} }}",
+    "mutation beginEdit($id: ID!) {"
+    f" orderEditBegin(id: $id) {{ calculatedOrder {{"
+    f" id lineItems(first: 100) {{ nodes {{ id sku quantity variant {{ id }} }} }} }} {ERRORS} }} }}",
+    cost=220,
     safe=True,
 )
 EDIT_QUANTITY = _mutation(
