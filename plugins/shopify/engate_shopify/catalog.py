@@ -119,7 +119,7 @@ class Products:
         if not had or had == item.want.category:
             return None
         found: dict[str, Any] | None = await self._shop.graphql(op.COLLECTION_BY_ID, identifier=translate.custom_id(had))
-        return found and found["id"]
+        return found["id"] if found else None
 
     async def _publish(self, product: str, publication: str) -> None:
         """Without it nobody sees the product, whatever its status says."""

@@ -93,8 +93,6 @@ def _targets(held: dict[str, int], change: OrderChange) -> dict[str, int]:
     return targets
 
 
-
-
 def _calculated(lines: list[dict[str, Any]], edited: list[dict[str, Any]]) -> dict[str, str]:
     """line -> its line in the edit, which does not name it: the one of the same variant and quantity, in their order."""
     free = list(edited)

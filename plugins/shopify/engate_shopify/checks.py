@@ -57,7 +57,9 @@ async def _version(shop: Shopify) -> Text:
     answered = (await shop.answer(op.SHOP)).headers.get("x-shopify-api-version", VERSION)
     if answered != VERSION:
         raise Failed(
-            Text(f"A loja responde com a versão {answered} da API, não {VERSION}.", f"The shop answers with API {answered}, not {VERSION}."),
+            Text(
+                f"A loja responde com a versão {answered} da API, não {VERSION}.", f"The shop answers with API {answered}, not {VERSION}."
+            ),
             Text("Atualize o engate: a versão dele saiu do ar.", "Update engate: its version is out of service."),
         )
     return Text(f"Versão {answered} da API.", f"API version {answered}.")
@@ -89,11 +91,9 @@ async def publication(shop: Shopify) -> str:
     ids = [row["id"] for row in (await shop.graphql(op.PUBLICATIONS))["nodes"]]
     chosen = shop.settings.publication
     if (chosen and chosen not in ids) or (not chosen and len(ids) != 1):
+        pt, en = (", e o da conexão não é um deles", ", and the connection's is none of them") if chosen else ("", "")
         raise Failed(
-            Text(
-                f"A loja tem {len(ids)} canais de venda, e o da conexão não é um deles." if chosen else f"A loja tem {len(ids)} canais de venda.",
-                f"The shop has {len(ids)} publications, and the connection's is none of them." if chosen else f"The shop has {len(ids)} publications.",
-            ),
+            Text(f"A loja tem {len(ids)} canais de venda{pt}.", f"The shop has {len(ids)} publications{en}."),
             Text(f"Informe na conexão um destes: {', '.join(ids[:10])}", f"Enter one of these in the connection: {', '.join(ids[:10])}"),
         )
     return chosen or ids[0]

@@ -1,4 +1,7 @@
-"""Webhooks: Shopify says that something happened to an order. What the order is, is read by GraphQL: a payload lacks the CPF and may be old."""
+"""Webhooks: Shopify says that something happened to an order.
+
+What the order is, is read by GraphQL: a payload lacks the CPF and may be old.
+"""
 
 from __future__ import annotations
 

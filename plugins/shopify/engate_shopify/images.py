@@ -59,7 +59,9 @@ class Images:
                 case "FAILED" | None:
                     raise Rejected(
                         Text(f"A Shopify não conseguiu ler a imagem {item.want.url}", f"Shopify could not read the image {item.want.url}"),
-                        Text("Confira se o endereço é público e a imagem, válida.", "Check that the address is public and the image valid."),
+                        Text(
+                            "Confira se o endereço é público e a imagem, válida.", "Check that the address is public and the image valid."
+                        ),
                         code="image.failed",
                     )
                 case _:

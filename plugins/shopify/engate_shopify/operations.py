@@ -199,8 +199,7 @@ LISTING = _query(
 
 FILE_CREATE = _mutation(
     "fileCreate",
-    "mutation makeFile($files: [FileCreateInput!]!) {"
-    f" fileCreate(files: $files) {{ files {{ id fileStatus }} {CODED} }} }}",
+    f"mutation makeFile($files: [FileCreateInput!]!) {{ fileCreate(files: $files) {{ files {{ id fileStatus }} {CODED} }} }}",
     safe=True,
 )
 FILE_UPDATE = _mutation(
@@ -216,9 +215,7 @@ FILES = _query(
 }""",
     each=2,
 )
-PRODUCT_MEDIA = _query(
-    "product", 255, "query media($id: ID!) { product(id: $id) { media(first: 250) { nodes { id } } } }"
-)
+PRODUCT_MEDIA = _query("product", 255, "query media($id: ID!) { product(id: $id) { media(first: 250) { nodes { id } } } }")
 
 # ---- orders ----
 
@@ -305,16 +302,15 @@ FULFILMENT = _query(
 )
 FULFILMENT_CREATE = _mutation(
     "fulfillmentCreate",
-    f"mutation ship($fulfillment: FulfillmentInput!) {{ fulfillmentCreate(fulfillment: $fulfillment) {{ fulfillment {{ id }} {ERRORS} }} }}",
+    "mutation ship($fulfillment: FulfillmentInput!) {"
+    f" fulfillmentCreate(fulfillment: $fulfillment) {{ fulfillment {{ id }} {ERRORS} }} }}",
 )
 FULFILMENT_EVENT = _mutation(
     "fulfillmentEventCreate",
     "mutation tell($event: FulfillmentEventInput!) {"
     f" fulfillmentEventCreate(fulfillmentEvent: $event) {{ fulfillmentEvent {{ id }} {ERRORS} }} }}",
 )
-CANCEL_STATE = _query(
-    "order", 10, f"query cancelState($id: ID!) {{ order(id: $id) {{ id cancelledAt totalReceivedSet {MONEY} }} }}"
-)
+CANCEL_STATE = _query("order", 10, f"query cancelState($id: ID!) {{ order(id: $id) {{ id cancelledAt totalReceivedSet {MONEY} }} }}")
 CANCEL = _mutation(
     "orderCancel",
     "mutation cancel($id: ID!, $reason: OrderCancelReason!, $refund: OrderCancelRefundMethodInput, $note: String) {"

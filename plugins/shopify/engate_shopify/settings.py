@@ -35,7 +35,9 @@ class ShopifySettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
     ] = Secret("")
     client_id: Annotated[
         str,
-        field("ID do cliente do app", "App client id", "Dev Dashboard > app > Configurações.", "Dev Dashboard > app > Settings.", host=True),
+        field(
+            "ID do cliente do app", "App client id", "Dev Dashboard > app > Configurações.", "Dev Dashboard > app > Settings.", host=True
+        ),
     ] = ""
     client_secret: Annotated[
         Secret,

@@ -176,10 +176,11 @@ class Family:
         options = translate.options_of(item.want, self._names[0] if not item.want.options and len(self._names) == 1 else
                                        self._shop.settings.option_name)  # fmt: skip
         if {name.casefold() for name, _ in options} != {name.casefold() for name in self._names}:
+            asked, there = ", ".join(name for name, _ in options), ", ".join(self._names)
             raise Rejected(
                 Text(
-                    f"O SKU {item.key} tem as opções {', '.join(n for n, _ in options)}; o produto na Shopify tem {', '.join(self._names)}.",
-                    f"SKU {item.key} has the options {', '.join(n for n, _ in options)}; the product in Shopify has {', '.join(self._names)}.",
+                    f"O SKU {item.key} tem as opções {asked}; o produto na Shopify tem {there}.",
+                    f"SKU {item.key} has the options {asked}; the product in Shopify has {there}.",
                 ),
                 Text("Acerte as opções do produto no Admin e reenvie.", "Correct the product's options in the Admin, then retry."),
                 code="sku.options",

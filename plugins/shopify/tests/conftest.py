@@ -254,7 +254,7 @@ class Shop:
 
     def level(self, key: str, sku: str, units: int | Decimal, *, turn: int = 1) -> Item[StockLevel]:
         want = StockLevel(f"{key}/1", key, "1", Decimal(units))
-        return Item(want.key, want, refs={"sku": sku, "warehouse": self.api.main}, turn=turn)
+        return Item(want.key, want, refs={"sku": sku, "warehouse": str(self.api.main)}, turn=turn)
 
     def state(self, key: str) -> Any:
         return next(sku for sku in self.api.sandbox.state() if sku.key == key)
@@ -271,8 +271,12 @@ class Shop:
 async def shop(api: Api) -> AsyncIterator[Shop]:
     said, journal = api.sandbox.describe(), CountingJournal()
     made: list[Shop] = []
+
+    def hold(exchange: Exchange) -> None:
+        made[0].hold(exchange)
+
     values = {**said.settings, **said.secrets}
-    told = connected(manifest, values, clock=api.sandbox.clock, journal=journal, told=lambda exchange: made[0].hold(exchange))
+    told = connected(manifest, values, clock=api.sandbox.clock, journal=journal, told=hold)
     async with told as front:
         assert isinstance(front, ShopifyStorefront)
         made.append(Shop(api, front, journal))

@@ -51,13 +51,21 @@ async def test_an_order_as_the_model_has_it(shop: Any) -> None:
     assert order.delivery.zip_code == "01001000" and order.paid_at is not None and order.changed_at
 
 
-@pytest.mark.parametrize(("step", "state"), [("expired", "awaiting_payment"), ("held", "held"), ("test", "ready")])
+@pytest.mark.parametrize(("step", "state"), [("held", "held"), ("test", "ready")])
 async def test_states(shop: Any, step: str, state: str) -> None:
     await shop.sellable()
     key = await shop.api.sell()
     await shop.api.control("progress", {"order": key, "to": step})
     order = await shop.front.read_order(key)
     assert order.state == state and order.test is (step == "test")
+
+
+async def test_a_pix_that_nobody_has_paid_waits(shop: Any) -> None:
+    order = await ordered(shop, paid=False)
+    assert order.state == "awaiting_payment" and order.paid_at is None
+    await shop.api.control("progress", {"order": order.key, "to": "paid"})
+    paid = await shop.front.read_order(order.key)
+    assert paid.state == "ready" and paid.paid_at is not None
 
 
 async def test_a_cancelled_order(shop: Any) -> None:

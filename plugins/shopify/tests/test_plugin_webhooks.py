@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from typing import Any
 
@@ -43,7 +45,7 @@ class Door:
     def __init__(self, front: Any) -> None:
         self.front, self.desk, self.asked = front, Kept(), list[Asked]()
 
-    async def __call__(self, request: web.Request) -> web.Response:
+    async def handle(self, request: web.Request) -> web.Response:
         headers = {name.lower(): value for name, value in request.headers.items()}
         self.asked.append(Asked(request.method, "", {}, headers, await request.read(), datetime.now(UTC)))
         reply = await self.front.answer(self.asked[-1], self.desk)
@@ -52,7 +54,7 @@ class Door:
 
 async def opened(door: Door, stack: Any) -> str:
     app = web.Application()
-    app.router.add_post("/{tail:.*}", door)
+    app.router.add_post("/{tail:.*}", door.handle)
     runner = web.AppRunner(app)
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
@@ -64,8 +66,6 @@ async def opened(door: Door, stack: Any) -> str:
 
 async def told(door: Door) -> None:
     """Until the sandbox has sent something."""
-    import asyncio
-
     for _ in range(100):
         if door.asked:
             return
@@ -74,8 +74,6 @@ async def told(door: Door) -> None:
 
 
 async def test_an_order_that_is_placed_is_told_and_verified(shop: Any) -> None:
-    from contextlib import AsyncExitStack
-
     door = Door(shop.front)
     async with AsyncExitStack() as stack:
         url = await opened(door, stack)
