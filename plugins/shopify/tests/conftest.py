@@ -1,15 +1,26 @@
-"""The sandbox on loopback and a raw GraphQL client for it; nothing here knows the plugin."""
+"""The sandbox on loopback, a raw GraphQL client for it; and the plugin connected to it, its every call held against the vendor's schema."""
 
+import gzip
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
+from decimal import Decimal
+from functools import cache
 from typing import Any
 
 import httpx
 import msgspec
 import pytest
+from graphql import GraphQLSchema, OperationDefinitionNode, build_schema, parse, validate
+from graphql.execution.values import get_variable_values
 
 from engate.clock import ManualClock
+from engate.model import Batch, Brand, Category, Item, Price, Product, Sku, StockLevel
+from engate.testing import contracts
+from engate.testing.connect import CountingJournal, connected
+from engate.testing.contracts import Exchange
+from engate_shopify import manifest
+from engate_shopify.storefront import ShopifyStorefront
 from engate_shopify_sandbox import ShopifySandbox
 
 START = datetime(2026, 11, 27, 12, 0, tzinfo=UTC)
@@ -157,3 +168,126 @@ def sandbox(clock: ManualClock) -> ShopifySandbox:
 async def api(sandbox: ShopifySandbox) -> AsyncIterator[Api]:
     async with sandbox.listening(), httpx.AsyncClient(base_url=sandbox.base_url, verify=PLAIN) as client:
         yield Api(client, sandbox)
+
+
+# ---- for the plugin's tests ----
+
+SDL = "admin_2026-10.sdl.graphql.gz"
+
+
+@cache
+def vendor() -> GraphQLSchema | None:
+    """The vendor's own schema; None where it is not beside the repository."""
+    where = contracts.folder("shopify") / SDL
+    if not where.is_file():
+        if contracts.required():
+            raise FileNotFoundError(f"no contracts in {where}")
+        return None
+    return build_schema(gzip.open(where, "rt", encoding="utf-8").read(), assume_valid=True)
+
+
+def against_the_schema(text: str, variables: dict[str, Any] | None = None) -> list[str]:
+    """What the vendor's schema says of a call; without variables, of its text alone."""
+    schema = vendor()
+    if schema is None:
+        return []
+    document = parse(text)
+    wrong = [error.message for error in validate(schema, document)]
+    [operation] = [node for node in document.definitions if isinstance(node, OperationDefinitionNode)]
+    if variables is not None and not wrong:
+        made = get_variable_values(schema, operation.variable_definitions or (), variables)
+        wrong += [error.message for error in made] if isinstance(made, list) else []
+    return wrong
+
+
+class Shop:
+    """`front`: the plugin. `api`: somebody of the shop, and the sandbox's control protocol."""
+
+    def __init__(self, api: Api, front: ShopifyStorefront, journal: CountingJournal) -> None:
+        self.api, self.front, self.journal = api, front, journal
+        self.sent: list[tuple[str, dict[str, Any]]] = []
+
+    def hold(self, exchange: Exchange) -> None:
+        if exchange.path.endswith("graphql.json"):
+            body = msgspec.json.decode(exchange.request_body)
+            self.sent.append((body["query"], body["variables"]))
+
+    def calls(self) -> list[str]:
+        """The root field of every call since the last time."""
+        made = [operation.removeprefix("graphql ") for _, operation, _ in self.journal.calls]
+        self.journal.calls.clear()
+        return made
+
+    async def push(self, kind: str, *items: Item[Any]) -> Batch[Any]:
+        batch: Batch[Any] = Batch(items)
+        await getattr(self.front, f"push_{kind}")(batch)
+        assert not batch.unreported()
+        return batch
+
+    async def accepted(self, kind: str, *items: Item[Any]) -> str:
+        """Every item must be accepted. Answers the first one's key."""
+        batch = await self.push(kind, *items)
+        for item in batch.items:
+            outcome = batch.outcomes[item.key]
+            assert outcome.state == "accepted", f"{item.key}: {outcome.state} {outcome.error}"
+        return batch.outcomes[items[0].key].remote
+
+    async def refused(self, kind: str, item: Item[Any]) -> Any:
+        outcome = (await self.push(kind, item)).outcomes[item.key]
+        assert outcome.state != "accepted"
+        return outcome.error
+
+    async def product(self, key: str = "P1", **fields: Any) -> str:
+        category = await self.accepted("categories", Item("100", Category("100", "Cafés"), uncertain=True))
+        brand = await self.accepted("brands", Item("5", Brand("5", "Nossa Marca")))
+        want = Product(key, f"Produto {key}", "Torra média", "100", "5", **fields)
+        return await self.accepted("products", Item(key, want, refs={"category": category, "brand": brand}))
+
+    async def sellable(self, key: str = "S1", *, price: str = "100.00", stock: int = 10) -> str:
+        """A SKU that can be bought. Answers its variant."""
+        product = await self.product(f"P-{key}")
+        want = Sku(key, f"P-{key}", f"{key} UN", weight_kg=Decimal("0.5"))
+        sku = await self.accepted("skus", Item(key, want, refs={"product": product}))
+        await self.accepted("prices", Item(key, Price(key, key, Decimal(price)), refs={"sku": sku}))
+        await self.accepted("stock", self.level(key, sku, stock))
+        return sku
+
+    def level(self, key: str, sku: str, units: int | Decimal, *, turn: int = 1) -> Item[StockLevel]:
+        want = StockLevel(f"{key}/1", key, "1", Decimal(units))
+        return Item(want.key, want, refs={"sku": sku, "warehouse": str(self.api.main)}, turn=turn)
+
+    def state(self, key: str) -> Any:
+        return next(sku for sku in self.api.sandbox.state() if sku.key == key)
+
+    async def connect(self, stack: Any, **settings: object) -> ShopifyStorefront:
+        said = self.api.sandbox.describe()
+        values = {**said.settings, **said.secrets, **settings}
+        made = await stack.enter_async_context(connected(manifest, values, clock=self.api.sandbox.clock))
+        assert isinstance(made, ShopifyStorefront)
+        return made
+
+
+@pytest.fixture
+async def shop(api: Api) -> AsyncIterator[Shop]:
+    said, journal = api.sandbox.describe(), CountingJournal()
+    made: list[Shop] = []
+
+    def hold(exchange: Exchange) -> None:
+        made[0].hold(exchange)
+
+    values = {**said.settings, **said.secrets}
+    told = connected(manifest, values, clock=api.sandbox.clock, journal=journal, told=hold)
+    async with told as front:
+        assert isinstance(front, ShopifyStorefront)
+        made.append(Shop(api, front, journal))
+        yield made[0]
+    seen = {query for query, _ in made[0].sent}
+    assert {query: wrong for query in seen if (wrong := against_the_schema(query))} == {}
+    assert [wrong for query, variables in made[0].sent for wrong in against_the_schema(query, variables)] == []
+
+
+@pytest.fixture
+def in_schema() -> Callable[..., list[str]]:
+    if vendor() is None:
+        pytest.skip("no contracts (ENGATE_CONTRACTS)")
+    return against_the_schema

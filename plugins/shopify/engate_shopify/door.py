@@ -1,0 +1,90 @@
+"""Webhooks: Shopify says that something happened to an order.
+
+What the order is, is read by GraphQL: a payload lacks the CPF and may be old.
+"""
+
+from __future__ import annotations
+
+import base64
+import hmac
+from typing import Any
+
+import msgspec
+
+from engate import Asked, Desk, EngateError, Reply, Text
+from engate.model import Check, OrderEvent
+from engate_shopify import operations as op
+from engate_shopify import translate_orders as translate
+from engate_shopify.client import Shopify
+from engate_shopify.settings import ShopifySettings
+
+TOPICS = {
+    "ORDERS_CREATE": "orders/create",
+    "ORDERS_UPDATED": "orders/updated",
+    "ORDERS_EDITED": "orders/edited",
+    "ORDERS_PAID": "orders/paid",
+    "ORDERS_CANCELLED": "orders/cancelled",
+    "REFUNDS_CREATE": "refunds/create",
+}
+
+
+def signed(settings: ShopifySettings, asked: Asked) -> bool:
+    """Over the raw bytes, with either secret while one is rotated."""
+    given = asked.headers.get("x-shopify-hmac-sha256", "").encode()
+    secrets = [one.reveal().encode() for one in (settings.client_secret, settings.old_client_secret) if one]
+    rights = [base64.b64encode(hmac.digest(secret, asked.body, "sha256")) for secret in secrets]
+    return any([hmac.compare_digest(right, given) for right in rights])
+
+
+async def answer(settings: ShopifySettings, asked: Asked, desk: Desk) -> Reply:
+    if not signed(settings, asked):
+        return await desk.refuse("signature")
+    delivery = asked.headers.get("x-shopify-webhook-id", "")
+    try:
+        body = msgspec.json.decode(asked.body, type=dict[str, Any])
+    except msgspec.DecodeError:
+        body = {}
+    order = order_of(asked.headers.get("x-shopify-topic", ""), body)
+    if not delivery or order is None:
+        return await desk.refuse("content")
+    raw = _raw(body)
+    event = OrderEvent(f"hook/{delivery}", order, translate.state(*raw), translate.raw_state(*raw), at=str(body.get("updated_at") or ""))
+    await desk.deliver(delivery, events=[event])
+    return Reply(200)
+
+
+def order_of(topic: str, body: dict[str, Any]) -> str | None:
+    """An edit and a refund carry their own id beside the order's."""
+    match topic:
+        case "orders/edited":
+            number = (body.get("order_edit") or {}).get("order_id")
+        case "refunds/create":
+            number = body.get("order_id")
+        case _ if topic in TOPICS.values():
+            number = body.get("id")
+        case _:
+            return None
+    return f"{translate.GID}{number}" if isinstance(number, int) else None
+
+
+def _raw(body: dict[str, Any]) -> tuple[object, str | None, str | None]:
+    """The REST words are those of GraphQL in lower case; an unfulfilled order has none."""
+    financial, fulfilment = body.get("financial_status"), body.get("fulfillment_status")
+    words = {"partial": "PARTIALLY_FULFILLED", "fulfilled": "FULFILLED", None: "UNFULFILLED"}
+    return body.get("cancelled_at"), str(financial).upper() if financial else None, words.get(fulfilment, str(fulfilment).upper())
+
+
+async def install(shop: Shopify, url: str) -> list[Check]:
+    """One subscription a topic, to our address alone: Shopify deletes those that failed too often."""
+    try:
+        held = [node async for page in shop.pages(op.HOOKS) for node in page]
+        there = {node["topic"] for node in held if node["uri"] == url}
+        for topic in TOPICS:
+            if topic not in there:
+                await shop.do(op.HOOK_CREATE, "webhook", topic=topic, uri=url)
+        for node in held:
+            if node["topic"] in TOPICS and node["uri"] != url:
+                await shop.do(op.HOOK_DELETE, "webhook", id=node["id"])
+    except EngateError as error:
+        return [Check("webhooks", False, error.text, error.hint)]
+    return [Check("webhooks", True, Text(f"{len(TOPICS)} avisos instalados.", f"{len(TOPICS)} webhooks installed."))]

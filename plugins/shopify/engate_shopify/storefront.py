@@ -1,0 +1,138 @@
+"""The Shopify storefront: every hook, each handed to the module of its subject."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from engate import Asked, Context, Desk, Reply, Storefront
+from engate.model import (
+    Batch,
+    Brand,
+    Category,
+    Check,
+    Choice,
+    Image,
+    Invoice,
+    Listing,
+    Order,
+    OrderChange,
+    OrderEvent,
+    OrderPart,
+    Page,
+    Price,
+    Product,
+    Query,
+    Shipment,
+    ShopOrderRef,
+    Sku,
+    StockLevel,
+    Warehouse,
+)
+from engate_shopify import checks, door, listing
+from engate_shopify import operations as op
+from engate_shopify.catalog import Categories, Definitions, Products, Publication, push_brand
+from engate_shopify.changes import Changes
+from engate_shopify.client import Shopify
+from engate_shopify.images import Images
+from engate_shopify.orders import EVENTS_OVERLAP, Orders
+from engate_shopify.pricing import Prices
+from engate_shopify.shipping import Shipping
+from engate_shopify.stock import Stock, push_warehouse
+from engate_shopify.variants import Skus
+
+
+class ShopifyStorefront(Storefront):
+    """One Shopify shop.
+
+    Stock semantics: `available` is net of what orders have committed already; that is what is pushed and compared.
+    """
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self._shop = Shopify(context)
+        self._definitions = Definitions(self._shop)
+        self._publication = Publication(self._shop)
+        self._orders = Orders(self._shop)
+        self._shipping = Shipping(self._shop)
+        self._changes = Changes(self._shop)
+
+    async def test_connection(self) -> list[Check]:
+        return await checks.run(self._shop)
+
+    async def identity(self) -> str:
+        """The shop as Shopify itself names it: a domain of its own may change."""
+        return str((await self._shop.graphql(op.SHOP))["myshopifyDomain"]).lower()
+
+    async def answer(self, asked: Asked, desk: Desk) -> Reply:
+        return await door.answer(self._shop.settings, asked, desk)
+
+    async def install_webhooks(self, url: str) -> list[Check]:
+        """Without the secret nothing that comes could be believed: orders are then found by reading alone."""
+        if not self._shop.settings.client_secret:
+            return []
+        return await door.install(self._shop, url)
+
+    # -- master data --
+
+    async def push_warehouses(self, batch: Batch[Warehouse]) -> None:
+        await batch.each(push_warehouse)
+
+    async def push_categories(self, batch: Batch[Category]) -> None:
+        await batch.each(Categories(self._shop, batch, self._definitions).push, at_once=self._shop.settings.at_once)
+
+    async def push_brands(self, batch: Batch[Brand]) -> None:
+        await batch.each(push_brand)
+
+    async def push_products(self, batch: Batch[Product]) -> None:
+        push = Products(self._shop, batch, self._definitions, self._publication).push
+        await batch.each(push, at_once=self._shop.settings.at_once)
+
+    async def push_skus(self, batch: Batch[Sku]) -> None:
+        await Skus(self._shop, batch).push()
+
+    async def push_images(self, batch: Batch[Image]) -> None:
+        await batch.each(Images(self._shop, batch).push, at_once=self._shop.settings.at_once)
+
+    async def push_prices(self, batch: Batch[Price]) -> None:
+        await Prices(self._shop, batch).push()
+
+    async def push_stock(self, batch: Batch[StockLevel]) -> None:
+        await Stock(self._shop, batch).push()
+
+    # -- what the shop has --
+
+    def read_choices(self, kind: str) -> AsyncIterator[Page[Choice]]:
+        return listing.choices(self._shop, kind)
+
+    def read_listing(self, query: Query) -> AsyncIterator[Page[Listing]]:
+        return listing.variants(self._shop, query)
+
+    # -- orders --
+
+    def read_order_events(self, query: Query) -> AsyncIterator[Page[OrderEvent]]:
+        return self._orders.changed(query, EVENTS_OVERLAP)
+
+    def read_orders(self, query: Query) -> AsyncIterator[Page[OrderEvent]]:
+        return self._orders.changed(query, self.overlap_seconds)
+
+    async def read_order(self, key: str) -> Order:
+        return await self._orders.read(key)
+
+    async def send_invoice(self, shop_order: ShopOrderRef, invoice: Invoice, part: OrderPart) -> None:
+        del part
+        await self._shipping.send_invoice(shop_order, invoice)
+
+    async def send_order_change(self, shop_order: ShopOrderRef, part: OrderPart, change: OrderChange) -> None:
+        del part
+        await self._changes.send(shop_order, change)
+
+    async def send_tracking(self, shop_order: ShopOrderRef, part: OrderPart, shipment: Shipment, invoice: Invoice | None) -> None:
+        del invoice
+        await self._shipping.send_tracking(shop_order, part, shipment)
+
+    async def send_delivery(self, shop_order: ShopOrderRef, part: OrderPart, delivered_at: str, invoice: Invoice | None) -> None:
+        del invoice
+        await self._shipping.send_delivery(shop_order, part, delivered_at)
+
+    async def send_cancellation(self, shop_order: ShopOrderRef, reason: str) -> None:
+        await self._shipping.send_cancellation(shop_order, reason)

@@ -1,0 +1,146 @@
+"""Collections, products, variants, images, prices and stock."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from engate.model import Category, Image, Item, Price, Product, Sku
+
+
+def a_sku(key: str, **fields: Any) -> Sku:
+    return Sku(key, "P1", f"Café {key}", weight_kg=Decimal("0.5"), **fields)
+
+
+async def variants(shop: Any, product: str) -> list[dict[str, Any]]:
+    found = await shop.api.ok(
+        "query($id: ID!) { product(id: $id) { variants(first: 50) { nodes { id sku barcode price selectedOptions { name value }"
+        " inventoryItem { id tracked } } } } }", id=product,
+    )  # fmt: skip
+    return found["variants"]["nodes"]
+
+
+async def test_what_was_made_and_not_heard_of_is_found_by_the_erps_key(shop: Any) -> None:
+    first = await shop.product()
+    assert await shop.product() == first
+
+
+async def test_a_merchandisers_collection_survives_a_new_category(shop: Any) -> None:
+    product = await shop.product()
+    made = await shop.api.ok(
+        "mutation($c: CollectionCreateInput) { collectionCreate(collection: $c) { collection { id } userErrors { message } } }",
+        c={"title": "Ofertas"},
+    )
+    theirs = made["collection"]["id"]
+    await shop.api.ok(
+        "mutation($p: ProductUpdateInput) { productUpdate(product: $p) { userErrors { message } } }",
+        p={"id": product, "collectionsToJoin": [theirs]},
+    )
+    other = await shop.accepted("categories", Item("200", Category("200", "Chás")))
+    have, want = Product("P1", "Produto P1", "", "100", "5"), Product("P1", "Produto P1", "", "200", "5")
+    await shop.accepted("products", Item("P1", want, have=have, remote=product, refs={"category": other, "brand": "Nossa Marca"}))
+    held = await shop.api.ok("query($id: ID!) { product(id: $id) { collections(first: 9) { nodes { id } } } }", id=product)
+    assert {node["id"] for node in held["collections"]["nodes"]} == {theirs, other}
+
+
+async def test_the_shops_own_texts_survive_the_first_link(shop: Any) -> None:
+    product = await shop.product()
+    want = Product("P1", "OUTRO NOME", "", "100", "5")
+    await shop.accepted("products", Item("P1", want, remote=product, refs={"brand": "Nossa Marca"}))
+    found = await shop.api.ok("query($id: ID!) { product(id: $id) { title vendor } }", id=product)
+    assert found == {"title": "Produto P1", "vendor": "Nossa Marca"}
+
+
+async def test_skus_come_beside_what_is_there_and_nothing_is_deleted(shop: Any) -> None:
+    product = await shop.product()
+    refs = {"product": product}
+    batch = await shop.push("skus", *(Item(key, a_sku(key, ean="7891000100103"), refs=refs) for key in ("A", "B")))
+    later = await shop.push("skus", Item("C", a_sku("C"), refs=refs))
+    held = await variants(shop, product)
+    assert [variant["sku"] for variant in held] == ["A", "B", "C"]
+    assert [variant["selectedOptions"][0]["name"] for variant in held] == ["Embalagem"] * 3
+    assert all(variant["inventoryItem"]["tracked"] for variant in held)
+    outcomes = batch.outcomes | later.outcomes
+    assert [(outcomes[v["sku"]].remote, outcomes[v["sku"]].more) for v in held] == [(v["id"], v["inventoryItem"]["id"]) for v in held]
+
+
+async def test_a_grid_has_its_own_options_and_others_are_refused(shop: Any) -> None:
+    product = await shop.product()
+    colours = [Item(c, a_sku(c, options=(("Cor", c), ("Tamanho", "M"))), refs={"product": product}) for c in ("Azul", "Verde")]
+    await shop.accepted("skus", *colours)
+    held = await variants(shop, product)
+    assert [[o["value"] for o in variant["selectedOptions"]] for variant in held] == [["Azul", "M"], ["Verde", "M"]]
+    error = await shop.refused("skus", Item("X", a_sku("X", options=(("Voltagem", "110"),)), refs={"product": product}))
+    assert error.code == "sku.options"
+
+
+async def test_two_skus_of_one_name_are_two_variants(shop: Any) -> None:
+    product = await shop.product()
+    named = [Item(key, Sku(key, "P1", "Café UN"), refs={"product": product}) for key in ("A", "B")]
+    await shop.accepted("skus", *named)
+    values = [variant["selectedOptions"][0]["value"] for variant in await variants(shop, product)]
+    assert values == ["Café UN", "Café UN (B)"]
+
+
+async def test_an_image_sent_again_is_one_file(shop: Any) -> None:
+    sku = await shop.sellable()
+    image = Image("S1/0", "S1", "https://img.example/a.jpg", "Café")
+    first = await shop.accepted("images", Item(image.key, image, refs={"sku": sku}))
+    assert await shop.accepted("images", Item(image.key, image, refs={"sku": sku}, uncertain=True)) == first
+    broken = Image("S1/1", "S1", "https://img.invalid/a.jpg", "Café", 1, False)
+    assert (await shop.refused("images", Item(broken.key, broken, refs={"sku": sku}))).code == "image.failed"
+
+
+async def test_an_image_that_is_worked_on_waits_and_is_not_uploaded_again(shop: Any) -> None:
+    sku = await shop.sellable()
+    await shop.api.setting("media_polls=50")
+    image = Image("S1/0", "S1", "https://img.example/a.jpg", "Café")
+    item = Item(image.key, image, refs={"sku": sku})
+    assert (await shop.refused("images", item)).code == "image.processing"
+    shop.calls()
+    await shop.api.setting("media_polls=0")
+    await shop.accepted("images", item)
+    assert "fileCreate" not in shop.calls()
+
+
+async def test_a_price_is_written_once_and_a_struck_one_of_the_shop_stays(shop: Any) -> None:
+    sku = await shop.sellable(price="10.00")
+    shop.calls()
+    await shop.accepted("prices", Item("S1", Price("S1", "S1", Decimal("10.0")), refs={"sku": sku}))
+    assert shop.calls() == ["nodes"]
+    await shop.accepted("prices", Item("S1", Price("S1", "S1", Decimal("9.5"), Decimal(12)), refs={"sku": sku}))
+    assert shop.state("S1").price == Decimal("9.50")
+    assert (await shop.refused("prices", Item("S1", Price("S1", "S1", Decimal(0)), refs={"sku": sku}))).code == "price.value"
+
+
+async def test_a_mapped_table_is_a_price_list(shop: Any) -> None:
+    sku = await shop.sellable()
+    table = next(iter(shop.api.sandbox.describe().choices["price_tables"].values()))
+    remote = table if isinstance(table, str) else next(iter(table.values()))
+    await shop.accepted("prices", Item("S1", Price("S1", "S1", Decimal(8), table="2"), refs={"sku": sku, "price_table": remote}))
+    assert shop.state("S1").price == Decimal("100.00")
+
+
+async def test_one_bad_level_does_not_keep_the_others(shop: Any) -> None:
+    one, two = await shop.sellable("S1"), await shop.sellable("S2")
+    batch = await shop.push("stock", shop.level("S1", one, 3, turn=2), shop.level("S2", two, 2_000_000_000, turn=2))
+    assert batch.outcomes["S1/1"].state == "accepted" and batch.outcomes["S2/1"].state == "rejected"
+    assert shop.state("S1").stock[shop.api.main] == 3
+
+
+async def test_the_same_quantity_is_not_written_and_a_former_one_is_again(shop: Any) -> None:
+    sku = await shop.sellable(stock=10)
+    shop.calls()
+    await shop.accepted("stock", shop.level("S1", sku, 10, turn=2))
+    assert shop.calls() == ["nodes"]
+    for turn, units in ((3, 8), (4, 10), (5, 8)):
+        await shop.accepted("stock", shop.level("S1", sku, units, turn=turn))
+        assert shop.state("S1").stock[shop.api.main] == units
+
+
+async def test_an_item_without_a_level_gets_one(shop: Any) -> None:
+    sku = await shop.sellable()
+    item = shop.level("S1", sku, 4)
+    item.refs = {"sku": sku, "warehouse": shop.api.second}
+    await shop.accepted("stock", item)
+    assert shop.state("S1").stock[shop.api.second] == 4

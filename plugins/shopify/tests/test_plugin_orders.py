@@ -1,0 +1,147 @@
+"""Orders in and out."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from engate import NotSent
+from engate.model import (
+    Cut,
+    Invoice,
+    Order,
+    OrderChange,
+    OrderPart,
+    PartItem,
+    Query,
+    Shipment,
+    ShopOrderRef,
+    Tracking,
+)
+
+START = datetime(2026, 11, 27, 12, 0, tzinfo=UTC)
+NOTE = Invoice("3526" + "1" * 40, "12", "1", "55", datetime(2026, 11, 27, tzinfo=UTC), Decimal(100), "11222333000181")
+
+
+def part_of(order: Order, units: int | None = None) -> OrderPart:
+    items = tuple(PartItem(i.line, i.reference, Decimal(units or i.quantity), i.price) for i in order.items)
+    return OrderPart(order.key, order, "1", items, order.freight, order.discount, order.interest, order.total)
+
+
+async def ordered(shop: Any, **fields: Any) -> Order:
+    await shop.sellable()
+    return await shop.front.read_order(await shop.api.sell(**fields))
+
+
+def shown(shop: Any, order: Order) -> Any:
+    return next(one for one in shop.api.sandbox.orders() if one.key == order.key)
+
+
+async def test_an_order_as_the_model_has_it(shop: Any) -> None:
+    items = [{"sku": "S1", "quantity": 2, "price": "100.00", "freight": "15.50"}]
+    order = await ordered(shop, items=items, discount="20.00")
+    assert order.state == "ready" and order.buyer.document == "52998224725"
+    assert (order.items[0].reference, order.items[0].quantity, order.items[0].warehouse) == ("S1", 2, shop.api.main)
+    assert order.total == order.items_total + order.freight + order.interest - order.discount == Decimal("195.50")
+    assert sum(payment.value for payment in order.payments) == order.total
+    assert (order.delivery.street, order.delivery.number, order.delivery.district, order.delivery.state) == ("Rua A", "10", "Centro", "SP")
+    assert order.delivery.zip_code == "01001000" and order.paid_at is not None and order.changed_at
+
+
+@pytest.mark.parametrize(("step", "state"), [("held", "held"), ("test", "ready")])
+async def test_states(shop: Any, step: str, state: str) -> None:
+    await shop.sellable()
+    key = await shop.api.sell()
+    await shop.api.control("progress", {"order": key, "to": step})
+    order = await shop.front.read_order(key)
+    assert order.state == state and order.test is (step == "test")
+
+
+async def test_a_pix_that_nobody_has_paid_waits(shop: Any) -> None:
+    order = await ordered(shop, paid=False)
+    assert order.state == "awaiting_payment" and order.paid_at is None
+    await shop.api.control("progress", {"order": order.key, "to": "paid"})
+    paid = await shop.front.read_order(order.key)
+    assert paid.state == "ready" and paid.paid_at is not None
+
+
+async def test_a_cancelled_order(shop: Any) -> None:
+    await shop.sellable()
+    key = await shop.api.sell()
+    await shop.api.control("cancel", {"keys": [key]})
+    order = await shop.front.read_order(key)
+    assert order.state == "cancelled"
+    assert order.refunded == Decimal("100.00")
+
+
+async def test_events_are_told_once_in_windows_that_move(shop: Any) -> None:
+    await shop.sellable(stock=1000)
+    keys = list((await shop.api.control("sell", [shop.api.sale(n) for n in range(1, 121)])).values())
+    first = [page async for page in shop.front.read_order_events(Query())]
+    assert sorted(event.order for page in first for event in page.items) == sorted(keys)
+    assert len(first) > 1 and first[-1].cursor is None
+    again = [event async for page in shop.front.read_order_events(Query(cursor=first[0].cursor)) for event in page.items]
+    assert {event.key for event in again} >= {event.key for page in first[1:] for event in page.items}
+    mark = first[-1].watermark
+    await shop.api.advance(3 * 3600)
+    await shop.api.control("cancel", {"keys": [keys[0]]})
+    news = [event async for page in shop.front.read_orders(Query(since=mark)) for event in page.items]
+    assert (keys[0], "cancelled") in {(event.order, event.state) for event in news}
+
+
+async def test_two_notes_stand_beside_each_other(shop: Any) -> None:
+    order = await ordered(shop)
+    ref, other = ShopOrderRef(order.key, order), Invoice("3526" + "2" * 40, "13", "1", "55", START, Decimal(1), "1")
+    for note in (NOTE, other, NOTE):
+        await shop.front.send_invoice(ref, note, part_of(order))
+    assert len(shown(shop, order).invoices) == 2
+
+
+async def test_a_shipment_and_its_delivery_are_told_once(shop: Any) -> None:
+    order = await ordered(shop)
+    ref, part = ShopOrderRef(order.key, order), part_of(order)
+    with pytest.raises(NotSent):
+        await shop.front.send_delivery(ref, part, START.isoformat(), None)
+    for _ in range(2):
+        await shop.front.send_tracking(ref, part, Shipment("1", Tracking("BR1", "https://r.example/BR1", "Correios")), None)
+    for _ in range(2):
+        await shop.front.send_delivery(ref, part, (START + timedelta(hours=1)).isoformat(), None)
+    calls = shop.calls()
+    assert calls.count("fulfillmentCreate") == 1 and calls.count("fulfillmentEventCreate") == 1
+    assert (await shop.front.read_order(order.key)).state == "invoiced"
+
+
+async def test_ones_own_fleet_has_no_code(shop: Any) -> None:
+    order = await ordered(shop)
+    for _ in range(2):
+        await shop.front.send_tracking(ShopOrderRef(order.key, order), part_of(order), Shipment("1"), None)
+    assert shop.calls().count("fulfillmentCreate") == 1
+
+
+async def test_a_cancellation_is_asked_for_once(shop: Any) -> None:
+    order = await ordered(shop)
+    ref = ShopOrderRef(order.key, order)
+    with pytest.raises(NotSent):
+        await shop.front.send_cancellation(ref, "Sem estoque")
+    for _ in range(10):
+        try:
+            await shop.front.send_cancellation(ref, "Sem estoque")
+            break
+        except NotSent:
+            continue
+    assert shop.calls().count("orderCancel") == 1
+    assert (await shop.front.read_order(order.key)).state == "cancelled"
+
+
+async def test_what_is_not_attended_leaves_the_order_and_is_paid_back_once(shop: Any) -> None:
+    order = await ordered(shop, items=[{"sku": "S1", "quantity": 3, "price": "100.00"}])
+    change = OrderChange(order.key, (Cut(order.items[0].line, Decimal(1), Decimal(100)),), Decimal("100.00"), "Sem estoque")
+    for _ in range(2):
+        await shop.front.send_order_change(ShopOrderRef(order.key, order), part_of(order, 2), change)
+    now = await shop.front.read_order(order.key)
+    assert now.items[0].quantity == 2 and now.refunded == Decimal("100.00") and now.total == Decimal("200.00")
+    calls = shop.calls()
+    assert calls.count("orderEditCommit") == 1 and calls.count("refundCreate") == 1
