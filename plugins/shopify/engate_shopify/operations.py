@@ -232,7 +232,7 @@ ORDERS = _query(
 )
 ORDER = _query(
     "order",
-    600,
+    700,
     f"""query order($id: ID!) {{
   order(id: $id) {{
     id name createdAt updatedAt cancelledAt closed test sourceName taxesIncluded email phone
@@ -284,18 +284,21 @@ METAFIELDS_SET = _mutation(
 )
 FULFILMENT = _query(
     "order",
-    800,
+    700,
     """query fulfilment($id: ID!) {
   order(id: $id) {
     id
-    cancelledAt
-    fulfillments(first: 10) {
+    fulfillments(first: 5) {
       id status deliveredAt displayStatus
       trackingInfo(first: 5) { company number url }
-      fulfillmentLineItems(first: 20) { nodes { quantity lineItem { id } } }
+      fulfillmentLineItems(first: 30) { nodes { quantity lineItem { id } } pageInfo { hasNextPage } }
     }
-    fulfillmentOrders(first: 10) {
-      nodes { id status assignedLocation { location { id } } lineItems(first: 20) { nodes { id remainingQuantity lineItem { id } } } }
+    fulfillmentOrders(first: 5) {
+      nodes {
+        id status assignedLocation { location { id } }
+        lineItems(first: 30) { nodes { id remainingQuantity lineItem { id } } pageInfo { hasNextPage } }
+      }
+      pageInfo { hasNextPage }
     }
   }
 }""",
