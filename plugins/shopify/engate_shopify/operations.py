@@ -225,7 +225,7 @@ ORDERS = _query(
     102,
     """query changed($query: String!, $after: String) {
   orders(first: 100, query: $query, sortKey: UPDATED_AT, after: $after) {
-    nodes { id updatedAt cancelledAt displayFinancialStatus displayFulfillmentStatus }
+    nodes { id updatedAt cancelledAt displayFinancialStatus displayFulfillmentStatus tags }
     pageInfo { hasNextPage endCursor }
   }
 }""",
@@ -235,7 +235,7 @@ ORDER = _query(
     700,
     f"""query order($id: ID!) {{
   order(id: $id) {{
-    id name createdAt updatedAt cancelledAt closed test sourceName taxesIncluded email phone
+    id name createdAt updatedAt cancelledAt closed test tags sourceName taxesIncluded email phone
     displayFinancialStatus displayFulfillmentStatus
     currentTotalPriceSet {MONEY} currentShippingPriceSet {MONEY} currentTotalDiscountsSet {MONEY}
     currentTotalTaxSet {MONEY} totalRefundedSet {MONEY}
@@ -280,6 +280,11 @@ ORDER_NOTES = _query(
 METAFIELDS_SET = _mutation(
     "metafieldsSet",
     f"mutation keep($metafields: [MetafieldsSetInput!]!) {{ metafieldsSet(metafields: $metafields) {{ metafields {{ id }} {CODED} }} }}",
+    safe=True,
+)
+TAG = _mutation(
+    "tagsAdd",
+    f"mutation tag($id: ID!, $tags: [String!]!) {{ tagsAdd(id: $id, tags: $tags) {{ node {{ id }} {ERRORS} }} }}",
     safe=True,
 )
 FULFILMENT = _query(

@@ -26,6 +26,10 @@ class Shipping:
         self._shop = shop
         self._jobs: dict[str, str] = {}
 
+    async def send_handling(self, shop_order: ShopOrderRef) -> None:
+        """A tag: adding one that is there changes nothing."""
+        await self._shop.do(op.TAG, "tag", id=translate.gid(shop_order.key), tags=[translate.TAG])
+
     # ---- the note ----
 
     async def send_invoice(self, shop_order: ShopOrderRef, invoice: Invoice) -> None:

@@ -20,7 +20,7 @@ LINE = {
 def read(**fields: Any) -> Order:
     raw: dict[str, Any] = {
         "id": "gid://shopify/Order/1", "createdAt": "2026-11-27T12:00:00Z", "updatedAt": "2026-11-27T12:00:00Z", "cancelledAt": None,
-        "test": False, "sourceName": "web", "taxesIncluded": True, "email": None, "phone": None, "displayFinancialStatus": "PAID",
+        "test": False, "tags": [], "sourceName": "web", "taxesIncluded": True, "email": None, "phone": None, "displayFinancialStatus": "PAID",
         "displayFulfillmentStatus": "UNFULFILLED", "currentTotalPriceSet": MONEY, "currentShippingPriceSet": NOTHING,
         "currentTotalDiscountsSet": NOTHING, "currentTotalTaxSet": NOTHING, "totalRefundedSet": NOTHING, "paymentGatewayNames": ["Pix"],
         "shippingLine": None, "customAttributes": [], "customer": None, "billingAddress": None, "shippingAddress": None,
@@ -71,6 +71,11 @@ def test_sums_that_disagree_are_not_made_to_fit() -> None:
 def test_states(financial: str, fulfilment: str, state: str) -> None:
     order = read(displayFinancialStatus=financial, displayFulfillmentStatus=fulfilment)
     assert (order.state, order.raw_state) == (state, f"{financial}/{fulfilment}")
+
+
+def test_our_tag_says_that_the_erp_has_it() -> None:
+    assert read(tags=["Engate"]).state == "handling"
+    assert read(tags=["engate"], displayFinancialStatus="PENDING").state == "awaiting_payment"
 
 
 def test_an_idempotency_key_is_of_the_decision_and_its_variables() -> None:
