@@ -20,6 +20,7 @@ LINE = {
 def read(**fields: Any) -> Order:
     raw: dict[str, Any] = {
         "id": "gid://shopify/Order/1", "createdAt": "2026-11-27T12:00:00Z", "updatedAt": "2026-11-27T12:00:00Z", "cancelledAt": None,
+        
         "test": False, "tags": [], "sourceName": "web", "taxesIncluded": True, "email": None, "phone": None, "displayFinancialStatus": "PAID",
         "displayFulfillmentStatus": "UNFULFILLED", "currentTotalPriceSet": MONEY, "currentShippingPriceSet": NOTHING,
         "currentTotalDiscountsSet": NOTHING, "currentTotalTaxSet": NOTHING, "totalRefundedSet": NOTHING, "paymentGatewayNames": ["Pix"],
