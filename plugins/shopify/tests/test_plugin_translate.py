@@ -21,7 +21,8 @@ def read(**fields: Any) -> Order:
     raw: dict[str, Any] = {
         "id": "gid://shopify/Order/1", "createdAt": "2026-11-27T12:00:00Z", "updatedAt": "2026-11-27T12:00:00Z", "cancelledAt": None,
         
-        "test": False, "tags": [], "sourceName": "web", "taxesIncluded": True, "email": None, "phone": None, "displayFinancialStatus": "PAID",
+        "test": False, "tags": [], "sourceName": "web", "taxesIncluded": True, "email": None, "phone": None,
+        "displayFinancialStatus": "PAID",
         "displayFulfillmentStatus": "UNFULFILLED", "currentTotalPriceSet": MONEY, "currentShippingPriceSet": NOTHING,
         "currentTotalDiscountsSet": NOTHING, "currentTotalTaxSet": NOTHING, "totalRefundedSet": NOTHING, "paymentGatewayNames": ["Pix"],
         "shippingLine": None, "customAttributes": [], "customer": None, "billingAddress": None, "shippingAddress": None,
