@@ -225,17 +225,17 @@ ORDERS = _query(
     102,
     """query changed($query: String!, $after: String) {
   orders(first: 100, query: $query, sortKey: UPDATED_AT, after: $after) {
-    nodes { id updatedAt cancelledAt displayFinancialStatus displayFulfillmentStatus }
+    nodes { id updatedAt cancelledAt displayFinancialStatus displayFulfillmentStatus tags }
     pageInfo { hasNextPage endCursor }
   }
 }""",
 )
 ORDER = _query(
     "order",
-    600,
+    700,
     f"""query order($id: ID!) {{
   order(id: $id) {{
-    id name createdAt updatedAt cancelledAt closed test sourceName taxesIncluded email phone
+    id name createdAt updatedAt cancelledAt closed test tags sourceName taxesIncluded email phone
     displayFinancialStatus displayFulfillmentStatus
     currentTotalPriceSet {MONEY} currentShippingPriceSet {MONEY} currentTotalDiscountsSet {MONEY}
     currentTotalTaxSet {MONEY} totalRefundedSet {MONEY}
@@ -282,20 +282,28 @@ METAFIELDS_SET = _mutation(
     f"mutation keep($metafields: [MetafieldsSetInput!]!) {{ metafieldsSet(metafields: $metafields) {{ metafields {{ id }} {CODED} }} }}",
     safe=True,
 )
+TAG = _mutation(
+    "tagsAdd",
+    f"mutation tag($id: ID!, $tags: [String!]!) {{ tagsAdd(id: $id, tags: $tags) {{ node {{ id }} {ERRORS} }} }}",
+    safe=True,
+)
 FULFILMENT = _query(
     "order",
-    800,
+    700,
     """query fulfilment($id: ID!) {
   order(id: $id) {
     id
-    cancelledAt
-    fulfillments(first: 10) {
+    fulfillments(first: 5) {
       id status deliveredAt displayStatus
       trackingInfo(first: 5) { company number url }
-      fulfillmentLineItems(first: 20) { nodes { quantity lineItem { id } } }
+      fulfillmentLineItems(first: 30) { nodes { quantity lineItem { id } } pageInfo { hasNextPage } }
     }
-    fulfillmentOrders(first: 10) {
-      nodes { id status assignedLocation { location { id } } lineItems(first: 20) { nodes { id remainingQuantity lineItem { id } } } }
+    fulfillmentOrders(first: 5) {
+      nodes {
+        id status assignedLocation { location { id } }
+        lineItems(first: 30) { nodes { id remainingQuantity lineItem { id } } pageInfo { hasNextPage } }
+      }
+      pageInfo { hasNextPage }
     }
   }
 }""",

@@ -26,6 +26,10 @@ class Shipping:
         self._shop = shop
         self._jobs: dict[str, str] = {}
 
+    async def send_handling(self, shop_order: ShopOrderRef) -> None:
+        """A tag: adding one that is there changes nothing."""
+        await self._shop.do(op.TAG, "tag", id=translate.gid(shop_order.key), tags=[translate.TAG])
+
     # ---- the note ----
 
     async def send_invoice(self, shop_order: ShopOrderRef, invoice: Invoice) -> None:
@@ -51,9 +55,7 @@ class Shipping:
         """Nothing makes a creation safe to repeat: an equal fulfilment is looked for first."""
         raw = await self._fulfilment(shop_order)
         wanted = _units(part)
-        if _shipped(raw, wanted, shipment.tracking.code):
-            return
-        for lines in _by_location(raw, wanted):
+        for lines in _by_location(raw, _left(raw, wanted, shipment.tracking.code)):
             body: dict[str, Any] = {
                 "lineItemsByFulfillmentOrder": lines,
                 "notifyCustomer": self._shop.settings.notify_customer,
@@ -83,6 +85,12 @@ class Shipping:
         raw: dict[str, Any] | None = await self._shop.graphql(op.FULFILMENT, id=translate.gid(shop_order.key))
         if raw is None:
             raise missing(shop_order.key)
+        if _cut_off(raw):
+            raise Rejected(
+                Text("O pedido tem linhas demais para o envio automático.", "The order has too many lines to be shipped by engate."),
+                Text("Registre o envio no Admin da Shopify.", "Enter the shipment in Shopify's Admin."),
+                code="shipment.large",
+            )
         return raw
 
     # ---- the cancellation ----
@@ -152,14 +160,27 @@ def _lines(fulfilment: dict[str, Any]) -> Units:
     return {node["lineItem"]["id"]: node["quantity"] for node in fulfilment["fulfillmentLineItems"]["nodes"]}
 
 
-def _shipped(raw: dict[str, Any], wanted: Units, code: str) -> bool:
-    """Whether it is there: by its code, or (one's own fleet has none) by its lines, which then are not open any more."""
+def _cut_off(raw: dict[str, Any]) -> bool:
+    """Whether the answer holds less than there is: what is not seen must not be shipped twice, nor be missed."""
+    orders = raw["fulfillmentOrders"]
+    held = [one["lineItems"] for one in orders["nodes"]] + [one["fulfillmentLineItems"] for one in raw["fulfillments"]]
+    return any(connection["pageInfo"]["hasNextPage"] for connection in (orders, *held))
+
+
+def _left(raw: dict[str, Any], wanted: Units, code: str) -> Units:
+    """What of the shipment is not there yet: known by its code, or (one's own fleet has none) by just its lines.
+
+    A shipment from two locations is two fulfilments, of which an attempt before may have made the first.
+    """
+    left = dict(wanted)
     for one in _live(raw):
         codes = {info["number"] for info in one["trackingInfo"] if info["number"]}
         lines = _lines(one)
-        if set(lines) <= set(wanted) and (code in codes if code else not codes and lines == wanted):
-            return True
-    return False
+        if not code and not codes and lines == wanted:
+            return {}
+        if code and code in codes:
+            left = {line: max(0, units - lines.get(line, 0)) for line, units in left.items()}
+    return left
 
 
 def _by_location(raw: dict[str, Any], wanted: Units) -> list[list[dict[str, Any]]]:

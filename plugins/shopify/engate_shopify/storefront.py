@@ -118,6 +118,9 @@ class ShopifyStorefront(Storefront):
     async def read_order(self, key: str) -> Order:
         return await self._orders.read(key)
 
+    async def send_handling(self, shop_order: ShopOrderRef) -> None:
+        await self._shipping.send_handling(shop_order)
+
     async def send_invoice(self, shop_order: ShopOrderRef, invoice: Invoice, part: OrderPart) -> None:
         del part
         await self._shipping.send_invoice(shop_order, invoice)

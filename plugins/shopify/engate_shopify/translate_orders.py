@@ -31,6 +31,8 @@ FULFILMENT: Mapping[str, ShopState] = {
     "PARTIALLY_FULFILLED": "handling",
     "FULFILLED": "invoiced",
 }
+TAG = "engate"
+"""On orders that the ERP has: what the shop's people see and can search for."""
 CREDENTIALS = ("TAX_CREDENTIAL_BR", "SHIPPING_CREDENTIAL_BR")
 ATTRIBUTES = ("cpf", "cnpj", "cpf/cnpj", "cpf_cnpj", "documento")
 COUNTRIES = {"BR": "BRA"}
@@ -75,7 +77,14 @@ def raw_state(cancelled: object, financial: str | None, fulfilment: str | None) 
 def event(row: Mapping[str, Any]) -> OrderEvent:
     """The same order as it was at the same instant is the same event."""
     facts = (row["cancelledAt"], row["displayFinancialStatus"], row["displayFulfillmentStatus"])
-    return OrderEvent(f"{row['id']}/{row['updatedAt']}", row["id"], state(*facts), raw_state(*facts), at=row["updatedAt"])
+    return OrderEvent(
+        f"{row['id']}/{row['updatedAt']}", row["id"], marked(state(*facts), row["tags"]), raw_state(*facts), at=row["updatedAt"]
+    )
+
+
+def marked(told: ShopState, tags: Iterable[str]) -> ShopState:
+    """A ready order that carries our tag is one that the ERP has."""
+    return "handling" if told == "ready" and TAG in {tag.casefold() for tag in tags} else told
 
 
 # ---- the order ----
@@ -107,7 +116,7 @@ def _order(raw: Mapping[str, Any], lines: list[Mapping[str, Any]]) -> Order:
     shipping = raw["shippingLine"] or {}
     return Order(
         key=raw["id"],
-        state=state(*facts),
+        state=marked(state(*facts), raw["tags"]),
         raw_state=raw_state(*facts),
         placed_at=datetime.fromisoformat(raw["createdAt"]),
         paid_at=instant(done[-1]["processedAt"]) if done else None,

@@ -144,3 +144,19 @@ async def test_an_item_without_a_level_gets_one(shop: Any) -> None:
     item.refs = {"sku": sku, "warehouse": shop.api.second}
     await shop.accepted("stock", item)
     assert shop.state("S1").stock[shop.api.second] == 4
+
+
+async def test_a_sale_between_reading_and_writing_is_not_sold_twice(shop: Any) -> None:
+    sku = await shop.sellable(stock=10)
+    await shop.api.control("stage", [{"operation": "POST graphql nodes", "verb": "sell", "body": [shop.api.sale(1)]}])
+    shop.calls()
+    await shop.accepted("stock", shop.level("S1", sku, 7, turn=2))
+    assert shop.calls().count("inventorySetQuantities") == 2
+    assert shop.state("S1").stock[shop.api.main] == 7
+
+
+async def test_a_lost_answer_of_a_stock_load_is_written_once(shop: Any) -> None:
+    sku = await shop.sellable(stock=10)
+    await shop.api.faults({"kind": "reset_applied", "operation": "POST graphql inventorySetQuantities", "times": 1})
+    await shop.accepted("stock", shop.level("S1", sku, 7, turn=2))
+    assert shop.state("S1").stock[shop.api.main] == 7
