@@ -18,6 +18,7 @@ from engate.doing import calling
 from engate.errors import CapabilityMissing, EngateError, PluginFault
 from engate.hooks import HOOK_API, ROLES, Connection, Erp, Fiscal, Observer, Storefront
 from engate.model import Batch, Page
+from engate.settings import json_schema
 from engate.specs import SPECS, Spec, implemented_by
 from engate.text import Text
 
@@ -71,6 +72,7 @@ def discover(entries: list[EntryPoint] | None = None) -> dict[str, Platform]:
             if manifest.key in found:
                 raise TypeError(f"two distributions bring a platform {manifest.key!r}")
             implemented(manifest.connection_class())
+            json_schema(manifest.settings)  # the API serves it
             found[entry.name] = Platform(entry.name, manifest)
         except Exception as error:
             log.warning("platform_not_loaded", platform=entry.name, error=f"{type(error).__name__}: {error}")

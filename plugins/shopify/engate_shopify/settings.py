@@ -12,6 +12,10 @@ VERSION = "2026-10"
 """The API version that every operation text is written for. One that is gone is served by another: the connection test compares."""
 
 
+def _none() -> Secret:
+    return Secret("")
+
+
 class ShopifySettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     shop: Annotated[
         str,
@@ -32,7 +36,7 @@ class ShopifySettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
             "Só para um app antigo, criado no Admin da loja. Vazio: o engate usa o ID e a chave secreta do app.",
             "Only for an old app, made in the shop's Admin. Empty: engate uses the app's id and secret.",
         ),
-    ] = Secret("")
+    ] = msgspec.field(default_factory=_none)
     client_id: Annotated[
         str,
         field(
@@ -47,7 +51,7 @@ class ShopifySettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
             "Também assina os avisos (webhooks) da loja.",
             "It signs the shop's webhooks too.",
         ),
-    ] = Secret("")
+    ] = msgspec.field(default_factory=_none)
     old_client_secret: Annotated[
         Secret,
         field(
@@ -56,7 +60,7 @@ class ShopifySettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
             "Enquanto a chave é trocada, a Shopify ainda assina com a anterior por até uma hora.",
             "While the secret is rotated, Shopify still signs with the previous one for up to an hour.",
         ),
-    ] = Secret("")
+    ] = msgspec.field(default_factory=_none)
     publication: Annotated[
         str,
         field(
