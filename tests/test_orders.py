@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -533,12 +534,13 @@ async def _taken_in(stage: Stage, orders: int) -> bool:
 
 async def test_a_note_that_is_not_published_yet_is_sent_when_it_is(sqlite_database: str) -> None:
     async with staged(sqlite_database, seed=goods(1)) as stage:
-        stage.erp.corrupt("parameter", "invoice_window=0.6")
+        stage.erp.corrupt("parameter", "invoice_window=600")
         await stage.selling()
         key = sell(stage)
         await entered(stage, key)
         stage.erp.progress("invoiced", None)
         await stage.until(lambda: stage.waits(key, "order.note_not_published"))
+        stage.erp.clock.advance(timedelta(minutes=11))
         await stage.until(lambda: in_shop(stage, key).phase == "invoiced")
         await stage.until(lambda: stage.waits(key, None))
         asked = stage.erp.books.by_operation["GET /winthor/fiscal/v1/documentosfiscais/nfe/invoiceDocument"]
