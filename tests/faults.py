@@ -42,7 +42,8 @@ FAST = Windows(
 )  # fmt: skip
 SLOTS = 16
 SAYS_WITHIN = 60.0
-RECOVERS_WITHIN = 60.0
+RECOVERS_WITHIN = 150.0
+"""After a refusal VTEX wants a minute's rest, and the last one may come just before it is well again."""
 HIDDEN = timedelta(minutes=5)
 JITTER = 0.5
 """Seconds that a loaded machine takes from anybody."""
@@ -200,7 +201,12 @@ class House:
         rows = await self.sick.sql(
             "select platform, health from connection where tenant_id = :id and health <> 'ok'", id=self.sick.tenant_id
         )
-        return found + [f"{row.platform} is {row.health}" for row in rows]
+        waiting = await self.sick.sql(
+            "select r.kind, r.key, r.state, c.code from record r left join cause c on c.id = r.cause_id "
+            "where r.tenant_id = :id and (r.state <> 'settled' or r.cause_id is not null)", id=self.sick.tenant_id,
+        )  # fmt: skip
+        why = [f"{row.kind} {row.key} is {row.state} ({row.code})" for row in waiting]
+        return found + [f"{row.platform} is {row.health}" for row in rows] + (why if found else [])
 
 
 def _stock(box: Any, key: str) -> Any:
