@@ -202,7 +202,7 @@ async def test_connection(installation: NamedDependency[Installation], caller: N
 
     def keep(c: sa.Connection) -> bool:
         if identity and all(check.ok for check in checks):
-            _still_theirs(c, caller.tenant_id, used_by, row, identity, checks)
+            checks.extend(_taken(c, row, identity, used_by))
         passed = config.tested(c, id, row.revision, checks, identity, now)
         if passed:
             config.probed(c, id, row.revision, found.facts, now)
@@ -216,15 +216,16 @@ async def test_connection(installation: NamedDependency[Installation], caller: N
     return TestResult(passed, identity or row.identity, checks)
 
 
-def _still_theirs(c: sa.Connection, tenant_id: int, used_by: list[int], row: Any, identity: str, checks: list[Check]) -> None:
-    """What the account turned out to be is another integration's shop: the test does not pass."""
-    shop = config.shop_of(row, identity)
+def _taken(c: sa.Connection, row: Any, identity: str, used_by: list[int]) -> list[Check]:
+    """What the account turned out to be is another integration's shop: lines that do not pass."""
+    shop, lines = config.shop_of(row, identity), list[Check]()
     for id in used_by if row.role == "storefront" else ():
         try:
-            config.refuse_taken(c, tenant_id, id, shop)
-            config.moved_shop(c, tenant_id, id, shop)
+            config.refuse_taken(c, row.tenant_id, id, shop)
+            config.moved_shop(c, row.tenant_id, id, shop)
         except Invalid as error:
-            checks.append(Check(error.code, False, error.text, error.hint))
+            lines.append(Check(error.code, False, error.text, error.hint))
+    return lines
 
 
 ROUTES = [list_connections, create_connection, get_connection, change_connection, delete_connection, test_connection, new_address]
