@@ -281,6 +281,7 @@ class Engine:
 
     def kill(self) -> None:
         if self._process is not None:
+            assert self._process.poll() is None, f"the engine ended by itself: {self._process.returncode}"
             self._process.kill()
             self._process.wait()
 
@@ -294,6 +295,7 @@ def engine(url: str) -> Generator[Engine]:
         made.kill()
 
 
+@pytest.mark.timeout(150)
 async def test_an_operation_survives_kill_9_and_is_submitted_once(sqlite_database: str) -> None:
     async with faked(sqlite_database, seed=goods(3), settings=BULK, run=False) as stage:
         with engine(sqlite_database) as killed:
@@ -309,6 +311,7 @@ async def test_an_operation_survives_kill_9_and_is_submitted_once(sqlite_databas
     assert len(submitted(stage)) == 1
 
 
+@pytest.mark.timeout(150)
 async def test_killed_between_submission_and_ticket_its_records_are_of_unknown_effect(sqlite_database: str) -> None:
     async with faked(sqlite_database, seed=goods(3), settings=BULK, run=False) as stage:
         with engine(sqlite_database) as killed:

@@ -17,12 +17,30 @@ HEALTH, FORBID, RETRY, BATCHES = (
 )
 ITEMS, OPERATIONS = "tests/test_items.py::", "tests/test_operations.py::"
 LIMITS, STREAMS, BUDGET = "core/tests/test_limits.py::", "core/tests/test_streams.py::", "api/tests/test_budget.py::"
+STRUCTS = "core/tests/test_structs.py::"
 DOOR = "api/tests/test_door.py::"
 PROBE = "tests/test_probe.py::"
 TOLD = "tests/test_events_told.py::"
 BOUNDARY, QUARANTINE = "core/tests/test_boundary.py::", "tests/test_quarantine.py::"
 
 ENGINE: tuple[Trap, ...] = (
+    # ---- the process ----
+    Trap(
+        "engine.structs-known",
+        "A struct that two threads decode for the first time at once ends the whole process: every tenant stands still.",
+        f"{CORE}/store/db.py",
+        "make_known()  # before there is a second thread",
+        "pass",
+        (f"{STRUCTS}test_two_threads_decode_a_new_struct_at_once",),
+    ),
+    Trap(
+        "engine.structs-of-platforms",
+        "The structs of a platform are imported when its first connection is built, with the threads at work: they end the process too.",
+        f"{CORE}/plugins.py",
+        "        make_known()\n",
+        "",
+        (f"{STRUCTS}test_two_threads_decode_a_new_struct_at_once",),
+    ),
     # ---- calls ----
     Trap(
         "engine.one-refusal",

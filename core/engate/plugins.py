@@ -20,6 +20,7 @@ from engate.hooks import HOOK_API, ROLES, Connection, Erp, Fiscal, Observer, Sto
 from engate.model import Batch, Page
 from engate.settings import json_schema
 from engate.specs import SPECS, Spec, implemented_by
+from engate.structs import make_known
 from engate.text import Text
 
 T = TypeVar("T")
@@ -43,6 +44,7 @@ class Manifest(msgspec.Struct, frozen=True):
     def connection_class(self) -> type[Connection]:
         module, _, name = self.connection.partition(":")
         found = getattr(importlib.import_module(module), name)
+        make_known()
         wanted = Erp if self.role == "erp" else Storefront
         if not (isinstance(found, type) and issubclass(found, wanted)):
             raise TypeError(f"{self.connection} is not a subclass of {wanted.__name__}")

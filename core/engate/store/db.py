@@ -23,6 +23,7 @@ from sqlalchemy.exc import OperationalError
 
 from engate.errors import EngateError
 from engate.store import engines
+from engate.structs import make_known
 from engate.text import Text
 
 T = TypeVar("T")
@@ -44,6 +45,7 @@ class Store:
     """One database. `url` as SQLAlchemy wants it: `sqlite:///path` or `postgresql+psycopg://…`."""
 
     def __init__(self, url: str) -> None:
+        make_known()  # before there is a second thread
         self.url = url
         self.sqlite = url.startswith("sqlite")
         readers, writers = (4, 1) if self.sqlite else (6, 6)
