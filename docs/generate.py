@@ -1,4 +1,5 @@
-"""Writes what is generated: the capability table of the READMEs, the page of traps. `make docs` runs it; a test fails when it is stale."""
+"""Writes what is generated: the capability table of the READMEs, the pages of traps and of refusals. `make docs` runs it; tests fail when
+one is stale."""
 
 from __future__ import annotations
 
@@ -9,6 +10,8 @@ from pathlib import Path
 from engate import hooks
 from engate.plugins import Manifest, discover, implemented
 from engate.sync.flows import FLOWS, Flow
+from engate_api.demo.command import side
+from engate_api.demo.steps import STEPS, refusals
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
@@ -72,7 +75,30 @@ def traps() -> str:
     return "\n".join(lines) + "\n"
 
 
+def refused() -> str:
+    """docs/refusals.md: one row a step of the demo, one column a pair."""
+    found = [each.manifest for each in discover().values() if each.manifest]
+    erps, storefronts = ([each for each in found if each.role == role] for role in ("erp", "storefront"))
+    pairs = sorted((erp, storefront) for erp in (each.key for each in erps) for storefront in (each.key for each in storefronts))
+    columns = [(erp, storefront, refusals(side(erp), side(storefront))) for erp, storefront in pairs]
+    lines = [
+        "# Refusals",
+        "",
+        "What `engate demo` shows of each pair, and what it refuses because a plugin does not implement a hook that the step needs. A",
+        "refusal that is not in this table ends a demo with exit code 1.",
+        "Generated from the steps' table (`api/engate_api/demo/steps.py`) and the plugins by `make docs`.",
+        "",
+        "| step | " + " | ".join(f"{erp} → {storefront}" for erp, storefront, _ in columns) + " |",
+        "| --- |" + " --- |" * len(columns),
+    ]
+    for step in STEPS:
+        cells = [f"refused: {why[step.name]}" if step.name in why else "✓" for _, _, why in columns]
+        lines.append(f"| {step.words} (`{step.name}`) | " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
 if __name__ == "__main__":
+    (ROOT / "docs/refusals.md").write_text(refused(), "utf-8")
     (ROOT / "docs/traps.md").write_text(traps(), "utf-8")
     for name, language in READMES.items():
         file = ROOT / name

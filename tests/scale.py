@@ -114,7 +114,7 @@ def main() -> int:
         goods.generated(),
         tour,
         show(),
-        after={"load": mayhem.begin, "orders": mayhem.after},
+        after={"load": mayhem.begin, "deliver": mayhem.after},
     )
     tell("two workers, Redis flushed and one killed", harmed)
     print(f"  {mayhem.gone or 'nobody'} was killed; {mayhem.seen}")

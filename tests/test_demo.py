@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import re
 import signal
@@ -14,19 +15,22 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 from stdnum import ean
 from stdnum.br import cnpj, cpf
 
-from engate.testing.world import OrderState, SkuState
+from engate.testing.world import OrderState, Sale, SalePayment, SkuState
 from engate_api.demo import checks, goods
-from engate_api.demo.catalog import Listed
-from engate_api.demo.command import PHASES, Outcome, play, tell
+from engate_api.demo.catalog import Catalog, Listed, Skus
+from engate_api.demo.command import Outcome, play, tell
 from engate_api.demo.driver import Demo, Tour
 from engate_api.demo.processes import Plan
 from engate_api.demo.progress import Lines
+from engate_api.demo.steps import STEPS
 
 PAIR = Plan("winthor", "vtex", limits=False)
 TOUR = Tour(orders=12, cancelled_in_shop=5, cancelled_in_erp=7, prices=3, stocks=3, patience=45)
+SHORT = tuple(step for step in STEPS if step.name not in ("delta", "resync", "beyond"))
 _NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 SKUS = 90  # 45 products: of every thing that can be missing in the ERP, one
 
@@ -60,7 +64,7 @@ def test_a_small_catalogue_and_twelve_orders_go_both_ways(passed: tuple[Outcome,
     assert 0 < report.delta.writes <= report.delta.changed
     assert report.unchanged_resync.writes == 0
     assert report.unchanged_resync.read >= catalog.skus_in_erp + catalog.products_in_erp
-    assert list(report.seconds) == ["start", *PHASES, "total"]
+    assert list(report.seconds) == ["start", *(step.name for step in STEPS), "total"]
 
 
 @pytest.mark.timeout(180)
@@ -69,11 +73,12 @@ def test_the_result_is_one_object_or_the_same_counts_in_lines(passed: tuple[Outc
     tell(outcome, as_json=True)
     printed = msgspec.json.decode(capsys.readouterr().out)
     assert list(printed) == [
-        "pair", "catalog", "orders", "delta", "unchanged_resync", "requests", "rate_limited", "slices_by_worker", "seconds",
+        "pair", "catalog", "orders", "delta", "unchanged_resync", "requests", "rate_limited", "refused", "slices_by_worker", "seconds",
     ]  # fmt: skip
     assert list(printed["catalog"]) == ["products_in_erp", "skus_in_erp", "skus_visible", "awaiting", "attention"]
     assert list(printed["orders"]) == [
-        "placed", "duplicated_events", "timeouts_injected", "in_erp", "duplicated_in_erp", "invoiced", "tracked", "delivered", "cancelled",
+        "placed", "duplicated_events", "lost_events", "timeouts_injected", "in_erp", "duplicated_in_erp", "invoiced", "tracked",
+        "delivered", "cancelled",
     ]  # fmt: skip
     assert list(printed["delta"]) == ["changed", "pushed", "writes"]
     assert list(printed["unchanged_resync"]) == ["read", "writes"]
@@ -103,14 +108,59 @@ def test_one_spoiled_stock_and_one_spoiled_order_are_named(capsys: pytest.Captur
         spoiled["order"] = part.storefront_key.partition("/")[0]
         demo.erp.post("/_sandbox/corrupt", {"kind": "order", "key": part.key})
 
-    short = {name: PHASES[name] for name in ("register", "load", "orders", "check")}
-    outcome = play(PAIR, goods.generated(20), Tour(orders=3, patience=45), Lines(), phases=short, after={"orders": spoil})
+    outcome = play(PAIR, goods.generated(20), Tour(orders=3, patience=45), Lines(), steps=SHORT, after={"deliver": spoil})
     assert outcome.exit_code == 1
     assert len([problem for problem in outcome.problems if f"SKU {spoiled['sku']}: stock" in problem]) == 1
     assert any(f"order {spoiled['order']}: the storefront says delivered" in problem for problem in outcome.problems)
     assert [problem for problem in outcome.problems if spoiled["sku"] not in problem and spoiled["order"] not in problem] == []
     tell(outcome, as_json=True)
     assert spoiled["sku"] in capsys.readouterr().err
+
+
+LAME = """
+from tests.platforms import lacking
+from tests.platforms.fake_erp.plugin import FAKE_ERP as ERP
+from tests.platforms.fake_shop.plugin import FAKE_SHOP
+SHOP = lacking(FAKE_SHOP, "send_tracking")
+"""
+ENTRIES = """
+[engate.platforms]
+fake_erp = lame:ERP
+fake_shop = lame:SHOP
+[engate.sandboxes]
+fake_erp = tests.platforms.fake_erp.sandbox:FakeErpSandbox
+fake_shop = tests.platforms.fake_shop.sandbox:FakeShopSandbox
+"""
+
+
+def paid_by_pix(catalog: Catalog) -> Catalog:
+    def sales(count: int, skus: Skus, now: datetime) -> list[Sale]:
+        made = catalog.sales(count, skus, now)
+        return [replace(sale, payments=(SalePayment("pix", sum(paid.value for paid in sale.payments)),)) for sale in made]
+
+    return dataclasses.replace(catalog, sales=sales)
+
+
+@pytest.mark.timeout(180)
+def test_a_step_that_a_pair_does_not_offer_is_refused_with_what_follows_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A shop that takes no tracking codes: a platform as any author installs one."""
+    (tmp_path / "lame.py").write_text(LAME)
+    (tmp_path / "lame-1.dist-info").mkdir()
+    (tmp_path / "lame-1.dist-info/METADATA").write_text("Metadata-Version: 2.1\nName: lame\nVersion: 1\n")
+    (tmp_path / "lame-1.dist-info/entry_points.txt").write_text(ENTRIES)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), str(Path(__file__).resolve().parents[1])]))
+    steps = tuple(step for step in STEPS if step.name not in ("resync", "beyond"))
+    outcome = play(Plan("fake_erp", "fake_shop", limits=False), paid_by_pix(goods.generated(20)), TOUR, Lines(), steps=steps)
+    assert outcome.problems == []
+    refused = {"ship": "send_tracking (Fake shop does not offer it)", "deliver": "ship (refused itself)"}
+    assert outcome.report.refused == refused
+    said = capsys.readouterr().err
+    assert all(f"{step}: refused: {why}" in said for step, why in refused.items())
+    assert (outcome.report.orders.invoiced, outcome.report.orders.tracked, outcome.report.orders.cancelled) == (9, 0, 3)
+    assert outcome.report.orders.lost_events > 0, "the fake shop calls, and some calls were lost"
 
 
 @pytest.mark.timeout(120)

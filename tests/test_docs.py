@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -42,6 +43,11 @@ def test_every_hook_has_its_section_and_every_section_its_hook() -> None:
 def test_links_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)\)", page.read_text("utf-8")):
         assert target.startswith("https://") or (page.parent / target).exists(), target
+
+
+def test_the_page_of_refusals_is_fresh() -> None:
+    generate = runpy.run_path(str(ROOT / "docs/generate.py"))
+    assert generate["refused"]() == (ROOT / "docs/refusals.md").read_text("utf-8"), "docs/refusals.md is stale: make docs"
 
 
 def test_the_example_plugin_works(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import signal
 import socket
 from contextlib import ExitStack
 
+import msgspec
 from granian.constants import Interfaces
 from granian.log import LogLevels
 from granian.server.embed import Server
@@ -34,8 +35,11 @@ def main(argv: list[str]) -> int:
             f"engate: a porta {given.port} está em uso; escolha outra com --port. / Port {given.port} is taken: choose another with --port."
         )
         return 1
+    port = given.port or _free_port(given.host)
+    if given.sandboxes and settings.public_url is None:  # the sandboxes reach us where we are
+        settings = msgspec.structs.replace(settings, public_url=f"http://{given.host}:{port}")
     with ExitStack() as stack:
-        return run(_serve(settings, given.host, given.port or _free_port(given.host), stack, sandboxes=given.sandboxes))
+        return run(_serve(settings, given.host, port, stack, sandboxes=given.sandboxes))
 
 
 async def _serve(settings: Settings, host: str, port: int, stack: ExitStack, *, sandboxes: bool) -> int:

@@ -12,22 +12,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
-from engate_api.demo import dataset, driver, goods, trade
+from engate.plugins import discover, implemented
+from engate_api.demo import dataset, driver, goods
 from engate_api.demo.catalog import Catalog
-from engate_api.demo.driver import Demo, Phase, Tour
-from engate_api.demo.processes import NotStarted, Plan, running
+from engate_api.demo.driver import Demo, Tour
+from engate_api.demo.processes import NotStarted, Plan, Servers, running
 from engate_api.demo.progress import Show, show
 from engate_api.demo.report import Report, bare_rate
+from engate_api.demo.steps import STEPS, Side, Step, refusals
 
-PHASES: Mapping[str, Phase] = {
-    "register": driver.register,
-    "load": driver.load,
-    "orders": trade.orders,
-    "delta": driver.delta,
-    "resync": driver.resync,
-    "beyond": driver.beyond,
-    "check": driver.check,
-}
 MOST_NAMED = 20
 
 
@@ -50,6 +43,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--orders", type=_positive, default=50, metavar="N")
     parser.add_argument("--limits", choices=("on", "off"), default="on", help="off: no refusal by rate, the connections' rates high")
     parser.add_argument("--workers", type=int, default=0, metavar="N", help="scale mode: PostgreSQL, Redis and N worker processes")
+    parser.add_argument(
+        "--events", choices=("told", "asked"), default="told", help="asked: no platform knows an address to call, engate asks"
+    )
     parser.add_argument("--json", action="store_true", help="the result as one JSON object")
     parser.add_argument("--keep", action="store_true", help="keep everything running at the end, until Ctrl-C, and its folder for good")
 
@@ -69,7 +65,8 @@ def _positive(text: str) -> int:
 
 def run(options: argparse.Namespace) -> int:
     """0: all as it should be; 1: something was not, named on stderr; 130: interrupted."""
-    plan = Plan(options.erp, options.storefront, limits=options.limits == "on", workers=options.workers, keep=options.keep)
+    told = options.events == "told"
+    plan = Plan(options.erp, options.storefront, options.limits == "on", options.workers, told, options.keep)
     try:
         catalog = dataset.read(options.catalog) if options.catalog else goods.generated()
         with _terminated():
@@ -95,30 +92,44 @@ def play(
     tour: Tour,
     shown: Show,
     *,
-    phases: Mapping[str, Phase] = PHASES,
-    after: Mapping[str, Phase] | None = None,
+    steps: Sequence[Step] = STEPS,
+    after: Mapping[str, Callable[[Demo], None]] | None = None,
     ended: Callable[[Demo, Outcome], None] | None = None,
 ) -> Outcome:
-    """One demo from start to stop. `after`: what else happens when a phase is over (a test spoils something there); `ended`: what happens
+    """One demo from start to stop. `after`: what else happens when a step is over (a test spoils something there); `ended`: what happens
     with the outcome while everything still runs."""
     began = time.monotonic()
     with ExitStack() as stack:
         with shown:
             shown.step("Starting the servers")
             servers = stack.enter_context(running(plan))
-            demo = Demo(servers, catalog, tour, shown, Report(f"{plan.erp}/{plan.storefront}"), limits=plan.limits)
+            demo = _demo(plan, servers, catalog, tour, shown)
             stack.callback(demo.close)
             demo.seconds["start"] = round(time.monotonic() - began, 1)
             for note in catalog.notes:
                 shown.say(note)
             bare = bare_rate(servers.storefront)
-            driver.run(demo, phases, after)
+            driver.run(demo, steps, after)
             demo.report.seconds = {**demo.seconds, "total": round(time.monotonic() - began, 1)}
             _rates(demo, bare)
         outcome = Outcome(demo.report, demo.problems)
         if ended is not None:
             ended(demo, outcome)
     return outcome
+
+
+def _demo(plan: Plan, servers: Servers, catalog: Catalog, tour: Tour, shown: Show) -> Demo:
+    erp, storefront = (side(platform) for platform in (plan.erp, plan.storefront))
+    report = Report(f"{plan.erp}/{plan.storefront}", refused=refusals(erp, storefront))
+    return Demo(servers, catalog, tour, shown, report, plan.limits, frozenset({*erp.hooks, *storefront.hooks}), report.refused)
+
+
+def side(platform: str) -> Side:
+    """Raises NotStarted."""
+    found = discover().get(platform)
+    if found is None or found.manifest is None:
+        raise NotStarted(f"{platform}: {found.failure if found else 'not installed'}")
+    return Side(found.manifest.name, implemented(found.manifest.connection_class()))
 
 
 def tell(outcome: Outcome, *, as_json: bool) -> None:

@@ -11,6 +11,7 @@ import os
 import secrets
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -34,6 +35,7 @@ WINDOWS: Mapping[str, float] = {
     "invoice_retry": 1.0,
     "settles_within": 2.0,
     "look_pause": 0.3,
+    "orders_again": 5.0,
 }
 """Short windows (engate.sync.work.Windows), so that real time is enough."""
 COMMAND = (sys.executable, "-m", "engate_api.cli")
@@ -72,12 +74,14 @@ class Child:
 
 @dataclass(frozen=True)
 class Plan:
-    """What is started. `workers` 0: embedded, the API runs everything; else scale mode with so many workers."""
+    """What is started. `workers` 0: embedded, the API runs everything; else scale mode with so many workers. `told`: platforms that can
+    call engate are told of its address; else engate only asks."""
 
     erp: str
     storefront: str
     limits: bool = True
     workers: int = 0
+    told: bool = True
     keep: bool = False
 
 
@@ -117,6 +121,7 @@ def running(plan: Plan) -> Generator[Servers]:
             start(stack, folder, f"sandbox-{platform}", (*COMMAND, "sandbox", platform, "--limits", limits), {})
             for platform in (plan.erp, plan.storefront)
         )
+        port = _free_port()
         given = os.environ if plan.workers else {}  # a database that was there before has keys of its own
         key = given.get("ENGATE_INSTALLATION_KEY") or secrets.token_urlsafe(24)
         environment = {
@@ -127,9 +132,10 @@ def running(plan: Plan) -> Generator[Servers]:
             "ENGATE_LOG_LEVEL": os.environ.get("ENGATE_LOG_LEVEL", "WARNING"),
             "ENGATE_DATABASE_URL": database,
             "ENGATE_REDIS_URL": redis,
+            "ENGATE_PUBLIC_URL": f"http://127.0.0.1:{port}" if plan.told else "",
         }
         environment = {name: value for name, value in environment.items() if value}
-        api = start(stack, folder, "api", (*COMMAND, "serve", "--port", "0"), environment)
+        api = start(stack, folder, "api", (*COMMAND, "serve", "--port", str(port)), environment)
         servers = Servers(folder, address(erp), address(storefront), address(api), key, database, redis, [erp, storefront, api])
         _wait_ready(api, servers.api)
         for nth in range(1, plan.workers + 1):
@@ -192,6 +198,13 @@ def _wait_ready(child: Child, base: str) -> None:
             except Refused:
                 time.sleep(0.05)
     raise NotStarted(f"{child.name} did not become ready:\n{child.tail()}")
+
+
+def _free_port() -> int:
+    """Known before the API starts: its platforms are told of it."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
 
 
 def _services(stack: ExitStack, folder: Path) -> tuple[str, str]:

@@ -24,6 +24,7 @@ class OrdersCounts(msgspec.Struct):
 
     placed: int = 0
     duplicated_events: int = 0
+    lost_events: int = 0
     timeouts_injected: int = 0
     in_erp: int = 0
     duplicated_in_erp: int = 0
@@ -58,6 +59,7 @@ class Report(msgspec.Struct):
     unchanged_resync: Unchanged = msgspec.field(default_factory=Unchanged)
     requests: int = 0
     rate_limited: int = 0
+    refused: dict[str, str] = {}
     slices_by_worker: dict[str, int] = {}
     seconds: dict[str, float] = {}
 

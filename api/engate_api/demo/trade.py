@@ -14,32 +14,34 @@ AHEAD = 200  # orders sold and not yet in the ERP, at most
 HELD_MILLISECONDS = 200  # how long a connection is held before it drops
 
 
-def orders(demo: Demo) -> None:
-    """Every order ends delivered or cancelled, on both sides, whatever was duplicated or timed out on its way."""
+def sell(demo: Demo) -> None:
+    """Every order enters the ERP once, whatever was duplicated, lost or timed out on its way."""
     inject(demo)
     _sell(demo)
-    _wait_for(demo, "Seeing the orders in the ERP", list(demo.keys.values()), ("in_erp",))
+    there = ("in_erp",) if "send_handling" in demo.hooks else ("in_erp", "open")
+    _wait_for(demo, "Seeing the orders in the ERP", list(demo.keys.values()), there)
     demo.erp.post("/_sandbox/faults", [])
-    cancelled = _cancel(demo)
-    left = [key for key in demo.keys.values() if key not in cancelled]
-    _move(demo, "Invoicing", ("assembled", "invoiced"), left, ("invoiced", "shipped", "delivered"))
-    _move(demo, "Shipping", ("shipped",), left, ("shipped", "delivered"))
-    _move(demo, "Delivering", ("delivered",), left, ("delivered",))
-    demo.shop.post("/_sandbox/faults", [])
 
 
 def inject(demo: Demo) -> None:
-    """Every order has one event doubled and some have all of theirs; a few imports are applied and then time out."""
+    """Every order has one event doubled and some have all of theirs; a few are never told of where the storefront calls; a few imports are
+    applied and then time out."""
+    lost = [Fault("drop_event", rate=_share(demo, 0.05), times=1_000, seed=2)] if demo.called else []
     demo.shop.post("/_sandbox/faults", [
         Fault("duplicate_event", rate=1.0, times=1),
         Fault("duplicate_event", rate=0.2, times=1_000, seed=1),
+        *lost,
     ])  # fmt: skip
     demo.erp.post("/_sandbox/faults", [
         Fault(
-            "timeout_applied", operation=demo.erp_says.operations["import_order"], rate=min(1.0, max(0.03, 5 / demo.tour.orders)),
-            milliseconds=HELD_MILLISECONDS,
+            "timeout_applied", operation=demo.erp_says.operations["import_order"], rate=_share(demo, 0.03), milliseconds=HELD_MILLISECONDS,
         ),
     ])  # fmt: skip
+
+
+def _share(demo: Demo, share: float) -> float:
+    """Of few orders enough that some are hit."""
+    return min(1.0, max(share, 5 / demo.tour.orders))
 
 
 def _sell(demo: Demo) -> None:
@@ -57,24 +59,47 @@ def _sell(demo: Demo) -> None:
         demo.wait("selling", look)
 
 
-def _cancel(demo: Demo) -> set[str]:
-    """Some in the shop, some in the ERP: both always after the ERP has them."""
-    tour = demo.tour
-    in_shop = {key for number, key in demo.keys.items() if int(number) % tour.cancelled_in_shop == 0}
-    in_erp = {key for number, key in demo.keys.items() if int(number) % tour.cancelled_in_erp == 0} - in_shop
-    if not in_shop and not in_erp:
-        return set()
+def cancel_in_shop(demo: Demo) -> None:
+    keys = _every(demo, demo.tour.cancelled_in_shop)
+    demo.shop.post("/_sandbox/cancel", {"keys": sorted(keys), "reason": "Cliente desistiu"})
+    _cancelled(demo, keys)
+
+
+def cancel_in_erp(demo: Demo) -> None:
+    keys = _every(demo, demo.tour.cancelled_in_erp)
     parts = demo.paired_orders().parts
-    demo.shop.post("/_sandbox/cancel", {"keys": sorted(in_shop), "reason": "Cliente desistiu"})
-    theirs = [part.key for key in sorted(in_erp) for part in parts[key]]
+    theirs = [part.key for key in sorted(keys) for part in parts[key]]
     demo.erp.post("/_sandbox/cancel", {"keys": theirs, "reason": "Mercadoria avariada"})
-    _wait_for(demo, "Cancelling", in_shop | in_erp, ("cancelled",))
-    return in_shop | in_erp
+    _cancelled(demo, keys)
 
 
-def _move(demo: Demo, step: str, to: tuple[str, ...], keys: Collection[str], phases: tuple[str, ...]) -> None:
-    """The ERP moves the orders on; the storefront is to show it."""
+def _every(demo: Demo, so_many: int) -> set[str]:
+    """The orders of every so many sales that nobody cancelled yet."""
+    return {key for number, key in demo.keys.items() if int(number) % so_many == 0} - demo.cancelled
+
+
+def _cancelled(demo: Demo, keys: set[str]) -> None:
+    if keys:
+        _wait_for(demo, "Cancelling", keys, ("cancelled",))
+        demo.cancelled |= keys
+
+
+def invoice(demo: Demo) -> None:
+    _move(demo, "Invoicing", ("assembled", "invoiced"), ("invoiced", "shipped", "delivered"))
+
+
+def ship(demo: Demo) -> None:
+    _move(demo, "Shipping", ("shipped",), ("shipped", "delivered"))
+
+
+def deliver(demo: Demo) -> None:
+    _move(demo, "Delivering", ("delivered",), ("delivered",))
+
+
+def _move(demo: Demo, step: str, to: tuple[str, ...], phases: tuple[str, ...]) -> None:
+    """The ERP moves the orders on that nobody cancelled; the storefront is to show it."""
     parts = demo.paired_orders().parts
+    keys = [key for key in demo.keys.values() if key not in demo.cancelled]
     mine = [part.key for key in keys for part in parts[key]]
     for state in to:
         demo.erp.post("/_sandbox/progress", {"to": state, "keys": mine})

@@ -196,7 +196,7 @@ class FakeErpSandbox(Sandbox):
                 self.put("price", Price(key, key, sku.price))
                 for branch, quantity in sku.stock.items():
                     self.put("stock", StockLevel(f"{key}@{branch}", key, branch, Decimal(quantity)))
-        return {"skus": len(self.rows.get("sku", {}))}
+        return {"products": len(self.rows.get("product", {})), "skus": len(self.rows.get("sku", {}))}
 
     def change(self, changes: list[Change]) -> dict[str, object]:
         for asked in changes:

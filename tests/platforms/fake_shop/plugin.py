@@ -40,7 +40,7 @@ from engate.model import (
 class Settings(msgspec.Struct, frozen=True):
     base_url: str
     token: Secret
-    hook_secret: Secret = Secret("")
+    hook_secret: Secret
     at_once: int = 16
     timeout: float = 30.0
     cost: dict[str, float] = {}  # kind -> points that a put asks for

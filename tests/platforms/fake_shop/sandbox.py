@@ -333,6 +333,7 @@ class FakeShopSandbox(Sandbox):
             Address(buyer.street, buyer.number, buyer.complement, buyer.district, buyer.city, buyer.state, buyer.zip_code), items, payments,
             goods, freight, sale.discount, Decimal(0), goods + freight - sale.discount, shipping="post",
         )  # fmt: skip
+        self.books.effects["orders_created"] += 1
         self._move_stock(self.placed[key], -1 if self.switches.reserves else 0)
         self._move(self.placed[key], state="ready" if sale.paid else "awaiting_payment")
         return key
@@ -362,9 +363,9 @@ class FakeShopSandbox(Sandbox):
                 if row["want"]["sku"] == key
             }
             missing = tuple(kind for kind, there in zip(NEEDED, (product, sku, price, stock), strict=True) if not there)
-            name = product["want"]["name"] if product else ""
+            name, text = (product["want"].get(field, "") if product else "" for field in ("name", "description"))
             base = Decimal(price["want"]["base"]) if price else None
-            found.append(SkuState(key, sku["want"]["product"], sku["want"]["name"], name, "", sku["want"].get("ean", ""), base, stock,
+            found.append(SkuState(key, sku["want"]["product"], sku["want"]["name"], name, text, sku["want"].get("ean", ""), base, stock,
                                   not missing, missing, self.ids["sku", key]))  # fmt: skip
         return found
 
@@ -421,9 +422,11 @@ class FakeShopSandbox(Sandbox):
         if kept:
             doc = now if self.switches.whole else None
             event = OrderEvent(f"e{self._events}", order.key, now.state, now.raw_state, doc=doc)
-            self.queue.append(event)
+            twice = self.faults.event("duplicate_event", order.key)
+            self.books.effects["events_duplicated"] += twice
+            self.queue += [event] * (1 + twice)
             if self.switches.calls:
-                self.tell("orders", msgspec.json.encode(event), twice=self.faults.event("duplicate_event", order.key))
+                self.tell("orders", msgspec.json.encode(event), twice=twice)
         self.books.effects["events_emitted" if kept else "events_dropped"] += 1
 
     def _warehouse_of(self, sku: str) -> str:

@@ -1,0 +1,71 @@
+"""The steps of the demo, in one table: what each needs of the pair, and which of them a pair refuses (`docs/refusals.md`).
+
+A step is refused when a plugin does not implement a hook that it needs, or when the step before it is refused. That is known of two plugins
+without any account; what an account does not offer besides is a problem of the demo.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from typing import NamedTuple
+
+from engate_api.demo import driver, trade
+from engate_api.demo.driver import Demo
+
+
+class Step(NamedTuple):
+    """`erp`, `storefront`: the hooks that it needs of each side. `after`: the step without which there is nothing to show."""
+
+    name: str
+    words: str
+    act: Callable[[Demo], None]
+    after: str = ""
+    erp: tuple[str, ...] = ()
+    storefront: tuple[str, ...] = ()
+
+
+class Side(NamedTuple):
+    """A platform's name, and the hooks that its plugin implements."""
+
+    name: str
+    hooks: Collection[str]
+
+
+STEPS: tuple[Step, ...] = (
+    Step("register", "Register the integration", driver.register),
+    Step(
+        "load", "Load the catalogue", driver.load, "register",
+        erp=("list_products", "list_skus", "list_prices", "list_stock"),
+        storefront=("push_products", "push_skus", "push_prices", "push_stock"),
+    ),
+    Step(
+        "sell", "Bring orders into the ERP", trade.sell, "load",
+        erp=("import_order", "find_order", "list_fulfilment"), storefront=("read_order_events", "read_order"),
+    ),
+    Step("cancel_in_shop", "Cancel in the storefront", trade.cancel_in_shop, "sell", erp=("import_cancellation",)),
+    Step("cancel_in_erp", "Cancel in the ERP", trade.cancel_in_erp, "sell", storefront=("send_cancellation",)),
+    Step("invoice", "Invoice", trade.invoice, "sell", storefront=("send_invoice",)),
+    Step("ship", "Ship", trade.ship, "invoice", storefront=("send_tracking",)),
+    Step("deliver", "Deliver", trade.deliver, "ship", storefront=("send_delivery",)),
+    Step("delta", "Change prices and stock", driver.delta, "load"),
+    Step("resync", "Read everything again", driver.resync, "load"),
+    Step("beyond", "Change what no watermark shows", driver.beyond, "load"),
+    Step("check", "Compare both sides", driver.check),
+)  # fmt: skip
+
+
+def refusals(erp: Side, storefront: Side) -> dict[str, str]:
+    """Each step that this pair refuses: the hooks, and why."""
+    found: dict[str, str] = {}
+    for step in STEPS:
+        lacking = [
+            f"{hook} ({side.name} does not offer it)"
+            for side, needed in ((erp, step.erp), (storefront, step.storefront))
+            for hook in needed
+            if hook not in side.hooks
+        ]
+        if lacking:
+            found[step.name] = ", ".join(lacking)
+        elif step.after in found:
+            found[step.name] = f"{step.after} (refused itself)"
+    return found
