@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 
 import msgspec
@@ -136,7 +137,7 @@ fake_shop = tests.platforms.fake_shop.sandbox:FakeShopSandbox
 def paid_by_pix(catalog: Catalog) -> Catalog:
     def sales(count: int, skus: Skus, now: datetime) -> list[Sale]:
         made = catalog.sales(count, skus, now)
-        return [replace(sale, payments=(SalePayment("pix", sum(paid.value for paid in sale.payments)),)) for sale in made]
+        return [replace(sale, payments=(SalePayment("pix", sum((paid.value for paid in sale.payments), Decimal(0))),)) for sale in made]
 
     return dataclasses.replace(catalog, sales=sales)
 

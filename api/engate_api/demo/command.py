@@ -13,13 +13,14 @@ from pathlib import Path
 from types import FrameType
 
 from engate.plugins import discover, implemented
-from engate_api.demo import dataset, driver, goods
+from engate_api.demo import dataset, goods
 from engate_api.demo.catalog import Catalog
 from engate_api.demo.driver import Demo, Tour
 from engate_api.demo.processes import NotStarted, Plan, Servers, running
 from engate_api.demo.progress import Show, show
 from engate_api.demo.report import Report, bare_rate
 from engate_api.demo.steps import STEPS, Side, Step, refusals
+from engate_api.demo.steps import run as run_steps
 
 MOST_NAMED = 20
 
@@ -109,7 +110,7 @@ def play(
             for note in catalog.notes:
                 shown.say(note)
             bare = bare_rate(servers.storefront)
-            driver.run(demo, steps, after)
+            run_steps(demo, steps, after)
             demo.report.seconds = {**demo.seconds, "total": round(time.monotonic() - began, 1)}
             _rates(demo, bare)
         outcome = Outcome(demo.report, demo.problems)

@@ -1,12 +1,12 @@
-"""The demo itself: how its steps run and wait, and those of the catalogue. What it knows of the platforms, the sandboxes say."""
+"""The demo itself: how its steps ask and wait, and those of the catalogue. What it knows of the platforms, the sandboxes say."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any, Protocol
+from typing import Any
 
 from engate.sync.flows import FLOWS
 from engate.testing.world import Change, Description, Ledger, OrderState, SkuState
@@ -149,44 +149,6 @@ class Demo:
         """Asks for everything, or some flows, to be read, and waits until what follows from it is settled."""
         asked = {"mode": mode} | ({"flows": flows} if flows else {})
         self.wait_quiet(what, self.operator.post(f"{self.path}/resync", asked)["runs"])
-
-
-class Step(Protocol):
-    """What one step is (`engate_api.demo.steps`)."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def act(self) -> Callable[[Demo], None]: ...
-
-
-def run(demo: Demo, steps: Sequence[Step], after: Mapping[str, Callable[[Demo], None]] | None = None) -> None:
-    """The steps in order, timed; the last one always, so that what was reached is told. `after`: more to do when a step is over."""
-    *way, end = steps
-    for step in way:
-        if step.name in demo.refused:
-            demo.show.say(f"{step.name}: refused: {demo.refused[step.name]}")
-            continue
-        if not _passed(demo, step):
-            break
-        if after and step.name in after:
-            after[step.name](demo)
-    _passed(demo, end)
-
-
-def _passed(demo: Demo, step: Step) -> bool:
-    """Whether the step came to its end; where not, why, and what the servers said last."""
-    started = time.monotonic()
-    try:
-        step.act(demo)
-    except (Stalled, Refused) as error:
-        demo.problems.append(f"{step.name}: {error}")
-        for child in demo.servers.children:
-            demo.show.say(f"--- the end of the log of {child.name} ---\n{child.tail()}")
-        return False
-    finally:
-        demo.seconds[step.name] = round(time.monotonic() - started, 1)
-    return True
 
 
 # ---- registering ----

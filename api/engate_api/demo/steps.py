@@ -6,11 +6,13 @@ without any account; what an account does not offer besides is a problem of the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from engate_api.demo import driver, trade
-from engate_api.demo.driver import Demo
+from engate_api.demo.driver import Demo, Stalled
+from engate_api.demo.web import Refused
 
 
 class Step(NamedTuple):
@@ -69,3 +71,32 @@ def refusals(erp: Side, storefront: Side) -> dict[str, str]:
         elif step.after in found:
             found[step.name] = f"{step.after} (refused itself)"
     return found
+
+
+def run(demo: Demo, steps: Sequence[Step], after: Mapping[str, Callable[[Demo], None]] | None = None) -> None:
+    """The steps in order, timed; the last one always, so that what was reached is told. `after`: more to do when a step is over."""
+    *way, end = steps
+    for step in way:
+        if step.name in demo.refused:
+            demo.show.say(f"{step.name}: refused: {demo.refused[step.name]}")
+            continue
+        if not _passed(demo, step):
+            break
+        if after and step.name in after:
+            after[step.name](demo)
+    _passed(demo, end)
+
+
+def _passed(demo: Demo, step: Step) -> bool:
+    """Whether the step came to its end; where not, why, and what the servers said last."""
+    started = time.monotonic()
+    try:
+        step.act(demo)
+    except (Stalled, Refused) as error:
+        demo.problems.append(f"{step.name}: {error}")
+        for child in demo.servers.children:
+            demo.show.say(f"--- the end of the log of {child.name} ---\n{child.tail()}")
+        return False
+    finally:
+        demo.seconds[step.name] = round(time.monotonic() - started, 1)
+    return True
