@@ -7,6 +7,7 @@ import gc
 import itertools
 import os
 from collections.abc import Callable, Generator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -36,17 +37,23 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Generator[str]:
 
 
 @pytest.fixture
-def new_database(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str], str]:
+def new_database(request: pytest.FixtureRequest, tmp_path: Path) -> Generator[Callable[[str], str]]:
     """Makes an empty database of a kind ("sqlite" | "postgresql"); answers its URL."""
+    with ExitStack() as dropped:
 
-    def make(kind: str) -> str:
-        if kind == "sqlite":
-            return f"sqlite:///{tmp_path}/engate-{next(_number)}.db"
-        from engate.testing.services import create_database
+        def make(kind: str) -> str:
+            if kind == "sqlite":
+                return f"sqlite:///{tmp_path}/engate-{next(_number)}.db"
+            from engate.testing.services import create_database, drop_database
 
-        return create_database(request.getfixturevalue("postgres_server"), f"engate_{next(_number)}")
+            server, name = request.getfixturevalue("postgres_server"), f"engate_{next(_number)}"
+            url = create_database(server, name)
+            dropped.callback(
+                drop_database, server, name
+            )  # a hundred of them are a gigabyte, which takes half a minute to remove at the end
+            return url
 
-    return make
+        yield make
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -308,6 +308,7 @@ async def test_a_pilot_pushes_its_skus_and_what_they_need_and_widening_it_the_re
         same(stage)
 
 
+@pytest.mark.trap("engine.snapshot-anew")
 async def test_a_changed_buffer_is_applied_from_what_was_read_without_asking_the_erp(sqlite_database: str) -> None:
     async with staged(sqlite_database, seed=goods(2)) as stage:
         await stage.selling()

@@ -41,6 +41,14 @@ ENGINE: tuple[Trap, ...] = (
         "",
         (f"{STRUCTS}test_two_threads_decode_a_new_struct_at_once",),
     ),
+    Trap(
+        "engine.snapshot-anew",
+        "A process that goes on by the options it read first decides prices and stock by rules that somebody has changed since.",
+        f"{CORE}/store/config.py",
+        "known.stamp[0] == row.revision",
+        "known.id == row.id",
+        ("tests/test_catalogue.py::test_a_changed_buffer_is_applied_from_what_was_read_without_asking_the_erp",),
+    ),
     # ---- calls ----
     Trap(
         "engine.one-refusal",

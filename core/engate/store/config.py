@@ -354,24 +354,21 @@ _SNAPSHOT = (
 _FLOWS = sa.select(flow).where(flow.c.integration_id == sa.bindparam("of_id"))
 
 
-def snapshot(c: sa.Connection, id: int) -> Snapshot | None:
-    """One integration as a slice of work needs it; None when it is gone. (By id: lanes belong to an integration, not to a caller.)"""
+def snapshot(c: sa.Connection, id: int, known: Snapshot | None = None) -> Snapshot | None:
+    """One integration as a slice of work needs it; None when it is gone. (By id: lanes belong to an integration, not to a caller.)
+    `known`: an earlier one; what changes with the revision alone is taken from it."""
     row = c.execute(_SNAPSHOT, {"of_id": id}).first()
     if row is None:
         return None
-    flows = {f.name: f for f in c.execute(_FLOWS, {"of_id": id})}
+    same = known is not None and known.stamp[0] == row.revision
+    configured = {name: getattr(known, name) for name in CONFIGURED} if same else _configured(c, row)
     return Snapshot(
         id=row.id,
         tenant_id=row.tenant_id,
         name=row.name,
         active=row.active,
-        options=msgspec.convert(row.options, Options),
-        mapping=msgspec.convert(row.mapping, PairMapping),
         pilot=tuple(row.pilot) if row.pilot is not None else None,
         go_live_at=row.go_live_at,
-        every={name: (flows[name].every if name in flows else None) or f.every for name, f in FLOWS.items()},
-        full_every={name: (flows[name].full_every if name in flows else None) or f.full_every for name, f in FLOWS.items()},
-        enabled=frozenset(name for name in FLOWS if name not in flows or flows[name].enabled),
         sides=((row.erp_id, row.erp_revision), (row.storefront_id, row.shop_revision)),
         stamp=(row.revision, row.erp_revision, row.shop_revision),
         connected=row.erp_passed == row.erp_revision and row.shop_passed == row.shop_revision,
@@ -379,7 +376,22 @@ def snapshot(c: sa.Connection, id: int) -> Snapshot | None:
         listens=row.shop is not None,
         archived=row.deleted_at is not None,
         learned=(row.erp_learned, row.shop_learned),
+        **configured,
     )
+
+
+CONFIGURED = ("options", "mapping", "every", "full_every", "enabled")
+
+
+def _configured(c: sa.Connection, row: Any) -> dict[str, Any]:
+    flows = {f.name: f for f in c.execute(_FLOWS, {"of_id": row.id})}
+    return {
+        "options": msgspec.convert(row.options, Options),
+        "mapping": msgspec.convert(row.mapping, PairMapping),
+        "every": {name: (flows[name].every if name in flows else None) or f.every for name, f in FLOWS.items()},
+        "full_every": {name: (flows[name].full_every if name in flows else None) or f.full_every for name, f in FLOWS.items()},
+        "enabled": frozenset(name for name in FLOWS if name not in flows or flows[name].enabled),
+    }
 
 
 def status_of(integration_row: Any, erp: Any, storefront: Any) -> str:

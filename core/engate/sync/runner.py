@@ -27,6 +27,8 @@ TTL = 15.0
 BEAT = 3.0
 LONGEST_SLEEP = 0.25
 LONGEST_LOOK = 1.0
+LOOK_PAUSE = 0.02
+"""Between two looks at what is due: slices that end together are followed up together."""
 CLOCK_EVERY = SWEEP_EVERY = COUNT_EVERY = 2.0
 ORDERS_ALONE = 0
 """The priority of orders: what reads from an ERP comes after them, and would hang with it in the slots that are kept for them."""
@@ -78,7 +80,9 @@ class Runner:
         self._pace = Pace()
         self._slices = 0
         self._counted_at = self._mind_at = self._sweep_at = 0.0
+        self._looked_at = 0.0
         self._due: float | None = None
+        self._snapshots: dict[int, Snapshot] = {}
 
     def poke(self) -> None:
         """Something may be due, or somebody asks to cancel: do not sleep on."""
@@ -135,6 +139,8 @@ class Runner:
 
     async def _is_due(self) -> bool:
         """Whether a claim may find something: looking costs less. Now and then also for what others let fall: their leases end unseen."""
+        await asyncio.sleep(max(0.0, self._looked_at + LOOK_PAUSE - time.monotonic()))
+        self._looked_at = time.monotonic()
         self._due = await self._store.reading(lanes.next_due)
         if time.monotonic() > self._sweep_at:
             self._sweep_at = time.monotonic() + SWEEP_EVERY
@@ -281,9 +287,12 @@ class Runner:
 
     async def _slice(self, mine: Slice) -> Later:
         claim = mine.claim
-        snapshot = mine.snapshot = await self._store.reading(lambda c: config.snapshot(c, claim.integration_id))
+        known = self._snapshots.get(claim.integration_id)
+        snapshot = mine.snapshot = await self._store.reading(lambda c: config.snapshot(c, claim.integration_id, known))
         if snapshot is None:
+            self._snapshots.pop(claim.integration_id, None)
             return Later()
+        self._snapshots[claim.integration_id] = snapshot
         now = self._clock.now().timestamp()
         if not snapshot.connected:
             return Later(through=False)  # settings that nobody has tested: a passed test wakes every lane

@@ -26,6 +26,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import LiteralString
 
 START_SECONDS = 30
 STOP_SECONDS = 25  # the watchdog kills after 20
@@ -124,16 +125,26 @@ def valkey(folder: Path) -> Generator[str]:
 
 def create_database(url: str, name: str) -> str:
     """Makes an empty database `name` on the server of `url` (a URL from `postgres`), dropping one of that name; returns its URL."""
+    from sqlalchemy import make_url
+
+    _on_server(url, name, "DROP DATABASE IF EXISTS {} WITH (FORCE)", "CREATE DATABASE {}")
+    return make_url(url).set(database=name).render_as_string(hide_password=False)
+
+
+def drop_database(url: str, name: str) -> None:
+    """Whoever is connected to it is cut off."""
+    _on_server(url, name, "DROP DATABASE IF EXISTS {} WITH (FORCE)")
+
+
+def _on_server(url: str, name: str, *statements: LiteralString) -> None:
     import psycopg
     from psycopg import sql
     from sqlalchemy import make_url
 
-    server = make_url(url)
-    dsn = server.set(drivername="postgresql").render_as_string(hide_password=False)
+    dsn = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
     with psycopg.connect(dsn, autocommit=True) as connection:
-        connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
-        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-    return server.set(database=name).render_as_string(hide_password=False)
+        for statement in statements:
+            connection.execute(sql.SQL(statement).format(sql.Identifier(name)))
 
 
 def _postgres_install() -> Path:
