@@ -402,6 +402,14 @@ ENGINE: tuple[Trap, ...] = (
         (f"{BOUNDARY}test_a_hook_is_async_and_gives_pages",),
     ),
     Trap(
+        "engine.order-keys-reached",
+        "An order whose key holds a slash is found by no address of the API: nobody could look at it, retry it or close its tasks.",
+        f"{CORE}/boundary.py",
+        "if self._segment is not None and not is_segment(key := getattr(good, self._segment)):",
+        "if False:",
+        (f"{BOUNDARY}test_an_orders_key_that_no_address_can_hold_is_the_plugins_fault",),
+    ),
+    Trap(
         "engine.items-checked",
         "One record that a plugin built wrongly was stored, could not be read any more, and stopped its whole kind for ever.",
         f"{CORE}/boundary.py",

@@ -64,7 +64,7 @@ def order_of(topic: str, body: dict[str, Any]) -> str | None:
             number = body.get("id")
         case _:
             return None
-    return f"{translate.GID}{number}" if isinstance(number, int) else None
+    return str(number) if isinstance(number, int) else None
 
 
 def _raw(body: dict[str, Any]) -> tuple[object, str | None, str | None]:

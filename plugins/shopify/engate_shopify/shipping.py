@@ -119,7 +119,7 @@ class Shipping:
     async def _cancel_state(self, order: str) -> dict[str, Any]:
         raw: dict[str, Any] | None = await self._shop.graphql(op.CANCEL_STATE, id=order)
         if raw is None:
-            raise missing(order)
+            raise missing(translate.number(order))
         return raw
 
 

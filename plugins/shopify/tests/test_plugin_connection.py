@@ -45,12 +45,12 @@ async def test_a_scope_that_is_missing_is_named_and_is_forbidden(shop: Any) -> N
         said = {check.name: check for check in await front.test_connection()}
         assert not said["scopes"].ok and "write_inventory" in said["scopes"].text.en
         with pytest.raises(Forbidden):
-            await front.read_order("gid://shopify/Order/1")
+            await front.read_order("1")
 
 
 async def test_protected_data_that_is_off_is_a_line(shop: Any) -> None:
     await shop.sellable()
-    await shop.api.sell()
+    await shop.sell()
     await shop.api.setting("protected_data=off")
     assert (await lines(shop.front))["orders"] is False
 
@@ -69,7 +69,7 @@ async def test_a_frozen_shop_is_no_wrong_record(shop: Any) -> None:
 
 async def test_an_order_that_is_not_there_is_missing(shop: Any) -> None:
     with pytest.raises(Rejected) as error:
-        await shop.front.read_order("gid://shopify/Order/999999999")
+        await shop.front.read_order("999999999")
     assert error.value.code == "order.missing"
 
 
@@ -81,7 +81,7 @@ async def test_a_throttled_call_waits_and_goes_again(shop: Any) -> None:
 
 async def test_choices(shop: Any) -> None:
     await shop.sellable()
-    await shop.api.sell()
+    await shop.sell()
     kinds = ("warehouses", "payments", "shippings", "price_lists", "nothing")
     found = {kind: [choice.key async for page in shop.front.read_choices(kind) for choice in page.items] for kind in kinds}
     assert set(found["warehouses"]) == {shop.api.main, shop.api.second}

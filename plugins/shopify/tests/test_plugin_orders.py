@@ -33,7 +33,7 @@ def part_of(order: Order, units: int | None = None) -> OrderPart:
 
 async def ordered(shop: Any, **fields: Any) -> Order:
     await shop.sellable()
-    return await shop.front.read_order(await shop.api.sell(**fields))
+    return await shop.front.read_order(await shop.sell(**fields))
 
 
 def shown(shop: Any, order: Order) -> Any:
@@ -54,7 +54,7 @@ async def test_an_order_as_the_model_has_it(shop: Any) -> None:
 @pytest.mark.parametrize(("step", "state"), [("held", "held"), ("test", "ready")])
 async def test_states(shop: Any, step: str, state: str) -> None:
     await shop.sellable()
-    key = await shop.api.sell()
+    key = await shop.sell()
     await shop.api.control("progress", {"order": key, "to": step})
     order = await shop.front.read_order(key)
     assert order.state == state and order.test is (step == "test")
@@ -70,7 +70,7 @@ async def test_a_pix_that_nobody_has_paid_waits(shop: Any) -> None:
 
 async def test_a_cancelled_order(shop: Any) -> None:
     await shop.sellable()
-    key = await shop.api.sell()
+    key = await shop.sell()
     await shop.api.control("cancel", {"keys": [key]})
     order = await shop.front.read_order(key)
     assert order.state == "cancelled"

@@ -79,7 +79,7 @@ async def test_an_order_that_is_placed_is_told_and_verified(shop: Any) -> None:
         url = await opened(door, stack)
         await shop.sellable()
         assert all(check.ok for check in await shop.front.install_webhooks(url))
-        key = await shop.api.sell()
+        key = await shop.sell()
         await told(door)
         assert {event.order for event in door.desk.events.values()} == {key}
         assert not door.desk.refused
