@@ -402,6 +402,22 @@ ENGINE: tuple[Trap, ...] = (
         (f"{BOUNDARY}test_a_hook_is_async_and_gives_pages",),
     ),
     Trap(
+        "engine.listed-first",
+        "A shop that had products before engate, and knows them by their SKUs alone, got each of them a second time.",
+        f"{CORE}/sync/pushing.py",
+        "wait = await listed.before_products(work)",
+        "wait = None",
+        ("tests/test_listed.py::test_a_product_that_is_there_is_updated_and_not_made_again",),
+    ),
+    Trap(
+        "engine.listed-apart",
+        "Two products of the ERP in one of the shop: one of them has it, and the other must not be made anew beside its SKU.",
+        f"{CORE}/sync/pushing.py",
+        "apart = listed.apart(c, work, rows)",
+        "apart = set[str]()",
+        ("tests/test_listed.py::test_two_products_of_the_erp_in_one_of_the_shop_wait_for_a_person",),
+    ),
+    Trap(
         "engine.order-keys-reached",
         "An order whose key holds a slash is found by no address of the API: nobody could look at it, retry it or close its tasks.",
         f"{CORE}/boundary.py",
