@@ -187,14 +187,22 @@ def vendor() -> GraphQLSchema | None:
     return build_schema(gzip.open(where, "rt", encoding="utf-8").read(), assume_valid=True)
 
 
+@cache
+def _operation(text: str) -> tuple[OperationDefinitionNode, tuple[str, ...]]:
+    """The operation of a text, and what the vendor's schema says of it: asked once a text, however often it is sent."""
+    schema, document = vendor(), parse(text)
+    assert schema is not None
+    [operation] = [node for node in document.definitions if isinstance(node, OperationDefinitionNode)]
+    return operation, tuple(error.message for error in validate(schema, document))
+
+
 def against_the_schema(text: str, variables: dict[str, Any] | None = None) -> list[str]:
     """What the vendor's schema says of a call; without variables, of its text alone."""
     schema = vendor()
     if schema is None:
         return []
-    document = parse(text)
-    wrong = [error.message for error in validate(schema, document)]
-    [operation] = [node for node in document.definitions if isinstance(node, OperationDefinitionNode)]
+    operation, said = _operation(text)
+    wrong = list(said)
     if variables is not None and not wrong:
         made = get_variable_values(schema, operation.variable_definitions or (), variables)
         wrong += [error.message for error in made] if isinstance(made, list) else []
