@@ -14,7 +14,7 @@ from tests.platforms.fake_shop.plugin import FakeShop
 from tests.platforms.fake_shop.sandbox import FakeShopSandbox
 
 from engate.errors import AuthFailed, EngateError, NotSent, Rejected
-from engate.model import Absent, Batch, Item, OrderPart, Page, Query, ShopOrderRef
+from engate.model import Absent, Batch, Item, OrderEvent, OrderPart, Page, Query, ShopOrderRef
 from engate.testing import conformance
 from engate.text import Text
 
@@ -119,6 +119,13 @@ async def _one_more(self: FakeShop, shop_order: ShopOrderRef, part: OrderPart, s
     await FakeShop.send_tracking(self, shop_order, part, msgspec.structs.replace(shipment, key=f"k{self.count}", tracking=more), invoice)  # type: ignore[attr-defined]
 
 
+async def _by_address(self: FakeShop, query: Query) -> AsyncIterator[Page[OrderEvent]]:
+    """Names orders as its own interface addresses them."""
+    async for page in FakeShop.read_order_events(self, query):
+        items = [msgspec.structs.replace(event, order=f"fake://order/{event.order}") for event in page.items]
+        yield Page(items, page.cursor, page.watermark)
+
+
 WRONG = (
     ("list_products-resumes", FAKE_ERP, {"list_products": _from_the_start}),
     ("list_products-keys", FAKE_ERP, {"list_products": _all}),
@@ -128,6 +135,7 @@ WRONG = (
     ("list_products-drips", FAKE_ERP, {"list_products": _never_fails}),
     ("list_products-401", FAKE_ERP, {"list_products": _tells}),
     ("list_products-403", FAKE_ERP, {"list_products": _locked_out}),
+    ("read_order_events-keys", FAKE_SHOP, {"read_order_events": _by_address}),
     ("push_products-twice", FAKE_SHOP, {"push_products": _another}),
     ("push_stock-403", FAKE_SHOP, {"push_stock": _always_accepted}),
     ("push_stock-html", FAKE_SHOP, {"push_stock": _always_accepted}),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from tests.trap import Trap
 from tests.traps_engine import ENGINE
+from tests.traps_shopify import SHOPIFY
 
 WINTHOR, VTEX, CORE = "plugins/winthor/engate_winthor", "plugins/vtex/engate_vtex", "core/engate"
 _W, _V = "plugins/winthor/tests/plugin/test_plugin", "plugins/vtex/tests/test_plugin"
@@ -1280,4 +1281,4 @@ PLATFORMS: tuple[Trap, ...] = (
         (f"{E_ORDERS}test_whatever_happens_to_the_import_there_is_one_erp_order[sqlite-1]",),
     ),
 )
-TRAPS = PLATFORMS + ENGINE
+TRAPS = PLATFORMS + SHOPIFY + ENGINE

@@ -7,6 +7,7 @@ no order) is a `PluginFault` that says what was expected.
 from __future__ import annotations
 
 import math
+import unicodedata
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from decimal import Decimal
@@ -56,6 +57,9 @@ KEYS: dict[type, Mapping[str, int]] = {
 }
 """Fields by which things are stored and found again, and how long they may be."""
 
+SEGMENTS: dict[type, str] = {Order: "key", OrderEvent: "order"}
+"""Fields that stand in addresses of the API, in one segment (`orders/{key}/retry`): people and other systems reach an order by it."""
+
 _EMPTY = frozenset({(Order, "raw_state")})
 _PERSONAL = ("$.buyer", "$.delivery", "$.doc.buyer", "$.doc.delivery")
 """Where a person's data stand: their values are not repeated in a message."""
@@ -67,6 +71,13 @@ class Wrong(Exception):
     def __init__(self, where: str, value: str, expected: str) -> None:
         super().__init__(where)
         self.where, self.value, self.expected = where, value, expected
+
+
+class Unreachable(Wrong):
+    """A key that cannot stand in an address. It is a mistake of the plugin's design, not of one item: nothing of its answer is taken."""
+
+    def __init__(self, where: str, value: str) -> None:
+        super().__init__(where, value, "a key for an address: no / or \\, no control character, not . or ..")
 
 
 class Broken(NamedTuple):
@@ -94,6 +105,7 @@ class Checker(Generic[T]):
         self._decimals = tuple(name for name, hint in types.items() if hint is Decimal or Decimal in get_args(hint))
         self._instants = tuple(name for name, hint in types.items() if hint is datetime or datetime in get_args(hint))
         self._keys = tuple(KEYS.get(kind, {}).items())
+        self._segment = SEGMENTS.get(kind)
         self._whole = kind is OrderEvent
 
     def __call__(self, item: object) -> T:
@@ -113,6 +125,8 @@ class Checker(Generic[T]):
             fits = 0 < len(value) <= most and "\0" not in value
             if not fits and (value or (self._kind, name) not in _EMPTY):
                 raise Wrong(name, _shown(value), f"1 to {most} characters, none of them NUL")
+        if self._segment is not None and not is_segment(key := getattr(good, self._segment)):
+            raise Unreachable(self._segment, _shown(key))
         for name in self._decimals:
             number: Decimal | None = getattr(good, name)
             if number is not None and not number.is_finite():
@@ -154,6 +168,8 @@ def _carried(event: OrderEvent) -> None:
         return
     try:
         checker(Order)(event.doc)
+    except Unreachable:
+        raise
     except Wrong as wrong:
         raise Wrong(f"doc.{wrong.where}" if wrong.where else "doc", wrong.value, wrong.expected) from None
     if event.doc.key != event.order:
@@ -171,7 +187,7 @@ def checker(kind: type[T]) -> Checker[T]:
 
 
 def page(hook: str, kind: type[T], given: object) -> Received[T]:
-    """A page as the engine works on it. PluginFault where it is none."""
+    """A page as the engine works on it. PluginFault where it is none, or where its keys can never be reached."""
     if not isinstance(given, Page):
         raise fault(hook, "", _shown(given), "Page")
     said = cast("Page[Any]", given)
@@ -191,6 +207,8 @@ def page(hook: str, kind: type[T], given: object) -> Received[T]:
     for item in cast("list[object]", items):
         try:
             good.append(check(item))
+        except Unreachable as wrong:
+            raise fault_of(hook, wrong) from None
         except Wrong as wrong:
             broken.append(Broken(_key_of(kind, item), item, _problem(hook, wrong)))
     return Received(good, said.cursor, said.watermark, said.total, tuple(broken))
@@ -208,7 +226,7 @@ def answer(hook: str, declared: Any, given: object) -> Any:
             try:
                 return checker(kind)(given)
             except Wrong as wrong:
-                raise fault(hook, wrong.where, wrong.value, wrong.expected) from None
+                raise fault_of(hook, wrong) from None
     raise fault(hook, "", _shown(given), " | ".join(kind.__name__ for kind in kinds))
 
 
@@ -220,11 +238,24 @@ def _seconds(hook: str, given: object) -> float | None:
     return float(given)
 
 
-def fault(hook: str, where: str, value: str, expected: str) -> PluginFault:
-    return PluginFault(_words(hook, where, value, expected), TELL, code="plugin.answer")
+def is_segment(key: str) -> bool:
+    """Whether it can be one segment of an address; what has to be escaped there is (space, ?, #, %)."""
+    return bool(key) and key not in (".", "..") and not any(letter in "/\\" or unicodedata.category(letter) == "Cc" for letter in key)
+
+
+def fault(hook: str, where: str, value: str, expected: str, hint: Text | None = None) -> PluginFault:
+    return PluginFault(_words(hook, where, value, expected), hint or TELL, code="plugin.answer")
+
+
+def fault_of(hook: str, wrong: Wrong) -> PluginFault:
+    return fault(hook, wrong.where, wrong.value, wrong.expected, RENAME if isinstance(wrong, Unreachable) else TELL)
 
 
 TELL = Text("Avise o autor do plugin.", "Tell the plugin's author.")
+RENAME = Text(
+    "Avise o autor do plugin: a chave do pedido deve ser o número que a loja mostra às pessoas; o plugin monta a URI a partir dele.",
+    "Tell the plugin's author: an order's key must be the number that the shop shows to people; the plugin builds the URI from it.",
+)
 MEND = Text(
     "Avise o autor do plugin. Depois da correção, peça uma nova leitura completa deste fluxo.",
     "Tell the plugin's author. Once it is mended, ask for a full reading of this flow.",

@@ -212,6 +212,10 @@ class Storefront(Connection):
     """References without which it takes no product: of "category" and "brand". Products that have none in the ERP then wait with one cause
     for all of them, and are not sent in vain."""
 
+    products_by_sku: ClassVar[bool] = False
+    """Products that people made in the shop carry no reference of the ERP's: `push_products` cannot find them. engate then reads
+    `read_listing` once before the first push, and links products by their SKUs (`Listing.product`)."""
+
     # -- push_*: master data into the storefront --
 
     @spec(firstresult=True)

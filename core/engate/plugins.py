@@ -242,6 +242,7 @@ class Coupling:
         self.settles_within = erp.settles_within
         self.fiscal: Fiscal = erp.fiscal
         self.requires = storefront.requires
+        self.products_by_sku = storefront.products_by_sku
         self.overlap_seconds = erp.overlap_seconds
 
     def can(self, *names: str) -> bool:

@@ -31,6 +31,7 @@ from engate.model import (
     Item,
     Listing,
     Order,
+    OrderEvent,
     OrderItem,
     Page,
     Price,
@@ -318,6 +319,28 @@ async def test_an_answer_is_what_its_hook_declares(side: str, hook: str, names: 
         await call(*given)
     assert hook in caught.value.text.pt and caught.value.hook == hook
     assert caught.value.connection_id == (11 if side == "erp" else 22)
+
+
+UNREACHABLE = ("gid://shop/Order/1", "1/2", "1\\2", "1\n2", ".", "..")
+REACHABLE = ("1", "v12-01", "#1001", "a?b&c=d", "100%", "%2F", " é ", "a..b", "1;2,3:4@5")
+
+
+@pytest.mark.trap("engine.order-keys-reached")
+@pytest.mark.parametrize("key", UNREACHABLE)
+async def test_an_orders_key_that_no_address_can_hold_is_the_plugins_fault(key: str) -> None:
+    """Of the order, of its events (also beside good ones), and of what an event carries: nobody could ever ask for it."""
+    event = OrderEvent("e2", key, "ready", "paid")
+    good = OrderEvent("e1", "1", "ready", "paid")
+    coupling = coupled(shop={"read_order": answers(an_order(key=key), "key"), "read_order_events": gives(Page([good, event]))})
+    for call in (coupling.storefront.read_order(key), read(coupling.storefront.read_order_events(Query()))):
+        with pytest.raises(PluginFault) as caught:
+            await call
+        assert repr(key) in caught.value.text.pt and "número" in caught.value.hint.pt and caught.value.connection_id == 22
+
+
+@pytest.mark.parametrize("key", REACHABLE)
+async def test_an_orders_key_may_be_anything_else(key: str) -> None:
+    assert page("read_order_events", OrderEvent, Page([OrderEvent("e", key, "ready", "paid")])).broken == ()
 
 
 async def test_a_persons_data_is_not_in_the_words() -> None:

@@ -261,10 +261,11 @@ class ShopOrderRef(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Listing(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One SKU that already exists in the storefront."""
+    """One SKU that already exists in the storefront. `product`: the storefront's key of the product it belongs to, if that has one."""
 
     sku: str
     reference: str = ""
     ean: str = ""
     name: str = ""
     active: bool = True
+    product: str = ""

@@ -56,8 +56,8 @@ class Claimed(NamedTuple):
         return self if self.turn_of == digest else self._replace(turn=max(self.turn + 1, int(now)), turn_of=digest)
 
 
-Origin = Literal["engate", "made", "person"]
-"""Where a link comes from: found or made by a push, made by one that did not finish it, or said by a person."""
+Origin = Literal["engate", "made", "listed", "person"]
+"""Where a link comes from: found or made by a push, made by one that did not finish it, found in the shop's list, or said by a person."""
 
 
 class Settled(NamedTuple):
@@ -466,6 +466,37 @@ def linked(
     )
     if kind in SHARED:
         release(c, integration_id, [f"{WAITING_LINK}{kind}/{key}" for key, *_ in found])
+
+
+def parents_of(c: sa.Connection, integration_id: int, skus: Sequence[str]) -> dict[str, str]:
+    """SKU -> its product, of those that the ERP has."""
+    mine = (record.c.integration_id == integration_id) & (record.c.kind == "sku") & record.c.key.in_(list(skus))
+    return {row.key: row.parent for row in c.execute(sa.select(record.c.key, record.c.parent).where(mine))}
+
+
+def free_pairs(c: sa.Connection, integration_id: int, kind: str, pairs: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Of these (key, the storefront's key), those of which neither is linked; of several with one of them in common the first."""
+    keys, remotes = zip(*pairs, strict=True) if pairs else ((), ())
+    mine = (link.c.integration_id == integration_id) & (link.c.kind == kind)
+    used = c.execute(sa.select(link.c.key, link.c.remote).where(mine, link.c.key.in_(keys) | link.c.remote.in_(remotes))).all()
+    taken_keys, taken_remotes = {row.key for row in used}, {row.remote for row in used}
+    free: list[tuple[str, str]] = []
+    for key, remote in pairs:
+        if key not in taken_keys and remote not in taken_remotes:
+            free.append((key, remote))
+            taken_keys.add(key)
+            taken_remotes.add(remote)
+    return free
+
+
+def with_listed_skus(c: sa.Connection, integration_id: int, products: Sequence[str]) -> set[str]:
+    """Of these products, those of which a SKU was found in the shop's own list."""
+    if not products:
+        return set()
+    same = (link.c.integration_id == record.c.integration_id) & (link.c.kind == "sku") & (link.c.key == record.c.key)
+    mine = (record.c.integration_id == integration_id) & (record.c.kind == "sku") & record.c.parent.in_(list(products))
+    found = sa.select(record.c.parent).select_from(record.join(link, same)).where(mine, link.c.origin == "listed").distinct()
+    return set(c.execute(found).scalars())
 
 
 def second_keys(c: sa.Connection, integration_id: int, kind: str, pairs: Sequence[tuple[str, str]]) -> None:

@@ -113,7 +113,7 @@ def _checked(kind: type[T], given: Sequence[T]) -> list[T]:
     try:
         return [boundary.checker(kind)(each) for each in given]
     except boundary.Wrong as wrong:
-        raise boundary.fault(HOOK, wrong.where, wrong.value, wrong.expected) from None
+        raise boundary.fault_of(HOOK, wrong) from None
 
 
 def _checked_keys(given: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:

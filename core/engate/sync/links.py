@@ -9,10 +9,11 @@ import sqlalchemy as sa
 from engate.model.kinds import KINDS
 from engate.store import lanes, records
 from engate.store.lanes import Wake
-from engate.store.tables import integration, link, record
+from engate.store.tables import integration, link, reading, record
 from engate.sync import trigger
 from engate.sync.flows import FLOWS
 from engate.sync.lanes import PROBES
+from engate.sync.listed import LISTING
 
 REFERRING = {"category": ("category", "product"), "brand": ("product",)}
 """Kinds whose documents name a record of this kind."""
@@ -28,6 +29,8 @@ def unlink(c: sa.Connection, tenant_id: int, id: int, kind: str, key: str, now: 
     )
     if gone.rowcount == 0:
         return False
+    if kind == "product":
+        _list_again(c, id, sa.select(record.c.key).where(record.c.integration_id == id, record.c.kind == "sku", record.c.parent == key))
     c.execute(
         sa.update(record).where(record.c.integration_id == id, record.c.kind == kind, record.c.key == key).values(have=None, have_doc=None)
     )
@@ -39,9 +42,18 @@ def unlink(c: sa.Connection, tenant_id: int, id: int, kind: str, key: str, now: 
 def unlink_all(c: sa.Connection, tenant_id: int, id: int, now: float) -> int:
     """Forgets every link of an integration: everything is looked for by its reference again. Returns how many there were."""
     gone = c.execute(sa.delete(link).where(link.c.tenant_id == tenant_id, link.c.integration_id == id))
+    _list_again(c, id)
     c.execute(sa.update(record).where(record.c.integration_id == id).values(have=None, have_doc=None))
     _wake(c, tenant_id, id, [(f"push/{kind.name}", kind.priority) for kind in KINDS.values()], now)
     return gone.rowcount
+
+
+def _list_again(c: sa.Connection, id: int, skus: sa.Select[tuple[str]] | None = None) -> None:
+    """The shop's own list may tell of what was forgotten; what was found there of these SKUs is forgotten with it."""
+    c.execute(sa.delete(reading).where(reading.c.integration_id == id, reading.c.kind == LISTING))
+    if skus is not None:
+        mine = (link.c.integration_id == id) & (link.c.kind == "sku") & (link.c.origin == "listed")
+        c.execute(sa.delete(link).where(mine, link.c.key.in_(skus)))
 
 
 def wake_flow(c: sa.Connection, tenant_id: int, id: int, flow: str, now: float) -> None:

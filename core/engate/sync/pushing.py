@@ -15,7 +15,7 @@ from engate.model.kinds import Kind, buyable
 from engate.store import causes, lanes, records, runs
 from engate.store.blobs import readable
 from engate.store.records import Claimed
-from engate.sync import operations, pilot, quarantine
+from engate.sync import listed, operations, pilot, quarantine
 from engate.sync.effective import BRAND_FOR_ALL, PLACEHOLDER, Effective, missing_link
 from engate.sync.reading import finished
 from engate.sync.settling import NOBODY_SAID, Told, Was, settle
@@ -30,6 +30,10 @@ SILENT = 5
 
 async def push_slice(work: Work, kind: Kind) -> Later:
     """Pushes batch after batch until nothing is ready or the slice is over."""
+    if kind.name == "product":
+        wait = await listed.before_products(work)
+        if wait is not None:
+            return wait
     key = (work.integration_id, kind.name)
     most = work.coupling.batch_of(kind.push_hook) or kind.batch
     while True:
@@ -77,12 +81,15 @@ def _claim(c: sa.Connection, work: Work, kind: Kind, room: Room, now: float) -> 
         return [], False
     rows = quarantine.sound(c, work, kind, rows)
     rules = work.rules(c, kind.name, [row.doc.sku for row in rows] if kind.name == "stock" else None)
+    apart = listed.apart(c, work, rows) if kind.name == "product" else set[str]()
     sending: Sending = []
     waiting: list[tuple[int, causes.Reason]] = []
     for row in rows:
         found = rules.effective(kind.name, row.doc, row.read_at)
         if _stays_here(work, kind, row):
             waiting.append((row.id, HELD))
+        elif row.key in apart:
+            waiting.append((row.id, listed.APART))
         elif found.reason is not None:
             waiting.append((row.id, found.reason))
         elif found.missing is not None:

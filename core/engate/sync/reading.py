@@ -210,6 +210,8 @@ def _all_read(c: sa.Connection, work: Work, flow: Flow, last: Any) -> tuple[bool
         runs.pushes(c, last.run_id)
     else:
         runs.flow_read(c, work.integration_id, flow.name, last.run_id, full=last.full and last.only is None, now=work.now())
+    if flow.name == "products":
+        work.wake(c, ("push/product", KINDS["product"].priority))  # it may have waited for the SKUs (`engate.sync.listed`)
     if flow.name in ("categories", "brands", "products"):
         nodes.want(c, work, run_id=last.run_id)
     return short, was_told, runs.finish(c, work.integration_id, work.now(), idle=pilot.held_back(c, work.snapshot))

@@ -16,6 +16,14 @@ from engate_shopify.client import Once, Shopify, faults_of, refused
 OWNERS = ("PRODUCT", "COLLECTION")
 
 
+async def define(shop: Shopify, definition: dict[str, Any]) -> None:
+    """One that is there already is fine."""
+    payload = await shop.graphql(op.DEFINE, definition=definition)
+    faults = [fault for fault in faults_of(payload) if fault.get("code") != "TAKEN"]
+    if faults:
+        raise refused("definition", faults)
+
+
 class Definitions:
     """The metafield definitions that lookups by the ERP's key need: made once a process, whoever asks first."""
 
@@ -25,10 +33,7 @@ class Definitions:
 
     async def _make(self) -> bool:
         for owner in OWNERS:
-            payload = await self._shop.graphql(op.DEFINE, definition=translate.definition(owner))
-            faults = [fault for fault in faults_of(payload) if fault.get("code") != "TAKEN"]
-            if faults:
-                raise refused("definition", faults)
+            await define(self._shop, translate.definition(owner))
         return True
 
 
@@ -95,7 +100,7 @@ class Products:
             await self._publish(product, publication)
             return product
         await self._update(item, product)
-        if item.have is None:
+        if item.have is None and item.made:  # one that people made is shown or hidden as they have it
             await self._publish(product, publication)
         return product
 
@@ -110,6 +115,8 @@ class Products:
         body = translate.product_fields(item.want, item.refs, fields)
         if "category" in fields and (left := await self._left(item)) is not None:
             body["collectionsToLeave"] = [left]
+        if item.have is None and not item.made:
+            body["metafields"] = [translate.metafield(item.want.key)]  # from now on it is found by the ERP's key
         if body:
             await self._shop.do(op.PRODUCT_UPDATE, "product", product={"id": product, **body})
 

@@ -44,7 +44,7 @@ class Changes:
     async def _state(self, order: str) -> dict[str, Any]:
         raw: dict[str, Any] | None = await self._shop.graphql(op.EDIT_STATE, id=order)
         if raw is None:
-            raise missing(order)
+            raise missing(translate.number(order))
         return raw
 
     async def _plan(self, raw: dict[str, Any], change: OrderChange) -> Plan:

@@ -28,6 +28,20 @@ TOPICS = {
 }
 
 
+NO_SECRET = Check(
+    "webhooks",
+    False,
+    Text(
+        "Sem a chave secreta do app, os avisos da loja não podem ser conferidos.",
+        "Without the app's secret the shop's webhooks cannot be verified.",
+    ),
+    Text(
+        "Preencha a chave secreta do app na conexão. Até lá os pedidos são achados só por leitura, com alguns minutos de atraso.",
+        "Enter the app's client secret in the connection. Until then orders are found by reading alone, some minutes late.",
+    ),
+)
+
+
 def signed(settings: ShopifySettings, asked: Asked) -> bool:
     """Over the raw bytes, with either secret while one is rotated."""
     given = asked.headers.get("x-shopify-hmac-sha256", "").encode()
@@ -64,7 +78,7 @@ def order_of(topic: str, body: dict[str, Any]) -> str | None:
             number = body.get("id")
         case _:
             return None
-    return f"{translate.GID}{number}" if isinstance(number, int) else None
+    return str(number) if isinstance(number, int) else None
 
 
 def _raw(body: dict[str, Any]) -> tuple[object, str | None, str | None]:
@@ -76,6 +90,8 @@ def _raw(body: dict[str, Any]) -> tuple[object, str | None, str | None]:
 
 async def install(shop: Shopify, url: str) -> list[Check]:
     """One subscription a topic, to our address alone: Shopify deletes those that failed too often."""
+    if not shop.settings.client_secret:
+        return [NO_SECRET]
     try:
         held = [node async for page in shop.pages(op.HOOKS) for node in page]
         there = {node["topic"] for node in held if node["uri"] == url}

@@ -43,7 +43,14 @@ async def variants(shop: Shopify, query: Query) -> AsyncIterator[Page[Listing]]:
         more = found["pageInfo"]["hasNextPage"] and rows
         last = str(rows[-1]["legacyResourceId"]) if rows else last
         items = [
-            Listing(row["id"], row["sku"] or "", row["barcode"] or "", row["displayName"], active=row["product"]["status"] == "ACTIVE")
+            Listing(
+                row["id"],
+                row["sku"] or "",
+                row["barcode"] or "",
+                row["displayName"],
+                active=row["product"]["status"] == "ACTIVE",
+                product=row["product"]["id"],
+            )
             for row in rows
         ]
         yield Page(items, cursor=last if more else None)

@@ -189,7 +189,7 @@ LISTING = _query(
     502,
     """query listing($query: String) {
   productVariants(first: 250, query: $query, sortKey: ID) {
-    nodes { id legacyResourceId sku barcode displayName product { status } }
+    nodes { id legacyResourceId sku barcode displayName product { id status } }
     pageInfo { hasNextPage }
   }
 }""",
@@ -318,7 +318,12 @@ FULFILMENT_EVENT = _mutation(
     "mutation tell($event: FulfillmentEventInput!) {"
     f" fulfillmentEventCreate(fulfillmentEvent: $event) {{ fulfillmentEvent {{ id }} {ERRORS} }} }}",
 )
-CANCEL_STATE = _query("order", 10, f"query cancelState($id: ID!) {{ order(id: $id) {{ id cancelledAt totalReceivedSet {MONEY} }} }}")
+CANCEL_STATE = _query(
+    "order",
+    11,
+    f"query cancelState($id: ID!) {{ order(id: $id) {{"
+    f' id cancelledAt totalReceivedSet {MONEY} metafield(namespace: "engate", key: "cancel_job") {{ value }} }} }}',
+)
 CANCEL = _mutation(
     "orderCancel",
     "mutation cancel($id: ID!, $reason: OrderCancelReason!, $refund: OrderCancelRefundMethodInput, $note: String) {"

@@ -10,7 +10,9 @@ from typing import Any
 from engate import NotSent, Rejected, Text
 from engate.model import Invoice, OrderPart, Shipment, ShopOrderRef, is_whole, plain
 from engate_shopify import operations as op
+from engate_shopify import translate as translate_items
 from engate_shopify import translate_orders as translate
+from engate_shopify.catalog import define
 from engate_shopify.client import Shopify, faults_of, refused
 from engate_shopify.orders import missing
 from engate_shopify.translate import NAMESPACE
@@ -24,7 +26,7 @@ NOTE = re.compile(r"nfe_key(?:_(\d+))?")
 class Shipping:
     def __init__(self, shop: Shopify) -> None:
         self._shop = shop
-        self._jobs: dict[str, str] = {}
+        self._defined: set[str] = set()
 
     async def send_handling(self, shop_order: ShopOrderRef) -> None:
         """A tag: adding one that is there changes nothing."""
@@ -40,6 +42,7 @@ class Shipping:
             raise missing(shop_order.key)
         fields = {node["key"]: node["value"] for node in held["metafields"]["nodes"]}
         suffix = _place(fields, invoice.id)
+        await self._define(suffix)
         values = {"nfe_key": invoice.id, "nfe_number": invoice.number, "nfe_series": invoice.series}
         rows = [
             {"ownerId": order, "namespace": NAMESPACE, "key": name + suffix, "type": "single_line_text_field", "value": value}
@@ -48,6 +51,14 @@ class Shipping:
         ]
         if rows:
             await self._shop.do(op.METAFIELDS_SET, "invoice", metafields=rows)
+
+    async def _define(self, suffix: str) -> None:
+        """Once a process: of the first note of an order, of a second one, ..."""
+        if suffix in self._defined:
+            return
+        for field in translate_items.NOTE_FIELDS:
+            await define(self._shop, translate_items.note_definition(field, suffix))
+        self._defined.add(suffix)
 
     # ---- shipments ----
 
@@ -96,16 +107,20 @@ class Shipping:
     # ---- the cancellation ----
 
     async def send_cancellation(self, shop_order: ShopOrderRef, reason: str) -> None:
-        """A job: through when the order says so, asked for again only when the last one has ended without it."""
+        """A job: through when the order says so, asked for again only when the last one has ended without it.
+
+        Which job it is stands in a metafield of the order: whoever asks next, after a restart too, looks at that one.
+        """
         key = translate.gid(shop_order.key)
-        if (job := self._jobs.get(key)) is not None:
-            asked = await self._shop.graphql(op.JOB, id=job)
-            if asked is not None and not asked["done"]:
-                raise _requested()
         raw = await self._cancel_state(key)
         if raw["cancelledAt"]:
-            self._jobs.pop(key, None)
             return
+        if raw["metafield"] is not None:
+            asked = await self._shop.graphql(op.JOB, id=raw["metafield"]["value"])
+            if asked is not None and not asked["done"]:
+                raise _requested()
+            if (await self._cancel_state(key))["cancelledAt"]:
+                return
         refund = {"originalPaymentMethodsRefund": True} if translate.money(raw["totalReceivedSet"]) > 0 else None
         payload = await self._shop.graphql(op.CANCEL, id=key, reason="OTHER", refund=refund, note=reason[:255] or None)
         if faults := faults_of(payload):
@@ -113,13 +128,14 @@ class Shipping:
                 return
             raise refused("cancellation", faults)
         if payload["job"] is not None:
-            self._jobs[key] = payload["job"]["id"]
+            kept = {"ownerId": key, "namespace": NAMESPACE, "key": "cancel_job", "type": "single_line_text_field"}
+            await self._shop.do(op.METAFIELDS_SET, "cancellation", metafields=[{**kept, "value": payload["job"]["id"]}])
         raise _requested()
 
     async def _cancel_state(self, order: str) -> dict[str, Any]:
         raw: dict[str, Any] | None = await self._shop.graphql(op.CANCEL_STATE, id=order)
         if raw is None:
-            raise missing(order)
+            raise missing(translate.number(order))
         return raw
 
 

@@ -17,8 +17,8 @@ from engate_shopify.pricing import accepted_only, gone_sku, in_groups
 from engate_shopify.variants import by_row
 
 ROUNDS = 5
-LOT = 100
-"""What one reading of the levels can ask for within the points of one query."""
+LOT, READ = 250, 120
+"""What one call may write, and of how many one may ask within the points of one query."""
 
 
 async def push_warehouse(item: Item[Warehouse]) -> str:
@@ -60,7 +60,10 @@ class Stock:
     async def _read(self, items: list[Item[StockLevel]]) -> dict[str, tuple[str, int]]:
         """item key -> (inventory item, what is available). What is settled without a write is reported, and not in it."""
         location = items[0].refs["warehouse"]
-        found = await self._shop.graphql(op.LEVELS, ids=[item.refs["sku"] for item in items], location=location)
+        found: list[dict[str, Any] | None] = []
+        for start in range(0, len(items), READ):
+            asked = [item.refs["sku"] for item in items[start : start + READ]]
+            found += await self._shop.graphql(op.LEVELS, ids=asked, location=location)
         levels: dict[str, tuple[str, int]] = {}
         for item, variant in zip(items, found, strict=True):
             if not variant:

@@ -44,8 +44,11 @@ from engate_shopify.variants import Skus
 class ShopifyStorefront(Storefront):
     """One Shopify shop.
 
+    What people made in the shop carries no key of the ERP's: its products are known by their SKUs.
     Stock semantics: `available` is net of what orders have committed already; that is what is pushed and compared.
     """
+
+    products_by_sku = True
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
@@ -67,9 +70,6 @@ class ShopifyStorefront(Storefront):
         return await door.answer(self._shop.settings, asked, desk)
 
     async def install_webhooks(self, url: str) -> list[Check]:
-        """Without the secret nothing that comes could be believed: orders are then found by reading alone."""
-        if not self._shop.settings.client_secret:
-            return []
         return await door.install(self._shop, url)
 
     # -- master data --
@@ -91,7 +91,11 @@ class ShopifyStorefront(Storefront):
         await Skus(self._shop, batch).push()
 
     async def push_images(self, batch: Batch[Image]) -> None:
-        await batch.each(Images(self._shop, batch).push, at_once=self._shop.settings.at_once)
+        await Images(self._shop, batch).push()
+
+    async def check_images(self, ticket: str, batch: Batch[Image]) -> float | None:
+        del ticket
+        return await Images(self._shop, batch).check()
 
     async def push_prices(self, batch: Batch[Price]) -> None:
         await Prices(self._shop, batch).push()

@@ -28,6 +28,16 @@ def definition(owner: str) -> Body:
     return {"name": "engate: ERP", "namespace": NAMESPACE, "key": KEY, "type": "id", "ownerType": owner}
 
 
+NOTE_FIELDS = {"nfe_key": "Chave da NF-e", "nfe_number": "Número da NF-e", "nfe_series": "Série da NF-e"}
+
+
+def note_definition(field: str, suffix: str) -> Body:
+    """Without a definition the Admin does not show a metafield; pinned, it stands on the order's page. Only so many can be."""
+    name = f"{NOTE_FIELDS[field]} {suffix.strip('_')}".strip()
+    made = {"name": name, "namespace": NAMESPACE, "key": field + suffix, "type": "single_line_text_field", "ownerType": "ORDER"}
+    return {**made, "pin": not suffix}
+
+
 def custom_id(key: str) -> Body:
     return {"customId": {"namespace": NAMESPACE, "key": KEY, "value": key}}
 

@@ -39,7 +39,12 @@ COUNTRIES = {"BR": "BRA"}
 
 
 def gid(key: str) -> str:
-    return f"{GID}{key}" if key.isdigit() else key
+    return f"{GID}{key}"
+
+
+def number(gid: str) -> str:
+    """An order's key: what stands in the address of its page in the Admin. Shopify's own id holds slashes."""
+    return gid.removeprefix(GID).partition("?")[0]
 
 
 def stamp(moment: datetime) -> str:
@@ -78,7 +83,7 @@ def event(row: Mapping[str, Any]) -> OrderEvent:
     """The same order as it was at the same instant is the same event."""
     facts = (row["cancelledAt"], row["displayFinancialStatus"], row["displayFulfillmentStatus"])
     return OrderEvent(
-        f"{row['id']}/{row['updatedAt']}", row["id"], marked(state(*facts), row["tags"]), raw_state(*facts), at=row["updatedAt"]
+        f"{row['id']}/{row['updatedAt']}", number(row["id"]), marked(state(*facts), row["tags"]), raw_state(*facts), at=row["updatedAt"]
     )
 
 
@@ -115,7 +120,7 @@ def _order(raw: Mapping[str, Any], lines: list[Mapping[str, Any]]) -> Order:
     discount, interest = sums(raw, items_total + freight, total)
     shipping = raw["shippingLine"] or {}
     return Order(
-        key=raw["id"],
+        key=number(raw["id"]),
         state=marked(state(*facts), raw["tags"]),
         raw_state=raw_state(*facts),
         placed_at=datetime.fromisoformat(raw["createdAt"]),

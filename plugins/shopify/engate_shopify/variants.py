@@ -75,7 +75,9 @@ class Family:
         known: list[tuple[Item[Sku], Variant]] = []
         for item in items:
             variant = self._of(item)
-            if variant is None:
+            if variant is None and item.remote is not None and await self._elsewhere(item):
+                self._batch.failed(item, _elsewhere(item))
+            elif variant is None:
                 new.append(item)
             else:
                 self._batch.linked(item, variant["id"], made=item.made or item.uncertain, more=variant["inventoryItem"]["id"])
@@ -105,6 +107,11 @@ class Family:
         if item.remote is not None and (found := next((v for v in self._variants if v["id"] == item.remote), None)):
             return found
         return next((variant for variant in self._variants if variant["sku"] == item.want.key), None)
+
+    async def _elsewhere(self, item: Item[Sku]) -> bool:
+        """Whether the linked variant stands in another product; one that was deleted is made again."""
+        [found] = await self._shop.graphql(op.VARIANTS, ids=[item.remote])
+        return bool(found)
 
     async def _adopt(self, item: Item[Sku]) -> Variant:
         """The default variant as this SKU: existing variants take the first value of an option that is made."""
@@ -186,6 +193,17 @@ class Family:
                 code="sku.options",
             )
         return translate.apart(options, (_selected(variant) for variant in self._variants if variant is not but), item.want.key)
+
+
+def _elsewhere(item: Item[Sku]) -> Rejected:
+    return Rejected(
+        Text(f"O SKU {item.key} está em outro produto da Shopify.", f"SKU {item.key} stands in another product of Shopify."),
+        Text(
+            "Junte-os no Admin no produto certo, ou esqueça a ligação do SKU, e reenvie.",
+            "Bring them into the right product in the Admin, or forget the SKU's link; then retry.",
+        ),
+        code="sku.elsewhere",
+    )
 
 
 def _selected(variant: Mapping[str, Any]) -> Options:

@@ -13,6 +13,7 @@ from engate.testing.world import Description, OrderState, Sale, Seed, SeedProduc
 from engate_shopify_sandbox import access, base, cancelling, fulfilment, groups, orders, prices, sales, stock, variants
 from engate_shopify_sandbox.access import Access
 from engate_shopify_sandbox.cost import Bucket
+from engate_shopify_sandbox.ids import gid, number_of
 from engate_shopify_sandbox.order import Order
 from engate_shopify_sandbox.shop import DOMAIN, ONLINE_STORE, Shop
 from engate_shopify_sandbox.things import DEFAULT, Collection, File, Location, Product, Variant, plain, slug
@@ -123,10 +124,11 @@ class Control:
             sales.check(self.shop, sale, SHIPPING, lambda variant: missing(variant, self.shop.now()))
         found = {str(sale.number): sales.place(self.shop, sale, SHIPPING[sale.shipping]) for sale in sales_given}
         self.server.books.effects["orders_created"] += len(found)
-        return {number: order.id for number, order in found.items()}
+        return {number: str(number_of(order.id)) for number, order in found.items()}
 
     def order(self, key: str) -> Order:
-        return self.shop.of_kind["Order"][key]
+        """By the number in the address of its page in the Admin, which people know it by; its whole gid does too."""
+        return self.shop.of_kind["Order"][gid("Order", key) if key.isdigit() else key]
 
     def cancel(self, keys: list[str], reason: str) -> dict[str, object]:
         """The merchant cancels, at the buyer's wish: at once, with restock and refund."""
@@ -290,8 +292,9 @@ STEPS: dict[str, Step] = {
 def order_state(order: Order) -> OrderState:
     codes = [row["number"] for one in order.live for row in one.tracking if row["number"]]
     notes = [held.value for (_, _), held in order.metafields.items() if ACCESS_KEY.fullmatch(held.value)]
+    key = str(number_of(order.id))
     return OrderState(
-        key=order.id, storefront_key=order.id, state=f"{order.display_financial_status}/{order.display_fulfillment_status}",
+        key=key, storefront_key=key, state=f"{order.display_financial_status}/{order.display_fulfillment_status}",
         phase=_phase(order, bool(notes)), total=order.current_total if order.cancelled_at is None else order.total,
         items=tuple((line.sku or "", line.current_quantity, line.price) for line in order.lines if line.current_quantity),
         number=order.sale, invoices=tuple(dict.fromkeys(notes)), tracking=tuple(codes),

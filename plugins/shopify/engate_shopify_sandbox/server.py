@@ -70,6 +70,8 @@ class ShopifySandbox(Sandbox):
         self.bucket.plan(plan)
         self.engine = Engine(Keys(self.shop.settings), self.bucket)
         self.engine.enforced = limits
+        if not limits:
+            self.bucket.unlimited()
         self.webhooks = Webhooks(self.shop, self.access, self.faults, lambda: self.books)
         self.shop.begin, self.shop.tell = self.webhooks.begin, self.webhooks.tell
         self.bulk = Bulk(self.shop, self.engine, lambda token: self._context(token, in_bulk=True))

@@ -5,7 +5,9 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from engate.model import Category, Image, Item, Price, Product, Sku
+import pytest
+
+from engate.model import Batch, Category, Image, Item, Price, Product, Sku
 
 
 def a_sku(key: str, **fields: Any) -> Sku:
@@ -20,11 +22,13 @@ async def variants(shop: Any, product: str) -> list[dict[str, Any]]:
     return found["variants"]["nodes"]
 
 
+@pytest.mark.trap("shopify.custom-id", "shopify.id-definition")
 async def test_what_was_made_and_not_heard_of_is_found_by_the_erps_key(shop: Any) -> None:
     first = await shop.product()
     assert await shop.product() == first
 
 
+@pytest.mark.trap("shopify.old-collection")
 async def test_a_merchandisers_collection_survives_a_new_category(shop: Any) -> None:
     product = await shop.product()
     made = await shop.api.ok(
@@ -43,6 +47,7 @@ async def test_a_merchandisers_collection_survives_a_new_category(shop: Any) -> 
     assert {node["id"] for node in held["collections"]["nodes"]} == {theirs, other}
 
 
+@pytest.mark.trap("shopify.first-link")
 async def test_the_shops_own_texts_survive_the_first_link(shop: Any) -> None:
     product = await shop.product()
     want = Product("P1", "OUTRO NOME", "", "100", "5")
@@ -51,6 +56,7 @@ async def test_the_shops_own_texts_survive_the_first_link(shop: Any) -> None:
     assert found == {"title": "Produto P1", "vendor": "Nossa Marca"}
 
 
+@pytest.mark.trap("shopify.sku-place", "shopify.untracked", "shopify.default-variant")
 async def test_skus_come_beside_what_is_there_and_nothing_is_deleted(shop: Any) -> None:
     product = await shop.product()
     refs = {"product": product}
@@ -64,6 +70,7 @@ async def test_skus_come_beside_what_is_there_and_nothing_is_deleted(shop: Any) 
     assert [(outcomes[v["sku"]].remote, outcomes[v["sku"]].more) for v in held] == [(v["id"], v["inventoryItem"]["id"]) for v in held]
 
 
+@pytest.mark.trap("shopify.options")
 async def test_a_grid_has_its_own_options_and_others_are_refused(shop: Any) -> None:
     product = await shop.product()
     colours = [Item(c, a_sku(c, options=(("Cor", c), ("Tamanho", "M"))), refs={"product": product}) for c in ("Azul", "Verde")]
@@ -74,6 +81,7 @@ async def test_a_grid_has_its_own_options_and_others_are_refused(shop: Any) -> N
     assert error.code == "sku.options"
 
 
+@pytest.mark.trap("shopify.same-option")
 async def test_two_skus_of_one_name_are_two_variants(shop: Any) -> None:
     product = await shop.product()
     named = [Item(key, Sku(key, "P1", "Café UN"), refs={"product": product}) for key in ("A", "B")]
@@ -82,6 +90,7 @@ async def test_two_skus_of_one_name_are_two_variants(shop: Any) -> None:
     assert values == ["Café UN", "Café UN (B)"]
 
 
+@pytest.mark.trap("shopify.image-later")
 async def test_an_image_sent_again_is_one_file(shop: Any) -> None:
     sku = await shop.sellable()
     image = Image("S1/0", "S1", "https://img.example/a.jpg", "Café")
@@ -91,15 +100,21 @@ async def test_an_image_sent_again_is_one_file(shop: Any) -> None:
     assert (await shop.refused("images", Item(broken.key, broken, refs={"sku": sku}))).code == "image.failed"
 
 
-async def test_an_image_that_is_worked_on_waits_and_is_not_uploaded_again(shop: Any) -> None:
+@pytest.mark.trap("shopify.image-slow")
+async def test_an_image_that_is_worked_on_is_asked_about_later_and_not_uploaded_again(shop: Any) -> None:
     sku = await shop.sellable()
     await shop.api.setting("media_polls=50")
-    image = Image("S1/0", "S1", "https://img.example/a.jpg", "Café")
-    item = Item(image.key, image, refs={"sku": sku})
-    assert (await shop.refused("images", item)).code == "image.processing"
+    good, bad = (
+        Image(f"S1/{n}", "S1", url, "Café", n, n == 0) for n, url in enumerate(("https://i.example/a.jpg", "https://i.invalid/b.jpg"))
+    )
+    batch: Batch[Image] = Batch([Item(image.key, image, refs={"sku": sku}) for image in (good, bad)])
+    await shop.front.push_images(batch)
+    assert batch.ticket is not None and len(batch.unreported()) == 2
     shop.calls()
-    await shop.api.setting("media_polls=0")
-    await shop.accepted("images", item)
+    for polls in (50, 0):
+        await shop.api.setting(f"media_polls={polls}")
+        again = await shop.front.check_images(batch.ticket[0], batch)
+    assert again is None and [batch.outcomes[key].state for key in ("S1/0", "S1/1")] == ["accepted", "rejected"]
     assert "fileCreate" not in shop.calls()
 
 
@@ -113,6 +128,7 @@ async def test_a_price_is_written_once_and_a_struck_one_of_the_shop_stays(shop: 
     assert (await shop.refused("prices", Item("S1", Price("S1", "S1", Decimal(0)), refs={"sku": sku}))).code == "price.value"
 
 
+@pytest.mark.trap("shopify.price-list")
 async def test_a_mapped_table_is_a_price_list(shop: Any) -> None:
     sku = await shop.sellable()
     table = next(iter(shop.api.sandbox.describe().choices["price_tables"].values()))
@@ -121,6 +137,7 @@ async def test_a_mapped_table_is_a_price_list(shop: Any) -> None:
     assert shop.state("S1").price == Decimal("100.00")
 
 
+@pytest.mark.trap("shopify.bad-level")
 async def test_one_bad_level_does_not_keep_the_others(shop: Any) -> None:
     one, two = await shop.sellable("S1"), await shop.sellable("S2")
     batch = await shop.push("stock", shop.level("S1", one, 3, turn=2), shop.level("S2", two, 2_000_000_000, turn=2))
@@ -128,6 +145,7 @@ async def test_one_bad_level_does_not_keep_the_others(shop: Any) -> None:
     assert shop.state("S1").stock[shop.api.main] == 3
 
 
+@pytest.mark.trap("shopify.idempotent", "shopify.same-key")
 async def test_the_same_quantity_is_not_written_and_a_former_one_is_again(shop: Any) -> None:
     sku = await shop.sellable(stock=10)
     shop.calls()
@@ -138,6 +156,7 @@ async def test_the_same_quantity_is_not_written_and_a_former_one_is_again(shop: 
         assert shop.state("S1").stock[shop.api.main] == units
 
 
+@pytest.mark.trap("shopify.no-level")
 async def test_an_item_without_a_level_gets_one(shop: Any) -> None:
     sku = await shop.sellable()
     item = shop.level("S1", sku, 4)
@@ -146,6 +165,7 @@ async def test_an_item_without_a_level_gets_one(shop: Any) -> None:
     assert shop.state("S1").stock[shop.api.second] == 4
 
 
+@pytest.mark.trap("shopify.change-from")
 async def test_a_sale_between_reading_and_writing_is_not_sold_twice(shop: Any) -> None:
     sku = await shop.sellable(stock=10)
     await shop.api.control("stage", [{"operation": "POST graphql nodes", "verb": "sell", "body": [shop.api.sale(1)]}])
@@ -160,3 +180,20 @@ async def test_a_lost_answer_of_a_stock_load_is_written_once(shop: Any) -> None:
     await shop.api.faults({"kind": "reset_applied", "operation": "POST graphql inventorySetQuantities", "times": 1})
     await shop.accepted("stock", shop.level("S1", sku, 7, turn=2))
     assert shop.state("S1").stock[shop.api.main] == 7
+
+
+@pytest.mark.trap("shopify.dear-reading")
+async def test_two_hundred_and_fifty_levels_go_in_one_call(shop: Any) -> None:
+    """What there is has to be read in more than one."""
+    sku = await shop.sellable(stock=10)
+    found = await shop.api.ok("query($id: ID!) { productVariant(id: $id) { product { id } } }", id=sku)
+    bodies = [{"optionValues": [{"optionName": "Embalagem", "name": f"{n}"}], "inventoryItem": {"sku": f"T{n}"}} for n in range(249)]
+    made = await shop.api.ok(
+        "mutation($p: ID!, $v: [ProductVariantsBulkInput!]!) { productVariantsBulkCreate(productId: $p, variants: $v) {"
+        " productVariants { id sku } userErrors { message } } }", p=found["product"]["id"], v=bodies,
+    )  # fmt: skip
+    rows = [("S1", sku), *((variant["sku"], variant["id"]) for variant in made["productVariants"])]
+    shop.calls()
+    await shop.accepted("stock", *(shop.level(key, variant, 3, turn=2) for key, variant in rows))
+    assert sorted(shop.calls()) == ["inventorySetQuantities", "nodes", "nodes", "nodes"]
+    assert {sku.stock.get(shop.api.main) for sku in shop.api.sandbox.state() if sku.key == "S1"} == {3}

@@ -23,6 +23,7 @@ async def test_every_line_of_the_connection_test_is_green(shop: Any) -> None:
     assert (await shop.front.identity()).endswith(".myshopify.com")
 
 
+@pytest.mark.trap("shopify.token-ends")
 async def test_client_credentials_open_a_session_and_renew_it(shop: Any) -> None:
     async with AsyncExitStack() as stack:
         front = await shop.connect(stack, access_token="")
@@ -31,6 +32,7 @@ async def test_client_credentials_open_a_session_and_renew_it(shop: Any) -> None
         assert await front.identity() == await shop.front.identity()
 
 
+@pytest.mark.trap("shopify.app-refused")
 async def test_a_refused_app_is_one_line(shop: Any) -> None:
     async with AsyncExitStack() as stack:
         front = await shop.connect(stack, access_token="", client_secret="wrong")
@@ -39,28 +41,32 @@ async def test_a_refused_app_is_one_line(shop: Any) -> None:
             await front.identity()
 
 
+@pytest.mark.trap("shopify.scopes", "shopify.denied-in-200")
 async def test_a_scope_that_is_missing_is_named_and_is_forbidden(shop: Any) -> None:
     async with AsyncExitStack() as stack:
         front = await shop.connect(stack, access_token=access.CATALOGUE_ONLY)
         said = {check.name: check for check in await front.test_connection()}
         assert not said["scopes"].ok and "write_inventory" in said["scopes"].text.en
         with pytest.raises(Forbidden):
-            await front.read_order("gid://shopify/Order/1")
+            await front.read_order("1")
 
 
+@pytest.mark.trap("shopify.protected-data")
 async def test_protected_data_that_is_off_is_a_line(shop: Any) -> None:
     await shop.sellable()
-    await shop.api.sell()
+    await shop.sell()
     await shop.api.setting("protected_data=off")
     assert (await lines(shop.front))["orders"] is False
 
 
+@pytest.mark.trap("shopify.version-gone")
 async def test_a_version_that_is_gone_is_a_line(shop: Any) -> None:
     await shop.api.advance(400 * 86_400)
     async with AsyncExitStack() as stack:
         assert (await lines(await shop.connect(stack)))["version"] is False
 
 
+@pytest.mark.trap("shopify.frozen")
 async def test_a_frozen_shop_is_no_wrong_record(shop: Any) -> None:
     await shop.api.setting("frozen=402")
     with pytest.raises(Unavailable):
@@ -69,10 +75,11 @@ async def test_a_frozen_shop_is_no_wrong_record(shop: Any) -> None:
 
 async def test_an_order_that_is_not_there_is_missing(shop: Any) -> None:
     with pytest.raises(Rejected) as error:
-        await shop.front.read_order("gid://shopify/Order/999999999")
+        await shop.front.read_order("999999999")
     assert error.value.code == "order.missing"
 
 
+@pytest.mark.trap("shopify.errors-in-200")
 async def test_a_throttled_call_waits_and_goes_again(shop: Any) -> None:
     await shop.api.setting("throttle=3")
     assert await shop.front.identity()
@@ -81,7 +88,7 @@ async def test_a_throttled_call_waits_and_goes_again(shop: Any) -> None:
 
 async def test_choices(shop: Any) -> None:
     await shop.sellable()
-    await shop.api.sell()
+    await shop.sell()
     kinds = ("warehouses", "payments", "shippings", "price_lists", "nothing")
     found = {kind: [choice.key async for page in shop.front.read_choices(kind) for choice in page.items] for kind in kinds}
     assert set(found["warehouses"]) == {shop.api.main, shop.api.second}

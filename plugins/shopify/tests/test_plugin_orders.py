@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -33,17 +34,18 @@ def part_of(order: Order, units: int | None = None) -> OrderPart:
 
 async def ordered(shop: Any, **fields: Any) -> Order:
     await shop.sellable()
-    return await shop.front.read_order(await shop.api.sell(**fields))
+    return await shop.front.read_order(await shop.sell(**fields))
 
 
 def shown(shop: Any, order: Order) -> Any:
     return next(one for one in shop.api.sandbox.orders() if one.key == order.key)
 
 
+@pytest.mark.trap("shopify.order-number", "shopify.cpf")
 async def test_an_order_as_the_model_has_it(shop: Any) -> None:
     items = [{"sku": "S1", "quantity": 2, "price": "100.00", "freight": "15.50"}]
     order = await ordered(shop, items=items, discount="20.00")
-    assert order.state == "ready" and order.buyer.document == "52998224725"
+    assert order.key.isdigit() and order.state == "ready" and order.buyer.document == "52998224725"
     assert (order.items[0].reference, order.items[0].quantity, order.items[0].warehouse) == ("S1", 2, shop.api.main)
     assert order.total == order.items_total + order.freight + order.interest - order.discount == Decimal("195.50")
     assert sum(payment.value for payment in order.payments) == order.total
@@ -52,14 +54,16 @@ async def test_an_order_as_the_model_has_it(shop: Any) -> None:
 
 
 @pytest.mark.parametrize(("step", "state"), [("held", "held"), ("test", "ready")])
+@pytest.mark.trap("shopify.hold", "shopify.test-order")
 async def test_states(shop: Any, step: str, state: str) -> None:
     await shop.sellable()
-    key = await shop.api.sell()
+    key = await shop.sell()
     await shop.api.control("progress", {"order": key, "to": step})
     order = await shop.front.read_order(key)
     assert order.state == state and order.test is (step == "test")
 
 
+@pytest.mark.trap("shopify.pending")
 async def test_a_pix_that_nobody_has_paid_waits(shop: Any) -> None:
     order = await ordered(shop, paid=False)
     assert order.state == "awaiting_payment" and order.paid_at is None
@@ -68,9 +72,10 @@ async def test_a_pix_that_nobody_has_paid_waits(shop: Any) -> None:
     assert paid.state == "ready" and paid.paid_at is not None
 
 
+@pytest.mark.trap("shopify.cancelled")
 async def test_a_cancelled_order(shop: Any) -> None:
     await shop.sellable()
-    key = await shop.api.sell()
+    key = await shop.sell()
     await shop.api.control("cancel", {"keys": [key]})
     order = await shop.front.read_order(key)
     assert order.state == "cancelled"
@@ -92,6 +97,7 @@ async def test_events_are_told_once_in_windows_that_move(shop: Any) -> None:
     assert (keys[0], "cancelled") in {(event.order, event.state) for event in news}
 
 
+@pytest.mark.trap("shopify.second-note")
 async def test_two_notes_stand_beside_each_other(shop: Any) -> None:
     order = await ordered(shop)
     ref, other = ShopOrderRef(order.key, order), Invoice("3526" + "2" * 40, "13", "1", "55", START, Decimal(1), "1")
@@ -100,6 +106,7 @@ async def test_two_notes_stand_beside_each_other(shop: Any) -> None:
     assert len(shown(shop, order).invoices) == 2
 
 
+@pytest.mark.trap("shopify.shipped-twice")
 async def test_a_shipment_and_its_delivery_are_told_once(shop: Any) -> None:
     order = await ordered(shop)
     ref, part = ShopOrderRef(order.key, order), part_of(order)
@@ -136,6 +143,7 @@ async def test_a_cancellation_is_asked_for_once(shop: Any) -> None:
     assert (await shop.front.read_order(order.key)).state == "cancelled"
 
 
+@pytest.mark.trap("shopify.current-quantity", "shopify.edit-again", "shopify.edit-refund")
 async def test_what_is_not_attended_leaves_the_order_and_is_paid_back_once(shop: Any) -> None:
     order = await ordered(shop, items=[{"sku": "S1", "quantity": 3, "price": "100.00"}])
     change = OrderChange(order.key, (Cut(order.items[0].line, Decimal(1), Decimal(100)),), Decimal("100.00"), "Sem estoque")
@@ -145,3 +153,38 @@ async def test_what_is_not_attended_leaves_the_order_and_is_paid_back_once(shop:
     assert now.items[0].quantity == 2 and now.refunded == Decimal("100.00") and now.total == Decimal("200.00")
     calls = shop.calls()
     assert calls.count("orderEditCommit") == 1 and calls.count("refundCreate") == 1
+
+
+@pytest.mark.trap("shopify.cancel-job")
+async def test_a_cancellation_is_not_asked_for_again_after_a_restart(shop: Any) -> None:
+    order = await ordered(shop)
+    ref = ShopOrderRef(order.key, order)
+    await shop.api.setting("job_polls=5")
+    with pytest.raises(NotSent):
+        await shop.front.send_cancellation(ref, "Sem estoque")
+    async with AsyncExitStack() as stack:
+        for _ in range(10):
+            fresh = await shop.connect(stack)
+            try:
+                await fresh.send_cancellation(ref, "Sem estoque")
+                break
+            except NotSent:
+                continue
+    ledger = await shop.api.look("ledger")
+    assert sum(ledger["by_operation"]["POST graphql orderCancel"].values()) == 1
+    assert (await shop.front.read_order(order.key)).state == "cancelled"
+
+
+@pytest.mark.trap("shopify.note-unseen")
+async def test_a_note_is_shown_in_the_admin(shop: Any) -> None:
+    """By definitions of its fields, made once."""
+    order = await ordered(shop)
+    ref, other = ShopOrderRef(order.key, order), Invoice("3526" + "2" * 40, "13", "1", "55", START, Decimal(1), "1")
+    for note in (NOTE, other, NOTE):
+        await shop.front.send_invoice(ref, note, part_of(order))
+    assert shop.calls().count("metafieldDefinitionCreate") == 2 * 3 + 2
+    found = await shop.api.ok(
+        "query { metafieldDefinitions(ownerType: ORDER, first: 20) { nodes { key name type { name } pinnedPosition } } }"
+    )
+    shown = {node["key"]: node["pinnedPosition"] is not None for node in found["nodes"]}
+    assert shown == {f"nfe_{name}{suffix}": not suffix for name in ("key", "number", "series") for suffix in ("", "_2")}

@@ -51,6 +51,11 @@ def test_where_a_document_can_stand(raw: dict[str, Any], document: str) -> None:
     assert buyer.document == document and buyer.company is (len(document) == 14)
 
 
+def test_an_orders_key_is_the_number_in_the_address_of_its_page() -> None:
+    assert read().key == "1"
+    assert translate_orders.gid(translate_orders.number("gid://shopify/Order/7900000000001?x=y")) == "gid://shopify/Order/7900000000001"
+
+
 def test_what_an_edit_left_of_a_line_counts() -> None:
     order = read()
     assert order.items[0].quantity == 1 and order.total == order.items_total

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
+import pytest
 from aiohttp import web
 
 from engate import Asked, Desk, Reply
@@ -64,22 +65,23 @@ async def opened(door: Door, stack: Any) -> str:
     return f"http://127.0.0.1:{runner.addresses[0][1]}/hooks/abc"
 
 
-async def told(door: Door) -> None:
-    """Until the sandbox has sent something."""
+async def told(door: Door, topic: str = "") -> None:
+    """Until the sandbox has sent something (of this topic)."""
     for _ in range(100):
-        if door.asked:
+        if any(topic in asked.headers["x-shopify-topic"] for asked in door.asked):
             return
         await asyncio.sleep(0.02)
     raise AssertionError("nothing came")
 
 
+@pytest.mark.trap("shopify.forged", "shopify.rotated-secret", "shopify.told-twice")
 async def test_an_order_that_is_placed_is_told_and_verified(shop: Any) -> None:
     door = Door(shop.front)
     async with AsyncExitStack() as stack:
         url = await opened(door, stack)
         await shop.sellable()
         assert all(check.ok for check in await shop.front.install_webhooks(url))
-        key = await shop.api.sell()
+        key = await shop.sell()
         await told(door)
         assert {event.order for event in door.desk.events.values()} == {key}
         assert not door.desk.refused
@@ -96,6 +98,7 @@ async def test_an_order_that_is_placed_is_told_and_verified(shop: Any) -> None:
         assert (await rotated.answer(asked, door.desk)).status == 200
 
 
+@pytest.mark.trap("shopify.old-address")
 async def test_webhooks_are_installed_once_and_those_of_another_address_go(shop: Any) -> None:
     assert all(check.ok for check in await shop.front.install_webhooks("https://engate.example/a"))
     shop.calls()
@@ -104,3 +107,11 @@ async def test_webhooks_are_installed_once_and_those_of_another_address_go(shop:
     await shop.front.install_webhooks("https://engate.example/b")
     calls = shop.calls()
     assert calls.count("webhookSubscriptionCreate") == calls.count("webhookSubscriptionDelete") == 6
+
+
+async def test_without_the_secret_it_is_said_and_nothing_is_subscribed(shop: Any) -> None:
+    async with AsyncExitStack() as stack:
+        front = await shop.connect(stack, client_secret="", client_id="")
+        [check] = await front.install_webhooks("https://engate.example/a")
+    assert not check.ok and "chave secreta" in check.text.pt and "chave secreta" in check.hint.pt
+    assert "POST graphql webhookSubscriptionCreate" not in (await shop.api.look("ledger"))["by_operation"]

@@ -135,7 +135,10 @@ class FakeShopSandbox(Sandbox):
         return Answer(body=[Choice(key, key) for key in CHOICES.get(call.params["kind"], ())])
 
     def _listing(self) -> list[Listing]:
-        return [Listing(self.ids["sku", key], key, sku["want"].get("ean", "")) for key, sku in self.held.get("sku", {}).items()]
+        return [
+            Listing(self.ids["sku", key], key, sku["want"].get("ean", ""), product=sku["refs"].get("product", ""))
+            for key, sku in self.held.get("sku", {}).items()
+        ]
 
     def _put(self, call: Call) -> Answer:
         known = self.seen.get(call.headers["idempotency-key"]) if self.switches.remembers else None
@@ -382,6 +385,12 @@ class FakeShopSandbox(Sandbox):
         return [shown(order) for order in self.placed.values()]
 
     # ---- what its people do ----
+
+    def had(self, product: str, skus: tuple[str, ...]) -> None:
+        """They make a product of their own, with SKUs that carry the ERP's references."""
+        id = self._hold("product", product, {"want": {"key": product, "name": product}, "refs": {}})
+        for key in skus:
+            self._hold("sku", key, {"want": {"key": key, "product": product, "name": key}, "refs": {"product": id}})
 
     def edit(self, key: str, quantities: Mapping[str, Any]) -> None:
         """A line gets another quantity (by its number); what is less is given back to the buyer."""

@@ -31,6 +31,7 @@ TABLE: tuple[tuple[tuple[str, ...], dict[str, Check]], ...] = (
     (KEYED, {"keys": readings.by_key}),
     (STAMPED, {"stamps": readings.stamps}),
     (("list_products", "list_stock", "read_order_events"), readings.FAULTS),
+    (("read_order_events",), sends.EVENTS),
     (pushes.HOOKS, pushes.CHECKS),
     (("import_order",), imports.CHECKS),
     (("send_handling", "send_invoice", "send_tracking", "send_delivery", "send_cancellation"), sends.CHECKS),

@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from engate.errors import NotSent
-from engate.model import Invoice, Order, OrderPart, PartItem, Query, Shipment, ShopOrderRef, Tracking, check_digit
+from engate import boundary
+from engate.errors import NotSent, PluginFault
+from engate.model import Invoice, Order, OrderEvent, OrderPart, PartItem, Query, Shipment, ShopOrderRef, Tracking, check_digit
 from engate.plugins import implemented
 from engate.testing.conformance.pushes import stocked
 from engate.testing.conformance.trial import Check, Trial
@@ -79,4 +80,18 @@ async def repeatable(trial: Trial, hook: str) -> None:
     assert order.shown() == once, f"{hook} again changed the order"
 
 
+async def reached(trial: Trial, hook: str) -> None:
+    """Events and the order itself name it by one key, with which it can be reached in an address; and `read_order` takes it."""
+    order = await sold(trial)
+    shop: Any = trial.connection
+    try:
+        events = [event for page in await trial.read(hook, Query()) for event in boundary.page(hook, OrderEvent, page).items]
+        read = boundary.answer("read_order", Order, await shop.read_order(order.key))
+    except PluginFault as fault:
+        raise AssertionError(f"{fault.text.en} {fault.hint.en}") from fault
+    assert order.key in {event.order for event in events}, f"the order {order.key} is in none of {len(events)} events"
+    assert read.key == order.key, f"the event says {order.key}, the order {read.key}"
+
+
+EVENTS: dict[str, Check] = {"keys": reached}
 CHECKS: dict[str, Check] = {"repeatable": repeatable}

@@ -1,0 +1,82 @@
+"""What the shop had before engate, where its products carry no reference of the ERP's and only their SKUs tell which they are
+(`Storefront.products_by_sku`): the shop's own list is read once, before the first product is pushed, and links are made from it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+
+from engate.boundary import Received
+from engate.model import Listing, Query
+from engate.model.kinds import KINDS
+from engate.plugins import closing
+from engate.store import records, runs
+from engate.store.causes import own
+from engate.store.records import Claimed
+from engate.sync.work import Later, Work
+from engate.text import Text
+
+LISTING = "listing"
+"""The kind under which the place of this reading is kept."""
+DONE = "done"
+
+APART = own(
+    "link.product", "product",
+    Text("A loja já tem SKUs deste produto, dentro de um produto que corresponde a outro produto do ERP.",
+         "The shop has SKUs of this product already, inside a product that stands for another one of the ERP."),
+    Text("Separe-os na loja em um produto próprio e ligue-o: PUT /integrations/{id}/links/product/{produto do ERP}.",
+         "Move them in the shop to a product of their own and link that: PUT /integrations/{id}/links/product/{the ERP's product}."),
+)  # fmt: skip
+
+
+async def before_products(work: Work) -> Later | None:
+    """None: what the shop had is linked, products may go. Otherwise when to come back; the end of the reading of SKUs wakes, too."""
+    if not (work.coupling.products_by_sku and work.coupling.can("read_listing")):
+        return None
+    place = await work.store.reading(lambda c: runs.place_of(c, work.integration_id, LISTING))
+    if place is not None and place.watermark == DONE:
+        return None
+    if place is not None and await _skus_under_way(work):
+        return Later()
+    async with closing(work.coupling.storefront.read_listing(Query(cursor=place.cursor if place is not None else None))) as pages:
+        async for page in pages:
+            if place is None and (page.items or page.broken) and await _skus_under_way(work):
+                # an empty shop waits for nothing; this one for the ERP's SKUs, by which its products are known
+                await work.store.durably(lambda c: runs.keep_place(c, work.integration_id, LISTING, cursor=None, watermark=None))
+                return Later()
+            await work.store.durably(lambda c, page=page: _keep(c, work, page))
+            if work.time_is_up() and page.cursor is not None:
+                return Later(due=work.now())
+    await work.store.durably(lambda c: runs.keep_place(c, work.integration_id, LISTING, cursor=None, watermark=DONE))
+    return None
+
+
+async def _skus_under_way(work: Work) -> bool:
+    return bool(await work.store.reading(lambda c: runs.under_way(c, work.integration_id, ["sku"])))
+
+
+def _keep(c: sa.Connection, work: Work, page: Received[Listing]) -> None:
+    work.must_hold(c)
+    _link(c, work, [row for row in page.items if row.product and row.reference])
+    runs.keep_place(c, work.integration_id, LISTING, cursor=page.cursor, watermark=None)
+
+
+def _link(c: sa.Connection, work: Work, rows: Sequence[Listing]) -> None:
+    """One for one: what is linked stays, and a product of the shop stands for one of the ERP, the first that is found in it."""
+    parents = records.parents_of(c, work.integration_id, [row.reference for row in rows])
+    known = [row for row in rows if row.reference in parents]
+    skus = [(row.reference, row.sku) for row in known]
+    products = [(parents[row.reference], row.product) for row in known]
+    now = work.now()
+    for kind, pairs in (("sku", skus), ("product", products)):
+        free = records.free_pairs(c, work.integration_id, kind, pairs)
+        records.linked(c, work.tenant_id, work.integration_id, kind, free, now, origin="listed")
+    work.wake(c, ("push/sku", KINDS["sku"].priority))
+
+
+def apart(c: sa.Connection, work: Work, rows: Sequence[Claimed]) -> set[str]:
+    """Products that would be made although SKUs of theirs were found in the shop: in a product that stands for another one."""
+    if not work.coupling.products_by_sku:
+        return set()
+    return records.with_listed_skus(c, work.integration_id, [row.key for row in rows if row.remote is None])

@@ -1,0 +1,97 @@
+"""A shop that had products before engate, and tells which of the ERP's they are by their SKUs alone: nothing is made a second time."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+import pytest
+from tests.platforms import lacking
+from tests.platforms.fake_shop.plugin import FAKE_SHOP
+from tests.support.goods import goods as seed_of
+from tests.support.goods import gtin, product
+from tests.support.stage import Stage, faked
+
+from engate.sync import links, trigger
+from engate.testing.world import SeedSku
+
+BY_SKU = lacking(FAKE_SHOP, products_by_sku=True)
+
+
+def sku(n: int, code: str) -> SeedSku:
+    return SeedSku(code, gtin(n), code, 1, Decimal(10), {"1": 5})
+
+
+def goods(*products: Any) -> Any:
+    return msgspec.structs.replace(seed_of(0), products=products)
+
+
+TWO = goods(product(0, skus=(sku(0, "UN"), sku(1, "CX"))), product(1, skus=(sku(2, "UN"),)))
+"""Products 1000 (SKUs 1000-UN, 1000-CX) and 1001 (1001-UN)."""
+
+
+@asynccontextmanager
+async def shop_with(had: dict[str, tuple[str, ...]], url: str, **more: Any) -> AsyncGenerator[Stage]:
+    """`had`: the shop's own products (its key -> SKUs by their reference)."""
+    async with faked(url, seed=TWO, manifests=(BY_SKU,), **more) as stage:
+        for key, skus in had.items():
+            stage.shop.had(key, skus)
+        yield stage
+
+
+def names(stage: Stage) -> dict[str, str]:
+    """SKU -> the shop's own key of the product that it is in now."""
+    return {key: held["refs"]["product"] for key, held in stage.shop.held["sku"].items()}
+
+
+@pytest.mark.trap("engine.listed-first")
+async def test_a_product_that_is_there_is_updated_and_not_made_again(database: str) -> None:
+    async with shop_with({"antigo": ("1000-UN",)}, database) as stage:
+        there = stage.shop.ids["product", "antigo"]
+        await stage.selling()
+        assert names(stage) == {"1000-UN": there, "1000-CX": there, "1001-UN": stage.shop.ids["product", "1001"]}
+        assert len(stage.shop.held["product"]) == 2
+        kept = await stage.sql("select kind, key, remote from link where kind in ('product', 'sku') and key in ('1000', '1000-UN')")
+        assert {tuple(row) for row in kept} == {("product", "1000", there), ("sku", "1000-UN", stage.shop.ids["sku", "1000-UN"])}
+
+
+async def test_an_empty_shop_is_looked_at_once_and_waits_for_nothing(sqlite_database: str) -> None:
+    async with shop_with({}, sqlite_database) as stage:
+        await stage.selling()
+        await stage.resync()
+        await stage.quiet()
+        assert stage.shop.books.by_operation["GET /listing"].total() == 1
+
+
+@pytest.mark.trap("engine.listed-apart")
+async def test_two_products_of_the_erp_in_one_of_the_shop_wait_for_a_person(sqlite_database: str) -> None:
+    """One of them has it. The other is not made anew beside its SKU, which is there; a person says where it belongs."""
+    async with shop_with({"junto": ("1000-UN", "1001-UN")}, sqlite_database) as stage:
+        await stage.activate()
+        causes = "select r.key, c.code, c.owner from record r join cause c on c.id = r.cause_id where c.owner = 'person'"
+        [waits] = await stage.until(lambda: stage.sql(causes))
+        assert (waits.key, waits.code, waits.owner) == ("1001", "link.product", "person")
+        await stage.quiet()
+        assert len(stage.shop.held["product"]) == 1
+        stage.shop.had("separado", ())
+        now = stage.clock.now().timestamp()
+        remote = stage.shop.ids["product", "separado"]
+        await stage.store.writing(lambda c: trigger.link_by_hand(c, stage.tenant_id, stage.integration_id, "product", "1001", remote, now))
+        stage.runner.poke()
+        await stage.until(lambda: names(stage).get("1001-UN") == remote)
+
+
+async def test_a_link_that_is_forgotten_is_found_again_by_the_listing(sqlite_database: str) -> None:
+    async with shop_with({"antigo": ("1000-UN",)}, sqlite_database) as stage:
+        await stage.selling()
+        there, read = stage.shop.ids["product", "1000"], stage.shop.books.by_operation["GET /listing"].total()
+        now = stage.clock.now().timestamp()
+        await stage.store.writing(lambda c: links.unlink(c, stage.tenant_id, stage.integration_id, "product", "1000", now))
+        stage.runner.poke()
+        await stage.until(lambda: stage.sql("select id from link where kind = 'product' and key = '1000'"))
+        await stage.quiet()
+        assert stage.shop.books.by_operation["GET /listing"].total() > read
+        assert len(stage.shop.held["product"]) == 2 and stage.shop.ids["product", "1000"] == there
