@@ -67,7 +67,7 @@ class ShopifySandbox(Sandbox):
         self.shop.settings.plan = plan
         self.access = Access(self.clock.now, self.random)
         self.bucket = Bucket()
-        self.bucket.plan(plan)
+        self.bucket.plan(plan if limits else "unlimited")
         self.engine = Engine(Keys(self.shop.settings), self.bucket)
         self.engine.enforced = limits
         self.webhooks = Webhooks(self.shop, self.access, self.faults, lambda: self.books)
