@@ -280,6 +280,22 @@ ENGINE: tuple[Trap, ...] = (
         (f"{OPERATIONS}test_a_wish_that_changes_meanwhile_waits_until_the_operation_is_over",),
     ),
     Trap(
+        "engine.operation-beside",
+        "While an operation of a kind lives, what comes next goes by calls, a few at a time: the price of today does not wait for a load.",
+        f"{CORE}/sync/pushing.py",
+        "may_defer = not operations.any_open(c, work.integration_id, kind)",
+        "may_defer = True",
+        (f"{OPERATIONS}test_what_comes_beside_a_load_goes_by_calls_of_its_own",),
+    ),
+    Trap(
+        "engine.operation-bulk",
+        "A load in batches as large as a call takes is a hundred operations, of which a storefront runs few at a time.",
+        f"{CORE}/sync/pushing.py",
+        "return Room(self.bulk, self.bulk) if may_defer and self.bulk else self",
+        "return self",
+        (f"{OPERATIONS}test_what_comes_beside_a_load_goes_by_calls_of_its_own",),
+    ),
+    Trap(
         "engine.operation-endless",
         "An operation that never ends would keep its records from every change for ever.",
         f"{CORE}/sync/operations.py",
