@@ -291,9 +291,17 @@ ENGINE: tuple[Trap, ...] = (
         "engine.operation-bulk",
         "A load in batches as large as a call takes is a hundred operations, of which a storefront runs few at a time.",
         f"{CORE}/sync/pushing.py",
-        "return Room(self.bulk, self.bulk) if may_defer and self.bulk else self",
+        "return Room(self.bulk, self.bulk, self.bulk) if may_defer and self.bulk else self",
         "return self",
         (f"{OPERATIONS}test_what_comes_beside_a_load_goes_by_calls_of_its_own",),
+    ),
+    Trap(
+        "engine.operation-gathers",
+        "What is new is many times dearer by calls beside a load than in the next one, and nobody waits for it as for a price.",
+        f"{CORE}/sync/pushing.py",
+        "beside = room.bulk > 0 and not may_defer",
+        "beside = False",
+        (f"{OPERATIONS}test_what_is_new_waits_for_the_next_operation",),
     ),
     Trap(
         "engine.operation-endless",

@@ -70,7 +70,7 @@ class Room(NamedTuple):
 
     def now(self, may_defer: bool) -> Room:
         """An operation is over in one call, however many it holds: the pace of single calls says nothing of it."""
-        return Room(self.bulk, self.bulk) if may_defer and self.bulk else self
+        return Room(self.bulk, self.bulk, self.bulk) if may_defer and self.bulk else self
 
 
 def _claim(c: sa.Connection, work: Work, kind: Kind, room: Room, now: float) -> tuple[Sending, bool]:
@@ -83,7 +83,8 @@ def _claim(c: sa.Connection, work: Work, kind: Kind, room: Room, now: float) -> 
     since = now - work.windows.unknown_after
     may_defer = not operations.any_open(c, work.integration_id, kind)
     room = room.now(may_defer)
-    rows = records.claim(c, work.integration_id, kind, room.size, now=now, unknown_before=since, only=only, most=room.most)
+    beside = room.bulk > 0 and not may_defer  # what is new gathers for the next operation
+    rows = records.claim(c, work.integration_id, kind, room.size, now=now, unknown_before=since, only=only, most=room.most, changed=beside)
     if not rows:
         return Sending([], may_defer), False
     rows = quarantine.sound(c, work, kind, rows)
