@@ -7,6 +7,7 @@ holds it against the marks of the tests (`@pytest.mark.trap("id")`), and `make m
 from __future__ import annotations
 
 from tests.trap import Trap
+from tests.traps_bulk import BULK
 from tests.traps_engine import ENGINE
 
 WINTHOR, VTEX, CORE = "plugins/winthor/engate_winthor", "plugins/vtex/engate_vtex", "core/engate"
@@ -1280,4 +1281,4 @@ PLATFORMS: tuple[Trap, ...] = (
         (f"{E_ORDERS}test_whatever_happens_to_the_import_there_is_one_erp_order[sqlite-1]",),
     ),
 )
-TRAPS = PLATFORMS + ENGINE
+TRAPS = PLATFORMS + BULK + ENGINE
