@@ -49,7 +49,8 @@ class Unchanged(msgspec.Struct):
 
 
 class Report(msgspec.Struct):
-    """`requests` and `rate_limited` (429): of both sandboxes, over the whole demo. `slices_by_worker`: pieces of work, by process."""
+    """`requests` and `rate_limited` (429): of both sandboxes, over the whole demo. `bulk_operations`: what
+    the storefront worked off by itself, where it can. `slices_by_worker`: pieces of work, by process."""
 
     pair: str
     catalog: CatalogCounts = msgspec.field(default_factory=CatalogCounts)
@@ -58,6 +59,7 @@ class Report(msgspec.Struct):
     unchanged_resync: Unchanged = msgspec.field(default_factory=Unchanged)
     requests: int = 0
     rate_limited: int = 0
+    bulk_operations: int = 0
     slices_by_worker: dict[str, int] = {}
     seconds: dict[str, float] = {}
 

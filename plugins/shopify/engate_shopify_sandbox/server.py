@@ -72,7 +72,7 @@ class ShopifySandbox(Sandbox):
         self.engine.enforced = limits
         self.webhooks = Webhooks(self.shop, self.access, self.faults, lambda: self.books)
         self.shop.begin, self.shop.tell = self.webhooks.begin, self.webhooks.tell
-        self.bulk = Bulk(self.shop, self.engine, lambda token: self._context(token, in_bulk=True))
+        self.bulk = Bulk(self.shop, self.engine, lambda token: self._context(token, in_bulk=True), lambda: self.books)
         self.control = Control(self.shop, self)
 
     def _context(self, token: Token, *, in_bulk: bool = False) -> Context:
