@@ -18,7 +18,7 @@ from tests.support.goods import goods
 from tests.support.stage import SHORT, Stage, faked
 from tests.test_guards import let_go, take
 
-from engate import Unavailable, Unknown
+from engate import Unavailable, Unknown, batch
 from engate.testing.world import Change, Fault
 from engate.text import Text
 
@@ -325,3 +325,53 @@ async def test_killed_between_submission_and_ticket_its_records_are_of_unknown_e
             await stage.until(lambda: stage.shop.state() and all(sku.visible for sku in stage.shop.state()), SLOWLY)
             await stage.quiet()
     assert len(submitted(stage)) == 2, "nobody knew of the first: it was sent again as uncertain"
+
+
+# ---- beside an operation ----
+
+
+class Loads:
+    """A fake shop that takes stock in batches of 4, or of 12 as an operation; what each batch was."""
+
+    def __init__(self) -> None:
+        self.sizes: list[tuple[int, bool]] = []
+
+        @batch(max=4, bulk=12)
+        async def push_stock(shop: FakeShop, batch: Any) -> None:
+            self.sizes.append((len(batch.items), batch.may_defer))
+            if batch.may_defer:
+                await FakeShop.push_stock(shop, batch)
+            else:
+                await FakeShop._put(shop, "stock", batch)
+
+        self.manifest = lacking(FAKE_SHOP, push_stock=push_stock)
+
+
+@pytest.mark.trap("engine.operation-beside", "engine.operation-bulk")
+async def test_what_comes_beside_a_load_goes_by_calls_of_its_own(sqlite_database: str) -> None:
+    """The first batch may be large and one operation; while that is under way the next ones are small and begin no other."""
+    loads = Loads()
+    async with faked(sqlite_database, seed=goods(20), settings=BULK, manifests=(loads.manifest,)) as stage:
+        await stage.selling()
+        loads.sizes.clear()
+        stage.shop.switches.works = False
+        await restock(stage, 8)
+        await stage.until(lambda: sum(size for size, _ in loads.sizes) == 20)
+        assert loads.sizes == [(12, True), (4, False), (4, False)]
+        await stage.until(lambda: sum(sku.stock == {"main": 8} for sku in stage.shop.state()) == 8)
+        assert len(await operations(stage)) == 1
+        stage.shop.switches.works = True
+        await stage.until(lambda: all(sku.stock == {"main": 8} for sku in stage.shop.state()))
+        loads.sizes.clear()
+        await restock(stage, 9)
+        await stage.until(lambda: loads.sizes)
+        assert loads.sizes[0] == (12, True), "the next load may be one operation again"
+
+
+@pytest.mark.trap("engine.operation-gathers")
+async def test_what_is_new_waits_for_the_next_operation(sqlite_database: str) -> None:
+    loads = Loads()
+    async with faked(sqlite_database, seed=goods(20), settings=BULK, manifests=(loads.manifest,)) as stage:
+        await stage.selling()
+        assert {may_defer for _, may_defer in loads.sizes} == {True}
+        assert sum(size for size, _ in loads.sizes) == 20

@@ -7,6 +7,7 @@ holds it against the marks of the tests (`@pytest.mark.trap("id")`), and `make m
 from __future__ import annotations
 
 from tests.trap import Trap
+from tests.traps_bulk import BULK
 from tests.traps_engine import ENGINE
 from tests.traps_shopify import SHOPIFY
 
@@ -1281,4 +1282,4 @@ PLATFORMS: tuple[Trap, ...] = (
         (f"{E_ORDERS}test_whatever_happens_to_the_import_there_is_one_erp_order[sqlite-1]",),
     ),
 )
-TRAPS = PLATFORMS + SHOPIFY + ENGINE
+TRAPS = PLATFORMS + SHOPIFY + BULK + ENGINE

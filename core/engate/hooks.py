@@ -61,14 +61,15 @@ spec = pluggy.HookspecMarker("engate")
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def batch(*, max: int) -> Callable[[F], F]:  # noqa: A002  # as authors read it: @batch(max=250)
+def batch(*, max: int, bulk: int = 0) -> Callable[[F], F]:  # noqa: A002  # as authors read it: @batch(max=250)
     """On a `push_*` hook: how many items one batch may hold. Without it: 250 (50 warehouses). engate makes batches smaller where items
-    take long, down to an eighth of it."""
+    take long, down to an eighth of it. `bulk`: how many where none of the kind is under way as an operation, so that the hook may begin
+    one (`batch.may_defer`)."""
     if max < 1:
         raise ValueError("a batch holds at least one item")
 
     def mark(hook: F) -> F:
-        vars(hook)["engate_batch"] = max
+        vars(hook)["engate_batch"], vars(hook)["engate_bulk"] = max, bulk
         return hook
 
     return mark

@@ -83,6 +83,14 @@ class Transport(AiohttpTransport):
             raise httpx.RemoteProtocolError(type(cause).__name__, request=request) from None
 
 
+def body_of(request: WireRequest) -> bytes:
+    """What is sent; nothing of a body that is streamed, for whoever read it would have to send it."""
+    try:
+        return request.content
+    except httpx.RequestNotRead:
+        return b""
+
+
 def unread(answer: WireResponse, body: bytes) -> WireResponse:
     """The same answer for the next one to read, by somebody who has read its body."""
     headers = [(name, value) for name, value in answer.headers.raw if name.lower() not in (b"content-encoding", b"transfer-encoding")]

@@ -251,8 +251,15 @@ class Coupling:
 
     def batch_of(self, name: str) -> int | None:
         """How many items this push hook takes at a time, where it says so (`engate.batch`)."""
+        return self._marked(name, "engate_batch")
+
+    def bulk_of(self, name: str) -> int:
+        """How many where it may begin an operation; 0: it never does."""
+        return self._marked(name, "engate_bulk") or 0
+
+    def _marked(self, name: str, mark: str) -> int | None:
         impls = cast(pluggy.HookCaller, getattr(self._hooks.hook, name)).get_hookimpls()
-        return getattr(impls[0].function, "engate_batch", None) if impls else None
+        return getattr(impls[0].function, mark, None) if impls else None
 
     async def tell(self, name: str, **event: Any) -> None:
         """Observers, each isolated: one that raises or hangs harms nobody."""

@@ -355,6 +355,7 @@ def check(demo: Demo) -> None:
         setattr(trade, name, count)
     report.requests = erp_ledger.requests + shop_ledger.requests
     report.rate_limited = erp_ledger.rate_limited + shop_ledger.rate_limited
+    report.bulk_operations = shop_ledger.effects.get("bulk_operations", 0)
     report.slices_by_worker = demo.operator.get("/workers")["slices"] if demo.integration else {}
     demo.problems += checks.catalog_problems(sides)
     demo.problems += checks.sum_problems(sides.erp, counts.skus_visible, counts.awaiting, counts.attention)

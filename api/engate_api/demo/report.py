@@ -50,7 +50,8 @@ class Unchanged(msgspec.Struct):
 
 
 class Report(msgspec.Struct):
-    """`requests` and `rate_limited` (429): of both sandboxes, over the whole demo. `slices_by_worker`: pieces of work, by process."""
+    """`requests` and `rate_limited` (429): of both sandboxes, over the whole demo. `bulk_operations`: what
+    the storefront worked off by itself, where it can. `slices_by_worker`: pieces of work, by process."""
 
     pair: str
     catalog: CatalogCounts = msgspec.field(default_factory=CatalogCounts)
@@ -60,6 +61,7 @@ class Report(msgspec.Struct):
     requests: int = 0
     rate_limited: int = 0
     refused: dict[str, str] = {}
+    bulk_operations: int = 0
     slices_by_worker: dict[str, int] = {}
     seconds: dict[str, float] = {}
 

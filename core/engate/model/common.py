@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Generic, Literal, TypeVar
 
 import msgspec
@@ -115,7 +115,11 @@ class Outcome(msgspec.Struct, frozen=True):
 
 class Batch(Generic[T]):
     """What a push hook gets. Report each item when the storefront has answered; what is unreported at the end is *unknown*, unless the
-    storefront works on it still (`deferred`). A `check_*` hook gets the items of its ticket that are still open."""
+    storefront works on it still (`deferred`). A `check_*` hook gets the items of its ticket that are still open.
+
+    `may_defer`: no operation of this kind is open. While one is, a batch is small and meant to be pushed by calls: what is urgent does not
+    wait for a large load, and a storefront that runs few operations at a time is not asked for more.
+    """
 
     def __init__(
         self,
@@ -123,8 +127,10 @@ class Batch(Generic[T]):
         *,
         settled: Callable[[Item[T], Outcome], None] | None = None,
         ticket: tuple[str, float] | None = None,
+        may_defer: bool = True,
     ) -> None:
         self.items = list(items)
+        self.may_defer = may_defer
         self.outcomes: dict[str, Outcome] = {}
         self.ticket = ticket
         self._settled = settled
@@ -164,9 +170,11 @@ class Batch(Generic[T]):
             raise ValueError(f"due in seconds, not {due!r}")
         self.ticket = (key, float(due))
 
-    async def each(self, push: Callable[[Item[T]], Awaitable[str]], *, at_once: int = 32) -> None:
-        """Pushes every item with `push`, which returns the storefront's key or raises; an `AuthFailed` or `Forbidden` ends it, unsent."""
-        todo = iter(self.items)
+    async def each(self, push: Callable[[Item[T]], Awaitable[str]], *, at_once: int = 32, items: Sequence[Item[T]] | None = None) -> None:
+        """Pushes every item (or just `items`) with `push`, which returns the storefront's key or raises; an `AuthFailed` or `Forbidden`
+        ends it, unsent."""
+        chosen = self.items if items is None else items
+        todo = iter(chosen)
         stopped: AuthFailed | Forbidden | None = None
 
         async def worker() -> None:
@@ -186,7 +194,7 @@ class Batch(Generic[T]):
                     self.failed(item, _broke(error))
 
         async with asyncio.TaskGroup() as group:
-            for _ in range(min(at_once, len(self.items))):
+            for _ in range(min(at_once, len(chosen))):
                 group.create_task(worker())
 
     def unreported(self) -> list[Item[T]]:

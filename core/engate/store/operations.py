@@ -96,6 +96,11 @@ def find(c: sa.Connection, integration_id: int, id: int) -> Open | None:
     return Open(row.id, row.kind, row.ticket, sent, row.started_at, row.until, keys)
 
 
+def any_open(c: sa.Connection, integration_id: int, kind: str) -> bool:
+    mine = (operation.c.integration_id == integration_id) & (operation.c.kind == kind)
+    return c.execute(sa.select(operation.c.id).where(mine).limit(1)).first() is not None
+
+
 def release(c: sa.Connection, id: int, ids: Sequence[int]) -> None:
     """These records have their answer."""
     if ids:

@@ -197,12 +197,13 @@ def claim(
     unknown_before: float,
     only: set[str] | None = None,
     most: int = 0,
+    changed: bool = False,
 ) -> list[Claimed]:
     """Records that can be pushed now, oldest first: the parent is in the storefront, nothing is in the way, no unknown effect is fresh.
     Those of unknown effect come first. `most`: where the kind goes `together`, a batch is up to so many instead of `limit`, so that it
-    holds all that is ready of each parent; only of a parent with more than that it holds a part."""
+    holds all that is ready of each parent; only of a parent with more than that it holds a part. `changed`: not what is new."""
     asked: dict[str, Any] = {"integration": integration_id, "now": now, "unknown_before": unknown_before, "only": list(only or ())}
-    select = _Select(kind.name, only is not None)
+    select = _Select(kind.name, only is not None, changed=changed)
     rows = _together(c, select, asked, limit, max(limit, most)) if kind.together else _of_both(c, select, asked, limit)
     return [
         Claimed(
@@ -230,11 +231,12 @@ STATES = ("sent", "to_send")
 
 
 class _Select(NamedTuple):
-    """Which records a claim looks at: of a kind; of these keys only; of these parents only."""
+    """Which records a claim looks at: of a kind; of these keys only; of these parents only; what was accepted once (or is in doubt)."""
 
     kind: str
     only: bool
     of_parents: bool = False
+    changed: bool = False
 
 
 def _of_both(c: sa.Connection, select: _Select, asked: dict[str, Any], most: int) -> list[Any]:
@@ -282,7 +284,7 @@ def _fitting(parents: list[str], counts: Counter[str], limit: int, most: int) ->
 @cache
 def _ready(select: _Select, state: str, shown: Literal["records", "parents", "counts"] = "records") -> sa.Executable:
     """One state at a time: the index then gives them in order, and the first `most` are found without sorting all that wait."""
-    kind, only, of_parents = select
+    kind, only, of_parents, changed = select
     parent_kind = KINDS[kind].parent_kind
     own_link, parent_link = link.alias("own_link"), link.alias("parent_link")
     source: sa.FromClause = record
@@ -323,6 +325,8 @@ def _ready(select: _Select, state: str, shown: Literal["records", "parents", "co
     if state == "sent":
         free = record.c.cause_id.is_(None) & record.c.operation_id.is_(None)
         query = query.where(record.c.sent_at < sa.bindparam("unknown_before"), free)
+    elif changed:
+        query = query.where(record.c.have_doc.is_not(None))
     if only:
         query = query.where(record.c.key.in_(sa.bindparam("only", expanding=True)))
     if of_parents:

@@ -36,6 +36,10 @@ def uncheckable(work: Work, kind: Kind) -> PluginFault | None:
     )
 
 
+def any_open(c: sa.Connection, integration_id: int, kind: Kind) -> bool:
+    return operations.any_open(c, integration_id, kind.name)
+
+
 def keep(c: sa.Connection, work: Work, kind: Kind, told: Told, marked_at: float) -> None:
     """What the push hook deferred waits for its operation."""
     assert told.batch.ticket is not None

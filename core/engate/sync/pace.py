@@ -33,6 +33,9 @@ class Pace:
         wanted = FIRST if each is None else most if each * most <= TARGET else int(TARGET / each)
         return max(least, min(wanted, most))
 
+    def doubtful(self, key: Key) -> bool:
+        return key in self._doubtful
+
     def took(self, key: Key, records: int, seconds: float) -> None:
         """A batch was answered."""
         self._doubtful.discard(key)

@@ -37,20 +37,20 @@ async def push_slice(work: Work, kind: Kind) -> Later:
     key = (work.integration_id, kind.name)
     most = work.coupling.batch_of(kind.push_hook) or kind.batch
     while True:
-        size = work.pace.size(key, most)
+        bulk = 0 if work.pace.doubtful(key) else work.coupling.bulk_of(kind.push_hook)
+        room = Room(work.pace.size(key, most), most, bulk)
         marked_at = work.now()
-        claimed, found = await work.store.writing(
-            lambda c, size=size, marked_at=marked_at: _claim(c, work, kind, Room(size, most), marked_at)
-        )
+        sending, found = await work.store.writing(lambda c, room=room, marked_at=marked_at: _claim(c, work, kind, room, marked_at))
         if not found:
             break
-        if claimed:
+        if sending.rows:
             started = time.monotonic()
-            stopped = await _push(work, kind, claimed, marked_at)
+            stopped = await _push(work, kind, sending, marked_at)
             if stopped is not None:
                 work.pace.silent(key)
                 raise stopped
-            work.pace.took(key, len(claimed), time.monotonic() - started)
+            if not (bulk and sending.may_defer):  # what may have gone as one operation says nothing of single calls
+                work.pace.took(key, len(sending.rows), time.monotonic() - started)
         if work.time_is_up():
             return Later(due=work.now(), through=work.answered)
     due, ended = await work.store.writing(lambda c: _next(c, work, kind, marked_at))
@@ -58,14 +58,23 @@ async def push_slice(work: Work, kind: Kind) -> Later:
     return Later(due=due, through=work.answered or due is None)  # a lane that only waits has not been answered
 
 
-Sending = list[tuple[Claimed, Effective]]
+class Sending(NamedTuple):
+    """`may_defer`: no operation of the kind is open."""
+
+    rows: list[tuple[Claimed, Effective]]
+    may_defer: bool
 
 
 class Room(NamedTuple):
-    """How many records a batch should have, and at most."""
+    """How many records a batch should have, and at most; `bulk`: how many where it may become an operation."""
 
     size: int
     most: int
+    bulk: int = 0
+
+    def now(self, may_defer: bool) -> Room:
+        """An operation is over in one call, however many it holds: the pace of single calls says nothing of it."""
+        return Room(self.bulk, self.bulk, self.bulk) if may_defer and self.bulk else self
 
 
 def _claim(c: sa.Connection, work: Work, kind: Kind, room: Room, now: float) -> tuple[Sending, bool]:
@@ -76,13 +85,16 @@ def _claim(c: sa.Connection, work: Work, kind: Kind, room: Room, now: float) -> 
         records.release_linked(c, work.integration_id)
     only = pilot.allowed(c, work.snapshot, kind) if work.snapshot.pilot is not None else None
     since = now - work.windows.unknown_after
-    rows = records.claim(c, work.integration_id, kind, room.size, now=now, unknown_before=since, only=only, most=room.most)
+    may_defer = not operations.any_open(c, work.integration_id, kind)
+    room = room.now(may_defer)
+    beside = room.bulk > 0 and not may_defer  # what is new gathers for the next operation
+    rows = records.claim(c, work.integration_id, kind, room.size, now=now, unknown_before=since, only=only, most=room.most, changed=beside)
     if not rows:
-        return [], False
+        return Sending([], may_defer), False
     rows = quarantine.sound(c, work, kind, rows)
     rules = work.rules(c, kind.name, [row.doc.sku for row in rows] if kind.name == "stock" else None)
     apart = listed.apart(c, work, rows) if kind.name == "product" else set[str]()
-    sending: Sending = []
+    sending: list[tuple[Claimed, Effective]] = []
     waiting: list[tuple[int, causes.Reason]] = []
     for row in rows:
         found = rules.effective(kind.name, row.doc, row.read_at)
@@ -98,7 +110,7 @@ def _claim(c: sa.Connection, work: Work, kind: Kind, room: Room, now: float) -> 
             sending.append((row.numbered(found.digest, now), found))
     records.wait_for(c, work.tenant_id, work.integration_id, waiting, now, answered=False)
     records.mark_sent(c, [(row.id, found.digest, row.want) for row, found in sending], now)
-    return sending, True
+    return Sending(sending, may_defer), True
 
 
 HELD = causes.own(
@@ -119,8 +131,8 @@ def _stays_here(work: Work, kind: Kind, row: Claimed) -> bool:
 
 async def _push(work: Work, kind: Kind, sending: Sending, marked_at: float) -> EngateError | None:
     """One batch through the plugin; whatever happens, what was answered is settled. Returns the error that should stop the lane."""
-    batch = Batch([_item(work, kind, row, found) for row, found in sending])
-    was = {row.key: _was(kind, row, found) for row, found in sending}
+    batch = Batch([_item(work, kind, row, found) for row, found in sending.rows], may_defer=sending.may_defer)
+    was = {row.key: _was(kind, row, found) for row, found in sending.rows}
     failure: EngateError | None = None
     try:
         await getattr(work.coupling.storefront, kind.push_hook)(batch)

@@ -9,7 +9,7 @@ from typing import Any
 from engate.clock import Clock, SystemClock
 from engate.context import Context
 from engate.hooks import Connection
-from engate.http import Services, Token, Transport, WireRequest, WireResponse, unread
+from engate.http import Services, Token, Transport, WireRequest, WireResponse, body_of, unread
 from engate.plugins import Manifest
 from engate.settings import load
 from engate.testing.contracts import Exchange
@@ -57,7 +57,8 @@ class ObservedTransport(Transport):
         if str(request.url).startswith(self._only):
             body = await answer.aread()
             path = request.url.raw_path.decode()
-            self._told(Exchange(request.method, path, request.headers, request.content, answer.status_code, answer.headers, body))
+            sent = body_of(request)
+            self._told(Exchange(request.method, path, request.headers, sent, answer.status_code, answer.headers, body))
             return unread(answer, body)
         return answer
 

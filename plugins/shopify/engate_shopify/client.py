@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 from typing import Any, Generic, TypeVar
-from weakref import WeakValueDictionary
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -196,7 +195,7 @@ class Shopify:
 
     def __init__(self, context: Context) -> None:
         settings: ShopifySettings = context.settings
-        self.settings, self.clock = settings, context.clock
+        self.settings, self.clock, self._context = settings, context.clock, context
         static = settings.access_token.reveal()
         self._http = context.http(
             settings.address,
@@ -222,6 +221,11 @@ class Shopify:
             if operation.reads:
                 raise Unavailable(error.text, error.hint, code=error.code if error.code != "unknown" else None) from None
             raise
+
+    def storage(self, url: str) -> tuple[Http, str]:
+        """A client for an address that Shopify handed out, and the path there. It carries no token: the address itself is signed."""
+        there = urlsplit(url)
+        return self._context.http(f"{there.scheme}://{there.netloc}"), there.path + (f"?{there.query}" if there.query else "")
 
     async def graphql(self, operation: Operation, **variables: Any) -> Any:
         """The value of the operation's one root field."""
@@ -282,16 +286,3 @@ class Once(Generic[T]):
             if not self._held:
                 self._held.append(await self._load())
             return self._held[0]
-
-
-class Turns:
-    """One at a time per name: items that write the same product take turns."""
-
-    def __init__(self) -> None:
-        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
-
-    def of(self, name: str) -> AbstractAsyncContextManager[None]:
-        lock = self._locks.get(name)
-        if lock is None:
-            lock = self._locks[name] = asyncio.Lock()
-        return lock

@@ -195,6 +195,79 @@ LISTING = _query(
 }""",
 )
 
+# ---- bulk: one call over the lines of a file ----
+
+STAGE = _mutation(
+    "stagedUploadsCreate",
+    "mutation stage($input: [StagedUploadInput!]!) { stagedUploadsCreate(input: $input) {"
+    f" stagedTargets {{ url parameters {{ name value }} }} {ERRORS} }} }}",
+    safe=True,
+)
+BULK_RUN = _mutation(
+    "bulkOperationRunMutation",
+    "mutation bulk($mutation: String!, $path: String!) {"
+    f" bulkOperationRunMutation(mutation: $mutation, stagedUploadPath: $path) {{ bulkOperation {{ id }} {CODED} }} }}",
+)
+BULK = _query(
+    "bulkOperation",
+    1,
+    "query bulkState($id: ID!) { bulkOperation(id: $id) { id status errorCode createdAt url partialDataUrl } }",
+)
+PUBLISH_MANY = _mutation(
+    "publicationUpdate",
+    "mutation publishMany($id: ID!, $input: PublicationUpdateInput!) {"
+    f" publicationUpdate(id: $id, input: $input) {{ publication {{ id }} {CODED} }} }}",
+    safe=True,
+)
+PRODUCTS_CREATE = _mutation(
+    "productCreate",
+    "mutation makeProducts($product: ProductCreateInput!) { productCreate(product: $product) {"
+    f' product {{ id metafield(namespace: "engate", key: "erp_id") {{ value }} }} {ERRORS} }} }}',
+)
+PRODUCTS_UPDATE = _mutation(
+    "productUpdate",
+    f"mutation changeProducts($product: ProductUpdateInput!) {{ productUpdate(product: $product) {{ product {{ id }} {ERRORS} }} }}",
+    safe=True,
+)
+FRESH = _query(
+    "nodes",
+    1,
+    """query fresh($ids: [ID!]!) {
+  nodes(ids: $ids) {
+    ... on Product {
+      id
+      hasOnlyDefaultVariant
+      mediaCount { count }
+      variants(first: 1) { nodes { sku barcode } }
+      collections(first: 5) { nodes { id } pageInfo { hasNextPage } }
+      metafields(first: 5) { nodes { namespace key type value } pageInfo { hasNextPage } }
+    }
+  }
+}""",
+    each=14,
+)
+PRODUCT_SET = _mutation(
+    "productSet",
+    "mutation setVariants($id: ID!, $input: ProductSetInput!) {"
+    " productSet(identifier: {id: $id}, input: $input, synchronous: true) {"
+    f" product {{ id variants(first: 100) {{ nodes {{ id sku inventoryItem {{ id }} }} }} }} {CODED} }} }}",
+    cost=1000,
+)
+STOCK_SET_ONE = _mutation(
+    "inventorySetQuantities",
+    "mutation setLevel($input: InventorySetQuantitiesInput!, $key: String!) {"
+    " inventorySetQuantities(input: $input) @idempotent(key: $key) {"
+    f" inventoryAdjustmentGroup {{ changes {{ name item {{ id }} location {{ id }} }} }} {CODED} }} }}",
+    safe=True,
+)
+VARIANTS_CHANGE = _mutation(
+    "productVariantsBulkUpdate",
+    "mutation changeMany($id: ID!, $variants: [ProductVariantsBulkInput!]!) {"
+    " productVariantsBulkUpdate(productId: $id, variants: $variants, allowPartialUpdates: true) {"
+    f" productVariants {{ id sku media(first: 1) {{ nodes {{ id }} }} inventoryItem {{ id }} }} {CODED} }} }}",
+    safe=True,
+)
+
 # ---- images ----
 
 FILE_CREATE = _mutation(
@@ -211,9 +284,9 @@ FILES = _query(
     "nodes",
     1,
     """query filesById($ids: [ID!]!) {
-  nodes(ids: $ids) { ... on MediaImage { id fileStatus fileErrors { code message } } }
+  nodes(ids: $ids) { ... on MediaImage { id fileStatus } }
 }""",
-    each=2,
+    each=1,
 )
 PRODUCT_MEDIA = _query("product", 255, "query media($id: ID!) { product(id: $id) { media(first: 250) { nodes { id } } } }")
 

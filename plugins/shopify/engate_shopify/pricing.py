@@ -2,57 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
-from engate import AuthFailed, EngateError, Forbidden, Rejected, Text
+from engate import Rejected, Text
 from engate.model import Batch, Item, Price
+from engate_shopify import bulk, translate
 from engate_shopify import operations as op
-from engate_shopify import translate
 from engate_shopify.client import Shopify, faults_of, refused
-from engate_shopify.variants import by_row
-
-T = TypeVar("T")
-
-
-async def in_groups(batch: Batch[T], at_once: int, groups: Iterable[Sequence[Item[T]]], push: Callable[[Any], Awaitable[None]]) -> None:
-    """Each group by itself: what one ends with is of its items; a missing permission ends all."""
-    todo = iter(groups)
-    stopped: list[EngateError] = []
-
-    async def worker() -> None:
-        for items in todo:
-            try:
-                if not stopped:
-                    await push(items)
-                    continue
-                error = stopped[0]
-            except (AuthFailed, Forbidden) as raised:
-                stopped.append(raised)
-                error = raised
-            except EngateError as raised:
-                error = raised
-            for item in items:
-                if item.key not in batch.outcomes:
-                    batch.failed(item, error)
-
-    async with asyncio.TaskGroup() as group:
-        for _ in range(at_once):
-            group.create_task(worker())
-
-
-def accepted_only(batch: Batch[T], check: Callable[[Item[T]], object]) -> list[Item[T]]:
-    """The items that pass; the others are reported."""
-    good: list[Item[T]] = []
-    for item in batch.items:
-        try:
-            check(item)
-            good.append(item)
-        except Rejected as error:
-            batch.failed(item, error)
-    return good
+from engate_shopify.groups import accepted_only, by_row, chunks, in_groups
 
 
 class Prices:
@@ -61,56 +20,82 @@ class Prices:
     def __init__(self, shop: Shopify, batch: Batch[Price]) -> None:
         self._shop, self._batch = shop, batch
         self._variants: dict[str, dict[str, Any]] = {}
+        self._heard: set[str] = set()
         self._currencies: dict[str, str] = {}
 
     async def push(self) -> None:
+        """Those of the variants themselves as one operation where there are many; lists take 250 a call."""
         items = accepted_only(self._batch, self._check)
-        lists: dict[str, list[Item[Price]]] = defaultdict(list)
-        for item in items:
-            lists[item.refs.get("price_table", "")].append(item)
-        base = lists.pop("", [])
-        await self._in_lists(lists)
-        await self._base(base)
+        await self._in_lists([item for item in items if item.refs.get("price_table")])
+        await self._find([item for item in items if not item.refs.get("price_table")])
+        await bulk.push(self._shop, self._batch, self, self._plan())
+
+    def _plan(self) -> bulk.Plan[Price] | None:
+        chosen = [item for item in self._batch.unreported() if not item.uncertain]
+        if not bulk.worth(self._batch, chosen):
+            return None
+        return bulk.Plan(chosen, op.VARIANTS_CHANGE, (self._line(held) for held in self._by_product(chosen).values()))
 
     def _check(self, item: Item[Price]) -> None:
         translate.linked(item, "sku", "o SKU", "SKU")
         translate.positive(item.want)
 
-    # ---- the variant's own price ----
-
-    async def _base(self, items: list[Item[Price]]) -> None:
+    async def _find(self, items: Sequence[Item[Price]]) -> None:
         """A mutation is of one product: which one, only the variant says."""
-        if not items:
-            return
-        found = await self._shop.graphql(op.VARIANTS, ids=[item.refs["sku"] for item in items])
-        products: dict[str, list[Item[Price]]] = defaultdict(list)
-        for item, variant in zip(items, found, strict=True):
-            if not variant:
-                self._batch.failed(item, _gone(item))
-                continue
-            self._variants[item.key] = variant
-            if translate.same_price(variant, translate.price_fields(item)):
-                self._batch.accepted(item, variant["id"])
-            else:
-                products[variant["product"]["id"]].append(item)
-        await in_groups(self._batch, self._shop.settings.at_once, list(products.values()), self._of_product)
+        for part in chunks(items):
+            found = await self._shop.graphql(op.VARIANTS, ids=[item.refs["sku"] for item in part])
+            for item, variant in zip(part, found, strict=True):
+                if not variant:
+                    self._batch.failed(item, _gone(item))
+                    continue
+                self._variants[item.key] = variant
+                if translate.same_price(variant, translate.price_fields(item)):
+                    self._batch.accepted(item, variant["id"])
 
-    async def _of_product(self, items: list[Item[Price]]) -> None:
-        product = self._variants[items[0].key]["product"]["id"]
+    def _by_product(self, items: Iterable[Item[Price]]) -> dict[str, list[Item[Price]]]:
+        products: dict[str, list[Item[Price]]] = defaultdict(list)
+        for item in items:
+            products[self._variants[item.key]["product"]["id"]].append(item)
+        return products
+
+    def _line(self, items: Sequence[Item[Price]]) -> Mapping[str, Any]:
         bodies = [{"id": item.refs["sku"], **translate.price_fields(item)} for item in items]
-        payload = await self._shop.graphql(op.VARIANTS_UPDATE, id=product, variants=bodies)
-        self._report(items, payload)
+        return {"id": self._variants[items[0].key]["product"]["id"], "variants": bodies}
+
+    # ---- what an operation answers ----
+
+    def heard(self, payload: Mapping[str, Any]) -> None:
+        self._heard |= {variant["id"] for variant in payload["productVariants"]}
+
+    async def finish(self) -> None:
+        for item in self._batch.unreported():
+            if item.refs["sku"] in self._heard:
+                self._batch.accepted(item, item.refs["sku"])
+
+    # ---- by calls ----
+
+    async def alone(self, items: Sequence[Item[Price]]) -> None:
+        await self._find([item for item in items if item.key not in self._variants])
+        groups = self._by_product(item for item in items if item.key not in self._batch.outcomes)
+        await in_groups(self._batch, self._shop.settings.at_once, list(groups.values()), self._of_product)
+
+    async def _of_product(self, items: Sequence[Item[Price]]) -> None:
+        self._report(items, await self._shop.graphql(op.VARIANTS_UPDATE, **self._line(items)))
 
     # ---- price lists ----
 
-    async def _in_lists(self, lists: dict[str, list[Item[Price]]]) -> None:
-        if not lists:
+    async def _in_lists(self, items: Sequence[Item[Price]]) -> None:
+        if not items:
             return
+        lists: dict[str, list[Item[Price]]] = defaultdict(list)
+        for item in items:
+            lists[item.refs["price_table"]].append(item)
         async for rows in self._shop.pages(op.PRICE_LISTS):
             self._currencies |= {row["id"]: row["currency"] for row in rows}
-        await in_groups(self._batch, self._shop.settings.at_once, list(lists.values()), self._of_list)
+        groups = [part for held in lists.values() for part in chunks(held)]
+        await in_groups(self._batch, self._shop.settings.at_once, groups, self._of_list)
 
-    async def _of_list(self, items: list[Item[Price]]) -> None:
+    async def _of_list(self, items: Sequence[Item[Price]]) -> None:
         table = items[0].refs["price_table"]
         if table not in self._currencies:
             raise Rejected(
@@ -124,7 +109,7 @@ class Prices:
             faults = self._report(items, payload, whole=True)
             items = [item for item in items if item.key not in self._batch.outcomes] if faults else []
 
-    def _report(self, items: list[Item[Price]], payload: Any, *, whole: bool = False) -> bool:
+    def _report(self, items: Sequence[Item[Price]], payload: Any, *, whole: bool = False) -> bool:
         """`whole`: one bad row kept the others out too, so that only it is reported."""
         faults = by_row(faults_of(payload), len(items))
         for row, item in enumerate(items):

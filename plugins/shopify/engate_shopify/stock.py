@@ -6,19 +6,21 @@ A quantity that moved in between (a sale) is refused as stale and read anew: wha
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from engate import NotSent, Text
 from engate.model import Batch, Item, StockLevel, Warehouse
+from engate_shopify import bulk, translate
 from engate_shopify import operations as op
-from engate_shopify import translate
 from engate_shopify.client import Shopify, faults_of, refused
-from engate_shopify.pricing import accepted_only, gone_sku, in_groups
-from engate_shopify.variants import by_row
+from engate_shopify.groups import accepted_only, by_row, in_groups
+from engate_shopify.pricing import gone_sku
 
 ROUNDS = 5
 LOT, READ = 250, 120
 """What one call may write, and of how many one may ask within the points of one query."""
+HEADER = {"name": "available", "reason": "correction", "referenceDocumentUri": "gid://engate/StockLoad/erp"}
 
 
 async def push_warehouse(item: Item[Warehouse]) -> str:
@@ -31,16 +33,36 @@ class Stock:
 
     def __init__(self, shop: Shopify, batch: Batch[StockLevel]) -> None:
         self._shop, self._batch = shop, batch
+        self._heard: set[tuple[str, str]] = set()
 
     async def push(self) -> None:
-        items = accepted_only(self._batch, _check)
+        """Many as one operation, each against what the shop held when it last took one of ours; what was sold since is stale, and read."""
+        accepted_only(self._batch, _check)
+        chosen = [item for item in self._batch.unreported() if not item.uncertain and item.refs.get("sku.more")]
+        plan = bulk.Plan(chosen, op.STOCK_SET_ONE, map(_line, chosen)) if bulk.worth(self._batch, chosen) else None
+        await bulk.push(self._shop, self._batch, self, plan)
+
+    # ---- what an operation answers ----
+
+    def heard(self, payload: Mapping[str, Any]) -> None:
+        for change in (payload["inventoryAdjustmentGroup"] or {}).get("changes", ()):
+            self._heard.add((change["item"]["id"], change["location"]["id"]))
+
+    async def finish(self) -> None:
+        for item in self._batch.unreported():
+            if (item.refs.get("sku.more", ""), item.refs["warehouse"]) in self._heard:
+                self._batch.accepted(item, item.refs["sku.more"])
+
+    # ---- by calls ----
+
+    async def alone(self, items: Sequence[Item[StockLevel]]) -> None:
         places: dict[str, list[Item[StockLevel]]] = defaultdict(list)
         for item in items:
             places[item.refs["warehouse"]].append(item)
         lots = [held[start : start + LOT] for held in places.values() for start in range(0, len(held), LOT)]
         await in_groups(self._batch, self._shop.settings.at_once, lots, self._lot)
 
-    async def _lot(self, items: list[Item[StockLevel]]) -> None:
+    async def _lot(self, items: Sequence[Item[StockLevel]]) -> None:
         """Those of one location, until each is settled."""
         for round_ in range(ROUNDS):
             levels = await self._read(items)
@@ -57,7 +79,7 @@ class Stock:
         for item in items:
             self._batch.failed(item, moved)
 
-    async def _read(self, items: list[Item[StockLevel]]) -> dict[str, tuple[str, int]]:
+    async def _read(self, items: Sequence[Item[StockLevel]]) -> dict[str, tuple[str, int]]:
         """item key -> (inventory item, what is available). What is settled without a write is reported, and not in it."""
         location = items[0].refs["warehouse"]
         found: list[dict[str, Any] | None] = []
@@ -93,7 +115,7 @@ class Stock:
     async def _set(self, items: list[Item[StockLevel]], levels: dict[str, tuple[str, int]], round_: int) -> list[Item[StockLevel]]:
         """One call; answers what has to be read and sent again. One bad row keeps the others out: they go again without it."""
         rows = [_row(item, levels[item.key]) for item in items]
-        body = {"name": "available", "reason": "correction", "referenceDocumentUri": "gid://engate/StockLoad/erp", "quantities": rows}
+        body = {**HEADER, "quantities": rows}
         key = translate.idempotency_key("set", rows, [item.turn for item in items], round_)
         payload = await self._shop.graphql(op.STOCK_SET, input=body, key=key)
         faults = faults_of(payload)
@@ -107,6 +129,13 @@ class Stock:
         for row, found in by_row([fault for fault in faults if fault not in stale], len(items)).items():
             self._batch.failed(items[row], refused("stock", found))
         return [item for item in items if item.key not in self._batch.outcomes]
+
+
+def _line(item: Item[StockLevel]) -> Mapping[str, Any]:
+    before = translate.units(item.have) if item.have is not None else 0
+    rows = [_row(item, (item.refs["sku.more"], before))]
+    key = translate.idempotency_key("set", rows, [item.turn])
+    return {"input": {**HEADER, "quantities": rows}, "key": key}
 
 
 def _check(item: Item[StockLevel]) -> None:

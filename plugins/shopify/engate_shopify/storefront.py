@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
-from engate import Asked, Context, Desk, Reply, Storefront
+from engate import Asked, Context, Desk, Reply, Storefront, batch
 from engate.model import (
     Batch,
     Brand,
@@ -28,8 +28,9 @@ from engate.model import (
     StockLevel,
     Warehouse,
 )
-from engate_shopify import checks, door, listing
+from engate_shopify import bulk, checks, door, images, listing
 from engate_shopify import operations as op
+from engate_shopify.bulk import AT_A_TIME, MOST
 from engate_shopify.catalog import Categories, Definitions, Products, Publication, push_brand
 from engate_shopify.changes import Changes
 from engate_shopify.client import Shopify
@@ -83,25 +84,42 @@ class ShopifyStorefront(Storefront):
     async def push_brands(self, batch: Batch[Brand]) -> None:
         await batch.each(push_brand)
 
+    @batch(max=AT_A_TIME, bulk=MOST)
     async def push_products(self, batch: Batch[Product]) -> None:
-        push = Products(self._shop, batch, self._definitions, self._publication).push
-        await batch.each(push, at_once=self._shop.settings.at_once)
+        await Products(self._shop, batch, self._definitions, self._publication).push()
 
+    @batch(max=AT_A_TIME, bulk=MOST)
     async def push_skus(self, batch: Batch[Sku]) -> None:
         await Skus(self._shop, batch).push()
 
+    @batch(max=AT_A_TIME, bulk=images.MOST)
     async def push_images(self, batch: Batch[Image]) -> None:
         await Images(self._shop, batch).push()
 
-    async def check_images(self, ticket: str, batch: Batch[Image]) -> float | None:
-        del ticket
-        return await Images(self._shop, batch).check()
-
+    @batch(max=AT_A_TIME, bulk=MOST)
     async def push_prices(self, batch: Batch[Price]) -> None:
         await Prices(self._shop, batch).push()
 
+    @batch(max=AT_A_TIME, bulk=MOST)
     async def push_stock(self, batch: Batch[StockLevel]) -> None:
         await Stock(self._shop, batch).push()
+
+    # -- what became of an operation --
+
+    async def check_products(self, ticket: str, batch: Batch[Product]) -> float | None:
+        return await bulk.check(self._shop, ticket, batch, Products(self._shop, batch, self._definitions, self._publication))
+
+    async def check_skus(self, ticket: str, batch: Batch[Sku]) -> float | None:
+        return await bulk.check(self._shop, ticket, batch, Skus(self._shop, batch))
+
+    async def check_images(self, ticket: str, batch: Batch[Image]) -> float | None:
+        return await bulk.check(self._shop, ticket, batch, Images(self._shop, batch))
+
+    async def check_prices(self, ticket: str, batch: Batch[Price]) -> float | None:
+        return await bulk.check(self._shop, ticket, batch, Prices(self._shop, batch))
+
+    async def check_stock(self, ticket: str, batch: Batch[StockLevel]) -> float | None:
+        return await bulk.check(self._shop, ticket, batch, Stock(self._shop, batch))
 
     # -- what the shop has --
 

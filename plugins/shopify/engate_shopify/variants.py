@@ -5,21 +5,25 @@ A new product has one default variant. It becomes the first SKU (its options are
 
 from __future__ import annotations
 
-import asyncio
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from engate import AuthFailed, EngateError, Forbidden, Rejected, Text
+from engate import Rejected, Text
 from engate.model import Batch, Item, Sku
+from engate_shopify import bulk, translate
 from engate_shopify import operations as op
-from engate_shopify import translate
 from engate_shopify.catalog import gone
-from engate_shopify.client import Shopify, faults_of, refused, row_of
+from engate_shopify.client import Shopify, faults_of, refused
+from engate_shopify.groups import accepted_only, by_row, chunks, in_groups
 
 Variant = dict[str, Any]
 Options = tuple[tuple[str, str], ...]
 MOST = 250
+SET_MOST = 100
+"""Of a product that goes to `productSet`: what its answer shows."""
+FRESH_AT_ONCE = 70
+"""Products that one query can be asked about."""
 FEW, MANY = 15, 100
 """Variants a reading asks for: most products have few, and a query is charged for what it may give."""
 
@@ -29,35 +33,118 @@ class Skus:
 
     def __init__(self, shop: Shopify, batch: Batch[Sku]) -> None:
         self._shop, self._batch = shop, batch
+        self._heard: dict[str, Mapping[str, Any]] = {}
 
     async def push(self) -> None:
-        grouped: dict[str, list[Item[Sku]]] = defaultdict(list)
-        for item in self._batch.items:
+        """The variants of new products, or those that changed, as one operation where there are many of them."""
+        accepted_only(self._batch, _of_a_product)
+        await bulk.push(self._shop, self._batch, self, await self._plan())
+
+    async def _plan(self) -> bulk.Plan[Sku] | None:
+        items = self._batch.unreported()
+        changed = [item for item in items if item.remote is not None and item.have is not None and item.have.options == item.want.options]
+        if bulk.worth(self._batch, changed):
+            return bulk.Plan(changed, op.VARIANTS_CHANGE, (_change_line(product, held) for product, held in families(changed).items()))
+        new = {
+            product: held
+            for product, held in families(items).items()
+            if all(item.remote is None and not item.uncertain for item in held) and len(held) <= SET_MOST
+        }
+        if not bulk.worth(self._batch, [item for held in new.values() for item in held]):
+            return None
+        lines = await NewProducts(self._shop).lines(new)
+        chosen = [item for product in lines for item in new[product]]
+        return bulk.Plan(chosen, op.PRODUCT_SET, list(lines.values())) if bulk.worth(self._batch, chosen) else None
+
+    # ---- what an operation answers ----
+
+    def heard(self, payload: Mapping[str, Any]) -> None:
+        for variant in payload["productVariants"] if "productVariants" in payload else payload["product"]["variants"]["nodes"]:
+            self._heard[variant["sku"] or ""] = variant
+
+    async def finish(self) -> None:
+        for item in self._batch.unreported():
+            variant = self._heard.get(item.want.key)
+            if variant is not None and item.remote in (None, variant["id"]):
+                self._batch.linked(item, variant["id"], made=item.remote is None)
+                self._batch.accepted(item, variant["id"], more=variant["inventoryItem"]["id"])
+
+    # ---- by calls ----
+
+    async def alone(self, items: Sequence[Item[Sku]]) -> None:
+        await in_groups(self._batch, self._shop.settings.at_once, list(families(items).values()), self._family)
+
+    async def _family(self, items: Sequence[Item[Sku]]) -> None:
+        await Family(self._shop, self._batch, items[0].refs["product"]).push(list(items))
+
+
+def _of_a_product(item: Item[Sku]) -> str:
+    return translate.linked(item, "product", "o produto", "product")
+
+
+def families(items: Iterable[Item[Sku]]) -> dict[str, list[Item[Sku]]]:
+    """By product."""
+    grouped: dict[str, list[Item[Sku]]] = defaultdict(list)
+    for item in items:
+        grouped[item.refs["product"]].append(item)
+    return grouped
+
+
+def _change_line(product: str, items: Sequence[Item[Sku]]) -> Mapping[str, Any]:
+    bodies = [{"id": item.remote, **translate.variant_fields(item.want, translate.to_write(item, translate.SKU_OWNED))} for item in items]
+    return {"id": product, "variants": bodies}
+
+
+class NewProducts:
+    """Products that engate made and nobody has touched since. Only these are given to `productSet`, which deletes what its lists leave out:
+    it gets every list that such a product has."""
+
+    def __init__(self, shop: Shopify) -> None:
+        self._shop = shop
+
+    async def lines(self, new: Mapping[str, Sequence[Item[Sku]]]) -> dict[str, Mapping[str, Any]]:
+        """By product. One that is not as it was made has none."""
+        made: dict[str, Mapping[str, Any]] = {}
+        for part in chunks(list(new), FRESH_AT_ONCE):
+            for found in await self._shop.graphql(op.FRESH, ids=part):
+                line = self._line(found, new[found["id"]]) if found and untouched(found) else None
+                if line is not None:
+                    made[found["id"]] = line
+        return made
+
+    def _line(self, found: Mapping[str, Any], items: Sequence[Item[Sku]]) -> Mapping[str, Any] | None:
+        rows: list[tuple[Item[Sku], Options]] = []
+        for item in items:
             try:
-                grouped[translate.linked(item, "product", "o produto", "product")].append(item)
-            except Rejected as error:
-                self._batch.failed(item, error)
-        places = asyncio.Semaphore(self._shop.settings.at_once)
+                options = translate.options_of(item.want, self._shop.settings.option_name)
+            except Rejected:
+                return None  # told where it is pushed by itself
+            rows.append((item, translate.apart(options, (held for _, held in rows), item.want.key)))
+        names = [name for name, _ in rows[0][1]]
+        if any([name for name, _ in options] != names for _, options in rows):
+            return None
+        given = [{"name": name, "values": [{"name": value} for value in distinct(rows, name)]} for name in names]
+        variants = [
+            {**translate.variant_fields(item.want, set(translate.SKU_OWNED)), "optionValues": translate.option_values(options)}
+            for item, options in rows
+        ]
+        held = {
+            "collections": [each["id"] for each in found["collections"]["nodes"]],
+            "metafields": [dict(each) for each in found["metafields"]["nodes"]],
+        }
+        return {"id": found["id"], "input": {**held, "productOptions": given, "variants": variants}}
 
-        async def one(product: str, items: list[Item[Sku]]) -> None:
-            async with places:
-                try:
-                    await Family(self._shop, self._batch, product).push(items)
-                except (AuthFailed, Forbidden):
-                    raise
-                except EngateError as error:
-                    for item in items:
-                        if item.key not in self._batch.outcomes:
-                            self._batch.failed(item, error)
 
-        try:
-            async with asyncio.TaskGroup() as group:
-                for product, items in grouped.items():
-                    group.create_task(one(product, items))
-        except* (AuthFailed, Forbidden) as stopped:
-            error = stopped.exceptions[0]
-            for item in self._batch.unreported():
-                self._batch.failed(item, error if isinstance(error, EngateError) else AuthFailed(Text("", "")))
+def untouched(product: Mapping[str, Any]) -> bool:
+    """Made by engate, with the one variant that every new product has, and nothing in lists that we do not see whole."""
+    ours = any((each["namespace"], each["key"]) == (translate.NAMESPACE, translate.KEY) for each in product["metafields"]["nodes"])
+    more = any(product[name]["pageInfo"]["hasNextPage"] for name in ("collections", "metafields"))
+    blank = not any(variant["sku"] or variant["barcode"] for variant in product["variants"]["nodes"])
+    return ours and not more and blank and product["hasOnlyDefaultVariant"] and product["mediaCount"]["count"] == 0
+
+
+def distinct(rows: Sequence[tuple[Item[Sku], Options]], name: str) -> list[str]:
+    return list(dict.fromkeys(value for _, options in rows for held, value in options if held == name))
 
 
 class Family:
@@ -220,13 +307,3 @@ def _same(variant: Mapping[str, Any], body: Mapping[str, Any]) -> bool:
         and ("barcode" not in body or variant["barcode"] == body["barcode"])
         and (weight is None or (held["measurement"].get("weight") or {}) == weight)
     )
-
-
-def by_row(faults: Iterable[Mapping[str, Any]], rows: int) -> dict[int, list[Mapping[str, Any]]]:
-    """The refusals of each entry; one that names none is of all of them."""
-    found: dict[int, list[Mapping[str, Any]]] = defaultdict(list)
-    for fault in faults:
-        row = row_of(fault)
-        for at in range(rows) if row is None or row >= rows else (row,):
-            found[at].append(fault)
-    return dict(found)

@@ -11,6 +11,8 @@ from engate_shopify_sandbox.paging import page
 from engate_shopify_sandbox.registry import field, mutation
 
 BOTH = ("Product", "Collection")
+MOST = 50
+"""Publishables of one update."""
 
 
 def _fields(name: str) -> tuple[str, ...]:
@@ -49,6 +51,28 @@ def publish(context: Context, _source: Any, args: dict[str, Any]) -> dict[str, A
 @mutation("publishableUnpublish")
 def unpublish(context: Context, _source: Any, args: dict[str, Any]) -> dict[str, Any]:
     return _change(context, args, publishes=False)
+
+
+@mutation("publicationUpdate")
+def update(context: Context, _source: Any, args: dict[str, Any]) -> dict[str, Any]:
+    """Up to fifty at once; all or none."""
+    publication, given = context.shop.find(args["id"], "Publication"), args["input"]
+    if publication is None:
+        raise Invalid(user_error("id", "Publication not found.", "PUBLICATION_NOT_FOUND"))
+    add, remove = given.get("publishablesToAdd") or [], given.get("publishablesToRemove") or []
+    if len(add) + len(remove) > MOST:
+        raise Invalid(user_error("input", f"At most {MOST} publishables at once.", "PUBLICATION_UPDATE_LIMIT_EXCEEDED"))
+    for name, keys in (("publishablesToAdd", add), ("publishablesToRemove", remove)):
+        for index, key in enumerate(keys):
+            if context.shop.things.get(key) is None or context.shop.things[key].typename not in BOTH:
+                raise Invalid(user_error(f"input.{name}.{index}", "Invalid publishable id.", "INVALID_PUBLISHABLE_ID"))
+    for key in add:
+        context.shop.things[key].publications.setdefault(publication.id, context.shop.now())
+    for key in remove:
+        context.shop.things[key].publications.pop(publication.id, None)
+    if given.get("autoPublish") is not None:
+        publication.auto_publish = given["autoPublish"]
+    return {"publication": publication}
 
 
 def _change(context: Context, args: dict[str, Any], *, publishes: bool) -> dict[str, Any]:

@@ -67,14 +67,14 @@ class ShopifySandbox(Sandbox):
         self.shop.settings.plan = plan
         self.access = Access(self.clock.now, self.random)
         self.bucket = Bucket()
-        self.bucket.plan(plan)
+        self.bucket.plan(plan if limits else "unlimited")
         self.engine = Engine(Keys(self.shop.settings), self.bucket)
         self.engine.enforced = limits
         if not limits:
             self.bucket.unlimited()
         self.webhooks = Webhooks(self.shop, self.access, self.faults, lambda: self.books)
         self.shop.begin, self.shop.tell = self.webhooks.begin, self.webhooks.tell
-        self.bulk = Bulk(self.shop, self.engine, lambda token: self._context(token, in_bulk=True))
+        self.bulk = Bulk(self.shop, self.engine, lambda token: self._context(token, in_bulk=True), lambda: self.books)
         self.control = Control(self.shop, self)
 
     def _context(self, token: Token, *, in_bulk: bool = False) -> Context:

@@ -297,6 +297,12 @@ async def shop(api: Api) -> AsyncIterator[Shop]:
     seen = {query for query, _ in made[0].sent}
     assert {query: wrong for query in seen if (wrong := against_the_schema(query))} == {}
     assert [wrong for query, variables in made[0].sent for wrong in against_the_schema(query, variables)] == []
+    assert [wrong for query, variables in in_files(api.sandbox) for wrong in against_the_schema(query, variables)] == []
+
+
+def in_files(sandbox: ShopifySandbox) -> list[tuple[str, dict[str, Any]]]:
+    """The first calls of every bulk operation."""
+    return [(one.query, msgspec.json.decode(line)) for one in sandbox.bulk.operations.values() for line in one.lines[:2]]
 
 
 @pytest.fixture

@@ -107,15 +107,17 @@ async def test_an_image_that_is_worked_on_is_asked_about_later_and_not_uploaded_
     good, bad = (
         Image(f"S1/{n}", "S1", url, "Café", n, n == 0) for n, url in enumerate(("https://i.example/a.jpg", "https://i.invalid/b.jpg"))
     )
-    batch: Batch[Image] = Batch([Item(image.key, image, refs={"sku": sku}) for image in (good, bad)])
+    refs = {"sku": sku}
+    batch: Batch[Image] = Batch([Item(image.key, image, refs=refs) for image in (good, bad)])
     await shop.front.push_images(batch)
-    assert batch.ticket is not None and len(batch.unreported()) == 2
+    assert {outcome.error.code for outcome in batch.outcomes.values()} == {"image.processing"}
+    await shop.api.setting("media_polls=0")
     shop.calls()
-    for polls in (50, 0):
-        await shop.api.setting(f"media_polls={polls}")
-        again = await shop.front.check_images(batch.ticket[0], batch)
-    assert again is None and [batch.outcomes[key].state for key in ("S1/0", "S1/1")] == ["accepted", "rejected"]
-    assert "fileCreate" not in shop.calls()
+    for item, state, uploads in zip(batch.items, ("accepted", "rejected"), (0, 1), strict=True):
+        later: Batch[Image] = Batch([Item(item.key, item.want, remote=item.remote, refs=refs, made=True)])
+        await shop.front.push_images(later)
+        assert later.outcomes[item.key].state == state
+        assert shop.calls().count("fileCreate") == uploads, "only what Shopify could not read is tried once more"
 
 
 async def test_a_price_is_written_once_and_a_struck_one_of_the_shop_stays(shop: Any) -> None:

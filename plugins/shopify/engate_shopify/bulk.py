@@ -1,0 +1,214 @@
+"""Bulk operations: one mutation over the lines of a file, which the shop works off by itself and without points.
+
+What a line says is believed only where it names what it wrote: those items are accepted. Every other one (refused, not in the file, not in
+the answer) is pushed by itself afterwards, by the calls that a small batch takes, so that a refusal has the same words either way.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import aclosing
+from datetime import datetime
+from secrets import token_hex
+from typing import Any, BinaryIO, Generic, NamedTuple, Protocol, TypeVar, cast
+
+import msgspec
+
+from engate import AuthFailed, EngateError, Forbidden, NotSent, Rejected, Text, Unknown
+from engate.model import Batch, Item
+from engate_shopify import operations as op
+from engate_shopify.client import Shopify, faults_of, refused
+from engate_shopify.operations import Operation
+
+T = TypeVar("T")
+WORTH = 100
+"""Fewer are sooner done by calls: docs/decisions/bulk.md."""
+MOST = 2500
+"""Items of one operation."""
+AT_A_TIME = 250
+"""Items of one batch of calls."""
+LARGEST = 50 * 1024 * 1024
+"""Bytes of a file; Shopify takes twice as many."""
+SOONEST, LATEST = 2.0, 30.0
+"""Seconds until an operation is asked for again: a quarter of its age, within these."""
+PATIENCE = 20.0
+"""Seconds of one check in which items are pushed by themselves."""
+PORTION = 50
+OPEN = ("CREATED", "RUNNING", "CANCELING")
+
+
+class Load(Protocol[T]):
+    """What one kind makes of an operation."""
+
+    def heard(self, payload: Mapping[str, Any]) -> None:
+        """A line that went well."""
+        ...
+
+    async def finish(self) -> None:
+        """After the last line."""
+        ...
+
+    async def alone(self, items: Sequence[Item[T]]) -> None:
+        """By calls."""
+        ...
+
+
+def worth(batch: Batch[Any], items: Sequence[Item[Any]]) -> bool:
+    return batch.may_defer and len(items) >= WORTH
+
+
+def put_back(batch: Batch[T], items: Sequence[Item[T]], error: EngateError | None = None) -> None:
+    """Later: because of `error`, or because no operation is to be had and one batch of calls is full. A doubt stays one."""
+    text = (
+        error.text if error else Text("A Shopify não aceita outra operação em massa agora.", "Shopify takes no other bulk operation now.")
+    )
+    hint = Text("O engate tenta de novo sozinho.", "engate tries again by itself.")
+    for item in items:
+        batch.failed(item, Unknown(text, hint) if item.uncertain else NotSent(text, hint, code="bulk.later"))
+
+
+class Plan(NamedTuple, Generic[T]):
+    """What goes as one operation: these items, by this mutation over these lines."""
+
+    items: Sequence[Item[T]]
+    operation: Operation
+    lines: Iterable[Mapping[str, Any]]
+
+
+async def push(shop: Shopify, batch: Batch[T], load: Load[T], plan: Plan[T] | None) -> None:
+    """What is in no plan goes by calls, before the operation begins: its ticket is kept only when the hook has ended."""
+    inside = {item.key for item in plan.items} if plan is not None else set[str]()
+    await _by_calls(batch, load, [item for item in batch.unreported() if item.key not in inside])
+    if plan is not None and not await begin(shop, batch, plan.operation, plan.lines):
+        await _by_calls(batch, load, batch.unreported())
+
+
+async def _by_calls(batch: Batch[T], load: Load[T], items: Sequence[Item[T]]) -> None:
+    """As many as one batch of calls should hold; the others later."""
+    put_back(batch, items[AT_A_TIME:])
+    if items:
+        await load.alone(items[:AT_A_TIME])
+
+
+def lines(batch: Batch[T], items: Sequence[Item[T]], line: Callable[[Item[T]], Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    """A line an item; one that cannot be written as such is refused."""
+    for item in items:
+        try:
+            yield line(item)
+        except Rejected as error:
+            batch.failed(item, error)
+
+
+# ---- beginning one ----
+
+
+async def begin(shop: Shopify, batch: Batch[T], operation: Operation, lines: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether what is unreported was taken care of: as an operation, or put back. False: the shop runs as many as it can."""
+    try:
+        path = await _stage(shop, lines)
+    except (AuthFailed, Forbidden):
+        raise
+    except EngateError as error:  # nothing happens in the shop before the operation is begun
+        put_back(batch, batch.unreported(), error)
+        return True
+    payload = await shop.graphql(op.BULK_RUN, mutation=operation.text, path=path)
+    faults = faults_of(payload)
+    if any(fault.get("code") in BUSY for fault in faults):
+        return False
+    if faults:
+        raise refused("bulk", faults)
+    batch.deferred(str(payload["bulkOperation"]["id"]), SOONEST)
+    return True
+
+
+async def _stage(shop: Shopify, lines: Iterable[Mapping[str, Any]]) -> str:
+    """Uploads the lines; answers where they are. Lines beyond the largest file are left out."""
+    [target] = (await shop.do(op.STAGE, "bulk", input=[STAGED]))["stagedTargets"]
+    form = {each["name"]: each["value"] for each in target["parameters"]}
+    http, path = shop.storage(target["url"])
+    with tempfile.TemporaryFile() as held:
+        file = cast(BinaryIO, held)
+        headers = {"content-type": write_form(file, form, lines)}
+        await http.call("POST", path, operation="bulk upload", content=file, headers=headers, safe=True, media="")
+    return form["key"]
+
+
+STAGED = {"resource": "BULK_MUTATION_VARIABLES", "filename": "engate.jsonl", "mimeType": "text/jsonl", "httpMethod": "POST"}
+BUSY = frozenset({"LIMIT_REACHED", "OPERATION_IN_PROGRESS"})
+
+
+def write_form(file: BinaryIO, form: Mapping[str, str], lines: Iterable[Mapping[str, Any]]) -> str:
+    """A multipart form whose last field is the file of lines; rewound. Answers its content type."""
+    boundary = token_hex(16)
+    for name, value in form.items():
+        file.write(f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode())
+    file.write(
+        f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="engate.jsonl"\r\nContent-Type: text/jsonl\r\n\r\n'.encode()
+    )
+    encode = msgspec.json.Encoder().encode
+    room = LARGEST
+    for line in lines:
+        encoded = encode(line) + b"\n"
+        room -= len(encoded)
+        if room < 0:
+            break
+        file.write(encoded)
+    file.write(f"\r\n--{boundary}--\r\n".encode())
+    file.seek(0)
+    return f"multipart/form-data; boundary={boundary}"
+
+
+# ---- what became of it ----
+
+
+async def check(shop: Shopify, ticket: str, batch: Batch[T], load: Load[T]) -> float | None:
+    """A `check_*` hook: the seconds until it is to be asked again; None: it is over."""
+    state = await shop.graphql(op.BULK, id=ticket)
+    if state is not None and state["status"] in OPEN:
+        return _pause(shop, state)
+    if state is None or state["status"] != "COMPLETED":
+        _doubt(batch, state)
+        return None
+    if state["url"]:
+        http, path = shop.storage(state["url"])
+        async with aclosing(http.lines("GET", path, operation="bulk result")) as lines:
+            async for line in lines:
+                if (payload := said(line)) is not None:
+                    load.heard(payload)
+    await load.finish()
+    began = time.monotonic()
+    while rest := batch.unreported():
+        if time.monotonic() - began > PATIENCE:
+            return 0.0
+        portion = rest[:PORTION]
+        for item in portion:
+            item.uncertain = True  # its line, or a check that broke off, may have been applied
+        await load.alone(portion)
+    return None
+
+
+def said(line: bytes) -> Mapping[str, Any] | None:
+    """The payload of a line that went well; None of any other."""
+    row = msgspec.json.decode(line, type=dict[str, Any])
+    data = row.get("data")
+    if row.get("errors") or not data:
+        return None
+    [payload] = data.values()
+    return payload if payload is not None and not faults_of(payload) else None
+
+
+def _pause(shop: Shopify, state: Mapping[str, Any]) -> float:
+    age = (shop.clock.now() - datetime.fromisoformat(state["createdAt"])).total_seconds()
+    return min(LATEST, max(SOONEST, age / 4))
+
+
+def _doubt(batch: Batch[T], state: Mapping[str, Any] | None) -> None:
+    """What a failed one leaves is a part of the answer: nobody knows of any line but by looking."""
+    how = "gone" if state is None else f"{state['status']} {state['errorCode'] or ''}".strip()
+    text = Text(f"A operação em massa da Shopify terminou assim: {how}.", f"Shopify's bulk operation ended so: {how}.")
+    for item in batch.unreported():
+        batch.failed(
+            item, Unknown(text, Text("O engate confere antes de reenviar.", "engate looks before sending again."), code="bulk.failed")
+        )

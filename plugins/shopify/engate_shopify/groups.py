@@ -1,0 +1,69 @@
+"""Items that go in groups: one after the other, each with the outcome of its own entry."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
+
+from engate import AuthFailed, EngateError, Forbidden, Rejected
+from engate.model import Batch, Item
+from engate_shopify.client import row_of
+
+T = TypeVar("T")
+MOST = 250
+"""Entries of an input list."""
+
+
+def chunks(items: Sequence[T], size: int = MOST) -> Iterator[Sequence[T]]:
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
+
+
+async def in_groups(batch: Batch[T], at_once: int, groups: Iterable[Sequence[Item[T]]], push: Callable[[Any], Awaitable[None]]) -> None:
+    """Each group by itself: what one ends with is of its items; a missing permission ends all."""
+    todo = iter(groups)
+    stopped: list[EngateError] = []
+
+    async def worker() -> None:
+        for items in todo:
+            try:
+                if not stopped:
+                    await push(items)
+                    continue
+                error = stopped[0]
+            except (AuthFailed, Forbidden) as raised:
+                stopped.append(raised)
+                error = raised
+            except EngateError as raised:
+                error = raised
+            for item in items:
+                if item.key not in batch.outcomes:
+                    batch.failed(item, error)
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(at_once):
+            group.create_task(worker())
+
+
+def accepted_only(batch: Batch[T], check: Callable[[Item[T]], object]) -> list[Item[T]]:
+    """The items that pass; the others are reported."""
+    good: list[Item[T]] = []
+    for item in batch.items:
+        try:
+            check(item)
+            good.append(item)
+        except Rejected as error:
+            batch.failed(item, error)
+    return good
+
+
+def by_row(faults: Iterable[Mapping[str, Any]], rows: int) -> dict[int, list[Mapping[str, Any]]]:
+    """The refusals of each entry; one that names none is of all of them."""
+    found: dict[int, list[Mapping[str, Any]]] = defaultdict(list)
+    for fault in faults:
+        row = row_of(fault)
+        for at in range(rows) if row is None or row >= rows else (row,):
+            found[at].append(fault)
+    return dict(found)

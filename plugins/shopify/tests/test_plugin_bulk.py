@@ -1,0 +1,304 @@
+"""Many at a time: one operation of the shop, what its lines say, and what is pushed by calls because they do not say it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+import pytest
+
+from engate.model import Batch, Image, Item, Outcome, Price, Product, Sku, StockLevel
+from engate_shopify import bulk
+from engate_shopify import operations as op
+from engate_shopify.operations import Operation
+
+MANY = bulk.WORTH + 20
+
+
+class Load:
+    """One batch through push and check, as the engine does it: `have` is gone in a check."""
+
+    def __init__(self, shop: Any, kind: str, items: list[Item[Any]], *, may_defer: bool = True) -> None:
+        self.shop, self.kind = shop, kind
+        self.batch: Batch[Any] = Batch(items, may_defer=may_defer)
+
+    async def push(self) -> str | None:
+        await getattr(self.shop.front, f"push_{self.kind}")(self.batch)
+        return self.batch.ticket[0] if self.batch.ticket else None
+
+    async def ask(self, front: Any = None) -> float | None:
+        assert self.batch.ticket is not None
+        again = [
+            Item(i.key, i.want, remote=i.remote, refs=i.refs, uncertain=i.uncertain, made=i.made, more=i.more, turn=i.turn)
+            for i in self.batch.unreported()
+        ]
+        check = Batch(again)
+        seconds = await getattr(front or self.shop.front, f"check_{self.kind}")(self.batch.ticket[0], check)
+        self.batch.outcomes |= check.outcomes
+        return seconds
+
+    async def run(self) -> dict[str, Outcome]:
+        if await self.push() is not None:
+            while await self.ask() is not None:
+                await self.shop.api.advance(3)
+        assert not self.batch.unreported()
+        return self.batch.outcomes
+
+    async def accepted(self) -> dict[str, Outcome]:
+        outcomes = await self.run()
+        assert {outcome.state for outcome in outcomes.values()} == {"accepted"}, next(o for o in outcomes.values() if o.state != "accepted")
+        return outcomes
+
+
+def products(count: int = MANY, **fields: Any) -> list[Item[Product]]:
+    made = {"name": "Produto", "description": "Torra média", "category": None, "brand": None} | fields
+    return [Item(f"P{n}", Product(f"P{n}", **{**made, "name": f"{made['name']} {n}"}), turn=1) for n in range(count)]
+
+
+def skus(outcomes: dict[str, Outcome], each: int = 1) -> list[Item[Sku]]:
+    return [
+        Item(f"{key}-{n}", Sku(f"{key}-{n}", key, f"{key} c/ {n + 1}", weight_kg=Decimal("0.5")), refs={"product": outcome.remote})
+        for key, outcome in outcomes.items()
+        for n in range(each)
+    ]
+
+
+def prices(outcomes: dict[str, Outcome], value: str = "10.00") -> list[Item[Price]]:
+    return [Item(key, Price(key, key, Decimal(value)), refs={"sku": outcome.remote}) for key, outcome in outcomes.items()]
+
+
+def levels(shop: Any, outcomes: dict[str, Outcome], units: int, *, have: int | None = None, turn: int = 1) -> list[Item[StockLevel]]:
+    def level(key: str, quantity: int) -> StockLevel:
+        return StockLevel(f"{key}/1", key, "1", Decimal(quantity))
+
+    return [
+        Item(
+            f"{key}/1",
+            level(key, units),
+            have=None if have is None else level(key, have),
+            refs={"sku": outcome.remote, "sku.more": outcome.more, "warehouse": str(shop.api.main)},
+            turn=turn,
+        )
+        for key, outcome in outcomes.items()
+    ]
+
+
+def code_of(outcome: Outcome) -> str:
+    assert outcome.error is not None
+    return outcome.error.code
+
+
+def used(calls: list[str]) -> set[str]:
+    return set(calls) & {"stagedUploadsCreate", "bulkOperationRunMutation", "bulk upload", "bulk result"}
+
+
+ALL_OF_IT = {"stagedUploadsCreate", "bulkOperationRunMutation", "bulk upload", "bulk result"}
+
+
+@pytest.fixture
+async def catalogue(shop: Any) -> AsyncIterator[dict[str, Outcome]]:
+    """The outcomes of a load of products and their SKUs."""
+    made = await Load(shop, "products", products()).accepted()
+    yield await Load(shop, "skus", skus(made)).accepted()
+
+
+# ---- the way there ----
+
+
+@pytest.mark.trap("shopify.bulk-published")
+async def test_a_first_load_goes_as_operations_and_can_be_bought(shop: Any) -> None:
+    made = await Load(shop, "products", products()).accepted()
+    held = await Load(shop, "skus", skus(made, 2)).accepted()
+    await Load(shop, "prices", prices(held)).accepted()
+    await Load(shop, "stock", levels(shop, held, 5)).accepted()
+    images = [
+        Item(f"{key}/0", Image(f"{key}/0", key, f"https://img.example/{key}.jpg", key), refs={"sku": outcome.remote})
+        for key, outcome in held.items()
+    ]
+    files = await Load(shop, "images", images).accepted()
+    calls = shop.calls()
+    assert used(calls) == ALL_OF_IT and calls.count("bulkOperationRunMutation") == 5
+    assert not {"productCreate", "publishablePublish", "productOptionsCreate", "productVariantsBulkUpdate", "inventoryActivate"} & set(
+        calls
+    )
+    state = shop.api.sandbox.state()
+    assert len(state) == 2 * MANY and all(sku.visible and sku.price == Decimal(10) for sku in state)
+    assert {sku.key: sku.remote for sku in state} == {key: outcome.remote for key, outcome in held.items()}
+    pictures = {variant.id: [file.id for file in variant.media] for variant in shop.api.sandbox.shop.all("ProductVariant")}
+    assert pictures == {held[key.removesuffix("/0")].remote: [outcome.remote] for key, outcome in files.items()}
+
+
+@pytest.mark.trap("shopify.bulk-threshold", "shopify.bulk-beside")
+@pytest.mark.parametrize(("count", "may_defer"), [(bulk.WORTH - 1, True), (MANY, False)])
+async def test_few_of_them_or_beside_an_operation_go_by_calls(shop: Any, count: int, may_defer: bool) -> None:
+    await Load(shop, "products", products(count), may_defer=may_defer).accepted()
+    assert not used(shop.calls())
+
+
+async def test_what_changed_goes_as_an_operation_too(shop: Any, catalogue: dict[str, Outcome]) -> None:
+    found = {sku.key: sku for sku in shop.api.sandbox.state()}
+    by_key = {variant.sku: variant.product.id for variant in shop.api.sandbox.shop.all("ProductVariant")}
+    old, new = products(), products(name="Outro nome")
+    changed = [Item(n.key, n.want, have=o.want, remote=by_key[f"{n.key}-0"], turn=2) for n, o in zip(new, old, strict=True)]
+    shop.calls()
+    await Load(shop, "products", changed).accepted()
+    heavier = [
+        Item(i.key, msgspec.structs.replace(i.want, ean="7891000315507"), have=i.want, remote=catalogue[i.key].remote, refs=i.refs)
+        for i in skus({key: Outcome("accepted", by_key[f"{key}-0"]) for key in (f"P{n}" for n in range(MANY))})
+    ]
+    await Load(shop, "skus", heavier).accepted()
+    calls = shop.calls()
+    assert calls.count("bulkOperationRunMutation") == 2 and not {"productUpdate", "productVariantsBulkUpdate", "product"} & set(calls)
+    now = shop.api.sandbox.state()
+    assert all(sku.product_name.startswith("Outro nome") and sku.ean == "7891000315507" for sku in now) and len(now) == len(found)
+
+
+@pytest.mark.trap("shopify.bulk-token")
+async def test_the_storage_gets_no_token(shop: Any) -> None:
+    heard: list[Any] = []
+    hold = shop.hold
+    shop.hold = lambda exchange: (heard.append(exchange), hold(exchange))
+    await Load(shop, "products", products()).accepted()
+    storage = [exchange for exchange in heard if not exchange.path.endswith("graphql.json")]
+    assert {exchange.method for exchange in storage} == {"POST", "GET"}
+    token = shop.api.token
+    assert all(token not in str(dict(exchange.request_headers)) for exchange in storage)
+
+
+# ---- what lines say ----
+
+
+@pytest.mark.trap("shopify.bulk-line")
+async def test_a_line_that_says_no_has_the_words_of_a_call(shop: Any) -> None:
+    items = products()
+    items[3].want = Product("P3", "Café")
+    await shop.product("P7")  # somebody has its key already
+    outcomes = await Load(shop, "products", items).run()
+    assert {outcome.state for outcome in outcomes.values()} == {"accepted"}
+    assert len(shop.api.sandbox.shop.all("Product")) == MANY, "P7 was found, not made a second time"
+
+
+async def test_a_line_that_is_refused_is_refused_alone(shop: Any, catalogue: dict[str, Outcome], monkeypatch: Any) -> None:
+    """Somebody deletes a variant between its reading and the operation."""
+    sandbox = shop.api.sandbox
+    start = sandbox.bulk.start
+
+    def deleted_meanwhile(operation: Any) -> Any:
+        sandbox.shop.remove(sandbox.shop.things[catalogue["P5-0"].remote])
+        return start(operation)
+
+    monkeypatch.setattr(sandbox.bulk, "start", deleted_meanwhile)
+    outcomes = await Load(shop, "prices", prices(catalogue)).run()
+    states = {key: outcome.state for key, outcome in outcomes.items()}
+    assert states.pop("P5-0") == "rejected" and set(states.values()) == {"accepted"}
+    assert code_of(outcomes["P5-0"]) == "sku.missing"
+
+
+@pytest.mark.trap("shopify.bulk-siblings")
+async def test_what_people_put_into_a_new_product_stays(shop: Any) -> None:
+    """`productSet` deletes what its lists leave out: a product that anybody has touched is not given to it."""
+    made = await Load(shop, "products", products()).accepted()
+    touched, pictured = made["P1"].remote, made["P2"].remote
+    options = [{"name": "Cor", "values": [{"name": "Azul"}, {"name": "Verde"}]}]
+    await shop.api.ok(op.OPTIONS_CREATE.text, id=touched, options=options)
+    body = [{"optionValues": [{"optionName": "Cor", "name": "Verde"}], "inventoryItem": {"sku": "DELES"}}]
+    await shop.api.ok(op.VARIANTS_CREATE.text, id=touched, variants=body)
+    file = (await shop.api.ok(op.FILE_CREATE.text, files=[{"originalSource": "https://img.example/mao.jpg"}]))["files"][0]["id"]
+    await shop.api.advance(60)
+    await shop.api.ok(op.FILE_UPDATE.text, files=[{"id": file, "referencesToAdd": [pictured]}])
+    collection = (await shop.api.ok(op.COLLECTION_CREATE.text, collection={"title": "Vitrine"}))["collection"]["id"]
+    await shop.api.ok(op.PRODUCT_UPDATE.text, product={"id": made["P3"].remote, "collectionsToJoin": [collection]})
+    outcomes = await Load(shop, "skus", skus(made)).run()
+    things = shop.api.sandbox.shop.things
+    assert {variant.sku for variant in things[touched].variants} >= {"DELES"} and outcomes["P1-0"].state == "accepted"
+    assert [media.id for media in things[pictured].media] == [file] and outcomes["P2-0"].state == "accepted"
+    assert list(things[collection].products) == [made["P3"].remote] and outcomes["P3-0"].state == "accepted"
+    keys = {held.value for key in made for held in things[made[key].remote].metafields.values()}
+    assert keys == set(made), "they can still be found by the ERP's key"
+
+
+@pytest.mark.trap("shopify.bulk-compared")
+async def test_what_was_sold_since_is_not_sold_twice(shop: Any, catalogue: dict[str, Outcome]) -> None:
+    await Load(shop, "prices", prices(catalogue)).accepted()
+    await Load(shop, "stock", levels(shop, catalogue, 10)).accepted()
+    await shop.api.control("sell", [shop.api.sale(1, [{"sku": "P4-0", "quantity": 3, "price": "10.00"}])])
+    assert shop.state("P4-0").stock[shop.api.main] == 7
+    load = Load(shop, "stock", levels(shop, catalogue, 8, have=10, turn=2))
+    await load.push()
+    await load.ask()
+    lines = [msgspec.json.decode(line) for line in list(shop.api.sandbox.bulk.operations.values())[-1].lines]
+    assert {line["input"]["quantities"][0]["changeFromQuantity"] for line in lines} == {10}
+    while await load.ask() is not None:
+        await shop.api.advance(3)
+    assert {outcome.state for outcome in load.batch.outcomes.values()} == {"accepted"}
+    assert all(sku.stock[shop.api.main] == 8 for sku in shop.api.sandbox.state())
+
+
+@pytest.mark.trap("shopify.bulk-partial")
+@pytest.mark.parametrize("kind", ["TIMEOUT", "INTERNAL_SERVER_ERROR"])
+async def test_a_part_of_the_answer_settles_nothing(shop: Any, kind: str) -> None:
+    await shop.api.setting(f"bulk_error={kind}")
+    outcomes = await Load(shop, "products", products()).run()
+    assert {outcome.state for outcome in outcomes.values()} == {"unknown"}
+    assert all(outcome.error is not None and kind in outcome.error.text.en for outcome in outcomes.values())
+    made = len(shop.api.sandbox.shop.all("Product"))
+    assert 0 < made < MANY
+    again = [Item(i.key, i.want, uncertain=True, turn=1) for i in products()]
+    await Load(shop, "products", again).accepted()
+    assert len(shop.api.sandbox.shop.all("Product")) == MANY
+
+
+# ---- places, processes, storage ----
+
+
+@pytest.mark.trap("shopify.bulk-places")
+async def test_where_all_places_are_taken_a_part_goes_by_calls_and_the_rest_later(shop: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr(bulk, "AT_A_TIME", 5)
+    await shop.api.setting("bulk_most=0")
+    items = products()
+    items[10].uncertain = True
+    load = Load(shop, "products", items)
+    assert await load.push() is None and not load.batch.unreported()
+    states = [load.batch.outcomes[item.key].state for item in items]
+    assert states.count("accepted") == 6 and states.count("not_sent") == MANY - 6
+    assert states[10] == "accepted", "what is in doubt is in no operation: it was looked for"
+
+
+async def test_the_ticket_is_asked_by_another_process_and_nothing_is_submitted_again(shop: Any) -> None:
+    load = Load(shop, "products", products())
+    assert await load.push() is not None
+    shop.calls()
+    async with AsyncExitStack() as stack:
+        other = await shop.connect(stack)
+        while await load.ask(other) is not None:
+            await shop.api.advance(3)
+    assert {outcome.state for outcome in load.batch.outcomes.values()} == {"accepted"}
+    ledger = await shop.api.look("ledger")
+    assert ledger["writes"]["POST graphql bulkOperationRunMutation"] == 1 and len(shop.api.sandbox.shop.all("Product")) == MANY
+
+
+@pytest.mark.trap("shopify.bulk-upload")
+async def test_an_upload_that_fails_was_not_sent(shop: Any) -> None:
+    await shop.api.faults({"kind": "500", "operation": "POST /staged-uploads/", "times": 99})
+    load = Load(shop, "products", products())
+    assert await load.push() is None
+    assert {outcome.state for outcome in load.batch.outcomes.values()} == {"not_sent"}
+    assert not shop.api.sandbox.shop.all("Product")
+
+
+async def test_what_does_not_fit_into_the_file_goes_by_calls(shop: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr(bulk, "LARGEST", 20_000)
+    await Load(shop, "products", products()).accepted()
+    assert 0 < len(next(iter(shop.api.sandbox.bulk.operations.values())).lines) < MANY
+    assert len(shop.api.sandbox.shop.all("Product")) == MANY
+
+
+IN_LINES = (op.PRODUCTS_CREATE, op.PRODUCTS_UPDATE, op.PRODUCT_SET, op.VARIANTS_CHANGE, op.STOCK_SET_ONE)
+
+
+@pytest.mark.parametrize("operation", IN_LINES, ids=lambda operation: operation.name)
+def test_the_text_of_every_operation_is_the_vendors(in_schema: Any, operation: Operation) -> None:
+    assert in_schema(operation.text) == []
