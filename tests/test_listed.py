@@ -16,7 +16,7 @@ from tests.support.goods import gtin, product
 from tests.support.stage import Stage, faked
 
 from engate.sync import links, trigger
-from engate.testing.world import SeedSku
+from engate.testing.world import Change, Fault, SeedSku
 
 BY_SKU = lacking(FAKE_SHOP, products_by_sku=True)
 
@@ -95,3 +95,18 @@ async def test_a_link_that_is_forgotten_is_found_again_by_the_listing(sqlite_dat
         await stage.quiet()
         assert stage.shop.books.by_operation["GET /listing"].total() > read
         assert len(stage.shop.held["product"]) == 2 and stage.shop.ids["product", "1000"] == there
+
+
+@pytest.mark.trap("engine.listed-again")
+async def test_a_link_that_is_forgotten_while_products_are_pushed_is_found_before_the_next_one_goes(sqlite_database: str) -> None:
+    async with shop_with({"antigo": ("1000-UN",)}, sqlite_database) as stage:
+        await stage.selling()
+        read = stage.shop.books.by_operation["GET /listing"].total()
+        stage.shop.faults.set([Fault("latency", "PUT /{kind}/{key:.+}", milliseconds=500)])
+        stage.erp.change([Change("1001-UN", name="Outro nome")])
+        await stage.resync(["products"], full=False)
+        await stage.until(lambda: stage.shop.books.in_flight["PUT /{kind}/{key:.+}"])
+        now = stage.clock.now().timestamp()
+        await stage.store.writing(lambda c: links.unlink(c, stage.tenant_id, stage.integration_id, "product", "1000", now))
+        await stage.until(lambda: stage.sql("select id from link where kind = 'product' and key = '1000'"))
+        assert stage.shop.books.by_operation["GET /listing"].total() > read

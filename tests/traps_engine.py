@@ -452,6 +452,14 @@ ENGINE: tuple[Trap, ...] = (
         (f"{BOUNDARY}test_a_hook_is_async_and_gives_pages",),
     ),
     Trap(
+        "engine.listed-again",
+        "A link that is forgotten while products are pushed would let the next batch make its product a second time.",
+        f"{CORE}/sync/pushing.py",
+        "        listed.must_be_read(c, work)",
+        "        pass",
+        ("tests/test_listed.py::test_a_link_that_is_forgotten_while_products_are_pushed_is_found_before_the_next_one_goes",),
+    ),
+    Trap(
         "engine.listed-first",
         "A shop that had products before engate, and knows them by their SKUs alone, got each of them a second time.",
         f"{CORE}/sync/pushing.py",

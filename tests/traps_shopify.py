@@ -160,8 +160,8 @@ SHOPIFY: tuple[Trap, ...] = (
         "shopify.old-collection",
         "A product stays in the collection of its old category unless it is told to leave just that one.",
         f"{PLUGIN}/catalog.py",
-        'if "category" in fields and (left := await self._left(item)) is not None:',
-        "if (left := None) is not None:",
+        'if collection := left.get(category_left(item) or ""):',
+        "if collection := None:",
         (f"{CATALOGUE}test_a_merchandisers_collection_survives_a_new_category",),
     ),
     Trap(
@@ -249,8 +249,8 @@ SHOPIFY: tuple[Trap, ...] = (
         "shopify.price-list",
         "A table of the ERP that is mapped to a price list must not become everybody's price.",
         f"{PLUGIN}/pricing.py",
-        'lists[item.refs.get("price_table", "")].append(item)',
-        'lists[""].append(item)',
+        'await self._find([item for item in items if not item.refs.get("price_table")])',
+        "await self._find(items)",
         (f"{CATALOGUE}test_a_mapped_table_is_a_price_list",),
     ),
     Trap(
@@ -265,8 +265,8 @@ SHOPIFY: tuple[Trap, ...] = (
         "shopify.idempotent",
         "Stock without an idempotency key is refused, which the schema does not say.",
         f"{PLUGIN}/operations.py",
-        "inventorySetQuantities(input: $input) @idempotent(key: $key)",
-        "inventorySetQuantities(input: $input)",
+        "inventorySetQuantities(input: $input) @idempotent(key: $key) {{",
+        "inventorySetQuantities(input: $input) {{",
         (f"{CATALOGUE}test_the_same_quantity_is_not_written_and_a_former_one_is_again",),
     ),
     Trap(

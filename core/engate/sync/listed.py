@@ -14,7 +14,7 @@ from engate.plugins import closing
 from engate.store import records, runs
 from engate.store.causes import own
 from engate.store.records import Claimed
-from engate.sync.work import Later, Work
+from engate.sync.work import Later, Outdated, Work
 from engate.text import Text
 
 LISTING = "listing"
@@ -32,7 +32,7 @@ APART = own(
 
 async def before_products(work: Work) -> Later | None:
     """None: what the shop had is linked, products may go. Otherwise when to come back; the end of the reading of SKUs wakes, too."""
-    if not (work.coupling.products_by_sku and work.coupling.can("read_listing")):
+    if not _tells(work):
         return None
     place = await work.store.reading(lambda c: runs.place_of(c, work.integration_id, LISTING))
     if place is not None and place.watermark == DONE:
@@ -50,6 +50,18 @@ async def before_products(work: Work) -> Later | None:
                 return Later(due=work.now())
     await work.store.durably(lambda c: runs.keep_place(c, work.integration_id, LISTING, cursor=None, watermark=DONE))
     return None
+
+
+def must_be_read(c: sa.Connection, work: Work) -> None:
+    """A link may have been forgotten since we looked: the list is read again before its product could be made a second time."""
+    if _tells(work):
+        place = runs.place_of(c, work.integration_id, LISTING)
+        if place is None or place.watermark != DONE:
+            raise Outdated
+
+
+def _tells(work: Work) -> bool:
+    return work.coupling.products_by_sku and work.coupling.can("read_listing")
 
 
 async def _skus_under_way(work: Work) -> bool:

@@ -84,7 +84,7 @@ class LeaseLost(Exception):
 
 
 class Outdated(Exception):
-    """Options, mapping or a connection changed meanwhile: what was decided must be decided anew."""
+    """Options, mapping, a connection or a link changed meanwhile: what was decided must be decided anew."""
 
 
 class Work:
