@@ -77,11 +77,32 @@ async def test_two_products_of_the_erp_in_one_of_the_shop_wait_for_a_person(sqli
         await stage.quiet()
         assert len(stage.shop.held["product"]) == 1
         stage.shop.had("separado", ())
-        now = stage.clock.now().timestamp()
         remote = stage.shop.ids["product", "separado"]
-        await stage.store.writing(lambda c: trigger.link_by_hand(c, stage.tenant_id, stage.integration_id, "product", "1001", remote, now))
-        stage.runner.poke()
+        await link(stage, "product", "1001", remote)
         await stage.until(lambda: names(stage).get("1001-UN") == remote)
+
+
+@pytest.mark.trap("engine.listed-by-hand")
+async def test_a_sku_that_a_person_linked_keeps_its_product_from_being_made_anew(sqlite_database: str) -> None:
+    """The shop knows it by another code, so that no list tells which product it is in."""
+    async with shop_with({"antigo": ("outro-código",)}, sqlite_database) as stage:
+        await stage.activate(pilot=("1001-UN",))
+        await stage.until(lambda: "1001-UN" in stage.shop.held["sku"])
+        await stage.quiet()
+        await link(stage, "sku", "1000-UN", stage.shop.ids["sku", "outro-código"])
+        await stage.activate()
+        await stage.until(lambda: stage.sql("select r.id from record r join cause c on c.id = r.cause_id where c.code = 'link.product'"))
+        await stage.quiet()
+        assert set(stage.shop.held["product"]) == {"antigo", "1001"}
+        there = stage.shop.ids["product", "antigo"]
+        await link(stage, "product", "1000", there)
+        await stage.until(lambda: names(stage).get("1000-CX") == there)
+
+
+async def link(stage: Stage, kind: str, key: str, remote: str) -> None:
+    now = stage.clock.now().timestamp()
+    await stage.store.writing(lambda c: trigger.link_by_hand(c, stage.tenant_id, stage.integration_id, kind, key, remote, now))
+    stage.runner.poke()
 
 
 async def test_a_link_that_is_forgotten_is_found_again_by_the_listing(sqlite_database: str) -> None:

@@ -468,6 +468,14 @@ ENGINE: tuple[Trap, ...] = (
         ("tests/test_listed.py::test_a_product_that_is_there_is_updated_and_not_made_again",),
     ),
     Trap(
+        "engine.listed-by-hand",
+        "A SKU that a person linked stands in a product of the shop: its product must not be made anew beside it.",
+        f"{CORE}/store/records.py",
+        'link.c.origin.in_(("listed", "person"))',
+        'link.c.origin == "listed"',
+        ("tests/test_listed.py::test_a_sku_that_a_person_linked_keeps_its_product_from_being_made_anew",),
+    ),
+    Trap(
         "engine.listed-apart",
         "Two products of the ERP in one of the shop: one of them has it, and the other must not be made anew beside its SKU.",
         f"{CORE}/sync/pushing.py",

@@ -57,7 +57,7 @@ SHOPIFY: tuple[Trap, ...] = (
         f"{PLUGIN}/client.py",
         "    if not failures:\n",
         "    if True:\n",
-        (f"{CONNECTION}test_a_throttled_call_waits_and_goes_again",),
+        (f"{CONNECTION}test_a_scope_that_is_missing_is_named_and_is_forbidden",),
     ),
     Trap(
         "shopify.protected-data",

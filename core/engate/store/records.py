@@ -493,13 +493,13 @@ def free_pairs(c: sa.Connection, integration_id: int, kind: str, pairs: Sequence
     return free
 
 
-def with_listed_skus(c: sa.Connection, integration_id: int, products: Sequence[str]) -> set[str]:
-    """Of these products, those of which a SKU was found in the shop's own list."""
+def with_skus_there(c: sa.Connection, integration_id: int, products: Sequence[str]) -> set[str]:
+    """Of these products, those of which the shop had a SKU: its own list says so, or a person."""
     if not products:
         return set()
     same = (link.c.integration_id == record.c.integration_id) & (link.c.kind == "sku") & (link.c.key == record.c.key)
     mine = (record.c.integration_id == integration_id) & (record.c.kind == "sku") & record.c.parent.in_(list(products))
-    found = sa.select(record.c.parent).select_from(record.join(link, same)).where(mine, link.c.origin == "listed").distinct()
+    found = sa.select(record.c.parent).select_from(record.join(link, same)).where(mine, link.c.origin.in_(("listed", "person"))).distinct()
     return set(c.execute(found).scalars())
 
 

@@ -23,10 +23,10 @@ DONE = "done"
 
 APART = own(
     "link.product", "product",
-    Text("A loja já tem SKUs deste produto, dentro de um produto que corresponde a outro produto do ERP.",
-         "The shop has SKUs of this product already, inside a product that stands for another one of the ERP."),
-    Text("Separe-os na loja em um produto próprio e ligue-o: PUT /integrations/{id}/links/product/{produto do ERP}.",
-         "Move them in the shop to a product of their own and link that: PUT /integrations/{id}/links/product/{the ERP's product}."),
+    Text("A loja já tem SKUs deste produto, em um produto que não está ligado a ele.",
+         "The shop has SKUs of this product already, in a product that is not linked to it."),
+    Text("Ligue-o: PUT /integrations/{id}/links/product/{produto do ERP}. Se já está ligado a outro, separe antes os SKUs na loja.",
+         "Link it: PUT /integrations/{id}/links/product/{the ERP's product}. If that has another one, part the SKUs in the shop first."),
 )  # fmt: skip
 
 
@@ -88,7 +88,7 @@ def _link(c: sa.Connection, work: Work, rows: Sequence[Listing]) -> None:
 
 
 def apart(c: sa.Connection, work: Work, rows: Sequence[Claimed]) -> set[str]:
-    """Products that would be made although SKUs of theirs were found in the shop: in a product that stands for another one."""
+    """Products that would be made although the shop has SKUs of theirs, in a product that is not linked to them."""
     if not work.coupling.products_by_sku:
         return set()
-    return records.with_listed_skus(c, work.integration_id, [row.key for row in rows if row.remote is None])
+    return records.with_skus_there(c, work.integration_id, [row.key for row in rows if row.remote is None])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from engate import AuthFailed, EngateError, Text
 from engate.model import Check
@@ -119,6 +120,13 @@ async def _orders(shop: Shopify) -> Text:
     """The buyer's data too: some plans do not give it."""
     await shop.graphql(op.LAST_ORDER)
     return Text("Pedidos e dados do comprador acessíveis.", "Orders and buyers' data within reach.")
+
+
+async def learn(shop: Shopify) -> dict[str, str]:
+    """What support asks first: on the plan depend rates, buyers' data, companies; the version says whether ours is still served."""
+    answer = await shop.answer(op.PLAN)
+    plan = answer.json(dict[str, Any])["data"]["shop"]["plan"]["publicDisplayName"]
+    return {"plan": str(plan), "api": answer.headers.get("x-shopify-api-version", VERSION)}
 
 
 PROBES: tuple[tuple[str, Callable[[Shopify], Awaitable[Text]]], ...] = (

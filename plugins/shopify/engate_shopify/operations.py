@@ -39,6 +39,7 @@ CODED = "userErrors { code field message }"
 # ---- the connection ----
 
 SHOP = _query("shop", 2, "query shop { shop { id name myshopifyDomain currencyCode } }")
+PLAN = _query("shop", 2, "query plan { shop { plan { publicDisplayName } } }")
 VERSIONS = _query("publicApiVersions", 10, "query versions { publicApiVersions { handle supported } }")
 SCOPES = _query("currentAppInstallation", 10, "query scopes { currentAppInstallation { accessScopes { handle } } }")
 LOCATIONS = _query(

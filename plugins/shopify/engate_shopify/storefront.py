@@ -63,6 +63,9 @@ class ShopifyStorefront(Storefront):
     async def test_connection(self) -> list[Check]:
         return await checks.run(self._shop)
 
+    async def learn(self) -> dict[str, str]:
+        return await checks.learn(self._shop)
+
     async def identity(self) -> str:
         """The shop as Shopify itself names it: a domain of its own may change."""
         return str((await self._shop.graphql(op.SHOP))["myshopifyDomain"]).lower()

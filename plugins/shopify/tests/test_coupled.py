@@ -10,8 +10,8 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.support.goods import goods, gtin, product
-from tests.support.stage import staged
+from tests.support.goods import goods, gtin, product, sale
+from tests.support.stage import Stage, staged
 
 from engate.testing.world import SeedSku
 
@@ -44,3 +44,47 @@ async def test_a_product_that_people_made_is_updated_and_stays_theirs(sqlite_dat
             "1000-CX": ("1000", 5),
         }
         assert (theirs.title, theirs.status, theirs.publications) == ("Nome da loja", "DRAFT", {})
+
+
+async def phase(stage: Stage, wanted: str) -> None:
+    await stage.until(lambda: [order.phase for order in stage.shop.orders()] == [wanted])
+
+
+def calls(stage: Stage, name: str) -> int:
+    return sum(stage.shop.books.by_operation.get(f"POST graphql {name}", {}).values())
+
+
+async def test_an_order_there_and_back_and_the_echo_of_our_own_writes_is_read_once(sqlite_database: str) -> None:
+    """Every write of ours moves the order's stamp, so that it comes back as changed: that costs a reading, and no write."""
+    async with staged(sqlite_database, erp_name="fake_erp", shop_name="shopify", seed=seed(sku(0, "UN"))) as stage:
+        await stage.activate()
+        await stage.until(lambda: [one for one in stage.shop.state() if one.visible])
+        await stage.quiet()
+        price = stage.shop.state()[0].price
+        [key] = stage.shop.sell([sale(1, ("1000-UN", 2, str(price)))]).values()
+        await phase(stage, "in_erp")
+        stage.erp.progress("invoiced", None)
+        await phase(stage, "invoiced")
+        stage.erp.progress("shipped", None)
+        await phase(stage, "shipped")
+        stage.erp.progress("delivered", None)
+        await phase(stage, "delivered")
+        [there] = stage.erp.orders()
+        assert (there.storefront_key, there.total) == (key, stage.shop.orders()[0].total)
+        assert (await stage.order(key)).cause is None
+
+        async def at_rest() -> bool:
+            waits = await stage.sql("select id from inbox where handled_at is null")
+            return not waits and (await stage.order(key)).state == "delivered"
+
+        await stage.until(at_rest)
+        await listened(stage)
+        read, writes = calls(stage, "order"), sum(stage.shop.books.writes.values())
+        await listened(stage)
+        assert calls(stage, "order") - read <= 1 and sum(stage.shop.books.writes.values()) == writes
+
+
+async def listened(stage: Stage) -> None:
+    """Until the shop has been asked three times what happened."""
+    before = calls(stage, "orders")
+    await stage.until(lambda: calls(stage, "orders") >= before + 3)

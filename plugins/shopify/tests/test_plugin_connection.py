@@ -21,6 +21,7 @@ async def lines(front: Any) -> dict[str, bool]:
 async def test_every_line_of_the_connection_test_is_green(shop: Any) -> None:
     assert set((await lines(shop.front)).values()) == {True}
     assert (await shop.front.identity()).endswith(".myshopify.com")
+    assert await shop.front.learn() == {"plan": "Basic", "api": "2026-10"}
 
 
 @pytest.mark.trap("shopify.token-ends")
@@ -30,6 +31,7 @@ async def test_client_credentials_open_a_session_and_renew_it(shop: Any) -> None
         assert set((await lines(front)).values()) == {True}
         await shop.api.advance(25 * 3600)
         assert await front.identity() == await shop.front.identity()
+    assert sum(counts["401"] for counts in shop.api.sandbox.books.by_operation.values()) == 0
 
 
 @pytest.mark.trap("shopify.app-refused")
@@ -41,7 +43,7 @@ async def test_a_refused_app_is_one_line(shop: Any) -> None:
             await front.identity()
 
 
-@pytest.mark.trap("shopify.scopes", "shopify.denied-in-200")
+@pytest.mark.trap("shopify.scopes", "shopify.denied-in-200", "shopify.errors-in-200")
 async def test_a_scope_that_is_missing_is_named_and_is_forbidden(shop: Any) -> None:
     async with AsyncExitStack() as stack:
         front = await shop.connect(stack, access_token=access.CATALOGUE_ONLY)
@@ -79,7 +81,6 @@ async def test_an_order_that_is_not_there_is_missing(shop: Any) -> None:
     assert error.value.code == "order.missing"
 
 
-@pytest.mark.trap("shopify.errors-in-200")
 async def test_a_throttled_call_waits_and_goes_again(shop: Any) -> None:
     await shop.api.setting("throttle=3")
     assert await shop.front.identity()
