@@ -69,7 +69,8 @@ def test_the_result_is_one_object_or_the_same_counts_in_lines(passed: tuple[Outc
     tell(outcome, as_json=True)
     printed = msgspec.json.decode(capsys.readouterr().out)
     assert list(printed) == [
-        "pair", "catalog", "orders", "delta", "unchanged_resync", "requests", "rate_limited", "bulk_operations", "slices_by_worker", "seconds",
+        "pair", "catalog", "orders", "delta", "unchanged_resync", "requests", "rate_limited", "bulk_operations",
+        "slices_by_worker", "seconds",
     ]  # fmt: skip
     assert list(printed["catalog"]) == ["products_in_erp", "skus_in_erp", "skus_visible", "awaiting", "attention"]
     assert list(printed["orders"]) == [
