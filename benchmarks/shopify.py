@@ -22,12 +22,12 @@ from engate.errors import EngateError
 from engate.hooks import Storefront
 from engate.model import Batch, Category, Image, Item, Outcome, Price, Product, Sku, StockLevel
 from engate.testing.connect import CountingJournal, connected
-from engate_shopify import bulk, manifest
+from engate_shopify import bulk, manifest, stock
 from engate_shopify_sandbox import ShopifySandbox
 from engate_shopify_sandbox.cost import PLANS, Bucket
 
 SECONDS = float(os.environ.get("BENCH_POINTS_SECONDS", "120"))
-SIZES = (25, 50, 100, 250, 1000)
+SIZES = (25, 50, 100, 200, 400)
 DELTA = 500
 """1 % of 50,000 SKUs."""
 ENTRIES = 250
@@ -73,6 +73,8 @@ class Shop:
 
     async def _settle(self, kind: str, batch: Batch[Any]) -> None:
         while batch.ticket is not None and batch.unreported():
+            while not all(operation.finished for operation in self.sandbox.bulk.operations.values()):
+                await asyncio.sleep(0.01)  # the time that passes is simulated, the work is not
             self._pass(batch.ticket[1])
             check: Batch[Any] = Batch(batch.unreported())
             seconds = await getattr(self.front, f"check_{kind}")(batch.ticket[0], check)
@@ -138,7 +140,7 @@ async def worth() -> tuple[list[str], dict[str, int]]:
     """A table of seconds, by calls and as one operation, and from which size on the operation is sooner done (bucket full)."""
     lines = [f"{'kind':<9} {'items':>6} {'calls, bucket full':>19} {'empty':>8} {'operation, full':>16} {'empty':>8}"]
     sooner: dict[str, int] = {}
-    bulk.WORTH = 1
+    bulk.WORTH = stock.WORTH = 1
     for size in SIZES:
         rows: dict[str, list[float]] = {}
         for may_defer in (False, True):
@@ -256,13 +258,15 @@ async def delta() -> list[Result]:
 
 
 def main() -> list[Result]:
-    normal = bulk.WORTH
+    normal = (bulk.WORTH, stock.WORTH)
     lines, sooner = asyncio.run(worth())
-    bulk.WORTH = normal
+    bulk.WORTH, stock.WORTH = normal
     print("\n".join(lines), flush=True)
     words = ", ".join(f"{kind} {size}" for kind, size in sooner.items())
     found = [
-        Result("6 operation: threshold over the earliest size", normal / max(1, min(sooner.values(), default=1)), 4.0, f"sooner: {words}")
+        Result(
+            "6 operation: threshold over the earliest size", normal[0] / max(1, min(sooner.values(), default=1)), 1.0, f"sooner: {words}"
+        )
     ]
     return [*found, *asyncio.run(budget()), *asyncio.run(delta())]
 
