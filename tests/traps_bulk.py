@@ -12,7 +12,7 @@ BULK: tuple[Trap, ...] = (
         "shopify.bulk-threshold",
         "A bulk operation of a few lines is upload, start, polls and download for what some calls would have done at once.",
         f"{SHOPIFY}/bulk.py",
-        "return batch.may_defer and len(items) >= WORTH",
+        "return batch.may_defer and len(items) >= (least or WORTH)",
         "return batch.may_defer",
         (f"{TESTS}test_few_of_them_or_beside_an_operation_go_by_calls",),
     ),

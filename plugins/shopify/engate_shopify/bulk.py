@@ -55,8 +55,9 @@ class Load(Protocol[T]):
         ...
 
 
-def worth(batch: Batch[Any], items: Sequence[Item[Any]]) -> bool:
-    return batch.may_defer and len(items) >= WORTH
+def worth(batch: Batch[Any], items: Sequence[Item[Any]], least: int | None = None) -> bool:
+    """`least`: of a kind that calls take many of."""
+    return batch.may_defer and len(items) >= (least or WORTH)
 
 
 def put_back(batch: Batch[T], items: Sequence[Item[T]], error: EngateError | None = None) -> None:

@@ -18,8 +18,6 @@ from engate_shopify.pricing import gone_sku
 LOOKS = 6
 PAUSE = 0.5
 """Seconds before the second look, then growing: Shopify fetches and works on the file by itself."""
-MOST = 1000
-"""Items of one operation: each file is looked at before it begins."""
 DONE = ("READY", "FAILED")
 
 

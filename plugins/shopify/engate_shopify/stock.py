@@ -21,6 +21,8 @@ ROUNDS = 5
 LOT, READ = 250, 120
 """What one call may write, and of how many one may ask within the points of one query."""
 HEADER = {"name": "available", "reason": "correction", "referenceDocumentUri": "gid://engate/StockLoad/erp"}
+WORTH = 250
+"""Levels that are sooner set by an operation: a call sets many."""
 
 
 async def push_warehouse(item: Item[Warehouse]) -> str:
@@ -39,7 +41,7 @@ class Stock:
         """Many as one operation, each against what the shop held when it last took one of ours; what was sold since is stale, and read."""
         accepted_only(self._batch, _check)
         chosen = [item for item in self._batch.unreported() if not item.uncertain and item.refs.get("sku.more")]
-        plan = bulk.Plan(chosen, op.STOCK_SET_ONE, map(_line, chosen)) if bulk.worth(self._batch, chosen) else None
+        plan = bulk.Plan(chosen, op.STOCK_SET_ONE, map(_line, chosen)) if bulk.worth(self._batch, chosen, WORTH) else None
         await bulk.push(self._shop, self._batch, self, plan)
 
     # ---- what an operation answers ----

@@ -28,7 +28,7 @@ from engate.model import (
     StockLevel,
     Warehouse,
 )
-from engate_shopify import bulk, checks, door, images, listing
+from engate_shopify import bulk, checks, door, listing
 from engate_shopify import operations as op
 from engate_shopify.bulk import AT_A_TIME, MOST
 from engate_shopify.catalog import Categories, Definitions, Products, Publication, push_brand
@@ -95,7 +95,7 @@ class ShopifyStorefront(Storefront):
     async def push_skus(self, batch: Batch[Sku]) -> None:
         await Skus(self._shop, batch).push()
 
-    @batch(max=AT_A_TIME, bulk=images.MOST)
+    @batch(max=AT_A_TIME, bulk=MOST)
     async def push_images(self, batch: Batch[Image]) -> None:
         await Images(self._shop, batch).push()
 

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from engate.model import Batch, Image, Item, Outcome, Price, Product, Sku, StockLevel
-from engate_shopify import bulk
+from engate_shopify import bulk, stock
 from engate_shopify import operations as op
 from engate_shopify.operations import Operation
 
@@ -96,6 +96,11 @@ def used(calls: list[str]) -> set[str]:
 
 
 ALL_OF_IT = {"stagedUploadsCreate", "bulkOperationRunMutation", "bulk upload", "bulk result"}
+
+
+@pytest.fixture(autouse=True)
+def few_levels(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stock, "WORTH", bulk.WORTH)
 
 
 @pytest.fixture
