@@ -84,8 +84,9 @@ def refused() -> str:
     lines = [
         "# Refusals",
         "",
-        "What `engate demo` shows of each pair, and what it refuses because a plugin does not implement a hook that the step needs. A",
-        "refusal that is not in this table ends a demo with exit code 1.",
+        "What `engate demo` shows of each pair, and what it refuses because a plugin does not implement a hook that the step needs. It",
+        "says so of any two platforms, also of those that are not here, and goes on. What an account does not offer though its plugin",
+        "could is no such refusal: it ends a demo with exit code 1.",
         "Generated from the steps' table (`api/engate_api/demo/steps.py`) and the plugins by `make docs`.",
         "",
         "| step | " + " | ".join(f"{erp} → {storefront}" for erp, storefront, _ in columns) + " |",

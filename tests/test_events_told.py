@@ -11,6 +11,9 @@ from tests.support.goods import goods
 from tests.support.selling import asleep, entered, in_erp, sell
 from tests.support.stage import Stage, faked
 
+from engate.model import OrderEvent
+from engate.sync.events import Ear, take_in
+
 READ = "GET /orders/{key}"
 
 
@@ -43,6 +46,29 @@ async def test_a_journal_is_read_on_from_where_it_was_left(database: str) -> Non
         await stage.until(lambda: stage.shop.books.effects["rows_listed"] >= len(stage.shop.queue))
         assert stage.shop.books.effects["rows_listed"] == len(stage.shop.queue) >= 28
         assert len(stage.erp.taken) == 14
+
+
+@pytest.mark.trap("engine.news-alone")
+async def test_what_is_told_again_wakes_nobody(database: str) -> None:
+    """A shop whose events are a window over its orders tells the same ones at every reading."""
+    async with faked(database, seed=goods(1)) as stage:
+        await stage.selling()
+        key = sell(stage, number=1)
+        await entered(stage, key)
+        await asleep(stage, key)
+        await stage.stop()
+        [shop] = await stage.sql("select storefront_id from integration")
+        ear = Ear(stage.tenant_id, stage.integration_id, shop.storefront_id, archived=False)
+        told = [OrderEvent(row.key, key, "handling", row.raw_state) for row in await stage.sql("select * from inbox")]
+
+        async def woken(events: list[OrderEvent]) -> bool:
+            await stage.store.writing(lambda c: take_in(c, ear, events, stage.clock.now().timestamp()))
+            return (await stage.sql("select due_at from lane where name = :name", name=f"order/{key}"))[0].due_at is not None
+
+        assert told
+        assert not await woken(told)
+        assert await woken([*told, OrderEvent("new", key, "handling", "handling")])
+        assert await woken(told), "nobody has acted on the new one yet"
 
 
 async def test_a_mark_moves_with_its_page_and_not_without(sqlite_database: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from typing import Any
@@ -15,6 +15,7 @@ from tests.support.goods import goods as seed_of
 from tests.support.goods import gtin, product
 from tests.support.stage import Stage, faked
 
+from engate.model import Listing, Page, Query
 from engate.sync import links, trigger
 from engate.testing.world import Change, Fault, SeedSku
 
@@ -131,3 +132,30 @@ async def test_a_link_that_is_forgotten_while_products_are_pushed_is_found_befor
         await stage.store.writing(lambda c: links.unlink(c, stage.tenant_id, stage.integration_id, "product", "1000", now))
         await stage.until(lambda: stage.sql("select id from link where kind = 'product' and key = '1000'"))
         assert stage.shop.books.by_operation["GET /listing"].total() > read
+
+
+@pytest.mark.trap("engine.listed-anew")
+async def test_a_link_that_is_forgotten_while_the_list_is_read_is_found_by_reading_it_anew(sqlite_database: str) -> None:
+    forget: list[Any] = []
+
+    async def by_pages(self: Any, query: Query) -> AsyncIterator[Page[Listing]]:
+        rows = (await self.http.call("GET", "/listing")).json(list[Listing])
+        if query.cursor is None:
+            yield Page(rows[:1], "1")
+            if forget:
+                await forget.pop()()
+        yield Page(rows[1:])
+
+    manifests = (lacking(FAKE_SHOP, products_by_sku=True, read_listing=by_pages),)
+    async with faked(sqlite_database, seed=TWO, manifests=manifests) as stage:
+        for n, key in enumerate(("antigo", "outro")):
+            stage.shop.had(key, (f"100{n}-UN",))
+        there = stage.shop.ids["product", "antigo"]
+
+        async def unlink() -> None:
+            now = stage.clock.now().timestamp()
+            await stage.store.writing(lambda c: links.unlink(c, stage.tenant_id, stage.integration_id, "product", "1000", now))
+
+        forget.append(unlink)
+        await stage.selling()
+        assert not forget and names(stage)["1000-UN"] == there and len(stage.shop.held["product"]) == 2

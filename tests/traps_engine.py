@@ -42,6 +42,14 @@ ENGINE: tuple[Trap, ...] = (
         (f"{STRUCTS}test_two_threads_decode_a_new_struct_at_once",),
     ),
     Trap(
+        "engine.news-alone",
+        "A shop whose events are a window tells the same orders at every reading: each would be read again, and new ones wait behind them.",
+        f"{CORE}/sync/events.py",
+        "orders.with_unhandled(c, owner, {event.order for event in events})",
+        "{event.order for event in events}",
+        (f"{TOLD}test_what_is_told_again_wakes_nobody",),
+    ),
+    Trap(
         "engine.snapshot-anew",
         "A process that goes on by the options it read first decides prices and stock by rules that somebody has changed since.",
         f"{CORE}/store/config.py",
@@ -450,6 +458,14 @@ ENGINE: tuple[Trap, ...] = (
         "        _fits(connection, spec)",
         "        pass",
         (f"{BOUNDARY}test_a_hook_is_async_and_gives_pages",),
+    ),
+    Trap(
+        "engine.listed-anew",
+        "A link that is forgotten while the shop's list is read may have stood on a page before: its product would be made a second time.",
+        f"{CORE}/sync/listed.py",
+        "if At(place is not None, place.cursor if place is not None else None) != at:",
+        "if False:",
+        ("tests/test_listed.py::test_a_link_that_is_forgotten_while_the_list_is_read_is_found_by_reading_it_anew",),
     ),
     Trap(
         "engine.listed-again",

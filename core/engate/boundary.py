@@ -74,7 +74,7 @@ class Wrong(Exception):
 
 
 class Unreachable(Wrong):
-    """A key that cannot stand in an address. It is a mistake of the plugin's design, not of one item: nothing of its answer is taken."""
+    """A key that cannot stand in an address. Where a whole page has such keys it is the plugin's design: nothing of it is taken."""
 
     def __init__(self, where: str, value: str) -> None:
         super().__init__(where, value, "a key for an address: no / or \\, no control character, not . or ..")
@@ -187,7 +187,7 @@ def checker(kind: type[T]) -> Checker[T]:
 
 
 def page(hook: str, kind: type[T], given: object) -> Received[T]:
-    """A page as the engine works on it. PluginFault where it is none, or where its keys can never be reached."""
+    """A page as the engine works on it. PluginFault where it is none, or where none of its keys can be reached."""
     if not isinstance(given, Page):
         raise fault(hook, "", _shown(given), "Page")
     said = cast("Page[Any]", given)
@@ -204,13 +204,15 @@ def page(hook: str, kind: type[T], given: object) -> Received[T]:
     check = checker(kind)
     good: list[T] = []
     broken: list[Broken] = []
+    unreachable: Unreachable | None = None
     for item in cast("list[object]", items):
         try:
             good.append(check(item))
-        except Unreachable as wrong:
-            raise fault_of(hook, wrong) from None
         except Wrong as wrong:
             broken.append(Broken(_key_of(kind, item), item, _problem(hook, wrong)))
+            unreachable = wrong if isinstance(wrong, Unreachable) else unreachable
+    if unreachable is not None and not good:
+        raise fault_of(hook, unreachable)
     return Received(good, said.cursor, said.watermark, said.total, tuple(broken))
 
 
@@ -263,7 +265,9 @@ MEND = Text(
 
 
 def _problem(hook: str, wrong: Wrong) -> Problem:
-    return Problem("plugin.item", _words(hook, wrong.where, wrong.value, wrong.expected), MEND)
+    return Problem(
+        "plugin.item", _words(hook, wrong.where, wrong.value, wrong.expected), RENAME if isinstance(wrong, Unreachable) else MEND
+    )
 
 
 def _words(hook: str, where: str, value: str, expected: str) -> Text:

@@ -67,6 +67,8 @@ def batch(*, max: int, bulk: int = 0) -> Callable[[F], F]:  # noqa: A002  # as a
     one (`batch.may_defer`)."""
     if max < 1:
         raise ValueError("a batch holds at least one item")
+    if bulk and bulk < max:
+        raise ValueError("an operation is worth it for no fewer items than a batch holds: bulk >= max, or 0 for none")
 
     def mark(hook: F) -> F:
         vars(hook)["engate_batch"], vars(hook)["engate_bulk"] = max, bulk

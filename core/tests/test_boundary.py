@@ -45,6 +45,7 @@ from engate.model.kinds import KINDS
 from engate.plugins import Coupling, closing, implemented
 from engate.specs import implemented_by
 from engate.store.blobs import pack, unpack
+from engate.sync.quarantine import events_of
 from engate.testing.connect import CountingJournal, MemoryTokens
 from engate.text import Text
 
@@ -328,10 +329,12 @@ REACHABLE = ("1", "v12-01", "#1001", "a?b&c=d", "100%", "%2F", " é ", "a..b", "
 @pytest.mark.trap("engine.order-keys-reached")
 @pytest.mark.parametrize("key", UNREACHABLE)
 async def test_an_orders_key_that_no_address_can_hold_is_the_plugins_fault(key: str) -> None:
-    """Of the order, of its events (also beside good ones), and of what an event carries: nobody could ever ask for it."""
+    """Of the order and of a page of events that has no other: nobody could ever ask for it. Beside good ones it concerns itself alone."""
     event = OrderEvent("e2", key, "ready", "paid")
     good = OrderEvent("e1", "1", "ready", "paid")
-    coupling = coupled(shop={"read_order": answers(an_order(key=key), "key"), "read_order_events": gives(Page([good, event]))})
+    beside = page("read_order_events", OrderEvent, Page([good, event]))
+    assert beside.items == [good] and "número" in beside.broken[0].problem.hint.pt and events_of(beside.broken, 0.0) == []
+    coupling = coupled(shop={"read_order": answers(an_order(key=key), "key"), "read_order_events": gives(Page([event]))})
     for call in (coupling.storefront.read_order(key), read(coupling.storefront.read_order_events(Query()))):
         with pytest.raises(PluginFault) as caught:
             await call

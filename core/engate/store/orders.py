@@ -41,6 +41,12 @@ def receive(c: sa.Connection, tenant_id: int, integration_id: int, events: Seque
         )
 
 
+def with_unhandled(c: sa.Connection, integration_id: int, keys: Iterable[str]) -> set[str]:
+    """Those of these orders that have an event which nobody has acted on."""
+    waits = (inbox.c.integration_id == integration_id) & inbox.c.order_key.in_(list(keys)) & inbox.c.handled_at.is_(None)
+    return set(c.execute(sa.select(inbox.c.order_key).where(waits).distinct()).scalars())
+
+
 def raw_states(c: sa.Connection, integration_id: int, keys: Sequence[str]) -> dict[str, str]:
     """The shop's own word of each of these orders, as we last read it."""
     found = sa.select(order.c.key, order.c.raw_state).where(order.c.integration_id == integration_id, order.c.key.in_(keys))

@@ -106,14 +106,14 @@ def _take_in(c: sa.Connection, work: Work, heard: list[OrderEvent]) -> None:
 
 
 def take_in(c: sa.Connection, ear: Ear, heard: Sequence[OrderEvent], now: float) -> set[int]:
-    """Stores the events and wakes the lanes of their orders. Returns the integrations that have something to do now."""
+    """Stores the events and wakes the lanes of the orders that have news. Returns the integrations that have something to do now."""
     found: set[int] = set()
     for owner, events in _owned(c, ear, heard).items():
         orders.receive(c, ear.tenant_id, owner, events, now)
         # also while inactive: the lane does nothing then, and an activation that commits just now must not miss it
-        keys = {event.order: None for event in events}
-        lanes.wake(c, [lanes.Wake(ear.tenant_id, owner, lane_of(key), ORDER_PRIORITY, now) for key in keys])
-        found |= {owner} if events else set()
+        keys = orders.with_unhandled(c, owner, {event.order for event in events})  # a window tells the same again and again
+        lanes.wake(c, [lanes.Wake(ear.tenant_id, owner, lane_of(key), ORDER_PRIORITY, now) for key in sorted(keys)])
+        found |= {owner} if keys else set()
     return found
 
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import sqlalchemy as sa
 
@@ -39,17 +40,26 @@ async def before_products(work: Work) -> Later | None:
         return None
     if place is not None and await _skus_under_way(work):
         return Later()
-    async with closing(work.coupling.storefront.read_listing(Query(cursor=place.cursor if place is not None else None))) as pages:
+    at = At(place is not None, place.cursor if place is not None else None)
+    async with closing(work.coupling.storefront.read_listing(Query(cursor=at.cursor))) as pages:
         async for page in pages:
-            if place is None and (page.items or page.broken) and await _skus_under_way(work):
+            if not at.began and (page.items or page.broken) and await _skus_under_way(work):
                 # an empty shop waits for nothing; this one for the ERP's SKUs, by which its products are known
                 await work.store.durably(lambda c: runs.keep_place(c, work.integration_id, LISTING, cursor=None, watermark=None))
                 return Later()
-            await work.store.durably(lambda c, page=page: _keep(c, work, page))
+            await work.store.durably(lambda c, page=page, at=at: _keep(c, work, page, at))
+            at = At(began=True, cursor=page.cursor)
             if work.time_is_up() and page.cursor is not None:
                 return Later(due=work.now())
-    await work.store.durably(lambda c: runs.keep_place(c, work.integration_id, LISTING, cursor=None, watermark=DONE))
+    await work.store.durably(lambda c: _done(c, work, at))
     return None
+
+
+class At(NamedTuple):
+    """Where this reading is: whether its place has been kept, and the cursor there."""
+
+    began: bool
+    cursor: str | None
 
 
 def must_be_read(c: sa.Connection, work: Work) -> None:
@@ -68,10 +78,23 @@ async def _skus_under_way(work: Work) -> bool:
     return bool(await work.store.reading(lambda c: runs.under_way(c, work.integration_id, ["sku"])))
 
 
-def _keep(c: sa.Connection, work: Work, page: Received[Listing]) -> None:
-    work.must_hold(c)
+def _keep(c: sa.Connection, work: Work, page: Received[Listing], at: At) -> None:
+    _must_go_on(c, work, at)
     _link(c, work, [row for row in page.items if row.product and row.reference])
     runs.keep_place(c, work.integration_id, LISTING, cursor=page.cursor, watermark=None)
+
+
+def _done(c: sa.Connection, work: Work, at: At) -> None:
+    _must_go_on(c, work, at)
+    runs.keep_place(c, work.integration_id, LISTING, cursor=None, watermark=DONE)
+
+
+def _must_go_on(c: sa.Connection, work: Work, at: At) -> None:
+    """A link that was forgotten meanwhile began the reading anew: its product may have stood on a page before."""
+    work.must_hold(c)
+    place = runs.place_of(c, work.integration_id, LISTING)
+    if At(place is not None, place.cursor if place is not None else None) != at:
+        raise Outdated
 
 
 def _link(c: sa.Connection, work: Work, rows: Sequence[Listing]) -> None:

@@ -143,9 +143,10 @@ def _end(c: sa.Connection, work: Work, kind: Kind, found: Open, told: Told) -> b
         return True
     done = settle(c, work, kind, told)
     operations.release(c, found.id, done)
-    if told.rest is not None or len(done) == len(told.batch.items):
+    over = told.rest is not None or len(done) == len(told.batch.items)
+    if over:
         operations.end(c, found.id)
-    if done:  # a wish that changed meanwhile can go, and a run may be over
+    if done or over:  # a wish that changed meanwhile can go, as can what gathered beside it, and a run may be over
         work.wake(c, (f"push/{kind.name}", kind.priority))
     return True
 

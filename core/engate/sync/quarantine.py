@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 import structlog
 
-from engate.boundary import Broken, stand_in
+from engate.boundary import Broken, is_segment, stand_in
 from engate.errors import PluginFault
 from engate.model import OrderEvent
 from engate.model.kinds import Kind
@@ -59,6 +59,6 @@ def events_of(broken: tuple[Broken, ...], now: float) -> list[OrderEvent]:
     found: list[OrderEvent] = []
     for each in broken:
         key = getattr(each.item, "order", None)
-        if isinstance(key, str) and 0 < len(key) <= 200 and key.isprintable():
+        if isinstance(key, str) and len(key) <= 200 and key.isprintable() and is_segment(key):
             found.append(OrderEvent(each.key or f"broken/{key[:160]}/{now}", key, "unknown", ""))
     return found
