@@ -320,6 +320,14 @@ SHOPIFY: tuple[Trap, ...] = (
         (f"{ORDERS}test_what_is_not_attended_leaves_the_order_and_is_paid_back_once",),
     ),
     Trap(
+        "shopify.many-payments",
+        "A list without pages ends where it was asked to end: of an order that is paid in many pieces the last ones are never seen.",
+        f"{PLUGIN}/operations.py",
+        "transactions(first: 100) {{ kind status gateway processedAt",
+        "transactions(first: 20) {{ kind status gateway processedAt",
+        (f"{ORDERS}test_an_order_may_be_paid_in_many_pieces",),
+    ),
+    Trap(
         "shopify.pending",
         "Pix and boleto begin unpaid: their order must not enter the ERP.",
         f"{PLUGIN}/translate_orders.py",

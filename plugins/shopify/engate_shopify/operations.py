@@ -320,7 +320,7 @@ ORDER = _query(
     billingAddress {{ ...address }}
     shippingAddress {{ ...address }}
     localizedFields(first: 10) {{ nodes {{ key value }} }}
-    transactions(first: 20) {{ kind status gateway processedAt paymentId amountSet {MONEY} }}
+    transactions(first: 100) {{ kind status gateway processedAt paymentId amountSet {MONEY} }}
     lineItems(first: 50) {{
       nodes {{ id name sku quantity currentQuantity variant {{ id }} originalUnitPriceSet {MONEY} discountedUnitPriceSet {MONEY} }}
       pageInfo {{ hasNextPage endCursor }}
@@ -414,7 +414,7 @@ EDIT_STATE = _query(
     totalRefundedSet {MONEY}
     totalOutstandingSet {MONEY}
     lineItems(first: 100) {{ nodes {{ id sku currentQuantity variant {{ id }} }} }}
-    transactions(first: 20) {{ id kind status gateway amountSet {MONEY} }}
+    transactions(first: 100) {{ id kind status gateway amountSet {MONEY} }}
     metafields(first: 50, namespace: "engate") {{ nodes {{ key value }} }}
   }}
 }}""",
