@@ -21,6 +21,11 @@ def chunks(items: Sequence[T], size: int = MOST) -> Iterator[Sequence[T]]:
         yield items[start : start + size]
 
 
+def lots(groups: Iterable[Sequence[T]]) -> list[Sequence[T]]:
+    """Groups, each in parts that an input list may hold."""
+    return [part for items in groups for part in chunks(items)]
+
+
 async def in_groups(batch: Batch[T], at_once: int, groups: Iterable[Sequence[Item[T]]], push: Callable[[Any], Awaitable[None]]) -> None:
     """Each group by itself: what one ends with is of its items; a missing permission ends all."""
     todo = iter(groups)

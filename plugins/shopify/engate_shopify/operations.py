@@ -240,12 +240,11 @@ FRESH = _query(
       hasOnlyDefaultVariant
       mediaCount { count }
       variants(first: 1) { nodes { sku barcode } }
-      collections(first: 5) { nodes { id } pageInfo { hasNextPage } }
-      metafields(first: 5) { nodes { namespace key type value } pageInfo { hasNextPage } }
+      metafield(namespace: "engate", key: "erp_id") { id }
     }
   }
 }""",
-    each=14,
+    each=4,
 )
 PRODUCT_SET = _mutation(
     "productSet",

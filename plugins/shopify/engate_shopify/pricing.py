@@ -11,7 +11,10 @@ from engate.model import Batch, Item, Price
 from engate_shopify import bulk, translate
 from engate_shopify import operations as op
 from engate_shopify.client import Shopify, faults_of, refused
-from engate_shopify.groups import accepted_only, by_row, chunks, in_groups
+from engate_shopify.groups import accepted_only, by_row, chunks, in_groups, lots
+
+AT_MOST = 1800
+"""Prices of an operation. Which product a variant is of costs 2 points: 3,600 with an empty bucket, 36 s on the Standard plan."""
 
 
 class Prices:
@@ -34,7 +37,7 @@ class Prices:
         chosen = [item for item in self._batch.unreported() if not item.uncertain]
         if not bulk.worth(self._batch, chosen):
             return None
-        return bulk.Plan(chosen, op.VARIANTS_CHANGE, (self._line(held) for held in self._by_product(chosen).values()))
+        return bulk.Plan(chosen, op.VARIANTS_CHANGE, map(self._line, lots(self._by_product(chosen).values())))
 
     def _check(self, item: Item[Price]) -> None:
         translate.linked(item, "sku", "o SKU", "SKU")
@@ -77,7 +80,7 @@ class Prices:
     async def alone(self, items: Sequence[Item[Price]]) -> None:
         await self._find([item for item in items if item.key not in self._variants])
         groups = self._by_product(item for item in items if item.key not in self._batch.outcomes)
-        await in_groups(self._batch, self._shop.settings.at_once, list(groups.values()), self._of_product)
+        await in_groups(self._batch, self._shop.settings.at_once, lots(groups.values()), self._of_product)
 
     async def _of_product(self, items: Sequence[Item[Price]]) -> None:
         self._report(items, await self._shop.graphql(op.VARIANTS_UPDATE, **self._line(items)))

@@ -28,7 +28,7 @@ from engate.model import (
     StockLevel,
     Warehouse,
 )
-from engate_shopify import bulk, checks, door, listing
+from engate_shopify import bulk, checks, door, images, listing, pricing, variants
 from engate_shopify import operations as op
 from engate_shopify.bulk import AT_A_TIME, MOST
 from engate_shopify.catalog import Categories, Definitions, Products, Publication, push_brand
@@ -91,15 +91,15 @@ class ShopifyStorefront(Storefront):
     async def push_products(self, batch: Batch[Product]) -> None:
         await Products(self._shop, batch, self._definitions, self._publication).push()
 
-    @batch(max=AT_A_TIME, bulk=MOST)
+    @batch(max=AT_A_TIME, bulk=variants.AT_MOST)
     async def push_skus(self, batch: Batch[Sku]) -> None:
         await Skus(self._shop, batch).push()
 
-    @batch(max=AT_A_TIME, bulk=MOST)
+    @batch(max=AT_A_TIME, bulk=images.AT_MOST)
     async def push_images(self, batch: Batch[Image]) -> None:
         await Images(self._shop, batch).push()
 
-    @batch(max=AT_A_TIME, bulk=MOST)
+    @batch(max=AT_A_TIME, bulk=pricing.AT_MOST)
     async def push_prices(self, batch: Batch[Price]) -> None:
         await Prices(self._shop, batch).push()
 

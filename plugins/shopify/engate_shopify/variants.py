@@ -9,20 +9,22 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from engate import Rejected, Text
+from engate import NotSent, Rejected, Text
 from engate.model import Batch, Item, Sku
 from engate_shopify import bulk, translate
 from engate_shopify import operations as op
 from engate_shopify.catalog import gone
 from engate_shopify.client import Shopify, faults_of, refused
-from engate_shopify.groups import accepted_only, by_row, chunks, in_groups
+from engate_shopify.groups import accepted_only, by_row, chunks, in_groups, lots
 
 Variant = dict[str, Any]
 Options = tuple[tuple[str, str], ...]
+AT_MOST = 900
+"""SKUs of an operation. The look at a new product costs 4 points: 36 s on the Standard plan with an empty bucket, of a hook's 120."""
 MOST = 250
 SET_MOST = 100
 """Of a product that goes to `productSet`: what its answer shows."""
-FRESH_AT_ONCE = 70
+FRESH_AT_ONCE = 240
 """Products that one query can be asked about."""
 FEW, MANY = 15, 100
 """Variants a reading asks for: most products have few, and a query is charged for what it may give."""
@@ -44,7 +46,7 @@ class Skus:
         items = self._batch.unreported()
         changed = [item for item in items if item.remote is not None and item.have is not None and item.have.options == item.want.options]
         if bulk.worth(self._batch, changed):
-            return bulk.Plan(changed, op.VARIANTS_CHANGE, (_change_line(product, held) for product, held in families(changed).items()))
+            return bulk.Plan(changed, op.VARIANTS_CHANGE, map(_change_line, lots(families(changed).values())))
         new = {
             product: held
             for product, held in families(items).items()
@@ -90,14 +92,17 @@ def families(items: Iterable[Item[Sku]]) -> dict[str, list[Item[Sku]]]:
     return grouped
 
 
-def _change_line(product: str, items: Sequence[Item[Sku]]) -> Mapping[str, Any]:
+def _change_line(items: Sequence[Item[Sku]]) -> Mapping[str, Any]:
     bodies = [{"id": item.remote, **translate.variant_fields(item.want, translate.to_write(item, translate.SKU_OWNED))} for item in items]
-    return {"id": product, "variants": bodies}
+    return {"id": items[0].refs["product"], "variants": bodies}
 
 
 class NewProducts:
-    """Products that engate made and nobody has touched since. Only these are given to `productSet`, which deletes what its lists leave out:
-    it gets every list that such a product has."""
+    """Products that engate made and that have no SKU yet. Only these are given to `productSet`.
+
+    It deletes what a list that it gets leaves out, and leaves the lists alone that it does not get: it gets none but the variants and their
+    options. What is in the others may change between look and line.
+    """
 
     def __init__(self, shop: Shopify) -> None:
         self._shop = shop
@@ -107,12 +112,12 @@ class NewProducts:
         made: dict[str, Mapping[str, Any]] = {}
         for part in chunks(list(new), FRESH_AT_ONCE):
             for found in await self._shop.graphql(op.FRESH, ids=part):
-                line = self._line(found, new[found["id"]]) if found and untouched(found) else None
+                line = self._line(found["id"], new[found["id"]]) if found and untouched(found) else None
                 if line is not None:
                     made[found["id"]] = line
         return made
 
-    def _line(self, found: Mapping[str, Any], items: Sequence[Item[Sku]]) -> Mapping[str, Any] | None:
+    def _line(self, product: str, items: Sequence[Item[Sku]]) -> Mapping[str, Any] | None:
         rows: list[tuple[Item[Sku], Options]] = []
         for item in items:
             try:
@@ -128,19 +133,14 @@ class NewProducts:
             {**translate.variant_fields(item.want, set(translate.SKU_OWNED)), "optionValues": translate.option_values(options)}
             for item, options in rows
         ]
-        held = {
-            "collections": [each["id"] for each in found["collections"]["nodes"]],
-            "metafields": [dict(each) for each in found["metafields"]["nodes"]],
-        }
-        return {"id": found["id"], "input": {**held, "productOptions": given, "variants": variants}}
+        return {"id": product, "input": {"productOptions": given, "variants": variants}}
 
 
 def untouched(product: Mapping[str, Any]) -> bool:
-    """Made by engate, with the one variant that every new product has, and nothing in lists that we do not see whole."""
-    ours = any((each["namespace"], each["key"]) == (translate.NAMESPACE, translate.KEY) for each in product["metafields"]["nodes"])
-    more = any(product[name]["pageInfo"]["hasNextPage"] for name in ("collections", "metafields"))
+    """Made by engate, with no picture and just the one variant that every new product has."""
     blank = not any(variant["sku"] or variant["barcode"] for variant in product["variants"]["nodes"])
-    return ours and not more and blank and product["hasOnlyDefaultVariant"] and product["mediaCount"]["count"] == 0
+    ours = product["metafield"] is not None
+    return ours and blank and product["hasOnlyDefaultVariant"] and product["mediaCount"]["count"] == 0
 
 
 def distinct(rows: Sequence[tuple[Item[Sku], Options]], name: str) -> list[str]:
@@ -169,11 +169,19 @@ class Family:
             else:
                 self._batch.linked(item, variant["id"], made=item.made or item.uncertain, more=variant["inventoryItem"]["id"])
                 known.append((item, variant))
+        if not self._batch.may_defer:
+            self._later(new)
+            new = []
         if new and self._default and not known:
             first = new.pop(0)
             known.append((first, await self._adopt(first)))
         await self._update(known)
         await self._create(new)
+
+    def _later(self, new: Sequence[Item[Sku]]) -> None:
+        """While an operation runs no variant is made: its line may be of this product, and delete what it does not name."""
+        for item in new:
+            self._batch.failed(item, _waits())
 
     async def _read(self, item: Item[Sku]) -> None:
         after: str | None = None
@@ -280,6 +288,14 @@ class Family:
                 code="sku.options",
             )
         return translate.apart(options, (_selected(variant) for variant in self._variants if variant is not but), item.want.key)
+
+
+def _waits() -> NotSent:
+    return NotSent(
+        Text("Uma operação em massa de SKUs está em curso na Shopify.", "A bulk operation of SKUs is under way in Shopify."),
+        Text("O engate tenta de novo sozinho quando ela acabar.", "engate tries again by itself when it is over."),
+        code="bulk.later",
+    )
 
 
 def _elsewhere(item: Item[Sku]) -> Rejected:

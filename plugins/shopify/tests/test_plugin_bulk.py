@@ -12,8 +12,11 @@ import pytest
 
 from engate.model import Batch, Image, Item, Outcome, Price, Product, Sku, StockLevel
 from engate_shopify import bulk, stock
+from engate_shopify import images as images_of_shop
 from engate_shopify import operations as op
 from engate_shopify.operations import Operation
+from engate_shopify_sandbox import metafields
+from engate_shopify_sandbox.cost import PLANS
 
 MANY = bulk.WORTH + 20
 
@@ -86,6 +89,13 @@ def levels(shop: Any, outcomes: dict[str, Outcome], units: int, *, have: int | N
     ]
 
 
+def images(outcomes: dict[str, Outcome]) -> list[Item[Image]]:
+    return [
+        Item(f"{key}/0", Image(f"{key}/0", key, f"https://img.example/{key}.jpg", key), refs={"sku": outcome.remote})
+        for key, outcome in outcomes.items()
+    ]
+
+
 def code_of(outcome: Outcome) -> str:
     assert outcome.error is not None
     return outcome.error.code
@@ -119,11 +129,7 @@ async def test_a_first_load_goes_as_operations_and_can_be_bought(shop: Any) -> N
     held = await Load(shop, "skus", skus(made, 2)).accepted()
     await Load(shop, "prices", prices(held)).accepted()
     await Load(shop, "stock", levels(shop, held, 5)).accepted()
-    images = [
-        Item(f"{key}/0", Image(f"{key}/0", key, f"https://img.example/{key}.jpg", key), refs={"sku": outcome.remote})
-        for key, outcome in held.items()
-    ]
-    files = await Load(shop, "images", images).accepted()
+    files = await Load(shop, "images", images(held)).accepted()
     calls = shop.calls()
     assert used(calls) == ALL_OF_IT and calls.count("bulkOperationRunMutation") == 5
     assert not {"productCreate", "publishablePublish", "productOptionsCreate", "productVariantsBulkUpdate", "inventoryActivate"} & set(
@@ -225,6 +231,43 @@ async def test_what_people_put_into_a_new_product_stays(shop: Any) -> None:
     assert keys == set(made), "they can still be found by the ERP's key"
 
 
+@pytest.mark.trap("shopify.bulk-lists")
+async def test_what_happens_to_a_product_between_look_and_line_stays(shop: Any, monkeypatch: Any) -> None:
+    """The product lane moves it to another category; a person gives it a metafield."""
+    made = await Load(shop, "products", products()).accepted()
+    product, sandbox = made["P1"].remote, shop.api.sandbox
+    old, new = [(await shop.api.ok(op.COLLECTION_CREATE.text, collection={"title": title}))["collection"]["id"] for title in "AB"]
+    await shop.api.ok(op.PRODUCT_UPDATE.text, product={"id": product, "collectionsToJoin": [old]})
+    load = Load(shop, "skus", skus(made))
+    start = sandbox.bulk.start
+
+    def meanwhile(operation: Any) -> Any:
+        sandbox.shop.things[new].products[product] = sandbox.shop.things[old].products.pop(product)
+        metafields.put(sandbox.shop, sandbox.shop.things[product], {"key": "cor", "type": "single_line_text_field", "value": "azul"}, [])
+        return start(operation)
+
+    monkeypatch.setattr(sandbox.bulk, "start", meanwhile)
+    await load.accepted()
+    assert not sandbox.shop.things[old].products and list(sandbox.shop.things[new].products) == [product]
+    assert {held.value for held in sandbox.shop.things[product].metafields.values()} == {"P1", "azul"}
+
+
+@pytest.mark.trap("shopify.bulk-sibling-waits")
+async def test_no_variant_is_made_beside_an_operation_whose_line_would_delete_it(shop: Any) -> None:
+    """The line of P1 names the SKUs of its batch alone; another one of P1 was in doubt then."""
+    made = await Load(shop, "products", products()).accepted()
+    load = Load(shop, "skus", skus(made))
+    assert await load.push() is not None
+    doubt = Item("P1-x", Sku("P1-x", "P1", "P1 c/ 12"), refs={"product": made["P1"].remote}, uncertain=True)
+    beside = await Load(shop, "skus", [doubt], may_defer=False).run()
+    assert (beside["P1-x"].state, code_of(beside["P1-x"])) == ("not_sent", "bulk.later")
+    while await load.ask() is not None:
+        await shop.api.advance(3)
+    later = await Load(shop, "skus", [Item(doubt.key, doubt.want, refs=doubt.refs)]).accepted()
+    held = {variant.sku: variant.id for variant in shop.api.sandbox.shop.things[made["P1"].remote].variants}
+    assert held == {"P1-0": load.batch.outcomes["P1-0"].remote, "P1-x": later["P1-x"].remote}
+
+
 @pytest.mark.trap("shopify.bulk-compared")
 async def test_what_was_sold_since_is_not_sold_twice(shop: Any, catalogue: dict[str, Outcome]) -> None:
     await Load(shop, "prices", prices(catalogue)).accepted()
@@ -254,6 +297,49 @@ async def test_a_part_of_the_answer_settles_nothing(shop: Any, kind: str) -> Non
     again = [Item(i.key, i.want, uncertain=True, turn=1) for i in products()]
     await Load(shop, "products", again).accepted()
     assert len(shop.api.sandbox.shop.all("Product")) == MANY
+
+
+@pytest.mark.trap("shopify.bulk-entries")
+async def test_a_line_of_a_large_product_has_no_more_entries_than_a_list_may(shop: Any) -> None:
+    product = await shop.product("P1")
+    wants = [Sku(f"S{n}", "P1", f"c/ {n}") for n in range(260)]
+    made: dict[str, Outcome] = {}
+    for part in (wants[:130], wants[130:]):
+        made |= await Load(shop, "skus", [Item(want.key, want, refs={"product": product}) for want in part]).accepted()
+    shop.calls()
+    heavier = [
+        Item(w.key, msgspec.structs.replace(w, weight_kg=Decimal(1)), have=w, remote=made[w.key].remote, refs={"product": product})
+        for w in wants
+    ]
+    await Load(shop, "skus", heavier).accepted()
+    await Load(shop, "prices", prices(made)).accepted()
+    calls = shop.calls()
+    assert calls.count("bulkOperationRunMutation") == 2 and "productVariantsBulkUpdate" not in calls, "no line was refused"
+    assert all(sku.price == Decimal(10) for sku in shop.api.sandbox.state())
+
+
+@pytest.mark.trap("shopify.bulk-look")
+@pytest.mark.parametrize("kind", ["products", "skus", "prices", "stock", "images"])
+async def test_a_full_batch_is_looked_at_within_its_hooks_time(shop: Any, monkeypatch: Any, kind: str) -> None:
+    """40 s of what the Standard plan restores, with an empty bucket and images that take every look."""
+    made = await Load(shop, "products", products()).accepted()
+    items: list[Item[Any]] = products(name="Outro")
+    for item in items:
+        item.key, item.want = f"N{item.key}", msgspec.structs.replace(item.want, key=f"N{item.key}")
+    if kind != "products":
+        items = skus(made)
+    if kind in ("prices", "stock", "images"):
+        held = await Load(shop, "skus", items).accepted()
+        items = prices(held) if kind == "prices" else levels(shop, held, 5) if kind == "stock" else images(held)
+    monkeypatch.setattr(images_of_shop, "PAUSE", 0)
+    await shop.api.setting(f"media_polls={images_of_shop.LOOKS - 1}")
+    points: list[int] = []
+    told = shop.api.sandbox.engine.told
+    monkeypatch.setattr(shop.api.sandbox.engine, "told", lambda *cost: (points.append(cost[1] or 0), told(*cost))[1])
+    load = Load(shop, kind, items)
+    assert await load.push() is not None and len(load.batch.unreported()) == MANY
+    full = vars(getattr(type(shop.front), f"push_{kind}"))["engate_bulk"]
+    assert 0 < sum(points) / MANY * full <= 40 * PLANS["standard"][1]
 
 
 # ---- places, processes, storage ----
