@@ -19,11 +19,25 @@ PUBLISHED_AT_ONCE = 50
 
 
 async def define(shop: Shopify, definition: dict[str, Any]) -> None:
-    """One that is there already is fine."""
-    payload = await shop.graphql(op.DEFINE, definition=definition)
-    faults = [fault for fault in faults_of(payload) if fault.get("code") != "TAKEN"]
+    """One that is there already is fine, and one that is not pinned where the shop's pins are used up."""
+    faults = faults_of(await shop.graphql(op.DEFINE, definition=definition))
+    if any(fault.get("code") == "PINNED_LIMIT_REACHED" for fault in faults):
+        faults = faults_of(await shop.graphql(op.DEFINE, definition={**definition, "pin": False}))
+    faults = [fault for fault in faults if fault.get("code") != "TAKEN"]
     if faults:
-        raise refused("definition", faults)
+        raise _undefined(definition, faults)
+
+
+def _undefined(definition: Mapping[str, Any], faults: Sequence[Mapping[str, Any]]) -> Rejected:
+    name, said = f"{definition['namespace']}.{definition['key']} ({definition['ownerType']})", refused("definition", faults)
+    return Rejected(
+        Text(f"Sem a definição do metacampo {name}: {said.text.pt}", f"No definition of the metafield {name}: {said.text.en}"),
+        Text(
+            "Exclua no Admin (Dados personalizados) uma definição que não se usa, ou crie esta, e reenvie.",
+            "In the Admin (Custom data) delete a definition that is not used, or make this one; then retry.",
+        ),
+        code=said.code,
+    )
 
 
 class Definitions:

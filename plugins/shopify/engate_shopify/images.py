@@ -141,6 +141,8 @@ class Images:
     async def _ready(self, items: Sequence[Item[Image]]) -> None:
         waiting = list(items)
         for look in range(LOOKS):
+            if look:
+                await asyncio.sleep(PAUSE * look)
             now = await self._statuses([self._files[item.key] for item in waiting])
             for item in waiting:
                 if now[self._files[item.key]] in (None, "FAILED"):
@@ -148,7 +150,6 @@ class Images:
             waiting = [item for item in waiting if now[self._files[item.key]] not in (None, *DONE)]
             if not waiting:
                 return
-            await asyncio.sleep(PAUSE * look)
         for item in waiting:
             self._batch.failed(item, _processing())
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
-from engate import NotSent, Rejected, Text
+from engate import EngateError, Forbidden, NotSent, Rejected, Text
 from engate.model import Invoice, OrderPart, Shipment, ShopOrderRef, is_whole, plain
 from engate_shopify import operations as op
 from engate_shopify import translate as translate_items
@@ -27,6 +28,8 @@ class Shipping:
     def __init__(self, shop: Shopify) -> None:
         self._shop = shop
         self._defined: set[str] = set()
+        self._jobs: dict[str, str] = {}
+        """order -> the cancellation that its metafield could not be given"""
 
     async def send_handling(self, shop_order: ShopOrderRef) -> None:
         """A tag: adding one that is there changes nothing."""
@@ -53,11 +56,12 @@ class Shipping:
             await self._shop.do(op.METAFIELDS_SET, "invoice", metafields=rows)
 
     async def _define(self, suffix: str) -> None:
-        """Once a process: of the first note of an order, of a second one, ..."""
+        """Once a process: of the first note of an order, of a second one, ... They are there to be seen: a note goes without them too."""
         if suffix in self._defined:
             return
         for field in translate_items.NOTE_FIELDS:
-            await define(self._shop, translate_items.note_definition(field, suffix))
+            with suppress(Rejected, Forbidden):
+                await define(self._shop, translate_items.note_definition(field, suffix))
         self._defined.add(suffix)
 
     # ---- shipments ----
@@ -115,8 +119,8 @@ class Shipping:
         raw = await self._cancel_state(key)
         if raw["cancelledAt"]:
             return
-        if raw["metafield"] is not None:
-            asked = await self._shop.graphql(op.JOB, id=raw["metafield"]["value"])
+        if job := self._jobs.get(key) or (raw["metafield"] or {}).get("value"):
+            asked = await self._shop.graphql(op.JOB, id=job)
             if asked is not None and not asked["done"]:
                 raise _requested()
             if (await self._cancel_state(key))["cancelledAt"]:
@@ -128,9 +132,17 @@ class Shipping:
                 return
             raise refused("cancellation", faults)
         if payload["job"] is not None:
-            kept = {"ownerId": key, "namespace": NAMESPACE, "key": "cancel_job", "type": "single_line_text_field"}
-            await self._shop.do(op.METAFIELDS_SET, "cancellation", metafields=[{**kept, "value": payload["job"]["id"]}])
+            await self._keep_job(key, payload["job"]["id"])
         raise _requested()
+
+    async def _keep_job(self, order: str, job: str) -> None:
+        """Whatever comes of it, the cancellation was asked for."""
+        kept = {"ownerId": order, "namespace": NAMESPACE, "key": "cancel_job", "type": "single_line_text_field", "value": job}
+        try:
+            await self._shop.do(op.METAFIELDS_SET, "cancellation", metafields=[kept])
+            self._jobs.pop(order, None)
+        except EngateError:
+            self._jobs[order] = job
 
     async def _cancel_state(self, order: str) -> dict[str, Any]:
         raw: dict[str, Any] | None = await self._shop.graphql(op.CANCEL_STATE, id=order)

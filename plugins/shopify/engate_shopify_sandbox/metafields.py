@@ -167,6 +167,12 @@ def create_definition(context: Context, _source: Any, args: dict[str, Any]) -> d
         raise Invalid(user_error("definition.key", message, "TAKEN"))
     if given["type"] not in TYPES:
         raise Invalid(user_error("definition.type", f"Type must be one of: {', '.join(TYPES)}.", "INCLUSION"))
+    owners = [one for one in shop.definitions.values() if one.owner_type == given["ownerType"]]
+    if len(owners) >= shop.settings.definitions_most:
+        message = "Stores can only have so many definitions for each owner type."
+        raise Invalid(user_error("definition", message, "RESOURCE_TYPE_LIMIT_EXCEEDED"))
+    if given.get("pin") and sum(one.pinned_position is not None for one in owners) >= shop.settings.pins_most:
+        raise Invalid(user_error("definition", "Limit of pinned definitions reached.", "PINNED_LIMIT_REACHED"))
     made = shop.definitions[where] = shop.add(Definition(shop.new_id("MetafieldDefinition"), given, namespace))
     return {"createdDefinition": made}
 

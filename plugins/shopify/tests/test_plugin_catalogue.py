@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from engate.model import Batch, Category, Image, Item, Price, Product, Sku
+from engate_shopify import images
 
 
 def a_sku(key: str, **fields: Any) -> Sku:
@@ -118,6 +120,22 @@ async def test_an_image_that_is_worked_on_is_asked_about_later_and_not_uploaded_
         await shop.front.push_images(later)
         assert later.outcomes[item.key].state == state
         assert shop.calls().count("fileCreate") == uploads, "only what Shopify could not read is tried once more"
+
+
+async def test_a_look_at_a_file_comes_after_a_pause_and_no_pause_after_the_last(shop: Any, monkeypatch: Any) -> None:
+    sku = await shop.sellable()
+    await shop.api.setting("media_polls=50")
+    steps: list[str] = []
+
+    async def pause(seconds: float) -> None:
+        assert seconds > 0
+        steps.append("pause")
+
+    monkeypatch.setattr(images, "asyncio", SimpleNamespace(sleep=pause))
+    monkeypatch.setattr(shop, "hold", lambda exchange: steps.append("look") if b"filesById" in exchange.request_body else None)
+    image = Image("S1/0", "S1", "https://i.example/a.jpg", "Café")
+    assert (await shop.refused("images", Item(image.key, image, refs={"sku": sku}))).code == "image.processing"
+    assert steps == ["look", *["pause", "look"] * (images.LOOKS - 1)]
 
 
 async def test_a_price_is_written_once_and_a_struck_one_of_the_shop_stays(shop: Any) -> None:

@@ -11,8 +11,10 @@ import pytest
 
 from engate import NotSent
 from engate.model import (
+    Category,
     Cut,
     Invoice,
+    Item,
     Order,
     OrderChange,
     OrderPart,
@@ -22,6 +24,8 @@ from engate.model import (
     ShopOrderRef,
     Tracking,
 )
+from engate_shopify import operations as op
+from engate_shopify import translate_orders as translate
 
 START = datetime(2026, 11, 27, 12, 0, tzinfo=UTC)
 NOTE = Invoice("3526" + "1" * 40, "12", "1", "55", datetime(2026, 11, 27, tzinfo=UTC), Decimal(100), "11222333000181")
@@ -180,6 +184,42 @@ async def test_a_cancellation_is_not_asked_for_again_after_a_restart(shop: Any) 
     ledger = await shop.api.look("ledger")
     assert sum(ledger["by_operation"]["POST graphql orderCancel"].values()) == 1
     assert (await shop.front.read_order(order.key)).state == "cancelled"
+
+
+async def test_a_cancellation_whose_job_could_not_be_kept_was_asked_for(shop: Any) -> None:
+    order = await ordered(shop)
+    ref = ShopOrderRef(order.key, order)
+    await shop.api.faults({"kind": "500", "operation": "POST graphql metafieldsSet", "times": 99})
+    for _ in range(2):
+        with pytest.raises(NotSent) as error:
+            await shop.front.send_cancellation(ref, "Sem estoque")
+        assert error.value.code == "cancel.requested"
+    await shop.api.advance(60)
+    await shop.front.send_cancellation(ref, "Sem estoque")
+    assert shop.calls().count("orderCancel") == 1
+
+
+@pytest.mark.trap("shopify.note-pins")
+@pytest.mark.parametrize(("limit", "shown"), [("pins_most=0", 3), ("definitions_most=0", 0)])
+async def test_a_note_goes_also_where_its_definitions_do_not(shop: Any, limit: str, shown: int) -> None:
+    """The pins of a shop, or its definitions, may be used up."""
+    order = await ordered(shop)
+    await shop.api.setting(limit)
+    await shop.front.send_invoice(ShopOrderRef(order.key, order), NOTE, part_of(order))
+    found = await shop.api.ok("query { metafieldDefinitions(ownerType: ORDER, first: 20) { nodes { pinnedPosition } } }")
+    assert [node["pinnedPosition"] for node in found["nodes"]] == [None] * shown
+    held = await shop.api.ok(op.ORDER_NOTES.text, id=translate.gid(order.key))
+    assert {node["key"]: node["value"] for node in held["metafields"]["nodes"]} == {
+        "nfe_key": NOTE.id,
+        "nfe_number": NOTE.number,
+        "nfe_series": NOTE.series,
+    }
+
+
+async def test_definitions_that_lookups_need_are_not_gone_without(shop: Any) -> None:
+    await shop.api.setting("definitions_most=0")
+    error = await shop.refused("categories", Item("1", Category("1", "Cafés")))
+    assert error.code == "shopify.definition" and "engate.erp_id" in error.text.en and not shop.api.sandbox.shop.all("Collection")
 
 
 @pytest.mark.trap("shopify.note-unseen")
