@@ -23,11 +23,14 @@ from engate.hooks import Storefront
 from engate.model import Batch, Category, Image, Item, Outcome, Price, Product, Sku, StockLevel
 from engate.testing.connect import CountingJournal, connected
 from engate_shopify import bulk, manifest, stock
+from engate_shopify.storefront import ShopifyStorefront
 from engate_shopify_sandbox import ShopifySandbox
 from engate_shopify_sandbox.cost import PLANS, Bucket
 
 SECONDS = float(os.environ.get("BENCH_POINTS_SECONDS", "120"))
-SIZES = (25, 50, 100, 200, 400)
+SIZES = (50, 100, 250, 1000)
+NEVER = 10**9
+"""No batch is that large: all goes by calls."""
 DELTA = 500
 """1 % of 50,000 SKUs."""
 ENTRIES = 250
@@ -60,12 +63,12 @@ class Shop:
     category: str = ""
     made: dict[str, Found] = field(default_factory=dict)
 
-    async def push(self, kind: str, items: list[Item[Any]], *, may_defer: bool) -> Found:
-        """As the engine does it: one batch that may become an operation, or batches of calls."""
+    async def push(self, kind: str, items: list[Item[Any]]) -> Found:
+        """As the engine does it: batches that may become an operation, or batches of calls."""
         found: Found = {}
-        size = bulk.MOST if may_defer else bulk.AT_A_TIME
+        size = largest_of(kind) if bulk.WORTH < NEVER else bulk.AT_A_TIME
         for start in range(0, len(items), size):
-            batch: Batch[Any] = Batch(items[start : start + size], may_defer=may_defer)
+            batch: Batch[Any] = Batch(items[start : start + size])
             await getattr(self.front, f"push_{kind}")(batch)
             await self._settle(kind, batch)
             found |= batch.outcomes
@@ -117,6 +120,11 @@ class Shop:
         return [Item(f"{k}/0", Image(f"{k}/0", k, f"https://img.example/{k}.jpg", k), refs={"sku": o.remote}) for k, o in skus.items()]
 
 
+def largest_of(kind: str) -> int:
+    """Items of the largest batch that the hook takes."""
+    return int(vars(getattr(ShopifyStorefront, f"push_{kind}")).get("engate_bulk") or bulk.AT_A_TIME)
+
+
 @asynccontextmanager
 async def a_shop(bucket: Bucket | None = None) -> AsyncIterator[Shop]:
     sandbox = ShopifySandbox()
@@ -129,7 +137,7 @@ async def a_shop(bucket: Bucket | None = None) -> AsyncIterator[Shop]:
         async with connected(manifest, {**said.settings, **said.secrets}, clock=SystemClock(), journal=journal) as front:
             assert isinstance(front, Storefront)
             shop = Shop(sandbox, front, journal, str(said.choices["warehouses"]["main"]["warehouse"]))
-            shop.category = (await shop.push("categories", [Item("c", Category("c", "Cafés"))], may_defer=False))["c"].remote
+            shop.category = (await shop.push("categories", [Item("c", Category("c", "Cafés"))]))["c"].remote
             yield shop
 
 
@@ -140,12 +148,12 @@ async def worth() -> tuple[list[str], dict[str, int]]:
     """A table of seconds, by calls and as one operation, and from which size on the operation is sooner done (bucket full)."""
     lines = [f"{'kind':<9} {'items':>6} {'calls, bucket full':>19} {'empty':>8} {'operation, full':>16} {'empty':>8}"]
     sooner: dict[str, int] = {}
-    bulk.WORTH = stock.WORTH = 1
     for size in SIZES:
         rows: dict[str, list[float]] = {}
-        for may_defer in (False, True):
+        for least in (NEVER, 1):
+            bulk.WORTH = stock.WORTH = least
             for spent in (False, True):
-                for kind, seconds in (await _load(size, may_defer=may_defer, spent=spent)).items():
+                for kind, seconds in (await _load(size, spent=spent)).items():
                     rows.setdefault(kind, []).append(seconds)
         for kind, (calls, calls_spent, operation, operation_spent) in rows.items():
             lines.append(f"{kind:<9} {size:>6} {calls:>19.1f} {calls_spent:>8.1f} {operation:>16.1f} {operation_spent:>8.1f}")
@@ -154,18 +162,13 @@ async def worth() -> tuple[list[str], dict[str, int]]:
     return lines, sooner
 
 
-async def _load(size: int, *, may_defer: bool, spent: bool) -> dict[str, float]:
+async def _load(size: int, *, spent: bool) -> dict[str, float]:
     bucket = Waiting()
     seconds: dict[str, float] = {}
     async with a_shop(bucket) as shop:
 
         async def timed(kind: str, items: list[Item[Any]]) -> Found:
-            bucket.seconds += 0 if spent else bucket.maximum / bucket.restore  # it fills up between two kinds
-            if spent:
-                bucket.take(bucket.level)
-            before = bucket.seconds
-            found = await shop.push(kind, items, may_defer=may_defer)
-            seconds[kind] = bucket.seconds - before
+            seconds[kind], found = await _timed(shop, bucket, kind, items, spent=spent)
             return found
 
         skus = await timed("skus", shop.skus(await timed("products", shop.products("p", size))))
@@ -173,6 +176,34 @@ async def _load(size: int, *, may_defer: bool, spent: bool) -> dict[str, float]:
         await timed("stock", shop.levels(skus, 5))
         await timed("images", shop.images(skus))
     return seconds
+
+
+async def _timed(shop: Shop, bucket: Waiting, kind: str, items: list[Item[Any]], *, spent: bool) -> tuple[float, Found]:
+    bucket.seconds += 0 if spent else bucket.maximum / bucket.restore  # it fills up between two kinds
+    if spent:
+        bucket.take(bucket.level)
+    before = bucket.seconds
+    found = await shop.push(kind, items)
+    return bucket.seconds - before, found
+
+
+async def largest() -> list[str]:
+    """A table of seconds: the largest batch of each kind as one operation, with an empty bucket."""
+    bulk.WORTH = stock.WORTH = 1
+    lines = [f"{'kind':<9} {'largest':>7} {'operation, empty':>17}"]
+    bucket = Waiting()
+    async with a_shop(bucket) as shop:
+
+        async def timed(kind: str, items: list[Item[Any]]) -> Found:
+            seconds, found = await _timed(shop, bucket, kind, items[: largest_of(kind)], spent=True)
+            lines.append(f"{kind:<9} {len(found):>7} {seconds:>17.1f}")
+            return found | await shop.push(kind, items[largest_of(kind) :]) if kind == "skus" else found
+
+        skus = await timed("skus", shop.skus(await timed("products", shop.products("p", bulk.MOST))))
+        await timed("prices", shop.prices(skus))
+        await timed("stock", shop.levels(skus, 5))
+        await timed("images", shop.images(skus))
+    return lines
 
 
 # ---- 7: the budget of a load ----
@@ -207,10 +238,10 @@ async def budget() -> list[Result]:
             while not stop:
                 n += 1
                 try:
-                    products = await shop.push("products", shop.products(f"{name}.{n}.", 10), may_defer=False)
-                    skus = await shop.push("skus", shop.skus(products), may_defer=False)
-                    await shop.push("prices", shop.prices(skus), may_defer=False)
-                    await shop.push("stock", shop.levels(skus, 5), may_defer=False)
+                    products = await shop.push("products", shop.products(f"{name}.{n}.", 10))
+                    skus = await shop.push("skus", shop.skus(products))
+                    await shop.push("prices", shop.prices(skus))
+                    await shop.push("stock", shop.levels(skus, 5))
                 except EngateError:
                     continue
 
@@ -240,12 +271,12 @@ async def delta() -> list[Result]:
     has to be found its product, 250 a call."""
     async with a_shop(Waiting()) as shop:
         shop.sandbox.shop.settings.bulk_polls = 0  # done when it is first asked for
-        skus = await shop.push("skus", shop.skus(await shop.push("products", shop.products("p", DELTA), may_defer=True)), may_defer=True)
-        await shop.push("prices", shop.prices(skus), may_defer=True)
-        await shop.push("stock", shop.levels(skus, 5), may_defer=True)
+        skus = await shop.push("skus", shop.skus(await shop.push("products", shop.products("p", DELTA))))
+        await shop.push("prices", shop.prices(skus))
+        await shop.push("stock", shop.levels(skus, 5))
         shop.journal.calls.clear()
-        await shop.push("prices", shop.prices(skus, "11.00"), may_defer=True)
-        await shop.push("stock", shop.levels(skus, 7, have=5), may_defer=True)
+        await shop.push("prices", shop.prices(skus, "11.00"))
+        await shop.push("stock", shop.levels(skus, 7, have=5))
         calls = len(shop.journal.calls)
         right = sum(sku.price == Decimal(11) and sku.stock.get(shop.location) == 7 for sku in shop.sandbox.state())
     assert right == DELTA, f"{right} of {DELTA}"
@@ -260,6 +291,7 @@ async def delta() -> list[Result]:
 def main() -> list[Result]:
     normal = (bulk.WORTH, stock.WORTH)
     lines, sooner = asyncio.run(worth())
+    lines += asyncio.run(largest())
     bulk.WORTH, stock.WORTH = normal
     print("\n".join(lines), flush=True)
     words = ", ".join(f"{kind} {size}" for kind, size in sooner.items())

@@ -1,6 +1,7 @@
-"""Stock: absolute quantities per inventory item and location, each against the one that was just read.
+"""Stock: absolute quantities per inventory item and location, each compared with what the shop holds.
 
-A quantity that moved in between (a sale) is refused as stale and read anew: what is written is never older than what it replaces.
+By calls it is compared with what was just read, in an operation with what engate last wrote. A quantity that moved in between (a sale) is
+refused as stale and read anew: what is written is never older than what it replaces.
 """
 
 from __future__ import annotations

@@ -37,8 +37,8 @@ class Settings:
     media_seconds: float = 10.0
     job_polls: int = 2  # the same for a cancellation
     job_seconds: float = 5.0
-    definitions_most: int = 250  # of metafields, of one owner type
-    pins_most: int = 20  # of these
+    definitions_most: int = 250  # of metafields, of one owner type; how many, the contract does not say
+    pins_most: int = 20  # of these, likewise
     bulk_polls: int = 2
     bulk_seconds: float = 10.0
     bulk_most: int = 5

@@ -45,10 +45,13 @@ class Load:
 
     async def run(self) -> dict[str, Outcome]:
         if await self.push() is not None:
-            while await self.ask() is not None:
-                await self.shop.api.advance(3)
+            await self.run_on()
         assert not self.batch.unreported()
         return self.batch.outcomes
+
+    async def run_on(self) -> None:
+        while await self.ask() is not None:
+            await self.shop.api.advance(3)
 
     async def accepted(self) -> dict[str, Outcome]:
         outcomes = await self.run()
@@ -261,8 +264,7 @@ async def test_no_variant_is_made_beside_an_operation_whose_line_would_delete_it
     doubt = Item("P1-x", Sku("P1-x", "P1", "P1 c/ 12"), refs={"product": made["P1"].remote}, uncertain=True)
     beside = await Load(shop, "skus", [doubt], may_defer=False).run()
     assert (beside["P1-x"].state, code_of(beside["P1-x"])) == ("not_sent", "bulk.later")
-    while await load.ask() is not None:
-        await shop.api.advance(3)
+    await load.run_on()
     later = await Load(shop, "skus", [Item(doubt.key, doubt.want, refs=doubt.refs)]).accepted()
     held = {variant.sku: variant.id for variant in shop.api.sandbox.shop.things[made["P1"].remote].variants}
     assert held == {"P1-0": load.batch.outcomes["P1-0"].remote, "P1-x": later["P1-x"].remote}
@@ -306,15 +308,17 @@ async def test_a_line_of_a_large_product_has_no_more_entries_than_a_list_may(sho
     made: dict[str, Outcome] = {}
     for part in (wants[:130], wants[130:]):
         made |= await Load(shop, "skus", [Item(want.key, want, refs={"product": product}) for want in part]).accepted()
-    shop.calls()
     heavier = [
         Item(w.key, msgspec.structs.replace(w, weight_kg=Decimal(1)), have=w, remote=made[w.key].remote, refs={"product": product})
         for w in wants
     ]
-    await Load(shop, "skus", heavier).accepted()
-    await Load(shop, "prices", prices(made)).accepted()
-    calls = shop.calls()
-    assert calls.count("bulkOperationRunMutation") == 2 and "productVariantsBulkUpdate" not in calls, "no line was refused"
+    for load in (Load(shop, "skus", heavier), Load(shop, "prices", prices(made))):
+        assert await load.push() is not None
+        lines = list(shop.api.sandbox.bulk.operations.values())[-1].lines
+        assert [len(msgspec.json.decode(line)["variants"]) for line in lines] == [250, 10]
+        shop.calls()
+        await load.run_on()
+        assert "productVariantsBulkUpdate" not in shop.calls(), "no line was refused"
     assert all(sku.price == Decimal(10) for sku in shop.api.sandbox.state())
 
 
