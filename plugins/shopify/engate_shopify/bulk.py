@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from datetime import datetime
 from secrets import token_hex
@@ -16,10 +16,10 @@ from typing import Any, BinaryIO, Generic, NamedTuple, Protocol, TypeVar, cast
 
 import msgspec
 
-from engate import AuthFailed, EngateError, Forbidden, NotSent, Rejected, Text, Unknown
+from engate import AuthFailed, EngateError, Forbidden, NotSent, RateLimited, Rejected, Text, Unavailable, Unknown
 from engate.model import Batch, Item
 from engate_shopify import operations as op
-from engate_shopify.client import Shopify, faults_of, refused
+from engate_shopify.client import Shopify, faults_of
 from engate_shopify.operations import Operation
 
 T = TypeVar("T")
@@ -60,14 +60,34 @@ def worth(batch: Batch[Any], items: Sequence[Item[Any]], least: int | None = Non
     return batch.may_defer and len(items) >= (least or WORTH)
 
 
-def put_back(batch: Batch[T], items: Sequence[Item[T]], error: EngateError | None = None) -> None:
-    """Later: because of `error`, or because no operation is to be had and one batch of calls is full. A doubt stays one."""
-    text = (
-        error.text if error else Text("A Shopify não aceita outra operação em massa agora.", "Shopify takes no other bulk operation now.")
-    )
-    hint = Text("O engate tenta de novo sozinho.", "engate tries again by itself.")
+async def sending(batch: Batch[T], push: Awaitable[None]) -> None:
+    """A push hook. What ends with `NotSent` has sent nothing of what it did not report: that is put back, and the lane hears of it."""
+    try:
+        await push
+    except NotSent as error:
+        told = unavailable(error) if isinstance(error, RateLimited) else error
+        put_back(batch, batch.unreported(), told)
+        raise told from None
+
+
+def unavailable(error: EngateError) -> Unavailable:
+    """What keeps the lane from going on."""
+    made = Unavailable(error.text, error.hint)
+    made.connection_id = error.connection_id
+    return made
+
+
+def put_back(batch: Batch[T], items: Sequence[Item[T]], error: NotSent) -> None:
+    """Later, because of `error`. A doubt stays one."""
     for item in items:
-        batch.failed(item, Unknown(text, hint) if item.uncertain else NotSent(text, hint, code="bulk.later"))
+        batch.failed(item, Unknown(error.text, error.hint) if item.uncertain else error)
+
+
+LATER = NotSent(
+    Text("A Shopify não aceita a operação em massa agora.", "Shopify does not take the bulk operation now."),
+    Text("O engate tenta de novo sozinho.", "engate tries again by itself."),
+    code="bulk.later",
+)
 
 
 class Plan(NamedTuple, Generic[T]):
@@ -88,7 +108,7 @@ async def push(shop: Shopify, batch: Batch[T], load: Load[T], plan: Plan[T] | No
 
 async def _by_calls(batch: Batch[T], load: Load[T], items: Sequence[Item[T]]) -> None:
     """As many as one batch of calls should hold; the others later."""
-    put_back(batch, items[AT_A_TIME:])
+    put_back(batch, items[AT_A_TIME:], LATER)
     if items:
         await load.alone(items[:AT_A_TIME])
 
@@ -106,38 +126,48 @@ def lines(batch: Batch[T], items: Sequence[Item[T]], line: Callable[[Item[T]], M
 
 
 async def begin(shop: Shopify, batch: Batch[T], operation: Operation, lines: Iterable[Mapping[str, Any]]) -> bool:
-    """Whether what is unreported was taken care of: as an operation, or put back. False: the shop runs as many as it can."""
+    """Whether what is unreported was taken care of: as an operation, or put back. False: it goes by calls."""
     try:
         path = await _stage(shop, lines)
-    except (AuthFailed, Forbidden):
-        raise
-    except EngateError as error:  # nothing happens in the shop before the operation is begun
-        put_back(batch, batch.unreported(), error)
-        return True
-    payload = await shop.graphql(op.BULK_RUN, mutation=operation.text, path=path)
-    faults = faults_of(payload)
-    if any(fault.get("code") in BUSY for fault in faults):
+    except Unknown as error:  # nothing happens in the shop before the operation is begun
+        raise unavailable(error) from None
+    if path is None:
         return False
-    if faults:
-        raise refused("bulk", faults)
-    batch.deferred(str(payload["bulkOperation"]["id"]), SOONEST)
-    return True
+    payload = await shop.graphql(op.BULK_RUN, mutation=operation.text, path=path)
+    codes = {fault.get("code") for fault in faults_of(payload)}
+    if not codes:
+        batch.deferred(str(payload["bulkOperation"]["id"]), SOONEST)
+        return True
+    if codes & PASSING and not codes & BUSY:
+        put_back(batch, batch.unreported(), LATER)
+        return True
+    return False  # what is refused is the operation, never an item of it
 
 
-async def _stage(shop: Shopify, lines: Iterable[Mapping[str, Any]]) -> str:
-    """Uploads the lines; answers where they are. Lines beyond the largest file are left out."""
-    [target] = (await shop.do(op.STAGE, "bulk", input=[STAGED]))["stagedTargets"]
+async def _stage(shop: Shopify, lines: Iterable[Mapping[str, Any]]) -> str | None:
+    """Uploads the lines; answers where they are. Lines beyond the largest file are left out. None: there is no place for them."""
+    try:
+        [target] = (await shop.do(op.STAGE, "bulk", input=[STAGED]))["stagedTargets"]
+    except Rejected:
+        return None
     form = {each["name"]: each["value"] for each in target["parameters"]}
     http, path = shop.storage(target["url"])
     with tempfile.TemporaryFile() as held:
         file = cast(BinaryIO, held)
         headers = {"content-type": write_form(file, form, lines)}
-        await http.call("POST", path, operation="bulk upload", content=file, headers=headers, safe=True, media="")
+        try:
+            await http.call("POST", path, operation="bulk upload", content=file, headers=headers, safe=True, media="")
+        except UNSIGNED:
+            return None
     return form["key"]
 
 
+UNSIGNED = (AuthFailed, Forbidden, Rejected)
+"""A storage refuses what is signed wrong or too late: this account's permission is not in question."""
 STAGED = {"resource": "BULK_MUTATION_VARIABLES", "filename": "engate.jsonl", "mimeType": "text/jsonl", "httpMethod": "POST"}
 BUSY = frozenset({"LIMIT_REACHED", "OPERATION_IN_PROGRESS"})
+PASSING = frozenset({"INTERNAL_FILE_SERVER_ERROR", "NO_SUCH_FILE"})
+"""Of the file, which another attempt uploads anew."""
 
 
 def write_form(file: BinaryIO, form: Mapping[str, str], lines: Iterable[Mapping[str, Any]]) -> str:
@@ -173,11 +203,7 @@ async def check(shop: Shopify, ticket: str, batch: Batch[T], load: Load[T]) -> f
         _doubt(batch, state)
         return None
     if state["url"]:
-        http, path = shop.storage(state["url"])
-        async with aclosing(http.lines("GET", path, operation="bulk result")) as lines:
-            async for line in lines:
-                if (payload := said(line)) is not None:
-                    load.heard(payload)
+        await _hear(shop, state["url"], load)
     await load.finish()
     began = time.monotonic()
     while rest := batch.unreported():
@@ -188,6 +214,17 @@ async def check(shop: Shopify, ticket: str, batch: Batch[T], load: Load[T]) -> f
             item.uncertain = True  # its line, or a check that broke off, may have been applied
         await load.alone(portion)
     return None
+
+
+async def _hear(shop: Shopify, url: str, load: Load[T]) -> None:
+    http, path = shop.storage(url)
+    try:
+        async with aclosing(http.lines("GET", path, operation="bulk result")) as lines:
+            async for line in lines:
+                if (payload := said(line)) is not None:
+                    load.heard(payload)
+    except UNSIGNED as error:  # the next check is given a fresh address
+        raise unavailable(error) from None
 
 
 def said(line: bytes) -> Mapping[str, Any] | None:

@@ -231,7 +231,8 @@ class Shopify:
         """The value of the operation's one root field."""
         data = (await self.answer(operation, **variables)).json(Envelope).data
         if data is None or operation.name not in data:
-            raise Unavailable(Text("Resposta fora do contrato.", "Answer outside the contract."), code="contract")
+            made = Unavailable if operation.reads else Unknown  # a mutation may have been done
+            raise made(Text("Resposta fora do contrato.", "Answer outside the contract."), code="contract")
         return data[operation.name]
 
     async def do(self, operation: Operation, what: str, **variables: Any) -> Any:

@@ -89,23 +89,23 @@ class ShopifyStorefront(Storefront):
 
     @batch(max=AT_A_TIME, bulk=MOST)
     async def push_products(self, batch: Batch[Product]) -> None:
-        await Products(self._shop, batch, self._definitions, self._publication).push()
+        await bulk.sending(batch, Products(self._shop, batch, self._definitions, self._publication).push())
 
     @batch(max=AT_A_TIME, bulk=variants.AT_MOST)
     async def push_skus(self, batch: Batch[Sku]) -> None:
-        await Skus(self._shop, batch).push()
+        await bulk.sending(batch, Skus(self._shop, batch).push())
 
     @batch(max=AT_A_TIME, bulk=images.AT_MOST)
     async def push_images(self, batch: Batch[Image]) -> None:
-        await Images(self._shop, batch).push()
+        await bulk.sending(batch, Images(self._shop, batch).push())
 
     @batch(max=AT_A_TIME, bulk=pricing.AT_MOST)
     async def push_prices(self, batch: Batch[Price]) -> None:
-        await Prices(self._shop, batch).push()
+        await bulk.sending(batch, Prices(self._shop, batch).push())
 
     @batch(max=AT_A_TIME, bulk=MOST)
     async def push_stock(self, batch: Batch[StockLevel]) -> None:
-        await Stock(self._shop, batch).push()
+        await bulk.sending(batch, Stock(self._shop, batch).push())
 
     # -- what became of an operation --
 

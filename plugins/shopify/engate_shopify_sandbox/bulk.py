@@ -86,6 +86,8 @@ class Bulk:
         names = [name for name, _ in fields]
         if not fields or names[-1] != "file":
             return _xml(400, "MalformedPOSTRequest", "The file must be the last field of the form.")
+        if self._expired():
+            return EXPIRED
         given = {name: value.decode("utf-8", "replace") for name, value in fields[:-1]}
         key = given.get("key", "")
         if key not in self.uploads or given.get("x-goog-signature") != _signature(key):
@@ -99,10 +101,17 @@ class Bulk:
 
     def result(self, call: Call) -> Answer:
         """The result of an operation, whole or partial; gone after seven days."""
+        if self._expired():
+            return EXPIRED
         held = next((one for one in self.operations.values() if one.id.rpartition("/")[2] == call.params["number"]), None)
         if held is None or held.state in OPEN or held.completed_at is None or self.shop.now() > held.completed_at + KEPT:
             return _xml(404, "NoSuchKey", "The specified key does not exist.")
         return Answer(200, held.body, content_type="application/jsonl")
+
+    def _expired(self) -> bool:
+        left = self.shop.settings.storage_expired
+        self.shop.settings.storage_expired = max(0, left - 1)
+        return left > 0
 
     # ---- running ----
 
@@ -197,6 +206,9 @@ def _xml(status: int, code: str, message: str) -> Answer:
     return Answer(status, f"<Error><Code>{code}</Code><Message>{message}</Message></Error>", content_type="application/xml", wrote=False)
 
 
+EXPIRED = _xml(403, "AccessDenied", "Invalid argument: the signature has expired.")
+
+
 def _multipart(call: Call) -> Iterator[tuple[str, bytes]]:
     """(name, content) of each field, in the order they came."""
     found = re.search(r'boundary="?([^";]+)"?', call.headers.get("Content-Type", ""))
@@ -255,6 +267,9 @@ def run_mutation(context: Context, _source: Any, args: dict[str, Any]) -> dict[s
     identifier = args.get("clientIdentifier")
     if identifier is not None and len(identifier) not in CLIENT_IDENTIFIER:
         raise Invalid(user_error("clientIdentifier", "Client identifier must have 10 to 255 characters.", "INVALID_MUTATION"))
+    refusal, context.shop.settings.bulk_refusal = context.shop.settings.bulk_refusal, ""
+    if refusal:
+        raise Invalid(user_error(None, f"The operation did not run: {refusal}", refusal))
     if bulk.full("MUTATION"):
         raise Invalid(user_error(None, "Bulk operations limit reached. Please try again later.", "LIMIT_REACHED"))
     content = bulk.uploads.get(args["stagedUploadPath"])

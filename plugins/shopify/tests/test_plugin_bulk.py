@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from decimal import Decimal
 from typing import Any
 
 import msgspec
 import pytest
 
+from engate import Unavailable
 from engate.model import Batch, Image, Item, Outcome, Price, Product, Sku, StockLevel
 from engate_shopify import bulk, stock
 from engate_shopify import images as images_of_shop
@@ -375,13 +376,86 @@ async def test_the_ticket_is_asked_by_another_process_and_nothing_is_submitted_a
     assert ledger["writes"]["POST graphql bulkOperationRunMutation"] == 1 and len(shop.api.sandbox.shop.all("Product")) == MANY
 
 
-@pytest.mark.trap("shopify.bulk-upload")
-async def test_an_upload_that_fails_was_not_sent(shop: Any) -> None:
-    await shop.api.faults({"kind": "500", "operation": "POST /staged-uploads/", "times": 99})
+@pytest.mark.trap("shopify.bulk-upload", "shopify.bulk-down")
+@pytest.mark.parametrize(
+    ("kind", "operation"),
+    [
+        ("500", "POST /staged-uploads/"),
+        ("reset", "POST /staged-uploads/"),
+        ("500", "POST graphql stagedUploadsCreate"),
+        ("429", "POST graphql stagedUploadsCreate"),
+    ],
+)
+async def test_while_the_platform_is_down_nothing_was_sent_and_the_lane_hears_of_it(shop: Any, kind: str, operation: str) -> None:
+    await shop.api.faults({"kind": kind, "operation": operation, "times": 99})
+    load = Load(shop, "products", products())
+    with pytest.raises(Unavailable):
+        await load.push()
+    assert {outcome.state for outcome in load.batch.outcomes.values()} == {"not_sent"} and not load.batch.unreported()
+    assert all(isinstance(outcome.error, Unavailable) for outcome in load.batch.outcomes.values()), "the core counts them as unanswered"
+    assert not shop.api.sandbox.shop.all("Product")
+
+
+@pytest.mark.trap("shopify.bulk-storage")
+async def test_an_upload_whose_signature_expired_is_no_lost_permission(shop: Any) -> None:
+    await shop.api.setting("storage_expired=1")
     load = Load(shop, "products", products())
     assert await load.push() is None
-    assert {outcome.state for outcome in load.batch.outcomes.values()} == {"not_sent"}
+    await load.accepted()
+    assert "productCreate" in shop.calls()
+
+
+async def test_where_nothing_can_be_staged_its_items_go_by_calls(shop: Any, monkeypatch: Any) -> None:
+    monkeypatch.setitem(bulk.STAGED, "mimeType", "text/csv")
+    load = Load(shop, "products", products())
+    assert await load.push() is None
+    await load.accepted()
+    assert "productCreate" in shop.calls()
+
+
+@pytest.mark.trap("shopify.bulk-result")
+async def test_a_result_that_cannot_be_fetched_is_asked_for_again(shop: Any) -> None:
+    load = Load(shop, "products", products())
+    await load.push()
+    while "bulk result" not in shop.calls():
+        await shop.api.setting("storage_expired=1")
+        with suppress(Unavailable):
+            assert await load.ask() is not None
+        await shop.api.advance(3)
+    assert len(load.batch.unreported()) == MANY
+    await shop.api.setting("storage_expired=0")
+    assert await load.ask() is None
+    assert {outcome.state for outcome in load.batch.outcomes.values()} == {"accepted"}
+
+
+@pytest.mark.trap("shopify.bulk-planning")
+async def test_a_reading_that_fails_before_anything_is_sent_leaves_no_doubt(shop: Any, catalogue: dict[str, Outcome]) -> None:
+    await shop.api.faults({"kind": "500", "operation": "POST graphql nodes", "times": 99})
+    load = Load(shop, "prices", prices(catalogue))
+    with pytest.raises(Unavailable):
+        await load.push()
+    assert {outcome.state for outcome in load.batch.outcomes.values()} == {"not_sent"} and not load.batch.unreported()
+
+
+@pytest.mark.trap("shopify.bulk-file")
+@pytest.mark.parametrize("code", ["INTERNAL_FILE_SERVER_ERROR", "NO_SUCH_FILE"])
+async def test_a_passing_refusal_of_the_operation_is_no_refusal_of_its_items(shop: Any, code: str) -> None:
+    await shop.api.setting(f"bulk_refusal={code}")
+    load = Load(shop, "products", products())
+    assert await load.push() is None
+    assert {outcome.state for outcome in load.batch.outcomes.values()} == {"not_sent"} and not load.batch.unreported()
     assert not shop.api.sandbox.shop.all("Product")
+    await Load(shop, "products", products()).accepted()
+
+
+@pytest.mark.trap("shopify.bulk-refusal")
+@pytest.mark.parametrize("code", ["INVALID_MUTATION", "INVALID_STAGED_UPLOAD_FILE"])
+async def test_where_the_operation_is_refused_for_good_its_items_go_by_calls(shop: Any, code: str) -> None:
+    await shop.api.setting(f"bulk_refusal={code}")
+    load = Load(shop, "products", products())
+    assert await load.push() is None
+    await load.accepted()
+    assert "productCreate" in shop.calls()
 
 
 async def test_what_does_not_fit_into_the_file_goes_by_calls(shop: Any, monkeypatch: Any) -> None:
