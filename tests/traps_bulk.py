@@ -46,7 +46,7 @@ BULK: tuple[Trap, ...] = (
         f"{SHOPIFY}/bulk.py",
         "return payload if payload is not None and not faults_of(payload) else None",
         "return payload",
-        (f"{TESTS}test_a_line_that_says_no_has_the_words_of_a_call",),
+        (f"{TESTS}test_a_line_that_names_what_it_wrote_and_says_no_is_not_believed",),
     ),
     Trap(
         "shopify.bulk-siblings",
@@ -167,5 +167,13 @@ BULK: tuple[Trap, ...] = (
         "    if codes & PASSING and not codes & BUSY:",
         "    if False:",
         (f"{TESTS}test_a_passing_refusal_of_the_operation_is_no_refusal_of_its_items",),
+    ),
+    Trap(
+        "shopify.bulk-garbled",
+        "One line that cannot be read must not keep 2,499 others from being heard, check after check.",
+        f"{SHOPIFY}/bulk.py",
+        "                with suppress(*GARBLED):",
+        "                with suppress():",
+        (f"{TESTS}test_a_line_that_cannot_be_understood_costs_its_own_item_only",),
     ),
 )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from datetime import datetime
 from secrets import token_hex
 from typing import Any, BinaryIO, Generic, NamedTuple, Protocol, TypeVar, cast
@@ -221,10 +221,15 @@ async def _hear(shop: Shopify, url: str, load: Load[T]) -> None:
     try:
         async with aclosing(http.lines("GET", path, operation="bulk result")) as lines:
             async for line in lines:
-                if (payload := said(line)) is not None:
-                    load.heard(payload)
+                with suppress(*GARBLED):
+                    if (payload := said(line)) is not None:
+                        load.heard(payload)
     except UNSIGNED as error:  # the next check is given a fresh address
         raise unavailable(error) from None
+
+
+GARBLED = (msgspec.MsgspecError, UnicodeError, LookupError, TypeError, ValueError, AttributeError)
+"""A line of another shape says nothing of its items: they go by calls."""
 
 
 def said(line: bytes) -> Mapping[str, Any] | None:

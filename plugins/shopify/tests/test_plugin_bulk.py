@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from engate import Unavailable
+from engate import Rejected, Unavailable
 from engate.model import Batch, Image, Item, Outcome, Price, Product, Sku, StockLevel
 from engate_shopify import bulk, stock
 from engate_shopify import images as images_of_shop
@@ -186,14 +186,70 @@ async def test_the_storage_gets_no_token(shop: Any) -> None:
 # ---- what lines say ----
 
 
-@pytest.mark.trap("shopify.bulk-line")
 async def test_a_line_that_says_no_has_the_words_of_a_call(shop: Any) -> None:
-    items = products()
-    items[3].want = Product("P3", "Café")
+    """The gid of a collection that nobody has: refused for good, either way."""
+
+    def sent() -> list[Item[Product]]:
+        items = products(category="9")
+        for item in items[:3]:
+            item.refs = {"category": "gid://shopify/Collection/1"}
+        return items
+
+    outcomes = await Load(shop, "products", sent()).run()
+    refused = {key: outcome for key, outcome in outcomes.items() if outcome.state == "rejected"}
+    assert sorted(refused) == ["P0", "P1", "P2"] and used(shop.calls()) == ALL_OF_IT
+    by_call = await Load(shop, "products", sent()[:3], may_defer=False).run()
+    assert not used(shop.calls())
+    for key, outcome in refused.items():
+        said, alone = outcome.error, by_call[key].error
+        assert isinstance(said, Rejected) and isinstance(alone, Rejected)
+        assert said.text.en and (said.text, said.hint, said.code, said.owner) == (alone.text, alone.hint, alone.code, alone.owner)
+
+
+async def test_what_a_line_did_not_make_is_found_and_not_made_twice(shop: Any) -> None:
     await shop.product("P7")  # somebody has its key already
-    outcomes = await Load(shop, "products", items).run()
+    outcomes = await Load(shop, "products", products()).run()
     assert {outcome.state for outcome in outcomes.values()} == {"accepted"}
     assert len(shop.api.sandbox.shop.all("Product")) == MANY, "P7 was found, not made a second time"
+
+
+GARBLED = {
+    "no JSON": b'{"data": {"productCreate"',
+    "no text": b"\xff\xfe",
+    "a list": b"[]",
+    "no root": b'{"data": {}}',
+    "two roots": b'{"data": {"a": {}, "b": {}}}',
+    "nothing inside": b'{"data": {"productCreate": {"product": null, "userErrors": []}}}',
+    "another shape": b'{"data": {"productCreate": [1]}}',
+}
+
+
+@pytest.mark.trap("shopify.bulk-garbled")
+async def test_a_line_that_cannot_be_understood_costs_its_own_item_only(shop: Any) -> None:
+    load = Load(shop, "products", products())
+    await load.push()
+    [operation] = shop.api.sandbox.bulk.operations.values()
+    while not operation.finished:
+        await load.ask()
+    operation.out[3 : 3 + len(GARBLED)] = GARBLED.values()
+    await load.run_on()
+    assert {outcome.state for outcome in load.batch.outcomes.values()} == {"accepted"} and not load.batch.unreported()
+    assert shop.calls().count(op.PRODUCT_BY_ID.name) == len(GARBLED), "they alone are looked up"
+    assert len(shop.api.sandbox.shop.all("Product")) == MANY
+
+
+@pytest.mark.trap("shopify.bulk-line")
+async def test_a_line_that_names_what_it_wrote_and_says_no_is_not_believed(shop: Any) -> None:
+    load = Load(shop, "products", products())
+    await load.push()
+    [operation] = shop.api.sandbox.bulk.operations.values()
+    while not operation.finished:
+        await load.ask()
+    row = msgspec.json.decode(operation.out[3])
+    row["data"]["productCreate"]["userErrors"] = [{"code": None, "field": ["product"], "message": "Something of it was refused"}]
+    operation.out[3] = msgspec.json.encode(row)
+    await load.run_on()
+    assert shop.calls().count(op.PRODUCT_BY_ID.name) == 1 and load.batch.outcomes["P3"].state == "accepted"
 
 
 async def test_a_line_that_is_refused_is_refused_alone(shop: Any, catalogue: dict[str, Outcome], monkeypatch: Any) -> None:
