@@ -12,7 +12,7 @@ from tests.platforms.fake_shop.plugin import FAKE_SHOP, FakeShop
 from tests.support.goods import goods
 from tests.support.stage import SHORT, Stage, faked
 
-from engate import NotSent, Text, Unknown, batch
+from engate import NotSent, NotYet, Text, Unknown, batch
 from engate.testing.world import Change
 
 STUBBORN = msgspec.structs.replace(SHORT, retry_first=3600.0, retry_most=3600.0, unknown_after=3600.0)
@@ -60,6 +60,46 @@ async def test_what_a_plugin_chose_not_to_send_does_not_make_the_storefront_sile
         await stage.until(lambda: not stage.runner.busy)
         assert await stage.sql("select name from lane where name = 'push/stock' and not_before > 0") == []
         assert await stage.sql("select id from connection where health <> 'ok'") == []
+
+
+@pytest.mark.trap("engine.not-yet")
+async def test_what_a_plugin_did_not_come_to_goes_on_at_once_and_counts_as_no_try(sqlite_database: str) -> None:
+    """With pauses of an hour between tries: a load that is taken in pieces must not wait for one."""
+    pieces: list[int] = []
+
+    async def push_stock(self: FakeShop, batch: Any) -> None:
+        rest = batch.items[3:] if pieces else []
+        for item in rest:
+            batch.failed(item, NotYet(Text("Ainda não.", "Not yet.")))
+        pieces.append(len(batch.items) - len(rest))
+        whole, batch.items = batch.items, batch.unreported()
+        await FakeShop.push_stock(self, batch)
+        batch.items = whole
+
+    async with faked(sqlite_database, seed=goods(10), windows=STUBBORN, manifests=(lacking(FAKE_SHOP, push_stock=push_stock),)) as stage:
+        await stage.selling()
+        pieces[:] = [0]
+        stage.erp.change([Change(sku.key, stock={"1": 3}) for sku in stage.erp.state()])
+        await stage.resync(["stock"])
+        await stage.until(lambda: all(sku.stock == {"main": 3} for sku in stage.shop.state()))
+        await stage.quiet()
+        assert pieces == [0, 3, 3, 3, 1]
+
+
+@pytest.mark.trap("engine.not-yet-doubt")
+async def test_a_doubt_that_a_plugin_did_not_come_to_stays_one(sqlite_database: str) -> None:
+    seen: list[bool] = []
+
+    async def push_stock(self: FakeShop, batch: Any) -> None:
+        for item in batch.items:
+            seen.append(item.uncertain)
+            batch.failed(item, NotYet(Text("?", "?")) if len(seen) % 2 == 0 else Unknown(Text("?", "?")))
+
+    hasty = msgspec.structs.replace(SHORT, unknown_after=0.1)
+    async with faked(sqlite_database, seed=goods(1), windows=hasty, manifests=(lacking(FAKE_SHOP, push_stock=push_stock),)) as stage:
+        await stage.activate()
+        await stage.until(lambda: len(seen) >= 5)
+        assert seen[:5] == [False, True, True, True, True]
 
 
 @pytest.mark.trap("engine.broken-is-not-silent")

@@ -1361,6 +1361,22 @@ ENGINE: tuple[Trap, ...] = (
         (f"{BATCHES}test_what_a_plugin_chose_not_to_send_does_not_make_the_storefront_silent",),
     ),
     Trap(
+        "engine.not-yet",
+        "What a plugin did not come to was no failed try: backed off as one, a large load would take hours between its pieces.",
+        f"{CORE}/sync/settling.py",
+        "                untried.append(was.id)  # one in doubt is as it was",
+        "                again.append((was.id, work.retry_at(was.tries), False, outcome.error.text.en))",
+        (f"{BATCHES}test_what_a_plugin_did_not_come_to_goes_on_at_once_and_counts_as_no_try",),
+    ),
+    Trap(
+        "engine.not-yet-doubt",
+        "A record of unknown effect that was not looked up yet is still of unknown effect: sent as if never tried, it is doubled.",
+        f"{CORE}/sync/settling.py",
+        "            if not item.uncertain:\n",
+        "            if True:\n",
+        (f"{BATCHES}test_a_doubt_that_a_plugin_did_not_come_to_stays_one",),
+    ),
+    Trap(
         "engine.broken-is-not-silent",
         "A plugin that breaks on every item is not a storefront that does not answer.",
         f"{CORE}/sync/pushing.py",

@@ -10,6 +10,7 @@ from engate.errors import (
     Forbidden,
     Invalid,
     NotSent,
+    NotYet,
     RateLimited,
     Rejected,
     Unavailable,
@@ -24,6 +25,6 @@ from engate.text import Text
 
 __all__ = [
     "Answered", "Asked", "Auth", "AuthFailed", "Context", "Desk", "EngateError", "Erp", "Forbidden", "Http", "Invalid", "Manifest",
-    "Meter", "NotSent", "Observer", "Rate", "RateLimited", "Rejected", "Reply", "Response", "Secret", "Storefront", "Text", "Token",
-    "Unavailable", "Unknown", "batch", "field",
+    "Meter", "NotSent", "NotYet", "Observer", "Rate", "RateLimited", "Rejected", "Reply", "Response", "Secret", "Storefront", "Text",
+    "Token", "Unavailable", "Unknown", "batch", "field",
 ]  # fmt: skip

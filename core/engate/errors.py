@@ -38,6 +38,15 @@ class NotSent(EngateError):
     code = "not_sent"
 
 
+class NotYet(NotSent):
+    """The plugin did not come to it: nothing was tried and nothing failed, so that it counts as no try and goes on at once.
+
+    Of an item in doubt nothing changes: it is looked up later.
+    """
+
+    code = "not_yet"
+
+
 class RateLimited(NotSent):
     """Refused by rate. `retry_after` in seconds, None where the platform does not say."""
 

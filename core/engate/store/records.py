@@ -573,6 +573,12 @@ def again(c: sa.Connection, rows: Sequence[tuple[int, float, bool, str]], now: f
         )
 
 
+def put_back(c: sa.Connection, ids: Sequence[int], not_before: float) -> None:
+    """Nobody tried to send these."""
+    if ids:
+        c.execute(sa.update(record).where(record.c.id.in_(ids)).values(sent=None, sent_at=None, not_before=not_before))
+
+
 def lift(c: sa.Connection, integration_id: int, kinds: Sequence[str]) -> None:
     """A person wants what backs off of these kinds tried now."""
     waits = (record.c.state == "to_send") & (record.c.not_before > 0)

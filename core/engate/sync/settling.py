@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from engate.errors import EngateError, Rejected, Unknown
+from engate.errors import EngateError, NotYet, Rejected, Unknown
 from engate.model import Batch, Item, Outcome
 from engate.model.kinds import KINDS, Kind
 from engate.store import causes, orders, records, runs
@@ -53,6 +53,7 @@ def settle(c: sa.Connection, work: Work, kind: Kind, told: Told) -> list[int]:
     accepted: list[Settled] = []
     refused: list[tuple[int, Reason]] = []
     again: list[tuple[int, float, bool, str]] = []
+    untried: list[int] = []
     links = _Links()
     done: list[int] = []
     for item in told.batch.items:
@@ -67,7 +68,10 @@ def settle(c: sa.Connection, work: Work, kind: Kind, told: Told) -> list[int]:
             accepted.append(_settled(was, outcome))
             continue
         assert outcome.error is not None
-        if outcome.state == "rejected":
+        if isinstance(outcome.error, NotYet):
+            if not item.uncertain:
+                untried.append(was.id)  # one in doubt is as it was
+        elif outcome.state == "rejected":
             refused.append((was.id, causes.of_error(outcome.error)))
         else:
             unknown = outcome.state == "unknown"
@@ -77,6 +81,8 @@ def settle(c: sa.Connection, work: Work, kind: Kind, told: Told) -> list[int]:
     links.keep(c, work, kind)
     records.wait_for(c, work.tenant_id, work.integration_id, refused, now, answered=True)
     records.again(c, again, now)
+    heard = any(outcome.state in ("accepted", "rejected") for outcome in told.batch.outcomes.values())
+    records.put_back(c, untried, 0.0 if heard else work.retry_at(0))  # a plugin that comes to nothing is not asked without a pause
     if accepted:
         runs.pushed(c, [row.id for row in accepted])
     if new_links or any(links.half_made.values()):
