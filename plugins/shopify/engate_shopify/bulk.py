@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import aclosing, suppress
 from datetime import datetime
 from secrets import token_hex
@@ -16,7 +16,7 @@ from typing import Any, BinaryIO, Generic, NamedTuple, Protocol, TypeVar, cast
 
 import msgspec
 
-from engate import AuthFailed, EngateError, Forbidden, NotSent, RateLimited, Rejected, Text, Unavailable, Unknown
+from engate import AuthFailed, EngateError, Forbidden, NotSent, NotYet, RateLimited, Rejected, Text, Unavailable, Unknown
 from engate.model import Batch, Item
 from engate_shopify import operations as op
 from engate_shopify.client import Shopify, faults_of
@@ -28,13 +28,13 @@ WORTH = 100
 MOST = 2500
 """Items of one operation."""
 AT_A_TIME = 250
-"""Items of one batch of calls."""
+"""Items of one piece by calls."""
 LARGEST = 50 * 1024 * 1024
 """Bytes of a file; Shopify takes twice as many."""
 SOONEST, LATEST = 2.0, 30.0
 """Seconds until an operation is asked for again: a quarter of its age, within these."""
 PATIENCE = 20.0
-"""Seconds of one check in which items are pushed by themselves."""
+"""Seconds of one hook in which items are pushed by themselves: a piece that has begun is ended."""
 PORTION = 50
 OPEN = ("CREATED", "RUNNING", "CANCELING")
 
@@ -54,20 +54,47 @@ class Load(Protocol[T]):
         """By calls."""
         ...
 
+    async def push(self) -> None:
+        """The whole batch."""
+        ...
+
 
 def worth(batch: Batch[Any], items: Sequence[Item[Any]], least: int | None = None) -> bool:
     """`least`: of a kind that calls take many of."""
     return batch.may_defer and len(items) >= (least or WORTH)
 
 
-async def sending(batch: Batch[T], push: Awaitable[None]) -> None:
+async def sending(shop: Shopify, batch: Batch[T], load: Load[T], *operations: Operation) -> None:
     """A push hook. What ends with `NotSent` has sent nothing of what it did not report: that is put back, and the lane hears of it."""
     try:
-        await push
+        await _wait_in_doubt(shop, batch, operations)
+        await load.push()
     except NotSent as error:
         told = unavailable(error) if isinstance(error, RateLimited) else error
         put_back(batch, batch.unreported(), told)
         raise told from None
+
+
+async def _wait_in_doubt(shop: Shopify, batch: Batch[T], operations: Sequence[Operation]) -> None:
+    """An operation whose ticket we lost would overwrite what is pushed now with its older lines: while one of this kind runs, what is in
+    doubt waits. (Of a text that is none of ours nobody knows whose it is.)"""
+    doubtful = [item for item in batch.unreported() if item.uncertain]
+    if not doubtful:
+        return
+    others = OF_LINES - {operation.text for operation in operations}
+    running = (await shop.graphql(op.BULK_RUNNING))["nodes"]
+    if any(one["status"] in OPEN and one["query"] not in others for one in running):
+        for item in doubtful:
+            batch.failed(item, IN_DOUBT)
+
+
+OF_LINES = frozenset(each.text for each in (op.PRODUCTS_CREATE, op.PRODUCTS_UPDATE, op.PRODUCT_SET, op.VARIANTS_CHANGE, op.STOCK_SET_ONE))
+IN_DOUBT = NotYet(
+    Text(
+        "Uma operação em massa da Shopify ainda pode gravar este item; o engate confere quando ela terminar.",
+        "A bulk operation of Shopify may still write this item; engate looks when it is over.",
+    )
+)
 
 
 def unavailable(error: EngateError) -> Unavailable:
@@ -100,17 +127,33 @@ class Plan(NamedTuple, Generic[T]):
 
 async def push(shop: Shopify, batch: Batch[T], load: Load[T], plan: Plan[T] | None) -> None:
     """What is in no plan goes by calls, before the operation begins: its ticket is kept only when the hook has ended."""
+    until = time.monotonic() + PATIENCE
     inside = {item.key for item in plan.items} if plan is not None else set[str]()
-    await _by_calls(batch, load, [item for item in batch.unreported() if item.key not in inside])
+    await _by_calls(batch, load, [item for item in batch.unreported() if item.key not in inside], until)
     if plan is not None and not await begin(shop, batch, plan.operation, plan.lines):
-        await _by_calls(batch, load, batch.unreported())
+        await _by_calls(batch, load, batch.unreported(), until)
 
 
-async def _by_calls(batch: Batch[T], load: Load[T], items: Sequence[Item[T]]) -> None:
-    """As many as one batch of calls should hold; the others later."""
-    put_back(batch, items[AT_A_TIME:], LATER)
-    if items:
-        await load.alone(items[:AT_A_TIME])
+async def _by_calls(batch: Batch[T], load: Load[T], items: Sequence[Item[T]], until: float) -> None:
+    """Piece by piece: at least one, and no more once the time is over or nobody answers."""
+    for start in range(0, len(items), AT_A_TIME):
+        piece = items[start : start + AT_A_TIME]
+        await load.alone(piece)
+        if time.monotonic() >= until or not _heard(batch, piece):
+            for item in items[start + AT_A_TIME :]:
+                batch.failed(item, NOT_YET)
+            return
+
+
+def _heard(batch: Batch[T], items: Sequence[Item[T]]) -> bool:
+    found = [batch.outcomes[item.key] for item in items if item.key in batch.outcomes]
+    refused = any(isinstance(outcome.error, AuthFailed | Forbidden) for outcome in found)
+    return not refused and any(outcome.state in ("accepted", "rejected") for outcome in found)
+
+
+NOT_YET = NotYet(
+    Text("O engate ainda não chegou a este item; ele vai a seguir.", "engate has not come to this item yet; it goes next."),
+)
 
 
 def lines(batch: Batch[T], items: Sequence[Item[T]], line: Callable[[Item[T]], Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:

@@ -53,9 +53,9 @@ async def in_groups(batch: Batch[T], at_once: int, groups: Iterable[Sequence[Ite
 
 
 def accepted_only(batch: Batch[T], check: Callable[[Item[T]], object]) -> list[Item[T]]:
-    """The items that pass; the others are reported."""
+    """The items that pass; the others are reported, or were already."""
     good: list[Item[T]] = []
-    for item in batch.items:
+    for item in batch.unreported():
         try:
             check(item)
             good.append(item)

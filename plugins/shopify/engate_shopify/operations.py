@@ -214,6 +214,13 @@ BULK = _query(
     1,
     "query bulkState($id: ID!) { bulkOperation(id: $id) { id status errorCode createdAt url partialDataUrl } }",
 )
+BULK_RUNNING = _query(
+    "bulkOperations",
+    12,
+    "query bulkRunning { bulkOperations("
+    'first: 10, query: "operation_type:mutation AND (status:created OR status:running OR status:canceling)") {'
+    " nodes { id status query } } }",
+)
 PUBLISH_MANY = _mutation(
     "publicationUpdate",
     "mutation publishMany($id: ID!, $input: PublicationUpdateInput!) {"

@@ -89,23 +89,24 @@ class ShopifyStorefront(Storefront):
 
     @batch(max=AT_A_TIME, bulk=MOST)
     async def push_products(self, batch: Batch[Product]) -> None:
-        await bulk.sending(batch, Products(self._shop, batch, self._definitions, self._publication).push())
+        products = Products(self._shop, batch, self._definitions, self._publication)
+        await bulk.sending(self._shop, batch, products, op.PRODUCTS_CREATE, op.PRODUCTS_UPDATE)
 
     @batch(max=AT_A_TIME, bulk=variants.AT_MOST)
     async def push_skus(self, batch: Batch[Sku]) -> None:
-        await bulk.sending(batch, Skus(self._shop, batch).push())
+        await bulk.sending(self._shop, batch, Skus(self._shop, batch), op.PRODUCT_SET, op.VARIANTS_CHANGE)
 
     @batch(max=AT_A_TIME, bulk=images.AT_MOST)
     async def push_images(self, batch: Batch[Image]) -> None:
-        await bulk.sending(batch, Images(self._shop, batch).push())
+        await bulk.sending(self._shop, batch, Images(self._shop, batch), op.VARIANTS_CHANGE)
 
     @batch(max=AT_A_TIME, bulk=pricing.AT_MOST)
     async def push_prices(self, batch: Batch[Price]) -> None:
-        await bulk.sending(batch, Prices(self._shop, batch).push())
+        await bulk.sending(self._shop, batch, Prices(self._shop, batch), op.VARIANTS_CHANGE)
 
     @batch(max=AT_A_TIME, bulk=MOST)
     async def push_stock(self, batch: Batch[StockLevel]) -> None:
-        await bulk.sending(batch, Stock(self._shop, batch).push())
+        await bulk.sending(self._shop, batch, Stock(self._shop, batch), op.STOCK_SET_ONE)
 
     # -- what became of an operation --
 

@@ -72,6 +72,7 @@ class Bulk:
         self.uploads: dict[str, bytes | None] = {}  # key -> what was uploaded; None: nothing yet
         self.operations: dict[str, Operation] = {}
         self._queue: asyncio.Queue[Operation] = asyncio.Queue()
+        self._paused: list[Operation] = []
 
     # ---- the files ----
 
@@ -119,9 +120,14 @@ class Bulk:
         operation.fail_as, self.shop.settings.bulk_error = self.shop.settings.bulk_error, ""
         self.shop.add(operation)
         self.operations[operation.id] = operation
-        self._queue.put_nowait(operation)
+        self._paused.append(operation)
+        self._go_on()
         self.books().effects["bulk_operations"] += 1
         return operation
+
+    def _go_on(self) -> None:
+        while self._paused and not self.shop.settings.bulk_paused:
+            self._queue.put_nowait(self._paused.pop(0))
 
     def full(self, kind: str) -> bool:
         self.settle()
@@ -175,6 +181,7 @@ class Bulk:
 
     def settle(self) -> None:
         """Moves the status of what is done; what took too long fails, what is too old is gone."""
+        self._go_on()
         now, settings = self.shop.now(), self.shop.settings
         for one in self.operations.values():
             if one.state not in OPEN:

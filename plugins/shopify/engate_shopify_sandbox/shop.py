@@ -43,6 +43,7 @@ class Settings:
     bulk_seconds: float = 10.0
     bulk_most: int = 5
     bulk_error: str = ""  # the next bulk operation fails half way with this errorCode
+    bulk_paused: bool = False  # what is started meanwhile stays at its first line
     bulk_refusal: str = ""  # the next bulkOperationRunMutation is refused with this code
     storage_expired: int = 0  # so many of the next uploads and downloads meet a signature that has expired
     index_delay: float = 0.0  # seconds by which `query:` is late, for orders, products and variants

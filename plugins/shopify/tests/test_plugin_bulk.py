@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from engate import Rejected, Unavailable
+from engate import AuthFailed, NotYet, Rejected, Unavailable
 from engate.model import Batch, Image, Item, Outcome, Price, Product, Sku, StockLevel
 from engate_shopify import bulk, stock
 from engate_shopify import images as images_of_shop
@@ -406,17 +406,77 @@ async def test_a_full_batch_is_looked_at_within_its_hooks_time(shop: Any, monkey
 # ---- places, processes, storage ----
 
 
-@pytest.mark.trap("shopify.bulk-places")
-async def test_where_all_places_are_taken_a_part_goes_by_calls_and_the_rest_later(shop: Any, monkeypatch: Any) -> None:
+@pytest.mark.trap("shopify.bulk-pieces")
+async def test_where_all_places_are_taken_all_of_it_goes_by_calls_piece_by_piece(shop: Any, monkeypatch: Any) -> None:
     monkeypatch.setattr(bulk, "AT_A_TIME", 5)
     await shop.api.setting("bulk_most=0")
     items = products()
     items[10].uncertain = True
     load = Load(shop, "products", items)
+    assert await load.push() is None
+    assert {outcome.state for outcome in load.batch.outcomes.values()} == {"accepted"} and not load.batch.unreported()
+
+
+@pytest.mark.trap("shopify.bulk-places")
+async def test_what_the_time_of_a_hook_does_not_reach_was_not_tried(shop: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr(bulk, "AT_A_TIME", 5)
+    monkeypatch.setattr(bulk, "PATIENCE", -1.0)
+    await shop.api.setting("bulk_most=0")
+    load = Load(shop, "products", products())
     assert await load.push() is None and not load.batch.unreported()
-    states = [load.batch.outcomes[item.key].state for item in items]
-    assert states.count("accepted") == 6 and states.count("not_sent") == MANY - 6
-    assert states[10] == "accepted", "what is in doubt is in no operation: it was looked for"
+    left = [outcome.error for outcome in load.batch.outcomes.values() if outcome.state != "accepted"]
+    assert len(left) == MANY - 5 and all(isinstance(error, NotYet) for error in left)
+
+
+async def test_linked_by_listing_they_stream_by_calls(shop: Any, catalogue: dict[str, Outcome], monkeypatch: Any) -> None:
+    """`remote` without `have`: no operation fits."""
+    monkeypatch.setattr(bulk, "AT_A_TIME", 25)
+    by_key = {variant.sku: variant.product.id for variant in shop.api.sandbox.shop.all("ProductVariant")}
+    items = [
+        Item(i.key, i.want, remote=catalogue[i.key].remote, refs=i.refs)
+        for i in skus({key: Outcome("accepted", by_key[f"{key}-0"]) for key in (f"P{n}" for n in range(MANY))})
+    ]
+    shop.calls()
+    await Load(shop, "skus", items).accepted()
+    assert not used(shop.calls())
+
+
+@pytest.mark.trap("shopify.bulk-go-on")
+async def test_a_piece_that_nobody_answers_is_the_last_one(shop: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr(bulk, "AT_A_TIME", 5)
+    await shop.api.setting("bulk_most=0")
+    await shop.api.faults({"kind": "401", "operation": "POST graphql productByIdentifier", "times": 999})
+    load = Load(shop, "products", products())
+    assert await load.push() is None
+    errors = [outcome.error for outcome in load.batch.outcomes.values()]
+    assert sum(isinstance(error, NotYet) for error in errors) == MANY - 5 and any(isinstance(error, AuthFailed) for error in errors)
+
+
+@pytest.mark.trap("shopify.bulk-lost-ticket")
+async def test_a_lost_ticket_does_not_overwrite_a_newer_price(shop: Any, catalogue: dict[str, Outcome]) -> None:
+    """We die after the start, and the ERP changes its prices; the operation comes to its lines much later."""
+    await shop.api.setting("bulk_paused=on")
+    lost = Load(shop, "prices", prices(catalogue, "10.00"))
+    assert await lost.push() is not None
+    newer = Load(shop, "prices", prices(catalogue, "12.00"))
+    for item in newer.batch.items:
+        item.uncertain = True
+    assert await newer.push() is None
+    assert {type(outcome.error) for outcome in newer.batch.outcomes.values()} == {NotYet}
+    await shop.api.setting("bulk_paused=off")
+    await lost.end()
+    assert {sku.price for sku in shop.api.sandbox.state()} == {Decimal(10)}
+    newer.batch.outcomes.clear()
+    await newer.accepted()
+    assert {sku.price for sku in shop.api.sandbox.state()} == {Decimal(12)}
+
+
+async def test_what_is_in_doubt_does_not_wait_for_an_operation_of_another_kind(shop: Any, catalogue: dict[str, Outcome]) -> None:
+    await shop.api.setting("bulk_paused=on")
+    assert await Load(shop, "stock", levels(shop, catalogue, 5)).push() is not None
+    [some, *_] = prices(catalogue)
+    some.uncertain = True
+    await Load(shop, "prices", [some]).accepted()
 
 
 async def test_the_ticket_is_asked_by_another_process_and_nothing_is_submitted_again(shop: Any) -> None:
