@@ -293,10 +293,12 @@ def order_state(order: Order) -> OrderState:
     codes = [row["number"] for one in order.live for row in one.tracking if row["number"]]
     notes = [held.value for (_, _), held in order.metafields.items() if ACCESS_KEY.fullmatch(held.value)]
     key = str(number_of(order.id))
+    cancelled = order.cancelled_at is not None  # shows what it was
+    items = ((line.sku or "", line.quantity if cancelled else line.current_quantity, line.price) for line in order.lines)
     return OrderState(
         key=key, storefront_key=key, state=f"{order.display_financial_status}/{order.display_fulfillment_status}",
-        phase=_phase(order, bool(notes)), total=order.current_total if order.cancelled_at is None else order.total,
-        items=tuple((line.sku or "", line.current_quantity, line.price) for line in order.lines if line.current_quantity),
+        phase=_phase(order, bool(notes)), total=order.total if cancelled else order.current_total,
+        items=tuple(row for row in items if row[1]),
         number=order.sale, invoices=tuple(dict.fromkeys(notes)), tracking=tuple(codes),
     )  # fmt: skip
 

@@ -46,6 +46,8 @@ async def test_a_shop_that_already_sells(api: Any) -> None:
     ]
     key = await api.sell(items=[{"sku": "100-1", "quantity": 2, "price": "10.00"}])
     assert [(row["key"], row["items"]) for row in await api.look("orders")] == [(key.rpartition("/")[2], [["100-1", 2, "10.00"]])]
+    await api.control("cancel", {"keys": [key.rpartition("/")[2]], "reason": "x"})
+    assert [(row["phase"], row["items"]) for row in await api.look("orders")] == [("cancelled", [["100-1", 2, "10.00"]])]
     answer = await api.client.post("/_sandbox/seed", json={"branches": [{"key": "3", "name": "x", "cnpj": "x"}]})
     assert answer.status_code == 422
 
