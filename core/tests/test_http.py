@@ -817,8 +817,8 @@ async def test_an_address_that_is_none_is_refused(url: str) -> None:
     "url", ["http://host", "https://host:8180/", "http://127.0.0.1:1/base", "http://[::1]:80", "https://loja.com.br/a/b"]
 )
 async def test_an_address_that_is_one(url: str) -> None:
-    async with client(url):
-        pass
+    async with client(url) as made:
+        assert isinstance(made, Http)
 
 
 # ---- nothing secret in an excerpt ----

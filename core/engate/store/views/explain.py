@@ -108,7 +108,7 @@ def sku(c: sa.Connection, snapshot: Snapshot, any_key: str) -> SkuExplained:
     product = records.detail(c, snapshot.id, "product", own.parent) if own.parent else None
     hanging = records.details(c, snapshot.id, record.c.kind.in_(("image", "price", "stock")), record.c.parent == own.key)
     images, prices, stock = ([each for each in hanging if each.kind == kind] for kind in ("image", "price", "stock"))
-    chain = [_link(c, snapshot, each) for each in _chain(c, snapshot.id, product, own, prices, stock, images)]
+    chain = [_link(c, snapshot, each) for each in _chain(c, snapshot.id, product, own, [*prices, *stock, *images])]
     stop = _first(chain) or _nothing_to_sell(own, prices, stock)
     sold = answer(product, own, prices, stock)
     verdict = _whole(snapshot, own, sold, stop)
@@ -179,9 +179,7 @@ def _flow_off(name: str) -> Text:
     )
 
 
-def _chain(
-    c: sa.Connection, id: int, product: Detail | None, own: Detail, prices: list[Detail], stock: list[Detail], images: list[Detail]
-) -> list[Detail | RecordRef]:
+def _chain(c: sa.Connection, id: int, product: Detail | None, own: Detail, below: list[Detail]) -> list[Detail | RecordRef]:
     """From the root of the category tree to the images; a reference alone stands for a record that is not there."""
     found: list[Detail | RecordRef] = []
     if product is not None:
@@ -193,7 +191,7 @@ def _chain(
         found.append(product)
     elif own.parent:
         found.append(RecordRef("product", own.parent))
-    return [*found, own, *prices, *stock, *images]
+    return [*found, own, *below]
 
 
 def _categories(c: sa.Connection, id: int, key: str | None) -> list[Detail | RecordRef]:
