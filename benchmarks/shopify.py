@@ -23,7 +23,10 @@ from engate.hooks import Storefront
 from engate.model import Batch, Category, Image, Item, Outcome, Price, Product, Sku, StockLevel
 from engate.testing.connect import CountingJournal, connected
 from engate_shopify import bulk, manifest, stock
+from engate_shopify.images import Images
+from engate_shopify.pricing import Prices
 from engate_shopify.storefront import ShopifyStorefront
+from engate_shopify.variants import Skus
 from engate_shopify_sandbox import ShopifySandbox
 from engate_shopify_sandbox.cost import PLANS, Bucket
 
@@ -121,8 +124,13 @@ class Shop:
 
 
 def largest_of(kind: str) -> int:
-    """Items of the largest batch that the hook takes."""
-    return int(vars(getattr(ShopifyStorefront, f"push_{kind}")).get("engate_bulk") or bulk.AT_A_TIME)
+    """Items of the largest batch that the hook pushes at once on the Standard plan."""
+    most = int(vars(getattr(ShopifyStorefront, f"push_{kind}")).get("engate_bulk") or bulk.AT_A_TIME)
+    points = POINTS.get(kind)
+    return most if points is None else min(most, bulk.room(points, PLANS["standard"][1]))
+
+
+POINTS = {"skus": Skus.points, "prices": Prices.points, "images": Images.points}
 
 
 @asynccontextmanager

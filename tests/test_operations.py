@@ -18,7 +18,7 @@ from tests.support.goods import goods
 from tests.support.stage import SHORT, Stage, faked
 from tests.test_guards import let_go, take
 
-from engate import Unavailable, Unknown, batch
+from engate import NotYet, Unavailable, Unknown, batch
 from engate.testing.world import Change, Fault
 from engate.text import Text
 
@@ -366,6 +366,26 @@ async def test_what_comes_beside_a_load_goes_by_calls_of_its_own(sqlite_database
         await restock(stage, 9)
         await stage.until(lambda: loads.sizes)
         assert loads.sizes[0] == (12, True), "the next load may be one operation again"
+
+
+@pytest.mark.trap("engine.operation-not-yet")
+async def test_what_was_too_much_for_an_operation_goes_when_it_is_over(sqlite_database: str) -> None:
+    """With pauses of an hour between tries."""
+    pieces: list[int] = []
+
+    async def push_stock(self: FakeShop, batch: Any) -> None:
+        whole, batch.items = batch.items, batch.items[:2]
+        pieces.append(len(batch.items))
+        for item in whole[2:]:
+            batch.failed(item, NotYet(Text("Ainda não.", "Not yet.")))
+        await FakeShop.push_stock(self, batch)
+        batch.items = whole
+
+    patient = msgspec.structs.replace(SHORT, retry_first=3600.0, retry_most=3600.0, unknown_after=3600.0)
+    manifests = (lacking(FAKE_SHOP, push_stock=push_stock),)
+    async with faked(sqlite_database, seed=goods(5), settings=BULK, windows=patient, manifests=manifests) as stage:
+        await stage.selling()
+        assert pieces == [2, 2, 1] and len(submitted(stage)) == 3
 
 
 @pytest.mark.trap("engine.operation-gathers")

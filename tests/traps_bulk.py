@@ -75,10 +75,18 @@ BULK: tuple[Trap, ...] = (
     Trap(
         "shopify.bulk-look",
         "Looks before an operation cost points, which come back slowly: a batch that is too large for them never ends within its hook.",
-        f"{SHOPIFY}/storefront.py",
-        "bulk=variants.AT_MOST",
-        "bulk=MOST",
+        f"{SHOPIFY}/bulk.py",
+        "    if batch.may_defer and load.points:\n        _leave(batch, room(load.points, shop.restored))\n",
+        "",
         (f"{TESTS}test_a_full_batch_is_looked_at_within_its_hooks_time",),
+    ),
+    Trap(
+        "shopify.bulk-family",
+        "A product whose SKUs go in two batches has some of them made by single calls, at ten times the points.",
+        f"{SHOPIFY}/bulk.py",
+        "if taken >= most and product != last:",
+        "if taken >= most:",
+        (f"{TESTS}test_the_skus_of_a_product_are_not_parted_by_what_a_batch_may_cost",),
     ),
     Trap(
         "shopify.bulk-sibling-waits",

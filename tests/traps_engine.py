@@ -1369,6 +1369,14 @@ ENGINE: tuple[Trap, ...] = (
         (f"{BATCHES}test_what_a_plugin_did_not_come_to_goes_on_at_once_and_counts_as_no_try",),
     ),
     Trap(
+        "engine.operation-not-yet",
+        "An operation that began is an answer: what was left of its batch must not wait as behind a plugin that comes to nothing.",
+        f"{CORE}/sync/settling.py",
+        "heard = told.rest is None or any(",
+        "heard = any(",
+        ("tests/test_operations.py::test_what_was_too_much_for_an_operation_goes_when_it_is_over",),
+    ),
+    Trap(
         "engine.not-yet-doubt",
         "A record of unknown effect that was not looked up yet is still of unknown effect: sent as if never tried, it is doubled.",
         f"{CORE}/sync/settling.py",

@@ -81,7 +81,7 @@ def settle(c: sa.Connection, work: Work, kind: Kind, told: Told) -> list[int]:
     links.keep(c, work, kind)
     records.wait_for(c, work.tenant_id, work.integration_id, refused, now, answered=True)
     records.again(c, again, now)
-    heard = any(outcome.state in ("accepted", "rejected") for outcome in told.batch.outcomes.values())
+    heard = told.rest is None or any(outcome.state in ("accepted", "rejected") for outcome in told.batch.outcomes.values())
     records.put_back(c, untried, 0.0 if heard else work.retry_at(0))  # a plugin that comes to nothing is not asked without a pause
     if accepted:
         runs.pushed(c, [row.id for row in accepted])

@@ -27,6 +27,8 @@ WORTH = 100
 """Fewer are sooner done by calls: docs/decisions/bulk.md."""
 MOST = 2500
 """Items of one operation."""
+LOOKING = 36.0
+"""Seconds of a hook in which the looks before an operation are paid for, with an empty bucket: a slice ends after 120."""
 AT_A_TIME = 250
 """Items of one piece by calls."""
 LARGEST = 50 * 1024 * 1024
@@ -41,6 +43,9 @@ OPEN = ("CREATED", "RUNNING", "CANCELING")
 
 class Load(Protocol[T]):
     """What one kind makes of an operation."""
+
+    points: int
+    """What the looks before an operation cost an item, at most."""
 
     def heard(self, payload: Mapping[str, Any]) -> None:
         """A line that went well."""
@@ -66,6 +71,8 @@ def worth(batch: Batch[Any], items: Sequence[Item[Any]], least: int | None = Non
 
 async def sending(shop: Shopify, batch: Batch[T], load: Load[T], *operations: Operation) -> None:
     """A push hook. What ends with `NotSent` has sent nothing of what it did not report: that is put back, and the lane hears of it."""
+    if batch.may_defer and load.points:
+        _leave(batch, room(load.points, shop.restored))
     try:
         await _wait_in_doubt(shop, batch, operations)
         await load.push()
@@ -73,6 +80,22 @@ async def sending(shop: Shopify, batch: Batch[T], load: Load[T], *operations: Op
         told = unavailable(error) if isinstance(error, RateLimited) else error
         put_back(batch, batch.unreported(), told)
         raise told from None
+
+
+def room(points: int, restored: float) -> int:
+    """Items whose looks can be paid for in time, where so many points come back a second."""
+    return int(LOOKING * restored / points)
+
+
+def _leave(batch: Batch[Any], most: int) -> None:
+    """What is too much for this time goes next; the SKUs of a product stay together."""
+    taken, last = 0, None
+    for item in batch.unreported():
+        product = item.refs.get("product", item.key)
+        if taken >= most and product != last:
+            batch.failed(item, NOT_YET)
+            continue
+        taken, last = taken + 1, product
 
 
 async def _wait_in_doubt(shop: Shopify, batch: Batch[T], operations: Sequence[Operation]) -> None:

@@ -101,6 +101,8 @@ async def push_brand(item: Item[Brand]) -> str:
 class Products:
     """The products of one batch."""
 
+    points = 0
+
     def __init__(self, shop: Shopify, batch: Batch[Product], definitions: Definitions, publication: Publication) -> None:
         self._shop, self._batch, self._definitions, self._publication = shop, batch, definitions, publication
         self._made: dict[str, str] = {}

@@ -197,14 +197,22 @@ class Shopify:
         settings: ShopifySettings = context.settings
         self.settings, self.clock, self._context = settings, context.clock, context
         static = settings.access_token.reveal()
+        self.restored = 100.0
+        """Points that come back in a second: of the Standard plan, until an answer says more or less."""
         self._http = context.http(
             settings.address,
             auth=None if static else Credentials(settings, context.clock),
             headers={"x-shopify-access-token": static} if static else {},
             at_once=settings.at_once,
             judge=judge,
-            meter=meter,
+            meter=self._meter,
         )
+
+    def _meter(self, answer: Response) -> Meter | None:
+        told = meter(answer)
+        if told is not None and told.restore:
+            self.restored = told.restore
+        return told
 
     async def answer(self, operation: Operation, **variables: Any) -> Response:
         try:

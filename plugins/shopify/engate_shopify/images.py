@@ -15,9 +15,6 @@ from engate_shopify.client import Shopify, faults_of, refused
 from engate_shopify.groups import accepted_only, by_row, chunks, in_groups, lots
 from engate_shopify.pricing import gone_sku
 
-AT_MOST = 450
-"""Images of an operation. Which product a variant is of costs 2 points and a look at its file 1, six times where that is slow: 3,600 with
-an empty bucket, 36 s on the Standard plan, of a hook's 120."""
 LOOKS = 6
 PAUSE = 0.5
 """Seconds before the second look, then growing: Shopify fetches and works on the file by itself."""
@@ -26,6 +23,9 @@ DONE = ("READY", "FAILED")
 
 class Images:
     """The images of one batch."""
+
+    points = 2 + LOOKS
+    """Which product a variant is of, and the looks at a file that is slow."""
 
     def __init__(self, shop: Shopify, batch: Batch[Image]) -> None:
         self._shop, self._batch = shop, batch

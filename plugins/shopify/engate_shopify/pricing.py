@@ -13,12 +13,12 @@ from engate_shopify import operations as op
 from engate_shopify.client import Shopify, faults_of, refused
 from engate_shopify.groups import accepted_only, by_row, chunks, in_groups, lots
 
-AT_MOST = 1800
-"""Prices of an operation. Which product a variant is of costs 2 points: 3,600 with an empty bucket, 36 s on the Standard plan."""
-
 
 class Prices:
     """The prices of one batch."""
+
+    points = 2
+    """Which product a variant is of."""
 
     def __init__(self, shop: Shopify, batch: Batch[Price]) -> None:
         self._shop, self._batch = shop, batch

@@ -34,6 +34,8 @@ async def push_warehouse(item: Item[Warehouse]) -> str:
 class Stock:
     """The levels of one batch."""
 
+    points = 0
+
     def __init__(self, shop: Shopify, batch: Batch[StockLevel]) -> None:
         self._shop, self._batch = shop, batch
         self._heard: set[tuple[str, str]] = set()

@@ -28,7 +28,7 @@ from engate.model import (
     StockLevel,
     Warehouse,
 )
-from engate_shopify import bulk, checks, door, images, listing, pricing, variants
+from engate_shopify import bulk, checks, door, listing
 from engate_shopify import operations as op
 from engate_shopify.bulk import AT_A_TIME, MOST
 from engate_shopify.catalog import Categories, Definitions, Products, Publication, push_brand
@@ -92,15 +92,15 @@ class ShopifyStorefront(Storefront):
         products = Products(self._shop, batch, self._definitions, self._publication)
         await bulk.sending(self._shop, batch, products, op.PRODUCTS_CREATE, op.PRODUCTS_UPDATE)
 
-    @batch(max=AT_A_TIME, bulk=variants.AT_MOST)
+    @batch(max=AT_A_TIME, bulk=MOST)
     async def push_skus(self, batch: Batch[Sku]) -> None:
         await bulk.sending(self._shop, batch, Skus(self._shop, batch), op.PRODUCT_SET, op.VARIANTS_CHANGE)
 
-    @batch(max=AT_A_TIME, bulk=images.AT_MOST)
+    @batch(max=AT_A_TIME, bulk=MOST)
     async def push_images(self, batch: Batch[Image]) -> None:
         await bulk.sending(self._shop, batch, Images(self._shop, batch), op.VARIANTS_CHANGE)
 
-    @batch(max=AT_A_TIME, bulk=pricing.AT_MOST)
+    @batch(max=AT_A_TIME, bulk=MOST)
     async def push_prices(self, batch: Batch[Price]) -> None:
         await bulk.sending(self._shop, batch, Prices(self._shop, batch), op.VARIANTS_CHANGE)
 

@@ -19,8 +19,6 @@ from engate_shopify.groups import accepted_only, by_row, chunks, in_groups, lots
 
 Variant = dict[str, Any]
 Options = tuple[tuple[str, str], ...]
-AT_MOST = 900
-"""SKUs of an operation. The look at a new product costs 4 points: 36 s on the Standard plan with an empty bucket, of a hook's 120."""
 MOST = 250
 SET_MOST = 100
 """Of a product that goes to `productSet`: what its answer shows."""
@@ -32,6 +30,9 @@ FEW, MANY = 15, 100
 
 class Skus:
     """The SKUs of one batch."""
+
+    points = 4
+    """The look at a new product."""
 
     def __init__(self, shop: Shopify, batch: Batch[Sku]) -> None:
         self._shop, self._batch = shop, batch

@@ -17,7 +17,6 @@ from engate_shopify import images as images_of_shop
 from engate_shopify import operations as op
 from engate_shopify.operations import Operation
 from engate_shopify_sandbox import metafields
-from engate_shopify_sandbox.cost import PLANS
 
 MANY = bulk.WORTH + 20
 
@@ -382,7 +381,10 @@ async def test_a_line_of_a_large_product_has_no_more_entries_than_a_list_may(sho
 @pytest.mark.trap("shopify.bulk-look")
 @pytest.mark.parametrize("kind", ["products", "skus", "prices", "stock", "images"])
 async def test_a_full_batch_is_looked_at_within_its_hooks_time(shop: Any, monkeypatch: Any, kind: str) -> None:
-    """40 s of what the Standard plan restores, with an empty bucket and images that take every look."""
+    """40 s of what the shop restores, with an empty bucket and images that take every look."""
+    restored = 6 if kind == "prices" else 13  # fewer than all of them fit
+    monkeypatch.setattr(bulk, "WORTH", 20)
+    monkeypatch.setattr(stock, "WORTH", 20)
     made = await Load(shop, "products", products()).accepted()
     items: list[Item[Any]] = products(name="Outro")
     for item in items:
@@ -397,10 +399,26 @@ async def test_a_full_batch_is_looked_at_within_its_hooks_time(shop: Any, monkey
     points: list[int] = []
     told = shop.api.sandbox.engine.told
     monkeypatch.setattr(shop.api.sandbox.engine, "told", lambda *cost: (points.append(cost[1] or 0), told(*cost))[1])
+    shop.api.sandbox.bucket.restore = restored
+    await shop.front.identity()  # any answer tells the rate
+    points.clear()
     load = Load(shop, kind, items)
-    assert await load.push() is not None and len(load.batch.unreported()) == MANY
-    full = vars(getattr(type(shop.front), f"push_{kind}"))["engate_bulk"]
-    assert 0 < sum(points) / MANY * full <= 40 * PLANS["standard"][1]
+    assert await load.push() is not None and load.batch.unreported()
+    assert 0 < sum(points) <= 40 * restored
+    left = [outcome.error for outcome in load.batch.outcomes.values()]
+    assert all(isinstance(error, NotYet) for error in left) and bool(left) == (kind in ("skus", "prices", "images"))
+
+
+@pytest.mark.trap("shopify.bulk-family")
+async def test_the_skus_of_a_product_are_not_parted_by_what_a_batch_may_cost(shop: Any) -> None:
+    """The rest of its SKUs would meet a product that is no longer as engate made it."""
+    items = skus(await Load(shop, "products", products()).accepted(), 2)
+    shop.api.sandbox.bucket.restore = 13
+    await shop.front.identity()
+    load = Load(shop, "skus", items)
+    assert await load.push() is not None
+    taken = [item.refs["product"] for item in load.batch.unreported()]
+    assert len(taken) == 118 and all(taken.count(product) == 2 for product in taken), "of 117 that fit"
 
 
 # ---- places, processes, storage ----
