@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 from urllib.parse import parse_qsl, urlsplit
 
 if TYPE_CHECKING:
@@ -184,13 +184,25 @@ class Contracts:
         return f"validated: {self.requests} requests, {self.answers} answers, {covered}/{len(counted)} operations"
 
 
+class Held(Protocol):
+    """Schemas of any kind, and how much was held against them: what `Contracts` is for OpenAPI."""
+
+    requests: int
+    answers: int
+    covered: set[str]
+
+    def validate(self, exchange: Exchange) -> Verdict: ...
+
+    def report(self, of: Iterable[str] | None = None) -> str: ...
+
+
 class Traffic:
     """What the tests of this process held against one platform's schemas.
 
     `served`: the operations that count, in the schemas' words; `exceptions`: "METHOD /path" used although no schema has it -> why.
     """
 
-    def __init__(self, platform: str, contracts: Contracts, served: Iterable[str], exceptions: Mapping[str, str]) -> None:
+    def __init__(self, platform: str, contracts: Held, served: Iterable[str], exceptions: Mapping[str, str]) -> None:
         self.platform, self.contracts, self.served, self.exceptions = platform, contracts, frozenset(served), exceptions
         self.without_schema: set[str] = set()
 

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 
 from engate_shopify import operations as op
-
-InSchema = Callable[..., list[str]]
+from engate_shopify_sandbox.contract import GraphContract
 
 
 @pytest.mark.parametrize("operation", op.ALL, ids=lambda operation: operation.text.split("(")[0].split("{")[0].strip())
-def test_the_text_is_within_the_schema(operation: op.Operation, in_schema: InSchema) -> None:
-    assert in_schema(operation.text) == []
+def test_the_text_is_within_the_schema(operation: op.Operation, vendor: GraphContract) -> None:
+    assert vendor.text(operation.text) == []
 
 
-def test_a_wrong_text_and_wrong_variables_are_seen(in_schema: InSchema) -> None:
-    assert in_schema("query a { shop { colour } }")
-    assert in_schema(op.ORDER.text, {"id": None})
+def test_a_wrong_text_and_wrong_variables_are_seen(vendor: GraphContract) -> None:
+    assert vendor.text("query a { shop { colour } }")
+    assert vendor.call(op.ORDER.text, {"id": None})

@@ -150,3 +150,28 @@ def test_every_root_field_is_answered_and_has_its_scopes() -> None:
 def test_no_function_answers_a_field_that_is_not_in_the_schema() -> None:
     types = graph.schema().type_map
     assert [f"{of}.{field}" for of, field in registry.FIELDS if field not in getattr(types.get(of), "fields", {})] == []
+
+
+@pytest.mark.parametrize(
+    "name", ["catalog", "collection", "fulfillmentOrder", "inventoryLevel", "location", "refund", "return", "webhookSubscription"]
+)
+async def test_what_is_not_there_is_null(api: Any, name: str) -> None:
+    made = name[0].upper() + name[1:]
+    type_of = {"Catalog": "MarketCatalog"}.get(made, made)
+    assert await api.ok(f"query($id: ID!) {{ {name}(id: $id) {{ id }} }}", id=f"gid://shopify/{type_of}/987654321") is None
+
+
+async def test_a_location_is_found_by_its_id(api: Any) -> None:
+    main = f"gid://shopify/Location/{str(api.main).rpartition('/')[2]}"
+    assert await api.ok("query($id: ID!) { location(id: $id) { id } }", id=main) == {"id": main}
+
+
+@pytest.mark.parametrize(
+    ("name", "before", "after"), [("catalogs", 1, 1), ("companyLocations", 1, 1), ("files", 0, 0), ("inventoryItems", 0, 1)]
+)
+async def test_a_list_is_as_long_as_what_there_is(api: Any, name: str, before: int, after: int) -> None:
+    """The shop begins with a business buyer's catalogue."""
+    asked = f"{{ {name}(first: 5) {{ nodes {{ id }} pageInfo {{ hasNextPage }} }} }}"
+    assert len((await api.ok(asked))["nodes"]) == before
+    await api.sellable("S1")
+    assert len((await api.ok(asked))["nodes"]) == after

@@ -4,7 +4,7 @@ The deviations stand in one table: engate_vtex_sandbox.contract.
 """
 
 from collections.abc import AsyncIterator, Iterator
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
@@ -28,7 +28,7 @@ def schemas() -> Contracts:
     found = contracts.traffic("vtex")
     if found is None:
         pytest.skip(f"no contracts in {contracts.folder('vtex')} (ENGATE_CONTRACTS)")
-    return found.contracts.fresh()
+    return cast(Contracts, found.contracts).fresh()
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +38,7 @@ def vendor(schemas: Contracts) -> Iterator[Contracts]:
     yield own
     whole = contracts.traffic("vtex")
     assert whole is not None
-    whole.contracts.add(own)
+    cast(Contracts, whole.contracts).add(own)
 
 
 @pytest.fixture
