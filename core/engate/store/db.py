@@ -207,4 +207,9 @@ def _tell(done: asyncio.Future[Any], value: Any, error: Exception | None) -> Non
 
 def insert(c: sa.Connection, table: sa.Table) -> Any:
     """The dialect's own INSERT, for ON CONFLICT."""
-    return sqlite.insert(table) if c.dialect.name == "sqlite" else postgresql.insert(table)
+    return insert_of(c.dialect.name, table)
+
+
+def insert_of(dialect: str, table: sa.Table) -> Any:
+    """The same where only the dialect's name is at hand."""
+    return sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)

@@ -532,7 +532,12 @@ def release_linked(c: sa.Connection, integration_id: int) -> None:
 
 def release(c: sa.Connection, integration_id: int, keys: Sequence[str]) -> None:
     """Ends these causes: whatever pointed to them goes on (the foreign keys are set to null)."""
-    c.execute(sa.delete(cause).where(cause.c.integration_id == integration_id, cause.c.key.in_(list(keys))))
+    c.execute(_RELEASE, {"of_integration": integration_id, "of_keys": list(keys)})
+
+
+_RELEASE = sa.delete(cause).where(
+    cause.c.integration_id == sa.bindparam("of_integration"), cause.c.key.in_(sa.bindparam("of_keys", expanding=True))
+)
 
 
 def wait_for(
