@@ -35,10 +35,10 @@ def start(
 ) -> int:
     """A new run, with a reading under way for each kind. One that was reading the same flow is superseded; a full reading that a
     smaller one supersedes stays owed (`full_at` is forgotten)."""
-    before = (run.c.integration_id == integration_id) & (run.c.flow == flow_name) & (run.c.state == "reading")
-    if (keys is not None or not full) and c.execute(sa.select(run.c.id).where(before, run.c.full, run.c.only.is_(None)).limit(1)).first():
+    before = {"of_integration": integration_id, "of_flow": flow_name}
+    if (keys is not None or not full) and c.execute(_FULL_BEFORE, before).first():
         c.execute(sa.update(flow).where(flow.c.integration_id == integration_id, flow.c.name == flow_name).values(full_at=None))
-    c.execute(sa.update(run).where(before).values(state="cancelled", ended_at=now, error={"code": "superseded"}))
+    c.execute(_SUPERSEDE, before | {"of_now": now})
     new = {
         "tenant_id": tenant_id, "integration_id": integration_id, "flow": flow_name, "trigger": trigger, "full": full, "only": keys,
         "state": "reading", "started_at": now,
@@ -57,6 +57,9 @@ def start(
 
 # Statements that every reading needs are built once: building one costs more than running it.
 
+_BEFORE = (run.c.integration_id == sa.bindparam("of_integration")) & (run.c.flow == sa.bindparam("of_flow")) & (run.c.state == "reading")
+_FULL_BEFORE = sa.select(run.c.id).where(_BEFORE, run.c.full, run.c.only.is_(None)).limit(1)
+_SUPERSEDE = sa.update(run).where(_BEFORE).values(state="cancelled", ended_at=sa.bindparam("of_now"), error={"code": "superseded"})
 _NEW_RUN = sa.insert(run).returning(run.c.id)
 _OF_FLOW = (flow.c.integration_id == sa.bindparam("of_integration")) & (flow.c.name == sa.bindparam("of_name"))
 _OF_KIND = (reading.c.integration_id == sa.bindparam("of_integration")) & (reading.c.kind == sa.bindparam("of_kind"))
@@ -210,13 +213,18 @@ def pushes(c: sa.Connection, run_id: int) -> None:
 
 def flow_read(c: sa.Connection, integration_id: int, flow_name: str, run_id: int, *, full: bool, now: float) -> None:
     """Every kind of the flow has been read: the run goes on until its records are settled."""
-    lacking = sa.select(cause.c.id).where(cause.c.integration_id == integration_id, cause.c.code == "forbidden")
-    # a permission that is missing is not granted by a reading: the lane that lacks it ends that cause when it gets through
-    values: dict[str, Any] = {"read_at": now, "cause_id": sa.case((flow.c.cause_id.in_(lacking), flow.c.cause_id), else_=None)}
-    if full:
-        values["full_at"] = now
-    c.execute(sa.update(flow).where(flow.c.integration_id == integration_id, flow.c.name == flow_name).values(**values))
+    c.execute(_FULLY_READ if full else _FLOW_READ, {"of_integration": integration_id, "of_name": flow_name, "of_now": now})
     pushes(c, run_id)
+
+
+_LACKING = sa.select(cause.c.id).where(cause.c.integration_id == sa.bindparam("of_integration"), cause.c.code == "forbidden")
+# a permission that is missing is not granted by a reading: the lane that lacks it ends that cause when it gets through
+_FLOW_READ = (
+    sa.update(flow)
+    .where(_OF_FLOW)
+    .values(read_at=sa.bindparam("of_now"), cause_id=sa.case((flow.c.cause_id.in_(_LACKING), flow.c.cause_id), else_=None))
+)
+_FULLY_READ = _FLOW_READ.values(full_at=sa.bindparam("of_now"))
 
 
 _PUSHING = sa.select(run).where(run.c.integration_id == sa.bindparam("of_integration"), run.c.state == "pushing")
