@@ -25,13 +25,29 @@ def note(c: sa.Connection, integration_id: int, kind: str, keys: Iterable[str], 
 
 def waiting(c: sa.Connection, integration_id: int, kinds: Sequence[str]) -> dict[str, list[str]]:
     """Kind -> keys that no run is reading, the oldest first; not more than one run can take."""
-    reading = sa.select(run.c.id).where(run.c.integration_id == integration_id, run.c.state == "reading")
-    free = told_key.c.run_id.is_(None) | told_key.c.run_id.not_in(reading)
-    mine = (told_key.c.integration_id == integration_id) & told_key.c.kind.in_(kinds)
     found: dict[str, list[str]] = {}
-    for row in c.execute(sa.select(told_key.c.kind, told_key.c.key).where(mine, free).order_by(told_key.c.at).limit(AT_ONCE)):
+    for row in c.execute(_WAITING, {"of_integration": integration_id, "of_kinds": kinds}):
         found.setdefault(row.kind, []).append(row.key)
     return found
+
+
+# built once: every reading asks
+_READING = sa.select(run.c.id).where(run.c.integration_id == sa.bindparam("of_integration"), run.c.state == "reading")
+_WAITING = (
+    sa.select(told_key.c.kind, told_key.c.key)
+    .where(
+        told_key.c.integration_id == sa.bindparam("of_integration"),
+        told_key.c.kind.in_(sa.bindparam("of_kinds", expanding=True)),
+        told_key.c.run_id.is_(None) | told_key.c.run_id.not_in(_READING),
+    )
+    .order_by(told_key.c.at)
+    .limit(AT_ONCE)
+)
+_OF_RUN = sa.delete(told_key).where(
+    told_key.c.integration_id == sa.bindparam("of_integration"),
+    told_key.c.kind == sa.bindparam("of_kind"),
+    told_key.c.run_id == sa.bindparam("of_run"),
+)
 
 
 def taken(c: sa.Connection, integration_id: int, keys: dict[str, list[str]], run_id: int) -> None:
@@ -42,7 +58,7 @@ def taken(c: sa.Connection, integration_id: int, keys: dict[str, list[str]], run
 
 def been_read(c: sa.Connection, integration_id: int, kind: str, run_id: int, *, all_since: float | None) -> None:
     """The run has read them. `all_since`: when a reading of everything began; what was told before that is in it."""
-    mine = (told_key.c.integration_id == integration_id) & (told_key.c.kind == kind)
-    c.execute(sa.delete(told_key).where(mine, told_key.c.run_id == run_id))
+    c.execute(_OF_RUN, {"of_integration": integration_id, "of_kind": kind, "of_run": run_id})
     if all_since is not None:
+        mine = (told_key.c.integration_id == integration_id) & (told_key.c.kind == kind)
         c.execute(sa.delete(told_key).where(mine, told_key.c.at <= all_since))

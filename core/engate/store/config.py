@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets as random
+from collections.abc import Iterable
 from hashlib import sha256
 from typing import Any
 
@@ -336,9 +337,9 @@ def update_integration(c: sa.Connection, tenant_id: int, id: int, **values: Any)
 
 
 _ERP, _SHOP = connection.alias("erp"), connection.alias("shop")
-_SNAPSHOT = (
+_STANDING = (
     sa.select(
-        integration,
+        *(column for column in integration.columns if column.name not in ("options", "mapping")),
         _ERP.c.revision.label("erp_revision"),
         _ERP.c.health.label("erp_health"),
         _ERP.c.passed_revision.label("erp_passed"),
@@ -349,19 +350,32 @@ _SNAPSHOT = (
         _SHOP.c.learned.label("shop_learned"),
     )
     .select_from(integration.join(_ERP, _ERP.c.id == integration.c.erp_id).join(_SHOP, _SHOP.c.id == integration.c.storefront_id))
-    .where(integration.c.id == sa.bindparam("of_id"))
+    .where(integration.c.id.in_(sa.bindparam("of_ids", expanding=True)))
 )
+_CONFIGURED = sa.select(integration.c.id, integration.c.options, integration.c.mapping).where(integration.c.id == sa.bindparam("of_id"))
 _FLOWS = sa.select(flow).where(flow.c.integration_id == sa.bindparam("of_id"))
 
 
-def snapshot(c: sa.Connection, id: int, known: Snapshot | None = None) -> Snapshot | None:
-    """One integration as a slice of work needs it; None when it is gone. (By id: lanes belong to an integration, not to a caller.)
-    `known`: an earlier one; what changes with the revision alone is taken from it."""
-    row = c.execute(_SNAPSHOT, {"of_id": id}).first()
-    if row is None:
+def standing(c: sa.Connection, ids: Iterable[int]) -> dict[int, Any]:
+    """What `renewed` needs of these integrations: all but their configuration, which is large and seldom changes."""
+    return {row.id: row for row in c.execute(_STANDING, {"of_ids": list(ids)})}
+
+
+def renewed(known: Snapshot | None, row: Any) -> Snapshot | None:
+    """A known snapshot as it stands now (`standing`); None where the configuration has changed since and must be read (`snapshot`)."""
+    if known is None or row is None:
         return None
-    same = known is not None and known.stamp[0] == row.revision
-    configured = {name: getattr(known, name) for name in CONFIGURED} if same else _configured(c, row)
+    return _made(row, {name: getattr(known, name) for name in CONFIGURED}) if known.stamp[0] == row.revision else None
+
+
+def snapshot(c: sa.Connection, id: int) -> Snapshot | None:
+    """One integration as a slice of work needs it; None when it is gone. (By id: lanes belong to an integration, not to a caller.)"""
+    row = standing(c, [id]).get(id)  # before the rest: an older revision with a newer configuration is noticed, not the other way about
+    said = c.execute(_CONFIGURED, {"of_id": id}).first()
+    return _made(row, _configured(c, said)) if row is not None and said is not None else None
+
+
+def _made(row: Any, configured: dict[str, Any]) -> Snapshot:
     return Snapshot(
         id=row.id,
         tenant_id=row.tenant_id,

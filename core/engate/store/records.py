@@ -86,14 +86,7 @@ def want(c: sa.Connection, tenant_id: int, integration_id: int, kind: str, rows:
 def _want(c: sa.Connection, tenant_id: int, integration_id: int, kind: str, rows: Sequence[Wanted], run_id: int, now: float) -> int:
     # the last word counts where an ERP lists an entity twice; in the order of keys, so that two readers do not lock each other out
     by_key = {row.key: row for row in sorted(rows, key=lambda row: row.key)}
-    known = {
-        row.key: row
-        for row in c.execute(
-            sa.select(record.c.key, record.c.doc, record.c.want, record.c.parent, record.c.cause_id, cause.c.key.label("cause_key"))
-            .select_from(record.outerjoin(cause, record.c.cause_id == cause.c.id))
-            .where(record.c.integration_id == integration_id, record.c.kind == kind, record.c.key.in_(by_key))
-        )
-    }
+    known = {row.key: row for row in c.execute(_KNOWN, {"of_integration": integration_id, "of_kind": kind, "of_keys": list(by_key)})}
     reasons = ensure(c, tenant_id, integration_id, {row.reason for row in by_key.values() if row.reason}, now)
     upserts: list[dict[str, Any]] = []
     anew: list[dict[str, Any]] = []
@@ -135,6 +128,15 @@ def _want(c: sa.Connection, tenant_id: int, integration_id: int, kind: str, rows
     return len(upserts)
 
 
+_KNOWN = (
+    sa.select(record.c.key, record.c.doc, record.c.want, record.c.parent, record.c.cause_id, cause.c.key.label("cause_key"))
+    .select_from(record.outerjoin(cause, record.c.cause_id == cause.c.id))
+    .where(
+        record.c.integration_id == sa.bindparam("of_integration"),
+        record.c.kind == sa.bindparam("of_kind"),
+        record.c.key.in_(sa.bindparam("of_keys", expanding=True)),
+    )
+)
 _READ_ANEW = (
     # the same for the shop today (a buffer, pending units, a default hide the difference), but not for whoever decides anew tomorrow
     sa.update(record)
@@ -532,7 +534,12 @@ def release_linked(c: sa.Connection, integration_id: int) -> None:
 
 def release(c: sa.Connection, integration_id: int, keys: Sequence[str]) -> None:
     """Ends these causes: whatever pointed to them goes on (the foreign keys are set to null)."""
-    c.execute(sa.delete(cause).where(cause.c.integration_id == integration_id, cause.c.key.in_(list(keys))))
+    c.execute(_RELEASE, {"of_integration": integration_id, "of_keys": list(keys)})
+
+
+_RELEASE = sa.delete(cause).where(
+    cause.c.integration_id == sa.bindparam("of_integration"), cause.c.key.in_(sa.bindparam("of_keys", expanding=True))
+)
 
 
 def wait_for(
@@ -611,10 +618,16 @@ Pending = dict[tuple[str, str], list[tuple[float | None, Decimal]]]
 def pending_units(c: sa.Connection, integration_id: int, skus: Sequence[str] | None = None) -> Pending:
     """Units of stored orders that the ERP does not reserve yet, or did not when an older reading was asked for."""
     found: Pending = {}
-    query = sa.select(unit.c.sku, unit.c.branch, unit.c.freed_at, unit.c.quantity).where(unit.c.integration_id == integration_id)
-    for row in c.execute(query if skus is None else query.where(unit.c.sku.in_(skus))):
+    query, given = (_UNITS, {}) if skus is None else (_UNITS_OF, {"of_skus": skus})
+    for row in c.execute(query, {"of_integration": integration_id, **given}):
         found.setdefault((row.sku, row.branch), []).append((row.freed_at, row.quantity))
     return found
+
+
+_UNITS = sa.select(unit.c.sku, unit.c.branch, unit.c.freed_at, unit.c.quantity).where(
+    unit.c.integration_id == sa.bindparam("of_integration")
+)
+_UNITS_OF = _UNITS.where(unit.c.sku.in_(sa.bindparam("of_skus", expanding=True)))
 
 
 def forget_units(c: sa.Connection, integration_id: int, before: float) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
 import msgspec
@@ -12,7 +13,7 @@ from engate.errors import EngateError
 from engate.model.kinds import KINDS
 from engate.store import records
 from engate.store.causes import Reason
-from engate.store.db import insert
+from engate.store.db import insert_of
 from engate.store.tables import cause, flow, reading, record, run
 
 
@@ -34,51 +35,71 @@ def start(
 ) -> int:
     """A new run, with a reading under way for each kind. One that was reading the same flow is superseded; a full reading that a
     smaller one supersedes stays owed (`full_at` is forgotten)."""
-    before = (run.c.integration_id == integration_id) & (run.c.flow == flow_name) & (run.c.state == "reading")
-    if (keys is not None or not full) and c.execute(sa.select(run.c.id).where(before, run.c.full, run.c.only.is_(None)).limit(1)).first():
+    before = {"of_integration": integration_id, "of_flow": flow_name}
+    if (keys is not None or not full) and c.execute(_FULL_BEFORE, before).first():
         c.execute(sa.update(flow).where(flow.c.integration_id == integration_id, flow.c.name == flow_name).values(full_at=None))
-    c.execute(sa.update(run).where(before).values(state="cancelled", ended_at=now, error={"code": "superseded"}))
-    made = c.execute(
-        sa.insert(run)
-        .values(
-            tenant_id=tenant_id,
-            integration_id=integration_id,
-            flow=flow_name,
-            trigger=trigger,
-            full=full,
-            only=keys,
-            state="reading",
-            started_at=now,
-        )
-        .returning(run.c.id)
-    ).scalar_one()
-    for kind in kinds:
-        s = insert(c, reading)
-        fresh = {
-            "full": full, "only": (keys or {}).get(kind), "cursor": None, "under_way": keys is None or kind in keys, "run_id": made,
-            "entities": 0, "total": None, "started_at": now, "ahead": None,
-        }  # fmt: skip
-        c.execute(
-            s.values(integration_id=integration_id, kind=kind, scope="", **fresh).on_conflict_do_update(
-                index_elements=["integration_id", "kind", "scope"], set_=fresh
-            )
-        )
+    c.execute(_SUPERSEDE, before | {"of_now": now})
+    new = {
+        "tenant_id": tenant_id, "integration_id": integration_id, "flow": flow_name, "trigger": trigger, "full": full, "only": keys,
+        "state": "reading", "started_at": now,
+    }  # fmt: skip
+    made = c.execute(_NEW_RUN, new).scalar_one()
+    fresh = [
+        {
+            "integration_id": integration_id, "kind": kind, "scope": "", "full": full, "only": (keys or {}).get(kind), "cursor": None,
+            "under_way": keys is None or kind in keys, "run_id": made, "entities": 0, "total": None, "started_at": now, "ahead": None,
+        }
+        for kind in kinds
+    ]  # fmt: skip
+    c.execute(_upsert_of(c.dialect.name, FRESH), fresh)
     return made
 
 
+# Statements that every reading needs are built once: building one costs more than running it.
+
+_BEFORE = (run.c.integration_id == sa.bindparam("of_integration")) & (run.c.flow == sa.bindparam("of_flow")) & (run.c.state == "reading")
+_FULL_BEFORE = sa.select(run.c.id).where(_BEFORE, run.c.full, run.c.only.is_(None)).limit(1)
+_SUPERSEDE = sa.update(run).where(_BEFORE).values(state="cancelled", ended_at=sa.bindparam("of_now"), error={"code": "superseded"})
+_NEW_RUN = sa.insert(run).returning(run.c.id)
+_OF_FLOW = (flow.c.integration_id == sa.bindparam("of_integration")) & (flow.c.name == sa.bindparam("of_name"))
+_OF_KIND = (reading.c.integration_id == sa.bindparam("of_integration")) & (reading.c.kind == sa.bindparam("of_kind"))
+_UNDER_WAY = sa.select(reading).where(
+    reading.c.integration_id == sa.bindparam("of_integration"),
+    reading.c.kind.in_(sa.bindparam("of_kinds", expanding=True)),
+    reading.c.under_way,
+)
+_PLACE_OF = sa.select(reading).where(_OF_KIND)
+_WATERMARK_OF = sa.select(reading.c.watermark).where(_OF_KIND)
+_RUN = sa.select(run).where(run.c.id == sa.bindparam("of_run"))
+_PUSHES = sa.update(run).where(run.c.id == sa.bindparam("of_run"), run.c.state == "reading").values(state="pushing")
+_DROP = sa.delete(run).where(run.c.id == sa.bindparam("of_run"))
+_LAST_RUN = (
+    sa.select(run)
+    .where(run.c.integration_id == sa.bindparam("of_integration"), run.c.flow == sa.bindparam("of_name"))
+    .order_by(run.c.id.desc())
+    .limit(1)
+)
+FRESH = frozenset(("full", "only", "cursor", "under_way", "run_id", "entities", "total", "started_at", "ahead"))
+_FULL_AT, _READ_AT = sa.select(flow.c.full_at).where(_OF_FLOW), sa.select(flow.c.read_at).where(_OF_FLOW)
+
+
+@cache
+def _upsert_of(dialect: str, names: frozenset[str]) -> Any:
+    """The row of one kind's reading, of which these columns are given."""
+    s = insert_of(dialect, reading)
+    return s.on_conflict_do_update(index_elements=["integration_id", "kind", "scope"], set_={name: s.excluded[name] for name in names})
+
+
 def under_way(c: sa.Connection, integration_id: int, kinds: Sequence[str]) -> list[Any]:
-    rows = c.execute(
-        sa.select(reading).where(reading.c.integration_id == integration_id, reading.c.kind.in_(kinds), reading.c.under_way)
-    ).all()
+    rows = c.execute(_UNDER_WAY, {"of_integration": integration_id, "of_kinds": kinds}).all()
     order = list(KINDS)
     return sorted(rows, key=lambda row: order.index(row.kind))
 
 
 def watermark_of(c: sa.Connection, integration_id: int, kind: str) -> str | None:
-    return c.execute(sa.select(reading.c.watermark).where(reading.c.integration_id == integration_id, reading.c.kind == kind)).scalar()
+    return c.execute(_WATERMARK_OF, {"of_integration": integration_id, "of_kind": kind}).scalar()
 
 
-# built once: every page needs them
 _MINE = (
     (reading.c.integration_id == sa.bindparam("of_integration"))
     & (reading.c.kind == sa.bindparam("of_kind"))
@@ -182,23 +203,28 @@ def flow_short(c: sa.Connection, integration_id: int, flow_name: str, cause_id: 
 
 
 def of_id(c: sa.Connection, run_id: int) -> Any:
-    return c.execute(sa.select(run).where(run.c.id == run_id)).first()
+    return c.execute(_RUN, {"of_run": run_id}).first()
 
 
 def pushes(c: sa.Connection, run_id: int) -> None:
     """Everything it wanted has been read: it goes on until its records are settled."""
-    c.execute(sa.update(run).where(run.c.id == run_id, run.c.state == "reading").values(state="pushing"))
+    c.execute(_PUSHES, {"of_run": run_id})
 
 
 def flow_read(c: sa.Connection, integration_id: int, flow_name: str, run_id: int, *, full: bool, now: float) -> None:
     """Every kind of the flow has been read: the run goes on until its records are settled."""
-    lacking = sa.select(cause.c.id).where(cause.c.integration_id == integration_id, cause.c.code == "forbidden")
-    # a permission that is missing is not granted by a reading: the lane that lacks it ends that cause when it gets through
-    values: dict[str, Any] = {"read_at": now, "cause_id": sa.case((flow.c.cause_id.in_(lacking), flow.c.cause_id), else_=None)}
-    if full:
-        values["full_at"] = now
-    c.execute(sa.update(flow).where(flow.c.integration_id == integration_id, flow.c.name == flow_name).values(**values))
+    c.execute(_FULLY_READ if full else _FLOW_READ, {"of_integration": integration_id, "of_name": flow_name, "of_now": now})
     pushes(c, run_id)
+
+
+_LACKING = sa.select(cause.c.id).where(cause.c.integration_id == sa.bindparam("of_integration"), cause.c.code == "forbidden")
+# a permission that is missing is not granted by a reading: the lane that lacks it ends that cause when it gets through
+_FLOW_READ = (
+    sa.update(flow)
+    .where(_OF_FLOW)
+    .values(read_at=sa.bindparam("of_now"), cause_id=sa.case((flow.c.cause_id.in_(_LACKING), flow.c.cause_id), else_=None))
+)
+_FULLY_READ = _FLOW_READ.values(full_at=sa.bindparam("of_now"))
 
 
 _PUSHING = sa.select(run).where(run.c.integration_id == sa.bindparam("of_integration"), run.c.state == "pushing")
@@ -233,7 +259,7 @@ def finish(c: sa.Connection, integration_id: int, now: float, *, idle: sa.Column
             continue
         short = is_short(row)
         if row.trigger in ("schedule", "webhook") and row.changed == 0 and not short:
-            c.execute(sa.delete(run).where(run.c.id == row.id))
+            c.execute(_DROP, {"of_run": row.id})
             continue
         c.execute(sa.update(run).where(run.c.id == row.id).values(state="failed" if short else "done", ended_at=now))
         ended.append(row)
@@ -284,36 +310,28 @@ def switched_off(c: sa.Connection, integration_id: int, flow_name: str, now: flo
 
 def stopped_at(c: sa.Connection, integration_id: int, flow_name: str) -> float | None:
     """When a person cancelled the flow's last run; None where it ended in another way."""
-    last = sa.select(run).where(run.c.integration_id == integration_id, run.c.flow == flow_name).order_by(run.c.id.desc()).limit(1)
-    row = c.execute(last).first()
+    row = c.execute(_LAST_RUN, {"of_integration": integration_id, "of_name": flow_name}).first()
     return row.ended_at if row is not None and row.state == "cancelled" and row.error is None else None
 
 
 def full_at(c: sa.Connection, integration_id: int, flow_name: str) -> float | None:
-    return c.execute(sa.select(flow.c.full_at).where(flow.c.integration_id == integration_id, flow.c.name == flow_name)).scalar()
+    return c.execute(_FULL_AT, {"of_integration": integration_id, "of_name": flow_name}).scalar()
 
 
 def read_at(c: sa.Connection, integration_id: int, flow_name: str) -> float | None:
     """When the flow was last read by its schedule, or because a person asked."""
-    return c.execute(sa.select(flow.c.read_at).where(flow.c.integration_id == integration_id, flow.c.name == flow_name)).scalar()
-
-
-def set_watermark(c: sa.Connection, integration_id: int, kind: str, watermark: str | None, now: float) -> None:
-    """Of a reading that has no records (orders of the ERP)."""
-    values = {"watermark": watermark, "started_at": now}
-    s = insert(c, reading).values(integration_id=integration_id, kind=kind, scope="", **values)
-    c.execute(s.on_conflict_do_update(index_elements=["integration_id", "kind", "scope"], set_=values))
+    return c.execute(_READ_AT, {"of_integration": integration_id, "of_name": flow_name}).scalar()
 
 
 def keep_place(c: sa.Connection, integration_id: int, kind: str, **place: Any) -> None:
     """Where such a reading is: `cursor` and `ahead` while it is under way, `watermark` when it is whole."""
-    s = insert(c, reading).values(integration_id=integration_id, kind=kind, scope="", **place)
-    c.execute(s.on_conflict_do_update(index_elements=["integration_id", "kind", "scope"], set_=place))
+    row = {"integration_id": integration_id, "kind": kind, "scope": "", **place}
+    c.execute(_upsert_of(c.dialect.name, frozenset(place)), row)
 
 
 def place_of(c: sa.Connection, integration_id: int, kind: str) -> Any:
     """Its row (watermark, cursor, ahead, entities, total), or None."""
-    return c.execute(sa.select(reading).where(reading.c.integration_id == integration_id, reading.c.kind == kind)).first()
+    return c.execute(_PLACE_OF, {"of_integration": integration_id, "of_kind": kind}).first()
 
 
 def _ancestors(kind: str) -> set[str]:

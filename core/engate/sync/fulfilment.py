@@ -28,18 +28,20 @@ async def fulfilment_slice(work: Work) -> Later:
             ahead = max(filter(None, (ahead, page.watermark)), default=None)
             read += len(page.items) + len(page.broken)
             total = min((said for said in (total, page.total) if said is not None), default=None)
-            held |= await work.store.writing(lambda c, page=page: _keep(c, work, page))
+            if page.items or page.broken:
+                held |= await work.store.writing(lambda c, page=page: _keep(c, work, page))
     short = whole.of_count(KIND, read, total) if total is not None and read < total else None
     # what the ERP said of one of our orders and we could not take in must be listed again
     newest = since if held else ahead
-    await work.store.writing(lambda c: _read(c, work, newest, short))
+    await work.store.writing(lambda c: _read(c, work, since, newest, short))
     return Later(due=work.now() + work.snapshot.every["fulfilment"])
 
 
-def _read(c: sa.Connection, work: Work, ahead: str | None, short: Reason | None) -> None:
+def _read(c: sa.Connection, work: Work, since: str | None, ahead: str | None, short: Reason | None) -> None:
     """The watermark moves only over a list that was whole."""
     if short is None:
-        runs.set_watermark(c, work.integration_id, KIND, ahead, work.now())
+        if ahead != since:
+            runs.keep_place(c, work.integration_id, KIND, watermark=ahead)
         whole.unsay(c, work, KIND)
     else:
         whole.say(c, work, "fulfilment", short)

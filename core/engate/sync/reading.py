@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -26,9 +26,8 @@ from engate.sync.work import Later, Work
 async def read_slice(work: Work, flow: Flow) -> Later:
     """Goes on with the flow's reading, or starts the scheduled one. Ends when the slice is over or everything has been read."""
     kinds = [kind.name for kind in flow.kinds]
-    todo = await work.store.reading(lambda c: runs.under_way(c, work.integration_id, kinds))
+    todo, stopped_at = await work.store.reading(lambda c: _begun(c, work, flow, kinds))
     if not todo:
-        stopped_at = await work.store.reading(lambda c: runs.stopped_at(c, work.integration_id, flow.name))
         if stopped_at is not None and stopped_at + work.snapshot.every[flow.name] > work.now():
             return Later(due=stopped_at + work.snapshot.every[flow.name])  # a person cancelled it: not again before its next time
         todo = await work.store.writing(lambda c: _start_told(c, work, flow, kinds) or _start_scheduled(c, work, flow, kinds))
@@ -41,15 +40,19 @@ async def read_slice(work: Work, flow: Flow) -> Later:
         if not complete:
             return Later(due=work.now())
     last = todo[-1]
-    short, was_told, ended = await work.store.writing(lambda c: _all_read(c, work, flow, last))
-    finished(work, ended)
-    if not short and await work.store.reading(
-        lambda c: _full_is_due(c, work, flow) or bool(changed.waiting(c, work.integration_id, kinds))
-    ):
+    read = await work.store.writing(lambda c: _all_read(c, work, flow, last))
+    finished(work, read.ended)
+    if read.more:
         return Later(due=work.now())
     # what was told of in between does not put the schedule off
-    before = await work.store.reading(lambda c: runs.read_at(c, work.integration_id, flow.name)) if was_told else None
-    return Later(due=max(work.now(), (before if before is not None else work.now()) + work.snapshot.every[flow.name]))
+    before = read.before if read.before is not None else work.now()
+    return Later(due=max(work.now(), before + work.snapshot.every[flow.name]))
+
+
+def _begun(c: sa.Connection, work: Work, flow: Flow, kinds: list[str]) -> tuple[list[Any], float | None]:
+    """What is being read; else when a person stopped the last run, if one did."""
+    rows = runs.under_way(c, work.integration_id, kinds)
+    return rows, None if rows else runs.stopped_at(c, work.integration_id, flow.name)
 
 
 def _start_told(c: sa.Connection, work: Work, flow: Flow, kinds: list[str]) -> list[Any]:
@@ -117,7 +120,7 @@ async def _read_kind(work: Work, kind: Kind, row: Any) -> bool:
 
 async def _store(work: Work, kind: Kind, row: Any, read: Read, *, ended: bool = False) -> bool:
     """The pages read so far become durable. False: the reading was cancelled or superseded."""
-    renamed = await renames.found(work, [doc for doc, _ in read.docs]) if kind.name == "sku" else Renames()
+    renamed = await renames.found(work, [doc for doc, _ in read.docs]) if kind.name == "sku" and read.docs else Renames()
     return await work.store.writing(
         lambda c: _keep(c, work, kind, row, read, renamed) and (not ended or _kind_read(c, work, kind, row, read.place.ahead))
     )
@@ -202,8 +205,16 @@ def finished(work: Work, ended: list[Any]) -> None:
         work.happened.append(("on_run_finished", {"run": run.id, "flow": run.flow, "counts": counts}))
 
 
-def _all_read(c: sa.Connection, work: Work, flow: Flow, last: Any) -> tuple[bool, bool, list[Any]]:
-    """(whether a list of it ended too early, whether it was told of, the runs that ended)"""
+class AllRead(NamedTuple):
+    """A reading has come to its end. `ended`: the runs that are over; `more`: the next one is due now; `before`: when the schedule read
+    last, where it was not the schedule that read."""
+
+    ended: list[Any]
+    more: bool
+    before: float | None
+
+
+def _all_read(c: sa.Connection, work: Work, flow: Flow, last: Any) -> AllRead:
     run = runs.of_id(c, last.run_id)
     short, was_told = runs.is_short(run), run is not None and run.trigger == TOLD
     if short or was_told:
@@ -214,4 +225,6 @@ def _all_read(c: sa.Connection, work: Work, flow: Flow, last: Any) -> tuple[bool
         work.wake(c, ("push/product", KINDS["product"].priority))  # it may have waited for the SKUs (`engate.sync.listed`)
     if flow.name in ("categories", "brands", "products"):
         nodes.want(c, work, run_id=last.run_id)
-    return short, was_told, runs.finish(c, work.integration_id, work.now(), idle=pilot.held_back(c, work.snapshot))
+    ended = runs.finish(c, work.integration_id, work.now(), idle=pilot.held_back(c, work.snapshot))
+    more = not short and (_full_is_due(c, work, flow) or bool(changed.waiting(c, work.integration_id, [kind.name for kind in flow.kinds])))
+    return AllRead(ended, more, runs.read_at(c, work.integration_id, flow.name) if was_told else None)

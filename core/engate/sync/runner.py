@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Iterable
 from typing import Any
@@ -29,6 +30,8 @@ LONGEST_SLEEP = 0.25
 LONGEST_LOOK = 1.0
 LOOK_PAUSE = 0.02
 """Between two looks at what is due: slices that end together are followed up together."""
+TICK = 0.25
+"""A schedule's next time is a multiple of this: lanes that come due together are claimed in one transaction, and settled in few."""
 CLOCK_EVERY = SWEEP_EVERY = COUNT_EVERY = 2.0
 ORDERS_ALONE = 0
 """The priority of orders: what reads from an ERP comes after them, and would hang with it in the slots that are kept for them."""
@@ -39,14 +42,15 @@ log = structlog.get_logger("engate.runner")
 
 
 class Slice:
-    """One lane in hand, as those see it who watch it."""
+    """One lane in hand, as those see it who watch it. `standing`: of its integration, as of the claim (`config.standing`)."""
 
-    def __init__(self, claim: Claim) -> None:
-        self.claim = claim
+    def __init__(self, claim: Claim, standing: Any) -> None:
+        self.claim, self.standing = claim, standing
         self.task: asyncio.Task[None] | None = None
         self.doing = doing.Doing()
         self.snapshot: Snapshot | None = None
         self.troubled = claim.trouble_of is not None
+        self.settled = False
 
     def cancel(self) -> None:
         if self.task is not None:
@@ -82,10 +86,13 @@ class Runner:
         self._counted_at = self._mind_at = self._sweep_at = 0.0
         self._looked_at = 0.0
         self._due: float | None = None
+        self._look = True
+        """Whether something may be due that `_due` does not know of: it is as of our own last transaction."""
         self._snapshots: dict[int, Snapshot] = {}
 
     def poke(self) -> None:
         """Something may be due, or somebody asks to cancel: do not sleep on."""
+        self._look = True
         self._poked.set()
         self._asked.set()
 
@@ -96,12 +103,12 @@ class Runner:
             await self._store.durably(records.read_broken_again)
             while True:
                 self._poked.clear()
-                claimed = await self._claim() if await self._is_due() else []
-                for claim in claimed:
-                    self._begin(claim)
+                claimed = await self._claim() if self._may_be_due() else []
+                for each in claimed:
+                    self._begin(each)
                 await self._count()
                 await self._mind_the_clock()
-                if not claimed:
+                if not (claimed and self._is_due()):
                     await self._sleep()
         finally:
             tasks = [*watching, *(each.task for each in self._running.values() if each.task is not None)]
@@ -116,7 +123,18 @@ class Runner:
     def busy(self) -> bool:
         return bool(self._running)
 
-    async def _claim(self) -> list[Claim]:
+    def _is_due(self) -> bool:
+        return self._due is not None and self._due <= self._clock.now().timestamp()
+
+    def _may_be_due(self) -> bool:
+        """Now and then also for what others let fall: their leases end unseen."""
+        return self._look or self._is_due() or time.monotonic() > self._sweep_at
+
+    async def _claim(self) -> list[Slice]:
+        """Looks whether something is due, for that costs less, and takes it: all in one transaction."""
+        await asyncio.sleep(max(0.0, self._looked_at + LOOK_PAUSE - time.monotonic()))
+        self._looked_at = time.monotonic()
+        self._look = False
         free = self._slots - len(self._running)
         if free <= 0:
             return []
@@ -127,25 +145,29 @@ class Runner:
             await asyncio.sleep(SHARE_PAUSE * len(self._running) / self._slots)
             for_all, for_orders = min(for_all, SHARE_AT_ONCE), min(for_orders, SHARE_AT_ONCE)
         now = self._clock.now().timestamp()
+        sweep = time.monotonic() > self._sweep_at
+        if sweep:
+            self._sweep_at = time.monotonic() + SWEEP_EVERY
 
-        def take(c: Any) -> list[Claim]:
+        def claim(c: Any) -> list[Claim]:
             found = lanes.claim(c, Take(now, for_all, self._lease, TTL, room=free)) if for_all else list[Claim]()
             left = free - len(found)
             if len(found) < for_all:
                 return found  # it would have taken orders too
             return found + lanes.claim(c, Take(now, for_orders, self._lease, TTL, ORDERS_ALONE, left))
 
-        return await self._store.durably(take)
+        def take(c: Any) -> tuple[list[Slice], float | None]:
+            due = lanes.next_due(c)
+            if not sweep and (due is None or due > now):
+                return [], due
+            found = claim(c)
+            if not found:
+                return [], due
+            standing = config.standing(c, {each.integration_id for each in found})
+            return [Slice(each, standing.get(each.integration_id)) for each in found], lanes.next_due(c)
 
-    async def _is_due(self) -> bool:
-        """Whether a claim may find something: looking costs less. Now and then also for what others let fall: their leases end unseen."""
-        await asyncio.sleep(max(0.0, self._looked_at + LOOK_PAUSE - time.monotonic()))
-        self._looked_at = time.monotonic()
-        self._due = await self._store.reading(lanes.next_due)
-        if time.monotonic() > self._sweep_at:
-            self._sweep_at = time.monotonic() + SWEEP_EVERY
-            return True
-        return self._due is not None and self._due <= self._clock.now().timestamp()
+        claimed, self._due = await self._store.durably(take)
+        return claimed
 
     async def _sleep(self) -> None:
         ahead = self._due - self._clock.now().timestamp() if self._due is not None else LONGEST_SLEEP
@@ -155,7 +177,7 @@ class Runner:
             async with asyncio.timeout(seconds):
                 await self._poked.wait()
         except TimeoutError:
-            pass
+            self._look = True
 
     # ---- watching what is in hand ----
 
@@ -226,10 +248,10 @@ class Runner:
 
     # ---- one slice ----
 
-    def _begin(self, claim: Claim) -> None:
-        before = self._running.get(claim.id)
-        made = self._running[claim.id] = Slice(claim)
-        made.task = asyncio.create_task(self._work(made, before.task if before is not None else None))
+    def _begin(self, mine: Slice) -> None:
+        before = self._running.get(mine.claim.id)
+        self._running[mine.claim.id] = mine
+        mine.task = asyncio.create_task(self._work(mine, before.task if before is not None else None))
 
     async def _work(self, mine: Slice, before: asyncio.Task[None] | None) -> None:
         """`before`: our own work on the same lane that has just settled and is about to end, or whose lease ran out while the database
@@ -245,10 +267,12 @@ class Runner:
                     raise
                 if not await self._store.reading(lambda c: lanes.held(c, id, self._lease)):
                     return
+                mine.standing = None  # as it was before that work
             await self._work_on(mine)
         finally:
             if self._running[id] is mine:
                 del self._running[id]
+            self._look = self._look or not mine.settled
             self._poked.set()
 
     async def _work_on(self, mine: Slice) -> None:
@@ -268,13 +292,18 @@ class Runner:
         except Exception as error:
             await self._failed(mine, error)
         else:
-            await self._store.durably(lambda c: self._settle(c, mine, later))
+            self._due = await self._store.durably(lambda c: self._settle(c, mine, later))
+            mine.settled = True
 
-    def _settle(self, c: Any, mine: Slice, later: Later) -> None:
+    def _settle(self, c: Any, mine: Slice, later: Later) -> float | None:
+        """When something is due next."""
         if later.back_off is not None:
             lanes.back_off(c, mine.claim, self._lease, later.back_off)
-        elif lanes.settle(c, mine.claim, self._lease, later.due) and later.through and mine.troubled:
+        elif (
+            lanes.settle(c, mine.claim, self._lease, _on_tick(later.due, self._clock.now().timestamp())) and later.through and mine.troubled
+        ):
             health.got_through(c, mine.claim.integration_id, mine.claim.id)
+        return lanes.next_due(c)
 
     async def _failed(self, mine: Slice, error: Exception) -> None:
         if mine.snapshot is None:
@@ -287,8 +316,10 @@ class Runner:
 
     async def _slice(self, mine: Slice) -> Later:
         claim = mine.claim
-        known = self._snapshots.get(claim.integration_id)
-        snapshot = mine.snapshot = await self._store.reading(lambda c: config.snapshot(c, claim.integration_id, known))
+        snapshot = config.renewed(self._snapshots.get(claim.integration_id), mine.standing)
+        if snapshot is None:
+            snapshot = await self._store.reading(lambda c: config.snapshot(c, claim.integration_id))
+        mine.snapshot = snapshot
         if snapshot is None:
             self._snapshots.pop(claim.integration_id, None)
             return Later()
@@ -323,6 +354,11 @@ class Runner:
         finally:
             for hook, event in work.happened:
                 await coupling.tell(hook, **event)
+
+
+def _on_tick(due: float | None, now: float) -> float | None:
+    """What is due at once, or nearly, stays so."""
+    return due if due is None or due <= now + TICK else math.ceil(due / TICK) * TICK
 
 
 def _half(slots: int) -> int:
