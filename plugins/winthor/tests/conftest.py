@@ -159,9 +159,11 @@ class Erp:
 
 async def running(**given: Any) -> AsyncIterator[Erp]:
     clock = ManualClock(START)
-    async with WinthorSandbox(clock=clock, **given).listening() as sandbox:
-        async with httpx.AsyncClient(base_url=sandbox.base_url, verify=PLAIN) as http:
-            yield Erp(sandbox, clock, http)
+    async with (
+        WinthorSandbox(clock=clock, **given).listening() as sandbox,
+        httpx.AsyncClient(base_url=sandbox.base_url, verify=PLAIN) as http,
+    ):
+        yield Erp(sandbox, clock, http)
 
 
 @pytest.fixture
