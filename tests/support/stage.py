@@ -235,7 +235,7 @@ async def staged(
     clock = clock or SystemClock()
     loaded = None
     if selling and url.startswith("sqlite") and mapping is None:
-        loaded = await _loaded((erp_name, shop_name), seed, options, settings)
+        loaded = await _loaded((erp_name, shop_name), {"seed": seed, "options": options, "settings": settings, "windows": windows})
     boxes = loaded.copied(url) if loaded else (sandbox_class(erp_name)(limits=False), sandbox_class(shop_name)(limits=False))
     store = Store(url)
     if loaded is None:
@@ -271,12 +271,12 @@ async def staged(
             store.close()
 
 
-async def _loaded(pair: tuple[str, str], seed: Any, options: Options | None, settings: dict[str, dict[str, object]] | None) -> Loaded:
-    made_of = (pair, *(msgspec.json.encode(each) for each in (seed, options, settings)))
+async def _loaded(pair: tuple[str, str], given: dict[str, Any]) -> Loaded:
+    made_of = (pair, msgspec.json.encode(given))
     if made_of not in LOADED:
         with TemporaryDirectory() as folder:
             url = f"sqlite:///{Path(folder) / 'loaded.db'}"
-            async with staged(url, erp_name=pair[0], shop_name=pair[1], seed=seed, options=options, settings=settings) as first:
+            async with staged(url, erp_name=pair[0], shop_name=pair[1], **given) as first:
                 await first.selling()
                 flows = await first.flows()
             LOADED[made_of] = kept(url, (first.erp, first.shop), (first.tenant_id, first.integration_id), flows)
