@@ -6,14 +6,20 @@ from __future__ import annotations
 import gc
 import itertools
 import os
+import shutil
 from collections.abc import Callable, Generator
 from contextlib import ExitStack
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
 
 _number = itertools.count(1)
+MEMORY = Path("/dev/shm")
+"""Where a commit waits for no disk. Only what is left after a power failure would be different, and no test pulls the plug."""
+ROOM = 512 * 1024 * 1024
+"""A container may have hardly any of it."""
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -43,7 +49,8 @@ def new_database(request: pytest.FixtureRequest, tmp_path: Path) -> Generator[Ca
 
         def make(kind: str) -> str:
             if kind == "sqlite":
-                return f"sqlite:///{tmp_path}/engate-{next(_number)}.db"
+                folder = dropped.enter_context(_in_memory()) if _has_room() else tmp_path
+                return f"sqlite:///{folder}/engate-{next(_number)}.db"
             from engate.testing.services import create_database, drop_database
 
             server, name = request.getfixturevalue("postgres_server"), f"engate_{next(_number)}"
@@ -54,6 +61,14 @@ def new_database(request: pytest.FixtureRequest, tmp_path: Path) -> Generator[Ca
             return url
 
         yield make
+
+
+def _has_room() -> bool:
+    return os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ROOM
+
+
+def _in_memory() -> TemporaryDirectory[str]:
+    return TemporaryDirectory(prefix="engate-test-", dir=MEMORY, ignore_cleanup_errors=True)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

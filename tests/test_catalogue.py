@@ -72,8 +72,7 @@ def same(stage: Stage) -> None:
 
 
 async def test_a_full_resync_of_an_unchanged_catalogue_writes_nothing(database: str) -> None:
-    async with staged(database, seed=goods(5)) as stage:
-        await stage.selling()
+    async with staged(database, seed=goods(5), selling=True) as stage:
         same(stage)
         forget_books(stage)
         made = await stage.resync()
@@ -85,8 +84,7 @@ async def test_a_full_resync_of_an_unchanged_catalogue_writes_nothing(database: 
 
 
 async def test_a_change_outside_any_watermark_is_found_by_a_full_reading_only(sqlite_database: str) -> None:
-    async with staged(sqlite_database, seed=goods(2)) as stage:
-        await stage.selling()
+    async with staged(sqlite_database, seed=goods(2), selling=True) as stage:
         first, other = (sku.key for sku in stage.erp.state())
         stage.erp.clock.advance(timedelta(hours=9))  # past any overlap
         stage.erp.change([Change(other, stock={"1": 5}, name="Outro")])
@@ -103,8 +101,7 @@ async def test_a_change_outside_any_watermark_is_found_by_a_full_reading_only(sq
 
 
 async def test_a_change_is_found_by_the_delta(sqlite_database: str) -> None:
-    async with staged(sqlite_database, seed=goods(3)) as stage:
-        await stage.selling()
+    async with staged(sqlite_database, seed=goods(3), selling=True) as stage:
         forget_books(stage)
         key = stage.erp.state()[1].key
         stage.erp.change([Change(key, stock={"1": 3}, price=D("7.77"), name="Outro")])
@@ -117,8 +114,7 @@ async def test_a_change_is_found_by_the_delta(sqlite_database: str) -> None:
 async def test_the_watermark_never_moves_on_a_reading_that_broke_off(sqlite_database: str) -> None:
     """The second page fails for good: what the first said is kept, the watermark is not, and later the reading ends whole."""
     settings: dict[str, dict[str, object]] = {"winthor": {"page_size": 2}}
-    async with staged(sqlite_database, seed=goods(12), settings=settings) as stage:
-        await stage.selling()
+    async with staged(sqlite_database, seed=goods(12), settings=settings, selling=True) as stage:
         before = await stage.sql("select watermark from reading where kind = 'stock'")
         for n, sku in enumerate(stage.erp.state()):
             stage.erp.change([Change(sku.key, stock={"1": 500 + n})])
@@ -136,8 +132,7 @@ async def test_the_watermark_never_moves_on_a_reading_that_broke_off(sqlite_data
 
 
 async def test_a_resync_of_one_sku_reads_and_writes_only_what_it_is_about(sqlite_database: str) -> None:
-    async with staged(sqlite_database, seed=goods(4)) as stage:
-        await stage.selling()
+    async with staged(sqlite_database, seed=goods(4), selling=True) as stage:
         first, second = (sku.key for sku in stage.erp.state()[:2])
         stage.erp.change([Change(key, stock={"1": 1}, price=D("1.11"), touch=False) for key in (first, second)])
         before = await stage.sql("select kind, watermark from reading where kind != 'order' order by kind")
@@ -310,8 +305,7 @@ async def test_a_pilot_pushes_its_skus_and_what_they_need_and_widening_it_the_re
 
 @pytest.mark.trap("engine.snapshot-anew")
 async def test_a_changed_buffer_is_applied_from_what_was_read_without_asking_the_erp(sqlite_database: str) -> None:
-    async with staged(sqlite_database, seed=goods(2)) as stage:
-        await stage.selling()
+    async with staged(sqlite_database, seed=goods(2), selling=True) as stage:
         asked = Counter({name: sum(n.values()) for name, n in stage.erp.books.by_operation.items() if "stock" in name})
         await stage.change(options=Options(stock_buffer=40), flows=["stock"])
         await stage.until(lambda: sorted(sku.stock["1_main"] for sku in stage.shop.state()) == [60, 61])
@@ -361,8 +355,7 @@ async def _at_rest(stage: Stage, *names: str) -> bool:
 
 
 async def test_what_a_cancelled_run_had_under_way_is_not_sent_again_by_itself(sqlite_database: str) -> None:
-    async with staged(sqlite_database, seed=goods(4)) as stage:
-        await stage.selling()
+    async with staged(sqlite_database, seed=goods(4), selling=True) as stage:
         for sku in stage.erp.state():
             stage.erp.change([Change(sku.key, price=D("0.01"))])
         stage.shop.faults.set([Fault("latency", PRICE_PUT, milliseconds=6_000, times=10_000)])
@@ -419,8 +412,7 @@ async def test_a_runner_that_dies_in_mid_push_loses_nothing(database: str) -> No
 
 async def test_what_was_under_way_when_the_power_went_is_sent_again(sqlite_database: str) -> None:
     """No clean end at all: records marked as sent by a runner that is no more, lanes leased by it."""
-    async with staged(sqlite_database, seed=goods(3), windows=PATIENT) as stage:
-        await stage.selling()
+    async with staged(sqlite_database, seed=goods(3), windows=PATIENT, selling=True) as stage:
         await stage.stop()
 
         def power_cut(c: sa.Connection) -> None:
@@ -475,8 +467,7 @@ async def test_effects_that_were_not_answered_are_neither_lost_nor_doubled(sqlit
 
 
 async def test_a_storefront_that_answers_no_push_is_degraded_until_it_does(sqlite_database: str) -> None:
-    async with staged(sqlite_database, seed=goods(6)) as stage:
-        await stage.selling()
+    async with staged(sqlite_database, seed=goods(6), selling=True) as stage:
         stage.shop.faults.set([Fault("500", PRICE_PUT, times=10_000)])
         for sku in stage.erp.state():
             stage.erp.change([Change(sku.key, price=D("9.87"))])
@@ -496,8 +487,7 @@ async def _health(stage: Stage, platform: str, health: str) -> bool:
 
 
 async def test_the_shops_own_texts_stay_where_the_option_says_so(sqlite_database: str) -> None:
-    async with staged(sqlite_database, seed=goods(1), options=Options(overwrite_enriched=False)) as stage:
-        await stage.selling()
+    async with staged(sqlite_database, seed=goods(1), options=Options(overwrite_enriched=False), selling=True) as stage:
         [before] = stage.shop.state()
         stage.erp.change([Change(before.key, name="Outro nome", price=D("4.44"))])
         await stage.resync(["products", "prices"])
@@ -511,8 +501,7 @@ async def test_the_shops_own_texts_stay_where_the_option_says_so(sqlite_database
 
 
 async def test_changed_settings_work_on_nothing_until_they_have_passed_a_test(sqlite_database: str) -> None:
-    async with staged(sqlite_database, seed=goods(1)) as stage:
-        await stage.selling()
+    async with staged(sqlite_database, seed=goods(1), selling=True) as stage:
         [shop] = await stage.sql("select id, revision from connection where platform = 'vtex'")
         await stage.store.writing(lambda c: c.execute(sa.text("update connection set revision = revision + 1 where platform = 'vtex'")))
         stage.erp.change([Change(stage.erp.state()[0].key, price=D("3.21"))])
@@ -550,8 +539,7 @@ async def _all_back_off(stage: Stage) -> bool:
 async def test_stock_of_a_row_that_moved_while_it_was_read(sqlite_database: str) -> None:
     """A packaging leaves WinThor's list while its second page is on its way: the first of page 2 is then the last of page 1."""
     listed = "GET /api/stock-vtex/v1/available/list"
-    async with staged(sqlite_database, seed=goods(20), settings={"winthor": {"page_size": 5}}) as stage:
-        await stage.selling()
+    async with staged(sqlite_database, seed=goods(20), settings={"winthor": {"page_size": 5}}, selling=True) as stage:
         skus = sorted(sku.key for sku in stage.erp.state())
         stage.erp.change([Change(key, stock={"1": 7}, touch=False) for key in skus])
         body = msgspec.Raw(msgspec.json.encode({"kind": "unlisted", "key": next(sku.key for sku in stage.erp.state())}))

@@ -51,8 +51,7 @@ async def test_a_journal_is_read_on_from_where_it_was_left(database: str) -> Non
 @pytest.mark.trap("engine.news-alone")
 async def test_what_is_told_again_wakes_nobody(database: str) -> None:
     """A shop whose events are a window over its orders tells the same ones at every reading."""
-    async with faked(database, seed=goods(1)) as stage:
-        await stage.selling()
+    async with faked(database, seed=goods(1), selling=True) as stage:
         key = sell(stage, number=1)
         await entered(stage, key)
         await stage.until(lambda: not stage.shop.queue)  # what the shop says of its order once it is told that it is handled
@@ -141,8 +140,7 @@ async def test_a_carried_order_that_is_another_one_is_not_believed(sqlite_databa
 
 @pytest.mark.trap("engine.item-by-reference")
 async def test_an_item_without_a_link_is_found_by_the_reference_it_carries(sqlite_database: str) -> None:
-    async with faked(sqlite_database, seed=goods(2)) as stage:
-        await stage.selling()
+    async with faked(sqlite_database, seed=goods(2), selling=True) as stage:
         await stage.store.writing(lambda c: c.exec_driver_sql("delete from link where kind = 'sku'"))
         key = sell(stage, 1, 2)
         [order] = await entered(stage, key)
@@ -153,8 +151,7 @@ async def test_an_item_without_a_link_is_found_by_the_reference_it_carries(sqlit
 
 @pytest.mark.trap("engine.item-reference-unknown")
 async def test_a_reference_that_is_no_sku_of_ours_stands_for_nothing(sqlite_database: str) -> None:
-    async with faked(sqlite_database, seed=goods(1)) as stage:
-        await stage.selling()
+    async with faked(sqlite_database, seed=goods(1), selling=True) as stage:
         await stage.stop()
         key = sell(stage)
         order = stage.shop.placed[key]
@@ -167,8 +164,7 @@ async def test_a_reference_that_is_no_sku_of_ours_stands_for_nothing(sqlite_data
 
 async def test_an_order_of_an_unlinked_sku_enters_when_engate_links_it(sqlite_database: str) -> None:
     """The item carries no reference either: nobody could say which SKU it is."""
-    async with faked(sqlite_database, seed=goods(1)) as stage:
-        await stage.selling()
+    async with faked(sqlite_database, seed=goods(1), selling=True) as stage:
         await stage.store.writing(lambda c: c.exec_driver_sql("delete from link where kind = 'sku'"))
         await stage.stop()
         key = sell(stage)

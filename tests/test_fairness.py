@@ -67,8 +67,7 @@ async def _all_held(stage: Stage, slots: int) -> bool:
 
 @pytest.mark.trap("engine.slow-is-shown")
 async def test_what_hangs_is_named_in_health_while_it_hangs_and_forgotten_when_it_is_well(sqlite_database: str) -> None:
-    async with faked(sqlite_database, seed=goods(1), windows=msgspec.structs.replace(ENDLESS, slice_most=2.5)) as stage:
-        await stage.selling()
+    async with faked(sqlite_database, seed=goods(1), windows=msgspec.structs.replace(ENDLESS, slice_most=2.5), selling=True) as stage:
         stage.erp.faults.set([msgspec.structs.replace(DRIP, operation="GET /orders")])
         await _sell(stage, [1])
         said = await stage.until(lambda: _health(stage, "fake_erp", "degraded"))
@@ -83,8 +82,7 @@ async def test_what_hangs_is_named_in_health_while_it_hangs_and_forgotten_when_i
 
 @pytest.mark.trap("engine.off-ends-calls", "engine.off-at-once")
 async def test_deactivating_ends_calls_in_flight_at_once(sqlite_database: str) -> None:
-    async with faked(sqlite_database, seed=goods(1), windows=ENDLESS) as stage:
-        await stage.selling()
+    async with faked(sqlite_database, seed=goods(1), windows=ENDLESS, selling=True) as stage:
         stage.erp.faults.set([DRIP])
         await _sell(stage, range(1, 6))
         await stage.until(lambda: _held(stage, least=5))
@@ -98,8 +96,7 @@ async def test_deactivating_ends_calls_in_flight_at_once(sqlite_database: str) -
 
 async def test_an_import_that_is_ended_in_flight_is_looked_for_before_it_is_sent_again(sqlite_database: str) -> None:
     """The ERP took it, and answers so slowly that the slice is ended: the order is there once, whatever happens to the answer."""
-    async with faked(sqlite_database, seed=goods(1), windows=msgspec.structs.replace(ENDLESS, slice_most=2.0)) as stage:
-        await stage.selling()
+    async with faked(sqlite_database, seed=goods(1), windows=msgspec.structs.replace(ENDLESS, slice_most=2.0), selling=True) as stage:
         stage.erp.faults.set([msgspec.structs.replace(DRIP, operation="POST /orders", times=1)])
         [key] = await _sell(stage, [1])
         await stage.until(stage.erp.orders)
@@ -110,8 +107,7 @@ async def test_an_import_that_is_ended_in_flight_is_looked_for_before_it_is_sent
 
 @pytest.mark.trap("engine.slice-most")
 async def test_a_push_that_is_ended_in_flight_is_sent_again(sqlite_database: str) -> None:
-    async with faked(sqlite_database, seed=goods(1), windows=msgspec.structs.replace(ENDLESS, slice_most=2.0)) as stage:
-        await stage.selling()
+    async with faked(sqlite_database, seed=goods(1), windows=msgspec.structs.replace(ENDLESS, slice_most=2.0), selling=True) as stage:
         stage.shop.faults.set([msgspec.structs.replace(DRIP, operation="PUT", times=1)])
         [sku] = stage.erp.state()
         stage.erp.change([Change(sku.key, stock={"1": 3})])

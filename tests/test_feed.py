@@ -14,8 +14,7 @@ from engate_vtex_sandbox.feed import Message, Queue
 @pytest.mark.trap("vtex.doubled-events")
 async def test_events_whose_acknowledgement_was_lost_come_back_and_are_put_away(sqlite_database: str) -> None:
     """The same events once more: they are stored already, and must neither enter the order again nor stop the feed."""
-    async with staged(sqlite_database, seed=goods(1)) as stage:
-        await stage.selling()
+    async with staged(sqlite_database, seed=goods(1), selling=True) as stage:
         await stage.stop()
         shop: Any = stage.shop
         [queue] = shop.feed.queues.values()

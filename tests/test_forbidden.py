@@ -77,8 +77,7 @@ def pair(rights: Rights) -> tuple[Manifest, ...]:
 @pytest.mark.parametrize(("hook", "side"), [("list_prices", "fake_erp"), ("push_prices", "fake_shop")])
 async def test_only_the_flow_that_lacks_it_waits_and_it_goes_on_when_a_person_asks(sqlite_database: str, hook: str, side: str) -> None:
     rights = Rights()
-    async with faked(sqlite_database, seed=goods(2), windows=PATIENT, manifests=pair(rights)) as stage:
-        await stage.selling()
+    async with faked(sqlite_database, seed=goods(2), windows=PATIENT, manifests=pair(rights), selling=True) as stage:
         rights.lacking.add(hook)
         first, second = stage.erp.state()
         stage.erp.change([Change(first.key, price=Decimal("77.00"))])
@@ -108,8 +107,7 @@ async def test_only_the_flow_that_lacks_it_waits_and_it_goes_on_when_a_person_as
 @pytest.mark.trap("engine.forbidden-outlasts-readings")
 async def test_a_reading_of_the_flow_does_not_hide_what_its_push_lacks(sqlite_database: str) -> None:
     rights = Rights()
-    async with faked(sqlite_database, seed=goods(1), windows=PATIENT, manifests=pair(rights)) as stage:
-        await stage.selling()
+    async with faked(sqlite_database, seed=goods(1), windows=PATIENT, manifests=pair(rights), selling=True) as stage:
         rights.lacking.add("push_prices")
         [sku] = stage.erp.state()
         stage.erp.change([Change(sku.key, price=Decimal("77.00"))])
@@ -125,8 +123,7 @@ async def test_a_reading_of_the_flow_does_not_hide_what_its_push_lacks(sqlite_da
 async def test_a_lane_that_gets_through_by_itself_ends_its_cause(sqlite_database: str) -> None:
     rights = Rights()
     hasty = msgspec.structs.replace(SHORT, forbidden_wait=0.3)
-    async with faked(sqlite_database, seed=goods(1), windows=hasty, manifests=pair(rights)) as stage:
-        await stage.selling()
+    async with faked(sqlite_database, seed=goods(1), windows=hasty, manifests=pair(rights), selling=True) as stage:
         rights.lacking.add("list_prices")
         await stage.resync(["prices"])
         await stage.until(lambda: _flow_causes(stage))
@@ -137,8 +134,7 @@ async def test_a_lane_that_gets_through_by_itself_ends_its_cause(sqlite_database
 
 async def test_an_order_that_lacks_it_waits_alone_with_its_own_cause(sqlite_database: str) -> None:
     rights = Rights()
-    async with faked(sqlite_database, seed=goods(1), windows=PATIENT, manifests=pair(rights)) as stage:
-        await stage.selling()
+    async with faked(sqlite_database, seed=goods(1), windows=PATIENT, manifests=pair(rights), selling=True) as stage:
         rights.lacking.add("find_order")
         [sku] = stage.shop.state()
         keys = stage.shop.sell([sale(n, (sku.key, 1, str(sku.price))) for n in (1, 2)])
@@ -199,8 +195,7 @@ async def test_an_error_that_a_plugin_raises_itself_is_shown_on_its_side(sqlite_
         del self, part
         raise AuthFailed(Text("Sessão recusada.", "Session refused."))
 
-    async with faked(sqlite_database, seed=goods(1), manifests=(lacking(FAKE_ERP, find_order=find_order),)) as stage:
-        await stage.selling()
+    async with faked(sqlite_database, seed=goods(1), manifests=(lacking(FAKE_ERP, find_order=find_order),), selling=True) as stage:
         [sku] = stage.shop.state()
         stage.shop.sell([sale(1, (sku.key, 1, str(sku.price)))])
         await stage.until(lambda: _is(stage, {"fake_erp": "reauth_required"}))

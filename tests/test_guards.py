@@ -252,8 +252,7 @@ async def _knows_more(stage: Stage, before: list[Any]) -> bool:
 
 @pytest.mark.trap("engine.lost-is-cancelled")
 async def test_a_call_in_flight_ends_when_its_lane_is_somebody_elses(sqlite_database: str) -> None:
-    async with faked(sqlite_database, seed=goods(1)) as stage:
-        await stage.selling()
+    async with faked(sqlite_database, seed=goods(1), selling=True) as stage:
         stage.erp.faults.set([Fault("hang", "GET /orders", times=10_000)])
         sell(stage)
         await stage.until(lambda: stage.erp.books.in_flight["GET /orders"])

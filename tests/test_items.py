@@ -134,8 +134,7 @@ async def test_a_second_key_comes_back_with_the_sku_and_with_what_belongs_to_it(
 
 @pytest.mark.trap("engine.second-key-kept")
 async def test_a_link_that_a_person_made_gets_its_second_key_and_stays_the_persons(sqlite_database: str) -> None:
-    async with faked(sqlite_database, seed=goods(1)) as stage:
-        await stage.selling()
+    async with faked(sqlite_database, seed=goods(1), selling=True) as stage:
         await stage.store.writing(lambda c: c.execute(sa.text("update link set origin = 'person' where kind = 'sku'")))
         stage.shop.switches.second_keys = True
         [sku] = stage.erp.state()

@@ -35,8 +35,7 @@ def two_branches() -> Any:
 @pytest.mark.parametrize("seed", [1, 2, 3])
 async def test_whatever_happens_the_money_of_every_order_adds_up(sqlite_database: str, seed: int) -> None:
     dice = random.Random(seed)
-    async with faked(sqlite_database, seed=two_branches()) as stage:
-        await stage.selling()
+    async with faked(sqlite_database, seed=two_branches(), selling=True) as stage:
         stage.shop.switches.changes = dice.choice(["at_once", "refused"])
         keys = [sell(stage, *(dice.randint(1, 4) for _ in range(dice.randint(1, 4))), number=n) for n in range(1, ORDERS + 1)]
         for key in keys:

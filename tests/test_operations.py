@@ -87,8 +87,7 @@ async def test_each_line_has_its_own_outcome_and_what_is_not_told_is_unknown(sql
 @pytest.mark.trap("engine.operation-claims")
 async def test_a_wish_that_changes_meanwhile_waits_until_the_operation_is_over(sqlite_database: str) -> None:
     hasty = msgspec.structs.replace(SHORT, unknown_after=0.1)
-    async with faked(sqlite_database, seed=goods(3), settings=BULK, windows=hasty) as stage:
-        await stage.selling()
+    async with faked(sqlite_database, seed=goods(3), settings=BULK, windows=hasty, selling=True) as stage:
         stage.shop.switches.works = False
         await restock(stage, 8)
         await stage.until(lambda: under_way(stage))
@@ -104,8 +103,7 @@ async def test_a_wish_that_changes_meanwhile_waits_until_the_operation_is_over(s
 
 
 async def test_an_operation_survives_a_restart(database: str) -> None:
-    async with faked(database, seed=goods(3), settings=BULK) as stage:
-        await stage.selling()
+    async with faked(database, seed=goods(3), settings=BULK, selling=True) as stage:
         stage.shop.switches.works = False
         await restock(stage, 8)
         await stage.until(lambda: under_way(stage))
@@ -171,8 +169,7 @@ async def test_who_lost_the_lane_of_an_operation_stores_nothing_of_its_answer(sq
 
 @pytest.mark.trap("engine.operation-asked-held")
 async def test_who_lost_the_lane_of_an_operation_does_not_even_ask(sqlite_database: str) -> None:
-    async with faked(sqlite_database, seed=goods(2), settings=BULK) as stage:
-        await stage.selling()
+    async with faked(sqlite_database, seed=goods(2), settings=BULK, selling=True) as stage:
         stage.shop.switches.works = False
         await restock(stage, 8)
         await stage.until(lambda: under_way(stage))
@@ -247,8 +244,7 @@ async def test_a_ticket_counts_even_if_the_push_fails_after_it(sqlite_database: 
 
 
 async def test_an_operation_goes_on_while_the_integration_is_switched_off(sqlite_database: str) -> None:
-    async with faked(sqlite_database, seed=goods(2), settings=BULK) as stage:
-        await stage.selling()
+    async with faked(sqlite_database, seed=goods(2), settings=BULK, selling=True) as stage:
         stage.shop.switches.works = False
         await restock(stage, 8)
         await stage.until(lambda: under_way(stage))

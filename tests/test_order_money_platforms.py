@@ -46,8 +46,7 @@ async def tasks(stage: Stage, key: str) -> dict[str, Decimal]:
 @pytest.mark.parametrize(("corrupt", "what"), [("cut", "/1=1"), ("weighed", "/1=1")])
 async def test_what_the_erp_does_not_attend_is_given_back_and_the_shop_closes(sqlite_database: str, corrupt: str, what: str) -> None:
     """T3: three sold, one attended; the note of less closes the order, whose value is that of the note."""
-    async with staged(sqlite_database, seed=goods(1)) as stage:
-        await stage.selling()
+    async with staged(sqlite_database, seed=goods(1), selling=True) as stage:
         key = sell(stage, 3)
         charged = in_shop(stage, key).total
         number = await entered(stage, key)
@@ -62,8 +61,7 @@ async def test_what_the_erp_does_not_attend_is_given_back_and_the_shop_closes(sq
 
 
 async def test_a_change_that_takes_its_time_keeps_the_note_waiting(sqlite_database: str) -> None:
-    async with staged(sqlite_database, seed=goods(1)) as stage:
-        await stage.selling()
+    async with staged(sqlite_database, seed=goods(1), selling=True) as stage:
         stage.shop.corrupt("setting", "change_window=manual")
         key = sell(stage, 3)
         number = await entered(stage, key)
@@ -78,8 +76,7 @@ async def test_a_change_that_takes_its_time_keeps_the_note_waiting(sqlite_databa
 
 
 async def test_a_change_that_the_shop_cancels_is_a_persons_task(sqlite_database: str) -> None:
-    async with staged(sqlite_database, seed=goods(1)) as stage:
-        await stage.selling()
+    async with staged(sqlite_database, seed=goods(1), selling=True) as stage:
         stage.shop.corrupt("setting", "change_outcome=canceled")
         key = sell(stage, 3)
         number = await entered(stage, key)
@@ -95,8 +92,7 @@ async def test_a_change_that_the_shop_cancels_is_a_persons_task(sqlite_database:
 
 async def test_of_several_notes_only_the_companys_own_go(sqlite_database: str) -> None:
     """T9: a foreign and a broken one beside two of our own, which close the order together."""
-    async with staged(sqlite_database, seed=goods(2)) as stage:
-        await stage.selling()
+    async with staged(sqlite_database, seed=goods(2), selling=True) as stage:
         key = sell(stage, 1, 2)
         number = await entered(stage, key)
         await stage.stop()

@@ -37,8 +37,7 @@ async def offered_in_shop(stage: Stage, quantity: int) -> None:
 
 @pytest.mark.trap("engine.hook-not-offered")
 async def test_an_erp_that_cannot_cancel_leaves_it_to_a_person_and_goes_on_when_it_is_done(sqlite_database: str) -> None:
-    async with faked(sqlite_database, seed=goods(1), manifests=(lacking(FAKE_ERP, "import_cancellation"),)) as stage:
-        await stage.selling()
+    async with faked(sqlite_database, seed=goods(1), manifests=(lacking(FAKE_ERP, "import_cancellation"),), selling=True) as stage:
         key = sell(stage)
         [order] = await entered(stage, key)
         stage.shop.cancel([key], "Desisti")
@@ -51,8 +50,7 @@ async def test_an_erp_that_cannot_cancel_leaves_it_to_a_person_and_goes_on_when_
 
 
 async def test_a_shop_that_cannot_be_told_of_a_cancellation_leaves_it_to_a_person(sqlite_database: str) -> None:
-    async with faked(sqlite_database, seed=goods(1), manifests=(lacking(FAKE_SHOP, "send_cancellation"),)) as stage:
-        await stage.selling()
+    async with faked(sqlite_database, seed=goods(1), manifests=(lacking(FAKE_SHOP, "send_cancellation"),), selling=True) as stage:
         key = sell(stage)
         [order] = await entered(stage, key)
         stage.erp.cancel([order.key], "Sem estoque")
@@ -66,8 +64,7 @@ async def test_a_shop_that_cannot_be_told_of_a_cancellation_leaves_it_to_a_perso
 @pytest.mark.parametrize("hook", ["send_handling", "send_invoice", "send_tracking", "send_delivery", "finish_order"])
 async def test_without_an_optional_hook_the_order_goes_its_way(sqlite_database: str, hook: str) -> None:
     manifests = (lacking(FAKE_ERP if hook == "finish_order" else FAKE_SHOP, hook),)
-    async with faked(sqlite_database, seed=goods(1), manifests=manifests) as stage:
-        await stage.selling()
+    async with faked(sqlite_database, seed=goods(1), manifests=manifests, selling=True) as stage:
         key = sell(stage)
         await stage.until(lambda: in_erp(stage, key))
         await state(stage, key, "in_erp")
@@ -83,8 +80,7 @@ async def test_without_an_optional_hook_the_order_goes_its_way(sqlite_database: 
 
 async def test_without_invoices_the_erps_cancellation_reaches_the_shop(sqlite_database: str) -> None:
     """Fulfilment needs only that the ERP's orders can be listed."""
-    async with faked(sqlite_database, seed=goods(1), manifests=(lacking(FAKE_SHOP, "send_invoice"),)) as stage:
-        await stage.selling()
+    async with faked(sqlite_database, seed=goods(1), manifests=(lacking(FAKE_SHOP, "send_invoice"),), selling=True) as stage:
         key = sell(stage)
         [order] = await entered(stage, key)
         stage.erp.cancel([order.key], "Sem estoque")
@@ -96,8 +92,7 @@ async def test_without_invoices_the_erps_cancellation_reaches_the_shop(sqlite_da
 
 @pytest.mark.trap("engine.step-failing")
 async def test_a_step_that_fails_again_and_again_is_said_and_the_state_is_true(sqlite_database: str) -> None:
-    async with faked(sqlite_database, seed=goods(1)) as stage:
-        await stage.selling()
+    async with faked(sqlite_database, seed=goods(1), selling=True) as stage:
         key = sell(stage)
         [order] = await entered(stage, key)
         stage.shop.switches.busy = frozenset({"shipment"})
@@ -117,8 +112,7 @@ async def test_a_step_that_fails_again_and_again_is_said_and_the_state_is_true(s
 
 @pytest.mark.trap("engine.every-shipment")
 async def test_each_shipment_goes_once_with_its_own_lines(sqlite_database: str) -> None:
-    async with faked(sqlite_database, seed=goods(1)) as stage:
-        await stage.selling()
+    async with faked(sqlite_database, seed=goods(1), selling=True) as stage:
         sku, _ = skus(stage)[0]
         key = sell(stage, 5)
         [order] = await entered(stage, key)
@@ -139,8 +133,7 @@ async def test_each_shipment_goes_once_with_its_own_lines(sqlite_database: str) 
 @pytest.mark.trap("engine.stock-after-cancellation")
 async def test_after_a_cancellation_the_stock_is_pushed_whatever_was_accepted_last(sqlite_database: str) -> None:
     """The shop gives the units back by itself after engate pushed the ERP's own number: it must not offer them twice."""
-    async with faked(sqlite_database, seed=goods(1)) as stage:
-        await stage.selling()
+    async with faked(sqlite_database, seed=goods(1), selling=True) as stage:
         sku, _ = skus(stage)[0]
         stage.shop.switches.releases = False
         key = sell(stage, 5)
@@ -165,8 +158,7 @@ async def test_after_a_cancellation_the_stock_is_pushed_whatever_was_accepted_la
 @pytest.mark.trap("engine.foreign-note")
 @pytest.mark.parametrize("foreign_first", [True, False])
 async def test_of_several_notes_in_one_answer_each_is_judged_on_its_own(sqlite_database: str, foreign_first: bool) -> None:
-    async with faked(sqlite_database, seed=goods(1)) as stage:
-        await stage.selling()
+    async with faked(sqlite_database, seed=goods(1), selling=True) as stage:
         key = sell(stage)
         [order] = await entered(stage, key)
         await stage.stop()
@@ -181,8 +173,7 @@ async def test_of_several_notes_in_one_answer_each_is_judged_on_its_own(sqlite_d
 
 
 async def test_two_notes_of_one_part_go_with_their_own_lines(sqlite_database: str) -> None:
-    async with faked(sqlite_database, seed=goods(1)) as stage:
-        await stage.selling()
+    async with faked(sqlite_database, seed=goods(1), selling=True) as stage:
         sku, price = skus(stage)[0]
         key = sell(stage, 3)
         [order] = await entered(stage, key)
@@ -199,8 +190,7 @@ async def test_two_notes_of_one_part_go_with_their_own_lines(sqlite_database: st
 
 @pytest.mark.parametrize("fiscal", ["nfe", "plain"])
 async def test_an_erp_without_nfe_says_which_notes_count(sqlite_database: str, fiscal: str) -> None:
-    async with faked(sqlite_database, seed=goods(1), manifests=(lacking(FAKE_ERP, fiscal=fiscal),)) as stage:
-        await stage.selling()
+    async with faked(sqlite_database, seed=goods(1), manifests=(lacking(FAKE_ERP, fiscal=fiscal),), selling=True) as stage:
         stage.erp.switches.nfe = False
         keys = [sell(stage, number=n) for n in (1, 2)]
         for key in keys:
@@ -215,8 +205,7 @@ async def test_an_erp_without_nfe_says_which_notes_count(sqlite_database: str, f
 
 
 async def test_notes_that_come_in_a_listing_are_kept(sqlite_database: str) -> None:
-    async with faked(sqlite_database, seed=goods(1)) as stage:
-        await stage.selling()
+    async with faked(sqlite_database, seed=goods(1), selling=True) as stage:
         stage.erp.switches.notes_in_lists = True
         key = sell(stage)
         [order] = await entered(stage, key)
@@ -230,8 +219,7 @@ NO_SEARCH = {"fake_erp": {"search": False}}
 
 
 async def test_an_erp_without_a_search_takes_an_order_that_was_never_sent(sqlite_database: str) -> None:
-    async with faked(sqlite_database, seed=goods(1), settings=NO_SEARCH) as stage:
-        await stage.selling()
+    async with faked(sqlite_database, seed=goods(1), settings=NO_SEARCH, selling=True) as stage:
         key = sell(stage)
         [order] = await entered(stage, key)
         assert stage.erp.finished == [order.key]
@@ -242,8 +230,7 @@ async def test_an_erp_without_a_search_takes_an_order_that_was_never_sent(sqlite
 async def test_an_order_whose_number_nobody_told_is_adopted_by_its_reference(sqlite_database: str, kind: Any) -> None:
     """The ERP took it; the answer was lost, or held no number. The listing of its orders shows our reference."""
     patient = msgspec.structs.replace(SHORT, settles_within=3600.0)
-    async with faked(sqlite_database, seed=goods(1), settings=NO_SEARCH, windows=patient) as stage:
-        await stage.selling()
+    async with faked(sqlite_database, seed=goods(1), settings=NO_SEARCH, windows=patient, selling=True) as stage:
         stage.erp.switches.number = kind != "no number"
         stage.erp.faults.set([Fault(kind, "POST /orders", times=1)] if kind != "no number" else [])
         key = sell(stage)
@@ -256,8 +243,7 @@ async def test_an_order_whose_number_nobody_told_is_adopted_by_its_reference(sql
 async def test_without_search_and_without_references_a_person_decides(sqlite_database: str) -> None:
     endless = msgspec.structs.replace(SHORT, settles_within=None)
     manifests = (lacking(FAKE_ERP, settles_within=None),)
-    async with faked(sqlite_database, seed=goods(1), settings=NO_SEARCH, windows=endless, manifests=manifests) as stage:
-        await stage.selling()
+    async with faked(sqlite_database, seed=goods(1), settings=NO_SEARCH, windows=endless, manifests=manifests, selling=True) as stage:
         stage.erp.switches.references = False
         stage.erp.faults.set([Fault("500", "POST /orders", times=1)])
         key = sell(stage)
@@ -269,8 +255,7 @@ async def test_without_search_and_without_references_a_person_decides(sqlite_dat
 
 
 async def test_a_requested_cancellation_of_an_invoiced_order_is_refused_in_the_shop(sqlite_database: str) -> None:
-    async with faked(sqlite_database, seed=goods(1)) as stage:
-        await stage.selling()
+    async with faked(sqlite_database, seed=goods(1), selling=True) as stage:
         key = sell(stage)
         [order] = await entered(stage, key)
         stage.erp.progress("picking", None)
@@ -290,8 +275,7 @@ async def test_a_requested_cancellation_of_an_invoiced_order_is_refused_in_the_s
 @pytest.mark.trap("engine.buyer-document")
 @pytest.mark.parametrize("document", ["52998224724", "12ABC34501DE34", "123"])
 async def test_a_buyer_with_a_wrong_document_is_attention_before_the_import(sqlite_database: str, document: str) -> None:
-    async with faked(sqlite_database, seed=goods(1)) as stage:
-        await stage.selling()
+    async with faked(sqlite_database, seed=goods(1), selling=True) as stage:
         (sku, price), *_ = skus(stage)
         buyer = msgspec.structs.replace(BUYER, document=document)
         key = stage.shop.sell([msgspec.structs.replace(sale(1, (sku, 1, price)), buyer=buyer)])["1"]

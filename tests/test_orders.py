@@ -76,8 +76,7 @@ async def test_whatever_happens_to_the_import_there_is_one_erp_order(database: s
 
 async def test_a_part_of_unknown_fate_does_not_keep_the_other_out(sqlite_database: str) -> None:
     patient = msgspec.structs.replace(SHORT, settles_within=3600.0)
-    async with staged(sqlite_database, seed=two_branches(), windows=patient) as stage:
-        await stage.selling()
+    async with staged(sqlite_database, seed=two_branches(), windows=patient, selling=True) as stage:
         (first, price), (second, other) = skus(stage)
         stage.erp.faults.set([Fault("500", IMPORT, rate=0.5, seed=2, times=1)])  # it hits the first part
         key = stage.shop.sell([sale(1, (first, 1, price), (second, 1, other))])["1"]
@@ -119,8 +118,7 @@ async def _retry(stage: Stage, key: str, by_cause: bool) -> None:
 
 
 async def test_events_doubled_out_of_order_or_lost_change_nothing(sqlite_database: str) -> None:
-    async with staged(sqlite_database, seed=goods(1)) as stage:
-        await stage.selling()
+    async with staged(sqlite_database, seed=goods(1), selling=True) as stage:
         stage.shop.faults.set(
             [
                 Fault("duplicate_event", rate=0.7, times=9, seed=1), Fault("reorder_event", rate=0.7, times=1, seed=2),
@@ -135,8 +133,7 @@ async def test_events_doubled_out_of_order_or_lost_change_nothing(sqlite_databas
 
 
 async def test_an_event_of_an_order_that_the_shop_does_not_have_is_put_away(sqlite_database: str) -> None:
-    async with staged(sqlite_database, seed=goods(1)) as stage:
-        await stage.selling()
+    async with staged(sqlite_database, seed=goods(1), selling=True) as stage:
         key = sell(stage, paid=False)
         await stage.until(lambda: stage.waits(key, None))
         await stage.stop()
@@ -208,8 +205,7 @@ async def test_an_unmapped_payment_form_waits_for_its_mapping(sqlite_database: s
 
 
 async def test_totals_that_do_not_agree_are_attention(sqlite_database: str) -> None:
-    async with staged(sqlite_database, seed=goods(1)) as stage:
-        await stage.selling()
+    async with staged(sqlite_database, seed=goods(1), selling=True) as stage:
         key = sell(stage, paid=False)
         stage.shop.orders_api.orders[key].payments[0].value -= 1  # pyright: ignore[reportAttributeAccessIssue]
         stage.shop.progress("paid", [key])
@@ -221,8 +217,7 @@ async def test_totals_that_do_not_agree_are_attention(sqlite_database: str) -> N
 @pytest.mark.parametrize("cents", [500, -500])
 async def test_lines_that_are_not_what_the_totals_say_are_attention(sqlite_database: str, cents: int) -> None:
     """A line of less is no interest of the buyer's, and a line of more no discount."""
-    async with staged(sqlite_database, seed=goods(1)) as stage:
-        await stage.selling()
+    async with staged(sqlite_database, seed=goods(1), selling=True) as stage:
         key = sell(stage, paid=False)
         stage.shop.orders_api.orders[key].lines[0].discount = cents  # pyright: ignore[reportAttributeAccessIssue]
         stage.shop.progress("paid", [key])
@@ -323,8 +318,7 @@ async def test_items_of_two_branches_are_two_erp_orders_and_two_invoices(sqlite_
 
 async def test_the_rest_of_an_order_enters_though_the_shop_says_handling(sqlite_database: str) -> None:
     """Somebody starts handling by hand while one branch's order is still on its way: it is not taken for another system's doing."""
-    async with staged(sqlite_database, seed=two_branches()) as stage:
-        await stage.selling()
+    async with staged(sqlite_database, seed=two_branches(), selling=True) as stage:
         (first, price), (second, other) = skus(stage)
         key = stage.shop.sell([sale(1, (first, 1, price), (second, 1, other), paid=False)])["1"]
         stage.erp.faults.set([Fault("500", IMPORT, rate=1.0, times=3)])
@@ -354,8 +348,7 @@ async def _handled_elsewhere(stage: Stage, key: str) -> bool:
 
 @pytest.mark.trap("vtex.not-paid-yet")
 async def test_cancelled_before_the_import_never_enters(sqlite_database: str) -> None:
-    async with staged(sqlite_database, seed=goods(1)) as stage:
-        await stage.selling()
+    async with staged(sqlite_database, seed=goods(1), selling=True) as stage:
         key = sell(stage, paid=False, quantity=3)
         await stage.until(lambda: _state(stage, key, "awaiting_payment"))
         stage.shop.progress("expired", [key])
@@ -380,8 +373,7 @@ async def test_an_order_without_parts_shows_what_the_shop_says(sqlite_database: 
 
 
 async def test_cancelled_in_the_shop_after_the_import_is_cancelled_in_the_erp(sqlite_database: str) -> None:
-    async with staged(sqlite_database, seed=goods(1)) as stage:
-        await stage.selling()
+    async with staged(sqlite_database, seed=goods(1), selling=True) as stage:
         key = sell(stage)
         await entered(stage, key)
         stage.shop.cancel([key], "Desisti")
@@ -397,8 +389,7 @@ async def _units(stage: Stage) -> int:
 
 @pytest.mark.parametrize("policy", ["ask", "accept"])
 async def test_cancelled_in_the_shop_while_the_erp_is_picking(sqlite_database: str, policy: Any) -> None:
-    async with staged(sqlite_database, seed=goods(1), options=Options(cancel_while_picking=policy)) as stage:
-        await stage.selling()
+    async with staged(sqlite_database, seed=goods(1), options=Options(cancel_while_picking=policy), selling=True) as stage:
         key = sell(stage)
         [order] = await entered(stage, key)
         stage.erp.progress("assembled", None)
@@ -428,8 +419,7 @@ async def test_cancelled_in_the_shop_after_the_invoice_is_attention_and_nothing_
 
 async def test_cancelled_in_the_erp_is_cancelled_in_the_shop(sqlite_database: str) -> None:
     """VTEX asks twice while it is handling."""
-    async with staged(sqlite_database, seed=goods(1)) as stage:
-        await stage.selling()
+    async with staged(sqlite_database, seed=goods(1), selling=True) as stage:
         key = sell(stage)
         [order] = await entered(stage, key)
         stage.erp.cancel([order.key], "Sem estoque")
@@ -445,8 +435,7 @@ async def test_cancelled_in_the_erp_is_cancelled_in_the_shop(sqlite_database: st
 async def test_a_unit_that_is_sold_is_never_offered_again(sqlite_database: str) -> None:
     """Scenario 1: one unit, the order cannot enter the ERP yet, which goes on answering 1; after it entered, the ERP's word counts."""
     one = (SeedSku("50000", gtin(0), "UN", 1, D("10.00"), {"1": 1}),)
-    async with staged(sqlite_database, seed=msgspec.structs.replace(goods(0), products=(product(0, skus=one),))) as stage:
-        await stage.selling()
+    async with staged(sqlite_database, seed=msgspec.structs.replace(goods(0), products=(product(0, skus=one),)), selling=True) as stage:
         sku, price = skus(stage)[0]
         stage.erp.faults.set([Fault("500", "GET /api/wholesale/v1/orders", times=10_000), Fault("500", IMPORT, times=10_000)])
         key = stage.shop.sell([sale(1, (sku, 1, price))])["1"]
@@ -472,8 +461,7 @@ async def test_a_unit_that_is_sold_is_never_offered_again(sqlite_database: str) 
 
 async def test_units_sold_stay_out_of_the_shop_after_the_erp_has_taken_them_out_itself(sqlite_database: str) -> None:
     """The ERP says 7 where 10 − 3 was pushed: nothing changes for the shop, but the next order must be taken off 7 and not off 10."""
-    async with staged(sqlite_database, seed=goods(1)) as stage:
-        await stage.selling()
+    async with staged(sqlite_database, seed=goods(1), selling=True) as stage:
         (key, price), *_ = skus(stage)
         stage.erp.change([Change(key, stock={"1": 10})])
         await stage.resync(["stock"])
@@ -498,8 +486,7 @@ def _offered(stage: Stage) -> int:
 
 
 async def test_a_cancelled_order_gives_its_units_back(sqlite_database: str) -> None:
-    async with staged(sqlite_database, seed=goods(1)) as stage:
-        await stage.selling()
+    async with staged(sqlite_database, seed=goods(1), selling=True) as stage:
         before = stage.shop.state()[0].stock["1_main"]
         key = sell(stage, paid=False, quantity=5)
         await stage.until(lambda: stage.shop.state()[0].stock["1_main"] == before - 5)
@@ -511,8 +498,7 @@ async def test_a_cancelled_order_gives_its_units_back(sqlite_database: str) -> N
 
 
 async def test_while_inactive_events_are_taken_in_and_afterwards_all_orders_enter_once(sqlite_database: str) -> None:
-    async with staged(sqlite_database, seed=goods(1)) as stage:
-        await stage.selling()
+    async with staged(sqlite_database, seed=goods(1), selling=True) as stage:
         await stage.store.writing(lambda c: trigger.deactivate(c, stage.tenant_id, stage.integration_id))
         keys = [sell(stage, n) for n in range(1, 6)]
         await stage.until(lambda: _taken_in(stage, len(keys)))

@@ -59,8 +59,7 @@ async def test_what_an_account_can_do_follows_from_what_is_learnt_of_it(database
 
 @pytest.mark.trap("engine.probe-shows")
 async def test_a_line_that_fails_is_the_health_until_it_passes(sqlite_database: str) -> None:
-    async with faked(sqlite_database, seed=goods(1), windows=OFTEN) as stage:
-        await stage.selling()
+    async with faked(sqlite_database, seed=goods(1), windows=OFTEN, selling=True) as stage:
         stage.shop.switches.scope = False
         await stage.until(lambda: is_degraded(stage), SOON)
         said = msgspec.json.decode((await health(stage)).health_cause)
@@ -85,8 +84,7 @@ async def test_a_subscription_that_was_lost_is_made_again(sqlite_database: str) 
 
 async def test_whoever_tested_by_hand_has_looked_for_today(sqlite_database: str) -> None:
     """The first probe after an activation asks nothing of the platform that the test has not answered."""
-    async with faked(sqlite_database, seed=goods(1)) as stage:
-        await stage.selling()
+    async with faked(sqlite_database, seed=goods(1), selling=True) as stage:
 
         async def planned() -> bool:
             rows = await stage.sql("select due_at from lane where name like 'probe/%' and lease is null")

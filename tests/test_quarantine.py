@@ -209,8 +209,7 @@ async def test_a_spoilt_document_stops_no_batch_and_is_read_again(database: str)
 
 @pytest.mark.trap("engine.unreadable-revisit")
 async def test_a_spoilt_document_does_not_stop_what_is_decided_anew(sqlite_database: str) -> None:
-    async with faked(sqlite_database, seed=goods(5)) as stage:
-        await stage.selling()
+    async with faked(sqlite_database, seed=goods(5), selling=True) as stage:
         before = stock(stage)
         row = await first(stage, "stock")
         await spoil(stage, "update record set doc = :spoilt where kind = 'stock' and key = :key", key=row.key)
@@ -226,8 +225,7 @@ async def test_a_spoilt_document_does_not_stop_what_is_decided_anew(sqlite_datab
 
 @pytest.mark.trap("engine.unreadable-order")
 async def test_an_order_whose_document_is_spoilt_is_read_from_the_shop_again(database: str) -> None:
-    async with faked(database, seed=goods(3)) as stage:
-        await stage.selling()
+    async with faked(database, seed=goods(3), selling=True) as stage:
         key, other = sell(stage, number=1), sell(stage, number=2)
         await state(stage, key, "in_erp")
         await state(stage, other, "in_erp")
@@ -240,8 +238,7 @@ async def test_an_order_whose_document_is_spoilt_is_read_from_the_shop_again(dat
 
 
 async def test_a_part_that_never_went_out_is_made_anew(sqlite_database: str) -> None:
-    async with faked(sqlite_database, seed=goods(3)) as stage:
-        await stage.selling()
+    async with faked(sqlite_database, seed=goods(3), selling=True) as stage:
         stage.erp.faults.set([Fault("500", "GET /orders", times=10_000)])
         key = sell(stage, number=1)
         await stage.until(lambda: stage.sql("select id from part"))
@@ -254,8 +251,7 @@ async def test_a_part_that_never_went_out_is_made_anew(sqlite_database: str) -> 
 
 
 async def test_a_part_that_went_out_and_cannot_be_read_is_for_a_person_and_never_sent_again(sqlite_database: str) -> None:
-    async with faked(sqlite_database, seed=goods(3)) as stage:
-        await stage.selling()
+    async with faked(sqlite_database, seed=goods(3), selling=True) as stage:
         key, other = sell(stage, number=1), sell(stage, number=2)
         await state(stage, key, "in_erp")
         await state(stage, other, "in_erp")

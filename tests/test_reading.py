@@ -34,8 +34,7 @@ def offers(stage: Stage, key: str) -> Any:
 
 @pytest.mark.trap("engine.short-of-total")
 async def test_a_list_that_ends_before_the_erps_own_count_moves_no_watermark(database: str) -> None:
-    async with faked(database, seed=goods(20)) as stage:
-        await stage.selling()
+    async with faked(database, seed=goods(20), selling=True) as stage:
         stage.erp.switches.page_size = 5
         last = max(sku.key for sku in stage.erp.state())
         before = await mark(stage, "stock")
@@ -57,8 +56,7 @@ async def test_a_list_that_ends_before_the_erps_own_count_moves_no_watermark(dat
 
 async def test_a_platforms_own_count_is_never_overruled(sqlite_database: str) -> None:
     """However often the list ends at the same place."""
-    async with faked(sqlite_database, seed=goods(20)) as stage:
-        await stage.selling()
+    async with faked(sqlite_database, seed=goods(20), selling=True) as stage:
         before = await mark(stage, "stock")
         stage.erp.switches.truncate["stock"] = 12
         for _ in range(3):
@@ -93,8 +91,7 @@ async def test_half_of_what_is_known_is_not_believed_at_once(sqlite_database: st
 
 
 async def test_an_empty_list_of_a_full_erp_is_not_believed_at_once(sqlite_database: str) -> None:
-    async with faked(sqlite_database, seed=goods(20)) as stage:
-        await stage.selling()
+    async with faked(sqlite_database, seed=goods(20), selling=True) as stage:
         before = await mark(stage, "stock")
         stage.erp.switches.dead_session, stage.erp.session = True, 1
         await stage.resync(["products", "stock"])
@@ -117,8 +114,7 @@ SKU_NOT_PRODUCT = 3
 
 @pytest.mark.trap("engine.short-outlasts")
 async def test_a_short_list_is_not_forgotten_when_the_next_one_fails_for_a_while(sqlite_database: str) -> None:
-    async with faked(sqlite_database, seed=goods(20)) as stage:
-        await stage.selling()
+    async with faked(sqlite_database, seed=goods(20), selling=True) as stage:
         before = (await mark(stage, "products"))[1]
         stage.erp.switches.truncate["product"] = 12
         stage.erp.faults.set([Fault("500", "GET /list", rate=0.5, seed=SKU_NOT_PRODUCT, times=6)])
@@ -130,8 +126,7 @@ async def test_a_short_list_is_not_forgotten_when_the_next_one_fails_for_a_while
 
 @pytest.mark.trap("engine.short-fulfilment")
 async def test_a_truncated_list_of_erp_orders_moves_no_watermark(sqlite_database: str) -> None:
-    async with faked(sqlite_database, seed=goods(3)) as stage:
-        await stage.selling()
+    async with faked(sqlite_database, seed=goods(3), selling=True) as stage:
         skus = sorted(stage.shop.state(), key=lambda sku: sku.key)
         stage.shop.sell([sale(n, (skus[0].key, 1, str(skus[0].price))) for n in (1, 2)])
         await stage.until(lambda: [order.phase for order in stage.shop.orders()] == ["in_erp"] * 2)

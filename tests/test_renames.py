@@ -139,8 +139,7 @@ async def test_an_answer_without_either_key_proves_nothing(sqlite_database: str)
 
 
 async def test_winthor_and_vtex_take_a_new_ean_as_the_same_sku(sqlite_database: str) -> None:
-    async with staged(sqlite_database, seed=goods(3)) as stage:
-        await stage.selling()
+    async with staged(sqlite_database, seed=goods(3), selling=True) as stage:
         before = {sku.key: sku for sku in stage.shop.state()}
         old = sorted(before)[0]
         stage.erp.corrupt("recoded", f"{old}={gtin(555)}")

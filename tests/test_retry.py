@@ -45,8 +45,7 @@ def _tested(c: sa.Connection, stage: Stage) -> None:
 @pytest.mark.trap("engine.lift-records")
 @pytest.mark.parametrize("ask", [_records, _resync, _tested], ids=["retry", "resync", "test"])
 async def test_a_push_that_backs_off_for_an_hour_goes_when_a_person_asks(sqlite_database: str, ask: Ask) -> None:
-    async with faked(sqlite_database, seed=goods(8), windows=STUBBORN) as stage:
-        await stage.selling()
+    async with faked(sqlite_database, seed=goods(8), windows=STUBBORN, selling=True) as stage:
         stage.shop.faults.set([msgspec.structs.replace(DOWN, operation="PUT")])
         stage.erp.change([Change(sku.key, stock={"1": 3}) for sku in stage.erp.state()])
         await stage.resync(["stock"])
@@ -60,8 +59,7 @@ async def test_a_push_that_backs_off_for_an_hour_goes_when_a_person_asks(sqlite_
 @pytest.mark.trap("engine.lift")
 @pytest.mark.parametrize("ask", [_resync, _tested], ids=["resync", "test"])
 async def test_a_reading_that_backs_off_for_an_hour_goes_when_a_person_asks(sqlite_database: str, ask: Ask) -> None:
-    async with faked(sqlite_database, seed=goods(1), windows=STUBBORN) as stage:
-        await stage.selling()
+    async with faked(sqlite_database, seed=goods(1), windows=STUBBORN, selling=True) as stage:
         stage.erp.faults.set([DOWN])
         await stage.resync(["stock"])
         await stage.until(lambda: _backs_off(stage, "read/stock"))
@@ -74,8 +72,7 @@ async def test_a_reading_that_backs_off_for_an_hour_goes_when_a_person_asks(sqli
 
 @pytest.mark.parametrize("ask", ["order", "test"])
 async def test_an_order_that_backs_off_for_an_hour_goes_when_a_person_asks(sqlite_database: str, ask: str) -> None:
-    async with faked(sqlite_database, seed=goods(1), windows=STUBBORN) as stage:
-        await stage.selling()
+    async with faked(sqlite_database, seed=goods(1), windows=STUBBORN, selling=True) as stage:
         stage.erp.faults.set([msgspec.structs.replace(DOWN, operation="GET /orders")])
         [sku] = stage.shop.state()
         key = stage.shop.sell([sale(1, (sku.key, 1, str(sku.price)))])["1"]

@@ -48,8 +48,7 @@ async def test_an_order_sold_while_the_feed_was_dead_is_found(database: str) -> 
 @pytest.mark.trap("engine.known-already")
 async def test_it_takes_in_once_and_reads_nothing_that_is_known(sqlite_database: str) -> None:
     """However often the list names an order, and whatever the feed told before."""
-    async with faked(sqlite_database, seed=goods(3), windows=OFTEN) as stage:
-        await stage.selling()
+    async with faked(sqlite_database, seed=goods(3), windows=OFTEN, selling=True) as stage:
         await listed_once(stage)
         key = sell(stage)
         await stage.until(lambda: [order.phase for order in stage.shop.orders()] == ["in_erp"])
@@ -64,8 +63,7 @@ async def test_it_takes_in_once_and_reads_nothing_that_is_known(sqlite_database:
 
 async def test_an_archived_integration_hears_of_its_orders_though_the_feed_is_dead(sqlite_database: str) -> None:
     """And takes no new ones in."""
-    async with faked(sqlite_database, seed=goods(1), windows=OFTEN) as stage:
-        await stage.selling()
+    async with faked(sqlite_database, seed=goods(1), windows=OFTEN, selling=True) as stage:
         await listed_once(stage)
         key = sell(stage)
         await entered(stage, key)

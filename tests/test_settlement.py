@@ -46,8 +46,7 @@ async def close(stage: Stage, key: str) -> None:
 
 @pytest.mark.trap("engine.cut-before-note")
 async def test_what_was_not_attended_leaves_the_shops_order_before_the_note(sqlite_database: str) -> None:
-    async with faked(sqlite_database, seed=goods(1)) as stage:
-        await stage.selling()
+    async with faked(sqlite_database, seed=goods(1), selling=True) as stage:
         sku, price = skus(stage)[0]
         key = sell(stage, 3)
         [order] = await entered(stage, key)
@@ -64,8 +63,7 @@ async def test_what_was_not_attended_leaves_the_shops_order_before_the_note(sqli
 
 
 async def test_a_change_that_is_only_requested_holds_the_note_until_it_is_through(sqlite_database: str) -> None:
-    async with faked(sqlite_database, seed=goods(1)) as stage:
-        await stage.selling()
+    async with faked(sqlite_database, seed=goods(1), selling=True) as stage:
         stage.shop.switches.changes = "later"
         sku, price = skus(stage)[0]
         key = sell(stage, 2)
@@ -90,8 +88,7 @@ def _asked(stage: Stage) -> int:
 
 @pytest.mark.trap("engine.no-note-while-changing", "engine.change-stored-first")
 async def test_a_note_of_another_part_waits_for_a_change_that_is_under_way(sqlite_database: str) -> None:
-    async with faked(sqlite_database, seed=two_branches()) as stage:
-        await stage.selling()
+    async with faked(sqlite_database, seed=two_branches(), selling=True) as stage:
         stage.shop.switches.changes = "later"
         key = sell(stage, 2, 1)
         one, two = await entered(stage, key, 2)
@@ -110,8 +107,7 @@ async def test_a_note_of_another_part_waits_for_a_change_that_is_under_way(sqlit
 @pytest.mark.trap("engine.task-stays")
 @pytest.mark.parametrize("by", ["refused", "not offered"])
 async def test_a_cut_that_the_shop_cannot_take_is_a_task_until_the_money_is_back(sqlite_database: str, by: str) -> None:
-    async with faked(sqlite_database, seed=goods(1), manifests=NO_CHANGES if by == "not offered" else ()) as stage:
-        await stage.selling()
+    async with faked(sqlite_database, seed=goods(1), manifests=NO_CHANGES if by == "not offered" else (), selling=True) as stage:
         stage.shop.switches.changes = "refused"
         sku, price = skus(stage)[0]
         key = sell(stage, 3)
@@ -132,8 +128,7 @@ async def test_a_cut_that_the_shop_cannot_take_is_a_task_until_the_money_is_back
 
 
 async def test_a_person_closes_a_task_and_it_stays_closed(database: str) -> None:
-    async with faked(database, seed=goods(1), manifests=NO_CHANGES) as stage:
-        await stage.selling()
+    async with faked(database, seed=goods(1), manifests=NO_CHANGES, selling=True) as stage:
         sku, price = skus(stage)[0]
         key = sell(stage, 2)
         [order] = await entered(stage, key)
@@ -155,8 +150,7 @@ async def test_a_person_closes_a_task_and_it_stays_closed(database: str) -> None
 
 
 async def test_a_cancelled_part_is_a_task_while_the_other_goes_on_to_the_door(sqlite_database: str) -> None:
-    async with faked(sqlite_database, seed=two_branches(), manifests=NO_CHANGES) as stage:
-        await stage.selling()
+    async with faked(sqlite_database, seed=two_branches(), manifests=NO_CHANGES, selling=True) as stage:
         key = sell(stage, 1, 1)
         one, two = await entered(stage, key, 2)
         stage.erp.cancel([one.key], "Sem estoque")
@@ -173,8 +167,7 @@ async def test_a_cancelled_part_is_a_task_while_the_other_goes_on_to_the_door(sq
 
 
 async def test_a_cancelled_part_leaves_the_shops_order_when_another_is_invoiced(sqlite_database: str) -> None:
-    async with faked(sqlite_database, seed=two_branches()) as stage:
-        await stage.selling()
+    async with faked(sqlite_database, seed=two_branches(), selling=True) as stage:
         key = sell(stage, 1, 1)
         one, two = await entered(stage, key, 2)
         stage.erp.cancel([one.key], "Sem estoque")
@@ -189,8 +182,7 @@ async def test_a_cancelled_part_leaves_the_shops_order_when_another_is_invoiced(
 
 
 async def test_when_every_part_is_cancelled_the_shops_order_is(sqlite_database: str) -> None:
-    async with faked(sqlite_database, seed=two_branches()) as stage:
-        await stage.selling()
+    async with faked(sqlite_database, seed=two_branches(), selling=True) as stage:
         key = sell(stage, 1, 1)
         one, two = await entered(stage, key, 2)
         stage.erp.cancel([one.key], "Sem estoque")
@@ -207,8 +199,7 @@ async def test_when_every_part_is_cancelled_the_shops_order_is(sqlite_database: 
 
 @pytest.mark.trap("engine.changed-in-shop")
 async def test_a_change_in_the_shop_is_made_in_the_erp(sqlite_database: str) -> None:
-    async with faked(sqlite_database, seed=goods(2)) as stage:
-        await stage.selling()
+    async with faked(sqlite_database, seed=goods(2), selling=True) as stage:
         key = sell(stage, 3, 1)
         await entered(stage, key)
         stage.shop.edit(key, {"1": 1})
@@ -225,8 +216,7 @@ async def test_a_change_in_the_shop_is_made_in_the_erp(sqlite_database: str) -> 
 @pytest.mark.parametrize("by", ["refused", "not offered"])
 async def test_a_change_that_the_erp_cannot_take_is_attention_with_both_versions(sqlite_database: str, by: str) -> None:
     manifests = (lacking(FAKE_ERP, "import_order_change"),) if by == "not offered" else ()
-    async with faked(sqlite_database, seed=goods(1), manifests=manifests) as stage:
-        await stage.selling()
+    async with faked(sqlite_database, seed=goods(1), manifests=manifests, selling=True) as stage:
         stage.erp.switches.changes = False
         sku, price = skus(stage)[0]
         key = sell(stage, 3)
@@ -246,8 +236,7 @@ async def test_a_change_that_the_erp_cannot_take_is_attention_with_both_versions
 
 
 async def test_an_item_added_in_the_shop_is_attention(sqlite_database: str) -> None:
-    async with faked(sqlite_database, seed=goods(2)) as stage:
-        await stage.selling()
+    async with faked(sqlite_database, seed=goods(2), selling=True) as stage:
         key = sell(stage, 1)
         await entered(stage, key)
         order = stage.shop.placed[key]
@@ -259,8 +248,7 @@ async def test_an_item_added_in_the_shop_is_attention(sqlite_database: str) -> N
 
 
 async def test_a_line_that_is_gone_from_the_shop_cancels_a_part_of_which_nothing_is_left(sqlite_database: str) -> None:
-    async with faked(sqlite_database, seed=two_branches()) as stage:
-        await stage.selling()
+    async with faked(sqlite_database, seed=two_branches(), selling=True) as stage:
         key = sell(stage, 1, 1)
         await entered(stage, key, 2)
         stage.shop.edit(key, {"1": 0})
@@ -278,8 +266,7 @@ async def test_a_line_that_is_gone_from_the_shop_cancels_a_part_of_which_nothing
 @pytest.mark.trap("engine.above-the-charge")
 @pytest.mark.parametrize("policy", ["ask", "loss"])
 async def test_more_than_was_charged_is_asked_or_borne_and_never_silent(sqlite_database: str, policy: Any) -> None:
-    async with faked(sqlite_database, seed=goods(1), options=Options(invoiced_above_charge=policy)) as stage:
-        await stage.selling()
+    async with faked(sqlite_database, seed=goods(1), options=Options(invoiced_above_charge=policy), selling=True) as stage:
         sku, price = skus(stage)[0]
         key = sell(stage, 1)
         [order] = await entered(stage, key)
@@ -297,8 +284,7 @@ async def test_more_than_was_charged_is_asked_or_borne_and_never_silent(sqlite_d
 @pytest.mark.trap("engine.taxes-on-top")
 async def test_taxes_on_top_of_the_note_are_not_the_buyers(sqlite_database: str) -> None:
     """ICMS-ST or IPI make the note larger than the charge, with the quantities as ordered."""
-    async with faked(sqlite_database, seed=goods(1)) as stage:
-        await stage.selling()
+    async with faked(sqlite_database, seed=goods(1), selling=True) as stage:
         key = sell(stage, 1)
         [order] = await entered(stage, key)
         stage.erp.invoice(order.key, value=order.total + D("3.21"))
@@ -308,8 +294,7 @@ async def test_taxes_on_top_of_the_note_are_not_the_buyers(sqlite_database: str)
 
 
 async def test_an_order_of_nothing_or_before_go_live_has_no_money_to_settle(sqlite_database: str) -> None:
-    async with faked(sqlite_database, seed=goods(1)) as stage:
-        await stage.selling()
+    async with faked(sqlite_database, seed=goods(1), selling=True) as stage:
         key = sell(stage, 1, paid=False)
         await state(stage, key, "awaiting_payment")
         stage.shop.progress("expired", [key])

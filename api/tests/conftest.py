@@ -26,6 +26,7 @@ from tests.support.stage import merged_mapping, sandbox_class
 
 from engate.logs import configure
 from engate.sync.work import Windows
+from engate.testing.connect import PLAIN
 from engate.testing.world import Description
 from engate_api.app import create_app
 from engate_api.settings import Settings
@@ -49,7 +50,7 @@ class Box:
     """A sandbox, through its control protocol."""
 
     def __init__(self, url: str) -> None:
-        self._client = httpx.Client(base_url=url + "/_sandbox/")
+        self._client = httpx.Client(base_url=url + "/_sandbox/", verify=PLAIN)
         self.about = msgspec.convert(self.get("describe"), Description)
 
     def get(self, what: str) -> Any:

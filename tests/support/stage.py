@@ -9,11 +9,14 @@ import secrets
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from importlib.metadata import entry_points
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 import msgspec
 import sqlalchemy as sa
 from tests.platforms import MANIFESTS, SANDBOXES
+from tests.support.loaded import LOADED, Loaded, kept
 
 from engate.clock import Clock, SystemClock
 from engate.hooks import Observer
@@ -81,9 +84,13 @@ class Stage:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def activate(self, **more: Any) -> None:
+    async def flows(self) -> list[str]:
+        """What this pair offers."""
         coupling = await self.registry.coupling(self.integration_id)
-        flows = [name for name, why in offered(coupling).items() if why is None]
+        return [name for name, why in offered(coupling).items() if why is None]
+
+    async def activate(self, **more: Any) -> None:
+        flows = await self.flows()
         now = self.clock.now().timestamp()
         given = {"pilot": None, "go_live_at": None} | more
         await self.store.writing(lambda c: trigger.activate(c, self.tenant_id, self.integration_id, flows, now=now, **given))
@@ -220,14 +227,21 @@ async def staged(
     observers: tuple[Observer, ...] = (),
     manifests: tuple[Manifest, ...] = (),
     told: Callable[[Exchange], None] | None = None,
+    selling: bool = False,
 ) -> AsyncGenerator[Stage]:
-    """`manifests`: in the place of those of the same key (`tests.platforms.lacking`). `told`: hears of every exchange with the shop."""
+    """`manifests`: in the place of those of the same key (`tests.platforms.lacking`). `told`: hears of every exchange with the shop.
+    `selling`: as after `Stage.selling()`; on SQLite that is a copy of a pair that was loaded once, by the platforms as they are."""
     os.environ.setdefault("ENGATE_SECRET_KEY", base64.b64encode(secrets.token_bytes(32)).decode())
     clock = clock or SystemClock()
+    loaded = None
+    if selling and url.startswith("sqlite") and mapping is None:
+        loaded = await _loaded((erp_name, shop_name), {"seed": seed, "options": options, "settings": settings, "windows": windows})
+    boxes = loaded.copied(url) if loaded else (sandbox_class(erp_name)(limits=False), sandbox_class(shop_name)(limits=False))
     store = Store(url)
-    metadata.create_all(store.engine)
-    async with sandbox_class(erp_name)(limits=False).listening() as erp, sandbox_class(shop_name)(limits=False).listening() as shop:
-        if seed is not None:
+    if loaded is None:
+        metadata.create_all(store.engine)
+    async with boxes[0].listening() as erp, boxes[1].listening() as shop:
+        if seed is not None and loaded is None:
             erp.seed(seed)
         vault = Vault(base64.b64decode(os.environ["ENGATE_SECRET_KEY"]))
         registry = Registry(store, vault, clock, CountingJournal(), observers=observers)
@@ -236,17 +250,37 @@ async def staged(
             registry.add(manifest)
         if told is not None:
             registry.transport = ObservedTransport(told, only=shop.base_url)
-        pair = Pair(erp, shop, options or Options(), settings or {}, mapping)
-        tenant_id, integration_id = await couple(store, registry, vault, "Loja", pair)
-        stage = Stage(store, registry, erp, shop, tenant_id, integration_id, clock, windows)
+        if loaded is None:
+            pair = Pair(erp, shop, options or Options(), settings or {}, mapping)
+            ids = await couple(store, registry, vault, "Loja", pair)
+        else:
+            ids = loaded.tenant_id, loaded.integration_id
+            await store.writing(lambda c: loaded.moved(c, boxes, settings or {}))
+        stage = Stage(store, registry, erp, shop, *ids, clock, windows)
         try:
+            if loaded is not None:
+                assert await stage.flows() == loaded.flows, "the manifests of this test offer others: call stage.selling()"
             for _ in range(runners if run else 0):
                 stage.start()
+            if selling and loaded is None:
+                await stage.selling()
             yield stage
         finally:
             await stage.stop()
             await registry.close()
             store.close()
+
+
+async def _loaded(pair: tuple[str, str], given: dict[str, Any]) -> Loaded:
+    made_of = (pair, msgspec.json.encode(given))
+    if made_of not in LOADED:
+        with TemporaryDirectory() as folder:
+            url = f"sqlite:///{Path(folder) / 'loaded.db'}"
+            async with staged(url, erp_name=pair[0], shop_name=pair[1], **given) as first:
+                await first.selling()
+                flows = await first.flows()
+            LOADED[made_of] = kept(url, (first.erp, first.shop), (first.tenant_id, first.integration_id), flows)
+    return LOADED[made_of]
 
 
 @asynccontextmanager

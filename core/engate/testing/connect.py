@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -16,6 +17,8 @@ from engate.testing.contracts import Exchange
 
 QUICK = 0.01
 """Retries of a test do not wait."""
+PLAIN = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+"""For a client of a sandbox, where nothing is encrypted: without it every client reads the system's certificates anew, for 20 ms."""
 
 
 class MemoryTokens:

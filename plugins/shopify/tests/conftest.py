@@ -1,6 +1,5 @@
 """The sandbox on loopback, a raw GraphQL client for it; and the plugin connected to it, its every call held against the vendor's schema."""
 
-import ssl
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -13,7 +12,7 @@ import pytest
 from engate.clock import ManualClock
 from engate.model import Batch, Brand, Category, Item, Price, Product, Sku, StockLevel
 from engate.testing import contracts
-from engate.testing.connect import CountingJournal, connected
+from engate.testing.connect import PLAIN, CountingJournal, connected
 from engate.testing.contracts import Exchange
 from engate_shopify import manifest
 from engate_shopify.storefront import ShopifyStorefront
@@ -22,8 +21,6 @@ from engate_shopify_sandbox.contract import GraphContract
 
 START = datetime(2026, 11, 27, 12, 0, tzinfo=UTC)
 VERSION = "2026-10"
-PLAIN = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-"""Nothing here is encrypted: without it every client reads the system's certificates anew."""
 BUYER = {
     "name": "Maria da Silva", "document": "52998224725", "email": "maria@example.com", "phone": "+5511999990000", "street": "Rua A",
     "number": "10", "complement": "ap 2", "district": "Centro", "city": "São Paulo", "state": "SP", "zip_code": "01001000",

@@ -14,7 +14,7 @@ import pytest
 from engate.clock import ManualClock
 from engate.model import Batch, Brand, Category, Image, Item, Price, Product, Sku, StockLevel
 from engate.testing import contracts
-from engate.testing.connect import CountingJournal, connected
+from engate.testing.connect import PLAIN, CountingJournal, connected
 from engate.testing.contracts import Exchange
 from engate_vtex import manifest
 from engate_vtex.storefront import VtexStorefront
@@ -167,7 +167,7 @@ def sandbox(clock: ManualClock) -> VtexSandbox:
 
 @pytest.fixture
 async def api(sandbox: VtexSandbox) -> AsyncIterator[Api]:
-    async with sandbox.listening(), httpx.AsyncClient(base_url=sandbox.base_url) as client:
+    async with sandbox.listening(), httpx.AsyncClient(base_url=sandbox.base_url, verify=PLAIN) as client:
         yield Api(client, sandbox)
 
 

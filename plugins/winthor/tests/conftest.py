@@ -13,6 +13,7 @@ import msgspec
 import pytest
 
 from engate.clock import ManualClock
+from engate.testing.connect import PLAIN
 from engate.testing.world import Seed, SeedBranch, SeedBrand, SeedCategory, SeedProduct, SeedSku
 from engate_winthor_sandbox import WinthorSandbox
 
@@ -158,7 +159,10 @@ class Erp:
 
 async def running(**given: Any) -> AsyncIterator[Erp]:
     clock = ManualClock(START)
-    async with WinthorSandbox(clock=clock, **given).listening() as sandbox, httpx.AsyncClient(base_url=sandbox.base_url) as http:
+    async with (
+        WinthorSandbox(clock=clock, **given).listening() as sandbox,
+        httpx.AsyncClient(base_url=sandbox.base_url, verify=PLAIN) as http,
+    ):
         yield Erp(sandbox, clock, http)
 
 

@@ -91,6 +91,7 @@ class FakeShopSandbox(Sandbox):
                 yield self
             finally:
                 calling.cancel()
+                self._calls = asyncio.Queue()  # the old one holds on to the loop
 
     async def _call_out(self, outgoing: Outgoing) -> None:
         """One after the other; what is not answered with a 2xx is not told again."""
