@@ -14,7 +14,10 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
+settings.register_profile("engate", deadline=None)  # how long an example takes is the machine's doing
+settings.load_profile("engate")
 _number = itertools.count(1)
 MEMORY = Path("/dev/shm")
 """Where a commit waits for no disk. Only what is left after a power failure would be different, and no test pulls the plug."""

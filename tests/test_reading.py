@@ -90,6 +90,18 @@ async def test_half_of_what_is_known_is_not_believed_at_once(sqlite_database: st
         assert await told(stage, "stock") is None and (await mark(stage, "stock"))[1] != after[1]
 
 
+@pytest.mark.trap("engine.owed-reading")
+async def test_a_full_reading_that_a_smaller_one_took_the_place_of_stays_owed(database: str) -> None:
+    async with faked(database, seed=goods(2), selling=True) as stage:
+        await stage.stop()
+        await stage.resync(["stock"])
+        assert (await mark(stage, "stock"))[1] is not None
+        await stage.resync(["stock"], full=False)
+        assert (await mark(stage, "stock"))[1] is None, "it is due at once"
+        stage.start()
+        await stage.until(lambda: stage.sql("select name from flow where name = 'stock' and full_at is not null"))
+
+
 async def test_an_empty_list_of_a_full_erp_is_not_believed_at_once(sqlite_database: str) -> None:
     async with faked(sqlite_database, seed=goods(20), selling=True) as stage:
         before = await mark(stage, "stock")

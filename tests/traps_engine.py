@@ -1316,7 +1316,7 @@ ENGINE: tuple[Trap, ...] = (
         "engine.forbidden-outlasts-readings",
         "A push that lacks a permission still lacks it after the next reading of its flow.",
         f"{CORE}/store/runs.py",
-        "sa.case((flow.c.cause_id.in_(lacking), flow.c.cause_id), else_=None)",
+        "sa.case((flow.c.cause_id.in_(_LACKING), flow.c.cause_id), else_=None)",
         "None",
         (f"{FORBID}test_a_reading_of_the_flow_does_not_hide_what_its_push_lacks",),
     ),
@@ -1367,6 +1367,14 @@ ENGINE: tuple[Trap, ...] = (
         "                untried.append(was.id)  # one in doubt is as it was",
         "                again.append((was.id, work.retry_at(was.tries), False, outcome.error.text.en))",
         (f"{BATCHES}test_what_a_plugin_did_not_come_to_goes_on_at_once_and_counts_as_no_try",),
+    ),
+    Trap(
+        "engine.owed-reading",
+        "Nothing in a JSON column is the text `null` unless said otherwise: no condition finds it, and a reading that is owed is forgotten.",
+        f"{CORE}/store/tables.py",
+        "sa.JSON(none_as_null=True)",
+        "sa.JSON()",
+        ("tests/test_reading.py::test_a_full_reading_that_a_smaller_one_took_the_place_of_stays_owed",),
     ),
     Trap(
         "engine.operation-not-yet",

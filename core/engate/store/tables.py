@@ -34,6 +34,8 @@ class Exact(sa.types.TypeDecorator[Decimal]):
         return Decimal(value) if value is not None else None
 
 
+NULLABLE = sa.JSON(none_as_null=True)
+"""Nothing is NULL, not the text `null`: a condition could not find it."""
 Id = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 Key = sa.String(200).with_variant(sa.String(200, collation="C"), "postgresql")
 """A platform's key. In byte order on both databases: what begins with "100" then stands together in an index, whatever the language."""
@@ -95,13 +97,13 @@ connection = sa.Table(
     sa.Column("settings", sa.JSON, nullable=False),  # without secrets
     sa.Column("revision", sa.Integer, nullable=False, server_default="1"),
     sa.Column("identity", sa.String(300), nullable=False, server_default=""),
-    sa.Column("checks", sa.JSON),  # the last test, line by line
+    sa.Column("checks", NULLABLE),  # the last test, line by line
     _at("tested_at"),
     sa.Column("passed", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("passed_revision", sa.Integer),  # the last revision that passed: another one works on nothing yet
     sa.Column("health", sa.String(20), nullable=False, server_default="ok"),  # ok | degraded | reauth_required
-    sa.Column("health_cause", sa.JSON),  # {code, text, hint}
-    sa.Column("facts", sa.JSON),  # what the plugin learnt of the account
+    sa.Column("health_cause", NULLABLE),  # {code, text, hint}
+    sa.Column("facts", NULLABLE),  # what the plugin learnt of the account
     sa.Column("learned", sa.Integer, nullable=False, server_default="0"),  # raised when that changes
     _at("probed_at"),
     sa.Column("door", sa.Integer, nullable=False, server_default="1"),  # raised: the platform must call another address
@@ -137,7 +139,7 @@ integration = sa.Table(
     sa.Column("installed", sa.Boolean, nullable=False, server_default=sa.true()),  # false: the storefront must still contact us
     sa.Column("options", sa.JSON, nullable=False),
     sa.Column("mapping", sa.JSON, nullable=False),
-    sa.Column("pilot", sa.JSON),  # the only SKUs that are pushed; null: all
+    sa.Column("pilot", NULLABLE),  # the only SKUs that are pushed; null: all
     sa.Column("revision", sa.Integer, nullable=False, server_default="1"),
     _at("go_live_at"), _at("activated_at"), _at("created_at", nullable=False),
     sa.Column("shop", sa.String(400)),  # the storefront account whose events this one reads, since it went live: one of an installation
@@ -167,7 +169,7 @@ reading = sa.Table(
     sa.Column("watermark", sa.String(60)),  # of the last complete reading; the ERP's own string
     sa.Column("ahead", sa.String(60)),  # the newest stamp seen by the reading under way
     sa.Column("full", sa.Boolean, nullable=False, server_default=sa.false()),
-    sa.Column("only", sa.JSON),  # keys; null: all
+    sa.Column("only", NULLABLE),  # keys; null: all
     sa.Column("cursor", sa.String(400)),  # where it goes on; null with `since_used` null: not under way
     sa.Column("under_way", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("run_id", Id),
@@ -321,13 +323,13 @@ run = sa.Table(
     sa.Column("flow", sa.String(30), nullable=False),
     sa.Column("trigger", sa.String(12), nullable=False),  # schedule | request | activation | options | webhook
     sa.Column("full", sa.Boolean, nullable=False, server_default=sa.false()),
-    sa.Column("only", sa.JSON),  # kind -> keys; null: all
+    sa.Column("only", NULLABLE),  # kind -> keys; null: all
     sa.Column("state", sa.String(10), nullable=False),  # reading | pushing | done | failed | cancelled
     _at("started_at", nullable=False), _at("ended_at"),
     sa.Column("entities", sa.BigInteger, nullable=False, server_default="0"),  # read so far
     sa.Column("changed", sa.BigInteger, nullable=False, server_default="0"),  # of these, what should be pushed anew
     sa.Column("pushed", sa.BigInteger, nullable=False, server_default="0"),  # accepted by the storefront
-    sa.Column("error", sa.JSON),
+    sa.Column("error", NULLABLE),
     sa.Index("ix_run_integration", "integration_id", "id"),
     sa.Index("ix_run_flow", "integration_id", "flow", "id"),
     sqlite_autoincrement=True,
@@ -347,7 +349,7 @@ lane = sa.Table(
     sa.Column("lease_until", sa.Double, server_default="0", nullable=False),  # real time
     sa.Column("cancel", sa.Boolean, server_default=sa.false(), nullable=False),
     sa.Column("trouble_of", Id),  # the connection that failed this lane, until the lane gets through
-    sa.Column("trouble", sa.JSON),  # {code, text, hint, cause}: what it met; `cause`: the key of the cause that waits for a person
+    sa.Column("trouble", NULLABLE),  # {code, text, hint, cause}: what it met; `cause`: the key of the cause that waits for a person
     sa.Column(
         "ready_at", sa.Double,
         sa.Computed("CASE WHEN not_before > due_at THEN not_before ELSE due_at END", persisted=True),
@@ -449,7 +451,7 @@ part = sa.Table(
     sa.Column("change", sa.LargeBinary),  # what the ERP did not attend, as the shop was asked to take it out of the order
     sa.Column("given_back_before", sa.Numeric(14, 2), nullable=False, server_default="0"),  # what the buyer had back before that change
     _at("change_sent_at"),  # when the shop showed it; null with a `change`: under way, or refused
-    sa.Column("change_refused", sa.JSON),  # the shop's words; a person's retry forgets them
+    sa.Column("change_refused", NULLABLE),  # the shop's words; a person's retry forgets them
     sa.UniqueConstraint("order_id", "no"),
     sa.Index("ix_part_erp_key", "integration_id", "erp_key"),
     sa.Index("ix_part_reference", "integration_id", "reference"),
