@@ -7,6 +7,8 @@ import asyncio
 from tests.support.goods import goods, sale
 from tests.support.stage import staged
 
+from engate.sync.runner import TICK
+
 
 async def test_a_runner_that_is_stopped_gives_every_lane_back(database: str) -> None:
     """Wherever it is: also between the claim in the database and the start of the work."""
@@ -29,3 +31,12 @@ async def test_runners_of_one_database_share_the_work_and_an_order_enters_once(p
         keys = stage.shop.sell([sale(n, (first.key, 1, str(first.price))) for n in range(1, 31)])
         await stage.until(lambda: all(order.phase == "in_erp" for order in stage.shop.orders()))
         assert sorted(order.storefront_key for order in stage.erp.orders()) == sorted(keys.values())
+
+
+async def test_schedules_come_due_together(database: str) -> None:
+    """Each at a moment of its own would cost a claim and a commit of its own."""
+    async with staged(database, seed=goods(2)) as stage:
+        await stage.selling()
+        later = "select due_at from lane where name like 'read/%' and lease is null and due_at > :soon"
+        rows = await stage.until(lambda: stage.sql(later, soon=stage.clock.now().timestamp() + 10))
+        assert [row.due_at % TICK for row in rows] == [0] * len(rows)
