@@ -1370,7 +1370,7 @@ ENGINE: tuple[Trap, ...] = (
     ),
     Trap(
         "engine.owed-reading",
-        "Nothing in a JSON column is the text `null` unless said otherwise: no condition finds it, and a reading that is owed is forgotten.",
+        "Nothing in a JSON column is the text `null` unless told: no condition finds it, and a reading that is owed is forgotten.",
         f"{CORE}/store/tables.py",
         "sa.JSON(none_as_null=True)",
         "sa.JSON()",
