@@ -54,7 +54,6 @@ async def test_what_is_told_again_wakes_nobody(database: str) -> None:
     async with faked(database, seed=goods(1), selling=True) as stage:
         key = sell(stage, number=1)
         await entered(stage, key)
-        await stage.until(lambda: not stage.shop.queue)  # what the shop says of its order once it is told that it is handled
         await asleep(stage, key)
         await stage.stop()
         [shop] = await stage.sql("select storefront_id from integration")
