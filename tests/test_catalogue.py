@@ -305,7 +305,8 @@ async def test_a_pilot_pushes_its_skus_and_what_they_need_and_widening_it_the_re
 
 @pytest.mark.trap("engine.snapshot-anew")
 async def test_a_changed_buffer_is_applied_from_what_was_read_without_asking_the_erp(sqlite_database: str) -> None:
-    async with staged(sqlite_database, seed=goods(2), selling=True) as stage:
+    async with staged(sqlite_database, seed=goods(2)) as stage:
+        await stage.selling()
         asked = Counter({name: sum(n.values()) for name, n in stage.erp.books.by_operation.items() if "stock" in name})
         await stage.change(options=Options(stock_buffer=40), flows=["stock"])
         await stage.until(lambda: sorted(sku.stock["1_main"] for sku in stage.shop.state()) == [60, 61])
