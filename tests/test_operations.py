@@ -138,7 +138,7 @@ async def test_what_was_given_up_goes_again_as_uncertain(sqlite_database: str) -
         await stage.activate()
         await stage.until(lambda: len(submitted(stage)) >= 2)
         stage.shop.switches.works = True
-        await stage.until(lambda: all(sku.visible for sku in stage.shop.state()))
+        await stage.until(lambda: [sku.visible for sku in stage.shop.state()] == [True])
 
 
 @pytest.mark.trap("engine.operation-held")

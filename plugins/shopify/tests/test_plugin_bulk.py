@@ -15,7 +15,6 @@ from engate.model import Batch, Image, Item, Outcome, Price, Product, Sku, Stock
 from engate_shopify import bulk, stock
 from engate_shopify import images as images_of_shop
 from engate_shopify import operations as op
-from engate_shopify.operations import Operation
 from engate_shopify_sandbox import metafields
 
 MANY = bulk.WORTH + 20
@@ -597,11 +596,3 @@ async def test_what_does_not_fit_into_the_file_goes_by_calls(shop: Any, monkeypa
     await Load(shop, "products", products()).accepted()
     assert 0 < len(next(iter(shop.api.sandbox.bulk.operations.values())).lines) < MANY
     assert len(shop.api.sandbox.shop.all("Product")) == MANY
-
-
-IN_LINES = (op.PRODUCTS_CREATE, op.PRODUCTS_UPDATE, op.PRODUCT_SET, op.VARIANTS_CHANGE, op.STOCK_SET_ONE)
-
-
-@pytest.mark.parametrize("operation", IN_LINES, ids=lambda operation: operation.name)
-def test_the_text_of_every_operation_is_the_vendors(vendor: Any, operation: Operation) -> None:
-    assert vendor.text(operation.text) == []
