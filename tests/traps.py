@@ -1245,8 +1245,8 @@ PLATFORMS: tuple[Trap, ...] = (
         "vtex.doubled-events",
         "Events come at least once, doubled and out of order: each is stored once, and stored twice it would stop the whole feed.",
         f"{CORE}/store/orders.py",
-        'insert(c, inbox).on_conflict_do_nothing(index_elements=["integration_id", "key"]),',
-        "insert(c, inbox),",
+        'insert_of(dialect, inbox).on_conflict_do_nothing(index_elements=["integration_id", "key"])',
+        "insert_of(dialect, inbox)",
         ("tests/test_feed.py::test_events_whose_acknowledgement_was_lost_come_back_and_are_put_away",),
     ),
     Trap(

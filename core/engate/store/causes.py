@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
@@ -10,7 +11,7 @@ import sqlalchemy as sa
 
 from engate.errors import EngateError, Owner, Rejected
 from engate.model import Problem
-from engate.store.db import insert
+from engate.store.db import insert_of
 from engate.store.tables import cause
 from engate.text import Text
 
@@ -45,20 +46,30 @@ def own(code: str, subject: str, text: Text, hint: Text, owner: Owner = "person"
     return Reason(f"own:{code}:{subject}"[:200], code, owner, text, hint)
 
 
+# built once: every order asks
+# shared lock: nobody ends a cause between our finding it and pointing to it
+_FOUND = (
+    sa.select(cause.c.key, cause.c.id)
+    .where(cause.c.integration_id == sa.bindparam("of_integration"), cause.c.key.in_(sa.bindparam("of_keys", expanding=True)))
+    .with_for_update(read=True)
+)
+
+
+@cache
+def _add_of(dialect: str) -> Any:
+    return insert_of(dialect, cause).on_conflict_do_nothing(index_elements=["integration_id", "key"])
+
+
 def ensure(c: sa.Connection, tenant_id: int, integration_id: int, reasons: set[Reason], now: float) -> dict[str, int]:
     """Rows for these reasons: key -> id."""
     if not reasons:
         return {}
-    keys = {reason.key for reason in reasons}
-    # shared lock: nobody ends a cause between our finding it and pointing to it
-    wanted = (
-        sa.select(cause.c.key, cause.c.id).where(cause.c.integration_id == integration_id, cause.c.key.in_(keys)).with_for_update(read=True)
-    )
-    known = {row.key: row.id for row in c.execute(wanted)}
+    asked = {"of_integration": integration_id, "of_keys": sorted({reason.key for reason in reasons})}
+    known = {row.key: row.id for row in c.execute(_FOUND, asked)}
     missing = [reason for reason in reasons if reason.key not in known]
     if missing:
         c.execute(
-            insert(c, cause).on_conflict_do_nothing(index_elements=["integration_id", "key"]),
+            _add_of(c.dialect.name),
             [
                 {
                     "tenant_id": tenant_id,
@@ -73,7 +84,7 @@ def ensure(c: sa.Connection, tenant_id: int, integration_id: int, reasons: set[R
                 for reason in {reason.key: reason for reason in missing}.values()
             ],
         )
-        known = {row.key: row.id for row in c.execute(wanted)}
+        known = {row.key: row.id for row in c.execute(_FOUND, asked)}
     return known
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
+from functools import cache
 from hashlib import sha256
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
 from engate.store import config
-from engate.store.db import insert
+from engate.store.db import insert, insert_of
 from engate.store.tables import connection, delivery, integration
 
 KEPT = 30 * 86400.0
@@ -56,38 +57,44 @@ class Hearer(NamedTuple):
     listens: bool
 
 
+# built once: every call of a platform asks
+_USES = (integration.c.erp_id == sa.bindparam("of_connection")) | (integration.c.storefront_id == sa.bindparam("of_connection"))
+_DOOR = sa.select(connection).where(connection.c.id == sa.bindparam("of_connection"), sa.select(integration.c.id).where(_USES).exists())
+_HEARERS = sa.select(integration.c.id, integration.c.storefront_id, integration.c.deleted_at, integration.c.shop).where(_USES)
+_MINE = (delivery.c.connection_id == sa.bindparam("of_connection")) & (delivery.c.key == sa.bindparam("of_key"))
+_AGAIN = sa.update(delivery).where(_MINE).values(times=delivery.c.times + 1)
+_UNHEARD = sa.select(delivery.c.id).where(_MINE, delivery.c.outcome == "unheard")
+_ENDED = sa.update(delivery).where(delivery.c.id == sa.bindparam("of_id"))
+
+
+@cache
+def _keep_of(dialect: str) -> Any:
+    s = insert_of(dialect, delivery)
+    return s.on_conflict_do_nothing(index_elements=["connection_id", "key"]).returning(delivery.c.id)
+
+
 def door_of(c: sa.Connection, connection_id: int) -> Any | None:
     """The row of a connection that somebody may call: an integration uses it (one that is archived needs it while it has open orders)."""
-    uses = (integration.c.erp_id == connection_id) | (integration.c.storefront_id == connection_id)
-    used = sa.select(integration.c.id).where(uses).exists()
-    return c.execute(sa.select(connection).where(connection.c.id == connection_id, used)).first()
+    return c.execute(_DOOR, {"of_connection": connection_id}).first()
 
 
 def hearers(c: sa.Connection, connection_id: int) -> list[Hearer]:
-    uses = (integration.c.erp_id == connection_id) | (integration.c.storefront_id == connection_id)
-    rows = c.execute(
-        sa.select(integration.c.id, integration.c.storefront_id, integration.c.deleted_at, integration.c.shop).where(uses)
-    ).all()
+    rows = c.execute(_HEARERS, {"of_connection": connection_id})
     return [Hearer(row.id, row.storefront_id, row.deleted_at is not None, row.shop is not None) for row in rows]
 
 
 def keep(c: sa.Connection, came: Came, key: str, about: dict[str, Any]) -> int | None:
     """The id of the delivery if it is to be acted on: it is new, or nobody listened when it came before."""
-    made = c.execute(
-        insert(c, delivery)
-        .values(came.row(key, came.body, outcome="taken", about=about))
-        .on_conflict_do_nothing(index_elements=["connection_id", "key"])
-        .returning(delivery.c.id)
-    ).scalar()
+    made = c.execute(_keep_of(c.dialect.name), came.row(key, came.body, outcome="taken", about=about)).scalar()
     if made is not None:
         return made
-    mine = (delivery.c.connection_id == came.connection_id) & (delivery.c.key == key)
-    c.execute(sa.update(delivery).where(mine).values(times=delivery.c.times + 1))
-    return c.execute(sa.select(delivery.c.id).where(mine, delivery.c.outcome == "unheard")).scalar()
+    mine = {"of_connection": came.connection_id, "of_key": key}
+    c.execute(_AGAIN, mine)
+    return c.execute(_UNHEARD, mine).scalar()
 
 
 def ended(c: sa.Connection, id: int, outcome: str) -> None:
-    c.execute(sa.update(delivery).where(delivery.c.id == id).values(outcome=outcome))
+    c.execute(_ENDED, {"of_id": id, "outcome": outcome})
 
 
 def refused(c: sa.Connection, came: Came, reason: str) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
+from functools import cache
+from typing import Any, NamedTuple
 
 import msgspec
 import sqlalchemy as sa
@@ -14,18 +15,75 @@ from engate.model import Address, Buyer, ErpOrder, Invoice, Order, OrderChange, 
 from engate.store import tasks
 from engate.store.blobs import pack, readable, unpack
 from engate.store.causes import Reason, ensure
-from engate.store.db import insert
+from engate.store.db import insert_of
 from engate.store.tables import cause, document, inbox, key_index, link, order, part, record, shipment, step, unit
 from engate.text import Text
 
+# Statements of the hot path are built once: building one costs more than running it.
+
+
+def _is(column: sa.Column[Any], name: str) -> sa.ColumnElement[bool]:
+    return column == sa.bindparam(name)
+
+
+def _one_of(column: sa.Column[Any], name: str) -> sa.ColumnElement[bool]:
+    return column.in_(sa.bindparam(name, expanding=True))
+
+
+class OrderRow(NamedTuple):
+    """Where an order is stored, and whose it is."""
+
+    tenant_id: int
+    integration_id: int
+    id: int
+
+
+class Line(NamedTuple):
+    """What a timeline says happened, of one part or of the whole order."""
+
+    name: str
+    text: Text
+    part_no: int | None = None
+
+
 # ---- inbox ----
+
+
+@cache
+def _receive_of(dialect: str) -> Any:
+    return insert_of(dialect, inbox).on_conflict_do_nothing(index_elements=["integration_id", "key"])
+
+
+_WITH_UNHANDLED = (
+    sa.select(inbox.c.order_key)
+    .where(_is(inbox.c.integration_id, "of_integration"), _one_of(inbox.c.order_key, "of_keys"), inbox.c.handled_at.is_(None))
+    .distinct()
+)
+_RAW_STATES = sa.select(order.c.key, order.c.raw_state).where(
+    _is(order.c.integration_id, "of_integration"), _one_of(order.c.key, "of_keys")
+)
+_UNHANDLED = (
+    sa.select(inbox.c.id, inbox.c.doc)
+    .where(_is(inbox.c.integration_id, "of_integration"), _is(inbox.c.order_key, "of_key"), inbox.c.handled_at.is_(None))
+    .order_by(inbox.c.id)
+)
+_HANDLED = (
+    sa.update(inbox)
+    .where(
+        _is(inbox.c.integration_id, "of_integration"),
+        _is(inbox.c.order_key, "of_key"),
+        inbox.c.id <= sa.bindparam("of_last"),
+        inbox.c.handled_at.is_(None),
+    )
+    .values(handled_at=sa.bindparam("of_at"), doc=None)
+)
 
 
 def receive(c: sa.Connection, tenant_id: int, integration_id: int, events: Sequence[OrderEvent], now: float) -> None:
     """Events are stored once, whatever is delivered twice."""
     if events:
         c.execute(
-            insert(c, inbox).on_conflict_do_nothing(index_elements=["integration_id", "key"]),
+            _receive_of(c.dialect.name),
             [
                 {
                     "tenant_id": tenant_id,
@@ -43,14 +101,12 @@ def receive(c: sa.Connection, tenant_id: int, integration_id: int, events: Seque
 
 def with_unhandled(c: sa.Connection, integration_id: int, keys: Iterable[str]) -> set[str]:
     """Those of these orders that have an event which nobody has acted on."""
-    waits = (inbox.c.integration_id == integration_id) & inbox.c.order_key.in_(list(keys)) & inbox.c.handled_at.is_(None)
-    return set(c.execute(sa.select(inbox.c.order_key).where(waits).distinct()).scalars())
+    return set(c.execute(_WITH_UNHANDLED, {"of_integration": integration_id, "of_keys": list(keys)}).scalars())
 
 
 def raw_states(c: sa.Connection, integration_id: int, keys: Sequence[str]) -> dict[str, str]:
     """The shop's own word of each of these orders, as we last read it."""
-    found = sa.select(order.c.key, order.c.raw_state).where(order.c.integration_id == integration_id, order.c.key.in_(keys))
-    return {row.key: row.raw_state for row in c.execute(found)}
+    return {row.key: row.raw_state for row in c.execute(_RAW_STATES, {"of_integration": integration_id, "of_keys": keys})}
 
 
 def unhandled(c: sa.Connection, integration_id: int, order_key: str) -> tuple[int | None, list[Order | None]]:
@@ -121,29 +177,39 @@ class Stored(msgspec.Struct):
     """Codes of the tasks that a person closed."""
 
 
-# built once: building a statement costs more than running it
-_ORDER = sa.select(order).where(order.c.integration_id == sa.bindparam("of_integration"), order.c.key == sa.bindparam("of_key"))
-_DOCUMENTS = sa.select(document).where(document.c.order_id == sa.bindparam("of_id")).order_by(document.c.id)
-_PARTS = sa.select(part).where(part.c.order_id == sa.bindparam("of_id")).order_by(part.c.no)
-_SHIPPED = sa.select(shipment).join(part, part.c.id == shipment.c.part_id).where(part.c.order_id == sa.bindparam("of_id"))
-_UNHANDLED = (
-    sa.select(inbox.c.id, inbox.c.doc)
-    .where(
-        inbox.c.integration_id == sa.bindparam("of_integration"), inbox.c.order_key == sa.bindparam("of_key"), inbox.c.handled_at.is_(None)
-    )
-    .order_by(inbox.c.id)
-)
-_HANDLED = (
-    sa.update(inbox)
-    .where(
-        inbox.c.integration_id == sa.bindparam("of_integration"),
-        inbox.c.order_key == sa.bindparam("of_key"),
-        inbox.c.id <= sa.bindparam("of_last"),
-        inbox.c.handled_at.is_(None),
-    )
-    .values(handled_at=sa.bindparam("of_at"), doc=None)
-)
+_ORDER = sa.select(order).where(_is(order.c.integration_id, "of_integration"), _is(order.c.key, "of_key"))
+_DOCUMENTS = sa.select(document).where(_is(document.c.order_id, "of_id")).order_by(document.c.id)
+_PARTS = sa.select(part).where(_is(part.c.order_id, "of_id")).order_by(part.c.no)
+_SHIPPED = sa.select(shipment).join(part, part.c.id == shipment.c.part_id).where(_is(part.c.order_id, "of_id"))
+_TO_ORDER = sa.update(order).where(_is(order.c.id, "of_id"))
+_TO_PART = sa.update(part).where(_is(part.c.id, "of_part"))
+_TO_PROMISE = _TO_PART.where(part.c.erp_key.is_(None), ~part.c.sending, _is(part.c.attempt, "of_attempt"))
+_UNSENT_PARTS = sa.delete(part).where(_is(part.c.order_id, "of_id"), part.c.erp_key.is_(None), part.c.attempt == 0)
+_CAUSE = _TO_ORDER.where(order.c.cause_id.is_distinct_from(sa.bindparam("of_cause", type_=order.c.cause_id.type)))
+_KEY = sa.select(order.c.key).where(_is(order.c.id, "of_id"))
 _NOTE = sa.insert(step)
+
+
+@cache
+def _keep_of(dialect: str, names: tuple[str, ...]) -> Any:
+    s = insert_of(dialect, order)
+    again = {name: s.excluded[name] for name in names}
+    return s.on_conflict_do_update(index_elements=["integration_id", "key"], set_=again).returning(order.c.id)
+
+
+@cache
+def _add_part_of(dialect: str) -> Any:
+    return insert_of(dialect, part).on_conflict_do_nothing(index_elements=["order_id", "no"])
+
+
+@cache
+def _shipped_of(dialect: str) -> Any:
+    return insert_of(dialect, shipment).on_conflict_do_nothing()
+
+
+@cache
+def _index_of(dialect: str) -> Any:
+    return insert_of(dialect, key_index).on_conflict_do_nothing()
 
 
 def load(c: sa.Connection, integration_id: int, key: str) -> Stored | None:
@@ -189,8 +255,8 @@ def keep(c: sa.Connection, tenant_id: int, integration_id: int, doc: Order, *, s
         values["was_ready"] = True
     if doc.state != "cancel_requested":
         values["refusal_sent_at"] = None  # the next request is another one
-    s = insert(c, order).values(tenant_id=tenant_id, integration_id=integration_id, key=doc.key, state=state, created_at=now, **values)
-    id = c.execute(s.on_conflict_do_update(index_elements=["integration_id", "key"], set_=values).returning(order.c.id)).scalar_one()
+    row = {"tenant_id": tenant_id, "integration_id": integration_id, "key": doc.key, "state": state, "created_at": now}
+    id = c.execute(_keep_of(c.dialect.name, tuple(values)), row | values).scalar_one()
     index(c, integration_id, "order", doc.key, [doc.key, doc.buyer.document])
     return id
 
@@ -200,22 +266,20 @@ _NONE = Order("", "unknown", "", datetime.fromtimestamp(0, UTC), Buyer("", ""), 
 """Stands for the order inside a stored part: the order itself is stored once, beside its parts."""
 
 
-def add_parts(c: sa.Connection, tenant_id: int, integration_id: int, order_id: int, docs: Sequence[OrderPart], state: str) -> None:
-    for no, doc in enumerate(docs, 1):
-        c.execute(
-            insert(c, part)
-            .values(
-                tenant_id=tenant_id, integration_id=integration_id, order_id=order_id, no=no, reference=doc.reference, branch=doc.branch,
-                doc=pack(msgspec.structs.replace(doc, order=_NONE)), state=state,
-            )
-            .on_conflict_do_nothing(index_elements=["order_id", "no"])
-        )  # fmt: skip
+def add_parts(c: sa.Connection, row: OrderRow, docs: Sequence[OrderPart], state: str) -> None:
+    whose = {"tenant_id": row.tenant_id, "integration_id": row.integration_id, "order_id": row.id, "state": state}
+    rows = [
+        whose | {"no": no, "reference": doc.reference, "branch": doc.branch, "doc": pack(msgspec.structs.replace(doc, order=_NONE))}
+        for no, doc in enumerate(docs, 1)
+    ]
+    if rows:
+        c.execute(_add_part_of(c.dialect.name), rows)
 
 
-def replace_parts(c: sa.Connection, tenant_id: int, integration_id: int, order_id: int, docs: Sequence[OrderPart], state: str) -> None:
+def replace_parts(c: sa.Connection, row: OrderRow, docs: Sequence[OrderPart], state: str) -> None:
     """Parts decided anew: only while none of them has ever gone out."""
-    c.execute(sa.delete(part).where(part.c.order_id == order_id, part.c.erp_key.is_(None), part.c.attempt == 0))
-    add_parts(c, tenant_id, integration_id, order_id, docs, state)
+    c.execute(_UNSENT_PARTS, {"of_id": row.id})
+    add_parts(c, row, docs, state)
 
 
 def forget_unreadable_parts(c: sa.Connection, order_id: int) -> bool:
@@ -229,22 +293,26 @@ def forget_unreadable_parts(c: sa.Connection, order_id: int) -> bool:
 
 
 def update_part(c: sa.Connection, part_id: int, **values: Any) -> None:
-    c.execute(sa.update(part).where(part.c.id == part_id).values(**values))
+    c.execute(_TO_PART, {"of_part": part_id, **values})
 
 
 def promise(c: sa.Connection, part_id: int, attempt: int) -> bool:
     """The part is about to go out as attempt + 1; `sent_at` stays open until the call has ended. False: somebody else was quicker."""
-    mine = sa.update(part).where(part.c.id == part_id, part.c.erp_key.is_(None), ~part.c.sending, part.c.attempt == attempt)
-    return c.execute(mine.values(sending=True, sent_at=None, attempt=attempt + 1, looks=0, state="importing")).rowcount == 1
+    promised = {"sending": True, "sent_at": None, "attempt": attempt + 1, "looks": 0, "state": "importing"}
+    return c.execute(_TO_PROMISE, {"of_part": part_id, "of_attempt": attempt, **promised}).rowcount == 1
+
+
+def _update(c: sa.Connection, order_id: int, **values: Any) -> None:
+    c.execute(_TO_ORDER, {"of_id": order_id, **values})
 
 
 def set_state(c: sa.Connection, order_id: int, state: str, now: float) -> None:
-    c.execute(sa.update(order).where(order.c.id == order_id).values(state=state, changed_at=now))
+    _update(c, order_id, state=state, changed_at=now)
 
 
 def charged(c: sa.Connection, order_id: int, doc: Order) -> None:
     """What its parts were made from: what engate answers for from here on."""
-    c.execute(sa.update(order).where(order.c.id == order_id).values(charged=doc.total, refunded_before=doc.refunded))
+    _update(c, order_id, charged=doc.total, refunded_before=doc.refunded)
 
 
 def part_changed(c: sa.Connection, part_id: int, doc: OrderPart) -> None:
@@ -255,56 +323,47 @@ def part_changed(c: sa.Connection, part_id: int, doc: OrderPart) -> None:
 def shop_cancelled(c: sa.Connection, order_id: int, doc: Order) -> None:
     """The shop has confirmed it; its own event of that comes later."""
     cancelled = msgspec.structs.replace(doc, state="cancelled")
-    c.execute(sa.update(order).where(order.c.id == order_id).values(doc=pack(cancelled), shop_state="cancelled"))
+    _update(c, order_id, doc=pack(cancelled), shop_state="cancelled")
 
 
 def refusal_sent(c: sa.Connection, order_id: int, now: float) -> None:
-    c.execute(sa.update(order).where(order.c.id == order_id).values(refusal_sent_at=now))
+    _update(c, order_id, refusal_sent_at=now)
 
 
 def shipped(c: sa.Connection, part_id: int, key: str, now: float) -> None:
     """The shop knows of this shipment."""
-    c.execute(insert(c, shipment).values(part_id=part_id, key=key[:100], sent_at=now).on_conflict_do_nothing())
+    c.execute(_shipped_of(c.dialect.name), {"part_id": part_id, "key": key[:100], "sent_at": now})
 
 
-def set_cause(c: sa.Connection, tenant_id: int, integration_id: int, order_id: int, reason: Reason | None, now: float) -> bool:
+def set_cause(c: sa.Connection, row: OrderRow, reason: Reason | None, now: float) -> bool:
     """Why the order waits for somebody (attention is orthogonal to its state). False: it waited for this already.
     Without a reason of its own it waits for its oldest open task."""
     if reason is None or reason.owner != "person":
-        todo = tasks.still_open(c, order_id)
-        key = c.execute(sa.select(order.c.key).where(order.c.id == order_id)).scalar_one() if todo else ""
-        reason = todo[0].reason(key) if todo else reason
-    cause_id = ensure(c, tenant_id, integration_id, {reason}, now)[reason.key] if reason else None
-    changed = sa.update(order).where(order.c.id == order_id, order.c.cause_id.is_distinct_from(cause_id)).values(cause_id=cause_id)
-    return c.execute(changed).rowcount == 1
+        todo = tasks.still_open(c, row.id)
+        reason = todo[0].reason(c.execute(_KEY, {"of_id": row.id}).scalar_one()) if todo else reason
+    cause_id = ensure(c, row.tenant_id, row.integration_id, {reason}, now)[reason.key] if reason else None
+    return c.execute(_CAUSE, {"of_id": row.id, "of_cause": cause_id, "cause_id": cause_id}).rowcount == 1
 
 
-def note(
-    c: sa.Connection, tenant_id: int, integration_id: int, order_id: int, part_no: int | None, name: str, text: Text, now: float
-) -> None:
+def note(c: sa.Connection, row: OrderRow, line: Line, now: float) -> None:
     """One line of the timeline."""
-    c.execute(
-        _NOTE,
-        {
-            "tenant_id": tenant_id,
-            "integration_id": integration_id,
-            "order_id": order_id,
-            "part_no": part_no,
-            "name": name,
-            "text": msgspec.to_builtins(text),
-            "at": now,
-        },
-    )
+    whose = {"tenant_id": row.tenant_id, "integration_id": row.integration_id, "order_id": row.id}
+    said = {"part_no": line.part_no, "name": line.name, "text": msgspec.to_builtins(line.text), "at": now}
+    c.execute(_NOTE, whose | said)
 
 
 def index(c: sa.Connection, integration_id: int, kind: str, target: str, keys: Iterable[str]) -> None:
     """So that any of these keys finds the target."""
     rows = [{"integration_id": integration_id, "key": key, "kind": kind, "target": target} for key in {k for k in keys if k}]
     if rows:
-        c.execute(insert(c, key_index).on_conflict_do_nothing(), rows)
+        c.execute(_index_of(c.dialect.name), rows)
 
 
 # ---- units not yet in the ERP ----
+
+_RESERVE = sa.insert(unit)
+_FREE = sa.delete(unit).where(_is(unit.c.order_id, "of_id"))
+_TAKEN_OVER = sa.update(unit).where(_is(unit.c.order_id, "of_id"), _is(unit.c.branch, "of_branch"), unit.c.freed_at.is_(None))
 
 
 def reserve(c: sa.Connection, integration_id: int, order_id: int, docs: Sequence[OrderPart]) -> None:
@@ -316,82 +375,89 @@ def reserve(c: sa.Connection, integration_id: int, order_id: int, docs: Sequence
         for item in doc.items
     ]
     if rows:
-        c.execute(sa.insert(unit), rows)
+        c.execute(_RESERVE, rows)
 
 
 def free(c: sa.Connection, order_id: int) -> None:
     """The order will not enter the ERP: its units are for sale again."""
-    c.execute(sa.delete(unit).where(unit.c.order_id == order_id))
+    c.execute(_FREE, {"of_id": order_id})
 
 
 def taken_over(c: sa.Connection, order_id: int, branch: str, now: float) -> None:
     """The ERP reserves these units now: readings asked for from here on have them out already."""
-    c.execute(sa.update(unit).where(unit.c.order_id == order_id, unit.c.branch == branch, unit.c.freed_at.is_(None)).values(freed_at=now))
+    c.execute(_TAKEN_OVER, {"of_id": order_id, "of_branch": branch, "freed_at": now})
 
 
 # ---- what the ERP says ----
 
+_OF_ERP = sa.select(part.c.id, part.c.order_id, order.c.key, part.c.no, part.c.erp_key, part.c.branch, part.c.erp_doc).join(
+    order, order.c.id == part.c.order_id
+)
+_BY_ERP = _OF_ERP.where(_is(part.c.integration_id, "of_integration"), _one_of(part.c.erp_key, "of_keys"))
+_BY_REFERENCE = _OF_ERP.add_columns(part.c.reference).where(
+    _is(part.c.integration_id, "of_integration"), _one_of(part.c.reference, "of_references"), part.c.erp_key.is_(None)
+)
+_SAID_ANEW = sa.update(document).where(_is(document.c.part_id, "of_part"), _is(document.c.key, "of_key"), document.c.sent_at.is_(None))
+_SENT = sa.update(document).where(_is(document.c.id, "of_id"))
+
+
+@cache
+def _document_of(dialect: str) -> Any:
+    return insert_of(dialect, document).on_conflict_do_nothing(index_elements=["part_id", "key", "version"])
+
 
 def part_by_erp(c: sa.Connection, integration_id: int, erp_keys: Sequence[str]) -> list[Any]:
     """(part id, order id, order key, part no, erp_key, branch, erp_doc) of the parts that are these ERP orders."""
-    return list(c.execute(_BY_ERP.where(part.c.integration_id == integration_id, part.c.erp_key.in_(erp_keys))))
+    return list(c.execute(_BY_ERP, {"of_integration": integration_id, "of_keys": erp_keys}))
 
 
 def part_by_reference(c: sa.Connection, integration_id: int, references: Sequence[str]) -> list[Any]:
     """The same of the parts that are not known to be in the ERP and carry these references."""
-    mine = (part.c.integration_id == integration_id) & part.c.reference.in_(references) & part.c.erp_key.is_(None)
-    return list(c.execute(_BY_ERP.add_columns(part.c.reference).where(mine)))
+    return list(c.execute(_BY_REFERENCE, {"of_integration": integration_id, "of_references": references}))
 
 
-_BY_ERP = sa.select(part.c.id, part.c.order_id, order.c.key, part.c.no, part.c.erp_key, part.c.branch, part.c.erp_doc).join(
-    order, order.c.id == part.c.order_id
-)
-
-
-def keep_documents(
-    c: sa.Connection, tenant_id: int, integration_id: int, order_id: int, part_id: int, invoices: Sequence[Invoice], now: float
-) -> list[Invoice]:
+def keep_documents(c: sa.Connection, row: OrderRow, part_id: int, invoices: Sequence[Invoice], now: float) -> list[Invoice]:
     """Stores documents not seen before; returns the new ones. One that was not sent is replaced by what the ERP says of it now."""
+    whose = {"tenant_id": row.tenant_id, "integration_id": row.integration_id, "order_id": row.id, "part_id": part_id, "created_at": now}
     new: list[Invoice] = []
     for invoice in invoices:
-        c.execute(
-            sa.update(document)
-            .where(document.c.part_id == part_id, document.c.key == invoice.id, document.c.sent_at.is_(None))
-            .values(doc=pack(invoice))
-        )
-        made = c.execute(
-            insert(c, document)
-            .values(
-                tenant_id=tenant_id,
-                integration_id=integration_id,
-                order_id=order_id,
-                part_id=part_id,
-                key=invoice.id[:60],
-                doc=pack(invoice),
-                created_at=now,
-            )
-            .on_conflict_do_nothing(index_elements=["part_id", "key", "version"])
-        )
+        c.execute(_SAID_ANEW, {"of_part": part_id, "of_key": invoice.id, "doc": pack(invoice)})
+        made = c.execute(_document_of(c.dialect.name), whose | {"key": invoice.id[:60], "doc": pack(invoice)})
         if made.rowcount == 1:
             new.append(invoice)
     return new
 
 
 def document_sent(c: sa.Connection, document_id: int, now: float) -> None:
-    c.execute(sa.update(document).where(document.c.id == document_id).values(sent_at=now))
+    c.execute(_SENT, {"of_id": document_id, "sent_at": now})
 
 
 # ---- mapping helpers ----
 
+_SKU_LINKS = sa.select(link.c.remote, link.c.key).where(
+    _is(link.c.integration_id, "of_integration"), link.c.kind == "sku", _one_of(link.c.remote, "of_remotes")
+)
+_KNOWN_SKUS = sa.select(record.c.key).where(
+    _is(record.c.integration_id, "of_integration"), record.c.kind == "sku", _one_of(record.c.key, "of_keys")
+)
+_WAITS = sa.select(order.c.id).join(cause, cause.c.id == order.c.cause_id).where(_is(order.c.id, "of_id"))
+_WAITS_FOR_TASK = _WAITS.where(cause.c.key.startswith("task:"))
+_WAITS_FOR = _WAITS.where(_is(cause.c.code, "of_code"))
+_WAITING = (
+    sa.select(order.c.id, cause.c.key, cause.c.owner)
+    .outerjoin(cause, cause.c.id == order.c.cause_id)
+    .where(_is(order.c.integration_id, "of_integration"), _is(order.c.key, "of_key"))
+)
+_WAITING_WITH = (
+    sa.select(order.c.key)
+    .join(cause, cause.c.id == order.c.cause_id)
+    .where(_is(order.c.integration_id, "of_integration"), _is(cause.c.code, "of_code"))
+)
+
 
 def sku_of(c: sa.Connection, integration_id: int, items: Sequence[OrderItem]) -> dict[str, str]:
     """Storefront SKU id -> the ERP's SKU key: by our links, else by the reference that the item carries, if it is a SKU of ours."""
-    remotes = [item.sku for item in items]
-    linked = c.execute(
-        sa.select(link.c.remote, link.c.key).where(
-            link.c.integration_id == integration_id, link.c.kind == "sku", link.c.remote.in_(remotes)
-        )
-    )
+    linked = c.execute(_SKU_LINKS, {"of_integration": integration_id, "of_remotes": [item.sku for item in items]})
     found = {row.remote: row.key for row in linked}
     carried = {item.sku: item.reference for item in items if item.sku not in found and item.reference}
     known = known_skus(c, integration_id, list(carried.values())) if carried else set[str]()
@@ -399,32 +465,27 @@ def sku_of(c: sa.Connection, integration_id: int, items: Sequence[OrderItem]) ->
 
 
 def known_skus(c: sa.Connection, integration_id: int, keys: Sequence[str]) -> set[str]:
-    found = sa.select(record.c.key).where(record.c.integration_id == integration_id, record.c.kind == "sku", record.c.key.in_(keys))
-    return set(c.execute(found).scalars())
+    return set(c.execute(_KNOWN_SKUS, {"of_integration": integration_id, "of_keys": keys}).scalars())
 
 
 def waits_for_task(c: sa.Connection, order_id: int) -> bool:
     """Whether the order waits for one of its tasks (open or not any more)."""
-    found = sa.select(order.c.id).join(cause, cause.c.id == order.c.cause_id).where(order.c.id == order_id, cause.c.key.startswith("task:"))
-    return c.execute(found).first() is not None
+    return c.execute(_WAITS_FOR_TASK, {"of_id": order_id}).first() is not None
 
 
 def waits_for(c: sa.Connection, order_id: int, code: str) -> bool:
     """Whether the order waits for a cause of this code."""
-    found = sa.select(order.c.id).join(cause, cause.c.id == order.c.cause_id).where(order.c.id == order_id, cause.c.code == code)
-    return c.execute(found).first() is not None
+    return c.execute(_WAITS_FOR, {"of_id": order_id, "of_code": code}).first() is not None
 
 
 def waiting(c: sa.Connection, integration_id: int, key: str) -> Any | None:
     """(id, the key and owner of its cause or None) of a stored order."""
-    found = sa.select(order.c.id, cause.c.key, cause.c.owner).outerjoin(cause, cause.c.id == order.c.cause_id)
-    return c.execute(found.where(order.c.integration_id == integration_id, order.c.key == key)).first()
+    return c.execute(_WAITING, {"of_integration": integration_id, "of_key": key}).first()
 
 
 def waiting_with(c: sa.Connection, integration_id: int, code: str) -> list[str]:
     """Keys of the orders that wait for any cause of this code."""
-    found = sa.select(order.c.key).join(cause, cause.c.id == order.c.cause_id)
-    return list(c.execute(found.where(order.c.integration_id == integration_id, cause.c.code == code)).scalars())
+    return list(c.execute(_WAITING_WITH, {"of_integration": integration_id, "of_code": code}).scalars())
 
 
 def waiting_for(c: sa.Connection, integration_id: int, cause_ids: Sequence[int]) -> list[str]:

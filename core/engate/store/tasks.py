@@ -28,14 +28,22 @@ class Task(msgspec.Struct, frozen=True):
         return Reason(f"task:{self.code}:{self.amount}:{order_key}"[:200], self.code, "person", self.text, self.hint)
 
 
+# built once: every step of an order asks
+_OF_ORDER = sa.select(task).where(task.c.order_id == sa.bindparam("of_order")).order_by(task.c.id)
+_STILL_OPEN = _OF_ORDER.where(task.c.closed_at.is_(None))
+_TO_TASK = sa.update(task).where(task.c.id == sa.bindparam("of_id"))
+_CLOSE = sa.update(task).where(
+    task.c.order_id == sa.bindparam("of_order"), task.c.code.in_(sa.bindparam("of_codes", expanding=True)), task.c.closed_at.is_(None)
+)
+
+
 def of_order(c: sa.Connection, order_id: int) -> list[Any]:
-    return list(c.execute(sa.select(task).where(task.c.order_id == order_id).order_by(task.c.id)))
+    return list(c.execute(_OF_ORDER, {"of_order": order_id}))
 
 
 def still_open(c: sa.Connection, order_id: int) -> list[Task]:
     """Oldest first."""
-    rows = c.execute(sa.select(task).where(task.c.order_id == order_id, task.c.closed_at.is_(None)).order_by(task.c.id))
-    return [Task(row.code, row.amount, Text(**row.text), Text(**row.hint)) for row in rows]
+    return [Task(row.code, row.amount, Text(**row.text), Text(**row.hint)) for row in c.execute(_STILL_OPEN, {"of_order": order_id})]
 
 
 def settle(c: sa.Connection, order_id: int, codes: Sequence[str], wanted: Sequence[Task], now: float) -> list[Task]:
@@ -51,24 +59,21 @@ def settle(c: sa.Connection, order_id: int, codes: Sequence[str], wanted: Sequen
             _add(c, order_id, each.code, values, now)
         elif before.closed_at is not None and (before.closed_by != "person" or before.amount != each.amount):
             reopened = {"opened_at": now, "closed_at": None, "closed_by": None, "note": None}
-            c.execute(sa.update(task).where(task.c.id == before.id).values(**values, **reopened))
+            c.execute(_TO_TASK, {"of_id": before.id, **values, **reopened})
         else:
             if before.closed_at is None and before.amount != each.amount:
-                c.execute(sa.update(task).where(task.c.id == before.id).values(**values))
+                c.execute(_TO_TASK, {"of_id": before.id, **values})
             continue
         opened.append(each)
-    over = set(codes) - {each.code for each in wanted}
-    c.execute(_closing(order_id, over).values(closed_at=now, closed_by="engate"))
+    over = sorted(set(codes) - {each.code for each in wanted})
+    c.execute(_CLOSE, {"of_order": order_id, "of_codes": over, "closed_at": now, "closed_by": "engate"})
     return opened
 
 
 def close(c: sa.Connection, order_id: int, codes: Sequence[str], *, by: Literal["person", "engate"], note: str, now: float) -> int:
     """Returns how many were open."""
-    return c.execute(_closing(order_id, codes).values(closed_at=now, closed_by=by, note=note[:500] or None)).rowcount
-
-
-def _closing(order_id: int, codes: Any) -> Any:
-    return sa.update(task).where(task.c.order_id == order_id, task.c.code.in_(list(codes)), task.c.closed_at.is_(None))
+    closed = {"closed_at": now, "closed_by": by, "note": note[:500] or None}
+    return c.execute(_CLOSE, {"of_order": order_id, "of_codes": list(codes), **closed}).rowcount
 
 
 def _add(c: sa.Connection, order_id: int, code: str, values: dict[str, Any], now: float) -> None:

@@ -106,7 +106,7 @@ def _wait(c: sa.Connection, failed: Failed, reason: Reason, now: float) -> bool:
         if known is not None:
             if known.key not in (None, reason.key) and (known.owner == "person" or reason.code != FORBIDDEN):
                 return False
-            orders.set_cause(c, claim.tenant_id, claim.integration_id, known.id, reason, now)
+            orders.set_cause(c, orders.OrderRow(claim.tenant_id, claim.integration_id, known.id), reason, now)
             return True
         if reason.code != FORBIDDEN:
             return False  # nothing is stored of it yet: the flow of orders itself is well

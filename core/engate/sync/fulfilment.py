@@ -59,7 +59,7 @@ def _keep(c: sa.Connection, work: Work, page: Received[ErpOrder]) -> bool:
         if erp.branch != row.branch or (before is not None and _same(before, erp)):
             continue
         if erp.invoices:
-            orders.keep_documents(c, work.tenant_id, work.integration_id, row.order_id, row.id, erp.invoices, work.now())
+            orders.keep_documents(c, work.order_row(row.order_id), row.id, erp.invoices, work.now())
         orders.update_part(c, row.id, erp_state=erp.state, erp_doc=pack(erp))
         woken.add(row.key)
     work.wake(c, *((lane_of(key), ORDER_PRIORITY) for key in woken))
@@ -72,7 +72,7 @@ def _broken(c: sa.Connection, work: Work, page: Received[ErpOrder]) -> bool:
     rows = orders.part_by_erp(c, work.integration_id, list(problems)) if problems else []
     for row in rows:
         reason = causes.of_problem(problems[row.erp_key])
-        orders.set_cause(c, work.tenant_id, work.integration_id, row.order_id, reason, work.now())
+        orders.set_cause(c, work.order_row(row.order_id), reason, work.now())
     return bool(rows)
 
 
@@ -89,8 +89,8 @@ def _adopted(c: sa.Connection, work: Work, said: list[ErpOrder]) -> list[str]:
         orders.taken_over(c, row.order_id, row.branch, work.now())
         orders.index(c, work.integration_id, "order", row.key, [erp.key])
         text = Text(f"Encontrado no ERP com o número {erp.key}.", f"Found in the ERP as {erp.key}.")
-        orders.note(c, work.tenant_id, work.integration_id, row.order_id, row.no, "found", text, work.now())
-        orders.set_cause(c, work.tenant_id, work.integration_id, row.order_id, None, work.now())
+        orders.note(c, work.order_row(row.order_id), orders.Line("found", text, row.no), work.now())
+        orders.set_cause(c, work.order_row(row.order_id), None, work.now())
         found.append(row.key)
     return found
 

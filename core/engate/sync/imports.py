@@ -68,7 +68,7 @@ async def _waits(work: Work, order: Stored, part: Part, code: str, text: Text) -
         return
     hint = Text("O engate tenta de novo sozinho.", "engate tries again by itself.")
     reason = causes.own(code, part.reference, text, hint, "engate")
-    await work.store.durably(lambda c: orders.set_cause(c, work.tenant_id, work.integration_id, order.id, reason, work.now()))
+    await work.store.durably(lambda c: orders.set_cause(c, work.order_row(order.id), reason, work.now()))
 
 
 async def _send(work: Work, order: Stored, part: Part) -> Later | None:
@@ -106,7 +106,7 @@ def _promise(c: sa.Connection, work: Work, part: Part) -> None:
 def _uncertain(c: sa.Connection, work: Work, order: Stored, part: Part, text: Text) -> None:
     """The ERP's bound counts from here: look-ups and retries may have passed since the promise."""
     orders.update_part(c, part.id, sent_at=work.now())
-    orders.note(c, work.tenant_id, work.integration_id, order.id, part.no, "uncertain", text, work.now())
+    orders.note(c, work.order_row(order.id), orders.Line("uncertain", text, part.no), work.now())
 
 
 async def _enter(work: Work, order: Stored, part: Part, where: Found | Imported, how: str) -> None:
@@ -124,15 +124,15 @@ def _entered(c: sa.Connection, work: Work, order: Stored, part: Part, erp_key: s
         if how == "imported"
         else Text(f"Encontrado no ERP com o número {erp_key}.", f"Found in the ERP as {erp_key}.")
     )
-    orders.note(c, work.tenant_id, work.integration_id, order.id, part.no, how, text, work.now())
+    orders.note(c, work.order_row(order.id), orders.Line(how, text, part.no), work.now())
     if order.cause_id is not None and not refused(*(other for other in order.parts if other.id != part.id)):
-        orders.set_cause(c, work.tenant_id, work.integration_id, order.id, None, work.now())
+        orders.set_cause(c, work.order_row(order.id), None, work.now())
 
 
 def _refused(c: sa.Connection, work: Work, order: Stored, part: Part, reason: causes.Reason) -> None:
     orders.update_part(c, part.id, sending=False, state="rejected")
-    orders.set_cause(c, work.tenant_id, work.integration_id, order.id, reason, work.now())
-    orders.note(c, work.tenant_id, work.integration_id, order.id, part.no, "rejected", reason.text, work.now())
+    orders.set_cause(c, work.order_row(order.id), reason, work.now())
+    orders.note(c, work.order_row(order.id), orders.Line("rejected", reason.text, part.no), work.now())
 
 
 def _fate_unknown(part: Part) -> Reason:

@@ -35,5 +35,5 @@ def _mended(c: sa.Connection, work: Work, key: str, doc: Order) -> bool:
         Text("Acompanhe este pedido no ERP e na loja, e avise o suporte do engate.",
              "Follow this order in the ERP and in the shop, and tell engate's support."),
     )  # fmt: skip
-    orders.set_cause(c, work.tenant_id, work.integration_id, id, reason, work.now())
+    orders.set_cause(c, work.order_row(id), reason, work.now())
     return False

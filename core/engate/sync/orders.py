@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container
+from typing import NamedTuple
 
 import sqlalchemy as sa
 
@@ -44,12 +45,10 @@ TRIES = 2
 
 async def order_slice(work: Work, key: str) -> Later:
     """Does what can be done for this order now. A part that must wait, or whose step fails, does not keep the others."""
-    situation = await work.store.reading(lambda c: _situation(c, work))
-    await _read_when_told(work, key)
+    situation, order = await _begun(work, key)
     waiting: dict[int, Later | Reason] = {}
     failed: list[tuple[Action, EngateError]] = []
     for _ in range(MOST_STEPS):
-        order = await work.store.reading(lambda c: orders.load(c, work.integration_id, key))
         if order is None:
             return Later()
         await _show(work, order)  # before the next step, which may fail
@@ -60,6 +59,7 @@ async def order_slice(work: Work, key: str) -> Later:
         outcome = action if isinstance(action, Reason) else await _perform(Step(work, order, part, situation), action, failed)
         if outcome is not None:
             waiting[part.id] = outcome
+        order = await work.store.reading(lambda c: orders.load(c, work.integration_id, key))
     else:
         return Later(due=work.now())
     reason = next((outcome for outcome in waiting.values() if isinstance(outcome, Reason)), None)
@@ -71,8 +71,12 @@ async def order_slice(work: Work, key: str) -> Later:
     return Later(due=min(dues, default=None))
 
 
+_WAREHOUSES = sa.select(record.c.doc).where(record.c.integration_id == sa.bindparam("of_integration"), record.c.kind == "warehouse")
+"""Built once: every slice asks."""
+
+
 def _situation(c: sa.Connection, work: Work) -> Situation:
-    blobs = c.execute(sa.select(record.c.doc).where(record.c.integration_id == work.integration_id, record.c.kind == "warehouse")).scalars()
+    blobs = c.execute(_WAREHOUSES, {"of_integration": work.integration_id}).scalars()
     companies = {doc.document for blob in blobs if (doc := readable(blob, Warehouse)) is not None and doc.document}
     coupling = work.coupling
     return Situation(
@@ -123,22 +127,39 @@ def _failing(work: Work, order: Stored, failed: list[tuple[Action, EngateError]]
 # ---- the shop's side ----
 
 
-async def _read_when_told(work: Work, key: str) -> None:
+class Heard(NamedTuple):
+    """What is known of an order when its slice begins. `newest`: the last event that nobody acted on; `told`: what each one carries."""
+
+    newest: int | None
+    told: list[Order | None]
+    order: Stored | None
+
+
+async def _begun(work: Work, key: str) -> tuple[Situation, Stored | None]:
+    """The situation, and the order as it is to be worked on."""
+    situation, heard = await work.store.reading(lambda c: (_situation(c, work), _heard(c, work, key)))
+    return situation, await _read_when_told(work, key, heard)
+
+
+def _heard(c: sa.Connection, work: Work, key: str) -> Heard:
+    newest, docs = orders.unhandled(c, work.integration_id, key)
+    return Heard(newest, docs, orders.load(c, work.integration_id, key))
+
+
+async def _read_when_told(work: Work, key: str, heard: Heard) -> Stored | None:
     """Reads the order when an event has not been acted on, or when it waits for a rule that may hold by now."""
-    (newest, carried), order = await work.store.reading(
-        lambda c: (orders.unhandled(c, work.integration_id, key), orders.load(c, work.integration_id, key))
-    )
+    newest, order = heard.newest, heard.order
     if newest is None and order is not None:
-        if order.cause_id is not None and not any(part.erp_key or part.sending for part in order.parts):
-            await work.store.durably(lambda c: _keep(c, work, order.doc, None))
-        return
-    doc = told.newest(carried, order.doc if order is not None else None)
+        if order.cause_id is None or any(part.erp_key or part.sending for part in order.parts):
+            return order
+        return await work.store.durably(lambda c: _keep(c, work, order.doc, None))
+    doc = told.newest(heard.told, order.doc if order is not None else None)
     if doc == "ask":
         doc = await _ask(work, key)
     if isinstance(doc, Order):
-        await work.store.durably(lambda c: _keep(c, work, doc, newest))
-    else:
-        await work.store.durably(lambda c: orders.handled(c, work.integration_id, key, newest or 0, work.now()))
+        return await work.store.durably(lambda c: _keep(c, work, doc, newest))
+    await work.store.durably(lambda c: orders.handled(c, work.integration_id, key, newest or 0, work.now()))
+    return order
 
 
 async def _ask(work: Work, key: str) -> Order | None:
@@ -151,42 +172,43 @@ async def _ask(work: Work, key: str) -> Order | None:
         return None
 
 
-def _keep(c: sa.Connection, work: Work, doc: Order, newest: int | None) -> None:
-    """The order as read, its parts where they can be made, and its units out of what the shop may sell."""
+def _keep(c: sa.Connection, work: Work, doc: Order, newest: int | None) -> Stored | None:
+    """The order as read, its parts where they can be made, and its units out of what the shop may sell. Returns it as it is then."""
     now = work.now()
     before = orders.load(c, work.integration_id, doc.key)
     id = orders.keep(c, work.tenant_id, work.integration_id, doc, state=before.state if before else "received", now=now)
     if before is None or before.doc.raw_state != doc.raw_state:
         text = Text(f"A loja diz: {doc.raw_state}", f"The shop says: {doc.raw_state}")
-        orders.note(c, work.tenant_id, work.integration_id, id, None, "shop", text, now)
+        orders.note(c, work.order_row(id), orders.Line("shop", text), now)
     untouched = before is None or not any(part.erp_key or part.attempt or part.state in FINAL for part in before.parts)
     if untouched:
         _make_parts(c, work, id, doc, now)
     elif before is not None and before.cause_id is not None and not refused(*before.parts):
-        orders.set_cause(c, work.tenant_id, work.integration_id, id, None, now)
+        orders.set_cause(c, work.order_row(id), None, now)
     if before is not None and (before.doc.items != doc.items or doc.state == "cancelled"):
         # a shop may give the units of a cancelled order back after we pushed the ERP's own number
         stock_moved(c, work, sorted({item.sku for part in before.parts for item in part.doc.items}))
     if newest is not None:
         orders.handled(c, work.integration_id, doc.key, newest, now)
+    return orders.load(c, work.integration_id, doc.key)
 
 
 def _make_parts(c: sa.Connection, work: Work, id: int, doc: Order, now: float) -> None:
     ignored = _ignored(work, doc)
     if ignored is not None:
         orders.set_state(c, id, "ignored", now)
-        orders.note(c, work.tenant_id, work.integration_id, id, None, "ignored", ignored, now)
+        orders.note(c, work.order_row(id), orders.Line("ignored", ignored), now)
         return
     made = split(doc, work.snapshot.mapping, orders.sku_of(c, work.integration_id, doc.items))
     if isinstance(made, Reason):
         live = doc.state != "cancelled"
-        orders.set_cause(c, work.tenant_id, work.integration_id, id, made if live else None, now)
-        orders.replace_parts(c, work.tenant_id, work.integration_id, id, (), "received")
+        orders.set_cause(c, work.order_row(id), made if live else None, now)
+        orders.replace_parts(c, work.order_row(id), (), "received")
         if not live:
             orders.free(c, id)
         return
-    orders.set_cause(c, work.tenant_id, work.integration_id, id, None, now)
-    orders.replace_parts(c, work.tenant_id, work.integration_id, id, made, "received")
+    orders.set_cause(c, work.order_row(id), None, now)
+    orders.replace_parts(c, work.order_row(id), made, "received")
     orders.charged(c, id, doc)
     if doc.state != "cancelled":
         orders.reserve(c, work.integration_id, id, made)
@@ -211,9 +233,9 @@ async def _attention(work: Work, order: Stored, reason: Reason | None, *, over: 
         return
 
     def note(c: sa.Connection) -> bool:
-        is_new = orders.set_cause(c, work.tenant_id, work.integration_id, order.id, reason, work.now())
+        is_new = orders.set_cause(c, work.order_row(order.id), reason, work.now())
         if is_new and reason is not None:
-            orders.note(c, work.tenant_id, work.integration_id, order.id, None, "attention", reason.text, work.now())
+            orders.note(c, work.order_row(order.id), orders.Line("attention", reason.text), work.now())
         return is_new
 
     if await work.store.durably(note) and reason is not None:
@@ -247,9 +269,9 @@ async def _settle(work: Work, order: Stored, situation: Situation) -> None:
 def _settled(c: sa.Connection, work: Work, order: Stored, wanted: list[tasks.Task]) -> list[tasks.Task]:
     opened = tasks.settle(c, order.id, [SETTLEMENT], wanted, work.now())
     for task in opened:
-        orders.note(c, work.tenant_id, work.integration_id, order.id, None, "task", task.text, work.now())
+        orders.note(c, work.order_row(order.id), orders.Line("task", task.text), work.now())
     if orders.waits_for_task(c, order.id) or opened:
-        orders.set_cause(c, work.tenant_id, work.integration_id, order.id, None, work.now())
+        orders.set_cause(c, work.order_row(order.id), None, work.now())
     return opened
 
 

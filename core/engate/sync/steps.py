@@ -54,9 +54,9 @@ class Step(msgspec.Struct, frozen=True):
         work.must_hold(c)
         if values:
             orders.update_part(c, part.id, **values)
-        orders.note(c, work.tenant_id, work.integration_id, order.id, part.no, name, text, work.now())
+        orders.note(c, work.order_row(order.id), orders.Line(name, text, part.no), work.now())
         if order.cause_id is not None and not refused(*order.parts):
-            orders.set_cause(c, work.tenant_id, work.integration_id, order.id, None, work.now())
+            orders.set_cause(c, work.order_row(order.id), None, work.now())
 
 
 Outcome = Later | Reason | None
@@ -248,13 +248,13 @@ async def _documents(step: Step) -> Outcome:
     [fresh] = await work.store.reading(lambda c: renames.as_now(c, work.integration_id, [whole]))
 
     def keep(c: sa.Connection) -> bool:
-        new = orders.keep_documents(c, work.tenant_id, work.integration_id, step.order.id, part.id, fresh.invoices or (), work.now())
+        new = orders.keep_documents(c, work.order_row(step.order.id), part.id, fresh.invoices or (), work.now())
         for invoice in new:
             orders.index(c, work.integration_id, "order", step.order.key, [invoice.key, invoice.number])
             text = Text(
                 f"Nota {invoice.number}/{invoice.series} recebida do ERP.", f"Note {invoice.number}/{invoice.series} received from the ERP."
             )
-            orders.note(c, work.tenant_id, work.integration_id, step.order.id, part.no, "document", text, work.now())
+            orders.note(c, work.order_row(step.order.id), orders.Line("document", text, part.no), work.now())
         orders.update_part(c, part.id, erp_doc=pack(fresh), erp_state=fresh.state)
         return bool(new)
 
@@ -265,7 +265,7 @@ async def _documents(step: Step) -> Outcome:
 async def _not_published(step: Step) -> Outcome:
     work, order = step.work, step.order
     if order.cause_id is None:
-        await work.store.durably(lambda c: orders.set_cause(c, work.tenant_id, work.integration_id, order.id, NOT_PUBLISHED, work.now()))
+        await work.store.durably(lambda c: orders.set_cause(c, work.order_row(order.id), NOT_PUBLISHED, work.now()))
     return Later(due=work.now() + work.windows.invoice_retry)
 
 

@@ -186,7 +186,7 @@ def retry_order(c: sa.Connection, tenant_id: int, id: int, key: str, now: float)
             orders.update_part(c, part.id, erp_doc=pack(msgspec.structs.replace(part.erp, invoices=None)))  # look for its notes again
         if part.erp_key is None and part.state in ("rejected", "expired", "cancelled"):
             orders.update_part(c, part.id, state="ready", attempt=0)  # made anew from the shop's order and the mapping of now
-    orders.set_cause(c, tenant_id, id, stored.id, None, now)
+    orders.set_cause(c, orders.OrderRow(tenant_id, id, stored.id), None, now)
     asked = OrderEvent(f"retry/{key}/{now}"[:200], key, stored.doc.state, "retry")
     orders.receive(c, tenant_id, id, [asked], now)
     _wake(c, tenant_id, id, [(lane_of(key), ORDER_PRIORITY)], now)
@@ -200,8 +200,8 @@ def close_tasks(c: sa.Connection, tenant_id: int, id: int, key: str, note: str, 
     closed = tasks.close(c, stored.id, [code for code, _ in stored.tasks], by="person", note=note, now=now)
     if closed:
         text = Text(f"Pendência encerrada: {note}", f"Task closed: {note}")
-        orders.note(c, tenant_id, id, stored.id, None, "task_closed", text, now)
-        orders.set_cause(c, tenant_id, id, stored.id, None, now)
+        orders.note(c, orders.OrderRow(tenant_id, id, stored.id), orders.Line("task_closed", text), now)
+        orders.set_cause(c, orders.OrderRow(tenant_id, id, stored.id), None, now)
         _wake(c, tenant_id, id, [(lane_of(key), ORDER_PRIORITY)], now)
     return closed
 

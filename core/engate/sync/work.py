@@ -17,6 +17,7 @@ from engate.store import current, lanes, records
 from engate.store.current import Stamp
 from engate.store.db import Store
 from engate.store.lanes import Claim
+from engate.store.orders import OrderRow
 from engate.sync.effective import Pair, Rules
 from engate.sync.flows import offered
 from engate.sync.options import Options, PairMapping
@@ -123,6 +124,9 @@ class Work:
     def pair(self) -> Pair:
         flows = offered(self.coupling)
         return Pair(frozenset(kind.name for kind in KINDS.values() if flows[kind.flow] is None), self.coupling.requires)
+
+    def order_row(self, id: int) -> OrderRow:
+        return OrderRow(self.tenant_id, self.integration_id, id)
 
     def now(self) -> float:
         return self.clock.now().timestamp()
