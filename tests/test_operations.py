@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from collections.abc import Generator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -14,6 +9,7 @@ import pytest
 import sqlalchemy as sa
 from tests.platforms import lacking
 from tests.platforms.fake_shop.plugin import FAKE_SHOP, FakeShop
+from tests.support.engine import engine
 from tests.support.goods import goods
 from tests.support.stage import SHORT, Stage, faked
 from tests.test_guards import let_go, take
@@ -22,7 +18,6 @@ from engate import NotYet, Unavailable, Unknown, batch
 from engate.testing.world import Change, Fault
 from engate.text import Text
 
-ROOT = Path(__file__).resolve().parents[1]
 BULK: dict[str, dict[str, object]] = {"fake_shop": {"bulk": ["stock"], "ask_after": 0.05}}
 
 
@@ -263,32 +258,6 @@ async def test_an_operation_goes_on_while_the_integration_is_switched_off(sqlite
 
 SLOWLY = 60.0
 """Seconds: a process of its own has to start first."""
-
-
-class Engine:
-    """A process that works on the stage's database."""
-
-    def __init__(self, url: str) -> None:
-        self._url = url
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        self._process = subprocess.Popen([sys.executable, "-m", "tests.support.engine", self._url], cwd=ROOT)
-
-    def kill(self) -> None:
-        if self._process is not None:
-            assert self._process.poll() is None, f"the engine ended by itself: {self._process.returncode}"
-            self._process.kill()
-            self._process.wait()
-
-
-@contextmanager
-def engine(url: str) -> Generator[Engine]:
-    made = Engine(url)
-    try:
-        yield made
-    finally:
-        made.kill()
 
 
 @pytest.mark.timeout(150)

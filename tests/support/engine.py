@@ -5,7 +5,11 @@ from __future__ import annotations
 import asyncio
 import base64
 import os
+import subprocess
 import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
 
 import msgspec
 from tests.platforms import MANIFESTS
@@ -18,6 +22,34 @@ from engate.store.db import Store
 from engate.sync.registry import Registry
 from engate.sync.runner import Runner
 from engate.testing.connect import CountingJournal
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Engine:
+    """A process that works on the stage's database."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        self._process = subprocess.Popen([sys.executable, "-m", "tests.support.engine", self._url], cwd=ROOT)
+
+    def kill(self) -> None:
+        if self._process is not None:
+            assert self._process.poll() is None, f"the engine ended by itself: {self._process.returncode}"
+            self._process.kill()
+            self._process.wait()
+
+
+@contextmanager
+def engine(url: str) -> Generator[Engine]:
+    made = Engine(url)
+    try:
+        yield made
+    finally:
+        made.kill()
 
 
 async def main(url: str) -> None:

@@ -10,10 +10,12 @@ from typing import Any
 
 import msgspec
 import pytest
+from tests.support.engine import engine
 from tests.support.goods import goods, gtin, product, sale
 from tests.support.stage import Stage, staged
 
 from engate.testing.world import SeedSku
+from engate_shopify import bulk
 
 os.environ.setdefault("ENGATE_SECRET_KEY", base64.b64encode(secrets.token_bytes(32)).decode())
 
@@ -88,3 +90,32 @@ async def listened(stage: Stage) -> None:
     """Until the shop has been asked three times what happened."""
     before = calls(stage, "orders")
     await stage.until(lambda: calls(stage, "orders") >= before + 3)
+
+
+SLOWLY = 90.0
+"""Seconds: a process of its own has to start first."""
+
+
+@pytest.mark.timeout(200)
+async def test_a_process_that_is_killed_while_an_operation_runs_submits_nothing_twice(sqlite_database: str) -> None:
+    """The shop has the operation and works on it: the next process asks for the same ticket."""
+    count = bulk.WORTH + 10
+    async with staged(sqlite_database, erp_name="fake_erp", shop_name="shopify", seed=goods(count), run=False) as stage:
+        with engine(sqlite_database) as killed:
+            stage.shop.shop.settings.bulk_paused = True
+            await stage.activate()
+            killed.start()
+
+            async def waits() -> bool:
+                return bool(await stage.sql("select id from operation"))
+
+            await stage.until(waits, SLOWLY)
+            begun = calls(stage, "bulkOperationRunMutation")
+            killed.kill()
+            stage.shop.shop.settings.bulk_paused = False
+            killed.start()
+            await stage.until(lambda: len(stage.shop.state()) == count and all(one.visible for one in stage.shop.state()), SLOWLY)
+            await stage.quiet()
+        assert begun == 1 and len(stage.shop.shop.all("Product")) == count
+        lines = [(one.query, line) for one in stage.shop.bulk.operations.values() for line in one.lines]
+        assert len(lines) == len(set(lines)) >= count
