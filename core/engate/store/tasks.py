@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 import sqlalchemy as sa
@@ -70,9 +70,9 @@ def settle(c: sa.Connection, order_id: int, codes: Sequence[str], wanted: Sequen
     return opened
 
 
-def close(c: sa.Connection, order_id: int, codes: Sequence[str], *, by: Literal["person", "engate"], note: str, now: float) -> int:
-    """Returns how many were open."""
-    closed = {"closed_at": now, "closed_by": by, "note": note[:500] or None}
+def close(c: sa.Connection, order_id: int, codes: Sequence[str], note: str, now: float) -> int:
+    """By a person, who has seen to them. Returns how many were open."""
+    closed = {"closed_at": now, "closed_by": "person", "note": note[:500] or None}
     return c.execute(_CLOSE, {"of_order": order_id, "of_codes": list(codes), **closed}).rowcount
 
 

@@ -24,7 +24,7 @@ async def import_part(work: Work, order: Stored, part: Part) -> Later | None:
     if isinstance(found, Later):
         return found
     if found is not None:
-        await _enter(work, order, part, found, "found")
+        await _enter(work, order, part, found)
         return None
     return await _send(work, order, part)
 
@@ -43,7 +43,7 @@ async def resolve_part(work: Work, order: Stored, part: Part) -> Later | Reason 
     if isinstance(found, Later):
         return found
     if found is not None:
-        await _enter(work, order, part, found, "found")
+        await _enter(work, order, part, found)
         return None
     if bound is None:
         return _fate_unknown(part)
@@ -91,7 +91,7 @@ async def _send(work: Work, order: Stored, part: Part) -> Later | None:
         text = error.text
         await work.store.durably(lambda c: _uncertain(c, work, order, part, text))
         return None  # the part is still `sending`: the next decision is to resolve it
-    await _enter(work, order, part, imported, "imported")
+    await _enter(work, order, part, imported)
     return None
 
 
@@ -109,22 +109,21 @@ def _uncertain(c: sa.Connection, work: Work, order: Stored, part: Part, text: Te
     orders.note(c, work.order_row(order.id), orders.Line("uncertain", text, part.no), work.now())
 
 
-async def _enter(work: Work, order: Stored, part: Part, where: Found | Imported, how: str) -> None:
-    await work.store.durably(lambda c: _entered(c, work, order, part, where.key, where.state, how))
+async def _enter(work: Work, order: Stored, part: Part, where: Found | Imported) -> None:
+    await work.store.durably(lambda c: _entered(c, work, order, part, where))
     work.happened.append(("on_order_imported", {"order": order.key, "erp_keys": [where.key]}))
 
 
-def _entered(c: sa.Connection, work: Work, order: Stored, part: Part, erp_key: str, erp_state: str, how: str) -> None:
+def _entered(c: sa.Connection, work: Work, order: Stored, part: Part, where: Found | Imported) -> None:
     """A definite yes: key and next step in one transaction."""
-    orders.update_part(c, part.id, erp_key=erp_key, erp_state=erp_state, sending=False, state="in_erp")
+    orders.update_part(c, part.id, erp_key=where.key, erp_state=where.state, sending=False, state="in_erp")
     orders.taken_over(c, order.id, part.branch, work.now())
-    orders.index(c, work.integration_id, "order", order.key, [erp_key])
-    text = (
-        Text(f"Entrou no ERP com o número {erp_key}.", f"Entered the ERP as {erp_key}.")
-        if how == "imported"
-        else Text(f"Encontrado no ERP com o número {erp_key}.", f"Found in the ERP as {erp_key}.")
-    )
-    orders.note(c, work.order_row(order.id), orders.Line(how, text, part.no), work.now())
+    orders.index(c, work.integration_id, "order", order.key, [where.key])
+    if isinstance(where, Imported):
+        line = orders.Line("imported", Text(f"Entrou no ERP com o número {where.key}.", f"Entered the ERP as {where.key}."), part.no)
+    else:
+        line = orders.Line("found", Text(f"Encontrado no ERP com o número {where.key}.", f"Found in the ERP as {where.key}."), part.no)
+    orders.note(c, work.order_row(order.id), line, work.now())
     if order.cause_id is not None and not refused(*(other for other in order.parts if other.id != part.id)):
         orders.set_cause(c, work.order_row(order.id), None, work.now())
 

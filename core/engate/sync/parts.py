@@ -53,6 +53,13 @@ def split(order: Order, mapping: PairMapping, skus: Mapping[str, str]) -> list[O
                 Text("Mapeie o depósito em 'warehouses' da integração.", "Map the warehouse in the integration's 'warehouses'."),
             )  # fmt: skip
         by_branch.setdefault(branch, []).append(PartItem(item.line, skus[item.sku], item.quantity, item.price))
+    return _made(order, by_branch, residue, payment, mapping)
+
+
+def _made(
+    order: Order, by_branch: dict[str, list[PartItem]], residue: Decimal, payment: PaymentRow, mapping: PairMapping
+) -> list[OrderPart]:
+    """Each branch's share: what is not of an item is divided in proportion to the goods."""
     carrier = next((row.carrier for row in mapping.carriers if row.shipping == order.shipping), "")
     sums = [sum((item.value for item in items), Decimal(0)) for items in by_branch.values()]
     freights = share(order.freight, sums)

@@ -197,7 +197,7 @@ def close_tasks(c: sa.Connection, tenant_id: int, id: int, key: str, note: str, 
     stored = orders.load(c, id, key)
     if stored is None:
         raise config.not_found("Pedido", "order")
-    closed = tasks.close(c, stored.id, [code for code, _ in stored.tasks], by="person", note=note, now=now)
+    closed = tasks.close(c, stored.id, [code for code, _ in stored.tasks], note, now)
     if closed:
         text = Text(f"Pendência encerrada: {note}", f"Task closed: {note}")
         orders.note(c, orders.OrderRow(tenant_id, id, stored.id), orders.Line("task_closed", text), now)
