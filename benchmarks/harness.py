@@ -26,8 +26,9 @@ from engate.model.kinds import KINDS
 from engate.plugins import Manifest
 from engate.secrets import Vault
 from engate.settings import Secret
-from engate.store import config, lanes, records, runs
+from engate.store import config, lanes, links, pushes, runs
 from engate.store.db import Store
+from engate.store.rows import RecordSet
 from engate.store.tables import metadata, record
 from engate.sync import trigger
 from engate.sync.options import Options, PairMapping
@@ -113,8 +114,8 @@ class Engine:
         pairs = {"category": [f"category/{100 + n}" for n in range(70)], "brand": [str(5 + n) for n in range(40)]}
         for kind, keys in pairs.items():
             await self.store.writing(
-                lambda c, kind=kind, keys=keys: records.linked(
-                    c, self.tenant_id, self.id, kind, [(key, key.rpartition("/")[2]) for key in keys], 0.0
+                lambda c, kind=kind, keys=keys: links.linked(
+                    c, RecordSet(self.tenant_id, self.id, kind), [(key, key.rpartition("/")[2]) for key in keys], 0.0
                 )
             )
 
@@ -148,7 +149,7 @@ class Engine:
         """Every run has ended and no record can move by itself."""
 
         def over(c: sa.Connection) -> bool:
-            moving = records.MOVING.where(record.c.integration_id == self.id).limit(1)
+            moving = pushes.MOVING.where(record.c.integration_id == self.id).limit(1)
             return not config.open_runs(c, self.id) and c.execute(moving).first() is None
 
         while not await self.store.reading(over):

@@ -11,9 +11,10 @@ import sqlalchemy as sa
 
 from engate.errors import EngateError
 from engate.model.kinds import KINDS
-from engate.store import records
 from engate.store.causes import Reason
 from engate.store.db import insert_of
+from engate.store.links import SHARED
+from engate.store.pushes import MOVING
 from engate.store.tables import cause, flow, reading, record, run
 
 
@@ -228,8 +229,8 @@ _FULLY_READ = _FLOW_READ.values(full_at=sa.bindparam("of_now"))
 
 
 _PUSHING = sa.select(run).where(run.c.integration_id == sa.bindparam("of_integration"), run.c.state == "pushing")
-_UNSETTLED = records.MOVING.where(record.c.run_id == sa.bindparam("of_run")).limit(1)
-_SHARED_MOVE = records.MOVING.where(record.c.integration_id == sa.bindparam("of_integration"), record.c.kind.in_(records.SHARED)).limit(1)
+_UNSETTLED = MOVING.where(record.c.run_id == sa.bindparam("of_run")).limit(1)
+_SHARED_MOVE = MOVING.where(record.c.integration_id == sa.bindparam("of_integration"), record.c.kind.in_(SHARED)).limit(1)
 _OWNER = sa.select(cause.c.owner).where(cause.c.id == record.c.cause_id).scalar_subquery()
 _UNFINISHED = (
     sa.select(record.c.id)
@@ -255,7 +256,7 @@ def finish(c: sa.Connection, integration_id: int, now: float, *, idle: sa.Column
         if ANCESTORS[row.flow] & reading_now or unsettled(c, row.id, idle):
             continue
         # … and so does one that waits for a category or brand which is on its way
-        if shared_move and ANCESTORS[row.flow] & records.SHARED and unfinished(c, row.id, idle):
+        if shared_move and ANCESTORS[row.flow] & SHARED and unfinished(c, row.id, idle):
             continue
         short = is_short(row)
         if row.trigger in ("schedule", "webhook") and row.changed == 0 and not short:

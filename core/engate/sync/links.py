@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import sqlalchemy as sa
 
 from engate.model.kinds import KINDS
-from engate.store import lanes, records
+from engate.store import lanes, pushes
 from engate.store.lanes import Wake
 from engate.store.tables import integration, link, reading, record
 from engate.sync import trigger
@@ -66,7 +66,7 @@ def revive(c: sa.Connection, tenant_id: int, integration_ids: Iterable[int], now
     ids = list(integration_ids)
     for id in ids:
         lanes.lift(c, id, lanes.backing_off(c, id))
-        records.lift(c, id, list(KINDS))
+        pushes.lift(c, id, list(KINDS))
     look_after(c, tenant_id, ids, now)
     for id in c.execute(sa.select(integration.c.id).where(integration.c.id.in_(ids), integration.c.activated_at.is_not(None))).scalars():
         trigger.wake_all(c, tenant_id, id, FLOWS, now)

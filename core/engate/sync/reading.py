@@ -13,8 +13,8 @@ from engate.errors import EngateError
 from engate.model import Query
 from engate.model.kinds import KINDS, Kind
 from engate.plugins import closing
-from engate.store import changed, records, runs
-from engate.store.records import Wanted
+from engate.store import changed, desired, runs, units
+from engate.store.desired import Wanted
 from engate.store.runs import Place
 from engate.sync import nodes, pilot, quarantine, renames, whole
 from engate.sync.effective import Rules
@@ -161,7 +161,7 @@ def _kind_read(c: sa.Connection, work: Work, kind: Kind, row: Any, ahead: str | 
     if row.only is None:
         whole.unsay(c, work, kind.name)
     if kind.name == "stock" and row.full and row.only is None:
-        records.forget_units(c, work.integration_id, row.started_at)
+        units.forget(c, work.integration_id, row.started_at)
     return True
 
 
@@ -182,10 +182,10 @@ def _keep(c: sa.Connection, work: Work, kind: Kind, row: Any, read: Read, rename
     # decided in this transaction: an order that came in while the pages were fetched must be seen
     rules = work.rules(c, kind.name, [doc.sku for doc, _ in docs] if kind.name == "stock" else None)
     ignored = [doc.key for doc, _ in docs if rules.ignores(kind.name, doc)]
-    records.forget(c, work.integration_id, kind.name, ignored)
+    desired.forget(c, work.integration_id, kind.name, ignored)
     wanted = [_wanted(rules, kind, doc, asked_at) for doc, asked_at in docs if not rules.ignores(kind.name, doc)]
     wanted = [each._replace(reason=each.reason or renamed.unclear.get(each.key)) for each in wanted] if renamed.unclear else wanted
-    changed = records.want(c, work.tenant_id, work.integration_id, kind.name, wanted, run_id=row.run_id, now=work.now())
+    changed = desired.want(c, work.records_of(kind.name), wanted, run_id=row.run_id, now=work.now())
     runs.page_done(c, row, read.place, items=len(docs), changed=changed)
     if changed:
         work.wake(c, (f"push/{kind.name}", kind.priority))

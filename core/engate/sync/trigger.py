@@ -11,10 +11,11 @@ import sqlalchemy as sa
 from engate.errors import Invalid
 from engate.model import OrderEvent
 from engate.model.kinds import KINDS
-from engate.store import config, lanes, orders, records, runs, tasks
+from engate.store import causes, config, lanes, links, orders, pushes, runs, tasks
 from engate.store.blobs import pack
 from engate.store.causes import ensure, own
 from engate.store.lanes import Wake
+from engate.store.rows import RecordSet
 from engate.store.tables import cause, flow, inbox, link, order, record, run
 from engate.sync.events import ORDER_PRIORITY, lane_of
 from engate.sync.flows import FLOWS
@@ -76,7 +77,7 @@ def resync(
 def ask(c: sa.Connection, tenant_id: int, id: int, flows: Iterable[str], now: float) -> None:
     """Somebody wants these flows looked at now: no back-off of theirs stands in the way."""
     names = [lane for name in flows for lane in lanes_of_flow(name)]
-    records.lift(c, id, [kind.name for name in flows for kind in FLOWS[name].kinds])
+    pushes.lift(c, id, [kind.name for name in flows for kind in FLOWS[name].kinds])
     _wake(c, tenant_id, id, names, now)
 
 
@@ -111,7 +112,7 @@ def _keys(c: sa.Connection, id: int, skus: Sequence[str]) -> dict[str, list[str]
 def _start(
     c: sa.Connection, tenant_id: int, id: int, name: str, *, trigger: str, full: bool, keys: dict[str, list[str]] | None, now: float
 ) -> int:
-    records.release(c, id, [_cancelled(name).key])
+    causes.release(c, id, [_cancelled(name).key])
     kinds = [kind.name for kind in FLOWS[name].kinds]
     made = runs.start(c, tenant_id, id, name, kinds, trigger=trigger, full=full, keys=keys, now=now)
     _wake(c, tenant_id, id, [(f"push/{kind.name}", kind.priority) for kind in FLOWS[name].kinds], now)
@@ -210,7 +211,7 @@ def link_by_hand(c: sa.Connection, tenant_id: int, id: int, kind: str, key: str,
     """A person says what stands for what: whatever waited for it goes on. A product or SKU stands for one thing only."""
     if kind in ("product", "sku"):
         _one_to_one(c, id, kind, key, remote)
-    records.linked(c, tenant_id, id, kind, [(key, remote)], now, origin="person")
+    links.linked(c, RecordSet(tenant_id, id, kind), [(key, remote)], now, origin="person")
     c.execute(
         sa.update(record)
         .where(record.c.integration_id == id, record.c.kind == kind, record.c.key == key)
