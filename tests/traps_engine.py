@@ -820,8 +820,8 @@ ENGINE: tuple[Trap, ...] = (
         "engine.told-keys-schedule",
         "Notices that come more often than the schedule would put it off for ever.",
         f"{CORE}/sync/reading.py",
-        "    if short or was_told:",
-        "    if short:",
+        "    if not short and not was_told:",
+        "    if not short:",
         (f"{DOOR}test_what_is_told_to_have_changed_is_read_and_nothing_else",),
     ),
     Trap(

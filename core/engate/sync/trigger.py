@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import sqlalchemy as sa
@@ -16,6 +16,7 @@ from engate.store.blobs import pack
 from engate.store.causes import ensure, own
 from engate.store.lanes import Wake
 from engate.store.rows import RecordSet
+from engate.store.runs import Asked
 from engate.store.tables import cause, flow, inbox, link, order, record, run
 from engate.sync.events import ORDER_PRIORITY, lane_of
 from engate.sync.flows import FLOWS
@@ -37,7 +38,7 @@ def activate(
     config.claim_shop(c, tenant_id, id)
     config.update_integration(c, tenant_id, id, **values)
     names = list(flows)
-    made = [_start(c, tenant_id, id, name, trigger="activation", full=True, keys=None, now=now) for name in names if name in LOADS]
+    made = [_start(c, tenant_id, id, _asked(name, "activation", full=True, keys=None), now) for name in names if name in LOADS]
     wake_all(c, tenant_id, id, names, now)
     _wake(c, tenant_id, id, PROBES, now)
     return made
@@ -59,18 +60,24 @@ def deactivate(c: sa.Connection, tenant_id: int, id: int) -> None:
     lanes.ask_to_cancel(c, id, [name for name in lanes.in_hand(c, id) if name not in (EVENTS, SAFETY)])
 
 
-def resync(
-    c: sa.Connection, tenant_id: int, id: int, flows: Sequence[str], *, full: bool, skus: Sequence[str] | None, trigger: str, now: float
-) -> list[int]:
-    """One run for each flow. `skus`: only these SKUs (ERP keys), with the products they belong to."""
+class Resync(NamedTuple):
+    """What a person wants read anew. `skus`: only these SKUs (ERP keys), with the products they belong to."""
+
+    flows: Sequence[str]
+    full: bool = True
+    skus: Sequence[str] | None = None
+
+
+def resync(c: sa.Connection, tenant_id: int, id: int, what: Resync, now: float) -> list[int]:
+    """One run for each flow."""
     made: list[int] = []
-    keys = _keys(c, id, skus) if skus is not None else None
-    for name in flows:
+    keys = _keys(c, id, what.skus) if what.skus is not None else None
+    for name in what.flows:
         mine = {kind.name: keys[kind.name] for kind in FLOWS[name].kinds if kind.name in keys} if keys is not None else None
         if keys is not None and not mine:
             continue
-        made.append(_start(c, tenant_id, id, name, trigger=trigger, full=full, keys=mine, now=now))
-    ask(c, tenant_id, id, flows, now)
+        made.append(_start(c, tenant_id, id, _asked(name, "request", full=what.full, keys=mine), now))
+    ask(c, tenant_id, id, what.flows, now)
     return made
 
 
@@ -109,13 +116,14 @@ def _keys(c: sa.Connection, id: int, skus: Sequence[str]) -> dict[str, list[str]
     return found
 
 
-def _start(
-    c: sa.Connection, tenant_id: int, id: int, name: str, *, trigger: str, full: bool, keys: dict[str, list[str]] | None, now: float
-) -> int:
-    causes.release(c, id, [_cancelled(name).key])
-    kinds = [kind.name for kind in FLOWS[name].kinds]
-    made = runs.start(c, tenant_id, id, name, kinds, trigger=trigger, full=full, keys=keys, now=now)
-    _wake(c, tenant_id, id, [(f"push/{kind.name}", kind.priority) for kind in FLOWS[name].kinds], now)
+def _asked(name: str, trigger: str, *, full: bool, keys: dict[str, list[str]] | None) -> Asked:
+    return Asked(name, [kind.name for kind in FLOWS[name].kinds], trigger, full, keys)
+
+
+def _start(c: sa.Connection, tenant_id: int, id: int, asked: Asked, now: float) -> int:
+    causes.release(c, id, [_cancelled(asked.flow).key])
+    made = runs.start(c, tenant_id, id, asked, now)
+    _wake(c, tenant_id, id, [(f"push/{kind.name}", kind.priority) for kind in FLOWS[asked.flow].kinds], now)
     return made
 
 
@@ -193,8 +201,16 @@ def retry_order(c: sa.Connection, tenant_id: int, id: int, key: str, now: float)
     _wake(c, tenant_id, id, [(lane_of(key), ORDER_PRIORITY)], now)
 
 
-def close_tasks(c: sa.Connection, tenant_id: int, id: int, key: str, note: str, now: float) -> int:
+class Done(NamedTuple):
+    """What a person says of an order whose tasks they have seen to."""
+
+    key: str
+    note: str
+
+
+def close_tasks(c: sa.Connection, tenant_id: int, id: int, done: Done, now: float) -> int:
     """A person has seen to what stands open of an order. Returns how many tasks were closed."""
+    key, note = done
     stored = orders.load(c, id, key)
     if stored is None:
         raise config.not_found("Pedido", "order")
