@@ -26,8 +26,10 @@ from engate.model.kinds import KINDS
 from engate.plugins import Manifest
 from engate.secrets import Vault
 from engate.settings import Secret
-from engate.store import config, lanes, records, runs
+from engate.store import config, lanes, links, pushes, runs
+from engate.store.config import Given, NewConnection, NewIntegration
 from engate.store.db import Store
+from engate.store.rows import RecordSet
 from engate.store.tables import metadata, record
 from engate.sync import trigger
 from engate.sync.options import Options, PairMapping
@@ -113,8 +115,8 @@ class Engine:
         pairs = {"category": [f"category/{100 + n}" for n in range(70)], "brand": [str(5 + n) for n in range(40)]}
         for kind, keys in pairs.items():
             await self.store.writing(
-                lambda c, kind=kind, keys=keys: records.linked(
-                    c, self.tenant_id, self.id, kind, [(key, key.rpartition("/")[2]) for key in keys], 0.0
+                lambda c, kind=kind, keys=keys: links.linked(
+                    c, RecordSet(self.tenant_id, self.id, kind), [(key, key.rpartition("/")[2]) for key in keys], 0.0
                 )
             )
 
@@ -139,16 +141,14 @@ class Engine:
         self.runner.poke()
 
     async def resync(self, flows: list[str]) -> None:
-        await self.store.writing(
-            lambda c: trigger.resync(c, self.tenant_id, self.id, flows, full=True, skus=None, trigger="request", now=time.time())
-        )
+        await self.store.writing(lambda c: trigger.resync(c, self.tenant_id, self.id, trigger.Resync(flows), time.time()))
         self.runner.poke()
 
     async def done(self) -> None:
         """Every run has ended and no record can move by itself."""
 
         def over(c: sa.Connection) -> bool:
-            moving = records.MOVING.where(record.c.integration_id == self.id).limit(1)
+            moving = pushes.MOVING.where(record.c.integration_id == self.id).limit(1)
             return not config.open_runs(c, self.id) and c.execute(moving).first() is None
 
         while not await self.store.reading(over):
@@ -166,13 +166,12 @@ async def engine(erp: tuple[Manifest, dict[str, Any]], shop: tuple[Manifest, dic
         registry = Registry(store, vault, clock, CountingJournal())
         registry.add(COUNTING)
         tenant_id, _ = await store.writing(lambda c: config.create_tenant(c, "bench", 0.0))
-        ids = [
-            await store.writing(lambda c, m=manifest, v=values: config.create_connection(c, vault, tenant_id, m.key, m, v, 0.0))
-            for manifest, values in (erp, shop)
-        ]
+        news = [NewConnection(manifest.key, Given(manifest, values)) for manifest, values in (erp, shop)]
+        ids = [await store.writing(lambda c, new=new: config.create_connection(c, vault, tenant_id, new, 0.0)) for new in news]
         for each in ids:
             await store.writing(lambda c, id=each: config.tested(c, id, 1, [Check("bench", True, Text("", ""))], "", 0.0))
-        id = await store.writing(lambda c: config.create_integration(c, tenant_id, "bench", ids[0], ids[1], Options(), MAPPING, 0.0))
+        new = NewIntegration("bench", ids[0], ids[1], Options(), MAPPING)
+        id = await store.writing(lambda c: config.create_integration(c, tenant_id, new, 0.0))
         runner = Runner(store, registry, clock, windows=Windows(), worker="bench")
         made = Engine(store, registry, runner, tenant_id, id)
         await made.prepare_links()

@@ -33,6 +33,7 @@ from engate.logs import configure
 from engate.model import Check
 from engate.secrets import Vault
 from engate.store import config
+from engate.store.config import Given, NewConnection, NewIntegration
 from engate.store.db import Store
 from engate.store.tables import metadata
 from engate.sync import trigger
@@ -108,11 +109,12 @@ def _couple(c: sa.Connection, registry: Registry, name: str, pair: Pair, now: fl
     for box in (pair.erp, pair.shop):
         said = box.describe()
         manifest = registry.manifest(said.platform)
-        id = config.create_connection(c, registry.vault, tenant_id, manifest.key, manifest, {**said.settings, **said.secrets}, now)
+        new = NewConnection(manifest.key, Given(manifest, {**said.settings, **said.secrets}))
+        id = config.create_connection(c, registry.vault, tenant_id, new, now)
         config.tested(c, id, 1, [Check("all", True, Text("", ""))], "", now)
         ids.append(id)
     mapping = merged_mapping(pair.erp.describe(), pair.shop.describe())
-    integration_id = config.create_integration(c, tenant_id, "par", ids[0], ids[1], pair.options, mapping, now)
+    integration_id = config.create_integration(c, tenant_id, NewIntegration("par", ids[0], ids[1], pair.options, mapping), now)
     trigger.activate(c, tenant_id, integration_id, list(FLOWS), pilot=None, go_live_at=None, now=now)
 
 

@@ -14,7 +14,7 @@ from tests.support.goods import goods, gtin, product
 from tests.support.stage import Stage, faked
 
 from engate import NotSent, Rejected, Text, Unknown, batch
-from engate.store import records
+from engate.store import pushes
 from engate.testing.world import Change, SeedSku
 
 
@@ -85,7 +85,7 @@ async def test_what_the_shop_moved_while_a_push_was_under_way_goes_again_as_a_ne
         if len(turns.seen) == 2:
 
             def moved(c: sa.Connection) -> None:
-                records.resend(c, stages[0].integration_id, "stock", [item.want.sku])
+                pushes.resend(c, stages[0].integration_id, "stock", [item.want.sku])
 
             await stages[0].store.writing(moved)
 

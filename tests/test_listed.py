@@ -16,6 +16,7 @@ from tests.support.goods import gtin, product
 from tests.support.stage import Stage, faked
 
 from engate.model import Listing, Page, Query
+from engate.store.rows import RecordSet
 from engate.sync import links, trigger
 from engate.testing.world import Change, Fault, SeedSku
 
@@ -111,7 +112,7 @@ async def test_a_link_that_is_forgotten_is_found_again_by_the_listing(sqlite_dat
         await stage.selling()
         there, read = stage.shop.ids["product", "1000"], stage.shop.books.by_operation["GET /listing"].total()
         now = stage.clock.now().timestamp()
-        await stage.store.writing(lambda c: links.unlink(c, stage.tenant_id, stage.integration_id, "product", "1000", now))
+        await stage.store.writing(lambda c: links.unlink(c, RecordSet(stage.tenant_id, stage.integration_id, "product"), "1000", now))
         stage.runner.poke()
         await stage.until(lambda: stage.sql("select id from link where kind = 'product' and key = '1000'"))
         await stage.quiet()
@@ -128,7 +129,7 @@ async def test_a_link_that_is_forgotten_while_products_are_pushed_is_found_befor
         await stage.resync(["products"], full=False)
         await stage.until(lambda: stage.shop.books.in_flight["PUT /{kind}/{key:.+}"])
         now = stage.clock.now().timestamp()
-        await stage.store.writing(lambda c: links.unlink(c, stage.tenant_id, stage.integration_id, "product", "1000", now))
+        await stage.store.writing(lambda c: links.unlink(c, RecordSet(stage.tenant_id, stage.integration_id, "product"), "1000", now))
         [found] = await stage.until(lambda: stage.sql("select origin from link where kind = 'product' and key = '1000'"))
         assert found.origin == "listed", "the shop's list told of it, before it was pushed"
 
@@ -153,7 +154,7 @@ async def test_a_link_that_is_forgotten_while_the_list_is_read_is_found_by_readi
 
         async def unlink() -> None:
             now = stage.clock.now().timestamp()
-            await stage.store.writing(lambda c: links.unlink(c, stage.tenant_id, stage.integration_id, "product", "1000", now))
+            await stage.store.writing(lambda c: links.unlink(c, RecordSet(stage.tenant_id, stage.integration_id, "product"), "1000", now))
 
         forget.append(unlink)
         await stage.selling()

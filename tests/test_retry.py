@@ -33,7 +33,7 @@ def _records(c: sa.Connection, stage: Stage) -> None:
 
 
 def _resync(c: sa.Connection, stage: Stage) -> None:
-    trigger.resync(c, stage.tenant_id, stage.integration_id, ["stock"], full=True, skus=None, trigger="request", now=_now(stage))
+    trigger.resync(c, stage.tenant_id, stage.integration_id, trigger.Resync(["stock"]), _now(stage))
 
 
 def _tested(c: sa.Connection, stage: Stage) -> None:

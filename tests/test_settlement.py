@@ -37,7 +37,9 @@ def two_branches() -> Any:
 async def close(stage: Stage, key: str) -> None:
     """A person says that the order's task is done."""
     now = stage.clock.now().timestamp()
-    await stage.store.writing(lambda c: trigger.close_tasks(c, stage.tenant_id, stage.integration_id, key, "Pix devolvido", now))
+    await stage.store.writing(
+        lambda c: trigger.close_tasks(c, stage.tenant_id, stage.integration_id, trigger.Done(key, "Pix devolvido"), now)
+    )
     stage.runner.poke()
 
 

@@ -308,7 +308,7 @@ ENGINE: tuple[Trap, ...] = (
     Trap(
         "engine.operation-claims",
         "While an operation lives its records are not sent again, however long it takes and whatever is wished meanwhile.",
-        f"{CORE}/store/records.py",
+        f"{CORE}/store/pushes.py",
         "free = record.c.cause_id.is_(None) & record.c.operation_id.is_(None)",
         "free = record.c.cause_id.is_(None)",
         (f"{OPERATIONS}test_a_wish_that_changes_meanwhile_waits_until_the_operation_is_over",),
@@ -381,7 +381,7 @@ ENGINE: tuple[Trap, ...] = (
     Trap(
         "engine.turn-grows",
         "Ten, eight and ten again within a second are three decisions: with one idempotency key for two of them the shop would keep 8.",
-        f"{CORE}/store/records.py",
+        f"{CORE}/store/pushes.py",
         "after = sa.case((record.c.turn >= _SECOND, record.c.turn + 1), else_=_SECOND)",
         "after = _SECOND",
         ("core/tests/test_records.py::test_every_decision_has_a_greater_number_within_one_second_too",),
@@ -389,7 +389,7 @@ ENGINE: tuple[Trap, ...] = (
     Trap(
         "engine.turn-stays",
         "A retry of what may have been applied bears the number of its decision, or a shop that remembers calls does it twice.",
-        f"{CORE}/store/records.py",
+        f"{CORE}/store/pushes.py",
         "turn=_turn(record.c.want), turn_of=record.c.want)",
         "turn=_turn(record.c.want), turn_of=None)",
         (f"{ITEMS}test_a_retry_has_the_number_of_its_decision_and_a_refused_one_another",),
@@ -397,7 +397,7 @@ ENGINE: tuple[Trap, ...] = (
     Trap(
         "engine.moved-under-way",
         "The shop moved its stock by itself while a push was under way: what it accepted is not what it holds now.",
-        f"{CORE}/store/records.py",
+        f"{CORE}/store/pushes.py",
         ".values(have=None, turn_of=None)).rowcount",
         ".values(have=None)).rowcount",
         (f"{ITEMS}test_what_the_shop_moved_while_a_push_was_under_way_goes_again_as_a_new_decision",),
@@ -421,7 +421,7 @@ ENGINE: tuple[Trap, ...] = (
     Trap(
         "engine.second-key-kept",
         "A second key that is learnt of a link does not take the link from the person who made it.",
-        f"{CORE}/store/records.py",
+        f"{CORE}/store/pushes.py",
         "if row.remote and row.key not in there]",
         "if row.remote]",
         (f"{ITEMS}test_a_link_that_a_person_made_gets_its_second_key_and_stays_the_persons",),
@@ -437,7 +437,7 @@ ENGINE: tuple[Trap, ...] = (
     Trap(
         "engine.together-most",
         "A product that does not fit whole waits for the next batch: the hook takes no more than it says.",
-        f"{CORE}/store/records.py",
+        f"{CORE}/store/pushes.py",
         "if chosen and (total >= limit or total + counts[parent] > most):",
         "if chosen and total >= limit:",
         (f"{ITEMS}test_the_skus_of_a_product_come_in_one_batch[sqlite-whole]",),
@@ -486,7 +486,7 @@ ENGINE: tuple[Trap, ...] = (
     Trap(
         "engine.listed-by-hand",
         "A SKU that a person linked stands in a product of the shop: its product must not be made anew beside it.",
-        f"{CORE}/store/records.py",
+        f"{CORE}/store/links.py",
         'link.c.origin.in_(("listed", "person"))',
         'link.c.origin == "listed"',
         ("tests/test_listed.py::test_a_sku_that_a_person_linked_keeps_its_product_from_being_made_anew",),
@@ -569,14 +569,14 @@ ENGINE: tuple[Trap, ...] = (
         "engine.mended-plugin",
         "What was wrong with a plugin's item does not change in the ERP: a delta reading never brings it again after the plugin is mended.",
         f"{CORE}/sync/runner.py",
-        "            await self._store.durably(records.read_broken_again)\n",
+        "            await self._store.durably(desired.read_broken_again)\n",
         "",
         (f"{QUARANTINE}test_a_process_that_starts_reads_again_what_a_plugin_built_wrongly[sqlite]",),
     ),
     Trap(
         "engine.unreadable-claim",
         "One stored document that cannot be read stopped every batch of its kind.",
-        f"{CORE}/store/records.py",
+        f"{CORE}/store/pushes.py",
         "            readable(row.doc, kind.struct),\n            row.have_doc,",
         "            readable(row.doc, kind.struct) or {}[row.id],\n            row.have_doc,",
         (f"{QUARANTINE}test_a_spoilt_document_stops_no_batch_and_is_read_again[sqlite]",),
@@ -592,7 +592,7 @@ ENGINE: tuple[Trap, ...] = (
     Trap(
         "engine.unreadable-revisit",
         "A document that cannot be read does not keep the others from what a changed option means for them.",
-        f"{CORE}/store/records.py",
+        f"{CORE}/store/desired.py",
         "        if doc is None:\n            if row.cause_key",
         "        if doc is None:\n            raise ValueError\n            if row.cause_key",
         (f"{QUARANTINE}test_a_spoilt_document_does_not_stop_what_is_decided_anew",),
@@ -625,8 +625,8 @@ ENGINE: tuple[Trap, ...] = (
     Trap(
         "engine.same-number",
         "An ERP writes the same number as 5 today and 5.0 tomorrow: nothing changed, and nothing is written.",
-        f"{CORE}/store/records.py",
-        "if old.doc != blob and readable(old.doc, KINDS[kind].struct) != row.doc:",
+        f"{CORE}/store/desired.py",
+        "if old.doc != blob and readable(old.doc, kind.struct) != row.doc:",
         "if old.doc != blob:",
         ("core/tests/test_records.py::test_the_same_number_written_otherwise_writes_nothing",),
     ),
@@ -820,8 +820,8 @@ ENGINE: tuple[Trap, ...] = (
         "engine.told-keys-schedule",
         "Notices that come more often than the schedule would put it off for ever.",
         f"{CORE}/sync/reading.py",
-        "    if short or was_told:",
-        "    if short:",
+        "    if not short and not was_told:",
+        "    if not short:",
         (f"{DOOR}test_what_is_told_to_have_changed_is_read_and_nothing_else",),
     ),
     Trap(
@@ -1339,7 +1339,7 @@ ENGINE: tuple[Trap, ...] = (
     Trap(
         "engine.lift-records",
         "The records of a flow back off each on its own: a resync is for them too.",
-        f"{CORE}/store/records.py",
+        f"{CORE}/store/pushes.py",
         "c.execute(sa.update(record).where(mine, waits).values(not_before=0, tries=0))",
         "pass",
         (f"{RETRY}test_a_push_that_backs_off_for_an_hour_goes_when_a_person_asks[test]",),

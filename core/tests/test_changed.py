@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from engate.store import changed, config, deliveries, runs
 from engate.store.db import Store
 from engate.store.deliveries import Came
+from engate.store.runs import Asked
 from engate.store.tables import connection, delivery, integration, metadata
 
 NOW = 1_790_000_000.0
@@ -37,7 +38,7 @@ def store(database: str) -> Generator[Store]:
 def start(c: sa.Connection, *, full: bool = False) -> int:
     """A run of what waits, or of everything."""
     keys = None if full else changed.waiting(c, 1, KINDS)
-    made = runs.start(c, 1, 1, "prices", KINDS, trigger="webhook", full=full, keys=keys, now=NOW + 10)
+    made = runs.start(c, 1, 1, Asked("prices", KINDS, "webhook", full, keys), NOW + 10)
     changed.taken(c, 1, keys or {}, made)
     return made
 
@@ -57,7 +58,7 @@ def test_keys_of_a_run_that_another_one_took_the_place_of_are_not_lost(store: St
     with store.write() as c:
         changed.note(c, 1, "price", ["a"], NOW)
         start(c)
-        runs.start(c, 1, 1, "prices", KINDS, trigger="request", full=False, keys={"price": ["z"]}, now=NOW + 20)
+        runs.start(c, 1, 1, Asked("prices", KINDS, "request", full=False, keys={"price": ["z"]}), NOW + 20)
         assert changed.waiting(c, 1, KINDS) == {"price": ["a"]}
 
 

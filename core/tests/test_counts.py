@@ -14,15 +14,18 @@ from hypothesis import strategies as st
 
 from engate.model import StockLevel
 from engate.model.kinds import KINDS
-from engate.store import records, runs
+from engate.store import causes, desired, links, pushes, runs
 from engate.store.blobs import digest
 from engate.store.causes import own
 from engate.store.db import Store
-from engate.store.records import Settled, Wanted
+from engate.store.desired import Part, Wanted
+from engate.store.pushes import Settled, Wish
+from engate.store.rows import RecordSet
 from engate.store.tables import connection, integration, metadata, record, record_count, run, tenant
 from engate.store.views import running
 from engate.text import Text
 
+STOCK = RecordSet(1, 1, "stock")
 KEYS = [f"k{n}" for n in range(8)]
 REASONS = [own("x", subject, Text("x", "x"), Text("", "")) for subject in ("a", "b")]
 Do = Callable[[sa.Connection, int, list[str]], None]
@@ -65,32 +68,32 @@ def some(c: sa.Connection, keys: list[str]) -> list[int]:
 def want(c: sa.Connection, n: int, keys: list[str]) -> None:
     docs = [StockLevel(key, key, "1", Decimal(n)) for key in keys]
     rows = [Wanted(doc.key, doc.sku, doc, digest(doc, {}), REASONS[0] if n == 3 else None, 0.0) for doc in docs]
-    records.want(c, 1, 1 + n // 4, "stock", rows, run_id=1 + n % 3, now=1.0)
+    desired.want(c, RecordSet(1, 1 + n // 4, "stock"), rows, run_id=1 + n % 3, now=1.0)
 
 
 def push(c: sa.Connection, n: int, keys: list[str]) -> None:
-    records.linked(c, 1, 1, "sku", [(key, key) for key in keys], 1.0)
-    rows = records.claim(c, 1, KINDS["stock"], 1 + n, now=1e9, unknown_before=1e9)
-    records.mark_sent(c, [(row.id, row.want, row.want) for row in rows], 2.0)
+    links.linked(c, RecordSet(1, 1, "sku"), [(key, key) for key in keys], 1.0)
+    rows = pushes.claim(c, 1, KINDS["stock"], Wish(1 + n, 1e9, 1e9))
+    pushes.mark_sent(c, [(row.id, row.want, row.want) for row in rows], 2.0)
     if n % 2:
-        records.accept(c, 1, 1, "stock", [Settled(r.id, r.key, r.want, r.doc, "", False, "", None, True) for r in rows], 3.0)
+        pushes.accept(c, STOCK, [Settled(r.id, r.key, r.want, r.doc, "", False, "", None, True) for r in rows], 3.0)
 
 
 def wait(c: sa.Connection, n: int, keys: list[str]) -> None:
-    records.wait_for(c, 1, 1, [(id, REASONS[n % 2]) for id in some(c, keys)], 1.0, answered=bool(n % 3))
+    pushes.wait_for(c, STOCK, [(id, REASONS[n % 2]) for id in some(c, keys)], 1.0, answered=bool(n % 3))
 
 
 def again(c: sa.Connection, n: int, keys: list[str]) -> None:
-    records.again(c, [(id, 1.0, bool(n % 2), "x") for id in some(c, keys)], 1.0)
+    pushes.again(c, [(id, 1.0, bool(n % 2), "x") for id in some(c, keys)], 1.0)
 
 
 def release(c: sa.Connection, n: int, _keys: list[str]) -> None:
-    records.release(c, 1, [REASONS[n % 2].key])
+    causes.release(c, 1, [REASONS[n % 2].key])
 
 
 def revisit(c: sa.Connection, n: int, keys: list[str]) -> None:
     reason = REASONS[1] if n % 2 else None
-    records.revisit(c, 1, 1, KINDS["stock"], lambda doc, at: (bytes([n]) * 16, reason), parents=keys, now=1.0)
+    desired.revisit(c, STOCK, lambda doc, at: (bytes([n]) * 16, reason), Part(keys), 1.0)
 
 
 def remove(c: sa.Connection, _n: int, keys: list[str]) -> None:

@@ -17,15 +17,21 @@ from engate.errors import Rejected
 from engate.model import Brand, Category, OrderPart, PartItem, Price, Product, Sku, StockLevel
 from engate.model.common import Problem
 from engate.model.kinds import KINDS
-from engate.store import causes, orders, records
+from engate.store import causes, desired, links, orders, pushes, units
 from engate.store.blobs import digest
 from engate.store.causes import Reason
 from engate.store.db import Store
-from engate.store.records import Claimed, Settled, Wanted
+from engate.store.desired import Part, Wanted
+from engate.store.pushes import Claimed, Settled, Wish
+from engate.store.rows import RecordSet
 from engate.store.tables import cause, connection, integration, metadata, record, tenant
 from engate.text import Text
 
 NOW = 1000.0
+
+
+def of(kind: str) -> RecordSet:
+    return RecordSet(1, 1, kind)
 
 
 @pytest.fixture
@@ -51,14 +57,14 @@ def wanted(doc: Any, reason: Reason | None = None) -> Wanted:
 
 def want(store: Store, kind: str, *docs: Any, reason: Reason | None = None, now: float = NOW) -> int:
     with store.write() as c:
-        return records.want(c, 1, 1, kind, [wanted(doc, reason) for doc in docs], run_id=1, now=now)
+        return desired.want(c, of(kind), [wanted(doc, reason) for doc in docs], run_id=1, now=now)
 
 
 def claim(store: Store, kind: str, *, now: float = NOW, unknown_after: float = 30.0, limit: int = 100) -> list[Claimed]:
     """Claims and marks as sent, as a push does."""
     with store.write() as c:
-        rows = records.claim(c, 1, KINDS[kind], limit, now=now, unknown_before=now - unknown_after)
-        records.mark_sent(c, [(row.id, digest(row.doc, {}), row.want) for row in rows], now)
+        rows = pushes.claim(c, 1, KINDS[kind], Wish(limit, now, now - unknown_after))
+        pushes.mark_sent(c, [(row.id, digest(row.doc, {}), row.want) for row in rows], now)
     return rows
 
 
@@ -68,13 +74,13 @@ def accept(store: Store, kind: str, rows: list[Claimed], remote: str = "r") -> N
             Settled(row.id, row.key, digest(row.doc, {}), row.doc, f"{remote}-{row.key}", row.remote is not None, "ok", None, True)
             for row in rows
         ]
-        records.accept(c, 1, 1, kind, settled, NOW)
+        pushes.accept(c, of(kind), settled, NOW)
 
 
-def refuse(store: Store, rows: list[Claimed], words: str = "no") -> None:
+def refuse(store: Store, kind: str, rows: list[Claimed], words: str = "no") -> None:
     reason = causes.of_error(Rejected(Text(words, words), code="shop.no"))
     with store.write() as c:
-        records.wait_for(c, 1, 1, [(row.id, reason) for row in rows], NOW, answered=True)
+        pushes.wait_for(c, of(kind), [(row.id, reason) for row in rows], NOW, answered=True)
 
 
 def states(store: Store) -> dict[str, str]:
@@ -133,13 +139,13 @@ def test_pending_units_are_kept_exactly(store: Store, quantity: str) -> None:
             "o1", order(), "1", (PartItem("1", "k", Decimal(quantity), Decimal(1)),), Decimal(0), Decimal(0), Decimal(0), Decimal(0)
         )
         orders.reserve(c, 1, order_id, [part])
-        assert records.pending_units(c, 1) == {("k", "1"): [(None, Decimal(quantity))]}
+        assert units.pending(c, 1) == {("k", "1"): [(None, Decimal(quantity))]}
 
 
 @pytest.mark.trap("engine.turn-grows")
 def test_every_decision_has_a_greater_number_within_one_second_too(store: Store) -> None:
     with store.write() as c:
-        records.linked(c, 1, 1, "sku", [("s", "77")], NOW)
+        links.linked(c, of("sku"), [("s", "77")], NOW)
     turns: list[int] = []
     for quantity in (10, 8, 10):
         want(store, "stock", StockLevel("s@1", "s", "1", Decimal(quantity)))
@@ -154,7 +160,7 @@ def test_every_decision_has_a_greater_number_within_one_second_too(store: Store)
 def test_ten_eight_ten_is_sent_again_though_the_answer_to_eight_was_lost(store: Store) -> None:
     """10 accepted; 8 applied by the shop, but we died before we heard; the ERP says 10 again: the shop holds 8, so 10 must go."""
     with store.write() as c:
-        records.linked(c, 1, 1, "sku", [("s", "77")], NOW)
+        links.linked(c, of("sku"), [("s", "77")], NOW)
     want(store, "stock", StockLevel("s@1", "s", "1", Decimal(10)))
     accept(store, "stock", claim(store, "stock"))
     assert states(store) == {"s@1": "settled"}
@@ -179,13 +185,13 @@ def test_a_refusal_of_data_that_changed_meanwhile_holds_nothing_up(store: Store)
     want(store, "brand", brand("v1"))
     rows = claim(store, "brand")
     want(store, "brand", brand("v2"))
-    refuse(store, rows)
+    refuse(store, "brand", rows)
     assert states(store) == {"b": "to_send"} and causes_of(store) == {}
 
 
 def test_a_refusal_stays_until_the_data_change_or_a_person_retries(store: Store) -> None:
     want(store, "brand", brand("v1"))
-    refuse(store, claim(store, "brand"))
+    refuse(store, "brand", claim(store, "brand"))
     want(store, "brand", brand("v1"))
     assert states(store) == {"b": "waiting"} and causes_of(store) == {"b": "shop.no"}
     want(store, "brand", brand("v2"))
@@ -224,7 +230,7 @@ def test_a_child_goes_when_its_parent_is_in_the_shop(store: Store) -> None:
     want(store, "sku", Sku("s", "p", "n"))
     assert claim(store, "sku") == []
     with store.write() as c:
-        records.linked(c, 1, 1, "product", [("p", "remote-p")], NOW)
+        links.linked(c, of("product"), [("p", "remote-p")], NOW)
     assert [row.parent_remote for row in claim(store, "sku")] == ["remote-p"]
 
 
@@ -234,10 +240,10 @@ def test_a_wait_for_a_link_ends_when_the_link_appears(store: Store) -> None:
     want(store, "product", *(Product(f"p{n}", "n", category="c") for n in range(3)))
     rows = claim(store, "product")
     with store.write() as c:
-        records.wait_for(c, 1, 1, [(row.id, missing_link("category", "c")) for row in rows], NOW, answered=False)
+        pushes.wait_for(c, of("product"), [(row.id, missing_link("category", "c")) for row in rows], NOW, answered=False)
     assert set(states(store).values()) == {"waiting"}
     with store.write() as c:
-        records.linked(c, 1, 1, "category", [("c", "9")], NOW)
+        links.linked(c, of("category"), [("c", "9")], NOW)
     assert set(states(store).values()) == {"to_send"}
     with store.read() as c:
         assert c.execute(sa.select(sa.func.count()).select_from(cause)).scalar() == 0
@@ -248,10 +254,10 @@ def test_not_sent_backs_off_and_unknown_stays_sent(store: Store) -> None:
     rows = {row.key: row for row in claim(store, "brand")}
     with store.write() as c:
         again = [(rows["certain"].id, NOW + 5, False, "busy"), (rows["unknown"].id, NOW + 30, True, "lost")]
-        records.again(c, again, NOW)
+        pushes.again(c, again, NOW)
     assert states(store) == {"certain": "to_send", "unknown": "sent"}
     with store.read() as c:
-        assert records.next_due(c, 1, "brand", 30.0, NOW) == NOW + 5
+        assert pushes.next_due(c, 1, "brand", 30.0, NOW) == NOW + 5
     assert [row.key for row in claim(store, "brand", now=NOW + 4)] == []
     assert [row.key for row in claim(store, "brand", now=NOW + 5)] == ["certain"]
     [doubt] = claim(store, "brand", now=NOW + 31)
@@ -276,10 +282,10 @@ def test_a_page_read_while_a_push_claims_is_never_forgotten(store: Store) -> Non
 
     def push() -> None:
         with store.write() as c:
-            rows = records.claim(c, 1, KINDS["brand"], 10, now=NOW, unknown_before=0)
+            rows = pushes.claim(c, 1, KINDS["brand"], Wish(10, NOW, 0))
             decided.set()
             committed.wait(0.3)  # as long as a reading may take that is not made to wait
-            records.mark_sent(c, [(row.id, digest(row.doc, {}), row.want) for row in rows], NOW)
+            pushes.mark_sent(c, [(row.id, digest(row.doc, {}), row.want) for row in rows], NOW)
 
     def read() -> None:
         decided.wait(5)
@@ -306,7 +312,7 @@ def test_a_page_read_while_rules_change_is_never_forgotten(store: Store) -> None
 
     def revisit() -> None:
         with store.write() as c:
-            records.revisit(c, 1, 1, KINDS["brand"], decide, now=NOW)
+            desired.revisit(c, of("brand"), decide, Part(), NOW)
 
     def read() -> None:
         decided.wait(5)
@@ -323,11 +329,11 @@ def test_a_page_read_while_rules_change_is_never_forgotten(store: Store) -> None
 
 def test_dated_prices_wait_for_their_day(store: Store) -> None:
     with store.write() as c:
-        records.linked(c, 1, 1, "sku", [("s", "77")], NOW)
+        links.linked(c, of("sku"), [("s", "77")], NOW)
     want(store, "price", Price("s", "s", Decimal(10)))
     with store.write() as c:
         c.execute(sa.update(record).values(effective_at=NOW + 100))
     assert claim(store, "price") == []
     with store.read() as c:
-        assert records.next_due(c, 1, "price", 30.0, NOW) == NOW + 100
+        assert pushes.next_due(c, 1, "price", 30.0, NOW) == NOW + 100
     assert len(claim(store, "price", now=NOW + 100)) == 1

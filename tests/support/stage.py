@@ -24,6 +24,7 @@ from engate.model import Check
 from engate.plugins import Manifest
 from engate.secrets import Vault
 from engate.store import config
+from engate.store.config import Given, NewConnection, NewIntegration
 from engate.store.db import Store
 from engate.store.tables import metadata
 from engate.sync import trigger
@@ -100,7 +101,7 @@ class Stage:
         now = self.clock.now().timestamp()
         names = flows or [name for name in FLOWS if name in trigger.LOADS]
         made = await self.store.writing(
-            lambda c: trigger.resync(c, self.tenant_id, self.integration_id, names, full=full, skus=skus, trigger="request", now=now)
+            lambda c: trigger.resync(c, self.tenant_id, self.integration_id, trigger.Resync(names, full, skus), now)
         )
         self.runner.poke()
         return made
@@ -199,12 +200,14 @@ async def couple(store: Store, registry: Registry, vault: Vault, name: str, pair
         said = box.describe()
         values = {**said.settings, **said.unlimited, **said.secrets, **pair.settings.get(said.platform, {})}
         manifest = registry.manifest(said.platform)
-        id = await store.writing(lambda c, m=manifest, v=values: config.create_connection(c, vault, tenant_id, m.key, m, v, now))
+        new = NewConnection(manifest.key, Given(manifest, values))
+        id = await store.writing(lambda c, new=new: config.create_connection(c, vault, tenant_id, new, now))
         await store.writing(lambda c, id=id: config.tested(c, id, 1, [Check("stage", True, Text("", ""))], "", now))
         ids.append(id)
     rows = merged_mapping(pair.erp.describe(), pair.shop.describe())
     rows = pair.mapping(rows) if pair.mapping is not None else rows
-    integration_id = await store.writing(lambda c: config.create_integration(c, tenant_id, "par", ids[0], ids[1], pair.options, rows, now))
+    made = NewIntegration("par", ids[0], ids[1], pair.options, rows)
+    integration_id = await store.writing(lambda c: config.create_integration(c, tenant_id, made, now))
     for flow, every in (("orders", 0.2), ("fulfilment", 0.3)):
         await store.writing(lambda c, f=flow, e=every: config.set_flow(c, integration_id, f, every=e))
     return tenant_id, integration_id

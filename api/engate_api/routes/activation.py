@@ -133,7 +133,7 @@ async def resync(installation: NamedDependency[Installation], caller: NamedDepen
         for name in flows:
             if name not in trigger.LOADS:
                 links.wake_flow(c, caller.tenant_id, id, name, now)
-        return trigger.resync(c, caller.tenant_id, id, loads, full=data.mode == "full", skus=data.skus, trigger="request", now=now)
+        return trigger.resync(c, caller.tenant_id, id, trigger.Resync(loads, data.mode == "full", data.skus), now)
 
     runs = await installation.store.writing(start)
     await installation.dispatch.wake(id)

@@ -16,6 +16,7 @@ from engate.model import Check
 from engate.plugins import Manifest
 from engate.settings import host_fields, secret_fields
 from engate.store import config
+from engate.store.config import Given
 from engate.store.tables import connection
 from engate.store.views import configured
 from engate.store.views.configured import Connection, Door, Doors
@@ -65,10 +66,10 @@ async def create_connection(
     known(data.platform, installation.registry.platforms, "platform")
     manifest = installation.registry.manifest(data.platform)
     _belongs(manifest, data.settings, data.secrets)
-    values, now = {**data.settings, **data.secrets}, installation.now()
+    new, now = config.NewConnection(data.name, Given(manifest, {**data.settings, **data.secrets})), installation.now()
 
     def create(c: sa.Connection) -> Connection:
-        id = config.create_connection(c, installation.vault, caller.tenant_id, data.name, manifest, values, now)
+        id = config.create_connection(c, installation.vault, caller.tenant_id, new, now)
         return configured.one_connection(c, caller.tenant_id, id, _doors(installation, caller))
 
     return await installation.store.writing(create)
@@ -99,7 +100,7 @@ async def change_connection(
         if data.name is not msgspec.UNSET:
             config.rename(c, connection, caller.tenant_id, id, data.name)
         if manifest is not None:
-            config.update_connection(c, installation.vault, caller.tenant_id, id, manifest, changes)
+            config.update_connection(c, installation.vault, caller.tenant_id, id, Given(manifest, changes))
         return configured.one_connection(c, caller.tenant_id, id, _doors(installation, caller))
 
     return await installation.store.writing(change)

@@ -90,9 +90,8 @@ async def create_integration(
     now = installation.now()
 
     def create(c: sa.Connection) -> int:
-        return config.create_integration(
-            c, caller.tenant_id, data.name, data.erp_connection, data.storefront_connection, options, mapping, now
-        )
+        new = config.NewIntegration(data.name, data.erp_connection, data.storefront_connection, options, mapping)
+        return config.create_integration(c, caller.tenant_id, new, now)
 
     id = await installation.store.writing(create)
     try:

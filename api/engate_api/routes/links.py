@@ -12,6 +12,7 @@ from litestar.params import FromPath, JSONBody
 
 from engate.model.kinds import KINDS
 from engate.store import config
+from engate.store.rows import RecordSet
 from engate.store.views import records
 from engate.store.views.records import Link
 from engate.sync import links, trigger
@@ -92,7 +93,7 @@ async def delete_link(
 
     def go(c: sa.Connection) -> None:
         config.integration_row(c, caller.tenant_id, id)
-        if not links.unlink(c, caller.tenant_id, id, kind, _key(key), now):
+        if not links.unlink(c, RecordSet(caller.tenant_id, id, kind), _key(key), now):
             raise config.not_found("Ligação", "link")
 
     await installation.store.writing(go)

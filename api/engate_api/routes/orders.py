@@ -94,7 +94,7 @@ async def close_tasks(
 
     def go(c: sa.Connection) -> OrderView:
         config.integration_row(c, caller.tenant_id, id)
-        trigger.close_tasks(c, caller.tenant_id, id, key, data.note, now)
+        trigger.close_tasks(c, caller.tenant_id, id, trigger.Done(key, data.note), now)
         return _find(c, caller, id, key)
 
     order = await installation.store.writing(go)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from hashlib import blake2b
 from typing import Any, NamedTuple
@@ -86,6 +87,16 @@ def ensure(c: sa.Connection, tenant_id: int, integration_id: int, reasons: set[R
         )
         known = {row.key: row.id for row in c.execute(_FOUND, asked)}
     return known
+
+
+def release(c: sa.Connection, integration_id: int, keys: Sequence[str]) -> None:
+    """Ends these causes: whatever pointed to them goes on (the foreign keys are set to null)."""
+    c.execute(_RELEASE, {"of_integration": integration_id, "of_keys": list(keys)})
+
+
+_RELEASE = sa.delete(cause).where(
+    cause.c.integration_id == sa.bindparam("of_integration"), cause.c.key.in_(sa.bindparam("of_keys", expanding=True))
+)
 
 
 def text_of(row: Any) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets as random
 from collections.abc import Iterable
 from hashlib import sha256
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import sqlalchemy as sa
@@ -120,10 +120,21 @@ def who(c: sa.Connection, key: str) -> Any | None:
 # ---- connections ----
 
 
-def create_connection(
-    c: sa.Connection, vault: Vault, tenant_id: int, name: str, manifest: Manifest, values: dict[str, Any], now: float
-) -> int:
-    """`values` holds settings and secrets together; secrets are stored apart, sealed."""
+class Given(NamedTuple):
+    """What a person says of an account on a platform: settings and secrets together."""
+
+    manifest: Manifest
+    values: dict[str, Any]
+
+
+class NewConnection(NamedTuple):
+    name: str
+    given: Given
+
+
+def create_connection(c: sa.Connection, vault: Vault, tenant_id: int, new: NewConnection, now: float) -> int:
+    """Secrets are stored apart, sealed."""
+    name, (manifest, values) = new
     load(manifest.settings, values)
     _free_name(c, connection, tenant_id, name)
     plain, sealed = _apart(manifest, values)
@@ -136,8 +147,9 @@ def create_connection(
     return id
 
 
-def update_connection(c: sa.Connection, vault: Vault, tenant_id: int, id: int, manifest: Manifest, changes: dict[str, Any]) -> None:
+def update_connection(c: sa.Connection, vault: Vault, tenant_id: int, id: int, given: Given) -> None:
     """Changed settings or secrets: a new revision that must be tested again; the session is forgotten. None removes a setting or secret."""
+    manifest, changes = given
     row = connection_row(c, tenant_id, id)
     merged = {**row.settings, **open_secrets(c, vault, tenant_id, id), **changes}
     values = {key: value for key, value in merged.items() if value is not None}
@@ -241,9 +253,16 @@ def _free_name(c: sa.Connection, table: sa.Table, tenant_id: int, name: str) -> 
 # ---- integrations ----
 
 
-def create_integration(
-    c: sa.Connection, tenant_id: int, name: str, erp_id: int, storefront_id: int, options: Options, mapping: PairMapping, now: float
-) -> int:
+class NewIntegration(NamedTuple):
+    name: str
+    erp_id: int
+    storefront_id: int
+    options: Options
+    mapping: PairMapping
+
+
+def create_integration(c: sa.Connection, tenant_id: int, new: NewIntegration, now: float) -> int:
+    name, erp_id, storefront_id, options, mapping = new
     for id, role in ((erp_id, "erp"), (storefront_id, "storefront")):
         if connection_row(c, tenant_id, id).role != role:
             raise Invalid(

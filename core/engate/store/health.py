@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from engate.store import records
+from engate.store import causes
 from engate.store.tables import connection, lane
 
 NOBODY = 0
@@ -42,7 +42,7 @@ def got_through(c: sa.Connection, integration_id: int, lane_id: int) -> None:
         return
     c.execute(sa.update(lane).where(lane.c.id == lane_id).values(trouble_of=None, trouble=None))
     if row.trouble["cause"]:
-        records.release(c, integration_id, [row.trouble["cause"]])
+        causes.release(c, integration_id, [row.trouble["cause"]])
     others = sa.select(lane.c.trouble).where(lane.c.trouble_of == row.trouble_of).order_by(lane.c.id).limit(1)
     other = c.execute(others).scalar()
     values: dict[str, Any] = {"health": "ok", "health_cause": None}

@@ -47,9 +47,9 @@ def rename(c: sa.Connection, integration_id: int, old: str, new: str) -> None:
             if doc is None:
                 c.execute(sa.delete(record).where(record.c.id == row.id))  # the ERP lists it under the new key
                 continue
-            _move(c, integration_id, kind.name, row, key, {"parent": new, "doc": pack(msgspec.structs.replace(doc, key=key, sku=new))})
+            _move(c, row, key, {"parent": new, "doc": pack(msgspec.structs.replace(doc, key=key, sku=new))})
     row = c.execute(_mine(integration_id, "sku").where(record.c.key == old)).one()
-    _move(c, integration_id, "sku", row, new, {"doc": pack(msgspec.structs.replace(unpack(row.doc, Sku), key=new))})
+    _move(c, row, new, {"doc": pack(msgspec.structs.replace(unpack(row.doc, Sku), key=new))})
     c.execute(sa.update(unit).where(unit.c.integration_id == integration_id, unit.c.sku == old).values(sku=new))
     _orders(c, integration_id, {old: new})
     _look_ups(c, integration_id, old, new)
@@ -60,16 +60,17 @@ def rename(c: sa.Connection, integration_id: int, old: str, new: str) -> None:
 
 
 def _mine(integration_id: int, kind: str) -> Any:
-    return sa.select(record.c.id, record.c.key, record.c.doc).where(record.c.integration_id == integration_id, record.c.kind == kind)
+    found = sa.select(record.c.id, record.c.integration_id, record.c.kind, record.c.key, record.c.doc)
+    return found.where(record.c.integration_id == integration_id, record.c.kind == kind)
 
 
-def _move(c: sa.Connection, integration_id: int, kind: str, row: Any, key: str, values: dict[str, Any]) -> None:
+def _move(c: sa.Connection, row: Any, key: str, values: dict[str, Any]) -> None:
     """One record and its link. Where the new key has been read already, that record stays and takes the link over."""
-    if key != row.key and c.execute(_mine(integration_id, kind).where(record.c.key == key)).first() is not None:
+    if key != row.key and c.execute(_mine(row.integration_id, row.kind).where(record.c.key == key)).first() is not None:
         c.execute(sa.delete(record).where(record.c.id == row.id))
     else:
         c.execute(sa.update(record).where(record.c.id == row.id).values(key=key, **values))
-    links = (link.c.integration_id == integration_id) & (link.c.kind == kind)
+    links = (link.c.integration_id == row.integration_id) & (link.c.kind == row.kind)
     if key != row.key and c.execute(sa.select(link.c.id).where(links, link.c.key == row.key)).first() is not None:
         c.execute(sa.delete(link).where(links, link.c.key == key))
         c.execute(sa.update(link).where(links, link.c.key == row.key).values(key=key))

@@ -11,9 +11,10 @@ import sqlalchemy as sa
 
 from engate.errors import EngateError
 from engate.model.kinds import KINDS
-from engate.store import records
 from engate.store.causes import Reason
 from engate.store.db import insert_of
+from engate.store.links import SHARED
+from engate.store.pushes import MOVING
 from engate.store.tables import cause, flow, reading, record, run
 
 
@@ -21,26 +22,26 @@ def error_of(error: EngateError) -> dict[str, Any]:
     return {"code": error.code, "text": msgspec.to_builtins(error.text), "hint": msgspec.to_builtins(error.hint)}
 
 
-def start(
-    c: sa.Connection,
-    tenant_id: int,
-    integration_id: int,
-    flow_name: str,
-    kinds: Sequence[str],
-    *,
-    trigger: str,
-    full: bool,
-    keys: dict[str, list[str]] | None,
-    now: float,
-) -> int:
+class Asked(NamedTuple):
+    """What a run is to read. `keys`: of each kind only these (None: whatever there is)."""
+
+    flow: str
+    kinds: Sequence[str]
+    trigger: str
+    full: bool
+    keys: dict[str, list[str]] | None
+
+
+def start(c: sa.Connection, tenant_id: int, integration_id: int, asked: Asked, now: float) -> int:
     """A new run, with a reading under way for each kind. One that was reading the same flow is superseded; a full reading that a
     smaller one supersedes stays owed (`full_at` is forgotten)."""
-    before = {"of_integration": integration_id, "of_flow": flow_name}
+    full, keys = asked.full, asked.keys
+    before = {"of_integration": integration_id, "of_flow": asked.flow}
     if (keys is not None or not full) and c.execute(_FULL_BEFORE, before).first():
-        c.execute(sa.update(flow).where(flow.c.integration_id == integration_id, flow.c.name == flow_name).values(full_at=None))
+        c.execute(sa.update(flow).where(flow.c.integration_id == integration_id, flow.c.name == asked.flow).values(full_at=None))
     c.execute(_SUPERSEDE, before | {"of_now": now})
     new = {
-        "tenant_id": tenant_id, "integration_id": integration_id, "flow": flow_name, "trigger": trigger, "full": full, "only": keys,
+        "tenant_id": tenant_id, "integration_id": integration_id, "flow": asked.flow, "trigger": asked.trigger, "full": full, "only": keys,
         "state": "reading", "started_at": now,
     }  # fmt: skip
     made = c.execute(_NEW_RUN, new).scalar_one()
@@ -49,7 +50,7 @@ def start(
             "integration_id": integration_id, "kind": kind, "scope": "", "full": full, "only": (keys or {}).get(kind), "cursor": None,
             "under_way": keys is None or kind in keys, "run_id": made, "entities": 0, "total": None, "started_at": now, "ahead": None,
         }
-        for kind in kinds
+        for kind in asked.kinds
     ]  # fmt: skip
     c.execute(_upsert_of(c.dialect.name, FRESH), fresh)
     return made
@@ -211,10 +212,9 @@ def pushes(c: sa.Connection, run_id: int) -> None:
     c.execute(_PUSHES, {"of_run": run_id})
 
 
-def flow_read(c: sa.Connection, integration_id: int, flow_name: str, run_id: int, *, full: bool, now: float) -> None:
-    """Every kind of the flow has been read: the run goes on until its records are settled."""
+def flow_read(c: sa.Connection, integration_id: int, flow_name: str, *, full: bool, now: float) -> None:
+    """Every kind of the flow has been read."""
     c.execute(_FULLY_READ if full else _FLOW_READ, {"of_integration": integration_id, "of_name": flow_name, "of_now": now})
-    pushes(c, run_id)
 
 
 _LACKING = sa.select(cause.c.id).where(cause.c.integration_id == sa.bindparam("of_integration"), cause.c.code == "forbidden")
@@ -228,8 +228,8 @@ _FULLY_READ = _FLOW_READ.values(full_at=sa.bindparam("of_now"))
 
 
 _PUSHING = sa.select(run).where(run.c.integration_id == sa.bindparam("of_integration"), run.c.state == "pushing")
-_UNSETTLED = records.MOVING.where(record.c.run_id == sa.bindparam("of_run")).limit(1)
-_SHARED_MOVE = records.MOVING.where(record.c.integration_id == sa.bindparam("of_integration"), record.c.kind.in_(records.SHARED)).limit(1)
+_UNSETTLED = MOVING.where(record.c.run_id == sa.bindparam("of_run")).limit(1)
+_SHARED_MOVE = MOVING.where(record.c.integration_id == sa.bindparam("of_integration"), record.c.kind.in_(SHARED)).limit(1)
 _OWNER = sa.select(cause.c.owner).where(cause.c.id == record.c.cause_id).scalar_subquery()
 _UNFINISHED = (
     sa.select(record.c.id)
@@ -255,7 +255,7 @@ def finish(c: sa.Connection, integration_id: int, now: float, *, idle: sa.Column
         if ANCESTORS[row.flow] & reading_now or unsettled(c, row.id, idle):
             continue
         # … and so does one that waits for a category or brand which is on its way
-        if shared_move and ANCESTORS[row.flow] & records.SHARED and unfinished(c, row.id, idle):
+        if shared_move and ANCESTORS[row.flow] & SHARED and unfinished(c, row.id, idle):
             continue
         short = is_short(row)
         if row.trigger in ("schedule", "webhook") and row.changed == 0 and not short:

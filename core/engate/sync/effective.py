@@ -12,7 +12,7 @@ from engate.model import Brand, Category, Price, Problem, Product, Sku, StockLev
 from engate.model.kinds import KINDS, Ref
 from engate.store.blobs import digest
 from engate.store.causes import Reason, of_problem, own
-from engate.store.records import Pending
+from engate.store.units import Pending
 from engate.sync.options import Options, PairMapping
 from engate.text import Text
 

@@ -9,9 +9,10 @@ import sqlalchemy as sa
 
 from engate.errors import CapabilityMissing
 from engate.model.kinds import KINDS, Kind
-from engate.store import archive, lanes, records
+from engate.store import archive, desired, lanes
 from engate.store.blobs import Unreadable
 from engate.store.causes import Reason
+from engate.store.desired import Part
 from engate.store.tables import integration
 from engate.sync import nodes
 from engate.sync.events import events_slice, safety_slice
@@ -162,6 +163,6 @@ def _refresh_some(c: sa.Connection, work: Work, name: str, after: int) -> int | 
         found = rules.effective(name, doc, read_at)
         return found.digest, found.reason
 
-    _, more = records.revisit(c, work.tenant_id, work.integration_id, KINDS[name], decide, after=after, now=work.now())
-    records.forget(c, work.integration_id, name, ignored)
+    _, more = desired.revisit(c, work.records_of(name), decide, Part(after=after), work.now())
+    desired.forget(c, work.integration_id, name, ignored)
     return more

@@ -7,8 +7,9 @@ from collections.abc import Iterable
 import sqlalchemy as sa
 
 from engate.model.kinds import KINDS
-from engate.store import lanes, records
+from engate.store import lanes, pushes
 from engate.store.lanes import Wake
+from engate.store.rows import RecordSet
 from engate.store.tables import integration, link, reading, record
 from engate.sync import trigger
 from engate.sync.flows import FLOWS
@@ -19,14 +20,14 @@ REFERRING = {"category": ("category", "product"), "brand": ("product",)}
 """Kinds whose documents name a record of this kind."""
 
 
-def unlink(c: sa.Connection, tenant_id: int, id: int, kind: str, key: str, now: float) -> bool:
+def unlink(c: sa.Connection, of: RecordSet, key: str, now: float) -> bool:
     """Forgets what stands for what: the record is looked for (or made) in the storefront anew. False: there was no such link.
 
     A push that is on its way with the old key puts the link back when it is accepted.
     """
-    gone = c.execute(
-        sa.delete(link).where(link.c.tenant_id == tenant_id, link.c.integration_id == id, link.c.kind == kind, link.c.key == key)
-    )
+    tenant_id, id, kind = of
+    mine = (link.c.tenant_id == tenant_id) & (link.c.integration_id == id) & (link.c.kind == kind)
+    gone = c.execute(sa.delete(link).where(mine, link.c.key == key))
     if gone.rowcount == 0:
         return False
     if kind == "product":
@@ -66,7 +67,7 @@ def revive(c: sa.Connection, tenant_id: int, integration_ids: Iterable[int], now
     ids = list(integration_ids)
     for id in ids:
         lanes.lift(c, id, lanes.backing_off(c, id))
-        records.lift(c, id, list(KINDS))
+        pushes.lift(c, id, list(KINDS))
     look_after(c, tenant_id, ids, now)
     for id in c.execute(sa.select(integration.c.id).where(integration.c.id.in_(ids), integration.c.activated_at.is_not(None))).scalars():
         trigger.wake_all(c, tenant_id, id, FLOWS, now)

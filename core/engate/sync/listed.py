@@ -12,9 +12,9 @@ from engate.boundary import Received
 from engate.model import Listing, Query
 from engate.model.kinds import KINDS
 from engate.plugins import closing
-from engate.store import records, runs
+from engate.store import links, runs
 from engate.store.causes import own
-from engate.store.records import Claimed
+from engate.store.pushes import Claimed
 from engate.sync.work import Later, Outdated, Work
 from engate.text import Text
 
@@ -99,14 +99,14 @@ def _must_go_on(c: sa.Connection, work: Work, at: At) -> None:
 
 def _link(c: sa.Connection, work: Work, rows: Sequence[Listing]) -> None:
     """One for one: what is linked stays, and a product of the shop stands for one of the ERP, the first that is found in it."""
-    parents = records.parents_of(c, work.integration_id, [row.reference for row in rows])
+    parents = links.parents_of(c, work.integration_id, [row.reference for row in rows])
     known = [row for row in rows if row.reference in parents]
     skus = [(row.reference, row.sku) for row in known]
     products = [(parents[row.reference], row.product) for row in known]
     now = work.now()
     for kind, pairs in (("sku", skus), ("product", products)):
-        free = records.free_pairs(c, work.integration_id, kind, pairs)
-        records.linked(c, work.tenant_id, work.integration_id, kind, free, now, origin="listed")
+        free = links.free_pairs(c, work.integration_id, kind, pairs)
+        links.linked(c, work.records_of(kind), free, now, origin="listed")
     work.wake(c, ("push/sku", KINDS["sku"].priority))
 
 
@@ -114,4 +114,4 @@ def apart(c: sa.Connection, work: Work, rows: Sequence[Claimed]) -> set[str]:
     """Products that would be made although the shop has SKUs of theirs, in a product that is not linked to them."""
     if not work.coupling.products_by_sku:
         return set()
-    return records.with_skus_there(c, work.integration_id, [row.key for row in rows if row.remote is None])
+    return links.with_skus_there(c, work.integration_id, [row.key for row in rows if row.remote is None])

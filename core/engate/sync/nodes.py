@@ -8,8 +8,8 @@ import sqlalchemy as sa
 
 from engate.model import Brand, Category
 from engate.model.kinds import KINDS
-from engate.store import records
-from engate.store.records import Wanted
+from engate.store import desired
+from engate.store.desired import Wanted
 from engate.sync.effective import BRAND_FOR_ALL, PLACEHOLDER, PLACEHOLDER_NAME
 from engate.sync.options import Options
 from engate.sync.work import Work
@@ -36,5 +36,5 @@ def want(c: sa.Connection, work: Work, *, run_id: int = 0) -> None:
         rules = work.rules(c, name)
         found = [(doc, rules.effective(name, doc, work.now())) for doc in docs]
         rows = [Wanted(doc.key, None, doc, effective.digest, effective.reason, work.now()) for doc, effective in found]
-        if records.want(c, work.tenant_id, work.integration_id, name, rows, run_id=run_id, now=work.now()):
+        if desired.want(c, work.records_of(name), rows, run_id=run_id, now=work.now()):
             work.wake(c, (f"push/{name}", kind.priority))

@@ -9,11 +9,9 @@ import msgspec
 from engate.settings import field, json_schema
 
 
-def _touching(flows: tuple[str, ...], pt: str, en: str, help_pt: str = "", help_en: str = "", **constraints: Any) -> msgspec.Meta:
-    meta = field(pt, en, help_pt, help_en, **constraints)
-    extra = dict(meta.extra_json_schema or {})
-    extra["x-flows"] = list(flows)
-    return msgspec.Meta(title=meta.title, description=meta.description, extra_json_schema=extra, **constraints)
+def _touching(*flows: str) -> msgspec.Meta:
+    """A change of this field makes these flows stale."""
+    return msgspec.Meta(extra_json_schema={"x-flows": list(flows)})
 
 
 New = Literal["create", "placeholder"]
@@ -24,66 +22,87 @@ class Options(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fi
 
     new_categories: Annotated[
         New,
-        _touching(
-            ("categories", "products"), "Categorias novas", "New categories",
+        field(
+            "Categorias novas",
+            "New categories",
             "create: cria na loja; placeholder: produtos vão para a categoria inativa 'Integração' até alguém os classificar",
             "create: made in the shop; placeholder: products go to the inactive category 'Integração' until somebody classifies them",
         ),
-    ] = "create"  # fmt: skip
+        _touching("categories", "products"),
+    ] = "create"
     new_brands: Annotated[
         New,
-        _touching(
-            ("brands", "products"), "Marcas novas", "New brands",
+        field(
+            "Marcas novas",
+            "New brands",
             "create: cria na loja; placeholder: usa a marca inativa 'Integração'",
             "create: made in the shop; placeholder: uses the inactive brand 'Integração'",
         ),
-    ] = "create"  # fmt: skip
+        _touching("brands", "products"),
+    ] = "create"
     brand_for_all: Annotated[
         str,
-        _touching(
-            ("brands", "products"), "Marca para todos", "One brand for all",
+        field(
+            "Marca para todos",
+            "One brand for all",
             "Marca dos produtos que não têm marca no ERP; vazio: nenhuma",
-            "The brand of products that have none in the ERP; empty: none", max_length=100,
+            "The brand of products that have none in the ERP; empty: none",
+            max_length=100,
         ),
-    ] = ""  # fmt: skip
+        _touching("brands", "products"),
+    ] = ""
     default_weight_grams: Annotated[
         int,
-        _touching(
-            ("products",), "Peso padrão (g)", "Default weight (g)",
+        field(
+            "Peso padrão (g)",
+            "Default weight (g)",
             "Usado quando o ERP não informa o peso; 0: o SKU fica em atenção",
-            "Used where the ERP has no weight; 0: the SKU gets attention", ge=0,
+            "Used where the ERP has no weight; 0: the SKU gets attention",
+            ge=0,
         ),
-    ] = 0  # fmt: skip
+        _touching("products"),
+    ] = 0
     overwrite_enriched: Annotated[
         bool,
-        _touching(
-            ("products",), "Sobrescrever textos da loja", "Overwrite the shop's texts",
+        field(
+            "Sobrescrever textos da loja",
+            "Overwrite the shop's texts",
             "Se verdadeiro, nome e descrição do ERP substituem o que a loja enriqueceu",
             "If true, the ERP's name and description replace what the shop enriched",
         ),
-    ] = True  # fmt: skip
+        _touching("products"),
+    ] = True
     stock_buffer: Annotated[
         int,
-        _touching(
-            ("stock",), "Reserva de segurança", "Safety buffer",
-            "Unidades que nunca são oferecidas, por SKU e depósito", "Units never offered, per SKU and warehouse", ge=0,
+        field(
+            "Reserva de segurança",
+            "Safety buffer",
+            "Unidades que nunca são oferecidas, por SKU e depósito",
+            "Units never offered, per SKU and warehouse",
+            ge=0,
         ),
-    ] = 0  # fmt: skip
+        _touching("stock"),
+    ] = 0
     cancel_while_picking: Annotated[
         Literal["ask", "accept"],
-        _touching(
-            ("orders",), "Cancelamento em separação", "Cancellation while picking",
-            "ask: pede decisão do operador; accept: cancela no ERP", "ask: an operator decides; accept: cancelled in the ERP",
+        field(
+            "Cancelamento em separação",
+            "Cancellation while picking",
+            "ask: pede decisão do operador; accept: cancela no ERP",
+            "ask: an operator decides; accept: cancelled in the ERP",
         ),
-    ] = "ask"  # fmt: skip
+        _touching("orders"),
+    ] = "ask"
     invoiced_above_charge: Annotated[
         Literal["ask", "loss"],
-        _touching(
-            ("orders",), "Faturado acima do cobrado", "Invoiced above the charge",
+        field(
+            "Faturado acima do cobrado",
+            "Invoiced above the charge",
             "Item pesado a mais, por exemplo. ask: a nota espera a decisão do operador; loss: a loja assume a diferença",
             "A heavier item, for example. ask: the note waits for an operator; loss: the shop bears the difference",
         ),
-    ] = "ask"  # fmt: skip
+        _touching("orders"),
+    ] = "ask"
 
 
 class WarehouseRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -123,11 +142,11 @@ class PairMapping(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknow
     """Which of the ERP's choices stands for which of the storefront's."""
 
     warehouses: Annotated[
-        tuple[WarehouseRow, ...], _touching(("warehouses", "stock", "orders"), "Filiais e depósitos", "Branches and warehouses")
+        tuple[WarehouseRow, ...], field("Filiais e depósitos", "Branches and warehouses"), _touching("warehouses", "stock", "orders")
     ] = ()
-    payments: Annotated[tuple[PaymentRow, ...], _touching(("orders",), "Pagamentos", "Payments")] = ()
-    carriers: Annotated[tuple[CarrierRow, ...], _touching(("orders",), "Transportadoras", "Carriers")] = ()
-    price_tables: Annotated[tuple[PriceTableRow, ...], _touching(("prices",), "Tabelas de preço", "Price tables")] = ()
+    payments: Annotated[tuple[PaymentRow, ...], field("Pagamentos", "Payments"), _touching("orders")] = ()
+    carriers: Annotated[tuple[CarrierRow, ...], field("Transportadoras", "Carriers"), _touching("orders")] = ()
+    price_tables: Annotated[tuple[PriceTableRow, ...], field("Tabelas de preço", "Price tables"), _touching("prices")] = ()
 
 
 ROW_KEY = {"warehouses": "branch", "payments": "form", "carriers": "shipping", "price_tables": "table"}

@@ -12,9 +12,9 @@ import structlog
 from engate.errors import AuthFailed, EngateError, Forbidden, PluginFault, Rejected, Unavailable, Unknown
 from engate.model import Batch, Item
 from engate.model.kinds import Kind, buyable
-from engate.store import causes, lanes, records, runs
+from engate.store import causes, lanes, links, pushes, runs
 from engate.store.blobs import readable
-from engate.store.records import Claimed
+from engate.store.pushes import Claimed, Wish
 from engate.sync import listed, operations, pilot, quarantine
 from engate.sync.effective import BRAND_FOR_ALL, PLACEHOLDER, Effective, missing_link
 from engate.sync.reading import finished
@@ -84,13 +84,13 @@ def _claim(c: sa.Connection, work: Work, kind: Kind, room: Room, now: float) -> 
     if kind.name == "product":
         listed.must_be_read(c, work)
     if kind.name in ("category", "product"):
-        records.release_linked(c, work.integration_id)
+        links.release_linked(c, work.integration_id)
     only = pilot.allowed(c, work.snapshot, kind) if work.snapshot.pilot is not None else None
     since = now - work.windows.unknown_after
     may_defer = not operations.any_open(c, work.integration_id, kind)
     room = room.now(may_defer)
     beside = room.bulk > 0 and not may_defer  # what is new gathers for the next operation
-    rows = records.claim(c, work.integration_id, kind, room.size, now=now, unknown_before=since, only=only, most=room.most, changed=beside)
+    rows = pushes.claim(c, work.integration_id, kind, Wish(room.size, now, since, only, room.most, changed=beside))
     if not rows:
         return Sending([], may_defer), False
     rows = quarantine.sound(c, work, kind, rows)
@@ -110,8 +110,8 @@ def _claim(c: sa.Connection, work: Work, kind: Kind, room: Room, now: float) -> 
             waiting.append((row.id, missing_link(*found.missing)))
         else:
             sending.append((row.numbered(found.digest, now), found))
-    records.wait_for(c, work.tenant_id, work.integration_id, waiting, now, answered=False)
-    records.mark_sent(c, [(row.id, found.digest, row.want) for row, found in sending], now)
+    pushes.wait_for(c, work.records_of(kind.name), waiting, now, answered=False)
+    pushes.mark_sent(c, [(row.id, found.digest, row.want) for row, found in sending], now)
     return Sending(sending, may_defer), True
 
 
@@ -211,10 +211,10 @@ def _settle(c: sa.Connection, work: Work, kind: Kind, told: Told, marked_at: flo
     if told.rest is None:
         operations.keep(c, work, kind, told, marked_at)
     if not lanes.held(c, work.claim.id, work.lease):
-        records.doubt(c, [was.id for was in told.was.values()])
+        pushes.doubt(c, [was.id for was in told.was.values()])
 
 
 def _next(c: sa.Connection, work: Work, kind: Kind, looked_at: float) -> tuple[float | None, list[Any]]:
     """Nothing was ready when we looked: when could something be? Also the moment to end runs."""
     ended = runs.finish(c, work.integration_id, work.now(), idle=pilot.held_back(c, work.snapshot))
-    return records.next_due(c, work.integration_id, kind.name, work.windows.unknown_after, looked_at), ended
+    return pushes.next_due(c, work.integration_id, kind.name, work.windows.unknown_after, looked_at), ended

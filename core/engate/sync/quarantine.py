@@ -11,9 +11,9 @@ from engate.boundary import Broken, is_segment, stand_in
 from engate.errors import PluginFault
 from engate.model import OrderEvent
 from engate.model.kinds import Kind
-from engate.store import records, runs
+from engate.store import desired, runs
 from engate.store.blobs import readable
-from engate.store.records import Claimed
+from engate.store.pushes import Claimed
 from engate.sync.work import Work
 from engate.text import Text
 
@@ -23,7 +23,7 @@ log = structlog.get_logger("engate.quarantine")
 def stand_ins(c: sa.Connection, work: Work, kind: Kind, broken: list[tuple[Broken, float]]) -> list[tuple[Any, float]]:
     """Documents for broken items that say which record they are: the last sound one, with the problem as its cause."""
     keyed = {each.key: (each, asked_at) for each, asked_at in broken if each.key is not None}
-    last = records.docs_of(c, work.integration_id, kind.name, list(keyed)) if keyed else {}
+    last = desired.docs_of(c, work.integration_id, kind.name, list(keyed)) if keyed else {}
     return [(stand_in(kind.struct, each, readable(last.get(key), kind.struct)), at) for key, (each, at) in keyed.items()]
 
 
@@ -49,7 +49,7 @@ def sound(c: sa.Connection, work: Work, kind: Kind, rows: list[Claimed]) -> list
     """Without those whose stored document cannot be read: they wait until they have been read from the ERP again."""
     spoilt = [row.id for row in rows if row.doc is None]
     if spoilt:
-        records.unreadable(c, work.tenant_id, work.integration_id, kind.name, spoilt, work.now())
+        desired.unreadable(c, work.records_of(kind.name), spoilt, work.now())
         log.error("records_unreadable", integration=work.integration_id, kind=kind.name, count=len(spoilt))
     return [row for row in rows if row.doc is not None]
 

@@ -13,9 +13,9 @@ from engate.errors import EngateError
 from engate.model import Query
 from engate.model.kinds import KINDS, Kind
 from engate.plugins import closing
-from engate.store import changed, records, runs
-from engate.store.records import Wanted
-from engate.store.runs import Place
+from engate.store import changed, desired, runs, units
+from engate.store.desired import Wanted
+from engate.store.runs import Asked, Place
 from engate.sync import nodes, pilot, quarantine, renames, whole
 from engate.sync.effective import Rules
 from engate.sync.flows import Flow
@@ -60,7 +60,7 @@ def _start_told(c: sa.Connection, work: Work, flow: Flow, kinds: list[str]) -> l
     keys = changed.waiting(c, work.integration_id, kinds)
     if not keys or runs.under_way(c, work.integration_id, kinds):
         return []
-    made = runs.start(c, work.tenant_id, work.integration_id, flow.name, kinds, trigger=TOLD, full=False, keys=keys, now=work.now())
+    made = runs.start(c, work.tenant_id, work.integration_id, Asked(flow.name, kinds, TOLD, full=False, keys=keys), work.now())
     changed.taken(c, work.integration_id, keys, made)
     return runs.under_way(c, work.integration_id, kinds)
 
@@ -70,7 +70,7 @@ def _start_scheduled(c: sa.Connection, work: Work, flow: Flow, kinds: list[str])
     if asked:
         return asked  # somebody asked for one between our look and this transaction: theirs goes on
     full = all(runs.watermark_of(c, work.integration_id, kind) is None for kind in kinds) or _full_is_due(c, work, flow)
-    runs.start(c, work.tenant_id, work.integration_id, flow.name, kinds, trigger="schedule", full=full, keys=None, now=work.now())
+    runs.start(c, work.tenant_id, work.integration_id, Asked(flow.name, kinds, "schedule", full=full, keys=None), work.now())
     return runs.under_way(c, work.integration_id, kinds)
 
 
@@ -120,9 +120,10 @@ async def _read_kind(work: Work, kind: Kind, row: Any) -> bool:
 
 async def _store(work: Work, kind: Kind, row: Any, read: Read, *, ended: bool = False) -> bool:
     """The pages read so far become durable. False: the reading was cancelled or superseded."""
-    renamed = await renames.found(work, [doc for doc, _ in read.docs]) if kind.name == "sku" and read.docs else Renames()
+    if kind.name == "sku" and read.docs:
+        read.renamed = await renames.found(work, [doc for doc, _ in read.docs])
     return await work.store.writing(
-        lambda c: _keep(c, work, kind, row, read, renamed) and (not ended or _kind_read(c, work, kind, row, read.place.ahead))
+        lambda c: _keep(c, work, kind, row, read) and (not ended or _kind_read(c, work, kind, row, read.place.ahead))
     )
 
 
@@ -134,6 +135,8 @@ class Read:
         self.docs: list[tuple[Any, float]] = []
         """(document, when its page was asked for)"""
         self.broken: list[tuple[Broken, float]] = []
+        self.renamed = Renames()
+        """Which of the SKUs are known ones under a new key."""
         self._since = time.monotonic()
 
     def add(self, page: Received[Any], asked_at: float) -> None:
@@ -161,7 +164,7 @@ def _kind_read(c: sa.Connection, work: Work, kind: Kind, row: Any, ahead: str | 
     if row.only is None:
         whole.unsay(c, work, kind.name)
     if kind.name == "stock" and row.full and row.only is None:
-        records.forget_units(c, work.integration_id, row.started_at)
+        units.forget(c, work.integration_id, row.started_at)
     return True
 
 
@@ -170,7 +173,7 @@ def _wanted(rules: Rules, kind: Kind, doc: Any, read_at: float) -> Wanted:
     return Wanted(doc.key, kind.parent(doc) if kind.parent else None, doc, found.digest, found.reason, read_at)
 
 
-def _keep(c: sa.Connection, work: Work, kind: Kind, row: Any, read: Read, renamed: Renames) -> bool:
+def _keep(c: sa.Connection, work: Work, kind: Kind, row: Any, read: Read) -> bool:
     """False: the reading was cancelled or superseded; its pages are dropped."""
     if not runs.still_asked(c, row):
         return False
@@ -178,14 +181,15 @@ def _keep(c: sa.Connection, work: Work, kind: Kind, row: Any, read: Read, rename
     work.must_be_current(c)
     quarantine.lost(c, row, read.broken, work.now())
     docs = read.docs + quarantine.stand_ins(c, work, kind, read.broken)
-    renames.apply(c, work, renamed)
+    renames.apply(c, work, read.renamed)
     # decided in this transaction: an order that came in while the pages were fetched must be seen
     rules = work.rules(c, kind.name, [doc.sku for doc, _ in docs] if kind.name == "stock" else None)
     ignored = [doc.key for doc, _ in docs if rules.ignores(kind.name, doc)]
-    records.forget(c, work.integration_id, kind.name, ignored)
+    desired.forget(c, work.integration_id, kind.name, ignored)
     wanted = [_wanted(rules, kind, doc, asked_at) for doc, asked_at in docs if not rules.ignores(kind.name, doc)]
-    wanted = [each._replace(reason=each.reason or renamed.unclear.get(each.key)) for each in wanted] if renamed.unclear else wanted
-    changed = records.want(c, work.tenant_id, work.integration_id, kind.name, wanted, run_id=row.run_id, now=work.now())
+    unclear = read.renamed.unclear
+    wanted = [each._replace(reason=each.reason or unclear.get(each.key)) for each in wanted] if unclear else wanted
+    changed = desired.want(c, work.records_of(kind.name), wanted, run_id=row.run_id, now=work.now())
     runs.page_done(c, row, read.place, items=len(docs), changed=changed)
     if changed:
         work.wake(c, (f"push/{kind.name}", kind.priority))
@@ -217,10 +221,9 @@ class AllRead(NamedTuple):
 def _all_read(c: sa.Connection, work: Work, flow: Flow, last: Any) -> AllRead:
     run = runs.of_id(c, last.run_id)
     short, was_told = runs.is_short(run), run is not None and run.trigger == TOLD
-    if short or was_told:
-        runs.pushes(c, last.run_id)
-    else:
-        runs.flow_read(c, work.integration_id, flow.name, last.run_id, full=last.full and last.only is None, now=work.now())
+    if not short and not was_told:
+        runs.flow_read(c, work.integration_id, flow.name, full=last.full and last.only is None, now=work.now())
+    runs.pushes(c, last.run_id)
     if flow.name == "products":
         work.wake(c, ("push/product", KINDS["product"].priority))  # it may have waited for the SKUs (`engate.sync.listed`)
     if flow.name in ("categories", "brands", "products"):

@@ -13,10 +13,10 @@ from engate.errors import Unavailable
 from engate.model import Query, Sku, StockLevel
 from engate.model.kinds import KINDS
 from engate.plugins import closing
-from engate.store import records, renames
+from engate.store import desired, renames
 from engate.store.blobs import unpack
 from engate.store.causes import Reason, own
-from engate.store.records import Wanted
+from engate.store.desired import Part, Wanted
 from engate.store.tables import record
 from engate.sync.work import Work
 from engate.text import Text
@@ -118,9 +118,7 @@ def _decide_anew(c: sa.Connection, work: Work, name: str, parents: list[str]) ->
 
     after: int | None = 0
     while after is not None:
-        _, after = records.revisit(
-            c, work.tenant_id, work.integration_id, KINDS[name], decide, parents=parents, after=after, now=work.now()
-        )
+        _, after = desired.revisit(c, work.records_of(name), decide, Part(parents, after), work.now())
 
 
 def _sell_no_more(c: sa.Connection, work: Work, keys: Sequence[str]) -> None:
@@ -135,5 +133,5 @@ def _sell_no_more(c: sa.Connection, work: Work, keys: Sequence[str]) -> None:
         doc = msgspec.structs.replace(unpack(row.doc, StockLevel), quantity=0 * unpack(row.doc, StockLevel).quantity)
         effective = rules.effective(STOCK.name, doc, work.now())
         wanted = Wanted(doc.key, doc.sku, doc, effective.digest, effective.reason, work.now())
-        records.want(c, work.tenant_id, work.integration_id, STOCK.name, [wanted], run_id=row.run_id or 0, now=work.now())
+        desired.want(c, work.records_of(STOCK.name), [wanted], run_id=row.run_id or 0, now=work.now())
     work.wake(c, (f"push/{STOCK.name}", STOCK.priority))

@@ -14,7 +14,7 @@ import structlog
 from engate import doing
 from engate.clock import Clock
 from engate.limits import priority
-from engate.store import clocks, config, health, lanes, records
+from engate.store import clocks, config, desired, health, lanes
 from engate.store.db import Store
 from engate.store.lanes import Claim, Take
 from engate.sync import failing
@@ -100,7 +100,7 @@ class Runner:
         """Until cancelled. Leases are given back on the way out."""
         watching = [asyncio.create_task(self._beat()), asyncio.create_task(self._watch())]
         try:
-            await self._store.durably(records.read_broken_again)
+            await self._store.durably(desired.read_broken_again)
             while True:
                 self._poked.clear()
                 claimed = await self._claim() if self._may_be_due() else []

@@ -9,9 +9,10 @@ import sqlalchemy as sa
 from engate.errors import EngateError, NotYet, Rejected, Unknown
 from engate.model import Batch, Item, Outcome
 from engate.model.kinds import KINDS, Kind
-from engate.store import causes, orders, records, runs
+from engate.store import causes, links, orders, pushes, runs
 from engate.store.causes import Reason
-from engate.store.records import Origin, Settled
+from engate.store.links import Origin
+from engate.store.pushes import Settled
 from engate.sync.events import ORDER_PRIORITY, lane_of
 from engate.sync.parts import ITEM_UNMAPPED
 from engate.sync.work import Work
@@ -54,13 +55,13 @@ def settle(c: sa.Connection, work: Work, kind: Kind, told: Told) -> list[int]:
     refused: list[tuple[int, Reason]] = []
     again: list[tuple[int, float, bool, str]] = []
     untried: list[int] = []
-    links = _Links()
+    found = _Links()
     done: list[int] = []
     for item in told.batch.items:
         was = told.was[item.key]
         outcome = told.batch.outcomes.get(item.key) or _unreported(told.rest)
         if outcome is None or outcome.state != "accepted":
-            links.note(was, item)
+            found.note(was, item)
         if outcome is None:
             continue
         done.append(was.id)
@@ -77,15 +78,15 @@ def settle(c: sa.Connection, work: Work, kind: Kind, told: Told) -> list[int]:
             unknown = outcome.state == "unknown"
             until = now + work.windows.unknown_after if unknown else work.retry_at(was.tries)
             again.append((was.id, until, unknown, outcome.error.text.en))
-    new_links = records.accept(c, work.tenant_id, work.integration_id, kind.name, accepted, now)
-    links.keep(c, work, kind)
-    records.wait_for(c, work.tenant_id, work.integration_id, refused, now, answered=True)
-    records.again(c, again, now)
+    new_links = pushes.accept(c, work.records_of(kind.name), accepted, now)
+    found.keep(c, work, kind)
+    pushes.wait_for(c, work.records_of(kind.name), refused, now, answered=True)
+    pushes.again(c, again, now)
     heard = told.rest is None or any(outcome.state in ("accepted", "rejected") for outcome in told.batch.outcomes.values())
-    records.put_back(c, untried, 0.0 if heard else work.retry_at(0))  # a plugin that comes to nothing is not asked without a pause
+    pushes.put_back(c, untried, 0.0 if heard else work.retry_at(0))  # a plugin that comes to nothing is not asked without a pause
     if accepted:
         runs.pushed(c, [row.id for row in accepted])
-    if new_links or any(links.half_made.values()):
+    if new_links or any(found.half_made.values()):
         _wake_children(c, work, kind)
     return done
 
@@ -126,15 +127,13 @@ class _Links:
 
     def keep(self, c: sa.Connection, work: Work, kind: Kind) -> None:
         for origin, found in self.half_made.items():
-            records.linked(c, work.tenant_id, work.integration_id, kind.name, found, work.now(), origin)
-        records.second_keys(c, work.integration_id, kind.name, self._second_keys)
+            links.linked(c, work.records_of(kind.name), found, work.now(), origin)
+        links.second_keys(c, work.integration_id, kind.name, self._second_keys)
 
 
 def _wake_children(c: sa.Connection, work: Work, kind: Kind) -> None:
     """New links: what waited for them can go."""
-    waiting = [
-        k for k in KINDS.values() if k.parent_kind == kind.name or (kind.name in records.SHARED and k.name in ("category", "product"))
-    ]
+    waiting = [k for k in KINDS.values() if k.parent_kind == kind.name or (kind.name in links.SHARED and k.name in ("category", "product"))]
     work.wake(c, *((f"push/{k.name}", k.priority) for k in waiting))
     if kind.name == "sku":
         unmapped = orders.waiting_with(c, work.integration_id, ITEM_UNMAPPED)

@@ -7,8 +7,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from engate.model.kinds import KINDS
-from engate.store import records
+from engate.store import desired, pushes
 from engate.store.causes import Reason
+from engate.store.desired import Part
 from engate.sync.work import Work
 
 STOCK = KINDS["stock"]
@@ -25,7 +26,7 @@ def pending_changed(c: sa.Connection, work: Work, skus: list[str]) -> None:
 
     changed, after = 0, 0
     while after is not None:
-        more, after = records.revisit(c, work.tenant_id, work.integration_id, STOCK, decide, parents=skus, after=after, now=work.now())
+        more, after = desired.revisit(c, work.records_of(STOCK.name), decide, Part(skus, after), work.now())
         changed += more
     if changed:
         work.wake(c, (f"push/{STOCK.name}", STOCK.priority))
@@ -34,5 +35,5 @@ def pending_changed(c: sa.Connection, work: Work, skus: list[str]) -> None:
 def stock_moved(c: sa.Connection, work: Work, skus: list[str]) -> None:
     """An order step by which a shop may move its stock by itself (it gives a cancelled order's units back): pushed anew, and decided when
     it is, whatever the shop accepted last."""
-    if records.resend(c, work.integration_id, STOCK.name, skus):
+    if pushes.resend(c, work.integration_id, STOCK.name, skus):
         work.wake(c, (f"push/{STOCK.name}", STOCK.priority))

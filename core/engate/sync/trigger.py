@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import sqlalchemy as sa
@@ -11,10 +11,12 @@ import sqlalchemy as sa
 from engate.errors import Invalid
 from engate.model import OrderEvent
 from engate.model.kinds import KINDS
-from engate.store import config, lanes, orders, records, runs, tasks
+from engate.store import causes, config, lanes, links, orders, pushes, runs, tasks
 from engate.store.blobs import pack
 from engate.store.causes import ensure, own
 from engate.store.lanes import Wake
+from engate.store.rows import RecordSet
+from engate.store.runs import Asked
 from engate.store.tables import cause, flow, inbox, link, order, record, run
 from engate.sync.events import ORDER_PRIORITY, lane_of
 from engate.sync.flows import FLOWS
@@ -36,7 +38,7 @@ def activate(
     config.claim_shop(c, tenant_id, id)
     config.update_integration(c, tenant_id, id, **values)
     names = list(flows)
-    made = [_start(c, tenant_id, id, name, trigger="activation", full=True, keys=None, now=now) for name in names if name in LOADS]
+    made = [_start(c, tenant_id, id, _asked(name, "activation", full=True, keys=None), now) for name in names if name in LOADS]
     wake_all(c, tenant_id, id, names, now)
     _wake(c, tenant_id, id, PROBES, now)
     return made
@@ -58,25 +60,31 @@ def deactivate(c: sa.Connection, tenant_id: int, id: int) -> None:
     lanes.ask_to_cancel(c, id, [name for name in lanes.in_hand(c, id) if name not in (EVENTS, SAFETY)])
 
 
-def resync(
-    c: sa.Connection, tenant_id: int, id: int, flows: Sequence[str], *, full: bool, skus: Sequence[str] | None, trigger: str, now: float
-) -> list[int]:
-    """One run for each flow. `skus`: only these SKUs (ERP keys), with the products they belong to."""
+class Resync(NamedTuple):
+    """What a person wants read anew. `skus`: only these SKUs (ERP keys), with the products they belong to."""
+
+    flows: Sequence[str]
+    full: bool = True
+    skus: Sequence[str] | None = None
+
+
+def resync(c: sa.Connection, tenant_id: int, id: int, what: Resync, now: float) -> list[int]:
+    """One run for each flow."""
     made: list[int] = []
-    keys = _keys(c, id, skus) if skus is not None else None
-    for name in flows:
+    keys = _keys(c, id, what.skus) if what.skus is not None else None
+    for name in what.flows:
         mine = {kind.name: keys[kind.name] for kind in FLOWS[name].kinds if kind.name in keys} if keys is not None else None
         if keys is not None and not mine:
             continue
-        made.append(_start(c, tenant_id, id, name, trigger=trigger, full=full, keys=mine, now=now))
-    ask(c, tenant_id, id, flows, now)
+        made.append(_start(c, tenant_id, id, _asked(name, "request", full=what.full, keys=mine), now))
+    ask(c, tenant_id, id, what.flows, now)
     return made
 
 
 def ask(c: sa.Connection, tenant_id: int, id: int, flows: Iterable[str], now: float) -> None:
     """Somebody wants these flows looked at now: no back-off of theirs stands in the way."""
     names = [lane for name in flows for lane in lanes_of_flow(name)]
-    records.lift(c, id, [kind.name for name in flows for kind in FLOWS[name].kinds])
+    pushes.lift(c, id, [kind.name for name in flows for kind in FLOWS[name].kinds])
     _wake(c, tenant_id, id, names, now)
 
 
@@ -108,13 +116,14 @@ def _keys(c: sa.Connection, id: int, skus: Sequence[str]) -> dict[str, list[str]
     return found
 
 
-def _start(
-    c: sa.Connection, tenant_id: int, id: int, name: str, *, trigger: str, full: bool, keys: dict[str, list[str]] | None, now: float
-) -> int:
-    records.release(c, id, [_cancelled(name).key])
-    kinds = [kind.name for kind in FLOWS[name].kinds]
-    made = runs.start(c, tenant_id, id, name, kinds, trigger=trigger, full=full, keys=keys, now=now)
-    _wake(c, tenant_id, id, [(f"push/{kind.name}", kind.priority) for kind in FLOWS[name].kinds], now)
+def _asked(name: str, trigger: str, *, full: bool, keys: dict[str, list[str]] | None) -> Asked:
+    return Asked(name, [kind.name for kind in FLOWS[name].kinds], trigger, full, keys)
+
+
+def _start(c: sa.Connection, tenant_id: int, id: int, asked: Asked, now: float) -> int:
+    causes.release(c, id, [_cancelled(asked.flow).key])
+    made = runs.start(c, tenant_id, id, asked, now)
+    _wake(c, tenant_id, id, [(f"push/{kind.name}", kind.priority) for kind in FLOWS[asked.flow].kinds], now)
     return made
 
 
@@ -192,8 +201,16 @@ def retry_order(c: sa.Connection, tenant_id: int, id: int, key: str, now: float)
     _wake(c, tenant_id, id, [(lane_of(key), ORDER_PRIORITY)], now)
 
 
-def close_tasks(c: sa.Connection, tenant_id: int, id: int, key: str, note: str, now: float) -> int:
+class Done(NamedTuple):
+    """What a person says of an order whose tasks they have seen to."""
+
+    key: str
+    note: str
+
+
+def close_tasks(c: sa.Connection, tenant_id: int, id: int, done: Done, now: float) -> int:
     """A person has seen to what stands open of an order. Returns how many tasks were closed."""
+    key, note = done
     stored = orders.load(c, id, key)
     if stored is None:
         raise config.not_found("Pedido", "order")
@@ -210,7 +227,7 @@ def link_by_hand(c: sa.Connection, tenant_id: int, id: int, kind: str, key: str,
     """A person says what stands for what: whatever waited for it goes on. A product or SKU stands for one thing only."""
     if kind in ("product", "sku"):
         _one_to_one(c, id, kind, key, remote)
-    records.linked(c, tenant_id, id, kind, [(key, remote)], now, origin="person")
+    links.linked(c, RecordSet(tenant_id, id, kind), [(key, remote)], now, origin="person")
     c.execute(
         sa.update(record)
         .where(record.c.integration_id == id, record.c.kind == kind, record.c.key == key)

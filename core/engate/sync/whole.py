@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from engate.model.kinds import Kind
-from engate.store import records, runs
+from engate.store import causes, desired, runs
 from engate.store.causes import Reason, ensure, own
 from engate.store.runs import SHORT
 from engate.sync.effective import BRAND_FOR_ALL, PLACEHOLDER
@@ -29,7 +29,7 @@ def missing(c: sa.Connection, work: Work, kind: Kind, row: Any) -> Reason | None
     seen = runs.counted(c, row)
     if seen.total is not None and seen.entities < seen.total:
         return of_count(kind.name, seen.entities, seen.total)
-    known = seen.known if seen.known is not None else records.count(c, work.integration_id, kind.name, but=(PLACEHOLDER, BRAND_FOR_ALL))
+    known = seen.known if seen.known is not None else desired.count(c, work.integration_id, kind.name, but=(PLACEHOLDER, BRAND_FOR_ALL))
     if row.full and seen.entities * HALF < known and seen.entities != seen.short:
         return _of_known(kind.name, seen.entities, known)
     return None
@@ -62,4 +62,4 @@ def say(c: sa.Connection, work: Work, flow: str, reason: Reason) -> None:
 
 
 def unsay(c: sa.Connection, work: Work, kind: str) -> None:
-    records.release(c, work.integration_id, [f"own:{SHORT}:{kind}"])
+    causes.release(c, work.integration_id, [f"own:{SHORT}:{kind}"])

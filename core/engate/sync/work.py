@@ -13,11 +13,12 @@ import sqlalchemy as sa
 from engate.clock import Clock
 from engate.model.kinds import KINDS
 from engate.plugins import Coupling
-from engate.store import current, lanes, records
+from engate.store import current, lanes, links, units
 from engate.store.current import Stamp
 from engate.store.db import Store
 from engate.store.lanes import Claim
 from engate.store.orders import OrderRow
+from engate.store.rows import RecordSet
 from engate.sync.effective import Pair, Rules
 from engate.sync.flows import offered
 from engate.sync.options import Options, PairMapping
@@ -134,13 +135,16 @@ class Work:
     def time_is_up(self) -> bool:
         return time.monotonic() >= self._until
 
+    def records_of(self, kind: str) -> RecordSet:
+        return RecordSet(self.tenant_id, self.integration_id, kind)
+
     def rules(self, c: sa.Connection, kind: str, skus: Sequence[str] | None = None) -> Rules:
         """What decides about records of this kind, as of this transaction; `skus`: only these are asked about."""
         return Rules(
             self.snapshot.options,
             self.snapshot.mapping,
-            records.links_of(c, self.integration_id, ("category", "brand")) if KINDS[kind].has_refs else {},
-            records.pending_units(c, self.integration_id, skus) if kind == "stock" else {},
+            links.links_of(c, self.integration_id, ("category", "brand")) if KINDS[kind].has_refs else {},
+            units.pending(c, self.integration_id, skus) if kind == "stock" else {},
             self.pair,
         )
 

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-from engate.store import records
+from engate.store.desired import UNREADABLE as SPOILT
 from engate.store.tables import cause, flow, order, record
 from engate.store.views.paging import Rows, Window, each, instant, page
 from engate.text import Text
@@ -32,7 +32,7 @@ class CauseCounted(Cause):
     orders: int = 0
 
 
-UNREADABLE = Cause(0, records.UNREADABLE.code, records.UNREADABLE.owner, records.UNREADABLE.text, records.UNREADABLE.hint, None)
+UNREADABLE = Cause(0, SPOILT.code, SPOILT.owner, SPOILT.text, SPOILT.hint, None)
 """Of a stored document that cannot be read (any more): seen when it is shown, whether or not a lane has met it."""
 
 

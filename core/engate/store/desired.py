@@ -1,0 +1,209 @@
+"""What should be: records as reading, options and mapping decide them. Every function works inside the caller's transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+
+from engate.model.kinds import KINDS, Kind
+from engate.store.blobs import pack, readable
+from engate.store.causes import Reason, ensure
+from engate.store.db import insert
+from engate.store.rows import ROWS, RecordSet, upsert
+from engate.store.tables import cause, key_index, reading, record
+from engate.text import Text
+
+
+class Wanted(NamedTuple):
+    """One entity as read: its document and what follows from it. `read_at`: when its page was asked for."""
+
+    key: str
+    parent: str | None
+    doc: Any
+    digest: bytes
+    reason: Reason | None
+    read_at: float
+
+
+def want(c: sa.Connection, of: RecordSet, rows: Sequence[Wanted], *, run_id: int, now: float) -> int:
+    """Stores what pages say; returns how many records changed. An unchanged row costs one read and no write."""
+    changed = 0
+    for start in range(0, len(rows), ROWS):
+        changed += _want(c, of, rows[start : start + ROWS], run_id, now)
+    return changed
+
+
+def _want(c: sa.Connection, of: RecordSet, rows: Sequence[Wanted], run_id: int, now: float) -> int:
+    # the last word counts where an ERP lists an entity twice; in the order of keys, so that two readers do not lock each other out
+    by_key = {row.key: row for row in sorted(rows, key=lambda row: row.key)}
+    known = {row.key: row for row in c.execute(_KNOWN, {"of_integration": of.integration_id, "of_kind": of.kind, "of_keys": list(by_key)})}
+    reasons = ensure(c, of.tenant_id, of.integration_id, {row.reason for row in by_key.values() if row.reason}, now)
+    kind = KINDS[of.kind]
+    upserts: list[dict[str, Any]] = []
+    anew: list[dict[str, Any]] = []
+    for row in by_key.values():
+        old = known.get(row.key)
+        blob = pack(row.doc)
+        cause_key = row.reason.key if row.reason else None
+        if old is not None and old.want == row.digest and old.parent == row.parent:
+            old_key = old.cause_key
+            # a refusal by the storefront stays with unchanged data; what reading itself found follows the reading
+            if old_key == cause_key or (cause_key is None and not (old_key or "").startswith(("erp:", "own:mapping", "own:run"))):
+                if old.doc != blob and readable(old.doc, kind.struct) != row.doc:  # 5 and 5.0 are the same
+                    anew.append(
+                        {
+                            "of_integration": of.integration_id,
+                            "of_kind": of.kind,
+                            "of_key": row.key,
+                            "b_doc": blob,
+                            "b_read_at": row.read_at,
+                        }
+                    )
+                continue
+        upserts.append(
+            {
+                "tenant_id": of.tenant_id,
+                "integration_id": of.integration_id,
+                "kind": of.kind,
+                "key": row.key,
+                "parent": row.parent,
+                "doc": blob,
+                "want": row.digest,
+                "cause_id": reasons[cause_key] if cause_key else None,
+                "run_id": run_id,
+                "seen": run_id,
+                "read_at": row.read_at,
+                "tries": 0,
+                "not_before": 0,
+            }
+        )
+    if anew:
+        c.execute(_READ_ANEW, anew)
+    if upserts:
+        upsert(c, record, _READ, upserts)
+        _index(c, of.integration_id, kind, [by_key[each["key"]] for each in upserts])
+    return len(upserts)
+
+
+_KNOWN = (
+    sa.select(record.c.key, record.c.doc, record.c.want, record.c.parent, record.c.cause_id, cause.c.key.label("cause_key"))
+    .select_from(record.outerjoin(cause, record.c.cause_id == cause.c.id))
+    .where(
+        record.c.integration_id == sa.bindparam("of_integration"),
+        record.c.kind == sa.bindparam("of_kind"),
+        record.c.key.in_(sa.bindparam("of_keys", expanding=True)),
+    )
+)
+_READ_ANEW = (
+    # the same for the shop today (a buffer, pending units, a default hide the difference), but not for whoever decides anew tomorrow
+    sa.update(record)
+    .where(
+        record.c.integration_id == sa.bindparam("of_integration"),
+        record.c.kind == sa.bindparam("of_kind"),
+        record.c.key == sa.bindparam("of_key"),
+    )
+    .values(doc=sa.bindparam("b_doc"), read_at=sa.bindparam("b_read_at"))
+)
+_READ = ("parent", "doc", "want", "cause_id", "run_id", "seen", "read_at", "tries", "not_before")
+
+
+def _index(c: sa.Connection, integration_id: int, kind: Kind, rows: Sequence[Wanted]) -> None:
+    """So that a SKU is found by its EAN. A key it once had still finds it."""
+    if kind.also is None:
+        return
+    found = ((kind.also(row.doc), row.key) for row in rows)
+    values = [{"integration_id": integration_id, "key": key[:200], "kind": kind.name, "target": target} for key, target in found if key]
+    if values:
+        c.execute(insert(c, key_index).on_conflict_do_nothing(), values)
+
+
+class Part(NamedTuple):
+    """Which records are decided anew: those of these parents (None: all), from an id on, so many at once."""
+
+    parents: Sequence[str] | None = None
+    after: int = 0
+    limit: int = ROWS
+
+
+def revisit(
+    c: sa.Connection, of: RecordSet, decide: Callable[[Any, float], tuple[bytes, Reason | None]], part: Part, now: float
+) -> tuple[int, int | None]:
+    """Decides anew what should be, from the documents as last read: after a change of options, mapping or pending orders.
+    Returns (changed, the id to go on after or None)."""
+    query = sa.select(
+        record.c.id, record.c.doc, record.c.read_at, record.c.want, record.c.cause_id, cause.c.key.label("cause_key")
+    ).select_from(record.outerjoin(cause, record.c.cause_id == cause.c.id))
+    query = query.where(record.c.integration_id == of.integration_id, record.c.kind == of.kind, record.c.id > part.after)
+    if part.parents is not None:
+        query = query.where(record.c.parent.in_(part.parents))
+    rows = c.execute(query.order_by(record.c.id).limit(part.limit).with_for_update(of=record)).all()  # as in `claim`
+    changed = 0
+    spoilt: list[int] = []
+    for row in rows:
+        doc = readable(row.doc, KINDS[of.kind].struct)
+        if doc is None:
+            if row.cause_key != UNREADABLE.key:
+                spoilt.append(row.id)
+            continue
+        digest, reason = decide(doc, row.read_at)
+        own_cause = (row.cause_key or "").startswith(("erp:", "own:"))
+        if digest == row.want and (row.cause_key if own_cause else None) == (reason.key if reason else None):
+            continue
+        values: dict[str, Any] = {"want": digest}
+        if reason is not None:
+            values["cause_id"] = ensure(c, of.tenant_id, of.integration_id, {reason}, now)[reason.key]
+        elif own_cause or digest != row.want:
+            values["cause_id"] = None
+        c.execute(sa.update(record).where(record.c.id == row.id).values(**values))
+        changed += 1
+    unreadable(c, of, spoilt, now)
+    return changed, rows[-1].id if len(rows) == part.limit else None
+
+
+UNREADABLE = Reason(
+    "erp:record.unreadable", "record.unreadable", "engate",
+    Text("O dado guardado deste item não pôde ser lido.", "The stored data of this item could not be read."),
+    Text("O engate o lê de novo do ERP na próxima leitura do fluxo.", "engate reads it from the ERP again with the flow's next reading."),
+)  # fmt: skip
+"""Its key begins as those of what a reading found: the next sound reading ends it."""
+BROKEN = "plugin.item"
+"""The code of what a plugin built wrongly."""
+
+
+def docs_of(c: sa.Connection, integration_id: int, kind: str, keys: Sequence[str]) -> dict[str, bytes]:
+    """Stored documents by key."""
+    mine = (record.c.integration_id == integration_id) & (record.c.kind == kind) & record.c.key.in_(keys)
+    return {row.key: row.doc for row in c.execute(sa.select(record.c.key, record.c.doc).where(mine))}
+
+
+def unreadable(c: sa.Connection, of: RecordSet, ids: Sequence[int], now: float) -> None:
+    """These documents cannot be read: their records wait, and the kind is read whole with its next reading."""
+    if not ids:
+        return
+    cause_id = ensure(c, of.tenant_id, of.integration_id, {UNREADABLE}, now)[UNREADABLE.key]
+    # what is under way stays so: its effect is as unknown as before
+    c.execute(sa.update(record).where(record.c.id.in_(ids)).values(cause_id=cause_id))
+    mine = (reading.c.integration_id == of.integration_id) & (reading.c.kind == of.kind)
+    c.execute(sa.update(reading).where(mine).values(watermark=None))
+
+
+def read_broken_again(c: sa.Connection) -> None:
+    """At the start of a process: plugins may have been mended, so kinds with items that one built wrongly are read whole once more."""
+    waits = sa.select(record.c.id).join(cause, cause.c.id == record.c.cause_id).where(cause.c.code == BROKEN)
+    mine = (record.c.integration_id == reading.c.integration_id) & (record.c.kind == reading.c.kind)
+    c.execute(sa.update(reading).where(sa.exists(waits.where(mine).correlate(reading))).values(watermark=None))
+
+
+def count(c: sa.Connection, integration_id: int, kind: str, *, but: Sequence[str]) -> int:
+    """How many there are of a kind, without these keys."""
+    mine = (record.c.integration_id == integration_id) & (record.c.kind == kind) & record.c.key.not_in(but)
+    return int(c.execute(sa.select(sa.func.count()).select_from(record).where(mine)).scalar_one())
+
+
+def forget(c: sa.Connection, integration_id: int, kind: str, keys: Sequence[str]) -> None:
+    """These are nobody's business any more; what the storefront has of them stays as it is."""
+    if keys:
+        mine = (record.c.integration_id == integration_id) & (record.c.kind == kind) & record.c.key.in_(keys)
+        c.execute(sa.delete(record).where(mine))

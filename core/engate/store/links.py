@@ -1,0 +1,110 @@
+"""Links: which key of the ERP stands for which key of the storefront. Every function works inside the caller's transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import sqlalchemy as sa
+
+from engate.store import causes
+from engate.store.rows import RecordSet, upsert
+from engate.store.tables import cause, link, record
+
+Origin = Literal["engate", "made", "listed", "person"]
+"""Where a link comes from: found or made by a push, made by one that did not finish it, found in the shop's list, or said by a person."""
+SHARED = frozenset({"category", "brand"})
+"""Kinds that many records refer to: waiting for one of these is a cause, not a join."""
+WAITING_LINK = "own:waiting.link:"
+
+
+def linked(
+    c: sa.Connection, of: RecordSet, found: Sequence[tuple[str, str] | tuple[str, str, str]], now: float, origin: Origin = "engate"
+) -> None:
+    """Stores links and releases the records that waited for them. Rows: (key, the storefront's key, its second key or nothing)."""
+    if not found:
+        return
+    upsert(
+        c,
+        link,
+        ("remote", "more", "origin", "at"),
+        [
+            {
+                "tenant_id": of.tenant_id,
+                "integration_id": of.integration_id,
+                "kind": of.kind,
+                "key": key,
+                "remote": remote,
+                "more": more[0] if more else "",
+                "origin": origin,
+                "at": now,
+            }
+            for key, remote, *more in found
+        ],
+    )
+    if of.kind in SHARED:
+        causes.release(c, of.integration_id, [f"{WAITING_LINK}{of.kind}/{key}" for key, *_ in found])
+
+
+def still_linked(c: sa.Connection, integration_id: int, kind: str, keys: Sequence[str]) -> set[str]:
+    """Of these keys, those that still have their link: one may have been taken away while its record was on its way."""
+    found = sa.select(link.c.key).where(link.c.integration_id == integration_id, link.c.kind == kind, link.c.key.in_(keys))
+    return set(c.execute(found).scalars())
+
+
+def second_keys(c: sa.Connection, integration_id: int, kind: str, pairs: Sequence[tuple[str, str]]) -> None:
+    """Of things that are linked: whoever said what they are, has said so. Pairs: (key, second key)."""
+    mine = (link.c.integration_id == integration_id) & (link.c.kind == kind) & (link.c.key == sa.bindparam("b_key"))
+    if pairs:
+        rows = [{"b_key": key, "b_more": more} for key, more in pairs]
+        c.execute(sa.update(link).where(mine).values(more=sa.bindparam("b_more")), rows)
+
+
+def links_of(c: sa.Connection, integration_id: int, kinds: Sequence[str]) -> dict[tuple[str, str], str]:
+    found = c.execute(
+        sa.select(link.c.kind, link.c.key, link.c.remote).where(link.c.integration_id == integration_id, link.c.kind.in_(kinds))
+    )
+    return {(row.kind, row.key): row.remote for row in found}
+
+
+def free_pairs(c: sa.Connection, integration_id: int, kind: str, pairs: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Of these (key, the storefront's key), those of which neither is linked; of several with one of them in common the first."""
+    keys, remotes = zip(*pairs, strict=True) if pairs else ((), ())
+    mine = (link.c.integration_id == integration_id) & (link.c.kind == kind)
+    used = c.execute(sa.select(link.c.key, link.c.remote).where(mine, link.c.key.in_(keys) | link.c.remote.in_(remotes))).all()
+    taken_keys, taken_remotes = {row.key for row in used}, {row.remote for row in used}
+    free: list[tuple[str, str]] = []
+    for key, remote in pairs:
+        if key not in taken_keys and remote not in taken_remotes:
+            free.append((key, remote))
+            taken_keys.add(key)
+            taken_remotes.add(remote)
+    return free
+
+
+def parents_of(c: sa.Connection, integration_id: int, skus: Sequence[str]) -> dict[str, str]:
+    """SKU -> its product, of those that the ERP has."""
+    mine = (record.c.integration_id == integration_id) & (record.c.kind == "sku") & record.c.key.in_(list(skus))
+    return {row.key: row.parent for row in c.execute(sa.select(record.c.key, record.c.parent).where(mine))}
+
+
+def with_skus_there(c: sa.Connection, integration_id: int, products: Sequence[str]) -> set[str]:
+    """Of these products, those of which the shop had a SKU: its own list says so, or a person."""
+    if not products:
+        return set()
+    same = (link.c.integration_id == record.c.integration_id) & (link.c.kind == "sku") & (link.c.key == record.c.key)
+    mine = (record.c.integration_id == integration_id) & (record.c.kind == "sku") & record.c.parent.in_(list(products))
+    found = sa.select(record.c.parent).select_from(record.join(link, same)).where(mine, link.c.origin.in_(("listed", "person"))).distinct()
+    return set(c.execute(found).scalars())
+
+
+def release_linked(c: sa.Connection, integration_id: int) -> None:
+    """Ends waits for links that exist by now: a wait may have been noted while the link was being made by somebody else."""
+    waits = (
+        c.execute(sa.select(cause.c.key).where(cause.c.integration_id == integration_id, cause.c.key.startswith(WAITING_LINK)))
+        .scalars()
+        .all()
+    )
+    if waits:
+        there = links_of(c, integration_id, sorted(SHARED))
+        causes.release(c, integration_id, [key for key in waits if tuple(key.removeprefix(WAITING_LINK).split("/", 1)) in there])
