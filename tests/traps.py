@@ -274,8 +274,8 @@ PLATFORMS: tuple[Trap, ...] = (
         "winthor.stock-of-every-branch",
         "Stock is listed only for the branches that are named, and a list of several goes as one value with commas.",
         f"{WINTHOR}/erp.py",
-        'call, kind, branches = self.contract.stock, self.client.rows.stock, ",".join(self.branches)',
-        "call, kind, branches = self.contract.stock, self.client.rows.stock, self.main_branch",
+        'branches = {stock.call.branch: ",".join(self.branches)}',
+        "branches = {stock.call.branch: self.main_branch}",
         (f"{W_CATALOG}test_stock_of_every_configured_branch",),
     ),
     Trap(

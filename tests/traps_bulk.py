@@ -5,7 +5,8 @@ from __future__ import annotations
 from tests.trap import Trap
 
 SHOPIFY = "plugins/shopify/engate_shopify"
-TESTS = "plugins/shopify/tests/test_plugin_bulk.py::"
+BULK_TESTS = "plugins/shopify/tests/bulk/"
+WAY, LINES, FAILURES = (f"{BULK_TESTS}test_bulk_{name}.py::" for name in ("way", "lines", "failures"))
 
 BULK: tuple[Trap, ...] = (
     Trap(
@@ -14,7 +15,7 @@ BULK: tuple[Trap, ...] = (
         f"{SHOPIFY}/bulk.py",
         "return batch.may_defer and len(items) >= (least or WORTH)",
         "return batch.may_defer",
-        (f"{TESTS}test_few_of_them_or_beside_an_operation_go_by_calls",),
+        (f"{WAY}test_few_of_them_or_beside_an_operation_go_by_calls",),
     ),
     Trap(
         "shopify.bulk-beside",
@@ -22,7 +23,7 @@ BULK: tuple[Trap, ...] = (
         f"{SHOPIFY}/bulk.py",
         "return batch.may_defer and len(items)",
         "return len(items)",
-        (f"{TESTS}test_few_of_them_or_beside_an_operation_go_by_calls",),
+        (f"{WAY}test_few_of_them_or_beside_an_operation_go_by_calls",),
     ),
     Trap(
         "shopify.bulk-published",
@@ -30,7 +31,7 @@ BULK: tuple[Trap, ...] = (
         f"{SHOPIFY}/catalog.py",
         "            payload = await self._shop.graphql(op.PUBLISH_MANY, id=await self._publication.found.get(), input=body)\n",
         "            payload = {} if body else {}\n",
-        (f"{TESTS}test_a_first_load_goes_as_operations_and_can_be_bought",),
+        (f"{WAY}test_a_first_load_goes_as_operations_and_can_be_bought",),
     ),
     Trap(
         "shopify.bulk-token",
@@ -38,7 +39,7 @@ BULK: tuple[Trap, ...] = (
         f"{SHOPIFY}/client.py",
         'return self._context.http(f"{there.scheme}://{there.netloc}"), there.path',
         "return self._http, there.path",
-        (f"{TESTS}test_the_storage_gets_no_token",),
+        (f"{WAY}test_the_storage_gets_no_token",),
     ),
     Trap(
         "shopify.bulk-line",
@@ -46,7 +47,7 @@ BULK: tuple[Trap, ...] = (
         f"{SHOPIFY}/bulk.py",
         "return payload if payload is not None and not faults_of(payload) else None",
         "return payload",
-        (f"{TESTS}test_a_line_that_names_what_it_wrote_and_says_no_is_not_believed",),
+        (f"{LINES}test_a_line_that_names_what_it_wrote_and_says_no_is_not_believed",),
     ),
     Trap(
         "shopify.bulk-siblings",
@@ -54,7 +55,7 @@ BULK: tuple[Trap, ...] = (
         f"{SHOPIFY}/variants.py",
         'return ours and blank and product["hasOnlyDefaultVariant"] and product["mediaCount"]["count"] == 0',
         "return ours",
-        (f"{TESTS}test_what_people_put_into_a_new_product_stays",),
+        (f"{LINES}test_what_people_put_into_a_new_product_stays",),
     ),
     Trap(
         "shopify.bulk-lists",
@@ -62,7 +63,7 @@ BULK: tuple[Trap, ...] = (
         f"{SHOPIFY}/variants.py",
         '"input": {"productOptions": given, "variants": variants}',
         '"input": {"productOptions": given, "variants": variants, "collections": []}',
-        (f"{TESTS}test_what_happens_to_a_product_between_look_and_line_stays",),
+        (f"{LINES}test_what_happens_to_a_product_between_look_and_line_stays",),
     ),
     Trap(
         "shopify.bulk-entries",
@@ -70,7 +71,7 @@ BULK: tuple[Trap, ...] = (
         f"{SHOPIFY}/groups.py",
         "return [part for items in groups for part in chunks(items)]",
         "return list(groups)",
-        (f"{TESTS}test_a_line_of_a_large_product_has_no_more_entries_than_a_list_may",),
+        (f"{LINES}test_a_line_of_a_large_product_has_no_more_entries_than_a_list_may",),
     ),
     Trap(
         "shopify.bulk-look",
@@ -78,7 +79,7 @@ BULK: tuple[Trap, ...] = (
         f"{SHOPIFY}/bulk.py",
         "    if batch.may_defer and load.points:\n        _leave(batch, room(load.points, shop.restored))\n",
         "",
-        (f"{TESTS}test_a_full_batch_is_looked_at_within_its_hooks_time",),
+        (f"{LINES}test_a_full_batch_is_looked_at_within_its_hooks_time",),
     ),
     Trap(
         "shopify.bulk-family",
@@ -86,7 +87,7 @@ BULK: tuple[Trap, ...] = (
         f"{SHOPIFY}/bulk.py",
         "if taken >= most and product != last:",
         "if taken >= most:",
-        (f"{TESTS}test_the_skus_of_a_product_are_not_parted_by_what_a_batch_may_cost",),
+        (f"{LINES}test_the_skus_of_a_product_are_not_parted_by_what_a_batch_may_cost",),
     ),
     Trap(
         "shopify.bulk-sibling-waits",
@@ -94,7 +95,7 @@ BULK: tuple[Trap, ...] = (
         f"{SHOPIFY}/variants.py",
         "        if not self._batch.may_defer:\n            self._later(new)\n            new = []\n",
         "",
-        (f"{TESTS}test_no_variant_is_made_beside_an_operation_whose_line_would_delete_it",),
+        (f"{LINES}test_no_variant_is_made_beside_an_operation_whose_line_would_delete_it",),
     ),
     Trap(
         "shopify.bulk-compared",
@@ -102,7 +103,7 @@ BULK: tuple[Trap, ...] = (
         f"{SHOPIFY}/stock.py",
         "before = translate.units(item.have) if item.have is not None else 0",
         "before = None",
-        (f"{TESTS}test_what_was_sold_since_is_not_sold_twice",),
+        (f"{LINES}test_what_was_sold_since_is_not_sold_twice",),
     ),
     Trap(
         "shopify.bulk-partial",
@@ -110,7 +111,7 @@ BULK: tuple[Trap, ...] = (
         f"{SHOPIFY}/bulk.py",
         'if state is None or state["status"] != "COMPLETED":',
         "if state is None:",
-        (f"{TESTS}test_a_part_of_the_answer_settles_nothing",),
+        (f"{LINES}test_a_part_of_the_answer_settles_nothing",),
     ),
     Trap(
         "shopify.bulk-places",
@@ -118,7 +119,7 @@ BULK: tuple[Trap, ...] = (
         f"{SHOPIFY}/bulk.py",
         "if time.monotonic() >= until or not _heard(batch, piece):",
         "if not _heard(batch, piece):",
-        (f"{TESTS}test_what_the_time_of_a_hook_does_not_reach_was_not_tried",),
+        (f"{FAILURES}test_what_the_time_of_a_hook_does_not_reach_was_not_tried",),
     ),
     Trap(
         "shopify.bulk-pieces",
@@ -126,7 +127,7 @@ BULK: tuple[Trap, ...] = (
         f"{SHOPIFY}/bulk.py",
         "if time.monotonic() >= until or not _heard(batch, piece):",
         "if True:",
-        (f"{TESTS}test_where_all_places_are_taken_all_of_it_goes_by_calls_piece_by_piece",),
+        (f"{FAILURES}test_where_all_places_are_taken_all_of_it_goes_by_calls_piece_by_piece",),
     ),
     Trap(
         "shopify.bulk-go-on",
@@ -134,7 +135,7 @@ BULK: tuple[Trap, ...] = (
         f"{SHOPIFY}/bulk.py",
         "if time.monotonic() >= until or not _heard(batch, piece):",
         "if time.monotonic() >= until:",
-        (f"{TESTS}test_a_piece_that_nobody_answers_is_the_last_one",),
+        (f"{FAILURES}test_a_piece_that_nobody_answers_is_the_last_one",),
     ),
     Trap(
         "shopify.bulk-lost-ticket",
@@ -142,7 +143,7 @@ BULK: tuple[Trap, ...] = (
         f"{SHOPIFY}/bulk.py",
         "        await _wait_in_doubt(shop, batch, operations)\n",
         "",
-        (f"{TESTS}test_a_lost_ticket_does_not_overwrite_a_newer_price",),
+        (f"{FAILURES}test_a_lost_ticket_does_not_overwrite_a_newer_price",),
     ),
     Trap(
         "shopify.bulk-upload",
@@ -150,7 +151,7 @@ BULK: tuple[Trap, ...] = (
         f"{SHOPIFY}/bulk.py",
         "        raise unavailable(error) from None\n    if path is None:",
         "        raise\n    if path is None:",
-        (f"{TESTS}test_while_the_platform_is_down_nothing_was_sent_and_the_lane_hears_of_it",),
+        (f"{FAILURES}test_while_the_platform_is_down_nothing_was_sent_and_the_lane_hears_of_it",),
     ),
     Trap(
         "shopify.bulk-down",
@@ -158,7 +159,7 @@ BULK: tuple[Trap, ...] = (
         f"{SHOPIFY}/bulk.py",
         "        raise told from None\n",
         "",
-        (f"{TESTS}test_while_the_platform_is_down_nothing_was_sent_and_the_lane_hears_of_it",),
+        (f"{FAILURES}test_while_the_platform_is_down_nothing_was_sent_and_the_lane_hears_of_it",),
     ),
     Trap(
         "shopify.bulk-planning",
@@ -166,7 +167,7 @@ BULK: tuple[Trap, ...] = (
         f"{SHOPIFY}/bulk.py",
         "        put_back(batch, batch.unreported(), told)\n",
         "",
-        (f"{TESTS}test_a_reading_that_fails_before_anything_is_sent_leaves_no_doubt",),
+        (f"{FAILURES}test_a_reading_that_fails_before_anything_is_sent_leaves_no_doubt",),
     ),
     Trap(
         "shopify.bulk-storage",
@@ -174,7 +175,7 @@ BULK: tuple[Trap, ...] = (
         f"{SHOPIFY}/bulk.py",
         "        except UNSIGNED:\n            return None",
         "        except Rejected:\n            return None",
-        (f"{TESTS}test_an_upload_whose_signature_expired_is_no_lost_permission",),
+        (f"{FAILURES}test_an_upload_whose_signature_expired_is_no_lost_permission",),
     ),
     Trap(
         "shopify.bulk-result",
@@ -182,7 +183,7 @@ BULK: tuple[Trap, ...] = (
         f"{SHOPIFY}/bulk.py",
         "    except UNSIGNED as error:  # the next check",
         "    except Unknown as error:  # the next check",
-        (f"{TESTS}test_a_result_that_cannot_be_fetched_is_asked_for_again",),
+        (f"{FAILURES}test_a_result_that_cannot_be_fetched_is_asked_for_again",),
     ),
     Trap(
         "shopify.bulk-refusal",
@@ -190,7 +191,7 @@ BULK: tuple[Trap, ...] = (
         f"{SHOPIFY}/bulk.py",
         "    return False  # what is refused is the operation, never an item of it",
         '    raise Rejected(Text("", str(codes)))',
-        (f"{TESTS}test_where_the_operation_is_refused_for_good_its_items_go_by_calls",),
+        (f"{FAILURES}test_where_the_operation_is_refused_for_good_its_items_go_by_calls",),
     ),
     Trap(
         "shopify.bulk-file",
@@ -198,7 +199,7 @@ BULK: tuple[Trap, ...] = (
         f"{SHOPIFY}/bulk.py",
         "    if codes & PASSING and not codes & BUSY:",
         "    if False:",
-        (f"{TESTS}test_a_passing_refusal_of_the_operation_is_no_refusal_of_its_items",),
+        (f"{FAILURES}test_a_passing_refusal_of_the_operation_is_no_refusal_of_its_items",),
     ),
     Trap(
         "shopify.bulk-garbled",
@@ -206,6 +207,6 @@ BULK: tuple[Trap, ...] = (
         f"{SHOPIFY}/bulk.py",
         "                with suppress(*GARBLED):",
         "                with suppress():",
-        (f"{TESTS}test_a_line_that_cannot_be_understood_costs_its_own_item_only",),
+        (f"{LINES}test_a_line_that_cannot_be_understood_costs_its_own_item_only",),
     ),
 )

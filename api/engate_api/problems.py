@@ -57,7 +57,9 @@ STATUS_OF_CODE = {
     "platform_missing": 409,
     "database": 503,
 }
-TEXTS: dict[int, tuple[str, Text, Text]] = {
+Said = tuple[str, Text, Text]
+"""(code, what happened, what to do)."""
+TEXTS: dict[int, Said] = {
     400: ("bad_request", Text("Requisição inválida.", "Bad request."), Text("Corrija os campos apontados.", "Fix the fields named here.")),
     401: (
         "no_key",
@@ -98,9 +100,8 @@ def documented(*statuses: int) -> dict[int, ResponseSpec]:
     }
 
 
-def _answer(
-    status: int, code: str, text: Text, hint: Text, errors: list[FieldError] | None = None, headers: dict[str, str] | None = None
-) -> Response[Problem]:
+def _answer(status: int, said: Said, errors: list[FieldError] | None = None, headers: dict[str, str] | None = None) -> Response[Problem]:
+    code, text, hint = said
     problem = Problem(
         type="about:blank",
         title=HTTPStatus(status).phrase,
@@ -133,21 +134,21 @@ def of_engate(_request: Request[Any, Any, Any], error: EngateError) -> Response[
             headers = {"Retry-After": str(max(1, round(error.retry_after)))}
     if isinstance(error, Invalid) and error.where:
         errors = [FieldError(error.where, error.text.pt)]
-    return _answer(status, error.code, error.text, error.hint, errors, headers)
+    return _answer(status, (error.code, error.text, error.hint), errors, headers)
 
 
 def of_http(_request: Request[Any, Any, Any], error: HTTPException) -> Response[Problem]:
     """litestar's own: no route, no key, a body outside its schema."""
     status = error.status_code
     if status >= 500:
-        return _answer(status, *INTERNAL)
-    code, text, hint = TEXTS.get(status, ("refused", Text(HTTPStatus(status).phrase, HTTPStatus(status).phrase), Text("", "")))
+        return _answer(status, INTERNAL)
+    said = TEXTS.get(status, ("refused", Text(HTTPStatus(status).phrase, HTTPStatus(status).phrase), Text("", "")))
     errors: list[FieldError] = []
     if isinstance(error.extra, list):
         errors = [FieldError(_where(each), str(each.get("message", ""))) for each in error.extra if isinstance(each, dict)]
     elif status == 400 and error.__cause__ is not None:
         errors = [FieldError("body", str(error.__cause__))]
-    return _answer(status, code, text, hint, errors, error.headers)
+    return _answer(status, said, errors, error.headers)
 
 
 def _where(extra: dict[str, Any]) -> str:
@@ -157,24 +158,20 @@ def _where(extra: dict[str, Any]) -> str:
 
 def of_conflict(_request: Request[Any, Any, Any], _error: sqlalchemy.exc.IntegrityError) -> Response[Problem]:
     text = Text("Outra requisição mudou isso ao mesmo tempo.", "Another request changed this at the same time.")
-    return _answer(409, "conflict", text, Text("Leia de novo e repita.", "Read it again and repeat."))
+    return _answer(409, ("conflict", text, Text("Leia de novo e repita.", "Read it again and repeat.")))
 
 
 def of_data(_request: Request[Any, Any, Any], _error: sqlalchemy.exc.DataError) -> Response[Problem]:
     text = Text("Um valor tem caracteres que o banco não aceita.", "A value holds characters the database does not accept.")
-    return _answer(422, "bad_value", text, Text("Retire caracteres de controle.", "Remove control characters."))
+    return _answer(422, ("bad_value", text, Text("Retire caracteres de controle.", "Remove control characters.")))
 
 
 def of_database(request: Request[Any, Any, Any], error: sqlalchemy.exc.SQLAlchemyError) -> Response[Problem]:
     """It is down, locked, full, or took longer than anybody waits."""
     log.error("database_failed", method=request.method, path=request.url.path, error=type(error).__name__, said=_said(error))
     text = Text("O banco de dados não atendeu agora.", "The database could not serve this now.")
-    return _answer(
-        503,
-        "database",
-        text,
-        Text("Tente de novo em instantes; se continuar, veja /ready.", "Try again in a moment; if it lasts, see /ready."),
-    )
+    hint = Text("Tente de novo em instantes; se continuar, veja /ready.", "Try again in a moment; if it lasts, see /ready.")
+    return _answer(503, ("database", text, hint))
 
 
 def _said(error: sqlalchemy.exc.SQLAlchemyError) -> str:
@@ -185,7 +182,7 @@ def _said(error: sqlalchemy.exc.SQLAlchemyError) -> str:
 def of_anything(request: Request[Any, Any, Any], error: Exception) -> Response[Problem]:
     """A fault of ours: the log has the traceback, the caller does not."""
     log.error("request_broke", method=request.method, path=request.url.path, exc_info=error)
-    return _answer(500, *INTERNAL)
+    return _answer(500, INTERNAL)
 
 
 HANDLERS: dict[Any, Any] = {

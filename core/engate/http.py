@@ -13,6 +13,7 @@ import ssl
 import time
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping
 from contextlib import aclosing, contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from typing import Any, Literal, Protocol, cast
@@ -128,25 +129,19 @@ class Journal(Protocol):
     def note(self, method: str, operation: str, status: int, seconds: float) -> None: ...
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class Services:
     """What the engine lends a connection's clients. `account` names it in logs and metrics. `deadline`: a test's own, for every call."""
 
-    def __init__(
-        self,
-        *,
-        account: str,
-        clock: Clock,
-        transport: httpx.AsyncBaseTransport,
-        tokens: Tokens,
-        journal: Journal,
-        connection_id: int | None = None,
-        budget: Budget | None = None,
-        pause: float = PAUSE,
-        deadline: float | None = None,
-    ) -> None:
-        self.budget, self.pause, self.deadline = budget, pause, deadline
-        self.connection_id = connection_id
-        self.account, self.clock, self.transport, self.tokens, self.journal = account, clock, transport, tokens, journal
+    account: str
+    clock: Clock
+    transport: httpx.AsyncBaseTransport
+    tokens: Tokens
+    journal: Journal
+    connection_id: int | None = None
+    budget: Budget | None = None
+    pause: float = PAUSE
+    deadline: float | None = None
 
 
 Judge = Callable[[Response], "Literal['renew'] | EngateError | None"]

@@ -64,11 +64,10 @@ def read(folder: Path) -> Catalog:
     ]
     prices = _latest_prices(source)
     eans = {row["product_id"]: gtin(200_000_000 + nth) for nth, row in enumerate(source.products)}
-    seed = _seed(source, prices, eans, sold=_units_sold(source, orders))
-    placed = {order["order_id"]: _instant(order) for order in source.orders}
+    seed = _seed(source, Known(prices, eans, _units_sold(source, orders)))
 
     def sales(count: int, listed: Skus, now: datetime) -> list[Sale]:
-        return list(_sales(source, orders[:count], placed, eans, listed, now))
+        return list(_sales(source, orders[:count], Listed(eans, listed), now))
 
     share = 100 * (1 - len(prices.keys() & eans.keys()) / len(eans)) if eans else 0.0
     return Catalog(
@@ -117,9 +116,17 @@ def _rows(folder: Path, name: str) -> Iterator[Row]:
 # ---- products ----
 
 
-def _seed(source: Source, prices: dict[str, Decimal], eans: dict[str, str], *, sold: Counter[str]) -> Seed:
+class Known(NamedTuple):
+    """Of each product: its price, its EAN, and how many units the orders of the demo sell."""
+
+    prices: dict[str, Decimal]
+    eans: dict[str, str]
+    sold: Counter[str]
+
+
+def _seed(source: Source, known: Known) -> Seed:
     categories, keys = _tree(sorted({row["product_category_name"] for row in source.products if row["product_category_name"]}))
-    products = tuple(_product(nth, row, source, keys, prices, eans, sold) for nth, row in enumerate(source.products))
+    products = tuple(_product(nth, row, source, keys, known) for nth, row in enumerate(source.products))
     return Seed(BRANCHES[:1], categories, tuple(SeedBrand(str(nth), name) for nth, name in enumerate(BRANDS, 1)), products)
 
 
@@ -153,9 +160,7 @@ def _product(
     row: Row,
     source: Source,
     keys: dict[str, tuple[str, str, str | None]],
-    prices: dict[str, Decimal],
-    eans: dict[str, str],
-    sold: Counter[str],
+    known: Known,
 ) -> SeedProduct:
     """Code: its place in the file. Name: category, brand and code. Brand, generated price and stock follow from the product's id."""
     product, flat = row["product_id"], row["product_category_name"]
@@ -164,8 +169,8 @@ def _product(
     code = str(100_001 + nth)
     kind = flat.replace("_", " ").capitalize() if flat else "Produto"
     department, section, category = keys[flat]
-    stock = LEAST_STOCK + luck // 97 % 150 + sold[product]
-    sku = SeedSku(code, eans[product], "UN", 1, prices.get(product) or _generated_price(luck), {BRANCHES[0].key: stock})
+    stock = LEAST_STOCK + luck // 97 % 150 + known.sold[product]
+    sku = SeedSku(code, known.eans[product], "UN", 1, known.prices.get(product) or _generated_price(luck), {BRANCHES[0].key: stock})
     english = source.english.get(flat, flat).replace("_", " ")
     return SeedProduct(
         key=code,
@@ -210,18 +215,24 @@ def _units_sold(source: Source, orders: list[str]) -> Counter[str]:
 # ---- orders ----
 
 
-def _sales(
-    source: Source, orders: list[str], placed: dict[str, datetime], eans: dict[str, str], listed: Skus, now: datetime
-) -> Iterator[Sale]:
+class Listed(NamedTuple):
+    """What the shop sells: SKUs by EAN, and the EAN of each of the source's products."""
+
+    eans: dict[str, str]
+    skus: Skus
+
+
+def _sales(source: Source, orders: list[str], listed: Listed, now: datetime) -> Iterator[Sale]:
     """Dates are shifted by a constant: the last order was placed an hour ago. Each row of the source is a line of one unit."""
     if not orders:
         return
+    placed = {order["order_id"]: _instant(order) for order in source.orders}
     shift = now - RECENT - placed[orders[-1]]
     customer_of = {order["order_id"]: order["customer_id"] for order in source.orders}
     for number, order in enumerate(orders, 1):
         customer = source.customers[customer_of[order]]
         city, state = customer["customer_city"].title(), customer["customer_state"]
-        items = tuple(SaleItem(listed[eans[line.product]].key, 1, line.price, line.freight) for line in source.lines[order])
+        items = tuple(SaleItem(listed.skus[listed.eans[line.product]].key, 1, line.price, line.freight) for line in source.lines[order])
         total = sum((item.price + item.freight for item in items), Decimal(0))
         yield Sale(
             number=number,

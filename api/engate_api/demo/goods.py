@@ -78,10 +78,10 @@ def generated(skus: int = DEFAULT_SKUS) -> Catalog:
     brands = {name: str(nth) for nth, name in enumerate(sorted({brand for line in LINES for brand in line.brands}), 1)}
     products: list[SeedProduct] = []
     count = 0
-    for nth, (line, brand, size) in enumerate(_variants(), 1):
+    for nth, variant in enumerate(_variants(), 1):
         if count >= skus:
             break
-        product = _product(nth, line, brand, size, codes, brands)
+        product = _product(nth, variant, codes, brands)
         products.append(product)
         count += len(product.skus)
     seed = Seed(BRANCHES, categories, tuple(SeedBrand(key, name) for name, key in brands.items()), tuple(products))
@@ -101,7 +101,15 @@ def _tree() -> tuple[tuple[SeedCategory, ...], dict[tuple[str, ...], str]]:
     return tuple(found), codes
 
 
-def _variants() -> Iterator[tuple[Line, str, tuple[str, str, str]]]:
+class Variant(NamedTuple):
+    """One product of a line. `size`: measure, weight and price."""
+
+    line: Line
+    brand: str
+    size: tuple[str, str, str]
+
+
+def _variants() -> Iterator[Variant]:
     """Every line once, then the next brand or size of each: a small catalogue has a bit of everything. Then private labels, without end."""
     most = max(len(line.brands) * len(line.sizes) for line in LINES)
     turn = 0
@@ -110,19 +118,17 @@ def _variants() -> Iterator[tuple[Line, str, tuple[str, str, str]]]:
             size = line.sizes[turn % len(line.sizes)]
             brand = turn // len(line.sizes)
             if brand < len(line.brands):
-                yield line, line.brands[brand], size
+                yield Variant(line, line.brands[brand], size)
             elif turn >= most:
                 edition = (f"{size[0]} lote {turn - most + 1}", size[1], size[2])
-                yield line, line.brands[turn % len(line.brands)], edition
+                yield Variant(line, line.brands[turn % len(line.brands)], edition)
         turn += 1
 
 
-def _product(
-    nth: int, line: Line, brand: str, size: tuple[str, str, str], codes: dict[tuple[str, ...], str], brands: dict[str, str]
-) -> SeedProduct:
-    measure, weight, price = size
+def _product(nth: int, variant: Variant, codes: dict[tuple[str, ...], str], brands: dict[str, str]) -> SeedProduct:
+    line, brand, (measure, weight, price) = variant
     key = str(10_000 + nth)
-    packagings = PACKAGINGS[: 1 + nth * 5 % 3]
+    packagings = 1 + nth * 5 % 3
     units = 900 + nth * 137 % 700
     side = Decimal(8 + nth % 20)
     return SeedProduct(
@@ -137,12 +143,13 @@ def _product(
         height_cm=side,
         width_cm=side + 4,
         length_cm=side + 9,
-        skus=tuple(_sku(nth, place, name, each, Decimal(price), units) for place, (name, each) in enumerate(packagings)),
+        skus=tuple(_sku(nth, place, Decimal(price), units) for place in range(packagings)),
     )
 
 
-def _sku(nth: int, place: int, name: str, each: int, price: Decimal, units: int) -> SeedSku:
-    """A packaging of so many units; larger ones are cheaper by the unit."""
+def _sku(nth: int, place: int, price: Decimal, units: int) -> SeedSku:
+    """One of the packagings; larger ones are cheaper by the unit."""
+    name, each = PACKAGINGS[place]
     asked = (price * each * (100 - 4 * place) / 100).quantize(CENT)
     free = units // each
     return SeedSku(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, field
 from typing import Generic, Literal, TypeVar
 
 import msgspec
@@ -69,6 +70,7 @@ class Check(msgspec.Struct, frozen=True):
     hint: Text = Text("", "")
 
 
+@dataclass(slots=True, eq=False, repr=False)
 class Item(Generic[T]):
     """One record to push.
 
@@ -80,26 +82,18 @@ class Item(Generic[T]):
     overwritten. `turn`: the number of this decision, greater than those of all earlier ones of this record; a retry has the same one.
     """
 
-    __slots__ = ("have", "id", "kept", "key", "made", "more", "refs", "remote", "turn", "uncertain", "want")
-
-    def __init__(
-        self,
-        key: str,
-        want: T,
-        *,
-        have: T | None = None,
-        remote: str | None = None,
-        refs: Mapping[str, str] | None = None,
-        uncertain: bool = False,
-        made: bool = False,
-        kept: frozenset[str] = frozenset(),
-        id: int = 0,
-        more: str = "",
-        turn: int = 0,
-    ) -> None:
-        self.id, self.key, self.want, self.have, self.remote, self.uncertain = id, key, want, have, remote, uncertain
-        self.made, self.kept, self.more, self.turn = made, kept, more, turn
-        self.refs: Mapping[str, str] = refs or {}
+    key: str
+    want: T
+    _: KW_ONLY
+    have: T | None = None
+    remote: str | None = None
+    refs: Mapping[str, str] = field(default_factory=dict[str, str])
+    uncertain: bool = False
+    made: bool = False
+    kept: frozenset[str] = frozenset()
+    id: int = 0
+    more: str = ""
+    turn: int = 0
 
 
 class Outcome(msgspec.Struct, frozen=True):

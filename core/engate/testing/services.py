@@ -26,7 +26,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import LiteralString
+from typing import LiteralString, NamedTuple
 
 START_SECONDS = 30
 STOP_SECONDS = 25  # the watchdog kills after 20
@@ -71,22 +71,19 @@ def postgres(folder: Path, *, fast: bool = False) -> Generator[str]:
             _initdb(install, data, password_file, user)
         options = ["fsync=off", "synchronous_commit=off", "full_page_writes=off"] if fast else []
         options += ["listen_addresses=127.0.0.1", "unix_socket_directories=", "max_connections=200", "timezone=UTC"]
-        with _running(
-            name="PostgreSQL",
-            command=lambda port: [
-                str(install / "bin/postgres"),
-                "-D",
-                str(data),
-                "-p",
-                str(port),
-                *(part for option in options for part in ("-c", option)),
-            ],
-            ready=lambda server: _postgres_ready(data, server),
-            log=log,
-            stop=signal.SIGQUIT if fast else signal.SIGINT,  # SIGINT: sessions are cut, nothing committed is lost
-            user=user,
-            remove=temporary,
-        ) as server:
+
+        def command(port: int) -> list[str]:
+            given = [part for option in options for part in ("-c", option)]
+            return [str(install / "bin/postgres"), "-D", str(data), "-p", str(port), *given]
+
+        program = _Program(
+            command,
+            log,
+            signal.SIGQUIT if fast else signal.SIGINT,  # SIGINT: sessions are cut, nothing committed is lost
+            user,
+            temporary,
+        )
+        with _running("PostgreSQL", program, lambda server: _postgres_ready(data, server)) as server:
             yield f"postgresql+psycopg://engate:{password_file.read_text().strip()}@127.0.0.1:{server.port}/postgres"
     finally:
         if temporary:
@@ -99,27 +96,17 @@ def valkey(folder: Path) -> Generator[str]:
     binary = _valkey_binary()
     folder.mkdir(parents=True, exist_ok=True)
     folder = folder.resolve()
-    with _running(
-        name="Valkey",
-        command=lambda port: [
-            str(binary),
-            "--bind",
-            "127.0.0.1",
-            "--port",
-            str(port),
-            "--save",
-            "",
-            "--appendonly",
-            "no",
-            "--dir",
-            str(folder),
-        ],
-        ready=_valkey_ready,
-        log=folder / "valkey.log",
-        stop=signal.SIGTERM,
-        user=None,
-        remove=None,
-    ) as server:
+
+    def command(port: int) -> list[str]:
+        kept = ["--save", "", "--appendonly", "no", "--dir", str(folder)]
+        return [str(binary), "--bind", "127.0.0.1", "--port", str(port), *kept]
+
+    program = _Program(
+        command,
+        folder / "valkey.log",
+        signal.SIGTERM,
+    )
+    with _running("Valkey", program, _valkey_ready) as server:
         yield f"redis://127.0.0.1:{server.port}/0"
 
 
@@ -227,21 +214,22 @@ def _initdb(install: Path, data: Path, password_file: Path, user: pwd.struct_pas
         raise ServiceUnavailable(f"initdb failed: {made.stderr.strip()}")
 
 
+class _Program(NamedTuple):
+    """`command`: by its port. `stop`: the signal that ends it well. `user`: who it runs as (None: we). `remove`: deleted at the end."""
+
+    command: Callable[[int], list[str]]
+    log: Path
+    stop: signal.Signals
+    user: pwd.struct_passwd | None = None
+    remove: Path | None = None
+
+
 @contextmanager
-def _running(
-    *,
-    name: str,
-    command: Callable[[int], list[str]],
-    ready: Callable[[_Server], bool],
-    log: Path,
-    stop: signal.Signals,
-    user: pwd.struct_passwd | None,
-    remove: Path | None,
-) -> Generator[_Server]:
+def _running(name: str, program: _Program, ready: Callable[[_Server], bool]) -> Generator[_Server]:
     """Starts the server under its watchdog, waits until it answers, and stops it at the end."""
     server = None
     for _ in range(PORT_ATTEMPTS):
-        server = _start(command, log, stop, user, remove)
+        server = _start(program)
         try:
             if _wait_until_ready(server, ready):
                 break
@@ -250,26 +238,24 @@ def _running(
             raise
         server = _stop(server)
     if server is None:
-        raise ServiceUnavailable(f"{name} did not start; the end of its log:\n{_tail(log)}")
+        raise ServiceUnavailable(f"{name} did not start; the end of its log:\n{_tail(program.log)}")
     try:
         yield server
     finally:
         _stop(server)
 
 
-def _start(
-    command: Callable[[int], list[str]], log: Path, stop: signal.Signals, user: pwd.struct_passwd | None, remove: Path | None
-) -> _Server:
+def _start(program: _Program) -> _Server:
     port = _free_port()
-    program = command(port)
+    command, user = program.command(port), program.user
     order = {
-        "command": program,
-        "log": str(log),
+        "command": command,
+        "log": str(program.log),
         "env": _environment(),
-        "stop": int(stop),
+        "stop": int(program.stop),
         "user": user.pw_uid if user else None,
         "group": user.pw_gid if user else None,
-        "remove": None if remove is None else str(remove),
+        "remove": None if program.remove is None else str(program.remove),
     }
     watchdog = subprocess.Popen(
         [sys.executable, "-I", "-S", str(Path(__file__).with_name("watchdog.py")), json.dumps(order)],
@@ -282,8 +268,8 @@ def _start(
     pid = watchdog.stdout.readline()
     if not pid:
         watchdog.wait()
-        raise ServiceUnavailable(f"could not be run: {program[0]}")
-    return _Server(watchdog, int(pid), port, log)
+        raise ServiceUnavailable(f"could not be run: {command[0]}")
+    return _Server(watchdog, int(pid), port, program.log)
 
 
 def _wait_until_ready(server: _Server, ready: Callable[[_Server], bool]) -> bool:

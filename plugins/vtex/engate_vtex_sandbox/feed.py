@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from engate.testing.sandbox import Answer, Books, Call, Faults
 from engate_vtex_sandbox.rules import common as common_rules
@@ -114,6 +114,15 @@ class Queue:
         self.hidden = still
 
 
+class Step(NamedTuple):
+    """One change of an order's state, and when it and the one before were."""
+
+    last_state: str
+    state: str
+    last_change: str
+    current_change: str
+
+
 class Feed:
     def __init__(self, now: Callable[[], datetime], settle: Callable[[], None], faults: Faults, books: Callable[[], Books]) -> None:
         """`settle` lets every order whose window has ended move on, before anything is read."""
@@ -195,12 +204,13 @@ class Feed:
 
     # ---- events ----
 
-    def emit(self, number: int, order: str, last_state: str, state: str, last_change: str, current_change: str, at: datetime) -> None:
+    def emit(self, number: int, order: str, step: Step, at: datetime) -> None:
         """One change of state, into every queue whose filter lets it through. Event faults are keyed by the number of the sale."""
         self._events += 1
+        state = step.state
         event = {
-            "eventId": f"{self._events:032X}", "domain": "Fulfillment", "state": state, "lastState": last_state, "orderId": order,
-            "lastChange": last_change, "currentChange": current_change,
+            "eventId": f"{self._events:032X}", "domain": "Fulfillment", "state": state, "lastState": step.last_state, "orderId": order,
+            "lastChange": step.last_change, "currentChange": step.current_change,
         }  # fmt: skip
         effects = self.books().effects
         for queue in self.queues.values():

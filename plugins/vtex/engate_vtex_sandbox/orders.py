@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from engate.testing.sandbox import Answer, Books, Call
 from engate_vtex_sandbox import order_list
 from engate_vtex_sandbox.changes import Changes
-from engate_vtex_sandbox.feed import Feed
+from engate_vtex_sandbox.feed import Feed, Step
 from engate_vtex_sandbox.logistics import Logistics
 from engate_vtex_sandbox.order import Order, document, transaction
 from engate_vtex_sandbox.rules import changes as change_rules
 from engate_vtex_sandbox.rules import common as common_rules
 from engate_vtex_sandbox.rules import orders as order_rules
 from engate_vtex_sandbox.rules.common import document as body_of
-from engate_vtex_sandbox.shop import Shop, stamp_with_zone
+from engate_vtex_sandbox.shop import stamp_with_zone
 
 UNPAID = "payment-pending"
 WINDOW = "window-to-cancel"
@@ -27,20 +27,25 @@ CANCEL_REQUESTED = "cancellation-requested"
 CANCELED = "canceled"
 
 
+class Waits(NamedTuple):
+    """`window_to_cancel`: how long a paid order can still be cancelled by its buyer (zero: the state is skipped); `index_delay`: how late
+    the list of orders is."""
+
+    window_to_cancel: timedelta
+    index_delay: timedelta
+
+
 class Orders:
     def __init__(
-        self, shop: Shop, logistics: Logistics, now: Callable[[], datetime], books: Callable[[], Books], base_url: Callable[[], str],
-        *, window_to_cancel: timedelta, index_delay: timedelta,
-    ) -> None:  # fmt: skip
-        """`window_to_cancel`: how long a paid order can still be cancelled by its buyer (zero: the state is skipped); `index_delay`: how
-        late the list of orders is."""
-        self.shop = shop
+        self, logistics: Logistics, now: Callable[[], datetime], books: Callable[[], Books], base_url: Callable[[], str], waits: Waits
+    ) -> None:
+        self.shop = logistics.shop
         self.logistics = logistics
         self.now = now
         self.books = books
         self.base_url = base_url
-        self.window_to_cancel = window_to_cancel
-        self.index_delay = index_delay
+        self.window_to_cancel = waits.window_to_cancel
+        self.index_delay = waits.index_delay
         self.orders: dict[str, Order] = {}
         self.waiting: deque[Order] = deque()  # in the window, first due first
         self.feed: Feed
@@ -60,7 +65,7 @@ class Orders:
         last_state, last_change = order.state, order.changed_at
         order.state, order.changed_at = state, now
         order.history.append((now, state))
-        self.feed.emit(order.number, order.key, last_state, state, _zulu(last_change), _zulu(now), now)
+        self.feed.emit(order.number, order.key, Step(last_state, state, _zulu(last_change), _zulu(now)), now)
 
     def pay(self, order: Order) -> None:
         self.move(order, "payment-approved")

@@ -16,7 +16,7 @@ from engate_vtex_sandbox.catalog import Catalog
 from engate_vtex_sandbox.changes import Changes
 from engate_vtex_sandbox.feed import Feed
 from engate_vtex_sandbox.logistics import Logistics
-from engate_vtex_sandbox.orders import Orders
+from engate_vtex_sandbox.orders import Orders, Waits
 from engate_vtex_sandbox.payments import FORMS, payment_systems
 from engate_vtex_sandbox.pricing import Pricing
 from engate_vtex_sandbox.rates import Rates, too_many
@@ -54,8 +54,8 @@ class VtexSandbox(Sandbox):
         self.pricing = Pricing(self.shop, self.clock.now, self.rates)
         self.logistics = Logistics(self.shop, self.clock.now)
         self.orders_api = Orders(
-            self.shop, self.logistics, self.clock.now, self._books, self._base_url,
-            window_to_cancel=timedelta(seconds=window_to_cancel), index_delay=timedelta(seconds=index_delay),
+            self.logistics, self.clock.now, self._books, self._base_url,
+            Waits(timedelta(seconds=window_to_cancel), timedelta(seconds=index_delay)),
         )  # fmt: skip
         self.feed = Feed(self.clock.now, self.orders_api.settle, self.faults, self._books)
         self.orders_api.feed = self.feed

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from datetime import timedelta
-from typing import Any, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -50,6 +50,14 @@ NO_REFERENCE = Text(
 class _Keyed(Protocol):
     @property
     def key(self) -> str: ...
+
+
+class Rows(NamedTuple, Generic[R]):
+    """A list: how it is asked for, what its rows are, and what tells them apart."""
+
+    call: Paged
+    kind: type[R]
+    key: Callable[[R], str]
 
 
 class Winthor(Erp):
@@ -200,31 +208,25 @@ class Winthor(Erp):
             following = f"{names[place + 1]}:1" if place + 1 < len(names) else None
             reading = msgspec.structs.replace(query, cursor=page or None)
             page = ""
-            async for part in self._list(reading, call, kind, lambda row: text(row.id), made):
+            async for part in self._list(reading, Rows(call, kind, lambda row: text(row.id)), made):
                 part.items = [item for item in part.items if query.keys is None or item.key in query.keys]
                 part.cursor = f"{names[place]}:{part.cursor}" if part.cursor else following
                 yield part
 
     async def list_brands(self, query: Query) -> AsyncIterator[Page[Brand]]:
-        async for page in self._list(query, self.contract.brands, self.client.rows.brand, lambda row: text(row.id), translate.brand):
+        brands = Rows(self.contract.brands, self.client.rows.brand, lambda row: text(row.id))
+        async for page in self._list(query, brands, translate.brand):
             page.items = [item for item in page.items if query.keys is None or item.key in query.keys]
             yield page
 
     async def list_products(self, query: Query) -> AsyncIterator[Page[Product]]:
         """With callOrigin=T: asked for e-commerce items only (W), WinThor leaves those with a missing link out without a word."""
-        rows = self.client.rows
         if query.keys is not None:
             yield Page([item for key in query.keys for item in await self._one_product(key)])
             return
-        async for page in self._list(
-            query,
-            self.contract.products,
-            rows.product,
-            lambda row: text(row.id),
-            translate.product,
-            keep=translate.for_shop,
-            branch=self.main_branch,
-        ):
+        products = Rows(self.contract.products, self.client.rows.product, lambda row: text(row.id))
+        branch = {products.call.branch: self.main_branch}
+        async for page in self._list(query, products, translate.product, keep=translate.for_shop, params=branch):
             yield page
 
     async def _one_product(self, key: str) -> list[Product]:
@@ -246,53 +248,51 @@ class Winthor(Erp):
             yield page
 
     async def _sku_rows(self, query: Query, made: Callable[[SkuRow], T]) -> AsyncIterator[Page[T]]:
-        call, kind = self.contract.skus, self.client.rows.sku
-        key: Callable[[SkuRow], str] = translate.sku_key
+        skus = Rows[SkuRow](self.contract.skus, self.client.rows.sku, translate.sku_key)
+        branch = {skus.call.branch: self.main_branch}
         if query.keys is not None:
             products = dict.fromkeys(name.rpartition("-")[2] for name in query.keys)
-            rows = await self._picked(call, kind, key, products, lambda row, ask: text(row.product) == ask, self.main_branch)
-            yield Page(_unique(made(row) for row in rows if key(row) in query.keys))
+            rows = await self._picked(skus, products, lambda row, ask: text(row.product) == ask, branch)
+            yield Page(_unique(made(row) for row in rows if skus.key(row) in query.keys))
             return
-        async for page in self._list(query, call, kind, key, made, branch=self.main_branch):
+        async for page in self._list(query, skus, made, params=branch):
             yield page
 
     # ---- prices and stock ----
 
     async def list_prices(self, query: Query) -> AsyncIterator[Page[Price]]:
         """Always complete: this list has no changed-since, and offers come and go without a change."""
-        client, call, kind = self.client, self.contract.prices, self.client.rows.price
+        client, call = self.client, self.contract.prices
         region = self.settings.price_region
         params: dict[str, object] = {call.branch: self.main_branch}
         if region and self.contract.price_regions:
             params[self.contract.price_regions] = "true"
-        key: Callable[[PriceRow], str] = lambda row: text(row.sku)  # noqa: E731
+        prices = Rows[PriceRow](call, client.rows.price, lambda row: text(row.sku))
         if query.keys is not None:
-            rows = await self._picked(
-                call, kind, key, dict.fromkeys(query.keys), lambda row, ask: text(row.sku) == ask, self.main_branch, params
-            )
+            rows = await self._picked(prices, dict.fromkeys(query.keys), lambda row, ask: text(row.sku) == ask, params)
             now = client.local(client.clock.now())
-            rows = [row for row in rows if key(row) in query.keys and translate.of_region(row, self.main_branch, region)]
+            rows = [row for row in rows if prices.key(row) in query.keys and translate.of_region(row, self.main_branch, region)]
             yield Page(_unique(translate.price(row, now) for row in rows))
             return
-        async for part in client.pages(call, kind, key, params, cursor=query.cursor):
+        async for part in client.pages(call, prices.kind, prices.key, params, cursor=query.cursor):
             rows = [row for row in part.rows if translate.of_region(row, self.main_branch, region)]
             yield Page(_unique(translate.price(row, part.now) for row in rows), part.cursor)
 
     async def list_stock(self, query: Query) -> AsyncIterator[Page[StockLevel]]:
-        call, kind, branches = self.contract.stock, self.client.rows.stock, ",".join(self.branches)
-        key: Callable[[StockRow], str] = lambda row: f"{text(row.sku)} {text(row.branch)}"  # noqa: E731
+        stock = Rows[StockRow](self.contract.stock, self.client.rows.stock, lambda row: f"{text(row.sku)} {text(row.branch)}")
+        branches = {stock.call.branch: ",".join(self.branches)}
         ours: Callable[[StockRow], bool] = lambda row: text(row.branch) in self.branches  # noqa: E731
         if query.keys is None:
-            async for page in self._list(query, call, kind, key, translate.stock, keep=ours, branch=branches):
+            async for page in self._list(query, stock, translate.stock, keep=ours, params=branches):
                 yield page
             return
         skus = dict.fromkeys(name.rpartition("@")[0] for name in query.keys)
-        rows = await self._picked(call, kind, key, skus, lambda row, ask: text(row.sku) == ask, branches)
+        rows = await self._picked(stock, skus, lambda row, ask: text(row.sku) == ask, branches)
         missing = skus.keys() - {text(row.sku) for row in rows}
         if missing:
             # `productId` is the SKU key in the answer, but whether the filter takes that or the product's code is not documented.
             codes = dict.fromkeys(sku.rpartition("-")[2] for sku in missing)
-            rows += await self._picked(call, kind, key, codes, lambda row, ask: text(row.sku).rpartition("-")[2] == ask, branches)
+            rows += await self._picked(stock, codes, lambda row, ask: text(row.sku).rpartition("-")[2] == ask, branches)
         found = {level.key: level for level in map(translate.stock, filter(ours, rows))}
         yield Page([found[key] for key in query.keys if key in found])
 
@@ -301,55 +301,40 @@ class Winthor(Erp):
     async def _list(
         self,
         query: Query,
-        call: Paged,
-        kind: type[R],
-        key: Callable[[R], str],
+        of: Rows[R],
         made: Callable[[R], T],
         *,
         keep: Callable[[R], bool] | None = None,
-        branch: str | None = None,
         params: Mapping[str, object] | None = None,
     ) -> AsyncIterator[Page[T]]:
         """Pages of a list that knows what changed since. Rows that are not kept count for the watermark all the same."""
         asked: dict[str, object] = {
             **(params or {}),
-            call.branch: branch,
-            call.since: self.client.since(query.since, self.overlap_seconds) if query.keys is None else None,
+            of.call.since: self.client.since(query.since, self.overlap_seconds) if query.keys is None else None,
         }
-        async for part in self.client.pages(call, kind, key, asked, cursor=query.cursor):
+        async for part in self.client.pages(of.call, of.kind, of.key, asked, cursor=query.cursor):
             rows = part.rows if keep is None else [row for row in part.rows if keep(row)]
             stamps = [getattr(row, "changed", None) for row in part.rows] if query.keys is None else []
             yield Page(_unique(made(row) for row in rows), part.cursor, watermark(stamps, part.now))
 
-    async def _picked(
-        self,
-        call: Paged,
-        kind: type[R],
-        key: Callable[[R], str],
-        asks: Iterable[str],
-        fits: Callable[[R, str], bool],
-        branch: str,
-        params: Mapping[str, object] | None = None,
-    ) -> list[R]:
+    async def _picked(self, of: Rows[R], asks: Iterable[str], fits: Callable[[R, str], bool], params: Mapping[str, object]) -> list[R]:
         """The rows of a few things, asked one by one. Where the server ignores the filter, or for many, the whole list is read once."""
-        asked = {**(params or {}), call.branch: branch}
+        call = of.call
         asks, found = [ask for ask in asks if ask], list[R]()
         if call.only and len(asks) < MANY:
             for ask in asks:
-                rows = await self._asked(call, kind, key, fits, ask, {**asked, call.only: ask})
+                rows = await self._asked(of, fits, ask, {**params, call.only: ask})
                 if rows is None:
                     break
                 found += rows
             else:
                 return found
-        return await self.client.all(call, kind, key, asked)
+        return await self.client.all(of.call, of.kind, of.key, params)
 
-    async def _asked(
-        self, call: Paged, kind: type[R], key: Callable[[R], str], fits: Callable[[R, str], bool], ask: str, params: Mapping[str, object]
-    ) -> list[R] | None:
+    async def _asked(self, of: Rows[R], fits: Callable[[R, str], bool], ask: str, params: Mapping[str, object]) -> list[R] | None:
         """The rows of one thing; None as soon as a row of another shows that the filter is ignored."""
         found: list[R] = []
-        async for part in self.client.pages(call, kind, key, params):
+        async for part in self.client.pages(of.call, of.kind, of.key, params):
             if not all(fits(row, ask) for row in part.rows):
                 return None
             found += part.rows
@@ -362,11 +347,9 @@ class Winthor(Erp):
             for key in query.keys:
                 yield Page([await self._with_invoices(row) for row in await self._one_order(*_split(key))])
             return
-        call, names = self.contract.orders, self.contract.order_params
-        params = {names.days: self.settings.fulfilment_days, names.documents: "true"}
-        async for page in self._list(
-            query, call, self.client.rows.order, _order_key, self._order, branch=",".join(self.branches), params=params
-        ):
+        found, names = Rows(self.contract.orders, self.client.rows.order, _order_key), self.contract.order_params
+        params = {names.days: self.settings.fulfilment_days, names.documents: "true", found.call.branch: ",".join(self.branches)}
+        async for page in self._list(query, found, self._order, params=params):
             yield page
 
     def _order(self, row: OrderRow) -> ErpOrder:

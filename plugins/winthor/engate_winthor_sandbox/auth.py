@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 import random
+from dataclasses import dataclass
 
 import msgspec
 
@@ -20,15 +21,23 @@ def _part(raw: bytes) -> str:
     return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
-class Sessions:
-    """`upper_cased`: whether this installation puts the password in upper case before hashing it."""
+@dataclass(slots=True)
+class Account:
+    """How this installation is reached. `upper_cased`: the password is hashed in upper case; `invoice_window`: seconds of its clock."""
 
-    def __init__(self, time: ErpTime, books: Books, randomness: random.Random, login: str, password: str, upper_cased: bool) -> None:
+    login: str = "INTEGRACAO"
+    password: str = "Senha-do-wta"  # noqa: S105  the sandbox's own, told by `describe`
+    upper_cased: bool = True
+    invoice_window: float = 2.0
+
+
+class Sessions:
+    def __init__(self, time: ErpTime, books: Books, randomness: random.Random, account: Account) -> None:
         self.time = time
         self.books = books
-        self.user = login
-        self.password = password
-        self.upper_cased = upper_cased
+        self.user = account.login
+        self.password = account.password
+        self.upper_cased = account.upper_cased
         self._key = randomness.randbytes(32)
         self._alive: dict[str, int] = {}  # token -> exp
         self._serial = 0

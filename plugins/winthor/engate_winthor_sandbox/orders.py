@@ -13,8 +13,8 @@ from typing import Any
 
 from engate.testing.sandbox import Answer, Books, Call
 from engate_winthor_sandbox import rules
-from engate_winthor_sandbox.catalog import Catalog, Sku
-from engate_winthor_sandbox.company import SELLERS, Company, punctuated_document
+from engate_winthor_sandbox.catalog import Sku
+from engate_winthor_sandbox.company import SELLERS, punctuated_document
 from engate_winthor_sandbox.customers import Customer, Customers
 from engate_winthor_sandbox.stock import Stock
 from engate_winthor_sandbox.wire import (
@@ -140,11 +140,11 @@ class Order:
 
 
 class Orders:
-    def __init__(self, time: ErpTime, books: Books, company: Company, catalog: Catalog, stock: Stock, customers: Customers) -> None:
+    def __init__(self, time: ErpTime, books: Books, stock: Stock, customers: Customers) -> None:
         self.time = time
         self.books = books
-        self.company = company
-        self.catalog = catalog
+        self.company = stock.company
+        self.catalog = stock.catalog
         self.stock = stock
         self.customers = customers
         self.rows: Table[Order] = Table()

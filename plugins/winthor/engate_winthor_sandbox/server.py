@@ -12,7 +12,8 @@ from engate.clock import ManualClock, ShiftedClock
 from engate.testing.sandbox import Answer, Call, Handler, Operation, Refused, Sandbox
 from engate.testing.world import Change, Description, OrderState, Seed, SkuState
 from engate_winthor_sandbox import control, rules
-from engate_winthor_sandbox.world import Account, World
+from engate_winthor_sandbox.auth import Account
+from engate_winthor_sandbox.world import World
 
 JETTY = "<html><head><title>Error {status}</title></head><body><h2>HTTP ERROR {status}</h2><hr>Powered by Jetty://</body></html>"
 LOGIN = "POST /winthor/autenticacao/v1/login"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from engate.clock import Clock
 from engate.testing.sandbox import Books
-from engate_winthor_sandbox.auth import Sessions
+from engate_winthor_sandbox.auth import Account, Sessions
 from engate_winthor_sandbox.catalog import Catalog
 from engate_winthor_sandbox.company import Company
 from engate_winthor_sandbox.customers import Customers
@@ -18,29 +18,19 @@ from engate_winthor_sandbox.stock import Stock
 from engate_winthor_sandbox.wire import ErpTime
 
 
-@dataclass(slots=True)
-class Account:
-    """How this installation is reached. `upper_cased`: the password is hashed in upper case; `invoice_window`: seconds of its clock."""
-
-    login: str = "INTEGRACAO"
-    password: str = "Senha-do-wta"  # noqa: S105  the sandbox's own, told by `describe`
-    upper_cased: bool = True
-    invoice_window: float = 2.0
-
-
 class World:
     def __init__(self, clock: Clock, books: Books, randomness: random.Random, account: Account) -> None:
         time = ErpTime(clock)
         self.time = time
         self.books = books
         self.account = account
-        self.sessions = Sessions(time, books, randomness, account.login, account.password, account.upper_cased)
+        self.sessions = Sessions(time, books, randomness, account)
         self.company = Company(time)
         self.catalog = Catalog(time, self.company.parameters)
         self.stock = Stock(time, self.company, self.catalog)
         self.prices = Prices(time, self.company, self.catalog)
         self.customers = Customers(time, books, self.company)
-        self.orders = Orders(time, books, self.company, self.catalog, self.stock, self.customers)
+        self.orders = Orders(time, books, self.stock, self.customers)
         self.fiscal = Fiscal(time, books, self.company, self.orders, account.invoice_window)
         self.services = Services()
 

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from engate_winthor_sandbox import WinthorSandbox
-from engate_winthor_sandbox.world import Account
+from engate_winthor_sandbox.auth import Account
 
 LOGIN, LOGGED_IN = "/winthor/autenticacao/v1/login", "/winthor/autenticacao/v1/logado"
 DEPARTMENTS = "/api/purchases/v1/productDepartments"
