@@ -37,15 +37,6 @@ MANY_PARAMETERS = {
     "core/engate/sync/trigger.py:activate": "to be mended with its callers",
     "core/engate/sync/trigger.py:retry": "to be mended with its callers",
     "core/engate/sync/trigger.py:link_by_hand": "to be mended with its callers",
-    # being mended now
-    "core/engate/store/orders.py:keep": "being mended",
-    "core/engate/store/orders.py:add_parts": "being mended",
-    "core/engate/store/orders.py:replace_parts": "being mended",
-    "core/engate/store/orders.py:set_cause": "being mended",
-    "core/engate/store/orders.py:note": "being mended",
-    "core/engate/store/orders.py:keep_documents": "being mended",
-    "core/engate/store/tasks.py:close": "being mended",
-    "core/engate/sync/imports.py:_entered": "being mended",
 }
 """Functions that may take more, with why."""
 
@@ -54,7 +45,6 @@ MANY_LINES = {
     "plugins/vtex/engate_vtex_sandbox/order.py:document": "one literal: the document as the contract shows it",
     "plugins/vtex/engate_vtex_sandbox/order.py:_item": "one literal: the document as the contract shows it",
     "plugins/vtex/engate_vtex_sandbox/sku_document.py:full": "one literal: the document as the contract shows it",
-    "core/engate/sync/parts.py:split": "being mended",
 }
 """Functions that may be longer, with why."""
 

@@ -134,7 +134,7 @@ def test_the_same_number_written_otherwise_writes_nothing(store: Store) -> None:
 @pytest.mark.parametrize("quantity", ["0.95", "0.000001", "100", "999999999999.999999", "0.1"])
 def test_pending_units_are_kept_exactly(store: Store, quantity: str) -> None:
     with store.write() as c:
-        order_id = orders.keep(c, 1, 1, order(), state="received", now=NOW)
+        order_id = orders.keep(c, orders.Shop(1, 1), order(), "received", NOW)
         part = OrderPart(
             "o1", order(), "1", (PartItem("1", "k", Decimal(quantity), Decimal(1)),), Decimal(0), Decimal(0), Decimal(0), Decimal(0)
         )

@@ -30,6 +30,13 @@ def _one_of(column: sa.Column[Any], name: str) -> sa.ColumnElement[bool]:
     return column.in_(sa.bindparam(name, expanding=True))
 
 
+class Shop(NamedTuple):
+    """Whose orders are meant: those of one integration."""
+
+    tenant_id: int
+    integration_id: int
+
+
 class OrderRow(NamedTuple):
     """Where an order is stored, and whose it is."""
 
@@ -245,7 +252,7 @@ def load(c: sa.Connection, integration_id: int, key: str) -> Stored | None:
     )  # fmt: skip
 
 
-def keep(c: sa.Connection, tenant_id: int, integration_id: int, doc: Order, *, state: str, now: float) -> int:
+def keep(c: sa.Connection, of: Shop, doc: Order, state: str, now: float) -> int:
     """The order as just read from the shop."""
     values: dict[str, Any] = {
         "shop_state": doc.state, "raw_state": doc.raw_state, "doc": pack(doc), "total": doc.total, "placed_at": doc.placed_at.timestamp(),
@@ -255,9 +262,9 @@ def keep(c: sa.Connection, tenant_id: int, integration_id: int, doc: Order, *, s
         values["was_ready"] = True
     if doc.state != "cancel_requested":
         values["refusal_sent_at"] = None  # the next request is another one
-    row = {"tenant_id": tenant_id, "integration_id": integration_id, "key": doc.key, "state": state, "created_at": now}
+    row = {"tenant_id": of.tenant_id, "integration_id": of.integration_id, "key": doc.key, "state": state, "created_at": now}
     id = c.execute(_keep_of(c.dialect.name, tuple(values)), row | values).scalar_one()
-    index(c, integration_id, "order", doc.key, [doc.key, doc.buyer.document])
+    index(c, of.integration_id, "order", doc.key, [doc.key, doc.buyer.document])
     return id
 
 

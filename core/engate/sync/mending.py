@@ -23,7 +23,7 @@ async def mend_order(work: Work, key: str) -> Later:
 
 def _mended(c: sa.Connection, work: Work, key: str, doc: Order) -> bool:
     work.must_hold(c)
-    id = orders.keep(c, work.tenant_id, work.integration_id, doc, state="received", now=work.now())
+    id = orders.keep(c, work.orders_of, doc, "received", work.now())
     if orders.forget_unreadable_parts(c, id):
         # as if the shop had just told of it: parts that are missing are made anew
         event = OrderEvent(f"mended/{key[:160]}/{work.now()}", key, doc.state, doc.raw_state)

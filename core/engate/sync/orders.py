@@ -176,7 +176,7 @@ def _keep(c: sa.Connection, work: Work, doc: Order, newest: int | None) -> Store
     """The order as read, its parts where they can be made, and its units out of what the shop may sell. Returns it as it is then."""
     now = work.now()
     before = orders.load(c, work.integration_id, doc.key)
-    id = orders.keep(c, work.tenant_id, work.integration_id, doc, state=before.state if before else "received", now=now)
+    id = orders.keep(c, work.orders_of, doc, before.state if before else "received", now)
     if before is None or before.doc.raw_state != doc.raw_state:
         text = Text(f"A loja diz: {doc.raw_state}", f"The shop says: {doc.raw_state}")
         orders.note(c, work.order_row(id), orders.Line("shop", text), now)

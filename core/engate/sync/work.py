@@ -17,7 +17,7 @@ from engate.store import current, lanes, links, units
 from engate.store.current import Stamp
 from engate.store.db import Store
 from engate.store.lanes import Claim
-from engate.store.orders import OrderRow
+from engate.store.orders import OrderRow, Shop
 from engate.store.rows import RecordSet
 from engate.sync.effective import Pair, Rules
 from engate.sync.flows import offered
@@ -125,6 +125,10 @@ class Work:
     def pair(self) -> Pair:
         flows = offered(self.coupling)
         return Pair(frozenset(kind.name for kind in KINDS.values() if flows[kind.flow] is None), self.coupling.requires)
+
+    @property
+    def orders_of(self) -> Shop:
+        return Shop(self.tenant_id, self.integration_id)
 
     def order_row(self, id: int) -> OrderRow:
         return OrderRow(self.tenant_id, self.integration_id, id)
