@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import sqlalchemy as sa
-from api.tests.conftest import Caller, House
+from api.tests.conftest import Caller, House, Live
 from sqlalchemy.exc import IntegrityError
 from tests.support.goods import goods, sale
 
@@ -44,13 +45,9 @@ def test_a_shop_that_is_taken_is_refused(house: House) -> None:
     assert admin.refused("POST", f"/integrations/{first}/activate", 409, {"everything": True})["code"] == "shop_taken"
 
 
-def test_the_events_go_to_the_one_that_is_active(house: House) -> None:
+def test_the_events_go_to_the_one_that_is_active(selling: Callable[..., Live]) -> None:
     """Also of one that read them before: inactive, it would take them in and do nothing with them."""
-    house.erp.post("seed", goods(1))
-    admin = house.tenant("Loja")
-    first = house.couple(admin, "primeira")
-    admin.post(f"/integrations/{first}/activate", {})
-    house.quiet(admin, first)
+    house, admin, first = selling(goods(1))
     admin.post(f"/integrations/{first}/deactivate")
     second = couple_again(house, admin, "segunda")
     admin.post(f"/integrations/{second}/activate", {"everything": True})
