@@ -71,8 +71,8 @@ def same(stage: Stage) -> None:
 # ---- reading ----
 
 
-async def test_a_full_resync_of_an_unchanged_catalogue_writes_nothing(database: str) -> None:
-    async with staged(database, seed=goods(5), selling=True) as stage:
+async def test_a_full_resync_of_an_unchanged_catalogue_writes_nothing(sqlite_database: str) -> None:
+    async with staged(sqlite_database, seed=goods(5), selling=True) as stage:
         same(stage)
         forget_books(stage)
         made = await stage.resync()
@@ -394,9 +394,9 @@ async def test_a_cancelled_reading_does_not_begin_anew_by_itself(sqlite_database
         assert sum(bool(sku.stock.get("1_main")) for sku in stage.shop.state()) <= known[0].n
 
 
-async def test_a_runner_that_dies_in_mid_push_loses_nothing(database: str) -> None:
+async def test_a_runner_that_dies_in_mid_push_loses_nothing(sqlite_database: str) -> None:
     """Killed with prices on their way, some applied: another runner ends the load, and the shop holds what the ERP says."""
-    async with staged(database, seed=goods(12), windows=PATIENT) as stage:
+    async with staged(sqlite_database, seed=goods(12), windows=PATIENT) as stage:
         stage.shop.faults.set([Fault("latency", PRICE_PUT, milliseconds=200)])
         await stage.activate()
         await stage.until(lambda: stage.shop.books.in_flight[PRICE_PUT] > 2)

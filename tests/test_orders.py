@@ -55,7 +55,7 @@ async def entered(stage: Stage, key: str, parts: int = 1) -> list[Any]:
 
 
 @pytest.mark.trap("winthor.no-deduplication")
-@pytest.mark.parametrize("runners", [1, 2])
+@pytest.mark.parametrize(("database", "runners"), [("sqlite", 1), ("sqlite", 2), ("postgresql", 2)], indirect=["database"])
 async def test_whatever_happens_to_the_import_there_is_one_erp_order(database: str, runners: int) -> None:
     """Every kind of lost or false answer, over many orders, with one runner and with two that share the database."""
     async with staged(database, seed=goods(2), runners=runners) as stage:
