@@ -121,9 +121,8 @@ class Engine:
             )
 
     async def activate(self, flows: list[str], pilot: list[str] | None = None) -> None:
-        await self.store.writing(
-            lambda c: trigger.activate(c, self.tenant_id, self.id, flows, pilot=pilot, go_live_at=None, now=time.time())
-        )
+        how = trigger.Activation(flows, pilot)
+        await self.store.writing(lambda c: trigger.activate(c, self.tenant_id, self.id, how, time.time()))
         self.runner.poke()
 
     async def all_read(self, flows: list[str]) -> bool:
@@ -169,7 +168,7 @@ async def engine(erp: tuple[Manifest, dict[str, Any]], shop: tuple[Manifest, dic
         news = [NewConnection(manifest.key, Given(manifest, values)) for manifest, values in (erp, shop)]
         ids = [await store.writing(lambda c, new=new: config.create_connection(c, vault, tenant_id, new, 0.0)) for new in news]
         for each in ids:
-            await store.writing(lambda c, id=each: config.tested(c, id, 1, [Check("bench", True, Text("", ""))], "", 0.0))
+            await store.writing(lambda c, id=each: config.tested(c, id, 1, config.Tested([Check("bench", True, Text("", ""))]), 0.0))
         new = NewIntegration("bench", ids[0], ids[1], Options(), MAPPING)
         id = await store.writing(lambda c: config.create_integration(c, tenant_id, new, 0.0))
         runner = Runner(store, registry, clock, windows=Windows(), worker="bench")

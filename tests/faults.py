@@ -172,7 +172,7 @@ class House:
             row = config.integration_row(c, sick.tenant_id, sick.integration_id)
             for id in (row.erp_id, row.storefront_id):
                 revision = config.connection_row(c, sick.tenant_id, id).revision
-                config.tested(c, id, revision, [Check("all", True, Text("", ""))], "", now)
+                config.tested(c, id, revision, config.Tested([Check("all", True, Text("", ""))]), now)
             links.revive(c, sick.tenant_id, [sick.integration_id], now)
 
         await sick.store.writing(test)

@@ -111,11 +111,11 @@ def _couple(c: sa.Connection, registry: Registry, name: str, pair: Pair, now: fl
         manifest = registry.manifest(said.platform)
         new = NewConnection(manifest.key, Given(manifest, {**said.settings, **said.secrets}))
         id = config.create_connection(c, registry.vault, tenant_id, new, now)
-        config.tested(c, id, 1, [Check("all", True, Text("", ""))], "", now)
+        config.tested(c, id, 1, config.Tested([Check("all", True, Text("", ""))]), now)
         ids.append(id)
     mapping = merged_mapping(pair.erp.describe(), pair.shop.describe())
     integration_id = config.create_integration(c, tenant_id, NewIntegration("par", ids[0], ids[1], pair.options, mapping), now)
-    trigger.activate(c, tenant_id, integration_id, list(FLOWS), pilot=None, go_live_at=None, now=now)
+    trigger.activate(c, tenant_id, integration_id, trigger.Activation(list(FLOWS)), now)
 
 
 async def measured(options: argparse.Namespace, url: str, places: list[tuple[str, str]]) -> tuple[float, float]:

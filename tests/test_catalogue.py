@@ -15,6 +15,7 @@ from tests.support.stage import SHORT, Stage, staged
 
 from engate.model import Check
 from engate.store import config
+from engate.store.rows import RecordSet
 from engate.store.tables import record
 from engate.sync import links, trigger
 from engate.sync.options import Options
@@ -71,8 +72,8 @@ def same(stage: Stage) -> None:
 # ---- reading ----
 
 
-async def test_a_full_resync_of_an_unchanged_catalogue_writes_nothing(database: str) -> None:
-    async with staged(database, seed=goods(5), selling=True) as stage:
+async def test_a_full_resync_of_an_unchanged_catalogue_writes_nothing(sqlite_database: str) -> None:
+    async with staged(sqlite_database, seed=goods(5), selling=True) as stage:
         same(stage)
         forget_books(stage)
         made = await stage.resync()
@@ -212,9 +213,7 @@ async def test_what_the_shop_refuses_stays_until_the_data_change_or_somebody_ret
         assert await causes(stage) == {what: code}
         [cause] = await stage.sql("select id from cause where code = :code", code=code)
         now = stage.clock.now().timestamp()
-        await stage.store.writing(
-            lambda c: trigger.retry(c, stage.tenant_id, stage.integration_id, cause_id=cause.id, record_ids=[], now=now)
-        )
+        await stage.store.writing(lambda c: trigger.retry(c, stage.tenant_id, stage.integration_id, trigger.Retried(cause.id), now))
         await stage.until(lambda: _refused(stage))
         assert list(await causes(stage)) == [what]  # refused again: the data are the same
         sku = next(sku.key for sku in stage.erp.state() if sku.product == "1000")
@@ -241,9 +240,7 @@ async def test_what_was_left_half_made_in_the_shop_gets_the_erps_later_changes(s
         shop.shop.drop_eans(next(sku for sku in shop.shop.skus.values() if sku.ref == "antigo"), [gtin(0)])
         [cause] = await stage.sql("select id from cause where code = 'sku.ean'")
         now = stage.clock.now().timestamp()
-        await stage.store.writing(
-            lambda c: trigger.retry(c, stage.tenant_id, stage.integration_id, cause_id=cause.id, record_ids=[], now=now)
-        )
+        await stage.store.writing(lambda c: trigger.retry(c, stage.tenant_id, stage.integration_id, trigger.Retried(cause.id), now))
         stage.runner.poke()
         await stage.until(lambda: half.eans == [gtin(0)])
         await stage.quiet()
@@ -275,7 +272,7 @@ async def test_new_categories_go_to_the_placeholder_until_they_are_linked_by_han
         mine = api.shop.add_category(new_category(api.shop, "Cereais", None)).id
         now = stage.clock.now().timestamp()
         await stage.store.writing(
-            lambda c: trigger.link_by_hand(c, stage.tenant_id, stage.integration_id, "category", "category/100", str(mine), now)
+            lambda c: trigger.link_by_hand(c, RecordSet(stage.tenant_id, stage.integration_id, "category"), "category/100", str(mine), now)
         )
         stage.runner.poke()
         await stage.until(lambda: {p.doc["CategoryId"] for p in api.shop.products.values()} == {mine})
@@ -394,9 +391,9 @@ async def test_a_cancelled_reading_does_not_begin_anew_by_itself(sqlite_database
         assert sum(bool(sku.stock.get("1_main")) for sku in stage.shop.state()) <= known[0].n
 
 
-async def test_a_runner_that_dies_in_mid_push_loses_nothing(database: str) -> None:
+async def test_a_runner_that_dies_in_mid_push_loses_nothing(sqlite_database: str) -> None:
     """Killed with prices on their way, some applied: another runner ends the load, and the shop holds what the ERP says."""
-    async with staged(database, seed=goods(12), windows=PATIENT) as stage:
+    async with staged(sqlite_database, seed=goods(12), windows=PATIENT) as stage:
         stage.shop.faults.set([Fault("latency", PRICE_PUT, milliseconds=200)])
         await stage.activate()
         await stage.until(lambda: stage.shop.books.in_flight[PRICE_PUT] > 2)
@@ -513,7 +510,7 @@ async def test_changed_settings_work_on_nothing_until_they_have_passed_a_test(sq
         passed = [Check("stage", True, Text("", ""))]
 
         def test(c: sa.Connection) -> None:
-            config.tested(c, shop.id, shop.revision + 1, passed, "", 0.0)
+            config.tested(c, shop.id, shop.revision + 1, config.Tested(passed), 0.0)
             links.revive(c, stage.tenant_id, [stage.integration_id], stage.clock.now().timestamp())
 
         await stage.store.writing(test)

@@ -29,7 +29,12 @@ class Adjusted:
 
 
 @pytest.mark.trap("engine.clock-set-back")
-@pytest.mark.parametrize("restart", [False, True], ids=["running", "restarted"])
+@pytest.mark.parametrize(
+    ("database", "restart"),
+    [("sqlite", False), ("sqlite", True), ("postgresql", True)],
+    indirect=["database"],
+    ids=["sqlite-running", "sqlite-restarted", "postgresql-restarted"],
+)
 async def test_after_the_clock_is_set_right_everything_is_due_again(database: str, restart: bool) -> None:
     clock = Adjusted(HOUR)
     async with faked(database, seed=goods(2), clock=clock, windows=PATIENT) as stage:

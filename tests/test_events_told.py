@@ -28,9 +28,9 @@ async def shop_says(stage: Stage, key: str, wanted: str) -> bool:
 
 
 @pytest.mark.trap("engine.feed-memory")
-async def test_a_journal_is_read_on_from_where_it_was_left(database: str) -> None:
+async def test_a_journal_is_read_on_from_where_it_was_left(sqlite_database: str) -> None:
     """No event is asked for twice, not even by the process that comes after."""
-    async with faked(database, seed=goods(2)) as stage:
+    async with faked(sqlite_database, seed=goods(2)) as stage:
         stage.shop.switches.journal = True
         await stage.selling()
         keys = [sell(stage, number=number) for number in range(1, 14)]
@@ -49,9 +49,9 @@ async def test_a_journal_is_read_on_from_where_it_was_left(database: str) -> Non
 
 
 @pytest.mark.trap("engine.news-alone")
-async def test_what_is_told_again_wakes_nobody(database: str) -> None:
+async def test_what_is_told_again_wakes_nobody(sqlite_database: str) -> None:
     """A shop whose events are a window over its orders tells the same ones at every reading."""
-    async with faked(database, seed=goods(1), selling=True) as stage:
+    async with faked(sqlite_database, seed=goods(1), selling=True) as stage:
         key = sell(stage, number=1)
         await entered(stage, key)
         await asleep(stage, key)
@@ -86,8 +86,8 @@ async def test_a_mark_moves_with_its_page_and_not_without(sqlite_database: str) 
         assert (await stage.sql(mark))[0].watermark == before
 
 
-async def test_an_event_that_carries_its_order_costs_no_reading_of_it(database: str) -> None:
-    async with faked(database, seed=goods(2)) as stage:
+async def test_an_event_that_carries_its_order_costs_no_reading_of_it(sqlite_database: str) -> None:
+    async with faked(sqlite_database, seed=goods(2)) as stage:
         stage.shop.switches.whole = True
         await stage.selling()
         key = sell(stage, 2, 1)

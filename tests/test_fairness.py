@@ -18,9 +18,9 @@ DRIP = Fault("drip", times=1_000_000, milliseconds=5000)
 ENDLESS = msgspec.structs.replace(SHORT, slow_after=1.0, slice_most=3600.0)
 
 
-async def test_a_dripping_erp_of_one_tenant_keeps_no_other_waiting(database: str) -> None:
+async def test_a_dripping_erp_of_one_tenant_keeps_no_other_waiting(sqlite_database: str) -> None:
     """Each of its calls would last for minutes, and it has more orders than there are slots."""
-    async with faked(database, seed=goods(2), windows=ENDLESS, run=False) as sick:
+    async with faked(sqlite_database, seed=goods(2), windows=ENDLESS, run=False) as sick:
         sick.slots = 16
         sick.start()
         await sick.selling()

@@ -22,8 +22,8 @@ async def phase(stage: Stage, key: str, wanted: str) -> None:
     await stage.until(lambda: any(order.key == key and order.phase == wanted for order in stage.shop.orders()))
 
 
-async def test_goods_there_and_an_order_back_to_the_door(database: str) -> None:
-    async with faked(database, seed=goods(3)) as stage:
+async def test_goods_there_and_an_order_back_to_the_door(sqlite_database: str) -> None:
+    async with faked(sqlite_database, seed=goods(3)) as stage:
         await stage.selling()
         assert {sku.key: (sku.price, sku.stock["main"]) for sku in stage.shop.state()} == {
             sku.key: (sku.price, sku.stock["1"]) for sku in stage.erp.state()

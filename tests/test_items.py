@@ -160,7 +160,10 @@ def packed(count: int, packings: int) -> Any:
 
 @pytest.mark.trap("engine.together", "engine.together-most")
 @pytest.mark.parametrize(
-    ("most", "packings", "sizes"), [(10, 4, [8, 8, 8, 8, 8]), (3, 4, [3, 1] * 10), (100, 4, [40])], ids=["whole", "too-many", "all"]
+    ("database", "most", "packings", "sizes"),
+    [("sqlite", 10, 4, [8] * 5), ("sqlite", 3, 4, [3, 1] * 10), ("postgresql", 3, 4, [3, 1] * 10), ("sqlite", 100, 4, [40])],
+    ids=["sqlite-whole", "sqlite-too-many", "postgresql-too-many", "sqlite-all"],
+    indirect=["database"],
 )
 async def test_the_skus_of_a_product_come_in_one_batch(database: str, most: int, packings: int, sizes: list[int]) -> None:
     """As many products as fit whole; only one that has more SKUs than the hook takes is cut."""

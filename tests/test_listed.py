@@ -103,7 +103,7 @@ async def test_a_sku_that_a_person_linked_keeps_its_product_from_being_made_anew
 
 async def link(stage: Stage, kind: str, key: str, remote: str) -> None:
     now = stage.clock.now().timestamp()
-    await stage.store.writing(lambda c: trigger.link_by_hand(c, stage.tenant_id, stage.integration_id, kind, key, remote, now))
+    await stage.store.writing(lambda c: trigger.link_by_hand(c, RecordSet(stage.tenant_id, stage.integration_id, kind), key, remote, now))
     stage.runner.poke()
 
 

@@ -48,8 +48,8 @@ async def restock(stage: Stage, quantity: int) -> None:
 
 
 @pytest.mark.trap("engine.operation-kept")
-async def test_a_load_as_one_operation_settles_line_by_line(database: str) -> None:
-    async with faked(database, seed=goods(12), settings=BULK) as stage:
+async def test_a_load_as_one_operation_settles_line_by_line(sqlite_database: str) -> None:
+    async with faked(sqlite_database, seed=goods(12), settings=BULK) as stage:
         await stage.activate()
         await stage.until(lambda: stage.shop.state() and all(sku.visible for sku in stage.shop.state()), 10)
         await stage.quiet()

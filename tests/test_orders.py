@@ -13,6 +13,7 @@ from tests.support.goods import BUYER, goods, gtin, product, sale
 from tests.support.stage import SHORT, Stage, staged
 from tests.support.unbounded import UNBOUNDED
 
+from engate.store.rows import RecordSet
 from engate.sync import trigger
 from engate.sync.options import Options, PairMapping
 from engate.testing.world import Change, Fault, Sale, SaleItem, SalePayment, SeedBranch, SeedSku
@@ -55,7 +56,7 @@ async def entered(stage: Stage, key: str, parts: int = 1) -> list[Any]:
 
 
 @pytest.mark.trap("winthor.no-deduplication")
-@pytest.mark.parametrize("runners", [1, 2])
+@pytest.mark.parametrize(("database", "runners"), [("sqlite", 1), ("sqlite", 2), ("postgresql", 2)], indirect=["database"])
 async def test_whatever_happens_to_the_import_there_is_one_erp_order(database: str, runners: int) -> None:
     """Every kind of lost or false answer, over many orders, with one runner and with two that share the database."""
     async with staged(database, seed=goods(2), runners=runners) as stage:
@@ -112,8 +113,10 @@ async def _retry(stage: Stage, key: str, by_cause: bool) -> None:
         return
     [row] = await stage.sql("select cause_id from shop_order where key = :key", key=key)
     now = stage.clock.now().timestamp()
-    given = {"cause_id": row.cause_id, "record_ids": (), "now": now}
-    assert await stage.store.writing(lambda c: trigger.retry(c, stage.tenant_id, stage.integration_id, **given)) == 1
+    assert (
+        await stage.store.writing(lambda c: trigger.retry(c, stage.tenant_id, stage.integration_id, trigger.Retried(row.cause_id), now))
+        == 1
+    )
     stage.runner.poke()
 
 
@@ -166,7 +169,9 @@ async def test_an_unmapped_item_keeps_the_whole_order_out_until_it_is_linked(sql
         remote = next(sku.remote for sku in stage.shop.state() if sku.key == "antigo")
         now = stage.clock.now().timestamp()
         erp_key = next(key for key, _ in skus(stage) if key not in (mine, "antigo"))
-        await stage.store.writing(lambda c: trigger.link_by_hand(c, stage.tenant_id, stage.integration_id, "sku", erp_key, remote, now))
+        await stage.store.writing(
+            lambda c: trigger.link_by_hand(c, RecordSet(stage.tenant_id, stage.integration_id, "sku"), erp_key, remote, now)
+        )
         for key in keys:
             [order] = await entered(stage, key)
             assert len(order.items) == 2

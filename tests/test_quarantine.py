@@ -143,9 +143,9 @@ async def test_a_number_where_a_decimal_is_declared_is_no_fault(sqlite_database:
 
 
 @pytest.mark.trap("engine.mended-plugin")
-async def test_a_process_that_starts_reads_again_what_a_plugin_built_wrongly(database: str) -> None:
+async def test_a_process_that_starts_reads_again_what_a_plugin_built_wrongly(sqlite_database: str) -> None:
     spoilt = Spoilt(base="free")
-    async with faked(database, seed=goods(3), manifests=(spoilt.erp("list_prices"),)) as stage:
+    async with faked(sqlite_database, seed=goods(3), manifests=(spoilt.erp("list_prices"),)) as stage:
         await stage.selling()
         row = await first(stage, "price")
         spoilt.keys = {row.key}
@@ -224,8 +224,8 @@ async def test_a_spoilt_document_does_not_stop_what_is_decided_anew(sqlite_datab
 
 
 @pytest.mark.trap("engine.unreadable-order")
-async def test_an_order_whose_document_is_spoilt_is_read_from_the_shop_again(database: str) -> None:
-    async with faked(database, seed=goods(3), selling=True) as stage:
+async def test_an_order_whose_document_is_spoilt_is_read_from_the_shop_again(sqlite_database: str) -> None:
+    async with faked(sqlite_database, seed=goods(3), selling=True) as stage:
         key, other = sell(stage, number=1), sell(stage, number=2)
         await state(stage, key, "in_erp")
         await state(stage, other, "in_erp")

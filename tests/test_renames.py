@@ -44,7 +44,7 @@ async def read(stage: Stage) -> None:
 
 
 @pytest.mark.trap("engine.key-moves")
-@pytest.mark.parametrize("packaging", ["UN/1", ""])
+@pytest.mark.parametrize(("database", "packaging"), [("sqlite", "UN/1"), ("postgresql", "UN/1"), ("sqlite", "")], indirect=["database"])
 async def test_a_new_key_of_the_same_packaging_takes_everything_over(database: str, packaging: str) -> None:
     async with faked(database, seed=goods(3)) as stage:
         erp: Any = stage.erp

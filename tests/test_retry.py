@@ -29,7 +29,7 @@ def _now(stage: Stage) -> float:
 
 def _records(c: sa.Connection, stage: Stage) -> None:
     ids = c.execute(sa.text("select id from record where kind = 'stock'")).scalars().all()
-    trigger.retry(c, stage.tenant_id, stage.integration_id, cause_id=None, record_ids=ids, now=_now(stage))
+    trigger.retry(c, stage.tenant_id, stage.integration_id, trigger.Retried(None, ids), _now(stage))
 
 
 def _resync(c: sa.Connection, stage: Stage) -> None:
@@ -38,7 +38,7 @@ def _resync(c: sa.Connection, stage: Stage) -> None:
 
 def _tested(c: sa.Connection, stage: Stage) -> None:
     for id in (1, 2):
-        config.tested(c, id, 1, [Check("all", True, Text("", ""))], "", _now(stage))
+        config.tested(c, id, 1, config.Tested([Check("all", True, Text("", ""))]), _now(stage))
     links.revive(c, stage.tenant_id, [stage.integration_id], _now(stage))
 
 

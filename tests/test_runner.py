@@ -33,9 +33,9 @@ async def test_runners_of_one_database_share_the_work_and_an_order_enters_once(p
         assert sorted(order.storefront_key for order in stage.erp.orders()) == sorted(keys.values())
 
 
-async def test_schedules_come_due_together(database: str) -> None:
+async def test_schedules_come_due_together(sqlite_database: str) -> None:
     """Each at a moment of its own would cost a claim and a commit of its own."""
-    async with staged(database, seed=goods(2)) as stage:
+    async with staged(sqlite_database, seed=goods(2)) as stage:
         await stage.selling()
         later = "select due_at from lane where name like 'read/%' and lease is null and due_at > :soon"
         rows = await stage.until(lambda: stage.sql(later, soon=stage.clock.now().timestamp() + 10))

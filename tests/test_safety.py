@@ -33,8 +33,8 @@ async def told(stage: Stage) -> str | None:
 
 
 @pytest.mark.trap("engine.never-told")
-async def test_an_order_sold_while_the_feed_was_dead_is_found(database: str) -> None:
-    async with faked(database, seed=goods(3), windows=OFTEN) as stage:
+async def test_an_order_sold_while_the_feed_was_dead_is_found(sqlite_database: str) -> None:
+    async with faked(sqlite_database, seed=goods(3), windows=OFTEN) as stage:
         shop: Any = stage.shop
         await stage.selling()
         await listed_once(stage)

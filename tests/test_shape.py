@@ -32,11 +32,6 @@ MANY_PARAMETERS = {
     "core/engate/sync/runner.py:Runner.__init__": "made once a process",
     "core/engate/sync/work.py:Work.__init__": "made by the runner alone",
     "api/engate_api/demo/command.py:play": "what tests change of a demo, by name",
-    # callers stand in modules that are being changed elsewhere
-    "core/engate/store/config.py:tested": "to be mended with its callers",
-    "core/engate/sync/trigger.py:activate": "to be mended with its callers",
-    "core/engate/sync/trigger.py:retry": "to be mended with its callers",
-    "core/engate/sync/trigger.py:link_by_hand": "to be mended with its callers",
 }
 """Functions that may take more, with why."""
 

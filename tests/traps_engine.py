@@ -295,7 +295,7 @@ ENGINE: tuple[Trap, ...] = (
         f"{CORE}/sync/pushing.py",
         "    if told.rest is None:",
         "    if False:",
-        (f"{OPERATIONS}test_a_load_as_one_operation_settles_line_by_line[sqlite]",),
+        (f"{OPERATIONS}test_a_load_as_one_operation_settles_line_by_line",),
     ),
     Trap(
         "engine.operation-rest",
@@ -571,7 +571,7 @@ ENGINE: tuple[Trap, ...] = (
         f"{CORE}/sync/runner.py",
         "            await self._store.durably(desired.read_broken_again)\n",
         "",
-        (f"{QUARANTINE}test_a_process_that_starts_reads_again_what_a_plugin_built_wrongly[sqlite]",),
+        (f"{QUARANTINE}test_a_process_that_starts_reads_again_what_a_plugin_built_wrongly",),
     ),
     Trap(
         "engine.unreadable-claim",
@@ -603,7 +603,7 @@ ENGINE: tuple[Trap, ...] = (
         f"{CORE}/sync/lanes.py",
         "    except Unreadable:\n        return await mend_order(work, key)",
         "    except Unreadable:\n        raise",
-        (f"{QUARANTINE}test_an_order_whose_document_is_spoilt_is_read_from_the_shop_again[sqlite]",),
+        (f"{QUARANTINE}test_an_order_whose_document_is_spoilt_is_read_from_the_shop_again",),
     ),
     Trap(
         "engine.broken-event",
@@ -709,7 +709,7 @@ ENGINE: tuple[Trap, ...] = (
         f"{CORE}/sync/events.py",
         "read_order_events(Query(since=since))",
         "read_order_events(Query())",
-        (f"{TOLD}test_a_journal_is_read_on_from_where_it_was_left[sqlite]",),
+        (f"{TOLD}test_a_journal_is_read_on_from_where_it_was_left",),
     ),
     Trap(
         "engine.carried-order",

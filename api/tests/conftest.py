@@ -10,25 +10,31 @@ import re
 import secrets
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
 
 import httpx
 import msgspec
 import pytest
 import structlog
 from litestar.testing import TestClient
+from tests.support import loaded as copies
 from tests.support.goods import goods, product, sale
 from tests.support.stage import merged_mapping, sandbox_class
 
 from engate.logs import configure
+from engate.store.db import Store
 from engate.sync.work import Windows
 from engate.testing.connect import PLAIN
-from engate.testing.world import Description
+from engate.testing.sandbox import Sandbox
+from engate.testing.world import Description, Seed
 from engate_api.app import create_app
+from engate_api.installation import open_store
 from engate_api.settings import Settings
 
 LOG = io.StringIO()
@@ -64,12 +70,12 @@ class Box:
 
 
 @contextmanager
-def sandbox(name: str) -> Iterator[Box]:
+def sandbox(served_by: Sandbox) -> Iterator[Box]:
     """On loopback, in a thread of its own."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
-    serving = sandbox_class(name)(limits=False).listening()
+    serving = served_by.listening()
     served = asyncio.run_coroutine_threadsafe(serving.__aenter__(), loop).result(10)
     box = Box(served.base_url)
     try:
@@ -134,6 +140,8 @@ class Caller:
 class House:
     """An API with an ERP and a shop to couple."""
 
+    boxes: tuple[Sandbox, Sandbox]
+
     def __init__(self, client: TestClient[Any], erp: Box, shop: Box, seen: list[httpx.Response]) -> None:
         self.client, self.erp, self.shop, self.seen = client, erp, shop, seen
         self.installer, self.nobody = self.caller(INSTALLATION_KEY), self.caller("")
@@ -192,18 +200,84 @@ class House:
         self.until(still)
 
 
+class Known(NamedTuple):
+    """A tenant whose first load is over, to go on with: whoever loads anew is about loading."""
+
+    pair: copies.Loaded
+    key: str
+
+
+KNOWN: dict[bytes, Known] = {}
+"""Of this process, by what was loaded and how often it is read."""
+
+
+@cache
+def migrated() -> bytes:
+    """The file of an empty database of this version: the revisions run once a process here, and in core/tests/test_migrate.py."""
+    with TemporaryDirectory() as folder:
+        settings = Settings(data=Path(folder), database_url=f"sqlite:///{folder}/engate.db", installation_key=INSTALLATION_KEY)
+        open_store(settings).close()
+        return (Path(folder) / "engate.db").read_bytes()
+
+
 @contextmanager
-def housed(folder: Path, url: str | None = None) -> Iterator[House]:
-    """`url`: of another database than a SQLite file in the folder."""
-    url = url or f"sqlite:///{folder}/engate.db"
+def housed(folder: Path, url: str | None = None, known: Known | None = None) -> Iterator[House]:
+    """`url`: of an empty database, in the place of a SQLite file in the folder. `known`: what the house goes on with."""
+    if url is None:
+        url = f"sqlite:///{folder}/engate.db"
+        (folder / "engate.db").write_bytes(migrated())
     settings = Settings(data=folder, database_url=url, installation_key=INSTALLATION_KEY, windows=SHORT)
+    boxes = known.pair.copied(url) if known else (sandbox_class(ERP)(limits=False), sandbox_class(SHOP)(limits=False))
     with ExitStack() as stack:
-        erp, shop = stack.enter_context(sandbox(ERP)), stack.enter_context(sandbox(SHOP))
+        erp, shop = (stack.enter_context(sandbox(box)) for box in boxes)
+        if known is not None:
+            store = Store(url)
+            with store.write() as c:
+                known.pair.moved(c, boxes, {})
+            store.close()
         client = stack.enter_context(TestClient(create_app(settings), raise_server_exceptions=False))
         seen: list[httpx.Response] = []
         house = House(client, erp, shop, seen)
+        house.boxes = boxes
         yield house
-        check_secrecy(seen, [*erp.about.secrets.values(), *shop.about.secrets.values(), INSTALLATION_KEY])
+        keys = (INSTALLATION_KEY, known.key) if known else (INSTALLATION_KEY,)
+        check_secrecy(seen, [*erp.about.secrets.values(), *shop.about.secrets.values(), *keys])
+
+
+class Live(NamedTuple):
+    """An active integration whose first load is over: "par" of the tenant "Loja"."""
+
+    house: House
+    admin: Caller
+    id: int
+
+
+@contextmanager
+def live(folder: Path, seed: Seed, every: Mapping[str, float]) -> Iterator[Live]:
+    """A copy of what was loaded once. `every`: how often flows are read."""
+    made_of = msgspec.json.encode((seed, every))
+    if made_of not in KNOWN:
+        with TemporaryDirectory() as first:
+            with housed(Path(first)) as house:
+                house.erp.post("seed", seed)
+                admin = house.tenant("Loja")
+                id = house.couple(admin)
+                for flow, seconds in every.items():
+                    admin.patch(f"/integrations/{id}/flows/{flow}", {"every": seconds, "full_every": seconds})
+                admin.post(f"/integrations/{id}/activate", {})
+                house.quiet(admin, id)
+                tenant = admin.get("/me")["tenant"]["id"]
+            KNOWN[made_of] = Known(copies.kept(f"sqlite:///{first}/engate.db", house.boxes, (tenant, id), []), admin.key)
+    known = KNOWN[made_of]
+    with housed(folder, known=known) as house:
+        yield Live(house, house.caller(known.key), known.pair.integration_id)
+
+
+@pytest.fixture
+def selling(tmp_path: Path) -> Generator[Callable[..., Live]]:
+    """Makes what sells these goods: `selling(goods(2))`, and with `stock=0.2` reads the stock so often."""
+    with ExitStack() as open_:
+        yield lambda seed, **every: open_.enter_context(live(tmp_path, seed, every))
 
 
 def check_secrecy(seen: list[httpx.Response], hidden: list[str]) -> None:

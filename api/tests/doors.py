@@ -8,12 +8,14 @@ import os
 import secrets
 import socket
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
 
 import httpx
 import msgspec
+from api.tests.conftest import migrated
 from granian.constants import Interfaces
 from granian.log import LogLevels
 from granian.server.embed import Server
@@ -21,9 +23,12 @@ from tests.platforms import MANIFESTS
 from tests.platforms.fake_erp.sandbox import FakeErpSandbox
 from tests.platforms.fake_shop.sandbox import FakeShopSandbox
 from tests.support.goods import goods, sale
+from tests.support.loaded import Loaded, kept
 from tests.support.stage import SHORT, merged_mapping
 
 from engate.clock import SystemClock
+from engate.store.db import Store
+from engate.testing.connect import PLAIN
 from engate.testing.outgoing import Outgoing
 from engate_api.app import create_app
 from engate_api.embedded import opened
@@ -73,6 +78,10 @@ class Doored:
         await self.until(lambda: self.shop.hooks and self.shop.state() and all(sku.visible for sku in self.shop.state()))
         self.shop.switches.calls = True
 
+    async def idle(self) -> bool:
+        """Every run has ended."""
+        return all(run["state"] == "done" for run in (await self.api("GET", f"/integrations/{self.id}/runs"))["items"])
+
     async def url(self) -> str:
         return (await self.api("GET", f"/connections/{self.shop_id}"))["webhook_url"]
 
@@ -104,24 +113,67 @@ class Doored:
                 await asyncio.sleep(0.03)
 
 
+class Known(NamedTuple):
+    """An installation that was live, to be copied. `url`: where the shop found it."""
+
+    pair: Loaded
+    key: str
+    connections: tuple[int, int]
+    url: str
+
+    def moved(self, database: str, boxes: tuple[Any, Any], url: str) -> None:
+        store = Store(database)
+        with store.write() as c:
+            self.pair.moved(c, boxes, {})
+        store.close()
+        shop = boxes[1]
+        shop.hooks = {topic: address.replace(self.url, url) for topic, address in shop.hooks.items()}
+
+
+KNOWN: list[Known] = []
+"""Of this process: none or one."""
+
+
+async def _known() -> Known:
+    if not KNOWN:
+        with TemporaryDirectory() as folder:
+            async with doored(Path(folder)) as first:
+                await first.live()
+                await first.until(first.idle)
+                tenant = (await first.api("GET", "/me"))["tenant"]["id"]
+            pair = kept(_database(Path(folder)), (first.erp, first.shop), (tenant, first.id), [])
+            KNOWN.append(Known(pair, first.key, (first.erp_id, first.shop_id), str(first.client.base_url)))
+    return KNOWN[0]
+
+
+def _database(folder: Path) -> str:
+    return f"sqlite:///{folder}/engate.db"
+
+
 @asynccontextmanager
-async def doored(folder: Path, *, public: bool = True, coupled: bool = True) -> AsyncGenerator[Doored]:
+async def doored(folder: Path, *, public: bool = True, coupled: bool = True, live: bool = False) -> AsyncGenerator[Doored]:
+    """`live`: as after `Doored.live()`, which is a copy of what went live once."""
+    known = await _known() if live else None
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    url = f"http://127.0.0.1:{port}"
-    settings = Settings(
-        data=folder, database_url=f"sqlite:///{folder}/engate.db", installation_key=KEY, windows=SHORT, public_url=url if public else None
-    )
-    async with (
-        FakeErpSandbox(limits=False).listening() as erp,
-        FakeShopSandbox(limits=False).listening() as shop,
-        opened(settings, SystemClock()) as installation,
-        httpx.AsyncClient(base_url=url, timeout=20) as client,
-    ):
+    url, database = f"http://127.0.0.1:{port}", _database(folder)
+    if known is None:
+        (folder / "engate.db").write_bytes(migrated())
+        boxes: Any = FakeErpSandbox(limits=False), FakeShopSandbox(limits=False)
+    else:
+        boxes = known.pair.copied(database)
+    settings = Settings(data=folder, database_url=database, installation_key=KEY, windows=SHORT, public_url=url if public else None)
+    async with AsyncExitStack() as open_:
+        erp, shop = [await open_.enter_async_context(box.listening()) for box in boxes]
+        if known is None:
+            erp.seed(goods(2))
+        else:
+            known.moved(database, boxes, url)
+        installation = await open_.enter_async_context(opened(settings, SystemClock()))
+        client = await open_.enter_async_context(httpx.AsyncClient(base_url=url, timeout=20, verify=PLAIN))
         for manifest in MANIFESTS.values():
             installation.registry.add(manifest)
-        erp.seed(goods(2))
         app = create_app(settings)
         app.state.installation = installation
         server = Server(app, "127.0.0.1", port, interface=Interfaces.ASGINL, websockets=False, log_level=LogLevels.error)
@@ -129,7 +181,9 @@ async def doored(folder: Path, *, public: bool = True, coupled: bool = True) -> 
         made = Doored(client, installation, erp, shop)
         try:
             await made.until(lambda: _answers(client))
-            if coupled:
+            if known is not None:
+                made.key, made.id, (made.erp_id, made.shop_id) = known.key, known.pair.integration_id, known.connections
+            elif coupled:
                 await made.couple()
             yield made
         finally:

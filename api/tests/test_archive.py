@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from api.tests.conftest import House
+from api.tests.conftest import House, Live
 from tests.support.goods import goods, sale
 
 from engate.store.tables import integration
@@ -16,16 +16,11 @@ from engate.store.tables import integration
 class Leaving:
     """An integration with one order in the ERP."""
 
-    def __init__(self, house: House) -> None:
-        self.house = house
-        house.erp.post("seed", goods(2))
-        self.admin = house.tenant("Loja")
-        self.id = house.couple(self.admin)
+    def __init__(self, sold: Live) -> None:
+        self.house, self.admin, self.id = sold
         self.path = f"/integrations/{self.id}"
-        self.admin.post(f"{self.path}/activate", {})
-        house.quiet(self.admin, self.id)
         self.order = self.sell(1)
-        house.until(lambda: self.in_erp(self.order))
+        self.house.until(lambda: self.in_erp(self.order))
 
     def sell(self, number: int) -> str:
         good = self.house.shop.get("state")[0]
@@ -53,8 +48,8 @@ class Leaving:
 
 
 @pytest.fixture
-def leaving(house: House) -> Generator[Leaving]:
-    yield Leaving(house)
+def leaving(selling: Callable[..., Live]) -> Leaving:
+    return Leaving(selling(goods(2)))
 
 
 @pytest.mark.trap("engine.open-orders")

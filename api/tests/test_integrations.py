@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 
 import pytest
-from api.tests.conftest import House, Loaded
+from api.tests.conftest import House, Live, Loaded
 from tests.support.goods import goods, sale
 
 
@@ -99,16 +100,12 @@ def test_a_row_whose_key_holds_slashes(house: House) -> None:
     assert len(admin.get(f"/integrations/{id}")["mapping"]["carriers"]) == 3
 
 
-def test_an_order_that_waits_for_its_form_goes_on_when_its_row_is_there(house: House) -> None:
-    house.erp.post("seed", goods(1))
-    admin = house.tenant("Loja")
-    id = house.couple(admin)
+def test_an_order_that_waits_for_its_form_goes_on_when_its_row_is_there(selling: Callable[..., Live]) -> None:
+    house, admin, id = selling(goods(1))
     path = f"/integrations/{id}"
     forms = admin.get(path)["mapping"]["payments"]
     for row in forms:
         admin.delete(f"{path}/mapping/payments/{row['form']}")
-    admin.post(f"{path}/activate", {})
-    house.quiet(admin, id)
     good = house.shop.get("state")[0]
     order = house.shop.post("sell", [sale(1, (good["key"], 1, good["price"]))])["1"]
 
@@ -165,12 +162,8 @@ def test_only_tested_connections_go_live(house: House) -> None:
     assert admin.refused("POST", f"/integrations/{id}/resync", 409)["code"] == "inactive"
 
 
-def test_a_shop_with_products_asks_for_a_pilot(house: House) -> None:
-    house.erp.post("seed", goods(6))
-    first = house.tenant("Loja")
-    id = house.couple(first)
-    first.post(f"/integrations/{id}/activate", {})
-    house.quiet(first, id)
+def test_a_shop_with_products_asks_for_a_pilot(selling: Callable[..., Live]) -> None:
+    house, first, id = selling(goods(6))
     first.post(f"/integrations/{id}/deactivate")
     assert first.post(f"/integrations/{id}/activate", {})["pilot"] is None  # switched on again: as decided before
     first.post(f"/integrations/{id}/deactivate")

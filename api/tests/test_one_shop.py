@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import sqlalchemy as sa
-from api.tests.conftest import Caller, House
+from api.tests.conftest import Caller, House, Live
 from sqlalchemy.exc import IntegrityError
 from tests.support.goods import goods, sale
 
@@ -44,13 +45,9 @@ def test_a_shop_that_is_taken_is_refused(house: House) -> None:
     assert admin.refused("POST", f"/integrations/{first}/activate", 409, {"everything": True})["code"] == "shop_taken"
 
 
-def test_the_events_go_to_the_one_that_is_active(house: House) -> None:
+def test_the_events_go_to_the_one_that_is_active(selling: Callable[..., Live]) -> None:
     """Also of one that read them before: inactive, it would take them in and do nothing with them."""
-    house.erp.post("seed", goods(1))
-    admin = house.tenant("Loja")
-    first = house.couple(admin, "primeira")
-    admin.post(f"/integrations/{first}/activate", {})
-    house.quiet(admin, first)
+    house, admin, first = selling(goods(1))
     admin.post(f"/integrations/{first}/deactivate")
     second = couple_again(house, admin, "segunda")
     admin.post(f"/integrations/{second}/activate", {"everything": True})
@@ -70,7 +67,7 @@ def test_who_comes_second_at_the_same_moment_is_refused_too(database: str) -> No
         c.execute(sa.insert(tenant).values(id=1, name="t", created_at=0))
         for id, role in ((1, "erp"), (2, "storefront"), (3, "storefront")):
             c.execute(sa.insert(connection).values(id=id, tenant_id=1, name=f"c{id}", platform="p", role=role, settings={}, created_at=0))
-            config.tested(c, id, 1, [Check("x", True, Text("", ""))], "conta", 0.0)
+            config.tested(c, id, 1, config.Tested([Check("x", True, Text("", ""))], "conta"), 0.0)
         for id in (1, 2):
             values = {"id": id, "tenant_id": 1, "name": f"i{id}", "erp_id": 1, "storefront_id": id + 1, "options": {}, "mapping": {}}
             c.execute(sa.insert(integration).values(created_at=0, **values))
@@ -78,7 +75,7 @@ def test_who_comes_second_at_the_same_moment_is_refused_too(database: str) -> No
     def go(id: int) -> str:
         try:
             with store.write() as c:
-                trigger.activate(c, 1, id, ["stock"], pilot=None, go_live_at=None, now=1.0)
+                trigger.activate(c, 1, id, trigger.Activation(["stock"]), 1.0)
         except (Invalid, IntegrityError) as error:
             return type(error).__name__
         return "active"

@@ -42,8 +42,8 @@ def due(store: Store) -> float | None:
 
 
 @pytest.mark.trap("engine.free-at-start")
-async def test_what_a_killed_process_had_in_hand_is_taken_up_at_the_start(tmp_path: Path, sqlite_database: str) -> None:
-    settings = Settings(data=tmp_path, database_url=sqlite_database)
+async def test_what_a_killed_process_had_in_hand_is_taken_up_at_the_start(tmp_path: Path) -> None:
+    settings = Settings(data=tmp_path, database_url=f"sqlite:///{tmp_path}/engate.db")
     store = open_store(settings)
     leave_behind(store)
     async with opened(settings, SystemClock()):

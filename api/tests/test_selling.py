@@ -2,38 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
 import msgspec
 import pytest
-from api.tests.conftest import Caller, House
+from api.tests.conftest import House, Live
 from tests.support.goods import goods, gtin, product
 
-from engate.testing.world import SeedSku
+from engate.testing.world import Seed, SeedSku
 
 Explained = dict[str, Any]
+
+
+def one(*, price: str = "12.90", units: int = 10, **more: Any) -> Seed:
+    sku = SeedSku("50000", gtin(0), "UN", 1, Decimal(price), {"1": units})
+    return msgspec.structs.replace(goods(0), products=(product(0, skus=(sku,), **more),))
 
 
 class Desk:
     """One product of an active integration, as the ERP has it and as the support desk sees it."""
 
-    def __init__(self, house: House) -> None:
-        self.house = house
-        self.admin: Caller = house.tenant("Loja")
-        self.erp_has()
-        id = house.couple(self.admin)
+    def __init__(self, sold: Live) -> None:
+        self.house, self.admin, id = sold
         self.path = f"/integrations/{id}"
-        for flow in ("products", "prices", "stock"):
-            self.admin.patch(f"{self.path}/flows/{flow}", {"every": 0.2, "full_every": 0.2})
-        self.admin.post(f"{self.path}/activate", {})
-        house.quiet(self.admin, id)
 
-    def erp_has(self, *, price: str = "12.90", units: int = 10, **more: Any) -> None:
-        sku = SeedSku("50000", gtin(0), "UN", 1, Decimal(price), {"1": units})
-        seed = goods(0)
-        self.house.erp.post("seed", msgspec.structs.replace(seed, products=(product(0, skus=(sku,), **more),)))
+    def erp_has(self, **more: Any) -> None:
+        self.house.erp.post("seed", one(**more))
 
     def asked(self) -> Explained:
         return self.admin.get(f"{self.path}/explain/sku/{gtin(0)}")
@@ -47,8 +43,8 @@ class Desk:
 
 
 @pytest.fixture
-def desk(house: House) -> Generator[Desk]:
-    yield Desk(house)
+def desk(selling: Callable[..., Live]) -> Desk:
+    return Desk(selling(one(), products=0.2, prices=0.2, stock=0.2))
 
 
 @pytest.mark.trap("engine.since-of-the-answer")

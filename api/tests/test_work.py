@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from api.tests.conftest import House, Loaded
+from api.tests.conftest import Live, Loaded
 from tests.support.goods import goods, gtin
 
 
@@ -142,14 +143,10 @@ def test_a_resync_reads_and_changes_nothing(loaded: Loaded) -> None:
     assert done["state"] == "done"  # what has ended stays as it is
 
 
-def test_mending_the_cause_and_asking_again(house: House) -> None:
+def test_mending_the_cause_and_asking_again(selling: Callable[..., Live]) -> None:
     """Links were taken away by hand; putting one back releases what waited."""
-    house.erp.post("seed", goods(3))
-    admin = house.tenant("Loja")
-    id = house.couple(admin)
+    house, admin, id = selling(goods(3))
     path = f"/integrations/{id}"
-    admin.post(f"{path}/activate", {})
-    house.quiet(admin, id)
     link = next(each for each in admin.get(f"{path}/links")["items"] if each["kind"] == "category" and "/" in each["key"])
     at = f"{path}/links/category/{link['key']}"
     admin.post(f"{path}/deactivate")
@@ -183,12 +180,8 @@ def test_retry_sends_again_what_waits(loaded: Loaded) -> None:
     loaded.house.quiet(loaded.admin, loaded.id)
 
 
-def test_after_a_cancel_nothing_more_is_sent(house: House) -> None:
-    house.erp.post("seed", goods(2))
-    admin = house.tenant("Loja")
-    id = house.couple(admin)
-    admin.post(f"/integrations/{id}/activate", {})
-    house.quiet(admin, id)
+def test_after_a_cancel_nothing_more_is_sent(selling: Callable[..., Live]) -> None:
+    house, admin, id = selling(goods(2))
     house.shop.post("faults", [{"kind": "latency", "milliseconds": 150, "times": 10000}])
     house.erp.post("seed", goods(60))
     products = admin.post(f"/integrations/{id}/resync", {"flows": ["products"]})["runs"][0]

@@ -93,8 +93,8 @@ class Stage:
     async def activate(self, **more: Any) -> None:
         flows = await self.flows()
         now = self.clock.now().timestamp()
-        given = {"pilot": None, "go_live_at": None} | more
-        await self.store.writing(lambda c: trigger.activate(c, self.tenant_id, self.integration_id, flows, now=now, **given))
+        how = trigger.Activation(flows, **more)
+        await self.store.writing(lambda c: trigger.activate(c, self.tenant_id, self.integration_id, how, now))
         self.runner.poke()
 
     async def resync(self, flows: list[str] | None = None, *, full: bool = True, skus: list[str] | None = None) -> list[int]:
@@ -202,7 +202,7 @@ async def couple(store: Store, registry: Registry, vault: Vault, name: str, pair
         manifest = registry.manifest(said.platform)
         new = NewConnection(manifest.key, Given(manifest, values))
         id = await store.writing(lambda c, new=new: config.create_connection(c, vault, tenant_id, new, now))
-        await store.writing(lambda c, id=id: config.tested(c, id, 1, [Check("stage", True, Text("", ""))], "", now))
+        await store.writing(lambda c, id=id: config.tested(c, id, 1, config.Tested([Check("stage", True, Text("", ""))]), now))
         ids.append(id)
     rows = merged_mapping(pair.erp.describe(), pair.shop.describe())
     rows = pair.mapping(rows) if pair.mapping is not None else rows

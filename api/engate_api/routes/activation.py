@@ -92,7 +92,7 @@ async def activate(
         assert snapshot is not None
         flows = [name for name, why in offered(coupling).items() if why is None and name in snapshot.enabled]
         adopted = archive.adopt(c, caller.tenant_id, id)
-        return trigger.activate(c, caller.tenant_id, id, flows, pilot=pilot, go_live_at=go_live_at, now=now), adopted
+        return trigger.activate(c, caller.tenant_id, id, trigger.Activation(flows, pilot, go_live_at), now), adopted
 
     runs, adopted = await installation.store.writing(go)
     await installation.dispatch.wake(id)

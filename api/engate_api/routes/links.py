@@ -69,7 +69,7 @@ async def put_link(
 
     def go(c: sa.Connection) -> Link:
         config.integration_row(c, caller.tenant_id, id)
-        trigger.link_by_hand(c, caller.tenant_id, id, kind, erp_key, data.remote, now)
+        trigger.link_by_hand(c, RecordSet(caller.tenant_id, id, kind), erp_key, data.remote, now)
         made = records.one_link(c, id, kind, erp_key)
         assert made is not None
         return made

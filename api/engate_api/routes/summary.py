@@ -142,7 +142,7 @@ async def retry_records(
             and c.execute(config.mine(cause, caller.tenant_id, cause.c.integration_id == id, cause.c.id == data.cause)).first() is None
         ):
             raise config.not_found("Causa", "cause")
-        return trigger.retry(c, caller.tenant_id, id, cause_id=data.cause, record_ids=data.records or (), now=now)
+        return trigger.retry(c, caller.tenant_id, id, trigger.Retried(data.cause, data.records or ()), now)
 
     count = await installation.store.writing(go)
     await installation.dispatch.wake(id)

@@ -202,12 +202,19 @@ def delete_connection(c: sa.Connection, tenant_id: int, id: int) -> None:
     c.execute(sa.delete(connection).where(connection.c.id == id))
 
 
-def tested(c: sa.Connection, id: int, revision: int, checks: list[Check], identity: str, now: float) -> bool:
+class Tested(NamedTuple):
+    """What a test of a connection found. `identity`: the account that it leads to, where that was told."""
+
+    checks: list[Check]
+    identity: str = ""
+
+
+def tested(c: sa.Connection, id: int, revision: int, found: Tested, now: float) -> bool:
     """Keeps the result of a test, if the connection is still as it was tested. True when it passed."""
-    passed = bool(checks) and all(check.ok for check in checks)
-    values: dict[str, Any] = {"checks": msgspec.to_builtins(checks), "tested_at": now, "passed": passed}
-    if identity:
-        values["identity"] = identity
+    passed = bool(found.checks) and all(check.ok for check in found.checks)
+    values: dict[str, Any] = {"checks": msgspec.to_builtins(found.checks), "tested_at": now, "passed": passed}
+    if found.identity:
+        values["identity"] = found.identity
     if passed:
         values |= {"health": "ok", "health_cause": None, "passed_revision": revision, "probed_at": now}
         health.passed(c, id)

@@ -28,18 +28,23 @@ LOADS = tuple(name for name, flow in FLOWS.items() if flow.kinds)
 """Flows that are runs of records; orders and fulfilment are only woken."""
 
 
-def activate(
-    c: sa.Connection, tenant_id: int, id: int, flows: Iterable[str], *, pilot: Sequence[str] | None, go_live_at: float | None, now: float
-) -> list[int]:
+class Activation(NamedTuple):
+    """`pilot`: the SKUs that alone are pushed at first (None: all). `go_live_at`: orders placed before are left alone (None: as it is)."""
+
+    flows: Sequence[str]
+    pilot: Sequence[str] | None = None
+    go_live_at: float | None = None
+
+
+def activate(c: sa.Connection, tenant_id: int, id: int, how: Activation, now: float) -> list[int]:
     """Switches on and loads everything once; orders that waited meanwhile go on. Returns the runs."""
-    values: dict[str, Any] = {"active": True, "activated_at": now, "pilot": list(pilot) if pilot is not None else None}
-    if go_live_at is not None:
-        values["go_live_at"] = go_live_at
+    values: dict[str, Any] = {"active": True, "activated_at": now, "pilot": list(how.pilot) if how.pilot is not None else None}
+    if how.go_live_at is not None:
+        values["go_live_at"] = how.go_live_at
     config.claim_shop(c, tenant_id, id)
     config.update_integration(c, tenant_id, id, **values)
-    names = list(flows)
-    made = [_start(c, tenant_id, id, _asked(name, "activation", full=True, keys=None), now) for name in names if name in LOADS]
-    wake_all(c, tenant_id, id, names, now)
+    made = [_start(c, tenant_id, id, _asked(name, "activation", full=True, keys=None), now) for name in how.flows if name in LOADS]
+    wake_all(c, tenant_id, id, how.flows, now)
     _wake(c, tenant_id, id, PROBES, now)
     return made
 
@@ -161,10 +166,18 @@ def changed(c: sa.Connection, tenant_id: int, id: int, flows: Iterable[str], now
     _wake(c, tenant_id, id, wakes, now)
 
 
-def retry(c: sa.Connection, tenant_id: int, id: int, *, cause_id: int | None, record_ids: Sequence[int], now: float) -> int:
-    """Whatever waits for this cause (or these records) goes again, and so does what backed off on the way."""
+class Retried(NamedTuple):
+    """What a person wants tried again: whatever waits for one cause, or these records."""
+
+    cause_id: int | None = None
+    record_ids: Sequence[int] = ()
+
+
+def retry(c: sa.Connection, tenant_id: int, id: int, what: Retried, now: float) -> int:
+    """It goes again, and so does what backed off on the way."""
+    cause_id = what.cause_id
     mine = (record.c.tenant_id == tenant_id) & (record.c.integration_id == id)
-    which = record.c.cause_id == cause_id if cause_id is not None else record.c.id.in_(list(record_ids))
+    which = record.c.cause_id == cause_id if cause_id is not None else record.c.id.in_(list(what.record_ids))
     kinds = c.execute(sa.select(record.c.kind).where(mine, which).distinct()).scalars().all()
     count = c.execute(sa.update(record).where(mine, which).values(cause_id=None, tries=0, not_before=0)).rowcount
     woken = {(f"push/{kind}", KINDS[kind].priority) for kind in kinds}
@@ -223,11 +236,12 @@ def close_tasks(c: sa.Connection, tenant_id: int, id: int, done: Done, now: floa
     return closed
 
 
-def link_by_hand(c: sa.Connection, tenant_id: int, id: int, kind: str, key: str, remote: str, now: float) -> None:
+def link_by_hand(c: sa.Connection, of: RecordSet, key: str, remote: str, now: float) -> None:
     """A person says what stands for what: whatever waited for it goes on. A product or SKU stands for one thing only."""
+    tenant_id, id, kind = of
     if kind in ("product", "sku"):
         _one_to_one(c, id, kind, key, remote)
-    links.linked(c, RecordSet(tenant_id, id, kind), [(key, remote)], now, origin="person")
+    links.linked(c, of, [(key, remote)], now, origin="person")
     c.execute(
         sa.update(record)
         .where(record.c.integration_id == id, record.c.kind == kind, record.c.key == key)

@@ -110,20 +110,21 @@ def valkey(folder: Path) -> Generator[str]:
         yield f"redis://127.0.0.1:{server.port}/0"
 
 
-def create_database(url: str, name: str) -> str:
-    """Makes an empty database `name` on the server of `url` (a URL from `postgres`), dropping one of that name; returns its URL."""
+def create_database(url: str, name: str, template: str = "template1") -> str:
+    """Makes a database `name` on the server of `url` (a URL from `postgres`), dropping one of that name; returns its URL. It is empty, or
+    a copy of `template`, to which nobody may be connected."""
     from sqlalchemy import make_url
 
-    _on_server(url, name, "DROP DATABASE IF EXISTS {} WITH (FORCE)", "CREATE DATABASE {}")
+    _on_server(url, (name, template), "DROP DATABASE IF EXISTS {0} WITH (FORCE)", "CREATE DATABASE {0} TEMPLATE {1} STRATEGY FILE_COPY")
     return make_url(url).set(database=name).render_as_string(hide_password=False)
 
 
 def drop_database(url: str, name: str) -> None:
     """Whoever is connected to it is cut off."""
-    _on_server(url, name, "DROP DATABASE IF EXISTS {} WITH (FORCE)")
+    _on_server(url, (name,), "DROP DATABASE IF EXISTS {0} WITH (FORCE)")
 
 
-def _on_server(url: str, name: str, *statements: LiteralString) -> None:
+def _on_server(url: str, names: tuple[str, ...], *statements: LiteralString) -> None:
     import psycopg
     from psycopg import sql
     from sqlalchemy import make_url
@@ -131,7 +132,7 @@ def _on_server(url: str, name: str, *statements: LiteralString) -> None:
     dsn = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
     with psycopg.connect(dsn, autocommit=True) as connection:
         for statement in statements:
-            connection.execute(sql.SQL(statement).format(sql.Identifier(name)))
+            connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
 
 
 def _postgres_install() -> Path:
