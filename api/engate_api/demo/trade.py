@@ -26,7 +26,7 @@ def sell(demo: Demo) -> None:
 def inject(demo: Demo) -> None:
     """Every order has one event doubled and some have all of theirs; a few are never told of where the storefront calls; a few imports are
     applied and then time out."""
-    lost = [Fault("drop_event", rate=_share(demo, 0.05), times=1_000, seed=2)] if demo.called else []
+    lost = [Fault("drop_event", rate=_share(demo, 0.06), times=1_000, seed=2)] if demo.called else []
     demo.shop.post("/_sandbox/faults", [
         Fault("duplicate_event", rate=1.0, times=1),
         Fault("duplicate_event", rate=0.2, times=1_000, seed=1),
