@@ -71,6 +71,8 @@ async def test_what_hangs_is_named_in_health_while_it_hangs_and_forgotten_when_i
         stage.erp.faults.set([msgspec.structs.replace(DRIP, operation="GET /orders")])
         await _sell(stage, [1])
         said = await stage.until(lambda: _health(stage, "fake_erp", "degraded"))
+        [lane] = await stage.sql("select tries, lease from lane where name = 'order/F00001'")
+        assert lane.tries == 1 and lane.lease is not None, "said while the first try hangs, not when it was ended"
         assert said["code"] == "slow" and "lenta em find_order" in said["text"]["pt"] and "slow at find_order" in said["text"]["en"]
         assert await _health(stage, "fake_shop", "ok")
         await stage.until(lambda: _tried_again(stage, "order/F00001"))
@@ -86,6 +88,7 @@ async def test_deactivating_ends_calls_in_flight_at_once(sqlite_database: str) -
         stage.erp.faults.set([DRIP])
         await _sell(stage, range(1, 6))
         await stage.until(lambda: _held(stage, least=5))
+        await _beaten(stage)  # so that the next heartbeat is three seconds away
         asked = time.monotonic()
         await stage.store.writing(lambda c: trigger.deactivate(c, stage.tenant_id, stage.integration_id))
         stage.runner.poke()
@@ -143,6 +146,20 @@ async def _held(stage: Stage, *, least: int = 0, most: int = 10_000) -> bool:
         "select id from lane where integration_id = :id and lease is not null and name <> 'events'", id=stage.integration_id
     )
     return least <= len(rows) <= most
+
+
+async def _beaten(stage: Stage) -> None:
+    """Until the heartbeat has just been given."""
+
+    async def until_when() -> set[float]:
+        return {row.lease_until for row in await stage.sql("select lease_until from lane where lease is not null and name like 'order/%'")}
+
+    before = await until_when()
+
+    async def later() -> bool:
+        return not before & await until_when()
+
+    await stage.until(later)
 
 
 async def _health(stage: Stage, platform: str, wanted: str) -> Any:

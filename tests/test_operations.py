@@ -37,6 +37,13 @@ async def under_way(stage: Stage) -> bool:
     return bool(await operations(stage))
 
 
+async def asked_again(stage: Stage, times: int) -> None:
+    """So often what became of its operation."""
+    asked = stage.shop.books.by_operation["GET /bulk/{ticket}"]
+    before = asked["200"]
+    await stage.until(lambda: asked["200"] > before + times)
+
+
 def submitted(stage: Stage) -> list[list[tuple[str, float]]]:
     """The lines of each operation: (key, quantity)."""
     return [[(line["key"], float(line["want"]["quantity"])) for line in lines] for _, lines in stage.shop.operated.values()]
@@ -83,14 +90,15 @@ async def test_each_line_has_its_own_outcome_and_what_is_not_told_is_unknown(sql
 async def test_a_wish_that_changes_meanwhile_waits_until_the_operation_is_over(sqlite_database: str) -> None:
     hasty = msgspec.structs.replace(SHORT, unknown_after=0.1)
     async with faked(sqlite_database, seed=goods(3), settings=BULK, windows=hasty, selling=True) as stage:
+        before = {sku.key: sku.stock for sku in stage.shop.state()}
         stage.shop.switches.works = False
         await restock(stage, 8)
         await stage.until(lambda: under_way(stage))
+        await asked_again(stage, 10)  # long after a push without an answer would have gone again
         await restock(stage, 9)
-        asked = stage.shop.books.by_operation["GET /bulk/{ticket}"]["200"]
-        # long after a push without an answer would have gone again
-        await stage.until(lambda: stage.shop.books.by_operation["GET /bulk/{ticket}"]["200"] > asked + 10)
+        await asked_again(stage, 10)
         assert [quantity for _, quantity in submitted(stage)[-1]] == [8.0] * 3 and len(submitted(stage)) == 2
+        assert {sku.key: sku.stock for sku in stage.shop.state()} == before, "nothing went by calls beside the operation"
         stage.shop.switches.works = True
         await stage.until(lambda: all(sku.stock == {"main": 9} for sku in stage.shop.state()))
         await stage.quiet()
