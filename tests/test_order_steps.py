@@ -15,6 +15,7 @@ from tests.support.goods import BUYER, goods, sale
 from tests.support.selling import asleep, entered, in_erp, sell, skus, state, tasks, told
 from tests.support.stage import SHORT, Stage, faked
 
+from engate.model import OrderEvent
 from engate.sync.options import PairMapping, PaymentRow
 from engate.testing.world import Fault, Sale, SaleItem
 
@@ -30,6 +31,17 @@ async def words(stage: Stage, key: str) -> str:
 
 async def offered_in_shop(stage: Stage, quantity: int) -> None:
     await stage.until(lambda: stage.shop.state()[0].stock["main"] == quantity)
+
+
+async def nothing_to_push(stage: Stage) -> None:
+    async def rests() -> bool:
+        return not await stage.sql("select id from lane where name = 'push/stock' and (due_at is not null or lease is not null)")
+
+    await stage.until(rests)
+
+
+def reads_of_orders(stage: Stage) -> int:
+    return stage.shop.books.by_operation["GET /orders/{key}"]["200"]
 
 
 # ---- what one side does not offer (F2, F7) ----
@@ -150,6 +162,26 @@ async def test_after_a_cancellation_the_stock_is_pushed_whatever_was_accepted_la
         stage.shop.held["stock"][f"{sku}@1"]["want"]["quantity"] += 5  # the shop's own release, after engate's push, and its event
         stage.shop._move(stage.shop.placed[key])
         await offered_in_shop(stage, 100)
+
+
+@pytest.mark.trap("engine.stock-of-a-late-event")
+async def test_a_cancelled_order_that_is_read_again_unchanged_moves_no_stock(sqlite_database: str) -> None:
+    """Events come late and twice: one of an earlier state says nothing of units that went back."""
+    async with faked(sqlite_database, seed=goods(1), selling=True) as stage:
+        key = sell(stage, 5)
+        await entered(stage, key)
+        stage.shop.cancel([key], "Desisti")
+        await state(stage, key, "cancelled")
+        await asleep(stage, key)
+        await stage.resync(["stock"])
+        await offered_in_shop(stage, 100)
+        await nothing_to_push(stage)
+        written, reads = len(stage.shop.puts), reads_of_orders(stage)
+        stage.shop.queue.append(OrderEvent("late", key, "handling", "handling"))
+        await stage.until(lambda: reads_of_orders(stage) > reads)
+        await asleep(stage, key)
+        await nothing_to_push(stage)
+        assert stage.shop.puts[written:] == []
 
 
 # ---- notes (T9, R16) ----

@@ -185,7 +185,7 @@ def _keep(c: sa.Connection, work: Work, doc: Order, newest: int | None) -> Store
         _make_parts(c, work, id, doc, now)
     elif before is not None and before.cause_id is not None and not refused(*before.parts):
         orders.set_cause(c, work.order_row(id), None, now)
-    if before is not None and (before.doc.items != doc.items or doc.state == "cancelled"):
+    if before is not None and (before.doc.items != doc.items or (doc.state == "cancelled" and before.doc != doc)):
         # a shop may give the units of a cancelled order back after we pushed the ERP's own number
         stock_moved(c, work, sorted({item.sku for part in before.parts for item in part.doc.items}))
     if newest is not None:
