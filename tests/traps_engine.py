@@ -891,6 +891,14 @@ ENGINE: tuple[Trap, ...] = (
         ("core/tests/test_upkeep.py::test_whoever_keeps_them_notices_by_itself[sqlite]",),
     ),
     Trap(
+        "engine.statistics-of-orders",
+        "Statistics of the few lanes that a first load has make each claim read all lanes, when there are thousands.",
+        f"{CORE}/store/upkeep.py",
+        "for growing in due:",
+        "for growing in GROUPS:",
+        ("core/tests/test_upkeep.py::test_statistics_of_orders_follow_the_orders_not_the_catalogue[sqlite]",),
+    ),
+    Trap(
         "engine.ready-in-time",
         "A database that hangs never answers: whoever asks whether it is there must not wait for it.",
         f"{API}/routes/operations.py",

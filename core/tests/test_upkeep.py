@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 from engate.store import upkeep
 from engate.store.db import Store
-from engate.store.tables import connection, installation, integration, metadata, record, tenant
+from engate.store.tables import connection, installation, integration, lane, metadata, order, record, tenant
 
 
 @pytest.fixture
@@ -35,15 +35,25 @@ def grow(store: Store, first: int, count: int) -> None:
         c.execute(sa.insert(record), [row | {"key": f"{n}"} for n in range(first, first + count)])
 
 
-def known(store: Store) -> int:
-    """How many records the planner thinks there are."""
+def sell(store: Store, first: int, count: int) -> None:
+    """Orders, each with its lane."""
+    row = {"tenant_id": 1, "integration_id": 1}
+    of_order = row | {"state": "received", "shop_state": "ready", "raw_state": "", "doc": b"", "total": 0, "placed_at": 0.0}
+    with store.write() as c:
+        for n in range(first, first + count):
+            c.execute(sa.insert(order).values(of_order | {"key": f"{n}", "read_at": 0.0, "created_at": 0.0, "changed_at": 0.0}))
+            c.execute(sa.insert(lane).values(row | {"name": f"order/{n}", "prio": 0}))
+
+
+def known(store: Store, table: str = "record", index: str = "ix_record_state") -> int:
+    """How many rows the planner thinks there are; 0: it knows nothing."""
     with store.read() as c:
         if store.sqlite:
             if not c.exec_driver_sql("SELECT 1 FROM sqlite_master WHERE name = 'sqlite_stat1'").first():
                 return 0
-            stat = c.exec_driver_sql("SELECT stat FROM sqlite_stat1 WHERE idx = 'ix_record_state'").scalar()
+            stat = c.execute(sa.text("SELECT stat FROM sqlite_stat1 WHERE idx = :name"), {"name": index}).scalar()
             return int(stat.split()[0]) if stat else 0
-        return max(0, int(c.exec_driver_sql("SELECT reltuples FROM pg_class WHERE relname = 'record'").scalar_one()))
+        return max(0, int(c.execute(sa.text("SELECT reltuples FROM pg_class WHERE relname = :name"), {"name": table}).scalar_one()))
 
 
 def refreshed(store: Store) -> bool:
@@ -62,6 +72,18 @@ def test_statistics_follow_growth_step_by_step(store: Store) -> None:
     assert refreshed(store)
     assert not refreshed(store), "once a step"
     assert known(store) > 2_000, "about as many as there are"
+
+
+@pytest.mark.trap("engine.statistics-of-orders")
+def test_statistics_of_orders_follow_the_orders_not_the_catalogue(store: Store) -> None:
+    """Made of the few lanes that a first load has, they would make every later claim read all lanes."""
+    sell(store, 0, 20)
+    grow(store, 0, 600)
+    assert refreshed(store)
+    assert known(store, "lane", "ix_lane_ready") == 0
+    sell(store, 20, 600)
+    assert refreshed(store)
+    assert known(store, "lane", "ix_lane_ready") == 620
 
 
 @pytest.mark.trap("engine.statistics")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 import structlog
@@ -20,27 +21,13 @@ from engate.store.tables import order as shop_order
 EVERY = 2.0
 FIRST, TIMES = 500, 4
 """Rows at which statistics are made first; then whenever there are four times as many."""
-GROWING = (
-    "record",
-    "link",
-    "key_index",
-    "cause",
-    "run",
-    "lane",
-    "inbox",
-    "shop_order",
-    "part",
-    "unit",
-    "document",
-    "step",
-    "record_count",
-    "delivery",
-    "told_key",
-)
+CATALOGUE = ("record", "link", "cause", "run", "record_count")
+SELLING = ("lane", "inbox", "shop_order", "part", "unit", "document", "step", "key_index", "delivery", "told_key")
+"""Each group by its own growth: statistics of twenty lanes, made while a catalogue was loaded, cost 29 ms a claim at 2,000 orders instead
+of 0.3 ms. No statistics are better than those of a table that was small."""
 LOOKED_AT = 1_000
 """Rows of an index that SQLite looks at: some milliseconds, however large the table is."""
 PURGE_EVERY = 600.0
-NAME = "analysed"
 LOCK = 0x656E67616E  # one process at a time makes them on PostgreSQL
 log = structlog.get_logger("engate.store")
 
@@ -62,32 +49,42 @@ async def keep(store: Store) -> None:
 
 
 def refresh(c: sa.Connection) -> bool:
-    """Makes statistics if there are many more rows than when they were last made. True: it did."""
-    rows = _rows(c)
-    if not _due(c):
+    """Makes the statistics of what has many more rows than when they were last made. True: it did."""
+    due = [growing for growing in GROUPS if growing.is_due(c)]
+    if not due:
         return False
     if c.dialect.name == "sqlite":
         c.exec_driver_sql(f"PRAGMA analysis_limit={LOOKED_AT}")
     elif not c.execute(sa.select(sa.func.pg_try_advisory_xact_lock(LOCK))).scalar():
         return False
-    for table in GROWING:
-        c.exec_driver_sql(f"ANALYZE {table}")
-    s = insert(c, installation).values(name=NAME, value=str(rows).encode())
-    c.execute(s.on_conflict_do_update(index_elements=["name"], set_={"value": s.excluded.value}))
+    for growing in due:
+        for table in growing.tables:
+            c.exec_driver_sql(f"ANALYZE {table}")
+        s = insert(c, installation).values(name=growing.name, value=str(growing.rows(c)).encode())
+        c.execute(s.on_conflict_do_update(index_elements=["name"], set_={"value": s.excluded.value}))
     return True
 
 
 def _due(c: sa.Connection) -> bool:
-    return _rows(c) >= max(FIRST, TIMES * _before(c))
+    return any(growing.is_due(c) for growing in GROUPS)
 
 
-def _rows(c: sa.Connection) -> int:
-    """About how many: records as the database counts them, orders by their last id."""
-    records = c.execute(sa.select(sa.func.coalesce(sa.func.sum(record_count.c.n), 0))).scalar_one()
-    orders = c.execute(sa.select(sa.func.coalesce(sa.func.max(shop_order.c.id), 0))).scalar_one()
-    return int(records) + int(orders)
+class Growing(NamedTuple):
+    """Tables that grow together. `name`: under which it is kept how many rows they had; `count`: how many they have, about."""
+
+    name: str
+    tables: tuple[str, ...]
+    count: sa.ScalarSelect[Any]
+
+    def rows(self, c: sa.Connection) -> int:
+        return int(c.execute(sa.select(sa.func.coalesce(self.count, 0))).scalar_one())
+
+    def is_due(self, c: sa.Connection) -> bool:
+        before = c.execute(sa.select(installation.c.value).where(installation.c.name == self.name)).scalar()
+        return self.rows(c) >= max(FIRST, TIMES * int(before or 0))
 
 
-def _before(c: sa.Connection) -> int:
-    value = c.execute(sa.select(installation.c.value).where(installation.c.name == NAME)).scalar()
-    return int(value) if value is not None else 0
+GROUPS = (
+    Growing("analysed", CATALOGUE, sa.select(sa.func.sum(record_count.c.n)).scalar_subquery()),
+    Growing("analysed_orders", SELLING, sa.select(sa.func.max(shop_order.c.id)).scalar_subquery()),
+)
