@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
@@ -27,6 +27,19 @@ def redacted(body: bytes, limit: int = 300) -> str:
     """A short, single-line excerpt of an answer with anything that looks like a credential blanked."""
     text = _TAGS.sub(" ", body[:4000].decode("utf-8", "replace")).strip()
     return _SECRET.sub(r"\1***", text)[:limit]
+
+
+class Headers(dict[str, str]):
+    """The headers of an answer, found by a name in any case. Made at once, in one pass: each call asks for several of them."""
+
+    def __init__(self, raw: Iterable[tuple[bytes, bytes]]) -> None:
+        super().__init__()
+        for name, value in raw:
+            key, text = name.decode("latin-1").lower(), value.decode("latin-1")
+            self[key] = f"{self[key]}, {text}" if key in self else text
+
+    def get(self, name: str, default: Any = None) -> Any:
+        return super().get(name.lower(), default)
 
 
 class Response:

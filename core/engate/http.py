@@ -11,8 +11,8 @@ import asyncio
 import random
 import ssl
 import time
-from collections.abc import AsyncGenerator, Callable, Generator, Mapping
-from contextlib import aclosing, contextmanager
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -171,14 +171,13 @@ class _Spent:
 
     def __init__(self) -> None:
         self.seconds = 0.0
+        self._since = 0.0
 
-    @contextmanager
-    def counting(self) -> Generator[None]:
-        started = time.monotonic()
-        try:
-            yield
-        finally:
-            self.seconds += time.monotonic() - started
+    def __enter__(self) -> None:
+        self._since = time.monotonic()
+
+    def __exit__(self, *_: object) -> None:
+        self.seconds += time.monotonic() - self._since
 
 
 class _Flow:
@@ -304,7 +303,7 @@ class Http:
             attempt += 1
             waits = False
             try:
-                with spent.counting():
+                with spent:
                     generation, token = await self._session()
                 response, meter = await self._once(call, token, spent, turn, flow)
                 if flow is not None and flow.answer is not None:
@@ -324,7 +323,7 @@ class Http:
                 renewals += 1
                 if renewals > 1 and (attempt >= ATTEMPTS or spent.seconds >= self._deadline):
                     raise answers.session_taken(call)
-                with spent.counting():
+                with spent:
                     await self._renew(generation)
                 if not call.again:
                     raise answers.sent_once(call)
@@ -392,17 +391,17 @@ class Http:
         meter: Meter | None = None
         limit = asyncio.timeout(max(0.0, self._deadline - spent.seconds))
         try:
-            with spent.counting():
+            with spent:
                 async with limit:
                     answer = await self._services.transport.handle_async_request(request)
-                    if flow is not None and 200 <= answer.status_code < 300 and "html" not in answer.headers.get("content-type", ""):
+                    headers = answers.Headers(answer.headers.raw)
+                    if flow is not None and 200 <= answer.status_code < 300 and "html" not in headers.get("content-type", ""):
                         flow.answer, flow.since = answer, started
-                        return Response(answer.status_code, answer.headers, b""), None
+                        return Response(answer.status_code, headers, b""), None
                     async with aclosing(answer):
-                        encoding = answer.headers.get("content-encoding", "")
-                        body = await bodies.read(answer.aiter_raw(), encoding, self._most_bytes)
+                        body = await bodies.read(answer.aiter_raw(), headers.get("content-encoding", ""), self._most_bytes)
             status = answer.status_code
-            response = Response(status, answer.headers, body)
+            response = Response(status, headers, body)
             meter = self._metered(response)
             return response, meter
         except httpx.ConnectError:
