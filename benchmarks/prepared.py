@@ -70,8 +70,8 @@ def platform(make: Callable[..., Answer], *arguments: object) -> Generator[str]:
 # ---- the ERP: lists of one shape, page by page ----
 
 
-def erp(count: int, size: int) -> Answer:
-    """Products, packagings, prices and stock: `count` of each, `size` a page. Pages are encoded once."""
+def erp(count: int) -> Answer:
+    """Products, packagings, prices and stock: `count` of each, pages of the size that is asked for. Rows are encoded once."""
     rows: dict[str, Callable[[int], Mapping[str, object]]] = {
         "/api/purchases/v1/products/": _product,
         "/api/purchases/v1/skus/": _sku,
@@ -79,7 +79,7 @@ def erp(count: int, size: int) -> Answer:
         "/api/stock-vtex/v1/available/list": _stock,
     }
     encode = msgspec.json.Encoder(decimal_format="number").encode
-    pages: dict[tuple[str, int], bytes] = {}
+    encoded: dict[tuple[str, int], bytes] = {}
     login = answer(b'{"accessToken":"e30.eyJleHAiOjQxMDI0NDQ4MDB9.x"}')
     empty = answer(b'{"first":true,"items":[],"hasNext":false}')
 
@@ -91,19 +91,25 @@ def erp(count: int, size: int) -> Answer:
         make = rows.get(path)
         if make is None:
             return empty
-        page = int(parse_qs(query)["page"][0])
-        found = pages.get((path, page))
+        asked = parse_qs(query)
+        page, size = int(asked["page"][0]), int(asked["pageSize"][0])
+        start = (page - 1) * size
+        items = b",".join([row(path, make, n) for n in range(start, min(count, start + size))])
+        more = start + size < count
+        return answer(b'{"first":%s,"items":[%s],"hasNext":%s}' % (_BOOL[page == 1], items, _BOOL[more]))
+
+    def row(path: str, make: Callable[[int], Mapping[str, object]], n: int) -> bytes:
+        found = encoded.get((path, n))
         if found is None:
-            start = (page - 1) * size
-            items = [make(n) for n in range(start, min(count, start + size))]
-            found = answer(encode({"first": page == 1, "items": items, "hasNext": start + size < count}))
+            found = encode(make(n))
             if count <= 50_000:
-                pages[path, page] = found
+                encoded[path, n] = found
         return found
 
     return reply
 
 
+_BOOL = {True: b"true", False: b"false"}
 CHANGED = "2026-11-20T08:00:00"
 
 

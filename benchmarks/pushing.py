@@ -9,7 +9,7 @@ import httpx
 
 from benchmarks.harness import TIMES, Engine, Result, engine, median, timed
 from benchmarks.prepared import erp, platform, shop
-from benchmarks.reading import PAGE, account
+from benchmarks.reading import account
 from engate.http import Transport
 from engate.sync.registry import Registry
 from engate_vtex import manifest as vtex
@@ -82,7 +82,7 @@ def use(registry: Registry, transport: Transport) -> None:
 async def run(count: int = 3_300) -> list[Result]:
     ours: list[float] = []
     theirs: list[float] = []
-    with platform(erp, count, PAGE) as erp_url, platform(shop) as shop_url:
+    with platform(erp, count) as erp_url, platform(shop) as shop_url:
         recording = Recording()
         await once(erp_url, shop_url, recording)
         await recording.aclose()

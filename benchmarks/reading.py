@@ -65,8 +65,8 @@ async def run(count: int = 33_000) -> list[Result]:
     loads: list[float] = []
     resyncs: list[float] = []
     wrote = 0
-    with platform(erp, count, PAGE) as url:
-        await bare(url)  # the pages are encoded once, before anything is measured
+    with platform(erp, count) as url:
+        await bare(url)  # the rows are encoded once, before anything is measured
         for _ in range(TIMES):
             bares.append((await timed(lambda: bare(url)))[0])
             async with engine((winthor, account(url)), (COUNTING, {})) as made:
@@ -91,7 +91,7 @@ async def run(count: int = 33_000) -> list[Result]:
 
 
 async def _grow(what: str, count: int) -> dict[str, float]:
-    with platform(erp, count, PAGE) as url:
+    with platform(erp, count) as url:
         async with engine((winthor, account(url)), (COUNTING, {})) as made:
             idle = peak_mib()
             if what == "bare":

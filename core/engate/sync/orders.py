@@ -128,7 +128,8 @@ def _failing(work: Work, order: Stored, failed: list[tuple[Action, EngateError]]
 
 
 class Heard(NamedTuple):
-    """What is known of an order when its slice begins. `newest`: the last event that nobody acted on; `told`: what each one carries."""
+    """What is known of an order when its slice begins. `newest`: the last event that nobody acted on; `told`: what each one carries.
+    `order`: as it is stored; None too where events carry nothing, for the shop is asked then."""
 
     newest: int | None
     told: list[Order | None]
@@ -143,7 +144,8 @@ async def _begun(work: Work, key: str) -> tuple[Situation, Stored | None]:
 
 def _heard(c: sa.Connection, work: Work, key: str) -> Heard:
     newest, docs = orders.unhandled(c, work.integration_id, key)
-    return Heard(newest, docs, orders.load(c, work.integration_id, key))
+    asked = newest is not None and None in docs
+    return Heard(newest, docs, None if asked else orders.load(c, work.integration_id, key))
 
 
 async def _read_when_told(work: Work, key: str, heard: Heard) -> Stored | None:
@@ -158,8 +160,13 @@ async def _read_when_told(work: Work, key: str, heard: Heard) -> Stored | None:
         doc = await _ask(work, key)
     if isinstance(doc, Order):
         return await work.store.durably(lambda c: _keep(c, work, doc, newest))
-    await work.store.durably(lambda c: orders.handled(c, work.integration_id, key, newest or 0, work.now()))
-    return order
+    return await work.store.durably(lambda c: _let_go(c, work, key, newest))
+
+
+def _let_go(c: sa.Connection, work: Work, key: str, newest: int | None) -> Stored | None:
+    """The events say nothing new."""
+    orders.handled(c, work.integration_id, key, newest or 0, work.now())
+    return orders.load(c, work.integration_id, key)
 
 
 async def _ask(work: Work, key: str) -> Order | None:

@@ -103,7 +103,8 @@ async def test_an_image_sent_again_is_one_file(shop: Any) -> None:
 
 
 @pytest.mark.trap("shopify.image-slow")
-async def test_an_image_that_is_worked_on_is_asked_about_later_and_not_uploaded_again(shop: Any) -> None:
+async def test_an_image_that_is_worked_on_is_asked_about_later_and_not_uploaded_again(shop: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr(images, "PAUSE", 0.01)
     sku = await shop.sellable()
     await shop.api.setting("media_polls=50")
     good, bad = (
