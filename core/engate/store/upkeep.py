@@ -70,14 +70,14 @@ def _due(c: sa.Connection) -> bool:
 
 
 class Growing(NamedTuple):
-    """Tables that grow together. `name`: under which it is kept how many rows they had; `count`: how many they have, about."""
+    """Tables that grow together. `name`: under which it is kept how many rows they had; `counted`: how many they have, about."""
 
     name: str
     tables: tuple[str, ...]
-    count: sa.ScalarSelect[Any]
+    counted: sa.ScalarSelect[Any]
 
     def rows(self, c: sa.Connection) -> int:
-        return int(c.execute(sa.select(sa.func.coalesce(self.count, 0))).scalar_one())
+        return int(c.execute(sa.select(sa.func.coalesce(self.counted, 0))).scalar_one())
 
     def is_due(self, c: sa.Connection) -> bool:
         before = c.execute(sa.select(installation.c.value).where(installation.c.name == self.name)).scalar()
