@@ -10,11 +10,12 @@ from typing import Any
 import msgspec
 import pytest
 from tests.platforms import lacking
-from tests.platforms.fake_shop.plugin import FAKE_SHOP
+from tests.platforms.fake_shop.plugin import FAKE_SHOP, FakeShop
 from tests.support.goods import goods as seed_of
 from tests.support.goods import gtin, product
 from tests.support.stage import Stage, faked
 
+from engate import batch
 from engate.model import Listing, Page, Query
 from engate.store.rows import RecordSet
 from engate.sync import links, trigger
@@ -122,7 +123,14 @@ async def test_a_link_that_is_forgotten_is_found_again_by_the_listing(sqlite_dat
 
 @pytest.mark.trap("engine.listed-again")
 async def test_a_link_that_is_forgotten_while_products_are_pushed_is_found_before_the_next_one_goes(sqlite_database: str) -> None:
-    async with shop_with({"antigo": ("1000-UN",)}, sqlite_database) as stage:
+    @batch(max=1)
+    async def push_products(self: FakeShop, batch: Any) -> None:
+        await FakeShop.push_products(self, batch)
+
+    # a full batch: the same slice looks for the next one
+    one_by_one = lacking(FAKE_SHOP, products_by_sku=True, push_products=push_products)
+    async with faked(sqlite_database, seed=TWO, manifests=(one_by_one,)) as stage:
+        stage.shop.had("antigo", ("1000-UN",))
         await stage.selling()
         stage.shop.faults.set([Fault("latency", "PUT /{kind}/{key:.+}", milliseconds=500)])
         stage.erp.change([Change("1001-UN", name="Outro nome")])
