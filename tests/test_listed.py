@@ -167,3 +167,26 @@ async def test_a_link_that_is_forgotten_while_the_list_is_read_is_found_by_readi
         forget.append(unlink)
         await stage.selling()
         assert not forget and names(stage)["1000-UN"] == there and len(stage.shop.held["product"]) == 2
+
+
+@pytest.mark.trap("engine.listed-wakes")
+async def test_prices_that_were_read_before_the_list_go_when_it_links_their_skus(sqlite_database: str) -> None:
+    async def late(self: Any, query: Query) -> AsyncIterator[Page[Listing]]:
+        rows = (await self.http.call("GET", "/listing")).json(list[Listing])
+        yield Page(rows[:1], "1")
+        await stages[0].until(lambda: stages[0].sql(RESTING))
+        yield Page(rows[1:])
+
+    manifests = (lacking(FAKE_SHOP, products_by_sku=True, read_listing=late),)
+    stages: list[Stage] = []
+    async with faked(sqlite_database, seed=TWO, manifests=manifests) as stage:
+        stages.append(stage)
+        for n, key in enumerate(("antigo", "outro")):
+            stage.shop.had(key, (f"100{n}-UN",))
+        await stage.selling()
+        assert {"1000-UN", "1000-CX", "1001-UN"} <= set(stage.shop.held["price"])
+
+
+RESTING = """select 1 from lane join record using (integration_id) where lane.name = 'push/price' and lane.ready_at is null
+    and record.kind = 'price' and record.key = '1000-CX' and record.state = 'settled'"""
+"""The prices of what is linked have gone, and nobody asks for more of them."""

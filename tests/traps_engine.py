@@ -468,6 +468,14 @@ ENGINE: tuple[Trap, ...] = (
         ("tests/test_listed.py::test_a_link_that_is_forgotten_while_the_list_is_read_is_found_by_reading_it_anew",),
     ),
     Trap(
+        "engine.listed-wakes",
+        "Prices and stock that were read before the shop's list linked their SKUs would wait until they change.",
+        f"{CORE}/sync/listed.py",
+        "            wake_children(c, work, KINDS[kind])",
+        '            work.wake(c, ("push/sku", KINDS["sku"].priority))',
+        ("tests/test_listed.py::test_prices_that_were_read_before_the_list_go_when_it_links_their_skus",),
+    ),
+    Trap(
         "engine.listed-again",
         "A link that is forgotten while products are pushed would let the next batch make its product a second time.",
         f"{CORE}/sync/pushing.py",

@@ -15,6 +15,7 @@ from engate.plugins import closing
 from engate.store import links, runs
 from engate.store.causes import own
 from engate.store.pushes import Claimed
+from engate.sync.settling import wake_children
 from engate.sync.work import Later, Outdated, Work
 from engate.text import Text
 
@@ -107,7 +108,8 @@ def _link(c: sa.Connection, work: Work, rows: Sequence[Listing]) -> None:
     for kind, pairs in (("sku", skus), ("product", products)):
         free = links.free_pairs(c, work.integration_id, kind, pairs)
         links.linked(c, work.records_of(kind), free, now, origin="listed")
-    work.wake(c, ("push/sku", KINDS["sku"].priority))
+        if free:
+            wake_children(c, work, KINDS[kind])
 
 
 def apart(c: sa.Connection, work: Work, rows: Sequence[Claimed]) -> set[str]:

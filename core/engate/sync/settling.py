@@ -87,7 +87,7 @@ def settle(c: sa.Connection, work: Work, kind: Kind, told: Told) -> list[int]:
     if accepted:
         runs.pushed(c, [row.id for row in accepted])
     if new_links or any(found.half_made.values()):
-        _wake_children(c, work, kind)
+        wake_children(c, work, kind)
     return done
 
 
@@ -131,8 +131,8 @@ class _Links:
         links.second_keys(c, work.integration_id, kind.name, self._second_keys)
 
 
-def _wake_children(c: sa.Connection, work: Work, kind: Kind) -> None:
-    """New links: what waited for them can go."""
+def wake_children(c: sa.Connection, work: Work, kind: Kind) -> None:
+    """There are new links of this kind: what waited for them can go."""
     waiting = [k for k in KINDS.values() if k.parent_kind == kind.name or (kind.name in links.SHARED and k.name in ("category", "product"))]
     work.wake(c, *((f"push/{k.name}", k.priority) for k in waiting))
     if kind.name == "sku":
