@@ -18,7 +18,7 @@ from engate.testing.world import Change
 STUBBORN = msgspec.structs.replace(SHORT, retry_first=3600.0, retry_most=3600.0, unknown_after=3600.0)
 
 
-@pytest.mark.trap("engine.batch-most")
+@pytest.mark.trap("engine.batch-most", "engine.push-goes-on")
 async def test_a_hook_gets_at_most_what_it_says_and_no_less_while_there_is_more(sqlite_database: str) -> None:
     sizes: list[int] = []
 
@@ -62,7 +62,7 @@ async def test_what_a_plugin_chose_not_to_send_does_not_make_the_storefront_sile
         assert await stage.sql("select id from connection where health <> 'ok'") == []
 
 
-@pytest.mark.trap("engine.not-yet")
+@pytest.mark.trap("engine.not-yet", "engine.push-goes-on-with-the-rest")
 async def test_what_a_plugin_did_not_come_to_goes_on_at_once_and_counts_as_no_try(sqlite_database: str) -> None:
     """With pauses of an hour between tries: a load that is taken in pieces must not wait for one."""
     pieces: list[int] = []

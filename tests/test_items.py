@@ -14,7 +14,7 @@ from tests.support.goods import goods, gtin, product
 from tests.support.stage import Stage, faked
 
 from engate import NotSent, Rejected, Text, Unknown, batch
-from engate.store import pushes
+from engate.store import lanes, pushes
 from engate.testing.world import Change, SeedSku
 
 
@@ -86,6 +86,7 @@ async def test_what_the_shop_moved_while_a_push_was_under_way_goes_again_as_a_ne
 
             def moved(c: sa.Connection) -> None:
                 pushes.resend(c, stages[0].integration_id, "stock", [item.want.sku])
+                lanes.wake(c, [lanes.Wake(stages[0].tenant_id, stages[0].integration_id, "push/stock", 0, 0.0)])
 
             await stages[0].store.writing(moved)
 

@@ -907,6 +907,22 @@ ENGINE: tuple[Trap, ...] = (
         ("core/tests/test_upkeep.py::test_statistics_of_orders_follow_the_orders_not_the_catalogue[sqlite]",),
     ),
     Trap(
+        "engine.push-goes-on",
+        "A push that ends with a batch that was full leaves the rest until somebody asks again.",
+        f"{CORE}/sync/pushing.py",
+        "if sending.were_all and pushed.all_accepted:",
+        "if pushed.all_accepted:",
+        ("tests/test_batches.py::test_a_hook_gets_at_most_what_it_says_and_no_less_while_there_is_more",),
+    ),
+    Trap(
+        "engine.push-goes-on-with-the-rest",
+        "What a plugin did not come to is ready at once, and nothing else wakes the lane for it.",
+        f"{CORE}/sync/pushing.py",
+        "if sending.were_all and pushed.all_accepted:",
+        "if sending.were_all:",
+        ("tests/test_batches.py::test_what_a_plugin_did_not_come_to_goes_on_at_once_and_counts_as_no_try",),
+    ),
+    Trap(
         "engine.ready-in-time",
         "A database that hangs never answers: whoever asks whether it is there must not wait for it.",
         f"{API}/routes/operations.py",

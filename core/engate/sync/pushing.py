@@ -45,12 +45,14 @@ async def push_slice(work: Work, kind: Kind) -> Later:
             break
         if sending.rows:
             started = time.monotonic()
-            stopped = await _push(work, kind, sending, marked_at)
-            if stopped is not None:
+            pushed = await _push(work, kind, sending, marked_at)
+            if pushed.stopped is not None:
                 work.pace.silent(key)
-                raise stopped
+                raise pushed.stopped
             if not (bulk and sending.may_defer):  # what may have gone as one operation says nothing of single calls
                 work.pace.took(key, len(sending.rows), time.monotonic() - started)
+            if sending.were_all and pushed.all_accepted:
+                break  # what became ready meanwhile has woken the lane, and looking costs as much as there is that cannot go
         if work.time_is_up():
             return Later(due=work.now(), through=work.answered)
     due, ended = await work.store.writing(lambda c: _next(c, work, kind, marked_at))
@@ -59,10 +61,18 @@ async def push_slice(work: Work, kind: Kind) -> Later:
 
 
 class Sending(NamedTuple):
-    """`may_defer`: no operation of the kind is open."""
+    """`may_defer`: no operation of the kind is open. `were_all`: nothing else was ready."""
 
     rows: list[tuple[Claimed, Effective]]
     may_defer: bool
+    were_all: bool = False
+
+
+class Pushed(NamedTuple):
+    """What became of a batch. `stopped`: the error that should stop the lane."""
+
+    stopped: EngateError | None
+    all_accepted: bool
 
 
 class Room(NamedTuple):
@@ -93,6 +103,7 @@ def _claim(c: sa.Connection, work: Work, kind: Kind, room: Room, now: float) -> 
     rows = pushes.claim(c, work.integration_id, kind, Wish(room.size, now, since, only, room.most, changed=beside))
     if not rows:
         return Sending([], may_defer), False
+    were_all = len(rows) < room.size and not kind.together  # a batch of whole families may be small because the next one is large
     rows = quarantine.sound(c, work, kind, rows)
     rules = work.rules(c, kind.name, [row.doc.sku for row in rows] if kind.name == "stock" else None)
     apart = listed.apart(c, work, rows) if kind.name == "product" else set[str]()
@@ -112,7 +123,7 @@ def _claim(c: sa.Connection, work: Work, kind: Kind, room: Room, now: float) -> 
             sending.append((row.numbered(found.digest, now), found))
     pushes.wait_for(c, work.records_of(kind.name), waiting, now, answered=False)
     pushes.mark_sent(c, [(row.id, found.digest, row.want) for row, found in sending], now)
-    return Sending(sending, may_defer), True
+    return Sending(sending, may_defer, were_all), True
 
 
 HELD = causes.own(
@@ -131,8 +142,8 @@ def _stays_here(work: Work, kind: Kind, row: Claimed) -> bool:
     return choice == "placeholder" and row.key not in (PLACEHOLDER, BRAND_FOR_ALL) and row.remote is None
 
 
-async def _push(work: Work, kind: Kind, sending: Sending, marked_at: float) -> EngateError | None:
-    """One batch through the plugin; whatever happens, what was answered is settled. Returns the error that should stop the lane."""
+async def _push(work: Work, kind: Kind, sending: Sending, marked_at: float) -> Pushed:
+    """One batch through the plugin; whatever happens, what was answered is settled."""
     batch = Batch([_item(work, kind, row, found) for row, found in sending.rows], may_defer=sending.may_defer)
     was = {row.key: _was(kind, row, found) for row, found in sending.rows}
     failure: EngateError | None = None
@@ -159,11 +170,12 @@ async def _push(work: Work, kind: Kind, sending: Sending, marked_at: float) -> E
     if failure is not None:
         errors += [failure] * max(1, len(batch.unreported()))
     refused = next((error for kind_of in (AuthFailed, Forbidden) for error in errors if isinstance(error, kind_of)), None)
+    all_accepted = all(outcome.state == "accepted" for outcome in batch.outcomes.values()) and not batch.unreported()
     if refused is not None or heard:
-        return refused
+        return Pushed(refused, all_accepted)
     # what the plugin chose not to send, or broke on, was never asked
     unanswered = [error for error in errors if isinstance(error, Unavailable | Unknown) and not isinstance(error, PluginFault)]
-    return _silent(len(unanswered), unanswered[0]) if len(unanswered) >= SILENT else None
+    return Pushed(_silent(len(unanswered), unanswered[0]) if len(unanswered) >= SILENT else None, all_accepted)
 
 
 def _item(work: Work, kind: Kind, row: Claimed, found: Effective) -> Item[Any]:
