@@ -70,6 +70,12 @@ class Counting(Storefront):
 
     pushed = 0
 
+    async def test_connection(self) -> list[Check]:
+        return [Check("counting", True, Text("Só conta.", "Only counts."))]
+
+    async def identity(self) -> str:
+        return "counting"
+
     async def _take(self, batch: Batch[Any]) -> None:
         Counting.pushed += len(batch.items)
         for item in batch.items:
