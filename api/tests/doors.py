@@ -53,8 +53,8 @@ class Doored:
         assert answer.status_code == status if status is not None else answer.is_success, answer.text
         return answer.json() if answer.content else None
 
-    async def couple(self) -> None:
-        self.key = (await self.api("POST", "/tenants", {"name": "Loja"}, key=KEY))["admin_key"]
+    async def couple(self, tenant: str = "Loja") -> None:
+        self.key = (await self.api("POST", "/tenants", {"name": tenant}, key=KEY))["admin_key"]
         ids: list[int] = []
         for box in (self.erp, self.shop):
             said = box.describe()

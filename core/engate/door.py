@@ -10,10 +10,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
+from typing import NamedTuple
 
 import msgspec
 
-from engate.model import Order, OrderEvent
+from engate.model import Brand, Category, Image, Item, Order, OrderEvent, Price, Product, Sku, StockLevel
 
 NOTHING: Mapping[str, Sequence[str]] = MappingProxyType({})
 
@@ -39,6 +40,32 @@ class Reply(msgspec.Struct, frozen=True):
     headers: Mapping[str, str] = MappingProxyType({})
 
 
+class WholeSku(NamedTuple):
+    """One SKU with what hangs on it, each as a push hook would get it: `want`, `remote` (where it is linked), `refs`, but no `have`."""
+
+    sku: Item[Sku]
+    prices: tuple[Item[Price], ...]
+    stock: tuple[Item[StockLevel], ...]
+    images: tuple[Item[Image], ...]
+
+
+class Whole(NamedTuple):
+    """A product as the shop should hold it: what the integration's rules make of the ERP's data. `categories`: from the root to its own;
+    `brand`: None where it has none. What waits for a cause is as the shop last had it, and is missing if it never had it."""
+
+    product: Item[Product]
+    skus: tuple[WholeSku, ...]
+    categories: tuple[Category, ...]
+    brand: Brand | None
+
+
+class Wholes(NamedTuple):
+    """A page, which may be short or empty. `after`: where the next one begins; None: there is no more."""
+
+    items: tuple[Whole, ...]
+    after: int | None
+
+
 class Desk(ABC):
     """Where a plugin hands in what a verified call says: for every integration of the connection."""
 
@@ -58,3 +85,17 @@ class Desk(ABC):
     async def refuse(self, reason: str) -> Reply:
         """The call is not the platform's, or says nothing that can be used: counted by its reason (a few fixed words, nothing of the call).
         Answers a 401 to hand back."""
+
+    # ---- of a storefront that fetches by itself (`Storefront.served`) ----
+
+    async def products(self, after: int = 0, limit: int = 100, since: datetime | None = None) -> Wholes:
+        """Products of the integration that is live, in an order that never changes: whoever goes on `after` each page until there is none
+        has skipped nothing that was there when they began. `since`: only those of which something has changed since then (or was never
+        fetched); begin with the moment of your own last first page. Empty while the integration is not active.
+
+        When the answer is a 2xx or 3xx, what was given of the served kinds counts as held by the shop from then on."""
+        raise NotImplementedError
+
+    async def stock(self, sku: str) -> tuple[Item[StockLevel], ...]:
+        """What the shop should offer of this SKU (the ERP's key), one for each warehouse. Settled as `products`."""
+        raise NotImplementedError

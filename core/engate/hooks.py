@@ -219,6 +219,11 @@ class Storefront(Connection):
     """Products that people made in the shop carry no reference of the ERP's: `push_products` cannot find them. engate then reads
     `read_listing` once before the first push, and links products by their SKUs (`Listing.product`)."""
 
+    def served(self) -> frozenset[str]:
+        """Push hooks whose records this account fetches from us instead (`Desk.products`), by its settings: engate pushes none of them, and
+        such a hook need not be there. What is said here holds as long as the settings do."""
+        return frozenset()
+
     # -- push_*: master data into the storefront --
 
     @spec(firstresult=True)

@@ -231,6 +231,14 @@ def _fault(name: str, error: Exception) -> PluginFault:
     )
 
 
+def _served(storefront: Storefront) -> frozenset[str]:
+    found = frozenset(storefront.served())
+    wrong = sorted(name for name in found if not (name in SPECS and name.startswith("push_")))
+    if wrong:
+        raise boundary.fault("served", "", wrong[0][:80], "names of push hooks")
+    return found
+
+
 class Coupling:
     """An ERP connection coupled to a storefront connection, with observers. The engine calls `coupling.erp.list_products(query)`."""
 
@@ -239,6 +247,7 @@ class Coupling:
         self.erp = cast(Erp, _Caller(self._hooks, erp.context.connection_id))
         self.storefront = cast(Storefront, _Caller(self._hooks, storefront.context.connection_id))
         self.unavailable: dict[str, Text] = {**erp.unavailable(), **storefront.unavailable()}
+        self.served = _served(storefront)
         self.settles_within = erp.settles_within
         self.fiscal: Fiscal = erp.fiscal
         self.requires = storefront.requires
@@ -246,8 +255,11 @@ class Coupling:
         self.overlap_seconds = erp.overlap_seconds
 
     def can(self, *names: str) -> bool:
-        """Whether both sides offer all these hooks for these accounts."""
-        return all(name not in self.unavailable and getattr(self._hooks.hook, name).get_hookimpls() for name in names)
+        """Whether both sides offer all these hooks for these accounts. What the storefront fetches by itself needs none."""
+        return all(name not in self.unavailable and (name in self.served or self._implemented(name)) for name in names)
+
+    def _implemented(self, name: str) -> bool:
+        return bool(getattr(self._hooks.hook, name).get_hookimpls())
 
     def batch_of(self, name: str) -> int | None:
         """How many items this push hook takes at a time, where it says so (`engate.batch`)."""

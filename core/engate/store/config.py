@@ -309,6 +309,12 @@ def integration_row(c: sa.Connection, tenant_id: int, id: int, *, to_change: boo
     return row
 
 
+def living_of(c: sa.Connection, storefront_id: int) -> int | None:
+    """The integration of this storefront connection: there is at most one that was not deleted."""
+    kept = integration.c.deleted_at.is_(None)
+    return c.execute(sa.select(integration.c.id).where(integration.c.storefront_id == storefront_id, kept)).scalar()
+
+
 def claim_shop(c: sa.Connection, tenant_id: int, id: int) -> None:
     """From now on this integration reads the shop's events. One that is active keeps its shop; an inactive one gives it up.
 

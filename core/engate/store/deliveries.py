@@ -64,6 +64,7 @@ _HEARERS = sa.select(integration.c.id, integration.c.storefront_id, integration.
 _MINE = (delivery.c.connection_id == sa.bindparam("of_connection")) & (delivery.c.key == sa.bindparam("of_key"))
 _AGAIN = sa.update(delivery).where(_MINE).values(times=delivery.c.times + 1)
 _UNHEARD = sa.select(delivery.c.id).where(_MINE, delivery.c.outcome == "unheard")
+_CONTACTED = sa.update(connection).where(connection.c.id == sa.bindparam("of_connection")).values(contacted_at=sa.bindparam("of_at"))
 _ENDED = sa.update(delivery).where(delivery.c.id == sa.bindparam("of_id"))
 
 
@@ -91,6 +92,11 @@ def keep(c: sa.Connection, came: Came, key: str, about: dict[str, Any]) -> int |
     mine = {"of_connection": came.connection_id, "of_key": key}
     c.execute(_AGAIN, mine)
     return c.execute(_UNHEARD, mine).scalar()
+
+
+def contacted(c: sa.Connection, came: Came) -> None:
+    """The platform was here, and was answered."""
+    c.execute(_CONTACTED, {"of_connection": came.connection_id, "of_at": came.at})
 
 
 def ended(c: sa.Connection, id: int, outcome: str) -> None:

@@ -107,6 +107,7 @@ connection = sa.Table(
     sa.Column("learned", sa.Integer, nullable=False, server_default="0"),  # raised when that changes
     _at("probed_at"),
     sa.Column("door", sa.Integer, nullable=False, server_default="1"),  # raised: the platform must call another address
+    _at("contacted_at"),  # when the platform was last here and was answered, to the minute
     _at("created_at", nullable=False),
     sa.UniqueConstraint("tenant_id", "name"),
     sqlite_autoincrement=True,

@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeVar
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import sqlalchemy as sa
 
 from engate import boundary
-from engate.door import NOTHING, Asked, Desk, Reply
-from engate.model import Order, OrderEvent
+from engate.door import NOTHING, Asked, Desk, Reply, Wholes
+from engate.model import Item, Order, OrderEvent, StockLevel
 from engate.model.kinds import KINDS
 from engate.store import changed, deliveries, lanes
-from engate.store.db import Store
 from engate.store.deliveries import Came, Hearer
 from engate.sync.events import Ear, take_in
 from engate.sync.flows import FLOWS
+from engate.sync.handing import Handing
+
+if TYPE_CHECKING:
+    from engate.sync.registry import Registry
 
 T = TypeVar("T")
 HOOK = "answer"
+CONTACT = 60.0
+"""Seconds for which one contact stands."""
 MOST_KEYS = 10_000
 """Keys that one call may name: a platform that changes everything asks for a full reading."""
 
@@ -26,10 +32,13 @@ MOST_KEYS = 10_000
 class OpenDesk(Desk):
     """Of one call. `woken`: the integrations that have something to do now."""
 
-    def __init__(self, store: Store, row: Any, asked: Asked) -> None:
+    def __init__(self, registry: Registry, row: Any, asked: Asked) -> None:
         self.asked = asked
-        self._store, self._at = store, asked.at.timestamp()
+        self._store, self._at = registry.store, asked.at.timestamp()
         self._came = Came(row.tenant_id, row.id, self._at, asked.method, asked.path, asked.body)
+        self._handing = Handing(registry, row.id, self._at)
+        self._contacted_at: float | None = row.contacted_at
+        self._used = False
         self.woken: set[int] = set()
 
     async def deliver(
@@ -37,6 +46,7 @@ class OpenDesk(Desk):
     ) -> bool:
         if not _is_key(key):
             raise boundary.fault(HOOK, "deliver.key", repr(key)[:80], "1 to 200 characters, none of them NUL")
+        self._used = True
         heard = [*_checked(OrderEvent, events), *(_event_of(key, order) for order in _checked(Order, orders))]
         wanted = _checked_keys(changed)
         is_new, woken = await self._store.durably(lambda c: self._deliver(c, key, heard, wanted))
@@ -44,12 +54,35 @@ class OpenDesk(Desk):
         return is_new
 
     async def changed(self, kind: str, keys: Sequence[str]) -> None:
+        self._used = True
         wanted = _checked_keys({kind: keys})
         self.woken |= await self._store.durably(lambda c: _note(c, self._came.tenant_id, _living(c, self._came), wanted, self._at))
 
     async def refuse(self, reason: str) -> Reply:
         await self._store.durably(lambda c: deliveries.refused(c, self._came, str(reason)))
         return Reply(401)
+
+    async def products(self, after: int = 0, limit: int = 100, since: datetime | None = None) -> Wholes:
+        self._used = True
+        return await self._handing.products(after, limit, since)
+
+    async def stock(self, sku: str) -> tuple[Item[StockLevel], ...]:
+        self._used = True
+        return await self._handing.stock(sku)
+
+    async def close(self, reply: Reply) -> None:
+        """Before the answer leaves: what was handed out is settled, and that the platform was here is noted, in one commit."""
+        if reply.status >= 400 or not self._used:
+            return
+        noted = self._contacted_at is not None and self._at < self._contacted_at + CONTACT
+        if self._handing.settles or not noted:
+            await self._store.durably(lambda c: self._close(c, noted=noted))
+
+    def _close(self, c: sa.Connection, *, noted: bool) -> None:
+        if self._handing.settles:
+            self._handing.settle(c)
+        if not noted:
+            deliveries.contacted(c, self._came)
 
     def _deliver(self, c: sa.Connection, key: str, heard: list[OrderEvent], wanted: dict[str, list[str]]) -> tuple[bool, set[int]]:
         about = {"orders": sorted({event.order for event in heard}), "changed": wanted}

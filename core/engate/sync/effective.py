@@ -26,10 +26,11 @@ NO_BRAND = "link.brand"
 
 class Pair(NamedTuple):
     """What these two platforms can do for each other. `kinds`: those that are read and pushed; `requires`: references without which the
-    storefront takes no product."""
+    storefront takes no product; `served`: kinds that the storefront fetches: nothing waits until it has one, for it says no key of it."""
 
     kinds: frozenset[str] = frozenset(KINDS)
     requires: frozenset[str] = frozenset()
+    served: frozenset[str] = frozenset()
 
 
 class Effective(NamedTuple):
@@ -157,8 +158,8 @@ class Rules:
         if kind != "product":
             return named
         for ref in ("category", "brand"):
-            if any(name == ref for name, _, _ in named):
-                continue
+            if ref in self.pair.served or any(name == ref for name, _, _ in named):
+                continue  # who fetches products takes or leaves them as they are
             if ref == "brand" and self.options.brand_for_all:
                 named.append((ref, ref, BRAND_FOR_ALL))
             elif ref in self.pair.requires and self._placeholder(ref):

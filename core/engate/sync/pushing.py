@@ -14,8 +14,9 @@ from engate.model import Batch, Item
 from engate.model.kinds import Kind, buyable
 from engate.store import causes, lanes, links, pushes, runs
 from engate.store.blobs import readable
+from engate.store.causes import Reason
 from engate.store.pushes import Claimed, Wish
-from engate.sync import listed, operations, pilot, quarantine
+from engate.sync import listed, operations, pilot, quarantine, served
 from engate.sync.effective import BRAND_FOR_ALL, PLACEHOLDER, Effective, missing_link
 from engate.sync.reading import finished
 from engate.sync.settling import NOBODY_SAID, Told, Was, settle
@@ -29,8 +30,10 @@ SILENT = 5
 
 
 async def push_slice(work: Work, kind: Kind) -> Later:
-    """Pushes batch after batch until nothing is ready or the slice is over."""
-    if kind.name == "product":
+    """Pushes batch after batch until nothing is ready or the slice is over. What the shop fetches is only told so: see `_waits`."""
+    if served.hangs_on_served(work, kind):
+        await work.store.writing(lambda c: served.ask_for_links(c, work, kind))
+    if kind.name == "product" and not work.serves(kind):
         wait = await listed.before_products(work)
         if wait is not None:
             return wait
@@ -91,7 +94,8 @@ def _claim(c: sa.Connection, work: Work, kind: Kind, room: Room, now: float) -> 
     """Decides once more what each record should be, and marks as sent what can go. (records to send, whether any was found)"""
     work.must_hold(c)
     work.must_be_current(c)
-    if kind.name == "product":
+    is_served = work.serves(kind)
+    if kind.name == "product" and not is_served:
         listed.must_be_read(c, work)
     if kind.name in ("category", "product"):
         links.release_linked(c, work.integration_id)
@@ -100,25 +104,20 @@ def _claim(c: sa.Connection, work: Work, kind: Kind, room: Room, now: float) -> 
     may_defer = not operations.any_open(c, work.integration_id, kind)
     room = room.now(may_defer)
     beside = room.bulk > 0 and not may_defer  # what is new gathers for the next operation
-    rows = pushes.claim(c, work.integration_id, kind, Wish(room.size, now, since, only, room.most, changed=beside))
+    rows = pushes.claim(c, work.integration_id, kind, Wish(room.size, now, since, only, room.most, changed=beside, alone=is_served))
     if not rows:
         return Sending([], may_defer), False
     were_all = len(rows) < room.size and not kind.together  # a batch of whole families may be small because the next one is large
     rows = quarantine.sound(c, work, kind, rows)
     rules = work.rules(c, kind.name, [row.doc.sku for row in rows] if kind.name == "stock" else None)
-    apart = listed.apart(c, work, rows) if kind.name == "product" else set[str]()
+    apart = listed.apart(c, work, rows) if kind.name == "product" and not is_served else set[str]()
     sending: list[tuple[Claimed, Effective]] = []
     waiting: list[tuple[int, causes.Reason]] = []
     for row in rows:
         found = rules.effective(kind.name, row.doc, row.read_at)
-        if _stays_here(work, kind, row):
-            waiting.append((row.id, HELD))
-        elif row.key in apart:
-            waiting.append((row.id, listed.APART))
-        elif found.reason is not None:
-            waiting.append((row.id, found.reason))
-        elif found.missing is not None:
-            waiting.append((row.id, missing_link(*found.missing)))
+        reason = listed.APART if row.key in apart else _waits(work, kind, row, found)
+        if reason is not None:
+            waiting.append((row.id, reason))
         else:
             sending.append((row.numbered(found.digest, now), found))
     pushes.wait_for(c, work.records_of(kind.name), waiting, now, answered=False)
@@ -133,6 +132,18 @@ HELD = causes.own(
          "Link it to the shop's node, or set the option to 'create'."),
     "storefront",
 )  # fmt: skip
+
+
+def _waits(work: Work, kind: Kind, row: Claimed, found: Effective) -> Reason | None:
+    """Why a record does not go now."""
+    is_served = work.serves(kind)
+    if not is_served and _stays_here(work, kind, row):
+        return HELD
+    if found.reason is not None:
+        return found.reason
+    if found.missing is not None:
+        return missing_link(*found.missing)
+    return served.TO_FETCH if is_served else None
 
 
 def _stays_here(work: Work, kind: Kind, row: Claimed) -> bool:

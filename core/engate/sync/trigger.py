@@ -241,11 +241,11 @@ def link_by_hand(c: sa.Connection, of: RecordSet, key: str, remote: str, now: fl
     tenant_id, id, kind = of
     if kind in ("product", "sku"):
         _one_to_one(c, id, kind, key, remote)
+    # what a shop fetched before anybody said its key there, it holds all the same; what another link led to says nothing
+    unknown: dict[str, Any] = {"have": None, "have_doc": None} if links.still_linked(c, id, kind, [key]) else {}
     links.linked(c, of, [(key, remote)], now, origin="person")
     c.execute(
-        sa.update(record)
-        .where(record.c.integration_id == id, record.c.kind == kind, record.c.key == key)
-        .values(cause_id=None, have=None, have_doc=None)
+        sa.update(record).where(record.c.integration_id == id, record.c.kind == kind, record.c.key == key).values(cause_id=None, **unknown)
     )
     affected = {"category": ("category", "product"), "brand": ("brand", "product")}.get(kind, (kind,))
     _wake(c, tenant_id, id, [(f"refresh/{name}", KINDS[name].priority) for name in affected], now)

@@ -11,7 +11,7 @@ import msgspec
 import sqlalchemy as sa
 
 from engate.clock import Clock
-from engate.model.kinds import KINDS
+from engate.model.kinds import KINDS, Kind
 from engate.plugins import Coupling
 from engate.store import current, lanes, links, units
 from engate.store.current import Stamp
@@ -89,6 +89,24 @@ class Outdated(Exception):
     """Options, mapping, a connection or a link changed meanwhile: what was decided must be decided anew."""
 
 
+def pair_of(coupling: Coupling) -> Pair:
+    flows = offered(coupling)
+    served = frozenset(kind.name for kind in KINDS.values() if kind.push_hook in coupling.served)
+    kinds = frozenset(kind.name for kind in KINDS.values() if flows[kind.flow] is None)
+    return Pair(kinds - served, coupling.requires, served)
+
+
+def rules_of(c: sa.Connection, snapshot: Snapshot, pair: Pair, kind: str, skus: Sequence[str] | None = None) -> Rules:
+    """What decides about records of this kind, as of this transaction; `skus`: only these are asked about."""
+    return Rules(
+        snapshot.options,
+        snapshot.mapping,
+        links.links_of(c, snapshot.id, ("category", "brand")) if KINDS[kind].has_refs else {},
+        units.pending(c, snapshot.id, skus) if kind == "stock" else {},
+        pair,
+    )
+
+
 class Work:
     """One slice of one lane."""
 
@@ -123,8 +141,11 @@ class Work:
 
     @cached_property
     def pair(self) -> Pair:
-        flows = offered(self.coupling)
-        return Pair(frozenset(kind.name for kind in KINDS.values() if flows[kind.flow] is None), self.coupling.requires)
+        return pair_of(self.coupling)
+
+    def serves(self, kind: Kind) -> bool:
+        """Whether the storefront fetches this kind: nothing of it is pushed."""
+        return kind.push_hook in self.coupling.served
 
     @property
     def orders_of(self) -> Shop:
@@ -144,13 +165,7 @@ class Work:
 
     def rules(self, c: sa.Connection, kind: str, skus: Sequence[str] | None = None) -> Rules:
         """What decides about records of this kind, as of this transaction; `skus`: only these are asked about."""
-        return Rules(
-            self.snapshot.options,
-            self.snapshot.mapping,
-            links.links_of(c, self.integration_id, ("category", "brand")) if KINDS[kind].has_refs else {},
-            units.pending(c, self.integration_id, skus) if kind == "stock" else {},
-            self.pair,
-        )
+        return rules_of(c, self.snapshot, self.pair, kind, skus)
 
     def wake(self, c: sa.Connection, *names: tuple[str, int], at: float | None = None) -> None:
         """(lane name, priority) pairs are due now, or at `at`."""

@@ -1,6 +1,6 @@
 """The one HTTP client of the sandboxes: what a platform sends out by itself (webhooks), never what a plugin asks.
 
-It answers the status alone. An address that cannot be reached, or is too slow, is `None`: the platform tries again later.
+An address that cannot be reached, or is too slow, is `None`: the platform tries again later.
 """
 
 from __future__ import annotations
@@ -31,10 +31,13 @@ class Outgoing:
 
     async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> int | None:
         """The status of the answer; None where there was none in time. Redirects are not followed."""
+        return (await self.ask(url, body, headers))[0]
+
+    async def ask(self, url: str, body: bytes, headers: Mapping[str, str]) -> tuple[int | None, bytes]:
+        """The same with what the answer says."""
         assert self._session is not None, "use it as a context"
         try:
             async with self._session.post(url, data=body, headers=headers, allow_redirects=False) as answer:
-                await answer.read()
-                return answer.status
+                return answer.status, await answer.read()
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
-            return None
+            return None, b""
