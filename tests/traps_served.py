@@ -6,6 +6,7 @@ from tests.trap import Trap
 
 CORE = "core/engate"
 SERVED, FETCHES = "tests/test_served.py::", "api/tests/test_served.py::"
+PLACES = "api/tests/test_placed.py::"
 PULLER = f"{SERVED}test_a_shop_that_goes_on_holds_what_the_rules_want"
 
 SHOPS_THAT_FETCH: tuple[Trap, ...] = (
@@ -112,5 +113,21 @@ SHOPS_THAT_FETCH: tuple[Trap, ...] = (
         "        noted = self._contacted_at is not None and self._at < self._contacted_at + CONTACT",
         "        noted = False",
         (f"{FETCHES}test_the_last_contact_is_that_of_a_call_that_was_answered",),
+    ),
+    Trap(
+        "engine.placed-untouched",
+        "An order that is handed in has its row before its lane has seen it: taken for what was worked on, it would never enter the ERP.",
+        f"{CORE}/sync/orders.py",
+        "order.doc if order is not None and not orders.untouched(order) else None",
+        "order.doc if order is not None else None",
+        (f"{PLACES}test_an_order_that_is_handed_in_has_its_number_at_once_and_enters_once",),
+    ),
+    Trap(
+        "engine.placed-live",
+        "An order taken for an integration that never went live lies there while its shop believes that it is being worked on.",
+        f"{CORE}/sync/placing.py",
+        "if deliveries.hears(each, came) and not each.archived)",
+        "if not each.archived)",
+        (f"{PLACES}test_nothing_is_taken_before_the_integration_went_live_and_nothing_else_is_known",),
     ),
 )

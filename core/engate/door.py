@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from engate.model import Brand, Category, Image, Item, Order, OrderEvent, Price, Product, Sku, StockLevel
+from engate.model import Brand, Category, Image, Invoice, Item, Order, OrderEvent, Price, Product, Sku, StockLevel, Tracking
 
 NOTHING: Mapping[str, Sequence[str]] = MappingProxyType({})
 
@@ -66,6 +66,17 @@ class Wholes(NamedTuple):
     after: int | None
 
 
+class Known(NamedTuple):
+    """What is known of an order. `number`: ours; `state`: engate's word for it; `erp`: its numbers in the ERP; `notes` and `tracking`: as
+    the ERP told them, also those that are not due in the shop yet."""
+
+    number: str
+    state: str
+    erp: tuple[str, ...]
+    notes: tuple[Invoice, ...]
+    tracking: tuple[Tracking, ...]
+
+
 class Desk(ABC):
     """Where a plugin hands in what a verified call says: for every integration of the connection."""
 
@@ -98,4 +109,15 @@ class Desk(ABC):
 
     async def stock(self, sku: str) -> tuple[Item[StockLevel], ...]:
         """What the shop should offer of this SKU (the ERP's key), one for each warehouse. Settled as `products`."""
+        raise NotImplementedError
+
+    # ---- of a storefront that hands its orders in and asks what became of them ----
+
+    async def place(self, order: Order) -> str | None:
+        """A whole order; on disk when this returns, and on its way into the ERP as any other. Answers our number of it: the same one
+        whenever an order of this key comes. None: the integration has not gone live, nothing was taken."""
+        raise NotImplementedError
+
+    async def order(self, key: str) -> Known | None:
+        """What is known of the order with this key (the shop's own)."""
         raise NotImplementedError

@@ -84,6 +84,11 @@ def hearers(c: sa.Connection, connection_id: int) -> list[Hearer]:
     return [Hearer(row.id, row.storefront_id, row.deleted_at is not None, row.shop is not None) for row in rows]
 
 
+def hears(each: Hearer, came: Came) -> bool:
+    """It went live, and the caller is its shop."""
+    return each.listens and each.storefront_id == came.connection_id
+
+
 def keep(c: sa.Connection, came: Came, key: str, about: dict[str, Any]) -> int | None:
     """The id of the delivery if it is to be acted on: it is new, or nobody listened when it came before."""
     made = c.execute(_keep_of(c.dialect.name), came.row(key, came.body, outcome="taken", about=about)).scalar()

@@ -268,6 +268,39 @@ def keep(c: sa.Connection, of: Shop, doc: Order, state: str, now: float) -> int:
     return id
 
 
+@cache
+def _first_of(dialect: str) -> Any:
+    return insert_of(dialect, order).on_conflict_do_nothing(index_elements=["integration_id", "key"])
+
+
+_ID = sa.select(order.c.id).where(_is(order.c.integration_id, "of_integration"), _is(order.c.key, "of_key"))
+
+
+def id_of(c: sa.Connection, integration_id: int, key: str) -> int | None:
+    return c.execute(_ID, {"of_integration": integration_id, "of_key": key}).scalar()
+
+
+def first(c: sa.Connection, of: Shop, doc: Order, now: float) -> int:
+    """An order that has just come has its row at once, and keeps the one that it has. Its lane goes on from there: `untouched`."""
+    row = {
+        "tenant_id": of.tenant_id, "integration_id": of.integration_id, "key": doc.key, "state": RECEIVED, "shop_state": doc.state,
+        "raw_state": doc.raw_state, "doc": pack(doc), "total": doc.total, "placed_at": doc.placed_at.timestamp(), "read_at": now,
+        "created_at": now, "changed_at": now,
+    }  # fmt: skip
+    c.execute(_first_of(c.dialect.name), row)
+    id = id_of(c, of.integration_id, doc.key)
+    assert id is not None
+    return id
+
+
+RECEIVED = "received"
+
+
+def untouched(stored: Stored) -> bool:
+    """Nobody has worked on it yet: what is stored is what came first, and no rival of what came later."""
+    return stored.state == RECEIVED and not stored.parts and stored.cause_id is None
+
+
 _0 = Decimal(0)
 _NONE = Order("", "unknown", "", datetime.fromtimestamp(0, UTC), Buyer("", ""), Address(), (), (), _0, _0, _0, _0, _0)
 """Stands for the order inside a stored part: the order itself is stored once, beside its parts."""

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import sqlalchemy as sa
 
 from engate import boundary
-from engate.door import NOTHING, Asked, Desk, Reply, Wholes
+from engate.door import NOTHING, Asked, Desk, Known, Reply, Wholes
 from engate.model import Item, Order, OrderEvent, StockLevel
 from engate.model.kinds import KINDS
 from engate.store import changed, deliveries, lanes
-from engate.store.deliveries import Came, Hearer
+from engate.store.deliveries import Came
+from engate.sync import placing
 from engate.sync.events import Ear, take_in
 from engate.sync.flows import FLOWS
 from engate.sync.handing import Handing
@@ -70,6 +71,17 @@ class OpenDesk(Desk):
         self._used = True
         return await self._handing.stock(sku)
 
+    async def place(self, order: Order) -> str | None:
+        self._used = True
+        [sound] = _checked(Order, [order])
+        number, woken = await self._store.durably(lambda c: placing.place(c, self._came, sound))
+        self.woken |= woken
+        return number
+
+    async def order(self, key: str) -> Known | None:
+        self._used = True
+        return await self._store.viewing(lambda c: placing.known(c, self._came, key))
+
     async def close(self, reply: Reply) -> None:
         """Before the answer leaves: what was handed out is settled, and that the platform was here is noted, in one commit."""
         if reply.status >= 400 or not self._used:
@@ -90,7 +102,7 @@ class OpenDesk(Desk):
         if id is None:
             return False, set()
         woken: set[int] = set()
-        listening = [each for each in deliveries.hearers(c, self._came.connection_id) if _hears(each, self._came)]
+        listening = [each for each in deliveries.hearers(c, self._came.connection_id) if deliveries.hears(each, self._came)]
         for each in listening if heard else ():
             ear = Ear(self._came.tenant_id, each.id, each.storefront_id, each.archived)
             woken |= take_in(c, ear, heard, self._at)
@@ -126,11 +138,6 @@ def _note(c: sa.Connection, tenant_id: int, ids: Sequence[int], wanted: Mapping[
 def _living(c: sa.Connection, came: Came) -> list[int]:
     """Of an archived integration nothing of the catalogue is read any more."""
     return [each.id for each in deliveries.hearers(c, came.connection_id) if not each.archived]
-
-
-def _hears(each: Hearer, came: Came) -> bool:
-    """It went live, and the caller is its shop."""
-    return each.listens and each.storefront_id == came.connection_id
 
 
 def _event_of(delivery: str, order: Order) -> OrderEvent:

@@ -155,7 +155,7 @@ async def _read_when_told(work: Work, key: str, heard: Heard) -> Stored | None:
         if order.cause_id is None or any(part.erp_key or part.sending for part in order.parts):
             return order
         return await work.store.durably(lambda c: _keep(c, work, order.doc, None))
-    doc = told.newest(heard.told, order.doc if order is not None else None)
+    doc = told.newest(heard.told, order.doc if order is not None and not orders.untouched(order) else None)
     if doc == "ask":
         doc = await _ask(work, key)
     if isinstance(doc, Order):
@@ -184,7 +184,7 @@ def _keep(c: sa.Connection, work: Work, doc: Order, newest: int | None) -> Store
     now = work.now()
     before = orders.load(c, work.integration_id, doc.key)
     id = orders.keep(c, work.orders_of, doc, before.state if before else "received", now)
-    if before is None or before.doc.raw_state != doc.raw_state:
+    if before is None or orders.untouched(before) or before.doc.raw_state != doc.raw_state:
         text = Text(f"A loja diz: {doc.raw_state}", f"The shop says: {doc.raw_state}")
         orders.note(c, work.order_row(id), orders.Line("shop", text), now)
     untouched = before is None or not any(part.erp_key or part.attempt or part.state in FINAL for part in before.parts)

@@ -159,6 +159,12 @@ class FakeShop(Storefront):
             case "level":
                 found = await desk.stock(msgspec.json.decode(asked.body, type=str))
                 return Reply(200, msgspec.json.encode([_line("stock", item) for item in found]), "application/json")
+            case "place":
+                number = await desk.place(msgspec.json.decode(asked.body, type=Order))
+                return Reply(200 if number else 409, msgspec.json.encode(number), "application/json")
+            case "order":
+                known = await desk.order(msgspec.json.decode(asked.body, type=str))
+                return Reply(200, msgspec.json.encode(known._asdict() if known else None), "application/json")
             case "slow":
                 await desk.deliver(delivery)
                 await asyncio.sleep(3600)
