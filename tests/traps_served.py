@@ -7,7 +7,6 @@ from tests.trap import Trap
 CORE = "core/engate"
 SERVED, FETCHES = "tests/test_served.py::", "api/tests/test_served.py::"
 PLACES = "api/tests/test_placed.py::"
-PULLER = f"{SERVED}test_a_shop_that_goes_on_holds_what_the_rules_want"
 
 SHOPS_THAT_FETCH: tuple[Trap, ...] = (
     Trap(
@@ -48,7 +47,7 @@ SHOPS_THAT_FETCH: tuple[Trap, ...] = (
         f"{CORE}/sync/handing.py",
         "untouched = families.as_they_were(c, [each.row for each in self._given.values()])",
         "untouched = set(self._given)",
-        (PULLER,),
+        (f"{SERVED}test_what_changed_before_the_answer_left_is_not_settled",),
     ),
     Trap(
         "engine.served-since",
@@ -56,7 +55,7 @@ SHOPS_THAT_FETCH: tuple[Trap, ...] = (
         f"{CORE}/store/families.py",
         "        return (each.c.answered_at >= since.at) | (differs & (",
         "        return (differs & (",
-        (PULLER,),
+        (f"{SERVED}test_an_answer_that_was_lost_on_its_way_is_told_again",),
     ),
     Trap(
         "engine.served-fresh",
@@ -72,7 +71,7 @@ SHOPS_THAT_FETCH: tuple[Trap, ...] = (
         f"{CORE}/sync/handing.py",
         "                chosen, more = chosen[:most], chosen[most - 1]",
         "                chosen = chosen[:most]",
-        (PULLER,),
+        (f"{SERVED}test_what_a_full_page_has_no_room_for_is_in_the_next_one",),
     ),
     Trap(
         "engine.served-active",

@@ -41,6 +41,7 @@ async def test_an_order_that_is_handed_in_has_its_number_at_once_and_enters_once
         assert await place(house, given) == (200, number)
         house.erp.progress("invoiced", [entered.key])
         house.erp.ship(entered.key, "BR1")
+        await house.api("POST", f"/integrations/{house.id}/resync", {"flows": ["fulfilment"]})
         told = await house.until(lambda: _with_note(house, given.key))
         assert (told["number"], told["erp"], [note["number"] for note in told["notes"]]) == (
             number, [entered.key], [note.number for note in house.erp.taken[entered.key].invoices or ()]
@@ -54,7 +55,6 @@ async def test_an_order_that_is_handed_in_has_its_number_at_once_and_enters_once
 
 
 async def _with_note(house: Doored, key: str) -> Any:
-    await house.api("POST", f"/integrations/{house.id}/resync", {"flows": ["fulfilment"]})
     told = await known(house, key)
     return told if told["notes"] and told["tracking"] else None
 
