@@ -112,12 +112,12 @@ class House:
 
     async def fetch(self, since: datetime | None, meanwhile: Callable[[], Any], dice: random.Random) -> datetime:
         """To the end; some calls end before the answer leaves, and some answers are lost on their way: both are asked again."""
-        after: int | None = 0
         began: datetime | None = None
-        while after is not None:
+        number, pages, size = 1, 1, dice.randint(1, 3)
+        while number <= pages:
             desk = await self.call()
             began = began or desk.asked.at
-            page = await desk.products(after, dice.randint(1, 3), since)
+            page = await desk.products(number, size, since)
             await meanwhile()
             fate = dice.choice(["here", "here", "here", "crash", "refused", "lost"])
             if fate in ("here", "lost"):
@@ -126,7 +126,7 @@ class House:
                 await desk.close(Reply(503))
             if fate == "here":
                 self.take(page)
-                after = page.after
+                number, pages = number + 1, page.pages
             await meanwhile()
         assert began is not None
         return began
@@ -264,7 +264,7 @@ async def test_an_answer_that_was_lost_on_its_way_is_told_again(sqlite_database:
         assert await _products(await house.call(), since=later) == []
 
 
-@pytest.mark.trap("engine.served-walk")
+@pytest.mark.trap("engine.served-pages")
 async def test_what_a_full_page_has_no_room_for_is_in_the_next_one(sqlite_database: str) -> None:
     async with faked(sqlite_database, run=False, settings=SERVES) as stage:
         house = House(stage)
@@ -275,8 +275,9 @@ async def test_what_a_full_page_has_no_room_for_is_in_the_next_one(sqlite_databa
         for since in (None, began):
             desk = await house.call()
             first = await desk.products(limit=2, since=since)
-            assert [whole.product.key for whole in first.items] == ["p0", "p1"] and first.after is not None
-            assert await _products(await house.call(), after=first.after, limit=2, since=since) == ["p2"]
+            assert ([whole.product.key for whole in first.items], first.pages, first.total) == (["p0", "p1"], 2, 3)
+            assert await _products(await house.call(), page=2, limit=2, since=since) == ["p2"]
+            assert await _products(await house.call(), page=3, limit=2, since=since) == []
 
 
 async def _products(desk: OpenDesk, **asked: Any) -> list[str]:

@@ -84,6 +84,35 @@ async def test_an_order_that_changes_before_it_was_worked_on_enters_as_it_is_las
         assert len(house.in_erp(given.key)) == 1
 
 
+@pytest.mark.trap("engine.handed-in-last", "engine.handed-in-not-asked")
+async def test_a_shop_that_hands_its_orders_in_is_never_asked_and_what_it_said_last_counts(tmp_path: Path) -> None:
+    async with doored(tmp_path, coupled=False) as house:
+        house.shop.switches.hands_in = True
+        await house.couple()
+        await house.api("POST", f"/integrations/{house.id}/activate", {"everything": True})
+        given = order(house)
+        url = await house.url()
+        waits = msgspec.structs.replace(given, state="awaiting_payment", raw_state="waits", changed_at="1")
+        number = (await place(house, waits))[1]
+        await house.until(lambda: _seen(house, given.key, "waits"))
+        move = {"key": given.key, "state": "ready", "raw_state": "paid", "changed_at": "3"}
+        assert (await house.shop.ask(f"{url}/move", move))[0] == 200
+        assert (await place(house, msgspec.structs.replace(waits, raw_state="reviewed", changed_at="2"))) == (200, number)
+        await house.until(lambda: house.in_erp(given.key))
+        for of in (given.key, number):
+            said = (await house.shop.ask(f"{url}/order", of))[1]
+            assert (said["number"], said["order"]["raw_state"]) == (number, "paid")
+        assert (await house.shop.ask(f"{url}/move", move | {"key": "nobody's"}))[0] == 404
+        assert not {"GET /feed", "GET /listed", "GET /orders/{key}"} & set(house.shop.books.by_operation)
+        assert len(house.in_erp(given.key)) == 1
+
+
+async def _seen(house: Doored, key: str, raw_state: str) -> bool:
+    """Its lane has worked on it as the shop says."""
+    rows = (await house.api("GET", f"/integrations/{house.id}/orders"))["items"]
+    return any(row["key"] == key and row["raw_state"] == raw_state for row in rows)
+
+
 async def test_an_order_that_is_none_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
     async with doored(tmp_path, live=True) as house:
         given = order(house)

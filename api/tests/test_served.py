@@ -113,8 +113,19 @@ async def test_only_what_changed_is_fetched_again(tmp_path: Path) -> None:
         assert await fetch(house, limit=1) and [len({k for kind, k in page if kind == "product"}) for page in house.shop.fetched[4:]] == [
             1,
             1,
-            0,
         ]
+
+
+@pytest.mark.trap("engine.not-installed")
+async def test_an_integration_is_not_installed_before_its_shop_has_been_here(tmp_path: Path) -> None:
+    async with served(tmp_path) as house:
+        assert (await house.api("GET", f"/integrations/{house.id}"))["status"] == "Não instalada"
+        house.shop.switches.forged = True
+        assert await fetch(house) is None
+        assert (await house.api("GET", f"/integrations/{house.id}"))["status"] == "Não instalada"
+        house.shop.switches.forged = False
+        assert await fetch(house)
+        assert (await house.api("GET", f"/integrations/{house.id}"))["status"] == "Ativa"
 
 
 @pytest.mark.trap("engine.served-answered")

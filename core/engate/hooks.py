@@ -220,8 +220,9 @@ class Storefront(Connection):
     `read_listing` once before the first push, and links products by their SKUs (`Listing.product`)."""
 
     def served(self) -> frozenset[str]:
-        """Push hooks whose records this account fetches from us instead (`Desk.products`), by its settings: engate pushes none of them, and
-        such a hook need not be there. What is said here holds as long as the settings do."""
+        """Hooks of which this account does the work by calling us, by its settings: push hooks whose records it fetches
+        (`Desk.products`), and `read_order_events` and `read_order` where it hands its orders in (`Desk.place`). engate calls none of them,
+        and they need not be there. What is said here holds as long as the settings do."""
         return frozenset()
 
     # -- push_*: master data into the storefront --

@@ -231,11 +231,15 @@ def _fault(name: str, error: Exception) -> PluginFault:
     )
 
 
+HANDED_IN = frozenset({"read_order_events", "read_order"})
+"""What a shop that hands its orders in by itself need not answer."""
+
+
 def _served(storefront: Storefront) -> frozenset[str]:
     found = frozenset(storefront.served())
-    wrong = sorted(name for name in found if not (name in SPECS and name.startswith("push_")))
+    wrong = sorted(name for name in found if not (name in SPECS and (name.startswith("push_") or name in HANDED_IN)))
     if wrong:
-        raise boundary.fault("served", "", wrong[0][:80], "names of push hooks")
+        raise boundary.fault("served", "", wrong[0][:80], f"names of push hooks, {', '.join(sorted(HANDED_IN))}")
     return found
 
 
@@ -257,6 +261,11 @@ class Coupling:
     def can(self, *names: str) -> bool:
         """Whether both sides offer all these hooks for these accounts. What the storefront fetches by itself needs none."""
         return all(name not in self.unavailable and (name in self.served or self._implemented(name)) for name in names)
+
+    @property
+    def hands_in_orders(self) -> bool:
+        """The shop tells its orders whole and by itself, and cannot be asked for them."""
+        return self.served >= HANDED_IN
 
     def _implemented(self, name: str) -> bool:
         return bool(getattr(self._hooks.hook, name).get_hookimpls())

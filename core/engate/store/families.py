@@ -47,61 +47,51 @@ class Row(NamedTuple):
     more: str
 
 
-_STATES = ("sent", "waiting", "settled", "to_send")
+def _products(integration_id: int, only: Collection[str] | None) -> sa.Select[Any]:
+    mine = (record.c.integration_id == integration_id) & (record.c.kind == "product")
+    chosen = mine if only is None else mine & record.c.key.in_(only)
+    # not by the primary key, which the planner would walk over the records of every kind to save the sorting
+    return sa.select(record.c.id).where(chosen).order_by(record.c.id + 0)
 
 
-def _in_order(*where: sa.ColumnElement[bool]) -> sa.Select[Any]:
-    """The ids of products after one, in the order of ids: state by state, as the index has them, in one statement, for a record that
-    changes its state between two would be skipped."""
-    mine = (record.c.integration_id == sa.bindparam("of_integration")) & (record.c.kind == "product")
-    parts = [
-        sa.select(record.c.id)
-        .where(mine, record.c.state == state, record.c.id > sa.bindparam("of_after"), *where)
-        .order_by(record.c.id)
-        .limit(sa.bindparam("of_most"))
-        .subquery(state)
-        for state in _STATES
-    ]
-    every = sa.union_all(*(sa.select(each.c.id) for each in parts)).subquery("every")
-    return sa.select(every.c.id).order_by(every.c.id).limit(sa.bindparam("of_most"))
+def count(c: sa.Connection, integration_id: int, only: Collection[str] | None) -> int:
+    """How many products there are; `only`: of these keys."""
+    return c.execute(sa.select(sa.func.count()).select_from(_products(integration_id, only).order_by(None).subquery())).scalar() or 0
 
 
-_AFTER = _in_order()
-_AFTER_OF = _in_order(record.c.key.in_(sa.bindparam("of_keys", expanding=True)))
-
-
-def after(c: sa.Connection, integration_id: int, after: int, only: Collection[str] | None, most: int) -> list[int]:
-    """The ids of the next products; `only`: of these keys."""
-    asked = {"of_integration": integration_id, "of_after": after, "of_most": most}
-    if only is None:
-        return list(c.execute(_AFTER, asked).scalars())
-    return list(c.execute(_AFTER_OF, asked | {"of_keys": list(only)}).scalars())
+def some(c: sa.Connection, integration_id: int, only: Collection[str] | None, start: int, most: int) -> list[int]:
+    """The ids of products from a place on, in the order in which they came: what is new comes last."""
+    return list(c.execute(_products(integration_id, only).offset(start).limit(most)).scalars())
 
 
 class Since(NamedTuple):
-    """`served`: kinds that the shop fetches; `fetch`: the cause of what only waits for that (0: nothing does)."""
+    """`served`: kinds that the shop fetches; `fetch`: the cause of what only waits for that (0: nothing does); `kinds`: those that count."""
 
     at: float
     served: Collection[str]
     fetch: int
+    kinds: Collection[str]
 
 
-def changed(c: sa.Connection, integration_id: int, ids: Sequence[int], since: Since) -> set[int]:
-    """Of these products, those that have changed since then, or something that hangs on them: the shop has fetched it or accepted it since,
-    has never had it as it is now, or it was read since and is on its way."""
+def changed(c: sa.Connection, integration_id: int, only: Collection[str] | None, since: Since) -> list[int]:
+    """The products that have changed since then, or something that hangs on them: the shop has fetched it or accepted it since, has
+    never had it as it is now, or it was read since and is on its way."""
     product, sku, below = record.alias("product"), record.alias("sku"), record.alias("below")
 
     def moved(each: Any) -> sa.ColumnElement[bool]:
         differs = each.c.have.is_distinct_from(each.c.want)
         fetchable = each.c.kind.in_(since.served) & (each.c.cause_id.is_(None) | (each.c.cause_id == since.fetch))
-        return (each.c.answered_at >= since.at) | (differs & (fetchable | (each.c.read_at >= since.at)))
+        counts = each.c.kind.in_(since.kinds)
+        return counts & ((each.c.answered_at >= since.at) | (differs & (fetchable | (each.c.read_at >= since.at))))
 
     def mine(each: Any, kinds: Sequence[str], above: Any) -> sa.ColumnElement[bool]:
-        return (each.c.integration_id == integration_id) & each.c.kind.in_(kinds) & (each.c.parent == above.c.key)
+        own = (each.c.integration_id == integration_id) & each.c.kind.in_(kinds)
+        return own & (each.c.parent == above.c.key) if above is not None else own
 
     hangs = sa.exists().where(mine(below, BELOW, sku), moved(below))
     of_skus = sa.exists().where(mine(sku, ["sku"], product), moved(sku) | hangs)
-    return set(c.execute(sa.select(product.c.id).where(product.c.id.in_(ids), moved(product) | of_skus)).scalars())
+    among = mine(product, ["product"], None) if only is None else mine(product, ["product"], None) & product.c.key.in_(only)
+    return list(c.execute(sa.select(product.c.id).where(among, moved(product) | of_skus).order_by(product.c.id + 0)).scalars())
 
 
 BELOW = [kind.name for kind in KINDS.values() if kind.parent_kind == "sku"]
@@ -114,6 +104,18 @@ def by_ids(c: sa.Connection, integration_id: int, ids: Sequence[int]) -> list[Ro
 def of_kind(c: sa.Connection, integration_id: int, kind: str, keys: Collection[str] | None = None) -> list[Row]:
     """All of a kind, or those of these keys."""
     return _rows(c, integration_id, (record.c.kind == kind) & (record.c.key.in_(keys) if keys is not None else sa.true()))
+
+
+def found(c: sa.Connection, integration_id: int, kind: str, of: str | int) -> Row | None:
+    """The record with this key, or with this id."""
+    one = record.c.key == of if isinstance(of, str) else record.c.id == of
+    return next(iter(_rows(c, integration_id, (record.c.kind == kind) & one)), None)
+
+
+def ids_of(c: sa.Connection, integration_id: int, kind: str, keys: Collection[str]) -> dict[str, int]:
+    """Key -> the id of its record, which is its items' own."""
+    mine = (record.c.integration_id == integration_id) & (record.c.kind == kind) & record.c.key.in_(keys)
+    return {row.key: row.id for row in c.execute(sa.select(record.c.key, record.c.id).where(mine))}
 
 
 def below(c: sa.Connection, integration_id: int, kinds: Sequence[str], parents: Collection[str]) -> dict[tuple[str, str], list[Row]]:

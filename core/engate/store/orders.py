@@ -193,7 +193,7 @@ _TO_PART = sa.update(part).where(_is(part.c.id, "of_part"))
 _TO_PROMISE = _TO_PART.where(part.c.erp_key.is_(None), ~part.c.sending, _is(part.c.attempt, "of_attempt"))
 _UNSENT_PARTS = sa.delete(part).where(_is(part.c.order_id, "of_id"), part.c.erp_key.is_(None), part.c.attempt == 0)
 _CAUSE = _TO_ORDER.where(order.c.cause_id.is_distinct_from(sa.bindparam("of_cause", type_=order.c.cause_id.type)))
-_KEY = sa.select(order.c.key).where(_is(order.c.id, "of_id"))
+_KEY_OF = sa.select(order.c.key).where(_is(order.c.id, "of_id"))
 _NOTE = sa.insert(step)
 
 
@@ -278,6 +278,14 @@ _ID = sa.select(order.c.id).where(_is(order.c.integration_id, "of_integration"),
 
 def id_of(c: sa.Connection, integration_id: int, key: str) -> int | None:
     return c.execute(_ID, {"of_integration": integration_id, "of_key": key}).scalar()
+
+
+_KEY = sa.select(order.c.key).where(_is(order.c.integration_id, "of_integration"), _is(order.c.id, "of_id"))
+
+
+def key_of(c: sa.Connection, integration_id: int, id: int) -> str | None:
+    """The order with this number of ours."""
+    return c.execute(_KEY_OF, {"of_integration": integration_id, "of_id": id}).scalar()
 
 
 def first(c: sa.Connection, of: Shop, doc: Order, now: float) -> int:

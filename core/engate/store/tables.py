@@ -107,6 +107,7 @@ connection = sa.Table(
     sa.Column("learned", sa.Integer, nullable=False, server_default="0"),  # raised when that changes
     _at("probed_at"),
     sa.Column("door", sa.Integer, nullable=False, server_default="1"),  # raised: the platform must call another address
+    sa.Column("calls_us", sa.Boolean, nullable=False, server_default=sa.false()),  # nothing works before it has
     _at("contacted_at"),  # when the platform was last here and was answered, to the minute
     _at("created_at", nullable=False),
     sa.UniqueConstraint("tenant_id", "name"),
@@ -137,7 +138,6 @@ integration = sa.Table(
     sa.Column("erp_id", Id, sa.ForeignKey("connection.id"), nullable=False),
     sa.Column("storefront_id", Id, sa.ForeignKey("connection.id"), nullable=False),
     sa.Column("active", sa.Boolean, nullable=False, server_default=sa.false()),
-    sa.Column("installed", sa.Boolean, nullable=False, server_default=sa.true()),  # false: the storefront must still contact us
     sa.Column("options", sa.JSON, nullable=False),
     sa.Column("mapping", sa.JSON, nullable=False),
     sa.Column("pilot", NULLABLE),  # the only SKUs that are pushed; null: all

@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import sqlalchemy as sa
 
 from engate import boundary
-from engate.door import NOTHING, Asked, Desk, Known, Reply, Wholes
-from engate.model import Item, Order, OrderEvent, StockLevel
+from engate.door import ALL, NOTHING, Asked, Desk, Known, Reply, Sight, Whole, Wholes
+from engate.model import Item, Order, OrderEvent, ShopState, StockLevel
 from engate.model.kinds import KINDS
 from engate.store import changed, deliveries, lanes
 from engate.store.deliveries import Came
 from engate.sync import placing
 from engate.sync.events import Ear, take_in
 from engate.sync.flows import FLOWS
-from engate.sync.handing import Handing
+from engate.sync.handing import Handing, Pages
+from engate.sync.placing import Move
 
 if TYPE_CHECKING:
     from engate.sync.registry import Registry
@@ -63,24 +64,39 @@ class OpenDesk(Desk):
         await self._store.durably(lambda c: deliveries.refused(c, self._came, str(reason)))
         return Reply(401)
 
-    async def products(self, after: int = 0, limit: int = 100, since: datetime | None = None) -> Wholes:
+    async def products(self, page: int = 1, limit: int = 100, since: datetime | None = None, sight: Sight = ALL) -> Wholes:
         self._used = True
-        return await self._handing.products(after, limit, since)
+        return await self._handing.products(Pages(page, limit, since), sight)
 
-    async def stock(self, sku: str) -> tuple[Item[StockLevel], ...]:
+    async def product(self, of: str | int, sight: Sight = ALL) -> Whole | None:
         self._used = True
-        return await self._handing.stock(sku)
+        return await self._handing.product(of, sight)
 
-    async def place(self, order: Order) -> str | None:
+    async def stock(self, of: str | int) -> tuple[Item[StockLevel], ...]:
+        self._used = True
+        return await self._handing.stock(of)
+
+    async def sku(self, id: int) -> str | None:
+        self._used = True
+        return await self._handing.sku(id)
+
+    async def place(self, order: Order) -> int | None:
         self._used = True
         [sound] = _checked(Order, [order])
         number, woken = await self._store.durably(lambda c: placing.place(c, self._came, sound))
         self.woken |= woken
         return number
 
-    async def order(self, key: str) -> Known | None:
+    async def move(self, key: str, state: ShopState, raw_state: str, changed_at: str) -> bool:
         self._used = True
-        return await self._store.viewing(lambda c: placing.known(c, self._came, key))
+        move = Move(key, state, raw_state, changed_at)
+        is_known, woken = await self._store.durably(lambda c: placing.move(c, self._came, move))
+        self.woken |= woken
+        return is_known
+
+    async def order(self, of: str | int) -> Known | None:
+        self._used = True
+        return await self._store.viewing(lambda c: placing.known(c, self._came, of))
 
     async def close(self, reply: Reply) -> None:
         """Before the answer leaves: what was handed out is settled, and that the platform was here is noted, in one commit."""

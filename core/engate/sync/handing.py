@@ -3,13 +3,13 @@ leaves. Until then nothing is written: who dies before it hands out the same aga
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import sqlalchemy as sa
 
-from engate.door import Whole, Wholes, WholeSku
+from engate.door import Sight, Whole, Wholes, WholeSku
 from engate.errors import Unavailable
 from engate.model import Brand, Category, Item
 from engate.model.kinds import KINDS, buyable
@@ -25,11 +25,10 @@ from engate.text import Text
 if TYPE_CHECKING:
     from engate.sync.registry import Registry
 
+T = TypeVar("T")
 MOST = 100
 """Products of one page."""
-WALK = 1000
-"""Products that one page looks at where only those are wanted that changed: it may then be short, or empty."""
-NOBODY = Wholes((), None)
+NOBODY = Wholes((), 0, 0)
 
 
 class Given(NamedTuple):
@@ -37,6 +36,22 @@ class Given(NamedTuple):
 
     row: Row
     found: Effective
+
+
+class Pages(NamedTuple):
+    """Which page of which list: of all products, or of those that have changed."""
+
+    page: int
+    limit: int
+    since: datetime | None
+
+    @property
+    def size(self) -> int:
+        return max(1, min(self.limit, MOST))
+
+    @property
+    def start(self) -> int:
+        return (max(1, self.page) - 1) * self.size
 
 
 class Handing:
@@ -47,34 +62,32 @@ class Handing:
         self._given: dict[int, Given] = {}
         self._tenant_id = self._integration_id = 0
 
-    async def products(self, after: int, limit: int, since: datetime | None) -> Wholes:
+    async def products(self, pages: Pages, sight: Sight) -> Wholes:
+        return await self._look(lambda table: table.page(pages, sight.kinds), hands_out=sight.hands_out) or NOBODY
+
+    async def product(self, of: str | int, sight: Sight) -> Whole | None:
+        return await self._look(lambda table: table.product(of), hands_out=sight.hands_out)
+
+    async def stock(self, of: str | int) -> tuple[Item[Any], ...]:
+        return await self._look(lambda table: table.stock_of(of)) or ()
+
+    async def sku(self, id: int) -> str | None:
+        return await self._look(lambda table: table.sku_key(id))
+
+    async def _look(self, at: Callable[[_Table], T], *, hands_out: bool = True) -> T | None:
         live = await self._live()
         if live is None:
-            return NOBODY
-        snapshot, pair = live
-        most = max(1, min(limit, MOST))
-
-        def look(c: sa.Connection) -> tuple[Wholes, list[Given]]:
-            table = _Table(c, snapshot, pair, self._at)
-            return table.page(after, most, since.timestamp() if since is not None else None), table.given
-
-        page, given = await self._registry.store.viewing(look)
-        self._note(given)
-        return page
-
-    async def stock(self, sku: str) -> tuple[Item[Any], ...]:
-        live = await self._live()
-        if live is None:
-            return ()
+            return None
         snapshot, pair = live
 
-        def look(c: sa.Connection) -> tuple[tuple[Item[Any], ...], list[Given]]:
+        def look(c: sa.Connection) -> tuple[T, list[Given]]:
             table = _Table(c, snapshot, pair, self._at)
-            return table.stock_of(sku), table.given
+            return at(table), table.given
 
-        items, given = await self._registry.store.viewing(look)
-        self._note(given)
-        return items
+        seen, given = await self._registry.store.viewing(look)
+        if hands_out:
+            self._given |= {each.row.id: each for each in given}
+        return seen
 
     async def _live(self) -> tuple[Snapshot, Pair] | None:
         """The integration of which something may be handed out: active, and both sides have passed a test as they are configured."""
@@ -87,9 +100,6 @@ class Handing:
     def _snapshot(self, c: sa.Connection) -> Snapshot | None:
         id = config.living_of(c, self._storefront_id)
         return config.snapshot(c, id) if id is not None else None
-
-    def _note(self, given: list[Given]) -> None:
-        self._given |= {each.row.id: each for each in given}
 
     @property
     def settles(self) -> bool:
@@ -130,18 +140,30 @@ class _Table:
 
     # ---- which products ----
 
-    def page(self, after: int, most: int, since: float | None) -> Wholes:
+    def page(self, pages: Pages, kinds: frozenset[str]) -> Wholes:
+        id, start, size = self._snapshot.id, pages.start, pages.size
         only = pilot.allowed(self._c, self._snapshot, KINDS["product"]) if self._snapshot.pilot is not None else None
-        walk = most if since is None else WALK
-        ids = families.after(self._c, self._snapshot.id, after, only, walk)
-        more = ids[-1] if len(ids) == walk else None
-        if since is not None and ids:
-            changed = families.changed(self._c, self._snapshot.id, ids, Since(since, self._pair.served, self._fetch()))
-            chosen = [id for id in ids if id in changed]
-            if len(chosen) > most:
-                chosen, more = chosen[:most], chosen[most - 1]
-            ids = chosen
-        return Wholes(tuple(self._wholes(ids)), more)
+        if pages.since is None:
+            total, ids = families.count(self._c, id, only), families.some(self._c, id, only, start, size)
+        else:
+            since = Since(pages.since.timestamp(), self._pair.served, self._fetch(), kinds)
+            changed = families.changed(self._c, id, only, since)
+            total, ids = len(changed), changed[start : start + size]
+        return Wholes(tuple(self._wholes(ids)), -(-total // size), total)
+
+    def product(self, of: str | int) -> Whole | None:
+        id = self._snapshot.id
+        row = families.found(self._c, id, "product", of)
+        if row is None:
+            sku = families.found(self._c, id, "sku", of)
+            row = families.found(self._c, id, "product", sku.parent) if sku is not None and sku.parent is not None else None
+        if row is None or not self._is_shown(row):
+            return None
+        return next(iter(self._wholes([row.id])), None)
+
+    def _is_shown(self, product: Row) -> bool:
+        only = pilot.allowed(self._c, self._snapshot, KINDS["product"]) if self._snapshot.pilot is not None else None
+        return only is None or product.key in only
 
     def _fetch(self) -> int:
         return causes.id_of(self._c, self._snapshot.id, served.TO_FETCH.key) or 0
@@ -177,14 +199,25 @@ class _Table:
         self._rules["stock"] = rules_of(self._c, self._snapshot, self._pair, "stock", skus)
         return families.below(self._c, self._snapshot.id, BELOW, skus)
 
-    def stock_of(self, sku: str) -> tuple[Item[Any], ...]:
-        if self._snapshot.pilot is not None and sku not in self._snapshot.pilot:
-            return ()
-        own = families.of_kind(self._c, self._snapshot.id, "sku", [sku])
-        if not any(self._item(row) is not None for row in own):
-            return ()
-        self.given.clear()  # of the SKU itself nothing is handed out
-        return self._items(self._under([sku]).get(("stock", sku), ()))
+    def sku_key(self, id: int) -> str | None:
+        row = families.found(self._c, self._snapshot.id, "sku", id)
+        return row.key if row is not None else None
+
+    def stock_of(self, of: str | int) -> tuple[Item[Any], ...]:
+        id, pilots = self._snapshot.id, self._snapshot.pilot
+        sku = families.found(self._c, id, "sku", of)
+        product = families.found(self._c, id, "product", of) if sku is None else None
+        rows = (
+            [sku]
+            if sku is not None
+            else families.below(self._c, id, ["sku"], [product.key]).get(("sku", product.key), [])
+            if product
+            else []
+        )
+        skus = [row.key for row in rows if (pilots is None or row.key in pilots) and self._item(row) is not None]
+        self.given.clear()  # of the SKUs themselves nothing is handed out
+        under = self._under(skus)
+        return tuple(item for key in skus for item in self._items(under.get(("stock", key), ())))
 
     # ---- what they refer to ----
 

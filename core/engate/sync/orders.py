@@ -144,7 +144,7 @@ async def _begun(work: Work, key: str) -> tuple[Situation, Stored | None]:
 
 def _heard(c: sa.Connection, work: Work, key: str) -> Heard:
     newest, docs = orders.unhandled(c, work.integration_id, key)
-    asked = newest is not None and None in docs
+    asked = newest is not None and None in docs and not work.coupling.hands_in_orders
     return Heard(newest, docs, None if asked else orders.load(c, work.integration_id, key))
 
 
@@ -155,12 +155,20 @@ async def _read_when_told(work: Work, key: str, heard: Heard) -> Stored | None:
         if order.cause_id is None or any(part.erp_key or part.sending for part in order.parts):
             return order
         return await work.store.durably(lambda c: _keep(c, work, order.doc, None))
-    doc = told.newest(heard.told, order.doc if order is not None and not orders.untouched(order) else None)
+    if work.coupling.hands_in_orders:
+        doc = _handed_in(heard)
+    else:
+        doc = told.newest(heard.told, order.doc if order is not None and not orders.untouched(order) else None)
     if doc == "ask":
         doc = await _ask(work, key)
     if isinstance(doc, Order):
         return await work.store.durably(lambda c: _keep(c, work, doc, newest))
     return await work.store.durably(lambda c: _let_go(c, work, key, newest))
+
+
+def _handed_in(heard: Heard) -> Order | None:
+    """Such a shop cannot be asked: its order has its row since it came, and what it said last counts."""
+    return told.last(heard.told, heard.order.doc) if heard.order is not None else None
 
 
 def _let_go(c: sa.Connection, work: Work, key: str, newest: int | None) -> Stored | None:

@@ -113,8 +113,8 @@ def _claim(c: sa.Connection, work: Work, kind: Kind, room: Room, now: float) -> 
     apart = listed.apart(c, work, rows) if kind.name == "product" and not is_served else set[str]()
     sending: list[tuple[Claimed, Effective]] = []
     waiting: list[tuple[int, causes.Reason]] = []
-    for row in rows:
-        found = rules.effective(kind.name, row.doc, row.read_at)
+    decided = [rules.effective(kind.name, row.doc, row.read_at) for row in rows]
+    for row, found in zip(rows, served.named(c, work, kind, decided), strict=True):
         reason = listed.APART if row.key in apart else _waits(work, kind, row, found)
         if reason is not None:
             waiting.append((row.id, reason))

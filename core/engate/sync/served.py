@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import sqlalchemy as sa
 
 from engate.model.kinds import KINDS, Kind
 from engate.store import causes, families
 from engate.store.causes import Reason, own
 from engate.sync import pilot
+from engate.sync.effective import Effective
 from engate.sync.work import Work
 from engate.text import Text
 
@@ -51,6 +54,16 @@ def ask_for_links(c: sa.Connection, work: Work, kind: Kind) -> None:
     cause_id = causes.ensure(c, work.tenant_id, work.integration_id, {reason}, work.now())[reason.key]
     only = pilot.allowed(c, work.snapshot, kind) if work.snapshot.pilot is not None else None
     families.wait_for_links(c, work.records_of(kind.name), cause_id, only)
+
+
+def named(c: sa.Connection, work: Work, kind: Kind, found: Sequence[Effective]) -> list[Effective]:
+    """What is pushed and hangs on something that the shop fetched tells the number under which it did: `refs["sku.id"]`."""
+    if not hangs_on_served(work, kind):
+        return list(found)
+    assert kind.parent_kind is not None and kind.parent is not None
+    parent = kind.parent
+    ids = families.ids_of(c, work.integration_id, kind.parent_kind, {parent(each.doc) for each in found})
+    return [each._replace(refs=each.refs | {f"{kind.parent_kind}.id": str(ids.get(parent(each.doc), 0))}) for each in found]
 
 
 def start_anew(c: sa.Connection, integration_id: int) -> None:

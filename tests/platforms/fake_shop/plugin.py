@@ -49,6 +49,7 @@ class Settings(msgspec.Struct, frozen=True):
     bulk: frozenset[str] = frozenset()  # kinds that go as one operation
     ask_after: float = 0.05
     serves: frozenset[str] = frozenset()  # kinds that the shop fetches
+    hands_in: bool = False  # it hands its orders in, and cannot be asked for them
 
 
 POINTS = "points"
@@ -69,7 +70,7 @@ class Cost(msgspec.Struct):
 class Fetch(msgspec.Struct):
     """What the shop asks for: a page of products."""
 
-    after: int = 0
+    page: int = 1
     limit: int = 100
     since: datetime | None = None
 
@@ -129,7 +130,8 @@ class FakeShop(Storefront):
         return {"push_images": Text("O plano básico não tem imagens.", "The basic plan has no images.")}
 
     def served(self) -> frozenset[str]:
-        return frozenset(KINDS[kind].push_hook for kind in self.settings.serves)
+        hands_in = ("read_order_events", "read_order") if self.settings.hands_in else ()
+        return frozenset((*(KINDS[kind].push_hook for kind in self.settings.serves), *hands_in))
 
     async def identity(self) -> str:
         return (await self.http.call("GET", "/me")).json(dict[str, str])["shop"]
@@ -154,16 +156,22 @@ class FakeShop(Storefront):
             case "products" | "products/broken":
                 page = await desk.products(**msgspec.structs.asdict(msgspec.json.decode(asked.body, type=Fetch)))
                 lines = [line for whole in page.items for line in _lines(whole)]
-                body = msgspec.json.encode({"lines": lines, "after": page.after, "now": asked.at})
+                body = msgspec.json.encode({"lines": lines, "pages": page.pages, "now": asked.at})
                 return Reply(200 if asked.path == "products" else 503, body, "application/json")
             case "level":
-                found = await desk.stock(msgspec.json.decode(asked.body, type=str))
+                found = await desk.stock(msgspec.json.decode(asked.body, type=str | int))
                 return Reply(200, msgspec.json.encode([_line("stock", item) for item in found]), "application/json")
             case "place":
                 number = await desk.place(msgspec.json.decode(asked.body, type=Order))
                 return Reply(200 if number else 409, msgspec.json.encode(number), "application/json")
+            case "product":
+                whole = await desk.product(msgspec.json.decode(asked.body, type=str | int))
+                return Reply(200, msgspec.json.encode(list(_lines(whole)) if whole else []), "application/json")
+            case "move":
+                moved = await desk.move(**msgspec.json.decode(asked.body))
+                return Reply(200 if moved else 404)
             case "order":
-                known = await desk.order(msgspec.json.decode(asked.body, type=str))
+                known = await desk.order(msgspec.json.decode(asked.body, type=str | int))
                 return Reply(200, msgspec.json.encode(known._asdict() if known else None), "application/json")
             case "slow":
                 await desk.deliver(delivery)

@@ -49,6 +49,7 @@ class Switches:
     drops: frozenset[str] = frozenset()  # keys of which an operation says nothing
     refuses: frozenset[str] = frozenset()  # keys that an operation refuses
     serves: frozenset[str] = frozenset()  # kinds that it fetches, and nobody puts
+    hands_in: bool = False  # its orders come by its own calls alone
     second_keys: bool = False  # a SKU has a second key, and its stock is put by that one alone
 
 
@@ -120,13 +121,14 @@ class FakeShopSandbox(Sandbox):
 
     async def fetch(self, url: str, *, since: str | None = None, limit: int = 100) -> str | None:
         """Page after page to the end; answers when it began, by our clock. None: it was refused."""
-        after: int | None = 0
         began: str | None = None
-        while after is not None:
-            _, said = await self.ask(f"{url}/products", {"after": after, "limit": limit, "since": since})
+        page, pages = 0, 1
+        while page < pages:
+            page += 1
+            _, said = await self.ask(f"{url}/products", {"page": page, "limit": limit, "since": since})
             if said is None:
                 return None
-            began, after = began or said["now"], said["after"]
+            began, pages = began or said["now"], said["pages"]
             self.take(said["lines"])
         return began
 
@@ -347,6 +349,8 @@ class FakeShopSandbox(Sandbox):
         settings: dict[str, object] = {"base_url": self.base_url}
         if self.switches.serves:
             settings["serves"] = sorted(self.switches.serves)
+        if self.switches.hands_in:
+            settings["hands_in"] = True
         return Description(self.platform, self.role, settings, {"token": TOKEN, "hook_secret": HOOK_SECRET}, choices)
 
     def seed(self, seed: Seed) -> dict[str, object]:
