@@ -65,7 +65,7 @@ def some(c: sa.Connection, integration_id: int, only: Collection[str] | None, st
 
 
 class Since(NamedTuple):
-    """`served`: kinds that the shop fetches; `fetch`: the cause of what only waits for that (0: nothing does); `kinds`: those that count."""
+    """`served`: kinds that the shop fetches; `fetch`: the cause of what only waits for that (0: nothing does); `kinds`: which count."""
 
     at: float
     served: Collection[str]
