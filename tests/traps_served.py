@@ -53,8 +53,8 @@ SHOPS_THAT_FETCH: tuple[Trap, ...] = (
         "engine.served-since",
         "An answer that was lost on its way is asked for again: what was noted as held with it must be in it once more.",
         f"{CORE}/store/families.py",
-        "        return (each.c.answered_at >= since.at) | (differs & (",
-        "        return (differs & (",
+        "        return counts & ((each.c.answered_at >= since.at) | (differs & (",
+        "        return counts & ((differs & (",
         (f"{SERVED}test_an_answer_that_was_lost_on_its_way_is_told_again",),
     ),
     Trap(

@@ -89,7 +89,7 @@ async def test_a_shop_that_hands_its_orders_in_is_never_asked_and_what_it_said_l
     async with doored(tmp_path, coupled=False) as house:
         house.shop.switches.hands_in = True
         await house.couple()
-        await house.api("POST", f"/integrations/{house.id}/activate", {"everything": True})
+        await house.live()
         given = order(house)
         url = await house.url()
         waits = msgspec.structs.replace(given, state="awaiting_payment", raw_state="waits", changed_at="1")

@@ -70,7 +70,7 @@ def _sorted(sql: str) -> str:
     """A CREATE TABLE with its columns and constraints in order of text: SQLite keeps the statement as it was written. A table that was
     made anew has its name in quotes and an empty default in brackets."""
     sql = re.sub(
-        r", (\w+ (?:DOUBLE|BIGINT|INTEGER|BLOB|VARCHAR)\b)", r",\n\1", sql
+        r", (\w+ (?:DOUBLE|BOOLEAN|BIGINT|INTEGER|BLOB|VARCHAR)\b)", r",\n\1", sql
     )  # a column that was added stands in the line of the one before
     lines = [re.sub(r"\s+", " ", line).strip().rstrip(",").replace('"', "").replace("('')", "''") for line in sql.splitlines()]
     return " ; ".join(sorted(line for line in lines if line))
