@@ -19,6 +19,7 @@ from engate.store.pushes import Settled
 from engate.store.rows import RecordSet
 from engate.sync import pilot, served
 from engate.sync.effective import BRAND_FOR_ALL, Effective, Pair, Rules
+from engate.sync.sharing import Shared
 from engate.sync.work import Snapshot, pair_of, rules_of
 from engate.text import Text
 
@@ -196,7 +197,8 @@ class _Table:
         return WholeSku(sku, prices, stock, images)
 
     def _under(self, skus: list[str]) -> dict[tuple[str, str], list[Row]]:
-        self._rules["stock"] = rules_of(self._c, self._snapshot, self._pair, "stock", skus)
+        rules = self._rules["stock"] = rules_of(self._c, self._snapshot, self._pair, "stock", skus)
+        self._shared = Shared(self._c, self._snapshot.id, rules, skus)
         return families.below(self._c, self._snapshot.id, BELOW, skus)
 
     def sku_key(self, id: int) -> str | None:
@@ -252,6 +254,10 @@ class _Table:
     def _item(self, row: Row) -> Item[Any] | None:
         """As the rules want it; where it may not go, as the shop last had it; else nothing."""
         found = self._rules_of(row.kind).effective(row.kind, row.doc, row.read_at) if row.doc is not None else None
+        if found is not None and row.kind == "stock":
+            found = self._shared.decided(found)
+            if found is None:
+                return None  # another branch's number carries it
         refs = found.refs if found is not None else {}
         if found is None or not self._goes(row, found):
             return Item(row.key, row.have_doc, remote=row.remote, refs=refs, id=row.id, more=row.more) if row.have_doc is not None else None

@@ -28,6 +28,7 @@ from engate.sync.decide import (
 )
 from engate.sync.parts import split
 from engate.sync.settlement import SETTLEMENT
+from engate.sync.sharing import chosen
 from engate.sync.steps import STEPS, TITLES, Outcome, Step
 from engate.sync.stock import pending_changed, stock_moved
 from engate.sync.work import Later, Work
@@ -214,7 +215,8 @@ def _make_parts(c: sa.Connection, work: Work, id: int, doc: Order, now: float) -
         orders.set_state(c, id, "ignored", now)
         orders.note(c, work.order_row(id), orders.Line("ignored", ignored), now)
         return
-    made = split(doc, work.snapshot.mapping, orders.sku_of(c, work.integration_id, doc.items))
+    skus = orders.sku_of(c, work.integration_id, doc.items)
+    made = split(doc, work.snapshot.mapping, skus, chosen(c, work, doc, skus))
     if isinstance(made, Reason):
         live = doc.state != "cancelled"
         orders.set_cause(c, work.order_row(id), made if live else None, now)

@@ -12,14 +12,15 @@ import structlog
 from engate.errors import AuthFailed, EngateError, Forbidden, PluginFault, Rejected, Unavailable, Unknown
 from engate.model import Batch, Item
 from engate.model.kinds import Kind, buyable
-from engate.store import causes, lanes, links, pushes, runs
+from engate.store import causes, lanes, levels, links, pushes, runs
 from engate.store.blobs import readable
 from engate.store.causes import Reason
 from engate.store.pushes import Claimed, Wish
 from engate.sync import listed, operations, pilot, quarantine, served
-from engate.sync.effective import BRAND_FOR_ALL, PLACEHOLDER, Effective, missing_link
+from engate.sync.effective import BRAND_FOR_ALL, PLACEHOLDER, Effective, Rules, missing_link
 from engate.sync.reading import finished
 from engate.sync.settling import NOBODY_SAID, Told, Was, settle
+from engate.sync.sharing import Shared
 from engate.sync.work import Later, Work
 from engate.text import Text
 
@@ -113,7 +114,11 @@ def _claim(c: sa.Connection, work: Work, kind: Kind, room: Room, now: float) -> 
     apart = listed.apart(c, work, rows) if kind.name == "product" and not is_served else set[str]()
     sending: list[tuple[Claimed, Effective]] = []
     waiting: list[tuple[int, causes.Reason]] = []
+    looked_at = len(rows)
     decided = [rules.effective(kind.name, row.doc, row.read_at) for row in rows]
+    if kind.name == "stock":
+        rows, decided = _shared(c, work, rules, rows, decided)
+        were_all = were_all and len(rows) == looked_at  # a record that carries a sum may have become ready
     for row, found in zip(rows, served.named(c, work, kind, decided), strict=True):
         reason = listed.APART if row.key in apart else _waits(work, kind, row, found)
         if reason is not None:
@@ -123,6 +128,23 @@ def _claim(c: sa.Connection, work: Work, kind: Kind, room: Room, now: float) -> 
     pushes.wait_for(c, work.records_of(kind.name), waiting, now, answered=False)
     pushes.mark_sent(c, [(row.id, found.digest, row.want) for row, found in sending], now)
     return Sending(sending, may_defer, were_all), True
+
+
+def _shared(
+    c: sa.Connection, work: Work, rules: Rules, rows: list[Claimed], decided: list[Effective]
+) -> tuple[list[Claimed], list[Effective]]:
+    """Where several branches are one warehouse of the shop: those that carry its sum, with the sum. The others are done."""
+    if not rules.sharing:
+        return rows, decided
+    shared = Shared(c, work.integration_id, rules, {row.doc.sku for row in rows})
+    summed = [shared.decided(found) for found in decided]
+    carried = [row for row, found in zip(rows, summed, strict=True) if found is None]
+    kept = [(row, found) for row, found in zip(rows, summed, strict=True) if found is not None]
+    if carried:
+        levels.send_anew(c, shared.stale([row.doc for row in carried], {row.key for row, _ in kept}))
+        levels.counted(c, [row.id for row in carried], work.now())
+        runs.pushed(c, [row.id for row in carried])
+    return [row for row, _ in kept], [found for _, found in kept]
 
 
 HELD = causes.own(
