@@ -49,6 +49,7 @@ class Push:
     def __init__(self, client: Client, sales: Sales, settings: Callable[[], Settings], random: Random) -> None:
         self.client, self.sales, self.settings, self.random = client, sales, settings, random
         self.spoilt: set[str] = set()  # orders that only ever went malformed: routines leave them alone
+        self._turns: dict[str, asyncio.Lock] = {}
 
     # ---- told by control ----
 
@@ -71,6 +72,12 @@ class Push:
         return list(await asyncio.gather(*tasks)) if asked.together else [await task for task in tasks]
 
     async def _one(self, order: Order, asked: Asked, kind: str) -> Sent:
+        if asked.together:
+            return await self._handed(order, asked, kind)
+        async with self._turn(order):
+            return await self._handed(order, asked, kind)
+
+    async def _handed(self, order: Order, asked: Asked, kind: str) -> Sent:
         if not kind:
             return _sent(order, await self.hand_in(order, state=OPEN if asked.as_placed else ""))
         if not order.erp:
@@ -80,9 +87,14 @@ class Push:
 
     async def _malformed(self, order: Order, kind: str) -> Said:
         """Once: what is wrong stays wrong. Should it be taken after all, the order counts as handed in."""
-        sent = malformed.built(self.settings(), order_document(order, self.settings()), kind)
+        state = order.wants
+        sent = malformed.built(self.settings(), order_document(order, self.settings(), state=state), kind)
         said = await self.client.once(INCLUDE, sent, order.key, f"malformed: {kind}")
-        return self._took(order, said, order.wants)
+        return self._took(order, said, state)
+
+    def _turn(self, order: Order) -> asyncio.Lock:
+        """What is told of one order is told one after the other, unless somebody wants it `together`."""
+        return self._turns.setdefault(order.key, asyncio.Lock())
 
     # ---- told by what happens ----
 
@@ -90,9 +102,12 @@ class Push:
         """What the ERP does not know of this order yet; `times`: said again although it has been said."""
         if order.key in self.spoilt:
             return
-        as_state = bool(order.erp)
-        for _ in range(times):
-            await (self.tell_state(order) if as_state else self.hand_in(order))
+        async with self._turn(order):
+            if order.confirmed and times == 1:
+                return
+            as_state = bool(order.erp)
+            for _ in range(times):
+                await (self.tell_state(order) if as_state else self.hand_in(order))
 
     async def hand_in(self, order: Order, *, state: str = "") -> Said:
         """`state`: the order as it was, and no news of what it is now."""
@@ -101,9 +116,10 @@ class Push:
             return await self.tell_state(order) if not order.confirmed else Said("ok", 200)
         if settings.customer == "before" and not (said := await self.register(order)).ok:
             return said
+        state = state or order.wants  # what the document says, whatever happens before its answer
         document = order_document(order, settings, state=state)
         said = await self.client.call(INCLUDE, {"pedido": {"pedido": document} if settings.wrap else document}, key=order.key)
-        said = self._took(order, said, state or order.wants)
+        said = self._took(order, said, state)
         if said.code == DUPLICATE and not order.erp and await self.look(order):
             return Said("ok", 200)
         return said
@@ -114,7 +130,7 @@ class Push:
             said = _registered(said)
         if said.ok:
             first = not order.erp
-            order.erp, order.erp_number = text(said.retorno["id"]), text(said.retorno["numero"])
+            order.is_in_erp(text(said.retorno["id"]), text(said.retorno["numero"]))
             order.told = state if first or state == order.wants else order.told
             order.refused = ""
             self.spoilt.discard(order.key)
@@ -136,7 +152,7 @@ class Push:
         said = await self.client.call("pedidos.pesquisa", {"numeroEcommerce": order.key}, key=order.key)
         for row in listed(said.retorno.get("pedidos") if said.ok else None, "pedido"):
             if text(row.get("numero_ecommerce")) == order.key:
-                order.erp, order.erp_number = text(row.get("id")), text(row.get("numero"))
+                order.is_in_erp(text(row.get("id")), text(row.get("numero")))
                 return True
         return False
 

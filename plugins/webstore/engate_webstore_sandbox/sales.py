@@ -49,7 +49,8 @@ class Note:
 
 @dataclass(slots=True)
 class Order:
-    """`erp`, `erp_number`: what the ERP answered; "" before. `told`: the state that it has confirmed. `refused`: why not, in its words."""
+    """`erp`, `erp_number`: what the ERP answered first; "" before. `erp_ids`: all that it ever answered, one where it knows its orders.
+    `told`: the state that it has confirmed. `refused`: why not, in its words."""
 
     number: int
     sale: int
@@ -64,6 +65,7 @@ class Order:
     cancelled: bool = False
     erp: str = ""
     erp_number: str = ""
+    erp_ids: list[str] = field(default_factory=list)
     told: str = ""
     refused: str = ""
     sent: int = 0  # times it was handed in
@@ -71,6 +73,12 @@ class Order:
     tracking: str = ""
     tracking_url: str = ""
     notes: dict[str, Note] = field(default_factory=dict)  # by the ERP's id
+
+    def is_in_erp(self, id: str, number: str) -> None:
+        if not self.erp:
+            self.erp, self.erp_number = id, number
+        if id not in self.erp_ids:
+            self.erp_ids.append(id)
 
     @property
     def key(self) -> str:

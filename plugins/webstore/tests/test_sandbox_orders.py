@@ -161,6 +161,7 @@ async def test_an_order_is_handed_in_again_and_again(store: Store, erp: Erp) -> 
     assert [doc["numero_pedido_ecommerce"] for doc in sent(erp)] == keys * 3
     assert all(doc == sent(erp)[0] for doc in sent(erp)[::2])
     assert store.order(keys[0]).sent == 3 and len(erp.orders) == 6  # an ERP that takes everything
+    assert (store.order(keys[0]).erp, store.order(keys[0]).erp_ids) == ("9000", ["9000", "9002", "9004"])
 
 
 async def test_all_at_the_same_time(store: Store, erp: Erp) -> None:
