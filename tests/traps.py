@@ -11,6 +11,7 @@ from tests.traps_bulk import BULK
 from tests.traps_engine import ENGINE
 from tests.traps_served import SHOPS_THAT_FETCH
 from tests.traps_shopify import SHOPIFY
+from tests.traps_webstore import WEBSTORE
 
 WINTHOR, VTEX, CORE = "plugins/winthor/engate_winthor", "plugins/vtex/engate_vtex", "core/engate"
 _W, _V = "plugins/winthor/tests/plugin/test_plugin", "plugins/vtex/tests/test_plugin"
@@ -1283,4 +1284,4 @@ PLATFORMS: tuple[Trap, ...] = (
         (f"{E_ORDERS}test_whatever_happens_to_the_import_there_is_one_erp_order[sqlite-1]",),
     ),
 )
-TRAPS = PLATFORMS + SHOPIFY + BULK + ENGINE + SHOPS_THAT_FETCH
+TRAPS = PLATFORMS + SHOPIFY + WEBSTORE + BULK + ENGINE + SHOPS_THAT_FETCH

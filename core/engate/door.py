@@ -111,6 +111,11 @@ class Desk(ABC):
         """The call is not the platform's, or says nothing that can be used: counted by its reason (a few fixed words, nothing of the call).
         Answers a 401 to hand back."""
 
+    async def reject(self, key: str, why: str, body: bytes) -> None:
+        """A verified call that says nothing that can be used: kept for people to see, with the reason, once for each key however often it
+        comes. `body`: what of the call may be kept; leave out its secrets."""
+        raise NotImplementedError
+
     # ---- of a storefront that fetches by itself (`Storefront.served`) ----
 
     async def products(self, page: int = 1, limit: int = 100, since: datetime | None = None, sight: Sight = ALL) -> Wholes:

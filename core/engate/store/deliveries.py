@@ -117,6 +117,13 @@ def refused(c: sa.Connection, came: Came, reason: str) -> None:
     c.execute(s.on_conflict_do_update(index_elements=["connection_id", "key"], set_=again))
 
 
+def rejected(c: sa.Connection, came: Came, key: str, reason: str) -> None:
+    """It is the platform's, and nothing can be made of it: one row however often it is said again."""
+    s = insert(c, delivery).values(came.row(key, came.body, outcome="rejected", reason=reason[:200]))
+    again = {name: s.excluded[name] for name in ("received_at", "reason")} | {"times": delivery.c.times + 1}
+    c.execute(s.on_conflict_do_update(index_elements=["connection_id", "key"], set_=again))
+
+
 def _one_of_few(c: sa.Connection, connection_id: int, reason: str) -> str:
     mine = (delivery.c.connection_id == connection_id) & (delivery.c.outcome == "refused")
     known = set(c.execute(sa.select(delivery.c.reason).where(mine)).scalars())

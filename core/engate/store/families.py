@@ -112,10 +112,18 @@ def found(c: sa.Connection, integration_id: int, kind: str, of: str | int) -> Ro
     return next(iter(_rows(c, integration_id, (record.c.kind == kind) & one)), None)
 
 
-def ids_of(c: sa.Connection, integration_id: int, kind: str, keys: Collection[str]) -> dict[str, int]:
-    """Key -> the id of its record, which is its items' own."""
-    mine = (record.c.integration_id == integration_id) & (record.c.kind == kind) & record.c.key.in_(keys)
-    return {row.key: row.id for row in c.execute(sa.select(record.c.key, record.c.id).where(mine))}
+class Named(NamedTuple):
+    """A SKU: the id of its record, which is its items' own, and the storefront's key of its product, where that is linked."""
+
+    id: int
+    product: str | None
+
+
+def named(c: sa.Connection, integration_id: int, skus: Collection[str]) -> dict[str, Named]:
+    above = (link.c.integration_id == record.c.integration_id) & (link.c.kind == "product") & (link.c.key == record.c.parent)
+    mine = (record.c.integration_id == integration_id) & (record.c.kind == "sku") & record.c.key.in_(skus)
+    found = sa.select(record.c.key, record.c.id, link.c.remote).select_from(record.outerjoin(link, above)).where(mine)
+    return {row.key: Named(row.id, row.remote) for row in c.execute(found)}
 
 
 def below(c: sa.Connection, integration_id: int, kinds: Sequence[str], parents: Collection[str]) -> dict[tuple[str, str], list[Row]]:

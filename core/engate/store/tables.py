@@ -390,7 +390,7 @@ delivery = sa.Table(
     sa.Column("path", sa.String(200), nullable=False),
     sa.Column("body", sa.LargeBinary, nullable=False),  # as it came, compressed
     sa.Column("size", sa.Integer, nullable=False),  # bytes as they came
-    sa.Column("outcome", sa.String(10), nullable=False),  # taken | unheard (no integration is live) | refused
+    sa.Column("outcome", sa.String(10), nullable=False),  # taken | unheard (no integration is live) | refused | rejected
     sa.Column("reason", sa.String(200), nullable=False, server_default=""),
     sa.Column("about", sa.JSON, nullable=False),  # {orders: [key], changed: {kind: [key]}}
     sa.Column("times", sa.Integer, nullable=False, server_default="1"),  # it came so often

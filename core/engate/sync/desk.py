@@ -64,6 +64,13 @@ class OpenDesk(Desk):
         await self._store.durably(lambda c: deliveries.refused(c, self._came, str(reason)))
         return Reply(401)
 
+    async def reject(self, key: str, why: str, body: bytes) -> None:
+        if not _is_key(key):
+            raise boundary.fault(HOOK, "reject.key", repr(key)[:80], "1 to 200 characters, none of them NUL")
+        self._used = True
+        came = self._came._replace(body=body)
+        await self._store.durably(lambda c: deliveries.rejected(c, came, key, str(why)))
+
     async def products(self, page: int = 1, limit: int = 100, since: datetime | None = None, sight: Sight = ALL) -> Wholes:
         self._used = True
         return await self._handing.products(Pages(page, limit, since), sight)

@@ -30,7 +30,8 @@ def place(c: sa.Connection, came: Came, order: Order) -> tuple[int | None, set[i
     """Our number of the order (of its row, which it has at once), and the integrations that have something to do now."""
     hearer = _hearer(c, came)
     key = _event_key(order)
-    delivery = deliveries.keep(c, came, key, {"orders": [order.key], "changed": {}})
+    said = came._replace(body=msgspec.json.encode(order))  # of the call itself nothing is kept: its token may stand beside the order
+    delivery = deliveries.keep(c, said, key, {"orders": [order.key], "changed": {}})
     if hearer is None:
         if delivery is not None:
             deliveries.ended(c, delivery, "unheard")

@@ -57,13 +57,19 @@ def ask_for_links(c: sa.Connection, work: Work, kind: Kind) -> None:
 
 
 def named(c: sa.Connection, work: Work, kind: Kind, found: Sequence[Effective]) -> list[Effective]:
-    """What is pushed and hangs on something that the shop fetched tells the number under which it did: `refs["sku.id"]`."""
-    if not hangs_on_served(work, kind):
+    """What is pushed and hangs on a SKU that the shop fetched tells the number under which it did, `refs["sku.id"]`, and the key of the
+    product that a person has linked, `refs["product"]`."""
+    if not hangs_on_served(work, kind) or kind.parent is None:
         return list(found)
-    assert kind.parent_kind is not None and kind.parent is not None
     parent = kind.parent
-    ids = families.ids_of(c, work.integration_id, kind.parent_kind, {parent(each.doc) for each in found})
-    return [each._replace(refs=each.refs | {f"{kind.parent_kind}.id": str(ids.get(parent(each.doc), 0))}) for each in found]
+    skus = families.named(c, work.integration_id, {parent(each.doc) for each in found})
+    return [each._replace(refs=each.refs | _names(skus.get(parent(each.doc)))) for each in found]
+
+
+def _names(sku: families.Named | None) -> dict[str, str]:
+    if sku is None:
+        return {}
+    return {"sku.id": str(sku.id), **({"product": sku.product} if sku.product else {})}
 
 
 def start_anew(c: sa.Connection, integration_id: int) -> None:
