@@ -372,8 +372,8 @@ class Observer:
         raise NotImplementedError
 
     @spec
-    async def on_attention(self, what: str, cause: str) -> None:
-        """`what`: "order/<key>" or "<kind>/<key>"; `cause`: its code."""
+    async def on_attention(self, what: str, cause: str, event: str) -> None:
+        """`what`: "order/<key>" or "<kind>/<key>"; `cause`: its code; `event`: the same when this is told again."""
         raise NotImplementedError
 
     @spec

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from engate.model.kinds import KINDS
-from engate.store import config
+from engate.store import config, outbox
 from engate.store.db import insert
 from engate.store.tables import (
     connection,
@@ -62,14 +62,14 @@ def put_away(c: sa.Connection, tenant_id: int, id: int, now: float) -> None:
     config.update_integration(c, tenant_id, id, name=name, active=False, deleted_at=now)
     going = run.c.state.in_(("reading", "pushing"))
     c.execute(sa.update(run).where(run.c.integration_id == id, going).values(state="cancelled", ended_at=now))
-    rest = lane.c.name.not_in(GOES_ON) & lane.c.name.not_like("order/%")
+    rest = lane.c.name.not_in(GOES_ON) & lane.c.name.not_like("order/%") & lane.c.name.not_like(f"{outbox.LANE}%")
     c.execute(sa.delete(lane).where(lane.c.integration_id == id, rest))
 
 
 def remove_if_over(c: sa.Connection, id: int, but: int) -> bool:
-    """The last of its orders has ended: nothing keeps it. `but`: the lane that is at it just now."""
+    """The last of its orders has ended, and what happened has been told: nothing keeps it. `but`: the lane that is at it just now."""
     held = sa.select(lane.c.id).where(lane.c.integration_id == id, lane.c.id != but, lane.c.lease.is_not(None)).limit(1)
-    if any(open_of(c, id)) or c.execute(held).first() is not None:
+    if any(open_of(c, id)) or outbox.waiting(c, id) or c.execute(held).first() is not None:
         return False
     return c.execute(sa.delete(integration).where(integration.c.id == id, integration.c.deleted_at.is_not(None))).rowcount == 1
 
@@ -105,6 +105,8 @@ def adopt(c: sa.Connection, tenant_id: int, id: int) -> int:
     row = config.integration_row(c, tenant_id, id, to_change=True)
     pair = (_shop(c, row.erp_id), _shop(c, row.storefront_id))
     before = [each.id for each in of_tenant(c, tenant_id) if (_shop(c, each.erp_id), _shop(c, each.storefront_id)) == pair]
+    for old in before:
+        outbox.move(c, tenant_id, old, id)
     return sum(_move(c, old, id) for old in before)
 
 

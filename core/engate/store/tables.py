@@ -400,6 +400,29 @@ delivery = sa.Table(
 )  # fmt: skip
 """What a platform told by itself. Calls that are no platform's are one row for each reason, however many they are."""
 
+outbox = sa.Table(
+    "outbox", metadata, _id(), _tenant(), _integration(),
+    sa.Column("kind", sa.String(12), nullable=False),  # observer | mail | webhook
+    sa.Column("target", sa.String(200), nullable=False),  # who is told: an observer's name
+    sa.Column("key", sa.String(320), nullable=False),  # what it tells of: nothing is written twice for one target
+    sa.Column("payload", sa.JSON, nullable=False),
+    _at("created_at", nullable=False),
+    _at("due_at", nullable=False),
+    sa.Column("tries", sa.Integer, nullable=False, server_default="0"),  # that failed
+    sa.Column("error", sa.String(300), nullable=False, server_default=""),  # what the last one met
+    _at("sent_at"),
+    sa.Column("cause_id", Id, sa.ForeignKey("cause.id", ondelete="SET NULL")),  # given up until a person asks for a retry
+    sa.UniqueConstraint("integration_id", "kind", "target", "key"),
+    sqlite_autoincrement=True,
+)  # fmt: skip
+"""What is to be told to somebody outside, written in the transaction of the step that it tells of. Sent ones stay for some days."""
+_where(
+    sa.Index("ix_outbox_unsent", outbox.c.integration_id, outbox.c.kind, outbox.c.target, outbox.c.id),
+    "sent_at IS NULL AND cause_id IS NULL",
+)
+_where(sa.Index("ix_outbox_sent", outbox.c.sent_at), "sent_at IS NOT NULL")
+_where(sa.Index("ix_outbox_cause", outbox.c.cause_id), "cause_id IS NOT NULL")
+
 told_key = sa.Table(
     "told_key", metadata,
     _integration(primary_key=True),

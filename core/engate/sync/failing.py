@@ -9,11 +9,13 @@ import structlog
 
 from engate.errors import AuthFailed, EngateError, Forbidden, Unavailable
 from engate.hooks import Erp
+from engate.observers import Observers
 from engate.store import causes, config, health, lanes, orders, runs
 from engate.store.causes import Reason
 from engate.store.health import Trouble
 from engate.store.lanes import Claim
 from engate.sync.lanes import flow_of, order_of
+from engate.sync.outbox import Outlet, order_waits
 from engate.sync.work import Snapshot, Windows
 from engate.text import Text
 
@@ -33,6 +35,7 @@ class Failed(NamedTuple):
     snapshot: Snapshot
     hook: str
     error: Exception
+    observers: Observers
 
     @property
     def side(self) -> int | None:
@@ -56,7 +59,7 @@ def back_off(failed: Failed, windows: Windows, now: float) -> float:
         return now + REAUTH_WAIT
     if isinstance(error, Forbidden) and order_of(claim.name) is None:
         return now + windows.forbidden_wait  # only a person can grant it: no use in hurrying
-    return now + min(windows.retry_most, windows.retry_first * 2 ** min(claim.tries, 10))
+    return now + windows.pause(claim.tries)
 
 
 def tell(failed: Failed) -> None:
@@ -106,7 +109,9 @@ def _wait(c: sa.Connection, failed: Failed, reason: Reason, now: float) -> bool:
         if known is not None:
             if known.key not in (None, reason.key) and (known.owner == "person" or reason.code != FORBIDDEN):
                 return False
-            orders.set_cause(c, orders.OrderRow(claim.tenant_id, claim.integration_id, known.id), reason, now)
+            row = orders.OrderRow(claim.tenant_id, claim.integration_id, known.id)
+            outlet = Outlet(failed.observers, claim.tenant_id, claim.integration_id)
+            order_waits(c, outlet, (row, order_key), reason, now)
             return True
         if reason.code != FORBIDDEN:
             return False  # nothing is stored of it yet: the flow of orders itself is well

@@ -14,12 +14,13 @@ import structlog
 from engate import doing
 from engate.clock import Clock
 from engate.limits import priority
-from engate.store import clocks, config, desired, health, lanes
+from engate.store import clocks, config, desired, health, lanes, outbox
 from engate.store.db import Store
 from engate.store.lanes import Claim, Take
 from engate.sync import failing
 from engate.sync.failing import Failed
 from engate.sync.lanes import slice_of
+from engate.sync.outbox import Post, outbox_slice
 from engate.sync.pace import Pace
 from engate.sync.registry import Registry
 from engate.sync.work import Later, LeaseLost, Outdated, Snapshot, Windows, Work
@@ -308,7 +309,7 @@ class Runner:
     async def _failed(self, mine: Slice, error: Exception) -> None:
         if mine.snapshot is None:
             raise error  # the database does not answer: the lease runs out, and somebody takes the lane up
-        failed = Failed(mine.claim, mine.snapshot, mine.doing.hook, error)
+        failed = Failed(mine.claim, mine.snapshot, mine.doing.hook, error, self._registry.observers)
         failing.tell(failed)
         now = self._clock.now().timestamp()
         until = failing.back_off(failed, self._windows, now)
@@ -324,6 +325,9 @@ class Runner:
             self._snapshots.pop(claim.integration_id, None)
             return Later()
         self._snapshots[claim.integration_id] = snapshot
+        if claim.name.startswith(outbox.LANE):
+            given = self._store, self._clock, self._windows, snapshot, claim, self._lease
+            return await outbox_slice(Post(*given, self._registry.observers))
         now = self._clock.now().timestamp()
         if not snapshot.connected:
             return Later(through=False)  # settings that nobody has tested: a passed test wakes every lane
@@ -351,9 +355,6 @@ class Runner:
             if not whole.expired():
                 raise
             raise failing.overstayed(mine.doing.hook, self._windows.slice_most) from None
-        finally:
-            for hook, event in work.happened:
-                await coupling.tell(hook, **event)
 
 
 def _on_tick(due: float | None, now: float) -> float | None:

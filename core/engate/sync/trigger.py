@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from engate.errors import Invalid
 from engate.model import OrderEvent
 from engate.model.kinds import KINDS
-from engate.store import causes, config, lanes, links, orders, pushes, runs, tasks
+from engate.store import causes, config, lanes, links, orders, outbox, pushes, runs, tasks
 from engate.store.blobs import pack
 from engate.store.causes import ensure, own
 from engate.store.lanes import Wake
@@ -187,7 +187,9 @@ def retry(c: sa.Connection, tenant_id: int, id: int, what: Retried, now: float) 
             retry_order(c, tenant_id, id, key, now)
         flows = config.flows_waiting_for(c, id, cause_id)
         ask(c, tenant_id, id, flows, now)
-        count += len(keys) + len(flows)
+        told = outbox.again(c, id, cause_id, now)
+        woken |= {(each.lane, outbox.PRIORITY) for each in told}
+        count += len(keys) + len(flows) + len(told)
         c.execute(sa.delete(cause).where(cause.c.id == cause_id, cause.c.tenant_id == tenant_id))
     _wake(c, tenant_id, id, sorted(woken), now)
     return count

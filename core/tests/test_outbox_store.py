@@ -1,0 +1,125 @@
+"""The table of what is to be told: written once, oldest first of each target, gone when it is old."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+
+import pytest
+import sqlalchemy as sa
+
+from engate.store import causes, outbox
+from engate.store.db import Store
+from engate.store.outbox import Message, Target
+from engate.store.tables import connection, integration, lane, metadata, tenant
+from engate.store.tables import outbox as table
+from engate.text import Text
+
+A, B = Target(1, "observer", "a"), Target(1, "mail", "b")
+DAY = 86400.0
+
+
+@pytest.fixture
+def store(database: str) -> Generator[Store]:
+    made = Store(database)
+    metadata.create_all(made.engine)
+    with made.write() as c:
+        c.execute(sa.insert(tenant).values(id=1, name="t", created_at=0))
+        for id, role in ((1, "erp"), (2, "storefront"), (3, "storefront")):
+            c.execute(
+                sa.insert(connection).values(id=id, tenant_id=1, name=f"{role}{id}", platform="p", role=role, settings={}, created_at=0)
+            )
+        for id, shop in ((1, 2), (2, 3)):
+            about = {"id": id, "tenant_id": 1, "name": f"i{id}", "erp_id": 1, "storefront_id": shop}
+            c.execute(sa.insert(integration).values(about | {"options": {}, "mapping": {}, "created_at": 0}))
+    yield made
+    made.close()
+
+
+def write(store: Store, *messages: tuple[Target, str], now: float = 10.0) -> None:
+    with store.write() as c:
+        outbox.write(c, 1, [Message(target, key, {"n": key}) for target, key in messages], now)
+
+
+def keys(store: Store) -> list[tuple[int, str, str]]:
+    with store.read() as c:
+        return [(row.integration_id, row.target, row.key) for row in c.execute(sa.select(table).order_by(table.c.id))]
+
+
+def test_the_same_thing_is_written_once_for_each_target(store: Store) -> None:
+    write(store, (A, "1"), (B, "1"))
+    write(store, (A, "1"), (A, "2"))
+    assert keys(store) == [(1, "a", "1"), (1, "b", "1"), (1, "a", "2")]
+    with store.read() as c:
+        lanes = {(row.name, row.due_at) for row in c.execute(sa.select(lane))}
+    assert lanes == {("outbox/observer/a", 10.0), ("outbox/mail/b", 10.0)}
+
+
+def test_the_oldest_that_is_due_comes_first_of_each_target(store: Store) -> None:
+    write(store, (B, "0"), (A, "1"), (A, "2"))
+    with store.write() as c:
+        first = outbox.next_of(c, A, 10.0)
+        assert first is not None and (first.key, first.payload) == ("1", {"n": "1"})
+        outbox.failed(c, first.id, 15.0, "x" * 400)
+        second = outbox.next_of(c, A, 10.0)
+        assert second is not None and second.key == "2"
+        outbox.sent(c, second.id, 11.0)
+        assert outbox.next_of(c, A, 14.9) is None and outbox.next_due(c, A) == 15.0
+        again = outbox.next_of(c, A, 15.0)
+        assert again is not None and (again.key, again.tries, again.error) == ("1", 1, "x" * 300)
+        outbox.sent(c, again.id, 16.0)
+        assert outbox.next_due(c, A) is None and outbox.waiting(c, 1)
+        assert outbox.next_due(c, B) == 10.0 and not outbox.waiting(c, 2)
+
+
+def test_what_was_given_up_waits_for_a_person(store: Store) -> None:
+    write(store, (A, "1"), (B, "1"))
+    write(store, (A, "2"), now=20.0)
+    reason = causes.own("outbox.given_up", "observer/a", Text("a", "a"), Text("b", "b"))
+    with store.write() as c:
+        cause = causes.ensure(c, 1, 1, {reason}, 30.0)[reason.key]
+        assert outbox.give_up(c, A, 15.0, cause) == 1
+        left = outbox.next_of(c, A, 99.0)
+        assert left is not None and left.key == "2"
+        assert outbox.again(c, 2, cause, 40.0) == [], "of another integration"
+        assert outbox.again(c, 1, cause, 40.0) == [A]
+        back = outbox.next_of(c, A, 99.0)
+        assert back is not None and (back.key, back.tries, back.due_at) == ("1", 0, 40.0)
+
+
+def test_another_integration_takes_over_what_is_not_told(store: Store) -> None:
+    write(store, (A, "1"), (A, "2"), (A, "3"))
+    write(store, (Target(2, "observer", "a"), "2"))
+    with store.write() as c:
+        first = outbox.next_of(c, A, 10.0)
+        assert first is not None
+        outbox.sent(c, first.id, 11.0)
+        outbox.move(c, 1, 1, 2)
+        woken = sa.select(lane.c.due_at).where(lane.c.integration_id == 2, lane.c.name == A.lane)
+        assert c.execute(woken).scalar_one() == 0.0
+    assert sorted(keys(store)) == [(1, "a", "1"), (1, "a", "2"), (2, "a", "2"), (2, "a", "3")]
+
+
+@pytest.mark.trap("engine.outbox-purged")
+def test_what_was_told_goes_after_some_days_and_nothing_else(store: Store) -> None:
+    write(store, *((A, f"{n}") for n in range(6)), now=0.0)
+    reason = causes.own("outbox.given_up", "observer/a", Text("a", "a"), Text("b", "b"))
+    with store.write() as c:
+        cause = causes.ensure(c, 1, 1, {reason}, 0.0)[reason.key]
+        ids = list(c.execute(sa.select(table.c.id).order_by(table.c.id)).scalars())
+        for id, at in zip(ids, (1 * DAY, 2 * DAY, 3 * DAY), strict=False):
+            outbox.sent(c, id, at)
+        c.execute(sa.update(table).where(table.c.id == ids[3]).values(cause_id=cause))
+    for day, left in ((8.5, ["1", "2", "3", "4", "5"]), (9.5, ["2", "3", "4", "5"]), (29.0, ["3", "4", "5"]), (31.0, ["4", "5"])):
+        with store.write() as c:
+            assert not outbox.purge(c, day * DAY)
+        assert [key for *_, key in keys(store)] == left, day
+
+
+def test_a_long_past_goes_in_pieces(store: Store) -> None:
+    write(store, *((A, f"{n}") for n in range(outbox.PURGED + 1)), now=0.0)
+    with store.write() as c:
+        c.execute(sa.update(table).values(sent_at=0.0))
+        assert outbox.purge(c, 8 * DAY)
+    with store.write() as c:
+        assert not outbox.purge(c, 8 * DAY)
+    assert keys(store) == []
