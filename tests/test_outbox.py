@@ -15,6 +15,7 @@ from tests.support.goods import goods
 from tests.support.observing import FILE, Selling, Watching, breaks
 from tests.support.selling import asleep, entered, sell
 from tests.support.stage import SHORT, Stage, faked, neighbour
+from tests.test_forbidden import Rights, pair
 from tests.test_guards import let_go, take
 
 from engate import observers
@@ -25,6 +26,7 @@ from engate.store.views import causes
 from engate.store.views.paging import Window
 from engate.sync import trigger
 from engate.sync.options import Options, PairMapping
+from engate.testing.world import Fault
 
 KEY = "F00001"
 SLOWLY = 60.0
@@ -166,7 +168,9 @@ async def test_one_that_cancels_itself_has_not_taken_it(sqlite_database: str) ->
 
 
 @pytest.mark.trap("engine.outbox-passes", "engine.outbox-ill")
-@pytest.mark.parametrize("broken", [{"order/F00001"}, {"order/F00001", "order/F00002"}, {"order/F00001", "order/F00003"}], ids=str)
+@pytest.mark.parametrize(
+    "broken", [{"order/F00001"}, {"order/F00001", "order/F00002"}, {"order/F00001", "order/F00003"}], ids=["one", "two", "apart"]
+)
 async def test_one_message_that_breaks_holds_no_other_and_an_ill_observer_is_left_alone(sqlite_database: str, broken: set[str]) -> None:
     """Two failures in a row are the observer's."""
     watching = Watching()
@@ -392,6 +396,33 @@ async def test_however_old_it_is_a_first_failure_gives_nothing_up(sqlite_databas
 
 
 # ---- attention ----
+
+
+@pytest.mark.trap("engine.outbox-found")
+async def test_an_order_that_a_listing_brings_back_is_told_of(sqlite_database: str) -> None:
+    """The ERP took it, the answer was lost, and its listing shows our reference."""
+    watching = Watching()
+    patient = msgspec.structs.replace(SHORT, settles_within=3600.0)
+    settings: dict[str, dict[str, object]] = {"fake_erp": {"search": False}}
+    seen = {"watching": watching}
+    async with faked(sqlite_database, seed=goods(1), settings=settings, windows=patient, selling=True, observers=seen) as stage:
+        stage.erp.faults.set([Fault("500_applied", "POST /orders", times=1)])
+        sell(stage)
+        [order] = await entered(stage, KEY)
+        await asleep(stage, KEY)
+        await stage.until(lambda: all_told(stage))
+        assert [(what, more) for what, more in watching.taken if what.startswith("order/")] == [(f"order/{KEY}", [order.key])]
+
+
+@pytest.mark.trap("engine.outbox-forbidden")
+async def test_an_order_that_lacks_a_permission_is_told_of(sqlite_database: str) -> None:
+    watching, rights = Watching(), Rights()
+    rights.lacking.add("find_order")
+    async with faked(sqlite_database, seed=goods(1), manifests=pair(rights), observers={"watching": watching}) as stage:
+        await stage.selling()
+        sell(stage)
+        await stage.until(watching.attention)
+        assert [(what, cause) for what, cause, _ in watching.attention()] == [(f"order/{KEY}", "forbidden")]
 
 
 @pytest.mark.trap("engine.outbox-event")
