@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 import sqlalchemy as sa
+from sqlalchemy import event
 from tests.support.engine import engine
 from tests.support.goods import goods
 from tests.support.observing import FILE, Selling, Watching, breaks
@@ -19,12 +20,12 @@ from tests.test_forbidden import Rights, pair
 from tests.test_guards import let_go, take
 
 from engate import observers
-from engate.store import archive, config
+from engate.store import archive, config, health, outbox
 from engate.store.config import NewIntegration
 from engate.store.tables import connection, integration
 from engate.store.views import causes
 from engate.store.views.paging import Window
-from engate.sync import trigger
+from engate.sync import links, trigger
 from engate.sync.options import Options, PairMapping
 from engate.testing.world import Fault
 
@@ -221,6 +222,13 @@ async def test_one_that_hangs_holds_few_slots_however_many_integrations_there_ar
         async with neighbour(stage, "Outra loja", seed=goods(2)) as other:
             await other.selling()
             await other.until(lambda: unsent(other))
+
+            async def waits_longer() -> bool:
+                mine = "select tries from lane where integration_id = :id and name like 'outbox%'"
+                [row] = await stage.sql(mine, id=other.integration_id)
+                return row.tries > 2
+
+            await other.until(waits_longer)
             assert len(hanging.heard) == 1
             gone.set()
             await stage.until(lambda: all_told(stage))
@@ -312,6 +320,34 @@ async def test_what_an_archive_has_not_told_is_told_and_then_it_goes(sqlite_data
         assert watching.orders() == [f"order/{KEY}"]
 
 
+@pytest.mark.trap("engine.outbox-archive-kept")
+async def test_an_archive_stays_while_a_person_may_ask_for_what_was_given_up(sqlite_database: str) -> None:
+    watching, dead = Watching(), Watching()
+    dead.takes = breaks
+    hopeless = msgspec.structs.replace(SHORT, retry_first=0.01, retry_most=0.01, outbox_most=-1.0)
+    both = {"watching": watching, "dead": dead}
+    async with faked(sqlite_database, seed=goods(1), windows=hopeless, observers=both) as stage:
+        await stage.selling()
+        sell(stage)
+        await entered(stage, KEY)
+        await put_away(stage)
+        for phase in ("invoiced", "shipped", "delivered"):
+            stage.erp.progress(phase, None)
+
+        async def left() -> bool:
+            waits = await stage.sql("select id from outbox where sent_at is null and cause_id is null")
+            return not waits and (await stage.order(KEY)).state == "delivered"
+
+        await stage.until(left)
+        await asleep(stage, KEY)
+        await stage.until(lambda: not stage.runner.busy)
+        assert await rows(stage) == [stage.integration_id]
+        month = stage.clock.now().timestamp() + outbox.GIVEN_UP_KEPT + 1.0
+        await stage.store.writing(lambda c: outbox.purge(c, month))  # what was told first
+        stage.runner.poke()
+        await stage.until(lambda: _gone(stage))
+
+
 async def _gone(stage: Stage) -> bool:
     return not await rows(stage)
 
@@ -332,7 +368,7 @@ async def test_who_adopts_the_orders_of_an_archive_tells_the_rest_too(database: 
         new = NewIntegration("outra", row.erp_id, row.storefront_id, options, mapping)
         made = await stage.store.writing(lambda c: config.create_integration(c, stage.tenant_id, new, 0.0))
         untold = len(await unsent(stage))
-        await stage.store.writing(lambda c: archive.adopt(c, stage.tenant_id, made))
+        await stage.store.writing(lambda c: archive.adopt(c, stage.tenant_id, made, stage.clock.now().timestamp()))
         assert await rows(stage) == [made] and len(await unsent(stage)) == untold > 0
         watching.takes = None
         stage.runner.poke()
@@ -395,6 +431,39 @@ async def test_however_old_it_is_a_first_failure_gives_nothing_up(sqlite_databas
         assert len(watching.heard) == 4 and await listed(stage) == []
 
 
+@pytest.mark.trap("engine.outbox-poison")
+@pytest.mark.parametrize("poisoned", [1, 2])
+async def test_messages_that_always_break_are_given_up_alone(sqlite_database: str, poisoned: int) -> None:
+    """However old those beside them are, as after days in which engate was away: they are told."""
+    watching = Watching()
+    broken = {f"order/F0000{n}" for n in range(1, poisoned + 1)}
+
+    async def hangs(what: str) -> None:
+        await asyncio.Event().wait()
+
+    async def takes(what: str) -> None:
+        if what in broken:
+            raise RuntimeError
+
+    watching.takes = hangs
+    hasty = msgspec.structs.replace(SHORT, retry_first=0.01, retry_most=0.01, outbox_most=-1.0)
+    async with faked(sqlite_database, seed=goods(1), selling=True, windows=hasty, observers={"watching": watching}) as stage:
+        await sold(stage, 4)
+        await stage.stop()
+        watching.takes = takes
+        stage.start()
+
+        async def given_up() -> bool:
+            return len(await stage.sql("select id from outbox where cause_id is not null")) == poisoned
+
+        await stage.until(given_up)
+        await stage.until(lambda: len(watching.orders()) == 4 - poisoned)
+        assert await stage.sql("select id from outbox where cause_id is null and sent_at is null") == []
+        assert {row.key.split("/")[1] for row in await stage.sql("select key from outbox where cause_id is not null")} == {
+            each.removeprefix("order/") for each in broken
+        }
+
+
 # ---- attention ----
 
 
@@ -425,6 +494,43 @@ async def test_an_order_that_lacks_a_permission_is_told_of(sqlite_database: str)
         assert [(what, cause) for what, cause, _ in watching.attention()] == [(f"order/{KEY}", "forbidden")]
 
 
+async def failures(stage: Stage, key: str) -> int:
+    """How often in a row the lane of this order has failed."""
+    rows = await stage.sql("select tries from lane where name = :name and lease is null", name=f"order/{key}")
+    return rows[0].tries if rows else 0
+
+
+@pytest.mark.trap("engine.outbox-once")
+@pytest.mark.parametrize("how", ["forbidden", "failing"])
+async def test_what_an_order_waits_for_is_told_once_however_often_it_is_tried(sqlite_database: str, how: str) -> None:
+    """Each try looks at the order anew, and for a moment it waits for nothing."""
+    watching, rights = Watching(), Rights()
+    windows = msgspec.structs.replace(SHORT, retry_first=0.01, retry_most=0.05)
+    seen = {"watching": watching}
+    async with faked(sqlite_database, seed=goods(1), manifests=pair(rights), windows=windows, observers=seen) as stage:
+        await stage.selling()
+        if how == "forbidden":
+            rights.lacking.add("find_order")
+        else:
+            stage.erp.faults.set([Fault("500", "GET /orders", times=1_000_000)])
+        sell(stage)
+        await stage.until(watching.attention)
+
+        async def tried() -> bool:
+            return await failures(stage, KEY) >= 7
+
+        await stage.until(tried)
+        await stage.until(lambda: all_told(stage))
+        assert len(watching.attention()) == 1
+        rights.lacking.clear()
+        stage.erp.faults.set([])
+        await entered(stage, KEY)
+        await asleep(stage, KEY)
+        assert len(watching.attention()) == 1
+        [row] = await stage.sql("select told_cause from shop_order")
+        assert row.told_cause is None, "it is over: the next time is another event"
+
+
 @pytest.mark.trap("engine.outbox-event")
 async def test_the_same_order_may_wait_for_the_same_reason_again(sqlite_database: str) -> None:
     """Each time it is told of, as an event of its own."""
@@ -437,7 +543,7 @@ async def test_the_same_order_may_wait_for_the_same_reason_again(sqlite_database
         await stage.retry_order(KEY)
         await stage.until(lambda: len(watching.attention()) == 2)
         assert {(what, cause) for what, cause, _ in watching.attention()} == {(f"order/{KEY}", "fake.422")}
-        assert len({event for *_, event in watching.attention()}) == 2
+        assert len({which for *_, which in watching.attention()}) == 2
 
 
 @pytest.mark.trap("engine.outbox-mapping")
@@ -455,6 +561,47 @@ async def test_an_order_that_cannot_be_split_is_told_of(sqlite_database: str) ->
         assert [(what, cause) for what, cause, _ in watching.attention()] == [(f"order/{KEY}", row.cause)]
 
 
+@pytest.mark.trap("engine.outbox-observer-hangs")
+async def test_one_that_hangs_is_no_platforms_fault(sqlite_database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    hanging = Watching()
+
+    async def hangs(what: str) -> None:
+        await asyncio.Event().wait()
+
+    hanging.takes = hangs
+    monkeypatch.setattr(observers, "TIMEOUT", 1000.0)
+    soon = msgspec.structs.replace(SHORT, slow_after=0.2)
+    async with faked(sqlite_database, seed=goods(1), windows=soon, observers={"hanging": hanging}) as stage:
+        await stage.activate()
+
+        async def shown() -> bool:
+            [row] = await stage.sql("select trouble_of from lane where name = 'outbox/observer/hanging'") or [None]
+            return row is not None and row.trouble_of is not None
+
+        await stage.until(shown)
+        [row] = await stage.sql("select trouble_of, trouble from lane where name = 'outbox/observer/hanging'")
+        assert row.trouble_of == health.NOBODY and "extens" in str(row.trouble)
+        assert {row.health for row in await stage.sql("select health from connection")} == {"ok"}
+
+
+async def test_who_is_told_while_an_integration_is_switched_off_is_told_once(sqlite_database: str) -> None:
+    watching, gone = Watching(), asyncio.Event()
+
+    async def hangs(what: str) -> None:
+        await gone.wait()
+
+    watching.takes = hangs
+    async with faked(sqlite_database, seed=goods(1), selling=True, observers={"watching": watching}) as stage:
+        await sold(stage, 1)
+        await stage.until(lambda: watching.heard)
+        await stage.store.writing(lambda c: links.stop(c, stage.tenant_id, stage.integration_id))
+        await inactive(stage)
+        assert [row.name for row in await stage.sql("select name from lane where cancel and name like 'outbox%'")] == []
+        gone.set()
+        await stage.until(lambda: all_told(stage))
+        assert [what for what, _ in watching.heard] == [f"order/{KEY}"]
+
+
 @pytest.mark.trap("engine.outbox-records")
 async def test_what_an_operation_of_the_storefront_refuses_is_told_of(sqlite_database: str) -> None:
     watching = Watching()
@@ -465,3 +612,22 @@ async def test_what_an_operation_of_the_storefront_refuses_is_told_of(sqlite_dat
         await stage.activate()
         await stage.until(watching.attention)
         assert [(what, cause) for what, cause, _ in watching.attention()] == [(f"stock/{refuses}", "fake.line")]
+
+
+async def test_however_many_records_are_refused_they_are_written_at_once(sqlite_database: str) -> None:
+    watching, many = Watching(), 40
+    bulk: dict[str, dict[str, object]] = {"fake_shop": {"bulk": ["stock"], "ask_after": 0.05}}
+    async with faked(sqlite_database, seed=goods(many), settings=bulk, observers={"watching": watching}) as stage:
+        refused = sorted(f"{sku.key}@1" for sku in stage.erp.state())
+        stage.shop.switches.refuses = frozenset(refused)
+        written: list[str] = []
+
+        def hear(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+            if statement.startswith("INSERT INTO outbox") and "on_attention" in str(parameters):
+                written.append(statement)
+
+        event.listen(stage.store.engine, "before_cursor_execute", hear)
+        await stage.activate()
+        await stage.until(lambda: len(watching.attention()) == many)
+        assert sorted(what for what, *_ in watching.attention()) == [f"stock/{each}" for each in refused]
+        assert len(written) < 5

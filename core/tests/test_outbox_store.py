@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import sqlalchemy as sa
 
-from engate.store import causes, outbox
+from engate.store import archive, causes, outbox
 from engate.store.db import Store
-from engate.store.outbox import Message, Target
+from engate.store.outbox import Heir, Message, Target
 from engate.store.tables import connection, integration, lane, metadata, tenant
 from engate.store.tables import outbox as table
 from engate.text import Text
@@ -77,13 +78,15 @@ def test_what_was_given_up_waits_for_a_person(store: Store) -> None:
     reason = causes.own("outbox.given_up", "observer/a", Text("a", "a"), Text("b", "b"))
     with store.write() as c:
         cause = causes.ensure(c, 1, 1, {reason}, 30.0)[reason.key]
-        assert outbox.give_up(c, A, 15.0, cause) == 1
+        outbox.give_up(c, outbox.as_old_as(c, A, 15.0), cause, 30.0)
         left = outbox.next_of(c, A, 99.0)
         assert left is not None and left.key == "2"
-        assert outbox.again(c, 2, cause, 40.0) == [], "of another integration"
-        assert outbox.again(c, 1, cause, 40.0) == [A]
+        assert outbox.waiting(c, 1)
+        assert outbox.again(c, 2, cause, 40.0) == (0, set()), "of another integration"
+        assert outbox.again(c, 1, cause, 40.0) == (1, {A})
+        outbox.sent(c, left.id, 40.0)
         back = outbox.next_of(c, A, 99.0)
-        assert back is not None and (back.key, back.tries, back.due_at) == ("1", 0, 40.0)
+        assert back is not None and (back.key, back.tries, back.due_at, back.since, back.given_up_at) == ("1", 0, 40.0, 40.0, None)
 
 
 def test_another_integration_takes_over_what_is_not_told(store: Store) -> None:
@@ -93,10 +96,34 @@ def test_another_integration_takes_over_what_is_not_told(store: Store) -> None:
         first = outbox.next_of(c, A, 10.0)
         assert first is not None
         outbox.sent(c, first.id, 11.0)
-        outbox.move(c, 1, 1, 2)
+        outbox.move(c, Heir(1, 1, 2), 20.0)
         woken = sa.select(lane.c.due_at).where(lane.c.integration_id == 2, lane.c.name == A.lane)
-        assert c.execute(woken).scalar_one() == 0.0
+        assert c.execute(woken).scalar_one() == 10.0
     assert sorted(keys(store)) == [(1, "a", "1"), (1, "a", "2"), (2, "a", "2"), (2, "a", "3")]
+
+
+@pytest.mark.trap("engine.outbox-adopt-open")
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_what_is_written_while_an_archive_is_adopted_is_taken_over_too(store: Store) -> None:
+    """On PostgreSQL a transaction of the archive may be open all the while."""
+    with store.write() as c:
+        archive.put_away(c, 1, 1, 5.0)
+        c.execute(sa.update(integration).where(integration.c.id == 2).values(storefront_id=2))
+
+    def adopts() -> int:
+        with store.write() as c:
+            return archive.adopt(c, 1, 2, 20.0)
+
+    with ThreadPoolExecutor(1) as beside:
+        with store.write() as c:
+            outbox.write(c, 1, [Message(A, "late", {})], 10.0)
+            adopting = beside.submit(adopts)
+            waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+            with store.read() as watching:
+                while not adopting.done() and not watching.exec_driver_sql(waits).scalar_one():
+                    watching.exec_driver_sql("SELECT pg_stat_clear_snapshot()")
+        adopting.result(20)
+    assert keys(store) == [(2, "a", "late")]
 
 
 @pytest.mark.trap("engine.outbox-purged")
@@ -108,11 +135,14 @@ def test_what_was_told_goes_after_some_days_and_nothing_else(store: Store) -> No
         ids = list(c.execute(sa.select(table.c.id).order_by(table.c.id)).scalars())
         for id, at in zip(ids, (1 * DAY, 2 * DAY, 3 * DAY), strict=False):
             outbox.sent(c, id, at)
-        c.execute(sa.update(table).where(table.c.id == ids[3]).values(cause_id=cause))
-    for day, left in ((8.5, ["1", "2", "3", "4", "5"]), (9.5, ["2", "3", "4", "5"]), (29.0, ["3", "4", "5"]), (31.0, ["4", "5"])):
+        outbox.give_up(c, [ids[3]], cause, 5 * DAY)
+        c.execute(sa.delete(lane))
+    for day, left in ((8.5, ["1", "2", "3", "4", "5"]), (9.5, ["2", "3", "4", "5"]), (34.0, ["3", "4", "5"]), (36.0, ["4", "5"])):
         with store.write() as c:
             assert not outbox.purge(c, day * DAY)
         assert [key for *_, key in keys(store)] == left, day
+    with store.read() as c:
+        assert c.execute(sa.select(lane.c.name)).scalars().all() == [A.lane], "an archive that was kept for it may go"
 
 
 def test_a_long_past_goes_in_pieces(store: Store) -> None:

@@ -24,7 +24,7 @@ PAST = (
     (run.c.started_at, run.c.ended_at),
     (connection.c.probed_at,),
     (told_key.c.at,),
-    (outbox.c.created_at, outbox.c.sent_at),
+    (outbox.c.since, outbox.c.sent_at, outbox.c.given_up_at),
 )
 """When something happened, where it is compared with the present."""
 

@@ -24,6 +24,8 @@ GIVEN_UP_KEPT = 30 * 86400.0
 """Seconds for which a person may still ask for a retry."""
 PURGED = 500
 """Rows that one transaction deletes."""
+GIVEN_UP = 500
+"""Rows that one failure gives up at most."""
 
 
 class Target(NamedTuple):
@@ -59,16 +61,16 @@ _OF_TARGET = (
     & (outbox.c.target == sa.bindparam("of_target"))
 )
 _UNSENT = outbox.c.sent_at.is_(None) & outbox.c.cause_id.is_(None)
-_NEXT = sa.select(outbox).where(_OF_TARGET, _UNSENT, outbox.c.due_at <= sa.bindparam("of_now")).order_by(outbox.c.id).limit(1)
+_NEXT = (
+    sa.select(outbox)
+    .where(_OF_TARGET, _UNSENT, outbox.c.due_at <= sa.bindparam("of_now"))
+    .order_by(outbox.c.due_at, outbox.c.id)  # what failed comes after what was not tried yet
+    .limit(1)
+)
 _NEXT_DUE = sa.select(sa.func.min(outbox.c.due_at)).where(_OF_TARGET, _UNSENT)
 _ROW = sa.update(outbox).where(outbox.c.id == sa.bindparam("of_id"))
 _FAILED = _ROW.values(tries=outbox.c.tries + 1, due_at=sa.bindparam("until"), error=sa.bindparam("said"))
-_GIVE_UP = sa.update(outbox).where(_OF_TARGET, _UNSENT, outbox.c.created_at <= sa.bindparam("of_before"))
-_AGAIN = (
-    sa.update(outbox)
-    .where(outbox.c.cause_id == sa.bindparam("of_cause"), outbox.c.integration_id == sa.bindparam("of_integration"))
-    .returning(outbox.c.kind, outbox.c.target)
-)
+_OLD = sa.select(outbox.c.id).where(_OF_TARGET, _UNSENT, outbox.c.since <= sa.bindparam("of_before")).limit(GIVEN_UP)
 
 
 @cache
@@ -92,7 +94,7 @@ def write(c: sa.Connection, tenant_id: int, messages: Sequence[Message], now: fl
             "target": each.target.name,
             "key": each.key,
             "payload": each.payload,
-            "created_at": now,
+            "since": now,
             "due_at": now,
         }
         for each in messages
@@ -123,35 +125,69 @@ def failed(c: sa.Connection, id: int, until: float, why: str) -> None:
     c.execute(_FAILED, {"of_id": id, "until": until, "said": why[:300]})
 
 
-def give_up(c: sa.Connection, target: Target, before: float, cause_id: int) -> int:
-    """Whatever is as old as this waits for a person. Returns how many."""
-    return c.execute(_GIVE_UP, _of(target) | {"of_before": before, "cause_id": cause_id}).rowcount
+def as_old_as(c: sa.Connection, target: Target, before: float) -> list[int]:
+    """What has been untold since then, some of it at a time."""
+    return list(c.execute(_OLD, _of(target) | {"of_before": before}).scalars())
 
 
-def again(c: sa.Connection, integration_id: int, cause_id: int, now: float) -> list[Target]:
-    """A person wants what waits for this cause told after all: whose it was, once for each."""
-    asked = {"of_cause": cause_id, "of_integration": integration_id, "cause_id": None, "tries": 0, "due_at": now}
-    return [Target(integration_id, row.kind, row.target) for row in c.execute(_AGAIN, asked)]
+def give_up(c: sa.Connection, ids: Sequence[int], cause_id: int, now: float) -> None:
+    """These wait for a person."""
+    c.execute(sa.update(outbox).where(outbox.c.id.in_(ids)).values(cause_id=cause_id, given_up_at=now))
+
+
+class Again(NamedTuple):
+    """What a person has asked for: so many messages, of these targets."""
+
+    messages: int
+    targets: set[Target]
+
+
+def again(c: sa.Connection, integration_id: int, cause_id: int, now: float) -> Again:
+    """A person wants what waits for this cause told after all. Its age counts anew."""
+    mine = (outbox.c.cause_id == cause_id) & (outbox.c.integration_id == integration_id)
+    found = c.execute(sa.select(outbox.c.kind, outbox.c.target).where(mine).distinct()).all()
+    anew = sa.update(outbox).where(mine).values(cause_id=None, given_up_at=None, tries=0, due_at=now, since=now)
+    return Again(c.execute(anew).rowcount, {Target(integration_id, row.kind, row.target) for row in found})
 
 
 def waiting(c: sa.Connection, integration_id: int) -> bool:
-    """Whether something is still to be told."""
-    found = sa.select(outbox.c.id).where(outbox.c.integration_id == integration_id, _UNSENT)
+    """Whether something has not been told. What was given up counts: a person may still ask for it."""
+    found = sa.select(outbox.c.id).where(outbox.c.integration_id == integration_id, outbox.c.sent_at.is_(None))
     return c.execute(found.limit(1)).first() is not None
 
 
-def move(c: sa.Connection, tenant_id: int, old: int, new: int) -> None:
-    """Another integration tells what this one has not told yet."""
+class Heir(NamedTuple):
+    """Who takes over what another integration (`old`) has not told."""
+
+    tenant_id: int
+    old: int
+    new: int
+
+
+def move(c: sa.Connection, heir: Heir, now: float) -> None:
+    """Another integration tells what this one has not told yet, what it gave up too. Its age counts anew."""
+    tenant_id, old, new = heir
     there = outbox.alias("there")
     same = (there.c.kind == outbox.c.kind) & (there.c.target == outbox.c.target) & (there.c.key == outbox.c.key)
     known = sa.select(there.c.id).where(there.c.integration_id == new, same).exists()
-    moved = sa.update(outbox).where(outbox.c.integration_id == old, outbox.c.sent_at.is_(None), ~known)
-    moved = moved.values(integration_id=new, cause_id=None).returning(outbox.c.kind, outbox.c.target)
-    wake(c, tenant_id, {Target(new, row.kind, row.target) for row in c.execute(moved)}, 0.0)
+    mine = (outbox.c.integration_id == old) & outbox.c.sent_at.is_(None) & ~known
+    found = c.execute(sa.select(outbox.c.kind, outbox.c.target).where(mine).distinct()).all()
+    c.execute(sa.update(outbox).where(mine).values(integration_id=new, cause_id=None, given_up_at=None, tries=0, since=now))
+    wake(c, tenant_id, {Target(new, row.kind, row.target) for row in found}, now)
 
 
 def purge(c: sa.Connection, now: float) -> bool:
     """Takes away what was told, or given up, long ago, some of it at a time. True: there may be more."""
-    old = sa.select(outbox.c.id).where(outbox.c.sent_at < now - KEPT).order_by(outbox.c.sent_at).limit(PURGED)
-    given_up = sa.select(outbox.c.id).where(outbox.c.cause_id.is_not(None), outbox.c.created_at < now - GIVEN_UP_KEPT).limit(PURGED)
-    return any(c.execute(sa.delete(outbox).where(outbox.c.id.in_(which))).rowcount == PURGED for which in (old, given_up))
+    told = outbox.c.sent_at < now - KEPT
+    old = sa.select(outbox.c.id).where(told).order_by(outbox.c.sent_at).limit(PURGED)
+    if c.execute(sa.delete(outbox).where(outbox.c.id.in_(old))).rowcount == PURGED:
+        return True
+    given_up = outbox.c.cause_id.is_not(None) & (outbox.c.given_up_at < now - GIVEN_UP_KEPT)
+    these = outbox.c.id.in_(sa.select(outbox.c.id).where(given_up).limit(PURGED))
+    # repeated: PostgreSQL rechecks only this level after waiting for a row that somebody asks for again just now
+    whose = (outbox.c.tenant_id, outbox.c.integration_id, outbox.c.kind, outbox.c.target)
+    gone = c.execute(sa.delete(outbox).where(these, given_up).returning(*whose)).all()
+    for tenant_id in {row.tenant_id for row in gone}:
+        # an archive that was kept for these alone may go
+        wake(c, tenant_id, {Target(*row[1:]) for row in gone if row.tenant_id == tenant_id}, 0.0)
+    return len(gone) == PURGED

@@ -8,14 +8,14 @@ import sqlalchemy as sa
 import structlog
 
 from engate.errors import AuthFailed, EngateError, Forbidden, Unavailable
-from engate.hooks import Erp
+from engate.hooks import Erp, Observer
 from engate.observers import Observers
 from engate.store import causes, config, health, lanes, orders, runs
 from engate.store.causes import Reason
 from engate.store.health import Trouble
 from engate.store.lanes import Claim
 from engate.sync.lanes import flow_of, order_of
-from engate.sync.outbox import Outlet, order_waits
+from engate.sync.outbox import KeyedOrder, Outlet, order_waits
 from engate.sync.work import Snapshot, Windows
 from engate.text import Text
 
@@ -45,8 +45,8 @@ class Failed(NamedTuple):
 
 
 def side_of(snapshot: Snapshot, hook: str) -> int | None:
-    """The connection that this hook belongs to."""
-    if not hook:
+    """The connection that this hook belongs to. None: to no platform."""
+    if not hook or hasattr(Observer, hook):
         return None
     (erp, _), (storefront, _) = snapshot.sides
     return erp if hasattr(Erp, hook) else storefront
@@ -111,7 +111,7 @@ def _wait(c: sa.Connection, failed: Failed, reason: Reason, now: float) -> bool:
                 return False
             row = orders.OrderRow(claim.tenant_id, claim.integration_id, known.id)
             outlet = Outlet(failed.observers, claim.tenant_id, claim.integration_id)
-            order_waits(c, outlet, (row, order_key), reason, now)
+            order_waits(c, outlet, KeyedOrder(row, order_key), reason, now)
             return True
         if reason.code != FORBIDDEN:
             return False  # nothing is stored of it yet: the flow of orders itself is well
@@ -125,9 +125,9 @@ def _wait(c: sa.Connection, failed: Failed, reason: Reason, now: float) -> bool:
 
 def slow(snapshot: Snapshot, hook: str, seconds: float) -> Trouble:
     """A slice that has not ended for so long."""
+    who = Text("A extensão", "The extension") if hasattr(Observer, hook) else Text("A plataforma", "The platform")
     text = Text(
-        f"A plataforma está lenta em {hook}: sem terminar há {seconds:.0f} s.",
-        f"The platform is slow at {hook}: not done for {seconds:.0f} s.",
+        f"{who.pt} está lenta em {hook}: sem terminar há {seconds:.0f} s.", f"{who.en} is slow at {hook}: not done for {seconds:.0f} s."
     )
     return Trouble(side_of(snapshot, hook), _said("slow", text, PATIENT))
 

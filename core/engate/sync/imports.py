@@ -10,7 +10,7 @@ from engate.store import causes, orders
 from engate.store.causes import Reason
 from engate.store.orders import Part, Stored
 from engate.sync.decide import refused
-from engate.sync.outbox import order_waits, outlet_of
+from engate.sync.outbox import Entered, KeyedOrder, order_waits, outlet_of
 from engate.sync.work import Later, LeaseLost, Work
 from engate.text import Text
 
@@ -118,7 +118,7 @@ def _entered(c: sa.Connection, work: Work, order: Stored, part: Part, where: Fou
     orders.update_part(c, part.id, erp_key=where.key, erp_state=where.state, sending=False, state="in_erp")
     orders.taken_over(c, order.id, part.branch, work.now())
     orders.index(c, work.integration_id, "order", order.key, [where.key])
-    outlet_of(work).imported(c, (order.key, part.no), where.key, work.now())
+    outlet_of(work).imported(c, Entered(order.key, part.no, where.key), work.now())
     if isinstance(where, Imported):
         line = orders.Line("imported", Text(f"Entrou no ERP com o número {where.key}.", f"Entered the ERP as {where.key}."), part.no)
     else:
@@ -130,7 +130,7 @@ def _entered(c: sa.Connection, work: Work, order: Stored, part: Part, where: Fou
 
 def _refused(c: sa.Connection, work: Work, order: Stored, part: Part, reason: causes.Reason) -> None:
     orders.update_part(c, part.id, sending=False, state="rejected")
-    order_waits(c, outlet_of(work), (work.order_row(order.id), order.key), reason, work.now())
+    order_waits(c, outlet_of(work), KeyedOrder(work.order_row(order.id), order.key), reason, work.now())
     orders.note(c, work.order_row(order.id), orders.Line("rejected", reason.text, part.no), work.now())
 
 

@@ -48,7 +48,7 @@ def lanes_of_flow(name: str) -> list[tuple[str, int]]:
 def flow_of(lane: str) -> str:
     """The flow that a lane belongs to."""
     head, _, rest = lane.partition("/")
-    if head in (EVENTS, SAFETY, "order", "probe", "outbox"):
+    if head in (EVENTS, SAFETY, "order", "probe"):
         return "orders"
     return rest if head == "read" else KINDS[rest.partition("/")[0]].flow
 

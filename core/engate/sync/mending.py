@@ -7,7 +7,7 @@ import structlog
 
 from engate.model import Order, OrderEvent
 from engate.store import causes, orders
-from engate.sync.outbox import order_waits, outlet_of
+from engate.sync.outbox import KeyedOrder, order_waits, outlet_of
 from engate.sync.work import Later, Work
 from engate.text import Text
 
@@ -36,5 +36,5 @@ def _mended(c: sa.Connection, work: Work, key: str, doc: Order) -> bool:
         Text("Acompanhe este pedido no ERP e na loja, e avise o suporte do engate.",
              "Follow this order in the ERP and in the shop, and tell engate's support."),
     )  # fmt: skip
-    order_waits(c, outlet_of(work), (work.order_row(id), key), reason, work.now())
+    order_waits(c, outlet_of(work), KeyedOrder(work.order_row(id), key), reason, work.now())
     return False

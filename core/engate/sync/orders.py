@@ -26,7 +26,7 @@ from engate.sync.decide import (
     state_of_order,
     state_without_parts,
 )
-from engate.sync.outbox import order_waits, outlet_of
+from engate.sync.outbox import KeyedOrder, Waiting, order_waits, outlet_of
 from engate.sync.parts import split
 from engate.sync.settlement import SETTLEMENT
 from engate.sync.steps import STEPS, TITLES, Outcome, Step
@@ -68,6 +68,8 @@ async def order_slice(work: Work, key: str) -> Later:
     await _attention(work, order, reason or _failing(work, order, failed), over=not waiting)
     if failed:
         raise failed[0][1]
+    if reason is None and order.cause_id is None and order.told_cause is not None:
+        await work.store.durably(lambda c: orders.set_cause(c, work.order_row(order.id), None, work.now()))
     dues = [outcome.due for outcome in waiting.values() if isinstance(outcome, Later) and outcome.due is not None]
     return Later(due=min(dues, default=None))
 
@@ -192,7 +194,7 @@ def _keep(c: sa.Connection, work: Work, doc: Order, newest: int | None) -> Store
     if untouched:
         _make_parts(c, work, id, doc, now)
     elif before is not None and before.cause_id is not None and not refused(*before.parts):
-        orders.set_cause(c, work.order_row(id), None, now)
+        orders.look_again(c, work.order_row(id), now)
     if before is not None and (before.doc.items != doc.items or (doc.state == "cancelled" and before.doc != doc)):
         # a shop may give the units of a cancelled order back after we pushed the ERP's own number
         stock_moved(c, work, sorted({item.sku for part in before.parts for item in part.doc.items}))
@@ -210,12 +212,12 @@ def _make_parts(c: sa.Connection, work: Work, id: int, doc: Order, now: float) -
     made = split(doc, work.snapshot.mapping, orders.sku_of(c, work.integration_id, doc.items))
     if isinstance(made, Reason):
         live = doc.state != "cancelled"
-        order_waits(c, outlet_of(work), (work.order_row(id), doc.key), made if live else None, now)
+        order_waits(c, outlet_of(work), KeyedOrder(work.order_row(id), doc.key), made if live else None, now)
         orders.replace_parts(c, work.order_row(id), (), "received")
         if not live:
             orders.free(c, id)
         return
-    orders.set_cause(c, work.order_row(id), None, now)
+    orders.look_again(c, work.order_row(id), now)
     orders.replace_parts(c, work.order_row(id), made, "received")
     orders.charged(c, id, doc)
     if doc.state != "cancelled":
@@ -241,7 +243,7 @@ async def _attention(work: Work, order: Stored, reason: Reason | None, *, over: 
         return
 
     def note(c: sa.Connection) -> None:
-        is_new = order_waits(c, outlet_of(work), (work.order_row(order.id), order.key), reason, work.now())
+        is_new = order_waits(c, outlet_of(work), KeyedOrder(work.order_row(order.id), order.key), reason, work.now())
         if is_new and reason is not None:
             orders.note(c, work.order_row(order.id), orders.Line("attention", reason.text), work.now())
 
@@ -275,7 +277,7 @@ def _settled(c: sa.Connection, work: Work, order: Stored, wanted: list[tasks.Tas
     opened = tasks.settle(c, order.id, [SETTLEMENT], wanted, work.now())
     for task in opened:
         orders.note(c, work.order_row(order.id), orders.Line("task", task.text), work.now())
-        outlet_of(work).attention(c, f"order/{order.key}", task.code, work.now())
+        outlet_of(work).attention(c, [Waiting(f"order/{order.key}", task.code)], work.now())
     if orders.waits_for_task(c, order.id) or opened:
         orders.set_cause(c, work.order_row(order.id), None, work.now())
 

@@ -20,9 +20,9 @@ from engate.store.lanes import Claim, Take
 from engate.sync import failing
 from engate.sync.failing import Failed
 from engate.sync.lanes import slice_of
-from engate.sync.outbox import Post, outbox_slice
 from engate.sync.pace import Pace
 from engate.sync.registry import Registry
+from engate.sync.telling import Post, outbox_slice
 from engate.sync.work import Later, LeaseLost, Outdated, Snapshot, Windows, Work
 
 TTL = 15.0
@@ -326,8 +326,16 @@ class Runner:
             return Later()
         self._snapshots[claim.integration_id] = snapshot
         if claim.name.startswith(outbox.LANE):
-            given = self._store, self._clock, self._windows, snapshot, claim, self._lease
-            return await outbox_slice(Post(*given, self._registry.observers))
+            post = Post(
+                store=self._store,
+                clock=self._clock,
+                windows=self._windows,
+                snapshot=snapshot,
+                claim=claim,
+                lease=self._lease,
+                observers=self._registry.observers,
+            )
+            return await outbox_slice(post)
         now = self._clock.now().timestamp()
         if not snapshot.connected:
             return Later(through=False)  # settings that nobody has tested: a passed test wakes every lane

@@ -62,7 +62,13 @@ def wake_all(c: sa.Connection, tenant_id: int, id: int, flows: Iterable[str], no
 def deactivate(c: sa.Connection, tenant_id: int, id: int) -> None:
     """Nothing is pushed or imported any more, and what is under way is asked to end; events are still taken in."""
     config.update_integration(c, tenant_id, id, active=False)
-    lanes.ask_to_cancel(c, id, [name for name in lanes.in_hand(c, id) if name not in (EVENTS, SAFETY)])
+    ask_to_end(c, id, but=(EVENTS, SAFETY))
+
+
+def ask_to_end(c: sa.Connection, id: int, but: Iterable[str] = ()) -> None:
+    """Whatever is under way, but these lanes, and those that tell what happened: whoever is told just now would be told twice."""
+    on = frozenset(but)
+    lanes.ask_to_cancel(c, id, [name for name in lanes.in_hand(c, id) if name not in on and not name.startswith(outbox.LANE)])
 
 
 class Resync(NamedTuple):
@@ -188,8 +194,8 @@ def retry(c: sa.Connection, tenant_id: int, id: int, what: Retried, now: float) 
         flows = config.flows_waiting_for(c, id, cause_id)
         ask(c, tenant_id, id, flows, now)
         told = outbox.again(c, id, cause_id, now)
-        woken |= {(each.lane, outbox.PRIORITY) for each in told}
-        count += len(keys) + len(flows) + len(told)
+        woken |= {(each.lane, outbox.PRIORITY) for each in told.targets}
+        count += len(keys) + len(flows) + told.messages
         c.execute(sa.delete(cause).where(cause.c.id == cause_id, cause.c.tenant_id == tenant_id))
     _wake(c, tenant_id, id, sorted(woken), now)
     return count
