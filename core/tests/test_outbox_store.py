@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -53,6 +54,21 @@ def test_the_same_thing_is_written_once_for_each_target(store: Store) -> None:
     with store.read() as c:
         lanes = {(row.name, row.due_at) for row in c.execute(sa.select(lane))}
     assert lanes == {("outbox/observer/a", 10.0), ("outbox/mail/b", 10.0)}
+
+
+async def test_a_step_that_comes_to_nothing_tells_nothing_though_others_share_its_transaction(store: Store) -> None:
+    async def written(key: str, *, breaks: bool) -> None:
+        def step(c: sa.Connection) -> None:
+            outbox.write(c, 1, [Message(A, key, {})], 10.0)
+            if breaks:
+                raise RuntimeError(key)
+
+        await store.durably(step)
+
+    steps = [written(f"{n}", breaks=n % 2 == 1) for n in range(6)]
+    said = await asyncio.gather(*steps, return_exceptions=True)
+    assert [str(each) for each in said if each is not None] == ["1", "3", "5"]
+    assert sorted(key for *_, key in keys(store)) == ["0", "2", "4"]
 
 
 def test_the_oldest_that_is_due_comes_first_of_each_target(store: Store) -> None:
