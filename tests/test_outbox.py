@@ -14,7 +14,7 @@ from sqlalchemy import event
 from tests.support.engine import engine
 from tests.support.goods import goods
 from tests.support.observing import FILE, Selling, Watching, breaks
-from tests.support.selling import asleep, entered, sell
+from tests.support.selling import asleep, entered, sell, state
 from tests.support.stage import SHORT, Stage, faked, neighbour
 from tests.test_forbidden import Rights, pair
 from tests.test_guards import let_go, take
@@ -89,6 +89,28 @@ async def test_what_was_not_told_when_a_process_died_is_told_by_the_next(
             killed.start()
             await stage.until(lambda: all_told(stage), SLOWLY)
     assert file.read_text().split() == [key]
+
+
+@pytest.mark.trap("engine.outbox-marked-after")
+@pytest.mark.timeout(150)
+async def test_what_was_taken_by_a_process_that_died_before_it_said_so_is_told_again_as_the_same_event(
+    sqlite_database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, hold = tmp_path / "told.txt", tmp_path / "told.hold"
+    monkeypatch.setenv(FILE, str(file))
+    hold.touch()
+    async with faked(sqlite_database, seed=goods(1), selling=True, run=False) as stage:
+        stage.erp.switches.refuses = "Não"
+        with engine(sqlite_database, "dying=tests.support.observing:Dying") as killed:
+            key = sell(stage)
+            killed.start()
+            await stage.until(lambda: file.exists() and file.read_text().endswith("\n"), SLOWLY)
+            killed.kill()
+            hold.unlink()
+            killed.start()
+            await stage.until(lambda: all_told(stage), SLOWLY)
+    first, *again = file.read_text().splitlines()
+    assert first.startswith(f"order/{key} fake.422 ") and again == [first]
 
 
 @pytest.mark.trap("engine.outbox-nobody")
@@ -320,6 +342,30 @@ async def test_what_an_archive_has_not_told_is_told_and_then_it_goes(sqlite_data
         assert watching.orders() == [f"order/{KEY}"]
 
 
+@pytest.mark.trap("engine.outbox-archive-ends")
+async def test_an_archive_that_tells_two_goes_when_the_last_is_told(sqlite_database: str) -> None:
+    """The lane of the other may still be in hand, with nothing left to tell."""
+    a, b, gone = Watching(), Watching(), asyncio.Event()
+
+    async def hangs(what: str) -> None:
+        await gone.wait()
+
+    a.takes = b.takes = hangs
+    async with faked(sqlite_database, seed=goods(1), selling=True, observers={"a": a, "b": b}) as stage:
+        await sold(stage, 1)
+        await stage.until(lambda: a.heard and b.heard)
+        await put_away(stage)
+        for phase in ("invoiced", "shipped", "delivered"):
+            stage.erp.progress(phase, None)
+        await state(stage, KEY, "delivered")
+        await asleep(stage, KEY)
+        assert await rows(stage) == [stage.integration_id], "both are still being told"
+        take(stage, "outbox/observer/b")  # it tells, marks, and then stands still
+        gone.set()
+        await stage.until(lambda: _gone(stage), 10.0)
+        assert (a.orders(), b.orders()) == ([f"order/{KEY}"], [f"order/{KEY}"])
+
+
 @pytest.mark.trap("engine.outbox-archive-kept")
 async def test_an_archive_stays_while_a_person_may_ask_for_what_was_given_up(sqlite_database: str) -> None:
     watching, dead = Watching(), Watching()
@@ -407,8 +453,8 @@ async def test_who_takes_nothing_for_days_is_given_up_in_words_until_a_person_as
         watching.takes = None
         asked = trigger.Retried(cause.id)
         now = stage.clock.now().timestamp()
-        count = await stage.store.writing(lambda c: trigger.retry(c, stage.tenant_id, stage.integration_id, asked, now))
-        assert count == cause.messages
+        again = await stage.store.writing(lambda c: trigger.retry(c, stage.tenant_id, stage.integration_id, asked, now))
+        assert again == (cause.messages, False)
         stage.runner.poke()
         await stage.until(lambda: all_told(stage))
         assert watching.orders() == [f"order/{KEY}"] and await listed(stage) == []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.trap import Trap
 
-CORE = "core/engate"
+CORE, API = "core/engate", "api/engate_api"
 TESTS = "tests/test_outbox.py::"
 STORE, OBSERVING = "core/tests/test_outbox_store.py::", "core/tests/test_observing.py::"
 
@@ -130,6 +130,17 @@ OUTBOX: tuple[Trap, ...] = (
         (f"{TESTS}test_what_an_archive_has_not_told_is_told_and_then_it_goes",),
     ),
     Trap(
+        "engine.outbox-archive-ends",
+        "Two lanes of an archive that end together would each leave it to the other to take it away, and nobody would.",
+        f"{CORE}/store/archive.py",
+        ' & (lane.c.id != but) & lane.c.name.not_like(f"{outbox.LANE}%")',
+        " & (lane.c.id != but)",
+        (
+            f"{STORE}test_an_archive_that_has_told_all_goes_though_another_of_its_lanes_tells_still",
+            f"{TESTS}test_an_archive_that_tells_two_goes_when_the_last_is_told",
+        ),
+    ),
+    Trap(
         "engine.outbox-archive-kept",
         "An archive would go with what was given up, before a person could ask for it.",
         f"{CORE}/store/outbox.py",
@@ -232,6 +243,38 @@ OUTBOX: tuple[Trap, ...] = (
         "told = outbox.c.sent_at < now - KEPT",
         "told = outbox.c.since < now - KEPT",
         (f"{STORE}test_what_was_told_goes_after_some_days_and_nothing_else",),
+    ),
+    Trap(
+        "engine.outbox-purge-asked",
+        "What a person has just asked for would be taken away because it was given up long ago.",
+        f"{CORE}/store/outbox.py",
+        "sa.delete(outbox).where(these, given_up)",
+        "sa.delete(outbox).where(these)",
+        (f"{STORE}test_what_a_person_asks_for_while_it_is_purged_stays",),
+    ),
+    Trap(
+        "engine.outbox-told-waits",
+        "What was told after all, while another process gave it up, would be told again at a person's retry.",
+        f"{CORE}/store/outbox.py",
+        '"error": "", "cause_id": None}',
+        '"error": ""}',
+        (f"{STORE}test_what_was_told_after_all_waits_for_nobody",),
+    ),
+    Trap(
+        "engine.outbox-all-again",
+        "A retry brings so many messages back at a time; whoever stops after the first piece leaves the rest, and says that all is well.",
+        f"{API}/routes/summary.py",
+        "    while more:\n",
+        "    while False:\n",
+        ("api/tests/test_work.py::test_a_retry_brings_back_all_messages_however_many_there_are",),
+    ),
+    Trap(
+        "engine.outbox-marked-after",
+        "A message that is marked before the observer has taken it is lost if the process dies in between.",
+        f"{CORE}/sync/telling.py",
+        "        error = await _tell(post, row)\n",
+        "        await post.store.durably(lambda c, row=row: outbox.sent(c, row.id, post.now()))\n        error = await _tell(post, row)\n",
+        (f"{TESTS}test_what_was_taken_by_a_process_that_died_before_it_said_so_is_told_again_as_the_same_event",),
     ),
     Trap(
         "engine.outbox-names",

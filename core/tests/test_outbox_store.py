@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Generator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -98,11 +99,45 @@ def test_what_was_given_up_waits_for_a_person(store: Store) -> None:
         left = outbox.next_of(c, A, 99.0)
         assert left is not None and left.key == "2"
         assert outbox.waiting(c, 1)
-        assert outbox.again(c, 2, cause, 40.0) == (0, set()), "of another integration"
-        assert outbox.again(c, 1, cause, 40.0) == (1, {A})
+        assert outbox.again(c, 2, cause, 40.0) == (0, set(), False), "of another integration"
+        assert outbox.again(c, 1, cause, 40.0) == (1, {A}, False)
         outbox.sent(c, left.id, 40.0)
         back = outbox.next_of(c, A, 99.0)
         assert back is not None and (back.key, back.tries, back.due_at, back.since, back.given_up_at) == ("1", 0, 40.0, 40.0, None)
+
+
+def given_up(store: Store, *keys: str) -> int:
+    """The cause that these wait for."""
+    reason = causes.own("outbox.given_up", "observer/a", Text("a", "a"), Text("b", "b"))
+    with store.write() as c:
+        cause = causes.ensure(c, 1, 1, {reason}, 0.0)[reason.key]
+        ids = c.execute(sa.select(table.c.id).where(table.c.key.in_(keys))).scalars().all()
+        outbox.give_up(c, ids, cause, 5 * DAY)
+    return cause
+
+
+@pytest.mark.trap("engine.outbox-told-waits")
+def test_what_was_told_after_all_waits_for_nobody(store: Store) -> None:
+    """By a process that had lost the lane, while another gave it up."""
+    write(store, (A, "1"))
+    cause = given_up(store, "1")
+    with store.write() as c:
+        outbox.sent(c, c.execute(sa.select(table.c.id)).scalar_one(), 6 * DAY)
+        assert outbox.again(c, 1, cause, 7 * DAY).messages == 0
+
+
+def test_a_person_has_much_told_again_in_pieces(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outbox, "AGAIN", 2)
+    write(store, (A, "1"), (A, "2"), (B, "3"), now=0.0)
+    cause = given_up(store, "1", "2", "3")
+    found = []
+    for _ in range(2):
+        with store.write() as c:
+            found.append(outbox.again(c, 1, cause, 40.0))
+    assert [(each.messages, each.more) for each in found] == [(2, True), (1, False)]
+    assert found[0].targets | found[1].targets == {A, B}
+    with store.read() as c:
+        assert not c.execute(sa.select(table.c.id).where(table.c.cause_id.is_not(None))).all()
 
 
 def test_another_integration_takes_over_what_is_not_told(store: Store) -> None:
@@ -134,24 +169,60 @@ def test_what_is_written_while_an_archive_is_adopted_is_taken_over_too(store: St
         with store.write() as c:
             outbox.write(c, 1, [Message(A, "late", {})], 10.0)
             adopting = beside.submit(adopts)
-            waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-            with store.read() as watching:
-                while not adopting.done() and not watching.exec_driver_sql(waits).scalar_one():
-                    watching.exec_driver_sql("SELECT pg_stat_clear_snapshot()")
+            waits_or_done(store, adopting)
         adopting.result(20)
     assert keys(store) == [(2, "a", "late")]
+
+
+def waits_or_done(store: Store, work: Future[Any]) -> None:
+    """Until it stands still before a lock on PostgreSQL, if it does."""
+    waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    with store.read() as watching:
+        while not work.done() and not watching.exec_driver_sql(waits).scalar_one():
+            watching.exec_driver_sql("SELECT pg_stat_clear_snapshot()")
+
+
+@pytest.mark.trap("engine.outbox-purge-asked")
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_what_a_person_asks_for_while_it_is_purged_stays(store: Store) -> None:
+    write(store, (A, "1"), (A, "2"), now=0.0)
+    wanted = given_up(store, "1")
+
+    def purges() -> bool:
+        with store.write() as c:
+            return outbox.purge(c, 40 * DAY)
+
+    with ThreadPoolExecutor(1) as beside:
+        with store.write() as c:
+            assert outbox.again(c, 1, wanted, 40 * DAY).messages == 1
+            purging = beside.submit(purges)
+            waits_or_done(store, purging)
+            assert not purging.done(), "it waits for the row that is asked for"
+        purging.result(20)
+    assert [key for *_, key in keys(store)] == ["1", "2"]
+
+
+@pytest.mark.trap("engine.outbox-archive-ends")
+def test_an_archive_that_has_told_all_goes_though_another_of_its_lanes_tells_still(store: Store) -> None:
+    """Each would leave it to the other; the lane of an order may have more to say."""
+    with store.write() as c:
+        archive.put_away(c, 1, 1, 5.0)
+        rows = [{"tenant_id": 1, "integration_id": 1, "prio": 8} | {"name": name} for name in (A.lane, B.lane, "order/1")]
+        made = [c.execute(sa.insert(lane).values(row | {"lease": "somebody", "lease_until": 99.0})).inserted_primary_key for row in rows]
+        ids = [key[0] for key in made if key is not None]
+        assert not archive.remove_if_over(c, 1, ids[0]), "an order's lane is in hand"
+        c.execute(sa.update(lane).where(lane.c.id == ids[2]).values(lease=None))
+        assert archive.remove_if_over(c, 1, ids[0])
 
 
 @pytest.mark.trap("engine.outbox-purged")
 def test_what_was_told_goes_after_some_days_and_nothing_else(store: Store) -> None:
     write(store, *((A, f"{n}") for n in range(6)), now=0.0)
-    reason = causes.own("outbox.given_up", "observer/a", Text("a", "a"), Text("b", "b"))
+    given_up(store, "3")
     with store.write() as c:
-        cause = causes.ensure(c, 1, 1, {reason}, 0.0)[reason.key]
         ids = list(c.execute(sa.select(table.c.id).order_by(table.c.id)).scalars())
         for id, at in zip(ids, (1 * DAY, 2 * DAY, 3 * DAY), strict=False):
             outbox.sent(c, id, at)
-        outbox.give_up(c, [ids[3]], cause, 5 * DAY)
         c.execute(sa.delete(lane))
     for day, left in ((8.5, ["1", "2", "3", "4", "5"]), (9.5, ["2", "3", "4", "5"]), (34.0, ["3", "4", "5"]), (36.0, ["4", "5"])):
         with store.write() as c:

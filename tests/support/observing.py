@@ -54,6 +54,16 @@ class Selling(Observer):
         self.taken.append(order)
 
 
+class Dying(Observer):
+    """In a process that is killed: writes the event to the file, then hangs as long as there is one of that name and `.hold`."""
+
+    async def on_attention(self, what: str, cause: str, event: str) -> None:
+        file = Path(os.environ[FILE])
+        _add(file, f"{what} {cause} {event}")
+        if _is_held(file):
+            await asyncio.Event().wait()
+
+
 class Filing(Observer):
     """In a process that is killed: writes to the file, and hangs as long as there is one of that name and `.hold`."""
 

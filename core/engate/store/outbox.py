@@ -26,6 +26,8 @@ PURGED = 500
 """Rows that one transaction deletes."""
 GIVEN_UP = 500
 """Rows that one failure gives up at most."""
+AGAIN = 5_000
+"""Rows that one transaction brings back at most."""
 
 
 class Target(NamedTuple):
@@ -117,7 +119,7 @@ def next_due(c: sa.Connection, target: Target) -> float | None:
 
 
 def sent(c: sa.Connection, id: int, now: float) -> None:
-    c.execute(_ROW, {"of_id": id, "sent_at": now, "error": ""})
+    c.execute(_ROW, {"of_id": id, "sent_at": now, "error": "", "cause_id": None})  # somebody else may have given it up meanwhile
 
 
 def failed(c: sa.Connection, id: int, until: float, why: str) -> None:
@@ -136,18 +138,19 @@ def give_up(c: sa.Connection, ids: Sequence[int], cause_id: int, now: float) -> 
 
 
 class Again(NamedTuple):
-    """What a person has asked for: so many messages, of these targets."""
+    """What a person has asked for: so many messages, of these targets. `more`: there may be more, for another transaction."""
 
     messages: int
     targets: set[Target]
+    more: bool
 
 
 def again(c: sa.Connection, integration_id: int, cause_id: int, now: float) -> Again:
-    """A person wants what waits for this cause told after all. Its age counts anew."""
-    mine = (outbox.c.cause_id == cause_id) & (outbox.c.integration_id == integration_id)
-    found = c.execute(sa.select(outbox.c.kind, outbox.c.target).where(mine).distinct()).all()
-    anew = sa.update(outbox).where(mine).values(cause_id=None, given_up_at=None, tries=0, due_at=now, since=now)
-    return Again(c.execute(anew).rowcount, {Target(integration_id, row.kind, row.target) for row in found})
+    """A person wants what waits for this cause told after all, some of it at a time. Its age counts anew."""
+    some = sa.select(outbox.c.id).where(outbox.c.cause_id == cause_id, outbox.c.integration_id == integration_id).limit(AGAIN)
+    anew = sa.update(outbox).where(outbox.c.id.in_(some)).values(cause_id=None, given_up_at=None, tries=0, due_at=now, since=now)
+    back = c.execute(anew.returning(outbox.c.kind, outbox.c.target)).all()
+    return Again(len(back), {Target(integration_id, row.kind, row.target) for row in back}, len(back) == AGAIN)
 
 
 def waiting(c: sa.Connection, integration_id: int) -> bool:

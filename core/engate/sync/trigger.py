@@ -179,7 +179,14 @@ class Retried(NamedTuple):
     record_ids: Sequence[int] = ()
 
 
-def retry(c: sa.Connection, tenant_id: int, id: int, what: Retried, now: float) -> int:
+class Again(NamedTuple):
+    """So many things go again. `more`: there may be more, for another transaction."""
+
+    things: int
+    more: bool
+
+
+def retry(c: sa.Connection, tenant_id: int, id: int, what: Retried, now: float) -> Again:
     """It goes again, and so does what backed off on the way."""
     cause_id = what.cause_id
     mine = (record.c.tenant_id == tenant_id) & (record.c.integration_id == id)
@@ -187,6 +194,7 @@ def retry(c: sa.Connection, tenant_id: int, id: int, what: Retried, now: float) 
     kinds = c.execute(sa.select(record.c.kind).where(mine, which).distinct()).scalars().all()
     count = c.execute(sa.update(record).where(mine, which).values(cause_id=None, tries=0, not_before=0)).rowcount
     woken = {(f"push/{kind}", KINDS[kind].priority) for kind in kinds}
+    more = False
     if cause_id is not None:
         keys = orders.waiting_for(c, id, [cause_id])
         for key in keys:
@@ -195,10 +203,11 @@ def retry(c: sa.Connection, tenant_id: int, id: int, what: Retried, now: float) 
         ask(c, tenant_id, id, flows, now)
         told = outbox.again(c, id, cause_id, now)
         woken |= {(each.lane, outbox.PRIORITY) for each in told.targets}
-        count += len(keys) + len(flows) + told.messages
-        c.execute(sa.delete(cause).where(cause.c.id == cause_id, cause.c.tenant_id == tenant_id))
+        count, more = count + len(keys) + len(flows) + told.messages, told.more
+        if not more:
+            c.execute(sa.delete(cause).where(cause.c.id == cause_id, cause.c.tenant_id == tenant_id))
     _wake(c, tenant_id, id, sorted(woken), now)
-    return count
+    return Again(count, more)
 
 
 def retry_order(c: sa.Connection, tenant_id: int, id: int, key: str, now: float) -> None:
