@@ -16,21 +16,21 @@ class Watching(Observer):
     def __init__(self) -> None:
         self.told: list[tuple[str, Any]] = []
 
-    async def on_order_imported(self, order: str, erp_keys: list[str]) -> None:
+    async def on_order_imported(self, order: str, erp_keys: list[str], event: str) -> None:
         self.told.append(("imported", (order, erp_keys)))
 
     async def on_attention(self, what: str, cause: str, event: str) -> None:
         self.told.append(("attention", (what, cause)))
 
-    async def on_run_finished(self, run: int, flow: str, counts: dict[str, int]) -> None:
+    async def on_run_finished(self, run: int, flow: str, counts: dict[str, int], event: str) -> None:
         self.told.append(("run", (flow, counts)))
 
 
 class Broken(Observer):
-    async def on_run_finished(self, run: int, flow: str, counts: dict[str, int]) -> None:
+    async def on_run_finished(self, run: int, flow: str, counts: dict[str, int], event: str) -> None:
         raise RuntimeError("an extension broke")
 
-    async def on_order_imported(self, order: str, erp_keys: list[str]) -> None:
+    async def on_order_imported(self, order: str, erp_keys: list[str], event: str) -> None:
         raise RuntimeError("an extension broke")
 
 

@@ -65,9 +65,26 @@ async def test_each_is_told_once_and_in_order(database: str) -> None:
         assert watching.orders() == [f"order/{key}" for key in keys]
         assert {what for what, _ in watching.taken if what.startswith("run/")} >= {"run/products", "run/prices", "run/stock"}
         written = await stage.sql("select key from outbox order by id")
-        assert len(watching.heard) == len(written) == len({row.key for row in written})
+        assert sorted(watching.events) == sorted(f"{stage.integration_id}/{row.key}" for row in written)
+        assert len(watching.events) == len(set(watching.events))
         in_erp = {f"order/{order.reference.partition('/')[0]}": [order.key] for order in stage.erp.taken.values()}
         assert {what: more for what, more in watching.taken if what.startswith("order/")} == in_erp
+
+
+@pytest.mark.trap("engine.outbox-event-of")
+async def test_orders_of_the_same_number_in_two_integrations_are_two_events(sqlite_database: str) -> None:
+    """Even if their ERPs give them the same key."""
+    watching = Watching()
+    async with faked(sqlite_database, seed=goods(1), selling=True, observers={"watching": watching}) as stage:
+        [one] = [await entered(stage, sell(stage))]
+        async with neighbour(stage, "Outra loja", seed=goods(1)) as other:
+            await other.selling()
+            [two] = [await entered(other, sell(other))]
+            assert [order.key for order in one] == [order.key for order in two]
+            await stage.until(lambda: len(watching.orders()) == 2)
+        assert watching.orders() == [f"order/{KEY}"] * 2
+        orders = {event for event in watching.events if "/imported/" in event}
+        assert {event.partition("/")[0] for event in orders} == {str(stage.integration_id), str(other.integration_id)}
 
 
 @pytest.mark.timeout(150)

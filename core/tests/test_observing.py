@@ -11,7 +11,7 @@ from engate.observers import GROUP, LONGEST_NAME, NotToldError, Observers, disco
 
 
 class Sales(Observer):
-    async def on_order_imported(self, order: str, erp_keys: list[str]) -> None:
+    async def on_order_imported(self, order: str, erp_keys: list[str], event: str) -> None:
         raise NotImplementedError
 
 
@@ -50,8 +50,8 @@ def test_one_that_cannot_be_told_harms_no_other(broken: EntryPoint) -> None:
 
 async def test_one_that_is_not_there_has_not_taken_it_and_one_that_wants_no_more_has() -> None:
     found = Observers({"a": Sales()})
-    await found.tell("a", "on_run_finished", {"run": 1, "flow": "stock", "counts": {}})
+    await found.tell("a", "on_run_finished", {"run": 1, "flow": "stock", "counts": {}, "event": "1/run/1"})
     with pytest.raises(NotToldError, match="not installed"):
         await found.tell("b", "on_run_finished", {})
     with pytest.raises(NotToldError, match="NotImplementedError"):
-        await found.tell("a", "on_order_imported", {"order": "1", "erp_keys": []})
+        await found.tell("a", "on_order_imported", {"order": "1", "erp_keys": [], "event": "1/imported/1/1/2"})

@@ -14,24 +14,26 @@ FILE = "ENGATE_TEST_TOLD"
 
 
 class Watching(Observer):
-    """`heard`: every call, in order. `takes`: what it does with one before it is taken."""
+    """`heard`: every call, in order; `events`: which each was of. `takes`: what it does with one before it is taken."""
 
     def __init__(self) -> None:
         self.heard: list[tuple[str, Any]] = []
         self.taken: list[tuple[str, Any]] = []
+        self.events: list[str] = []
         self.takes: Callable[[str], Awaitable[None]] | None = None
 
-    async def on_order_imported(self, order: str, erp_keys: list[str]) -> None:
-        await self._hear(f"order/{order}", erp_keys)
+    async def on_order_imported(self, order: str, erp_keys: list[str], event: str) -> None:
+        await self._hear(f"order/{order}", erp_keys, event)
 
     async def on_attention(self, what: str, cause: str, event: str) -> None:
-        await self._hear(f"attention/{what}", (cause, event))
+        await self._hear(f"attention/{what}", (cause, event), event)
 
-    async def on_run_finished(self, run: int, flow: str, counts: dict[str, int]) -> None:
-        await self._hear(f"run/{flow}", counts)
+    async def on_run_finished(self, run: int, flow: str, counts: dict[str, int], event: str) -> None:
+        await self._hear(f"run/{flow}", counts, event)
 
-    async def _hear(self, what: str, more: Any) -> None:
+    async def _hear(self, what: str, more: Any, event: str) -> None:
         self.heard.append((what, more))
+        self.events.append(event)
         if self.takes is not None:
             await self.takes(what)
         self.taken.append((what, more))
@@ -50,7 +52,7 @@ class Selling(Observer):
     def __init__(self) -> None:
         self.taken: list[str] = []
 
-    async def on_order_imported(self, order: str, erp_keys: list[str]) -> None:
+    async def on_order_imported(self, order: str, erp_keys: list[str], event: str) -> None:
         self.taken.append(order)
 
 
@@ -67,7 +69,7 @@ class Dying(Observer):
 class Filing(Observer):
     """In a process that is killed: writes to the file, and hangs as long as there is one of that name and `.hold`."""
 
-    async def on_order_imported(self, order: str, erp_keys: list[str]) -> None:
+    async def on_order_imported(self, order: str, erp_keys: list[str], event: str) -> None:
         file = Path(os.environ[FILE])
         if _is_held(file):
             await asyncio.Event().wait()

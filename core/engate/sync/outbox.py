@@ -37,7 +37,7 @@ class Waiting(NamedTuple):
 
 
 class Event(NamedTuple):
-    """`key`: which event it is; `said`: what an observer's hook is called with."""
+    """`key`: which event of its integration it is; `said`: what an observer's hook is called with, beside that."""
 
     key: str
     said: dict[str, Any]
@@ -56,7 +56,8 @@ class Outlet(NamedTuple):
 
     def attention(self, c: sa.Connection, waiting: Iterable[Waiting], now: float) -> None:
         if self.wanted("on_attention"):
-            self._observed(c, "on_attention", [_attention(each) for each in waiting], now)
+            # no name of its own: the same thing may wait for the same reason again, later
+            self._observed(c, "on_attention", [Event(f"attention/{uuid4().hex}", each._asdict()) for each in waiting], now)
 
     def run_finished(self, c: sa.Connection, run: Any, now: float) -> None:
         counts = {"read": run.entities, "changed": run.changed, "pushed": run.pushed}
@@ -69,13 +70,9 @@ class Outlet(NamedTuple):
     def _observed(self, c: sa.Connection, hook: str, events: Sequence[Event], now: float) -> None:
         """A message for each observer, so that one who fails keeps no other."""
         targets = [Target(self.integration_id, OBSERVER, name) for name in self.observers.of(hook)]
-        messages = [Message(target, key, {"hook": hook, "event": said}) for key, said in events for target in targets]
-        outbox.write(c, self.tenant_id, messages, now)
-
-
-def _attention(waiting: Waiting) -> Event:
-    event = uuid4().hex  # the same thing may wait for the same reason again, later
-    return Event(f"attention/{event}", {**waiting._asdict(), "event": event})
+        # observers hear of every integration, and two of them may have an order of the same number
+        payloads = [(key, {"hook": hook, "event": {**said, "event": f"{self.integration_id}/{key}"}}) for key, said in events]
+        outbox.write(c, self.tenant_id, [Message(target, key, payload) for key, payload in payloads for target in targets], now)
 
 
 def outlet_of(work: Work) -> Outlet:
