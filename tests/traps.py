@@ -9,6 +9,7 @@ from __future__ import annotations
 from tests.trap import Trap
 from tests.traps_bulk import BULK
 from tests.traps_engine import ENGINE
+from tests.traps_outbox import OUTBOX
 from tests.traps_served import SHOPS_THAT_FETCH
 from tests.traps_shopify import SHOPIFY
 from tests.traps_webstore import WEBSTORE
@@ -1284,4 +1285,4 @@ PLATFORMS: tuple[Trap, ...] = (
         (f"{E_ORDERS}test_whatever_happens_to_the_import_there_is_one_erp_order[sqlite-1]",),
     ),
 )
-TRAPS = PLATFORMS + SHOPIFY + WEBSTORE + BULK + ENGINE + SHOPS_THAT_FETCH
+TRAPS = PLATFORMS + SHOPIFY + WEBSTORE + BULK + ENGINE + SHOPS_THAT_FETCH + OUTBOX

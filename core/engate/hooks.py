@@ -371,19 +371,21 @@ class Storefront(Connection):
 
 
 class Observer:
-    """An extension that watches. The only role it may take: it can never answer in a platform's place."""
+    """An extension that watches. The only role it may take: it can never answer in a platform's place.
+
+    `event` names what happened: the same when it is told again, and another for anything else."""
 
     @spec
-    async def on_order_imported(self, order: str, erp_keys: list[str]) -> None:
+    async def on_order_imported(self, order: str, erp_keys: list[str], event: str) -> None:
         raise NotImplementedError
 
     @spec
-    async def on_attention(self, what: str, cause: str) -> None:
+    async def on_attention(self, what: str, cause: str, event: str) -> None:
         """`what`: "order/<key>" or "<kind>/<key>"; `cause`: its code."""
         raise NotImplementedError
 
     @spec
-    async def on_run_finished(self, run: int, flow: str, counts: dict[str, int]) -> None:
+    async def on_run_finished(self, run: int, flow: str, counts: dict[str, int], event: str) -> None:
         raise NotImplementedError
 
 

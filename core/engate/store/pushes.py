@@ -15,7 +15,7 @@ from engate.store import links
 from engate.store.blobs import pack, readable
 from engate.store.causes import Reason, ensure
 from engate.store.rows import RecordSet
-from engate.store.tables import Id, link, record
+from engate.store.tables import Id, cause, link, record
 
 
 class Claimed(NamedTuple):
@@ -323,6 +323,13 @@ def wait_for(c: sa.Connection, of: RecordSet, rows: Sequence[tuple[int, Reason]]
         sa.update(record).where(record.c.id == sa.bindparam("b_id")).values(**values),
         [{"b_id": id, "cause": reasons[reason.key], **({"answer": reason.text.en[:300]} if answered else {})} for id, reason in rows],
     )
+
+
+def waiting_for_people(c: sa.Connection, ids: Sequence[int]) -> list[tuple[str, str]]:
+    """(key, the cause's code) of those of these records that a person must see to."""
+    mine = sa.select(record.c.key, cause.c.code).join(cause, cause.c.id == record.c.cause_id)
+    rows = c.execute(mine.where(record.c.id.in_(ids), cause.c.owner == "person").order_by(record.c.id))
+    return [(row.key, row.code) for row in rows]
 
 
 def again(c: sa.Connection, rows: Sequence[tuple[int, float, bool, str]], now: float) -> None:

@@ -84,7 +84,7 @@ def look_after(c: sa.Connection, tenant_id: int, integration_ids: Iterable[int],
 def stop(c: sa.Connection, tenant_id: int, id: int) -> None:
     """Nothing of it runs on: what is under way is asked to end. `stopping` tells when it has."""
     c.execute(sa.update(integration).where(integration.c.tenant_id == tenant_id, integration.c.id == id).values(active=False))
-    lanes.ask_to_cancel(c, id, lanes.in_hand(c, id))
+    trigger.ask_to_end(c, id)
 
 
 def _wake(c: sa.Connection, tenant_id: int, id: int, names: Iterable[tuple[str, int]], now: float) -> None:

@@ -7,6 +7,7 @@ import structlog
 
 from engate.model import Order, OrderEvent
 from engate.store import causes, orders
+from engate.sync.outbox import KeyedOrder, order_waits, outlet_of
 from engate.sync.work import Later, Work
 from engate.text import Text
 
@@ -32,7 +33,7 @@ def _mended(c: sa.Connection, work: Work, key: str, doc: Order) -> bool:
         event = OrderEvent(f"mended/{key[:160]}/{work.now()}", key, doc.state, doc.raw_state)
         orders.receive(c, work.tenant_id, work.integration_id, [event], work.now())
         return True
-    orders.set_cause(c, work.order_row(id), _unreadable(key), work.now())
+    order_waits(c, outlet_of(work), KeyedOrder(work.order_row(id), key), _unreadable(key), work.now())
     return False
 
 
@@ -40,7 +41,7 @@ def _tell(c: sa.Connection, work: Work, key: str) -> None:
     work.must_hold(c)
     id = orders.id_of(c, work.integration_id, key)
     assert id is not None
-    orders.set_cause(c, work.order_row(id), _unreadable(key), work.now())
+    order_waits(c, outlet_of(work), KeyedOrder(work.order_row(id), key), _unreadable(key), work.now())
 
 
 def _unreadable(key: str) -> causes.Reason:

@@ -26,6 +26,7 @@ from engate.sync.decide import (
     state_of_order,
     state_without_parts,
 )
+from engate.sync.outbox import KeyedOrder, Waiting, order_waits, outlet_of
 from engate.sync.parts import split
 from engate.sync.settlement import SETTLEMENT
 from engate.sync.sharing import chosen
@@ -68,6 +69,8 @@ async def order_slice(work: Work, key: str) -> Later:
     await _attention(work, order, reason or _failing(work, order, failed), over=not waiting)
     if failed:
         raise failed[0][1]
+    if reason is None and order.cause_id is None and order.told_cause is not None:
+        await work.store.durably(lambda c: orders.set_cause(c, work.order_row(order.id), None, work.now()))
     dues = [outcome.due for outcome in waiting.values() if isinstance(outcome, Later) and outcome.due is not None]
     return Later(due=min(dues, default=None))
 
@@ -200,7 +203,7 @@ def _keep(c: sa.Connection, work: Work, doc: Order, newest: int | None) -> Store
     if untouched:
         _make_parts(c, work, id, doc, now)
     elif before is not None and before.cause_id is not None and not refused(*before.parts):
-        orders.set_cause(c, work.order_row(id), None, now)
+        orders.look_again(c, work.order_row(id), now)
     if before is not None and (before.doc.items != doc.items or (doc.state == "cancelled" and before.doc != doc)):
         # a shop may give the units of a cancelled order back after we pushed the ERP's own number
         stock_moved(c, work, sorted({item.sku for part in before.parts for item in part.doc.items}))
@@ -219,12 +222,12 @@ def _make_parts(c: sa.Connection, work: Work, id: int, doc: Order, now: float) -
     made = split(doc, work.snapshot.mapping, skus, chosen(c, work, doc, skus))
     if isinstance(made, Reason):
         live = doc.state != "cancelled"
-        orders.set_cause(c, work.order_row(id), made if live else None, now)
+        order_waits(c, outlet_of(work), KeyedOrder(work.order_row(id), doc.key), made if live else None, now)
         orders.replace_parts(c, work.order_row(id), (), "received")
         if not live:
             orders.free(c, id)
         return
-    orders.set_cause(c, work.order_row(id), None, now)
+    orders.look_again(c, work.order_row(id), now)
     orders.replace_parts(c, work.order_row(id), made, "received")
     orders.charged(c, id, doc)
     if doc.state != "cancelled":
@@ -249,14 +252,12 @@ async def _attention(work: Work, order: Stored, reason: Reason | None, *, over: 
     if reason is None and not (over and order.parts and not refused(*order.parts) and (order.cause_id is not None or order.tasks)):
         return
 
-    def note(c: sa.Connection) -> bool:
-        is_new = orders.set_cause(c, work.order_row(order.id), reason, work.now())
+    def note(c: sa.Connection) -> None:
+        is_new = order_waits(c, outlet_of(work), KeyedOrder(work.order_row(order.id), order.key), reason, work.now())
         if is_new and reason is not None:
             orders.note(c, work.order_row(order.id), orders.Line("attention", reason.text), work.now())
-        return is_new
 
-    if await work.store.durably(note) and reason is not None:
-        work.happened.append(("on_attention", {"what": f"order/{order.key}", "cause": reason.code}))
+    await work.store.durably(note)
 
 
 async def _show(work: Work, order: Stored) -> None:
@@ -279,17 +280,16 @@ async def _settle(work: Work, order: Stored, situation: Situation) -> None:
     """When nothing more can be done now: what of the money is nobody's becomes a task, or is one no longer."""
     wanted = _settlement(order, situation)
     if [(task.code, task.amount) for task in wanted] != order.tasks:
-        opened = await work.store.durably(lambda c: _settled(c, work, order, wanted))
-        work.happened += [("on_attention", {"what": f"order/{order.key}", "cause": task.code}) for task in opened]
+        await work.store.durably(lambda c: _settled(c, work, order, wanted))
 
 
-def _settled(c: sa.Connection, work: Work, order: Stored, wanted: list[tasks.Task]) -> list[tasks.Task]:
+def _settled(c: sa.Connection, work: Work, order: Stored, wanted: list[tasks.Task]) -> None:
     opened = tasks.settle(c, order.id, [SETTLEMENT], wanted, work.now())
     for task in opened:
         orders.note(c, work.order_row(order.id), orders.Line("task", task.text), work.now())
+        outlet_of(work).attention(c, [Waiting(f"order/{order.key}", task.code)], work.now())
     if orders.waits_for_task(c, order.id) or opened:
         orders.set_cause(c, work.order_row(order.id), None, work.now())
-    return opened
 
 
 def _settlement(order: Stored, situation: Situation) -> list[tasks.Task]:

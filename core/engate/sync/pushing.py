@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 import structlog
 
-from engate.errors import AuthFailed, EngateError, Forbidden, PluginFault, Rejected, Unavailable, Unknown
+from engate.errors import AuthFailed, EngateError, Forbidden, PluginFault, Unavailable, Unknown
 from engate.model import Batch, Item
 from engate.model.kinds import Kind, buyable
 from engate.store import causes, lanes, levels, links, pushes, runs
@@ -18,7 +18,7 @@ from engate.store.causes import Reason
 from engate.store.pushes import Claimed, Wish
 from engate.sync import listed, operations, pilot, quarantine, served
 from engate.sync.effective import BRAND_FOR_ALL, PLACEHOLDER, Effective, Rules, missing_link
-from engate.sync.reading import finished
+from engate.sync.reading import end_runs
 from engate.sync.settling import NOBODY_SAID, Told, Was, settle
 from engate.sync.sharing import Shared
 from engate.sync.work import Later, Work
@@ -59,8 +59,7 @@ async def push_slice(work: Work, kind: Kind) -> Later:
                 break  # what became ready meanwhile has woken the lane, and looking costs as much as there is that cannot go
         if work.time_is_up():
             return Later(due=work.now(), through=work.answered)
-    due, ended = await work.store.writing(lambda c: _next(c, work, kind, marked_at))
-    finished(work, ended)
+    due = await work.store.writing(lambda c: _next(c, work, kind, marked_at))
     return Later(due=due, through=work.answered or due is None)  # a lane that only waits has not been answered
 
 
@@ -195,8 +194,6 @@ async def _push(work: Work, kind: Kind, sending: Sending, marked_at: float) -> P
     for key, outcome in batch.outcomes.items():
         if isinstance(outcome.error, PluginFault):
             log.error("item_broke", kind=kind.name, key=key, exc_info=outcome.error.__cause__)
-        if isinstance(outcome.error, Rejected) and outcome.error.owner == "person":
-            work.happened.append(("on_attention", {"what": f"{kind.name}/{key}", "cause": outcome.error.code}))
     heard = deferred or any(outcome.state in ("accepted", "rejected") for outcome in batch.outcomes.values())
     work.answered = work.answered or heard
     errors = [outcome.error for outcome in batch.outcomes.values() if outcome.error is not None]
@@ -259,7 +256,7 @@ def _settle(c: sa.Connection, work: Work, kind: Kind, told: Told, marked_at: flo
         pushes.doubt(c, [was.id for was in told.was.values()])
 
 
-def _next(c: sa.Connection, work: Work, kind: Kind, looked_at: float) -> tuple[float | None, list[Any]]:
+def _next(c: sa.Connection, work: Work, kind: Kind, looked_at: float) -> float | None:
     """Nothing was ready when we looked: when could something be? Also the moment to end runs."""
-    ended = runs.finish(c, work.integration_id, work.now(), idle=pilot.held_back(c, work.snapshot))
-    return pushes.next_due(c, work.integration_id, kind.name, work.windows.unknown_after, looked_at), ended
+    end_runs(c, work)
+    return pushes.next_due(c, work.integration_id, kind.name, work.windows.unknown_after, looked_at)

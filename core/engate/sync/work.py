@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 import sqlalchemy as sa
@@ -47,6 +47,11 @@ class Windows(msgspec.Struct, frozen=True):
     probe_again: float = 3600.0  # … and again after this where something of it failed
     slow_after: float = 20.0  # real time: a hook that takes longer shows as degraded health, by its name
     slice_most: float = 120.0  # real time: a slice that takes longer is ended
+    outbox_most: float = 3 * 86400.0  # what somebody outside does not take for so long is given up
+
+    def pause(self, tries: int) -> float:
+        """Seconds before the next try, after so many that failed."""
+        return min(self.retry_most, self.retry_first * 2 ** min(tries, 10))
 
 
 class Snapshot(msgspec.Struct, frozen=True):
@@ -126,8 +131,6 @@ class Work:
         self.store, self.clock, self.windows, self.snapshot, self.pace = store, clock, windows, snapshot, pace
         self.coupling, self.claim, self.lease, self.registry = coupling, claim, lease, registry
         self._until = time.monotonic() + SLICE
-        self.happened: list[tuple[str, dict[str, Any]]] = []
-        """What observers are told when the slice is over: (hook, its arguments), of what is durable."""
         self.answered = False
         """Whether the storefront said yes or no to something that was pushed."""
 
@@ -173,7 +176,7 @@ class Work:
         lanes.wake(c, [lanes.Wake(self.tenant_id, self.integration_id, name, prio, due) for name, prio in names])
 
     def retry_at(self, tries: int) -> float:
-        return self.now() + min(self.windows.retry_most, self.windows.retry_first * 2 ** min(tries, 10))
+        return self.now() + self.windows.pause(tries)
 
     def must_be_current(self, c: sa.Connection) -> None:
         """Raises Outdated unless the snapshot still holds: in the transaction that stores what was decided by it."""
