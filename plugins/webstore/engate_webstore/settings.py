@@ -6,7 +6,9 @@ from typing import Annotated
 
 import msgspec
 
-from engate import Secret, field
+from engate import Invalid, Secret, Text, field
+
+LEAST_TOKEN = 16
 
 
 def _none() -> Secret:
@@ -21,7 +23,6 @@ class WebstoreSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
             "Token",
             "Escolha um segredo longo; é ele que se digita no painel da Webstore, em 'Já possuo cadastro no ERP'.",
             "Choose a long secret; it is what is typed in Webstore's panel, under 'Já possuo cadastro no ERP'.",
-            min_length=16,
         ),
     ]
     store: Annotated[
@@ -86,3 +87,12 @@ class WebstoreSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
             max_length=60,
         ),
     ] = "Embalagem"
+
+    def __post_init__(self) -> None:
+        """So that a mistake is told to whoever saves it."""
+        if len(self.token.reveal()) < LEAST_TOKEN:
+            raise Invalid(
+                Text(f"O token tem menos de {LEAST_TOKEN} caracteres.", f"The token has fewer than {LEAST_TOKEN} characters."),
+                Text("Quem o adivinha lê o catálogo e faz pedidos.", "Who guesses it reads the catalogue and places orders."),
+                where="token",
+            )
