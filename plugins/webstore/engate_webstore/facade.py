@@ -35,17 +35,24 @@ class Facade:
     async def answer(self, asked: Asked, desk: Desk) -> Reply:
         limit = self._settings.calls_a_minute
         try:
-            call = envelope.read(asked)
-            envelope.allowed(call, self._settings.token.reveal())
+            call = await self._verified(asked, desk)
             self._count(call.at)
             service = SERVICES.get(call.service)
             if service is None:
                 raise Refused(envelope.MALFORMED, "serviço desconhecido")
             return envelope.answered(await service(self, call, desk), limit)
         except Refused as why:
-            if why.code in (envelope.NO_TOKEN, envelope.BAD_TOKEN):
-                await desk.refuse("token")
             return envelope.refused(why, limit)
+
+    async def _verified(self, asked: Asked, desk: Desk) -> Call:
+        """Whose token cannot be read might be anybody."""
+        try:
+            call = envelope.read(asked)
+            envelope.allowed(call, self._settings.token.reveal())
+        except Refused as why:
+            await desk.refuse("token" if why.code in (envelope.NO_TOKEN, envelope.BAD_TOKEN) else "content")
+            raise
+        return call
 
     def _count(self, at: datetime) -> None:
         """A sliding minute."""
