@@ -1264,8 +1264,8 @@ PLATFORMS: tuple[Trap, ...] = (
         "vtex.sold-and-offered-again",
         "Until the ERP has reserved an order its reading still counts those units: pushed as it is, they are sold twice.",
         f"{CORE}/sync/effective.py",
-        "level.quantity - not_reserved - self.options.stock_buffer",
-        "level.quantity - self.options.stock_buffer",
+        "        return level.quantity - sum(",
+        "        return level.quantity - 0 * sum(",
         (f"{E_ORDERS}test_a_unit_that_is_sold_is_never_offered_again",),
     ),
     Trap(

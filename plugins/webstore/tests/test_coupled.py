@@ -175,9 +175,9 @@ async def test_stock_is_told_of_what_a_person_has_linked(tmp_path: Path) -> None
         await pull(house)
         for row in house.shop.control.mapping():
             code, own, parent = row["codigo"], row["identificador"], row["identificador_pai"]
-            await house.api("PUT", f"/integrations/{house.id}/links/sku/{code}", {"remote": own})
-            if parent:
+            if parent:  # before its variations, so that these are told with it
                 await house.api("PUT", f"/integrations/{house.id}/links/product/{code.split('-')[0]}", {"remote": parent})
+            await house.api("PUT", f"/integrations/{house.id}/links/sku/{code}", {"remote": own})
         for code, units in (("1000-UN", 3), ("1001-CX", 8)):
             await changed(house, Change(code, stock={"1": units}), "stock")
             await house.until(lambda code=code, units=units: held(house)[code][2] == units)
