@@ -85,7 +85,7 @@ async def engine(url: str, places: list[tuple[str, str]]) -> AsyncGenerator[Stor
     store = Store(url)
     metadata.create_all(store.engine)
     clock, vault = SystemClock(), Vault(secrets.token_bytes(32))
-    registry = Registry(store, vault, clock, Metrics(), observers=())
+    registry = Registry(store, vault, clock, Metrics(), observers={})
     for manifest in MANIFESTS.values():
         registry.add(manifest)
     now = clock.now().timestamp()

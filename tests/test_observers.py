@@ -16,21 +16,21 @@ class Watching(Observer):
     def __init__(self) -> None:
         self.told: list[tuple[str, Any]] = []
 
-    async def on_order_imported(self, order: str, erp_keys: list[str]) -> None:
+    async def on_order_imported(self, order: str, erp_keys: list[str], event: str) -> None:
         self.told.append(("imported", (order, erp_keys)))
 
-    async def on_attention(self, what: str, cause: str) -> None:
+    async def on_attention(self, what: str, cause: str, event: str) -> None:
         self.told.append(("attention", (what, cause)))
 
-    async def on_run_finished(self, run: int, flow: str, counts: dict[str, int]) -> None:
+    async def on_run_finished(self, run: int, flow: str, counts: dict[str, int], event: str) -> None:
         self.told.append(("run", (flow, counts)))
 
 
 class Broken(Observer):
-    async def on_run_finished(self, run: int, flow: str, counts: dict[str, int]) -> None:
+    async def on_run_finished(self, run: int, flow: str, counts: dict[str, int], event: str) -> None:
         raise RuntimeError("an extension broke")
 
-    async def on_order_imported(self, order: str, erp_keys: list[str]) -> None:
+    async def on_order_imported(self, order: str, erp_keys: list[str], event: str) -> None:
         raise RuntimeError("an extension broke")
 
 
@@ -40,7 +40,7 @@ async def test_observers_hear_of_runs_attention_and_orders(tmp_path: Path) -> No
     weightless = product(7, weight_kg=Decimal(0))
     async with staged(
         f"sqlite:///{tmp_path}/engate.db", seed=type(seed)(seed.branches, seed.categories, seed.brands, (*seed.products, weightless)),
-        observers=(Broken(), watching),
+        observers={"broken": Broken(), "watching": watching},
     ) as stage:  # fmt: skip
         await stage.activate()
         await stage.until(lambda: sum(sku.visible for sku in stage.shop.state()) == 3)

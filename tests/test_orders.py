@@ -113,10 +113,9 @@ async def _retry(stage: Stage, key: str, by_cause: bool) -> None:
         return
     [row] = await stage.sql("select cause_id from shop_order where key = :key", key=key)
     now = stage.clock.now().timestamp()
-    assert (
-        await stage.store.writing(lambda c: trigger.retry(c, stage.tenant_id, stage.integration_id, trigger.Retried(row.cause_id), now))
-        == 1
-    )
+    asked = trigger.Retried(row.cause_id)
+    again = await stage.store.writing(lambda c: trigger.retry(c, stage.tenant_id, stage.integration_id, asked, now))
+    assert again == trigger.Again(1, more=False)
     stage.runner.poke()
 
 

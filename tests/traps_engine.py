@@ -1307,7 +1307,7 @@ ENGINE: tuple[Trap, ...] = (
         "engine.off-ends-calls",
         "Deactivating ends what is in flight: the slots of a tenant whose platform hangs are free again.",
         f"{CORE}/sync/trigger.py",
-        "    lanes.ask_to_cancel(c, id, [name for name in lanes.in_hand(c, id) if name not in (EVENTS, SAFETY)])\n",
+        "    ask_to_end(c, id, but=(EVENTS, SAFETY))\n",
         "",
         (f"{FAIR}test_deactivating_ends_calls_in_flight_at_once",),
     ),

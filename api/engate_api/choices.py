@@ -73,8 +73,9 @@ def once(mapping: PairMapping) -> None:
         )
 
 
-UNIQUE = {"warehouses": ("branch", "warehouse"), "price_tables": ("table", "policy"), "payments": ("form",), "carriers": ("shipping",)}
-"""Stock and prices are absolute: two sources of one target overwrite each other. Several forms may share a billing code."""
+UNIQUE = {"warehouses": ("branch",), "price_tables": ("table", "policy"), "payments": ("form",), "carriers": ("shipping",)}
+"""Prices are absolute: two sources of one target overwrite each other. Several branches may share a warehouse, which offers their sum, and
+several forms a billing code."""
 
 
 def _doubled(mapping: PairMapping) -> list[FieldError]:

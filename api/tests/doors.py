@@ -43,7 +43,7 @@ SELDOM = 3600.0
 class Doored:
     """An installation with one tenant, whose integration nothing reads by schedule: what happens, happens because somebody called."""
 
-    def __init__(self, client: httpx.AsyncClient, installation: Installation, erp: FakeErpSandbox, shop: FakeShopSandbox) -> None:
+    def __init__(self, client: httpx.AsyncClient, installation: Installation, erp: FakeErpSandbox, shop: Any) -> None:
         self.client, self.installation, self.erp, self.shop = client, installation, erp, shop
         self.key, self.id, self.erp_id, self.shop_id = "", 0, 0, 0
 
@@ -53,8 +53,8 @@ class Doored:
         assert answer.status_code == status if status is not None else answer.is_success, answer.text
         return answer.json() if answer.content else None
 
-    async def couple(self) -> None:
-        self.key = (await self.api("POST", "/tenants", {"name": "Loja"}, key=KEY))["admin_key"]
+    async def couple(self, tenant: str = "Loja") -> None:
+        self.key = (await self.api("POST", "/tenants", {"name": tenant}, key=KEY))["admin_key"]
         ids: list[int] = []
         for box in (self.erp, self.shop):
             said = box.describe()
@@ -151,8 +151,10 @@ def _database(folder: Path) -> str:
 
 
 @asynccontextmanager
-async def doored(folder: Path, *, public: bool = True, coupled: bool = True, live: bool = False) -> AsyncGenerator[Doored]:
-    """`live`: as after `Doored.live()`, which is a copy of what went live once."""
+async def doored(
+    folder: Path, *, public: bool = True, coupled: bool = True, live: bool = False, shop_class: type[Any] = FakeShopSandbox
+) -> AsyncGenerator[Doored]:
+    """`live`: as after `Doored.live()`, which is a copy of what went live once (with the fake shop)."""
     known = await _known() if live else None
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -160,7 +162,7 @@ async def doored(folder: Path, *, public: bool = True, coupled: bool = True, liv
     url, database = f"http://127.0.0.1:{port}", _database(folder)
     if known is None:
         (folder / "engate.db").write_bytes(migrated())
-        boxes: Any = FakeErpSandbox(limits=False), FakeShopSandbox(limits=False)
+        boxes: Any = FakeErpSandbox(limits=False), shop_class(limits=False)
     else:
         boxes = known.pair.copied(database)
     settings = Settings(data=folder, database_url=database, installation_key=KEY, windows=SHORT, public_url=url if public else None)

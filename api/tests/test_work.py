@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from api.tests.conftest import Live, Loaded
 from tests.support.goods import goods, gtin
+
+from engate.store import causes, outbox
+from engate.store.db import Store
+from engate.store.outbox import Message, Target
+from engate.text import Text
 
 
 def test_the_summary_counts_each_sku_once(loaded: Loaded) -> None:
@@ -178,6 +184,26 @@ def test_retry_sends_again_what_waits(loaded: Loaded) -> None:
     assert loaded.admin.post(f"{loaded.path}/records/retry", {"records": [row["id"], 10**9]}) == {"retried": 1}
     loaded.admin.refused("POST", f"{loaded.path}/records/retry", 422, {})
     loaded.house.quiet(loaded.admin, loaded.id)
+
+
+@pytest.mark.trap("engine.outbox-all-again")
+def test_a_retry_brings_back_all_messages_however_many_there_are(
+    selling: Callable[..., Live], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox, "AGAIN", 2)
+    _, admin, id = selling(goods(1))
+    tenant_id, target = admin.get("/me")["tenant"]["id"], Target(id, "observer", "removed")
+    reason = causes.own("outbox.given_up", "observer/removed", Text("a", "a"), Text("b", "b"))
+    store = Store(f"sqlite:///{tmp_path}/engate.db")
+    with store.write() as c:
+        outbox.write(c, tenant_id, [Message(target, f"{n}", {"hook": "on_run_finished", "event": {}}) for n in range(5)], 0.0)
+        cause_id = causes.ensure(c, tenant_id, id, {reason}, 0.0)[reason.key]
+        outbox.give_up(c, outbox.as_old_as(c, target, 0.0), cause_id, 0.0)
+    store.close()
+    [cause] = [each for each in admin.get(f"/integrations/{id}/causes")["items"] if each["code"] == reason.code]
+    assert cause["messages"] == 5
+    assert admin.post(f"/integrations/{id}/records/retry", {"cause": cause["id"]}) == {"retried": 5}
+    admin.refused("POST", f"/integrations/{id}/records/retry", 404, {"cause": cause["id"]})
 
 
 def test_after_a_cancel_nothing_more_is_sent(selling: Callable[..., Live]) -> None:

@@ -2,7 +2,7 @@
 
 from engate.answers import Response
 from engate.context import Context
-from engate.door import Asked, Desk, Reply
+from engate.door import Asked, Desk, Known, Reply, Sight, Whole, Wholes, WholeSku
 from engate.errors import (
     Answered,
     AuthFailed,
@@ -24,7 +24,7 @@ from engate.settings import Secret, field
 from engate.text import Text
 
 __all__ = [
-    "Answered", "Asked", "Auth", "AuthFailed", "Context", "Desk", "EngateError", "Erp", "Forbidden", "Http", "Invalid", "Manifest",
-    "Meter", "NotSent", "NotYet", "Observer", "Rate", "RateLimited", "Rejected", "Reply", "Response", "Secret", "Storefront", "Text",
-    "Token", "Unavailable", "Unknown", "batch", "field",
+    "Answered", "Asked", "Auth", "AuthFailed", "Context", "Desk", "EngateError", "Erp", "Forbidden", "Http", "Invalid", "Known", "Manifest",
+    "Meter", "NotSent", "NotYet", "Observer", "Rate", "RateLimited", "Rejected", "Reply", "Response", "Secret", "Sight", "Storefront",
+    "Text", "Token", "Unavailable", "Unknown", "Whole", "WholeSku", "Wholes", "batch", "field",
 ]  # fmt: skip

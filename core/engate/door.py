@@ -10,10 +10,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
+from typing import NamedTuple
 
 import msgspec
 
-from engate.model import Order, OrderEvent
+from engate.model import Brand, Category, Image, Invoice, Item, Order, OrderEvent, Price, Product, ShopState, Sku, StockLevel, Tracking
 
 NOTHING: Mapping[str, Sequence[str]] = MappingProxyType({})
 
@@ -39,6 +40,57 @@ class Reply(msgspec.Struct, frozen=True):
     headers: Mapping[str, str] = MappingProxyType({})
 
 
+class WholeSku(NamedTuple):
+    """One SKU with what hangs on it, each as a push hook would get it: `want`, `remote` (where it is linked), `refs`, but no `have`."""
+
+    sku: Item[Sku]
+    prices: tuple[Item[Price], ...]
+    stock: tuple[Item[StockLevel], ...]
+    images: tuple[Item[Image], ...]
+
+
+class Whole(NamedTuple):
+    """A product as the shop should hold it: what the integration's rules make of the ERP's data. `categories`: from the root to its own;
+    `brand`: None where it has none. What waits for a cause is as the shop last had it, and is missing if it never had it."""
+
+    product: Item[Product]
+    skus: tuple[WholeSku, ...]
+    categories: tuple[Category, ...]
+    brand: Brand | None
+
+
+class Wholes(NamedTuple):
+    """A page. It holds fewer than were asked for where products may not be shown yet. `pages`: how many there are now; `total`:
+    products in all of them, at most."""
+
+    items: tuple[Whole, ...]
+    pages: int
+    total: int
+
+
+class Sight(NamedTuple):
+    """What of the products a call is about. `kinds`: of these a change counts, where only changed ones are asked for; `hands_out`: the
+    answer carries them, so that the shop holds them then. A list of names is looked at, and each product asked for after it."""
+
+    kinds: frozenset[str] = frozenset({"product", "sku", "price", "stock", "image"})
+    hands_out: bool = True
+
+
+ALL = Sight()
+
+
+class Known(NamedTuple):
+    """What is known of an order. `number`: ours; `order`: as the shop last handed it in; `state`: engate's word for it; `erp`: its numbers
+    in the ERP; `notes` and `tracking`: as the ERP told them, also those that are not due in the shop yet."""
+
+    number: int
+    order: Order
+    state: str
+    erp: tuple[str, ...]
+    notes: tuple[Invoice, ...]
+    tracking: tuple[Tracking, ...]
+
+
 class Desk(ABC):
     """Where a plugin hands in what a verified call says: for every integration of the connection."""
 
@@ -58,3 +110,46 @@ class Desk(ABC):
     async def refuse(self, reason: str) -> Reply:
         """The call is not the platform's, or says nothing that can be used: counted by its reason (a few fixed words, nothing of the call).
         Answers a 401 to hand back."""
+
+    async def reject(self, key: str, why: str, body: bytes) -> None:
+        """A verified call that says nothing that can be used: kept for people to see, with the reason, once for each key however often it
+        comes. `body`: what of the call may be kept; leave out its secrets."""
+        raise NotImplementedError
+
+    # ---- of a storefront that fetches by itself (`Storefront.served`) ----
+
+    async def products(self, page: int = 1, limit: int = 100, since: datetime | None = None, sight: Sight = ALL) -> Wholes:
+        """Products of the integration that is live, page by page, in the order in which the ERP's came: whoever reads on until `pages` has
+        skipped nothing that was there when they began. `since`: only those of which something has changed since then (or was never
+        fetched); begin with the moment of your own last first page. Empty while the integration is not active.
+
+        When the answer is a 2xx or 3xx, what was given of the served kinds counts as held by the shop from then on."""
+        raise NotImplementedError
+
+    async def product(self, of: str | int, sight: Sight = ALL) -> Whole | None:
+        """The product with this key of the ERP's, or with this `Item.id`, or of which such a SKU is part. Settled as `products`."""
+        raise NotImplementedError
+
+    async def stock(self, of: str | int) -> tuple[Item[StockLevel], ...]:
+        """What the shop should offer of this SKU, or of all SKUs of this product (the ERP's key, or the `Item.id`), one for each warehouse.
+        Settled as `products`."""
+        raise NotImplementedError
+
+    async def sku(self, id: int) -> str | None:
+        """The ERP's key of the SKU with this `Item.id`; also of one that may not be shown (any more)."""
+        raise NotImplementedError
+
+    # ---- of a storefront that hands its orders in and asks what became of them ----
+
+    async def place(self, order: Order) -> int | None:
+        """A whole order; on disk when this returns, and on its way into the ERP as any other. Answers our number of it: the same one
+        whenever an order of this key comes. None: the integration has not gone live, nothing was taken."""
+        raise NotImplementedError
+
+    async def move(self, key: str, state: ShopState, raw_state: str, changed_at: str) -> bool:
+        """The shop says that an order which it handed in has another state now. False: no such order is known."""
+        raise NotImplementedError
+
+    async def order(self, of: str | int) -> Known | None:
+        """What is known of the order with this key (the shop's own), or with this number (ours)."""
+        raise NotImplementedError

@@ -219,6 +219,12 @@ class Storefront(Connection):
     """Products that people made in the shop carry no reference of the ERP's: `push_products` cannot find them. engate then reads
     `read_listing` once before the first push, and links products by their SKUs (`Listing.product`)."""
 
+    def served(self) -> frozenset[str]:
+        """Hooks of which this account does the work by calling us, by its settings: push hooks whose records it fetches
+        (`Desk.products`), and `read_order_events` and `read_order` where it hands its orders in (`Desk.place`). engate calls none of them,
+        and they need not be there. What is said here holds as long as the settings do."""
+        return frozenset()
+
     # -- push_*: master data into the storefront --
 
     @spec(firstresult=True)
@@ -365,19 +371,21 @@ class Storefront(Connection):
 
 
 class Observer:
-    """An extension that watches. The only role it may take: it can never answer in a platform's place."""
+    """An extension that watches. The only role it may take: it can never answer in a platform's place.
+
+    `event` names what happened: the same when it is told again, and another for anything else."""
 
     @spec
-    async def on_order_imported(self, order: str, erp_keys: list[str]) -> None:
+    async def on_order_imported(self, order: str, erp_keys: list[str], event: str) -> None:
         raise NotImplementedError
 
     @spec
-    async def on_attention(self, what: str, cause: str) -> None:
+    async def on_attention(self, what: str, cause: str, event: str) -> None:
         """`what`: "order/<key>" or "<kind>/<key>"; `cause`: its code."""
         raise NotImplementedError
 
     @spec
-    async def on_run_finished(self, run: int, flow: str, counts: dict[str, int]) -> None:
+    async def on_run_finished(self, run: int, flow: str, counts: dict[str, int], event: str) -> None:
         raise NotImplementedError
 
 

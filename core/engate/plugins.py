@@ -16,7 +16,7 @@ import structlog
 from engate import boundary
 from engate.doing import calling
 from engate.errors import CapabilityMissing, EngateError, PluginFault
-from engate.hooks import HOOK_API, ROLES, Connection, Erp, Fiscal, Observer, Storefront
+from engate.hooks import HOOK_API, ROLES, Connection, Erp, Fiscal, Storefront
 from engate.model import Batch, Page
 from engate.settings import json_schema
 from engate.specs import SPECS, Spec, implemented_by
@@ -25,9 +25,7 @@ from engate.text import Text
 
 T = TypeVar("T")
 PLATFORMS = "engate.platforms"
-OBSERVERS = "engate.observers"
 HOOK_TIMEOUT = 600.0
-OBSERVER_TIMEOUT = 10.0
 log = structlog.get_logger("engate.plugins")
 
 
@@ -80,21 +78,6 @@ def discover(entries: list[EntryPoint] | None = None) -> dict[str, Platform]:
             log.warning("platform_not_loaded", platform=entry.name, error=f"{type(error).__name__}: {error}")
             found[entry.name] = Platform(entry.name, None, f"{type(error).__name__}: {error}")
     return found
-
-
-def discover_observers(entries: list[EntryPoint] | None = None) -> tuple[Observer, ...]:
-    """Every installed extension: entry points of `engate.observers` name a subclass of `Observer` without arguments."""
-    found: list[Observer] = []
-    for entry in entries if entries is not None else list(entry_points(group=OBSERVERS)):
-        try:
-            made = entry.load()()
-            if not isinstance(made, Observer):
-                raise TypeError(f"{entry.value} is not an engate.Observer")
-            implemented_by(type(made), (Observer,))
-            found.append(made)
-        except Exception as error:
-            log.warning("observer_not_loaded", observer=entry.name, error=f"{type(error).__name__}: {error}")
-    return tuple(found)
 
 
 def implemented(connection: type[Connection]) -> frozenset[str]:
@@ -231,14 +214,27 @@ def _fault(name: str, error: Exception) -> PluginFault:
     )
 
 
-class Coupling:
-    """An ERP connection coupled to a storefront connection, with observers. The engine calls `coupling.erp.list_products(query)`."""
+HANDED_IN = frozenset({"read_order_events", "read_order"})
+"""What a shop that hands its orders in by itself need not answer."""
 
-    def __init__(self, erp: Erp, storefront: Storefront, *observers: Observer) -> None:
-        self._hooks = _Hooks(erp, storefront, *observers)
+
+def _served(storefront: Storefront) -> frozenset[str]:
+    found = frozenset(storefront.served())
+    wrong = sorted(name for name in found if not (name in SPECS and (name.startswith("push_") or name in HANDED_IN)))
+    if wrong:
+        raise boundary.fault("served", "", wrong[0][:80], f"names of push hooks, {', '.join(sorted(HANDED_IN))}")
+    return found
+
+
+class Coupling:
+    """An ERP connection coupled to a storefront connection. The engine calls `coupling.erp.list_products(query)`."""
+
+    def __init__(self, erp: Erp, storefront: Storefront) -> None:
+        self._hooks = _Hooks(erp, storefront)
         self.erp = cast(Erp, _Caller(self._hooks, erp.context.connection_id))
         self.storefront = cast(Storefront, _Caller(self._hooks, storefront.context.connection_id))
         self.unavailable: dict[str, Text] = {**erp.unavailable(), **storefront.unavailable()}
+        self.served = _served(storefront)
         self.settles_within = erp.settles_within
         self.fiscal: Fiscal = erp.fiscal
         self.requires = storefront.requires
@@ -246,8 +242,16 @@ class Coupling:
         self.overlap_seconds = erp.overlap_seconds
 
     def can(self, *names: str) -> bool:
-        """Whether both sides offer all these hooks for these accounts."""
-        return all(name not in self.unavailable and getattr(self._hooks.hook, name).get_hookimpls() for name in names)
+        """Whether both sides offer all these hooks for these accounts. What the storefront fetches by itself needs none."""
+        return all(name not in self.unavailable and (name in self.served or self._implemented(name)) for name in names)
+
+    @property
+    def hands_in_orders(self) -> bool:
+        """The shop tells its orders whole and by itself, and cannot be asked for them."""
+        return self.served >= HANDED_IN
+
+    def _implemented(self, name: str) -> bool:
+        return bool(getattr(self._hooks.hook, name).get_hookimpls())
 
     def batch_of(self, name: str) -> int | None:
         """How many items this push hook takes at a time, where it says so (`engate.batch`)."""
@@ -260,16 +264,3 @@ class Coupling:
     def _marked(self, name: str, mark: str) -> int | None:
         impls = cast(pluggy.HookCaller, getattr(self._hooks.hook, name)).get_hookimpls()
         return getattr(impls[0].function, mark, None) if impls else None
-
-    async def tell(self, name: str, **event: Any) -> None:
-        """Observers, each isolated: one that raises or hangs harms nobody."""
-
-        async def one(told: Callable[..., Any]) -> None:
-            try:
-                async with asyncio.timeout(OBSERVER_TIMEOUT):
-                    await told(**event)
-            except Exception as error:
-                log.error("observer_failed", hook=name, exc_info=error)
-
-        impls = cast(pluggy.HookCaller, getattr(self._hooks.hook, name)).get_hookimpls()
-        await asyncio.gather(*(one(impl.function) for impl in impls))

@@ -19,7 +19,7 @@ class House:
 
     async def take(self, request: web.Request) -> web.Response:
         self.got.append((await request.read(), request.headers["X-Mark"]))
-        return web.Response(status=int(request.query.get("status", "200")), headers={"Location": "/elsewhere"})
+        return web.Response(status=int(request.query.get("status", "200")), headers={"Location": "/elsewhere"}, text="said")
 
     async def sleep(self, request: web.Request) -> web.Response:
         del request
@@ -49,8 +49,18 @@ async def test_bytes_and_headers_arrive_as_they_are_and_the_status_comes_back(ho
     assert house.got == [(b'{"a": 1 }', "m")]  # a redirect is not followed
 
 
+@pytest.mark.parametrize("status", [200, 302, 503])
+async def test_a_question_gets_the_whole_answer(house: House, status: int) -> None:
+    async with Outgoing() as outgoing:
+        told = await outgoing.exchange(f"{house.url}/take?status={status}", b"x", {"X-Mark": "m"})
+    assert told is not None
+    assert (told.status, told.body, told.headers["location"]) == (status, b"said", "/elsewhere")
+
+
 async def test_nobody_answers(house: House) -> None:
     async with Outgoing(timeout=0.1) as outgoing:
         assert await outgoing.post(f"{house.url}/sleep", b"", {}) is None
         assert await outgoing.post("http://127.0.0.1:1/", b"", {}) is None
         assert await outgoing.post("nowhere", b"", {}) is None
+        assert await outgoing.exchange(f"{house.url}/sleep", b"", {}) is None
+        assert await outgoing.exchange("http://127.0.0.1:1/", b"", {}) is None

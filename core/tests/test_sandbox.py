@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import asynccontextmanager
 from typing import ClassVar, Literal
 
@@ -108,6 +108,34 @@ async def test_a_sandbox_that_stops_does_not_wait_for_its_endless_answers() -> N
             await _until(lambda: sandbox.books.in_flight["POST /things"])
         with pytest.raises(aiohttp.ClientError):
             await waiting
+
+
+class Errand(Shelf):
+    """A platform that does more when it is told to, and shows more."""
+
+    def _readers(self) -> dict[str, Callable[[], object]]:
+        return {**super()._readers(), "stored": lambda: self.stored}
+
+    def _writers(self) -> dict[str, Callable[[bytes], object]]:
+        return {**super()._writers(), "fetch": self._fetch}
+
+    async def _fetch(self, body: bytes) -> object:
+        await asyncio.sleep(0)
+        self.stored += int(body)
+        return {"fetched": int(body)}
+
+
+async def test_a_platform_has_verbs_of_its_own_beside_those_of_all() -> None:
+    async with Errand().listening() as sandbox, aiohttp.ClientSession(sandbox.base_url) as http:
+        async with http.post("/_sandbox/fetch", data=b"2") as answer:
+            assert (answer.status, await answer.json()) == (200, {"fetched": 2})
+        async with http.post("/_sandbox/fetch", data=b"two") as answer:
+            assert answer.status == 422
+        async with http.get("/_sandbox/stored") as answer:
+            assert await answer.json() == 2
+        async with http.get("/_sandbox/health") as answer:
+            assert await answer.json() == {"platform": "shelf", "role": "erp"}
+        assert sandbox.books.requests == 0
 
 
 class Desk(Sandbox):

@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from importlib.metadata import entry_points
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import msgspec
@@ -227,7 +228,7 @@ async def staged(
     mapping: Callable[[PairMapping], PairMapping] | None = None,
     run: bool = True,
     runners: int = 1,
-    observers: tuple[Observer, ...] = (),
+    observers: Mapping[str, Observer] = MappingProxyType({}),
     manifests: tuple[Manifest, ...] = (),
     told: Callable[[Exchange], None] | None = None,
     selling: bool = False,

@@ -91,7 +91,7 @@ async def activate(
         snapshot = config.snapshot(c, id)
         assert snapshot is not None
         flows = [name for name, why in offered(coupling).items() if why is None and name in snapshot.enabled]
-        adopted = archive.adopt(c, caller.tenant_id, id)
+        adopted = archive.adopt(c, caller.tenant_id, id, now)
         return trigger.activate(c, caller.tenant_id, id, trigger.Activation(flows, pilot, go_live_at), now), adopted
 
     runs, adopted = await installation.store.writing(go)

@@ -204,7 +204,7 @@ async def test_connection(installation: NamedDependency[Installation], caller: N
     def keep(c: sa.Connection) -> bool:
         if identity and all(check.ok for check in checks):
             checks.extend(_taken(c, row, identity, used_by))
-        passed = config.tested(c, id, row.revision, config.Tested(checks, identity), now)
+        passed = config.tested(c, id, row.revision, config.Tested(checks, identity, found.calls_us), now)
         if passed:
             config.probed(c, id, row.revision, found.facts, now)
             links.revive(c, caller.tenant_id, used_by, now)

@@ -53,7 +53,7 @@ async def knock(
         body = await _body(request)
         if body is None:
             return _empty(413)
-        desk = OpenDesk(installation.store, row, _asked(request, rest, body, installation.clock.now()))
+        desk = OpenDesk(installation.registry, row, _asked(request, rest, body, installation.clock.now()))
         try:
             reply = await door.answer(account, desk.asked, desk)
         finally:

@@ -133,18 +133,21 @@ async def retry_records(
 ) -> Retried:
     if (data.records is None) == (data.cause is None):
         raise Invalid(Text("Envie records ou cause.", "Send either records or cause."), where="records")
-    now = installation.now()
+    now, what = installation.now(), trigger.Retried(data.cause, data.records or ())
 
-    def go(c: sa.Connection) -> int:
+    def go(c: sa.Connection) -> trigger.Again:
         config.integration_row(c, caller.tenant_id, id)
         if (
             data.cause is not None
             and c.execute(config.mine(cause, caller.tenant_id, cause.c.integration_id == id, cause.c.id == data.cause)).first() is None
         ):
             raise config.not_found("Causa", "cause")
-        return trigger.retry(c, caller.tenant_id, id, trigger.Retried(data.cause, data.records or ()), now)
+        return trigger.retry(c, caller.tenant_id, id, what, now)
 
-    count = await installation.store.writing(go)
+    count, more = await installation.store.writing(go)
+    while more:
+        further, more = await installation.store.writing(lambda c: trigger.retry(c, caller.tenant_id, id, what, now))
+        count += further
     await installation.dispatch.wake(id)
     return Retried(count)
 

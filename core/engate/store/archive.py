@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from engate.model.kinds import KINDS
-from engate.store import config
+from engate.store import config, outbox
 from engate.store.db import insert
+from engate.store.outbox import Heir
 from engate.store.tables import (
     connection,
     document,
@@ -62,14 +63,21 @@ def put_away(c: sa.Connection, tenant_id: int, id: int, now: float) -> None:
     config.update_integration(c, tenant_id, id, name=name, active=False, deleted_at=now)
     going = run.c.state.in_(("reading", "pushing"))
     c.execute(sa.update(run).where(run.c.integration_id == id, going).values(state="cancelled", ended_at=now))
-    rest = lane.c.name.not_in(GOES_ON) & lane.c.name.not_like("order/%")
+    rest = lane.c.name.not_in(GOES_ON) & lane.c.name.not_like("order/%") & lane.c.name.not_like(f"{outbox.LANE}%")
     c.execute(sa.delete(lane).where(lane.c.integration_id == id, rest))
 
 
+def is_over(c: sa.Connection, id: int) -> bool:
+    """The last of its orders has ended, and what happened has been told."""
+    return not any(open_of(c, id)) and not outbox.waiting(c, id)
+
+
 def remove_if_over(c: sa.Connection, id: int, but: int) -> bool:
-    """The last of its orders has ended: nothing keeps it. `but`: the lane that is at it just now."""
-    held = sa.select(lane.c.id).where(lane.c.integration_id == id, lane.c.id != but, lane.c.lease.is_not(None)).limit(1)
-    if any(open_of(c, id)) or c.execute(held).first() is not None:
+    """Nothing keeps it. `but`: the lane that is at it just now."""
+    # a lane that tells has nothing to lose: all is told
+    at_it = lane.c.lease.is_not(None) & (lane.c.id != but) & lane.c.name.not_like(f"{outbox.LANE}%")
+    held = sa.select(lane.c.id).where(lane.c.integration_id == id, at_it).limit(1)
+    if not is_over(c, id) or c.execute(held).first() is not None:
         return False
     return c.execute(sa.delete(integration).where(integration.c.id == id, integration.c.deleted_at.is_not(None))).rowcount == 1
 
@@ -100,20 +108,21 @@ def known(c: sa.Connection, id: int, keys: Iterable[str]) -> set[str]:
     return set(c.execute(sa.select(order.c.key).where(order.c.integration_id == id, order.c.key.in_(list(keys)))).scalars())
 
 
-def adopt(c: sa.Connection, tenant_id: int, id: int) -> int:
+def adopt(c: sa.Connection, tenant_id: int, id: int, now: float) -> int:
     """Takes over the orders of archived integrations of the same two accounts, with all that hangs on them. Returns how many."""
     row = config.integration_row(c, tenant_id, id, to_change=True)
     pair = (_shop(c, row.erp_id), _shop(c, row.storefront_id))
     before = [each.id for each in of_tenant(c, tenant_id) if (_shop(c, each.erp_id), _shop(c, each.storefront_id)) == pair]
-    return sum(_move(c, old, id) for old in before)
+    return sum(_move(c, Heir(tenant_id, old, id), now) for old in before)
 
 
 def _shop(c: sa.Connection, connection_id: int) -> str:
     return config.shop_of(c.execute(sa.select(connection).where(connection.c.id == connection_id)).one())
 
 
-def _move(c: sa.Connection, old: int, new: int) -> int:
+def _move(c: sa.Connection, heir: Heir, now: float) -> int:
     """Causes stay behind: what an order waits for is found anew. What is there already is not overwritten."""
+    _, old, new = heir
     mine = sa.select(order.c.key).where(order.c.integration_id == new)
     moved = sa.update(order).where(order.c.integration_id == old, order.c.key.not_in(mine)).values(integration_id=new, cause_id=None)
     count = c.execute(moved).rowcount
@@ -125,6 +134,9 @@ def _move(c: sa.Connection, old: int, new: int) -> int:
     _copy(c, key_index, old, new, key_index.c.kind == "order")
     _copy(c, link, old, new)
     _copy(c, reading, old, new, reading.c.kind.not_in(list(KINDS)))  # how far orders have been read, on both sides
+    # whoever writes a message just now is waited for, or it would go with the row that it points to
+    c.execute(sa.select(integration.c.id).where(integration.c.id == old).with_for_update())
+    outbox.move(c, heir, now)
     c.execute(sa.delete(integration).where(integration.c.id == old))
     return count
 

@@ -89,6 +89,11 @@ def ensure(c: sa.Connection, tenant_id: int, integration_id: int, reasons: set[R
     return known
 
 
+def id_of(c: sa.Connection, integration_id: int, key: str) -> int | None:
+    """Where this reason has a row."""
+    return c.execute(sa.select(cause.c.id).where(cause.c.integration_id == integration_id, cause.c.key == key)).scalar()
+
+
 def release(c: sa.Connection, integration_id: int, keys: Sequence[str]) -> None:
     """Ends these causes: whatever pointed to them goes on (the foreign keys are set to null)."""
     c.execute(_RELEASE, {"of_integration": integration_id, "of_keys": list(keys)})

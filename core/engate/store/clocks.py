@@ -6,12 +6,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from engate.store.tables import connection, flow, lane, operation, part, reading, record, run, slice_count, told_key, unit
+from engate.store.tables import connection, flow, lane, operation, outbox, part, reading, record, run, slice_count, told_key, unit
 
 SLACK = 5.0
 """Machines differ by so much."""
 
-PLANNED = ((lane.c.due_at, lane.c.not_before), (record.c.not_before,), (operation.c.until,))
+PLANNED = ((lane.c.due_at, lane.c.not_before), (record.c.not_before,), (operation.c.until,), (outbox.c.due_at,))
 """When something is to be done: never earlier than now."""
 
 PAST = (
@@ -24,6 +24,7 @@ PAST = (
     (run.c.started_at, run.c.ended_at),
     (connection.c.probed_at,),
     (told_key.c.at,),
+    (outbox.c.since, outbox.c.sent_at, outbox.c.given_up_at),
 )
 """When something happened, where it is compared with the present."""
 

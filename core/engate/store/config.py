@@ -203,16 +203,20 @@ def delete_connection(c: sa.Connection, tenant_id: int, id: int) -> None:
 
 
 class Tested(NamedTuple):
-    """What a test of a connection found. `identity`: the account that it leads to, where that was told."""
+    """What a test of a connection found. `identity`: the account that it leads to, where that was told; `calls_us`: the platform does some
+    of the work by calling us, so that an integration is not installed before it has."""
 
     checks: list[Check]
     identity: str = ""
+    calls_us: bool = False
 
 
 def tested(c: sa.Connection, id: int, revision: int, found: Tested, now: float) -> bool:
     """Keeps the result of a test, if the connection is still as it was tested. True when it passed."""
     passed = bool(found.checks) and all(check.ok for check in found.checks)
     values: dict[str, Any] = {"checks": msgspec.to_builtins(found.checks), "tested_at": now, "passed": passed}
+    if passed:
+        values["calls_us"] = found.calls_us
     if found.identity:
         values["identity"] = found.identity
     if passed:
@@ -307,6 +311,12 @@ def integration_row(c: sa.Connection, tenant_id: int, id: int, *, to_change: boo
     if row is None:
         raise not_found("Integração", "integration")
     return row
+
+
+def living_of(c: sa.Connection, storefront_id: int) -> int | None:
+    """The integration of this storefront connection: there is at most one that was not deleted."""
+    kept = integration.c.deleted_at.is_(None)
+    return c.execute(sa.select(integration.c.id).where(integration.c.storefront_id == storefront_id, kept)).scalar()
 
 
 def claim_shop(c: sa.Connection, tenant_id: int, id: int) -> None:
@@ -438,7 +448,7 @@ def status_of(integration_row: Any, erp: Any, storefront: Any) -> str:
     """The status as users know it."""
     if not (erp.passed and storefront.passed):
         return "Não conectada"
-    if not integration_row.installed:
+    if storefront.calls_us and storefront.contacted_at is None:
         return "Não instalada"
     return "Ativa" if integration_row.active else "Inativa"
 

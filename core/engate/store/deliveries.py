@@ -64,6 +64,7 @@ _HEARERS = sa.select(integration.c.id, integration.c.storefront_id, integration.
 _MINE = (delivery.c.connection_id == sa.bindparam("of_connection")) & (delivery.c.key == sa.bindparam("of_key"))
 _AGAIN = sa.update(delivery).where(_MINE).values(times=delivery.c.times + 1)
 _UNHEARD = sa.select(delivery.c.id).where(_MINE, delivery.c.outcome == "unheard")
+_CONTACTED = sa.update(connection).where(connection.c.id == sa.bindparam("of_connection")).values(contacted_at=sa.bindparam("of_at"))
 _ENDED = sa.update(delivery).where(delivery.c.id == sa.bindparam("of_id"))
 
 
@@ -83,6 +84,11 @@ def hearers(c: sa.Connection, connection_id: int) -> list[Hearer]:
     return [Hearer(row.id, row.storefront_id, row.deleted_at is not None, row.shop is not None) for row in rows]
 
 
+def hears(each: Hearer, came: Came) -> bool:
+    """It went live, and the caller is its shop."""
+    return each.listens and each.storefront_id == came.connection_id
+
+
 def keep(c: sa.Connection, came: Came, key: str, about: dict[str, Any]) -> int | None:
     """The id of the delivery if it is to be acted on: it is new, or nobody listened when it came before."""
     made = c.execute(_keep_of(c.dialect.name), came.row(key, came.body, outcome="taken", about=about)).scalar()
@@ -91,6 +97,11 @@ def keep(c: sa.Connection, came: Came, key: str, about: dict[str, Any]) -> int |
     mine = {"of_connection": came.connection_id, "of_key": key}
     c.execute(_AGAIN, mine)
     return c.execute(_UNHEARD, mine).scalar()
+
+
+def contacted(c: sa.Connection, came: Came) -> None:
+    """The platform was here, and was answered."""
+    c.execute(_CONTACTED, {"of_connection": came.connection_id, "of_at": came.at})
 
 
 def ended(c: sa.Connection, id: int, outcome: str) -> None:
@@ -103,6 +114,13 @@ def refused(c: sa.Connection, came: Came, reason: str) -> None:
     key = f"refused/{sha256(reason.encode()).hexdigest()[:32]}"
     s = insert(c, delivery).values(came.row(key, came.body[:OF_REFUSED], outcome="refused", reason=reason))
     again = {name: s.excluded[name] for name in ("received_at", "method", "path", "body", "size")} | {"times": delivery.c.times + 1}
+    c.execute(s.on_conflict_do_update(index_elements=["connection_id", "key"], set_=again))
+
+
+def rejected(c: sa.Connection, came: Came, key: str, reason: str) -> None:
+    """It is the platform's, and nothing can be made of it: one row however often it is said again."""
+    s = insert(c, delivery).values(came.row(key, came.body, outcome="rejected", reason=reason[:200]))
+    again = {name: s.excluded[name] for name in ("received_at", "reason")} | {"times": delivery.c.times + 1}
     c.execute(s.on_conflict_do_update(index_elements=["connection_id", "key"], set_=again))
 
 

@@ -182,6 +182,8 @@ class Stored(msgspec.Struct):
     """(code, amount) of what stands: open, or closed by a person who has seen to just that."""
     seen_to: frozenset[str] = frozenset()
     """Codes of the tasks that a person closed."""
+    told_cause: int | None = None
+    """What people were told last that it waits for, until that is over."""
 
 
 _ORDER = sa.select(order).where(_is(order.c.integration_id, "of_integration"), _is(order.c.key, "of_key"))
@@ -193,6 +195,10 @@ _TO_PART = sa.update(part).where(_is(part.c.id, "of_part"))
 _TO_PROMISE = _TO_PART.where(part.c.erp_key.is_(None), ~part.c.sending, _is(part.c.attempt, "of_attempt"))
 _UNSENT_PARTS = sa.delete(part).where(_is(part.c.order_id, "of_id"), part.c.erp_key.is_(None), part.c.attempt == 0)
 _CAUSE = _TO_ORDER.where(order.c.cause_id.is_distinct_from(sa.bindparam("of_cause", type_=order.c.cause_id.type)))
+_OVER = _TO_ORDER.where(
+    order.c.cause_id.is_distinct_from(sa.bindparam("of_cause", type_=order.c.cause_id.type)) | order.c.told_cause.is_not(None)
+).values(told_cause=None)
+_TOLD = _TO_ORDER.where(order.c.told_cause.is_distinct_from(order.c.cause_id)).values(told_cause=order.c.cause_id)
 _KEY = sa.select(order.c.key).where(_is(order.c.id, "of_id"))
 _NOTE = sa.insert(step)
 
@@ -248,7 +254,7 @@ def load(c: sa.Connection, integration_id: int, key: str) -> Stored | None:
     standing = [t for t in tasks.of_order(c, row.id) if t.closed_at is None or t.closed_by == "person"]
     return Stored(
         row.id, row.key, row.state, doc, row.was_ready, row.cause_id, parts, row.charged, row.refunded_before, row.refusal_sent_at,
-        [(t.code, t.amount) for t in standing], frozenset(t.code for t in standing if t.closed_at is not None),
+        [(t.code, t.amount) for t in standing], frozenset(t.code for t in standing if t.closed_at is not None), row.told_cause,
     )  # fmt: skip
 
 
@@ -266,6 +272,47 @@ def keep(c: sa.Connection, of: Shop, doc: Order, state: str, now: float) -> int:
     id = c.execute(_keep_of(c.dialect.name, tuple(values)), row | values).scalar_one()
     index(c, of.integration_id, "order", doc.key, [doc.key, doc.buyer.document])
     return id
+
+
+@cache
+def _first_of(dialect: str) -> Any:
+    return insert_of(dialect, order).on_conflict_do_nothing(index_elements=["integration_id", "key"])
+
+
+_ID = sa.select(order.c.id).where(_is(order.c.integration_id, "of_integration"), _is(order.c.key, "of_key"))
+
+
+def id_of(c: sa.Connection, integration_id: int, key: str) -> int | None:
+    return c.execute(_ID, {"of_integration": integration_id, "of_key": key}).scalar()
+
+
+_KEY_OF = sa.select(order.c.key).where(_is(order.c.integration_id, "of_integration"), _is(order.c.id, "of_id"))
+
+
+def key_of(c: sa.Connection, integration_id: int, id: int) -> str | None:
+    """The order with this number of ours."""
+    return c.execute(_KEY_OF, {"of_integration": integration_id, "of_id": id}).scalar()
+
+
+def first(c: sa.Connection, of: Shop, doc: Order, now: float) -> int:
+    """An order that has just come has its row at once, and keeps the one that it has. Its lane goes on from there: `untouched`."""
+    row = {
+        "tenant_id": of.tenant_id, "integration_id": of.integration_id, "key": doc.key, "state": RECEIVED, "shop_state": doc.state,
+        "raw_state": doc.raw_state, "doc": pack(doc), "total": doc.total, "placed_at": doc.placed_at.timestamp(), "read_at": now,
+        "created_at": now, "changed_at": now,
+    }  # fmt: skip
+    c.execute(_first_of(c.dialect.name), row)
+    id = id_of(c, of.integration_id, doc.key)
+    assert id is not None
+    return id
+
+
+RECEIVED = "received"
+
+
+def untouched(stored: Stored) -> bool:
+    """Nobody has worked on it yet: what is stored is what came first, and no rival of what came later."""
+    return stored.state == RECEIVED and not stored.parts and stored.cause_id is None
 
 
 _0 = Decimal(0)
@@ -344,12 +391,26 @@ def shipped(c: sa.Connection, part_id: int, key: str, now: float) -> None:
 
 def set_cause(c: sa.Connection, row: OrderRow, reason: Reason | None, now: float) -> bool:
     """Why the order waits for somebody (attention is orthogonal to its state). False: it waited for this already.
-    Without a reason of its own it waits for its oldest open task."""
+    None: what it waited for is over, and would be news again. Without a reason of its own it waits for its oldest open task."""
+    return _set_cause(c, row, reason, now, _CAUSE if reason is not None else _OVER)
+
+
+def look_again(c: sa.Connection, row: OrderRow, now: float) -> None:
+    """What it waited for may be over, and is no news if it is not."""
+    _set_cause(c, row, None, now, _CAUSE)
+
+
+def told(c: sa.Connection, row: OrderRow) -> bool:
+    """People are told what it waits for. False: they have been, and it was not over since."""
+    return c.execute(_TOLD, {"of_id": row.id}).rowcount == 1
+
+
+def _set_cause(c: sa.Connection, row: OrderRow, reason: Reason | None, now: float, how: Any) -> bool:
     if reason is None or reason.owner != "person":
         todo = tasks.still_open(c, row.id)
         reason = todo[0].reason(c.execute(_KEY, {"of_id": row.id}).scalar_one()) if todo else reason
     cause_id = ensure(c, row.tenant_id, row.integration_id, {reason}, now)[reason.key] if reason else None
-    return c.execute(_CAUSE, {"of_id": row.id, "of_cause": cause_id, "cause_id": cause_id}).rowcount == 1
+    return c.execute(how, {"of_id": row.id, "of_cause": cause_id, "cause_id": cause_id}).rowcount == 1
 
 
 def note(c: sa.Connection, row: OrderRow, line: Line, now: float) -> None:

@@ -15,7 +15,7 @@ from engate.store import links
 from engate.store.blobs import pack, readable
 from engate.store.causes import Reason, ensure
 from engate.store.rows import RecordSet
-from engate.store.tables import Id, link, record
+from engate.store.tables import Id, cause, link, record
 
 
 class Claimed(NamedTuple):
@@ -60,7 +60,7 @@ class Settled(NamedTuple):
 class Wish(NamedTuple):
     """What a claim is to hold. `unknown_before`: what was sent later, and not answered, is left alone. `only`: these keys.
     `most`: where the kind goes `together`, a batch is up to so many instead of `limit`, so that it holds all that is ready of each parent;
-    only of a parent with more than that it holds a part. `changed`: not what is new."""
+    only of a parent with more than that it holds a part. `changed`: not what is new. `alone`: the parent need not be in the storefront."""
 
     limit: int
     now: float
@@ -68,6 +68,7 @@ class Wish(NamedTuple):
     only: set[str] | None = None
     most: int = 0
     changed: bool = False
+    alone: bool = False
 
 
 def claim(c: sa.Connection, integration_id: int, kind: Kind, wish: Wish) -> list[Claimed]:
@@ -75,7 +76,7 @@ def claim(c: sa.Connection, integration_id: int, kind: Kind, wish: Wish) -> list
     Those of unknown effect come first."""
     only, limit = wish.only, wish.limit
     asked = {"integration": integration_id, "now": wish.now, "unknown_before": wish.unknown_before, "only": list(only or ())}
-    select = _Select(kind.name, only is not None, changed=wish.changed)
+    select = _Select(kind.name, only is not None, changed=wish.changed, alone=wish.alone)
     rows = _together(c, select, asked, limit, max(limit, wish.most)) if kind.together else _of_both(c, select, asked, limit)
     return [
         Claimed(
@@ -103,12 +104,14 @@ STATES = ("sent", "to_send")
 
 
 class _Select(NamedTuple):
-    """Which records a claim looks at: of a kind; of these keys only; of these parents only; what was accepted once (or is in doubt)."""
+    """Which records a claim looks at: of a kind; of these keys only; of these parents only; what was accepted once (or is in doubt);
+    also those whose parent is not in the storefront."""
 
     kind: str
     only: bool
     of_parents: bool = False
     changed: bool = False
+    alone: bool = False
 
 
 def _of_both(c: sa.Connection, select: _Select, asked: dict[str, Any], most: int) -> list[Any]:
@@ -156,7 +159,7 @@ def _fitting(parents: list[str], counts: Counter[str], limit: int, most: int) ->
 @cache
 def _ready(select: _Select, state: str, shown: Literal["records", "parents", "counts"] = "records") -> sa.Executable:
     """One state at a time: the index then gives them in order, and the first `most` are found without sorting all that wait."""
-    kind, only, of_parents, changed = select
+    kind, only, of_parents, changed, alone = select
     parent_kind = KINDS[kind].parent_kind
     own_link, parent_link = link.alias("own_link"), link.alias("parent_link")
     source: sa.FromClause = record
@@ -168,6 +171,7 @@ def _ready(select: _Select, state: str, shown: Literal["records", "parents", "co
             (parent_link.c.integration_id == record.c.integration_id)
             & (parent_link.c.kind == parent_kind)
             & (parent_link.c.key == record.c.parent),
+            isouter=alone,
         )
         parent_remote, parent_more = parent_link.c.remote, parent_link.c.more
     source = source.outerjoin(
@@ -319,6 +323,13 @@ def wait_for(c: sa.Connection, of: RecordSet, rows: Sequence[tuple[int, Reason]]
         sa.update(record).where(record.c.id == sa.bindparam("b_id")).values(**values),
         [{"b_id": id, "cause": reasons[reason.key], **({"answer": reason.text.en[:300]} if answered else {})} for id, reason in rows],
     )
+
+
+def waiting_for_people(c: sa.Connection, ids: Sequence[int]) -> list[tuple[str, str]]:
+    """(key, the cause's code) of those of these records that a person must see to."""
+    mine = sa.select(record.c.key, cause.c.code).join(cause, cause.c.id == record.c.cause_id)
+    rows = c.execute(mine.where(record.c.id.in_(ids), cause.c.owner == "person").order_by(record.c.id))
+    return [(row.key, row.code) for row in rows]
 
 
 def again(c: sa.Connection, rows: Sequence[tuple[int, float, bool, str]], now: float) -> None:

@@ -107,6 +107,8 @@ connection = sa.Table(
     sa.Column("learned", sa.Integer, nullable=False, server_default="0"),  # raised when that changes
     _at("probed_at"),
     sa.Column("door", sa.Integer, nullable=False, server_default="1"),  # raised: the platform must call another address
+    sa.Column("calls_us", sa.Boolean, nullable=False, server_default=sa.false()),  # nothing works before it has
+    _at("contacted_at"),  # when the platform was last here and was answered, to the minute
     _at("created_at", nullable=False),
     sa.UniqueConstraint("tenant_id", "name"),
     sqlite_autoincrement=True,
@@ -136,7 +138,6 @@ integration = sa.Table(
     sa.Column("erp_id", Id, sa.ForeignKey("connection.id"), nullable=False),
     sa.Column("storefront_id", Id, sa.ForeignKey("connection.id"), nullable=False),
     sa.Column("active", sa.Boolean, nullable=False, server_default=sa.false()),
-    sa.Column("installed", sa.Boolean, nullable=False, server_default=sa.true()),  # false: the storefront must still contact us
     sa.Column("options", sa.JSON, nullable=False),
     sa.Column("mapping", sa.JSON, nullable=False),
     sa.Column("pilot", NULLABLE),  # the only SKUs that are pushed; null: all
@@ -389,7 +390,7 @@ delivery = sa.Table(
     sa.Column("path", sa.String(200), nullable=False),
     sa.Column("body", sa.LargeBinary, nullable=False),  # as it came, compressed
     sa.Column("size", sa.Integer, nullable=False),  # bytes as they came
-    sa.Column("outcome", sa.String(10), nullable=False),  # taken | unheard (no integration is live) | refused
+    sa.Column("outcome", sa.String(10), nullable=False),  # taken | unheard (no integration is live) | refused | rejected
     sa.Column("reason", sa.String(200), nullable=False, server_default=""),
     sa.Column("about", sa.JSON, nullable=False),  # {orders: [key], changed: {kind: [key]}}
     sa.Column("times", sa.Integer, nullable=False, server_default="1"),  # it came so often
@@ -399,6 +400,30 @@ delivery = sa.Table(
     sqlite_autoincrement=True,
 )  # fmt: skip
 """What a platform told by itself. Calls that are no platform's are one row for each reason, however many they are."""
+
+outbox = sa.Table(
+    "outbox", metadata, _id(), _tenant(), _integration(),
+    sa.Column("kind", sa.String(12), nullable=False),  # observer | mail | webhook
+    sa.Column("target", sa.String(200), nullable=False),  # who is told: an observer's name
+    sa.Column("key", sa.String(320), nullable=False),  # what it tells of: nothing is written twice for one target
+    sa.Column("payload", sa.JSON, nullable=False),
+    _at("since", nullable=False),  # what its age counts from: it happened, or a person asked for a retry
+    _at("due_at", nullable=False),
+    sa.Column("tries", sa.Integer, nullable=False, server_default="0"),  # that failed
+    sa.Column("error", sa.String(300), nullable=False, server_default=""),  # what the last one met
+    _at("sent_at"),
+    sa.Column("cause_id", Id, sa.ForeignKey("cause.id", ondelete="SET NULL")),  # given up until a person asks for a retry
+    _at("given_up_at"),
+    sa.UniqueConstraint("integration_id", "kind", "target", "key"),
+    sqlite_autoincrement=True,
+)  # fmt: skip
+"""What is to be told to somebody outside, written in the transaction of the step that it tells of. Sent ones stay for some days."""
+_where(
+    sa.Index("ix_outbox_unsent", outbox.c.integration_id, outbox.c.kind, outbox.c.target, outbox.c.due_at, outbox.c.id),
+    "sent_at IS NULL AND cause_id IS NULL",
+)
+_where(sa.Index("ix_outbox_sent", outbox.c.sent_at), "sent_at IS NOT NULL")
+_where(sa.Index("ix_outbox_cause", outbox.c.cause_id), "cause_id IS NOT NULL")
 
 told_key = sa.Table(
     "told_key", metadata,
@@ -423,6 +448,7 @@ order = sa.Table(
     sa.Column("refunded_before", sa.Numeric(14, 2), nullable=False, server_default="0"),  # what the shop had given back by then
     _at("refusal_sent_at"),  # when the shop was told that a requested cancellation comes too late
     sa.Column("cause_id", Id, sa.ForeignKey("cause.id", ondelete="SET NULL")),
+    sa.Column("told_cause", Id),  # what people were told last that it waits for, until that is over; the cause itself may be gone
     _at("placed_at", nullable=False), _at("read_at", nullable=False), _at("created_at", nullable=False), _at("changed_at", nullable=False),
     sa.UniqueConstraint("integration_id", "key"),
     # each says by itself which orders a list shows: the newest of a small tenant are not looked for among a large one's

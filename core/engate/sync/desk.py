@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeVar
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import sqlalchemy as sa
 
 from engate import boundary
-from engate.door import NOTHING, Asked, Desk, Reply
-from engate.model import Order, OrderEvent
+from engate.door import ALL, NOTHING, Asked, Desk, Known, Reply, Sight, Whole, Wholes
+from engate.model import Item, Order, OrderEvent, ShopState, StockLevel
 from engate.model.kinds import KINDS
 from engate.store import changed, deliveries, lanes
-from engate.store.db import Store
-from engate.store.deliveries import Came, Hearer
+from engate.store.deliveries import Came
+from engate.sync import placing
 from engate.sync.events import Ear, take_in
 from engate.sync.flows import FLOWS
+from engate.sync.handing import Handing, Pages
+from engate.sync.placing import Move
+
+if TYPE_CHECKING:
+    from engate.sync.registry import Registry
 
 T = TypeVar("T")
 HOOK = "answer"
+CONTACT = 60.0
+"""Seconds for which one contact stands."""
 MOST_KEYS = 10_000
 """Keys that one call may name: a platform that changes everything asks for a full reading."""
 
@@ -26,10 +34,13 @@ MOST_KEYS = 10_000
 class OpenDesk(Desk):
     """Of one call. `woken`: the integrations that have something to do now."""
 
-    def __init__(self, store: Store, row: Any, asked: Asked) -> None:
+    def __init__(self, registry: Registry, row: Any, asked: Asked) -> None:
         self.asked = asked
-        self._store, self._at = store, asked.at.timestamp()
+        self._store, self._at = registry.store, asked.at.timestamp()
         self._came = Came(row.tenant_id, row.id, self._at, asked.method, asked.path, asked.body)
+        self._handing = Handing(registry, row.id, self._at)
+        self._contacted_at: float | None = row.contacted_at
+        self._used = False
         self.woken: set[int] = set()
 
     async def deliver(
@@ -37,6 +48,7 @@ class OpenDesk(Desk):
     ) -> bool:
         if not _is_key(key):
             raise boundary.fault(HOOK, "deliver.key", repr(key)[:80], "1 to 200 characters, none of them NUL")
+        self._used = True
         heard = [*_checked(OrderEvent, events), *(_event_of(key, order) for order in _checked(Order, orders))]
         wanted = _checked_keys(changed)
         is_new, woken = await self._store.durably(lambda c: self._deliver(c, key, heard, wanted))
@@ -44,6 +56,7 @@ class OpenDesk(Desk):
         return is_new
 
     async def changed(self, kind: str, keys: Sequence[str]) -> None:
+        self._used = True
         wanted = _checked_keys({kind: keys})
         self.woken |= await self._store.durably(lambda c: _note(c, self._came.tenant_id, _living(c, self._came), wanted, self._at))
 
@@ -51,13 +64,68 @@ class OpenDesk(Desk):
         await self._store.durably(lambda c: deliveries.refused(c, self._came, str(reason)))
         return Reply(401)
 
+    async def reject(self, key: str, why: str, body: bytes) -> None:
+        if not _is_key(key):
+            raise boundary.fault(HOOK, "reject.key", repr(key)[:80], "1 to 200 characters, none of them NUL")
+        self._used = True
+        came = self._came._replace(body=body)
+        await self._store.durably(lambda c: deliveries.rejected(c, came, key, str(why)))
+
+    async def products(self, page: int = 1, limit: int = 100, since: datetime | None = None, sight: Sight = ALL) -> Wholes:
+        self._used = True
+        return await self._handing.products(Pages(page, limit, since), sight)
+
+    async def product(self, of: str | int, sight: Sight = ALL) -> Whole | None:
+        self._used = True
+        return await self._handing.product(of, sight)
+
+    async def stock(self, of: str | int) -> tuple[Item[StockLevel], ...]:
+        self._used = True
+        return await self._handing.stock(of)
+
+    async def sku(self, id: int) -> str | None:
+        self._used = True
+        return await self._handing.sku(id)
+
+    async def place(self, order: Order) -> int | None:
+        self._used = True
+        [sound] = _checked(Order, [order])
+        number, woken = await self._store.durably(lambda c: placing.place(c, self._came, sound))
+        self.woken |= woken
+        return number
+
+    async def move(self, key: str, state: ShopState, raw_state: str, changed_at: str) -> bool:
+        self._used = True
+        move = Move(key, state, raw_state, changed_at)
+        is_known, woken = await self._store.durably(lambda c: placing.move(c, self._came, move))
+        self.woken |= woken
+        return is_known
+
+    async def order(self, of: str | int) -> Known | None:
+        self._used = True
+        return await self._store.viewing(lambda c: placing.known(c, self._came, of))
+
+    async def close(self, reply: Reply) -> None:
+        """Before the answer leaves: what was handed out is settled, and that the platform was here is noted, in one commit."""
+        if reply.status >= 400 or not self._used:
+            return
+        noted = self._contacted_at is not None and self._at < self._contacted_at + CONTACT
+        if self._handing.settles or not noted:
+            await self._store.durably(lambda c: self._close(c, noted=noted))
+
+    def _close(self, c: sa.Connection, *, noted: bool) -> None:
+        if self._handing.settles:
+            self._handing.settle(c)
+        if not noted:
+            deliveries.contacted(c, self._came)
+
     def _deliver(self, c: sa.Connection, key: str, heard: list[OrderEvent], wanted: dict[str, list[str]]) -> tuple[bool, set[int]]:
         about = {"orders": sorted({event.order for event in heard}), "changed": wanted}
         id = deliveries.keep(c, self._came, key, about)
         if id is None:
             return False, set()
         woken: set[int] = set()
-        listening = [each for each in deliveries.hearers(c, self._came.connection_id) if _hears(each, self._came)]
+        listening = [each for each in deliveries.hearers(c, self._came.connection_id) if deliveries.hears(each, self._came)]
         for each in listening if heard else ():
             ear = Ear(self._came.tenant_id, each.id, each.storefront_id, each.archived)
             woken |= take_in(c, ear, heard, self._at)
@@ -93,11 +161,6 @@ def _note(c: sa.Connection, tenant_id: int, ids: Sequence[int], wanted: Mapping[
 def _living(c: sa.Connection, came: Came) -> list[int]:
     """Of an archived integration nothing of the catalogue is read any more."""
     return [each.id for each in deliveries.hearers(c, came.connection_id) if not each.archived]
-
-
-def _hears(each: Hearer, came: Came) -> bool:
-    """It went live, and the caller is its shop."""
-    return each.listens and each.storefront_id == came.connection_id
 
 
 def _event_of(delivery: str, order: Order) -> OrderEvent:

@@ -21,7 +21,8 @@ from engate.text import Text
 
 SECONDS = 5.0
 """That a plugin has for its answer: platforms wait no longer."""
-MOST_REPLY = 64 * 1024
+MOST_REPLY = 8 * 1024 * 1024
+"""Bytes: a page of products may be large."""
 _NAME = re.compile(r"[A-Za-z0-9-]{1,60}")
 _PLAIN = re.compile(r"[^\x00-\x1f\x7f]{0,1000}")
 OURS = ("connection", "content-length", "transfer-encoding", "content-type")
@@ -48,7 +49,7 @@ def find(c: sa.Connection, vault: Vault, id: int, name: str) -> Any | None:
 
 
 async def answer(connection: Connection, asked: Asked, desk: OpenDesk) -> Reply:
-    """What the plugin answers, checked. Raises what it raises; Unavailable where it takes too long."""
+    """What the plugin answers, checked; what follows from it is on disk. Raises what it raises; Unavailable where it takes too long."""
     limit = asyncio.timeout(SECONDS)
     try:
         async with limit:
@@ -62,6 +63,7 @@ async def answer(connection: Connection, asked: Asked, desk: OpenDesk) -> Reply:
     if wrong is not None:
         raise boundary.fault(HOOK, *wrong)
     assert isinstance(given, Reply)
+    await desk.close(given)
     return given
 
 

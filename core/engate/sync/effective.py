@@ -13,7 +13,7 @@ from engate.model.kinds import KINDS, Ref
 from engate.store.blobs import digest
 from engate.store.causes import Reason, of_problem, own
 from engate.store.units import Pending
-from engate.sync.options import Options, PairMapping
+from engate.sync.options import Options, PairMapping, sharing
 from engate.text import Text
 
 PLACEHOLDER = "@integracao"
@@ -26,10 +26,11 @@ NO_BRAND = "link.brand"
 
 class Pair(NamedTuple):
     """What these two platforms can do for each other. `kinds`: those that are read and pushed; `requires`: references without which the
-    storefront takes no product."""
+    storefront takes no product; `served`: kinds that the storefront fetches: nothing waits until it has one, for it says no key of it."""
 
     kinds: frozenset[str] = frozenset(KINDS)
     requires: frozenset[str] = frozenset()
+    served: frozenset[str] = frozenset()
 
 
 class Effective(NamedTuple):
@@ -69,6 +70,7 @@ class Rules:
         self.links = links
         self.pending = pending
         self.warehouses = {row.branch: row.warehouse for row in mapping.warehouses}
+        self.sharing = sharing(mapping)
         self.policies = {row.table: row.policy for row in mapping.price_tables}
 
     def effective(self, kind: str, doc: Any, read_at: float) -> Effective:
@@ -113,12 +115,21 @@ class Rules:
         warehouse = self.warehouses.get(level.warehouse)
         if warehouse is None:
             return Effective(level, {}, digest(level, {}), unmapped_branch(level.warehouse))
-        pending = self.pending.get((level.sku, level.warehouse), ())
-        not_reserved = sum((units for freed_at, units in pending if freed_at is None or freed_at >= read_at), Decimal(0))
-        free = max(Decimal(0), level.quantity - not_reserved - self.options.stock_buffer)
-        doc = level if free == level.quantity else msgspec.structs.replace(level, quantity=free)
         refs = {"warehouse": warehouse}
+        if warehouse in self.sharing:  # what is offered is decided where the others are known: `engate.sync.sharing`
+            doc = _with(level, self.unreserved(level, read_at))
+            about = {"with": ",".join(self.sharing[warehouse]), "buffer": str(self.options.stock_buffer)}
+            return Effective(doc, refs, digest(doc, refs | about))
+        doc = _with(level, self.offered(self.unreserved(level, read_at)))
         return Effective(doc, refs, digest(doc, refs))
+
+    def unreserved(self, level: StockLevel, read_at: float) -> Decimal:
+        """What the ERP said, without the units of orders that it did not know of."""
+        pending = self.pending.get((level.sku, level.warehouse), ())
+        return level.quantity - sum((units for freed_at, units in pending if freed_at is None or freed_at >= read_at), Decimal(0))
+
+    def offered(self, units: Decimal) -> Decimal:
+        return max(Decimal(0), units - self.options.stock_buffer)
 
     def _price(self, price: Price) -> Effective:
         policy = self.policies.get(price.table)
@@ -157,8 +168,8 @@ class Rules:
         if kind != "product":
             return named
         for ref in ("category", "brand"):
-            if any(name == ref for name, _, _ in named):
-                continue
+            if ref in self.pair.served or any(name == ref for name, _, _ in named):
+                continue  # who fetches products takes or leaves them as they are
             if ref == "brand" and self.options.brand_for_all:
                 named.append((ref, ref, BRAND_FOR_ALL))
             elif ref in self.pair.requires and self._placeholder(ref):
@@ -170,6 +181,10 @@ class Rules:
     def _placeholder(self, kind: str) -> bool:
         choice = self.options.new_categories if kind == "category" else self.options.new_brands
         return choice == "placeholder"
+
+
+def _with(level: StockLevel, units: Decimal) -> StockLevel:
+    return level if units == level.quantity else msgspec.structs.replace(level, quantity=units)
 
 
 def no_refs(_: Any) -> tuple[()]:

@@ -8,12 +8,14 @@ import sqlalchemy as sa
 import structlog
 
 from engate.errors import AuthFailed, EngateError, Forbidden, Unavailable
-from engate.hooks import Erp
+from engate.hooks import Erp, Observer
+from engate.observers import Observers
 from engate.store import causes, config, health, lanes, orders, runs
 from engate.store.causes import Reason
 from engate.store.health import Trouble
 from engate.store.lanes import Claim
 from engate.sync.lanes import flow_of, order_of
+from engate.sync.outbox import KeyedOrder, Outlet, order_waits
 from engate.sync.work import Snapshot, Windows
 from engate.text import Text
 
@@ -33,6 +35,7 @@ class Failed(NamedTuple):
     snapshot: Snapshot
     hook: str
     error: Exception
+    observers: Observers
 
     @property
     def side(self) -> int | None:
@@ -42,8 +45,8 @@ class Failed(NamedTuple):
 
 
 def side_of(snapshot: Snapshot, hook: str) -> int | None:
-    """The connection that this hook belongs to."""
-    if not hook:
+    """The connection that this hook belongs to. None: to no platform."""
+    if not hook or hasattr(Observer, hook):
         return None
     (erp, _), (storefront, _) = snapshot.sides
     return erp if hasattr(Erp, hook) else storefront
@@ -56,7 +59,7 @@ def back_off(failed: Failed, windows: Windows, now: float) -> float:
         return now + REAUTH_WAIT
     if isinstance(error, Forbidden) and order_of(claim.name) is None:
         return now + windows.forbidden_wait  # only a person can grant it: no use in hurrying
-    return now + min(windows.retry_most, windows.retry_first * 2 ** min(claim.tries, 10))
+    return now + windows.pause(claim.tries)
 
 
 def tell(failed: Failed) -> None:
@@ -106,7 +109,9 @@ def _wait(c: sa.Connection, failed: Failed, reason: Reason, now: float) -> bool:
         if known is not None:
             if known.key not in (None, reason.key) and (known.owner == "person" or reason.code != FORBIDDEN):
                 return False
-            orders.set_cause(c, orders.OrderRow(claim.tenant_id, claim.integration_id, known.id), reason, now)
+            row = orders.OrderRow(claim.tenant_id, claim.integration_id, known.id)
+            outlet = Outlet(failed.observers, claim.tenant_id, claim.integration_id)
+            order_waits(c, outlet, KeyedOrder(row, order_key), reason, now)
             return True
         if reason.code != FORBIDDEN:
             return False  # nothing is stored of it yet: the flow of orders itself is well
@@ -120,9 +125,9 @@ def _wait(c: sa.Connection, failed: Failed, reason: Reason, now: float) -> bool:
 
 def slow(snapshot: Snapshot, hook: str, seconds: float) -> Trouble:
     """A slice that has not ended for so long."""
+    who = Text("A extensão", "The extension") if hasattr(Observer, hook) else Text("A plataforma", "The platform")
     text = Text(
-        f"A plataforma está lenta em {hook}: sem terminar há {seconds:.0f} s.",
-        f"The platform is slow at {hook}: not done for {seconds:.0f} s.",
+        f"{who.pt} está lenta em {hook}: sem terminar há {seconds:.0f} s.", f"{who.en} is slow at {hook}: not done for {seconds:.0f} s."
     )
     return Trouble(side_of(snapshot, hook), _said("slow", text, PATIENT))
 

@@ -12,6 +12,7 @@ from engate.store.blobs import pack, readable
 from engate.store.causes import Reason
 from engate.sync import whole
 from engate.sync.events import ORDER_PRIORITY, lane_of
+from engate.sync.outbox import Entered, KeyedOrder, order_waits, outlet_of
 from engate.sync.work import Later, Work
 from engate.text import Text
 
@@ -72,7 +73,7 @@ def _broken(c: sa.Connection, work: Work, page: Received[ErpOrder]) -> bool:
     rows = orders.part_by_erp(c, work.integration_id, list(problems)) if problems else []
     for row in rows:
         reason = causes.of_problem(problems[row.erp_key])
-        orders.set_cause(c, work.order_row(row.order_id), reason, work.now())
+        order_waits(c, outlet_of(work), KeyedOrder(work.order_row(row.order_id), row.key), reason, work.now())
     return bool(rows)
 
 
@@ -88,6 +89,7 @@ def _adopted(c: sa.Connection, work: Work, said: list[ErpOrder]) -> list[str]:
         orders.update_part(c, row.id, erp_key=erp.key, erp_state=erp.state, erp_doc=pack(erp), sending=False, state="in_erp")
         orders.taken_over(c, row.order_id, row.branch, work.now())
         orders.index(c, work.integration_id, "order", row.key, [erp.key])
+        outlet_of(work).imported(c, Entered(row.key, row.no, erp.key), work.now())
         text = Text(f"Encontrado no ERP com o número {erp.key}.", f"Found in the ERP as {erp.key}.")
         orders.note(c, work.order_row(row.order_id), orders.Line("found", text, row.no), work.now())
         orders.set_cause(c, work.order_row(row.order_id), None, work.now())

@@ -10,6 +10,7 @@ from engate.store import causes, orders
 from engate.store.causes import Reason
 from engate.store.orders import Part, Stored
 from engate.sync.decide import refused
+from engate.sync.outbox import Entered, KeyedOrder, order_waits, outlet_of
 from engate.sync.work import Later, LeaseLost, Work
 from engate.text import Text
 
@@ -85,7 +86,6 @@ async def _send(work: Work, order: Stored, part: Part) -> Later | None:
     except Rejected as error:
         reason = causes.of_error(error)
         await work.store.durably(lambda c: _refused(c, work, order, part, reason))
-        work.happened.append(("on_attention", {"what": f"order/{order.key}", "cause": reason.code}))
         return Later()
     except EngateError as error:
         text = error.text
@@ -111,7 +111,6 @@ def _uncertain(c: sa.Connection, work: Work, order: Stored, part: Part, text: Te
 
 async def _enter(work: Work, order: Stored, part: Part, where: Found | Imported) -> None:
     await work.store.durably(lambda c: _entered(c, work, order, part, where))
-    work.happened.append(("on_order_imported", {"order": order.key, "erp_keys": [where.key]}))
 
 
 def _entered(c: sa.Connection, work: Work, order: Stored, part: Part, where: Found | Imported) -> None:
@@ -119,6 +118,7 @@ def _entered(c: sa.Connection, work: Work, order: Stored, part: Part, where: Fou
     orders.update_part(c, part.id, erp_key=where.key, erp_state=where.state, sending=False, state="in_erp")
     orders.taken_over(c, order.id, part.branch, work.now())
     orders.index(c, work.integration_id, "order", order.key, [where.key])
+    outlet_of(work).imported(c, Entered(order.key, part.no, where.key), work.now())
     if isinstance(where, Imported):
         line = orders.Line("imported", Text(f"Entrou no ERP com o número {where.key}.", f"Entered the ERP as {where.key}."), part.no)
     else:
@@ -130,7 +130,7 @@ def _entered(c: sa.Connection, work: Work, order: Stored, part: Part, where: Fou
 
 def _refused(c: sa.Connection, work: Work, order: Stored, part: Part, reason: causes.Reason) -> None:
     orders.update_part(c, part.id, sending=False, state="rejected")
-    orders.set_cause(c, work.order_row(order.id), reason, work.now())
+    order_waits(c, outlet_of(work), KeyedOrder(work.order_row(order.id), order.key), reason, work.now())
     orders.note(c, work.order_row(order.id), orders.Line("rejected", reason.text, part.no), work.now())
 
 

@@ -64,7 +64,7 @@ def slice_of(work: Work) -> Awaitable[Later]:
     head, _, rest = work.claim.name.partition("/")
     match head:
         case "events":
-            return events_slice(work) if work.snapshot.listens and _offers(work, "orders") else _nothing()
+            return events_slice(work) if _hears(work) else _nothing()
         case "safety":
             return safety_slice(work) if _reads_orders(work) else _nothing()
         case _ if work.snapshot.archived:
@@ -121,8 +121,12 @@ def _offers(work: Work, flow: str) -> bool:
     return flow in work.snapshot.enabled and offered(work.coupling)[flow] is None
 
 
+def _hears(work: Work) -> bool:
+    return work.snapshot.listens and _offers(work, "orders") and not work.coupling.hands_in_orders
+
+
 def _reads_orders(work: Work) -> bool:
-    return work.snapshot.listens and _offers(work, "orders") and work.coupling.can("read_orders")
+    return _hears(work) and work.coupling.can("read_orders")
 
 
 def _pushes(work: Work, kind: Kind) -> bool:

@@ -11,7 +11,7 @@ from engate.store import lanes, pushes
 from engate.store.lanes import Wake
 from engate.store.rows import RecordSet
 from engate.store.tables import integration, link, reading, record
-from engate.sync import trigger
+from engate.sync import served, trigger
 from engate.sync.flows import FLOWS
 from engate.sync.lanes import PROBES
 from engate.sync.listed import LISTING
@@ -68,6 +68,7 @@ def revive(c: sa.Connection, tenant_id: int, integration_ids: Iterable[int], now
     for id in ids:
         lanes.lift(c, id, lanes.backing_off(c, id))
         pushes.lift(c, id, list(KINDS))
+        served.start_anew(c, id)
     look_after(c, tenant_id, ids, now)
     for id in c.execute(sa.select(integration.c.id).where(integration.c.id.in_(ids), integration.c.activated_at.is_not(None))).scalars():
         trigger.wake_all(c, tenant_id, id, FLOWS, now)
@@ -83,7 +84,7 @@ def look_after(c: sa.Connection, tenant_id: int, integration_ids: Iterable[int],
 def stop(c: sa.Connection, tenant_id: int, id: int) -> None:
     """Nothing of it runs on: what is under way is asked to end. `stopping` tells when it has."""
     c.execute(sa.update(integration).where(integration.c.tenant_id == tenant_id, integration.c.id == id).values(active=False))
-    lanes.ask_to_cancel(c, id, lanes.in_hand(c, id))
+    trigger.ask_to_end(c, id)
 
 
 def _wake(c: sa.Connection, tenant_id: int, id: int, names: Iterable[tuple[str, int]], now: float) -> None:

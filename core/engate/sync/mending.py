@@ -7,6 +7,7 @@ import structlog
 
 from engate.model import Order, OrderEvent
 from engate.store import causes, orders
+from engate.sync.outbox import KeyedOrder, order_waits, outlet_of
 from engate.sync.work import Later, Work
 from engate.text import Text
 
@@ -16,6 +17,9 @@ log = structlog.get_logger("engate.quarantine")
 async def mend_order(work: Work, key: str) -> Later:
     """Its document from the shop, its parts where nothing has gone out yet; a part that has gone out is for a person."""
     log.error("order_unreadable", integration=work.integration_id, order=key)
+    if work.coupling.hands_in_orders:  # it cannot be asked
+        await work.store.durably(lambda c: _tell(c, work, key))
+        return Later()
     doc = await work.coupling.storefront.read_order(key)
     mended = await work.store.durably(lambda c: _mended(c, work, key, doc))
     return Later(due=work.now()) if mended else Later()
@@ -29,11 +33,21 @@ def _mended(c: sa.Connection, work: Work, key: str, doc: Order) -> bool:
         event = OrderEvent(f"mended/{key[:160]}/{work.now()}", key, doc.state, doc.raw_state)
         orders.receive(c, work.tenant_id, work.integration_id, [event], work.now())
         return True
-    reason = causes.own(
+    order_waits(c, outlet_of(work), KeyedOrder(work.order_row(id), key), _unreadable(key), work.now())
+    return False
+
+
+def _tell(c: sa.Connection, work: Work, key: str) -> None:
+    work.must_hold(c)
+    id = orders.id_of(c, work.integration_id, key)
+    assert id is not None
+    order_waits(c, outlet_of(work), KeyedOrder(work.order_row(id), key), _unreadable(key), work.now())
+
+
+def _unreadable(key: str) -> causes.Reason:
+    return causes.own(
         "order.unreadable", key,
         Text("Os dados guardados deste pedido não podem ser lidos.", "The stored data of this order cannot be read."),
         Text("Acompanhe este pedido no ERP e na loja, e avise o suporte do engate.",
              "Follow this order in the ERP and in the shop, and tell engate's support."),
     )  # fmt: skip
-    orders.set_cause(c, work.order_row(id), reason, work.now())
-    return False

@@ -30,7 +30,8 @@ def want(c: sa.Connection, work: Work, *, run_id: int = 0) -> None:
     """They follow the options, whether the ERP has such nodes or not."""
     for name in ("category", "brand"):
         kind = KINDS[name]
-        docs = wanted(work.snapshot.options, name) if work.coupling.can(kind.push_hook) else []
+        pushed = work.coupling.can(kind.push_hook) and not work.serves(kind)
+        docs = wanted(work.snapshot.options, name) if pushed else []
         if not docs:
             continue
         rules = work.rules(c, name)

@@ -83,6 +83,16 @@ class Options(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fi
         ),
         _touching("stock"),
     ] = 0
+    branch_of_order: Annotated[
+        Literal["first", "stock"],
+        field(
+            "Filial do pedido",
+            "Branch of an order",
+            "Onde várias filiais formam um depósito da loja. first: a primeira do mapeamento; stock: a primeira que tem tudo",
+            "Where several branches are one warehouse of the shop. first: the first of the mapping; stock: the first that has all of it",
+        ),
+        _touching("orders"),
+    ] = "first"
     cancel_while_picking: Annotated[
         Literal["ask", "accept"],
         field(
@@ -147,6 +157,14 @@ class PairMapping(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknow
     payments: Annotated[tuple[PaymentRow, ...], field("Pagamentos", "Payments"), _touching("orders")] = ()
     carriers: Annotated[tuple[CarrierRow, ...], field("Transportadoras", "Carriers"), _touching("orders")] = ()
     price_tables: Annotated[tuple[PriceTableRow, ...], field("Tabelas de preço", "Price tables"), _touching("prices")] = ()
+
+
+def sharing(mapping: PairMapping) -> dict[str, tuple[str, ...]]:
+    """Warehouse -> its branches in the order of the mapping, of those that several branches are: it offers their sum."""
+    found: dict[str, list[str]] = {}
+    for row in mapping.warehouses:
+        found.setdefault(row.warehouse, []).append(row.branch)
+    return {warehouse: tuple(branches) for warehouse, branches in found.items() if len(branches) > 1}
 
 
 ROW_KEY = {"warehouses": "branch", "payments": "form", "carriers": "shipping", "price_tables": "table"}

@@ -26,8 +26,10 @@ from engate.sync.decide import (
     state_of_order,
     state_without_parts,
 )
+from engate.sync.outbox import KeyedOrder, Waiting, order_waits, outlet_of
 from engate.sync.parts import split
 from engate.sync.settlement import SETTLEMENT
+from engate.sync.sharing import chosen
 from engate.sync.steps import STEPS, TITLES, Outcome, Step
 from engate.sync.stock import pending_changed, stock_moved
 from engate.sync.work import Later, Work
@@ -67,6 +69,8 @@ async def order_slice(work: Work, key: str) -> Later:
     await _attention(work, order, reason or _failing(work, order, failed), over=not waiting)
     if failed:
         raise failed[0][1]
+    if reason is None and order.cause_id is None and order.told_cause is not None:
+        await work.store.durably(lambda c: orders.set_cause(c, work.order_row(order.id), None, work.now()))
     dues = [outcome.due for outcome in waiting.values() if isinstance(outcome, Later) and outcome.due is not None]
     return Later(due=min(dues, default=None))
 
@@ -144,7 +148,7 @@ async def _begun(work: Work, key: str) -> tuple[Situation, Stored | None]:
 
 def _heard(c: sa.Connection, work: Work, key: str) -> Heard:
     newest, docs = orders.unhandled(c, work.integration_id, key)
-    asked = newest is not None and None in docs
+    asked = newest is not None and None in docs and not work.coupling.hands_in_orders
     return Heard(newest, docs, None if asked else orders.load(c, work.integration_id, key))
 
 
@@ -155,12 +159,20 @@ async def _read_when_told(work: Work, key: str, heard: Heard) -> Stored | None:
         if order.cause_id is None or any(part.erp_key or part.sending for part in order.parts):
             return order
         return await work.store.durably(lambda c: _keep(c, work, order.doc, None))
-    doc = told.newest(heard.told, order.doc if order is not None else None)
+    if work.coupling.hands_in_orders:
+        doc = _handed_in(heard)
+    else:
+        doc = told.newest(heard.told, order.doc if order is not None and not orders.untouched(order) else None)
     if doc == "ask":
         doc = await _ask(work, key)
     if isinstance(doc, Order):
         return await work.store.durably(lambda c: _keep(c, work, doc, newest))
     return await work.store.durably(lambda c: _let_go(c, work, key, newest))
+
+
+def _handed_in(heard: Heard) -> Order | None:
+    """Such a shop cannot be asked: its order has its row since it came, and what it said last counts."""
+    return told.last(heard.told, heard.order.doc) if heard.order is not None else None
 
 
 def _let_go(c: sa.Connection, work: Work, key: str, newest: int | None) -> Stored | None:
@@ -184,14 +196,14 @@ def _keep(c: sa.Connection, work: Work, doc: Order, newest: int | None) -> Store
     now = work.now()
     before = orders.load(c, work.integration_id, doc.key)
     id = orders.keep(c, work.orders_of, doc, before.state if before else "received", now)
-    if before is None or before.doc.raw_state != doc.raw_state:
+    if before is None or orders.untouched(before) or before.doc.raw_state != doc.raw_state:
         text = Text(f"A loja diz: {doc.raw_state}", f"The shop says: {doc.raw_state}")
         orders.note(c, work.order_row(id), orders.Line("shop", text), now)
     untouched = before is None or not any(part.erp_key or part.attempt or part.state in FINAL for part in before.parts)
     if untouched:
         _make_parts(c, work, id, doc, now)
     elif before is not None and before.cause_id is not None and not refused(*before.parts):
-        orders.set_cause(c, work.order_row(id), None, now)
+        orders.look_again(c, work.order_row(id), now)
     if before is not None and (before.doc.items != doc.items or (doc.state == "cancelled" and before.doc != doc)):
         # a shop may give the units of a cancelled order back after we pushed the ERP's own number
         stock_moved(c, work, sorted({item.sku for part in before.parts for item in part.doc.items}))
@@ -206,15 +218,16 @@ def _make_parts(c: sa.Connection, work: Work, id: int, doc: Order, now: float) -
         orders.set_state(c, id, "ignored", now)
         orders.note(c, work.order_row(id), orders.Line("ignored", ignored), now)
         return
-    made = split(doc, work.snapshot.mapping, orders.sku_of(c, work.integration_id, doc.items))
+    skus = orders.sku_of(c, work.integration_id, doc.items)
+    made = split(doc, work.snapshot.mapping, skus, chosen(c, work, doc, skus))
     if isinstance(made, Reason):
         live = doc.state != "cancelled"
-        orders.set_cause(c, work.order_row(id), made if live else None, now)
+        order_waits(c, outlet_of(work), KeyedOrder(work.order_row(id), doc.key), made if live else None, now)
         orders.replace_parts(c, work.order_row(id), (), "received")
         if not live:
             orders.free(c, id)
         return
-    orders.set_cause(c, work.order_row(id), None, now)
+    orders.look_again(c, work.order_row(id), now)
     orders.replace_parts(c, work.order_row(id), made, "received")
     orders.charged(c, id, doc)
     if doc.state != "cancelled":
@@ -239,14 +252,12 @@ async def _attention(work: Work, order: Stored, reason: Reason | None, *, over: 
     if reason is None and not (over and order.parts and not refused(*order.parts) and (order.cause_id is not None or order.tasks)):
         return
 
-    def note(c: sa.Connection) -> bool:
-        is_new = orders.set_cause(c, work.order_row(order.id), reason, work.now())
+    def note(c: sa.Connection) -> None:
+        is_new = order_waits(c, outlet_of(work), KeyedOrder(work.order_row(order.id), order.key), reason, work.now())
         if is_new and reason is not None:
             orders.note(c, work.order_row(order.id), orders.Line("attention", reason.text), work.now())
-        return is_new
 
-    if await work.store.durably(note) and reason is not None:
-        work.happened.append(("on_attention", {"what": f"order/{order.key}", "cause": reason.code}))
+    await work.store.durably(note)
 
 
 async def _show(work: Work, order: Stored) -> None:
@@ -269,17 +280,16 @@ async def _settle(work: Work, order: Stored, situation: Situation) -> None:
     """When nothing more can be done now: what of the money is nobody's becomes a task, or is one no longer."""
     wanted = _settlement(order, situation)
     if [(task.code, task.amount) for task in wanted] != order.tasks:
-        opened = await work.store.durably(lambda c: _settled(c, work, order, wanted))
-        work.happened += [("on_attention", {"what": f"order/{order.key}", "cause": task.code}) for task in opened]
+        await work.store.durably(lambda c: _settled(c, work, order, wanted))
 
 
-def _settled(c: sa.Connection, work: Work, order: Stored, wanted: list[tasks.Task]) -> list[tasks.Task]:
+def _settled(c: sa.Connection, work: Work, order: Stored, wanted: list[tasks.Task]) -> None:
     opened = tasks.settle(c, order.id, [SETTLEMENT], wanted, work.now())
     for task in opened:
         orders.note(c, work.order_row(order.id), orders.Line("task", task.text), work.now())
+        outlet_of(work).attention(c, [Waiting(f"order/{order.key}", task.code)], work.now())
     if orders.waits_for_task(c, order.id) or opened:
         orders.set_cause(c, work.order_row(order.id), None, work.now())
-    return opened
 
 
 def _settlement(order: Stored, situation: Situation) -> list[tasks.Task]:

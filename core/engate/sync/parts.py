@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from decimal import ROUND_DOWN, Decimal
 from math import ceil
+from types import MappingProxyType
 
-from engate.model import CENT, Order, OrderPart, PartItem, Payment, valid_document
+from engate.model import CENT, Order, OrderItem, OrderPart, PartItem, Payment, valid_document
 from engate.store.causes import Reason, own
 from engate.sync.options import PairMapping, PaymentRow
 from engate.text import Text
@@ -16,8 +17,11 @@ NO_PAYMENT = Payment("", "sem pagamento", Decimal(0))
 ITEM_UNMAPPED = "order.item_unmapped"
 
 
-def split(order: Order, mapping: PairMapping, skus: Mapping[str, str]) -> list[OrderPart] | Reason:
-    """The parts, or why the order cannot be imported yet. `skus`: storefront SKU id -> ERP key. Never a partial import."""
+def split(
+    order: Order, mapping: PairMapping, skus: Mapping[str, str], chosen: Mapping[str, str] = MappingProxyType({})
+) -> list[OrderPart] | Reason:
+    """The parts, or why the order cannot be imported yet. `skus`: storefront SKU id -> ERP key; `chosen`: warehouse -> the branch that
+    serves it now, where several could (else the first). Never a partial import."""
     unmapped = next((item for item in order.items if item.sku not in skus), None)
     if unmapped is not None:
         return own(
@@ -41,10 +45,10 @@ def split(order: Order, mapping: PairMapping, skus: Mapping[str, str]) -> list[O
     payment = _payment(order, mapping)
     if isinstance(payment, Reason):
         return payment
-    branch_of = {row.warehouse: row.branch for row in reversed(mapping.warehouses)}
+    branch_of = {row.warehouse: row.branch for row in reversed(mapping.warehouses)} | dict(chosen)
     by_branch: dict[str, list[PartItem]] = {}
     for item in order.items:
-        branch = branch_of.get(item.warehouse) or (mapping.warehouses[0].branch if not item.warehouse and mapping.warehouses else None)
+        branch = branch_of.get(warehouse_of(item, mapping))
         if branch is None:
             return own(
                 "mapping.warehouse", f"shop/{item.warehouse}",
@@ -54,6 +58,11 @@ def split(order: Order, mapping: PairMapping, skus: Mapping[str, str]) -> list[O
             )  # fmt: skip
         by_branch.setdefault(branch, []).append(PartItem(item.line, skus[item.sku], item.quantity, item.price))
     return _made(order, by_branch, residue, payment, mapping)
+
+
+def warehouse_of(item: OrderItem, mapping: PairMapping) -> str:
+    """Which of the shop's warehouses serves it; where the shop does not say, the first that is mapped."""
+    return item.warehouse or (mapping.warehouses[0].warehouse if mapping.warehouses else "")
 
 
 def _made(

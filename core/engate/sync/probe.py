@@ -10,7 +10,7 @@ import sqlalchemy as sa
 import structlog
 
 from engate.errors import EngateError
-from engate.hooks import Connection
+from engate.hooks import Connection, Storefront
 from engate.model import Check
 from engate.store import config, health, runs
 from engate.store.health import Trouble
@@ -28,12 +28,13 @@ log = structlog.get_logger("engate.probe")
 
 class Tried(NamedTuple):
     """`checks`: line by line. Only where all passed: `identity`, which account it is, and `facts` about it; `unlearned`: why there are
-    none."""
+    none; `calls_us`: it does some of the work by calling us, so that nothing works before it has."""
 
     checks: list[Check]
     identity: str = ""
     facts: dict[str, str] | None = None
     unlearned: Check | None = None
+    calls_us: bool = False
 
 
 async def tried(account: Connection) -> Tried:
@@ -49,12 +50,13 @@ async def tried(account: Connection) -> Tried:
         return Tried([*checks, as_line("test", error)])
     if not checks or not all(check.ok for check in checks):
         return Tried(checks)
+    calls_us = isinstance(account, Storefront) and bool(account.served())
     try:
         async with asyncio.timeout(SECONDS):
-            return Tried(checks, identity, _facts(await account.learn()))
+            return Tried(checks, identity, _facts(await account.learn()), calls_us=calls_us)
     except Exception as error:
         log.warning("facts_not_learnt", error=f"{type(error).__name__}: {error}")
-        return Tried(checks, identity, None, as_line("facts", error))
+        return Tried(checks, identity, None, as_line("facts", error), calls_us)
 
 
 async def installed(account: Connection, url: str | None) -> list[Check]:

@@ -9,16 +9,18 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 import structlog
 
-from engate.errors import AuthFailed, EngateError, Forbidden, PluginFault, Rejected, Unavailable, Unknown
+from engate.errors import AuthFailed, EngateError, Forbidden, PluginFault, Unavailable, Unknown
 from engate.model import Batch, Item
 from engate.model.kinds import Kind, buyable
-from engate.store import causes, lanes, links, pushes, runs
+from engate.store import causes, lanes, levels, links, pushes, runs
 from engate.store.blobs import readable
+from engate.store.causes import Reason
 from engate.store.pushes import Claimed, Wish
-from engate.sync import listed, operations, pilot, quarantine
-from engate.sync.effective import BRAND_FOR_ALL, PLACEHOLDER, Effective, missing_link
-from engate.sync.reading import finished
+from engate.sync import listed, operations, pilot, quarantine, served
+from engate.sync.effective import BRAND_FOR_ALL, PLACEHOLDER, Effective, Rules, missing_link
+from engate.sync.reading import end_runs
 from engate.sync.settling import NOBODY_SAID, Told, Was, settle
+from engate.sync.sharing import Shared
 from engate.sync.work import Later, Work
 from engate.text import Text
 
@@ -29,8 +31,10 @@ SILENT = 5
 
 
 async def push_slice(work: Work, kind: Kind) -> Later:
-    """Pushes batch after batch until nothing is ready or the slice is over."""
-    if kind.name == "product":
+    """Pushes batch after batch until nothing is ready or the slice is over. What the shop fetches is only told so: see `_waits`."""
+    if served.hangs_on_served(work, kind):
+        await work.store.writing(lambda c: served.ask_for_links(c, work, kind))
+    if kind.name == "product" and not work.serves(kind):
         wait = await listed.before_products(work)
         if wait is not None:
             return wait
@@ -55,8 +59,7 @@ async def push_slice(work: Work, kind: Kind) -> Later:
                 break  # what became ready meanwhile has woken the lane, and looking costs as much as there is that cannot go
         if work.time_is_up():
             return Later(due=work.now(), through=work.answered)
-    due, ended = await work.store.writing(lambda c: _next(c, work, kind, marked_at))
-    finished(work, ended)
+    due = await work.store.writing(lambda c: _next(c, work, kind, marked_at))
     return Later(due=due, through=work.answered or due is None)  # a lane that only waits has not been answered
 
 
@@ -91,7 +94,8 @@ def _claim(c: sa.Connection, work: Work, kind: Kind, room: Room, now: float) -> 
     """Decides once more what each record should be, and marks as sent what can go. (records to send, whether any was found)"""
     work.must_hold(c)
     work.must_be_current(c)
-    if kind.name == "product":
+    is_served = work.serves(kind)
+    if kind.name == "product" and not is_served:
         listed.must_be_read(c, work)
     if kind.name in ("category", "product"):
         links.release_linked(c, work.integration_id)
@@ -100,30 +104,46 @@ def _claim(c: sa.Connection, work: Work, kind: Kind, room: Room, now: float) -> 
     may_defer = not operations.any_open(c, work.integration_id, kind)
     room = room.now(may_defer)
     beside = room.bulk > 0 and not may_defer  # what is new gathers for the next operation
-    rows = pushes.claim(c, work.integration_id, kind, Wish(room.size, now, since, only, room.most, changed=beside))
+    rows = pushes.claim(c, work.integration_id, kind, Wish(room.size, now, since, only, room.most, changed=beside, alone=is_served))
     if not rows:
         return Sending([], may_defer), False
     were_all = len(rows) < room.size and not kind.together  # a batch of whole families may be small because the next one is large
     rows = quarantine.sound(c, work, kind, rows)
     rules = work.rules(c, kind.name, [row.doc.sku for row in rows] if kind.name == "stock" else None)
-    apart = listed.apart(c, work, rows) if kind.name == "product" else set[str]()
+    apart = listed.apart(c, work, rows) if kind.name == "product" and not is_served else set[str]()
     sending: list[tuple[Claimed, Effective]] = []
     waiting: list[tuple[int, causes.Reason]] = []
-    for row in rows:
-        found = rules.effective(kind.name, row.doc, row.read_at)
-        if _stays_here(work, kind, row):
-            waiting.append((row.id, HELD))
-        elif row.key in apart:
-            waiting.append((row.id, listed.APART))
-        elif found.reason is not None:
-            waiting.append((row.id, found.reason))
-        elif found.missing is not None:
-            waiting.append((row.id, missing_link(*found.missing)))
+    looked_at = len(rows)
+    decided = [rules.effective(kind.name, row.doc, row.read_at) for row in rows]
+    if kind.name == "stock":
+        rows, decided = _shared(c, work, rules, rows, decided)
+        were_all = were_all and len(rows) == looked_at  # a record that carries a sum may have become ready
+    for row, found in zip(rows, served.named(c, work, kind, decided), strict=True):
+        reason = listed.APART if row.key in apart else _waits(work, kind, row, found)
+        if reason is not None:
+            waiting.append((row.id, reason))
         else:
             sending.append((row.numbered(found.digest, now), found))
     pushes.wait_for(c, work.records_of(kind.name), waiting, now, answered=False)
     pushes.mark_sent(c, [(row.id, found.digest, row.want) for row, found in sending], now)
     return Sending(sending, may_defer, were_all), True
+
+
+def _shared(
+    c: sa.Connection, work: Work, rules: Rules, rows: list[Claimed], decided: list[Effective]
+) -> tuple[list[Claimed], list[Effective]]:
+    """Where several branches are one warehouse of the shop: those that carry its sum, with the sum. The others are done."""
+    if not rules.sharing:
+        return rows, decided
+    shared = Shared(c, work.integration_id, rules, {row.doc.sku for row in rows})
+    summed = [shared.decided(found) for found in decided]
+    carried = [row for row, found in zip(rows, summed, strict=True) if found is None]
+    kept = [(row, found) for row, found in zip(rows, summed, strict=True) if found is not None]
+    if carried:
+        levels.send_anew(c, shared.stale([row.doc for row in carried], {row.key for row, _ in kept}))
+        levels.counted(c, [row.id for row in carried], work.now())
+        runs.pushed(c, [row.id for row in carried])
+    return [row for row, _ in kept], [found for _, found in kept]
 
 
 HELD = causes.own(
@@ -133,6 +153,18 @@ HELD = causes.own(
          "Link it to the shop's node, or set the option to 'create'."),
     "storefront",
 )  # fmt: skip
+
+
+def _waits(work: Work, kind: Kind, row: Claimed, found: Effective) -> Reason | None:
+    """Why a record does not go now."""
+    is_served = work.serves(kind)
+    if not is_served and _stays_here(work, kind, row):
+        return HELD
+    if found.reason is not None:
+        return found.reason
+    if found.missing is not None:
+        return missing_link(*found.missing)
+    return served.TO_FETCH if is_served else None
 
 
 def _stays_here(work: Work, kind: Kind, row: Claimed) -> bool:
@@ -162,8 +194,6 @@ async def _push(work: Work, kind: Kind, sending: Sending, marked_at: float) -> P
     for key, outcome in batch.outcomes.items():
         if isinstance(outcome.error, PluginFault):
             log.error("item_broke", kind=kind.name, key=key, exc_info=outcome.error.__cause__)
-        if isinstance(outcome.error, Rejected) and outcome.error.owner == "person":
-            work.happened.append(("on_attention", {"what": f"{kind.name}/{key}", "cause": outcome.error.code}))
     heard = deferred or any(outcome.state in ("accepted", "rejected") for outcome in batch.outcomes.values())
     work.answered = work.answered or heard
     errors = [outcome.error for outcome in batch.outcomes.values() if outcome.error is not None]
@@ -226,7 +256,7 @@ def _settle(c: sa.Connection, work: Work, kind: Kind, told: Told, marked_at: flo
         pushes.doubt(c, [was.id for was in told.was.values()])
 
 
-def _next(c: sa.Connection, work: Work, kind: Kind, looked_at: float) -> tuple[float | None, list[Any]]:
+def _next(c: sa.Connection, work: Work, kind: Kind, looked_at: float) -> float | None:
     """Nothing was ready when we looked: when could something be? Also the moment to end runs."""
-    ended = runs.finish(c, work.integration_id, work.now(), idle=pilot.held_back(c, work.snapshot))
-    return pushes.next_due(c, work.integration_id, kind.name, work.windows.unknown_after, looked_at), ended
+    end_runs(c, work)
+    return pushes.next_due(c, work.integration_id, kind.name, work.windows.unknown_after, looked_at)

@@ -16,7 +16,7 @@ from engate.plugins import closing
 from engate.store import changed, desired, runs, units
 from engate.store.desired import Wanted
 from engate.store.runs import Asked, Place
-from engate.sync import nodes, pilot, quarantine, renames, whole
+from engate.sync import nodes, outbox, pilot, quarantine, renames, whole
 from engate.sync.effective import Rules
 from engate.sync.flows import Flow
 from engate.sync.renames import Renames
@@ -41,7 +41,6 @@ async def read_slice(work: Work, flow: Flow) -> Later:
             return Later(due=work.now())
     last = todo[-1]
     read = await work.store.writing(lambda c: _all_read(c, work, flow, last))
-    finished(work, read.ended)
     if read.more:
         return Later(due=work.now())
     # what was told of in between does not put the schedule off
@@ -202,18 +201,17 @@ PILOT_NEEDS = ("category", "brand", "product")
 """Which of these a pilot may push is known only once its SKUs and their products have been read."""
 
 
-def finished(work: Work, ended: list[Any]) -> None:
-    """Runs have ended: observers will be told."""
-    for run in ended:
-        counts = {"read": run.entities, "changed": run.changed, "pushed": run.pushed}
-        work.happened.append(("on_run_finished", {"run": run.id, "flow": run.flow, "counts": counts}))
+def end_runs(c: sa.Connection, work: Work) -> None:
+    """Those none of whose records can move any more; observers will be told."""
+    outlet = outbox.outlet_of(work)
+    for run in runs.finish(c, work.integration_id, work.now(), idle=pilot.held_back(c, work.snapshot)):
+        outlet.run_finished(c, run, work.now())
 
 
 class AllRead(NamedTuple):
-    """A reading has come to its end. `ended`: the runs that are over; `more`: the next one is due now; `before`: when the schedule read
-    last, where it was not the schedule that read."""
+    """A reading has come to its end. `more`: the next one is due now; `before`: when the schedule read last, where it was not the schedule
+    that read."""
 
-    ended: list[Any]
     more: bool
     before: float | None
 
@@ -228,6 +226,6 @@ def _all_read(c: sa.Connection, work: Work, flow: Flow, last: Any) -> AllRead:
         work.wake(c, ("push/product", KINDS["product"].priority))  # it may have waited for the SKUs (`engate.sync.listed`)
     if flow.name in ("categories", "brands", "products"):
         nodes.want(c, work, run_id=last.run_id)
-    ended = runs.finish(c, work.integration_id, work.now(), idle=pilot.held_back(c, work.snapshot))
+    end_runs(c, work)
     more = not short and (_full_is_due(c, work, flow) or bool(changed.waiting(c, work.integration_id, [kind.name for kind in flow.kinds])))
-    return AllRead(ended, more, runs.read_at(c, work.integration_id, flow.name) if was_told else None)
+    return AllRead(more, runs.read_at(c, work.integration_id, flow.name) if was_told else None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import sqlalchemy as sa
@@ -12,7 +13,9 @@ from engate.errors import Unavailable
 from engate.hooks import Connection, Erp, Observer, Storefront
 from engate.http import PAUSE, Journal, Services, Transport
 from engate.limits import Budget
-from engate.plugins import Coupling, Manifest, Platform, discover, discover_observers
+from engate.observers import Observers
+from engate.observers import discover as discover_observers
+from engate.plugins import Coupling, Manifest, Platform, discover
 from engate.secrets import Vault
 from engate.settings import load
 from engate.store import config
@@ -34,13 +37,13 @@ class Registry:
         clock: Clock,
         journal: Journal,
         *,
-        observers: tuple[Observer, ...] | None = None,
+        observers: Mapping[str, Observer] | None = None,
         budget: Budget | None = None,
         public_url: str | None = None,
     ) -> None:
         self.store, self.vault, self.clock, self._journal, self._budget = store, vault, clock, journal, budget
         self.public_url = public_url
-        self._observers = discover_observers() if observers is None else observers
+        self.observers = Observers(discover_observers() if observers is None else observers)
         self.platforms: dict[str, Platform] = discover()
         self.transport: Transport | None = None
         self.pause = PAUSE
@@ -121,7 +124,7 @@ class Registry:
             return cached[1]
         assert isinstance(erp, Erp)
         assert isinstance(storefront, Storefront)
-        made = Coupling(erp, storefront, *self._observers)
+        made = Coupling(erp, storefront)
         self._couplings[integration_id] = ((erp, storefront), made)
         return made
 

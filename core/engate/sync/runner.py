@@ -14,7 +14,7 @@ import structlog
 from engate import doing
 from engate.clock import Clock
 from engate.limits import priority
-from engate.store import clocks, config, desired, health, lanes
+from engate.store import clocks, config, desired, health, lanes, outbox
 from engate.store.db import Store
 from engate.store.lanes import Claim, Take
 from engate.sync import failing
@@ -22,6 +22,7 @@ from engate.sync.failing import Failed
 from engate.sync.lanes import slice_of
 from engate.sync.pace import Pace
 from engate.sync.registry import Registry
+from engate.sync.telling import Post, outbox_slice
 from engate.sync.work import Later, LeaseLost, Outdated, Snapshot, Windows, Work
 
 TTL = 15.0
@@ -308,7 +309,7 @@ class Runner:
     async def _failed(self, mine: Slice, error: Exception) -> None:
         if mine.snapshot is None:
             raise error  # the database does not answer: the lease runs out, and somebody takes the lane up
-        failed = Failed(mine.claim, mine.snapshot, mine.doing.hook, error)
+        failed = Failed(mine.claim, mine.snapshot, mine.doing.hook, error, self._registry.observers)
         failing.tell(failed)
         now = self._clock.now().timestamp()
         until = failing.back_off(failed, self._windows, now)
@@ -324,6 +325,17 @@ class Runner:
             self._snapshots.pop(claim.integration_id, None)
             return Later()
         self._snapshots[claim.integration_id] = snapshot
+        if claim.name.startswith(outbox.LANE):
+            post = Post(
+                store=self._store,
+                clock=self._clock,
+                windows=self._windows,
+                snapshot=snapshot,
+                claim=claim,
+                lease=self._lease,
+                observers=self._registry.observers,
+            )
+            return await outbox_slice(post)
         now = self._clock.now().timestamp()
         if not snapshot.connected:
             return Later(through=False)  # settings that nobody has tested: a passed test wakes every lane
@@ -351,9 +363,6 @@ class Runner:
             if not whole.expired():
                 raise
             raise failing.overstayed(mine.doing.hook, self._windows.slice_most) from None
-        finally:
-            for hook, event in work.happened:
-                await coupling.tell(hook, **event)
 
 
 def _on_tick(due: float | None, now: float) -> float | None:

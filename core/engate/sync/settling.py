@@ -13,6 +13,7 @@ from engate.store import causes, links, orders, pushes, runs
 from engate.store.causes import Reason
 from engate.store.links import Origin
 from engate.store.pushes import Settled
+from engate.sync import outbox
 from engate.sync.events import ORDER_PRIORITY, lane_of
 from engate.sync.parts import ITEM_UNMAPPED
 from engate.sync.work import Work
@@ -81,6 +82,7 @@ def settle(c: sa.Connection, work: Work, kind: Kind, told: Told) -> list[int]:
     new_links = pushes.accept(c, work.records_of(kind.name), accepted, now)
     found.keep(c, work, kind)
     pushes.wait_for(c, work.records_of(kind.name), refused, now, answered=True)
+    outbox.records_wait(c, work, kind.name, [id for id, _ in refused])
     pushes.again(c, again, now)
     heard = told.rest is None or any(outcome.state in ("accepted", "rejected") for outcome in told.batch.outcomes.values())
     pushes.put_back(c, untried, 0.0 if heard else work.retry_at(0))  # a plugin that comes to nothing is not asked without a pause

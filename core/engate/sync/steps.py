@@ -19,6 +19,7 @@ from engate.sync import settlement
 from engate.sync.decide import Action, Situation, latest_sent, next_shipment, refused, to_send
 from engate.sync.imports import import_part, resolve_part
 from engate.sync.parts import split
+from engate.sync.sharing import kept
 from engate.sync.stock import stock_moved
 from engate.sync.work import Later, Work
 from engate.text import Text
@@ -154,7 +155,7 @@ async def _change_in_erp(step: Step) -> Outcome:
     """The ERP's order becomes what the shop's order asks of this part now. One of which nothing is left is cancelled."""
     work, order, part = step.work, step.order, step.part
     skus = await work.store.reading(lambda c: orders.sku_of(c, work.integration_id, order.doc.items))
-    made = split(order.doc, work.snapshot.mapping, skus)
+    made = split(order.doc, work.snapshot.mapping, skus, kept(work.snapshot.mapping, part.branch))
     if isinstance(made, Reason):
         return made
     wanted = next((doc for doc in made if doc.branch == part.branch), None)

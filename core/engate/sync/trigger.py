@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from engate.errors import Invalid
 from engate.model import OrderEvent
 from engate.model.kinds import KINDS
-from engate.store import causes, config, lanes, links, orders, pushes, runs, tasks
+from engate.store import causes, config, lanes, links, orders, outbox, pushes, runs, tasks
 from engate.store.blobs import pack
 from engate.store.causes import ensure, own
 from engate.store.lanes import Wake
@@ -62,7 +62,13 @@ def wake_all(c: sa.Connection, tenant_id: int, id: int, flows: Iterable[str], no
 def deactivate(c: sa.Connection, tenant_id: int, id: int) -> None:
     """Nothing is pushed or imported any more, and what is under way is asked to end; events are still taken in."""
     config.update_integration(c, tenant_id, id, active=False)
-    lanes.ask_to_cancel(c, id, [name for name in lanes.in_hand(c, id) if name not in (EVENTS, SAFETY)])
+    ask_to_end(c, id, but=(EVENTS, SAFETY))
+
+
+def ask_to_end(c: sa.Connection, id: int, but: Iterable[str] = ()) -> None:
+    """Whatever is under way, but these lanes, and those that tell what happened: whoever is told just now would be told twice."""
+    on = frozenset(but)
+    lanes.ask_to_cancel(c, id, [name for name in lanes.in_hand(c, id) if name not in on and not name.startswith(outbox.LANE)])
 
 
 class Resync(NamedTuple):
@@ -173,7 +179,14 @@ class Retried(NamedTuple):
     record_ids: Sequence[int] = ()
 
 
-def retry(c: sa.Connection, tenant_id: int, id: int, what: Retried, now: float) -> int:
+class Again(NamedTuple):
+    """So many things go again. `more`: there may be more, for another transaction."""
+
+    things: int
+    more: bool
+
+
+def retry(c: sa.Connection, tenant_id: int, id: int, what: Retried, now: float) -> Again:
     """It goes again, and so does what backed off on the way."""
     cause_id = what.cause_id
     mine = (record.c.tenant_id == tenant_id) & (record.c.integration_id == id)
@@ -181,16 +194,20 @@ def retry(c: sa.Connection, tenant_id: int, id: int, what: Retried, now: float) 
     kinds = c.execute(sa.select(record.c.kind).where(mine, which).distinct()).scalars().all()
     count = c.execute(sa.update(record).where(mine, which).values(cause_id=None, tries=0, not_before=0)).rowcount
     woken = {(f"push/{kind}", KINDS[kind].priority) for kind in kinds}
+    more = False
     if cause_id is not None:
         keys = orders.waiting_for(c, id, [cause_id])
         for key in keys:
             retry_order(c, tenant_id, id, key, now)
         flows = config.flows_waiting_for(c, id, cause_id)
         ask(c, tenant_id, id, flows, now)
-        count += len(keys) + len(flows)
-        c.execute(sa.delete(cause).where(cause.c.id == cause_id, cause.c.tenant_id == tenant_id))
+        told = outbox.again(c, id, cause_id, now)
+        woken |= {(each.lane, outbox.PRIORITY) for each in told.targets}
+        count, more = count + len(keys) + len(flows) + told.messages, told.more
+        if not more:
+            c.execute(sa.delete(cause).where(cause.c.id == cause_id, cause.c.tenant_id == tenant_id))
     _wake(c, tenant_id, id, sorted(woken), now)
-    return count
+    return Again(count, more)
 
 
 def retry_order(c: sa.Connection, tenant_id: int, id: int, key: str, now: float) -> None:
@@ -241,11 +258,11 @@ def link_by_hand(c: sa.Connection, of: RecordSet, key: str, remote: str, now: fl
     tenant_id, id, kind = of
     if kind in ("product", "sku"):
         _one_to_one(c, id, kind, key, remote)
+    # what a shop fetched before anybody said its key there, it holds all the same; what another link led to says nothing
+    unknown: dict[str, Any] = {"have": None, "have_doc": None} if links.still_linked(c, id, kind, [key]) else {}
     links.linked(c, of, [(key, remote)], now, origin="person")
     c.execute(
-        sa.update(record)
-        .where(record.c.integration_id == id, record.c.kind == kind, record.c.key == key)
-        .values(cause_id=None, have=None, have_doc=None)
+        sa.update(record).where(record.c.integration_id == id, record.c.kind == kind, record.c.key == key).values(cause_id=None, **unknown)
     )
     affected = {"category": ("category", "product"), "brand": ("brand", "product")}.get(kind, (kind,))
     _wake(c, tenant_id, id, [(f"refresh/{name}", KINDS[name].priority) for name in affected], now)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 import sqlalchemy as sa
 
 from engate.clock import Clock
-from engate.model.kinds import KINDS
+from engate.model.kinds import KINDS, Kind
 from engate.plugins import Coupling
 from engate.store import current, lanes, links, units
 from engate.store.current import Stamp
@@ -47,6 +47,11 @@ class Windows(msgspec.Struct, frozen=True):
     probe_again: float = 3600.0  # … and again after this where something of it failed
     slow_after: float = 20.0  # real time: a hook that takes longer shows as degraded health, by its name
     slice_most: float = 120.0  # real time: a slice that takes longer is ended
+    outbox_most: float = 3 * 86400.0  # what somebody outside does not take for so long is given up
+
+    def pause(self, tries: int) -> float:
+        """Seconds before the next try, after so many that failed."""
+        return min(self.retry_most, self.retry_first * 2 ** min(tries, 10))
 
 
 class Snapshot(msgspec.Struct, frozen=True):
@@ -89,6 +94,24 @@ class Outdated(Exception):
     """Options, mapping, a connection or a link changed meanwhile: what was decided must be decided anew."""
 
 
+def pair_of(coupling: Coupling) -> Pair:
+    flows = offered(coupling)
+    served = frozenset(kind.name for kind in KINDS.values() if kind.push_hook in coupling.served)
+    kinds = frozenset(kind.name for kind in KINDS.values() if flows[kind.flow] is None)
+    return Pair(kinds - served, coupling.requires, served)
+
+
+def rules_of(c: sa.Connection, snapshot: Snapshot, pair: Pair, kind: str, skus: Sequence[str] | None = None) -> Rules:
+    """What decides about records of this kind, as of this transaction; `skus`: only these are asked about."""
+    return Rules(
+        snapshot.options,
+        snapshot.mapping,
+        links.links_of(c, snapshot.id, ("category", "brand")) if KINDS[kind].has_refs else {},
+        units.pending(c, snapshot.id, skus) if kind == "stock" else {},
+        pair,
+    )
+
+
 class Work:
     """One slice of one lane."""
 
@@ -108,8 +131,6 @@ class Work:
         self.store, self.clock, self.windows, self.snapshot, self.pace = store, clock, windows, snapshot, pace
         self.coupling, self.claim, self.lease, self.registry = coupling, claim, lease, registry
         self._until = time.monotonic() + SLICE
-        self.happened: list[tuple[str, dict[str, Any]]] = []
-        """What observers are told when the slice is over: (hook, its arguments), of what is durable."""
         self.answered = False
         """Whether the storefront said yes or no to something that was pushed."""
 
@@ -123,8 +144,11 @@ class Work:
 
     @cached_property
     def pair(self) -> Pair:
-        flows = offered(self.coupling)
-        return Pair(frozenset(kind.name for kind in KINDS.values() if flows[kind.flow] is None), self.coupling.requires)
+        return pair_of(self.coupling)
+
+    def serves(self, kind: Kind) -> bool:
+        """Whether the storefront fetches this kind: nothing of it is pushed."""
+        return kind.push_hook in self.coupling.served
 
     @property
     def orders_of(self) -> Shop:
@@ -144,13 +168,7 @@ class Work:
 
     def rules(self, c: sa.Connection, kind: str, skus: Sequence[str] | None = None) -> Rules:
         """What decides about records of this kind, as of this transaction; `skus`: only these are asked about."""
-        return Rules(
-            self.snapshot.options,
-            self.snapshot.mapping,
-            links.links_of(c, self.integration_id, ("category", "brand")) if KINDS[kind].has_refs else {},
-            units.pending(c, self.integration_id, skus) if kind == "stock" else {},
-            self.pair,
-        )
+        return rules_of(c, self.snapshot, self.pair, kind, skus)
 
     def wake(self, c: sa.Connection, *names: tuple[str, int], at: float | None = None) -> None:
         """(lane name, priority) pairs are due now, or at `at`."""
@@ -158,7 +176,7 @@ class Work:
         lanes.wake(c, [lanes.Wake(self.tenant_id, self.integration_id, name, prio, due) for name, prio in names])
 
     def retry_at(self, tries: int) -> float:
-        return self.now() + min(self.windows.retry_most, self.windows.retry_first * 2 ** min(tries, 10))
+        return self.now() + self.windows.pause(tries)
 
     def must_be_current(self, c: sa.Connection) -> None:
         """Raises Outdated unless the snapshot still holds: in the transaction that stores what was decided by it."""

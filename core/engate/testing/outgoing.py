@@ -1,18 +1,26 @@
-"""The one HTTP client of the sandboxes: what a platform sends out by itself (webhooks), never what a plugin asks.
+"""The one HTTP client of the sandboxes: what a platform sends out by itself (webhooks, questions), never what a plugin asks.
 
-It answers the status alone. An address that cannot be reached, or is too slow, is `None`: the platform tries again later.
+An address that cannot be reached, or is too slow, is `None`: the platform tries again later.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
 import aiohttp
 
 TIMEOUT = 5.0
 """Seconds from the first attempt to connect to the last byte of the answer."""
+
+
+class Told(NamedTuple):
+    """An answer. `headers`: by their names in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
 
 
 class Outgoing:
@@ -29,12 +37,25 @@ class Outgoing:
             await self._session.close()
             self._session = None
 
-    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> int | None:
-        """The status of the answer; None where there was none in time. Redirects are not followed."""
+    async def exchange(self, url: str, body: bytes, headers: Mapping[str, str]) -> Told | None:
+        """The whole answer to a POST, of a platform that asks; None where there was none in time."""
         assert self._session is not None, "use it as a context"
         try:
             async with self._session.post(url, data=body, headers=headers, allow_redirects=False) as answer:
-                await answer.read()
-                return answer.status
+                named = {name.lower(): value for name, value in answer.headers.items()}
+                return Told(answer.status, named, await answer.read())
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
             return None
+
+    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> int | None:
+        """The status of the answer; None where there was none in time. Redirects are not followed."""
+        return (await self.ask(url, body, headers))[0]
+
+    async def ask(self, url: str, body: bytes, headers: Mapping[str, str]) -> tuple[int | None, bytes]:
+        """The same with what the answer says."""
+        assert self._session is not None, "use it as a context"
+        try:
+            async with self._session.post(url, data=body, headers=headers, allow_redirects=False) as answer:
+                return answer.status, await answer.read()
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
+            return None, b""

@@ -290,16 +290,22 @@ class Sandbox:
         app = web.Application(client_max_size=MAX_BODY)
         for operation in self.operations():
             app.router.add_route(operation.method, operation.path, self._serve(operation))
-        for name, reader in {
-            "describe": self.describe, "ledger": self.books.report, "state": self.state, "orders": self.orders,
-            "health": lambda: {"platform": self.platform, "role": self.role},
-        }.items():  # fmt: skip
+        for name, reader in self._readers().items():
             app.router.add_get(f"/_sandbox/{name}", _reader(reader))
         for name, writer in self._writers().items():
             app.router.add_post(f"/_sandbox/{name}", _writer(writer))
         return app
 
+    def _readers(self) -> dict[str, Callable[[], object]]:
+        """What GET answers under `/_sandbox/`. A platform that has more to show adds to it."""
+        return {
+            "describe": self.describe, "ledger": self.books.report, "state": self.state, "orders": self.orders,
+            "health": lambda: {"platform": self.platform, "role": self.role},
+        }  # fmt: skip
+
     def _writers(self) -> dict[str, Callable[[bytes], object]]:
+        """What POST does under `/_sandbox/`. A platform that can be told more adds to it; what it returns may be awaitable,
+        but not where it is staged."""
         return {
             "seed": self._seed, "change": self._change, "sell": self._sell, "cancel": self._cancel, "progress": self._progress,
             "advance": self._advance, "faults": self._faults, "corrupt": self._corrupt, "reset": self._reset, "stage": self._stage,
@@ -490,7 +496,10 @@ def _reader(read: Callable[[], object]) -> Callable[[web.Request], Awaitable[web
 def _writer(write: Callable[[bytes], object]) -> Callable[[web.Request], Awaitable[web.Response]]:
     async def handle(request: web.Request) -> web.Response:
         try:
-            return web.Response(body=msgspec.json.encode(write(await request.read())), content_type=JSON)
+            made = write(await request.read())
+            if inspect.isawaitable(made):
+                made = await made
+            return web.Response(body=msgspec.json.encode(made), content_type=JSON)
         except (msgspec.DecodeError, KeyError, ValueError) as error:
             return web.Response(status=422, body=msgspec.json.encode({"error": f"{type(error).__name__}: {error}"}), content_type=JSON)
         except NotImplementedError:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
+from datetime import datetime
 from typing import Any
 
 import msgspec
 
-from engate import Asked, Context, Desk, Manifest, Meter, NotSent, Rejected, Reply, Response, Secret, Storefront, Text
+from engate import Asked, Context, Desk, Manifest, Meter, NotSent, Rejected, Reply, Response, Secret, Storefront, Text, Whole
 from engate.errors import Answered
 from engate.model import (
     Batch,
@@ -35,6 +36,7 @@ from engate.model import (
     StockLevel,
     Warehouse,
 )  # fmt: skip
+from engate.model.kinds import KINDS
 
 
 class Settings(msgspec.Struct, frozen=True):
@@ -46,6 +48,8 @@ class Settings(msgspec.Struct, frozen=True):
     cost: dict[str, float] = {}  # kind -> points that a put asks for
     bulk: frozenset[str] = frozenset()  # kinds that go as one operation
     ask_after: float = 0.05
+    serves: frozenset[str] = frozenset()  # kinds that the shop fetches
+    hands_in: bool = False  # it hands its orders in, and cannot be asked for them
 
 
 POINTS = "points"
@@ -61,6 +65,14 @@ class Cost(msgspec.Struct):
     asked: float
     taken: float | None
     bucket: Bucket
+
+
+class Fetch(msgspec.Struct):
+    """What the shop asks for: a page of products."""
+
+    page: int = 1
+    limit: int = 100
+    since: datetime | None = None
 
 
 class Put(msgspec.Struct):
@@ -79,6 +91,20 @@ def metered(answer: Response) -> Meter | None:
         return None
     bucket = said.cost.bucket
     return Meter(bucket.most, bucket.left, bucket.restore, said.cost.taken, said.error == "THROTTLED")
+
+
+def _line(kind: str, item: Item[Any]) -> dict[str, Any]:
+    return {"kind": kind, "key": item.key, "want": item.want, "refs": item.refs, "remote": item.remote}
+
+
+def _lines(whole: Whole) -> Iterator[dict[str, Any]]:
+    """One a record, as a push would put it."""
+    path = [category.name for category in whole.categories]
+    yield {**_line("product", whole.product), "path": path, "brand": whole.brand.name if whole.brand is not None else None}
+    for each in whole.skus:
+        yield _line("sku", each.sku)
+        for kind, items in (("price", each.prices), ("stock", each.stock), ("image", each.images)):
+            yield from (_line(kind, item) for item in items)
 
 
 class FakeShop(Storefront):
@@ -103,6 +129,10 @@ class FakeShop(Storefront):
             return {}
         return {"push_images": Text("O plano básico não tem imagens.", "The basic plan has no images.")}
 
+    def served(self) -> frozenset[str]:
+        hands_in = ("read_order_events", "read_order") if self.settings.hands_in else ()
+        return frozenset((*(KINDS[kind].push_hook for kind in self.settings.serves), *hands_in))
+
     async def identity(self) -> str:
         return (await self.http.call("GET", "/me")).json(dict[str, str])["shop"]
 
@@ -123,6 +153,26 @@ class FakeShop(Storefront):
                 await desk.deliver(delivery, events=[msgspec.json.decode(asked.body, type=OrderEvent)])
             case "stock":
                 await desk.deliver(delivery, changed=msgspec.json.decode(asked.body, type=dict[str, list[str]]))
+            case "products" | "products/broken":
+                page = await desk.products(**msgspec.structs.asdict(msgspec.json.decode(asked.body, type=Fetch)))
+                lines = [line for whole in page.items for line in _lines(whole)]
+                body = msgspec.json.encode({"lines": lines, "pages": page.pages, "now": asked.at})
+                return Reply(200 if asked.path == "products" else 503, body, "application/json")
+            case "level":
+                found = await desk.stock(msgspec.json.decode(asked.body, type=str | int))
+                return Reply(200, msgspec.json.encode([_line("stock", item) for item in found]), "application/json")
+            case "place":
+                number = await desk.place(msgspec.json.decode(asked.body, type=Order))
+                return Reply(200 if number else 409, msgspec.json.encode(number), "application/json")
+            case "product":
+                whole = await desk.product(msgspec.json.decode(asked.body, type=str | int))
+                return Reply(200, msgspec.json.encode(list(_lines(whole)) if whole else []), "application/json")
+            case "move":
+                moved = await desk.move(**msgspec.json.decode(asked.body))
+                return Reply(200 if moved else 404)
+            case "order":
+                known = await desk.order(msgspec.json.decode(asked.body, type=str | int))
+                return Reply(200, msgspec.json.encode(known._asdict() if known else None), "application/json")
             case "slow":
                 await desk.deliver(delivery)
                 await asyncio.sleep(3600)

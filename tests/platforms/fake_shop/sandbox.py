@@ -48,6 +48,8 @@ class Switches:
     works: bool = True  # on the operations it took; else they run for ever
     drops: frozenset[str] = frozenset()  # keys of which an operation says nothing
     refuses: frozenset[str] = frozenset()  # keys that an operation refuses
+    serves: frozenset[str] = frozenset()  # kinds that it fetches, and nobody puts
+    hands_in: bool = False  # its orders come by its own calls alone
     second_keys: bool = False  # a SKU has a second key, and its stock is put by that one alone
 
 
@@ -65,6 +67,7 @@ class FakeShopSandbox(Sandbox):
         self.held: dict[str, dict[str, Any]] = {}  # kind -> the ERP's key -> what was last put
         self.ids: dict[tuple[str, str], str] = {}
         self.puts: list[tuple[str, str]] = []
+        self.fetched: list[list[tuple[str, str]]] = []  # of every page that it fetched: (kind, the ERP's key), what it served or not
         self.seen: dict[str, Answer] = {}  # idempotency key -> the first answer
         self._points: RateWindow | None = None
         self.operated: dict[str, tuple[str, list[dict[str, Any]]]] = {}  # ticket -> kind, lines as they were submitted
@@ -100,10 +103,41 @@ class FakeShopSandbox(Sandbox):
             await self.call(outgoing, delivery, topic, body)
 
     async def call(self, outgoing: Outgoing, delivery: str, topic: str, body: bytes) -> None:
+        self.called.append((delivery, await outgoing.post(self.hooks[topic], body, self._signed(delivery, body))))
+
+    def _signed(self, delivery: str, body: bytes) -> dict[str, str]:
         key = "somebody else" if self.switches.forged else HOOK_SECRET
         signature = hmac.digest(key.encode(), body, "sha256").hex()
-        headers = {"x-delivery": delivery, "x-signature": signature, "content-type": "application/json"}
-        self.called.append((delivery, await outgoing.post(self.hooks[topic], body, headers)))
+        return {"x-delivery": delivery, "x-signature": signature, "content-type": "application/json"}
+
+    # ---- what it fetches ----
+
+    async def ask(self, url: str, question: object) -> tuple[int | None, Any]:
+        """Asks at this address; the status, and what the answer says."""
+        body = msgspec.json.encode(question)
+        async with Outgoing() as outgoing:
+            status, said = await outgoing.ask(url, body, self._signed("", body))
+        return status, msgspec.json.decode(said) if status == 200 and said else None
+
+    async def fetch(self, url: str, *, since: str | None = None, limit: int = 100) -> str | None:
+        """Page after page to the end; answers when it began, by our clock. None: it was refused."""
+        began: str | None = None
+        page, pages = 0, 1
+        while page < pages:
+            page += 1
+            _, said = await self.ask(f"{url}/products", {"page": page, "limit": limit, "since": since})
+            if said is None:
+                return None
+            began, pages = began or said["now"], said["pages"]
+            self.take(said["lines"])
+        return began
+
+    def take(self, lines: list[dict[str, Any]]) -> None:
+        """What came with one page."""
+        self.fetched.append([(line["kind"], line["key"]) for line in lines])
+        for line in lines:
+            if line["kind"] in self.switches.serves:
+                self._keep(line["kind"], line["key"], line)
 
     def tell(self, topic: str, body: bytes, *, twice: bool = False) -> None:
         """Calls whoever asked for this topic."""
@@ -179,13 +213,16 @@ class FakeShopSandbox(Sandbox):
         return Answer(body={"id": id, **more})
 
     def _hold(self, kind: str, key: str, body: dict[str, Any]) -> str:
+        self.puts.append((kind, key))
+        return self._keep(kind, key, body)
+
+    def _keep(self, kind: str, key: str, body: dict[str, Any]) -> str:
         if kind == "stock":
             body["want"]["quantity"] = Decimal(str(body["want"]["quantity"]))
         for old in [old for (of, old), id in self.ids.items() if (of, id) == (kind, body.get("remote")) and old != key]:
             self.ids[kind, key] = self.ids.pop((kind, old))  # the same thing under another reference
             self.held.get(kind, {}).pop(old, None)
         self.held.setdefault(kind, {})[key] = body
-        self.puts.append((kind, key))
         return self.ids.setdefault((kind, key), f"{kind}-{len(self.ids) + 1}")
 
     def _submit(self, call: Call) -> Answer:
@@ -309,7 +346,12 @@ class FakeShopSandbox(Sandbox):
             "payments": {tag: {"form": form} for tag, form in FORMS.items()},
             "carriers": {"standard": {"shipping": "post"}},
         }
-        return Description(self.platform, self.role, {"base_url": self.base_url}, {"token": TOKEN, "hook_secret": HOOK_SECRET}, choices)
+        settings: dict[str, object] = {"base_url": self.base_url}
+        if self.switches.serves:
+            settings["serves"] = sorted(self.switches.serves)
+        if self.switches.hands_in:
+            settings["hands_in"] = True
+        return Description(self.platform, self.role, settings, {"token": TOKEN, "hook_secret": HOOK_SECRET}, choices)
 
     def seed(self, seed: Seed) -> dict[str, object]:
         raise NotImplementedError

@@ -59,7 +59,7 @@ Doors = Callable[[Any], Door]
 class Connection(msgspec.Struct):
     """`secrets_set`: which secrets are stored; none is ever shown. `webhook_url`: the address that the platform calls, a secret: shown to
     admin keys. `webhook_why_not`: why it is not told of one, though its plugin could answer. `facts`: what the plugin learnt of the
-    account."""
+    account. `contacted_at`: when the platform last called us and was answered, to the minute."""
 
     id: int
     name: str
@@ -75,6 +75,7 @@ class Connection(msgspec.Struct):
     facts: dict[str, str]
     webhook_url: str | None
     webhook_why_not: Text | None
+    contacted_at: datetime | None
 
 
 class FlowView(msgspec.Struct):
@@ -152,6 +153,7 @@ def _connection(c: sa.Connection, row: Any, door: Door) -> Connection:
         row.facts or {},
         door.url,
         door.why_not,
+        instant(row.contacted_at),
     )
 
 

@@ -15,8 +15,9 @@ from engate.store.views.paging import Rows, Window, instant
 
 
 class Delivery(msgspec.Struct):
-    """`key`: the platform's id of it. `outcome`: taken | unheard (no integration was live) | refused (`reason` says why). `times`: it
-    came so often; what is refused for one reason is one row. `bytes`: of the last body."""
+    """`key`: the platform's id of it. `outcome`: taken | unheard (no integration was live) | rejected (nothing can be made of it) | refused
+    (it is not the platform's); `reason` says why. `times`: it came so often; what is refused for one reason is one row. `bytes`: of the
+    last body."""
 
     id: int
     connection: int

@@ -37,7 +37,7 @@ class Held(msgspec.Struct, frozen=True):
 def answer(product: Detail | None, sku: Detail, prices: list[Detail], stock: list[Detail]) -> Sold:
     top = [held(each) for each in (product, sku) if each is not None]
     asked, units = _all(prices), _all(stock)
-    if sku.remote is None or any(each is None for each in top):
+    if any(each is None for each in top):
         return _no("not_in_shop", None, None, Text("ainda não está na loja", "it is not in the shop yet"))
     base = [each for each in top if each is not None]
     price = _cheapest(asked)

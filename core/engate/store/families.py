@@ -1,0 +1,173 @@
+"""Products with all that hangs on them: SKUs, and their images, prices and stock. Every function works inside the caller's transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+
+from engate.model.kinds import KINDS
+from engate.store.blobs import pack, readable
+from engate.store.rows import RecordSet
+from engate.store.tables import cause, link, record
+
+
+def wait_for_links(c: sa.Connection, of: RecordSet, cause_id: int, only: Collection[str] | None) -> None:
+    """What is to be sent and whose parent has no link waits for this cause; what waits for it although it has one goes on."""
+    mine = (record.c.integration_id == of.integration_id) & (record.c.kind == of.kind)
+    there = sa.exists().where(
+        link.c.integration_id == record.c.integration_id, link.c.kind == KINDS[of.kind].parent_kind, link.c.key == record.c.parent
+    )
+    c.execute(sa.update(record).where(mine, record.c.cause_id == cause_id, there).values(cause_id=None))
+    lacking = sa.update(record).where(mine, record.c.state == "to_send", ~there)
+    if only is not None:
+        lacking = lacking.where(record.c.key.in_(only))
+    c.execute(lacking.values(cause_id=cause_id))
+
+
+class Row(NamedTuple):
+    """One record as it was when it was looked at. `owner`: who ends what it waits for; None: nothing."""
+
+    id: int
+    kind: str
+    key: str
+    parent: str | None
+    doc: Any
+    want: bytes
+    have: bytes | None
+    have_doc: Any
+    read_at: float
+    effective_at: float | None
+    operation_id: int | None
+    turn: int
+    cause: str | None
+    owner: str | None
+    remote: str | None
+    more: str
+
+
+def _products(integration_id: int, only: Collection[str] | None) -> sa.Select[Any]:
+    mine = (record.c.integration_id == integration_id) & (record.c.kind == "product")
+    chosen = mine if only is None else mine & record.c.key.in_(only)
+    # not by the primary key, which the planner would walk over the records of every kind to save the sorting
+    return sa.select(record.c.id).where(chosen).order_by(record.c.id + 0)
+
+
+def count(c: sa.Connection, integration_id: int, only: Collection[str] | None) -> int:
+    """How many products there are; `only`: of these keys."""
+    return c.execute(sa.select(sa.func.count()).select_from(_products(integration_id, only).order_by(None).subquery())).scalar() or 0
+
+
+def some(c: sa.Connection, integration_id: int, only: Collection[str] | None, start: int, most: int) -> list[int]:
+    """The ids of products from a place on, in the order in which they came: what is new comes last."""
+    return list(c.execute(_products(integration_id, only).offset(start).limit(most)).scalars())
+
+
+class Since(NamedTuple):
+    """`served`: kinds that the shop fetches; `fetch`: the cause of what only waits for that (0: nothing does); `kinds`: which count."""
+
+    at: float
+    served: Collection[str]
+    fetch: int
+    kinds: Collection[str]
+
+
+def changed(c: sa.Connection, integration_id: int, only: Collection[str] | None, since: Since) -> list[int]:
+    """The products that have changed since then, or something that hangs on them: the shop has fetched it or accepted it since, has
+    never had it as it is now, or it was read since and is on its way."""
+    product, sku, below = record.alias("product"), record.alias("sku"), record.alias("below")
+
+    def moved(each: Any) -> sa.ColumnElement[bool]:
+        differs = each.c.have.is_distinct_from(each.c.want)
+        fetchable = each.c.kind.in_(since.served) & (each.c.cause_id.is_(None) | (each.c.cause_id == since.fetch))
+        counts = each.c.kind.in_(since.kinds)
+        return counts & ((each.c.answered_at >= since.at) | (differs & (fetchable | (each.c.read_at >= since.at))))
+
+    def mine(each: Any, kinds: Sequence[str], above: Any) -> sa.ColumnElement[bool]:
+        own = (each.c.integration_id == integration_id) & each.c.kind.in_(kinds)
+        return own & (each.c.parent == above.c.key) if above is not None else own
+
+    hangs = sa.exists().where(mine(below, BELOW, sku), moved(below))
+    of_skus = sa.exists().where(mine(sku, ["sku"], product), moved(sku) | hangs)
+    among = mine(product, ["product"], None) if only is None else mine(product, ["product"], None) & product.c.key.in_(only)
+    return list(c.execute(sa.select(product.c.id).where(among, moved(product) | of_skus).order_by(product.c.id + 0)).scalars())
+
+
+BELOW = [kind.name for kind in KINDS.values() if kind.parent_kind == "sku"]
+
+
+def by_ids(c: sa.Connection, integration_id: int, ids: Sequence[int]) -> list[Row]:
+    return _rows(c, integration_id, record.c.id.in_(ids))
+
+
+def of_kind(c: sa.Connection, integration_id: int, kind: str, keys: Collection[str] | None = None) -> list[Row]:
+    """All of a kind, or those of these keys."""
+    return _rows(c, integration_id, (record.c.kind == kind) & (record.c.key.in_(keys) if keys is not None else sa.true()))
+
+
+def found(c: sa.Connection, integration_id: int, kind: str, of: str | int) -> Row | None:
+    """The record with this key, or with this id."""
+    one = record.c.key == of if isinstance(of, str) else record.c.id == of
+    return next(iter(_rows(c, integration_id, (record.c.kind == kind) & one)), None)
+
+
+class Named(NamedTuple):
+    """A SKU: the id of its record, which is its items' own, and the storefront's key of its product, where that is linked."""
+
+    id: int
+    product: str | None
+
+
+def named(c: sa.Connection, integration_id: int, skus: Collection[str]) -> dict[str, Named]:
+    above = (link.c.integration_id == record.c.integration_id) & (link.c.kind == "product") & (link.c.key == record.c.parent)
+    mine = (record.c.integration_id == integration_id) & (record.c.kind == "sku") & record.c.key.in_(skus)
+    found = sa.select(record.c.key, record.c.id, link.c.remote).select_from(record.outerjoin(link, above)).where(mine)
+    return {row.key: Named(row.id, row.remote) for row in c.execute(found)}
+
+
+def below(c: sa.Connection, integration_id: int, kinds: Sequence[str], parents: Collection[str]) -> dict[tuple[str, str], list[Row]]:
+    """(kind, parent) -> what hangs on it, by key."""
+    found: dict[tuple[str, str], list[Row]] = {}
+    rows = _rows(c, integration_id, record.c.kind.in_(kinds) & record.c.parent.in_(parents)) if parents else []
+    for row in sorted(rows, key=lambda row: row.key):
+        found.setdefault((row.kind, row.parent or ""), []).append(row)
+    return found
+
+
+def _rows(c: sa.Connection, integration_id: int, where: sa.ColumnElement[bool]) -> list[Row]:
+    same = (link.c.integration_id == record.c.integration_id) & (link.c.kind == record.c.kind) & (link.c.key == record.c.key)
+    r = record.c
+    columns = (
+        r.id, r.kind, r.key, r.parent, r.doc, r.want, r.have, r.have_doc, r.read_at, r.effective_at, r.operation_id, r.turn,
+        cause.c.key.label("cause"), cause.c.owner, link.c.remote, link.c.more,
+    )  # fmt: skip
+    source = record.outerjoin(cause, cause.c.id == r.cause_id).outerjoin(link, same)
+    rows = c.execute(sa.select(*columns).select_from(source).where(r.integration_id == integration_id, where))
+    return [_row(row) for row in rows]
+
+
+def _row(row: Any) -> Row:
+    struct = KINDS[row.kind].struct
+    given = row._asdict() | {"doc": readable(row.doc, struct), "have_doc": readable(row.have_doc, struct), "more": row.more or ""}
+    return Row(**given)
+
+
+def handed_in_doubt(c: sa.Connection, given: Sequence[tuple[int, Any]]) -> None:
+    """The shop got this last, but somebody has decided otherwise meanwhile: it is given again."""
+    mine = sa.update(record).where(record.c.id == sa.bindparam("b_id")).values(have=None, have_doc=sa.bindparam("b_doc"))
+    if given:
+        c.execute(mine, [{"b_id": id, "b_doc": pack(doc)} for id, doc in given])
+
+
+def as_they_were(c: sa.Connection, rows: Sequence[Row]) -> set[int]:
+    """Of these, those that nobody has decided anew, accepted or moved since they were looked at; locked, so that they stay so."""
+    found = sa.select(record.c.id, record.c.want, record.c.have, record.c.turn, record.c.operation_id)
+    now = {row.id: row for row in c.execute(found.where(record.c.id.in_([row.id for row in rows])).order_by(record.c.id).with_for_update())}
+    return {
+        row.id
+        for row in rows
+        if row.id in now
+        and (row.want, row.have, row.turn, row.operation_id)
+        == (now[row.id].want, now[row.id].have, now[row.id].turn, now[row.id].operation_id)
+    }

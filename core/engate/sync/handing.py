@@ -1,0 +1,284 @@
+"""What a shop is handed when it fetches: decided by the integration's rules as a push is, and settled in the commit after which the answer
+leaves. Until then nothing is written: who dies before it hands out the same again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+import sqlalchemy as sa
+
+from engate.door import Sight, Whole, Wholes, WholeSku
+from engate.errors import Unavailable
+from engate.model import Brand, Category, Item
+from engate.model.kinds import KINDS, buyable
+from engate.store import causes, config, current, families, links, pushes, runs
+from engate.store.families import BELOW, Row, Since
+from engate.store.pushes import Settled
+from engate.store.rows import RecordSet
+from engate.sync import pilot, served
+from engate.sync.effective import BRAND_FOR_ALL, Effective, Pair, Rules
+from engate.sync.sharing import Shared
+from engate.sync.work import Snapshot, pair_of, rules_of
+from engate.text import Text
+
+if TYPE_CHECKING:
+    from engate.sync.registry import Registry
+
+T = TypeVar("T")
+MOST = 100
+"""Products of one page."""
+NOBODY = Wholes((), 0, 0)
+
+
+class Given(NamedTuple):
+    """One record of a served kind that the shop does not hold yet as it was handed out."""
+
+    row: Row
+    found: Effective
+
+
+class Pages(NamedTuple):
+    """Which page of which list: of all products, or of those that have changed."""
+
+    page: int
+    limit: int
+    since: datetime | None
+
+    @property
+    def size(self) -> int:
+        return max(1, min(self.limit, MOST))
+
+    @property
+    def start(self) -> int:
+        return (max(1, self.page) - 1) * self.size
+
+
+class Handing:
+    """Of one call to the door of a storefront's connection."""
+
+    def __init__(self, registry: Registry, storefront_id: int, at: float) -> None:
+        self._registry, self._storefront_id, self._at = registry, storefront_id, at
+        self._given: dict[int, Given] = {}
+        self._tenant_id = self._integration_id = 0
+
+    async def products(self, pages: Pages, sight: Sight) -> Wholes:
+        return await self._look(lambda table: table.page(pages, sight.kinds), hands_out=sight.hands_out) or NOBODY
+
+    async def product(self, of: str | int, sight: Sight) -> Whole | None:
+        return await self._look(lambda table: table.product(of), hands_out=sight.hands_out)
+
+    async def stock(self, of: str | int) -> tuple[Item[Any], ...]:
+        return await self._look(lambda table: table.stock_of(of)) or ()
+
+    async def sku(self, id: int) -> str | None:
+        return await self._look(lambda table: table.sku_key(id))
+
+    async def _look(self, at: Callable[[_Table], T], *, hands_out: bool = True) -> T | None:
+        live = await self._live()
+        if live is None:
+            return None
+        snapshot, pair = live
+
+        def look(c: sa.Connection) -> tuple[T, list[Given]]:
+            table = _Table(c, snapshot, pair, self._at)
+            return at(table), table.given
+
+        seen, given = await self._registry.store.viewing(look)
+        if hands_out:
+            self._given |= {each.row.id: each for each in given}
+        return seen
+
+    async def _live(self) -> tuple[Snapshot, Pair] | None:
+        """The integration of which something may be handed out: active, and both sides have passed a test as they are configured."""
+        snapshot = await self._registry.store.glancing(self._snapshot)
+        if snapshot is None or not snapshot.active or not snapshot.connected:
+            return None
+        self._tenant_id, self._integration_id = snapshot.tenant_id, snapshot.id
+        return snapshot, pair_of(await self._registry.coupling_of(snapshot))
+
+    def _snapshot(self, c: sa.Connection) -> Snapshot | None:
+        id = config.living_of(c, self._storefront_id)
+        return config.snapshot(c, id) if id is not None else None
+
+    @property
+    def settles(self) -> bool:
+        return bool(self._given)
+
+    def settle(self, c: sa.Connection) -> None:
+        """What was given counts as held by the shop. What somebody decided anew meanwhile, or moved, is not known: it is given again."""
+        untouched = families.as_they_were(c, [each.row for each in self._given.values()])
+        families.handed_in_doubt(c, [(id, each.found.doc) for id, each in self._given.items() if id not in untouched])
+        sound = [each for id, each in self._given.items() if id in untouched]
+        pushes.mark_sent(c, [(each.row.id, each.found.digest, each.row.want) for each in sound], self._at)
+        for kind in {each.row.kind for each in sound}:
+            rows = [_settled(each) for each in sound if each.row.kind == kind]
+            pushes.accept(c, RecordSet(self._tenant_id, self._integration_id, kind), rows, self._at)
+        if sound:
+            runs.pushed(c, [each.row.id for each in sound])
+
+
+def _settled(given: Given) -> Settled:
+    """The storefront says no key of it: it has the link that it had."""
+    row, found = given
+    turned = buyable(row.have_doc) != buyable(found.doc)
+    remote = row.remote or ""
+    as_read = found.doc is row.doc
+    return Settled(row.id, row.key, found.digest, found.doc, remote, bool(remote), "", found.awaiting, as_read, turned, row.more, row.more)
+
+
+class _Table:
+    """What may be shown now, of one integration, in one transaction. `given`: what the shop did not hold so."""
+
+    def __init__(self, c: sa.Connection, snapshot: Snapshot, pair: Pair, at: float) -> None:
+        if current.stamp(c, snapshot.id) != snapshot.stamp:
+            raise Unavailable(CHANGED, code="slow")  # the platform asks again
+        self._c, self._snapshot, self._pair, self._at = c, snapshot, pair, at
+        self._rules: dict[str, Rules] = {}
+        self._nodes: dict[str, dict[str, Row]] = {}
+        self.given: list[Given] = []
+
+    # ---- which products ----
+
+    def page(self, pages: Pages, kinds: frozenset[str]) -> Wholes:
+        id, start, size = self._snapshot.id, pages.start, pages.size
+        only = pilot.allowed(self._c, self._snapshot, KINDS["product"]) if self._snapshot.pilot is not None else None
+        if pages.since is None:
+            total, ids = families.count(self._c, id, only), families.some(self._c, id, only, start, size)
+        else:
+            since = Since(pages.since.timestamp(), self._pair.served, self._fetch(), kinds)
+            changed = families.changed(self._c, id, only, since)
+            total, ids = len(changed), changed[start : start + size]
+        return Wholes(tuple(self._wholes(ids)), -(-total // size), total)
+
+    def product(self, of: str | int) -> Whole | None:
+        id = self._snapshot.id
+        row = families.found(self._c, id, "product", of)
+        if row is None:
+            sku = families.found(self._c, id, "sku", of)
+            row = families.found(self._c, id, "product", sku.parent) if sku is not None and sku.parent is not None else None
+        if row is None or not self._is_shown(row):
+            return None
+        return next(iter(self._wholes([row.id])), None)
+
+    def _is_shown(self, product: Row) -> bool:
+        only = pilot.allowed(self._c, self._snapshot, KINDS["product"]) if self._snapshot.pilot is not None else None
+        return only is None or product.key in only
+
+    def _fetch(self) -> int:
+        return causes.id_of(self._c, self._snapshot.id, served.TO_FETCH.key) or 0
+
+    # ---- what hangs on them ----
+
+    def _wholes(self, ids: list[int]) -> list[Whole]:
+        rows = sorted(families.by_ids(self._c, self._snapshot.id, ids), key=lambda row: row.id)
+        skus = families.below(self._c, self._snapshot.id, ["sku"], [row.key for row in rows])
+        pilots = self._snapshot.pilot
+        shown = {row.key: [sku for sku in skus.get(("sku", row.key), ()) if pilots is None or sku.key in pilots] for row in rows}
+        under = self._under([sku.key for found in shown.values() for sku in found])
+        found = [self._whole(row, shown[row.key], under) for row in rows]
+        return [each for each in found if each is not None]
+
+    def _whole(self, row: Row, skus: list[Row], under: dict[tuple[str, str], list[Row]]) -> Whole | None:
+        before = len(self.given)
+        product = self._item(row)
+        found = [whole for sku in skus if (whole := self._sku(sku, under)) is not None]
+        if product is None or not found:
+            del self.given[before:]  # nothing of it was given
+            return None
+        return Whole(product, tuple(found), self._path(product.want.category), self._brand(product.want.brand))
+
+    def _sku(self, row: Row, under: dict[tuple[str, str], list[Row]]) -> WholeSku | None:
+        sku = self._item(row)
+        if sku is None:
+            return None
+        prices, stock, images = (self._items(under.get((kind, row.key), ())) for kind in ("price", "stock", "image"))
+        return WholeSku(sku, prices, stock, images)
+
+    def _under(self, skus: list[str]) -> dict[tuple[str, str], list[Row]]:
+        rules = self._rules["stock"] = rules_of(self._c, self._snapshot, self._pair, "stock", skus)
+        self._shared = Shared(self._c, self._snapshot.id, rules, skus)
+        return families.below(self._c, self._snapshot.id, BELOW, skus)
+
+    def sku_key(self, id: int) -> str | None:
+        row = families.found(self._c, self._snapshot.id, "sku", id)
+        return row.key if row is not None else None
+
+    def stock_of(self, of: str | int) -> tuple[Item[Any], ...]:
+        id, pilots = self._snapshot.id, self._snapshot.pilot
+        sku = families.found(self._c, id, "sku", of)
+        product = families.found(self._c, id, "product", of) if sku is None else None
+        rows = (
+            [sku]
+            if sku is not None
+            else families.below(self._c, id, ["sku"], [product.key]).get(("sku", product.key), [])
+            if product
+            else []
+        )
+        skus = [row.key for row in rows if (pilots is None or row.key in pilots) and self._item(row) is not None]
+        self.given.clear()  # of the SKUs themselves nothing is handed out
+        under = self._under(skus)
+        return tuple(item for key in skus for item in self._items(under.get(("stock", key), ())))
+
+    # ---- what they refer to ----
+
+    def _path(self, key: str | None) -> tuple[Category, ...]:
+        found: list[Category] = []
+        while key is not None and all(key != each.key for each in found):
+            node = self._node("category", key)
+            if node is None:
+                break
+            found.insert(0, node)
+            key = node.parent
+        return tuple(found)
+
+    def _brand(self, key: str | None) -> Brand | None:
+        if key is not None:
+            return self._node("brand", key)
+        name = self._snapshot.options.brand_for_all
+        return Brand(BRAND_FOR_ALL, name) if name else None
+
+    def _node(self, kind: str, key: str) -> Any | None:
+        if kind not in self._nodes:  # all of them: they are few beside the products
+            self._nodes[kind] = {row.key: row for row in families.of_kind(self._c, self._snapshot.id, kind)}
+        row = self._nodes[kind].get(key)
+        item = self._item(row) if row is not None else None
+        return item.want if item is not None else None
+
+    # ---- one record ----
+
+    def _items(self, rows: Iterable[Row]) -> tuple[Item[Any], ...]:
+        return tuple(item for row in rows if (item := self._item(row)) is not None)
+
+    def _item(self, row: Row) -> Item[Any] | None:
+        """As the rules want it; where it may not go, as the shop last had it; else nothing."""
+        found = self._rules_of(row.kind).effective(row.kind, row.doc, row.read_at) if row.doc is not None else None
+        if found is not None and row.kind == "stock":
+            found = self._shared.decided(found)
+            if found is None:
+                return None  # another branch's number carries it
+        refs = found.refs if found is not None else {}
+        if found is None or not self._goes(row, found):
+            return Item(row.key, row.have_doc, remote=row.remote, refs=refs, id=row.id, more=row.more) if row.have_doc is not None else None
+        if row.kind in self._pair.served and row.have != found.digest and row.operation_id is None:
+            self.given.append(Given(row, found))
+        return Item(row.key, found.doc, remote=row.remote, refs=refs, id=row.id, more=row.more, turn=row.turn)
+
+    def _goes(self, row: Row, found: Effective) -> bool:
+        decided = found.reason is None and found.missing is None
+        begun = row.effective_at is None or row.effective_at <= self._at
+        return decided and begun and KINDS[row.kind].flow in self._snapshot.enabled and _is_free(row)
+
+    def _rules_of(self, kind: str) -> Rules:
+        if kind not in self._rules:
+            self._rules[kind] = rules_of(self._c, self._snapshot, self._pair, kind)
+        return self._rules[kind]
+
+
+def _is_free(row: Row) -> bool:
+    """It waits for nothing, for the shop, or for a link: whether that is there is decided anew."""
+    return row.owner in (None, "storefront") or (row.cause or "").startswith((links.WAITING_LINK, served.LINK_BY_HAND))
+
+
+CHANGED = Text("A configuração mudou durante a chamada.", "The configuration changed during the call.")

@@ -1,0 +1,105 @@
+"""What happened, written for whoever wants to know, in the transaction in which it becomes true. `engate.sync.telling` tells it.
+
+Nothing is written where nobody wants to know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+from uuid import uuid4
+
+import sqlalchemy as sa
+
+from engate.observers import Observers
+from engate.store import orders, outbox, pushes
+from engate.store.causes import Reason
+from engate.store.orders import OrderRow
+from engate.store.outbox import Message, Target
+from engate.sync.work import Work
+
+OBSERVER = "observer"
+
+
+class Entered(NamedTuple):
+    """A part of an order (the shop's key) that the ERP has."""
+
+    order: str
+    no: int
+    erp_key: str
+
+
+class Waiting(NamedTuple):
+    """What waits ("order/<key>", "<kind>/<key>"), and the code of its cause."""
+
+    what: str
+    cause: str
+
+
+class Event(NamedTuple):
+    """`key`: which event of its integration it is; `said`: what an observer's hook is called with, beside that."""
+
+    key: str
+    said: dict[str, Any]
+
+
+class Outlet(NamedTuple):
+    """Where an integration says what happened."""
+
+    observers: Observers
+    tenant_id: int
+    integration_id: int
+
+    def imported(self, c: sa.Connection, part: Entered, now: float) -> None:
+        said = {"order": part.order, "erp_keys": [part.erp_key]}
+        self._observed(c, "on_order_imported", [Event(f"imported/{part.order}/{part.no}/{part.erp_key}", said)], now)
+
+    def attention(self, c: sa.Connection, waiting: Iterable[Waiting], now: float) -> None:
+        if self.wanted("on_attention"):
+            # no name of its own: the same thing may wait for the same reason again, later
+            self._observed(c, "on_attention", [Event(f"attention/{uuid4().hex}", each._asdict()) for each in waiting], now)
+
+    def run_finished(self, c: sa.Connection, run: Any, now: float) -> None:
+        counts = {"read": run.entities, "changed": run.changed, "pushed": run.pushed}
+        said = {"run": run.id, "flow": run.flow, "counts": counts}
+        self._observed(c, "on_run_finished", [Event(f"run/{run.id}", said)], now)
+
+    def wanted(self, hook: str) -> bool:
+        return bool(self.observers.of(hook))
+
+    def _observed(self, c: sa.Connection, hook: str, events: Sequence[Event], now: float) -> None:
+        """A message for each observer, so that one who fails keeps no other."""
+        targets = [Target(self.integration_id, OBSERVER, name) for name in self.observers.of(hook)]
+        # observers hear of every integration, and two of them may have an order of the same number
+        payloads = [(key, {"hook": hook, "event": {**said, "event": f"{self.integration_id}/{key}"}}) for key, said in events]
+        outbox.write(c, self.tenant_id, [Message(target, key, payload) for key, payload in payloads for target in targets], now)
+
+
+def outlet_of(work: Work) -> Outlet:
+    return Outlet(work.registry.observers, work.tenant_id, work.integration_id)
+
+
+class KeyedOrder(NamedTuple):
+    """An order, and the shop's key of it."""
+
+    row: OrderRow
+    key: str
+
+
+def order_waits(c: sa.Connection, outlet: Outlet, order: KeyedOrder, reason: Reason | None, now: float) -> bool:
+    """Why the order waits. False: it waited for this already, as people have been told."""
+    is_new = orders.set_cause(c, order.row, reason, now)
+    if reason is None or reason.owner != "person" or not is_new:
+        return is_new
+    if not orders.told(c, order.row):
+        return False
+    outlet.attention(c, [Waiting(f"order/{order.key}", reason.code)], now)
+    return True
+
+
+def records_wait(c: sa.Connection, work: Work, kind: str, ids: Sequence[int]) -> None:
+    """The storefront has refused these."""
+    outlet = outlet_of(work)
+    if ids and outlet.wanted("on_attention"):
+        waiting = [Waiting(f"{kind}/{key}", code) for key, code in pushes.waiting_for_people(c, ids)]
+        outlet.attention(c, waiting, work.now())

@@ -1,0 +1,77 @@
+"""Flows that a shop fetches instead of being sent them (`Storefront.served`): what their records wait for, in words that people read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+
+from engate.model.kinds import KINDS, Kind
+from engate.store import causes, families
+from engate.store.causes import Reason, own
+from engate.sync import pilot
+from engate.sync.effective import Effective
+from engate.sync.work import Work
+from engate.text import Text
+
+TO_FETCH = own(
+    "served.fetch", "shop",
+    Text("Aguarda a loja buscar: o engate não envia este dado, ele o entrega quando a loja pede.",
+         "Waits for the shop to fetch it: engate does not send this, it hands it out when the shop asks."),
+    Text("Veja na conexão da loja quando foi o último contato.", "See in the shop's connection when its last contact was."),
+    "storefront",
+)  # fmt: skip
+
+
+LINK_BY_HAND = "own:link.by_hand:"
+
+
+def link_by_hand(kind: str) -> Reason:
+    """Of what is pushed and hangs on something that the shop fetched: its key there nobody tells us."""
+    return own(
+        "link.by_hand", kind,
+        Text(f"Falta ligar {kind} ao cadastro da loja: ela busca esse dado e não diz a chave que lhe deu.",
+             f"{kind} is not linked to the shop's: it fetches that by itself and does not say which key it gave it."),
+        Text(f"Ligue cada um: PUT /integrations/{{id}}/links/{kind}/{{chave do ERP}}.",
+             f"Link each: PUT /integrations/{{id}}/links/{kind}/{{the ERP's key}}."),
+    )  # fmt: skip
+
+
+PARENTS = sorted({kind.parent_kind for kind in KINDS.values() if kind.parent_kind})
+CAUSES = (TO_FETCH.key, *(link_by_hand(kind).key for kind in PARENTS))
+
+
+def hangs_on_served(work: Work, kind: Kind) -> bool:
+    """It is pushed, and what it hangs on is fetched."""
+    return kind.parent_kind is not None and work.serves(KINDS[kind.parent_kind]) and not work.serves(kind)
+
+
+def ask_for_links(c: sa.Connection, work: Work, kind: Kind) -> None:
+    """Those whose parent nobody has linked wait for a person; those whose parent is linked by now go on."""
+    work.must_be_current(c)
+    assert kind.parent_kind is not None
+    reason = link_by_hand(kind.parent_kind)
+    cause_id = causes.ensure(c, work.tenant_id, work.integration_id, {reason}, work.now())[reason.key]
+    only = pilot.allowed(c, work.snapshot, kind) if work.snapshot.pilot is not None else None
+    families.wait_for_links(c, work.records_of(kind.name), cause_id, only)
+
+
+def named(c: sa.Connection, work: Work, kind: Kind, found: Sequence[Effective]) -> list[Effective]:
+    """What is pushed and hangs on a SKU that the shop fetched tells the number under which it did, `refs["sku.id"]`, and the key of the
+    product that a person has linked, `refs["product"]`."""
+    if not hangs_on_served(work, kind) or kind.parent is None:
+        return list(found)
+    parent = kind.parent
+    skus = families.named(c, work.integration_id, {parent(each.doc) for each in found})
+    return [each._replace(refs=each.refs | _names(skus.get(parent(each.doc)))) for each in found]
+
+
+def _names(sku: families.Named | None) -> dict[str, str]:
+    if sku is None:
+        return {}
+    return {"sku.id": str(sku.id), **({"product": sku.product} if sku.product else {})}
+
+
+def start_anew(c: sa.Connection, integration_id: int) -> None:
+    """The account may be another one, or have another way of getting its data: who waits for what is found again by the lanes."""
+    causes.release(c, integration_id, CAUSES)

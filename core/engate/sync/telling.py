@@ -1,0 +1,147 @@
+"""Telling what the outbox holds: a lane of each target, at least once.
+
+A message that fails goes again, later each time; those behind it are told meanwhile, unless the next one fails too: then it is the target
+that is ill, and its lane backs off. What nobody takes for days is left alone until a person asks for a retry.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+import structlog
+
+from engate.clock import Clock
+from engate.observers import NotToldError, Observers
+from engate.store import archive, causes, lanes, outbox
+from engate.store.causes import Reason
+from engate.store.db import Store
+from engate.store.lanes import Claim
+from engate.store.outbox import Target
+from engate.sync.work import SLICE, Later, LeaseLost, Snapshot, Windows
+from engate.text import Text
+
+ILL = 2
+"""So many failures in a row are the target's doing, not the messages'."""
+TRIES = 5
+"""Nothing is given up before so many tries, however old it is: engate itself may have been away."""
+LOOK_AGAIN = 1.0
+"""Seconds after which an archive that somebody is about to leave may go."""
+GIVEN_UP = "outbox.given_up"
+log = structlog.get_logger("engate.outbox")
+
+
+class Post(NamedTuple):
+    """What a slice of such a lane is given. It needs neither platform: what happened is told whatever state they are in."""
+
+    store: Store
+    clock: Clock
+    windows: Windows
+    snapshot: Snapshot
+    claim: Claim
+    lease: str
+    observers: Observers
+
+    @property
+    def target(self) -> Target:
+        return outbox.target_of(self.snapshot.id, self.claim.name)
+
+    def now(self) -> float:
+        return self.clock.now().timestamp()
+
+    def longer(self) -> Later:
+        """Not before a pause that grows with each try in a row that came to nothing."""
+        return Later(back_off=self.now() + self.windows.pause(self.claim.tries))
+
+
+class Tried(NamedTuple):
+    """`error`: why it counts as not told; None: it was told. `failures`: how many in a row, with this one."""
+
+    row: Any
+    error: str | None
+    failures: int
+
+
+class Next(NamedTuple):
+    held: bool
+    row: Any = None
+
+
+async def outbox_slice(post: Post) -> Later:
+    """Tells one after the other, oldest first, until nothing is due or the slice is over."""
+    until, failures = time.monotonic() + SLICE, 0
+    tried: Tried | None = None
+    while True:
+        held, row = await post.store.durably(lambda c, tried=tried: _next(c, post, tried))
+        if not held:
+            raise LeaseLost(post.claim.name)
+        if row is None:
+            return Later(due=await post.store.durably(lambda c: _end(c, post)))
+        if failures == ILL or post.observers.is_busy(post.target.name):
+            return post.longer()
+        if not failures and time.monotonic() >= until:
+            return Later(due=post.now())
+        error = await _tell(post, row)
+        failures = 0 if error is None else failures + 1
+        tried = Tried(row, error, failures)
+
+
+async def _tell(post: Post, row: Any) -> str | None:
+    """None: told. Else why not."""
+    try:
+        await post.observers.tell(row.target, row.payload["hook"], row.payload["event"])
+    except NotToldError as error:
+        return str(error)
+    return None
+
+
+def _next(c: sa.Connection, post: Post, tried: Tried | None) -> Next:
+    """Keeps what became of the last one; then the next, if the lane is still ours."""
+    if tried is not None and tried.error is None:
+        outbox.sent(c, tried.row.id, post.now())  # also where somebody else has the lane by now: it was told
+    if not lanes.held(c, post.claim.id, post.lease):
+        return Next(held=False)
+    if tried is not None and tried.error is not None:
+        _failed(c, post, tried, tried.error)
+    return Next(True, outbox.next_of(c, post.target, post.now()))
+
+
+def _failed(c: sa.Connection, post: Post, tried: Tried, error: str) -> None:
+    now = post.now()
+    outbox.failed(c, tried.row.id, now + post.windows.pause(tried.row.tries), error)
+    hopeless = _hopeless(c, post, tried, now - post.windows.outbox_most)
+    if not hopeless:
+        return
+    reason, target = _given_up(post.target), post.target
+    cause_id = causes.ensure(c, post.snapshot.tenant_id, post.snapshot.id, {reason}, now)[reason.key]
+    outbox.give_up(c, hopeless, cause_id, now)
+    about = {"integration": post.snapshot.id, "kind": target.kind, "target": target.name}
+    log.error("outbox_given_up", **about, count=len(hopeless), error=error)
+
+
+def _hopeless(c: sa.Connection, post: Post, tried: Tried, before: float) -> list[int]:
+    """A message that has failed for days. Where the target takes nothing at all, whatever is as old, tried or not, some of it at a time."""
+    if tried.failures >= ILL and post.claim.tries >= TRIES:
+        return outbox.as_old_as(c, post.target, before)
+    row = tried.row
+    return [row.id] if row.tries + 1 >= TRIES and row.since <= before else []
+
+
+def _end(c: sa.Connection, post: Post) -> float | None:
+    """When something is due next. An archived integration that has told everything may go."""
+    id = post.snapshot.id
+    if post.snapshot.archived and not archive.remove_if_over(c, id, post.claim.id) and archive.is_over(c, id):
+        return post.now() + LOOK_AGAIN  # another lane of it is just ending, and may have looked before the last one was told
+    return outbox.next_due(c, post.target)
+
+
+def _given_up(target: Target) -> Reason:
+    name = target.name
+    return causes.own(
+        GIVEN_UP, f"{target.kind}/{name}",
+        Text(f"'{name}' não recebe o que o engate tem a avisar: as mensagens mais antigas não são mais tentadas.",
+             f"'{name}' does not take what engate has to tell: the oldest messages are not tried any more."),
+        Text("Corrija a extensão (o log do engate diz o erro) e peça nova tentativa: tudo será avisado.",
+             "Mend the extension (engate's log has the error), then ask for a retry: everything will be told."),
+    )  # fmt: skip

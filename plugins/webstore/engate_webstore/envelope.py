@@ -1,0 +1,129 @@
+"""How the Olist API v2 is spoken: a service named in the path, fields in a form, an answer with status 200 whatever happened.
+
+Contract: olist FACTS, section 1 (call, envelope, error codes).
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, NamedTuple
+from urllib.parse import parse_qsl
+
+import msgspec
+
+from engate import Asked, Reply
+
+NO_TOKEN, BAD_TOKEN, MALFORMED, FAILED, TOO_MANY, MISSING, NOTHING, NO_PAGE, INVALID, NOT_FOUND, RETRY = (
+    1,
+    2,
+    3,
+    4,
+    6,
+    10,
+    20,
+    23,
+    31,
+    32,
+    35,
+)
+"""`codigo_erro`."""
+DONE, WRONG, REFUSED = "3", "2", "1"
+"""`status_processamento`: done; the fields are wrong; not worked on."""
+
+
+class Refused(Exception):
+    """What the caller is told instead of an answer."""
+
+    def __init__(self, code: int, *texts: str, record: Mapping[str, Any] | None = None) -> None:
+        super().__init__(code)
+        self.code, self.texts, self.record = code, texts, record
+
+
+class Call(NamedTuple):
+    """One call: the service without `.php`, and its fields; a document is text, or what a JSON body held."""
+
+    service: str
+    fields: Mapping[str, Any]
+    at: datetime
+
+    def text(self, name: str) -> str:
+        given = self.fields.get(name)
+        return str(given).strip() if given is not None else ""
+
+    def document(self, name: str) -> Mapping[str, Any]:
+        """`pedido={"pedido": {...}}`; also without the wrap, which some clients leave out."""
+        given = self.fields.get(name)
+        if given is None or given == "":
+            raise Refused(MISSING, f"parâmetro {name} não informado")
+        if isinstance(given, str):
+            try:
+                given = msgspec.json.decode(given)
+            except msgspec.DecodeError:
+                raise Refused(MALFORMED, f"{name} não é um JSON válido") from None
+        inner = given.get(name, given) if isinstance(given, dict) else None
+        if not isinstance(inner, dict):
+            raise Refused(MALFORMED, f"{name} não é um objeto")
+        return inner
+
+    def raw(self, name: str) -> bytes:
+        """A document as it came."""
+        given = self.fields.get(name) or ""
+        return given.encode() if isinstance(given, str) else msgspec.json.encode(given)
+
+    def number(self, name: str = "id") -> int:
+        given = self.text(name)
+        if not given:
+            raise Refused(MISSING, f"parâmetro {name} não informado")
+        if not given.isascii() or not given.isdigit() or len(given) > 15:
+            raise Refused(NOT_FOUND, "registro não localizado")
+        return int(given)
+
+    @property
+    def page(self) -> int:
+        given = self.text("pagina") or "1"
+        if not given.isascii() or not given.isdigit() or len(given) > 9 or int(given) < 1:
+            raise Refused(NO_PAGE, "a página informada não existe")
+        return int(given)
+
+
+def read(asked: Asked) -> Call:
+    """Fields of the body count before those of the address."""
+    service = asked.path.strip("/").removeprefix("api2/").removesuffix(".php").lower()
+    fields: dict[str, Any] = dict(asked.query)
+    try:
+        if "json" in asked.headers.get("content-type", ""):
+            given = msgspec.json.decode(asked.body) if asked.body else {}
+            if not isinstance(given, dict):
+                raise Refused(MALFORMED, "o corpo não é um objeto")
+            fields |= given
+        else:
+            fields |= dict(parse_qsl(asked.body.decode(), keep_blank_values=True, errors="strict"))
+    except (msgspec.DecodeError, ValueError):
+        raise Refused(MALFORMED, "o corpo não pode ser lido") from None
+    return Call(service, fields, asked.at)
+
+
+def allowed(call: Call, token: str) -> None:
+    """In constant time."""
+    given = call.text("token")
+    if not given:
+        raise Refused(NO_TOKEN, "token não informado")
+    if not hmac.compare_digest(given.encode(), token.encode()):
+        raise Refused(BAD_TOKEN, "token inválido ou não encontrado")
+
+
+def answered(said: Mapping[str, Any], limit: int) -> Reply:
+    return _reply({"status_processamento": DONE, "status": "OK", **said}, limit)
+
+
+def refused(why: Refused, limit: int) -> Reply:
+    processed = WRONG if why.code == INVALID else REFUSED
+    said = {"status_processamento": processed, "status": "Erro", "codigo_erro": why.code, "erros": [{"erro": text} for text in why.texts]}
+    return _reply(said | (dict(why.record) if why.record else {}), limit)
+
+
+def _reply(said: Mapping[str, Any], limit: int) -> Reply:
+    body = msgspec.json.encode({"retorno": said})
+    return Reply(200, body, "application/json; charset=utf-8", {"x-limit-api": str(limit)})

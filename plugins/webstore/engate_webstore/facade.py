@@ -1,0 +1,205 @@
+"""engate as the ERP that Webstore calls: the services of the Olist API v2 that a storefront uses.
+
+Contract: webstore FACTS, section 3 (mode P). A service looks at what engate hands out, or hands an order in. What is asked too often,
+without the token, or cannot be read is refused with the codes of the contract and status 200.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime, timedelta
+from hashlib import blake2b
+from typing import Any
+
+from engate import Asked, Desk, Known, Reply, Sight, Wholes
+from engate_webstore import catalog, contacts, envelope, orders
+from engate_webstore.catalog import SAO_PAULO
+from engate_webstore.envelope import INVALID, NO_PAGE, NOT_FOUND, NOTHING, TOO_MANY, Call, Refused
+from engate_webstore.settings import WebstoreSettings
+
+PAGE = 100
+LOOK = Sight(hands_out=False)
+LOOK_AT_PRODUCTS = Sight(frozenset({"product", "sku", "price", "image"}), hands_out=False)
+STOCK = Sight(frozenset({"stock"}), hands_out=False)
+Service = Callable[["Facade", Call, Desk], Awaitable[Mapping[str, Any]]]
+
+
+class Facade:
+    """Of one connection and process."""
+
+    def __init__(self, settings: WebstoreSettings) -> None:
+        self._settings = settings
+        self._calls: deque[datetime] = deque()
+
+    async def answer(self, asked: Asked, desk: Desk) -> Reply:
+        limit = self._settings.calls_a_minute
+        try:
+            call = await self._verified(asked, desk)
+            self._count(call.at)
+            service = SERVICES.get(call.service)
+            if service is None:
+                raise Refused(envelope.MALFORMED, "serviço desconhecido")
+            return envelope.answered(await service(self, call, desk), limit)
+        except Refused as why:
+            return envelope.refused(why, limit)
+
+    async def _verified(self, asked: Asked, desk: Desk) -> Call:
+        """Whose token cannot be read might be anybody."""
+        try:
+            call = envelope.read(asked)
+            envelope.allowed(call, self._settings.token.reveal())
+        except Refused as why:
+            await desk.refuse("token" if why.code in (envelope.NO_TOKEN, envelope.BAD_TOKEN) else "content")
+            raise
+        return call
+
+    def _count(self, at: datetime) -> None:
+        """A sliding minute."""
+        while self._calls and self._calls[0] <= at - timedelta(minutes=1):
+            self._calls.popleft()
+        if len(self._calls) >= self._settings.calls_a_minute:
+            raise Refused(TOO_MANY, "limite de chamadas por minuto atingido")
+        self._calls.append(at)
+
+    # ---- products ----
+
+    async def search(self, call: Call, desk: Desk) -> Mapping[str, Any]:
+        wanted = call.text("pesquisa")
+        if wanted:
+            whole = await desk.product(wanted, LOOK)
+            found = [whole] if whole is not None and wanted in (whole.product.key, *(each.sku.key for each in whole.skus)) else []
+            return self._listed(call, Wholes(tuple(found), len(found), len(found)))
+        return self._listed(call, await desk.products(call.page, PAGE, None, LOOK))
+
+    async def changed_products(self, call: Call, desk: Desk) -> Mapping[str, Any]:
+        return self._listed(call, await desk.products(call.page, PAGE, _since(call), LOOK_AT_PRODUCTS), changed=call.at)
+
+    async def changed_stock(self, call: Call, desk: Desk) -> Mapping[str, Any]:
+        """A row for each SKU: variations have a stock of their own."""
+        page = await desk.products(call.page, PAGE, _since(call), STOCK)
+        said = self._listed(call, page, changed=call.at)
+        rows: list[dict[str, Any]] = []
+        for whole in page.items:
+            levels = await desk.stock(whole.product.id)
+            for each in whole.skus:
+                own = [level for level in levels if level.want.sku == each.sku.key]
+                about = catalog.named(whole, each.sku.id) | catalog.stock(own)
+                rows.append({"produto": about | {"data_alteracao": catalog.moment(call.at)}})
+        return said | {"produtos": rows}
+
+    def _listed(self, call: Call, page: Wholes, changed: datetime | None = None) -> dict[str, Any]:
+        if page.pages == 0:
+            raise Refused(NOTHING, "a consulta não retornou registros")
+        if call.page > page.pages:
+            raise Refused(NO_PAGE, "a página informada não existe")
+        more = {"data_alteracao": catalog.moment(changed)} if changed is not None else {}
+        rows = [{"produto": catalog.row(whole) | more} for whole in page.items]
+        return {"pagina": call.page, "numero_paginas": page.pages, "produtos": rows}
+
+    async def product(self, call: Call, desk: Desk) -> Mapping[str, Any]:
+        id, option = call.number(), self._settings.option_name
+        whole = await desk.product(id)
+        if whole is None:
+            raise Refused(NOT_FOUND, "registro não localizado")
+        asked = next((each for each in whole.skus if each.sku.id == id), None)
+        if asked is not None and len(whole.skus) > 1:
+            return {"produto": catalog.variation(whole, asked, option)}
+        return {"produto": catalog.product(whole, option)}
+
+    async def stock(self, call: Call, desk: Desk) -> Mapping[str, Any]:
+        id = call.number()
+        whole = await desk.product(id, LOOK)
+        if whole is None:
+            raise Refused(NOT_FOUND, "registro não localizado")
+        return {"produto": catalog.named(whole, id) | catalog.stock(await desk.stock(id))}
+
+    # ---- contacts: what counts of a buyer comes with the order, nothing is kept of what is said before ----
+
+    async def contacts(self, call: Call, desk: Desk) -> Mapping[str, Any]:
+        del call, desk
+        raise Refused(NOTHING, "a consulta não retornou registros")
+
+    async def contact(self, call: Call, desk: Desk) -> Mapping[str, Any]:
+        del desk
+        return {"registros": [{"registro": contacts.taken(call)}]}
+
+    # ---- orders ----
+
+    async def place(self, call: Call, desk: Desk) -> Mapping[str, Any]:
+        try:
+            order = await orders.read(call.document("pedido"), call.at, desk.sku)
+        except Refused as why:
+            said = call.raw("pedido")
+            if said:
+                await desk.reject(f"pedido/{blake2b(said, digest_size=16).hexdigest()}", "; ".join(why.texts), said)
+            raise
+        number = await desk.place(order)
+        if number is None:
+            raise Refused(envelope.RETRY, "a integração ainda não está ativa; tente depois")
+        return {"registros": {"registro": {"sequencia": "1", "status": "OK", "id": number, "numero": number}}}
+
+    async def orders(self, call: Call, desk: Desk) -> Mapping[str, Any]:
+        key, number = call.text("numeroEcommerce"), call.text("numero")
+        if not key and not number:
+            raise Refused(envelope.MISSING, "informe numeroEcommerce ou numero")
+        known = await desk.order(key or call.number("numero"))
+        if known is None:
+            raise Refused(NOTHING, "a consulta não retornou registros")
+        return {"pagina": 1, "numero_paginas": 1, "pedidos": [{"pedido": orders.line(known)}]}
+
+    async def order(self, call: Call, desk: Desk) -> Mapping[str, Any]:
+        return {"pedido": orders.whole(await self._known(call.number(), desk))}
+
+    async def move(self, call: Call, desk: Desk) -> Mapping[str, Any]:
+        known = await self._known(call.number(), desk)
+        given = call.text("situacao")
+        if not orders.is_situation(given):
+            raise Refused(INVALID, f"situacao inválida: {given[:40]}")
+        state, word = orders.situation(given)
+        await desk.move(known.order.key, state, word, orders.stamp(call.at))
+        return {}
+
+    async def note(self, call: Call, desk: Desk) -> Mapping[str, Any]:
+        number, index = divmod(call.number(), orders.MOST_NOTES)
+        known = await self._known(number, desk)
+        if index >= len(known.notes):
+            raise Refused(NOT_FOUND, "registro não localizado")
+        return {"nota_fiscal": orders.note(known, index)}
+
+    async def _known(self, number: int, desk: Desk) -> Known:
+        known = await desk.order(number)
+        if known is None:
+            raise Refused(NOT_FOUND, "registro não localizado")
+        return known
+
+    async def info(self, call: Call, desk: Desk) -> Mapping[str, Any]:
+        del call, desk
+        return {"conta": {"cnpj_cpf": self._settings.document, "fantasia": "engate"}}
+
+
+def _since(call: Call) -> datetime:
+    given = call.text("dataAlteracao")
+    for form in ("%d/%m/%Y %H:%M:%S", "%d/%m/%Y"):
+        try:
+            return datetime.strptime(given, form).replace(tzinfo=SAO_PAULO)
+        except ValueError:
+            continue
+    raise Refused(envelope.MISSING if not given else INVALID, "dataAlteracao: dd/mm/aaaa hh:mm:ss")
+
+
+SERVICES: Mapping[str, Service] = {
+    "produtos.pesquisa": Facade.search,
+    "produto.obter": Facade.product,
+    "produto.obter.estoque": Facade.stock,
+    "lista.atualizacoes.produtos": Facade.changed_products,
+    "lista.atualizacoes.estoque": Facade.changed_stock,
+    "contatos.pesquisa": Facade.contacts,
+    "contato.incluir": Facade.contact,
+    "pedido.incluir": Facade.place,
+    "pedidos.pesquisa": Facade.orders,
+    "pedido.obter": Facade.order,
+    "pedido.alterar.situacao": Facade.move,
+    "nota.fiscal.obter": Facade.note,
+    "info": Facade.info,
+}

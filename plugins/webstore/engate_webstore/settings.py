@@ -1,0 +1,98 @@
+"""The settings of a Webstore connection."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+
+from engate import Invalid, Secret, Text, field
+
+LEAST_TOKEN = 16
+
+
+def _none() -> Secret:
+    return Secret("")
+
+
+class WebstoreSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    token: Annotated[
+        Secret,
+        field(
+            "Token",
+            "Token",
+            "Escolha um segredo longo; é ele que se digita no painel da Webstore, em 'Já possuo cadastro no ERP'.",
+            "Choose a long secret; it is what is typed in Webstore's panel, under 'Já possuo cadastro no ERP'.",
+        ),
+    ]
+    store: Annotated[
+        str,
+        field(
+            "Loja",
+            "Store",
+            "O número da loja na Webstore, para não confundir uma com outra.",
+            "The store's number at Webstore, so that one is not taken for another.",
+            pattern=r"^[0-9]{1,12}$",
+            host=True,
+        ),
+    ]
+    stock_webhook: Annotated[
+        Secret,
+        field(
+            "URL do webhook de estoque",
+            "URL of the stock webhook",
+            "O endereço que o suporte da Webstore informa. Vazio: a loja só recebe o estoque quando o consulta.",
+            "The address that Webstore's support hands out. Empty: the shop gets stock only when it asks for it.",
+        ),
+    ] = msgspec.field(default_factory=_none)
+    document: Annotated[
+        str,
+        field(
+            "CNPJ",
+            "CNPJ",
+            "O da empresa, como o webhook o informa; sem pontuação.",
+            "The company's, as the webhook tells it; without punctuation.",
+            pattern=r"^([0-9A-Z]{14})?$",
+        ),
+    ] = ""
+    integration: Annotated[
+        int,
+        field(
+            "ID da integração",
+            "Id of the integration",
+            "O idEcommerce que o webhook de estoque informa.",
+            "The idEcommerce that the stock webhook tells.",
+            ge=0,
+        ),
+    ] = 0
+    calls_a_minute: Annotated[
+        int,
+        field(
+            "Chamadas por minuto",
+            "Calls a minute",
+            "Quantas a loja pode fazer; além disso recebe o erro 6 e tenta depois.",
+            "How many the shop may make; beyond that it gets error 6 and tries later.",
+            ge=1,
+            le=6000,
+        ),
+    ] = 120
+    option_name: Annotated[
+        str,
+        field(
+            "Nome da opção",
+            "Option name",
+            "Como se chama a opção das embalagens que não têm cor, tamanho etc. no ERP.",
+            "What the option of packagings is called that have no colour, size, ... in the ERP.",
+            min_length=1,
+            max_length=60,
+        ),
+    ] = "Embalagem"
+
+    def __post_init__(self) -> None:
+        """So that a mistake is told to whoever saves it."""
+        if len(self.token.reveal()) < LEAST_TOKEN:
+            raise Invalid(
+                Text(f"O token tem menos de {LEAST_TOKEN} caracteres.", f"The token has fewer than {LEAST_TOKEN} characters."),
+                Text("Quem o adivinha lê o catálogo e faz pedidos.", "Who guesses it reads the catalogue and places orders."),
+                where="token",
+            )

@@ -1,0 +1,71 @@
+"""The Webstore storefront: it calls us for products and with orders; only stock is sent to it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from engate import Asked, Context, Desk, Reply, Storefront, Text
+from engate.model import Batch, Check, Choice, Page, StockLevel
+from engate_webstore.facade import Facade
+from engate_webstore.settings import WebstoreSettings
+from engate_webstore.stock import StockWebhook
+
+WAREHOUSE = "loja"
+FETCHED = frozenset({"push_categories", "push_brands", "push_products", "push_skus", "push_images", "push_prices"})
+HANDED_IN = frozenset({"read_order_events", "read_order"})
+
+
+class WebstoreStorefront(Storefront):
+    """One store at Webstore.
+
+    Prices travel with the products that it fetches. Stock is told by the webhook for what a person has linked to a product of the shop, and
+    answered to whoever asks for it.
+    """
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        settings: WebstoreSettings = context.settings
+        self._settings = settings
+        self._facade = Facade(settings)
+        self._stock = StockWebhook(context, settings) if settings.stock_webhook else None
+
+    async def test_connection(self) -> list[Check]:
+        """There is nothing of Webstore's that could be called: what is shown is what people still have to do there."""
+        lines = [
+            Check(
+                "address",
+                True,
+                Text("O engate está pronto para a Webstore o chamar.", "engate is ready to be called by Webstore."),
+                Text(
+                    "Informe à Webstore o endereço desta conexão e o token; o último contato aparece na conexão.",
+                    "Give Webstore this connection's address and the token; the connection shows its last contact.",
+                ),
+            )
+        ]
+        if self._stock is None:
+            lines.append(
+                Check(
+                    "stock_webhook",
+                    True,
+                    Text("Sem webhook de estoque: a loja só recebe o estoque quando o consulta.",
+                         "No stock webhook: the shop gets stock only when it asks for it."),
+                )
+            )  # fmt: skip
+        return lines
+
+    async def identity(self) -> str:
+        return f"loja {self._settings.store}"
+
+    def served(self) -> frozenset[str]:
+        return FETCHED | HANDED_IN | (frozenset() if self._stock is not None else frozenset({"push_stock"}))
+
+    async def read_choices(self, kind: str) -> AsyncIterator[Page[Choice]]:
+        """A store has one stock, without a name of its own; its forms of payment nobody lists."""
+        yield Page([Choice(WAREHOUSE, "Estoque da loja")] if kind == "warehouses" else [])
+
+    async def answer(self, asked: Asked, desk: Desk) -> Reply:
+        return await self._facade.answer(asked, desk)
+
+    async def push_stock(self, batch: Batch[StockLevel]) -> None:
+        if self._stock is not None:
+            await self._stock.push(batch)

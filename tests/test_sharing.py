@@ -1,0 +1,115 @@
+"""Several branches of the ERP that are one warehouse of the shop: it offers their sum, and an order goes to one of them."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+import pytest
+from tests.support.goods import goods as seed_of
+from tests.support.goods import gtin, product, sale
+from tests.support.stage import Stage, faked
+
+from engate.store import config
+from engate.store.tables import integration
+from engate.sync import trigger
+from engate.sync.options import Options, PairMapping, WarehouseRow
+from engate.testing.world import Change, SeedSku
+
+import sqlalchemy as sa  # isort: skip
+
+SKU, OTHER = "1000-UN", "1000-CX"
+
+
+def both(mapping: PairMapping) -> PairMapping:
+    """Branches 1 and 2 are the shop's warehouse `main`, in this order."""
+    return msgspec.structs.replace(mapping, warehouses=(WarehouseRow("1", "main"), WarehouseRow("2", "main")))
+
+
+def goods(first: dict[str, int], other: dict[str, int] | None = None) -> Any:
+    skus = [SeedSku("UN", gtin(0), "UN", 1, Decimal(10), first)]
+    if other is not None:
+        skus.append(SeedSku("CX", gtin(1), "CX", 1, Decimal(10), other))
+    base = seed_of(0)
+    branches = (base.branches[0], msgspec.structs.replace(base.branches[0], key="2", name="Filial 2"))
+    return msgspec.structs.replace(base, branches=branches, products=(product(0, skus=tuple(skus)),))
+
+
+def offered(stage: Stage, sku: str = SKU) -> list[tuple[str, int]]:
+    """(warehouse, units) of every level that the shop holds of a SKU."""
+    held = stage.shop.held.get("stock", {}).values()
+    return sorted((each["refs"]["warehouse"], int(Decimal(each["want"]["quantity"]))) for each in held if each["want"]["sku"] == sku)
+
+
+async def until(stage: Stage, *levels: tuple[str, int], sku: str = SKU) -> None:
+    await stage.until(lambda: offered(stage, sku) == list(levels))
+    await stage.quiet()
+    assert offered(stage, sku) == list(levels)
+
+
+@pytest.mark.trap("engine.sharing-sum", "engine.sharing-stale", "engine.sharing-buffer")
+async def test_a_warehouse_offers_the_sum_of_its_branches_whichever_of_them_changes(database: str) -> None:
+    async with faked(database, seed=goods({"1": 5, "2": 7}), mapping=both, options=Options(stock_buffer=2)) as stage:
+        await stage.activate()
+        await until(stage, ("main", 10))
+        for stock, sum in (({"2": 1}, 4), ({"1": 0}, 0), ({"2": 9}, 7), ({"1": 3, "2": 4}, 5)):
+            stage.erp.change([Change(SKU, stock=stock)])
+            await stage.resync(["stock"], full=False)
+            await until(stage, ("main", sum))
+
+
+async def test_an_unchanged_reading_sends_nothing(sqlite_database: str) -> None:
+    async with faked(sqlite_database, seed=goods({"1": 5, "2": 7}), mapping=both) as stage:
+        await stage.activate()
+        await until(stage, ("main", 12))
+        before = sum(sum(counts.values()) for name, counts in stage.shop.books.by_operation.items() if name.startswith("PUT"))
+        await stage.resync(["stock"])
+        await stage.quiet()
+        assert sum(sum(counts.values()) for name, counts in stage.shop.books.by_operation.items() if name.startswith("PUT")) == before
+
+
+async def test_a_branch_that_alone_has_a_sku_carries_it(sqlite_database: str) -> None:
+    async with faked(sqlite_database, seed=goods({"2": 7}), mapping=both) as stage:
+        await stage.activate()
+        await until(stage, ("main", 7))
+        stage.erp.change([Change(SKU, stock={"1": 3})])
+        await stage.resync(["stock"], full=False)
+        await stage.until(lambda: ("main", 10) in offered(stage))
+
+
+@pytest.mark.trap("engine.sharing-members")
+async def test_a_branch_that_leaves_the_warehouse_takes_its_units_along(sqlite_database: str) -> None:
+    async with faked(sqlite_database, seed=goods({"1": 5, "2": 7}), mapping=both) as stage:
+        await stage.activate()
+        await until(stage, ("main", 12))
+        await mapped(stage, (WarehouseRow("1", "main"),))
+        await until(stage, ("main", 5))
+
+
+async def mapped(stage: Stage, rows: tuple[WarehouseRow, ...]) -> None:
+    def change(c: sa.Connection) -> None:
+        snapshot = config.snapshot(c, stage.integration_id)
+        assert snapshot is not None
+        mapping = msgspec.structs.replace(snapshot.mapping, warehouses=rows)
+        values = {"mapping": msgspec.to_builtins(mapping), "revision": integration.c.revision + 1}
+        c.execute(sa.update(integration).where(integration.c.id == stage.integration_id).values(**values))
+        trigger.changed(c, stage.tenant_id, stage.integration_id, ["stock"], stage.clock.now().timestamp())
+
+    await stage.store.writing(change)
+    stage.runner.poke()
+
+
+@pytest.mark.trap("engine.sharing-order")
+@pytest.mark.parametrize(("choice", "branch"), [("first", "1"), ("stock", "2")])
+async def test_an_order_goes_to_the_first_branch_or_to_the_first_that_has_all_of_it(sqlite_database: str, choice: Any, branch: str) -> None:
+    seed = goods({"1": 9, "2": 9}, {"1": 0, "2": 9})
+    async with faked(sqlite_database, seed=seed, mapping=both, options=Options(branch_of_order=choice)) as stage:
+        await stage.activate()
+        await until(stage, ("main", 18))
+        await until(stage, ("main", 9), sku=OTHER)
+        stage.shop.sell([sale(1, (SKU, 1, "10.00"), (OTHER, 2, "10.00"))])
+        await stage.until(lambda: stage.erp.taken)
+        assert [order.branch for order in stage.erp.taken.values()] == [branch]
+        await until(stage, ("main", 17))
+        await until(stage, ("main", 7), sku=OTHER)

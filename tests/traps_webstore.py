@@ -1,0 +1,83 @@
+"""The traps of Webstore, each of the contract's FACTS (webstore and olist): see `tests/traps.py`."""
+
+from __future__ import annotations
+
+from tests.trap import Trap
+
+PLUGIN = "plugins/webstore/engate_webstore"
+COUPLED = "plugins/webstore/tests/test_coupled.py::"
+
+WEBSTORE: tuple[Trap, ...] = (
+    Trap(
+        "webstore.token",
+        "The address is no secret for ever: without the token nothing may be told.",
+        f"{PLUGIN}/envelope.py",
+        "    if not hmac.compare_digest(given.encode(), token.encode()):",
+        "    if False:",
+        (f"{COUPLED}test_without_the_token_nothing_is_told",),
+    ),
+    Trap(
+        "webstore.number",
+        "An order that is handed in twice, the second time paid, is one order: it has one number.",
+        f"{PLUGIN}/facade.py",
+        "        number = await desk.place(order)",
+        '        number = await desk.place(msgspec.structs.replace(order, key=f"{order.key}-{order.raw_state}"))',
+        (f"{COUPLED}test_an_order_enters_once_and_comes_back_with_its_note_and_tracking",),
+    ),
+    Trap(
+        "webstore.malformed-kept",
+        "What was refused is a sale that somebody has to see: the store tries it a few times and gives up.",
+        f"{PLUGIN}/facade.py",
+        "            if said:",
+        "            if False:",
+        (f"{COUPLED}test_what_is_malformed_is_refused_as_documented_and_kept",),
+    ),
+    Trap(
+        "webstore.required",
+        "A line without its price would enter the ERP as a gift.",
+        f"{PLUGIN}/orders.py",
+        "            if not _text(row, needed):",
+        "            if False:",
+        (f"{COUPLED}test_what_is_malformed_is_refused_as_documented_and_kept",),
+    ),
+    Trap(
+        "webstore.utf8",
+        "Bytes that are no UTF-8 would put question marks into a buyer's name and address.",
+        f"{PLUGIN}/envelope.py",
+        'errors="strict"',
+        'errors="replace"',
+        (f"{COUPLED}test_what_is_malformed_is_refused_as_documented_and_kept",),
+    ),
+    Trap(
+        "webstore.mapped-only",
+        "A variation's stock is told under its own number and that of its parent: under one of them alone it is refused.",
+        f"{PLUGIN}/stock.py",
+        '"skuMapeamentoPai": item.refs.get("product", ""),',
+        '"skuMapeamentoPai": "",',
+        (f"{COUPLED}test_stock_is_told_of_what_a_person_has_linked",),
+    ),
+    Trap(
+        "webstore.too-fast",
+        "A store that asks in a loop would have the API to itself.",
+        f"{PLUGIN}/facade.py",
+        "        if len(self._calls) >= self._settings.calls_a_minute:",
+        "        if False:",
+        (f"{COUPLED}test_who_asks_too_often_is_told_so_and_is_answered_a_minute_later",),
+    ),
+    Trap(
+        "webstore.variation",
+        "A variation's stock that is listed under its parent reaches nobody.",
+        f"{PLUGIN}/facade.py",
+        "catalog.named(whole, each.sku.id)",
+        "catalog.named(whole, whole.product.id)",
+        (f"{COUPLED}test_what_changed_is_pulled_again_and_nothing_else",),
+    ),
+    Trap(
+        "webstore.list-only-looks",
+        "A list of names is not the product: taken for it, a product that was never asked for would count as held by the store.",
+        f"{PLUGIN}/facade.py",
+        "LOOK = Sight(hands_out=False)",
+        "LOOK = Sight()",
+        (f"{COUPLED}test_a_list_alone_hands_nothing_out",),
+    ),
+)
