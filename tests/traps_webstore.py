@@ -80,4 +80,12 @@ WEBSTORE: tuple[Trap, ...] = (
         "LOOK = Sight()",
         (f"{COUPLED}test_a_list_alone_hands_nothing_out",),
     ),
+    Trap(
+        "webstore.token-kept",
+        "The token stands in the body of every call: kept with a call that could not be read, it lies in the database in the clear.",
+        f"{PLUGIN}/facade.py",
+        'else "content", keep=False)',
+        'else "content")',
+        (f"{COUPLED}test_what_is_malformed_is_refused_as_documented_and_kept",),
+    ),
 )

@@ -107,9 +107,9 @@ class Desk(ABC):
         """Just these are read from the ERP soon. `kind`: "product", "sku", "image", "price", "stock", ...; `keys`: the ERP's own."""
 
     @abstractmethod
-    async def refuse(self, reason: str) -> Reply:
+    async def refuse(self, reason: str, *, keep: bool = True) -> Reply:
         """The call is not the platform's, or says nothing that can be used: counted by its reason (a few fixed words, nothing of the call).
-        Answers a 401 to hand back."""
+        `keep`: the beginning of the last one's body is kept; not where a secret may stand in it. Answers a 401 to hand back."""
 
     async def reject(self, key: str, why: str, body: bytes) -> None:
         """A verified call that says nothing that can be used: kept for people to see, with the reason, once for each key however often it

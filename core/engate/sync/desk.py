@@ -60,8 +60,9 @@ class OpenDesk(Desk):
         wanted = _checked_keys({kind: keys})
         self.woken |= await self._store.durably(lambda c: _note(c, self._came.tenant_id, _living(c, self._came), wanted, self._at))
 
-    async def refuse(self, reason: str) -> Reply:
-        await self._store.durably(lambda c: deliveries.refused(c, self._came, str(reason)))
+    async def refuse(self, reason: str, *, keep: bool = True) -> Reply:
+        came = self._came if keep else self._came._replace(body=b"")
+        await self._store.durably(lambda c: deliveries.refused(c, came, str(reason)))
         return Reply(401)
 
     async def reject(self, key: str, why: str, body: bytes) -> None:

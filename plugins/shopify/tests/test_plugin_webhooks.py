@@ -35,7 +35,8 @@ class Kept(Desk):
     async def changed(self, kind: str, keys: Sequence[str]) -> None:
         raise AssertionError((kind, keys))
 
-    async def refuse(self, reason: str) -> Reply:
+    async def refuse(self, reason: str, *, keep: bool = True) -> Reply:
+        assert keep
         self.refused.append(reason)
         return Reply(401)
 

@@ -50,7 +50,8 @@ class Facade:
             call = envelope.read(asked)
             envelope.allowed(call, self._settings.token.reveal())
         except Refused as why:
-            await desk.refuse("token" if why.code in (envelope.NO_TOKEN, envelope.BAD_TOKEN) else "content")
+            # the token, or what was meant to be it, stands in the body
+            await desk.refuse("token" if why.code in (envelope.NO_TOKEN, envelope.BAD_TOKEN) else "content", keep=False)
             raise
         return call
 

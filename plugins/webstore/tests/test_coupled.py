@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from decimal import Decimal
@@ -10,9 +11,11 @@ from typing import Any
 
 import msgspec
 import pytest
+import sqlalchemy as sa
 from api.tests.doors import Doored, doored
 from tests.support.goods import goods, gtin, product, sale
 
+from engate.store.tables import delivery
 from engate.testing.world import Change, SeedSku
 from engate_webstore_sandbox import WebstoreSandbox, malformed
 from engate_webstore_sandbox.push import Asked
@@ -154,7 +157,7 @@ def entered_note(house: Doored, key: str) -> str:
     return next(iter(house.erp.taken[key].invoices or ())).number
 
 
-@pytest.mark.trap("webstore.malformed-kept", "webstore.required", "webstore.utf8")
+@pytest.mark.trap("webstore.malformed-kept", "webstore.required", "webstore.utf8", "webstore.token-kept")
 async def test_what_is_malformed_is_refused_as_documented_and_kept(tmp_path: Path) -> None:
     async with store(tmp_path, simple(0, 99)) as house:
         await pull(house)
@@ -165,6 +168,8 @@ async def test_what_is_malformed_is_refused_as_documented_and_kept(tmp_path: Pat
         rejected = [each for each in await house.deliveries() if each["outcome"] == "rejected"]
         assert len(rejected) >= len(malformed.codes()) - len(TAKEN) - WITHOUT_DOCUMENT and all(each["reason"] for each in rejected)
         assert {each["reason"] for each in await house.deliveries() if each["outcome"] == "refused"} == {"token", "content"}
+        bodies = await house.installation.store.reading(lambda c: c.execute(sa.select(delivery.c.body)).scalars().all())
+        assert len(bodies) > len(rejected) and not any(house.shop.settings.token.encode() in zlib.decompress(body) for body in bodies)
         [good] = await push(house, sell(house, 99))
         assert good.verdict == "ok"
 
