@@ -7,6 +7,8 @@ from typing import Any
 
 import msgspec
 import pytest
+import sqlalchemy as sa
+from msgspec.structs import replace
 from tests.support.goods import goods as seed_of
 from tests.support.goods import gtin, product, sale
 from tests.support.stage import Stage, faked
@@ -17,14 +19,12 @@ from engate.sync import trigger
 from engate.sync.options import Options, PairMapping, WarehouseRow
 from engate.testing.world import Change, SeedSku
 
-import sqlalchemy as sa  # isort: skip
-
 SKU, OTHER = "1000-UN", "1000-CX"
 
 
 def both(mapping: PairMapping) -> PairMapping:
     """Branches 1 and 2 are the shop's warehouse `main`, in this order."""
-    return msgspec.structs.replace(mapping, warehouses=(WarehouseRow("1", "main"), WarehouseRow("2", "main")))
+    return replace(mapping, warehouses=(WarehouseRow("1", "main"), WarehouseRow("2", "main")))
 
 
 def goods(first: dict[str, int], other: dict[str, int] | None = None) -> Any:
@@ -32,8 +32,8 @@ def goods(first: dict[str, int], other: dict[str, int] | None = None) -> Any:
     if other is not None:
         skus.append(SeedSku("CX", gtin(1), "CX", 1, Decimal(10), other))
     base = seed_of(0)
-    branches = (base.branches[0], msgspec.structs.replace(base.branches[0], key="2", name="Filial 2"))
-    return msgspec.structs.replace(base, branches=branches, products=(product(0, skus=tuple(skus)),))
+    branches = (base.branches[0], *(replace(base.branches[0], key=key, name=f"Filial {key}") for key in ("2", "3")))
+    return replace(base, branches=branches, products=(product(0, skus=tuple(skus)),))
 
 
 def offered(stage: Stage, sku: str = SKU) -> list[tuple[str, int]]:
@@ -80,18 +80,20 @@ async def test_a_branch_that_alone_has_a_sku_carries_it(sqlite_database: str) ->
 
 @pytest.mark.trap("engine.sharing-members")
 async def test_a_branch_that_leaves_the_warehouse_takes_its_units_along(sqlite_database: str) -> None:
-    async with faked(sqlite_database, seed=goods({"1": 5, "2": 7}), mapping=both) as stage:
+    three = (*both(PairMapping()).warehouses, WarehouseRow("3", "main"))
+    async with faked(sqlite_database, seed=goods({"1": 5, "2": 7, "3": 4}), mapping=lambda m: replace(m, warehouses=three)) as stage:
         await stage.activate()
-        await until(stage, ("main", 12))
-        await mapped(stage, (WarehouseRow("1", "main"),))
-        await until(stage, ("main", 5))
+        await until(stage, ("main", 16))
+        for left, sum in ((2, 12), (1, 5)):
+            await mapped(stage, three[:left])
+            await until(stage, ("main", sum))
 
 
 async def mapped(stage: Stage, rows: tuple[WarehouseRow, ...]) -> None:
     def change(c: sa.Connection) -> None:
         snapshot = config.snapshot(c, stage.integration_id)
         assert snapshot is not None
-        mapping = msgspec.structs.replace(snapshot.mapping, warehouses=rows)
+        mapping = replace(snapshot.mapping, warehouses=rows)
         values = {"mapping": msgspec.to_builtins(mapping), "revision": integration.c.revision + 1}
         c.execute(sa.update(integration).where(integration.c.id == stage.integration_id).values(**values))
         trigger.changed(c, stage.tenant_id, stage.integration_id, ["stock"], stage.clock.now().timestamp())
