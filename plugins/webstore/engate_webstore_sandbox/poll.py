@@ -31,21 +31,23 @@ class Poll:
         report = Polled()
         for order in chosen:
             if order.erp and (keys is not None or order.label not in OVER):
-                await self._order(order, report)
+                report.asked += 1
+                try:
+                    await self._order(order, report)
+                except ValueError as error:
+                    report.failed[order.key] = str(error)
         return report
 
     async def _order(self, order: Order, report: Polled) -> None:
-        report.asked += 1
         said = await self.client.call("pedido.obter", {"id": order.erp}, key=order.key)
         doc = _inner(said, "pedido")
         if text(doc.get("id")) != order.erp:
-            report.failed[order.key] = f"another order was answered: {doc.get('id')!r}" if said.ok else str(said)
-            return
+            raise ValueError(f"another order was answered: {doc.get('id')!r}" if said.ok else str(said))
         before = order.label, order.tracking, order.tracking_url
-        order.label = text(doc.get("situacao"))
-        order.tracking, order.tracking_url = text(doc.get("codigo_rastreamento")), text(doc.get("url_rastreamento"))
-        report.changed += before != (order.label, order.tracking, order.tracking_url)
+        now = text(doc.get("situacao")), text(doc.get("codigo_rastreamento")), text(doc.get("url_rastreamento"))
         note = text(doc.get("id_nota_fiscal"))
+        order.label, order.tracking, order.tracking_url = now
+        report.changed += before != now
         if note not in NONE and not order.notes.get(note, Note("")).key:
             await self._note(order, note, report)
 
@@ -53,8 +55,7 @@ class Poll:
         said = await self.client.call("nota.fiscal.obter", {"id": id}, key=order.key)
         doc = _inner(said, "nota_fiscal")
         if text(doc.get("id")) != id:
-            report.failed[order.key] = f"another note was answered: {doc.get('id')!r}" if said.ok else str(said)
-            return
+            raise ValueError(f"another note was answered: {doc.get('id')!r}" if said.ok else str(said))
         order.notes[id] = Note(id, text(doc.get("numero")), text(doc.get("serie")), text(doc.get("chave_acesso")))
         report.notes += 1
 

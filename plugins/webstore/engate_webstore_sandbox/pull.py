@@ -89,7 +89,10 @@ class Pull:
         told = whole(said.retorno.get("pagina"))
         if told != page:
             raise ValueError(f"page {told} was answered")
-        return listed(said.retorno.get("produtos"), "produto"), whole(said.retorno.get("numero_paginas"))
+        rows = listed(said.retorno.get("produtos"), "produto")
+        if not all(text(row.get("id")) for row in rows):
+            raise ValueError("a row without id")
+        return rows, whole(said.retorno.get("numero_paginas"))
 
     def _since(self, last: datetime | None) -> dict[str, Any]:
         """A moment, or the whole of today."""
@@ -103,7 +106,7 @@ class Pull:
             rows = await self.rows(service, fields, report)
         except Broken:
             return
-        kinds = {text(row.get("id")): text(row.get("tipoVariacao")) for row in rows}
+        kinds = {text(row["id"]): row.get("tipoVariacao") for row in rows}
         wanted = [id for id, kind in kinds.items() if kind != VARIATION]
         await self._each(wanted, report)
         done = set(wanted)
@@ -117,9 +120,11 @@ class Pull:
 
     async def _parent(self, id: str, report: Report) -> str:
         said = await self.client.call("produto.obter", {"id": id}, key=id)
-        parent = text(_inner(said).get("idProdutoPai"))
-        if not parent or parent == "0":
+        held = _inner(said).get("idProdutoPai")
+        parent = str(held) if isinstance(held, (str, int)) else ""
+        if parent in ("", "0"):
             report.failed[id] = f"a variation of no product: {said}"
+            return ""
         return parent
 
     async def _each(self, ids: Iterable[str], report: Report) -> None:
@@ -200,7 +205,7 @@ class Pull:
         except Broken:
             return
         for row in rows:
-            id = text(row.get("id"))
+            id = text(row["id"])
             held = self.goods.of_erp(id)
             try:
                 level = self._level(row)

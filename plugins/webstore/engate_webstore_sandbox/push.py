@@ -64,16 +64,13 @@ class Push:
         for kind in asked.malformed:
             if kind not in malformed.codes():
                 raise ValueError(f"malformed: no kind {kind}; there are {', '.join(malformed.codes())}")
-        tasks = [
-            self._one(order, asked, asked.malformed[nth % len(asked.malformed)] if asked.malformed else "")
-            for _ in range(asked.times)
-            for nth, order in enumerate(orders)
-        ]
-        return list(await asyncio.gather(*tasks)) if asked.together else [await task for task in tasks]
-
-    async def _one(self, order: Order, asked: Asked, kind: str) -> Sent:
+        kinds = [asked.malformed[nth % len(asked.malformed)] if asked.malformed else "" for nth in range(len(orders))]
+        rounds = list(zip(orders, kinds, strict=True)) * asked.times
         if asked.together:
-            return await self._handed(order, asked, kind)
+            return list(await asyncio.gather(*(self._handed(order, asked, kind) for order, kind in rounds)))
+        return [await self._in_turn(order, asked, kind) for order, kind in rounds]
+
+    async def _in_turn(self, order: Order, asked: Asked, kind: str) -> Sent:
         async with self._turn(order):
             return await self._handed(order, asked, kind)
 
@@ -130,7 +127,7 @@ class Push:
             said = _registered(said)
         if said.ok:
             first = not order.erp
-            order.is_in_erp(text(said.retorno["id"]), text(said.retorno["numero"]))
+            order.is_in_erp(said.retorno["id"], said.retorno["numero"])
             order.told = state if first or state == order.wants else order.told
             order.refused = ""
             self.spoilt.discard(order.key)
@@ -150,11 +147,14 @@ class Push:
     async def look(self, order: Order) -> bool:
         """Whether the ERP has an order of this number of ours already: then it is this one."""
         said = await self.client.call("pedidos.pesquisa", {"numeroEcommerce": order.key}, key=order.key)
-        for row in listed(said.retorno.get("pedidos") if said.ok else None, "pedido"):
-            if text(row.get("numero_ecommerce")) == order.key:
-                order.is_in_erp(text(row.get("id")), text(row.get("numero")))
-                return True
-        return False
+        try:
+            rows = listed(said.retorno.get("pedidos") if said.ok else None, "pedido")
+            found = next((row for row in rows if text(row.get("numero_ecommerce")) == order.key), None)
+            if found is not None:
+                order.is_in_erp(text(found["id"]), text(found.get("numero")))
+        except (ValueError, KeyError):
+            return False  # an answer that cannot be read says nothing
+        return found is not None
 
     async def tell_state(self, order: Order) -> Said:
         state = order.wants
@@ -172,16 +172,20 @@ class Push:
 
 def _registered(said: Said) -> Said:
     """`registros.registro`: an object, an array, or an object that holds an array. What it says of the one record is what counts."""
-    held = said.retorno.get("registros")
-    rows = [inner for row in listed(held) for inner in (listed(row["registro"]) if "registro" in row else [row])]
-    if not rows:
-        return Said("unreadable", said.status, errors=("no registro",))
-    row = rows[0]
-    if text(row.get("status")) == "Erro":
-        return Said("erro", said.status, code_of(row), errors_of(row), said.retorno)
-    if not text(row.get("id")):
-        return Said("unreadable", said.status, errors=("a registro without id",))
-    return said._replace(retorno={"id": row["id"], "numero": row.get("numero")})
+    try:
+        rows = [
+            inner for row in listed(said.retorno.get("registros"))
+            for inner in (listed(row["registro"]) if "registro" in row else [row])
+        ]  # fmt: skip
+        row = rows[0] if rows else {}
+        if text(row.get("status")) == "Erro":
+            return Said("erro", said.status, code_of(row), errors_of(row), said.retorno)
+        id, number = text(row.get("id")), text(row.get("numero"))
+    except ValueError as error:
+        return Said("unreadable", said.status, errors=(str(error),))
+    if not id:
+        return Said("unreadable", said.status, errors=("no registro with an id",))
+    return said._replace(retorno={"id": id, "numero": number})
 
 
 def _sent(order: Order, said: Said) -> Sent:

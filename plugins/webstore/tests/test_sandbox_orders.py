@@ -117,6 +117,9 @@ async def test_the_answer_comes_in_three_shapes(store: Store, erp: Erp, shape: s
         ({"sequencia": "1", "status": "Erro", "codigo_erro": "31", "erros": [{"erro": "nome"}]}, "erro", 31),
         ({"sequencia": "1", "status": "OK"}, "unreadable", 0),
         ([], "unreadable", 0),
+        ("x", "unreadable", 0),
+        ({"status": "Erro", "codigo_erro": "x"}, "unreadable", 0),
+        ({"status": "OK", "id": {"n": 1}}, "unreadable", 0),
     ],
 )
 async def test_a_record_that_was_not_taken_is_not_handed_in(store: Store, erp: Erp, registro: Any, verdict: str, code: int) -> None:
@@ -217,6 +220,14 @@ async def test_a_duplicate_is_there_already(store: Store, erp: Erp) -> None:
     [found] = await push(store, key)
     assert (found["verdict"], found["erp"]) == ("ok", "9000") and len(erp.orders) == 1
     assert [called.service for called in erp.calls] == ["pedido.incluir", "pedido.incluir", "pedidos.pesquisa"]
+
+
+@pytest.mark.parametrize("answer", [ok(pedidos="x"), ok(pedidos=[{"pedido": {"numero_ecommerce": "100001"}}]), ok(pedidos=""), error(4)])
+async def test_a_search_that_cannot_be_read_found_nothing(store: Store, erp: Erp, answer: Any) -> None:
+    await store.set(look_first=True)
+    erp.instead("pedidos.pesquisa", answer)
+    [sent_now] = await push(store, await store.sell())
+    assert sent_now["verdict"] == "ok" and len(erp.of("pedido.incluir")) == 1
 
 
 async def test_or_it_looks_first(store: Store, erp: Erp) -> None:

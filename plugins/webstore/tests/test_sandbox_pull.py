@@ -190,7 +190,8 @@ async def test_what_cannot_be_taken_is_named_and_harms_no_other(store: Store, er
     "answer",
     [error(4), error("31"), 404, 500, "<html>ok</html>", {}, {"retorno": []}, {"retorno": {"status": "Talvez"}},
      ok(pagina="2", numero_paginas="3", produtos=[]), ok(pagina="1", produtos=[]), ok(pagina="1", numero_paginas="x", produtos=[]),
-     ok(pagina="1", numero_paginas="1", produtos=["x"])],
+     ok(pagina="1", numero_paginas="1", produtos=["x"]), ok(pagina="1", numero_paginas="1", produtos=[{"produto": {"nome": "x"}}]),
+     ok(pagina="1", numero_paginas="1", produtos=[{"produto": {"id": [1]}}])],
 )  # fmt: skip
 async def test_a_page_that_cannot_be_read_breaks_the_run_off(store: Store, erp: Erp, answer: Any) -> None:
     erp.simple(1)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from plugins.webstore.tests.conftest import Store
-from plugins.webstore.tests.erp import SLUGS, Erp, error
+from plugins.webstore.tests.erp import SLUGS, Erp, error, ok
 
 NOTE = "3526" + "1" * 40
 
@@ -78,7 +78,14 @@ async def test_what_the_erp_does_not_have_is_not_asked_for(store: Store, erp: Er
     assert (await store.do("poll"))["asked"] == 1
 
 
-@pytest.mark.parametrize(("service", "answer"), [("pedido.obter", error(32)), ("pedido.obter", 503), ("nota.fiscal.obter", error(32))])
+@pytest.mark.parametrize(
+    ("service", "answer"),
+    [
+        ("pedido.obter", error(32)), ("pedido.obter", 503), ("pedido.obter", ok(pedido="")), ("pedido.obter", ok(pedido={"id": ["9000"]})),
+        ("pedido.obter", ok(pedido={"id": "9000", "situacao": ["x"]})), ("nota.fiscal.obter", error(32)),
+        ("nota.fiscal.obter", ok(nota_fiscal={"id": "500", "chave_acesso": {}})),
+    ],
+)  # fmt: skip
 async def test_an_answer_that_is_none_changes_nothing(store: Store, erp: Erp, key: str, service: str, answer: Any) -> None:
     erp.invoice("9000", NOTE)
     erp.instead(service, answer)
