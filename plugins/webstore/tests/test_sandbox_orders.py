@@ -273,6 +273,18 @@ async def test_kinds_are_taken_in_turn_and_routines_leave_such_orders_alone(stor
     assert [doc["numero_pedido_ecommerce"] for doc in sent(erp)] == [*keys, good]
 
 
+async def test_an_order_that_only_went_malformed_is_left_alone_whatever_was_answered(store: Store, erp: Erp) -> None:
+    """Nobody refused it: the round would hand the right one in."""
+    spoilt, good = await store.sell(1), await store.sell(2)
+    erp.instead("pedido.incluir", 503)
+    await push(store, spoilt, malformed=["no_name"])
+    assert not store.order(spoilt).refused
+    await store.set(orders_every=60)
+    await store.advance(60)
+    await store.until(lambda: store.order(good).confirmed)
+    assert [doc["numero_pedido_ecommerce"] for doc in sent(erp)] == [spoilt, good]
+
+
 async def test_a_kind_that_there_is_not(store: Store, erp: Erp) -> None:
     await store.sell()
     answer = await store.told("push", {"malformed": ["nonsense"]})

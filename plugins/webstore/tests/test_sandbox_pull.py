@@ -151,6 +151,12 @@ async def test_a_product_that_becomes_varied_sells_others_than_before(store: Sto
     await store.do("pull")
     [after] = await store.look("products")
     assert after["id"] == before["id"] and len(after["articles"]) == 2 and str(before["id"]) not in after["articles"]
+    for id in (5, 6):
+        del erp.products[str(id)]
+    erp.simple(1)
+    await store.do("pull")
+    [again] = await store.look("products")
+    assert again["id"] == before["id"] and list(again["articles"]) == [str(before["id"])]
 
 
 async def test_a_code_that_two_products_have_is_refused(store: Store, erp: Erp) -> None:
