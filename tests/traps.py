@@ -18,6 +18,7 @@ WINTHOR, VTEX, CORE = "plugins/winthor/engate_winthor", "plugins/vtex/engate_vte
 _W, _V = "plugins/winthor/tests/plugin/test_plugin", "plugins/vtex/tests/test_plugin"
 W_CATALOG, W_ORDERS, W_SESSION = f"{_W}_catalog.py::", f"{_W}_orders.py::", f"{_W}_session.py::"
 W_QUIRKS, W_TRAPS = f"{_W}_quirks.py::", f"{_W}_traps.py::"
+W_FOLLOWING, W_CONNECTION = f"{_W}_following.py::", f"{_W}_connection.py::"
 V_CATALOG, V_PRODUCTS, V_PRICES = f"{_V}_catalog.py::", f"{_V}_products.py::", f"{_V}_prices_stock.py::"
 E_ORDERS, E_CATALOGUE = "tests/test_orders.py::", "tests/test_catalogue.py::"
 V_ORDERS, V_CONNECTION, V_TRAPS = f"{_V}_orders.py::", f"{_V}_connection.py::", f"{_V}_traps.py::"
@@ -32,7 +33,7 @@ PLATFORMS: tuple[Trap, ...] = (
         f"{WINTHOR}/session.py",
         "usedforsecurity=False).hexdigest().upper()",
         "usedforsecurity=False).hexdigest()",
-        (f"{W_ORDERS}test_every_line_of_a_good_connection",),
+        (f"{W_CONNECTION}test_every_line_of_a_good_connection",),
     ),
     Trap(
         "winthor.password-case",
@@ -40,7 +41,7 @@ PLATFORMS: tuple[Trap, ...] = (
         f"{WINTHOR}/session.py",
         'password.upper() if case == "upper" else password',
         "password",
-        (f"{W_ORDERS}test_every_line_of_a_good_connection",),
+        (f"{W_CONNECTION}test_every_line_of_a_good_connection",),
     ),
     Trap(
         "winthor.user-locked",
@@ -48,7 +49,7 @@ PLATFORMS: tuple[Trap, ...] = (
         f"{WINTHOR}/session.py",
         "if self._refused is not None and self._clock.now() < self._refused_at + COOLING:",
         "if False:",
-        (f"{W_ORDERS}test_a_wrong_password_is_a_line_and_is_tried_once",),
+        (f"{W_CONNECTION}test_a_wrong_password_is_a_line_and_is_tried_once",),
     ),
     Trap(
         "winthor.session-ends",
@@ -56,7 +57,7 @@ PLATFORMS: tuple[Trap, ...] = (
         f"{CORE}/http.py",
         "if response.status == 401 and response.status not in call.expect:",
         "if False:",
-        (f"{W_ORDERS}test_a_session_that_ended_is_renewed_once",),
+        (f"{W_CONNECTION}test_a_session_that_ended_is_renewed_once",),
     ),
     Trap(
         "winthor.token-clock",
@@ -81,7 +82,7 @@ PLATFORMS: tuple[Trap, ...] = (
         f"{CORE}/answers.py",
         "if fits or not response.body:",
         "if True:",
-        (f"{W_CATALOG}test_a_passing_fault_is_read_again", f"{W_ORDERS}test_a_cancellation_whose_answer_is_lost"),
+        (f"{W_CATALOG}test_a_passing_fault_is_read_again", f"{W_FOLLOWING}test_a_cancellation_whose_answer_is_lost"),
     ),
     Trap(
         "winthor.page-instead-of-404",
@@ -97,7 +98,7 @@ PLATFORMS: tuple[Trap, ...] = (
         f"{WINTHOR}/endpoints.py",
         "if wrong is not None:",
         "if False:",
-        (f"{W_ORDERS}test_an_overridden_path_stays_on_the_erp",),
+        (f"{W_CONNECTION}test_an_overridden_path_stays_on_the_erp",),
     ),
     Trap(
         "winthor.health-page",
@@ -105,7 +106,7 @@ PLATFORMS: tuple[Trap, ...] = (
         f"{WINTHOR}/erp.py",
         'page = "html" in answer.headers.get("content-type", "") or answer.body.lstrip()[:1] == b"<"',
         "page = False",
-        (f"{W_ORDERS}test_a_service_that_is_down_is_a_line",),
+        (f"{W_CONNECTION}test_a_service_that_is_down_is_a_line",),
     ),
     Trap(
         "winthor.bare-array",
@@ -449,7 +450,7 @@ PLATFORMS: tuple[Trap, ...] = (
         f"{WINTHOR}/erp.py",
         "params: dict[str, object] = {names.number: number, names.branch: branch,",
         "params: dict[str, object] = {names.number: number, names.branch: self.main_branch,",
-        (f"{W_ORDERS}test_an_order_is_asked_for_in_its_own_branch",),
+        (f"{W_FOLLOWING}test_an_order_is_asked_for_in_its_own_branch",),
     ),
     Trap(
         "winthor.yes-without-number",
@@ -513,7 +514,7 @@ PLATFORMS: tuple[Trap, ...] = (
         f"{WINTHOR}/client.py",
         "operation=operation, expect=(404,))",
         "operation=operation)",
-        (f"{W_ORDERS}test_from_the_erp_to_the_buyers_door",),
+        (f"{W_FOLLOWING}test_from_the_erp_to_the_buyers_door",),
     ),
     Trap(
         "winthor.key-in-the-xml",
@@ -521,7 +522,7 @@ PLATFORMS: tuple[Trap, ...] = (
         f"{WINTHOR}/fiscal.py",
         'info.get("Id", "").removeprefix("NFe")',
         'info.get("Id", "")',
-        (f"{W_ORDERS}test_from_the_erp_to_the_buyers_door",),
+        (f"{W_FOLLOWING}test_from_the_erp_to_the_buyers_door",),
     ),
     Trap(
         "winthor.note-of-another-company",
@@ -537,7 +538,7 @@ PLATFORMS: tuple[Trap, ...] = (
         f"{WINTHOR}/erp.py",
         "names.cancel_reason: reason.strip() or NO_REASON}",
         "names.cancel_reason: reason.strip()}",
-        (f"{W_ORDERS}test_a_cancellation_needs_a_reason_so_it_always_has_one",),
+        (f"{W_FOLLOWING}test_a_cancellation_needs_a_reason_so_it_always_has_one",),
     ),
     Trap(
         "winthor.message-to-seller",
@@ -545,7 +546,7 @@ PLATFORMS: tuple[Trap, ...] = (
         f"{WINTHOR}/erp.py",
         'names.cancel_notify: "false", ',
         "",
-        (f"{W_ORDERS}test_a_cancellation",),
+        (f"{W_FOLLOWING}test_a_cancellation",),
     ),
     Trap(
         "winthor.invoiced-needs-return",
@@ -553,7 +554,7 @@ PLATFORMS: tuple[Trap, ...] = (
         f"{WINTHOR}/erp.py",
         '            if state == "invoiced":\n',
         "            if False:\n",
-        (f"{W_ORDERS}test_an_invoiced_order_cannot_be_cancelled",),
+        (f"{W_FOLLOWING}test_an_invoiced_order_cannot_be_cancelled",),
     ),
     Trap(
         "winthor.no-document",
@@ -594,7 +595,7 @@ PLATFORMS: tuple[Trap, ...] = (
         f"{WINTHOR}/fiscal.py",
         "            items=_items(_lines(info), sold),\n",
         "",
-        (f"{W_ORDERS}test_a_note_says_what_it_invoices",),
+        (f"{W_FOLLOWING}test_a_note_says_what_it_invoices",),
     ),
     Trap(
         "winthor.weighed",
@@ -602,7 +603,7 @@ PLATFORMS: tuple[Trap, ...] = (
         f"{WINTHOR}/orders.py",
         "    return value if value is not None and value.is_finite() else Decimal(0)\n",
         "    return Decimal(int(value or 0))\n",
-        (f"{W_ORDERS}test_a_note_by_weight",),
+        (f"{W_FOLLOWING}test_a_note_by_weight",),
     ),
     Trap(
         "winthor.packaging-on-a-note",
@@ -610,7 +611,7 @@ PLATFORMS: tuple[Trap, ...] = (
         f"{WINTHOR}/fiscal.py",
         "        alike = [item for item in alike if (_same(item.packing, line.ean) if has_ean else not gtin(item.packing))]\n",
         "        pass\n",
-        (f"{W_ORDERS}test_two_packagings_of_one_product_on_two_notes",),
+        (f"{W_FOLLOWING}test_two_packagings_of_one_product_on_two_notes",),
     ),
     Trap(
         "winthor.unreadable-note",
@@ -618,7 +619,7 @@ PLATFORMS: tuple[Trap, ...] = (
         f"{WINTHOR}/fiscal.py",
         "    if failure is not None and not found:\n",
         "    if failure is not None:\n",
-        (f"{W_ORDERS}test_a_note_that_cannot_be_read_does_not_hide_the_others",),
+        (f"{W_FOLLOWING}test_a_note_that_cannot_be_read_does_not_hide_the_others",),
     ),
     # ---- VTEX: hosts, keys, limits ----
     Trap(

@@ -6,7 +6,8 @@ from tests.trap import Trap
 
 CORE, API = "core/engate", "api/engate_api"
 
-HTTP = "core/tests/test_http.py::"
+HTTP, HTTP_SESSIONS = "core/tests/test_http.py::", "core/tests/test_http_sessions.py::"
+HTTP_LIMITS = "core/tests/test_http_limits.py::"
 LANES, GUARDS, FAIR = "core/tests/test_lanes.py::", "tests/test_guards.py::", "tests/test_fairness.py::"
 LOST = f"{GUARDS}test_who_lost_the_lane_of_an_order_does_nothing_more_outside"
 HEALTH, FORBID, RETRY, BATCHES = (
@@ -64,7 +65,7 @@ ENGINE: tuple[Trap, ...] = (
         f"{CORE}/limits.py",
         "if retry_after is None and now < self.stopped_until:",
         "if False:",
-        (f"{HTTP}test_a_burst_that_is_refused_together_is_one_refusal",),
+        (f"{HTTP_LIMITS}test_a_burst_that_is_refused_together_is_one_refusal",),
     ),
     Trap(
         "engine.forbidden",
@@ -72,7 +73,7 @@ ENGINE: tuple[Trap, ...] = (
         f"{CORE}/answers.py",
         "if status == 403:",
         "if False:",
-        (f"{HTTP}test_a_permission_that_is_missing_is_named_and_costs_no_login",),
+        (f"{HTTP_SESSIONS}test_a_permission_that_is_missing_is_named_and_costs_no_login",),
     ),
     Trap(
         "engine.session-taken",
@@ -81,8 +82,8 @@ ENGINE: tuple[Trap, ...] = (
         "if renewals > 1 and (attempt >= ATTEMPTS or spent.seconds >= self._deadline):",
         "if renewals > 1:\n                    raise answers.refused(call, response.status)\n                if False:",
         (
-            f"{HTTP}test_a_session_that_somebody_else_ends_again_and_again_is_not_the_credentials_fault",
-            f"{HTTP}test_a_call_goes_through_as_soon_as_its_session_lasts",
+            f"{HTTP_SESSIONS}test_a_session_that_somebody_else_ends_again_and_again_is_not_the_credentials_fault",
+            f"{HTTP_SESSIONS}test_a_call_goes_through_as_soon_as_its_session_lasts",
         ),
     ),
     Trap(
@@ -91,7 +92,7 @@ ENGINE: tuple[Trap, ...] = (
         f"{CORE}/http.py",
         "limit = asyncio.timeout(max(0.0, self._deadline - spent.seconds))",
         "limit = asyncio.timeout(None)",
-        (f"{HTTP}test_an_answer_that_drips_ends_at_the_deadline",),
+        (f"{HTTP_LIMITS}test_an_answer_that_drips_ends_at_the_deadline",),
     ),
     Trap(
         "engine.deadline-of-attempts",
@@ -99,7 +100,7 @@ ENGINE: tuple[Trap, ...] = (
         f"{CORE}/http.py",
         "limit = asyncio.timeout(max(0.0, self._deadline - spent.seconds))",
         "limit = asyncio.timeout(self._deadline)",
-        (f"{HTTP}test_the_deadline_is_of_all_attempts_together",),
+        (f"{HTTP_LIMITS}test_the_deadline_is_of_all_attempts_together",),
     ),
     Trap(
         "engine.most-bytes",
@@ -107,7 +108,7 @@ ENGINE: tuple[Trap, ...] = (
         f"{CORE}/bodies.py",
         "            if size > most:",
         "            if False:",
-        (f"{HTTP}test_an_answer_without_end_is_left_early_and_fills_no_memory",),
+        (f"{HTTP_LIMITS}test_an_answer_without_end_is_left_early_and_fills_no_memory",),
     ),
     Trap(
         "engine.origin",
@@ -140,8 +141,8 @@ ENGINE: tuple[Trap, ...] = (
         "if said is not None:",
         "if False:",
         (
-            f"{HTTP}test_a_session_that_dies_inside_an_answer_is_renewed_and_the_call_goes_again",
-            f"{HTTP}test_throttling_inside_an_answer_stops_the_group",
+            f"{HTTP_SESSIONS}test_a_session_that_dies_inside_an_answer_is_renewed_and_the_call_goes_again",
+            f"{HTTP_SESSIONS}test_throttling_inside_an_answer_stops_the_group",
         ),
     ),
     Trap(
@@ -150,7 +151,7 @@ ENGINE: tuple[Trap, ...] = (
         f"{CORE}/http.py",
         'return answers.doubt(call, f"{response.status}, {type(error).__name__}")',
         "raise",
-        (f"{HTTP}test_a_judge_that_cannot_read_an_answer_leaves_a_doubt_and_never_a_second_order",),
+        (f"{HTTP_SESSIONS}test_a_judge_that_cannot_read_an_answer_leaves_a_doubt_and_never_a_second_order",),
     ),
     Trap(
         "engine.batch-stops",
@@ -215,7 +216,7 @@ ENGINE: tuple[Trap, ...] = (
         f"{CORE}/http.py",
         "waits = self.governor.paced(call.groups)",
         "waits = False",
-        (f"{HTTP}test_a_call_refused_for_its_cost_waits_for_as_many_credits_as_it_needs",),
+        (f"{HTTP_LIMITS}test_a_call_refused_for_its_cost_waits_for_as_many_credits_as_it_needs",),
     ),
     Trap(
         "engine.cost-taken",
@@ -231,7 +232,7 @@ ENGINE: tuple[Trap, ...] = (
         f"{CORE}/http.py",
         "if self._judge is not None and not response.html:",
         "if self._judge is not None and response.status < 429 and not response.html:",
-        (f"{HTTP}test_a_judge_sees_answers_of_every_status",),
+        (f"{HTTP_SESSIONS}test_a_judge_sees_answers_of_every_status",),
     ),
     Trap(
         "engine.large-calls-shared",

@@ -11,8 +11,8 @@ from contextlib import aclosing, asynccontextmanager, contextmanager
 from typing import Any
 
 import pytest
+from core.tests.http_client import Sessions, client
 from core.tests.raw_server import Asked, raw_server, reset, say
-from core.tests.test_http import Sessions, client
 
 from engate.errors import Answered, NotSent, Unavailable, Unknown
 
