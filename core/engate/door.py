@@ -68,12 +68,16 @@ class Wholes(NamedTuple):
     total: int
 
 
-class Sight(NamedTuple):
-    """What of the products a call is about. `kinds`: of these a change counts, where only changed ones are asked for; `hands_out`: the
-    answer carries them, so that the shop holds them then. A list of names is looked at, and each product asked for after it."""
+CHANGING = frozenset({"product", "sku", "price", "stock", "image"})
+CARRIED = CHANGING | {"category", "brand"}
 
-    kinds: frozenset[str] = frozenset({"product", "sku", "price", "stock", "image"})
-    hands_out: bool = True
+
+class Sight(NamedTuple):
+    """What of the products a call is about. `kinds`: of these a change counts, where only changed ones are asked for; `hands_out`: of these
+    the answer carries what is there, so that the shop holds it then. A list of names carries nothing."""
+
+    kinds: frozenset[str] = CHANGING
+    hands_out: frozenset[str] = CARRIED
 
 
 ALL = Sight()
@@ -111,45 +115,41 @@ class Desk(ABC):
         """The call is not the platform's, or says nothing that can be used: counted by its reason (a few fixed words, nothing of the call).
         `keep`: the beginning of the last one's body is kept; not where a secret may stand in it. Answers a 401 to hand back."""
 
+    @abstractmethod
     async def reject(self, key: str, why: str, body: bytes) -> None:
         """A verified call that says nothing that can be used: kept for people to see, with the reason, once for each key however often it
         comes. `body`: what of the call may be kept; leave out its secrets."""
-        raise NotImplementedError
 
     # ---- of a storefront that fetches by itself (`Storefront.served`) ----
 
+    @abstractmethod
     async def products(self, page: int = 1, limit: int = 100, since: datetime | None = None, sight: Sight = ALL) -> Wholes:
         """Products of the integration that is live, page by page, in the order in which the ERP's came: whoever reads on until `pages` has
         skipped nothing that was there when they began. `since`: only those of which something has changed since then (or was never
         fetched); begin with the moment of your own last first page. Empty while the integration is not active.
 
         When the answer is a 2xx or 3xx, what was given of the served kinds counts as held by the shop from then on."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def product(self, of: str | int, sight: Sight = ALL) -> Whole | None:
-        """The product with this key of the ERP's, or with this `Item.id`, or of which such a SKU is part. Settled as `products`."""
-        raise NotImplementedError
+        """The product with this key of the ERP's, or with this `Item.id`, or of which such a SKU is part. Settled as `products`; where a
+        SKU was named, of the SKUs that one alone."""
 
-    async def stock(self, of: str | int) -> tuple[Item[StockLevel], ...]:
-        """What the shop should offer of this SKU, or of all SKUs of this product (the ERP's key, or the `Item.id`), one for each warehouse.
-        Settled as `products`."""
-        raise NotImplementedError
-
+    @abstractmethod
     async def sku(self, id: int) -> str | None:
         """The ERP's key of the SKU with this `Item.id`; also of one that may not be shown (any more)."""
-        raise NotImplementedError
 
     # ---- of a storefront that hands its orders in and asks what became of them ----
 
+    @abstractmethod
     async def place(self, order: Order) -> int | None:
         """A whole order; on disk when this returns, and on its way into the ERP as any other. Answers our number of it: the same one
         whenever an order of this key comes. None: the integration has not gone live, nothing was taken."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def move(self, key: str, state: ShopState, raw_state: str, changed_at: str) -> bool:
         """The shop says that an order which it handed in has another state now. False: no such order is known."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def order(self, of: str | int) -> Known | None:
         """What is known of the order with this key (the shop's own), or with this number (ours)."""
-        raise NotImplementedError

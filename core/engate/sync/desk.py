@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from engate import boundary
 from engate.door import ALL, NOTHING, Asked, Desk, Known, Reply, Sight, Whole, Wholes
-from engate.model import Item, Order, OrderEvent, ShopState, StockLevel
+from engate.model import Order, OrderEvent, ShopState
 from engate.model.kinds import KINDS
 from engate.store import changed, deliveries, lanes
 from engate.store.deliveries import Came
@@ -79,10 +79,6 @@ class OpenDesk(Desk):
     async def product(self, of: str | int, sight: Sight = ALL) -> Whole | None:
         self._used = True
         return await self._handing.product(of, sight)
-
-    async def stock(self, of: str | int) -> tuple[Item[StockLevel], ...]:
-        self._used = True
-        return await self._handing.stock(of)
 
     async def sku(self, id: int) -> str | None:
         self._used = True

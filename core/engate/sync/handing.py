@@ -30,6 +30,8 @@ T = TypeVar("T")
 MOST = 100
 """Products of one page."""
 NOBODY = Wholes((), 0, 0)
+NOTHING: frozenset[str] = frozenset()
+OF_SKU = frozenset({"sku", *BELOW})
 
 
 class Given(NamedTuple):
@@ -64,18 +66,15 @@ class Handing:
         self._tenant_id = self._integration_id = 0
 
     async def products(self, pages: Pages, sight: Sight) -> Wholes:
-        return await self._look(lambda table: table.page(pages, sight.kinds), hands_out=sight.hands_out) or NOBODY
+        return await self._look(lambda table: table.page(pages, sight.kinds), sight.hands_out) or NOBODY
 
     async def product(self, of: str | int, sight: Sight) -> Whole | None:
-        return await self._look(lambda table: table.product(of), hands_out=sight.hands_out)
-
-    async def stock(self, of: str | int) -> tuple[Item[Any], ...]:
-        return await self._look(lambda table: table.stock_of(of)) or ()
+        return await self._look(lambda table: table.product(of), sight.hands_out)
 
     async def sku(self, id: int) -> str | None:
-        return await self._look(lambda table: table.sku_key(id))
+        return await self._look(lambda table: table.sku_key(id), NOTHING)
 
-    async def _look(self, at: Callable[[_Table], T], *, hands_out: bool = True) -> T | None:
+    async def _look(self, at: Callable[[_Table], T], hands_out: frozenset[str]) -> T | None:
         live = await self._live()
         if live is None:
             return None
@@ -86,8 +85,7 @@ class Handing:
             return at(table), table.given
 
         seen, given = await self._registry.store.viewing(look)
-        if hands_out:
-            self._given |= {each.row.id: each for each in given}
+        self._given |= {each.row.id: each for each in given if each.row.kind in hands_out}
         return seen
 
     async def _live(self) -> tuple[Snapshot, Pair] | None:
@@ -142,8 +140,7 @@ class _Table:
     # ---- which products ----
 
     def page(self, pages: Pages, kinds: frozenset[str]) -> Wholes:
-        id, start, size = self._snapshot.id, pages.start, pages.size
-        only = pilot.allowed(self._c, self._snapshot, KINDS["product"]) if self._snapshot.pilot is not None else None
+        id, start, size, only = self._snapshot.id, pages.start, pages.size, self._only()
         if pages.since is None:
             total, ids = families.count(self._c, id, only), families.some(self._c, id, only, start, size)
         else:
@@ -153,18 +150,25 @@ class _Table:
         return Wholes(tuple(self._wholes(ids)), -(-total // size), total)
 
     def product(self, of: str | int) -> Whole | None:
-        id = self._snapshot.id
-        row = families.found(self._c, id, "product", of)
+        row, sku = families.found(self._c, self._snapshot.id, "product", of), None
         if row is None:
-            sku = families.found(self._c, id, "sku", of)
-            row = families.found(self._c, id, "product", sku.parent) if sku is not None and sku.parent is not None else None
-        if row is None or not self._is_shown(row):
+            sku = families.found(self._c, self._snapshot.id, "sku", of)
+            row = families.found(self._c, self._snapshot.id, "product", sku.parent) if sku is not None and sku.parent is not None else None
+        only = self._only()
+        if row is None or (only is not None and row.key not in only):
             return None
-        return next(iter(self._wholes([row.id])), None)
+        whole = next(iter(self._wholes([row.id])), None)
+        if sku is None or whole is None:
+            return whole
+        if all(each.sku.key != sku.key for each in whole.skus):
+            self.given.clear()
+            return None  # it may not be shown, whatever else of its product may
+        self.given = [each for each in self.given if each.row.kind not in OF_SKU or sku.key in (each.row.key, each.row.parent)]
+        return whole
 
-    def _is_shown(self, product: Row) -> bool:
-        only = pilot.allowed(self._c, self._snapshot, KINDS["product"]) if self._snapshot.pilot is not None else None
-        return only is None or product.key in only
+    def _only(self) -> set[str] | None:
+        """The products of a pilot."""
+        return pilot.allowed(self._c, self._snapshot, KINDS["product"]) if self._snapshot.pilot is not None else None
 
     def _fetch(self) -> int:
         return causes.id_of(self._c, self._snapshot.id, served.TO_FETCH.key) or 0
@@ -204,22 +208,6 @@ class _Table:
     def sku_key(self, id: int) -> str | None:
         row = families.found(self._c, self._snapshot.id, "sku", id)
         return row.key if row is not None else None
-
-    def stock_of(self, of: str | int) -> tuple[Item[Any], ...]:
-        id, pilots = self._snapshot.id, self._snapshot.pilot
-        sku = families.found(self._c, id, "sku", of)
-        product = families.found(self._c, id, "product", of) if sku is None else None
-        rows = (
-            [sku]
-            if sku is not None
-            else families.below(self._c, id, ["sku"], [product.key]).get(("sku", product.key), [])
-            if product
-            else []
-        )
-        skus = [row.key for row in rows if (pilots is None or row.key in pilots) and self._item(row) is not None]
-        self.given.clear()  # of the SKUs themselves nothing is handed out
-        under = self._under(skus)
-        return tuple(item for key in skus for item in self._items(under.get(("stock", key), ())))
 
     # ---- what they refer to ----
 

@@ -49,13 +49,5 @@ class Outgoing:
 
     async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> int | None:
         """The status of the answer; None where there was none in time. Redirects are not followed."""
-        return (await self.ask(url, body, headers))[0]
-
-    async def ask(self, url: str, body: bytes, headers: Mapping[str, str]) -> tuple[int | None, bytes]:
-        """The same with what the answer says."""
-        assert self._session is not None, "use it as a context"
-        try:
-            async with self._session.post(url, data=body, headers=headers, allow_redirects=False) as answer:
-                return answer.status, await answer.read()
-        except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
-            return None, b""
+        told = await self.exchange(url, body, headers)
+        return told.status if told is not None else None

@@ -11,13 +11,14 @@ from typing import Any
 import msgspec
 import pytest
 from aiohttp import web
+from tests.support.desk import Unasked
 
-from engate import Asked, Desk, Reply
+from engate import Asked, Reply
 from engate.door import NOTHING
 from engate.model import Order, OrderEvent
 
 
-class Kept(Desk):
+class Kept(Unasked):
     """A desk in memory."""
 
     def __init__(self) -> None:
@@ -31,9 +32,6 @@ class Kept(Desk):
         new = key not in self.events
         self.events |= {key: events[0]} if new else {}
         return new
-
-    async def changed(self, kind: str, keys: Sequence[str]) -> None:
-        raise AssertionError((kind, keys))
 
     async def refuse(self, reason: str, *, keep: bool = True) -> Reply:
         assert keep

@@ -6,14 +6,14 @@ section 1 (produtos.pesquisa, produto.obter, produto.obter.estoque).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from engate import Whole, WholeSku
-from engate.model import Item, Price, StockLevel
+from engate.model import Price
 
 SAO_PAULO = ZoneInfo("America/Sao_Paulo")
 MOST_NAME = 120
@@ -55,13 +55,6 @@ def product(whole: Whole, option: str) -> dict[str, Any]:
         "anexos": [{"anexo": url} for url in pictures],
         "variacoes": [{"variacao": _variation(each, option)} for each in whole.skus] if several else [],
     }
-
-
-def named(whole: Whole, id: int) -> dict[str, Any]:
-    """The head of an answer about the product or the SKU with this id."""
-    own = next((each.sku for each in whole.skus if each.sku.id == id), None)
-    code = own.key if own is not None else whole.product.key
-    return {"id": id, "nome": whole.product.want.name[:MOST_NAME], "codigo": code, "unidade": "UN"}
 
 
 def variation(whole: Whole, each: WholeSku, option: str) -> dict[str, Any]:
@@ -122,11 +115,16 @@ def _struck(price: Price) -> tuple[Decimal, Decimal]:
     return price.base, _0
 
 
-def stock(levels: Iterable[Item[StockLevel]]) -> dict[str, Any]:
-    """The part of `produto.obter.estoque` that says how many there are. What the ERP reserves is out of it already."""
-    places = list(levels)
+def stock(whole: Whole, skus: Sequence[WholeSku]) -> dict[str, Any]:
+    """`produto.obter.estoque` of one SKU, or of all of a product. What the ERP reserves is out of it already."""
+    one = skus[0].sku if len(skus) == 1 else whole.product
+    levels = [level for each in skus for level in each.stock]
     return {
-        "saldo": _number(sum((level.want.quantity for level in places), _0)),
+        "id": one.id,
+        "nome": whole.product.want.name[:MOST_NAME],
+        "codigo": one.key,
+        "unidade": "UN",
+        "saldo": _number(sum((level.want.quantity for level in levels), _0)),
         "saldoReservado": "0",
         "depositos": [
             {
@@ -137,7 +135,7 @@ def stock(levels: Iterable[Item[StockLevel]]) -> dict[str, Any]:
                     "empresa": "",
                 }
             }
-            for level in places
+            for level in levels
         ],
     }
 

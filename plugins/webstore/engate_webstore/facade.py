@@ -19,9 +19,10 @@ from engate_webstore.envelope import INVALID, NO_PAGE, NOT_FOUND, NOTHING, TOO_M
 from engate_webstore.settings import WebstoreSettings
 
 PAGE = 100
-LOOK = Sight(hands_out=False)
-LOOK_AT_PRODUCTS = Sight(frozenset({"product", "sku", "price", "image"}), hands_out=False)
-STOCK = Sight(frozenset({"stock"}), hands_out=False)
+LOOK = Sight(hands_out=frozenset())
+LOOK_AT_PRODUCTS = Sight(frozenset({"product", "sku", "price", "image"}), frozenset())
+STOCK = Sight(frozenset({"stock"}), frozenset({"stock"}))
+PRODUCT = Sight(hands_out=frozenset({"product", "sku", "price", "image", "category", "brand"}))
 Service = Callable[["Facade", Call, Desk], Awaitable[Mapping[str, Any]]]
 
 
@@ -80,14 +81,8 @@ class Facade:
         """A row for each SKU: variations have a stock of their own."""
         page = await desk.products(call.page, PAGE, _since(call), STOCK)
         said = self._listed(call, page, changed=call.at)
-        rows: list[dict[str, Any]] = []
-        for whole in page.items:
-            levels = await desk.stock(whole.product.id)
-            for each in whole.skus:
-                own = [level for level in levels if level.want.sku == each.sku.key]
-                about = catalog.named(whole, each.sku.id) | catalog.stock(own)
-                rows.append({"produto": about | {"data_alteracao": catalog.moment(call.at)}})
-        return said | {"produtos": rows}
+        changed = {"data_alteracao": catalog.moment(call.at)}
+        return said | {"produtos": [{"produto": catalog.stock(whole, [sku]) | changed} for whole in page.items for sku in whole.skus]}
 
     def _listed(self, call: Call, page: Wholes, changed: datetime | None = None) -> dict[str, Any]:
         if page.pages == 0:
@@ -100,7 +95,7 @@ class Facade:
 
     async def product(self, call: Call, desk: Desk) -> Mapping[str, Any]:
         id, option = call.number(), self._settings.option_name
-        whole = await desk.product(id)
+        whole = await desk.product(id, PRODUCT)
         if whole is None:
             raise Refused(NOT_FOUND, "registro não localizado")
         asked = next((each for each in whole.skus if each.sku.id == id), None)
@@ -110,10 +105,10 @@ class Facade:
 
     async def stock(self, call: Call, desk: Desk) -> Mapping[str, Any]:
         id = call.number()
-        whole = await desk.product(id, LOOK)
+        whole = await desk.product(id, STOCK)
         if whole is None:
             raise Refused(NOT_FOUND, "registro não localizado")
-        return {"produto": catalog.named(whole, id) | catalog.stock(await desk.stock(id))}
+        return {"produto": catalog.stock(whole, [sku for sku in whole.skus if sku.sku.id == id] or whole.skus)}
 
     # ---- contacts: what counts of a buyer comes with the order, nothing is kept of what is said before ----
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from engate import Context, Rejected, Text
+from engate import Context, EngateError, Rejected, Text
 from engate.http import Http
-from engate.model import Batch, Item, StockLevel
+from engate.model import Batch, Check, Item, StockLevel
 from engate_webstore.settings import WebstoreSettings
 
 VERSION = "1.0.0"
@@ -27,6 +27,15 @@ class StockWebhook:
 
     async def push(self, batch: Batch[StockLevel]) -> None:
         await batch.each(self._tell, at_once=4)
+
+    async def probe(self) -> Check:
+        """As the ERP's own panel tries an address (contract: FACTS, section 4): a GET that is answered with 200."""
+        try:
+            await self._http.call("GET", self._path, operation="webhook", params=self._query, media="")
+        except EngateError as error:
+            hint = Text("Confira o endereço com o suporte da Webstore.", "Check the address with Webstore's support.")
+            return Check("stock_webhook", False, error.text, hint)
+        return Check("stock_webhook", True, Text("O webhook de estoque responde.", "The stock webhook answers."))
 
     async def _tell(self, item: Item[StockLevel]) -> str:
         told = self._payload(item)

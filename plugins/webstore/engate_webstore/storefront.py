@@ -30,7 +30,7 @@ class WebstoreStorefront(Storefront):
         self._stock = StockWebhook(context, settings) if settings.stock_webhook else None
 
     async def test_connection(self) -> list[Check]:
-        """There is nothing of Webstore's that could be called: what is shown is what people still have to do there."""
+        """Of Webstore's own only the stock webhook can be called; the rest says what people still have to do there."""
         lines = [
             Check(
                 "address",
@@ -42,7 +42,9 @@ class WebstoreStorefront(Storefront):
                 ),
             )
         ]
-        if self._stock is None:
+        if self._stock is not None:
+            lines.append(await self._stock.probe())
+        else:
             lines.append(
                 Check(
                     "stock_webhook",

@@ -99,10 +99,10 @@ async def test_the_store_pulls_what_the_erp_has_and_is_installed_by_that(tmp_pat
         assert {code: values[1:] for code, values in held(house).items()} == {
             "1000-UN": (D("10.50"), 7), "1001-UN": (D(10), 5), "1001-CX": (D(100), 2)
         }  # fmt: skip
+        for kind in ("category", "brand", "product", "sku", "price"):
+            assert await states(house, kind) == {"settled"}, kind
         again = await pull(house)
         assert (again.unchanged, again.updated, again.created) == (2, 0, 0)
-        rows = (await house.api("GET", f"/integrations/{house.id}/records?kind=price"))["items"]
-        assert {row["state"] for row in rows} == {"settled"}
 
 
 @pytest.mark.trap("webstore.variation")
@@ -118,13 +118,34 @@ async def test_what_changed_is_pulled_again_and_nothing_else(tmp_path: Path) -> 
         assert report.complete and held(house)["1001-CX"][2] == 9
 
 
-@pytest.mark.trap("webstore.list-only-looks")
-async def test_a_list_alone_hands_nothing_out(tmp_path: Path) -> None:
-    async with store(tmp_path) as house:
-        said = await house.shop.push.call("produtos.pesquisa", {}, house.shop.settings)
-        assert said.ok and len(said.retorno["produtos"]) == 2
-        rows = (await house.api("GET", f"/integrations/{house.id}/records?kind=price"))["items"]
-        assert {row["state"] for row in rows} == {"waiting"}
+async def states(house: Doored, kind: str) -> set[str]:
+    return {row["state"] for row in (await house.api("GET", f"/integrations/{house.id}/records?kind={kind}"))["items"]}
+
+
+async def ask(house: Doored, service: str, **fields: Any) -> Any:
+    said = await house.shop.push.call(service, fields, house.shop.settings)
+    assert said.ok, said
+    return said.retorno
+
+
+@pytest.mark.trap("webstore.list-only-looks", "webstore.carried")
+async def test_only_what_an_answer_carried_counts_as_held(tmp_path: Path) -> None:
+    async with store(tmp_path, varied(1)) as house:
+        [row] = (await ask(house, "produtos.pesquisa"))["produtos"]
+        product = row["produto"]["id"]
+        assert await states(house, "price") == await states(house, "product") == {"waiting"}
+        assert (await ask(house, "produto.obter.estoque", id=product))["produto"]["saldo"] == "7"
+        assert await states(house, "price") == {"waiting"}, "stock was asked for"
+
+
+@pytest.mark.trap("engine.served-one-sku")
+async def test_of_a_variation_that_is_asked_for_the_others_are_not_told(tmp_path: Path) -> None:
+    async with store(tmp_path, varied(1)) as house:
+        items = (await house.api("GET", f"/integrations/{house.id}/records?kind=sku"))["items"]
+        first = min(items, key=lambda row: row["key"])
+        assert (await ask(house, "produto.obter", id=first["id"]))["produto"]["codigo"] == first["key"]
+        prices = (await house.api("GET", f"/integrations/{house.id}/records?kind=price"))["items"]
+        assert {row["key"]: row["state"] for row in prices} == {"1001-CX": "settled", "1001-UN": "waiting"}
 
 
 @pytest.mark.trap("webstore.number")
@@ -187,6 +208,17 @@ async def test_stock_is_told_of_what_a_person_has_linked(tmp_path: Path) -> None
             await changed(house, Change(code, stock={"1": units}), "stock")
             await house.until(lambda code=code, units=units: held(house)[code][2] == units)
         assert not house.shop.books.effects["webhooks_unmapped"]
+
+
+async def test_a_stock_webhook_that_is_not_there_is_a_line(tmp_path: Path) -> None:
+    async with store(tmp_path, live=False) as house:
+        shown = await house.api(
+            "PATCH", f"/connections/{house.shop_id}", {"secrets": {"stock_webhook": f"{house.shop.base_url}/webhook/none"}}
+        )
+        assert "webhook/none" not in str(shown)
+        tested = await house.api("POST", f"/connections/{house.shop_id}/test", {})
+        assert not tested["passed"] and {check["name"] for check in tested["checks"] if not check["ok"]} == {"stock_webhook"}
+        assert "webhook/none" not in str(tested)
 
 
 @pytest.mark.trap("webstore.token")

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from engate import Asked, Context, Desk, Manifest, Meter, NotSent, Rejected, Reply, Response, Secret, Storefront, Text, Whole
+from engate import Asked, Context, Desk, Manifest, Meter, NotSent, Rejected, Reply, Response, Secret, Sight, Storefront, Text, Whole
 from engate.errors import Answered
 from engate.model import (
     Batch,
@@ -65,6 +65,9 @@ class Cost(msgspec.Struct):
     asked: float
     taken: float | None
     bucket: Bucket
+
+
+STOCK = Sight(frozenset({"stock"}), frozenset({"stock"}))
 
 
 class Fetch(msgspec.Struct):
@@ -159,7 +162,9 @@ class FakeShop(Storefront):
                 body = msgspec.json.encode({"lines": lines, "pages": page.pages, "now": asked.at})
                 return Reply(200 if asked.path == "products" else 503, body, "application/json")
             case "level":
-                found = await desk.stock(msgspec.json.decode(asked.body, type=str | int))
+                key = msgspec.json.decode(asked.body, type=str)
+                whole = await desk.product(key, STOCK)
+                found = [item for sku in whole.skus if sku.sku.key == key for item in sku.stock] if whole else []
                 return Reply(200, msgspec.json.encode([_line("stock", item) for item in found]), "application/json")
             case "place":
                 number = await desk.place(msgspec.json.decode(asked.body, type=Order))

@@ -116,8 +116,10 @@ class FakeShopSandbox(Sandbox):
         """Asks at this address; the status, and what the answer says."""
         body = msgspec.json.encode(question)
         async with Outgoing() as outgoing:
-            status, said = await outgoing.ask(url, body, self._signed("", body))
-        return status, msgspec.json.decode(said) if status == 200 and said else None
+            told = await outgoing.exchange(url, body, self._signed("", body))
+        if told is None:
+            return None, None
+        return told.status, msgspec.json.decode(told.body) if told.status == 200 and told.body else None
 
     async def fetch(self, url: str, *, since: str | None = None, limit: int = 100) -> str | None:
         """Page after page to the end; answers when it began, by our clock. None: it was refused."""
