@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from tests.support.engine import engine
 from tests.support.goods import goods
-from tests.support.observing import FILE, Selling, Watching, breaks
+from tests.support.observing import FILE, Selling, Watching, breaks, hangs
 from tests.support.selling import asleep, entered, sell, state
 from tests.support.stage import SHORT, Stage, faked, neighbour
 from tests.test_forbidden import Rights, pair
@@ -170,10 +170,7 @@ async def test_one_that_breaks_is_told_again_and_keeps_no_other(sqlite_database:
 async def test_one_that_hangs_keeps_nobody_and_is_told_again(sqlite_database: str, monkeypatch: pytest.MonkeyPatch) -> None:
     hanging, watching, mended = Watching(), Watching(), asyncio.Event()
 
-    async def hangs(what: str) -> None:
-        await mended.wait()
-
-    hanging.takes = hangs
+    hanging.takes = hangs(mended)
     async with faked(sqlite_database, seed=goods(1), selling=True, observers={"hanging": hanging, "watching": watching}) as stage:
         keys = await sold(stage, 2)
         await stage.until(lambda: len(watching.orders()) == 2)
@@ -215,14 +212,11 @@ async def test_one_message_that_breaks_holds_no_other_and_an_ill_observer_is_lef
     """Two failures in a row are the observer's."""
     watching = Watching()
 
-    async def hangs(what: str) -> None:
-        await asyncio.Event().wait()
-
     async def takes(what: str) -> None:
         if what in broken:
             raise RuntimeError
 
-    watching.takes = hangs
+    watching.takes = hangs()
     async with faked(sqlite_database, seed=goods(1), selling=True, windows=NEVER, observers={"watching": watching}) as stage:
         await sold(stage, 4)
         await stage.stop()
@@ -250,10 +244,7 @@ async def test_one_that_hangs_holds_few_slots_however_many_integrations_there_ar
     monkeypatch.setattr(observers, "TIMEOUT", 1000.0)
     hanging, gone = Watching(), asyncio.Event()
 
-    async def hangs(what: str) -> None:
-        await gone.wait()
-
-    hanging.takes = hangs
+    hanging.takes = hangs(gone)
     monkeypatch.setattr(Stage, "slots", 3)  # of which one serves orders alone
     async with faked(sqlite_database, seed=goods(1), observers={"hanging": hanging}) as stage:
         await stage.activate()
@@ -280,10 +271,7 @@ async def test_one_that_hangs_holds_few_slots_however_many_integrations_there_ar
 async def test_who_lost_the_lane_tells_nothing_more_and_what_it_told_is_not_told_again(sqlite_database: str) -> None:
     watching, gone = Watching(), asyncio.Event()
 
-    async def hangs(what: str) -> None:
-        await gone.wait()
-
-    watching.takes = hangs
+    watching.takes = hangs(gone)
     async with faked(sqlite_database, seed=goods(1), selling=True, observers={"watching": watching}) as stage:
         await sold(stage, 2)
         await stage.until(lambda: watching.heard)
@@ -364,10 +352,7 @@ async def test_an_archive_that_tells_two_goes_when_the_last_is_told(sqlite_datab
     """The lane of the other may still be in hand, with nothing left to tell."""
     a, b, gone = Watching(), Watching(), asyncio.Event()
 
-    async def hangs(what: str) -> None:
-        await gone.wait()
-
-    a.takes = b.takes = hangs
+    a.takes = b.takes = hangs(gone)
     async with faked(sqlite_database, seed=goods(1), selling=True, observers={"a": a, "b": b}) as stage:
         await sold(stage, 1)
         await stage.until(lambda: a.heard and b.heard)
@@ -501,14 +486,11 @@ async def test_messages_that_always_break_are_given_up_alone(sqlite_database: st
     watching = Watching()
     broken = {f"order/F0000{n}" for n in range(1, poisoned + 1)}
 
-    async def hangs(what: str) -> None:
-        await asyncio.Event().wait()
-
     async def takes(what: str) -> None:
         if what in broken:
             raise RuntimeError
 
-    watching.takes = hangs
+    watching.takes = hangs()
     hasty = msgspec.structs.replace(SHORT, retry_first=0.01, retry_most=0.01, outbox_most=-1.0)
     async with faked(sqlite_database, seed=goods(1), selling=True, windows=hasty, observers={"watching": watching}) as stage:
         await sold(stage, 4)
@@ -628,10 +610,7 @@ async def test_an_order_that_cannot_be_split_is_told_of(sqlite_database: str) ->
 async def test_one_that_hangs_is_no_platforms_fault(sqlite_database: str, monkeypatch: pytest.MonkeyPatch) -> None:
     hanging = Watching()
 
-    async def hangs(what: str) -> None:
-        await asyncio.Event().wait()
-
-    hanging.takes = hangs
+    hanging.takes = hangs()
     monkeypatch.setattr(observers, "TIMEOUT", 1000.0)
     soon = msgspec.structs.replace(SHORT, slow_after=0.2)
     async with faked(sqlite_database, seed=goods(1), windows=soon, observers={"hanging": hanging}) as stage:
@@ -650,10 +629,7 @@ async def test_one_that_hangs_is_no_platforms_fault(sqlite_database: str, monkey
 async def test_who_is_told_while_an_integration_is_switched_off_is_told_once(sqlite_database: str) -> None:
     watching, gone = Watching(), asyncio.Event()
 
-    async def hangs(what: str) -> None:
-        await gone.wait()
-
-    watching.takes = hangs
+    watching.takes = hangs(gone)
     async with faked(sqlite_database, seed=goods(1), selling=True, observers={"watching": watching}) as stage:
         await sold(stage, 1)
         await stage.until(lambda: watching.heard)

@@ -68,8 +68,8 @@ WEBSTORE: tuple[Trap, ...] = (
         "webstore.variation",
         "A variation's stock that is listed under its parent reaches nobody.",
         f"{PLUGIN}/facade.py",
-        "for whole in page.items for sku in whole.skus]",
-        "for whole in page.items for sku in whole.skus[:1]]",
+        "catalog.stock(whole, [sku])",
+        "catalog.stock(whole, whole.skus)",
         (f"{COUPLED}test_what_changed_is_pulled_again_and_nothing_else",),
     ),
     Trap(

@@ -87,3 +87,14 @@ def _add(file: Path, line: str) -> None:
 
 async def breaks(what: str) -> None:
     raise RuntimeError(f"an extension broke at {what}")
+
+
+def hangs(until: asyncio.Event | None = None) -> Callable[[str], Awaitable[None]]:
+    """Takes nothing before then; None: ever."""
+    ends = until or asyncio.Event()
+
+    async def wait(what: str) -> None:
+        del what
+        await ends.wait()
+
+    return wait
