@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from engate import hooks
-from engate.plugins import Manifest, discover, implemented
+from engate.plugins import Manifest, discover, fetched, implemented
 from engate.sync.flows import FLOWS, Flow
 from engate_api.demo.command import side
 from engate_api.demo.steps import STEPS, refusals
@@ -20,8 +20,8 @@ from tests.traps import TRAPS  # noqa: E402
 
 READMES = {"README.md": "en", "README.pt-BR.md": "pt"}
 WORDS = {
-    "en": {"flow": "Flow", "erp": "ERP", "storefront": "storefront", "without": "without"},
-    "pt": {"flow": "Carga", "erp": "ERP", "storefront": "loja", "without": "sem"},
+    "en": {"flow": "Flow", "erp": "ERP", "storefront": "storefront", "without": "without", "calls": "the shop calls engate"},
+    "pt": {"flow": "Carga", "erp": "ERP", "storefront": "loja", "without": "sem", "calls": "a loja chama o engate"},
 }
 PLACE = re.compile(r"(<!-- capabilities -->\n).*?(<!-- /capabilities -->)", re.DOTALL)
 
@@ -36,17 +36,20 @@ def table(language: str) -> str:
     ]
     for flow in FLOWS.values():
         title = getattr(flow.title, language)
-        lines.append(f"| {title} (`{flow.name}`) | " + " | ".join(cell(flow, manifest, words["without"]) for manifest in found) + " |")
+        lines.append(f"| {title} (`{flow.name}`) | " + " | ".join(cell(flow, manifest, words) for manifest in found) + " |")
     return "\n".join(lines) + "\n"
 
 
-def cell(flow: Flow, manifest: Manifest, without: str) -> str:
+def cell(flow: Flow, manifest: Manifest, words: dict[str, str]) -> str:
     side = vars(hooks.Erp if manifest.role == "erp" else hooks.Storefront)
-    can = implemented(manifest.connection_class())
-    if any(name in side and name not in can for name in flow.needs):
+    connection = manifest.connection_class()
+    can, calls_us = implemented(connection), fetched(connection)
+    if any(name in side and name not in can | calls_us for name in flow.needs):
         return "–"
     lacking = [f"`{name}`" for name in flow.uses if name in side and name not in can]
-    return "✓" + (f" ({without} {', '.join(lacking)})" if lacking else "")
+    said = [words["calls"]] if any(name in calls_us and name not in can for name in flow.needs) else []
+    said += [f"{words['without']} {', '.join(lacking)}"] if lacking else []
+    return "✓" + (f" ({'; '.join(said)})" if said else "")
 
 
 def rendered(text: str, language: str) -> str:

@@ -219,11 +219,14 @@ class Storefront(Connection):
     """Products that people made in the shop carry no reference of the ERP's: `push_products` cannot find them. engate then reads
     `read_listing` once before the first push, and links products by their SKUs (`Listing.product`)."""
 
+    fetches: ClassVar[frozenset[str]] = frozenset()
+    """Hooks of which its accounts can do the work by calling us: push hooks whose records they fetch (`Desk.products`), and
+    `read_order_events` and `read_order` where they hand their orders in (`Desk.place`). They need not be there."""
+
     def served(self) -> frozenset[str]:
-        """Hooks of which this account does the work by calling us, by its settings: push hooks whose records it fetches
-        (`Desk.products`), and `read_order_events` and `read_order` where it hands its orders in (`Desk.place`). engate calls none of them,
-        and they need not be there. What is said here holds as long as the settings do."""
-        return frozenset()
+        """Those of `fetches` of which this account does so, by its settings; engate calls none of them. What is said here holds as long as
+        the settings do."""
+        return self.fetches
 
     # -- push_*: master data into the storefront --
 

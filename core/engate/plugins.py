@@ -72,6 +72,7 @@ def discover(entries: list[EntryPoint] | None = None) -> dict[str, Platform]:
             if manifest.key in found:
                 raise TypeError(f"two distributions bring a platform {manifest.key!r}")
             implemented(manifest.connection_class())
+            fetched(manifest.connection_class())
             json_schema(manifest.settings)  # the API serves it
             found[entry.name] = Platform(entry.name, manifest)
         except Exception as error:
@@ -83,6 +84,15 @@ def discover(entries: list[EntryPoint] | None = None) -> dict[str, Platform]:
 def implemented(connection: type[Connection]) -> frozenset[str]:
     """The hooks a class overrides; what cannot be called as its spec says is a TypeError naming it."""
     return implemented_by(connection, ROLES)
+
+
+def fetched(connection: type[Connection]) -> frozenset[str]:
+    """The hooks of which its accounts can do the work by calling us; a name that is none of these is a TypeError."""
+    names = connection.fetches if issubclass(connection, Storefront) else frozenset[str]()
+    wrong = sorted(name for name in names if not (name in SPECS and (name.startswith("push_") or name in HANDED_IN)))
+    if wrong:
+        raise TypeError(f"fetches: {wrong[0]} is neither a push hook nor one of {', '.join(sorted(HANDED_IN))}")
+    return names
 
 
 class _Hooks(pluggy.PluginManager):
@@ -219,10 +229,10 @@ HANDED_IN = frozenset({"read_order_events", "read_order"})
 
 
 def _served(storefront: Storefront) -> frozenset[str]:
-    found = frozenset(storefront.served())
-    wrong = sorted(name for name in found if not (name in SPECS and (name.startswith("push_") or name in HANDED_IN)))
+    found, known = frozenset(storefront.served()), fetched(type(storefront))
+    wrong = sorted(found - known)
     if wrong:
-        raise boundary.fault("served", "", wrong[0][:80], f"names of push hooks, {', '.join(sorted(HANDED_IN))}")
+        raise boundary.fault("served", "", wrong[0][:80], f"of {', '.join(sorted(known)) or 'nothing'} (`fetches`)")
     return found
 
 

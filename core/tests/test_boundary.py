@@ -42,7 +42,7 @@ from engate.model import (
     StockLevel,
 )
 from engate.model.kinds import KINDS
-from engate.plugins import Coupling, closing, implemented
+from engate.plugins import Coupling, closing, fetched, implemented
 from engate.specs import implemented_by
 from engate.store.blobs import pack, unpack
 from engate.sync.quarantine import events_of
@@ -409,3 +409,14 @@ async def test_the_errors_of_single_items_are_attributed_too(breaks: bool) -> No
     assert [(error.connection_id, error.hook) for error in errors] == [(22, "push_brands")] * 2
     assert [outcome.state for outcome in batch.outcomes.values()] == ["not_sent", "unknown", "accepted"]
     assert batch.outcomes["c"].remote == "7"
+
+
+def test_what_a_shop_fetches_is_named_by_its_class() -> None:
+    fetches = {"fetches": frozenset({"push_prices", "push_stock"})}
+    assert coupled(shop=fetches).served == {"push_prices", "push_stock"}
+    narrower = {**fetches, "served": lambda self: frozenset({"push_prices"})}
+    assert coupled(shop=narrower).served == {"push_prices"}
+    with pytest.raises(PluginFault, match="push_images"):
+        coupled(shop={**fetches, "served": lambda self: frozenset({"push_images"})})
+    with pytest.raises(TypeError, match="send_invoice"):
+        fetched(type("S", (Storefront,), {"fetches": frozenset({"send_invoice"})}))

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
-from engate.plugins import discover, implemented
+from engate.plugins import discover, fetched, implemented
 from engate_api.demo import dataset, goods
 from engate_api.demo.catalog import Catalog
 from engate_api.demo.driver import Demo, Tour
@@ -130,7 +130,8 @@ def side(platform: str) -> Side:
     found = discover().get(platform)
     if found is None or found.manifest is None:
         raise NotStarted(f"{platform}: {found.failure if found else 'not installed'}")
-    return Side(found.manifest.name, implemented(found.manifest.connection_class()))
+    connection = found.manifest.connection_class()
+    return Side(found.manifest.name, implemented(connection), fetched(connection))
 
 
 def tell(outcome: Outcome, *, as_json: bool) -> None:

@@ -27,10 +27,11 @@ class Step(NamedTuple):
 
 
 class Side(NamedTuple):
-    """A platform's name, and the hooks that its plugin implements."""
+    """A platform's name, the hooks that its plugin implements, and those of which it does the work by calling us."""
 
     name: str
     hooks: Collection[str]
+    fetched: Collection[str] = ()
 
 
 STEPS: tuple[Step, ...] = (
@@ -56,12 +57,16 @@ STEPS: tuple[Step, ...] = (
 )  # fmt: skip
 
 
+LACKING = "does not offer it"
+FETCHED = "calls engate for it, which the demo does not show"
+
+
 def refusals(erp: Side, storefront: Side) -> dict[str, str]:
     """Each step that this pair refuses: the hooks, and why."""
     found: dict[str, str] = {}
     for step in STEPS:
         lacking = [
-            f"{hook} ({side.name} does not offer it)"
+            f"{hook} ({side.name} {FETCHED if hook in side.fetched else LACKING})"
             for side, needed in ((erp, step.erp), (storefront, step.storefront))
             for hook in needed
             if hook not in side.hooks

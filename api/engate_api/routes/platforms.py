@@ -8,7 +8,7 @@ import msgspec
 from litestar import get
 from litestar.di import NamedDependency
 
-from engate.plugins import Platform, implemented
+from engate.plugins import Platform, fetched, implemented
 from engate.settings import json_schema
 from engate_api.auth import reader
 from engate_api.installation import Installation
@@ -17,13 +17,15 @@ from engate_api.requests import Items
 
 
 class PlatformView(msgspec.Struct):
-    """`settings_schema`: JSON Schema, secrets are `writeOnly`. `failure`: why it could not be loaded."""
+    """`settings_schema`: JSON Schema, secrets are `writeOnly`. `hooks`: what its plugin implements; `fetches`: what its accounts can do by
+    calling engate instead. `failure`: why it could not be loaded."""
 
     key: str
     name: str
     role: str | None
     settings_schema: dict[str, Any] | None
     hooks: list[str]
+    fetches: list[str]
     failure: str | None
 
 
@@ -35,9 +37,10 @@ async def list_platforms(installation: NamedDependency[Installation]) -> Items[P
 def _shown(platform: Platform) -> PlatformView:
     manifest = platform.manifest
     if manifest is None:
-        return PlatformView(platform.key, platform.key, None, None, [], platform.failure)
-    hooks = sorted(implemented(manifest.connection_class()))
-    return PlatformView(manifest.key, manifest.name, manifest.role, json_schema(manifest.settings), hooks, None)
+        return PlatformView(platform.key, platform.key, None, None, [], [], platform.failure)
+    connection = manifest.connection_class()
+    hooks, fetches = sorted(implemented(connection)), sorted(fetched(connection))
+    return PlatformView(manifest.key, manifest.name, manifest.role, json_schema(manifest.settings), hooks, fetches, None)
 
 
 ROUTES = [list_platforms]

@@ -22,6 +22,8 @@ class WebstoreStorefront(Storefront):
     answered to whoever asks for it.
     """
 
+    fetches = FETCHED | HANDED_IN | {"push_stock"}
+
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         settings: WebstoreSettings = context.settings
@@ -59,7 +61,7 @@ class WebstoreStorefront(Storefront):
         return f"loja {self._settings.store}"
 
     def served(self) -> frozenset[str]:
-        return FETCHED | HANDED_IN | (frozenset() if self._stock is not None else frozenset({"push_stock"}))
+        return self.fetches - {"push_stock"} if self._stock is not None else self.fetches
 
     async def read_choices(self, kind: str) -> AsyncIterator[Page[Choice]]:
         """A store has one stock, without a name of its own; its forms of payment nobody lists."""

@@ -132,6 +132,8 @@ class FakeShop(Storefront):
             return {}
         return {"push_images": Text("O plano básico não tem imagens.", "The basic plan has no images.")}
 
+    fetches = frozenset((*(kind.push_hook for kind in KINDS.values()), "read_order_events", "read_order"))
+
     def served(self) -> frozenset[str]:
         hands_in = ("read_order_events", "read_order") if self.settings.hands_in else ()
         return frozenset((*(KINDS[kind].push_hook for kind in self.settings.serves), *hands_in))
