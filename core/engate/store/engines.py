@@ -43,7 +43,7 @@ def _engine(url: str, connections: int, parameters: dict[str, str], pragmas: tup
         if "options" not in said:
             reach["options"] = " ".join(f"-c {name}={value}" for name, value in parameters.items())
         return sa.create_engine(url, pool_pre_ping=True, connect_args=reach, **size)
-    engine = sa.create_engine(url, **size)
+    engine = sa.create_engine(url, connect_args={"cached_statements": STATEMENTS}, **size)
 
     def on_connect(connection: Any, _record: Any) -> None:
         connection.isolation_level = None
@@ -55,6 +55,9 @@ def _engine(url: str, connections: int, parameters: dict[str, str], pragmas: tup
     return engine
 
 
+STATEMENTS = 32
+"""Prepared ones that a connection keeps. One that bound 500 rows keeps their memory: with Python's 128 a load of 33,000 products held
+24 MiB more, and was no faster."""
 PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=5000", "foreign_keys=ON", "temp_store=MEMORY")
 
 
