@@ -10,6 +10,14 @@ PLACES = "api/tests/test_placed.py::"
 
 SHOPS_THAT_FETCH: tuple[Trap, ...] = (
     Trap(
+        "engine.asked-about-not-told",
+        "A shop that asks what became of its orders has nowhere to be told it: the order would stand still, or be told twice.",
+        f"{CORE}/plugins.py",
+        "        return self.can(name) and name not in self.served\n",
+        "        return self.can(name)\n",
+        ("api/tests/test_asked_about.py::test_nothing_is_sent_to_a_shop_that_asks",),
+    ),
+    Trap(
         "engine.served-not-pushed",
         "A shop that fetches its products would get them twice, and the second time in a way that it does not expect.",
         f"{CORE}/sync/pushing.py",

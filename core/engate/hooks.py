@@ -220,8 +220,10 @@ class Storefront(Connection):
     `read_listing` once before the first push, and links products by their SKUs (`Listing.product`)."""
 
     fetches: ClassVar[frozenset[str]] = frozenset()
-    """Hooks of which its accounts can do the work by calling us: push hooks whose records they fetch (`Desk.products`), and
-    `read_order_events` and `read_order` where they hand their orders in (`Desk.place`). They need not be there."""
+    """Hooks of which its accounts can do the work by calling us: push hooks whose records they fetch (`Desk.products`),
+    `read_order_events` and `read_order` where they hand their orders in (`Desk.place`), and `send_handling`, `send_invoice`,
+    `send_tracking`, `send_delivery` and `send_cancellation` where they ask what became of an order (`Desk.order`). They need not be
+    there."""
 
     def served(self) -> frozenset[str]:
         """Those of `fetches` of which this account does so, by its settings; engate calls none of them. What is said here holds as long as

@@ -89,9 +89,10 @@ def implemented(connection: type[Connection]) -> frozenset[str]:
 def fetched(connection: type[Connection]) -> frozenset[str]:
     """The hooks of which its accounts can do the work by calling us; a name that is none of these is a TypeError."""
     names = connection.fetches if issubclass(connection, Storefront) else frozenset[str]()
-    wrong = sorted(name for name in names if not (name in SPECS and (name.startswith("push_") or name in HANDED_IN)))
+    other = HANDED_IN | ASKED_ABOUT
+    wrong = sorted(name for name in names if not (name in SPECS and (name.startswith("push_") or name in other)))
     if wrong:
-        raise TypeError(f"fetches: {wrong[0]} is neither a push hook nor one of {', '.join(sorted(HANDED_IN))}")
+        raise TypeError(f"fetches: {wrong[0]} is neither a push hook nor one of {', '.join(sorted(other))}")
     return names
 
 
@@ -226,6 +227,8 @@ def _fault(name: str, error: Exception) -> PluginFault:
 
 HANDED_IN = frozenset({"read_order_events", "read_order"})
 """What a shop that hands its orders in by itself need not answer."""
+ASKED_ABOUT = frozenset({"send_handling", "send_invoice", "send_tracking", "send_delivery", "send_cancellation"})
+"""What a shop need not be told that asks us what became of an order."""
 
 
 def _served(storefront: Storefront) -> frozenset[str]:
@@ -254,6 +257,10 @@ class Coupling:
     def can(self, *names: str) -> bool:
         """Whether both sides offer all these hooks for these accounts. What the storefront fetches by itself needs none."""
         return all(name not in self.unavailable and (name in self.served or self._implemented(name)) for name in names)
+
+    def calls(self, name: str) -> bool:
+        """Whether the hook is offered and engate is the one that calls."""
+        return self.can(name) and name not in self.served
 
     @property
     def hands_in_orders(self) -> bool:

@@ -418,5 +418,5 @@ def test_what_a_shop_fetches_is_named_by_its_class() -> None:
     assert coupled(shop=narrower).served == {"push_prices"}
     with pytest.raises(PluginFault, match="push_images"):
         coupled(shop={**fetches, "served": lambda self: frozenset({"push_images"})})
-    with pytest.raises(TypeError, match="send_invoice"):
-        fetched(type("S", (Storefront,), {"fetches": frozenset({"send_invoice"})}))
+    with pytest.raises(TypeError, match="send_order_change"):
+        fetched(type("S", (Storefront,), {"fetches": frozenset({"send_invoice", "send_order_change"})}))

@@ -119,9 +119,10 @@ async def _cancel_in_erp(step: Step) -> Outcome:
 
 async def _cancel_in_shop(step: Step) -> Outcome:
     reason = (step.part.erp.reason if step.part.erp else "") or "Cancelado no ERP"
-    await step.work.permit()
-    await step.work.coupling.storefront.send_cancellation(step.shop_order, reason)
-    text = Text("Cancelamento do ERP informado à loja.", "The ERP's cancellation was sent to the shop.")
+    if step.work.coupling.calls("send_cancellation"):
+        await step.work.permit()
+        await step.work.coupling.storefront.send_cancellation(step.shop_order, reason)
+    text = _told(step.work, "send_cancellation", Text("Cancelamento do ERP", "The ERP's cancellation"))
 
     def done(c: sa.Connection) -> None:
         for each in step.order.parts:
@@ -216,13 +217,22 @@ async def _change_in_shop(step: Step) -> Outcome:
 
 async def _handling(step: Step) -> Outcome:
     work = step.work
-    if step.order.doc.state != "ready" or not work.coupling.can("send_handling"):  # it knows already, or cannot be told
+    if step.order.doc.state != "ready" or not work.coupling.calls("send_handling"):  # it knows already, asks, or cannot be told
         await work.store.durably(lambda c: orders.update_part(c, step.part.id, handling_sent_at=work.now()))
         return None
     await work.permit()
     await work.coupling.storefront.send_handling(step.shop_order)
     await step.done("handling", Text("Loja avisada: em preparação.", "Shop told: handling."), handling_sent_at=work.now())
     return None
+
+
+def _told(work: Work, hook: str, what: Text) -> Text:
+    """How the shop learns of it: from us, by asking, or not at all."""
+    if work.coupling.calls(hook):
+        return Text(f"{what.pt}: a loja foi informada.", f"{what.en}: the shop was told.")
+    if work.coupling.can(hook):
+        return Text(f"{what.pt}: à disposição da loja, que a consulta.", f"{what.en}: there for the shop, which asks for it.")
+    return Text(f"{what.pt}: não há como informar a loja.", f"{what.en}: the shop cannot be told.")
 
 
 NOT_PUBLISHED = causes.own(
@@ -281,9 +291,10 @@ async def _invoice(step: Step) -> Outcome:
     if part.change is not None and part.change_sent_at is not None:
         left -= part.change.refund
     lines = msgspec.structs.replace(part.doc, items=settlement.invoiced_items(part, note, earlier), total=left)
-    await work.permit()
-    await work.coupling.storefront.send_invoice(step.shop_order, note, lines)
-    text = Text(f"Nota {note.number} enviada à loja.", f"Note {note.number} sent to the shop.")
+    if work.coupling.calls("send_invoice"):
+        await work.permit()
+        await work.coupling.storefront.send_invoice(step.shop_order, note, lines)
+    text = _told(work, "send_invoice", Text(f"Nota {note.number}", f"Note {note.number}"))
 
     def done(c: sa.Connection) -> None:
         orders.document_sent(c, document.id, work.now())
@@ -299,11 +310,11 @@ async def _tracking(step: Step) -> Outcome:
     assert shipment is not None
     sent = latest_sent(part)
     lines = msgspec.structs.replace(part.doc, items=settlement.shipped_items(part, [(item.sku, item.quantity) for item in shipment.items]))
-    if work.coupling.can("send_tracking"):
+    if work.coupling.calls("send_tracking"):
         await work.permit()
         await work.coupling.storefront.send_tracking(step.shop_order, lines, shipment, sent.invoice if sent else None)
     code = shipment.tracking.code
-    text = Text(f"Rastreio {code or 'sem código'} enviado à loja.", f"Tracking {code or 'without code'} sent to the shop.")
+    text = _told(work, "send_tracking", Text(f"Rastreio {code or 'sem código'}", f"Tracking {code or 'without code'}"))
 
     def done(c: sa.Connection) -> None:
         orders.shipped(c, part.id, shipment.key, work.now())
@@ -317,10 +328,10 @@ async def _delivery(step: Step) -> Outcome:
     work, part = step.work, step.part
     sent = latest_sent(part)
     at = (part.erp.delivered_at if part.erp is not None else None) or work.clock.now()
-    if work.coupling.can("send_delivery"):
+    if work.coupling.calls("send_delivery"):
         await work.permit()
         await work.coupling.storefront.send_delivery(step.shop_order, part.doc, at.isoformat(), sent.invoice if sent else None)
-    text = Text("Entrega informada à loja.", "Delivery sent to the shop.")
+    text = _told(work, "send_delivery", Text("Entrega", "Delivery"))
     await step.done("delivered", text, delivery_sent_at=work.now(), state="delivered")
     return None
 

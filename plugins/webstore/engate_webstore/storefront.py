@@ -13,16 +13,17 @@ from engate_webstore.stock import StockWebhook
 WAREHOUSE = "loja"
 FETCHED = frozenset({"push_categories", "push_brands", "push_products", "push_skus", "push_images", "push_prices"})
 HANDED_IN = frozenset({"read_order_events", "read_order"})
+ASKED_ABOUT = frozenset({"send_handling", "send_invoice", "send_tracking", "send_delivery", "send_cancellation"})
 
 
 class WebstoreStorefront(Storefront):
     """One store at Webstore.
 
-    Prices travel with the products that it fetches. Stock is told by the webhook for what a person has linked to a product of the shop, and
-    answered to whoever asks for it.
+    Prices travel with the products that it fetches. What became of an order it asks (`pedido.obter`, `nota.fiscal.obter`). Stock is told
+    by the webhook for what a person has linked to a product of the shop, and answered to whoever asks for it.
     """
 
-    fetches = FETCHED | HANDED_IN | {"push_stock"}
+    fetches = FETCHED | HANDED_IN | ASKED_ABOUT | {"push_stock"}
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)

@@ -50,9 +50,12 @@ class Settings(msgspec.Struct, frozen=True):
     ask_after: float = 0.05
     serves: frozenset[str] = frozenset()  # kinds that the shop fetches
     hands_in: bool = False  # it hands its orders in, and cannot be asked for them
+    asks: bool = False  # it asks what became of its orders, and is told nothing of them
 
 
 POINTS = "points"
+HANDS_IN = ("read_order_events", "read_order")
+ASKS = ("send_handling", "send_invoice", "send_tracking", "send_delivery", "send_cancellation")
 
 
 class Bucket(msgspec.Struct):
@@ -132,11 +135,12 @@ class FakeShop(Storefront):
             return {}
         return {"push_images": Text("O plano básico não tem imagens.", "The basic plan has no images.")}
 
-    fetches = frozenset((*(kind.push_hook for kind in KINDS.values()), "read_order_events", "read_order"))
+    fetches = frozenset((*(kind.push_hook for kind in KINDS.values()), *HANDS_IN, *ASKS))
 
     def served(self) -> frozenset[str]:
-        hands_in = ("read_order_events", "read_order") if self.settings.hands_in else ()
-        return frozenset((*(KINDS[kind].push_hook for kind in self.settings.serves), *hands_in))
+        hands_in = HANDS_IN if self.settings.hands_in else ()
+        asks = ASKS if self.settings.asks else ()
+        return frozenset((*(KINDS[kind].push_hook for kind in self.settings.serves), *hands_in, *asks))
 
     async def identity(self) -> str:
         return (await self.http.call("GET", "/me")).json(dict[str, str])["shop"]

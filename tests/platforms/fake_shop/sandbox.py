@@ -50,6 +50,7 @@ class Switches:
     refuses: frozenset[str] = frozenset()  # keys that an operation refuses
     serves: frozenset[str] = frozenset()  # kinds that it fetches, and nobody puts
     hands_in: bool = False  # its orders come by its own calls alone
+    asks: bool = False  # it asks what became of them
     second_keys: bool = False  # a SKU has a second key, and its stock is put by that one alone
 
 
@@ -351,8 +352,7 @@ class FakeShopSandbox(Sandbox):
         settings: dict[str, object] = {"base_url": self.base_url}
         if self.switches.serves:
             settings["serves"] = sorted(self.switches.serves)
-        if self.switches.hands_in:
-            settings["hands_in"] = True
+        settings |= {name: True for name in ("hands_in", "asks") if getattr(self.switches, name)}
         return Description(self.platform, self.role, settings, {"token": TOKEN, "hook_secret": HOOK_SECRET}, choices)
 
     def seed(self, seed: Seed) -> dict[str, object]:
