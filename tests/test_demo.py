@@ -275,8 +275,8 @@ def _sku(key: str, **more: object) -> SkuState:
         ({"product_name": "Feijão"}, "product name is Arroz"),
         ({"description": "x"}, "description is "),
         ({"ean": ""}, "EAN is 789"),
-        ({"stock": {"main": 2}}, "stock of branch 1 is 3 in the ERP and 2 in the storefront"),
-        ({"stock": {}}, "stock of branch 1 is 3 in the ERP and 0 in the storefront"),
+        ({"stock": {"main": 2}}, "stock of main is 3 in the ERP and 2 in the storefront"),
+        ({"stock": {}}, "stock of main is 3 in the ERP and 0 in the storefront"),
         ({"visible": False, "missing": ("no_price",)}, "is not visible in the storefront: it lacks no_price there"),
     ],
 )
@@ -286,6 +286,15 @@ def test_each_difference_of_a_sku_is_named(theirs: dict[str, object], said: str)
     [problem] = checks.catalog_problems(checks.Sides([_sku("a")], [_sku("a", **(same | theirs))], {"1": "main"}))
     assert problem.startswith("SKU a")
     assert said in problem
+
+
+def test_several_branches_of_one_warehouse_are_compared_by_their_sum() -> None:
+    both = {"1": "main", "2": "main"}
+    [ours] = [_sku("a", stock={"1": 3, "2": 4, "3": 9})]
+    assert checks.catalog_problems(checks.Sides([ours], [_sku("a", stock={"main": 7})], both)) == []
+    [problem] = checks.catalog_problems(checks.Sides([ours], [_sku("a", stock={"main": 3})], both))
+    assert "stock of main is 7 in the ERP and 3 in the storefront" in problem
+    assert checks.changed(checks.cells([ours], both), checks.cells([_sku("a", stock={"main": 7})])) == {}
 
 
 def test_skus_that_only_one_side_has_are_named() -> None:

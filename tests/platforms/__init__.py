@@ -23,9 +23,12 @@ SANDBOXES: dict[str, type[Sandbox]] = {"fake_erp": FakeErpSandbox, "fake_shop": 
 
 
 def lacking(manifest: Manifest, *hooks: str, **fields: Any) -> Manifest:
-    """The same platform, whose plugin does not implement these hooks; `fields`: class attributes it has otherwise."""
+    """The same platform, whose plugin does not implement these hooks, nor lets the shop do their work; `fields`: class attributes it has
+    otherwise."""
     cls = manifest.connection_class()
     role = Erp if manifest.role == "erp" else Storefront
     name = f"{cls.__name__}{abs(hash((hooks, tuple(fields.items()))))}"
+    if issubclass(cls, Storefront):
+        fields = {"fetches": cls.fetches - set(hooks)} | fields
     globals()[name] = type(name, (cls,), {hook: getattr(role, hook) for hook in hooks} | fields)
     return msgspec.structs.replace(manifest, connection=f"tests.platforms:{name}")

@@ -10,11 +10,12 @@ from typing import NamedTuple
 from engate.testing.world import Count, OrderState, SkuState
 
 Cell = tuple[str, str, str]
-"""One thing that can differ: ("product" | "sku" | "price" | "stock", the ERP's key, field or branch)."""
+"""One thing that can differ: ("product" | "sku" | "price" | "stock", the ERP's key, field or warehouse)."""
 
 
 class Sides(NamedTuple):
-    """What both sandboxes hold at one moment. `warehouses`: ERP branch -> storefront warehouse, as the pair mapping says."""
+    """What both sandboxes hold at one moment. `warehouses`: ERP branch -> storefront warehouse, as the pair mapping says; several branches
+    may be one warehouse."""
 
     erp: list[SkuState]
     shop: list[SkuState]
@@ -47,17 +48,22 @@ def catalog_problems(sides: Sides) -> list[str]:
 def _differences(ours: SkuState, theirs: SkuState, warehouses: Mapping[str, str]) -> list[str]:
     pairs: list[tuple[str, object, object]] = [
         ("price", ours.price, theirs.price),
-        ("name", ours.name, theirs.name),
+        ("name", ours.name, theirs.name or ours.name),  # not every shop gives SKUs a name of their own
         ("product name", ours.product_name, theirs.product_name),
         ("description", ours.description, theirs.description),
         ("EAN", ours.ean, theirs.ean),
     ]
-    pairs += [
-        (f"stock of branch {branch}", quantity, theirs.stock.get(warehouses[branch], 0))
-        for branch, quantity in ours.stock.items()
-        if branch in warehouses
-    ]
+    pairs += [(f"stock of {place}", quantity, theirs.stock.get(place, 0)) for place, quantity in _sums(ours, warehouses).items()]
     return [f"{what} is {mine!s} in the ERP and {other!s} in the storefront" for what, mine, other in pairs if mine != other]
+
+
+def _sums(ours: SkuState, warehouses: Mapping[str, str]) -> dict[str, Count]:
+    """What each warehouse is to offer."""
+    found: dict[str, Count] = {}
+    for branch, quantity in ours.stock.items():
+        if branch in warehouses:
+            found[warehouses[branch]] = found.get(warehouses[branch], 0) + quantity
+    return found
 
 
 def sum_problems(erp: list[SkuState], visible: int, awaiting: int, attention: Mapping[str, int]) -> list[str]:
@@ -74,8 +80,7 @@ def sum_problems(erp: list[SkuState], visible: int, awaiting: int, attention: Ma
 
 
 def cells(skus: Iterable[SkuState], warehouses: Mapping[str, str] | None = None) -> dict[Cell, object]:
-    """Every comparable value of one side, in the ERP's words. `warehouses` is given for a storefront, whose stock is by warehouse."""
-    branches = {warehouse: branch for branch, warehouse in warehouses.items()} if warehouses is not None else None
+    """Every comparable value of one side, stock by warehouse: `warehouses` is given for an ERP, whose stock is by branch."""
     found: dict[Cell, object] = {}
     for sku in skus:
         found["product", sku.product, "name"] = sku.product_name
@@ -83,9 +88,8 @@ def cells(skus: Iterable[SkuState], warehouses: Mapping[str, str] | None = None)
         found["sku", sku.key, "name"] = sku.name
         found["sku", sku.key, "ean"] = sku.ean
         found["price", sku.key, ""] = sku.price
-        for place, quantity in sku.stock.items():
-            if branches is None or place in branches:
-                found["stock", sku.key, branches[place] if branches is not None else place] = quantity
+        for place, quantity in (_sums(sku, warehouses) if warehouses is not None else sku.stock).items():
+            found["stock", sku.key, place] = quantity
     return found
 
 

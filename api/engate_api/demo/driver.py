@@ -7,6 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
+from urllib.parse import quote
+
+import msgspec
 
 from engate.sync.flows import FLOWS
 from engate.testing.world import Change, Description, Ledger, OrderState, SkuState
@@ -62,6 +65,7 @@ class Demo:
         self.admin = self.operator = self.web(self.servers.api)
         self.integration = 0
         self.warehouses: dict[str, str] = {}
+        self.products: dict[str, str] = {}  # SKU -> product, as the ERP has them
         self.keys: dict[str, str] = {}  # sale number -> order key in the storefront
         self.cancelled: set[str] = set()  # order keys in the storefront
         self.called = False  # the storefront calls engate; else engate asks
@@ -97,7 +101,10 @@ class Demo:
         return self.erp.get("/_sandbox/state", list[SkuState])
 
     def shop_skus(self) -> list[SkuState]:
-        return self.shop.get("/_sandbox/state", list[SkuState])
+        found = self.shop.get("/_sandbox/state", list[SkuState])
+        if not self.shop_says.flat:
+            return found
+        return [msgspec.structs.replace(sku, name="", product=self.products.get(sku.key, sku.product)) for sku in found]
 
     def paired_orders(self) -> checks.Orders:
         return checks.paired(self.shop.get("/_sandbox/orders", list[OrderState]), self.erp.get("/_sandbox/orders", list[OrderState]))
@@ -162,6 +169,7 @@ def register(demo: Demo) -> None:
         held = demo.erp.post("/_sandbox/seed", chunk)
         demo.show.at(held["products"], total)
     demo.erp_says = demo.erp.get("/_sandbox/describe", Description)  # its branches are known now
+    demo.products = {sku.key: sku.product for sku in demo.erp_skus()}
     demo.show.step("Registering the integration")
     installation = demo.web(demo.servers.api, demo.servers.installation_key)
     tenant = installation.post("/tenants", {"name": "Demonstração"})
@@ -183,7 +191,10 @@ def register(demo: Demo) -> None:
     demo.integration = made["id"]
     for flow, every in (("orders", 0.5), ("fulfilment", 1.0)):
         demo.admin.patch(f"{demo.path}/flows/{flow}", {"every": every})
-    demo.called = demo.admin.get(f"/connections/{connections[1]}")["webhook_url"] is not None
+    address = demo.admin.get(f"/connections/{connections[1]}")["webhook_url"]
+    demo.called = address is not None
+    if demo.shop_says.caller is not None:
+        _call_us(demo, address)
     demo.problems += [
         f"{flow['name']}: refused: {flow['why']['en']} (docs/refusals.md does not say so)"
         for flow in demo.operator.get(demo.path)["flows"]
@@ -193,6 +204,13 @@ def register(demo: Demo) -> None:
 
 NEEDED = ("products", "prices", "stock", "orders", "fulfilment")
 """The flows that the steps live by."""
+
+
+def _call_us(demo: Demo, address: str | None) -> None:
+    """As a person types engate's address into the panel of a platform that calls its ERP. Raises Refused."""
+    if address is None:
+        raise Refused(f"{demo.shop_says.platform} works by calling engate and knows no address to call (--events asked)")
+    demo.shop.post("/_sandbox/configure", {**(demo.shop_says.caller or {}), "url": address})
 
 
 def _connected(demo: Demo, said: Description) -> int:
@@ -223,9 +241,40 @@ def merged(erp: Description, shop: Description) -> dict[str, list[dict[str, obje
 
 def load(demo: Demo) -> None:
     demo.show.step("Loading the catalogue")
-    activated = demo.admin.post(f"{demo.path}/activate", {})
+    unseen = demo.shop_says.caller is not None  # nobody can look whether it has products: a person says that it has none
+    activated = demo.admin.post(f"{demo.path}/activate", {"everything": True} if unseen else {})
     demo.wait_quiet("load", activated["runs"])
+    if unseen:
+        _fetched(demo)
+    if BY_HAND in demo.summary()["skus"]["attention"]:
+        _link_by_hand(demo)
     demo.loaded_requests = demo.erp_ledger().requests + demo.shop_ledger().requests
+
+
+def _fetched(demo: Demo) -> None:
+    """Until a shop that fetches by itself holds what the ERP has."""
+
+    def look() -> tuple[int, int, bool]:
+        sides = demo.sides()
+        wrong = len(checks.catalog_problems(sides))
+        return len(sides.erp) - wrong, len(sides.erp), not wrong
+
+    demo.wait("fetching", look)
+
+
+BY_HAND = "link.by_hand"
+
+
+def _link_by_hand(demo: Demo) -> None:
+    """As a person does for a shop that fetches products and never says which key it gave them: its ids are typed in."""
+    demo.show.step("Linking by hand")
+    skus = demo.shop_skus()
+    products = {demo.products[sku.key]: sku.product_remote for sku in skus if sku.product_remote}
+    for kind, links in (("product", products), ("sku", {sku.key: sku.remote for sku in skus})):
+        for nth, (key, remote) in enumerate(links.items(), 1):
+            demo.operator.call("PUT", f"{demo.path}/links/{kind}/{quote(key, safe='')}", {"remote": remote})
+            demo.show.at(nth, len(links))
+    demo.wait_quiet("links", [])
 
 
 def listed(demo: Demo) -> dict[str, Listed]:
@@ -241,21 +290,21 @@ def delta(demo: Demo) -> None:
     before = demo.sides()
     written, latest = demo.shop_writes(), _latest_run(demo)
     demo.erp.post("/_sandbox/change", _changes(demo.tour, before))
-    asked = checks.changed(checks.cells(before.erp), checks.cells(demo.erp_skus()))
-    was = checks.cells(before.shop, demo.warehouses)
+    asked = checks.changed(checks.cells(before.erp, demo.warehouses), checks.cells(demo.erp_skus(), demo.warehouses))
+    was = checks.cells(before.shop)
     schedules = {flow["name"]: flow["every"] for flow in demo.operator.get(demo.path)["flows"] if flow["name"] in ("prices", "stock")}
     _every(demo, dict.fromkeys(schedules, 1.0))
     came: dict[Cell, object] = {}
 
     def look() -> tuple[int, int, bool]:
         nonlocal came
-        came = checks.changed(was, checks.cells(demo.shop_skus(), demo.warehouses))
+        came = checks.changed(was, checks.cells(demo.shop_skus()))
         return len(came), len(asked), came.keys() >= asked.keys()
 
     demo.wait("delta", look)
     _every(demo, schedules)
     demo.wait_quiet("delta", [])
-    came = checks.changed(was, checks.cells(demo.shop_skus(), demo.warehouses))
+    came = checks.changed(was, checks.cells(demo.shop_skus()))
     counts = demo.report.delta
     counts.changed, counts.pushed, counts.writes = len(asked), len(came), demo.shop_writes() - written
     demo.problems += checks.travel_problems(asked, came, "delta")
@@ -304,7 +353,7 @@ def resync(demo: Demo) -> None:
     everything = len(before.erp) + len({sku.product for sku in before.erp})
     if counts.read < everything:
         demo.problems.append(f"unchanged resync: {counts.read} rows read, but the ERP holds {everything} products and SKUs")
-    was, is_now = (checks.cells(skus, demo.warehouses) for skus in (before.shop, demo.shop_skus()))
+    was, is_now = (checks.cells(skus) for skus in (before.shop, demo.shop_skus()))
     demo.problems += checks.travel_problems({}, checks.changed(was, is_now), "unchanged resync")
 
 
@@ -322,9 +371,16 @@ def beyond(demo: Demo) -> None:
         raise Stalled("no visible SKU to change")
     text = f"{chosen.description} Texto revisado."
     demo.erp.post("/_sandbox/change", [Change(chosen.key, description=text, touch=False)])
-    asked = checks.changed(checks.cells(before.erp), checks.cells(demo.erp_skus()))
+    asked = checks.changed(checks.cells(before.erp, demo.warehouses), checks.cells(demo.erp_skus(), demo.warehouses))
     demo.resync("beyond the watermark", "full")
-    came = checks.changed(checks.cells(before.shop, demo.warehouses), checks.cells(demo.shop_skus(), demo.warehouses))
+    was, came = checks.cells(before.shop), dict[Cell, object]()
+
+    def look() -> tuple[int, int, bool]:  # a shop that fetches may still be reading our answer
+        nonlocal came
+        came = checks.changed(was, checks.cells(demo.shop_skus()))
+        return len(came), len(asked), came.keys() >= asked.keys()
+
+    demo.wait("beyond the watermark", look)
     demo.problems += checks.travel_problems(asked, came, "beyond the watermark")
     writes = demo.shop_writes() - written
     if writes > len(asked):

@@ -1,7 +1,8 @@
 """The steps of the demo, in one table: what each needs of the pair, and which of them a pair refuses (`docs/refusals.md`).
 
-A step is refused when a plugin does not implement a hook that it needs, or when the step before it is refused. That is known of two plugins
-without any account; what an account does not offer besides is a problem of the demo.
+A step is refused when a plugin does not implement a hook that it needs (and its platform does not do that work by calling engate), or when
+the step before it is refused. That is known of two plugins without any account; what an account does not offer besides is a problem of the
+demo.
 """
 
 from __future__ import annotations
@@ -58,7 +59,6 @@ STEPS: tuple[Step, ...] = (
 
 
 LACKING = "does not offer it"
-FETCHED = "calls engate for it, which the demo does not show"
 
 
 def refusals(erp: Side, storefront: Side) -> dict[str, str]:
@@ -66,10 +66,10 @@ def refusals(erp: Side, storefront: Side) -> dict[str, str]:
     found: dict[str, str] = {}
     for step in STEPS:
         lacking = [
-            f"{hook} ({side.name} {FETCHED if hook in side.fetched else LACKING})"
+            f"{hook} ({side.name} {LACKING})"
             for side, needed in ((erp, step.erp), (storefront, step.storefront))
             for hook in needed
-            if hook not in side.hooks
+            if hook not in side.hooks and hook not in side.fetched
         ]
         if lacking:
             found[step.name] = ", ".join(lacking)

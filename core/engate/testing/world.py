@@ -144,6 +144,7 @@ class SkuState(msgspec.Struct, frozen=True, omit_defaults=True):
     visible: bool = True  # storefront: buyable now; ERP: flagged for the web and active
     missing: tuple[str, ...] = ()  # storefront: the conditions that keep it from being visible; ERP: unusable facts ("category link")
     remote: str = ""  # the side's own id
+    product_remote: str = ""  # that of its product, where it is another
 
 
 class OrderState(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -164,6 +165,8 @@ class Description(msgspec.Struct, frozen=True):
     """What reaches this sandbox: `settings` and `secrets` of a connection, integration `options`, and its half of each mapping row by tag.
 
     `choices["payments"]["pix"]` of both sides merged is one row of the pair mapping `payments`.
+    `caller`: of a platform that works by calling engate, what it is told of that: the verb `configure` takes it together with `url`, the
+    address of its connection. `flat`: a SKU has no name of its own there, and a product of one SKU goes by its code.
     """
 
     platform: str
@@ -173,6 +176,8 @@ class Description(msgspec.Struct, frozen=True):
     choices: dict[str, dict[str, dict[str, object]]]
     options: dict[str, object] = {}
     unlimited: dict[str, object] = {}  # settings that lift the connection's own rates, for a sandbox started with limits off
+    caller: dict[str, object] | None = None
+    flat: bool = False
     operations: dict[str, str] = {}  # what faults are aimed at: "import_order" (ERP) -> the operation's name
 
 

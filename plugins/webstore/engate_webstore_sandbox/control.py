@@ -23,6 +23,11 @@ TAG = re.compile(r"<[^>]*>")
 BREAK = re.compile(r"<br\s*/?>|</p>\s*<p>", re.IGNORECASE)
 CNPJ = "11222333000181"
 ECOMMERCE = 7071
+CALLS_A_MINUTE = 1200
+"""Of a store that is in a hurry: 300 products are some 900 calls."""
+CALLER: dict[str, object] = {
+    "products_every": 30.0, "changes_every": 2.0, "levels_every": 2.0, "orders_every": 3.0, "states_every": 2.0, "at_once": 4,
+}  # fmt: skip
 
 
 class Level(msgspec.Struct):
@@ -40,14 +45,22 @@ class Control:
         return Description(
             platform="webstore",
             role="storefront",
-            settings={"store": settings.store, "document": settings.cnpj or CNPJ, "integration": settings.ecommerce or ECOMMERCE},
+            settings={
+                "store": settings.store,
+                "document": settings.cnpj or CNPJ,
+                "integration": settings.ecommerce or ECOMMERCE,
+                "calls_a_minute": CALLS_A_MINUTE,
+            },
             secrets={"token": settings.token, "stock_webhook": webhook},
             choices={
-                "warehouses": {"main": {"warehouse": WAREHOUSE}},
+                "warehouses": {tag: {"warehouse": WAREHOUSE} for tag in ("main", "second")},
                 "payments": {tag: {"form": form} for tag, (form, _) in FORMS.items()},
                 "carriers": {tag: {"shipping": name} for tag, name in SHIPPING.items()},
             },
             unlimited={"calls_a_minute": 6000},
+            caller=CALLER,
+            flat=True,
+            options={"branch_of_order": "stock"},  # the store has one stock: of all branches that count
         )
 
     # ---- a store that already sells ----
@@ -148,7 +161,7 @@ def _sku_state(product: Product, article: Article) -> SkuState:
         key=article.codigo, product=product.fields.get("codigo", ""), name=named, product_name=product.fields.get("nome", ""),
         description=plain(product.fields.get("descricao_complementar", "")), ean=article.fields.get("gtin") or "", price=article.price,
         stock={WAREHOUSE: _count(article.level)} if article.level is not None else {}, visible=not absent, missing=absent,
-        remote=str(article.id),
+        remote=str(article.id), product_remote=str(product.id) if product.varied else "",
     )  # fmt: skip
 
 

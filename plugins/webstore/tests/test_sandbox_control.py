@@ -28,11 +28,12 @@ SEED = {
 async def test_how_it_is_reached(store: Store) -> None:
     said = await store.look("describe")
     assert (said["platform"], said["role"]) == ("webstore", "storefront")
-    assert said["settings"] == {"store": "48231", "document": "11222333000181", "integration": 7071}
+    assert said["settings"] == {"store": "48231", "document": "11222333000181", "integration": 7071, "calls_a_minute": 1200}
     assert said["secrets"] == {
         "token": TOKEN, "stock_webhook": f"{store.sandbox.base_url}/webhook/48231/k7-stock-of-48231/estoque",
     }  # fmt: skip
-    assert said["choices"]["warehouses"] == {"main": {"warehouse": "loja"}}
+    assert said["choices"]["warehouses"] == {"main": {"warehouse": "loja"}, "second": {"warehouse": "loja"}}
+    await store.set(**said["caller"], url=store.erp.url)
     assert set(said["choices"]["payments"]) == {"pix", "boleto", "credit_card", "debit_card", "voucher"}
     assert set(said["choices"]["carriers"]) == {"standard", "express"}
 
@@ -43,6 +44,7 @@ async def test_a_store_that_already_sells(store: Store, erp: Erp) -> None:
     assert one == {
         "key": "P10-UN", "product": "P10", "name": "UN", "product_name": "Mangueira", "description": "Verde", "ean": "7891",
         "price": "19.90", "stock": {"loja": 10}, "remote": one["remote"],
+        "product_remote": one["product_remote"],
     }  # fmt: skip
     assert (two["visible"], two["missing"]) == (False, ["no_stock"])
     assert "taken" in (await store.told("seed", SEED)).text
