@@ -10,7 +10,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DELETE_ON_ERROR:
-.PHONY: help demo serve worker services test check mutants scale many faults bench docs lock clean .venv
+.PHONY: help demo serve worker services test check mutants scale many faults handed bench docs lock clean .venv
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z.]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -44,6 +44,9 @@ scale: .venv ## PostgreSQL, Redis and many workers, with kills
 
 faults: .venv ## sick platforms beside a healthy tenant: nobody else is harmed
 	$(BIN)/python tests/faults.py
+
+handed: .venv ## a store that calls engate: products pulled, orders handed in, the API killed again and again
+	$(BIN)/python tests/handed.py
 
 many: .venv ## 200 integrations on one process: late readings, CPU of an idle one
 	$(BIN)/python tests/many.py

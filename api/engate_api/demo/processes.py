@@ -16,9 +16,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -38,6 +39,7 @@ WINDOWS: Mapping[str, float] = {
     "orders_again": 5.0,
 }
 """Short windows (engate.sync.work.Windows), so that real time is enough."""
+API = "api"
 COMMAND = (sys.executable, "-m", "engate_api.cli")
 
 
@@ -47,12 +49,13 @@ class NotStarted(Exception):
 
 @dataclass(frozen=True)
 class Child:
-    """A running server. `pid` is the server's own: whoever wants to see it die kills that."""
+    """A running server. `pid` is the server's own: whoever wants to see it die kills that. `again` starts it once more."""
 
     name: str
     pid: int
     log: Path
     watchdog: subprocess.Popen[str]
+    again: Callable[[], Child]
 
     def running(self) -> bool:
         return self.watchdog.poll() is None
@@ -101,6 +104,13 @@ class Servers:
     def workers(self) -> list[Child]:
         return [child for child in self.children if child.name.startswith("worker-")]
 
+    def restart(self, name: str) -> None:
+        """A server that has ended, once more. Raises NotStarted."""
+        at = next(nth for nth, child in enumerate(self.children) if child.name == name)
+        self.children[at] = self.children[at].again()
+        if name == API:
+            _wait_ready(self.children[at], self.api)
+
     def check(self) -> None:
         """Raises NotStarted when a server other than a worker has ended: nothing would ever happen again."""
         for child in self.children:
@@ -135,7 +145,7 @@ def running(plan: Plan) -> Generator[Servers]:
             "ENGATE_PUBLIC_URL": f"http://127.0.0.1:{port}" if plan.told else "",
         }
         environment = {name: value for name, value in environment.items() if value}
-        api = start(stack, folder, "api", (*COMMAND, "serve", "--port", str(port)), environment)
+        api = start(stack, folder, API, (*COMMAND, "serve", "--port", str(port)), environment)
         servers = Servers(folder, address(erp), address(storefront), address(api), key, database, redis, [erp, storefront, api])
         _wait_ready(api, servers.api)
         for nth in range(1, plan.workers + 1):
@@ -166,7 +176,8 @@ def start(stack: ExitStack, folder: Path, name: str, command: tuple[str, ...], e
         start_new_session=True,  # Ctrl-C is for the demo alone, which then stops everything in order
     )
     assert keeper.stdout is not None
-    child = Child(name, int(keeper.stdout.readline() or 0), log, keeper)
+    again = partial(start, stack, folder, name, command, environment)
+    child = Child(name, int(keeper.stdout.readline() or 0), log, keeper, again)
     stack.callback(child.stop)
     return child
 
