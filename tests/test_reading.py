@@ -24,7 +24,7 @@ async def mark(stage: Stage, kind: str) -> tuple[str | None, float | None]:
 async def told(stage: Stage, flow: str) -> dict[str, Any] | None:
     """What the API says keeps this flow from being right."""
     why = offered(await stage.registry.coupling(stage.integration_id))
-    shown = await stage.store.reading(lambda c: configured.one_integration(c, stage.tenant_id, stage.integration_id, why))
+    shown = await stage.store.reading(lambda c: configured.one_integration(c, stage.tenant_id, stage.integration_id, why, 0))
     return next(one.error for one in shown.flows if one.name == flow)
 
 

@@ -27,7 +27,7 @@ async def listed_once(stage: Stage) -> None:
 
 async def told(stage: Stage) -> str | None:
     why = offered(await stage.registry.coupling(stage.integration_id))
-    shown = await stage.store.reading(lambda c: configured.one_integration(c, stage.tenant_id, stage.integration_id, why))
+    shown = await stage.store.reading(lambda c: configured.one_integration(c, stage.tenant_id, stage.integration_id, why, 0))
     error = next(flow.error for flow in shown.flows if flow.name == "orders")
     return error["code"] if error else None
 

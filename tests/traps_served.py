@@ -18,6 +18,14 @@ SHOPS_THAT_FETCH: tuple[Trap, ...] = (
         ("api/tests/test_asked_about.py::test_nothing_is_sent_to_a_shop_that_asks",),
     ),
     Trap(
+        "engine.silent-shop",
+        "A shop that ceased to call fetches nothing and hands nothing in, and no call of ours fails: nobody would notice.",
+        f"{CORE}/store/views/configured.py",
+        "    if now - at <= options.silence_hours * HOUR:",
+        "    if True:",
+        (f"{FETCHES}test_a_shop_that_falls_silent_is_said",),
+    ),
+    Trap(
         "engine.served-not-pushed",
         "A shop that fetches its products would get them twice, and the second time in a way that it does not expect.",
         f"{CORE}/sync/pushing.py",

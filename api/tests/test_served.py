@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from api.tests.doors import Doored, doored
 from tests.support.goods import goods, gtin
 
+from engate.store.tables import connection
 from engate.testing.world import Change, SeedSku
 
 FETCHED = frozenset({"product", "sku", "price", "image"})
@@ -126,6 +128,24 @@ async def test_an_integration_is_not_installed_before_its_shop_has_been_here(tmp
         house.shop.switches.forged = False
         assert await fetch(house)
         assert (await house.api("GET", f"/integrations/{house.id}"))["status"] == "Ativa"
+
+
+@pytest.mark.trap("engine.silent-shop")
+async def test_a_shop_that_falls_silent_is_said(tmp_path: Path) -> None:
+    async with served(tmp_path) as house:
+        assert (await house.api("GET", f"/integrations/{house.id}"))["health"]["state"] == "ok", "before it is installed it is not silent"
+        assert await fetch(house)
+        assert (await house.api("GET", f"/integrations/{house.id}"))["health"]["state"] == "ok"
+        at = connection.c.contacted_at
+        earlier = sa.update(connection).where(connection.c.id == house.shop_id).values({at: at - 6 * 3600 - 1})
+        await house.installation.store.writing(lambda c: c.execute(earlier))
+        shown = (await house.api("GET", f"/integrations/{house.id}"))["health"]
+        assert shown["state"] == "degraded" and "não chama o engate desde" in shown["reason"]["pt"]
+        await house.api("PATCH", f"/integrations/{house.id}", {"options": {"silence_hours": 7}})
+        assert (await house.api("GET", f"/integrations/{house.id}"))["health"]["state"] == "ok"
+        await house.api("PATCH", f"/integrations/{house.id}", {"options": {"silence_hours": 1}})
+        assert await fetch(house)
+        assert (await house.api("GET", f"/integrations/{house.id}"))["health"]["state"] == "ok"
 
 
 @pytest.mark.trap("engine.served-answered")

@@ -266,7 +266,8 @@ def _agreed(before: PairMapping, after: PairMapping, agreed: list[str]) -> None:
 async def shown(installation: Installation, caller: Caller, id: int) -> Integration:
     await installation.store.viewing(lambda c: config.integration_row(c, caller.tenant_id, id))
     can = await flows_offered(installation, id)
-    return await installation.store.viewing(lambda c: configured.one_integration(c, caller.tenant_id, id, can))
+    now = installation.now()
+    return await installation.store.viewing(lambda c: configured.one_integration(c, caller.tenant_id, id, can, now))
 
 
 async def flows_offered(installation: Installation, id: int) -> dict[str, Text | None]:

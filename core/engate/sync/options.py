@@ -93,6 +93,18 @@ class Options(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fi
         ),
         _touching("orders"),
     ] = "first"
+    silence_hours: Annotated[
+        int,
+        field(
+            "Silêncio da loja (h)",
+            "Silence of the shop (h)",
+            "De uma loja que chama o engate: depois de tantas horas sem contato a integração aparece com problema; 0: nunca",
+            "Of a shop that calls engate: after so many hours without contact the integration shows as degraded; 0: never",
+            ge=0,
+            le=720,
+        ),
+        _touching(),
+    ] = 6
     cancel_while_picking: Annotated[
         Literal["ask", "accept"],
         field(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import msgspec
 import sqlalchemy as sa
 
+from engate.local import when
 from engate.store import config
 from engate.store.tables import api_key, cause, connection, flow, integration, run, secret
 from engate.store.views.paging import Rows, Window, each, instant, page
@@ -157,9 +158,29 @@ def _connection(c: sa.Connection, row: Any, door: Door) -> Connection:
     )
 
 
-def health_of(rows: Iterable[Any]) -> Health:
-    """The worst of these connections, in words."""
-    return min((_health(row) for row in rows), key=lambda each: WORST.index(each.state))
+def _worst(*found: Health) -> Health:
+    return min(found, key=lambda each: WORST.index(each.state))
+
+
+def _silence(integration_row: Any, storefront: Any, options: Options, now: float) -> Health:
+    """Of a shop that works by calling us: what it does not fetch and hand in goes nowhere, and no call of ours would notice."""
+    at = storefront.contacted_at
+    if not (integration_row.active and storefront.calls_us and at is not None and options.silence_hours):
+        return Health("ok")
+    if now - at <= options.silence_hours * HOUR:
+        return Health("ok")
+    last = when(datetime.fromtimestamp(at, UTC))
+    return Health(
+        "degraded",
+        Text(f"A loja não chama o engate desde {last.pt}.", f"The shop has not called engate since {last.en}."),
+        Text(
+            "Veja no painel da loja se o app do ERP está ligado e se o token é o desta conexão; depois fale com o suporte dela.",
+            "See in the shop's panel whether the ERP's app is on and whether the token is this connection's; then ask its support.",
+        ),
+    )
+
+
+HOUR = 3600
 
 
 def _health(row: Any) -> Health:
@@ -219,18 +240,19 @@ def integrations_of(c: sa.Connection, tenant_id: int, connection_id: int) -> lis
     return [row.id for row in c.execute(config.mine(integration, tenant_id, uses))]
 
 
-def one_integration(c: sa.Connection, tenant_id: int, id: int, offered: Mapping[str, Text | None]) -> Integration:
+def one_integration(c: sa.Connection, tenant_id: int, id: int, offered: Mapping[str, Text | None], now: float) -> Integration:
     """`offered`: flow -> why not, None where it is (`engate.sync.flows.offered`)."""
     row = config.integration_row(c, tenant_id, id)
     erp, storefront = (config.connection_row(c, tenant_id, each) for each in (row.erp_id, row.storefront_id))
+    options = msgspec.convert(row.options, Options)
     return Integration(
         row.id,
         row.name,
         config.status_of(row, erp, storefront),
-        health_of([erp, storefront]),
+        _worst(_health(erp), _health(storefront), _silence(row, storefront, options, now)),
         row.erp_id,
         row.storefront_id,
-        whole(msgspec.convert(row.options, Options)),
+        whole(options),
         whole(msgspec.convert(row.mapping, PairMapping)),
         row.pilot,
         instant(row.go_live_at),
