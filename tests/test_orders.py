@@ -13,6 +13,7 @@ from tests.support.goods import BUYER, goods, gtin, product, sale
 from tests.support.stage import SHORT, Stage, staged
 from tests.support.unbounded import UNBOUNDED
 
+from engate.store import config
 from engate.store.rows import RecordSet
 from engate.sync import trigger
 from engate.sync.options import Options, PairMapping
@@ -56,6 +57,17 @@ async def entered(stage: Stage, key: str, parts: int = 1) -> list[Any]:
 
 
 @pytest.mark.trap("winthor.no-deduplication")
+async def test_an_order_whose_answer_was_lost_is_found_by_its_reference(sqlite_database: str) -> None:
+    """No list of the ERP's orders is read meanwhile: that would find it too."""
+    async with staged(sqlite_database, seed=goods(1), selling=True, run=False) as stage:
+        await stage.store.writing(lambda c: config.set_flow(c, stage.integration_id, "fulfilment", enabled=False))
+        stage.start()
+        stage.erp.faults.set([Fault("timeout_applied", IMPORT, times=1, milliseconds=5)])
+        key = sell(stage)
+        await stage.until(lambda: in_shop(stage, key).phase == "in_erp")
+        assert stage.erp.books.injected["timeout_applied"] and len(in_erp(stage, key)) == 1
+
+
 @pytest.mark.parametrize(("database", "runners"), [("sqlite", 1), ("sqlite", 2), ("postgresql", 2)], indirect=["database"])
 async def test_whatever_happens_to_the_import_there_is_one_erp_order(database: str, runners: int) -> None:
     """Every kind of lost or false answer, over many orders, with one runner and with two that share the database."""

@@ -1283,7 +1283,7 @@ PLATFORMS: tuple[Trap, ...] = (
         f"{CORE}/sync/imports.py",
         "    return found if isinstance(found, Found) else None\n",
         "    return None\n",
-        (f"{E_ORDERS}test_whatever_happens_to_the_import_there_is_one_erp_order[sqlite-1]",),
+        (f"{E_ORDERS}test_an_order_whose_answer_was_lost_is_found_by_its_reference",),
     ),
 )
 TRAPS = PLATFORMS + SHOPIFY + WEBSTORE + BULK + ENGINE + SHOPS_THAT_FETCH + OUTBOX
