@@ -13,8 +13,10 @@ from tests.support.goods import goods as seed_of
 from tests.support.goods import gtin, product, sale
 from tests.support.stage import Stage, faked
 
+from engate.model import StockLevel
 from engate.store import config
-from engate.store.tables import integration
+from engate.store.blobs import unpack
+from engate.store.tables import integration, record
 from engate.sync import trigger
 from engate.sync.options import Options, PairMapping, WarehouseRow
 from engate.testing.world import Change, SeedSku
@@ -115,3 +117,37 @@ async def test_an_order_goes_to_the_first_branch_or_to_the_first_that_has_all_of
         assert [order.branch for order in stage.erp.taken.values()] == [branch]
         await until(stage, ("main", 17))
         await until(stage, ("main", 7), sku=OTHER)
+
+
+@pytest.mark.trap("engine.sharing-under-way")
+async def test_what_changes_while_the_sum_is_under_way_is_sent_after_it(database: str) -> None:
+    """What the shop accepted last says nothing while another number is under way to it."""
+    fake = {"fake_shop": {"bulk": ["stock"]}}
+    async with faked(database, seed=goods({"1": 5, "2": 5}), mapping=both, settings=fake) as stage:
+        await stage.activate()
+        await until(stage, ("main", 10))
+        stage.shop.switches.works = False  # the shop's operation lasts
+        begun = len(stage.shop.operated)
+        for units in (9, 5):  # … so that the sum is again what the shop accepted last
+            stage.erp.change([Change(SKU, stock={"2": units})])
+            await stage.resync(["stock"], full=False)
+            await stage.until(lambda units=units: seen(stage, "2", units))
+            await stage.until(lambda: len(stage.shop.operated) > begun)
+        stage.shop.switches.works = True
+        await stage.until(lambda: over(stage))
+        await until(stage, ("main", 10))
+        assert stage.shop.operated[list(stage.shop.operated)[begun]][1][0]["want"]["quantity"] == 14
+
+
+async def over(stage: Stage) -> bool:
+    return not await stage.sql("select id from operation")
+
+
+async def seen(stage: Stage, branch: str, units: int) -> bool:
+    """This branch's record counts these units, and is done with."""
+
+    def look(c: sa.Connection) -> bool:
+        row = c.execute(sa.select(record.c.doc, record.c.state).where(record.c.kind == "stock", record.c.key.endswith(branch))).one()
+        return unpack(row.doc, StockLevel).quantity == units and row.state == "settled"
+
+    return await stage.store.reading(look)

@@ -162,6 +162,14 @@ SHOPS_THAT_FETCH: tuple[Trap, ...] = (
         ("tests/test_sharing.py::test_a_warehouse_offers_the_sum_of_its_branches_whichever_of_them_changes",),
     ),
     Trap(
+        "engine.sharing-under-way",
+        "While an operation carries a sum, what the shop accepted before it says nothing: a sum that comes back to that one would be lost.",
+        f"{CORE}/store/levels.py",
+        " if row.have is not None else None",
+        "",
+        ("tests/test_sharing.py::test_what_changes_while_the_sum_is_under_way_is_sent_after_it",),
+    ),
+    Trap(
         "engine.sharing-buffer",
         "The buffer is of the warehouse: taken off each branch, three branches with two units each would offer nothing.",
         f"{CORE}/sync/sharing.py",
