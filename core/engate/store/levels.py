@@ -34,6 +34,12 @@ def of_skus(c: sa.Connection, integration_id: int, skus: Collection[str]) -> dic
     return found
 
 
+def hold(c: sa.Connection, integration_id: int, skus: Collection[str]) -> None:
+    """Nobody else decides about the stock of these SKUs until this transaction ends: as `desired.revisit` locks them."""
+    mine = (record.c.integration_id == integration_id) & (record.c.kind == "stock") & record.c.parent.in_(skus)
+    c.execute(sa.select(record.c.id).where(mine).order_by(record.c.id).with_for_update())
+
+
 def counted(c: sa.Connection, ids: Collection[int], now: float) -> None:
     """These go to the storefront with another branch's number, and with nothing of their own."""
     settled = {"have": record.c.want, "have_doc": record.c.doc, "sent": None, "sent_at": None, "turn_of": None, "cause_id": None}
