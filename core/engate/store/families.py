@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from engate.model.kinds import KINDS
 from engate.store.blobs import pack, readable
 from engate.store.rows import RecordSet
-from engate.store.tables import cause, link, record
+from engate.store.tables import cause, key_index, link, record
 
 
 def wait_for_links(c: sa.Connection, of: RecordSet, cause_id: int, only: Collection[str] | None) -> None:
@@ -110,6 +110,15 @@ def found(c: sa.Connection, integration_id: int, kind: str, of: str | int) -> Ro
     """The record with this key, or with this id."""
     one = record.c.key == of if isinstance(of, str) else record.c.id == of
     return next(iter(_rows(c, integration_id, (record.c.kind == kind) & one)), None)
+
+
+def with_ean(c: sa.Connection, integration_id: int, ean: str) -> list[Row]:
+    """The products of which a SKU has this EAN now."""
+    same = (key_index.c.integration_id == integration_id) & (key_index.c.kind == "sku") & (key_index.c.key == ean)
+    keys = c.execute(sa.select(key_index.c.target).where(same)).scalars().all()
+    # one that it once had still finds it
+    products = {row.parent for row in of_kind(c, integration_id, "sku", keys) if row.doc is not None and row.doc.ean == ean}
+    return of_kind(c, integration_id, "product", [key for key in products if key is not None])
 
 
 class Named(NamedTuple):

@@ -76,6 +76,17 @@ class WebstoreSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
             le=6000,
         ),
     ] = 120
+    unlimited_stock: Annotated[
+        int,
+        field(
+            "Estoque ilimitado",
+            "Unlimited stock",
+            "O número informado à loja quando o ERP vende sem contar o estoque; a loja só conhece números.",
+            "The number that the shop is told where the ERP sells without counting its stock; the shop knows numbers alone.",
+            ge=1,
+            le=999_999,
+        ),
+    ] = 9999
     option_name: Annotated[
         str,
         field(
