@@ -6,6 +6,7 @@ from tests.trap import Trap
 
 PLUGIN = "plugins/webstore/engate_webstore"
 COUPLED = "plugins/webstore/tests/test_coupled.py::"
+WEBHOOK = "plugins/webstore/tests/test_stock_webhook.py::"
 CATALOG = "plugins/webstore/tests/test_catalog.py::"
 
 WEBSTORE: tuple[Trap, ...] = (
@@ -53,9 +54,17 @@ WEBSTORE: tuple[Trap, ...] = (
         "webstore.mapped-only",
         "A variation's stock is told under its own number and that of its parent: under one of them alone it is refused.",
         f"{PLUGIN}/stock.py",
-        '"skuMapeamentoPai": item.refs.get("product", ""),',
+        '"skuMapeamentoPai": item.refs.get("product", "") if varied else "",',
         '"skuMapeamentoPai": "",',
         (f"{COUPLED}test_stock_is_told_of_what_a_person_has_linked",),
+    ),
+    Trap(
+        "webstore.secret-address",
+        "The webhook's address is its secret, and pages of errors quote what was asked for: quoted on, anybody may set the stock.",
+        f"{PLUGIN}/stock.py",
+        "            raise _refused(error.status) from None",
+        "            raise",
+        (f"{WEBHOOK}test_what_a_refusal_quotes_of_the_address_reaches_nobody[404]",),
     ),
     Trap(
         "webstore.too-fast",
