@@ -210,6 +210,22 @@ SHOPS_THAT_FETCH: tuple[Trap, ...] = (
         ("tests/test_sharing.py::test_two_orders_at_once_choose_one_after_the_other",),
     ),
     Trap(
+        "engine.relinked",
+        "Where a link is corrected, the right thing was never told of its stock and price: it would be sold by the old ones.",
+        f"{CORE}/store/links.py",
+        "    moved.again(c, of, replaced, now)\n",
+        "",
+        ("tests/test_relinked.py::test_what_hangs_on_a_sku_goes_where_it_is_linked_now[sqlite]",),
+    ),
+    Trap(
+        "engine.relinked-under-way",
+        "What is accepted under the old link after the correction says nothing of the new place.",
+        f"{CORE}/store/moved.py",
+        'FOREIGN: dict[str, Any] = {"have": None, "have_doc": None, "turn_of": None}',
+        'FOREIGN: dict[str, Any] = {"have": None, "have_doc": None}',
+        ("tests/test_relinked.py::test_what_is_under_way_to_the_old_place_goes_to_the_new_one_afterwards",),
+    ),
+    Trap(
         "engine.placed-live",
         "An order taken for an integration that never went live lies there while its shop believes that it is being worked on.",
         f"{CORE}/sync/placing.py",
