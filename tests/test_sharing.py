@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -13,8 +14,10 @@ from tests.support.goods import goods as seed_of
 from tests.support.goods import gtin, product, sale
 from tests.support.stage import Stage, faked
 
-from engate.store import config
-from engate.store.tables import integration
+from engate.model import StockLevel
+from engate.store import config, levels
+from engate.store.blobs import unpack
+from engate.store.tables import integration, record
 from engate.sync import trigger
 from engate.sync.options import Options, PairMapping, WarehouseRow
 from engate.testing.world import Change, SeedSku
@@ -115,3 +118,76 @@ async def test_an_order_goes_to_the_first_branch_or_to_the_first_that_has_all_of
         assert [order.branch for order in stage.erp.taken.values()] == [branch]
         await until(stage, ("main", 17))
         await until(stage, ("main", 7), sku=OTHER)
+
+
+@pytest.mark.trap("engine.sharing-under-way")
+async def test_what_changes_while_the_sum_is_under_way_is_sent_after_it(database: str) -> None:
+    """What the shop accepted last says nothing while another number is under way to it."""
+    fake = {"fake_shop": {"bulk": ["stock"]}}
+    async with faked(database, seed=goods({"1": 5, "2": 5}), mapping=both, settings=fake) as stage:
+        await stage.activate()
+        await until(stage, ("main", 10))
+        stage.shop.switches.works = False  # the shop's operation lasts
+        begun = len(stage.shop.operated)
+        for units in (9, 5):  # … so that the sum is again what the shop accepted last
+            stage.erp.change([Change(SKU, stock={"2": units})])
+            await stage.resync(["stock"], full=False)
+            await stage.until(lambda units=units: seen(stage, "2", units))
+            await stage.until(lambda: len(stage.shop.operated) > begun)
+        stage.shop.switches.works = True
+        await stage.until(lambda: over(stage))
+        await until(stage, ("main", 10))
+        assert stage.shop.operated[list(stage.shop.operated)[begun]][1][0]["want"]["quantity"] == 14
+
+
+async def over(stage: Stage) -> bool:
+    return not await stage.sql("select id from operation")
+
+
+async def seen(stage: Stage, branch: str, units: int) -> bool:
+    """This branch's record counts these units, and is done with."""
+
+    def look(c: sa.Connection) -> bool:
+        row = c.execute(sa.select(record.c.doc, record.c.state).where(record.c.kind == "stock", record.c.key.endswith(branch))).one()
+        return unpack(row.doc, StockLevel).quantity == units and row.state == "settled"
+
+    return await stage.store.reading(look)
+
+
+@pytest.mark.trap("engine.sharing-own-units")
+async def test_an_order_that_is_paid_later_stays_at_the_branch_that_has_it(sqlite_database: str) -> None:
+    """Its own reservation is no reason to send it elsewhere."""
+    async with faked(sqlite_database, seed=goods({"1": 3, "2": 9}), mapping=both, options=Options(branch_of_order="stock")) as stage:
+        await stage.activate()
+        await until(stage, ("main", 12))
+        key = stage.shop.sell([replace(sale(1, (SKU, 8, "10.00")), paid=False)])["1"]
+        await stage.until(lambda: stage.sql("select id from unit"))
+        assert [row.branch for row in await stage.sql("select branch from unit")] == ["2"]
+        stage.shop.progress("paid", [key])
+        await stage.until(lambda: stage.erp.taken)
+        assert [order.branch for order in stage.erp.taken.values()] == ["2"]
+        await until(stage, ("main", 4))
+
+
+@pytest.mark.trap("engine.sharing-two-orders")
+async def test_two_orders_at_once_choose_one_after_the_other(new_database: Callable[..., str]) -> None:
+    """Who chooses holds what it chooses by until its units are stored. (SQLite has one writer anyway.)"""
+    url = new_database("postgresql", tables=True)
+    async with faked(url, seed=goods({"1": 5, "2": 5}), mapping=both, options=Options(branch_of_order="stock")) as stage:
+        await stage.activate()
+        await until(stage, ("main", 10))
+        stage.shop.sell([replace(sale(1, (SKU, 5, "10.00")), paid=False)])
+        await stage.until(lambda: stage.sql("select id from unit"))
+        await until(stage, ("main", 5))
+        with stage.store.engine.begin() as other:  # the first order moves to branch 2 while the second one chooses
+            levels.hold(other, stage.integration_id, [SKU])
+            other.execute(sa.text("update unit set branch = '2'"))
+            stage.shop.sell([replace(sale(2, (SKU, 5, "10.00")), paid=False)])
+            await stage.until(lambda: stage.sql(WAITS))
+        rows = await stage.until(lambda: stage.sql("select branch from unit order by order_id offset 1"))
+        assert [row.branch for row in rows] == ["1"]
+
+
+WAITS = """select pid from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()
+           and query not like '%not_before%'"""
+"""Somebody else than who claims what is to be pushed."""

@@ -6,6 +6,8 @@ from tests.trap import Trap
 
 PLUGIN = "plugins/webstore/engate_webstore"
 COUPLED = "plugins/webstore/tests/test_coupled.py::"
+WEBHOOK = "plugins/webstore/tests/test_stock_webhook.py::"
+CATALOG = "plugins/webstore/tests/test_catalog.py::"
 
 WEBSTORE: tuple[Trap, ...] = (
     Trap(
@@ -52,9 +54,17 @@ WEBSTORE: tuple[Trap, ...] = (
         "webstore.mapped-only",
         "A variation's stock is told under its own number and that of its parent: under one of them alone it is refused.",
         f"{PLUGIN}/stock.py",
-        '"skuMapeamentoPai": item.refs.get("product", ""),',
+        '"skuMapeamentoPai": item.refs.get("product", "") if varied else "",',
         '"skuMapeamentoPai": "",',
         (f"{COUPLED}test_stock_is_told_of_what_a_person_has_linked",),
+    ),
+    Trap(
+        "webstore.secret-address",
+        "The webhook's address is its secret, and pages of errors quote what was asked for: quoted on, anybody may set the stock.",
+        f"{PLUGIN}/stock.py",
+        "            raise _refused(error.status) from None",
+        "            raise",
+        (f"{WEBHOOK}test_what_a_refusal_quotes_of_the_address_reaches_nobody[404]",),
     ),
     Trap(
         "webstore.too-fast",
@@ -68,16 +78,16 @@ WEBSTORE: tuple[Trap, ...] = (
         "webstore.variation",
         "A variation's stock that is listed under its parent reaches nobody.",
         f"{PLUGIN}/facade.py",
-        "catalog.stock(whole, [sku])",
-        "catalog.stock(whole, whole.skus)",
+        "catalog.stock(whole, sku, most)",
+        "catalog.stock(whole, None, most)",
         (f"{COUPLED}test_what_changed_is_pulled_again_and_nothing_else",),
     ),
     Trap(
         "webstore.list-only-looks",
         "A list of names is not the product: taken for it, a product that was never asked for would count as held by the store.",
         f"{PLUGIN}/facade.py",
-        "LOOK = Sight(hands_out=frozenset())",
-        "LOOK = Sight()",
+        "LOOK = Sight(hands_out=frozenset(), shows=catalog.priced)",
+        "LOOK = Sight(shows=catalog.priced)",
         (f"{COUPLED}test_only_what_an_answer_carried_counts_as_held",),
     ),
     Trap(
@@ -92,9 +102,41 @@ WEBSTORE: tuple[Trap, ...] = (
         "webstore.carried",
         "Who asks for stock alone has not heard the price.",
         f"{PLUGIN}/facade.py",
-        'STOCK = Sight(frozenset({"stock"}), frozenset({"stock"}))',
-        'STOCK = Sight(frozenset({"stock"}))',
+        'STOCK = Sight(frozenset({"stock"}), frozenset({"stock"}), catalog.priced)',
+        'STOCK = Sight(frozenset({"stock"}), shows=catalog.priced)',
         (f"{COUPLED}test_only_what_an_answer_carried_counts_as_held",),
+    ),
+    Trap(
+        "webstore.without-a-price",
+        "Prices come after the products: what is handed out before its price has come is on sale for nothing.",
+        f"{PLUGIN}/catalog.py",
+        "    return any(not price.want.table for price in each.prices)",
+        "    return True",
+        (f"{CATALOG}test_what_has_no_price_yet_is_not_there_yet",),
+    ),
+    Trap(
+        "webstore.one-product",
+        "A product that gets a second packaging under another number is another one to the store, which sells the first at its old price.",
+        f"{PLUGIN}/catalog.py",
+        '        "id": whole.product.id,\n        "nome": whole.product.want.name[:MOST_NAME],\n        "codigo": whole.product.key if',
+        '        "id": whole.product.id if several else sku.sku.id,\n        "nome": "?",\n        "codigo": whole.product.key if',
+        (f"{CATALOG}test_a_product_that_gets_a_second_packaging_stays_the_same_product",),
+    ),
+    Trap(
+        "webstore.order-by-id",
+        "A simple product has its product's number: an order that names it by that would wait for a person.",
+        "core/engate/sync/handing.py",
+        "        return skus[0].key if len(skus) == 1 else None",
+        "        return None",
+        (f"{CATALOG}test_an_order_may_name_a_simple_product_by_its_id",),
+    ),
+    Trap(
+        "webstore.off",
+        "A variation says nothing of itself by which it could be off: told with its stock it is sold.",
+        f"{PLUGIN}/catalog.py",
+        "    return each.sku.want.active and ",
+        "    return ",
+        (f"{CATALOG}test_a_variation_that_is_off_in_the_erp_is_not_sold",),
     ),
     Trap(
         "engine.served-one-sku",

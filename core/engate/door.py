@@ -7,7 +7,7 @@ it never calls the platform. When a method of the desk has returned, what it was
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
 from typing import NamedTuple
@@ -51,12 +51,14 @@ class WholeSku(NamedTuple):
 
 class Whole(NamedTuple):
     """A product as the shop should hold it: what the integration's rules make of the ERP's data. `categories`: from the root to its own;
-    `brand`: None where it has none. What waits for a cause is as the shop last had it, and is missing if it never had it."""
+    `brand`: None where it has none. What waits for a cause is as the shop last had it, and is missing if it never had it. `of`: how many
+    SKUs the ERP has of it, also those that are not shown: what a product is must not change with what may be shown of it."""
 
     product: Item[Product]
     skus: tuple[WholeSku, ...]
     categories: tuple[Category, ...]
     brand: Brand | None
+    of: int
 
 
 class Wholes(NamedTuple):
@@ -68,16 +70,23 @@ class Wholes(NamedTuple):
     total: int
 
 
+def anything(sku: WholeSku) -> bool:
+    del sku
+    return True
+
+
 CHANGING = frozenset({"product", "sku", "price", "stock", "image"})
 CARRIED = CHANGING | {"category", "brand"}
 
 
 class Sight(NamedTuple):
     """What of the products a call is about. `kinds`: of these a change counts, where only changed ones are asked for; `hands_out`: of these
-    the answer carries what is there, so that the shop holds it then. A list of names carries nothing."""
+    the answer carries what is there, so that the shop holds it then. A list of names carries nothing. `shows`: a SKU that is told it is
+    not ready for, and a product without another one, is as if it were not there yet."""
 
     kinds: frozenset[str] = CHANGING
     hands_out: frozenset[str] = CARRIED
+    shows: Callable[[WholeSku], bool] = anything
 
 
 ALL = Sight()
@@ -136,8 +145,13 @@ class Desk(ABC):
         SKU was named, of the SKUs that one alone."""
 
     @abstractmethod
+    async def having(self, ean: str, sight: Sight = ALL) -> tuple[Whole, ...]:
+        """The products of which a SKU has this EAN, each whole. Settled as `products`."""
+
+    @abstractmethod
     async def sku(self, id: int) -> str | None:
-        """The ERP's key of the SKU with this `Item.id`; also of one that may not be shown (any more)."""
+        """The ERP's key of the SKU with this `Item.id`, or of the only SKU of the product with it; also of one that may not be shown (any
+        more)."""
 
     # ---- of a storefront that hands its orders in and asks what became of them ----
 

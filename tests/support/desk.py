@@ -31,6 +31,9 @@ class Unasked(Desk):
     async def product(self, of: str | int, sight: Sight = ALL) -> Whole | None:
         raise AssertionError(of)
 
+    async def having(self, ean: str, sight: Sight = ALL) -> tuple[Whole, ...]:
+        raise AssertionError(ean)
+
     async def sku(self, id: int) -> str | None:
         raise AssertionError(id)
 

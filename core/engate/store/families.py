@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from engate.model.kinds import KINDS
 from engate.store.blobs import pack, readable
 from engate.store.rows import RecordSet
-from engate.store.tables import cause, link, record
+from engate.store.tables import cause, key_index, link, record
 
 
 def wait_for_links(c: sa.Connection, of: RecordSet, cause_id: int, only: Collection[str] | None) -> None:
@@ -112,18 +112,35 @@ def found(c: sa.Connection, integration_id: int, kind: str, of: str | int) -> Ro
     return next(iter(_rows(c, integration_id, (record.c.kind == kind) & one)), None)
 
 
+def with_ean(c: sa.Connection, integration_id: int, ean: str) -> list[Row]:
+    """The products of which a SKU has this EAN now."""
+    same = (key_index.c.integration_id == integration_id) & (key_index.c.kind == "sku") & (key_index.c.key == ean)
+    keys = c.execute(sa.select(key_index.c.target).where(same)).scalars().all()
+    # one that it once had still finds it
+    products = {row.parent for row in of_kind(c, integration_id, "sku", keys) if row.doc is not None and row.doc.ean == ean}
+    return of_kind(c, integration_id, "product", [key for key in products if key is not None])
+
+
 class Named(NamedTuple):
-    """A SKU: the id of its record, which is its items' own, and the storefront's key of its product, where that is linked."""
+    """A SKU: the ids of its record and of its product's, which are their items' own, the storefront's key of its product, where that is
+    linked, and how many SKUs the product has."""
 
     id: int
+    product_id: int
     product: str | None
+    of: int
 
 
 def named(c: sa.Connection, integration_id: int, skus: Collection[str]) -> dict[str, Named]:
-    above = (link.c.integration_id == record.c.integration_id) & (link.c.kind == "product") & (link.c.key == record.c.parent)
+    product, each = record.alias("product"), record.alias("each")
     mine = (record.c.integration_id == integration_id) & (record.c.kind == "sku") & record.c.key.in_(skus)
-    found = sa.select(record.c.key, record.c.id, link.c.remote).select_from(record.outerjoin(link, above)).where(mine)
-    return {row.key: Named(row.id, row.remote) for row in c.execute(found)}
+    its = (product.c.integration_id == record.c.integration_id) & (product.c.kind == "product") & (product.c.key == record.c.parent)
+    above = (link.c.integration_id == record.c.integration_id) & (link.c.kind == "product") & (link.c.key == record.c.parent)
+    same = (each.c.integration_id == record.c.integration_id) & (each.c.kind == "sku") & (each.c.parent == record.c.parent)
+    of = sa.select(sa.func.count()).select_from(each).where(same).correlate(record).scalar_subquery()
+    columns = (record.c.key, record.c.id, product.c.id.label("product_id"), link.c.remote, of.label("of"))
+    found = sa.select(*columns).select_from(record.join(product, its).outerjoin(link, above)).where(mine)
+    return {row.key: Named(row.id, row.product_id, row.remote, row.of) for row in c.execute(found)}
 
 
 def below(c: sa.Connection, integration_id: int, kinds: Sequence[str], parents: Collection[str]) -> dict[tuple[str, str], list[Row]]:

@@ -13,7 +13,7 @@ from engate.store.tables import record
 
 
 class Level(NamedTuple):
-    """As last read from the ERP, and what the storefront last accepted of it."""
+    """As last read from the ERP, and what the storefront holds of it. `had` None: nobody knows, or another number is under way to it."""
 
     id: int
     doc: StockLevel
@@ -25,11 +25,19 @@ def of_skus(c: sa.Connection, integration_id: int, skus: Collection[str]) -> dic
     """(SKU, branch) -> its level; what cannot be read is left out."""
     mine = (record.c.integration_id == integration_id) & (record.c.kind == "stock") & record.c.parent.in_(skus)
     found: dict[tuple[str, str], Level] = {}
-    for row in c.execute(sa.select(record.c.id, record.c.doc, record.c.have_doc, record.c.read_at).where(mine)):
+    for row in c.execute(sa.select(record.c.id, record.c.doc, record.c.have, record.c.have_doc, record.c.read_at).where(mine)):
         doc = readable(row.doc, StockLevel)
         if doc is not None:
-            found[doc.sku, doc.warehouse] = Level(row.id, doc, readable(row.have_doc, StockLevel), row.read_at)
+            # what it last accepted is kept while another number is under way; `have` is not
+            had = readable(row.have_doc, StockLevel) if row.have is not None else None
+            found[doc.sku, doc.warehouse] = Level(row.id, doc, had, row.read_at)
     return found
+
+
+def hold(c: sa.Connection, integration_id: int, skus: Collection[str]) -> None:
+    """Nobody else decides about the stock of these SKUs until this transaction ends: as `desired.revisit` locks them."""
+    mine = (record.c.integration_id == integration_id) & (record.c.kind == "stock") & record.c.parent.in_(skus)
+    c.execute(sa.select(record.c.id).where(mine).order_by(record.c.id).with_for_update())
 
 
 def counted(c: sa.Connection, ids: Collection[int], now: float) -> None:

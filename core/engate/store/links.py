@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import sqlalchemy as sa
 
-from engate.store import causes
+from engate.store import causes, moved
 from engate.store.rows import RecordSet, upsert
 from engate.store.tables import cause, link, record
 
@@ -21,9 +21,11 @@ WAITING_LINK = "own:waiting.link:"
 def linked(
     c: sa.Connection, of: RecordSet, found: Sequence[tuple[str, str] | tuple[str, str, str]], now: float, origin: Origin = "engate"
 ) -> None:
-    """Stores links and releases the records that waited for them. Rows: (key, the storefront's key, its second key or nothing)."""
+    """Stores links and releases the records that waited for them. Rows: (key, the storefront's key, its second key or nothing). Where one
+    replaces another, what hangs on it goes again."""
     if not found:
         return
+    replaced = _replaced(c, of, {key: remote for key, remote, *_ in found}) if of.kind in moved.BELOW else ()
     upsert(
         c,
         link,
@@ -44,6 +46,13 @@ def linked(
     )
     if of.kind in SHARED:
         causes.release(c, of.integration_id, [f"{WAITING_LINK}{of.kind}/{key}" for key, *_ in found])
+    moved.again(c, of, replaced, now)
+
+
+def _replaced(c: sa.Connection, of: RecordSet, remotes: Mapping[str, str]) -> list[str]:
+    """Of these keys, those that stood for another one."""
+    mine = (link.c.integration_id == of.integration_id) & (link.c.kind == of.kind) & link.c.key.in_(list(remotes))
+    return [row.key for row in c.execute(sa.select(link.c.key, link.c.remote).where(mine)) if row.remote != remotes[row.key]]
 
 
 def still_linked(c: sa.Connection, integration_id: int, kind: str, keys: Sequence[str]) -> set[str]:

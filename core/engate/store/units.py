@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -15,9 +16,18 @@ Pending = dict[tuple[str, str], list[tuple[float | None, Decimal]]]
 
 def pending(c: sa.Connection, integration_id: int, skus: Sequence[str] | None = None) -> Pending:
     """Units of stored orders that the ERP does not reserve yet, or did not when an older reading was asked for."""
-    found: Pending = {}
     query, given = (_UNITS, {}) if skus is None else (_UNITS_OF, {"of_skus": skus})
-    for row in c.execute(query, {"of_integration": integration_id, **given}):
+    return _found(c.execute(query, {"of_integration": integration_id, **given}))
+
+
+def of_others(c: sa.Connection, integration_id: int, skus: Sequence[str], order_id: int) -> Pending:
+    """The same without those of one order, whose own units are no reason against it."""
+    return _found(c.execute(_UNITS_OF_OTHERS, {"of_integration": integration_id, "of_skus": skus, "of_order": order_id}))
+
+
+def _found(rows: Iterable[Any]) -> Pending:
+    found: Pending = {}
+    for row in rows:
         found.setdefault((row.sku, row.branch), []).append((row.freed_at, row.quantity))
     return found
 
@@ -26,6 +36,7 @@ _UNITS = sa.select(unit.c.sku, unit.c.branch, unit.c.freed_at, unit.c.quantity).
     unit.c.integration_id == sa.bindparam("of_integration")
 )
 _UNITS_OF = _UNITS.where(unit.c.sku.in_(sa.bindparam("of_skus", expanding=True)))
+_UNITS_OF_OTHERS = _UNITS_OF.where(unit.c.order_id != sa.bindparam("of_order"))
 
 
 def forget(c: sa.Connection, integration_id: int, before: float) -> None:

@@ -80,6 +80,10 @@ class OpenDesk(Desk):
         self._used = True
         return await self._handing.product(of, sight)
 
+    async def having(self, ean: str, sight: Sight = ALL) -> tuple[Whole, ...]:
+        self._used = True
+        return await self._handing.having(ean, sight)
+
     async def sku(self, id: int) -> str | None:
         self._used = True
         return await self._handing.sku(id)

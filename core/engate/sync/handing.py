@@ -30,7 +30,7 @@ T = TypeVar("T")
 MOST = 100
 """Products of one page."""
 NOBODY = Wholes((), 0, 0)
-NOTHING: frozenset[str] = frozenset()
+BLIND = Sight(frozenset(), frozenset())
 OF_SKU = frozenset({"sku", *BELOW})
 
 
@@ -57,6 +57,14 @@ class Pages(NamedTuple):
         return (max(1, self.page) - 1) * self.size
 
 
+class Live(NamedTuple):
+    """The integration of which something is handed out, and when that was asked for."""
+
+    snapshot: Snapshot
+    pair: Pair
+    at: float
+
+
 class Handing:
     """Of one call to the door of a storefront's connection."""
 
@@ -66,26 +74,29 @@ class Handing:
         self._tenant_id = self._integration_id = 0
 
     async def products(self, pages: Pages, sight: Sight) -> Wholes:
-        return await self._look(lambda table: table.page(pages, sight.kinds), sight.hands_out) or NOBODY
+        return await self._look(lambda table: table.page(pages), sight) or NOBODY
 
     async def product(self, of: str | int, sight: Sight) -> Whole | None:
-        return await self._look(lambda table: table.product(of), sight.hands_out)
+        return await self._look(lambda table: table.product(of), sight)
+
+    async def having(self, ean: str, sight: Sight) -> tuple[Whole, ...]:
+        return await self._look(lambda table: table.having(ean), sight) or ()
 
     async def sku(self, id: int) -> str | None:
-        return await self._look(lambda table: table.sku_key(id), NOTHING)
+        return await self._look(lambda table: table.sku_key(id), BLIND)
 
-    async def _look(self, at: Callable[[_Table], T], hands_out: frozenset[str]) -> T | None:
+    async def _look(self, at: Callable[[_Table], T], sight: Sight) -> T | None:
         live = await self._live()
         if live is None:
             return None
         snapshot, pair = live
 
         def look(c: sa.Connection) -> tuple[T, list[Given]]:
-            table = _Table(c, snapshot, pair, self._at)
+            table = _Table(c, Live(snapshot, pair, self._at), sight)
             return at(table), table.given
 
         seen, given = await self._registry.store.viewing(look)
-        self._given |= {each.row.id: each for each in given if each.row.kind in hands_out}
+        self._given |= {each.row.id: each for each in given if each.row.kind in sight.hands_out}
         return seen
 
     async def _live(self) -> tuple[Snapshot, Pair] | None:
@@ -129,22 +140,23 @@ def _settled(given: Given) -> Settled:
 class _Table:
     """What may be shown now, of one integration, in one transaction. `given`: what the shop did not hold so."""
 
-    def __init__(self, c: sa.Connection, snapshot: Snapshot, pair: Pair, at: float) -> None:
-        if current.stamp(c, snapshot.id) != snapshot.stamp:
+    def __init__(self, c: sa.Connection, live: Live, sight: Sight) -> None:
+        if current.stamp(c, live.snapshot.id) != live.snapshot.stamp:
             raise Unavailable(CHANGED, code="slow")  # the platform asks again
-        self._c, self._snapshot, self._pair, self._at = c, snapshot, pair, at
+        self._c, self._sight = c, sight
+        self._snapshot, self._pair, self._at = live
         self._rules: dict[str, Rules] = {}
         self._nodes: dict[str, dict[str, Row]] = {}
         self.given: list[Given] = []
 
     # ---- which products ----
 
-    def page(self, pages: Pages, kinds: frozenset[str]) -> Wholes:
+    def page(self, pages: Pages) -> Wholes:
         id, start, size, only = self._snapshot.id, pages.start, pages.size, self._only()
         if pages.since is None:
             total, ids = families.count(self._c, id, only), families.some(self._c, id, only, start, size)
         else:
-            since = Since(pages.since.timestamp(), self._pair.served, self._fetch(), kinds)
+            since = Since(pages.since.timestamp(), self._pair.served, self._fetch(), self._sight.kinds)
             changed = families.changed(self._c, id, only, since)
             total, ids = len(changed), changed[start : start + size]
         return Wholes(tuple(self._wholes(ids)), -(-total // size), total)
@@ -166,6 +178,11 @@ class _Table:
         self.given = [each for each in self.given if each.row.kind not in OF_SKU or sku.key in (each.row.key, each.row.parent)]
         return whole
 
+    def having(self, ean: str) -> tuple[Whole, ...]:
+        only = self._only()
+        found = families.with_ean(self._c, self._snapshot.id, ean)
+        return tuple(self._wholes([row.id for row in found if only is None or row.key in only][:MOST]))
+
     def _only(self) -> set[str] | None:
         """The products of a pilot."""
         return pilot.allowed(self._c, self._snapshot, KINDS["product"]) if self._snapshot.pilot is not None else None
@@ -181,24 +198,29 @@ class _Table:
         pilots = self._snapshot.pilot
         shown = {row.key: [sku for sku in skus.get(("sku", row.key), ()) if pilots is None or sku.key in pilots] for row in rows}
         under = self._under([sku.key for found in shown.values() for sku in found])
-        found = [self._whole(row, shown[row.key], under) for row in rows]
+        found = [self._whole(row, shown[row.key], len(skus.get(("sku", row.key), ())), under) for row in rows]
         return [each for each in found if each is not None]
 
-    def _whole(self, row: Row, skus: list[Row], under: dict[tuple[str, str], list[Row]]) -> Whole | None:
+    def _whole(self, row: Row, skus: list[Row], of: int, under: dict[tuple[str, str], list[Row]]) -> Whole | None:
         before = len(self.given)
         product = self._item(row)
         found = [whole for sku in skus if (whole := self._sku(sku, under)) is not None]
         if product is None or not found:
             del self.given[before:]  # nothing of it was given
             return None
-        return Whole(product, tuple(found), self._path(product.want.category), self._brand(product.want.brand))
+        return Whole(product, tuple(found), self._path(product.want.category), self._brand(product.want.brand), of)
 
     def _sku(self, row: Row, under: dict[tuple[str, str], list[Row]]) -> WholeSku | None:
+        before = len(self.given)
         sku = self._item(row)
         if sku is None:
             return None
         prices, stock, images = (self._items(under.get((kind, row.key), ())) for kind in ("price", "stock", "image"))
-        return WholeSku(sku, prices, stock, images)
+        whole = WholeSku(sku, prices, stock, images)
+        if not self._sight.shows(whole):
+            del self.given[before:]
+            return None
+        return whole
 
     def _under(self, skus: list[str]) -> dict[tuple[str, str], list[Row]]:
         rules = self._rules["stock"] = rules_of(self._c, self._snapshot, self._pair, "stock", skus)
@@ -207,7 +229,13 @@ class _Table:
 
     def sku_key(self, id: int) -> str | None:
         row = families.found(self._c, self._snapshot.id, "sku", id)
-        return row.key if row is not None else None
+        if row is not None:
+            return row.key
+        product = families.found(self._c, self._snapshot.id, "product", id)
+        skus = (
+            families.below(self._c, self._snapshot.id, ["sku"], [product.key]).get(("sku", product.key), ()) if product is not None else ()
+        )
+        return skus[0].key if len(skus) == 1 else None
 
     # ---- what they refer to ----
 

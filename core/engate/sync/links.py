@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import sqlalchemy as sa
 
 from engate.model.kinds import KINDS
-from engate.store import lanes, pushes
+from engate.store import lanes, moved, pushes
 from engate.store.lanes import Wake
 from engate.store.rows import RecordSet
 from engate.store.tables import integration, link, reading, record
@@ -26,15 +26,15 @@ def unlink(c: sa.Connection, of: RecordSet, key: str, now: float) -> bool:
     A push that is on its way with the old key puts the link back when it is accepted.
     """
     tenant_id, id, kind = of
-    mine = (link.c.tenant_id == tenant_id) & (link.c.integration_id == id) & (link.c.kind == kind)
-    gone = c.execute(sa.delete(link).where(mine, link.c.key == key))
+    which = (link.c.tenant_id == tenant_id) & (link.c.integration_id == id) & (link.c.kind == kind)
+    gone = c.execute(sa.delete(link).where(which, link.c.key == key))
     if gone.rowcount == 0:
         return False
     if kind == "product":
         _list_again(c, id, sa.select(record.c.key).where(record.c.integration_id == id, record.c.kind == "sku", record.c.parent == key))
-    c.execute(
-        sa.update(record).where(record.c.integration_id == id, record.c.kind == kind, record.c.key == key).values(have=None, have_doc=None)
-    )
+    mine = (record.c.integration_id == id) & (record.c.kind == kind) & (record.c.key == key)
+    c.execute(sa.update(record).where(mine).values(**moved.FOREIGN))
+    moved.again(c, of, [key], now)
     _wake(c, tenant_id, id, [(f"push/{kind}", KINDS[kind].priority)], now)
     _wake(c, tenant_id, id, [(f"refresh/{name}", KINDS[name].priority) for name in REFERRING.get(kind, ())], now)
     return True
@@ -44,7 +44,7 @@ def unlink_all(c: sa.Connection, tenant_id: int, id: int, now: float) -> int:
     """Forgets every link of an integration: everything is looked for by its reference again. Returns how many there were."""
     gone = c.execute(sa.delete(link).where(link.c.tenant_id == tenant_id, link.c.integration_id == id))
     _list_again(c, id)
-    c.execute(sa.update(record).where(record.c.integration_id == id).values(have=None, have_doc=None))
+    c.execute(sa.update(record).where(record.c.integration_id == id).values(**moved.FOREIGN))
     _wake(c, tenant_id, id, [(f"push/{kind.name}", kind.priority) for kind in KINDS.values()], now)
     return gone.rowcount
 

@@ -219,7 +219,7 @@ def _make_parts(c: sa.Connection, work: Work, id: int, doc: Order, now: float) -
         orders.note(c, work.order_row(id), orders.Line("ignored", ignored), now)
         return
     skus = orders.sku_of(c, work.integration_id, doc.items)
-    made = split(doc, work.snapshot.mapping, skus, chosen(c, work, doc, skus))
+    made = split(doc, work.snapshot.mapping, skus, chosen(c, work, id, doc, skus))
     if isinstance(made, Reason):
         live = doc.state != "cancelled"
         order_waits(c, outlet_of(work), KeyedOrder(work.order_row(id), doc.key), made if live else None, now)

@@ -57,8 +57,9 @@ def ask_for_links(c: sa.Connection, work: Work, kind: Kind) -> None:
 
 
 def named(c: sa.Connection, work: Work, kind: Kind, found: Sequence[Effective]) -> list[Effective]:
-    """What is pushed and hangs on a SKU that the shop fetched tells the number under which it did, `refs["sku.id"]`, and the key of the
-    product that a person has linked, `refs["product"]`."""
+    """What is pushed and hangs on a SKU that the shop fetched tells the numbers under which it did, `refs["sku.id"]` and
+    `refs["product.id"]`, the key of the product that a person has linked, `refs["product"]`, and how many SKUs that has,
+    `refs["product.of"]`."""
     if not hangs_on_served(work, kind) or kind.parent is None:
         return list(found)
     parent = kind.parent
@@ -69,7 +70,8 @@ def named(c: sa.Connection, work: Work, kind: Kind, found: Sequence[Effective]) 
 def _names(sku: families.Named | None) -> dict[str, str]:
     if sku is None:
         return {}
-    return {"sku.id": str(sku.id), **({"product": sku.product} if sku.product else {})}
+    numbers = {"sku.id": str(sku.id), "product.id": str(sku.product_id), "product.of": str(sku.of)}
+    return numbers | ({"product": sku.product} if sku.product else {})
 
 
 def start_anew(c: sa.Connection, integration_id: int) -> None:

@@ -9,7 +9,7 @@ import msgspec
 import sqlalchemy as sa
 
 from engate.model import Order, StockLevel
-from engate.store import levels
+from engate.store import levels, units
 from engate.store.levels import Level
 from engate.sync.effective import Effective, Rules
 from engate.sync.options import PairMapping, sharing
@@ -36,9 +36,9 @@ class Shared:
     def sum(self, level: StockLevel) -> StockLevel:
         """What the warehouse offers of this SKU; the buffer is taken off once."""
         of = self._of(level)
-        units = sum((self._rules.unreserved(each.doc, each.read_at) for each in of), Decimal(0))
+        total = sum((self._rules.unreserved(each.doc, each.read_at) for each in of), Decimal(0))
         unlimited = any(each.doc.unlimited for each in of)
-        return msgspec.structs.replace(of[0].doc, quantity=self._rules.offered(units), unlimited=unlimited)
+        return msgspec.structs.replace(of[0].doc, quantity=self._rules.offered(total), unlimited=unlimited)
 
     def decided(self, found: Effective) -> Effective | None:
         """With the sum instead of its own number; None: another one carries it."""
@@ -52,9 +52,9 @@ class Shared:
         # what the ERP does not say plainly offers nothing
         return [each for each in found if each is not None and not each.doc.problems]
 
-    def has(self, sku: str, branch: str, units: Decimal) -> bool:
+    def has(self, sku: str, branch: str, quantity: Decimal) -> bool:
         level = self._levels.get((sku, branch))
-        return level is not None and (level.doc.unlimited or self._rules.unreserved(level.doc, level.read_at) >= units)
+        return level is not None and (level.doc.unlimited or self._rules.unreserved(level.doc, level.read_at) >= quantity)
 
     def stale(self, others: Sequence[StockLevel], sending: Collection[str]) -> list[int]:
         """Of what carries these, the records that the shop holds otherwise and that are not about to be sent (by key)."""
@@ -66,23 +66,29 @@ class Shared:
         return list(found)
 
 
-def chosen(c: sa.Connection, work: Work, order: Order, skus: Mapping[str, str]) -> dict[str, str]:
-    """Warehouse -> the first of its branches that has all that the order takes from it. Where none has, the first."""
-    mapping = work.snapshot.mapping
-    if work.snapshot.options.branch_of_order == "first" or not sharing(mapping):
+def chosen(c: sa.Connection, work: Work, id: int, order: Order, skus: Mapping[str, str]) -> dict[str, str]:
+    """Warehouse -> the first of its branches that has all that the order takes from it. Where none has, the first.
+
+    An order is decided more than once until it goes (when it comes, when it is paid): what it has reserved is its own. Who decides about
+    one of these SKUs at the same time waits, so that two orders do not choose the same units.
+    """
+    mapping, options = work.snapshot.mapping, work.snapshot.options
+    if options.branch_of_order == "first" or not sharing(mapping):
         return {}
     wanted: dict[str, dict[str, Decimal]] = {}
     for item in order.items:
-        units = wanted.setdefault(warehouse_of(item, mapping), {})
+        taken = wanted.setdefault(warehouse_of(item, mapping), {})
         sku = skus.get(item.sku, "")
-        units[sku] = units.get(sku, Decimal(0)) + item.quantity
-    rules = work.rules(c, "stock", sorted(set(skus.values())))
-    shared = Shared(c, work.integration_id, rules, set(skus.values()))
+        taken[sku] = taken.get(sku, Decimal(0)) + item.quantity
+    keys = sorted(set(skus.values()))
+    levels.hold(c, work.integration_id, keys)
+    rules = Rules(options, mapping, {}, units.of_others(c, work.integration_id, keys, id), work.pair)
+    shared = Shared(c, work.integration_id, rules, keys)
     found: dict[str, str] = {}
     for warehouse, branches in rules.sharing.items():
-        units = wanted.get(warehouse, {})
-        branch = next((each for each in branches if all(shared.has(sku, each, n) for sku, n in units.items())), None)
-        if units and branch is not None:
+        taken = wanted.get(warehouse, {})
+        branch = next((each for each in branches if all(shared.has(sku, each, n) for sku, n in taken.items())), None)
+        if taken and branch is not None:
             found[warehouse] = branch
     return found
 

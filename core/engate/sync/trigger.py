@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from engate.errors import Invalid
 from engate.model import OrderEvent
 from engate.model.kinds import KINDS
-from engate.store import causes, config, lanes, links, orders, outbox, pushes, runs, tasks
+from engate.store import causes, config, lanes, links, moved, orders, outbox, pushes, runs, tasks
 from engate.store.blobs import pack
 from engate.store.causes import ensure, own
 from engate.store.lanes import Wake
@@ -259,7 +259,7 @@ def link_by_hand(c: sa.Connection, of: RecordSet, key: str, remote: str, now: fl
     if kind in ("product", "sku"):
         _one_to_one(c, id, kind, key, remote)
     # what a shop fetched before anybody said its key there, it holds all the same; what another link led to says nothing
-    unknown: dict[str, Any] = {"have": None, "have_doc": None} if links.still_linked(c, id, kind, [key]) else {}
+    unknown = moved.FOREIGN if links.still_linked(c, id, kind, [key]) else {}
     links.linked(c, of, [(key, remote)], now, origin="person")
     c.execute(
         sa.update(record).where(record.c.integration_id == id, record.c.kind == kind, record.c.key == key).values(cause_id=None, **unknown)

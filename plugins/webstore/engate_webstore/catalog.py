@@ -1,7 +1,8 @@
 """Products as the Olist API v2 tells them, out of what engate hands out.
 
-A product of one SKU is a simple one: its id and code are the SKU's. One of several is a parent with variations. Contract: olist FACTS,
-section 1 (produtos.pesquisa, produto.obter, produto.obter.estoque).
+A product of which the ERP has one SKU is a simple one: its code is the SKU's. One of several is a parent with variations, also while only
+one of them may be shown. `id` is the product's either way, so that it stays the same product to the shop when it gets a second SKU.
+Contract: olist FACTS, section 1 (produtos.pesquisa, produto.obter, produto.obter.estoque).
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from engate import Whole, WholeSku
-from engate.model import Price
+from engate.model import Item, Price, StockLevel
 
 SAO_PAULO = ZoneInfo("America/Sao_Paulo")
 MOST_NAME = 120
@@ -24,12 +25,26 @@ def moment(at: datetime) -> str:
     return at.astimezone(SAO_PAULO).strftime("%d/%m/%Y %H:%M:%S")
 
 
+def priced(each: WholeSku) -> bool:
+    """Its price has come: without one the shop would sell it for nothing."""
+    return any(not price.want.table for price in each.prices)
+
+
+def sells(each: WholeSku) -> bool:
+    """The ERP has it on, at a price."""
+    return each.sku.want.active and _prices([each])[0] > 0
+
+
+def varied(whole: Whole) -> bool:
+    return whole.of > 1
+
+
 def row(whole: Whole) -> dict[str, Any]:
     """A line of `produtos.pesquisa`."""
-    sku, several = whole.skus[0], len(whole.skus) > 1
-    price, promotional = _prices(whole.skus)
+    sku, several = whole.skus[0], varied(whole)
+    price, promotional = _prices(_sold(whole))
     return {
-        "id": whole.product.id if several else sku.sku.id,
+        "id": whole.product.id,
         "nome": whole.product.want.name[:MOST_NAME],
         "codigo": whole.product.key if several else sku.sku.key,
         "preco": _money(price),
@@ -37,13 +52,24 @@ def row(whole: Whole) -> dict[str, Any]:
         "unidade": "UN",
         "gtin": "" if several else sku.sku.want.ean,
         "tipoVariacao": "P" if several else "N",
-        "situacao": _situation(whole),
+        "situacao": _situation(whole, whole.skus),
     }
+
+
+def rows(whole: Whole) -> list[dict[str, Any]]:
+    """Its own line, and those of its variations, which are found by their codes and GTINs."""
+    return [row(whole), *(_variation_row(whole, each) for each in (whole.skus if varied(whole) else ()))]
+
+
+def _variation_row(whole: Whole, each: WholeSku) -> dict[str, Any]:
+    own = _variation(each, "")
+    del own["grade"]
+    return row(whole) | own | {"nome": each.sku.want.name[:MOST_NAME], "tipoVariacao": "V", "situacao": _situation(whole, [each])}
 
 
 def product(whole: Whole, option: str) -> dict[str, Any]:
     """`produto.obter`. `option`: what the option of SKUs is called that have none of their own."""
-    several = len(whole.skus) > 1
+    several = varied(whole)
     pictures = list(dict.fromkeys(image.want.url for each in whole.skus for image in sorted(each.images, key=lambda i: i.want.position)))
     return row(whole) | {
         "tipo": "P",
@@ -53,23 +79,26 @@ def product(whole: Whole, option: str) -> dict[str, Any]:
         "categoria": " > ".join(category.name for category in whole.categories),
         **_sizes(whole.skus[0]),
         "anexos": [{"anexo": url} for url in pictures],
-        "variacoes": [{"variacao": _variation(each, option)} for each in whole.skus] if several else [],
+        "variacoes": [{"variacao": _variation(each, option)} for each in _sold(whole)] if several else [],
     }
 
 
 def variation(whole: Whole, each: WholeSku, option: str) -> dict[str, Any]:
     """`produto.obter` of one variation: what is its own, and the rest of its product."""
-    own = _variation(each, option)
-    size = each.sku.want
     return product(whole, option) | {
-        **own,
-        "nome": size.name[:MOST_NAME],
+        **_variation(each, option),
+        "nome": each.sku.want.name[:MOST_NAME],
         "tipoVariacao": "V",
         "idProdutoPai": whole.product.id,
-        "situacao": "A" if size.active and whole.product.want.active else "I",
+        "situacao": _situation(whole, [each]),
         "variacoes": [],
         **_sizes(each),
     }
+
+
+def _sold(whole: Whole) -> Sequence[WholeSku]:
+    """A variation says of itself nothing by which it could be off: those that are off are left out. All of them: the product is off."""
+    return [each for each in whole.skus if sells(each)] or whole.skus
 
 
 def _sizes(each: WholeSku) -> dict[str, Any]:
@@ -96,8 +125,8 @@ def _variation(each: WholeSku, option: str) -> dict[str, Any]:
     }
 
 
-def _situation(whole: Whole) -> str:
-    return "A" if whole.product.want.active and any(each.sku.want.active for each in whole.skus) else "I"
+def _situation(whole: Whole, skus: Sequence[WholeSku]) -> str:
+    return "A" if whole.product.want.active and any(sells(each) for each in skus) else "I"
 
 
 def _prices(skus: Sequence[WholeSku]) -> tuple[Decimal, Decimal]:
@@ -115,29 +144,30 @@ def _struck(price: Price) -> tuple[Decimal, Decimal]:
     return price.base, _0
 
 
-def stock(whole: Whole, skus: Sequence[WholeSku]) -> dict[str, Any]:
-    """`produto.obter.estoque` of one SKU, or of all of a product. What the ERP reserves is out of it already."""
-    one = skus[0].sku if len(skus) == 1 else whole.product
-    levels = [level for each in skus for level in each.stock]
+def stock(whole: Whole, each: WholeSku | None, unlimited: int) -> dict[str, Any]:
+    """`produto.obter.estoque` of one variation, or of a product (`each` None). What the ERP reserves is out of it already.
+    `unlimited`: what is told of a stock that the ERP does not count."""
+    skus = whole.skus if each is None or not varied(whole) else [each]
+    one = whole.product if skus is whole.skus else skus[0].sku
+    levels = [(level, units(level.want, unlimited) if sells(sku) else _0) for sku in skus for level in sku.stock]
     return {
         "id": one.id,
         "nome": whole.product.want.name[:MOST_NAME],
-        "codigo": one.key,
+        "codigo": one.key if varied(whole) else whole.skus[0].sku.key,
         "unidade": "UN",
-        "saldo": _number(sum((level.want.quantity for level in levels), _0)),
+        "saldo": _number(sum((told for _, told in levels), _0)),
         "saldoReservado": "0",
-        "depositos": [
-            {
-                "deposito": {
-                    "nome": level.refs.get("warehouse", ""),
-                    "desconsiderar": "N",
-                    "saldo": _number(level.want.quantity),
-                    "empresa": "",
-                }
-            }
-            for level in levels
-        ],
+        "depositos": [{"deposito": _deposit(level, told)} for level, told in levels],
     }
+
+
+def _deposit(level: Item[StockLevel], told: Decimal) -> dict[str, str]:
+    return {"nome": level.refs.get("warehouse", ""), "desconsiderar": "N", "saldo": _number(told), "empresa": ""}
+
+
+def units(level: StockLevel, unlimited: int) -> Decimal:
+    """The contract knows numbers alone."""
+    return Decimal(unlimited) if level.unlimited else level.quantity
 
 
 def _money(value: Decimal) -> str:

@@ -19,10 +19,13 @@ from engate_webstore.envelope import INVALID, NO_PAGE, NOT_FOUND, NOTHING, TOO_M
 from engate_webstore.settings import WebstoreSettings
 
 PAGE = 100
-LOOK = Sight(hands_out=frozenset())
-LOOK_AT_PRODUCTS = Sight(frozenset({"product", "sku", "price", "image"}), frozenset())
-STOCK = Sight(frozenset({"stock"}), frozenset({"stock"}))
-PRODUCT = Sight(hands_out=frozenset({"product", "sku", "price", "image", "category", "brand"}))
+LOOK = Sight(hands_out=frozenset(), shows=catalog.priced)
+LOOK_AT_PRODUCTS = Sight(frozenset({"product", "sku", "price", "image"}), frozenset(), catalog.priced)
+STOCK = Sight(frozenset({"stock"}), frozenset({"stock"}), catalog.priced)
+PRODUCT = Sight(hands_out=frozenset({"product", "sku", "price", "image", "category", "brand"}), shows=catalog.priced)
+NOT_OFFERED = ("idTag", "idListaPreco", "dataCriacao")
+"""Filters of `produtos.pesquisa` by what engate does not know: an answer without them would be another one than was asked for."""
+SITUATIONS = ("A", "I", "E")
 Service = Callable[["Facade", Call, Desk], Awaitable[Mapping[str, Any]]]
 
 
@@ -67,31 +70,30 @@ class Facade:
     # ---- products ----
 
     async def search(self, call: Call, desk: Desk) -> Mapping[str, Any]:
-        wanted = call.text("pesquisa")
-        if wanted:
-            whole = await desk.product(wanted, LOOK)
-            found = [whole] if whole is not None and wanted in (whole.product.key, *(each.sku.key for each in whole.skus)) else []
-            return self._listed(call, Wholes(tuple(found), len(found), len(found)))
-        return self._listed(call, await desk.products(call.page, PAGE, None, LOOK))
+        """All of them, or those with this code and GTIN; a variation is answered by its own line. `situacao` leaves gaps in a page."""
+        code, gtin, situation = call.text("pesquisa"), call.text("gtin"), call.text("situacao").upper()
+        wrong = [f"{name}: filtro não disponível" for name in NOT_OFFERED if call.text(name)]
+        if situation and situation not in SITUATIONS:
+            wrong.append(f"situacao inválida: {situation[:40]}")
+        if wrong:
+            raise Refused(INVALID, *wrong)
+        if not code and not gtin:
+            page = await desk.products(call.page, PAGE, None, LOOK)
+            return _listed(call, page, [each for each in map(catalog.row, page.items) if situation in ("", each["situacao"])])
+        found = await desk.having(gtin, LOOK) if gtin else [await desk.product(code, LOOK)]
+        rows = [row for whole in found if whole is not None for row in catalog.rows(whole)]
+        wanted = {"codigo": code, "gtin": gtin, "situacao": situation}
+        rows = [row for row in rows if all(value in ("", row[name]) for name, value in wanted.items())]
+        return _listed(call, Wholes((), 1 if rows else 0, len(rows)), rows)
 
     async def changed_products(self, call: Call, desk: Desk) -> Mapping[str, Any]:
-        return self._listed(call, await desk.products(call.page, PAGE, _since(call), LOOK_AT_PRODUCTS), changed=call.at)
+        page = await desk.products(call.page, PAGE, _since(call), LOOK_AT_PRODUCTS)
+        return _listed(call, page, [catalog.row(whole) | _changed(call) for whole in page.items])
 
     async def changed_stock(self, call: Call, desk: Desk) -> Mapping[str, Any]:
         """A row for each SKU: variations have a stock of their own."""
-        page = await desk.products(call.page, PAGE, _since(call), STOCK)
-        said = self._listed(call, page, changed=call.at)
-        changed = {"data_alteracao": catalog.moment(call.at)}
-        return said | {"produtos": [{"produto": catalog.stock(whole, [sku]) | changed} for whole in page.items for sku in whole.skus]}
-
-    def _listed(self, call: Call, page: Wholes, changed: datetime | None = None) -> dict[str, Any]:
-        if page.pages == 0:
-            raise Refused(NOTHING, "a consulta não retornou registros")
-        if call.page > page.pages:
-            raise Refused(NO_PAGE, "a página informada não existe")
-        more = {"data_alteracao": catalog.moment(changed)} if changed is not None else {}
-        rows = [{"produto": catalog.row(whole) | more} for whole in page.items]
-        return {"pagina": call.page, "numero_paginas": page.pages, "produtos": rows}
+        page, most = await desk.products(call.page, PAGE, _since(call), STOCK), self._settings.unlimited_stock
+        return _listed(call, page, [catalog.stock(whole, sku, most) | _changed(call) for whole in page.items for sku in whole.skus])
 
     async def product(self, call: Call, desk: Desk) -> Mapping[str, Any]:
         id, option = call.number(), self._settings.option_name
@@ -99,7 +101,7 @@ class Facade:
         if whole is None:
             raise Refused(NOT_FOUND, "registro não localizado")
         asked = next((each for each in whole.skus if each.sku.id == id), None)
-        if asked is not None and len(whole.skus) > 1:
+        if asked is not None and catalog.varied(whole):
             return {"produto": catalog.variation(whole, asked, option)}
         return {"produto": catalog.product(whole, option)}
 
@@ -108,7 +110,8 @@ class Facade:
         whole = await desk.product(id, STOCK)
         if whole is None:
             raise Refused(NOT_FOUND, "registro não localizado")
-        return {"produto": catalog.stock(whole, [sku for sku in whole.skus if sku.sku.id == id] or whole.skus)}
+        asked = next((each for each in whole.skus if each.sku.id == id), None)
+        return {"produto": catalog.stock(whole, asked, self._settings.unlimited_stock)}
 
     # ---- contacts: what counts of a buyer comes with the order, nothing is kept of what is said before ----
 
@@ -172,6 +175,19 @@ class Facade:
     async def info(self, call: Call, desk: Desk) -> Mapping[str, Any]:
         del call, desk
         return {"conta": {"cnpj_cpf": self._settings.document, "fantasia": "engate"}}
+
+
+def _listed(call: Call, page: Wholes, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """`rows`: what this page comes to."""
+    if page.pages == 0:
+        raise Refused(NOTHING, "a consulta não retornou registros")
+    if call.page > page.pages:
+        raise Refused(NO_PAGE, "a página informada não existe")
+    return {"pagina": call.page, "numero_paginas": page.pages, "produtos": [{"produto": row} for row in rows]}
+
+
+def _changed(call: Call) -> dict[str, str]:
+    return {"data_alteracao": catalog.moment(call.at)}
 
 
 def _since(call: Call) -> datetime:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 import msgspec
 
 from engate import Invalid, Secret, Text, field
+from engate.address import wrong_base, wrong_path
 
 LEAST_TOKEN = 16
+StockKind = Literal["F", "D"]
 
 
 def _none() -> Secret:
@@ -65,6 +68,15 @@ class WebstoreSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
             ge=0,
         ),
     ] = 0
+    stock_kind: Annotated[
+        StockKind,
+        field(
+            "Tipo de estoque",
+            "Kind of stock",
+            "Como o webhook chama o que informa: F (físico), como na integração nativa, ou D (disponível). É o que se pode vender.",
+            "What the webhook calls what it tells: F (physical), as the native integration does, or D (available). It is what may be sold.",
+        ),
+    ] = "F"
     calls_a_minute: Annotated[
         int,
         field(
@@ -76,6 +88,17 @@ class WebstoreSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
             le=6000,
         ),
     ] = 120
+    unlimited_stock: Annotated[
+        int,
+        field(
+            "Estoque ilimitado",
+            "Unlimited stock",
+            "O número informado à loja quando o ERP vende sem contar o estoque; a loja só conhece números.",
+            "The number that the shop is told where the ERP sells without counting its stock; the shop knows numbers alone.",
+            ge=1,
+            le=999_999,
+        ),
+    ] = 9999
     option_name: Annotated[
         str,
         field(
@@ -96,3 +119,16 @@ class WebstoreSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
                 Text("Quem o adivinha lê o catálogo e faz pedidos.", "Who guesses it reads the catalogue and places orders."),
                 where="token",
             )
+        wrong = _wrong_address(self.stock_webhook.reveal()) if self.stock_webhook else None
+        if wrong is not None:
+            raise Invalid(
+                Text(f"URL do webhook de estoque: {wrong.pt}", f"URL of the stock webhook: {wrong.en}"),
+                Text("Copie-a inteira do que o suporte da Webstore informou.", "Copy the whole of it from what Webstore's support said."),
+                where="stock_webhook",
+            )
+
+
+def _wrong_address(url: str) -> Text | None:
+    """Never says anything of the address itself: it is a secret."""
+    wrong = wrong_base(url)
+    return wrong if wrong is not None else wrong_path(urlsplit(url).path or "/")

@@ -1,28 +1,33 @@
 """The stock webhook: the shop is told what may be sold of each product that is linked to one of its own.
 
-Contract: olist FACTS, section 4.A.
+Its address is a secret: whoever has it is believed. A server may tell it again in what it answers (a page of errors names the path that was
+asked for), so of an answer nothing but its status is told, and whether it names an error. Contract: olist FACTS, section 4.A.
 """
 
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qs, urlsplit
 
-from engate import Context, EngateError, Rejected, Text
+import msgspec
+
+from engate import Context, EngateError, Forbidden, Rejected, Response, Text
+from engate.errors import Answered
 from engate.http import Http
 from engate.model import Batch, Check, Item, StockLevel
+from engate_webstore.catalog import units
 from engate_webstore.settings import WebstoreSettings
 
 VERSION = "1.0.0"
-AVAILABLE = "D"
-"""`tipoEstoque`: what the ERP has reserved is out of what engate knows."""
+CHECK_ID = Text("Confira o ID do produto ligado na loja.", "Check the product id that it is linked to in the shop.")
+ASK_SUPPORT = Text("Confira o endereço com o suporte da Webstore.", "Check the address with Webstore's support.")
 
 
 class StockWebhook:
     def __init__(self, context: Context, settings: WebstoreSettings) -> None:
         self._settings = settings
         at = urlsplit(settings.stock_webhook.reveal())
-        self._path, self._query = at.path or "/", dict(parse_qsl(at.query))
+        self._path, self._query = at.path or "/", parse_qs(at.query, keep_blank_values=True)
         self._http: Http = context.http(f"{at.scheme}://{at.netloc}", timeout=20.0)
 
     async def push(self, batch: Batch[StockLevel]) -> None:
@@ -31,26 +36,34 @@ class StockWebhook:
     async def probe(self) -> Check:
         """As the ERP's own panel tries an address (contract: FACTS, section 4): a GET that is answered with 200."""
         try:
-            await self._http.call("GET", self._path, operation="webhook", params=self._query, media="")
+            await self._call("GET", "webhook")
         except EngateError as error:
-            hint = Text("Confira o endereço com o suporte da Webstore.", "Check the address with Webstore's support.")
-            return Check("stock_webhook", False, error.text, hint)
+            return Check("stock_webhook", False, error.text, ASK_SUPPORT)
         return Check("stock_webhook", True, Text("O webhook de estoque responde.", "The stock webhook answers."))
 
     async def _tell(self, item: Item[StockLevel]) -> str:
-        told = self._payload(item)
-        answer = await self._http.call("POST", self._path, operation="estoque", params=self._query, body=told, safe=True, media="")
-        _accepted(answer.body)
+        _accepted(await self._call("POST", "estoque", self._payload(item)))
         return item.refs["sku"]
 
+    async def _call(self, method: str, operation: str, body: object = None) -> Response:
+        try:
+            return await self._http.call(method, self._path, operation=operation, params=self._query, body=body, safe=True, media="")
+        except Answered as error:
+            raise _refused(error.status) from None
+        except Forbidden:
+            text = Text("A Webstore não permite avisar o estoque (403).", "Webstore does not allow stock to be told (403).")
+            raise Forbidden(text, ASK_SUPPORT, operation=f"{method} {operation}") from None
+
     def _payload(self, item: Item[StockLevel]) -> dict[str, Any]:
+        """A simple product goes by the number of its product, as it is fetched by that; a variation by its own and its parent's."""
+        varied = int(item.refs["product.of"]) > 1
         data = {
-            "tipoEstoque": AVAILABLE,
-            "saldo": float(item.want.quantity),
-            "idProduto": int(item.refs["sku.id"]),
+            "tipoEstoque": self._settings.stock_kind,
+            "saldo": float(units(item.want, self._settings.unlimited_stock)),
+            "idProduto": int(item.refs["sku.id" if varied else "product.id"]),
             "sku": item.want.sku,
             "skuMapeamento": item.refs["sku"],
-            "skuMapeamentoPai": item.refs.get("product", ""),
+            "skuMapeamentoPai": item.refs.get("product", "") if varied else "",
         }
         return {
             "cnpj": self._settings.document,
@@ -61,12 +74,17 @@ class StockWebhook:
         }
 
 
-def _accepted(body: bytes) -> None:
+def _refused(status: int) -> Rejected:
+    text = Text(f"A Webstore recusou o estoque: resposta {status}.", f"Webstore refused the stock: it answered {status}.")
+    return Rejected(text, CHECK_ID, code=f"http.{status}")
+
+
+def _accepted(answer: Response) -> None:
     """200 is received (contract); what is answered besides is only read for an error that it names."""
-    if b'"error"' in body or b'"erro"' in body:
-        said = body[:200].decode(errors="replace")
-        raise Rejected(
-            Text(f"A Webstore recusou o estoque: {said}", f"Webstore refused the stock: {said}"),
-            Text("Confira o ID do produto ligado na loja.", "Check the product id that it is linked to in the shop."),
-            code="webstore.stock",
-        )
+    try:
+        said = msgspec.json.decode(answer.body)
+    except msgspec.DecodeError:
+        return
+    if isinstance(said, dict) and (said.get("error") or said.get("erro")):
+        text = Text("A Webstore recusou o estoque: a resposta informa um erro.", "Webstore refused the stock: its answer names an error.")
+        raise Rejected(text, CHECK_ID, code="webstore.stock")

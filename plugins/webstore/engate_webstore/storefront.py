@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from functools import cached_property
 
 from engate import Asked, Context, Desk, Reply, Storefront, Text
 from engate.model import Batch, Check, Choice, Page, StockLevel
@@ -30,7 +31,11 @@ class WebstoreStorefront(Storefront):
         settings: WebstoreSettings = context.settings
         self._settings = settings
         self._facade = Facade(settings)
-        self._stock = StockWebhook(context, settings) if settings.stock_webhook else None
+
+    @cached_property
+    def _stock(self) -> StockWebhook | None:
+        """Made when it is needed: whatever may be wrong with its address keeps nobody out of the facade."""
+        return StockWebhook(self.context, self._settings) if self._settings.stock_webhook else None
 
     async def test_connection(self) -> list[Check]:
         """Of Webstore's own only the stock webhook can be called; the rest says what people still have to do there."""
@@ -62,7 +67,7 @@ class WebstoreStorefront(Storefront):
         return f"loja {self._settings.store}"
 
     def served(self) -> frozenset[str]:
-        return self.fetches - {"push_stock"} if self._stock is not None else self.fetches
+        return self.fetches - {"push_stock"} if self._settings.stock_webhook else self.fetches
 
     async def read_choices(self, kind: str) -> AsyncIterator[Page[Choice]]:
         """A store has one stock, without a name of its own; its forms of payment nobody lists."""

@@ -41,8 +41,8 @@ class Article:
 
     @property
     def price(self) -> Decimal | None:
-        """What a buyer pays."""
-        return self.fields.get("preco_promocional") or self.fields.get("preco") or None
+        """What a buyer pays: nothing, where the ERP says so."""
+        return self.fields.get("preco_promocional") or self.fields.get("preco")
 
 
 @dataclass(slots=True)

@@ -218,7 +218,7 @@ def missing(product: Product, article: Article) -> tuple[str, ...]:
     found: list[str] = []
     if product.fields.get("situacao", "A") != "A":
         found.append("inactive")
-    if not article.price:
+    if article.price is None:
         found.append("no_price")
     if (article.level or 0) <= 0:
         found.append("no_stock")

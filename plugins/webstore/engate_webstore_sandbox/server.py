@@ -65,13 +65,16 @@ class WebstoreSandbox(Sandbox):
         yield Operation("POST", stock.PATH, self.stock.take, "webhook", stock.fault_key)
         for method in ("GET", "HEAD"):
             yield Operation(method, stock.PATH, self.stock.probe, "webhook")
-        yield Operation("*", "/{unknown:.*}", lambda call: _not_found(), reads=True)
+        yield Operation("*", "/{unknown:.*}", self._not_found, reads=True)
 
     def authorise(self, call: Call) -> Answer | None:
         """The address itself is the secret."""
         if "key" not in call.params or (call.params["store"], call.params["key"]) == (self.settings.store, stock.KEY):
             return None
-        return _not_found()
+        return self._not_found(call)
+
+    def _not_found(self, call: Call) -> Answer:
+        return stock.echoed(call, _not_found(), self.settings)
 
     def too_many(self, operation: Operation) -> Answer:
         del operation

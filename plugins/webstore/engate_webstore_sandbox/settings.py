@@ -48,6 +48,8 @@ class Settings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
     # how it answers stock webhooks
     unmapped: Annotated[int, msgspec.Meta(ge=200, le=599)] = 404
+    stock_says: dict[str, Any] = msgspec.field(default_factory=lambda: {"status": "OK"})  # of what it has taken
+    echoes: bool = False  # a refusal quotes the address that was called, as pages of errors do
     stock_answers: tuple[str, ...] = ()  # of the next ones, in turn: a status as "400", or "error" (an error with 200)
 
     def __post_init__(self) -> None:

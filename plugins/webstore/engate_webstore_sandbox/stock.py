@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
+from urllib.parse import quote, urlencode
 
 import msgspec
 
@@ -46,7 +47,7 @@ class Stock:
         try:
             answer, verdict = self._taken(call), "ok"
         except Refused as refused:
-            answer, verdict = refused.answer, "refused"
+            answer, verdict = echoed(call, refused.answer, self.settings()), "refused"
         self._note(call, answer, verdict)
         return answer
 
@@ -61,7 +62,7 @@ class Stock:
         if settings.ecommerce and str(doc["idEcommerce"]) != str(settings.ecommerce):
             raise _refuse(403, "idEcommerce")
         self._keep(data, settings.unmapped)
-        return Answer(200, {"status": "OK"})
+        return Answer(200, settings.stock_says)
 
     def _told_to(self, word: str) -> None:
         if word == "error":
@@ -89,6 +90,14 @@ class Stock:
             self.now(), NAME, found[1].decode("utf-8", "replace") if found else "", verdict, "in", answer.status,
             sent=shown(call.body, self.settings().token), said=shown(said, self.settings().token),
         ))  # fmt: skip
+
+
+def echoed(call: Call, answer: Answer, settings: Settings) -> Answer:
+    """With the address that was called, as it came, and as a reader of its parts writes it."""
+    if not settings.echoes:
+        return answer
+    asked = f"{call.path}?{urlencode(call.query)}"
+    return answer._replace(body={"error": f"Cannot {call.method} {asked} ({quote(asked, safe='')})", **dict(call.query)})
 
 
 def fault_key(call: Call) -> str:

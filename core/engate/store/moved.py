@@ -1,0 +1,53 @@
+"""What hangs on a product or SKU that stands for another thing of the storefront now: it goes there, whatever was accepted of it before.
+Every function works inside the caller's transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from engate.model.kinds import KINDS
+from engate.store import lanes
+from engate.store.rows import RecordSet
+from engate.store.tables import cause, link, record
+
+BELOW: dict[str, Sequence[str]] = {
+    "product": ["sku"],
+    "sku": [kind.name for kind in KINDS.values() if kind.parent_kind == "sku"],
+}
+FOREIGN: dict[str, Any] = {"have": None, "have_doc": None, "turn_of": None}
+"""Nothing is known of what the new place holds."""
+DOUBTED: dict[str, Any] = {"have": None, "turn_of": None}
+"""The place is the same, but what it is told besides has changed. Without `turn_of` an answer to what is under way settles nothing."""
+
+
+def again(c: sa.Connection, of: RecordSet, keys: Collection[str], now: float) -> None:
+    """The storefront keys of these changed, or are not known any more."""
+    if not keys or of.kind not in BELOW:
+        return
+    below = BELOW[of.kind]
+    _reset(c, of, below, keys, FOREIGN if of.kind == "sku" else DOUBTED)
+    if of.kind == "sku":
+        hanging = sa.select(record.c.key).where(*_hanging(of, below, keys))
+        # an image's own key is one of the SKU that it hung on
+        c.execute(sa.delete(link).where(link.c.integration_id == of.integration_id, link.c.kind.in_(below), link.c.key.in_(hanging)))
+    else:
+        skus = c.execute(sa.select(record.c.key).where(*_hanging(of, below, keys))).scalars().all()
+        _reset(c, of, BELOW["sku"], skus, DOUBTED)
+        below = [*below, *BELOW["sku"]]
+    wakes = [lanes.Wake(of.tenant_id, of.integration_id, f"push/{name}", KINDS[name].priority, now) for name in below]
+    lanes.wake(c, wakes)
+
+
+def _hanging(of: RecordSet, kinds: Sequence[str], parents: Collection[str]) -> list[sa.ColumnElement[bool]]:
+    return [record.c.integration_id == of.integration_id, record.c.kind.in_(kinds), record.c.parent.in_(parents)]
+
+
+def _reset(c: sa.Connection, of: RecordSet, kinds: Sequence[str], parents: Collection[str], values: dict[str, Any]) -> None:
+    mine = _hanging(of, kinds, parents)
+    c.execute(sa.update(record).where(*mine).values(**values))
+    # what was refused was refused of the other thing
+    refused = sa.select(cause.c.id).where(cause.c.integration_id == of.integration_id, cause.c.key.startswith("answer:"))
+    c.execute(sa.update(record).where(*mine, record.c.cause_id.in_(refused)).values(cause_id=None, tries=0, not_before=0))

@@ -1,0 +1,148 @@
+"""What the shop is told of products: nothing without its price, nothing that the ERP has switched off, and always the same product."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from api.tests.doors import Doored
+from plugins.webstore.tests.test_coupled import ask, changed, held, pull, push, read, sell, simple, states, store, varied
+from tests.support.goods import goods, gtin
+
+from engate.testing.world import Change
+
+D = Decimal
+REFUSED, NOTHING, NOT_FOUND = 31, 20, 32
+
+
+async def loaded(house: Doored, *flows: str) -> None:
+    """The ERP's data of now is engate's."""
+    for flow in flows:
+        await house.api("POST", f"/integrations/{house.id}/resync", {"flows": [flow]})
+    await house.until(lambda: read(house))
+
+
+async def put(house: Doored, kind: str, key: str, flow: str, **fields: Any) -> None:
+    """Somebody changes this in the ERP."""
+    house.erp.put(kind, msgspec.structs.replace(house.erp.doc(kind, key), **fields))
+    await loaded(house, flow)
+
+
+async def listed(house: Doored, **filters: Any) -> list[str]:
+    """The codes of what a search answers."""
+    said = await house.shop.push.call("produtos.pesquisa", filters, house.shop.settings)
+    assert said.ok or said.code == NOTHING, said
+    return [row["produto"]["codigo"] for row in said.retorno.get("produtos", ())]
+
+
+async def ids(house: Doored, kind: str) -> dict[str, int]:
+    return {row["key"]: row["id"] for row in (await house.api("GET", f"/integrations/{house.id}/records?kind={kind}"))["items"]}
+
+
+async def code(house: Doored, service: str, **fields: Any) -> int:
+    return (await house.shop.push.call(service, fields, house.shop.settings)).code
+
+
+@pytest.mark.trap("webstore.without-a-price")
+async def test_what_has_no_price_yet_is_not_there_yet(tmp_path: Path) -> None:
+    async with store(tmp_path, live=False) as house:
+        prices = {key: house.erp.rows["price"].pop(key) for key in ("1000-UN", "1001-CX")}
+        await house.api("POST", f"/integrations/{house.id}/activate", {"everything": True})
+        await house.until(lambda: read(house))
+        assert (await pull(house)).failed == {}
+        assert {key: price for key, (_, price, _) in held(house).items()} == {"1001-UN": D(10)}
+        skus = await ids(house, "sku")
+        for key in prices:
+            assert await code(house, "produto.obter", id=skus[key]) == await code(house, "produto.obter.estoque", id=skus[key]) == NOT_FOUND
+        house.erp.rows["price"] |= prices
+        await loaded(house, "prices")
+        assert (await pull(house, "changed")).failed == {}
+        assert {key: price for key, (_, price, _) in held(house).items()} == {"1000-UN": D("10.50"), "1001-UN": D(10), "1001-CX": D(100)}
+        assert {sku.key: sku.product for sku in house.shop.state()}["1001-UN"] == "1001", "it had been one of several before"
+
+
+async def test_what_costs_nothing_is_off(tmp_path: Path) -> None:
+    async with store(tmp_path) as house:
+        await pull(house)
+        for key in ("1000-UN", "1001-CX"):
+            await changed(house, Change(key, price=D(0)), "prices")
+        assert (await pull(house, "changed")).failed == {}
+        assert {sku.key: sku.visible for sku in house.shop.state()} == {"1000-UN": False, "1001-UN": True}
+
+
+@pytest.mark.trap("webstore.one-product")
+async def test_a_product_that_gets_a_second_packaging_stays_the_same_product(tmp_path: Path) -> None:
+    async with store(tmp_path, simple(1, 7)) as house:
+        await pull(house)
+        [before] = house.shop.goods.products.values()
+        house.erp.seed(msgspec.structs.replace(goods(0), products=(varied(1),)))
+        await loaded(house, "products", "prices", "stock")
+        await changed(house, Change("1001-UN", price=D("99.00")), "prices")
+        for what in ("changed", "all"):
+            assert (await pull(house, what)).failed == {}
+        assert {key: (price, units) for key, (_, price, units) in held(house).items()} == {"1001-UN": (D(99), 5), "1001-CX": (D(100), 2)}
+        [after] = house.shop.goods.products.values()
+        assert after.id == before.id
+        assert await states(house, "price") == {"settled"}
+
+
+@pytest.mark.trap("webstore.order-by-id")
+async def test_an_order_may_name_a_simple_product_by_its_id(tmp_path: Path) -> None:
+    async with store(tmp_path) as house:
+        await pull(house)
+        house.shop.settings.item_by = "id_produto"
+        for number, sku in enumerate(("1000-UN", "1001-CX"), 1):
+            key = sell(house, number, sku, price=str(held(house)[sku][1]))
+            house.shop.progress("paid", [key])
+            assert (await push(house, key))[0].verdict == "ok"
+            [entered] = await house.until(lambda key=key: house.in_erp(key))
+            assert [item.sku for item in entered.items] == [sku]
+
+
+@pytest.mark.trap("webstore.off")
+async def test_a_variation_that_is_off_in_the_erp_is_not_sold(tmp_path: Path) -> None:
+    async with store(tmp_path) as house:
+        await pull(house)
+        await put(house, "sku", "1001-CX", "products", active=False)
+        skus = await ids(house, "sku")
+        assert (await ask(house, "produto.obter.estoque", id=skus["1001-CX"]))["produto"]["saldo"] == "0"
+        assert (await ask(house, "produto.obter", id=skus["1001-CX"]))["produto"]["situacao"] == "I"
+        assert (await pull(house, "changed")).failed == {}
+        assert set(held(house)) == {"1000-UN", "1001-UN"}
+        await put(house, "sku", "1001-UN", "products", active=False)
+        await pull(house, "changed")
+        assert {sku.key for sku in house.shop.state() if sku.visible} == {"1000-UN"}
+        await put(house, "sku", "1001-CX", "products", active=True)
+        await pull(house, "changed")
+        assert {sku.key for sku in house.shop.state() if sku.visible} == {"1000-UN", "1001-CX"}
+
+
+async def test_a_search_finds_what_it_was_asked_for(tmp_path: Path) -> None:
+    async with store(tmp_path) as house:
+        assert await listed(house) == ["1000-UN", "1001"]
+        assert await listed(house, gtin=gtin(0)) == ["1000-UN"]
+        assert await listed(house, gtin=gtin(71)) == ["1001-CX"]
+        assert await listed(house, gtin=gtin(3)) == []
+        assert await listed(house, pesquisa="1001-CX") == ["1001-CX"]
+        assert await listed(house, pesquisa="1001") == ["1001"]
+        assert await listed(house, pesquisa="1000") == [], "that is no code which was ever told"
+        assert await listed(house, pesquisa="1001-CX", gtin=gtin(51)) == []
+        [row] = (await ask(house, "produtos.pesquisa", pesquisa="1001-CX"))["produtos"]
+        told = (await ask(house, "produto.obter", id=row["produto"]["id"]))["produto"]
+        assert (row["produto"]["tipoVariacao"], row["produto"]["preco"], told["codigo"]) == ("V", "100.00", "1001-CX")
+        await put(house, "product", "1000", "products", active=False)
+        assert await listed(house, situacao="A") == ["1001"]
+        assert await listed(house, situacao="I") == ["1000-UN"]
+        assert await listed(house, situacao="E") == []
+        for wrong in ({"dataCriacao": "01/01/2030 00:00:00"}, {"idTag": "3"}, {"idListaPreco": "1"}, {"situacao": "X"}):
+            assert await code(house, "produtos.pesquisa", **wrong) == REFUSED
+
+
+async def test_stock_that_the_erp_does_not_count_is_told_as_the_number_that_was_set(tmp_path: Path) -> None:
+    async with store(tmp_path) as house:
+        await put(house, "stock", "1000-UN@1", "stock", unlimited=True, quantity=D(0))
+        await pull(house)
+        assert held(house)["1000-UN"][2] == 9999

@@ -1,0 +1,136 @@
+"""The stock webhook: what it tells of which product, what counts as a refusal, and that its address stays a secret."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from api.tests.doors import Doored
+from plugins.webstore.tests.test_coupled import held, pull, simple, store
+from plugins.webstore.tests.test_coupled import states as states_of
+
+from engate.store.tables import cause, record
+from engate.testing.world import Change
+from engate_webstore_sandbox import stock
+
+QUERY = "k=ALSO%20SECRET&empty="
+
+
+async def mapped(house: Doored) -> dict[str, str]:
+    """Code -> the store's id."""
+    await pull(house)
+    return {row["codigo"]: row["identificador"] for row in house.shop.control.mapping()}
+
+
+async def link(house: Doored, kind: str, key: str, remote: str) -> None:
+    await house.api("PUT", f"/integrations/{house.id}/links/{kind}/{key}", {"remote": remote})
+
+
+async def told(house: Doored, code: str = "1000-UN", units: int = 3) -> list[Any]:
+    """What the store's webhook was told of it by a change in the ERP: (sent, answered) of each call."""
+    before = len(house.shop.exchanges.listed())
+    house.erp.change([Change(code, stock={"1": units})])
+    await house.api("POST", f"/integrations/{house.id}/resync", {"flows": ["stock"]})
+
+    def calls() -> list[Any]:
+        return [each for each in house.shop.exchanges.listed()[before:] if each.service == stock.NAME]
+
+    return await house.until(calls)
+
+
+async def answers(house: Doored) -> str:
+    """Whatever is kept, or shown, of what was tried."""
+
+    def look(c: sa.Connection) -> list[Any]:
+        return [*c.execute(sa.select(cause)), *c.execute(sa.select(record.c.answer).where(record.c.answer != ""))]
+
+    kept = await house.installation.store.reading(look)
+    return str([kept, *[await house.api("GET", path) for path in (f"/connections/{house.shop_id}", f"/integrations/{house.id}")]])
+
+
+@pytest.mark.trap("webstore.secret-address")
+@pytest.mark.parametrize("answer", ["404", "403", "error"])
+async def test_what_a_refusal_quotes_of_the_address_reaches_nobody(tmp_path: Path, answer: str) -> None:
+    async with store(tmp_path) as house:
+        url = house.shop.describe().secrets["stock_webhook"]
+        await house.api("PATCH", f"/connections/{house.shop_id}", {"secrets": {"stock_webhook": f"{url}?{QUERY}"}})
+        await house.api("POST", f"/connections/{house.shop_id}/test", {})
+        await link(house, "sku", "1000-UN", (await mapped(house))["1000-UN"])
+        house.shop.settings.echoes = True
+        house.shop.stock.answers += [answer] * 3
+        [first, *_] = await told(house)
+        assert stock.KEY in first.said and "ALSO SECRET" in first.said
+        shown = await house.until(lambda: refusal(house, answer))
+        assert not [secret for secret in (stock.KEY, "ALSO", "SECRET") if secret in shown]
+
+
+async def refusal(house: Doored, answer: str) -> str | None:
+    """All that is kept and shown, once this answer is."""
+    shown = await answers(house)
+    return shown if {"error": "webstore.stock", "404": "http.404", "403": "forbidden"}[answer] in shown else None
+
+
+async def test_an_address_that_is_none_is_refused_and_one_that_fails_says_its_status(tmp_path: Path) -> None:
+    async with store(tmp_path, live=False) as house:
+        house.shop.settings.echoes = True
+        path = f"/connections/{house.shop_id}"
+        for wrong in ("hooks.webstore.com.br/S3CR3T", "https://a b/S3CR3T", "ftp://h/S3CR3T", "https://h//S3CR3T", "https://u:S3CR3T@h/x"):
+            said = await house.client.patch(
+                path, json={"secrets": {"stock_webhook": wrong}}, headers={"authorization": f"Bearer {house.key}"}
+            )
+            assert said.status_code == 422 and "S3CR3T" not in said.text and "webhook" in said.text, said.text
+        await house.api("PATCH", path, {"secrets": {"stock_webhook": f"{house.shop.base_url}/hook/S3CR3T?k=S3CR3T"}})
+        tested = await house.api("POST", f"{path}/test", {})
+        [line] = [check for check in tested["checks"] if not check["ok"]]
+        assert "404" in str(line)
+        assert "S3CR3T" not in str(tested) + str(await house.api("GET", path))
+        assert (await house.shop.push.call("info", {}, house.shop.settings)).ok
+
+
+async def test_a_simple_product_has_no_parent_though_its_product_was_linked(tmp_path: Path) -> None:
+    async with store(tmp_path) as house:
+        ids = await mapped(house)
+        for kind, key in (("product", "1000"), ("sku", "1000-UN")):
+            await link(house, kind, key, ids["1000-UN"])
+        await told(house)
+        await house.until(lambda: held(house)["1000-UN"][2] == 3)
+        said = house.shop.exchanges.listed()[-1].sent
+        erp = next(iter(product.erp for product in house.shop.goods.products.values() if not product.varied))
+        assert '"skuMapeamentoPai":""' in said and f'"idProduto":{erp},' in said and '"tipoEstoque":"F"' in said
+
+
+async def test_an_error_that_is_empty_is_none(tmp_path: Path) -> None:
+    async with store(tmp_path) as house:
+        await link(house, "sku", "1000-UN", (await mapped(house))["1000-UN"])
+        house.shop.settings.stock_says = {"status": "OK", "error": None, "erro": ""}
+        await told(house)
+        await house.until(lambda: settled(house))
+
+
+async def settled(house: Doored) -> bool:
+    return "settled" in await states_of(house, "stock")
+
+
+async def test_a_link_that_is_corrected_gets_the_stock(tmp_path: Path) -> None:
+    async with store(tmp_path, simple(0, 7), simple(2, 20)) as house:
+        ids = await mapped(house)
+        await link(house, "sku", "1000-UN", ids["1002-UN"])
+        await told(house)
+        await house.until(lambda: held(house)["1002-UN"][2] == 3)
+        await link(house, "sku", "1000-UN", ids["1000-UN"])
+        await link(house, "sku", "1002-UN", ids["1002-UN"])
+        await house.until(lambda: (held(house)["1000-UN"][2], held(house)["1002-UN"][2]) == (3, 20))
+
+
+async def test_a_link_of_the_product_that_is_corrected_sends_what_was_refused(tmp_path: Path) -> None:
+    async with store(tmp_path) as house:
+        ids = await mapped(house)
+        [parent] = {row["identificador_pai"] for row in house.shop.control.mapping() if row["identificador_pai"]}
+        await link(house, "product", "1001", ids["1000-UN"])
+        await link(house, "sku", "1001-CX", ids["1001-CX"])
+        await told(house, "1001-CX", 8)
+        await house.until(lambda: refusal(house, "404"))
+        await link(house, "product", "1001", parent)
+        await house.until(lambda: held(house)["1001-CX"][2] == 8)
