@@ -53,9 +53,16 @@ async def test_a_store_that_already_sells(store: Store, erp: Erp) -> None:
     assert erp.of("pedido.incluir")[0].document("pedido")["pedido"]["itens"][0]["item"]["codigo"] == "P10-UN"
 
 
+async def test_what_the_erp_prices_at_nothing_is_sold_for_nothing(store: Store, erp: Erp) -> None:
+    erp.simple(1, preco="0.00")
+    await store.do("pull")
+    [one] = await store.look("state")
+    assert one["price"] == "0.00" and "missing" not in one
+
+
 @pytest.mark.parametrize(
     ("fields", "missing"),
-    [({"situacao": "I"}, "inactive"), ({"preco": "0"}, "no_price"), ({"preco": ""}, "no_price"), ({"saldo": 0}, "no_stock")],
+    [({"situacao": "I"}, "inactive"), ({"preco": ""}, "no_price"), ({"saldo": 0}, "no_stock")],
 )  # fmt: skip
 async def test_what_keeps_a_product_from_being_bought(store: Store, erp: Erp, fields: dict[str, Any], missing: str) -> None:
     erp.simple(1, **fields)
