@@ -74,7 +74,7 @@ def chosen(c: sa.Connection, work: Work, order: Order, skus: Mapping[str, str]) 
     wanted: dict[str, dict[str, Decimal]] = {}
     for item in order.items:
         units = wanted.setdefault(warehouse_of(item, mapping), {})
-        sku = skus.get(item.sku, "")
+        sku = skus.get(item.named, "")
         units[sku] = units.get(sku, Decimal(0)) + item.quantity
     rules = work.rules(c, "stock", sorted(set(skus.values())))
     shared = Shared(c, work.integration_id, rules, set(skus.values()))
