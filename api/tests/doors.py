@@ -58,7 +58,12 @@ class Doored:
         ids: list[int] = []
         for box in (self.erp, self.shop):
             said = box.describe()
-            body = {"name": said.platform, "platform": said.platform, "settings": said.settings, "secrets": said.secrets}
+            body = {
+                "name": said.platform,
+                "platform": said.platform,
+                "settings": {**said.settings, **said.unlimited},
+                "secrets": said.secrets,
+            }
             id = (await self.api("POST", "/connections", body))["id"]
             assert (await self.api("POST", f"/connections/{id}/test", {}))["passed"]
             ids.append(id)

@@ -18,6 +18,8 @@ from engate import Asked, Reply
 NO_TOKEN, BAD_TOKEN, MALFORMED, TOO_MANY, MISSING = 1, 2, 3, 6, 10
 NOTHING, NO_PAGE, DUPLICATE, INVALID, NOT_FOUND, RETRY = 20, 23, 30, 31, 32, 35
 """`codigo_erro`."""
+NUL = b"\\u0000"
+"""As JSON writes it."""
 DONE, WRONG, REFUSED = "3", "2", "1"
 """`status_processamento`: done; the fields are wrong; not worked on."""
 
@@ -39,7 +41,10 @@ class Call(NamedTuple):
 
     def text(self, name: str) -> str:
         given = self.fields.get(name)
-        return str(given).strip() if given is not None else ""
+        said = str(given).strip() if given is not None else ""
+        if "\0" in said:
+            raise Refused(INVALID, f"{name}: caractere nulo")  # no database that we use has room for it
+        return said
 
     def document(self, name: str) -> Mapping[str, Any]:
         """`pedido={"pedido": {...}}`; also without the wrap, which some clients leave out."""
@@ -54,6 +59,8 @@ class Call(NamedTuple):
         inner = given.get(name, given) if isinstance(given, dict) else None
         if not isinstance(inner, dict):
             raise Refused(MALFORMED, f"{name} não é um objeto")
+        if NUL in msgspec.json.encode(inner):
+            raise Refused(INVALID, f"{name} tem um caractere nulo")
         return inner
 
     def raw(self, name: str) -> bytes:

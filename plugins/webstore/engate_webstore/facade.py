@@ -44,8 +44,10 @@ class Facade:
             return envelope.answered(await service(self, call, desk), limit)
         except Refused as why:
             return envelope.refused(why, limit)
-        except Unavailable:
-            return envelope.refused(Refused(RETRY, "o ERP não pode responder agora; tente depois"), limit)
+        except Unavailable as why:
+            if why.code != "not_live":
+                raise
+            return envelope.refused(Refused(RETRY, "a integração não está ativa agora; tente depois"), limit)
 
     def broke(self) -> Reply:
         """The store reads no status. What happened is in engate's log."""

@@ -54,6 +54,8 @@ AUTHORISED = 6
 """What a note is told as that counts."""
 MOST_UNITS, MOST_MONEY = Decimal(10**7), Decimal(10**9)
 """Above that it is a slip of somebody's hand."""
+MOST_DOCUMENT = 20
+"""Longer than any: what is cut to it stays wrong, and finds room where orders are looked up by it."""
 OLDEST = datetime(2000, 1, 1, tzinfo=UTC)
 MOST_AHEAD = timedelta(days=366)
 SkuOf = Callable[[int], Awaitable[str | None]]
@@ -152,7 +154,7 @@ def _payments(doc: Mapping[str, Any], total: Decimal, wrong: list[str]) -> tuple
 
 
 def _buyer(client: Mapping[str, Any]) -> Buyer:
-    document = re.sub(r"[^0-9A-Z]", "", _text(client, "cpf_cnpj").upper())
+    document = re.sub(r"[^0-9A-Z]", "", _text(client, "cpf_cnpj").upper())[:MOST_DOCUMENT]
     company = _text(client, "tipo_pessoa").upper() == "J"
     return Buyer(
         _text(client, "nome"),

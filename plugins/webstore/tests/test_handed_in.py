@@ -63,6 +63,7 @@ async def _is(house: Doored, key: str, raw_state: str) -> bool:
 WRONG: dict[str, Any] = {
     "slash": {"numero_pedido_ecommerce": "2026/123"},
     "nul": {"numero_pedido_ecommerce": "A\0B"},
+    "nul in a form": {"forma_pagamento": "pix\0"},
     "dots": {"numero_pedido_ecommerce": ".."},
     "far": {"data_pedido": "31/12/9999 23:00:00"},
     "old": {"data_pedido": "01/01/0001"},
@@ -72,6 +73,7 @@ WRONG: dict[str, Any] = {
     "freight that nobody pays": {"valor_frete": "1000000001"},
 }
 WRONG_ITEM: dict[str, Any] = {
+    "nul in a code": {"codigo": "1000-UN\0"},
     "superscript": {"codigo": "", "id_produto": "²"},
     "id cut short": {"codigo": "", "id_produto": "9" * 16},
     "more than there can be": {"quantidade": "1000000000000"},
