@@ -46,7 +46,7 @@ ENGINE: tuple[Trap, ...] = (
         "engine.news-alone",
         "A shop whose events are a window tells the same orders at every reading: each would be read again, and new ones wait behind them.",
         f"{CORE}/sync/events.py",
-        "orders.with_unhandled(c, owner, {event.order for event in events})",
+        "orders.with_unhandled(c, owner.integration_id, {event.order for event in events})",
         "{event.order for event in events}",
         (f"{TOLD}test_what_is_told_again_wakes_nobody",),
     ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.trap import Trap
 
 PLUGIN = "plugins/webstore/engate_webstore"
+HANDED_IN = "plugins/webstore/tests/test_handed_in.py::"
 COUPLED = "plugins/webstore/tests/test_coupled.py::"
 WEBHOOK = "plugins/webstore/tests/test_stock_webhook.py::"
 CATALOG = "plugins/webstore/tests/test_catalog.py::"
@@ -22,16 +23,16 @@ WEBSTORE: tuple[Trap, ...] = (
         "webstore.number",
         "An order that is handed in twice, the second time paid, is one order: it has one number.",
         f"{PLUGIN}/facade.py",
-        "        number = await desk.place(order)",
-        '        number = await desk.place(msgspec.structs.replace(order, key=f"{order.key}-{order.raw_state}"))',
+        "            placed = await desk.place(order)",
+        '            placed = await desk.place(__import__("msgspec").structs.replace(order, key=f"{order.key}-{order.raw_state}"))',
         (f"{COUPLED}test_an_order_enters_once_and_comes_back_with_its_note_and_tracking",),
     ),
     Trap(
         "webstore.malformed-kept",
         "What was refused is a sale that somebody has to see: the store tries it a few times and gives up.",
         f"{PLUGIN}/facade.py",
-        "            if said:",
-        "            if False:",
+        "    if said:",
+        "    if False:",
         (f"{COUPLED}test_what_is_malformed_is_refused_as_documented_and_kept",),
     ),
     Trap(
@@ -72,7 +73,31 @@ WEBSTORE: tuple[Trap, ...] = (
         f"{PLUGIN}/facade.py",
         "        if len(self._calls) >= self._settings.calls_a_minute:",
         "        if False:",
-        (f"{COUPLED}test_who_asks_too_often_is_told_so_and_is_answered_a_minute_later",),
+        (f"{HANDED_IN}test_who_asks_too_often_is_told_so_and_is_answered_a_minute_later",),
+    ),
+    Trap(
+        "webstore.included-otherwise",
+        "An order that was included otherwise before is not taken again: told that it is, the store believes in a state that nobody knows.",
+        f"{PLUGIN}/facade.py",
+        "        if placed.differs:",
+        "        if False:",
+        (f"{HANDED_IN}test_a_first_call_that_comes_late_brings_nothing_back",),
+    ),
+    Trap(
+        "webstore.half-a-cent",
+        "A freight of half a cent is money that no note can hold: the order would end as a settlement that nobody can close.",
+        f"{PLUGIN}/orders.py",
+        "for places in (4, 10, 2))",
+        "for places in (4, 10, 10))",
+        (f"{HANDED_IN}test_what_no_order_can_hold_is_refused_and_kept",),
+    ),
+    Trap(
+        "webstore.code-alone",
+        "An ERP code that is also the number of another article in the shop would be taken for that one: the wrong goods leave.",
+        f"{PLUGIN}/orders.py",
+        'OrderItem(str(index), "", code,',
+        "OrderItem(str(index), code, code,",
+        (f"{HANDED_IN}test_a_line_names_the_erps_code_and_never_an_id_of_the_shop",),
     ),
     Trap(
         "webstore.variation",

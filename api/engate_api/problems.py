@@ -53,6 +53,8 @@ STATUS_OF_CODE = {
     "name_taken": 409,
     "in_use": 409,
     "shop_taken": 409,
+    "nothing_to_replay": 409,
+    "not_live": 409,
     "secret_key": 500,
     "platform_missing": 409,
     "database": 503,

@@ -26,7 +26,7 @@ from tests.support.goods import goods, sale
 from tests.support.loaded import Loaded, kept
 from tests.support.stage import SHORT, merged_mapping
 
-from engate.clock import SystemClock
+from engate.clock import Clock, SystemClock
 from engate.store.db import Store
 from engate.testing.connect import PLAIN
 from engate.testing.outgoing import Outgoing
@@ -58,7 +58,12 @@ class Doored:
         ids: list[int] = []
         for box in (self.erp, self.shop):
             said = box.describe()
-            body = {"name": said.platform, "platform": said.platform, "settings": said.settings, "secrets": said.secrets}
+            body = {
+                "name": said.platform,
+                "platform": said.platform,
+                "settings": {**said.settings, **said.unlimited},
+                "secrets": said.secrets,
+            }
             id = (await self.api("POST", "/connections", body))["id"]
             assert (await self.api("POST", f"/connections/{id}/test", {}))["passed"]
             ids.append(id)
@@ -152,7 +157,13 @@ def _database(folder: Path) -> str:
 
 @asynccontextmanager
 async def doored(
-    folder: Path, *, public: bool = True, coupled: bool = True, live: bool = False, shop_class: type[Any] = FakeShopSandbox
+    folder: Path,
+    *,
+    public: bool = True,
+    coupled: bool = True,
+    live: bool = False,
+    shop_class: type[Any] = FakeShopSandbox,
+    clock: Clock | None = None,
 ) -> AsyncGenerator[Doored]:
     """`live`: as after `Doored.live()`, which is a copy of what went live once (with the fake shop)."""
     known = await _known() if live else None
@@ -172,7 +183,7 @@ async def doored(
             erp.seed(goods(2))
         else:
             known.moved(database, boxes, url)
-        installation = await open_.enter_async_context(opened(settings, SystemClock()))
+        installation = await open_.enter_async_context(opened(settings, clock or SystemClock()))
         client = await open_.enter_async_context(httpx.AsyncClient(base_url=url, timeout=20, verify=PLAIN))
         for manifest in MANIFESTS.values():
             installation.registry.add(manifest)

@@ -180,12 +180,11 @@ async def test_nothing_is_handed_out_of_an_inactive_integration_or_of_another_on
         first = await house.url()
         mine = house.key, house.id, house.erp_id, house.shop_id
         await house.couple("Outra")
-        assert await house.shop.fetch(await house.url()) and house.shop.fetched == [[]]
+        assert (await house.shop.ask(f"{await house.url()}/products", {}))[0] == 503, "nobody can say, which is not the same as nothing"
         house.key, house.id, house.erp_id, house.shop_id = mine
         await house.api("POST", f"/integrations/{house.id}/deactivate", {})
-        assert await house.shop.fetch(first) and house.shop.fetched == [[], []]
-        status, levels = await house.shop.ask(f"{first}/level", skus(house)[0])
-        assert (status, levels) == (200, [])
+        for path, asked in (("products", {}), ("level", skus(house)[0]), ("product", skus(house)[0])):
+            assert (await house.shop.ask(f"{first}/{path}", asked))[0] == 503
 
 
 @pytest.mark.trap("engine.served-pilot")

@@ -2,7 +2,7 @@
 
 from engate.answers import Response
 from engate.context import Context
-from engate.door import Asked, Desk, Known, Reply, Sight, Whole, Wholes, WholeSku
+from engate.door import Asked, Desk, Known, Note, Placed, Reply, Sight, Whole, Wholes, WholeSku
 from engate.errors import (
     Answered,
     AuthFailed,
@@ -11,6 +11,7 @@ from engate.errors import (
     Invalid,
     NotSent,
     NotYet,
+    PluginFault,
     RateLimited,
     Rejected,
     Unavailable,
@@ -25,6 +26,6 @@ from engate.text import Text
 
 __all__ = [
     "Answered", "Asked", "Auth", "AuthFailed", "Context", "Desk", "EngateError", "Erp", "Forbidden", "Http", "Invalid", "Known", "Manifest",
-    "Meter", "NotSent", "NotYet", "Observer", "Rate", "RateLimited", "Rejected", "Reply", "Response", "Secret", "Sight", "Storefront",
-    "Text", "Token", "Unavailable", "Unknown", "Whole", "WholeSku", "Wholes", "batch", "field",
+    "Meter", "NotSent", "NotYet", "Note", "Observer", "Placed", "PluginFault", "Rate", "RateLimited", "Rejected", "Reply", "Response",
+    "Secret", "Sight", "Storefront", "Text", "Token", "Unavailable", "Unknown", "Whole", "WholeSku", "Wholes", "batch", "field",
 ]  # fmt: skip

@@ -32,12 +32,13 @@ class Asked(msgspec.Struct, frozen=True):
 
 
 class Reply(msgspec.Struct, frozen=True):
-    """What the platform is answered."""
+    """What the platform is answered. `carries`: what the desk handed out is in it; False for an error that is told with a good status."""
 
     status: int = 200
     body: bytes = b""
     content_type: str = "text/plain; charset=utf-8"
     headers: Mapping[str, str] = MappingProxyType({})
+    carries: bool = True
 
 
 class WholeSku(NamedTuple):
@@ -92,16 +93,33 @@ class Sight(NamedTuple):
 ALL = Sight()
 
 
+class Placed(NamedTuple):
+    """An order that a shop handed in. `number`: ours, the same one whenever an order of this key comes. `differs`: an order of this key is
+    there already and neither says nor ever said what this one says; nothing of it was taken."""
+
+    number: int
+    differs: bool
+
+
+class Note(NamedTuple):
+    """A fiscal document of an order. `id`: ours, which never means another one."""
+
+    id: int
+    invoice: Invoice
+
+
 class Known(NamedTuple):
-    """What is known of an order. `number`: ours; `order`: as the shop last handed it in; `state`: engate's word for it; `erp`: its numbers
-    in the ERP; `notes` and `tracking`: as the ERP told them, also those that are not due in the shop yet."""
+    """What is known of an order. `number`: ours; `order`: as the shop last told it; `state`: engate's word for it; `erp`: its numbers
+    in the ERP; `notes`: those that a shop may be told of, the oldest first (a note that is not authorised, of the test environment, a
+    return, of another company is none); `tracking`: as the ERP told it; `delivered_at`: when all of it was, as far as the ERP says."""
 
     number: int
     order: Order
     state: str
     erp: tuple[str, ...]
-    notes: tuple[Invoice, ...]
+    notes: tuple[Note, ...]
     tracking: tuple[Tracking, ...]
+    delivered_at: datetime | None
 
 
 class Desk(ABC):
@@ -135,14 +153,15 @@ class Desk(ABC):
     async def products(self, page: int = 1, limit: int = 100, since: datetime | None = None, sight: Sight = ALL) -> Wholes:
         """Products of the integration that is live, page by page, in the order in which the ERP's came: whoever reads on until `pages` has
         skipped nothing that was there when they began. `since`: only those of which something has changed since then (or was never
-        fetched); begin with the moment of your own last first page. Empty while the integration is not active.
+        fetched); begin with the moment of your own last first page. Raises Unavailable while the integration is not active or one of its
+        sides has not passed a test: nothing is known then, which is not the same as no products.
 
-        When the answer is a 2xx or 3xx, what was given of the served kinds counts as held by the shop from then on."""
+        When the answer is a 2xx or 3xx that `carries` it, what was given of the served kinds counts as held by the shop from then on."""
 
     @abstractmethod
     async def product(self, of: str | int, sight: Sight = ALL) -> Whole | None:
-        """The product with this key of the ERP's, or with this `Item.id`, or of which such a SKU is part. Settled as `products`; where a
-        SKU was named, of the SKUs that one alone."""
+        """The product with this key of the ERP's, or with this `Item.id`, or of which such a SKU is part. Raises and is
+        settled as `products`; where a SKU was named, of the SKUs that one alone."""
 
     @abstractmethod
     async def having(self, ean: str, sight: Sight = ALL) -> tuple[Whole, ...]:
@@ -151,19 +170,25 @@ class Desk(ABC):
     @abstractmethod
     async def sku(self, id: int) -> str | None:
         """The ERP's key of the SKU with this `Item.id`, or of the only SKU of the product with it; also of one that may not be shown (any
-        more)."""
+        more), and while nothing is handed out."""
 
     # ---- of a storefront that hands its orders in and asks what became of them ----
 
     @abstractmethod
-    async def place(self, order: Order) -> int | None:
-        """A whole order; on disk when this returns, and on its way into the ERP as any other. Answers our number of it: the same one
-        whenever an order of this key comes. None: the integration has not gone live, nothing was taken."""
+    async def place(self, order: Order) -> Placed | None:
+        """A whole order; on disk when this returns, and on its way into the ERP as any other. One whose key is known changes nothing: it
+        may be an old one that comes late, and only `move` says what became of it. None: the integration has not gone live and the order
+        is not known, nothing was taken."""
 
     @abstractmethod
-    async def move(self, key: str, state: ShopState, raw_state: str, changed_at: str) -> bool:
-        """The shop says that an order which it handed in has another state now. False: no such order is known."""
+    async def move(self, key: str, state: ShopState, raw_state: str) -> bool:
+        """The shop says that an order which it handed in has another state now; what came last counts. Also of an integration that is
+        inactive or archived. False: no such order is known, nothing was taken."""
 
     @abstractmethod
     async def order(self, of: str | int) -> Known | None:
         """What is known of the order with this key (the shop's own), or with this number (ours)."""
+
+    @abstractmethod
+    async def order_of_note(self, id: int) -> Known | None:
+        """What is known of the order to which this fiscal document belongs (`Note.id`)."""

@@ -107,6 +107,12 @@ class Connection:
         Overriding it gives the connection an address of its own."""
         raise NotImplementedError
 
+    def broke(self, asked: Asked) -> Reply | None:
+        """What the platform is answered where `answer` raised or took too long, for a platform that reads no status. None: 503 where the
+        same call may end well in a moment, else 500. The log has what happened; nothing of it belongs into the answer."""
+        del asked
+        return None
+
     async def install_webhooks(self, url: str) -> list[Check]:
         """Tells the platform to call below this address, and takes back what it was told of another one. Safe to call again: at activation
         and daily. A platform where people type the address in leaves this out."""

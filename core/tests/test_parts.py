@@ -100,6 +100,10 @@ def code(made: list[OrderPart] | Reason) -> str:
 
 def test_one_unmapped_item_stops_the_whole_order() -> None:
     assert code(split(order(item(), item("2", sku="s99")), MAPPING, SKUS)) == "order.item_unmapped"
+    alone = msgspec.structs.replace(item(), sku="")
+    made = split(order(alone), MAPPING, {**SKUS, "": "p", alone.reference: "p"})
+    assert isinstance(made, Reason) and made.code == "order.item_unmapped" and alone.reference in made.text.en, "no id of the shop's"
+    assert [each.sku for each in parts_of(split(order(alone), MAPPING, {alone.named: "p"}))[0].items] == ["p"]
 
 
 def test_an_unmapped_payment_form_is_never_given_a_default() -> None:

@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 import msgspec
+import pytest
 
 from engate.model import Address, Buyer, Order
-from engate.sync.told import newest
+from engate.sync.told import last, newest
 
 ZERO = Decimal(0)
 AT = datetime(2026, 11, 21, 9, tzinfo=UTC)
@@ -47,3 +48,11 @@ def test_two_states_of_one_instant_are_asked_for() -> None:
 
 def test_an_event_that_carries_nothing_may_be_the_newest() -> None:
     assert newest([], None) == newest([None], None) == newest([order("9"), None], order("1")) == "ask"
+
+
+@pytest.mark.trap("engine.handed-in-last")
+def test_of_a_shop_that_cannot_be_asked_what_came_last_counts_unless_its_own_stamp_is_older() -> None:
+    assert last([order("", "placed"), None, order("", "paid")], order("", "first")) == order("", "paid")
+    assert last([order("2", "paid"), order("1", "placed")], order("1", "first")) == order("2", "paid")
+    assert last([order("1", "placed")], order("2", "paid")) == order("2", "paid")
+    assert last([], order("", "first")) == last([None], order("", "first")) == order("", "first")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from engate import Desk, Known, Reply, Sight, Whole, Wholes
+from engate import Desk, Known, Placed, Reply, Sight, Whole, Wholes
 from engate.door import ALL, NOTHING
 from engate.model import Order, OrderEvent, ShopState
 
@@ -37,10 +37,13 @@ class Unasked(Desk):
     async def sku(self, id: int) -> str | None:
         raise AssertionError(id)
 
-    async def place(self, order: Order) -> int | None:
+    async def place(self, order: Order) -> Placed | None:
         raise AssertionError(order.key)
 
-    async def move(self, key: str, state: ShopState, raw_state: str, changed_at: str) -> bool:
+    async def order_of_note(self, id: int) -> Known | None:
+        raise AssertionError(id)
+
+    async def move(self, key: str, state: ShopState, raw_state: str) -> bool:
         raise AssertionError(key)
 
     async def order(self, of: str | int) -> Known | None:

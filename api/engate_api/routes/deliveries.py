@@ -44,15 +44,16 @@ async def list_deliveries(
     summary="Look again at what a delivery was about",
     status_code=200,
     guards=[operator],
-    responses=documented(400, 401, 403, 404),
+    responses=documented(400, 401, 403, 404, 409),
 )
 async def replay(installation: NamedDependency[Installation], caller: NamedDependency[Caller], id: Id, delivery: Id) -> Replayed:
-    """Its orders are read from the shop as they are now, its keys from the ERP: what was told then may be old."""
+    """Its orders are read from the shop as they are now, its keys from the ERP: what was told then may be old. An order that a shop handed
+    in while nobody listened is taken as it was kept, unless it came again since."""
     now = installation.now()
 
     def again(c: sa.Connection) -> Replayed:
         row = kept.one(c, caller.tenant_id, _sides(c, caller.tenant_id, id), delivery)
-        return Replayed(*desk.replay(c, caller.tenant_id, id, row, now))
+        return Replayed(*desk.replay(c, id, row, now))
 
     found = await installation.store.writing(again)
     await installation.dispatch.wake(id)

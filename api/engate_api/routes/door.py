@@ -25,6 +25,8 @@ MOST_BODY = 2 * 1024 * 1024
 BODY_SECONDS = 10.0
 """That a caller may take to send a body."""
 METHODS = [HttpMethod.GET, HttpMethod.POST, HttpMethod.PUT, HttpMethod.PATCH, HttpMethod.DELETE, HttpMethod.HEAD, HttpMethod.OPTIONS]
+LATER = ("database", "slow", "not_live")
+"""Of a moment: the platform asks again."""
 BELOW = "/in/{connection:str}/{name:str}"
 log = structlog.get_logger("engate.door")
 
@@ -56,6 +58,8 @@ async def knock(
         desk = OpenDesk(installation.registry, row, _asked(request, rest, body, installation.clock.now()))
         try:
             reply = await door.answer(account, desk.asked, desk)
+        except Exception as error:
+            reply = door.excuse(account, desk.asked, _status(id, error))
         finally:
             for woken in desk.woken:
                 await installation.dispatch.wake(woken)
@@ -63,13 +67,18 @@ async def knock(
         return _empty(408)
     except ClientException:
         return _empty(400)  # it left before it had sent all
-    except EngateError as error:
-        log.error("door_failed", connection=id, code=error.code, error=error.text.en)
-        return _empty(503 if error.code in ("database", "slow") else 500)
     except Exception as error:
-        log.error("door_broke", connection=id, error=type(error).__name__, exc_info=error)
-        return _empty(500)
+        return _empty(_status(id, error))
     return Response(reply.body, status_code=reply.status, media_type=reply.content_type, headers=dict(reply.headers))
+
+
+def _status(connection: int, error: Exception) -> int:
+    """What happened is told to the log alone."""
+    if isinstance(error, EngateError):
+        log.error("door_failed", connection=connection, code=error.code, error=error.text.en)
+        return 503 if error.code in LATER else 500
+    log.error("door_broke", connection=connection, error=type(error).__name__, exc_info=error)
+    return 500
 
 
 def _empty(status: int) -> Response[bytes]:

@@ -58,10 +58,13 @@ class Buyer(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class OrderItem(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One line; the same SKU may stand on two lines, so lines are told apart by `line`. `price` is the unit price after item discounts."""
+    """One line; the same SKU may stand on two lines, so lines are told apart by `line`. `price` is the unit price after item discounts.
+
+    A shop that names its articles by the ERP's keys alone leaves `sku` empty: such a key must never be taken for one of the shop's ids.
+    """
 
     line: str
-    sku: str  # the storefront's SKU id
+    sku: str  # the storefront's SKU id; "": it is named by `reference` alone
     reference: str  # the reference code it holds: the ERP's SKU key where we linked it
     name: str
     quantity: Decimal
@@ -72,6 +75,11 @@ class OrderItem(msgspec.Struct, frozen=True, omit_defaults=True):
     @property
     def value(self) -> Decimal:
         return worth(self.price, self.quantity)
+
+    @property
+    def named(self) -> str:
+        """By what it is looked up; a reference in a form that no id has."""
+        return self.sku or f"\0{self.reference}"
 
 
 class Payment(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -91,13 +91,18 @@ def of_tenant(c: sa.Connection, tenant_id: int) -> list[Any]:
     return sorted(c.execute(_ARCHIVED, {"of_tenant": tenant_id}), key=lambda row: -row.id)
 
 
-def owners(c: sa.Connection, tenant_id: int, storefront_id: int, keys: Iterable[str]) -> dict[str, int]:
-    """Orders of the same shop that belong to an archived integration: what happens to them is told to it."""
+def of_shop(c: sa.Connection, tenant_id: int, storefront_id: int) -> list[int]:
+    """The archived integrations of the shop behind this connection, the latest first."""
     archived = of_tenant(c, tenant_id)
     if not archived:
-        return {}
+        return []
     shop = config.shop_of(config.connection_row(c, tenant_id, storefront_id))
-    ids = [row.id for row in archived if _shop(c, row.storefront_id) == shop]
+    return [row.id for row in archived if _shop(c, row.storefront_id) == shop]
+
+
+def owners(c: sa.Connection, tenant_id: int, storefront_id: int, keys: Iterable[str]) -> dict[str, int]:
+    """Orders of the same shop that belong to an archived integration: what happens to them is told to it."""
+    ids = of_shop(c, tenant_id, storefront_id)
     if not ids:
         return {}
     found = sa.select(order.c.key, order.c.integration_id).where(order.c.integration_id.in_(ids), order.c.key.in_(list(keys)))

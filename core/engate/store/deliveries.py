@@ -99,6 +99,16 @@ def keep(c: sa.Connection, came: Came, key: str, about: dict[str, Any]) -> int |
     return c.execute(_UNHEARD, mine).scalar()
 
 
+def again(c: sa.Connection, came: Came, key: str) -> None:
+    """It is counted, and nothing of it is kept."""
+    c.execute(_AGAIN, {"of_connection": came.connection_id, "of_key": key})
+
+
+def body(row: Any) -> bytes:
+    """What a delivery said (its row)."""
+    return zlib.decompress(row.body)
+
+
 def contacted(c: sa.Connection, came: Came) -> None:
     """The platform was here, and was answered."""
     c.execute(_CONTACTED, {"of_connection": came.connection_id, "of_at": came.at})

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import msgspec
 import sqlalchemy as sa
 
-from engate.model import Address, Buyer, ErpOrder, Invoice, Order, OrderChange, OrderEvent, OrderItem, OrderPart
+from engate.model import Address, Buyer, ErpOrder, Invoice, Order, OrderChange, OrderEvent, OrderItem, OrderPart, Warehouse
 from engate.store import tasks
 from engate.store.blobs import pack, readable, unpack
 from engate.store.causes import Reason, ensure
@@ -120,6 +120,14 @@ def unhandled(c: sa.Connection, integration_id: int, order_key: str) -> tuple[in
     """(the newest event of the order that nobody has acted on, the order as each of these events told it: None where it did not)"""
     rows = c.execute(_UNHANDLED, {"of_integration": integration_id, "of_key": order_key}).all()
     return (rows[-1].id if rows else None), [readable(row.doc, Order) for row in rows]
+
+
+_HEARD = sa.select(inbox.c.id).where(_is(inbox.c.integration_id, "of_integration"), _is(inbox.c.key, "of_key"))
+
+
+def heard(c: sa.Connection, integration_id: int, key: str) -> bool:
+    """Whether this event has come before, acted on or not."""
+    return c.execute(_HEARD, {"of_integration": integration_id, "of_key": key}).first() is not None
 
 
 def handled(c: sa.Connection, integration_id: int, order_key: str, up_to: int, now: float) -> None:
@@ -276,35 +284,60 @@ def keep(c: sa.Connection, of: Shop, doc: Order, state: str, now: float) -> int:
 
 @cache
 def _first_of(dialect: str) -> Any:
-    return insert_of(dialect, order).on_conflict_do_nothing(index_elements=["integration_id", "key"])
+    return insert_of(dialect, order).on_conflict_do_nothing(index_elements=["integration_id", "key"]).returning(order.c.id)
 
 
 _ID = sa.select(order.c.id).where(_is(order.c.integration_id, "of_integration"), _is(order.c.key, "of_key"))
+_PLACE = sa.select(order.c.id, order.c.integration_id, order.c.key).where(_one_of(order.c.integration_id, "of_integrations"))
+_BY_KEY = _PLACE.where(_is(order.c.key, "of_key"))
+_BY_NUMBER = _PLACE.where(_is(order.c.id, "of_id"))
+_OF_DOCUMENT = _PLACE.join(document, document.c.order_id == order.c.id).where(_is(document.c.id, "of_document"))
+_LOCK = sa.select(order.c.id, order.c.integration_id, order.c.key).where(_is(order.c.id, "of_id")).with_for_update()
 
 
 def id_of(c: sa.Connection, integration_id: int, key: str) -> int | None:
     return c.execute(_ID, {"of_integration": integration_id, "of_key": key}).scalar()
 
 
-_KEY_OF = sa.select(order.c.key).where(_is(order.c.integration_id, "of_integration"), _is(order.c.id, "of_id"))
+class Place(NamedTuple):
+    """Where an order is stored: our number of it, whose it is, and the shop's key."""
+
+    id: int
+    integration_id: int
+    key: str
 
 
-def key_of(c: sa.Connection, integration_id: int, id: int) -> str | None:
-    """The order with this number of ours."""
-    return c.execute(_KEY_OF, {"of_integration": integration_id, "of_id": id}).scalar()
+def place_of(c: sa.Connection, integration_ids: Sequence[int], of: str | int) -> Place | None:
+    """The order with this key, or this number of ours, in the first of these integrations that has it."""
+    asked = (_BY_KEY, {"of_key": of}) if isinstance(of, str) else (_BY_NUMBER, {"of_id": of})
+    return _first_place(c, integration_ids, *asked)
 
 
-def first(c: sa.Connection, of: Shop, doc: Order, now: float) -> int:
-    """An order that has just come has its row at once, and keeps the one that it has. Its lane goes on from there: `untouched`."""
+def place_of_document(c: sa.Connection, integration_ids: Sequence[int], document_id: int) -> Place | None:
+    """The order to which this fiscal document belongs."""
+    return _first_place(c, integration_ids, _OF_DOCUMENT, {"of_document": document_id})
+
+
+def _first_place(c: sa.Connection, integration_ids: Sequence[int], query: Any, given: dict[str, Any]) -> Place | None:
+    found = [Place(*row) for row in c.execute(query, {"of_integrations": list(integration_ids), **given})]
+    return min(found, key=lambda place: integration_ids.index(place.integration_id), default=None)
+
+
+def locked(c: sa.Connection, id: int) -> Place | None:
+    """Nobody else changes this order, or says something of it, before this transaction is over. Whose it is may have changed meanwhile."""
+    row = c.execute(_LOCK, {"of_id": id}).first()
+    return Place(*row) if row is not None else None
+
+
+def first(c: sa.Connection, of: Shop, doc: Order, now: float) -> int | None:
+    """An order that has just come has its row at once; None: it has one. Whoever else brings the same order waits for this transaction.
+    Its lane goes on from there: `untouched`."""
     row = {
         "tenant_id": of.tenant_id, "integration_id": of.integration_id, "key": doc.key, "state": RECEIVED, "shop_state": doc.state,
         "raw_state": doc.raw_state, "doc": pack(doc), "total": doc.total, "placed_at": doc.placed_at.timestamp(), "read_at": now,
         "created_at": now, "changed_at": now,
     }  # fmt: skip
-    c.execute(_first_of(c.dialect.name), row)
-    id = id_of(c, of.integration_id, doc.key)
-    assert id is not None
-    return id
+    return c.execute(_first_of(c.dialect.name), row).scalar()
 
 
 RECEIVED = "received"
@@ -524,12 +557,23 @@ _WAITING_WITH = (
 
 
 def sku_of(c: sa.Connection, integration_id: int, items: Sequence[OrderItem]) -> dict[str, str]:
-    """Storefront SKU id -> the ERP's SKU key: by our links, else by the reference that the item carries, if it is a SKU of ours."""
-    linked = c.execute(_SKU_LINKS, {"of_integration": integration_id, "of_remotes": [item.sku for item in items]})
+    """What an item is named by (`OrderItem.named`) -> the ERP's SKU key: by our links, else by the reference that the item carries, if it
+    is a SKU of ours. Links know the shop's ids alone: an item without one is never looked up among them."""
+    ids = [item.sku for item in items if item.sku]
+    linked = c.execute(_SKU_LINKS, {"of_integration": integration_id, "of_remotes": ids}) if ids else ()
     found = {row.remote: row.key for row in linked}
-    carried = {item.sku: item.reference for item in items if item.sku not in found and item.reference}
+    carried = {item.named: item.reference for item in items if item.named not in found and item.reference}
     known = known_skus(c, integration_id, list(carried.values())) if carried else set[str]()
     return found | {remote: key for remote, key in carried.items() if key in known}
+
+
+_WAREHOUSES = sa.select(record.c.doc).where(_is(record.c.integration_id, "of_integration"), record.c.kind == "warehouse")
+
+
+def companies(c: sa.Connection, integration_id: int) -> frozenset[str]:
+    """Who may issue notes, as far as the ERP's branches say."""
+    blobs = c.execute(_WAREHOUSES, {"of_integration": integration_id}).scalars()
+    return frozenset(doc.document for blob in blobs if (doc := readable(blob, Warehouse)) is not None and doc.document)
 
 
 def known_skus(c: sa.Connection, integration_id: int, keys: Sequence[str]) -> set[str]:

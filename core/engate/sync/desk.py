@@ -9,16 +9,20 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import sqlalchemy as sa
 
 from engate import boundary
-from engate.door import ALL, NOTHING, Asked, Desk, Known, Reply, Sight, Whole, Wholes
+from engate.door import ALL, NOTHING, Asked, Desk, Known, Placed, Reply, Sight, Whole, Wholes
+from engate.errors import Invalid
+from engate.hooks import Erp
 from engate.model import Order, OrderEvent, ShopState
 from engate.model.kinds import KINDS
 from engate.store import changed, deliveries, lanes
 from engate.store.deliveries import Came
 from engate.sync import placing
+from engate.sync.decide import gate
 from engate.sync.events import Ear, take_in
 from engate.sync.flows import FLOWS
 from engate.sync.handing import Handing, Pages
-from engate.sync.placing import Move
+from engate.sync.placing import Looked, Move
+from engate.text import Text
 
 if TYPE_CHECKING:
     from engate.sync.registry import Registry
@@ -36,7 +40,7 @@ class OpenDesk(Desk):
 
     def __init__(self, registry: Registry, row: Any, asked: Asked) -> None:
         self.asked = asked
-        self._store, self._at = registry.store, asked.at.timestamp()
+        self._registry, self._store, self._at = registry, registry.store, asked.at.timestamp()
         self._came = Came(row.tenant_id, row.id, self._at, asked.method, asked.path, asked.body)
         self._handing = Handing(registry, row.id, self._at)
         self._contacted_at: float | None = row.contacted_at
@@ -88,34 +92,47 @@ class OpenDesk(Desk):
         self._used = True
         return await self._handing.sku(id)
 
-    async def place(self, order: Order) -> int | None:
+    async def place(self, order: Order) -> Placed | None:
         self._used = True
         [sound] = _checked(Order, [order])
-        number, woken = await self._store.durably(lambda c: placing.place(c, self._came, sound))
+        placed, woken = await self._store.durably(lambda c: placing.place(c, self._came, sound))
         self.woken |= woken
-        return number
+        return placed
 
-    async def move(self, key: str, state: ShopState, raw_state: str, changed_at: str) -> bool:
+    async def move(self, key: str, state: ShopState, raw_state: str) -> bool:
         self._used = True
-        move = Move(key, state, raw_state, changed_at)
-        is_known, woken = await self._store.durably(lambda c: placing.move(c, self._came, move))
+        move = Move(key, state, raw_state)
+        is_taken, woken = await self._store.durably(lambda c: placing.move(c, self._came, move))
         self.woken |= woken
-        return is_known
+        return is_taken
 
     async def order(self, of: str | int) -> Known | None:
         self._used = True
-        return await self._store.viewing(lambda c: placing.known(c, self._came, of))
+        return await self._shown(await self._store.viewing(lambda c: placing.known(c, self._came, of)))
+
+    async def order_of_note(self, id: int) -> Known | None:
+        self._used = True
+        return await self._shown(await self._store.viewing(lambda c: placing.of_note(c, self._came, id)))
+
+    async def _shown(self, found: Looked | None) -> Known | None:
+        """A note goes to a shop that asks exactly where it would be sent to one that is told."""
+        if found is None:
+            return None
+        erp = await self._registry.connection(found.erp_id, glance=True)
+        assert isinstance(erp, Erp)
+        return placing.shown(found.stored, lambda note: gate(note, erp.fiscal, found.companies) is None)
 
     async def close(self, reply: Reply) -> None:
         """Before the answer leaves: what was handed out is settled, and that the platform was here is noted, in one commit."""
         if reply.status >= 400 or not self._used:
             return
         noted = self._contacted_at is not None and self._at < self._contacted_at + CONTACT
-        if self._handing.settles or not noted:
-            await self._store.durably(lambda c: self._close(c, noted=noted))
+        settles = reply.carries and self._handing.settles
+        if settles or not noted:
+            await self._store.durably(lambda c: self._close(c, settles=settles, noted=noted))
 
-    def _close(self, c: sa.Connection, *, noted: bool) -> None:
-        if self._handing.settles:
+    def _close(self, c: sa.Connection, *, settles: bool, noted: bool) -> None:
+        if settles:
             self._handing.settle(c)
         if not noted:
             deliveries.contacted(c, self._came)
@@ -137,16 +154,43 @@ class OpenDesk(Desk):
         return True, woken
 
 
-def replay(c: sa.Connection, tenant_id: int, integration_id: int, row: Any, now: float) -> tuple[int, int]:
-    """What a kept delivery was about is looked at again, as it is now: (orders, keys)."""
+def replay(c: sa.Connection, integration_id: int, row: Any, now: float) -> tuple[int, int]:
+    """What a kept delivery was about is looked at again, as it is now: (orders, keys). An order that a shop handed in while nobody listened
+    is taken now. Raises Invalid where there is nothing to look at."""
     about: dict[str, Any] = row.about
     order_keys: list[str] = about.get("orders", [])
     wanted: dict[str, list[str]] = about.get("changed", {})
+    if not order_keys and not wanted:
+        raise _nothing()
+    came = Came(row.tenant_id, row.connection_id, now, row.method, row.path, b"")
+    if about.get(placing.HANDED_IN):
+        if placing.replay(c, came, row):
+            return 1, 0
+        if placing.known(c, came, order_keys[0]) is None:
+            raise _nobody_listens()
     events = [OrderEvent(f"replay/{row.id}/{now}/{key}"[:200], key, "unknown", "replay") for key in order_keys]
     each = next(each for each in deliveries.hearers(c, row.connection_id) if each.id == integration_id)
-    take_in(c, Ear(tenant_id, each.id, each.storefront_id, each.archived), events, now)
-    _note(c, tenant_id, [integration_id], wanted, now)
+    take_in(c, Ear(row.tenant_id, each.id, each.storefront_id, each.archived), events, now)
+    _note(c, row.tenant_id, [integration_id], wanted, now)
     return len(events), sum(map(len, wanted.values()))
+
+
+def _nothing() -> Invalid:
+    return Invalid(
+        Text("Não há o que repetir: nada do que esta entrega diz pôde ser usado.",
+             "There is nothing to replay: nothing that this delivery says could be used."),
+        Text("Veja o motivo na entrega; corrija na plataforma e peça que ela envie de novo.",
+             "See the delivery's reason; correct it on the platform and have it sent again."),
+        code="nothing_to_replay",
+    )  # fmt: skip
+
+
+def _nobody_listens() -> Invalid:
+    return Invalid(
+        Text("O pedido não entrou: a integração ainda não está em produção.", "The order was not taken: the integration is not live yet."),
+        Text("Ative a integração e repita a entrega.", "Activate the integration and replay the delivery."),
+        code="not_live",
+    )
 
 
 def _note(c: sa.Connection, tenant_id: int, ids: Sequence[int], wanted: Mapping[str, Sequence[str]], now: float) -> set[int]:

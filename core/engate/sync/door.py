@@ -67,6 +67,15 @@ async def answer(connection: Connection, asked: Asked, desk: OpenDesk) -> Reply:
     return given
 
 
+def excuse(connection: Connection, asked: Asked, status: int) -> Reply:
+    """What is answered where there is no answer: the plugin's own words, else the bare status."""
+    try:
+        given: object = connection.broke(asked)
+    except Exception:  # it broke once already
+        given = None
+    return given if isinstance(given, Reply) and _wrong(given) is None else Reply(status)
+
+
 def _wrong(given: object) -> tuple[str, str, str] | None:
     """(field, value, what was expected) of an answer that cannot be given."""
     if not isinstance(given, Reply):

@@ -11,6 +11,7 @@ from engate.boundary import Received
 from engate.model import OrderEvent, Query
 from engate.plugins import closing
 from engate.store import archive, lanes, orders, runs
+from engate.store.orders import Shop
 from engate.sync import quarantine, whole
 from engate.sync.work import Later, Work
 
@@ -107,14 +108,17 @@ def _take_in(c: sa.Connection, work: Work, heard: list[OrderEvent]) -> None:
 
 def take_in(c: sa.Connection, ear: Ear, heard: Sequence[OrderEvent], now: float) -> set[int]:
     """Stores the events and wakes the lanes of the orders that have news. Returns the integrations that have something to do now."""
-    found: set[int] = set()
-    for owner, events in _owned(c, ear, heard).items():
-        orders.receive(c, ear.tenant_id, owner, events, now)
-        # also while inactive: the lane does nothing then, and an activation that commits just now must not miss it
-        keys = orders.with_unhandled(c, owner, {event.order for event in events})  # a window tells the same again and again
-        lanes.wake(c, [lanes.Wake(ear.tenant_id, owner, lane_of(key), ORDER_PRIORITY, now) for key in sorted(keys)])
-        found |= {owner} if keys else set()
-    return found
+    owned = _owned(c, ear, heard).items()
+    return {owner for owner, events in owned if hear(c, Shop(ear.tenant_id, owner), events, now)}
+
+
+def hear(c: sa.Connection, owner: Shop, events: Sequence[OrderEvent], now: float) -> bool:
+    """The same for the integration whose orders these are. Whether it has something to do now."""
+    orders.receive(c, owner.tenant_id, owner.integration_id, events, now)
+    # also while inactive: the lane does nothing then, and an activation that commits just now must not miss it
+    keys = orders.with_unhandled(c, owner.integration_id, {event.order for event in events})  # a window tells the same again and again
+    lanes.wake(c, [lanes.Wake(owner.tenant_id, owner.integration_id, lane_of(key), ORDER_PRIORITY, now) for key in sorted(keys)])
+    return bool(keys)
 
 
 def _owned(c: sa.Connection, ear: Ear, events: Sequence[OrderEvent]) -> dict[int, list[OrderEvent]]:

@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 MOST = 100
 """Products of one page."""
-NOBODY = Wholes((), 0, 0)
-BLIND = Sight(frozenset(), frozenset())
 OF_SKU = frozenset({"sku", *BELOW})
 
 
@@ -74,22 +72,33 @@ class Handing:
         self._tenant_id = self._integration_id = 0
 
     async def products(self, pages: Pages, sight: Sight) -> Wholes:
-        return await self._look(lambda table: table.page(pages), sight) or NOBODY
+        return await self._look(lambda table: table.page(pages), sight)
 
     async def product(self, of: str | int, sight: Sight) -> Whole | None:
         return await self._look(lambda table: table.product(of), sight)
 
     async def having(self, ean: str, sight: Sight) -> tuple[Whole, ...]:
-        return await self._look(lambda table: table.having(ean), sight) or ()
+        return await self._look(lambda table: table.having(ean), sight)
 
     async def sku(self, id: int) -> str | None:
-        return await self._look(lambda table: table.sku_key(id), BLIND)
+        return await self._registry.store.viewing(lambda c: self._sku(c, id))
 
-    async def _look(self, at: Callable[[_Table], T], sight: Sight) -> T | None:
-        live = await self._live()
-        if live is None:
+    def _sku(self, c: sa.Connection, id: int) -> str | None:
+        """What an order names is looked up whether or not anything may be handed out just now."""
+        integration_id = config.living_of(c, self._storefront_id)
+        if integration_id is None:
             return None
-        snapshot, pair = live
+        row = families.found(c, integration_id, "sku", id)
+        if row is not None:
+            return row.key
+        product = families.found(c, integration_id, "product", id)
+        if product is None:
+            return None
+        skus = families.below(c, integration_id, ["sku"], [product.key]).get(("sku", product.key), ())
+        return skus[0].key if len(skus) == 1 else None
+
+    async def _look(self, at: Callable[[_Table], T], sight: Sight) -> T:
+        snapshot, pair = await self._live()
 
         def look(c: sa.Connection) -> tuple[T, list[Given]]:
             table = _Table(c, Live(snapshot, pair, self._at), sight)
@@ -99,11 +108,12 @@ class Handing:
         self._given |= {each.row.id: each for each in given if each.row.kind in sight.hands_out}
         return seen
 
-    async def _live(self) -> tuple[Snapshot, Pair] | None:
-        """The integration of which something may be handed out: active, and both sides have passed a test as they are configured."""
+    async def _live(self) -> tuple[Snapshot, Pair]:
+        """The integration of which something may be handed out: active, and both sides have passed a test as they are configured. A shop
+        that is told that there are no products takes its own off sale: so it is told that nobody can say."""
         snapshot = await self._registry.store.glancing(self._snapshot)
         if snapshot is None or not snapshot.active or not snapshot.connected:
-            return None
+            raise Unavailable(NOT_LIVE, code="not_live")
         self._tenant_id, self._integration_id = snapshot.tenant_id, snapshot.id
         return snapshot, pair_of(await self._registry.coupling_of(snapshot))
 
@@ -227,16 +237,6 @@ class _Table:
         self._shared = Shared(self._c, self._snapshot.id, rules, skus)
         return families.below(self._c, self._snapshot.id, BELOW, skus)
 
-    def sku_key(self, id: int) -> str | None:
-        row = families.found(self._c, self._snapshot.id, "sku", id)
-        if row is not None:
-            return row.key
-        product = families.found(self._c, self._snapshot.id, "product", id)
-        skus = (
-            families.below(self._c, self._snapshot.id, ["sku"], [product.key]).get(("sku", product.key), ()) if product is not None else ()
-        )
-        return skus[0].key if len(skus) == 1 else None
-
     # ---- what they refer to ----
 
     def _path(self, key: str | None) -> tuple[Category, ...]:
@@ -297,4 +297,6 @@ def _is_free(row: Row) -> bool:
     return row.owner in (None, "storefront") or (row.cause or "").startswith((links.WAITING_LINK, served.LINK_BY_HAND))
 
 
+NOT_LIVE = Text("A integração não está ativa, ou uma conexão ainda não foi testada como está.",
+                "The integration is not active, or a connection has not been tested as it is.")  # fmt: skip
 CHANGED = Text("A configuração mudou durante a chamada.", "The configuration changed during the call.")

@@ -8,12 +8,10 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from engate.errors import AuthFailed, CapabilityMissing, EngateError, Forbidden, Rejected
-from engate.model import Order, Warehouse
+from engate.model import Order
 from engate.store import causes, orders, tasks
-from engate.store.blobs import readable
 from engate.store.causes import Reason
 from engate.store.orders import Part, Stored
-from engate.store.tables import record
 from engate.sync import settlement, told
 from engate.sync.decide import (
     FINAL,
@@ -75,13 +73,7 @@ async def order_slice(work: Work, key: str) -> Later:
     return Later(due=min(dues, default=None))
 
 
-_WAREHOUSES = sa.select(record.c.doc).where(record.c.integration_id == sa.bindparam("of_integration"), record.c.kind == "warehouse")
-"""Built once: every slice asks."""
-
-
 def _situation(c: sa.Connection, work: Work) -> Situation:
-    blobs = c.execute(_WAREHOUSES, {"of_integration": work.integration_id}).scalars()
-    companies = {doc.document for blob in blobs if (doc := readable(blob, Warehouse)) is not None and doc.document}
     coupling = work.coupling
     return Situation(
         work.snapshot.mapping,
@@ -89,7 +81,7 @@ def _situation(c: sa.Connection, work: Work) -> Situation:
         frozenset(hook for hook in OPTIONAL if coupling.can(hook)),
         coupling.unavailable,
         coupling.fiscal,
-        frozenset(companies),
+        orders.companies(c, work.integration_id),
     )
 
 

@@ -20,17 +20,11 @@ ITEM_UNMAPPED = "order.item_unmapped"
 def split(
     order: Order, mapping: PairMapping, skus: Mapping[str, str], chosen: Mapping[str, str] = MappingProxyType({})
 ) -> list[OrderPart] | Reason:
-    """The parts, or why the order cannot be imported yet. `skus`: storefront SKU id -> ERP key; `chosen`: warehouse -> the branch that
-    serves it now, where several could (else the first). Never a partial import."""
-    unmapped = next((item for item in order.items if item.sku not in skus), None)
+    """The parts, or why the order cannot be imported yet. `skus`: what an item is named by -> ERP key; `chosen`: warehouse -> the branch
+    that serves it now, where several could (else the first). Never a partial import."""
+    unmapped = next((item for item in order.items if item.named not in skus), None)
     if unmapped is not None:
-        return own(
-            ITEM_UNMAPPED, f"sku/{unmapped.sku}",
-            Text(f"O item '{unmapped.name}' (SKU {unmapped.sku} da loja) não está ligado a um item do ERP.",
-                 f"Item '{unmapped.name}' (storefront SKU {unmapped.sku}) is not linked to an ERP item."),
-            Text("Ligue o SKU em 'links'; todos os pedidos que o esperam entram em seguida.",
-                 "Link the SKU in 'links'; every order that waits for it enters then."),
-        )  # fmt: skip
+        return _unmapped(unmapped)
     if order.delivery.country == BRAZIL and order.buyer.document and not valid_document(order.buyer.document):
         return own(
             "buyer.document", order.key,
@@ -56,8 +50,26 @@ def split(
                      f"Storefront warehouse '{item.warehouse}' is not mapped to a branch."),
                 Text("Mapeie o depósito em 'warehouses' da integração.", "Map the warehouse in the integration's 'warehouses'."),
             )  # fmt: skip
-        by_branch.setdefault(branch, []).append(PartItem(item.line, skus[item.sku], item.quantity, item.price))
+        by_branch.setdefault(branch, []).append(PartItem(item.line, skus[item.named], item.quantity, item.price))
     return _made(order, by_branch, residue, payment, mapping)
+
+
+def _unmapped(item: OrderItem) -> Reason:
+    if not item.sku:
+        return own(
+            ITEM_UNMAPPED, f"reference/{item.reference}",
+            Text(f"O ERP não tem o código {item.reference} do item '{item.name}'.",
+                 f"The ERP has no code {item.reference}, which item '{item.name}' carries."),
+            Text("Confira o código no ERP e no pedido da loja; depois peça o reenvio do pedido.",
+                 "Check the code in the ERP and in the shop's order; then ask for a retry of the order."),
+        )  # fmt: skip
+    return own(
+        ITEM_UNMAPPED, f"sku/{item.sku}",
+        Text(f"O item '{item.name}' (SKU {item.sku} da loja) não está ligado a um item do ERP.",
+             f"Item '{item.name}' (storefront SKU {item.sku}) is not linked to an ERP item."),
+        Text("Ligue o SKU em 'links'; todos os pedidos que o esperam entram em seguida.",
+             "Link the SKU in 'links'; every order that waits for it enters then."),
+    )  # fmt: skip
 
 
 def warehouse_of(item: OrderItem, mapping: PairMapping) -> str:

@@ -1,62 +1,128 @@
-"""Orders that a shop hands in whole, and what it is told of them when it asks."""
+"""Orders that a shop hands in whole, and what it is told of them when it asks.
+
+Such a shop says things more than once, late, and through several processes of ours, and cannot be asked what holds now. So an order is
+taken once, and what is said of it later is stored with its row locked: what came last is what was written last, whatever a clock says.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import UTC, datetime
 from hashlib import blake2b
-from typing import NamedTuple
+from typing import Any, NamedTuple
+from uuid import uuid4
 
 import msgspec
 import sqlalchemy as sa
 
-from engate.door import Known
-from engate.model import Order, OrderEvent, ShopState
+from engate.door import Known, Note, Placed
+from engate.model import Invoice, Order, OrderEvent, ShopState
 from engate.store import archive, deliveries, orders
 from engate.store.deliveries import Came, Hearer
-from engate.store.orders import Shop, Stored
+from engate.store.orders import Place, Shop, Stored
+from engate.store.tables import integration
 from engate.sync import told
-from engate.sync.events import Ear, take_in
+from engate.sync.events import hear
+
+HANDED_IN = "handed_in"
+"""Marks a delivery whose body is the order itself."""
 
 
 class Move(NamedTuple):
-    """What the shop says of an order by itself: its state, and when that began (sorts as `Order.changed_at`)."""
+    """What the shop says of an order by itself: its state."""
 
     key: str
     state: ShopState
     raw_state: str
-    changed_at: str
 
 
-def place(c: sa.Connection, came: Came, order: Order) -> tuple[int | None, set[int]]:
+def place(c: sa.Connection, came: Came, order: Order) -> tuple[Placed | None, set[int]]:
     """Our number of the order (of its row, which it has at once), and the integrations that have something to do now."""
-    hearer = _hearer(c, came)
-    key = _event_key(order)
+    known = _place_of(c, came, order.key)
+    if known is not None:
+        return _again(c, came, known, order), set()
+    key, hearer = _event_key(order), _hearer(c, came)
+    number = orders.first(c, Shop(came.tenant_id, hearer.id), order, came.at) if hearer is not None else None
+    if hearer is not None and number is None:  # another process was quicker by a moment
+        return place(c, came, order)
     said = came._replace(body=msgspec.json.encode(order))  # of the call itself nothing is kept: its token may stand beside the order
-    delivery = deliveries.keep(c, said, key, {"orders": [order.key], "changed": {}})
-    if hearer is None:
-        if delivery is not None:
-            deliveries.ended(c, delivery, "unheard")
-        return None, set()
+    delivery = deliveries.keep(c, said, key, {"orders": [order.key], "changed": {}, HANDED_IN: True})
     if delivery is not None:
-        deliveries.ended(c, delivery, "taken")
-    ear = Ear(came.tenant_id, hearer.id, hearer.storefront_id, archived=False)
-    woken = take_in(c, ear, [OrderEvent(key, order.key, order.state, order.raw_state, doc=order)], came.at)
-    # what an archived integration has open goes on there
-    owner = archive.owners(c, came.tenant_id, came.connection_id, [order.key]).get(order.key, hearer.id)
-    return orders.first(c, Shop(came.tenant_id, owner), order, came.at), woken
+        deliveries.ended(c, delivery, "taken" if hearer is not None else "unheard")
+    if hearer is None or number is None:
+        return None, set()
+    _hear(c, Shop(came.tenant_id, hearer.id), key, order, came.at)
+    return Placed(number, differs=False), {hearer.id}
+
+
+def _again(c: sa.Connection, came: Came, known: Place, order: Order) -> Placed:
+    """It is counted. An order of this key that says something else may be old or new: nobody can tell."""
+    key = _event_key(order)
+    deliveries.again(c, came, key)
+    stored = orders.load(c, known.integration_id, known.key)
+    same = orders.heard(c, known.integration_id, key) or (stored is not None and _said(_latest(c, known, stored)) == _said(order))
+    return Placed(known.id, differs=not same)
 
 
 def move(c: sa.Connection, came: Came, said: Move) -> tuple[bool, set[int]]:
-    """Whether the order is known, and the integrations that have something to do now. What was handed in last has the new state."""
-    stored = _stored(c, came, said.key)
-    if stored is None:
+    """Whether it was taken, and the integrations that have something to do now."""
+    known = _place_of(c, came, said.key)
+    locked = orders.locked(c, known.id) if known is not None else None
+    stored = orders.load(c, locked.integration_id, locked.key) if locked is not None else None
+    if locked is None or stored is None:
         return False, set()
-    doc = msgspec.structs.replace(stored.doc, state=said.state, raw_state=said.raw_state, changed_at=said.changed_at)
-    return True, place(c, came, doc)[1]
+    doc = _latest(c, locked, stored)
+    if (doc.state, doc.raw_state) == (said.state, said.raw_state):
+        return True, set()  # said before
+    paid_at = doc.paid_at or (datetime.fromtimestamp(came.at, UTC) if said.state == "ready" else None)
+    doc = msgspec.structs.replace(doc, state=said.state, raw_state=said.raw_state, paid_at=paid_at)
+    key = f"move/{said.key[:150]}/{uuid4().hex}"  # the same state may come back: each time is news
+    words = came._replace(body=msgspec.json.encode({"order": said.key, "state": said.state, "raw_state": said.raw_state}))
+    deliveries.keep(c, words, key, {"orders": [said.key], "changed": {}})
+    _hear(c, Shop(came.tenant_id, locked.integration_id), key, doc, came.at)
+    return True, {locked.integration_id}
+
+
+def replay(c: sa.Connection, came: Came, row: Any) -> bool:
+    """A delivery (its row) that handed an order in while nobody listened hands it in now. False: that order is there, or nobody listens."""
+    hearer = _hearer(c, came)
+    try:
+        order = msgspec.json.decode(deliveries.body(row), type=Order)
+    except msgspec.DecodeError:
+        return False  # of an older version
+    if hearer is None or _place_of(c, came, order.key) is not None:
+        return False
+    owner = Shop(came.tenant_id, hearer.id)
+    if orders.first(c, owner, order, came.at) is None:
+        return False
+    deliveries.ended(c, row.id, "taken")
+    _hear(c, owner, _event_key(order), order, came.at)
+    return True
+
+
+def _hear(c: sa.Connection, owner: Shop, key: str, order: Order, now: float) -> None:
+    hear(c, owner, [OrderEvent(key, order.key, order.state, order.raw_state, doc=order)], now)
 
 
 def _event_key(order: Order) -> str:
-    """The same order said again is the same event; one that has changed is another."""
-    return f"place/{order.key[:150]}/{blake2b(msgspec.json.encode(order), digest_size=12).hexdigest()}"
+    """Of what an order says."""
+    return f"place/{order.key[:150]}/{blake2b(_said(order), digest_size=12).hexdigest()}"
+
+
+_NEVER = datetime.fromtimestamp(0, UTC)
+
+
+def _said(order: Order) -> bytes:
+    """Without its instants: where the shop does not tell them they are those of the call."""
+    return msgspec.json.encode(msgspec.structs.replace(order, placed_at=_NEVER, paid_at=None, changed_at=""))
+
+
+def _latest(c: sa.Connection, at: Place, stored: Stored) -> Order:
+    """The order as the shop last told it."""
+    return told.last(orders.unhandled(c, at.integration_id, at.key)[1], stored.doc)
+
+
+# ---- whose it is ----
 
 
 def _hearer(c: sa.Connection, came: Came) -> Hearer | None:
@@ -65,34 +131,57 @@ def _hearer(c: sa.Connection, came: Came) -> Hearer | None:
     return next(found, None)
 
 
-def known(c: sa.Connection, came: Came, of: str | int) -> Known | None:
+def _owners(c: sa.Connection, came: Came) -> list[int]:
+    """Who may have orders of this shop: archived integrations before the one that lives, which takes none of theirs. Whether one listens
+    does not count: what happens to its orders is its own."""
+    mine = [each for each in deliveries.hearers(c, came.connection_id) if each.storefront_id == came.connection_id]
+    return [*archive.of_shop(c, came.tenant_id, came.connection_id), *(each.id for each in mine if not each.archived)]
+
+
+def _place_of(c: sa.Connection, came: Came, of: str | int) -> Place | None:
+    return orders.place_of(c, _owners(c, came), of)
+
+
+# ---- what it is told ----
+
+
+class Looked(NamedTuple):
+    """An order as it is stored, the ERP's connection of its integration, and the companies of that ERP."""
+
+    stored: Stored
+    erp_id: int
+    companies: frozenset[str]
+
+
+def known(c: sa.Connection, came: Came, of: str | int) -> Looked | None:
     """Also of an integration that is inactive or archived: its orders go on."""
-    stored = _stored(c, came, of)
-    return _known(stored) if stored is not None else None
+    return _looked(c, _place_of(c, came, of))
 
 
-def _stored(c: sa.Connection, came: Came, of: str | int) -> Stored | None:
-    """The order with this key or this number, in whichever integration of this shop has it, and as the shop last told it."""
-    for each in deliveries.hearers(c, came.connection_id):
-        if each.storefront_id != came.connection_id:
-            continue
-        key = of if isinstance(of, str) else orders.key_of(c, each.id, of)
-        stored = orders.load(c, each.id, key) if key is not None else None
-        if stored is not None:
-            _, docs = orders.unhandled(c, each.id, stored.key)
-            stored.doc = told.last(docs, stored.doc)
-            return stored
-    return None
+def of_note(c: sa.Connection, came: Came, id: int) -> Looked | None:
+    return _looked(c, orders.place_of_document(c, _owners(c, came), id))
 
 
-def _known(stored: Stored) -> Known:
-    notes = {document.invoice.id: document.invoice for part in stored.parts for document in part.documents}
-    shipments = [shipment for part in stored.parts if part.erp is not None for shipment in part.erp.shipments]
+def _looked(c: sa.Connection, at: Place | None) -> Looked | None:
+    stored = orders.load(c, at.integration_id, at.key) if at is not None else None
+    if at is None or stored is None:
+        return None
+    stored.doc = _latest(c, at, stored)
+    erp_id = c.execute(sa.select(integration.c.erp_id).where(integration.c.id == at.integration_id)).scalar_one()
+    return Looked(stored, erp_id, orders.companies(c, at.integration_id))
+
+
+def shown(stored: Stored, counts: Callable[[Invoice], bool]) -> Known:
+    """`counts`: whether a note may go to a shop."""
+    documents = sorted((document for part in stored.parts for document in part.documents), key=lambda document: document.id)
+    told_of = [part.erp for part in stored.parts if part.erp is not None]
+    delivered = [erp.delivered_at for erp in told_of if erp.delivered_at is not None]
     return Known(
         stored.id,
         stored.doc,
         stored.state,
         tuple(part.erp_key for part in stored.parts if part.erp_key is not None),
-        tuple(notes.values()),
-        tuple(shipment.tracking for shipment in shipments),
+        tuple(Note(document.id, document.invoice) for document in documents if counts(document.invoice)),
+        tuple(shipment.tracking for erp in told_of for shipment in erp.shipments),
+        max(delivered) if delivered and len(delivered) == len(stored.parts) else None,
     )

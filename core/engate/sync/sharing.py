@@ -78,7 +78,7 @@ def chosen(c: sa.Connection, work: Work, id: int, order: Order, skus: Mapping[st
     wanted: dict[str, dict[str, Decimal]] = {}
     for item in order.items:
         taken = wanted.setdefault(warehouse_of(item, mapping), {})
-        sku = skus.get(item.sku, "")
+        sku = skus.get(item.named, "")
         taken[sku] = taken.get(sku, Decimal(0)) + item.quantity
     keys = sorted(set(skus.values()))
     levels.hold(c, work.integration_id, keys)

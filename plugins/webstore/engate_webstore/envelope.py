@@ -15,20 +15,11 @@ import msgspec
 
 from engate import Asked, Reply
 
-NO_TOKEN, BAD_TOKEN, MALFORMED, FAILED, TOO_MANY, MISSING, NOTHING, NO_PAGE, INVALID, NOT_FOUND, RETRY = (
-    1,
-    2,
-    3,
-    4,
-    6,
-    10,
-    20,
-    23,
-    31,
-    32,
-    35,
-)
+NO_TOKEN, BAD_TOKEN, MALFORMED, TOO_MANY, MISSING = 1, 2, 3, 6, 10
+NOTHING, NO_PAGE, DUPLICATE, INVALID, NOT_FOUND, RETRY = 20, 23, 30, 31, 32, 35
 """`codigo_erro`."""
+NUL = b"\\u0000"
+"""As JSON writes it."""
 DONE, WRONG, REFUSED = "3", "2", "1"
 """`status_processamento`: done; the fields are wrong; not worked on."""
 
@@ -36,9 +27,9 @@ DONE, WRONG, REFUSED = "3", "2", "1"
 class Refused(Exception):
     """What the caller is told instead of an answer."""
 
-    def __init__(self, code: int, *texts: str, record: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, code: int, *texts: str) -> None:
         super().__init__(code)
-        self.code, self.texts, self.record = code, texts, record
+        self.code, self.texts = code, texts
 
 
 class Call(NamedTuple):
@@ -50,7 +41,10 @@ class Call(NamedTuple):
 
     def text(self, name: str) -> str:
         given = self.fields.get(name)
-        return str(given).strip() if given is not None else ""
+        said = str(given).strip() if given is not None else ""
+        if "\0" in said:
+            raise Refused(INVALID, f"{name}: caractere nulo")  # no database that we use has room for it
+        return said
 
     def document(self, name: str) -> Mapping[str, Any]:
         """`pedido={"pedido": {...}}`; also without the wrap, which some clients leave out."""
@@ -60,11 +54,13 @@ class Call(NamedTuple):
         if isinstance(given, str):
             try:
                 given = msgspec.json.decode(given)
-            except msgspec.DecodeError:
+            except (msgspec.DecodeError, RecursionError):
                 raise Refused(MALFORMED, f"{name} não é um JSON válido") from None
         inner = given.get(name, given) if isinstance(given, dict) else None
         if not isinstance(inner, dict):
             raise Refused(MALFORMED, f"{name} não é um objeto")
+        if NUL in msgspec.json.encode(inner):
+            raise Refused(INVALID, f"{name} tem um caractere nulo")
         return inner
 
     def raw(self, name: str) -> bytes:
@@ -100,7 +96,7 @@ def read(asked: Asked) -> Call:
             fields |= given
         else:
             fields |= dict(parse_qsl(asked.body.decode(), keep_blank_values=True, errors="strict"))
-    except (msgspec.DecodeError, ValueError):
+    except (msgspec.DecodeError, ValueError, RecursionError):
         raise Refused(MALFORMED, "o corpo não pode ser lido") from None
     return Call(service, fields, asked.at)
 
@@ -115,15 +111,15 @@ def allowed(call: Call, token: str) -> None:
 
 
 def answered(said: Mapping[str, Any], limit: int) -> Reply:
-    return _reply({"status_processamento": DONE, "status": "OK", **said}, limit)
+    return _reply({"status_processamento": DONE, "status": "OK", **said}, limit, carries=True)
 
 
 def refused(why: Refused, limit: int) -> Reply:
     processed = WRONG if why.code == INVALID else REFUSED
     said = {"status_processamento": processed, "status": "Erro", "codigo_erro": why.code, "erros": [{"erro": text} for text in why.texts]}
-    return _reply(said | (dict(why.record) if why.record else {}), limit)
+    return _reply(said, limit, carries=False)
 
 
-def _reply(said: Mapping[str, Any], limit: int) -> Reply:
+def _reply(said: Mapping[str, Any], limit: int, *, carries: bool) -> Reply:
     body = msgspec.json.encode({"retorno": said})
-    return Reply(200, body, "application/json; charset=utf-8", {"x-limit-api": str(limit)})
+    return Reply(200, body, "application/json; charset=utf-8", {"x-limit-api": str(limit)}, carries)

@@ -12,10 +12,10 @@ from datetime import datetime, timedelta
 from hashlib import blake2b
 from typing import Any
 
-from engate import Asked, Desk, Known, Reply, Sight, Wholes
+from engate import Asked, Desk, EngateError, Known, Placed, PluginFault, Reply, Sight, Unavailable, Wholes
 from engate_webstore import catalog, contacts, envelope, orders
 from engate_webstore.catalog import SAO_PAULO
-from engate_webstore.envelope import INVALID, NO_PAGE, NOT_FOUND, NOTHING, TOO_MANY, Call, Refused
+from engate_webstore.envelope import DUPLICATE, INVALID, NO_PAGE, NOT_FOUND, NOTHING, RETRY, TOO_MANY, Call, Refused
 from engate_webstore.settings import WebstoreSettings
 
 PAGE = 100
@@ -47,6 +47,14 @@ class Facade:
             return envelope.answered(await service(self, call, desk), limit)
         except Refused as why:
             return envelope.refused(why, limit)
+        except Unavailable as why:
+            if why.code != "not_live":
+                raise
+            return envelope.refused(Refused(RETRY, "a integração não está ativa agora; tente depois"), limit)
+
+    def broke(self) -> Reply:
+        """The store reads no status. What happened is in engate's log."""
+        return envelope.refused(Refused(RETRY, "erro inesperado; tente depois"), self._settings.calls_a_minute)
 
     async def _verified(self, asked: Asked, desk: Desk) -> Call:
         """Whose token cannot be read might be anybody."""
@@ -127,16 +135,29 @@ class Facade:
 
     async def place(self, call: Call, desk: Desk) -> Mapping[str, Any]:
         try:
-            order = await orders.read(call.document("pedido"), call.at, desk.sku)
+            placed = await self._placed(call, desk)
         except Refused as why:
-            said = call.raw("pedido")
-            if said:
-                await desk.reject(f"pedido/{blake2b(said, digest_size=16).hexdigest()}", "; ".join(why.texts), said)
+            if why.code != RETRY:
+                await _kept(call, desk, "; ".join(why.texts))
             raise
-        number = await desk.place(order)
-        if number is None:
-            raise Refused(envelope.RETRY, "a integração ainda não está ativa; tente depois")
-        return {"registros": {"registro": {"sequencia": "1", "status": "OK", "id": number, "numero": number}}}
+        except EngateError:
+            raise
+        except Exception:  # a mistake of ours: the sale must be seen all the same
+            await _kept(call, desk, "erro inesperado")
+            raise
+        return {"registros": {"registro": {"sequencia": "1", "status": "OK", "id": placed.number, "numero": placed.number}}}
+
+    async def _placed(self, call: Call, desk: Desk) -> Placed:
+        order = await orders.read(call.document("pedido"), call.at, desk.sku)
+        try:
+            placed = await desk.place(order)
+        except PluginFault:
+            raise Refused(INVALID, "o pedido tem um valor que não pode ser guardado") from None
+        if placed is None:
+            raise Refused(RETRY, "a integração ainda não está ativa; tente depois")
+        if placed.differs:
+            raise Refused(DUPLICATE, f"pedido já incluído com o número {placed.number} e outro conteúdo; nada foi alterado")
+        return placed
 
     async def orders(self, call: Call, desk: Desk) -> Mapping[str, Any]:
         key, number = call.text("numeroEcommerce"), call.text("numero")
@@ -156,15 +177,16 @@ class Facade:
         if not orders.is_situation(given):
             raise Refused(INVALID, f"situacao inválida: {given[:40]}")
         state, word = orders.situation(given)
-        await desk.move(known.order.key, state, word, orders.stamp(call.at))
+        if not await desk.move(known.order.key, state, word):
+            raise Refused(RETRY, "a situação não pôde ser alterada agora; tente depois")
         return {}
 
     async def note(self, call: Call, desk: Desk) -> Mapping[str, Any]:
-        number, index = divmod(call.number(), orders.MOST_NOTES)
-        known = await self._known(number, desk)
-        if index >= len(known.notes):
+        known = await desk.order_of_note(call.number())
+        found = next((note for note in known.notes if note.id == call.number()), None) if known is not None else None
+        if known is None or found is None:
             raise Refused(NOT_FOUND, "registro não localizado")
-        return {"nota_fiscal": orders.note(known, index)}
+        return {"nota_fiscal": orders.note(known, found)}
 
     async def _known(self, number: int, desk: Desk) -> Known:
         known = await desk.order(number)
@@ -188,6 +210,13 @@ def _listed(call: Call, page: Wholes, rows: list[dict[str, Any]]) -> dict[str, A
 
 def _changed(call: Call) -> dict[str, str]:
     return {"data_alteracao": catalog.moment(call.at)}
+
+
+async def _kept(call: Call, desk: Desk, why: str) -> None:
+    """An order that is not taken, where the operator sees it."""
+    said = call.raw("pedido")
+    if said:
+        await desk.reject(f"pedido/{blake2b(said, digest_size=16).hexdigest()}", why, said)
 
 
 def _since(call: Call) -> datetime:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import datetime
-from decimal import Decimal, InvalidOperation
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any, NamedTuple
 
-from engate import Known
-from engate.model import Address, Buyer, Invoice, Order, OrderItem, Payment, ShopState
+from engate import Known, Note
+from engate.model import CENT, Address, Buyer, Order, OrderItem, Payment, ShopState
 from engate_webstore.catalog import SAO_PAULO
 from engate_webstore.envelope import INVALID, Refused
 
@@ -26,13 +26,38 @@ LABELS: Mapping[str, str] = {
     "partly_invoiced": "Preparando envio",
     "in_erp": "Preparando envio",
     "picking": "Preparando envio",
-    "invoiced": "Faturado",
+    "invoiced": "Faturado (atendido)",
     "shipped": "Enviado",
     "delivered": "Entregue",
     "cancelled": "Cancelado",
 }
 """What is answered for engate's states; before the ERP has the order, the shop's own."""
-OF_SHOP: Mapping[str, str] = {"awaiting_payment": "Em aberto", "ready": "Aprovado", "cancelled": "Cancelado", "held": "Dados incompletos"}
+SITUATIONS: Mapping[str, str] = {
+    "aberto": "Em aberto",
+    "aprovado": "Aprovado",
+    "preparando_envio": "Preparando envio",
+    "faturado": "Faturado (atendido)",
+    "pronto_envio": "Pronto para envio",
+    "enviado": "Enviado",
+    "entregue": "Entregue",
+    "nao_entregue": "Não entregue",
+    "cancelado": "Cancelado",
+    "dados_incompletos": "Dados incompletos",
+}
+"""Slug -> label: what is told in a call, and what is answered."""
+ID = re.compile(r"[0-9]{1,15}")
+KEY = re.compile(r"(?!\.{1,2}$)[^/\\\x00-\x1f\x7f-\x9f]{1,50}")
+"""It stands in addresses of the operator's."""
+QUANTITY, PRICE, MONEY = (re.compile(rf"[0-9]{{1,11}}(\.[0-9]{{1,{places}}})?") for places in (4, 10, 2))
+"""Decimal places as a fiscal note has room for them: a unit price may have more than cents (what is sold by weight), an amount may not."""
+AUTHORISED = 6
+"""What a note is told as that counts."""
+MOST_UNITS, MOST_MONEY = Decimal(10**7), Decimal(10**9)
+"""Above that it is a slip of somebody's hand."""
+MOST_DOCUMENT = 20
+"""Longer than any: what is cut to it stays wrong, and finds room where orders are looked up by it."""
+OLDEST = datetime(2000, 1, 1, tzinfo=UTC)
+MOST_AHEAD = timedelta(days=366)
 SkuOf = Callable[[int], Awaitable[str | None]]
 
 
@@ -43,28 +68,30 @@ def situation(given: str) -> tuple[ShopState, str]:
 
 
 def is_situation(given: str) -> bool:
-    return given.strip().lower() in {*STATES, "faturado", "pronto_envio", "enviado", "entregue", "nao_entregue"}
+    return given.strip().lower() in SITUATIONS
 
 
 async def read(doc: Mapping[str, Any], at: datetime, sku_of: SkuOf) -> Order:
     """`pedido.incluir`. Raises Refused with everything that is wrong of it at once."""
     wrong: list[str] = []
     key = _text(doc, "numero_pedido_ecommerce")
-    if not 0 < len(key) <= 50:
-        wrong.append("numero_pedido_ecommerce: de 1 a 50 caracteres")
+    if not KEY.fullmatch(key):
+        wrong.append("numero_pedido_ecommerce: de 1 a 50 caracteres, sem barra nem caractere de controle")
     placed = _date(doc, "data_pedido", at, wrong)
     items = await _items(doc, sku_of, wrong)
     client = doc.get("cliente")
     client = client if isinstance(client, Mapping) else {}
     if not _text(client, "nome"):
         wrong.append("cliente.nome é obrigatório")
-    freight, discount = _amount(doc, "valor_frete", wrong), _amount(doc, "valor_desconto", wrong)
+    freight, discount = _money(doc, "valor_frete", wrong), _money(doc, "valor_desconto", wrong)
     worth = sum((item.value for item in items), _0)
     total = worth + freight - discount
     if not is_situation(_text(doc, "situacao") or "aberto"):
         wrong.append(f"situacao inválida: {_text(doc, 'situacao')[:40]}")
     if total < 0:
         wrong.append("valor_desconto maior que o pedido")
+    if total > MOST_MONEY:
+        wrong.append("valor do pedido acima do possível")
     payments = _payments(doc, total, wrong)
     if wrong:
         raise Refused(INVALID, *wrong)
@@ -87,12 +114,7 @@ async def read(doc: Mapping[str, Any], at: datetime, sku_of: SkuOf) -> Order:
         paid_at=at if state == "ready" else None,
         shipping=_text(doc, "forma_frete") or _text(doc, "forma_envio"),
         channel=_text(doc, "ecommerce"),
-        changed_at=stamp(at),
     )
-
-
-def stamp(at: datetime) -> str:
-    return at.astimezone(SAO_PAULO).isoformat(timespec="microseconds")
 
 
 async def _items(doc: Mapping[str, Any], sku_of: SkuOf, wrong: list[str]) -> list[OrderItem]:
@@ -102,8 +124,8 @@ async def _items(doc: Mapping[str, Any], sku_of: SkuOf, wrong: list[str]) -> lis
         wrong.append("itens: nenhum item informado")
     for index, row in enumerate(rows, 1):
         name, code = _text(row, "descricao"), _text(row, "codigo")
-        if not code and _text(row, "id_produto").isdigit():
-            code = await sku_of(int(_text(row, "id_produto")[:15])) or ""
+        if not code and ID.fullmatch(_text(row, "id_produto")):
+            code = await sku_of(int(_text(row, "id_produto"))) or ""
         if not code:
             wrong.append(f"item {index}: codigo ou id_produto não localizado")
         if not name:
@@ -111,10 +133,12 @@ async def _items(doc: Mapping[str, Any], sku_of: SkuOf, wrong: list[str]) -> lis
         for needed in ("unidade", "quantidade", "valor_unitario"):
             if not _text(row, needed):
                 wrong.append(f"item {index}: {needed} é obrigatório")
-        quantity, price = _amount(row, "quantidade", wrong, f"item {index}"), _amount(row, "valor_unitario", wrong, f"item {index}")
+        where = f"item {index}: "
+        quantity = _number(row, "quantidade", Form(QUANTITY, MOST_UNITS, where), wrong)
+        price = _number(row, "valor_unitario", Form(PRICE, MOST_MONEY, where), wrong)
         if _text(row, "quantidade") and quantity <= 0:
             wrong.append(f"item {index}: quantidade deve ser maior que zero")
-        found.append(OrderItem(str(index), code, code, name, quantity, price))
+        found.append(OrderItem(str(index), "", code, name, quantity, price))  # it is named by the ERP's own code
     return found
 
 
@@ -123,14 +147,14 @@ def _payments(doc: Mapping[str, Any], total: Decimal, wrong: list[str]) -> tuple
     own = _text(doc, "forma_pagamento")
     parts: dict[str, list[Decimal]] = {}
     for row in _listed(doc.get("parcelas"), "parcela"):
-        parts.setdefault(_text(row, "forma_pagamento") or own, []).append(_amount(row, "valor", wrong, "parcela"))
+        parts.setdefault(_text(row, "forma_pagamento") or own, []).append(_money(row, "valor", wrong, "parcela: "))
     if sum((value for values in parts.values() for value in values), _0) != total:
         parts = {own: [total]}
     return tuple(Payment(form, form, sum(values, _0), installments=len(values)) for form, values in parts.items() if sum(values, _0))
 
 
 def _buyer(client: Mapping[str, Any]) -> Buyer:
-    document = re.sub(r"[^0-9A-Z]", "", _text(client, "cpf_cnpj").upper())
+    document = re.sub(r"[^0-9A-Z]", "", _text(client, "cpf_cnpj").upper())[:MOST_DOCUMENT]
     company = _text(client, "tipo_pessoa").upper() == "J"
     return Buyer(
         _text(client, "nome"),
@@ -161,17 +185,26 @@ def _text(given: Mapping[str, Any], name: str) -> str:
     return str(value).strip() if isinstance(value, str | int | float | Decimal) and not isinstance(value, bool) else ""
 
 
-def _amount(given: Mapping[str, Any], name: str, wrong: list[str], where: str = "") -> Decimal:
-    """Decimal point; nothing is 0."""
+class Form(NamedTuple):
+    """How a number is written, and how large it may be. `where`: of which line it is said."""
+
+    pattern: re.Pattern[str]
+    most: Decimal
+    where: str = ""
+
+
+def _money(given: Mapping[str, Any], name: str, wrong: list[str], where: str = "") -> Decimal:
+    return _number(given, name, Form(MONEY, MOST_MONEY, where), wrong)
+
+
+def _number(given: Mapping[str, Any], name: str, form: Form, wrong: list[str]) -> Decimal:
+    """Digits and a decimal point; nothing is 0. Trailing zeros say nothing."""
     said = _text(given, name) or "0"
-    try:
-        value = Decimal(said)
-    except InvalidOperation:
-        value = Decimal("NaN")
-    if not value.is_finite() or value < 0 or value > 10**12:
-        wrong.append(f"{where + ': ' if where else ''}{name} inválido: {said[:40]}")
+    plain = re.sub(r"(\.[0-9]*?)0+$", r"\1", said).removesuffix(".") if "." in said[1:] else said
+    if not form.pattern.fullmatch(plain) or Decimal(plain) > form.most:
+        wrong.append(f"{form.where}{name} inválido: {said[:40]}")
         return _0
-    return value
+    return Decimal(plain)
 
 
 def _date(given: Mapping[str, Any], name: str, at: datetime, wrong: list[str]) -> datetime:
@@ -181,9 +214,11 @@ def _date(given: Mapping[str, Any], name: str, at: datetime, wrong: list[str]) -
         return at
     for form in ("%d/%m/%Y", "%d/%m/%Y %H:%M:%S"):
         try:
-            return datetime.strptime(said, form).replace(tzinfo=SAO_PAULO)
+            found = datetime.strptime(said, form).replace(tzinfo=SAO_PAULO)
         except ValueError:
             continue
+        if OLDEST <= found <= at + MOST_AHEAD:
+            return found
     wrong.append(f"{name} inválida: {said[:40]}")
     return at
 
@@ -199,7 +234,7 @@ def _listed(given: object, name: str) -> Sequence[Mapping[str, Any]]:
 
 
 def label(known: Known) -> str:
-    return LABELS.get(known.state) or OF_SHOP.get(known.order.state, known.order.raw_state)
+    return LABELS.get(known.state) or SITUATIONS.get(known.order.raw_state, known.order.raw_state)
 
 
 def line(known: Known) -> dict[str, Any]:
@@ -209,7 +244,7 @@ def line(known: Known) -> dict[str, Any]:
         "id": known.number,
         "numero": known.number,
         "numero_ecommerce": known.order.key,
-        "data_pedido": known.order.placed_at.astimezone(SAO_PAULO).strftime("%d/%m/%Y"),
+        "data_pedido": _day(known.order.placed_at),
         "nome": known.order.buyer.name,
         "valor": f"{known.order.total:.2f}",
         "situacao": label(known),
@@ -219,45 +254,62 @@ def line(known: Known) -> dict[str, Any]:
 
 
 def whole(known: Known) -> dict[str, Any]:
-    """`pedido.obter`."""
+    """`pedido.obter`. Instalments are not told back: of them engate keeps what each form of payment amounts to, not their days."""
     order = known.order
+    newest = known.notes[-1] if known.notes else None
+    sent = [tracking.dispatched_at for tracking in known.tracking if tracking.dispatched_at is not None]
     return line(known) | {
         "cliente": {"nome": order.buyer.name, "cpf_cnpj": order.buyer.document, "email": order.buyer.email, "fone": order.buyer.phone},
-        "itens": [
-            {
-                "item": {
-                    "codigo": item.reference, "descricao": item.name, "unidade": "UN", "quantidade": f"{item.quantity.normalize():f}",
-                    "valor_unitario": f"{item.price:.2f}",
-                }
-            }
-            for item in order.items
-        ],
+        "endereco_entrega": _place(order.delivery),
+        "itens": [{"item": _item(item)} for item in order.items],
         "valor_frete": f"{order.freight:.2f}",
         "valor_desconto": f"{order.discount:.2f}",
         "total_pedido": f"{order.total:.2f}",
         "ecommerce": {"numeroPedidoEcommerce": order.key},
-        "id_nota_fiscal": note_id(known, 0) if known.notes else 0,
-    }  # fmt: skip
+        "id_nota_fiscal": newest.id if newest is not None else 0,
+        "data_faturamento": _day(newest.invoice.issued_at) if newest is not None else "",
+        "data_envio": _day(max(sent)) if sent else "",
+        "data_entrega": _day(known.delivered_at) if known.delivered_at is not None else "",
+    }
 
 
-MOST_NOTES = 100
-
-
-def note_id(known: Known, index: int) -> int:
-    """Of the notes of an order: its number and which of them."""
-    return known.number * MOST_NOTES + index
-
-
-def note(known: Known, index: int) -> dict[str, Any]:
-    """`nota.fiscal.obter`."""
-    invoice: Invoice = known.notes[index]
+def _place(address: Address) -> dict[str, Any]:
     return {
-        "id": note_id(known, index),
+        "endereco": address.street,
+        "numero": address.number,
+        "complemento": address.complement,
+        "bairro": address.district,
+        "cep": address.zip_code,
+        "cidade": address.city,
+        "uf": address.state,
+        "nome_destinatario": address.receiver,
+    }
+
+
+def _item(item: OrderItem) -> dict[str, Any]:
+    return {
+        "codigo": item.reference,
+        "descricao": item.name,
+        "unidade": "UN",
+        "quantidade": f"{item.quantity.normalize():f}",
+        "valor_unitario": f"{item.price:.2f}" if item.price == item.price.quantize(CENT) else f"{item.price.normalize():f}",
+    }
+
+
+def note(known: Known, found: Note) -> dict[str, Any]:
+    """`nota.fiscal.obter`, of one that counts."""
+    invoice = found.invoice
+    return {
+        "id": found.id,
         "numero": invoice.number,
         "serie": invoice.series,
         "chave_acesso": invoice.key,
-        "data_emissao": invoice.issued_at.astimezone(SAO_PAULO).strftime("%d/%m/%Y"),
+        "data_emissao": _day(invoice.issued_at),
         "valor_nota": f"{invoice.value:.2f}",
-        "situacao": 6 if invoice.authorised else 1,
+        "situacao": AUTHORISED,
         "id_venda": known.number,
     }
+
+
+def _day(at: datetime) -> str:
+    return at.astimezone(SAO_PAULO).strftime("%d/%m/%Y")

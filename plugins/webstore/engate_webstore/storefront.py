@@ -76,6 +76,10 @@ class WebstoreStorefront(Storefront):
     async def answer(self, asked: Asked, desk: Desk) -> Reply:
         return await self._facade.answer(asked, desk)
 
+    def broke(self, asked: Asked) -> Reply:
+        del asked
+        return self._facade.broke()
+
     async def push_stock(self, batch: Batch[StockLevel]) -> None:
         if self._stock is not None:
             await self._stock.push(batch)

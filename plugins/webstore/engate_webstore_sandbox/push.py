@@ -21,14 +21,16 @@ INCLUDE, STATE = "pedido.incluir", "pedido.alterar.situacao"
 
 
 class Asked(msgspec.Struct, forbid_unknown_fields=True):
-    """`orders` None: every order that the ERP has not confirmed. `times`: each of them, one round after the other. `malformed`: kinds that
-    the orders take in turn. `as_placed`: as they were before anything happened to them. `together`: all at the same time."""
+    """`orders` None: every order that the ERP has not confirmed; of one that it knows the state is told. `times`: each of them, one round
+    after the other. `malformed`: kinds that the orders take in turn. `as_placed`: as they were before anything happened to them.
+    `as_first`: as they first went, whatever was told since. `together`: all at the same time."""
 
     orders: list[str] | None = None
     times: int = 1
     malformed: list[str] = []
     order: Literal["placed", "reversed", "shuffled"] = "placed"
     as_placed: bool = False
+    as_first: bool = False
     together: bool = False
 
 
@@ -76,7 +78,9 @@ class Push:
 
     async def _handed(self, order: Order, asked: Asked, kind: str) -> Sent:
         if not kind:
-            return _sent(order, await self.hand_in(order, state=OPEN if asked.as_placed else ""))
+            old = OPEN if asked.as_placed else order.first if asked.as_first else ""
+            tells = asked.orders is None and order.erp and not old
+            return _sent(order, await (self.tell_state(order) if tells else self.hand_in(order, state=old)))
         if not order.erp:
             self.spoilt.add(order.key)
         said = await self._malformed(order, kind)
@@ -114,10 +118,12 @@ class Push:
         if settings.customer == "before" and not (said := await self.register(order)).ok:
             return said
         state = state or order.wants  # what the document says, whatever happens before its answer
+        order.first = order.first or state
         document = order_document(order, settings, state=state)
         said = await self.client.call(INCLUDE, {"pedido": {"pedido": document} if settings.wrap else document}, key=order.key)
         said = self._took(order, said, state)
-        if said.code == DUPLICATE and not order.erp and await self.look(order):
+        if said.code == DUPLICATE and (order.erp or await self.look(order)):
+            order.refused = ""  # it is there; its state is told by itself
             return Said("ok", 200)
         return said
 
@@ -128,7 +134,8 @@ class Push:
         if said.ok:
             first = not order.erp
             order.is_in_erp(said.retorno["id"], said.retorno["numero"])
-            order.told = state if first or state == order.wants else order.told
+            # the facts do not say that an order which is there already changes by being included again
+            order.told = state if first else order.told
             order.refused = ""
             self.spoilt.discard(order.key)
         elif said.verdict == "erro" and not said.passing:

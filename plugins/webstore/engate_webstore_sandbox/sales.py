@@ -50,7 +50,7 @@ class Note:
 @dataclass(slots=True)
 class Order:
     """`erp`, `erp_number`: what the ERP answered first; "" before. `erp_ids`: all that it ever answered, one where it knows its orders.
-    `told`: the state that it has confirmed. `refused`: why not, in its words."""
+    `told`: the state that it has confirmed; `first`: the one with which it first went. `refused`: why not, in its words."""
 
     number: int
     sale: int
@@ -67,6 +67,7 @@ class Order:
     erp_number: str = ""
     erp_ids: list[str] = field(default_factory=list)
     told: str = ""
+    first: str = ""
     refused: str = ""
     sent: int = 0  # times it was handed in
     label: str = ""  # its state, as the ERP's label

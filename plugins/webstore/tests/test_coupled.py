@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from api.tests.doors import Doored, doored
 from tests.support.goods import goods, gtin, product, sale
 
+from engate.clock import Clock
 from engate.store.tables import delivery
 from engate.testing.world import Change, SeedSku
 from engate_webstore_sandbox import WebstoreSandbox, malformed
@@ -40,9 +41,9 @@ def varied(n: int) -> Any:
 
 
 @asynccontextmanager
-async def store(folder: Path, *products: Any, live: bool = True) -> AsyncGenerator[Doored]:
+async def store(folder: Path, *products: Any, live: bool = True, clock: Clock | None = None) -> AsyncGenerator[Doored]:
     """Its panel has engate's address and the token; it does nothing by itself."""
-    async with doored(folder, coupled=False, shop_class=WebstoreSandbox) as house:
+    async with doored(folder, coupled=False, shop_class=WebstoreSandbox, clock=clock) as house:
         house.erp.rows.clear()
         house.erp.seed(msgspec.structs.replace(goods(0), products=products or (simple(0), varied(1))))
         await house.couple()
@@ -228,15 +229,6 @@ async def test_without_the_token_nothing_is_told(tmp_path: Path) -> None:
             said = await house.shop.push.call("produtos.pesquisa", {}, msgspec.structs.replace(house.shop.settings, token=token))
             assert said.code == code and "produtos" not in said.retorno
         assert await status(house) == "Não instalada"
-
-
-@pytest.mark.trap("webstore.too-fast")
-async def test_who_asks_too_often_is_told_so_and_is_answered_a_minute_later(tmp_path: Path) -> None:
-    async with store(tmp_path) as house:
-        await house.api("PATCH", f"/connections/{house.shop_id}", {"settings": {"calls_a_minute": 3}})
-        await house.api("POST", f"/connections/{house.shop_id}/test", {})
-        codes = [(await house.shop.push.call("info", {}, house.shop.settings)).code for _ in range(5)]
-        assert codes == [0, 0, 0, 6, 6]
 
 
 @pytest.mark.parametrize(("service", "fields", "code"), [

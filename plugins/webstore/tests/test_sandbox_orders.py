@@ -210,6 +210,29 @@ async def test_an_old_version_that_comes_first_leaves_something_to_tell(store: S
     assert erp.orders["9000"]["situacao"] == "Aprovado" and len(erp.of("pedido.incluir")) == 1
 
 
+async def test_as_it_first_went_whatever_was_told_since(store: Store, erp: Erp) -> None:
+    """A first call that comes late: the state that was told since is not told again by it."""
+    key = await store.sell()
+    await push(store, key)
+    await store.do("cancel", {"keys": [key], "reason": "x"})
+    await push(store)
+    assert store.order(key).told == "cancelado"
+    await push(store, key, as_first=True)
+    assert [doc["situacao"] for doc in sent(erp)] == ["aprovado", "aprovado"]
+    assert store.order(key).told == "cancelado" and store.order(key).confirmed
+
+
+async def test_an_order_that_is_there_has_its_state_told_by_itself(store: Store, erp: Erp) -> None:
+    """Including it again is not known to change it."""
+    erp.dedup = True
+    key = await store.sell()
+    await push(store, key, as_placed=True)
+    [again] = await push(store, key)
+    assert again["verdict"] == "ok" and not store.order(key).confirmed and not store.order(key).refused
+    await push(store)
+    assert store.order(key).confirmed and erp.orders["9000"]["situacao"] == "Aprovado" and len(erp.orders) == 1
+
+
 async def test_a_duplicate_is_there_already(store: Store, erp: Erp) -> None:
     """Code 30: it looks for the number of its own and takes the order that it finds."""
     erp.dedup = True

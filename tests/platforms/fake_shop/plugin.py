@@ -173,8 +173,9 @@ class FakeShop(Storefront):
                 found = [item for sku in whole.skus if sku.sku.key == key for item in sku.stock] if whole else []
                 return Reply(200, msgspec.json.encode([_line("stock", item) for item in found]), "application/json")
             case "place":
-                number = await desk.place(msgspec.json.decode(asked.body, type=Order))
-                return Reply(200 if number else 409, msgspec.json.encode(number), "application/json")
+                placed = await desk.place(msgspec.json.decode(asked.body, type=Order))
+                status = 409 if placed is None else 422 if placed.differs else 200
+                return Reply(status, msgspec.json.encode(placed and placed.number), "application/json")
             case "product":
                 whole = await desk.product(msgspec.json.decode(asked.body, type=str | int))
                 return Reply(200, msgspec.json.encode(list(_lines(whole)) if whole else []), "application/json")
