@@ -1126,10 +1126,10 @@ ENGINE: tuple[Trap, ...] = (
         for hook, work, side, space in (
             ("finish_order", "step.work", "erp", "    "),
             ("import_cancellation", "step.work", "erp", "    "),
-            ("send_cancellation", "step.work", "storefront", "    "),
+            ("send_cancellation", "step.work", "storefront", "        "),
             ("send_cancel_refusal", "step.work", "storefront", "    "),
             ("send_handling", "work", "storefront", "    "),
-            ("send_invoice", "work", "storefront", "    "),
+            ("send_invoice", "work", "storefront", "        "),
             ("send_tracking", "work", "storefront", "        "),
             ("send_delivery", "work", "storefront", "        "),
         )

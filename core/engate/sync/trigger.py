@@ -255,21 +255,27 @@ def close_tasks(c: sa.Connection, tenant_id: int, id: int, done: Done, now: floa
 
 def link_by_hand(c: sa.Connection, of: RecordSet, key: str, remote: str, now: float) -> None:
     """A person says what stands for what: whatever waited for it goes on. A product or SKU stands for one thing only."""
+    if of.kind in ("product", "sku"):
+        _one_to_one(c, of.integration_id, of.kind, key, remote)
+    links_said(c, of, [(key, remote)], now)
+
+
+def links_said(c: sa.Connection, of: RecordSet, pairs: Sequence[tuple[str, str]], now: float) -> None:
+    """People said these (the ERP's key, the shop's), at most 500, which nothing speaks against."""
     tenant_id, id, kind = of
-    if kind in ("product", "sku"):
-        _one_to_one(c, id, kind, key, remote)
+    mine = (record.c.integration_id == id) & (record.c.kind == kind)
     # what a shop fetched before anybody said its key there, it holds all the same; what another link led to says nothing
-    unknown = moved.FOREIGN if links.still_linked(c, id, kind, [key]) else {}
-    links.linked(c, of, [(key, remote)], now, origin="person")
-    c.execute(
-        sa.update(record).where(record.c.integration_id == id, record.c.kind == kind, record.c.key == key).values(cause_id=None, **unknown)
-    )
+    moving = links.still_linked(c, id, kind, [key for key, _ in pairs])
+    links.linked(c, of, pairs, now, origin="person")
+    c.execute(sa.update(record).where(mine, record.c.key.in_([key for key, _ in pairs])).values(cause_id=None))
+    if moving:
+        c.execute(sa.update(record).where(mine, record.c.key.in_(moving)).values(**moved.FOREIGN))
     affected = {"category": ("category", "product"), "brand": ("brand", "product")}.get(kind, (kind,))
     _wake(c, tenant_id, id, [(f"refresh/{name}", KINDS[name].priority) for name in affected], now)
     children = [k for k in KINDS.values() if k.parent_kind == kind]
     _wake(c, tenant_id, id, [(f"push/{k.name}", k.priority) for k in (*children, KINDS[kind])], now)
     if kind == "sku":
-        gone = [f"own:order.item_unmapped:sku/{remote}"]
+        gone = [f"own:order.item_unmapped:sku/{remote}" for _, remote in pairs]
         ids = c.execute(sa.select(cause.c.id).where(cause.c.integration_id == id, cause.c.key.in_(gone))).scalars().all()
         _wake(c, tenant_id, id, [(lane_of(order_key), ORDER_PRIORITY) for order_key in orders.waiting_for(c, id, ids)], now)
 

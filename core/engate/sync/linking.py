@@ -1,0 +1,108 @@
+"""Links that people say: what stands for what, one at a time or a whole sheet of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple, TypeVar
+
+import msgspec
+import sqlalchemy as sa
+
+from engate.store.rows import RecordSet
+from engate.store.tables import link, record
+from engate.sync import trigger
+from engate.sync.sheet import MOST_KEY, Line
+from engate.text import Text
+
+T = TypeVar("T")
+AT_ONCE = 500
+SHEETS = ("product", "sku")
+"""Kinds of which people link every single one, and which stand for one thing only."""
+
+
+class Wrong(msgspec.Struct):
+    """A line that was left out, and why."""
+
+    line: int
+    key: str
+    remote: str
+    text: Text
+
+
+class Looked(NamedTuple):
+    """`ready`: what is to be linked; `empty`: lines without an id of the shop."""
+
+    ready: list[Line]
+    unchanged: int
+    empty: int
+    wrong: list[Wrong]
+
+
+def look(c: sa.Connection, of: RecordSet, lines: Sequence[Line]) -> Looked:
+    """What would come of a sheet. A line counts once, an id of the shop stands for one record, and what is linked to another stays so."""
+    filled = [line for line in lines if line.remote]
+    known = _known(c, of, [line.key for line in filled])
+    taken = _taken(c, of, [line.remote for line in filled])
+    keys, remotes = dict[str, Line](), dict[str, Line]()
+    looked = Looked([], 0, len(lines) - len(filled), [])
+    unchanged = 0
+    for line in filled:
+        why = _why_not(line, known, taken, (keys.get(line.key), remotes.get(line.remote)))
+        if why is not None:
+            looked.wrong.append(Wrong(line.number, line.key[:MOST_KEY], line.remote[:MOST_KEY], why))
+            continue
+        keys[line.key] = remotes[line.remote] = line
+        if known[line.key] == line.remote:
+            unchanged += 1
+        else:
+            looked.ready.append(line)
+    return looked._replace(unchanged=unchanged)
+
+
+def _why_not(line: Line, known: dict[str, str], taken: dict[str, str], before: tuple[Line | None, Line | None]) -> Text | None:
+    same_key, same_remote = before
+    if max(len(line.key), len(line.remote)) > MOST_KEY:
+        return Text(f"Mais de {MOST_KEY} caracteres.", f"More than {MOST_KEY} characters.")
+    if line.key not in known:
+        return Text(f"O ERP não tem '{line.key}'.", f"The ERP has no '{line.key}'.")
+    if same_key is not None:
+        return Text(f"'{line.key}' já está na linha {same_key.number}.", f"'{line.key}' stands in line {same_key.number} already.")
+    if same_remote is not None:
+        return Text(
+            f"O ID '{line.remote}' já está na linha {same_remote.number}, para '{same_remote.key}'.",
+            f"The id '{line.remote}' stands in line {same_remote.number} already, for '{same_remote.key}'.",
+        )
+    other = taken.get(line.remote, line.key)
+    if other != line.key:
+        return Text(
+            f"O ID '{line.remote}' já está ligado a '{other}'; desfaça aquela ligação antes.",
+            f"The id '{line.remote}' is linked to '{other}' already; delete that link first.",
+        )
+    return None
+
+
+def _known(c: sa.Connection, of: RecordSet, keys: Sequence[str]) -> dict[str, str]:
+    """The ERP's keys among these, each with its link or ""."""
+    both = (link.c.integration_id == record.c.integration_id) & (link.c.kind == record.c.kind) & (link.c.key == record.c.key)
+    mine = (record.c.integration_id == of.integration_id) & (record.c.kind == of.kind)
+    asked = sa.select(record.c.key, link.c.remote).select_from(record.outerjoin(link, both)).where(mine)
+    return {row.key: row.remote or "" for some in pieces(keys) for row in c.execute(asked.where(record.c.key.in_(some)))}
+
+
+def _taken(c: sa.Connection, of: RecordSet, remotes: Sequence[str]) -> dict[str, str]:
+    mine = (link.c.integration_id == of.integration_id) & (link.c.kind == of.kind)
+    asked = sa.select(link.c.key, link.c.remote).where(mine)
+    return {row.remote: row.key for some in pieces(remotes) for row in c.execute(asked.where(link.c.remote.in_(some)))}
+
+
+def link_all(c: sa.Connection, of: RecordSet, lines: Sequence[Line], now: float) -> list[Wrong]:
+    """At most 500 lines of a sheet that was looked at; what somebody has linked otherwise since then is left out and told."""
+    looked = look(c, of, lines)
+    if looked.ready:
+        trigger.links_said(c, of, [(line.key, line.remote) for line in looked.ready], now)
+    return looked.wrong
+
+
+def pieces(all_: Sequence[T]) -> Iterator[Sequence[T]]:
+    for start in range(0, len(all_), AT_ONCE):
+        yield all_[start : start + AT_ONCE]

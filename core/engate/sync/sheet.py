@@ -1,0 +1,88 @@
+"""Links as a sheet: one line for each record of the ERP, in whose last column people write the shop's id.
+
+The sheet is CSV as spreadsheets write it: UTF-8 (with or without a mark) or Windows-1252, columns parted by semicolons, commas or tabs and
+told by their names in the first line. Pure: nothing is looked up here.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from engate.errors import Invalid
+from engate.text import Text
+
+HEAD = ("Código ERP", "Nome", "ID na loja")
+KEY, REMOTE = ("código erp", "codigo erp", "erp key", "key"), ("id na loja", "shop id", "remote")
+MOST_LINES = 100_000
+MOST_KEY = 200
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""How a cell begins that a spreadsheet would run."""
+
+
+class Line(NamedTuple):
+    """`number`: as the spreadsheet counts it, the first line is the head."""
+
+    number: int
+    key: str
+    remote: str
+
+
+def written(lines: Iterable[tuple[str, str, str]]) -> bytes:
+    """(the ERP's key, name, the shop's id or ""). A name that a spreadsheet would take for a formula is told as text."""
+    made = io.StringIO()
+    writer = csv.writer(made, delimiter=";", lineterminator="\r\n")
+    writer.writerow(HEAD)
+    for key, name, remote in lines:
+        writer.writerow((key, f"'{name}" if name.startswith(FORMULA) else name, remote))
+    return made.getvalue().encode("utf-8-sig")
+
+
+def read(body: bytes) -> list[Line]:
+    """Raises Invalid where it is no such sheet."""
+    rows = csv.reader(io.StringIO(_text(body), newline=""), delimiter=_delimiter(body))
+    try:
+        head = [name.strip().casefold() for name in next(rows, list[str]())]
+        key, remote = _column(head, KEY), _column(head, REMOTE)
+        found = [Line(rows.line_num, _cell(row, key), _cell(row, remote)) for row in rows if any(cell.strip() for cell in row)]
+    except csv.Error as error:
+        raise _unreadable(Text(f"linha {rows.line_num}: {error}", f"line {rows.line_num}: {error}")) from None
+    if len(found) > MOST_LINES:
+        raise _unreadable(Text(f"mais de {MOST_LINES} linhas", f"more than {MOST_LINES} lines"))
+    return found
+
+
+def _text(body: bytes) -> str:
+    try:
+        return body.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return body.decode("cp1252", "replace")
+
+
+def _delimiter(body: bytes) -> str:
+    head = body.partition(b"\n")[0]
+    return max((";", ",", "\t"), key=lambda each: head.count(each.encode()))
+
+
+def _column(head: Sequence[str], names: Sequence[str]) -> int:
+    for name in names:
+        if name in head:
+            return head.index(name)
+    raise _unreadable(Text(f"falta a coluna '{names[0]}'", f"there is no column '{names[0]}'"))
+
+
+def _cell(row: Sequence[str], at: int) -> str:
+    return row[at].strip() if at < len(row) else ""
+
+
+def _unreadable(why: Text) -> Invalid:
+    return Invalid(
+        Text(f"A planilha não pode ser lida: {why.pt}.", f"The sheet cannot be read: {why.en}."),
+        Text(
+            f"Baixe a planilha das ligações, preencha a coluna '{HEAD[2]}' e salve como CSV.",
+            f"Download the links' sheet, fill in the column '{HEAD[2]}' and save it as CSV.",
+        ),
+        where="body",
+    )

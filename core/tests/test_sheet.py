@@ -1,0 +1,46 @@
+"""The sheet of links: whatever a spreadsheet makes of it is read back."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engate.errors import Invalid
+from engate.sync.sheet import HEAD, Line, read, written
+
+CELL = st.text(st.characters(codec="utf-8", exclude_categories=("Cs", "Cc")), min_size=1, max_size=20).map(str.strip).filter(bool)
+
+
+@given(st.lists(st.tuples(CELL, CELL, CELL | st.just("")), max_size=8))
+def test_what_is_written_is_read_back(rows: list[tuple[str, str, str]]) -> None:
+    assert read(written(rows)) == [Line(nth, key, remote) for nth, (key, _, remote) in enumerate(rows, 2)]
+
+
+@pytest.mark.parametrize("delimiter", [";", ",", "\t"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252"])
+def test_every_form_in_which_spreadsheets_save_it(delimiter: str, encoding: str) -> None:
+    made = io.StringIO()
+    csv.writer(made, delimiter=delimiter).writerows([HEAD, ("10", "Pão; de açúcar, ½", " 77 "), ("", "", ""), ("11", "", ""), ("12",)])
+    assert read(made.getvalue().encode(encoding)) == [Line(2, "10", "77"), Line(4, "11", ""), Line(5, "12", "")]
+
+
+def test_columns_are_told_by_their_names_in_any_order() -> None:
+    assert read(b"remote,other,key\n9,x,A\n") == [Line(2, "A", "9")]
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"\n", b"a;b;c\n1;2;3\n", b"key;nome\n1;2\n", b"\x00\x01\xff", b'key;remote\n1;"' + b"x" * 200_000], ids=range(6)
+)
+def test_what_is_no_such_sheet_is_refused_in_words(body: bytes) -> None:
+    with pytest.raises(Invalid, match="cannot be read"):
+        read(body)
+
+
+@pytest.mark.parametrize("name", ["=1+1", "+55", "-x", "@sum"])
+def test_no_name_of_the_erp_runs_in_a_spreadsheet(name: str) -> None:
+    [_, row] = written([("1", name, "")]).decode("utf-8-sig").splitlines()
+    assert row == f"1;'{name};"
