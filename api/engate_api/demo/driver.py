@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
-from urllib.parse import quote
 
 import msgspec
 
+from engate.sync import sheet
 from engate.sync.flows import FLOWS
 from engate.testing.world import Change, Description, Ledger, OrderState, SkuState
 from engate_api.demo import checks
@@ -266,14 +266,14 @@ BY_HAND = "link.by_hand"
 
 
 def _link_by_hand(demo: Demo) -> None:
-    """As a person does for a shop that fetches products and never says which key it gave them: its ids are typed in."""
+    """As a person does for a shop that fetches products and never says which key it gave them: its ids are filled into a sheet."""
     demo.show.step("Linking by hand")
     skus = demo.shop_skus()
     products = {demo.products[sku.key]: sku.product_remote for sku in skus if sku.product_remote}
     for kind, links in (("product", products), ("sku", {sku.key: sku.remote for sku in skus})):
-        for nth, (key, remote) in enumerate(links.items(), 1):
-            demo.operator.call("PUT", f"{demo.path}/links/{kind}/{quote(key, safe='')}", {"remote": remote})
-            demo.show.at(nth, len(links))
+        filled = sheet.written((key, "", remote) for key, remote in links.items())
+        report = demo.operator.call("POST", f"{demo.path}/links.csv?kind={kind}", filled)
+        demo.problems += [f"link {kind} {wrong['key']}: {wrong['text']['en']}" for wrong in report["wrong"]]
     demo.wait_quiet("links", [])
 
 

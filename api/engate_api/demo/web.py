@@ -43,9 +43,10 @@ class Web:
         return self.call("PATCH", path, body)
 
     def call(self, method: str, path: str, body: object = None, kind: Any = Any) -> Any:
-        """The decoded answer, None where it is empty. Raises Refused."""
-        content = None if body is None else msgspec.json.encode(body)
-        headers = self._headers if content is None else {**self._headers, "Content-Type": "application/json"}
+        """The decoded answer, None where it is empty. A body of bytes is a sheet (CSV), any other goes as JSON. Raises Refused."""
+        content = body if body is None or isinstance(body, bytes) else msgspec.json.encode(body)
+        media = "text/csv" if isinstance(body, bytes) else "application/json"
+        headers = self._headers if content is None else {**self._headers, "Content-Type": media}
         started = time.monotonic()
         status, answer = self._exchange(method, path, content, headers)
         self.asked_seconds = time.monotonic() - started

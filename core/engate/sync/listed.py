@@ -27,8 +27,8 @@ APART = own(
     "link.product", "product",
     Text("A loja já tem SKUs deste produto, em um produto que não está ligado a ele.",
          "The shop has SKUs of this product already, in a product that is not linked to it."),
-    Text("Ligue-o: PUT /integrations/{id}/links/product/{produto do ERP}. Se já está ligado a outro, separe antes os SKUs na loja.",
-         "Link it: PUT /integrations/{id}/links/product/{the ERP's product}. If that has another one, part the SKUs in the shop first."),
+    Text("Na planilha de ligações dos produtos, preencha a coluna 'ID na loja'. Se já está ligado a outro, separe antes os SKUs na loja.",
+         "Fill in the column 'ID na loja' of the products' sheet of links. If that has another one, part the SKUs in the shop first."),
 )  # fmt: skip
 
 

@@ -24,16 +24,19 @@ TO_FETCH = own(
 
 
 LINK_BY_HAND = "own:link.by_hand:"
+CALLED = {
+    "product": Text("o produto", "the product"), "sku": Text("o SKU", "the SKU"), "category": Text("a categoria", "the category"),
+}  # fmt: skip
 
 
 def link_by_hand(kind: str) -> Reason:
     """Of what is pushed and hangs on something that the shop fetched: its key there nobody tells us."""
     return own(
         "link.by_hand", kind,
-        Text(f"Falta ligar {kind} ao cadastro da loja: ela busca esse dado e não diz a chave que lhe deu.",
-             f"{kind} is not linked to the shop's: it fetches that by itself and does not say which key it gave it."),
-        Text(f"Ligue cada um: PUT /integrations/{{id}}/links/{kind}/{{chave do ERP}}.",
-             f"Link each: PUT /integrations/{{id}}/links/{kind}/{{the ERP's key}}."),
+        Text(f"Falta dizer que ID {CALLED[kind].pt} tem na loja: ela busca esse dado por conta própria e não diz o ID que lhe deu.",
+             f"Which id {CALLED[kind].en} has in the shop is not said: it fetches that by itself and does not tell the id it gave it."),
+        Text("Na planilha de ligações da integração, preencha a coluna 'ID na loja' e envie-a de volta.",
+             "In the integration's sheet of links fill in the column 'ID na loja' and send it back."),
     )  # fmt: skip
 
 
