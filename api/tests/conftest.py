@@ -134,6 +134,8 @@ class Caller:
     @staticmethod
     def _ok(answer: httpx.Response) -> Any:
         assert answer.is_success, f"{answer.request.method} {answer.request.url}: {answer.status_code} {answer.text}"
+        if answer.headers.get("content-type", "").startswith("text/csv"):
+            return answer.text
         return answer.json() if answer.content else None
 
 

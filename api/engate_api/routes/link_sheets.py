@@ -53,7 +53,7 @@ async def get_sheet(
 
     def some(c: sa.Connection) -> list[Linkable]:
         config.integration_row(c, caller.tenant_id, id)
-        return linkable(c, id, kind, lines[-1].id if lines else 0, PAGE)
+        return linkable(c, id, kind, lines[-1].key if lines else "", PAGE)
 
     while found := await installation.store.viewing(some):
         lines += found
@@ -79,13 +79,10 @@ async def post_sheet(
     """The body is the sheet, `text/csv`. What is right is linked, what is wrong is told line by line and changes nothing; sending it again
     does no harm. `check`: nothing is changed, only told."""
     known(kind, linking.SHEETS, "kind")
-    of, lines = RecordSet(caller.tenant_id, id, kind), sheet.read(body)
-
-    def look(c: sa.Connection) -> linking.Looked:
-        config.integration_row(c, caller.tenant_id, id)
-        return linking.look(c, of, lines)
-
-    looked = await installation.store.reading(look)
+    of = RecordSet(caller.tenant_id, id, kind)
+    await installation.store.viewing(lambda c: config.integration_row(c, caller.tenant_id, id))
+    lines = sheet.read(body)
+    looked = await installation.store.reading(lambda c: linking.look(c, of, lines))
     report = Report(len(lines), 0, looked.unchanged, looked.empty, len(looked.wrong), looked.wrong)
     if not check:
         for some in linking.pieces(looked.ready):

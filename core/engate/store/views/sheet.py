@@ -14,14 +14,13 @@ from engate.store.tables import link, record
 class Linkable(NamedTuple):
     """`name`: of a SKU with its product's before it. `remote`: "" where nothing is linked."""
 
-    id: int
     key: str
     name: str
     remote: str
 
 
-def linkable(c: sa.Connection, integration_id: int, kind: str, after: int, limit: int) -> list[Linkable]:
-    """In the order in which the ERP first told them, those after this one."""
+def linkable(c: sa.Connection, integration_id: int, kind: str, after: str, limit: int) -> list[Linkable]:
+    """In the order of their keys, those after this one."""
     parent = record.alias()
     of_link = (link.c.integration_id == record.c.integration_id) & (link.c.kind == record.c.kind) & (link.c.key == record.c.key)
     of_parent = (
@@ -30,13 +29,13 @@ def linkable(c: sa.Connection, integration_id: int, kind: str, after: int, limit
         & (parent.c.key == record.c.parent)
     )
     rows = c.execute(
-        sa.select(record.c.id, record.c.key, record.c.doc, parent.c.doc.label("of"), link.c.remote)
+        sa.select(record.c.key, record.c.doc, parent.c.doc.label("of"), link.c.remote)
         .select_from(record.outerjoin(link, of_link).outerjoin(parent, of_parent))
-        .where(record.c.integration_id == integration_id, record.c.kind == kind, record.c.id > after)
-        .order_by(record.c.id)
+        .where(record.c.integration_id == integration_id, record.c.kind == kind, record.c.key > after)
+        .order_by(record.c.key)
         .limit(limit)
     )
-    return [Linkable(row.id, row.key, _name(kind, row.doc, row.of), row.remote or "") for row in rows]
+    return [Linkable(row.key, _name(kind, row.doc, row.of), row.remote or "") for row in rows]
 
 
 def _name(kind: str, doc: bytes, of: bytes | None) -> str:
