@@ -18,6 +18,22 @@ SHOPS_THAT_FETCH: tuple[Trap, ...] = (
         ("api/tests/test_asked_about.py::test_nothing_is_sent_to_a_shop_that_asks",),
     ),
     Trap(
+        "engine.linked-at-once",
+        "Two SKUs that stand for one id of the shop: an order of it would send the wrong goods.",
+        f"{CORE}/sync/linking.py",
+        "    links.hold(c, of.integration_id)\n",
+        "",
+        ("tests/test_linking.py::test_of_two_who_say_one_id_at_once_one_is_told_so",),
+    ),
+    Trap(
+        "engine.sharing-turn",
+        "A sum that changed between the look and the answer counted as held: the shop would sell what is gone.",
+        f"{CORE}/store/levels.py",
+        "values(have=None, turn_of=None, turn=record.c.turn + 1)",
+        "values(have=None, turn_of=None)",
+        ("tests/test_linking.py::test_a_sum_that_changes_while_it_is_handed_out_is_not_held",),
+    ),
+    Trap(
         "engine.silent-shop",
         "A shop that ceased to call fetches nothing and hands nothing in, and no call of ours fails: nobody would notice.",
         f"{CORE}/store/views/configured.py",

@@ -12,6 +12,14 @@ CATALOG = "plugins/webstore/tests/test_catalog.py::"
 
 WEBSTORE: tuple[Trap, ...] = (
     Trap(
+        "webstore.day-of-going-live",
+        "An order carries a day and no time: taken for midnight, those of the day of going live were older than that and never entered.",
+        "plugins/webstore/engate_webstore/orders.py",
+        "max(found, min(at, found + LAST_OF_DAY))",
+        "found",
+        ("plugins/webstore/tests/test_handed_in.py::test_an_order_of_the_day_on_which_the_shop_went_live_enters",),
+    ),
+    Trap(
         "webstore.token",
         "The address is no secret for ever: without the token nothing may be told.",
         f"{PLUGIN}/envelope.py",

@@ -8,6 +8,8 @@ from typing import Any
 from api.tests.doors import Doored
 from api.tests.test_served import fetch, served
 
+from engate.sync import sheet
+
 HEAD = "Código ERP;Nome;ID na loja"
 
 
@@ -28,7 +30,8 @@ async def taken_out(house: Doored) -> list[list[str]]:
     assert answer.status_code == 200 and answer.headers["content-type"].startswith("text/csv")
     head, *rows = answer.content.decode("utf-8-sig").splitlines()
     assert head == HEAD
-    return [row.split(";") for row in rows]
+    names = [row.split(";")[1] for row in rows]
+    return [[line.key, name, line.remote] for line, name in zip(sheet.read(answer.content), names, strict=True)]
 
 
 async def test_a_sheet_is_taken_out_filled_in_and_given_back(tmp_path: Path) -> None:
@@ -65,10 +68,10 @@ async def _settled(house: Doored, keys: set[str]) -> bool:
 async def test_an_id_stands_for_one_record_and_a_record_stands_once(tmp_path: Path) -> None:
     async with served(tmp_path) as house:
         (one, *_), (two, *_) = await taken_out(house)
-        report = await sent(house, [f"{one};;900", f"{two};;900", f"{one};;901", f"{'9' * 201};;902"])
+        report = await sent(house, [f"{one};;900", f"{two};;900", f"{one};;901", f"{'9' * 201};;902", "a\x00b;;903"])
         said = [wrong["text"]["pt"] for wrong in report["wrong"]]
-        assert report["linked"] == 1 and [wrong["line"] for wrong in report["wrong"]] == [3, 4, 5]
-        assert "já está na linha 2" in said[0] and "já está na linha 2" in said[1] and "200" in said[2]
+        assert report["linked"] == 1 and [wrong["line"] for wrong in report["wrong"]] == [6, 3, 4, 5]
+        assert "não se imprime" in said[0] and "já está na linha 2" in said[1] and "já está na linha 2" in said[2] and "200" in said[3]
         other = await sent(house, [f"{two};;900"])
         assert other["linked"] == 0 and f"já está ligado a '{one}'" in other["wrong"][0]["text"]["pt"]
 

@@ -42,5 +42,16 @@ def test_what_is_no_such_sheet_is_refused_in_words(body: bytes) -> None:
 
 @pytest.mark.parametrize("name", ["=1+1", "+55", "-x", "@sum"])
 def test_no_name_of_the_erp_runs_in_a_spreadsheet(name: str) -> None:
-    [_, row] = written([("1", name, "")]).decode("utf-8-sig").splitlines()
-    assert row == f"1;'{name};"
+    [_, row] = csv.reader(written([(name, name, name)]).decode("utf-8-sig").splitlines(), delimiter=";")
+    assert row == [f'="{name}"', f"'{name}", f'="{name}"']
+
+
+@pytest.mark.parametrize("key", ["00123", "7891000000106", "10-12", '1"2', "=cmd|x"])
+def test_a_key_stays_as_it_is_in_a_spreadsheet(key: str) -> None:
+    [_, row] = csv.reader(written([(key, "", "")]).decode("utf-8-sig").splitlines(), delimiter=";")
+    assert row[0].startswith('="') and row[0].endswith('"') and read(written([(key, "", key)])) == [Line(2, key, key)]
+
+
+def test_a_quotation_mark_that_nobody_closes_swallows_no_line() -> None:
+    with pytest.raises(Invalid, match="cannot be read"):
+        read(b'key;name;remote\nA;"x;1\nB;;2\nC;;3\n')

@@ -48,7 +48,7 @@ def catalog_problems(sides: Sides) -> list[str]:
 def _differences(ours: SkuState, theirs: SkuState, warehouses: Mapping[str, str]) -> list[str]:
     pairs: list[tuple[str, object, object]] = [
         ("price", ours.price, theirs.price),
-        ("name", ours.name, theirs.name or ours.name),  # not every shop gives SKUs a name of their own
+        ("name", ours.name, theirs.name),
         ("product name", ours.product_name, theirs.product_name),
         ("description", ours.description, theirs.description),
         ("EAN", ours.ean, theirs.ean),

@@ -65,7 +65,7 @@ class Demo:
         self.admin = self.operator = self.web(self.servers.api)
         self.integration = 0
         self.warehouses: dict[str, str] = {}
-        self.products: dict[str, str] = {}  # SKU -> product, as the ERP has them
+        self.in_erp: dict[str, SkuState] = {}  # as they were seeded
         self.keys: dict[str, str] = {}  # sale number -> order key in the storefront
         self.cancelled: set[str] = set()  # order keys in the storefront
         self.called = False  # the storefront calls engate; else engate asks
@@ -104,7 +104,11 @@ class Demo:
         found = self.shop.get("/_sandbox/state", list[SkuState])
         if not self.shop_says.flat:
             return found
-        return [msgspec.structs.replace(sku, name="", product=self.products.get(sku.key, sku.product)) for sku in found]
+        ours = self.in_erp
+        return [
+            msgspec.structs.replace(sku, name=ours[sku.key].name, product=ours[sku.key].product) if sku.key in ours else sku
+            for sku in found
+        ]
 
     def paired_orders(self) -> checks.Orders:
         return checks.paired(self.shop.get("/_sandbox/orders", list[OrderState]), self.erp.get("/_sandbox/orders", list[OrderState]))
@@ -169,7 +173,7 @@ def register(demo: Demo) -> None:
         held = demo.erp.post("/_sandbox/seed", chunk)
         demo.show.at(held["products"], total)
     demo.erp_says = demo.erp.get("/_sandbox/describe", Description)  # its branches are known now
-    demo.products = {sku.key: sku.product for sku in demo.erp_skus()}
+    demo.in_erp = {sku.key: sku for sku in demo.erp_skus()}
     demo.show.step("Registering the integration")
     installation = demo.web(demo.servers.api, demo.servers.installation_key)
     tenant = installation.post("/tenants", {"name": "Demonstração"})
@@ -269,7 +273,7 @@ def _link_by_hand(demo: Demo) -> None:
     """As a person does for a shop that fetches products and never says which key it gave them: its ids are filled into a sheet."""
     demo.show.step("Linking by hand")
     skus = demo.shop_skus()
-    products = {demo.products[sku.key]: sku.product_remote for sku in skus if sku.product_remote}
+    products = {sku.product: sku.product_remote for sku in skus if sku.product_remote}
     for kind, links in (("product", products), ("sku", {sku.key: sku.remote for sku in skus})):
         filled = sheet.written((key, "", remote) for key, remote in links.items())
         report = demo.operator.call("POST", f"{demo.path}/links.csv?kind={kind}", filled)

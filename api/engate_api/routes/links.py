@@ -23,7 +23,7 @@ from engate_api.requests import Cursor, Id, Items, Limit, Word, confirmed, items
 
 
 class Remote(msgspec.Struct, forbid_unknown_fields=True):
-    remote: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+    remote: Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]+$")]
 
 
 class Unlinked(msgspec.Struct):

@@ -47,5 +47,6 @@ def counted(c: sa.Connection, ids: Collection[int], now: float) -> None:
 
 
 def send_anew(c: sa.Connection, ids: Collection[int]) -> None:
-    """Whatever the storefront accepted last of these is not what it should offer now."""
-    c.execute(sa.update(record).where(record.c.id.in_(ids)).values(have=None, turn_of=None))
+    """Whatever the storefront accepted last of these is not what it should offer now. The turn goes on, so that whoever looked at one of
+    them before sees that its number is another, also where nothing was accepted yet."""
+    c.execute(sa.update(record).where(record.c.id.in_(ids)).values(have=None, turn_of=None, turn=record.c.turn + 1))

@@ -9,13 +9,18 @@ import sqlalchemy as sa
 
 from engate.store import causes, moved
 from engate.store.rows import RecordSet, upsert
-from engate.store.tables import cause, link, record
+from engate.store.tables import cause, integration, link, record
 
 Origin = Literal["engate", "made", "listed", "person"]
 """Where a link comes from: found or made by a push, made by one that did not finish it, found in the shop's list, or said by a person."""
 SHARED = frozenset({"category", "brand"})
 """Kinds that many records refer to: waiting for one of these is a cause, not a join."""
 WAITING_LINK = "own:waiting.link:"
+
+
+def hold(c: sa.Connection, integration_id: int) -> None:
+    """Whoever looks whether a key of the storefront is free waits for whoever gives one away."""
+    c.execute(sa.select(integration.c.id).where(integration.c.id == integration_id).with_for_update(key_share=True))
 
 
 def linked(

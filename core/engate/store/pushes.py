@@ -316,8 +316,9 @@ def wait_for(c: sa.Connection, of: RecordSet, rows: Sequence[tuple[int, Reason]]
     reasons = ensure(c, of.tenant_id, of.integration_id, {reason for _, reason in rows}, now)
     values: dict[str, Any] = {"cause_id": sa.bindparam("cause"), "sent": None, "sent_at": None}
     if answered:
-        # data that changed while they were under way were not what was refused
-        still = sa.case((record.c.want == record.c.sent, sa.bindparam("cause", type_=Id)), else_=record.c.cause_id)
+        # data that changed while they were under way were not what was refused; nor was another place (`moved`)
+        same = (record.c.want == record.c.sent) & (record.c.turn_of == record.c.sent)
+        still = sa.case((same, sa.bindparam("cause", type_=Id)), else_=record.c.cause_id)
         values |= {"cause_id": still, "answer": sa.bindparam("answer"), "answered_at": now, "turn_of": None}
     c.execute(
         sa.update(record).where(record.c.id == sa.bindparam("b_id")).values(**values),

@@ -234,8 +234,10 @@ class _Table:
 
     def _under(self, skus: list[str]) -> dict[tuple[str, str], list[Row]]:
         rules = self._rules["stock"] = rules_of(self._c, self._snapshot, self._pair, "stock", skus)
+        rows = families.below(self._c, self._snapshot.id, BELOW, skus)
+        # after the rows: a sum that changes later moves the turn of its row
         self._shared = Shared(self._c, self._snapshot.id, rules, skus)
-        return families.below(self._c, self._snapshot.id, BELOW, skus)
+        return rows
 
     # ---- what they refer to ----
 

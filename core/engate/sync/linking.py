@@ -8,6 +8,7 @@ from typing import NamedTuple, TypeVar
 import msgspec
 import sqlalchemy as sa
 
+from engate.store import links
 from engate.store.rows import RecordSet
 from engate.store.tables import link, record
 from engate.sync import trigger
@@ -41,15 +42,17 @@ class Looked(NamedTuple):
 def look(c: sa.Connection, of: RecordSet, lines: Sequence[Line]) -> Looked:
     """What would come of a sheet. A line counts once, an id of the shop stands for one record, and what is linked to another stays so."""
     filled = [line for line in lines if line.remote]
+    wrong = [_wrong(line, UNPRINTABLE) for line in filled if not (line.key + line.remote).isprintable()]  # no database has room for a NUL
+    filled = [line for line in filled if (line.key + line.remote).isprintable()]
     known = _known(c, of, [line.key for line in filled])
     taken = _taken(c, of, [line.remote for line in filled])
     keys, remotes = dict[str, Line](), dict[str, Line]()
-    looked = Looked([], 0, len(lines) - len(filled), [])
+    looked = Looked([], 0, len(lines) - len(filled) - len(wrong), wrong)
     unchanged = 0
     for line in filled:
         why = _why_not(line, known, taken, (keys.get(line.key), remotes.get(line.remote)))
         if why is not None:
-            looked.wrong.append(Wrong(line.number, line.key[:MOST_KEY], line.remote[:MOST_KEY], why))
+            looked.wrong.append(_wrong(line, why))
             continue
         keys[line.key] = remotes[line.remote] = line
         if known[line.key] == line.remote:
@@ -57,6 +60,13 @@ def look(c: sa.Connection, of: RecordSet, lines: Sequence[Line]) -> Looked:
         else:
             looked.ready.append(line)
     return looked._replace(unchanged=unchanged)
+
+
+UNPRINTABLE = Text("Há um caractere que não se imprime.", "There is a character that cannot be printed.")
+
+
+def _wrong(line: Line, why: Text) -> Wrong:
+    return Wrong(line.number, line.key[:MOST_KEY], line.remote[:MOST_KEY], why)
 
 
 def _why_not(line: Line, known: dict[str, str], taken: dict[str, str], before: tuple[Line | None, Line | None]) -> Text | None:
@@ -97,6 +107,7 @@ def _taken(c: sa.Connection, of: RecordSet, remotes: Sequence[str]) -> dict[str,
 
 def link_all(c: sa.Connection, of: RecordSet, lines: Sequence[Line], now: float) -> list[Wrong]:
     """At most 500 lines of a sheet that was looked at; what somebody has linked otherwise since then is left out and told."""
+    links.hold(c, of.integration_id)
     looked = look(c, of, lines)
     if looked.ready:
         trigger.links_said(c, of, [(line.key, line.remote) for line in looked.ready], now)

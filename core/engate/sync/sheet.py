@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -18,6 +19,8 @@ HEAD = ("Código ERP", "Nome", "ID na loja")
 KEY, REMOTE = ("código erp", "codigo erp", "erp key", "key"), ("id na loja", "shop id", "remote")
 MOST_LINES = 100_000
 MOST_KEY = 200
+TEXT = re.compile(r'="((?:[^"]|"")*)"')
+"""A text as a formula."""
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """How a cell begins that a spreadsheet would run."""
 
@@ -31,18 +34,24 @@ class Line(NamedTuple):
 
 
 def written(lines: Iterable[tuple[str, str, str]]) -> bytes:
-    """(the ERP's key, name, the shop's id or ""). A name that a spreadsheet would take for a formula is told as text."""
+    """(the ERP's key, name, the shop's id or ""). What a spreadsheet would take for a formula, a number or a date is told as text."""
     made = io.StringIO()
     writer = csv.writer(made, delimiter=";", lineterminator="\r\n")
     writer.writerow(HEAD)
     for key, name, remote in lines:
-        writer.writerow((key, f"'{name}" if name.startswith(FORMULA) else name, remote))
+        writer.writerow((_as_text(key), f"'{name}" if name.startswith(FORMULA) else name, _as_text(remote)))
     return made.getvalue().encode("utf-8-sig")
+
+
+def _as_text(key: str) -> str:
+    """A key whose zeros, digits and dashes must stay: as the formula of a text."""
+    changed = key[:1].isdigit() or key.startswith(FORMULA)
+    return '="{}"'.format(key.replace('"', '""')) if changed else key
 
 
 def read(body: bytes) -> list[Line]:
     """Raises Invalid where it is no such sheet."""
-    rows = csv.reader(io.StringIO(_text(body), newline=""), delimiter=_delimiter(body))
+    rows = csv.reader(io.StringIO(_text(body), newline=""), delimiter=_delimiter(body), strict=True)
     try:
         head = [name.strip().casefold() for name in next(rows, list[str]())]
         key, remote = _column(head, KEY), _column(head, REMOTE)
@@ -74,7 +83,9 @@ def _column(head: Sequence[str], names: Sequence[str]) -> int:
 
 
 def _cell(row: Sequence[str], at: int) -> str:
-    return row[at].strip() if at < len(row) else ""
+    cell = row[at].strip() if at < len(row) else ""
+    text = TEXT.fullmatch(cell)
+    return text[1].replace('""', '"').strip() if text is not None else cell
 
 
 def _unreadable(why: Text) -> Invalid:

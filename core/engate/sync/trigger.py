@@ -256,6 +256,7 @@ def close_tasks(c: sa.Connection, tenant_id: int, id: int, done: Done, now: floa
 def link_by_hand(c: sa.Connection, of: RecordSet, key: str, remote: str, now: float) -> None:
     """A person says what stands for what: whatever waited for it goes on. A product or SKU stands for one thing only."""
     if of.kind in ("product", "sku"):
+        links.hold(c, of.integration_id)
         _one_to_one(c, of.integration_id, of.kind, key, remote)
     links_said(c, of, [(key, remote)], now)
 

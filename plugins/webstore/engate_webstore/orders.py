@@ -57,6 +57,7 @@ MOST_UNITS, MOST_MONEY = Decimal(10**7), Decimal(10**9)
 MOST_DOCUMENT = 20
 """Longer than any: what is cut to it stays wrong, and finds room where orders are looked up by it."""
 OLDEST = datetime(2000, 1, 1, tzinfo=UTC)
+LAST_OF_DAY = timedelta(hours=23, minutes=59, seconds=59)
 MOST_AHEAD = timedelta(days=366)
 SkuOf = Callable[[int], Awaitable[str | None]]
 
@@ -208,7 +209,8 @@ def _number(given: Mapping[str, Any], name: str, form: Form, wrong: list[str]) -
 
 
 def _date(given: Mapping[str, Any], name: str, at: datetime, wrong: list[str]) -> datetime:
-    """dd/mm/yyyy in São Paulo; without one the order is of now."""
+    """dd/mm/yyyy in São Paulo, with or without the time of day; without one the order is of now. A bare day is as late in it as can be:
+    what was placed on the day on which the shop went live is no older than that."""
     said = _text(given, name)
     if not said:
         return at
@@ -218,7 +220,7 @@ def _date(given: Mapping[str, Any], name: str, at: datetime, wrong: list[str]) -
         except ValueError:
             continue
         if OLDEST <= found <= at + MOST_AHEAD:
-            return found
+            return found if "%H" in form else max(found, min(at, found + LAST_OF_DAY))
     wrong.append(f"{name} inválida: {said[:40]}")
     return at
 

@@ -12,6 +12,7 @@ from api.tests.doors import Doored
 from plugins.webstore.tests.test_coupled import D, ask, pull, push, sell, simple, store
 
 from engate.clock import ShiftedClock
+from engate.store.tables import integration
 from engate.store.tables import order as shop_order
 from engate_webstore_sandbox.document import order_document
 
@@ -53,6 +54,18 @@ async def test_a_first_call_that_comes_late_brings_nothing_back(tmp_path: Path) 
         await house.api("POST", f"/integrations/{house.id}/activate", {"everything": True})
         await house.until(lambda: _is(house, key, "cancelado"))
         assert not house.in_erp(key)
+
+
+@pytest.mark.trap("webstore.day-of-going-live")
+async def test_an_order_of_the_day_on_which_the_shop_went_live_enters(tmp_path: Path) -> None:
+    """The store tells the day alone."""
+    async with store(tmp_path) as house:
+        await pull(house)
+        now = house.installation.now()
+        await house.installation.store.writing(lambda c: c.execute(sa.update(integration).values(go_live_at=now)))
+        key = sell(house, 1)
+        await push(house, key)
+        await house.until(lambda: house.in_erp(key))
 
 
 async def _is(house: Doored, key: str, raw_state: str) -> bool:
