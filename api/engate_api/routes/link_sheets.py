@@ -21,13 +21,14 @@ from engate_api.problems import documented
 from engate_api.requests import Id, known
 
 Kind = Annotated[str, QueryParameter(description="`product` or `sku`", max_length=20)]
-SHEET = "text/csv; charset=utf-8"
+SHEET = "text/csv"
 PAGE = 2_000
 MOST_SHOWN = 200
 
 
 class Report(msgspec.Struct):
-    """`empty`: lines without an id of the shop; they change nothing. `wrong`: the first 200 of `refused`."""
+    """`linked`: what was linked, or would be where it was only asked. `empty`: lines without an id of the shop; they change nothing.
+    `wrong`: the first 200 of `refused`."""
 
     lines: int
     linked: int
@@ -83,7 +84,7 @@ async def post_sheet(
     await installation.store.viewing(lambda c: config.integration_row(c, caller.tenant_id, id))
     lines = sheet.read(body)
     looked = await installation.store.reading(lambda c: linking.look(c, of, lines))
-    report = Report(len(lines), 0, looked.unchanged, looked.empty, len(looked.wrong), looked.wrong)
+    report = Report(len(lines), len(looked.ready) if check else 0, looked.unchanged, looked.empty, len(looked.wrong), looked.wrong)
     if not check:
         for some in linking.pieces(looked.ready):
             done = await installation.store.writing(lambda c, some=some: linking.link_all(c, of, some, installation.now()))
