@@ -12,7 +12,7 @@ from tests.support.goods import goods, sale
 from tests.support.stage import SHORT, Stage, faked
 
 from engate.model import Check
-from engate.store import config
+from engate.store import config, pushes
 from engate.sync import links, trigger
 from engate.testing.world import Change, Fault
 from engate.text import Text
@@ -42,6 +42,11 @@ def _tested(c: sa.Connection, stage: Stage) -> None:
     links.revive(c, stage.tenant_id, [stage.integration_id], _now(stage))
 
 
+def _not_tried(c: sa.Connection, until: float) -> None:
+    """As what certainly did not leave: the lane is not all that waits."""
+    pushes.put_back(c, c.execute(sa.text("select id from record where kind = 'stock'")).scalars().all(), until)
+
+
 @pytest.mark.trap("engine.lift-records")
 @pytest.mark.parametrize("ask", [_records, _resync, _tested], ids=["retry", "resync", "test"])
 async def test_a_push_that_backs_off_for_an_hour_goes_when_a_person_asks(sqlite_database: str, ask: Ask) -> None:
@@ -51,6 +56,7 @@ async def test_a_push_that_backs_off_for_an_hour_goes_when_a_person_asks(sqlite_
         await stage.resync(["stock"])
         await stage.until(lambda: _backs_off(stage, "push/stock"))
         stage.shop.faults.set([])
+        await stage.store.writing(lambda c: _not_tried(c, _now(stage) + 7200))
         await stage.store.writing(lambda c: ask(c, stage))
         stage.runner.poke()
         await stage.until(lambda: all(sku.stock == {"main": 3} for sku in stage.shop.state()))

@@ -1267,9 +1267,17 @@ ENGINE: tuple[Trap, ...] = (
         "engine.first-of-each",
         "A claim looks at the first lanes of every integration: the oldest of all may all be one tenant's.",
         f"{CORE}/store/lanes.py",
+        "where(first.c.integration_id == waiting.c.integration_id, first",
+        "where(first",
+        (f"{LANES}test_thousands_of_due_orders_of_one_do_not_hide_the_others[sqlite]",),
+    ),
+    Trap(
+        "engine.turn-of-tenants",
+        "Turns are counted by tenant: one with many accounts would come before everybody else with each of them.",
+        f"{CORE}/store/lanes.py",
         "turn = sa.func.row_number().over(partition_by=due.c.tenant_id, order_by",
         "turn = sa.func.row_number().over(order_by",
-        (f"{LANES}test_thousands_of_due_orders_of_one_do_not_hide_the_others[sqlite]",),
+        (f"{LANES}test_a_tenant_of_many_accounts_comes_no_more_often[sqlite]",),
     ),
     Trap(
         "engine.order-slots",

@@ -209,6 +209,21 @@ def test_thousands_of_due_orders_of_one_do_not_hide_the_others(store: Store) -> 
     assert {one.tenant_id for one in claim(store, limit=2, room=16)} == {1, 2}
 
 
+@pytest.mark.trap("engine.turn-of-tenants")
+def test_a_tenant_of_many_accounts_comes_no_more_often(store: Store) -> None:
+    with store.write() as c:
+        for n in (11, 12):
+            c.execute(sa.insert(connection).values(id=n, tenant_id=1, name=f"c{n}", platform="p", role="erp", settings={}, created_at=0))
+            c.execute(
+                sa.insert(integration).values(
+                    id=n, tenant_id=1, name=f"i{n}", erp_id=n, storefront_id=n, options={}, mapping={}, created_at=0
+                )
+            )  # fmt: skip
+        lanes.wake(c, [Wake(1, n, "order/1", 0, 1.0) for n in (1, 11, 12)])
+    wake(store, "order/x", prio=0, at=9.0, integration=2)
+    assert {one.tenant_id for one in claim(store, limit=2, room=16)} == {1, 2}
+
+
 def test_who_is_asked_to_cancel_hears_it_at_the_next_beat(store: Store) -> None:
     wake(store, "a", "b")
     claimed = {one.name: one for one in claim(store)}
