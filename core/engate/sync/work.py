@@ -47,6 +47,7 @@ class Windows(msgspec.Struct, frozen=True):
     probe_again: float = 3600.0  # … and again after this where something of it failed
     slow_after: float = 20.0  # real time: a hook that takes longer shows as degraded health, by its name
     slice_most: float = 120.0  # real time: a slice that takes longer is ended
+    beat: float = 3.0  # real time: leases are renewed so often, and who lost one ends then
     outbox_most: float = 3 * 86400.0  # what somebody outside does not take for so long is given up
 
     def pause(self, tries: int) -> float:
