@@ -10,6 +10,14 @@ PLACES = "api/tests/test_placed.py::"
 
 SHOPS_THAT_FETCH: tuple[Trap, ...] = (
     Trap(
+        "engine.id-form",
+        "A person who takes the wrong column for the shop's ids would link every product to nothing, and stock would go nowhere.",
+        f"{CORE}/sync/linking.py",
+        "    return not form or re.fullmatch(form, remote, re.ASCII) is not None",
+        "    return True",
+        ("api/tests/test_link_sheets.py::test_an_id_stands_for_one_record_and_a_record_stands_once",),
+    ),
+    Trap(
         "engine.asked-about-not-told",
         "A shop that asks what became of its orders has nowhere to be told it: the order would stand still, or be told twice.",
         f"{CORE}/plugins.py",

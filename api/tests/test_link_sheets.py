@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
 from api.tests.doors import Doored
 from api.tests.test_served import fetch, served
 
@@ -65,6 +66,7 @@ async def _settled(house: Doored, keys: set[str]) -> bool:
     return keys <= {row["parent"] for row in rows if row["state"] == "settled"}
 
 
+@pytest.mark.trap("engine.id-form")
 async def test_an_id_stands_for_one_record_and_a_record_stands_once(tmp_path: Path) -> None:
     async with served(tmp_path) as house:
         (one, *_), (two, *_) = await taken_out(house)
@@ -72,6 +74,10 @@ async def test_an_id_stands_for_one_record_and_a_record_stands_once(tmp_path: Pa
         said = [wrong["text"]["pt"] for wrong in report["wrong"]]
         assert report["linked"] == 1 and [wrong["line"] for wrong in report["wrong"]] == [6, 3, 4, 5]
         assert "não se imprime" in said[0] and "já está na linha 2" in said[1] and "já está na linha 2" in said[2] and "200" in said[3]
+        name = await sent(house, [f"{two};;Arroz 5 kg"])
+        assert name["linked"] == 0 and name["wrong"][0]["text"]["pt"] == "'Arroz 5 kg' não é um ID desta loja."
+        refused = await house.api("PUT", f"/integrations/{house.id}/links/sku/{two}", {"remote": "Arroz 5 kg"}, status=422)
+        assert refused["errors"][0]["where"] == "remote"
         other = await sent(house, [f"{two};;900"])
         assert other["linked"] == 0 and f"já está ligado a '{one}'" in other["wrong"][0]["text"]["pt"]
 

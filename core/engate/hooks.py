@@ -225,6 +225,10 @@ class Storefront(Connection):
     """Products that people made in the shop carry no reference of the ERP's: `push_products` cannot find them. engate then reads
     `read_listing` once before the first push, and links products by their SKUs (`Listing.product`)."""
 
+    id_form: ClassVar[str] = ""
+    """What the shop's ids of products and SKUs look like, as a regular expression over the whole id ("" = anything): a person who links by
+    hand, or by a sheet, cannot take a name or a code for one."""
+
     fetches: ClassVar[frozenset[str]] = frozenset()
     """Hooks of which its accounts can do the work by calling us: push hooks whose records they fetch (`Desk.products`),
     `read_order_events` and `read_order` where they hand their orders in (`Desk.place`), and `send_handling`, `send_invoice`,

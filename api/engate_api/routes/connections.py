@@ -159,8 +159,14 @@ def _belongs(manifest: Manifest, settings: Iterable[str], secrets: Iterable[str]
     """Every name is one the platform knows, and stands in the right half: a misspelt secret must not be stored in the open."""
     hidden = secret_fields(manifest.settings)
     plain = {field.name for field in msgspec.structs.fields(manifest.settings)} - hidden
-    for given, allowed, half in ((settings, plain, "settings"), (secrets, hidden, "secrets")):
+    for given, allowed, half, other in ((settings, plain, "settings", "secrets"), (secrets, hidden, "secrets", "settings")):
         for name in given:
+            if name in plain | hidden and name not in allowed:
+                raise Invalid(
+                    Text(f"'{name}' não vai em {half}.", f"'{name}' does not go into {half}."),
+                    Text(f"Envie-o em {other}.", f"Send it in {other}."),
+                    where=f"{half}.{name}",
+                )
             known(name, sorted(allowed), f"{half}.{name}")
 
 

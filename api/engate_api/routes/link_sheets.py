@@ -19,6 +19,7 @@ from engate_api.auth import Caller, operator, reader
 from engate_api.installation import Installation
 from engate_api.problems import documented
 from engate_api.requests import Id, known
+from engate_api.routes.links import id_form
 
 Kind = Annotated[str, QueryParameter(description="`product` or `sku`", max_length=20)]
 SHEET = "text/csv"
@@ -83,7 +84,8 @@ async def post_sheet(
     of = RecordSet(caller.tenant_id, id, kind)
     await installation.store.viewing(lambda c: config.integration_row(c, caller.tenant_id, id))
     lines = sheet.read(body)
-    looked = await installation.store.reading(lambda c: linking.look(c, of, lines))
+    form = await id_form(installation, caller, id)
+    looked = await installation.store.reading(lambda c: linking.look(c, of, lines, form))
     report = Report(len(lines), len(looked.ready) if check else 0, looked.unchanged, looked.empty, len(looked.wrong), looked.wrong)
     if not check:
         for some in linking.pieces(looked.ready):

@@ -132,7 +132,14 @@ async def retry_records(
     installation: NamedDependency[Installation], caller: NamedDependency[Caller], id: Id, data: JSONBody[Retry]
 ) -> Retried:
     if (data.records is None) == (data.cause is None):
-        raise Invalid(Text("Envie records ou cause.", "Send either records or cause."), where="records")
+        raise Invalid(
+            Text("Envie records ou cause.", "Send either records or cause."),
+            Text(
+                "Os ids estão nas listas de causas e de registros da integração.",
+                "The ids stand in the integration's lists of causes and records.",
+            ),
+            where="records",
+        )
     now, what = installation.now(), trigger.Retried(data.cause, data.records or ())
 
     def go(c: sa.Connection) -> trigger.Again:

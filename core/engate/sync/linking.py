@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, TypeVar
 
@@ -39,8 +40,9 @@ class Looked(NamedTuple):
     wrong: list[Wrong]
 
 
-def look(c: sa.Connection, of: RecordSet, lines: Sequence[Line]) -> Looked:
-    """What would come of a sheet. A line counts once, an id of the shop stands for one record, and what is linked to another stays so."""
+def look(c: sa.Connection, of: RecordSet, lines: Sequence[Line], form: str = "") -> Looked:
+    """What would come of a sheet. A line counts once, an id of the shop stands for one record, and what is linked to another stays so.
+    `form`: what the shop's ids look like (`Storefront.id_form`)."""
     filled = [line for line in lines if line.remote]
     wrong = [_wrong(line, UNPRINTABLE) for line in filled if not (line.key + line.remote).isprintable()]  # no database has room for a NUL
     filled = [line for line in filled if (line.key + line.remote).isprintable()]
@@ -51,6 +53,7 @@ def look(c: sa.Connection, of: RecordSet, lines: Sequence[Line]) -> Looked:
     unchanged = 0
     for line in filled:
         why = _why_not(line, known, taken, (keys.get(line.key), remotes.get(line.remote)))
+        why = why or (no_id(line.remote) if not has_form(line.remote, form) else None)
         if why is not None:
             looked.wrong.append(_wrong(line, why))
             continue
@@ -60,6 +63,14 @@ def look(c: sa.Connection, of: RecordSet, lines: Sequence[Line]) -> Looked:
         else:
             looked.ready.append(line)
     return looked._replace(unchanged=unchanged)
+
+
+def has_form(remote: str, form: str) -> bool:
+    return not form or re.fullmatch(form, remote, re.ASCII) is not None
+
+
+def no_id(remote: str) -> Text:
+    return Text(f"'{remote[:MOST_KEY]}' não é um ID desta loja.", f"'{remote[:MOST_KEY]}' is no id of this shop.")
 
 
 UNPRINTABLE = Text("Há um caractere que não se imprime.", "There is a character that cannot be printed.")

@@ -51,6 +51,7 @@ class VtexStorefront(Storefront):
     """
 
     requires = frozenset({"category", "brand"})
+    id_form = r"[0-9]+"
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)

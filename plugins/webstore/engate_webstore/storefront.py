@@ -25,6 +25,7 @@ class WebstoreStorefront(Storefront):
     """
 
     fetches = FETCHED | HANDED_IN | ASKED_ABOUT | {"push_stock"}
+    id_form = r"[0-9]+"
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)

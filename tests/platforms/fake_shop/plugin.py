@@ -114,6 +114,8 @@ def _lines(whole: Whole) -> Iterator[dict[str, Any]]:
 
 
 class FakeShop(Storefront):
+    id_form = r"[0-9A-Za-z-]+"
+
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         self.settings: Settings = context.settings
