@@ -6,6 +6,7 @@ from tests.trap import Trap
 
 PLUGIN = "plugins/webstore/engate_webstore"
 HANDED_IN = "plugins/webstore/tests/test_handed_in.py::"
+STRANGERS = "plugins/webstore/tests/test_strangers.py::"
 COUPLED = "plugins/webstore/tests/test_coupled.py::"
 WEBHOOK = "plugins/webstore/tests/test_stock_webhook.py::"
 CATALOG = "plugins/webstore/tests/test_catalog.py::"
@@ -23,9 +24,17 @@ WEBSTORE: tuple[Trap, ...] = (
         "webstore.token",
         "The address is no secret for ever: without the token nothing may be told.",
         f"{PLUGIN}/envelope.py",
-        "    if not hmac.compare_digest(given.encode(), token.encode()):",
+        "    if not hmac.compare_digest(sha256(given.encode()).digest(), sha256(token.encode()).digest()):",
         "    if False:",
-        (f"{COUPLED}test_without_the_token_nothing_is_told",),
+        (f"{COUPLED}test_without_the_token_nothing_is_told", f"{STRANGERS}test_a_strangers_token_or_address_reveals_nothing"),
+    ),
+    Trap(
+        "webstore.token-in-constant-time",
+        "How long a comparison takes tells how much of a guess is right, or how long the token is.",
+        f"{PLUGIN}/envelope.py",
+        "    if not hmac.compare_digest(sha256(given.encode()).digest(), sha256(token.encode()).digest()):",
+        "    if given != token:",
+        (f"{STRANGERS}test_a_token_is_compared_in_constant_time",),
     ),
     Trap(
         "webstore.number",
