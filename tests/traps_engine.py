@@ -1212,7 +1212,7 @@ ENGINE: tuple[Trap, ...] = (
         f"{CORE}/sync/reading.py",
         "    work.must_be_current(c)\n",
         "",
-        (f"{GUARDS}test_a_reading_that_began_before_a_mapping_changed_is_decided_by_the_new_one",),
+        (f"{GUARDS}test_a_reading_that_began_before_the_options_changed_is_decided_by_the_new_ones",),
     ),
     Trap(
         "engine.settle-ours",

@@ -101,8 +101,8 @@ OUTBOX: tuple[Trap, ...] = (
         "engine.outbox-was-told",
         "What was told before the lane was lost counts as told.",
         f"{CORE}/sync/telling.py",
-        "if tried is not None and tried.error is None:",
-        "if tried is not None and tried.error is None and lanes.held(c, post.claim.id, post.lease):",
+        "if tried is not None and tried.told.error is None:",
+        "if tried is not None and tried.told.error is None and lanes.held(c, post.claim.id, post.lease):",
         (f"{TESTS}test_who_lost_the_lane_tells_nothing_more_and_what_it_told_is_not_told_again",),
     ),
     Trap(
@@ -280,8 +280,8 @@ OUTBOX: tuple[Trap, ...] = (
         "engine.outbox-marked-after",
         "A message that is marked before the observer has taken it is lost if the process dies in between.",
         f"{CORE}/sync/telling.py",
-        "        error = await _tell(post, row)\n",
-        "        await post.store.durably(lambda c, row=row: outbox.sent(c, row.id, post.now()))\n        error = await _tell(post, row)\n",
+        "        told = await _tell(post, row)\n",
+        "        await post.store.durably(lambda c, row=row: outbox.sent(c, row.id, post.now()))\n        told = await _tell(post, row)\n",
         (f"{TESTS}test_what_was_taken_by_a_process_that_died_before_it_said_so_is_told_again_as_the_same_event",),
     ),
     Trap(

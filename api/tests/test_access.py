@@ -124,7 +124,11 @@ CHANGES = [each for each in ROUTES if each[0] != "GET" and "{" in each[1] and ea
 
 @pytest.mark.parametrize(("method", "path", "guard"), CHANGES)
 def test_a_stranger_changes_nothing(loaded: Loaded, stranger: Caller, method: str, path: str, guard: Any) -> None:
-    bodies: dict[str, Any] = {"records/retry": {"records": [1]}, "tasks/close": {"note": "Pix devolvido"}}
+    bodies: dict[str, Any] = {
+        "records/retry": {"records": [1]},
+        "tasks/close": {"note": "Pix devolvido"},
+        "mail-preview": {"what": "shipped"},
+    }
     known = next((body for end, body in bodies.items() if path.endswith(end)), {} if method != "DELETE" else None)
     body = {"remote": "1"} if method == "PUT" else known
     at = filled(path, loaded)

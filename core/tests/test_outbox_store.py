@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from engate.store import archive, causes, outbox
 from engate.store.db import Store
-from engate.store.outbox import Heir, Message, Target
+from engate.store.outbox import Failure, Heir, Message, Target
 from engate.store.tables import connection, integration, lane, metadata, tenant
 from engate.store.tables import outbox as table
 from engate.text import Text
@@ -77,7 +77,7 @@ def test_the_oldest_that_is_due_comes_first_of_each_target(store: Store) -> None
     with store.write() as c:
         first = outbox.next_of(c, A, 10.0)
         assert first is not None and (first.key, first.payload) == ("1", {"n": "1"})
-        outbox.failed(c, first.id, 15.0, "x" * 400)
+        outbox.failed(c, first.id, 15.0, Failure("x" * 400))
         second = outbox.next_of(c, A, 10.0)
         assert second is not None and second.key == "2"
         outbox.sent(c, second.id, 11.0)

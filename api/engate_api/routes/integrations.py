@@ -15,11 +15,12 @@ from engate.errors import EngateError, Invalid
 from engate.model import Choice
 from engate.plugins import Coupling
 from engate.settings import json_schema
-from engate.store import archive, config, lanes, runs
+from engate.smtp import MailServer
+from engate.store import archive, config, lanes, mail_server, runs
 from engate.store.tables import integration
 from engate.store.views import configured
 from engate.store.views.configured import Integration
-from engate.sync import links, trigger
+from engate.sync import links, mails, trigger
 from engate.sync.flows import FLOWS, offered
 from engate.sync.options import Options, PairMapping, removed, touched
 from engate.text import Text
@@ -66,11 +67,14 @@ class FlowChanges(msgspec.Struct, forbid_unknown_fields=True):
 class Schemas(msgspec.Struct):
     options: dict[str, Any]
     mapping: dict[str, Any]
+    mail_server: dict[str, Any]
 
 
-@get("/integrations/schema", summary="JSON Schemas of options and mapping", guards=[reader], responses=documented(401, 403))
+@get(
+    "/integrations/schema", summary="JSON Schemas of options, mapping and the mail server", guards=[reader], responses=documented(401, 403)
+)
 async def schemas() -> Schemas:
-    return Schemas(json_schema(Options), json_schema(PairMapping))
+    return Schemas(json_schema(Options), json_schema(PairMapping), json_schema(MailServer))
 
 
 @get("/integrations", summary="Integrations of the tenant", guards=[reader], responses=documented(400, 401, 403))
@@ -86,10 +90,11 @@ async def list_integrations(
 async def create_integration(
     installation: NamedDependency[Installation], caller: NamedDependency[Caller], data: JSONBody[NewIntegration]
 ) -> Integration:
-    options, mapping = converted(data.options, Options, "options"), converted(data.mapping, PairMapping, "mapping")
+    options, mapping = options_of(data.options), converted(data.mapping, PairMapping, "mapping")
     now = installation.now()
 
     def create(c: sa.Connection) -> int:
+        _can_write(c, caller, options, data.options)
         new = config.NewIntegration(data.name, data.erp_connection, data.storefront_connection, options, mapping)
         return config.create_integration(c, caller.tenant_id, new, now)
 
@@ -118,7 +123,7 @@ async def change_integration(
 ) -> Integration:
     row = await installation.store.viewing(lambda c: config.integration_row(c, caller.tenant_id, id))
     mapping = converted({**row.mapping, **data.mapping}, PairMapping, "mapping")
-    converted({**row.options, **data.options}, Options, "options")
+    options_of({**row.options, **data.options})
     await check_mapping(installation, caller, id, mapping, data.mapping)
     _agreed(msgspec.convert(row.mapping, PairMapping), mapping, data.remove)
     now = installation.now()
@@ -130,6 +135,7 @@ async def change_integration(
         )
         if data.name is not msgspec.UNSET:
             config.rename(c, integration, caller.tenant_id, id, data.name)
+        _can_write(c, caller, options_of({**fresh.options, **data.options}), data.options)
         flows: set[str] = set()
         values: dict[str, Any] = {}
         for field, kind, given in (("options", Options, data.options), ("mapping", PairMapping, data.mapping)):
@@ -260,7 +266,27 @@ def _agreed(before: PairMapping, after: PairMapping, agreed: list[str]) -> None:
         )
 
 
-# ---- shared with activation and mapping ----
+def _can_write(c: sa.Connection, caller: Caller, options: Options, given: dict[str, Any]) -> None:
+    """Who switches letters on needs a mail server."""
+    switched = [f"mail_{what}" for what in mails.WHATS if given.get(f"mail_{what}") and mails.wanted(options, what)]
+    if switched and not mail_server.exists(c, caller.tenant_id):
+        raise Refused(
+            422,
+            "no_mail_server",
+            Text("Não há servidor de e-mail configurado.", "There is no mail server."),
+            Text("Configure-o antes: PUT /mail-server.", "Configure it first: PUT /mail-server."),
+            errors=[FieldError(f"options.{name}", "sem servidor / no server") for name in switched],
+        )
+
+
+# ---- shared with activation, mapping and mail ----
+
+
+def options_of(values: dict[str, Any]) -> Options:
+    """Raises `Invalid` where they are no options."""
+    options = converted(values, Options, "options")
+    mails.check(options)
+    return options
 
 
 async def shown(installation: Installation, caller: Caller, id: int) -> Integration:

@@ -397,6 +397,17 @@ def set_state(c: sa.Connection, order_id: int, state: str, now: float) -> None:
     _update(c, order_id, state=state, changed_at=now)
 
 
+_MAIL = {
+    what: _TO_ORDER.where(column.is_(None)).values({column: sa.bindparam("of_now")})
+    for what, column in (("shipped", order.c.mail_shipped_at), ("delivered", order.c.mail_delivered_at))
+}
+
+
+def mail_owed(c: sa.Connection, order_id: int, what: str, now: float) -> bool:
+    """The buyer is to be written to. False: that was so before."""
+    return c.execute(_MAIL[what], {"of_id": order_id, "of_now": now}).rowcount == 1
+
+
 def charged(c: sa.Connection, order_id: int, doc: Order) -> None:
     """What its parts were made from: what engate answers for from here on."""
     _update(c, order_id, charged=doc.total, refunded_before=doc.refunded)

@@ -31,7 +31,7 @@ AGAIN = 5_000
 
 
 class Target(NamedTuple):
-    """Who is told, by one integration. `kind`: observer | mail | webhook."""
+    """Who is told, by one integration. `kind`: observer | mail."""
 
     integration_id: int
     kind: str
@@ -62,7 +62,7 @@ _OF_TARGET = (
     & (outbox.c.kind == sa.bindparam("of_kind"))
     & (outbox.c.target == sa.bindparam("of_target"))
 )
-_UNSENT = outbox.c.sent_at.is_(None) & outbox.c.cause_id.is_(None)
+_UNSENT = outbox.c.sent_at.is_(None) & (outbox.c.given_up_at.is_(None) | outbox.c.cause_id.is_(None))
 _NEXT = (
     sa.select(outbox)
     .where(_OF_TARGET, _UNSENT, outbox.c.due_at <= sa.bindparam("of_now"))
@@ -71,7 +71,7 @@ _NEXT = (
 )
 _NEXT_DUE = sa.select(sa.func.min(outbox.c.due_at)).where(_OF_TARGET, _UNSENT)
 _ROW = sa.update(outbox).where(outbox.c.id == sa.bindparam("of_id"))
-_FAILED = _ROW.values(tries=outbox.c.tries + 1, due_at=sa.bindparam("until"), error=sa.bindparam("said"))
+_FAILED = _ROW.values(tries=outbox.c.tries + 1, due_at=sa.bindparam("until"), error=sa.bindparam("said"), cause_id=sa.bindparam("why"))
 _OLD = sa.select(outbox.c.id).where(_OF_TARGET, _UNSENT, outbox.c.since <= sa.bindparam("of_before")).limit(GIVEN_UP)
 
 
@@ -122,9 +122,16 @@ def sent(c: sa.Connection, id: int, now: float) -> None:
     c.execute(_ROW, {"of_id": id, "sent_at": now, "error": "", "cause_id": None})  # somebody else may have given it up meanwhile
 
 
-def failed(c: sa.Connection, id: int, until: float, why: str) -> None:
+class Failure(NamedTuple):
+    """`cause_id`: what is shown of it while it is tried again."""
+
+    words: str
+    cause_id: int | None = None
+
+
+def failed(c: sa.Connection, id: int, until: float, why: Failure) -> None:
     """It was not told, or nobody knows: again, not before `until`."""
-    c.execute(_FAILED, {"of_id": id, "until": until, "said": why[:300]})
+    c.execute(_FAILED, {"of_id": id, "until": until, "said": why.words[:300], "why": why.cause_id})
 
 
 def as_old_as(c: sa.Connection, target: Target, before: float) -> list[int]:
@@ -151,6 +158,12 @@ def again(c: sa.Connection, integration_id: int, cause_id: int, now: float) -> A
     anew = sa.update(outbox).where(outbox.c.id.in_(some)).values(cause_id=None, given_up_at=None, tries=0, due_at=now, since=now)
     back = c.execute(anew.returning(outbox.c.kind, outbox.c.target)).all()
     return Again(len(back), {Target(integration_id, row.kind, row.target) for row in back}, len(back) == AGAIN)
+
+
+def causes_of(c: sa.Connection, integration_id: int, kind: str) -> list[int]:
+    """What untold messages of this kind wait for."""
+    mine = (outbox.c.integration_id == integration_id) & (outbox.c.kind == kind) & outbox.c.sent_at.is_(None)
+    return list(c.execute(sa.select(outbox.c.cause_id).where(mine, outbox.c.cause_id.is_not(None)).distinct()).scalars())
 
 
 def waiting(c: sa.Connection, integration_id: int) -> bool:

@@ -403,8 +403,8 @@ delivery = sa.Table(
 
 outbox = sa.Table(
     "outbox", metadata, _id(), _tenant(), _integration(),
-    sa.Column("kind", sa.String(12), nullable=False),  # observer | mail | webhook
-    sa.Column("target", sa.String(200), nullable=False),  # who is told: an observer's name
+    sa.Column("kind", sa.String(12), nullable=False),  # observer | mail
+    sa.Column("target", sa.String(200), nullable=False),  # who is told: an observer's name, or the buyers
     sa.Column("key", sa.String(320), nullable=False),  # what it tells of: nothing is written twice for one target
     sa.Column("payload", sa.JSON, nullable=False),
     _at("since", nullable=False),  # what its age counts from: it happened, or a person asked for a retry
@@ -412,18 +412,28 @@ outbox = sa.Table(
     sa.Column("tries", sa.Integer, nullable=False, server_default="0"),  # that failed
     sa.Column("error", sa.String(300), nullable=False, server_default=""),  # what the last one met
     _at("sent_at"),
-    sa.Column("cause_id", Id, sa.ForeignKey("cause.id", ondelete="SET NULL")),  # given up until a person asks for a retry
-    _at("given_up_at"),
+    sa.Column("cause_id", Id, sa.ForeignKey("cause.id", ondelete="SET NULL")),  # why it has not been told
+    _at("given_up_at"),  # with a cause: not tried any more until a person asks for a retry
     sa.UniqueConstraint("integration_id", "kind", "target", "key"),
     sqlite_autoincrement=True,
 )  # fmt: skip
 """What is to be told to somebody outside, written in the transaction of the step that it tells of. Sent ones stay for some days."""
 _where(
     sa.Index("ix_outbox_unsent", outbox.c.integration_id, outbox.c.kind, outbox.c.target, outbox.c.due_at, outbox.c.id),
-    "sent_at IS NULL AND cause_id IS NULL",
+    "sent_at IS NULL AND (given_up_at IS NULL OR cause_id IS NULL)",
 )
 _where(sa.Index("ix_outbox_sent", outbox.c.sent_at), "sent_at IS NOT NULL")
 _where(sa.Index("ix_outbox_cause", outbox.c.cause_id), "cause_id IS NOT NULL")
+
+mail_server = sa.Table(
+    "mail_server", metadata,
+    sa.Column("tenant_id", Id, sa.ForeignKey("tenant.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    sa.Column("settings", sa.JSON, nullable=False),  # without the password
+    sa.Column("key_id", sa.String(16), nullable=False),
+    sa.Column("password", sa.LargeBinary),  # sealed; null: none
+    sa.Column("refused", NULLABLE),  # why it does not take us, {code, text, hint}: nothing is tried before a person changed or tested it
+)  # fmt: skip
+"""The server over which a tenant's buyers are written to."""
 
 told_key = sa.Table(
     "told_key", metadata,
@@ -450,6 +460,7 @@ order = sa.Table(
     sa.Column("cause_id", Id, sa.ForeignKey("cause.id", ondelete="SET NULL")),
     sa.Column("told_cause", Id),  # what people were told last that it waits for, until that is over; the cause itself may be gone
     _at("placed_at", nullable=False), _at("read_at", nullable=False), _at("created_at", nullable=False), _at("changed_at", nullable=False),
+    _at("mail_shipped_at"), _at("mail_delivered_at"),  # when the letter to the buyer was written: there is one of each, ever
     sa.UniqueConstraint("integration_id", "key"),
     # each says by itself which orders a list shows: the newest of a small tenant are not looked for among a large one's
     sa.Index("ix_shop_order_newest", "integration_id", "id", "cause_id"),

@@ -16,6 +16,31 @@ def _touching(*flows: str) -> msgspec.Meta:
 
 New = Literal["create", "placeholder"]
 
+SHIPPED = """Olá, {cliente}!
+
+Seu pedido {pedido} foi enviado.
+
+Transportadora: {transportadora}
+Código de rastreio: {rastreio}
+Acompanhe: {link}
+
+{itens}
+
+{loja}
+"""
+DELIVERED = """Olá, {cliente}!
+
+Seu pedido {pedido} foi entregue. Obrigado pela compra!
+
+{loja}
+"""
+_TEMPLATE = (
+    "Palavras entre chaves são trocadas pelas do pedido: {pedido}, {cliente}, {loja}, {itens}, {total}, {nota}, {chave}, "
+    "{transportadora}, {rastreio}, {link}. Uma linha cujas palavras estão todas vazias não é enviada",
+    "Words in braces are replaced by the order's: {pedido}, {cliente}, {loja}, {itens}, {total}, {nota}, {chave}, "
+    "{transportadora}, {rastreio}, {link}. A line whose words are all empty is left out",
+)
+
 
 class Options(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """What the tenant decides about the flows."""
@@ -125,6 +150,50 @@ class Options(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fi
         ),
         _touching("orders"),
     ] = "ask"
+
+    mail_shipped: Annotated[
+        bool,
+        field(
+            "E-mail de envio",
+            "Shipping e-mail",
+            "Escreve ao cliente, uma vez, quando o pedido inteiro foi enviado",
+            "Writes to the buyer, once, when the whole order is shipped",
+        ),
+        _touching(),
+    ] = False
+    mail_shipped_subject: Annotated[
+        str, field("E-mail de envio: assunto", "Shipping e-mail: subject", min_length=1, max_length=200), _touching()
+    ] = "Seu pedido {pedido} foi enviado"
+    mail_shipped_body: Annotated[
+        str, field("E-mail de envio: texto", "Shipping e-mail: text", *_TEMPLATE, min_length=1, max_length=5000), _touching()
+    ] = SHIPPED
+    mail_delivered: Annotated[
+        bool,
+        field(
+            "E-mail de entrega",
+            "Delivery e-mail",
+            "Escreve ao cliente, uma vez, quando o pedido inteiro foi entregue",
+            "Writes to the buyer, once, when the whole order is delivered",
+        ),
+        _touching(),
+    ] = False
+    mail_delivered_subject: Annotated[
+        str, field("E-mail de entrega: assunto", "Delivery e-mail: subject", min_length=1, max_length=200), _touching()
+    ] = "Seu pedido {pedido} foi entregue"
+    mail_delivered_body: Annotated[
+        str, field("E-mail de entrega: texto", "Delivery e-mail: text", *_TEMPLATE, min_length=1, max_length=5000), _touching()
+    ] = DELIVERED
+    mail_shop: Annotated[
+        str,
+        field(
+            "Nome da loja nos e-mails",
+            "The shop's name in e-mails",
+            "Vazio: o nome da integração",
+            "Empty: the integration's name",
+            max_length=100,
+        ),
+        _touching(),
+    ] = ""
 
 
 class WarehouseRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -12,7 +12,7 @@ from engate.model import Order
 from engate.store import causes, orders, tasks
 from engate.store.causes import Reason
 from engate.store.orders import Part, Stored
-from engate.sync import settlement, told
+from engate.sync import mailing, settlement, told
 from engate.sync.decide import (
     FINAL,
     Action,
@@ -264,6 +264,7 @@ async def _show(work: Work, order: Stored) -> None:
             if state != part.state:
                 orders.update_part(c, part.id, state=state)
         orders.set_state(c, order.id, whole, work.now())
+        mailing.owe(c, work, order, whole)
 
     await work.store.durably(show)
 

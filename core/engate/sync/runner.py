@@ -26,7 +26,6 @@ from engate.sync.telling import Post, outbox_slice
 from engate.sync.work import Later, LeaseLost, Outdated, Snapshot, Windows, Work
 
 TTL = 15.0
-BEAT = 3.0
 LONGEST_SLEEP = 0.25
 LONGEST_LOOK = 1.0
 LOOK_PAUSE = 0.02
@@ -184,7 +183,7 @@ class Runner:
 
     async def _beat(self) -> None:
         while True:
-            await asyncio.sleep(BEAT if self._running else 0.2)
+            await asyncio.sleep(self._windows.beat if self._running else 0.2)
             running = list(self._running)
             if not running:
                 continue
@@ -333,7 +332,7 @@ class Runner:
                 snapshot=snapshot,
                 claim=claim,
                 lease=self._lease,
-                observers=self._registry.observers,
+                registry=self._registry,
             )
             return await outbox_slice(post)
         now = self._clock.now().timestamp()

@@ -1,4 +1,4 @@
-"""Telling what the outbox holds: a lane of each target, at least once.
+"""Telling what the outbox holds: a lane of each target, at least once. Observers are called, buyers are written to.
 
 A message that fails goes again, later each time; those behind it are told meanwhile, unless the next one fails too: then it is the target
 that is ill, and its lane backs off. What nobody takes for days is left alone until a person asks for a retry.
@@ -13,12 +13,17 @@ import sqlalchemy as sa
 import structlog
 
 from engate.clock import Clock
-from engate.observers import NotToldError, Observers
+from engate.errors import AuthFailed, EngateError
+from engate.observers import NotToldError
 from engate.store import archive, causes, lanes, outbox
 from engate.store.causes import Reason
 from engate.store.db import Store
 from engate.store.lanes import Claim
-from engate.store.outbox import Target
+from engate.store.orders import Line
+from engate.store.outbox import Failure, Target
+from engate.sync import mailing
+from engate.sync.mailing import MAIL, Mailman
+from engate.sync.registry import Registry
 from engate.sync.work import SLICE, Later, LeaseLost, Snapshot, Windows
 from engate.text import Text
 
@@ -29,6 +34,11 @@ TRIES = 5
 LOOK_AGAIN = 1.0
 """Seconds after which an archive that somebody is about to leave may go."""
 GIVEN_UP = "outbox.given_up"
+BROKE = EngateError(
+    Text("O engate não conseguiu montar a mensagem.", "engate could not make the message."),
+    Text("Veja o log do engate.", "See engate's log."),
+    code="outbox.broke",
+)
 log = structlog.get_logger("engate.outbox")
 
 
@@ -41,7 +51,16 @@ class Post(NamedTuple):
     snapshot: Snapshot
     claim: Claim
     lease: str
-    observers: Observers
+    registry: Registry
+
+    @property
+    def mailman(self) -> Mailman:
+        return Mailman(self.store, self.registry.vault, self.snapshot)
+
+    @property
+    def busy(self) -> bool:
+        """Others keep this target busy enough."""
+        return self.target.kind != MAIL and self.registry.observers.is_busy(self.target.name)
 
     @property
     def target(self) -> Target:
@@ -55,11 +74,18 @@ class Post(NamedTuple):
         return Later(back_off=self.now() + self.windows.pause(self.claim.tries))
 
 
+class Told(NamedTuple):
+    """`error`: why it was not told, None: it was, or nothing was to be told any more. `line`: what an order's timeline says of it."""
+
+    error: NotToldError | EngateError | None = None
+    line: Line | None = None
+
+
 class Tried(NamedTuple):
-    """`error`: why it counts as not told; None: it was told. `failures`: how many in a row, with this one."""
+    """`failures`: how many in a row, with this one."""
 
     row: Any
-    error: str | None
+    told: Told
     failures: int
 
 
@@ -78,46 +104,69 @@ async def outbox_slice(post: Post) -> Later:
             raise LeaseLost(post.claim.name)
         if row is None:
             return Later(due=await post.store.durably(lambda c: _end(c, post)))
-        if failures == ILL or post.observers.is_busy(post.target.name):
+        if failures == ILL or post.busy:
             return post.longer()
         if not failures and time.monotonic() >= until:
             return Later(due=post.now())
-        error = await _tell(post, row)
-        failures = 0 if error is None else failures + 1
-        tried = Tried(row, error, failures)
+        told = await _tell(post, row)
+        failures = 0 if told.error is None else failures + 1
+        tried = Tried(row, told, failures)
 
 
-async def _tell(post: Post, row: Any) -> str | None:
-    """None: told. Else why not."""
+async def _tell(post: Post, row: Any) -> Told:
     try:
-        await post.observers.tell(row.target, row.payload["hook"], row.payload["event"])
-    except NotToldError as error:
-        return str(error)
-    return None
+        if row.kind == MAIL:
+            return Told(line=await mailing.post(post.mailman, row, post.clock.now()))
+        await post.registry.observers.tell(row.target, row.payload["hook"], row.payload["event"])
+    except (NotToldError, EngateError) as error:
+        return Told(error)
+    except Exception as error:  # a letter that cannot be written does not keep the others
+        log.error("message_broke", integration=post.snapshot.id, kind=row.kind, error=type(error).__name__)
+        return Told(BROKE)
+    return Told()
 
 
 def _next(c: sa.Connection, post: Post, tried: Tried | None) -> Next:
     """Keeps what became of the last one; then the next, if the lane is still ours."""
-    if tried is not None and tried.error is None:
-        outbox.sent(c, tried.row.id, post.now())  # also where somebody else has the lane by now: it was told
+    if tried is not None and tried.told.error is None:
+        # also where somebody else has the lane by now: it was told
+        outbox.sent(c, tried.row.id, post.now())
+        if tried.told.line is not None:
+            post.mailman.line(c, tried.row, tried.told.line, post.now())
     if not lanes.held(c, post.claim.id, post.lease):
         return Next(held=False)
-    if tried is not None and tried.error is not None:
-        _failed(c, post, tried, tried.error)
+    if tried is not None and tried.told.error is not None:
+        _failed(c, post, tried, tried.told.error)
     return Next(True, outbox.next_of(c, post.target, post.now()))
 
 
-def _failed(c: sa.Connection, post: Post, tried: Tried, error: str) -> None:
+def _failed(c: sa.Connection, post: Post, tried: Tried, error: NotToldError | EngateError) -> None:
     now = post.now()
-    outbox.failed(c, tried.row.id, now + post.windows.pause(tried.row.tries), error)
+    shown = _shown(error, tried)
+    cause_id = _cause(c, post, shown) if shown is not None else None
+    outbox.failed(c, tried.row.id, now + post.windows.pause(tried.row.tries), Failure(str(error), cause_id))
+    if isinstance(error, AuthFailed) and cause_id is not None:
+        outbox.give_up(c, [tried.row.id], cause_id, now)  # a person must mend it first, whose retry brings it back
+        return
     hopeless = _hopeless(c, post, tried, now - post.windows.outbox_most)
     if not hopeless:
         return
-    reason, target = _given_up(post.target), post.target
-    cause_id = causes.ensure(c, post.snapshot.tenant_id, post.snapshot.id, {reason}, now)[reason.key]
-    outbox.give_up(c, hopeless, cause_id, now)
+    target = post.target
+    outbox.give_up(c, hopeless, _cause(c, post, _given_up(target)), now)
     about = {"integration": post.snapshot.id, "kind": target.kind, "target": target.name}
-    log.error("outbox_given_up", **about, count=len(hopeless), error=error)
+    log.error("outbox_given_up", **about, count=len(hopeless), error=str(error))
+
+
+def _cause(c: sa.Connection, post: Post, reason: Reason) -> int:
+    return causes.ensure(c, post.snapshot.tenant_id, post.snapshot.id, {reason}, post.now())[reason.key]
+
+
+def _shown(error: NotToldError | EngateError, tried: Tried) -> Reason | None:
+    """Why letters do not go out, said from the second failure on: a server may hiccup. Of observers only what was given up is said."""
+    if isinstance(error, NotToldError) or (tried.row.tries == 0 and not isinstance(error, AuthFailed)):
+        return None
+    text = mailing.reason_of(error)
+    return causes.own(error.code, text.pt, text, error.hint, "person" if isinstance(error, AuthFailed) else "engate")
 
 
 def _hopeless(c: sa.Connection, post: Post, tried: Tried, before: float) -> list[int]:
@@ -138,6 +187,14 @@ def _end(c: sa.Connection, post: Post) -> float | None:
 
 def _given_up(target: Target) -> Reason:
     name = target.name
+    if target.kind == MAIL:
+        return causes.own(
+            GIVEN_UP, MAIL,
+            Text("O servidor de e-mail não aceita o que o engate tem a enviar aos clientes: os e-mails mais antigos não são mais tentados.",
+                 "The mail server does not take what engate has to send to buyers: the oldest e-mails are not tried any more."),
+            Text("Confira o servidor de e-mail e peça nova tentativa: todos serão enviados.",
+                 "Check the mail server, then ask for a retry: all will be sent."),
+        )  # fmt: skip
     return causes.own(
         GIVEN_UP, f"{target.kind}/{name}",
         Text(f"'{name}' não recebe o que o engate tem a avisar: as mensagens mais antigas não são mais tentadas.",

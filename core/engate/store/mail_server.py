@@ -1,0 +1,75 @@
+"""A tenant's mail server. The password is stored sealed and comes out for sending alone."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import msgspec
+import sqlalchemy as sa
+
+from engate.errors import EngateError
+from engate.secrets import Vault
+from engate.settings import load
+from engate.smtp import MailServer
+from engate.store import runs
+from engate.store.db import insert
+from engate.store.tables import integration, mail_server
+from engate.text import Text
+
+
+class Kept(NamedTuple):
+    """`refused`: what a person has to mend before anything is tried again."""
+
+    server: MailServer
+    refused: EngateError | None
+
+
+def kept(c: sa.Connection, vault: Vault, tenant_id: int) -> Kept | None:
+    row = c.execute(sa.select(mail_server).where(mail_server.c.tenant_id == tenant_id)).first()
+    if row is None:
+        return None
+    password = vault.open(row.password, _place(tenant_id)).decode() if row.password is not None else ""
+    return Kept(load(MailServer, {**row.settings, "password": password}), _error(row.refused))
+
+
+def exists(c: sa.Connection, tenant_id: int) -> bool:
+    return c.execute(sa.select(mail_server.c.tenant_id).where(mail_server.c.tenant_id == tenant_id)).first() is not None
+
+
+def put(c: sa.Connection, vault: Vault, tenant_id: int, server: MailServer) -> None:
+    """In the place of the one there was. What that one refused is forgotten."""
+    settings = {name: value for name, value in msgspec.structs.asdict(server).items() if name != "password"}
+    password = server.password.reveal()
+    values = {
+        "settings": settings,
+        "key_id": vault.key_id,
+        "password": vault.seal(password.encode(), _place(tenant_id)) if password else None,
+        "refused": None,
+    }
+    s = insert(c, mail_server).values(tenant_id=tenant_id, **values)
+    c.execute(s.on_conflict_do_update(index_elements=["tenant_id"], set_=values))
+
+
+def delete(c: sa.Connection, tenant_id: int) -> None:
+    c.execute(sa.delete(mail_server).where(mail_server.c.tenant_id == tenant_id))
+
+
+def refused(c: sa.Connection, tenant_id: int, error: EngateError | None) -> None:
+    """It took no letter, and will take none before a person has seen to it; None: it takes them."""
+    said = runs.error_of(error) if error is not None else None
+    c.execute(sa.update(mail_server).where(mail_server.c.tenant_id == tenant_id).values(refused=said))
+
+
+def integrations_of(c: sa.Connection, tenant_id: int) -> list[Any]:
+    """All of the tenant's, those too that were deleted and still have orders."""
+    return list(
+        c.execute(sa.select(integration.c.id, integration.c.name, integration.c.options).where(integration.c.tenant_id == tenant_id))
+    )
+
+
+def _error(said: dict[str, Any] | None) -> EngateError | None:
+    return EngateError(Text(**said["text"]), Text(**said["hint"]), code=said["code"]) if said is not None else None
+
+
+def _place(tenant_id: int) -> str:
+    return f"{tenant_id}/mail/password"
