@@ -70,11 +70,12 @@ def check(options: Options) -> None:
 
 def words_of(order: Stored, shop: str) -> Words:
     doc = order.doc
-    notes = [document.invoice for part in order.parts for document in part.documents]
+    documents = [document.invoice for part in order.parts for document in part.documents]
+    notes = [note for note in documents if note.kind == "sale" and note.authorised]
     lines = [f"{_number(item.quantity)} x {item.name or item.reference}" for item in doc.items]
     of_order = {
         "pedido": doc.key,
-        "cliente": doc.buyer.name,
+        "cliente": doc.buyer.name or doc.buyer.company_name,
         "loja": shop,
         "itens": "\n".join(lines),
         "total": reais(doc.total),

@@ -52,7 +52,7 @@ class WebstoreStorefront(Storefront):
             )
         ]
         if self._stock is not None:
-            lines.append(await self._stock.probe())
+            lines += [await self._stock.probe(), self._company()]
         else:
             lines.append(
                 Check(
@@ -63,6 +63,18 @@ class WebstoreStorefront(Storefront):
                 )
             )  # fmt: skip
         return lines
+
+    def _company(self) -> Check:
+        """A receiver checks whose message it is by the CNPJ in it (olist FACTS, section 4)."""
+        if self._settings.document:
+            return Check("document", True, Text("O webhook informa o CNPJ da empresa.", "The webhook tells the company's CNPJ."))
+        return Check(
+            "document",
+            False,
+            Text("O webhook de estoque não informa o CNPJ da empresa.", "The stock webhook does not tell the company's CNPJ."),
+            Text("Preencha o CNPJ na conexão: a loja confere por ele de quem é a mensagem.",
+                 "Fill in the connection's CNPJ: the shop checks by it whose message it is."),
+        )  # fmt: skip
 
     async def identity(self) -> str:
         return f"loja {self._settings.store}"

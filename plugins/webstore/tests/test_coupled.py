@@ -222,6 +222,14 @@ async def test_a_stock_webhook_that_is_not_there_is_a_line(tmp_path: Path) -> No
         assert "webhook/none" not in str(tested)
 
 
+async def test_a_stock_webhook_without_the_companys_number_is_a_line(tmp_path: Path) -> None:
+    async with store(tmp_path, live=False) as house:
+        await house.api("PATCH", f"/connections/{house.shop_id}", {"settings": {"document": ""}})
+        tested = await house.api("POST", f"/connections/{house.shop_id}/test", {})
+        [wrong] = [check for check in tested["checks"] if not check["ok"]]
+        assert wrong["name"] == "document" and "CNPJ" in wrong["hint"]["pt"]
+
+
 @pytest.mark.trap("webstore.token")
 async def test_without_the_token_nothing_is_told(tmp_path: Path) -> None:
     async with store(tmp_path) as house:
