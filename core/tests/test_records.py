@@ -139,7 +139,7 @@ def test_pending_units_are_kept_exactly(store: Store, quantity: str) -> None:
             "o1", order(), "1", (PartItem("1", "k", Decimal(quantity), Decimal(1)),), Decimal(0), Decimal(0), Decimal(0), Decimal(0)
         )
         orders.reserve(c, 1, order_id, [part])
-        assert units.pending(c, 1) == {("k", "1"): [(None, Decimal(quantity))]}
+        assert units.pending(c, 1, ["k"]) == {("k", "1"): [(None, Decimal(quantity))]}
 
 
 @pytest.mark.trap("engine.turn-grows")
