@@ -198,3 +198,21 @@ async def test_a_pilot_hands_out_its_skus_alone(tmp_path: Path) -> None:
         assert {k for kind, k in house.shop.fetched[0] if kind == "sku"} == {first}
         status, levels = await house.shop.ask(f"{await house.url()}/level", skus(house)[1])
         assert (status, levels) == (200, [])
+
+
+async def test_a_shop_that_is_sent_stock_alone_hears_by_it_that_a_sku_is_off(tmp_path: Path) -> None:
+    async with served(tmp_path) as house:
+        assert await fetch(house)
+        key = skus(house)[0]
+
+        def units() -> list[Decimal]:
+            return [D(row["want"]["quantity"]) for row in house.shop.held.get("stock", {}).values() if row["want"]["sku"] == key]
+
+        await house.api("PUT", f"/integrations/{house.id}/links/sku/{key}", {"remote": house.shop.ids["sku", key]})
+        await house.until(units)
+        [before] = units()
+        await changed(house, Change(key, price=D(0)), "prices")
+        await house.until(lambda: units() == [0])
+        await house.api("PATCH", f"/integrations/{house.id}", {"options": {"stock_buffer": 1}})
+        await changed(house, Change(key, price=D(7)), "prices")
+        await house.until(lambda: units() == [before - 1])

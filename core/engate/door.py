@@ -42,7 +42,8 @@ class Reply(msgspec.Struct, frozen=True):
 
 
 class WholeSku(NamedTuple):
-    """One SKU with what hangs on it, each as a push hook would get it: `want`, `remote` (where it is linked), `refs`, but no `have`."""
+    """One SKU with what hangs on it, each as a push hook would get it: `want`, `remote` (where it is linked), `refs`, but no `have`.
+    What is in `kept` must not be in the answer."""
 
     sku: Item[Sku]
     prices: tuple[Item[Price], ...]
@@ -53,13 +54,15 @@ class WholeSku(NamedTuple):
 class Whole(NamedTuple):
     """A product as the shop should hold it: what the integration's rules make of the ERP's data. `categories`: from the root to its own;
     `brand`: None where it has none. What waits for a cause is as the shop last had it, and is missing if it never had it. `of`: how many
-    SKUs the ERP has of it, also those that are not shown: what a product is must not change with what may be shown of it."""
+    SKUs the ERP has of it, also those that are not shown: what a product is must not change with what may be shown of it.
+    `tells_stock`: False where of stock nothing is to be said, which is not the same as none."""
 
     product: Item[Product]
     skus: tuple[WholeSku, ...]
     categories: tuple[Category, ...]
     brand: Brand | None
     of: int
+    tells_stock: bool = True
 
 
 class Wholes(NamedTuple):

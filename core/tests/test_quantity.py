@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from engate.model import StockLevel, plain, whole_units, worth
 from engate.store.blobs import digest, pack, unpack
-from engate.sync.effective import Rules
+from engate.sync.effective import Against, Rules
 from engate.sync.options import Options, PairMapping, WarehouseRow
 
 D = Decimal
@@ -51,7 +51,7 @@ def test_a_level_stored_as_an_integer_is_still_read() -> None:
 
 def test_pending_fractions_and_the_buffer_come_off_what_is_offered() -> None:
     mapping = PairMapping(warehouses=(WarehouseRow("1", "main"),))
-    rules = Rules(Options(stock_buffer=1), mapping, {}, {("k", "1"): [(None, D("0.95")), (None, D("0.3")), (5.0, D("2"))]})
+    rules = Rules(Options(stock_buffer=1), mapping, {}, Against({("k", "1"): [(None, D("0.95")), (None, D("0.3")), (5.0, D("2"))]}))
     found = rules.effective("stock", StockLevel("k@1", "k", "1", D("7.5")), read_at=10.0)
     assert found.doc.quantity == D("5.25")
     assert rules.effective("stock", StockLevel("k@1", "k", "1", D("2.1")), read_at=10.0).doc.quantity == 0

@@ -17,7 +17,7 @@ from engate.errors import Rejected
 from engate.model import Brand, Category, OrderPart, PartItem, Price, Product, Sku, StockLevel
 from engate.model.common import Problem
 from engate.model.kinds import KINDS
-from engate.store import causes, desired, links, orders, pushes, units
+from engate.store import causes, desired, families, links, orders, pushes, units
 from engate.store.blobs import digest
 from engate.store.causes import Reason
 from engate.store.db import Store
@@ -139,7 +139,7 @@ def test_pending_units_are_kept_exactly(store: Store, quantity: str) -> None:
             "o1", order(), "1", (PartItem("1", "k", Decimal(quantity), Decimal(1)),), Decimal(0), Decimal(0), Decimal(0), Decimal(0)
         )
         orders.reserve(c, 1, order_id, [part])
-        assert units.pending(c, 1) == {("k", "1"): [(None, Decimal(quantity))]}
+        assert units.pending(c, 1, ["k"]) == {("k", "1"): [(None, Decimal(quantity))]}
 
 
 @pytest.mark.trap("engine.turn-grows")
@@ -337,3 +337,22 @@ def test_dated_prices_wait_for_their_day(store: Store) -> None:
     with store.read() as c:
         assert pushes.next_due(c, 1, "price", 30.0, NOW) == NOW + 100
     assert len(claim(store, "price", now=NOW + 100)) == 1
+
+
+def test_sold_is_what_is_on_with_its_product_at_a_price(store: Store) -> None:
+    want(store, "product", Product("p", "On"), Product("q", "Off", active=False))
+    want(store, "sku", *(Sku(key, "p", key) for key in ("a", "free", "unpriced", "table")), Sku("off", "p", "off", active=False))
+    want(store, "sku", Sku("below", "q", "below"))
+    want(store, "price", *(Price(key, key, Decimal(key != "free")) for key in ("a", "free", "off", "below")))
+    want(store, "price", Price("table@T2", "table", Decimal(1), table="T2"))
+    with store.read() as c:
+        assert families.sold(c, 1, ["a", "free", "unpriced", "table", "off", "below", "unknown"]) == {"a"}
+        assert (families.skus_of(c, 1, ["q"]), families.sold(c, 1, [])) == (["below"], frozenset())
+
+
+def test_the_parts_of_a_kind_name_what_they_hang_on(store: Store) -> None:
+    want(store, "stock", *(StockLevel(f"{key}@1", key, "1", Decimal(1)) for key in ("a", "b", "c")))
+    with store.read() as c:
+        first = desired.parents(c, of("stock"), Part(limit=2))
+        last = c.execute(sa.select(record.c.id).where(record.c.key == f"{sorted(first)[-1]}@1")).scalar_one()
+        assert sorted([*first, *desired.parents(c, of("stock"), Part(after=last))]) == ["a", "b", "c"]

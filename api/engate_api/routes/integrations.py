@@ -22,7 +22,7 @@ from engate.store.views import configured
 from engate.store.views.configured import Integration
 from engate.sync import links, mails, trigger
 from engate.sync.flows import FLOWS, offered
-from engate.sync.options import Options, PairMapping, removed, touched
+from engate.sync.options import Options, PairMapping, removed, resting, touched
 from engate.text import Text
 from engate_api import choices
 from engate_api.auth import Caller, admin, operator, reader
@@ -147,6 +147,11 @@ async def change_integration(
         if values:
             config.update_integration(c, caller.tenant_id, id, **values)
             trigger.changed(c, caller.tenant_id, id, flows, now)
+        rested, rests = (resting(msgspec.convert(each, Options)) for each in (fresh.options, values.get("options", fresh.options)))
+        for flow in rests - rested:
+            runs.switched_off(c, id, flow, now)
+        for flow in rests ^ rested:
+            links.wake_flow(c, caller.tenant_id, id, flow, now)
 
     await installation.store.writing(change)
     await installation.dispatch.wake(id)

@@ -40,7 +40,13 @@ class Warehouse(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Product(msgspec.Struct, frozen=True, omit_defaults=True):
-    """`category` and `brand` are keys of the ERP's own; None with a `Problem` where the link is missing in the ERP."""
+    """`category` and `brand` are keys of the ERP's own; None with a `Problem` where the link is missing in the ERP.
+
+    `description`: what stands beside the name on the page of the product; ERPs call it the complementary or the e-commerce description.
+    `unit`: the base unit that `Sku.units` counts ("UN", "KG"); `net_weight_kg`: of one of these, without its packaging, 0 where the ERP has
+    none. `ncm`: the fiscal classification as the ERP writes it (8 digits, perhaps with dots). `preparation_days`: days before it can be
+    posted; None where the ERP says nothing of it, which is not 0.
+    """
 
     key: str
     name: str
@@ -50,14 +56,18 @@ class Product(msgspec.Struct, frozen=True, omit_defaults=True):
     active: bool = True
     show_without_stock: bool = False
     problems: tuple[Problem, ...] = ()
+    unit: str = ""
+    net_weight_kg: Decimal = Decimal(0)
+    ncm: str = ""
+    preparation_days: int | None = None
 
 
 class Sku(msgspec.Struct, frozen=True, omit_defaults=True):
     """One sellable packaging of a product. `ean` is "" or a GTIN as the ERP holds it. `units`: how many base units it packs.
 
-    `packaging`: what tells it from the product's other packagings whatever its key and its EAN are ("UN/1"), "" where the ERP has nothing
-    of the kind. A SKU that comes under a new key is known by it; it never enters the digest. `options`: what a buyer chooses by, in the
-    ERP's order: (("Cor", "Azul"), ("Tamanho", "M")).
+    `weight_kg`: gross, as it is sent. `packaging`: what tells it from the product's other packagings whatever its key and its EAN are
+    ("UN/1"), "" where the ERP has nothing of the kind. A SKU that comes under a new key is known by it; it never enters the digest.
+    `options`: what a buyer chooses by, in the ERP's order: (("Cor", "Azul"), ("Tamanho", "M")).
     """
 
     key: str
@@ -101,6 +111,8 @@ class Price(msgspec.Struct, frozen=True, omit_defaults=True):
 class StockLevel(msgspec.Struct, frozen=True, omit_defaults=True):
     """Sellable units of a SKU in one warehouse, as the ERP answers them (what the ERP reserves is already out): 2.5 kg is 2.5.
 
+    `physical`: what lies in the house, what the ERP reserves included; None where the ERP does not say. Towards a storefront `quantity` is
+    what it is to be told, and `physical` is that too where this is the physical balance, else None.
     A storefront of whole units offers `engate.model.whole_units(quantity)`.
     """
 
@@ -110,3 +122,4 @@ class StockLevel(msgspec.Struct, frozen=True, omit_defaults=True):
     quantity: Decimal
     unlimited: bool = False
     problems: tuple[Problem, ...] = ()
+    physical: Decimal | None = None

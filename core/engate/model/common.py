@@ -79,7 +79,8 @@ class Item(Generic[T]):
     `refs`: storefront keys of what `want` refers to (names in `engate.model.kinds`), and `refs["sku.more"]` the second key of one that has
     one. `uncertain`: an earlier attempt may have been applied: look before creating. `made`: engate itself made what `remote` names, and it
     was not accepted since: nothing in it is the shop's own. `kept`: fields that belong to the shop's people once it exists there: not to be
-    overwritten. `turn`: the number of this decision, greater than those of all earlier ones of this record; a retry has the same one.
+    overwritten; of what a shop fetches: not to be told (a name is never among these). `turn`: the number of this decision, greater than
+    those of all earlier ones of this record; a retry has the same one.
     """
 
     key: str

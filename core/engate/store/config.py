@@ -19,7 +19,7 @@ from engate.store import health
 from engate.store.db import insert
 from engate.store.tables import api_key, connection, flow, installation, integration, run, secret, tenant, token
 from engate.sync.flows import FLOWS
-from engate.sync.options import Options, PairMapping
+from engate.sync.options import Options, PairMapping, resting
 from engate.sync.work import Snapshot
 from engate.text import Text
 
@@ -435,12 +435,14 @@ CONFIGURED = ("options", "mapping", "every", "full_every", "enabled")
 
 def _configured(c: sa.Connection, row: Any) -> dict[str, Any]:
     flows = {f.name: f for f in c.execute(_FLOWS, {"of_id": row.id})}
+    options = msgspec.convert(row.options, Options)
+    on = (name for name in FLOWS if name not in flows or flows[name].enabled)
     return {
-        "options": msgspec.convert(row.options, Options),
+        "options": options,
         "mapping": msgspec.convert(row.mapping, PairMapping),
         "every": {name: (flows[name].every if name in flows else None) or f.every for name, f in FLOWS.items()},
         "full_every": {name: (flows[name].full_every if name in flows else None) or f.full_every for name, f in FLOWS.items()},
-        "enabled": frozenset(name for name in FLOWS if name not in flows or flows[name].enabled),
+        "enabled": frozenset(on) - resting(options),
     }
 
 

@@ -127,6 +127,13 @@ class Part(NamedTuple):
     limit: int = ROWS
 
 
+def parents(c: sa.Connection, of: RecordSet, part: Part) -> list[str]:
+    """Of the records that `revisit` decides anew in this part, what they hang on."""
+    mine = (record.c.integration_id == of.integration_id) & (record.c.kind == of.kind) & (record.c.id > part.after)
+    some = sa.select(record.c.parent).where(mine).order_by(record.c.id).limit(part.limit).subquery()
+    return list(c.execute(sa.select(some.c.parent).distinct()).scalars())
+
+
 def revisit(
     c: sa.Connection, of: RecordSet, decide: Callable[[Any, float], tuple[bytes, Reason | None]], part: Part, now: float
 ) -> tuple[int, int | None]:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from engate.model.kinds import KINDS
+from engate.model.kinds import KINDS, buyable
 from engate.store.blobs import pack, readable
 from engate.store.rows import RecordSet
 from engate.store.tables import cause, key_index, link, record
@@ -150,6 +150,25 @@ def below(c: sa.Connection, integration_id: int, kinds: Sequence[str], parents: 
     for row in sorted(rows, key=lambda row: row.key):
         found.setdefault((row.kind, row.parent or ""), []).append(row)
     return found
+
+
+def sold(c: sa.Connection, integration_id: int, skus: Collection[str]) -> frozenset[str]:
+    """Of these SKUs, those that the ERP sells as it was last read: on, as their product is, and with a price above 0."""
+
+    def docs(kind: str, where: sa.ColumnElement[bool]) -> list[Any]:
+        mine = (record.c.integration_id == integration_id) & (record.c.kind == kind) & where
+        found = (readable(blob, KINDS[kind].struct) for blob in c.execute(sa.select(record.c.doc).where(mine)).scalars())
+        return [doc for doc in found if buyable(doc)]
+
+    on = {sku.key: sku.product for sku in docs("sku", record.c.key.in_(skus))}
+    products = {product.key for product in docs("product", record.c.key.in_(set(on.values())))}
+    priced = {price.sku for price in docs("price", record.c.parent.in_(skus)) if not price.table}
+    return frozenset(sku for sku, product in on.items() if product in products and sku in priced)
+
+
+def skus_of(c: sa.Connection, integration_id: int, products: Collection[str]) -> list[str]:
+    mine = (record.c.integration_id == integration_id) & (record.c.kind == "sku") & record.c.parent.in_(products)
+    return list(c.execute(sa.select(record.c.key).where(mine)).scalars())
 
 
 def _rows(c: sa.Connection, integration_id: int, where: sa.ColumnElement[bool]) -> list[Row]:

@@ -14,10 +14,9 @@ Pending = dict[tuple[str, str], list[tuple[float | None, Decimal]]]
 """(SKU, branch) -> (when the ERP took them over, units)."""
 
 
-def pending(c: sa.Connection, integration_id: int, skus: Sequence[str] | None = None) -> Pending:
+def pending(c: sa.Connection, integration_id: int, skus: Sequence[str]) -> Pending:
     """Units of stored orders that the ERP does not reserve yet, or did not when an older reading was asked for."""
-    query, given = (_UNITS, {}) if skus is None else (_UNITS_OF, {"of_skus": skus})
-    return _found(c.execute(query, {"of_integration": integration_id, **given}))
+    return _found(c.execute(_UNITS_OF, {"of_integration": integration_id, "of_skus": skus}))
 
 
 def of_others(c: sa.Connection, integration_id: int, skus: Sequence[str], order_id: int) -> Pending:
@@ -32,10 +31,9 @@ def _found(rows: Iterable[Any]) -> Pending:
     return found
 
 
-_UNITS = sa.select(unit.c.sku, unit.c.branch, unit.c.freed_at, unit.c.quantity).where(
-    unit.c.integration_id == sa.bindparam("of_integration")
+_UNITS_OF = sa.select(unit.c.sku, unit.c.branch, unit.c.freed_at, unit.c.quantity).where(
+    unit.c.integration_id == sa.bindparam("of_integration"), unit.c.sku.in_(sa.bindparam("of_skus", expanding=True))
 )
-_UNITS_OF = _UNITS.where(unit.c.sku.in_(sa.bindparam("of_skus", expanding=True)))
 _UNITS_OF_OTHERS = _UNITS_OF.where(unit.c.order_id != sa.bindparam("of_order"))
 
 

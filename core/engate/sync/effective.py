@@ -13,7 +13,7 @@ from engate.model.kinds import KINDS, Ref
 from engate.store.blobs import digest
 from engate.store.causes import Reason, of_problem, own
 from engate.store.units import Pending
-from engate.sync.options import Options, PairMapping, sharing
+from engate.sync.options import Options, PairMapping, sharing, staying
 from engate.text import Text
 
 PLACEHOLDER = "@integracao"
@@ -32,9 +32,23 @@ class Pair(NamedTuple):
     requires: frozenset[str] = frozenset()
     served: frozenset[str] = frozenset()
 
+    @property
+    def stock_tells_all(self) -> bool:
+        """Stock is sent, and by it alone the shop hears at once that something is not for sale: the rest it fetches some time."""
+        return "stock" in self.kinds and {"sku", "price"} <= self.served
+
+
+class Against(NamedTuple):
+    """What speaks against offering all that the ERP counts. `pending`: units of orders that it does not know of; `off`: SKUs that are not
+    for sale, where stock has to tell that."""
+
+    pending: Pending
+    off: frozenset[str] = frozenset()
+
 
 class Effective(NamedTuple):
-    """`doc` as it is pushed, the storefront keys it needs, digest; `reason`: why it cannot go at all; `missing`: a link not there yet."""
+    """`doc` as it is pushed, the storefront keys it needs, digest; `reason`: why it cannot go at all; `missing`: a link not there yet;
+    `kept`: fields that are the shop's own once it has the thing. The digest is that of `accepted`."""
 
     doc: Any
     refs: dict[str, str]
@@ -42,6 +56,19 @@ class Effective(NamedTuple):
     reason: Reason | None = None
     missing: tuple[str, str] | None = None
     awaiting: Reason | None = None
+    kept: frozenset[str] = frozenset()
+
+    @property
+    def accepted(self) -> Any:
+        """What counts as held by the shop: of the fields that are its own nobody knows, and a change of them is nothing to send."""
+        return blank(self.doc, self.kept)
+
+
+def blank(doc: Any, names: frozenset[str]) -> Any:
+    """The document as if the ERP said nothing of these fields."""
+    held = {each.name: each.default for each in msgspec.structs.fields(doc) if each.name in names}
+    said = {name: "" if default is msgspec.NODEFAULT else default for name, default in held.items()}
+    return msgspec.structs.replace(doc, **said) if any(getattr(doc, name) != value for name, value in said.items()) else doc
 
 
 ANY_PAIR = Pair()
@@ -62,19 +89,29 @@ class Rules:
         options: Options,
         mapping: PairMapping,
         links: Mapping[tuple[str, str], str],
-        pending: Pending,
+        against: Against,
         pair: Pair = ANY_PAIR,
     ) -> None:
         self.pair = pair
         self.options = options
         self.links = links
-        self.pending = pending
+        self.against = against
         self.warehouses = {row.branch: row.warehouse for row in mapping.warehouses}
         self.sharing = sharing(mapping)
         self.policies = {row.table: row.policy for row in mapping.price_tables}
+        # what has no name cannot be handed out
+        self.kept = {kind: names - {"name"} if kind in pair.served else names for kind, names in staying(options).items()}
 
     def effective(self, kind: str, doc: Any, read_at: float) -> Effective:
         """`read_at`: when the ERP was asked for this document."""
+        found = self._decided(kind, doc, read_at)
+        kept = self.kept.get(kind)
+        if not kept:
+            return found
+        found = found._replace(kept=kept)
+        return found._replace(digest=digest(found.accepted, found.refs))
+
+    def _decided(self, kind: str, doc: Any, read_at: float) -> Effective:
         problem = next((each for each in doc.problems if not self._answered(each)), None)
         if problem is not None:
             return Effective(doc, {}, digest(doc, {}), of_problem(problem))
@@ -111,25 +148,43 @@ class Rules:
         return Effective(doc, refs, digest(doc, refs))
 
     def _stock(self, level: StockLevel, read_at: float) -> Effective:
-        """The ERP's reading − units of stored orders that it does not reserve yet − buffer, never below 0."""
+        """The ERP's reading − units of stored orders that it does not reserve yet − buffer, never below 0; nothing of what is off."""
         warehouse = self.warehouses.get(level.warehouse)
         if warehouse is None:
             return Effective(level, {}, digest(level, {}), unmapped_branch(level.warehouse))
         refs = {"warehouse": warehouse}
         if warehouse in self.sharing:  # what is offered is decided where the others are known: `engate.sync.sharing`
-            doc = _with(level, self.unreserved(level, read_at))
+            doc = self.as_told(level, self.told(level, read_at))
             about = {"with": ",".join(self.sharing[warehouse]), "buffer": str(self.options.stock_buffer)}
             return Effective(doc, refs, digest(doc, refs | about))
-        doc = _with(level, self.offered(self.unreserved(level, read_at)))
+        doc = self.as_told(level, self.offered(self.told(level, read_at)))
         return Effective(doc, refs, digest(doc, refs))
 
     def unreserved(self, level: StockLevel, read_at: float) -> Decimal:
-        """What the ERP said, without the units of orders that it did not know of."""
-        pending = self.pending.get((level.sku, level.warehouse), ())
-        return level.quantity - sum((units for freed_at, units in pending if freed_at is None or freed_at >= read_at), Decimal(0))
+        """What the ERP said is available, without the units of orders that it did not know of."""
+        return level.quantity - self._pending(level, read_at)
+
+    def told(self, level: StockLevel, read_at: float) -> Decimal:
+        """The same of the balance that the option names: units of orders that the ERP does not know of are in both."""
+        if level.sku in self.against.off:
+            return Decimal(0)
+        physical = level.physical if self.options.stock_sent == "physical" else None
+        return (level.quantity if physical is None else physical) - self._pending(level, read_at)
+
+    def _pending(self, level: StockLevel, read_at: float) -> Decimal:
+        pending = self.against.pending.get((level.sku, level.warehouse), ())
+        return sum((units for freed_at, units in pending if freed_at is None or freed_at >= read_at), Decimal(0))
 
     def offered(self, units: Decimal) -> Decimal:
         return max(Decimal(0), units - self.options.stock_buffer)
+
+    def as_told(self, level: StockLevel, units: Decimal) -> StockLevel:
+        """`physical` says which balance the shop is told, also where the ERP knows the other one alone."""
+        physical = units if self.options.stock_sent == "physical" else None
+        unlimited = level.unlimited and level.sku not in self.against.off
+        if (units, physical, unlimited) == (level.quantity, level.physical, level.unlimited):
+            return level
+        return msgspec.structs.replace(level, quantity=units, physical=physical, unlimited=unlimited)
 
     def _price(self, price: Price) -> Effective:
         policy = self.policies.get(price.table)
@@ -181,10 +236,6 @@ class Rules:
     def _placeholder(self, kind: str) -> bool:
         choice = self.options.new_categories if kind == "category" else self.options.new_brands
         return choice == "placeholder"
-
-
-def _with(level: StockLevel, units: Decimal) -> StockLevel:
-    return level if units == level.quantity else msgspec.structs.replace(level, quantity=units)
 
 
 def no_refs(_: Any) -> tuple[()]:

@@ -128,7 +128,7 @@ class Handing:
     def settle(self, c: sa.Connection) -> None:
         """What was given counts as held by the shop. What somebody decided anew meanwhile, or moved, is not known: it is given again."""
         untouched = families.as_they_were(c, [each.row for each in self._given.values()])
-        families.handed_in_doubt(c, [(id, each.found.doc) for id, each in self._given.items() if id not in untouched])
+        families.handed_in_doubt(c, [(id, each.found.accepted) for id, each in self._given.items() if id not in untouched])
         sound = [each for id, each in self._given.items() if id in untouched]
         pushes.mark_sent(c, [(each.row.id, each.found.digest, each.row.want) for each in sound], self._at)
         for kind in {each.row.kind for each in sound}:
@@ -143,8 +143,9 @@ def _settled(given: Given) -> Settled:
     row, found = given
     turned = buyable(row.have_doc) != buyable(found.doc)
     remote = row.remote or ""
-    as_read = found.doc is row.doc
-    return Settled(row.id, row.key, found.digest, found.doc, remote, bool(remote), "", found.awaiting, as_read, turned, row.more, row.more)
+    accepted = found.accepted
+    as_read = accepted is row.doc
+    return Settled(row.id, row.key, found.digest, accepted, remote, bool(remote), "", found.awaiting, as_read, turned, row.more, row.more)
 
 
 class _Table:
@@ -218,14 +219,16 @@ class _Table:
         if product is None or not found:
             del self.given[before:]  # nothing of it was given
             return None
-        return Whole(product, tuple(found), self._path(product.want.category), self._brand(product.want.brand), of)
+        path, brand = self._path(product.want.category), self._brand(product.want.brand)
+        return Whole(product, tuple(found), path, brand, of, "stock" in self._snapshot.enabled)
 
     def _sku(self, row: Row, under: dict[tuple[str, str], list[Row]]) -> WholeSku | None:
         before = len(self.given)
         sku = self._item(row)
         if sku is None:
             return None
-        prices, stock, images = (self._items(under.get((kind, row.key), ())) for kind in ("price", "stock", "image"))
+        prices, images = (self._items(under.get((kind, row.key), ())) for kind in ("price", "image"))
+        stock = self._items(under.get(("stock", row.key), ())) if "stock" in self._snapshot.enabled else ()
         whole = WholeSku(sku, prices, stock, images)
         if not self._sight.shows(whole):
             del self.given[before:]
@@ -271,17 +274,18 @@ class _Table:
 
     def _item(self, row: Row) -> Item[Any] | None:
         """As the rules want it; where it may not go, as the shop last had it; else nothing."""
-        found = self._rules_of(row.kind).effective(row.kind, row.doc, row.read_at) if row.doc is not None else None
+        rules = self._rules_of(row.kind)
+        found = rules.effective(row.kind, row.doc, row.read_at) if row.doc is not None else None
         if found is not None and row.kind == "stock":
             found = self._shared.decided(found)
             if found is None:
                 return None  # another branch's number carries it
-        refs = found.refs if found is not None else {}
+        about: dict[str, Any] = {"refs": found.refs if found is not None else {}, "kept": rules.kept.get(row.kind, frozenset())}
         if found is None or not self._goes(row, found):
-            return Item(row.key, row.have_doc, remote=row.remote, refs=refs, id=row.id, more=row.more) if row.have_doc is not None else None
+            return Item(row.key, row.have_doc, remote=row.remote, id=row.id, more=row.more, **about) if row.have_doc is not None else None
         if row.kind in self._pair.served and row.have != found.digest and row.operation_id is None:
             self.given.append(Given(row, found))
-        return Item(row.key, found.doc, remote=row.remote, refs=refs, id=row.id, more=row.more, turn=row.turn)
+        return Item(row.key, found.doc, remote=row.remote, id=row.id, more=row.more, turn=row.turn, **about)
 
     def _goes(self, row: Row, found: Effective) -> bool:
         decided = found.reason is None and found.missing is None

@@ -158,7 +158,8 @@ async def _refresh(work: Work, name: str) -> Later:
 
 def _refresh_some(c: sa.Connection, work: Work, name: str, after: int) -> int | None:
     work.must_be_current(c)
-    rules = work.rules(c, name)
+    skus = desired.parents(c, work.records_of(name), Part(after=after)) if name == "stock" else ()
+    rules = work.rules(c, name, skus)
     ignored: list[str] = []
 
     def decide(doc: Any, read_at: float) -> tuple[bytes, Reason | None]:

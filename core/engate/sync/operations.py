@@ -17,7 +17,7 @@ from engate.model.kinds import KINDS, Kind
 from engate.store import lanes, operations
 from engate.store.blobs import pack, readable
 from engate.store.operations import Begun, Open, Sent
-from engate.sync.effective import AWAITING
+from engate.sync.effective import AWAITING, blank
 from engate.sync.settling import NOBODY_SAID, Told, Was, settle
 from engate.sync.work import Later, LeaseLost, Work
 from engate.text import Text
@@ -58,7 +58,7 @@ def _sent(item: Item[object], was: Was) -> Sent:
     return Sent(
         was.id,
         item.key,
-        pack(was.doc),
+        pack(item.want),
         was.digest,
         item.turn,
         item.remote,
@@ -129,8 +129,9 @@ def _told(kind: Kind, found: Open) -> Told:
             )
         )
         awaiting = AWAITING if each.awaiting else None
+        accepted = blank(doc, frozenset(each.kept))
         was[each.key] = Was(
-            each.id, found.keys[each.id], doc, each.digest, each.remote, each.more, each.tries, awaiting, each.as_read, each.turned
+            each.id, found.keys[each.id], accepted, each.digest, each.remote, each.more, each.tries, awaiting, each.as_read, each.turned
         )
     return Told(Batch(items, ticket=(found.ticket, 0.0)), was, None)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 
@@ -15,6 +16,8 @@ def _touching(*flows: str) -> msgspec.Meta:
 
 
 New = Literal["create", "placeholder"]
+ProductField = Literal["name", "description", "gtin", "unit", "ncm", "net_weight", "gross_weight", "height", "width", "length"]
+PRODUCT_FIELDS: tuple[ProductField, ...] = get_args(ProductField)
 
 SHIPPED = """Olá, {cliente}!
 
@@ -97,6 +100,46 @@ class Options(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fi
         ),
         _touching("products"),
     ] = True
+    product_fields: Annotated[
+        tuple[ProductField, ...],
+        field(
+            "Campos do produto",
+            "Product fields",
+            "Os que o engate envia: nome, descrição complementar, GTIN, unidade, NCM, peso líquido e bruto, altura, largura e comprimento "
+            "da embalagem. Um campo desmarcado só acompanha a criação do produto na loja; depois é da loja. A uma loja que busca os "
+            "produtos ele não é informado (o nome sempre é). O código vai sempre. Preço, estoque e imagens (anexos) têm cargas próprias, "
+            "que se desligam.",
+            "Those that engate sends: name, complementary description, GTIN, unit, NCM, net and gross weight, height, width and length of "
+            "the package. One that is not ticked goes along only when the product is created in the shop; then it is the shop's own. A "
+            "shop that fetches its products is not told it (the name it always is). The code always goes. Price, stock and images "
+            "(attachments) have flows of their own, which can be switched off.",
+        ),
+        _touching("products"),
+    ] = PRODUCT_FIELDS
+    send_preparation_days: Annotated[
+        bool,
+        field(
+            "Enviar dias de preparação",
+            "Send days of preparation",
+            "Os dias que o ERP pede antes da postagem, para o prazo que a loja promete; só as lojas que têm esse campo os recebem",
+            "The days that the ERP asks for before posting, for the time that the shop promises; only shops with such a field get them",
+        ),
+        _touching("products"),
+    ] = True
+    stock_sent: Annotated[
+        Literal["available", "physical", "off"],
+        field(
+            "Estoque enviado",
+            "Stock sent",
+            "available: saldo disponível, já sem o que o ERP reserva. physical: saldo físico; só para uma loja que desconta os próprios "
+            "pedidos em aberto, senão ela vende o que já foi vendido; onde o ERP não o informa, vai o disponível. off: a loja cuida do "
+            "próprio estoque, e o engate não o lê, não o envia e não o informa",
+            "available: what the ERP has not reserved. physical: what lies in the house; only for a shop that takes its own open orders "
+            "off, else it sells what is sold already; where the ERP does not say it, the available balance goes. off: the shop minds its "
+            "own stock, and engate does not read, send or tell it",
+        ),
+        _touching("stock"),
+    ] = "available"
     stock_buffer: Annotated[
         int,
         field(
@@ -194,6 +237,37 @@ class Options(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fi
         ),
         _touching(),
     ] = ""
+
+
+HELD_IN: Mapping[ProductField, tuple[tuple[str, str], ...]] = {
+    "name": (("product", "name"), ("sku", "name")),
+    "description": (("product", "description"),),
+    "gtin": (("sku", "ean"),),
+    "unit": (("product", "unit"),),
+    "ncm": (("product", "ncm"),),
+    "net_weight": (("product", "net_weight_kg"),),
+    "gross_weight": (("sku", "weight_kg"),),
+    "height": (("sku", "height_cm"),),
+    "width": (("sku", "width_cm"),),
+    "length": (("sku", "length_cm"),),
+}
+"""Kind and field of the model."""
+
+
+def staying(options: Options) -> dict[str, frozenset[str]]:
+    """Kind -> fields of the model that do not travel to a shop that has the thing already."""
+    found: dict[str, set[str]] = {}
+    for name in set(PRODUCT_FIELDS).difference(options.product_fields):
+        for kind, held in HELD_IN[name]:
+            found.setdefault(kind, set()).add(held)
+    if not options.send_preparation_days:
+        found.setdefault("product", set()).add("preparation_days")
+    return {kind: frozenset(names) for kind, names in found.items()}
+
+
+def resting(options: Options) -> frozenset[str]:
+    """Flows that an option switches off, whatever their own switch says."""
+    return frozenset({"stock"}) if options.stock_sent == "off" else frozenset()
 
 
 class WarehouseRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

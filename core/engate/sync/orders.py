@@ -29,7 +29,7 @@ from engate.sync.parts import split
 from engate.sync.settlement import SETTLEMENT
 from engate.sync.sharing import chosen
 from engate.sync.steps import STEPS, TITLES, Outcome, Step
-from engate.sync.stock import pending_changed, stock_moved
+from engate.sync.stock import decide_anew, stock_moved
 from engate.sync.work import Later, Work
 from engate.text import Text
 
@@ -224,7 +224,7 @@ def _make_parts(c: sa.Connection, work: Work, id: int, doc: Order, now: float) -
     orders.charged(c, id, doc)
     if doc.state != "cancelled":
         orders.reserve(c, work.integration_id, id, made)
-        pending_changed(c, work, sorted({item.sku for part in made for item in part.items}))
+        decide_anew(c, work, sorted({item.sku for part in made for item in part.items}))
 
 
 def _ignored(work: Work, doc: Order) -> Text | None:

@@ -109,7 +109,7 @@ def _claim(c: sa.Connection, work: Work, kind: Kind, room: Room, now: float) -> 
         return Sending([], may_defer), False
     were_all = len(rows) < room.size and not kind.together  # a batch of whole families may be small because the next one is large
     rows = quarantine.sound(c, work, kind, rows)
-    rules = work.rules(c, kind.name, [row.doc.sku for row in rows] if kind.name == "stock" else None)
+    rules = work.rules(c, kind.name, [row.doc.sku for row in rows] if kind.name == "stock" else ())
     apart = listed.apart(c, work, rows) if kind.name == "product" and not is_served else set[str]()
     sending: list[tuple[Claimed, Effective]] = []
     waiting: list[tuple[int, causes.Reason]] = []
@@ -215,6 +215,7 @@ def _item(work: Work, kind: Kind, row: Claimed, found: Effective) -> Item[Any]:
         if row.parent_more:
             refs[f"{kind.parent_kind}.more"] = row.parent_more
     made = row.made and row.have_doc is None
+    texts = frozenset[str]() if work.snapshot.options.overwrite_enriched else TEXTS
     return Item(
         row.key,
         found.doc,
@@ -223,7 +224,7 @@ def _item(work: Work, kind: Kind, row: Claimed, found: Effective) -> Item[Any]:
         refs=refs,
         uncertain=row.uncertain,
         made=made,
-        kept=TEXTS if row.remote is not None and not made and not work.snapshot.options.overwrite_enriched else frozenset[str](),
+        kept=found.kept | texts if row.remote is not None and not made else frozenset[str](),
         id=row.id,
         more=row.more,
         turn=row.turn,
@@ -244,8 +245,9 @@ def _silent(count: int, first: EngateError) -> Unavailable:
 
 def _was(kind: Kind, row: Claimed, found: Effective) -> Was:
     turned = buyable(readable(row.have_doc, kind.struct)) != buyable(found.doc)
-    as_read = found.doc is row.doc
-    return Was(row.id, row.key, found.doc, found.digest, row.remote, row.more, row.tries, found.awaiting, as_read, turned)
+    accepted = found.accepted
+    as_read = accepted is row.doc
+    return Was(row.id, row.key, accepted, found.digest, row.remote, row.more, row.tries, found.awaiting, as_read, turned)
 
 
 def _settle(c: sa.Connection, work: Work, kind: Kind, told: Told, marked_at: float) -> None:

@@ -16,7 +16,7 @@ from engate.plugins import closing
 from engate.store import changed, desired, runs, units
 from engate.store.desired import Wanted
 from engate.store.runs import Asked, Place
-from engate.sync import nodes, outbox, pilot, quarantine, renames, whole
+from engate.sync import nodes, outbox, pilot, quarantine, renames, stock, whole
 from engate.sync.effective import Rules
 from engate.sync.flows import Flow
 from engate.sync.renames import Renames
@@ -182,7 +182,7 @@ def _keep(c: sa.Connection, work: Work, kind: Kind, row: Any, read: Read) -> boo
     docs = read.docs + quarantine.stand_ins(c, work, kind, read.broken)
     renames.apply(c, work, read.renamed)
     # decided in this transaction: an order that came in while the pages were fetched must be seen
-    rules = work.rules(c, kind.name, [doc.sku for doc, _ in docs] if kind.name == "stock" else None)
+    rules = work.rules(c, kind.name, [doc.sku for doc, _ in docs] if kind.name == "stock" else ())
     ignored = [doc.key for doc, _ in docs if rules.ignores(kind.name, doc)]
     desired.forget(c, work.integration_id, kind.name, ignored)
     wanted = [_wanted(rules, kind, doc, asked_at) for doc, asked_at in docs if not rules.ignores(kind.name, doc)]
@@ -192,6 +192,7 @@ def _keep(c: sa.Connection, work: Work, kind: Kind, row: Any, read: Read) -> boo
     runs.page_done(c, row, read.place, items=len(docs), changed=changed)
     if changed:
         work.wake(c, (f"push/{kind.name}", kind.priority))
+        stock.sold_otherwise(c, work, [doc for doc, _ in docs])
         if work.snapshot.pilot is not None and kind.flow == "products":
             work.wake(c, *((f"push/{name}", KINDS[name].priority) for name in PILOT_NEEDS))
     return True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 import msgspec
@@ -130,7 +131,7 @@ def _sell_no_more(c: sa.Connection, work: Work, keys: Sequence[str]) -> None:
     ).all()
     rules = work.rules(c, STOCK.name, keys)
     for row in rows:
-        doc = msgspec.structs.replace(unpack(row.doc, StockLevel), quantity=0 * unpack(row.doc, StockLevel).quantity)
+        doc = msgspec.structs.replace(unpack(row.doc, StockLevel), quantity=Decimal(0), physical=None)
         effective = rules.effective(STOCK.name, doc, work.now())
         wanted = Wanted(doc.key, doc.sku, doc, effective.digest, effective.reason, work.now())
         desired.want(c, work.records_of(STOCK.name), [wanted], run_id=row.run_id or 0, now=work.now())

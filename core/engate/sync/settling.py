@@ -26,8 +26,8 @@ NOBODY_SAID = Unknown(
 
 
 class Was(NamedTuple):
-    """One record that was sent, by the key of today. `remote`, `more`: as linked before. `turned`: a buyer can buy then and could not
-    before, or the other way round."""
+    """One record that was sent, by the key of today. `doc`: what counts as held once it is accepted. `remote`, `more`: as linked before.
+    `turned`: a buyer can buy then and could not before, or the other way round."""
 
     id: int
     key: str

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from engate.model import Order, StockLevel
 from engate.store import levels, units
 from engate.store.levels import Level
-from engate.sync.effective import Effective, Rules
+from engate.sync.effective import Against, Effective, Rules
 from engate.sync.options import PairMapping, sharing
 from engate.sync.parts import warehouse_of
 from engate.sync.work import Work
@@ -36,9 +36,9 @@ class Shared:
     def sum(self, level: StockLevel) -> StockLevel:
         """What the warehouse offers of this SKU; the buffer is taken off once."""
         of = self._of(level)
-        total = sum((self._rules.unreserved(each.doc, each.read_at) for each in of), Decimal(0))
-        unlimited = any(each.doc.unlimited for each in of)
-        return msgspec.structs.replace(of[0].doc, quantity=self._rules.offered(total), unlimited=unlimited)
+        total = sum((self._rules.told(each.doc, each.read_at) for each in of), Decimal(0))
+        one = msgspec.structs.replace(of[0].doc, unlimited=any(each.doc.unlimited for each in of))
+        return self._rules.as_told(one, self._rules.offered(total))
 
     def decided(self, found: Effective) -> Effective | None:
         """With the sum instead of its own number; None: another one carries it."""
@@ -67,13 +67,13 @@ class Shared:
 
 
 def chosen(c: sa.Connection, work: Work, id: int, order: Order, skus: Mapping[str, str]) -> dict[str, str]:
-    """Warehouse -> the first of its branches that has all that the order takes from it. Where none has, the first.
+    """Warehouse -> the first of its branches that has all that the order takes from it. The first where none has, or no stock is read.
 
     An order is decided more than once until it goes (when it comes, when it is paid): what it has reserved is its own. Who decides about
     one of these SKUs at the same time waits, so that two orders do not choose the same units.
     """
     mapping, options = work.snapshot.mapping, work.snapshot.options
-    if options.branch_of_order == "first" or not sharing(mapping):
+    if options.branch_of_order == "first" or "stock" not in work.snapshot.enabled or not sharing(mapping):
         return {}
     wanted: dict[str, dict[str, Decimal]] = {}
     for item in order.items:
@@ -82,7 +82,7 @@ def chosen(c: sa.Connection, work: Work, id: int, order: Order, skus: Mapping[st
         taken[sku] = taken.get(sku, Decimal(0)) + item.quantity
     keys = sorted(set(skus.values()))
     levels.hold(c, work.integration_id, keys)
-    rules = Rules(options, mapping, {}, units.of_others(c, work.integration_id, keys, id), work.pair)
+    rules = Rules(options, mapping, {}, Against(units.of_others(c, work.integration_id, keys, id)), work.pair)
     shared = Shared(c, work.integration_id, rules, keys)
     found: dict[str, str] = {}
     for warehouse, branches in rules.sharing.items():

@@ -1,13 +1,15 @@
-"""Stock that an order moved: what the shop should offer is decided anew, and sent whatever it accepted last."""
+"""Stock that an order moved, or whose SKU is sold otherwise than before: what the shop should offer is decided anew."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
+from engate.model import Price, Product, Sku
 from engate.model.kinds import KINDS
-from engate.store import desired, pushes
+from engate.store import desired, families, pushes
 from engate.store.causes import Reason
 from engate.store.desired import Part
 from engate.sync.work import Work
@@ -15,8 +17,8 @@ from engate.sync.work import Work
 STOCK = KINDS["stock"]
 
 
-def pending_changed(c: sa.Connection, work: Work, skus: list[str]) -> None:
-    """Units of orders that the ERP does not hold yet changed: what the shop should offer of these SKUs is decided anew."""
+def decide_anew(c: sa.Connection, work: Work, skus: Sequence[str]) -> None:
+    """What the shop should offer of these SKUs: units of orders that the ERP does not hold yet changed, or whether they are for sale."""
     work.must_be_current(c)
     rules = work.rules(c, STOCK.name, skus)
 
@@ -30,6 +32,17 @@ def pending_changed(c: sa.Connection, work: Work, skus: list[str]) -> None:
         changed += more
     if changed:
         work.wake(c, (f"push/{STOCK.name}", STOCK.priority))
+
+
+def sold_otherwise(c: sa.Connection, work: Work, docs: Sequence[Any]) -> None:
+    """What was read of these may have switched SKUs off or on. A shop that fetches all but their stock hears of it by that at once."""
+    if not work.pair.stock_tells_all:
+        return
+    skus = {doc.key if isinstance(doc, Sku) else doc.sku for doc in docs if isinstance(doc, Sku | Price)}
+    products = [doc.key for doc in docs if isinstance(doc, Product)]
+    skus.update(families.skus_of(c, work.integration_id, products) if products else ())
+    if skus:
+        decide_anew(c, work, sorted(skus))
 
 
 def stock_moved(c: sa.Connection, work: Work, skus: list[str]) -> None:

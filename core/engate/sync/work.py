@@ -13,13 +13,13 @@ import sqlalchemy as sa
 from engate.clock import Clock
 from engate.model.kinds import KINDS, Kind
 from engate.plugins import Coupling
-from engate.store import current, lanes, links, units
+from engate.store import current, families, lanes, links, units
 from engate.store.current import Stamp
 from engate.store.db import Store
 from engate.store.lanes import Claim
 from engate.store.orders import OrderRow, Shop
 from engate.store.rows import RecordSet
-from engate.sync.effective import Pair, Rules
+from engate.sync.effective import Against, Pair, Rules
 from engate.sync.flows import offered
 from engate.sync.options import Options, PairMapping
 from engate.sync.pace import Pace
@@ -102,15 +102,20 @@ def pair_of(coupling: Coupling) -> Pair:
     return Pair(kinds - served, coupling.requires, served)
 
 
-def rules_of(c: sa.Connection, snapshot: Snapshot, pair: Pair, kind: str, skus: Sequence[str] | None = None) -> Rules:
-    """What decides about records of this kind, as of this transaction; `skus`: only these are asked about."""
+def rules_of(c: sa.Connection, snapshot: Snapshot, pair: Pair, kind: str, skus: Sequence[str] = ()) -> Rules:
+    """What decides about records of this kind, as of this transaction; `skus`: whose stock is asked about."""
     return Rules(
         snapshot.options,
         snapshot.mapping,
         links.links_of(c, snapshot.id, ("category", "brand")) if KINDS[kind].has_refs else {},
-        units.pending(c, snapshot.id, skus) if kind == "stock" else {},
+        _against(c, snapshot.id, pair, skus) if kind == "stock" else Against({}),
         pair,
     )
+
+
+def _against(c: sa.Connection, id: int, pair: Pair, skus: Sequence[str]) -> Against:
+    off = frozenset(skus) - families.sold(c, id, skus) if pair.stock_tells_all else frozenset[str]()
+    return Against(units.pending(c, id, skus), off)
 
 
 class Work:
@@ -167,8 +172,8 @@ class Work:
     def records_of(self, kind: str) -> RecordSet:
         return RecordSet(self.tenant_id, self.integration_id, kind)
 
-    def rules(self, c: sa.Connection, kind: str, skus: Sequence[str] | None = None) -> Rules:
-        """What decides about records of this kind, as of this transaction; `skus`: only these are asked about."""
+    def rules(self, c: sa.Connection, kind: str, skus: Sequence[str] = ()) -> Rules:
+        """What decides about records of this kind, as of this transaction; `skus`: whose stock is asked about."""
         return rules_of(c, self.snapshot, self.pair, kind, skus)
 
     def wake(self, c: sa.Connection, *names: tuple[str, int], at: float | None = None) -> None:

@@ -50,7 +50,8 @@ class SeedSku(msgspec.Struct, frozen=True):
 
 
 class SeedProduct(msgspec.Struct, frozen=True):
-    """`department`, `section`, `category`, `brand` are keys of the other tables; None is a link missing in the ERP."""
+    """`department`, `section`, `category`, `brand` are keys of the other tables; None is a link missing in the ERP. What follows `for_web`
+    an ERP knows or does not. `net_weight_kg` None: as the gross one."""
 
     key: str
     name: str
@@ -65,6 +66,10 @@ class SeedProduct(msgspec.Struct, frozen=True):
     length_cm: Decimal
     skus: tuple[SeedSku, ...]
     for_web: bool = True
+    unit: str = "UN"
+    net_weight_kg: Decimal | None = None
+    ncm: str = ""
+    preparation_days: int | None = None
 
 
 class Seed(msgspec.Struct, frozen=True):

@@ -146,6 +146,8 @@ class Skus:
     # ---- EAN: not updatable, so a new one is added before the old one goes ----
 
     async def _replace_ean(self, item: Item[Sku], sku: str) -> None:
+        if "ean" in item.kept:
+            return
         new, old = gtin(item.want.ean), gtin(item.have.ean) if item.have is not None else ""
         if item.have is not None and new == old:
             return

@@ -288,6 +288,14 @@ async def test_an_incomplete_sku_switched_on_waits_for_its_image(shop: Any) -> N
     assert (now["IsActive"], now["ActivateIfPossible"]) == (False, True)
 
 
+async def test_an_ean_that_is_the_shops_own_stays(shop: Any) -> None:
+    sku = await shop.sku(shop.a_sku())
+    want, have, kept = shop.a_sku(ean="7891000055120"), shop.a_sku(ean=""), frozenset({"ean"})
+    item = Item("1001-1", want, have=have, remote=sku, refs={"product": "1"}, kept=kept)
+    await shop.accepted("skus", item)
+    assert await shop.call("GET", f"{SKU}/{sku}/ean") == ["7891000100103"]
+
+
 @pytest.mark.trap("vtex.ean-not-updatable")
 async def test_a_new_ean_takes_the_place_of_the_old_one(shop: Any) -> None:
     sku = await shop.sku()

@@ -14,10 +14,18 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from engate import Whole, WholeSku
-from engate.model import Item, Price, StockLevel
+from engate.model import Item, Price, Product, StockLevel
 
 SAO_PAULO = ZoneInfo("America/Sao_Paulo")
-MOST_NAME = 120
+MOST_NAME, MOST_UNIT = 120, 3
+UNIT = "UN"
+"""Of what the ERP has no unit: the contract asks for one."""
+NAMES = {
+    "description": "descricao_complementar", "unit": "unidade", "ncm": "ncm", "net_weight_kg": "peso_liquido",
+    "preparation_days": "dias_preparacao", "ean": "gtin", "weight_kg": "peso_bruto", "height_cm": "alturaEmbalagem",
+    "width_cm": "larguraEmbalagem", "length_cm": "comprimentoEmbalagem",
+}  # fmt: skip
+"""Fields of the model (of a product, of a SKU) that may stay with the shop, as the contract calls them."""
 _0 = Decimal(0)
 
 
@@ -35,8 +43,19 @@ def sells(each: WholeSku) -> bool:
     return each.sku.want.active and _prices([each])[0] > 0
 
 
+def offers(whole: Whole, each: WholeSku) -> bool:
+    """The same, and its product is on."""
+    return whole.product.want.active and sells(each)
+
+
 def varied(whole: Whole) -> bool:
     return whole.of > 1
+
+
+def travelling(whole: Whole, doc: dict[str, Any]) -> dict[str, Any]:
+    """Without what stays with the shop: it keeps what an answer leaves out."""
+    left_out = {NAMES[name] for name in whole.product.kept | whole.skus[0].sku.kept if name in NAMES}
+    return {name: value for name, value in doc.items() if name not in left_out}
 
 
 def row(whole: Whole) -> dict[str, Any]:
@@ -49,7 +68,7 @@ def row(whole: Whole) -> dict[str, Any]:
         "codigo": whole.product.key if several else sku.sku.key,
         "preco": _money(price),
         "preco_promocional": _money(promotional),
-        "unidade": "UN",
+        "unidade": _unit(whole),
         "gtin": "" if several else sku.sku.want.ean,
         "tipoVariacao": "P" if several else "N",
         "situacao": _situation(whole, whole.skus),
@@ -77,9 +96,10 @@ def product(whole: Whole, option: str) -> dict[str, Any]:
         "descricao_complementar": whole.product.want.description,
         "marca": whole.brand.name if whole.brand is not None else "",
         "categoria": " > ".join(category.name for category in whole.categories),
-        **_sizes(whole.skus[0]),
+        **_details(whole.product.want),
+        **_sizes(whole, whole.skus[0]),
         "anexos": [{"anexo": url} for url in pictures],
-        "variacoes": [{"variacao": _variation(each, option)} for each in _sold(whole)] if several else [],
+        "variacoes": [{"variacao": travelling(whole, _variation(each, option))} for each in _sold(whole)] if several else [],
     }
 
 
@@ -92,7 +112,7 @@ def variation(whole: Whole, each: WholeSku, option: str) -> dict[str, Any]:
         "idProdutoPai": whole.product.id,
         "situacao": _situation(whole, [each]),
         "variacoes": [],
-        **_sizes(each),
+        **_sizes(whole, each),
     }
 
 
@@ -101,10 +121,20 @@ def _sold(whole: Whole) -> Sequence[WholeSku]:
     return [each for each in whole.skus if sells(each)] or whole.skus
 
 
-def _sizes(each: WholeSku) -> dict[str, Any]:
-    size = each.sku.want
-    return {
-        "peso_liquido": _number(size.weight_kg),
+def _unit(whole: Whole) -> str:
+    return (whole.product.want.unit or UNIT)[:MOST_UNIT]
+
+
+def _details(product: Product) -> dict[str, Any]:
+    """Of what the ERP says nothing, neither does the answer: the shop may know it."""
+    days = {"dias_preparacao": str(product.preparation_days)} if product.preparation_days is not None else {}
+    return ({"ncm": product.ncm} if product.ncm else {}) | days
+
+
+def _sizes(whole: Whole, each: WholeSku) -> dict[str, Any]:
+    """The net weight is that of as many base units as it packs."""
+    size, net = each.sku.want, whole.product.want.net_weight_kg
+    return ({"peso_liquido": _number(net * size.units)} if net else {}) | {
         "peso_bruto": _number(size.weight_kg),
         "alturaEmbalagem": _number(size.height_cm),
         "larguraEmbalagem": _number(size.width_cm),
@@ -126,7 +156,7 @@ def _variation(each: WholeSku, option: str) -> dict[str, Any]:
 
 
 def _situation(whole: Whole, skus: Sequence[WholeSku]) -> str:
-    return "A" if whole.product.want.active and any(sells(each) for each in skus) else "I"
+    return "A" if any(offers(whole, each) for each in skus) else "I"
 
 
 def _prices(skus: Sequence[WholeSku]) -> tuple[Decimal, Decimal]:
@@ -149,16 +179,17 @@ def stock(whole: Whole, each: WholeSku | None, unlimited: int) -> dict[str, Any]
     `unlimited`: what is told of a stock that the ERP does not count."""
     skus = whole.skus if each is None or not varied(whole) else [each]
     one = whole.product if skus is whole.skus else skus[0].sku
-    levels = [(level, units(level.want, unlimited) if sells(sku) else _0) for sku in skus for level in sku.stock]
-    return {
+    levels = [(level, units(level.want, unlimited) if offers(whole, sku) else _0) for sku in skus for level in sku.stock]
+    doc = {
         "id": one.id,
         "nome": whole.product.want.name[:MOST_NAME],
         "codigo": one.key if varied(whole) else whole.skus[0].sku.key,
-        "unidade": "UN",
+        "unidade": _unit(whole),
         "saldo": _number(sum((told for _, told in levels), _0)),
         "saldoReservado": "0",
         "depositos": [{"deposito": _deposit(level, told)} for level, told in levels],
     }
+    return travelling(whole, doc)
 
 
 def _deposit(level: Item[StockLevel], told: Decimal) -> dict[str, str]:

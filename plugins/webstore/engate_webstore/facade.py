@@ -26,6 +26,8 @@ PRODUCT = Sight(hands_out=frozenset({"product", "sku", "price", "image", "catego
 NOT_OFFERED = ("idTag", "idListaPreco", "dataCriacao")
 """Filters of `produtos.pesquisa` by what engate does not know: an answer without them would be another one than was asked for."""
 SITUATIONS = ("A", "I", "E")
+NO_STOCK = "o estoque não é informado"
+"""It is the shop's own: a 0 would take everything off sale."""
 Service = Callable[["Facade", Call, Desk], Awaitable[Mapping[str, Any]]]
 
 
@@ -87,20 +89,23 @@ class Facade:
             raise Refused(INVALID, *wrong)
         if not code and not gtin:
             page = await desk.products(call.page, PAGE, None, LOOK)
-            return _listed(call, page, [each for each in map(catalog.row, page.items) if situation in ("", each["situacao"])])
+            rows = [(whole, catalog.row(whole)) for whole in page.items]
+            return _listed(call, page, [catalog.travelling(*each) for each in rows if situation in ("", each[1]["situacao"])])
         found = await desk.having(gtin, LOOK) if gtin else [await desk.product(code, LOOK)]
-        rows = [row for whole in found if whole is not None for row in catalog.rows(whole)]
+        rows = [(whole, row) for whole in found if whole is not None for row in catalog.rows(whole)]
         wanted = {"codigo": code, "gtin": gtin, "situacao": situation}
-        rows = [row for row in rows if all(value in ("", row[name]) for name, value in wanted.items())]
-        return _listed(call, Wholes((), 1 if rows else 0, len(rows)), rows)
+        kept = [catalog.travelling(*each) for each in rows if all(value in ("", each[1][name]) for name, value in wanted.items())]
+        return _listed(call, Wholes((), 1 if kept else 0, len(kept)), kept)
 
     async def changed_products(self, call: Call, desk: Desk) -> Mapping[str, Any]:
         page = await desk.products(call.page, PAGE, _since(call), LOOK_AT_PRODUCTS)
-        return _listed(call, page, [catalog.row(whole) | _changed(call) for whole in page.items])
+        return _listed(call, page, [catalog.travelling(whole, catalog.row(whole)) | _changed(call) for whole in page.items])
 
     async def changed_stock(self, call: Call, desk: Desk) -> Mapping[str, Any]:
         """A row for each SKU: variations have a stock of their own."""
         page, most = await desk.products(call.page, PAGE, _since(call), STOCK), self._settings.unlimited_stock
+        if not all(whole.tells_stock for whole in page.items):
+            raise Refused(NOTHING, NO_STOCK)
         return _listed(call, page, [catalog.stock(whole, sku, most) | _changed(call) for whole in page.items for sku in whole.skus])
 
     async def product(self, call: Call, desk: Desk) -> Mapping[str, Any]:
@@ -110,14 +115,16 @@ class Facade:
             raise Refused(NOT_FOUND, "registro não localizado")
         asked = next((each for each in whole.skus if each.sku.id == id), None)
         if asked is not None and catalog.varied(whole):
-            return {"produto": catalog.variation(whole, asked, option)}
-        return {"produto": catalog.product(whole, option)}
+            return {"produto": catalog.travelling(whole, catalog.variation(whole, asked, option))}
+        return {"produto": catalog.travelling(whole, catalog.product(whole, option))}
 
     async def stock(self, call: Call, desk: Desk) -> Mapping[str, Any]:
         id = call.number()
         whole = await desk.product(id, STOCK)
         if whole is None:
             raise Refused(NOT_FOUND, "registro não localizado")
+        if not whole.tells_stock:
+            raise Refused(NOTHING, NO_STOCK)
         asked = next((each for each in whole.skus if each.sku.id == id), None)
         return {"produto": catalog.stock(whole, asked, self._settings.unlimited_stock)}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 from urllib.parse import urlsplit
 
 import msgspec
@@ -11,7 +11,6 @@ from engate import Invalid, Secret, Text, field
 from engate.address import wrong_base, wrong_path
 
 LEAST_TOKEN = 16
-StockKind = Literal["F", "D"]
 
 
 def _none() -> Secret:
@@ -68,15 +67,6 @@ class WebstoreSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
             ge=0,
         ),
     ] = 0
-    stock_kind: Annotated[
-        StockKind,
-        field(
-            "Tipo de estoque",
-            "Kind of stock",
-            "Como o webhook chama o que informa: F (físico), como na integração nativa, ou D (disponível). É o que se pode vender.",
-            "What the webhook calls what it tells: F (physical), as the native integration does, or D (available). It is what may be sold.",
-        ),
-    ] = "F"
     calls_a_minute: Annotated[
         int,
         field(

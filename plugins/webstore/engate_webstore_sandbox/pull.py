@@ -189,6 +189,8 @@ class Pull:
         found: dict[str, Decimal] = {}
         for id in ids:
             said = await self.client.call("produto.obter.estoque", {"id": id}, key=id)
+            if said.verdict == "erro" and said.code == NOTHING_FOUND:
+                continue  # nobody says: the level stays
             doc = _inner(said)
             if text(doc.get("id")) != id:
                 raise Unusable(f"no stock: {said}")

@@ -146,3 +146,67 @@ async def test_stock_that_the_erp_does_not_count_is_told_as_the_number_that_was_
         await put(house, "stock", "1000-UN@1", "stock", unlimited=True, quantity=D(0))
         await pull(house)
         assert held(house)["1000-UN"][2] == 9999
+
+
+DETAILS = {
+    "descricao_complementar": "Boa", "unidade": "KG", "ncm": "10063021", "peso_liquido": "1.2", "peso_bruto": "1.5", "dias_preparacao": "2",
+    "alturaEmbalagem": "10", "larguraEmbalagem": "20", "comprimentoEmbalagem": "30", "gtin": gtin(0),
+}  # fmt: skip
+
+
+async def described(house: Doored) -> dict[str, Any]:
+    """The simple product as it is answered."""
+    await put(
+        house, "product", "1000", "products", description="Boa", unit="KG", ncm="10063021", net_weight_kg=D("1.2"), preparation_days=2
+    )
+    return (await ask(house, "produto.obter", id=(await ids(house, "product"))["1000"]))["produto"]
+
+
+async def test_a_product_is_told_with_all_that_the_erp_says_of_it(tmp_path: Path) -> None:
+    async with store(tmp_path) as house:
+        told = await described(house)
+        assert {name: told[name] for name in DETAILS} == DETAILS
+        [row] = (await ask(house, "produtos.pesquisa", pesquisa="1000-UN"))["produtos"]
+        assert row["produto"]["unidade"] == "KG"
+        several = (await ask(house, "produto.obter", id=(await ids(house, "product"))["1001"]))["produto"]
+        assert several["unidade"] == "UN" and not {"ncm", "peso_liquido", "dias_preparacao"} & set(several), "of these the ERP says nothing"
+
+
+async def test_of_a_packaging_the_net_weight_is_that_of_all_that_is_in_it(tmp_path: Path) -> None:
+    async with store(tmp_path) as house:
+        await put(house, "product", "1001", "products", net_weight_kg=D("0.5"))
+        told = (await ask(house, "produto.obter", id=(await ids(house, "sku"))["1001-CX"]))["produto"]
+        assert told["peso_liquido"] == "6"
+
+
+@pytest.mark.trap("webstore.left-out")
+async def test_what_does_not_travel_is_not_told_and_the_shop_keeps_its_own(tmp_path: Path) -> None:
+    async with store(tmp_path) as house:
+        await described(house)
+        await pull(house)
+        path = f"/integrations/{house.id}"
+        await house.api("PATCH", path, {"options": {"product_fields": [], "send_preparation_days": False}})
+        await put(house, "product", "1000", "products", description="Outra", name="Outro")
+        told = (await ask(house, "produto.obter", id=(await ids(house, "product"))["1000"]))["produto"]
+        assert not set(DETAILS) & set(told) and (told["nome"], told["codigo"]) == ("Outro", "1000-UN")
+        [row] = (await ask(house, "produtos.pesquisa", gtin=gtin(71)))["produtos"]
+        several = (await ask(house, "produto.obter", id=(await ids(house, "product"))["1001"]))["produto"]
+        assert row["produto"]["codigo"] == "1001-CX" and "gtin" not in {*row["produto"], *several["variacoes"][0]["variacao"]}
+        assert (await pull(house)).failed == {}
+        [kept] = [product.fields for product in house.shop.goods.products.values() if not product.varied]
+        assert (kept["nome"], kept["descricao_complementar"], kept["dias_preparacao"]) == ("Outro", "Boa", 2)
+        await house.api("PATCH", path, {"options": {"product_fields": ["name", "description"]}})
+        await house.until(lambda: told_again(house, "Outra"))
+
+
+async def told_again(house: Doored, description: str) -> bool:
+    """The shop asks for what has changed."""
+    await pull(house, "changed")
+    return any(product.fields["descricao_complementar"] == description for product in house.shop.goods.products.values())
+
+
+async def test_of_a_product_that_is_off_nothing_is_there(tmp_path: Path) -> None:
+    async with store(tmp_path) as house:
+        await put(house, "product", "1000", "products", active=False)
+        told = (await ask(house, "produto.obter.estoque", id=(await ids(house, "product"))["1000"]))["produto"]
+        assert told["saldo"] == "0"

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from api.tests.doors import Doored
-from plugins.webstore.tests.test_coupled import held, pull, simple, store
+from plugins.webstore.tests.test_catalog import NOTHING, loaded, put
+from plugins.webstore.tests.test_coupled import ask, held, pull, read, simple, store
 from plugins.webstore.tests.test_coupled import states as states_of
 
+from engate.model import Problem
 from engate.store.tables import cause, record
 from engate.testing.world import Change
+from engate.text import Text
 from engate_webstore_sandbox import stock
 
 QUERY = "k=ALSO%20SECRET&empty="
@@ -98,7 +102,7 @@ async def test_a_simple_product_has_no_parent_though_its_product_was_linked(tmp_
         await house.until(lambda: held(house)["1000-UN"][2] == 3)
         said = house.shop.exchanges.listed()[-1].sent
         erp = next(iter(product.erp for product in house.shop.goods.products.values() if not product.varied))
-        assert '"skuMapeamentoPai":""' in said and f'"idProduto":{erp},' in said and '"tipoEstoque":"F"' in said
+        assert '"skuMapeamentoPai":""' in said and f'"idProduto":{erp},' in said
 
 
 async def test_an_error_that_is_empty_is_none(tmp_path: Path) -> None:
@@ -134,3 +138,95 @@ async def test_a_link_of_the_product_that_is_corrected_sends_what_was_refused(tm
         await house.until(lambda: refusal(house, "404"))
         await link(house, "product", "1001", parent)
         await house.until(lambda: held(house)["1001-CX"][2] == 8)
+
+
+SPOILT = (Problem("erp.odd", Text("Estranho.", "Odd."), Text("Corrija.", "Fix it.")),)
+OFF: dict[str, tuple[str, str, str, dict[str, Any]]] = {
+    "sku": ("sku", "1000-UN", "products", {"active": False}),
+    "product": ("product", "1000", "products", {"active": False}),
+    "free": ("price", "1000-UN", "prices", {"base": Decimal(0)}),
+    "without a price": ("price", "1000-UN", "prices", {"base": Decimal(0), "problems": SPOILT}),
+}
+"""What turns a SKU off: kind and key in the ERP, the flow that reads it, how it is then."""
+
+
+def level(house: Doored) -> Decimal:
+    return held(house)["1000-UN"][2]
+
+
+async def linked(house: Doored) -> None:
+    """The shop has been told once."""
+    await link(house, "sku", "1000-UN", (await mapped(house))["1000-UN"])
+    await told(house)
+    await house.until(lambda: level(house) == 3)
+    await house.until(lambda: read(house))
+
+
+@pytest.mark.trap("engine.off-by-stock", "engine.off-told-anew")
+@pytest.mark.parametrize("way", OFF)
+async def test_what_is_not_for_sale_any_more_is_told_to_be_gone_until_it_comes_back(tmp_path: Path, way: str) -> None:
+    kind, key, flow, off = OFF[way]
+    async with store(tmp_path) as house:
+        await linked(house)
+        before = house.erp.doc(kind, key)
+        await put(house, kind, key, flow, **off)
+        await house.until(lambda: level(house) == 0)
+        house.erp.change([Change("1000-UN", stock={"1": 9})])
+        await loaded(house, "stock")
+        assert level(house) == 0
+        house.erp.put(kind, before)
+        await loaded(house, flow)
+        await house.until(lambda: level(house) == 9)
+
+
+async def test_what_is_off_when_it_is_linked_is_told_so(tmp_path: Path) -> None:
+    async with store(tmp_path) as house:
+        await put(house, "sku", "1000-UN", "products", active=False)
+        await put(house, "stock", "1000-UN@1", "stock", unlimited=True)
+        await link(house, "sku", "1000-UN", (await mapped(house))["1000-UN"])
+        await house.until(lambda: settled(house))
+        assert level(house) == 0
+
+
+def kinds(house: Doored) -> list[str]:
+    """What each message called the balance that it told."""
+    return ["F" if '"tipoEstoque":"F"' in each.sent else "D" for each in house.shop.exchanges.listed() if each.service == stock.NAME]
+
+
+async def options(house: Doored, **values: Any) -> Any:
+    return await house.api("PATCH", f"/integrations/{house.id}", {"options": values})
+
+
+@pytest.mark.trap("webstore.kind-of-stock")
+async def test_the_webhook_names_the_balance_that_the_option_names(tmp_path: Path) -> None:
+    async with store(tmp_path) as house:
+        await linked(house)
+        assert set(kinds(house)) == {"D"}
+        await options(house, stock_sent="physical")
+        await house.until(lambda: kinds(house)[-1] == "F")
+        assert level(house) == 3, "this ERP does not say it"
+        await put(house, "stock", "1000-UN@1", "stock", physical=Decimal(8))
+        await house.until(lambda: level(house) == 8)
+        await options(house, stock_sent="available")
+        await house.until(lambda: (level(house), kinds(house)[-1]) == (3, "D"))
+
+
+@pytest.mark.trap("webstore.stock-off")
+async def test_where_the_shop_minds_its_own_stock_nothing_is_told_of_it(tmp_path: Path) -> None:
+    async with store(tmp_path) as house:
+        await linked(house)
+        before = kinds(house)
+        shown = await options(house, stock_sent="off")
+        assert [flow["enabled"] for flow in shown["flows"] if flow["name"] == "stock"] == [False]
+        house.erp.change([Change("1000-UN", stock={"1": 5})])
+        await put(house, "price", "1000-UN", "prices", base=Decimal(11))
+        [row, *_] = (await ask(house, "produtos.pesquisa", pesquisa="1000-UN"))["produtos"]
+        for service, fields in (
+            ("produto.obter.estoque", {"id": row["produto"]["id"]}),
+            ("lista.atualizacoes.estoque", {"dataAlteracao": "01/01/2020"}),
+        ):
+            assert (await house.shop.push.call(service, fields, house.shop.settings)).code == NOTHING, service
+        assert (await pull(house)).failed == {}
+        assert level(house) == 3 and kinds(house) == before
+        await options(house, stock_sent="available")
+        await house.until(lambda: level(house) == 5)

@@ -185,7 +185,7 @@ ROWS: dict[str, dict[str, str]] = {
     "product": {
         "id": "id", "name": "name", "description": "description", "department": "departmentId", "section": "sectionId",
         "category": "categoryId", "brand": "brandId", "visible": "isVisible", "active": "isActive",
-        "show_without_stock": "showWithoutStock", "changed": "lastChange",
+        "show_without_stock": "showWithoutStock", "unit": "unity", "net_weight": "netWeightKg", "changed": "lastChange",
     },
     "sku": {
         "code": "id", "product": "productRootId", "key": "productSKUId", "name": "name", "product_name": "nameproduct",

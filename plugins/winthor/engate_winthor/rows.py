@@ -63,6 +63,8 @@ class ProductRow(Row, rename=ROWS["product"]):
     visible: Flag = None
     active: Flag = None
     show_without_stock: Flag = None
+    unit: Id = None
+    net_weight: Number = None
     changed: str | None = None
 
 

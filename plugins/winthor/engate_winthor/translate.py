@@ -167,6 +167,8 @@ def product(row: ProductRow) -> Product:
         flag(row.active, True),
         flag(row.show_without_stock, False),
         problems,
+        text(row.unit),
+        row.net_weight or NOTHING,
     )
 
 

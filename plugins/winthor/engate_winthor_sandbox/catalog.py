@@ -138,6 +138,8 @@ class Product:
     weighed: bool = False  # its stock is not in whole units
     show_without_stock: bool = False  # EXIBESEMESTOQUEECOMMERCE
     deleted: bool = False  # DTEXCLUSAO
+    unit: str = "UN"  # UNIDADE: the base unit that packagings count
+    net_weight: Decimal | None = None  # PESOLIQ; None: as the gross one
     skus: list[Sku] = field(default_factory=list)  # smallest packaging first
     raw: bytes | None = None
 
@@ -163,12 +165,12 @@ class Product:
             "supplierId": 1,
             "factoryId": str(self.id),
             "barCode": smallest.ean if smallest else "",
-            "unity": "UN",
+            "unity": self.unit,
             "realHeight3": number(self.height),
             "realWidth3": number(self.width),
             "realLength3": number(self.length),
             "realWeightKg": number(self.weight),
-            "netWeightKg": number(self.weight),
+            "netWeightKg": number(self.weight if self.net_weight is None else self.net_weight),
             "merchandiseType": "L",
             "lastChange": self.last_change,
         })  # fmt: skip
@@ -256,7 +258,7 @@ class Catalog:
         product = Product(
             product_id, seeded.name, seeded.description, self._link("department", seeded.department), self._link("section", seeded.section),
             self._link("category", seeded.category), self._link("brand", seeded.brand), seeded.weight_kg, seeded.height_cm, seeded.width_cm,
-            seeded.length_cm, seeded.for_web, stamp,
+            seeded.length_cm, seeded.for_web, stamp, unit=seeded.unit, net_weight=seeded.net_weight_kg,
         )  # fmt: skip
         taken: set[int] = set()
         for seeded_sku in seeded.skus:

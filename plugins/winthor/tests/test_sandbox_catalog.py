@@ -147,6 +147,7 @@ async def test_product_fields(erp: Any) -> None:
     assert row["description"] == "Descrição 101"
     assert (row["departmentId"], row["sectionId"], row["categoryId"], row["brandId"]) == (1, 10, 100, 7)
     assert (row["realHeight3"], row["realWidth3"], row["realLength3"], row["realWeightKg"]) == (10, 5, 2.5, 0.5)
+    assert (row["unity"], row["netWeightKg"]) == ("UN", 0.5)
     assert (row["isVisible"], row["isActive"], row["showWithoutStock"], row["merchandiseType"]) == (True, True, False, "L")
     assert row["barCode"] == "7891234567895"
     assert (await erp.get(f"{PURCHASES}/products/102"))["realWeightKg"] == 0

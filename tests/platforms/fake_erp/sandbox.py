@@ -29,7 +29,7 @@ from engate.model import (
     check_digit,
 )  # fmt: skip
 from engate.testing.sandbox import Answer, Call, Operation, Sandbox
-from engate.testing.world import Change, Description, OrderState, Seed, SkuState
+from engate.testing.world import Change, Description, OrderState, Seed, SeedProduct, SkuState
 
 PASSWORD = "senha-do-fake"  # noqa: S105
 CNPJ = "11222333000181"
@@ -44,6 +44,7 @@ class Switches:
     totals: bool = True  # a list says how many rows it has
     brands: bool = True
     options: bool = False  # SKUs say what a buyer chooses by
+    details: bool = False  # products say their unit, net weight, NCM and days of preparation
     number: bool = True  # an accepted order's answer holds its number
     references: bool = True  # a listing of orders shows our reference
     search: bool = True
@@ -186,7 +187,7 @@ class FakeErpSandbox(Sandbox):
             self.put("brand", Brand(brand.key, brand.name))
         for product in seed.products:
             brand = product.brand if self.switches.brands else None
-            self.put("product", Product(product.key, product.name, product.description, product.category, brand))
+            self.put("product", Product(product.key, product.name, product.description, product.category, brand, **self._details(product)))
             for sku in product.skus:
                 key = f"{product.key}-{sku.code}"
                 size = (product.weight_kg, product.height_cm, product.width_cm, product.length_cm)
@@ -197,6 +198,12 @@ class FakeErpSandbox(Sandbox):
                 for branch, quantity in sku.stock.items():
                     self.put("stock", StockLevel(f"{key}@{branch}", key, branch, Decimal(quantity)))
         return {"products": len(self.rows.get("product", {})), "skus": len(self.rows.get("sku", {}))}
+
+    def _details(self, product: SeedProduct) -> dict[str, Any]:
+        if not self.switches.details:
+            return {}
+        net = product.weight_kg if product.net_weight_kg is None else product.net_weight_kg
+        return {"unit": product.unit, "net_weight_kg": net, "ncm": product.ncm, "preparation_days": product.preparation_days}
 
     def change(self, changes: list[Change]) -> dict[str, object]:
         for asked in changes:

@@ -99,8 +99,12 @@ def metered(answer: Response) -> Meter | None:
     return Meter(bucket.most, bucket.left, bucket.restore, said.cost.taken, said.error == "THROTTLED")
 
 
+def _body(item: Item[Any]) -> dict[str, Any]:
+    return {"want": item.want, "refs": item.refs, "remote": item.remote, "kept": sorted(item.kept)}
+
+
 def _line(kind: str, item: Item[Any]) -> dict[str, Any]:
-    return {"kind": kind, "key": item.key, "want": item.want, "refs": item.refs, "remote": item.remote}
+    return {"kind": kind, "key": item.key, **_body(item)}
 
 
 def _lines(whole: Whole) -> Iterator[dict[str, Any]]:
@@ -200,9 +204,8 @@ class FakeShop(Storefront):
 
     async def _put(self, kind: str, batch: Batch[Any]) -> None:
         async def push(item: Item[Any]) -> str:
-            body = {"want": item.want, "refs": item.refs, "remote": item.remote}
             once = {"idempotency-key": f"{kind}/{item.key}/{item.turn}"}
-            path, asked = f"/{kind}/{item.key}", self.settings.cost.get(kind, 1.0)
+            path, asked, body = f"/{kind}/{item.key}", self.settings.cost.get(kind, 1.0), _body(item)
             answer = await self.http.call("PUT", path, operation=f"PUT {kind}", groups=(POINTS,), cost=asked, body=body, headers=once)
             said = answer.json(Put)
             batch.linked(item, said.id, more=said.more)
@@ -218,7 +221,7 @@ class FakeShop(Storefront):
 
         async def lines() -> AsyncIterator[bytes]:
             for item in batch.items:
-                yield msgspec.json.encode({"key": item.key, "want": item.want, "refs": item.refs, "remote": item.remote}) + b"\n"
+                yield msgspec.json.encode({"key": item.key, **_body(item)}) + b"\n"
 
         answer = await self.http.call("POST", f"/bulk/{kind}", operation=f"bulk {kind}", content=lines)
         batch.deferred(answer.json(dict[str, str])["ticket"], self.settings.ask_after)

@@ -220,6 +220,10 @@ class FakeShopSandbox(Sandbox):
         return self._keep(kind, key, body)
 
     def _keep(self, kind: str, key: str, body: dict[str, Any]) -> str:
+        before = self.held.get(kind, {}).get(key, {"want": {}})["want"]
+        for name in body.get("kept", ()):  # its people's own
+            body["want"].pop(name, None)
+            body["want"] |= {name: before[name]} if name in before else {}
         if kind == "stock":
             body["want"]["quantity"] = Decimal(str(body["want"]["quantity"]))
         for old in [old for (of, old), id in self.ids.items() if (of, id) == (kind, body.get("remote")) and old != key]:

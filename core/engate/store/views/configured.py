@@ -14,7 +14,7 @@ from engate.store import config
 from engate.store.tables import api_key, cause, connection, flow, integration, run, secret
 from engate.store.views.paging import Rows, Window, each, instant, page
 from engate.sync.flows import FLOWS
-from engate.sync.options import Options, PairMapping
+from engate.sync.options import Options, PairMapping, resting
 from engate.text import Text
 
 WORST = ("reauth_required", "degraded", "ok")
@@ -256,7 +256,7 @@ def one_integration(c: sa.Connection, tenant_id: int, id: int, offered: Mapping[
         whole(msgspec.convert(row.mapping, PairMapping)),
         row.pilot,
         instant(row.go_live_at),
-        _flows(c, id, offered),
+        _flows(c, id, options, offered),
     )
 
 
@@ -265,7 +265,7 @@ def whole(struct: msgspec.Struct) -> dict[str, Any]:
     return {field.name: msgspec.to_builtins(getattr(struct, field.name)) for field in msgspec.structs.fields(struct)}
 
 
-def _flows(c: sa.Connection, id: int, offered: Mapping[str, Text | None]) -> list[FlowView]:
+def _flows(c: sa.Connection, id: int, options: Options, offered: Mapping[str, Text | None]) -> list[FlowView]:
     rows = {row.name: row for row in c.execute(sa.select(flow).where(flow.c.integration_id == id))}
     errors = _errors(c, id)
     shown: list[FlowView] = []
@@ -275,7 +275,7 @@ def _flows(c: sa.Connection, id: int, offered: Mapping[str, Text | None]) -> lis
         every = (row.every if row else None) or about.every
         full_every = (row.full_every if row else None) or about.full_every
         read_at, full_at = (instant(row.read_at), instant(row.full_at)) if row else (None, None)
-        enabled = row is None or row.enabled
+        enabled = (row is None or row.enabled) and name not in resting(options)
         shown.append(FlowView(name, about.title, why is None, why, enabled, every, full_every, read_at, full_at, errors.get(name)))
     return shown
 

@@ -239,7 +239,10 @@ def _stopped(c: sa.Connection, snapshot: Snapshot, at: Detail, where: RecordRef)
             "flow_disabled",
             "person",
             _flow_off(kind.flow),
-            Text("Ligue a carga na integração.", "Switch the flow on."),
+            Text(
+                "Ligue a carga na integração; a do estoque, também na opção 'Estoque enviado'.",
+                "Switch the flow on; that of the stock also in the option 'Stock sent'.",
+            ),
             where,
         )
     if snapshot.pilot is not None and at.key not in pilot.allowed(c, snapshot, kind):

@@ -74,6 +74,13 @@ def test_a_sound_product_has_no_problems() -> None:
     assert found.problems == () and found.active and found.show_without_stock
 
 
+def test_the_base_unit_and_its_net_weight_are_the_products() -> None:
+    found = translate.product(product(unity=" KG ", netWeightKg=1.055))
+    assert (found.unit, found.net_weight_kg) == ("KG", D("1.055"))
+    silent = translate.product(product(unity=None))
+    assert (silent.unit, silent.net_weight_kg, silent.ncm, silent.preparation_days) == ("", 0, "", None), "its contract has neither"
+
+
 @pytest.mark.parametrize(
     ("field", "code"),
     [("departmentId", "link.department"), ("sectionId", "link.section"), ("categoryId", "link.category"), ("brandId", "link.brand")],
