@@ -48,6 +48,14 @@ def test_whether_terms_may_be_left_out_follows_from_what_the_erp_lists(coupled: 
     assert "Plano de pagamento do ERP falta. Há: 1 (A VISTA)" in detail
 
 
+async def test_an_erp_that_lists_no_terms_is_mapped_without(tmp_path: Path) -> None:
+    async with doored(tmp_path) as house:
+        at = f"/integrations/{house.id}/mapping/payments/voucher"
+        assert "terms" in (await house.api("PUT", at, {"charge": "FREE"}, status=422))["errors"][0]["where"]
+        house.erp.rows["choice-terms"] = {}
+        assert await house.api("PUT", at, {"charge": "FREE"}) == {"form": "voucher", "charge": "FREE"}
+
+
 @pytest.mark.parametrize(
     ("row", "where", "words"),
     [
