@@ -32,7 +32,8 @@ from engate.store.db import Store
 from engate.store.rows import RecordSet
 from engate.store.tables import metadata, record
 from engate.sync import trigger
-from engate.sync.options import Options, PairMapping
+from engate.sync.mapping import PairMapping
+from engate.sync.options import Options
 from engate.sync.registry import Registry
 from engate.sync.runner import Runner
 from engate.sync.work import Windows
@@ -107,7 +108,7 @@ class Counting(Storefront):
 
 
 COUNTING = Manifest("counting", "Counting", "storefront", NoSettings, "benchmarks.harness:Counting")
-MAPPING = msgspec.convert({"warehouses": [{"branch": "1", "warehouse": "1"}], "price_tables": [{"table": "1", "policy": "1"}]}, PairMapping)
+MAPPING = msgspec.convert({"warehouses": [{"branch": "1", "warehouse": "1"}], "price_lists": [{"table": "1", "list": "1"}]}, PairMapping)
 
 
 class Engine:

@@ -11,7 +11,8 @@ from tests.support.goods import goods
 from tests.support.stage import Stage, faked, staged
 
 from engate.model import StockLevel
-from engate.sync.options import PRODUCT_FIELDS, Options, PairMapping, ProductField, WarehouseRow
+from engate.sync.mapping import PairMapping, WarehouseRow
+from engate.sync.options import PRODUCT_FIELDS, Options, ProductField
 from engate.testing.world import Change
 
 D = Decimal

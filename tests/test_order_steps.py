@@ -16,7 +16,7 @@ from tests.support.selling import asleep, entered, in_erp, sell, skus, state, ta
 from tests.support.stage import SHORT, Stage, faked
 
 from engate.model import OrderEvent
-from engate.sync.options import PairMapping, PaymentRow
+from engate.sync.mapping import PairMapping, PaymentRow
 from engate.testing.world import Fault, Sale, SaleItem
 
 D = Decimal

@@ -16,7 +16,8 @@ from tests.support.unbounded import UNBOUNDED
 from engate.store import config
 from engate.store.rows import RecordSet
 from engate.sync import trigger
-from engate.sync.options import Options, PairMapping
+from engate.sync.mapping import PairMapping
+from engate.sync.options import Options
 from engate.testing.world import Change, Fault, Sale, SaleItem, SalePayment, SeedBranch, SeedSku
 
 IMPORT = "POST /api/wholesale/v1/orders/"
@@ -207,7 +208,7 @@ async def test_a_retry_before_the_mapping_is_mended_loses_nothing(sqlite_databas
 
 async def test_an_unmapped_payment_form_waits_for_its_mapping(sqlite_database: str) -> None:
     def without_pix(pair: PairMapping) -> PairMapping:
-        return msgspec.structs.replace(pair, payments=tuple(row for row in pair.payments if row.billing != "PIX"))
+        return msgspec.structs.replace(pair, payments=tuple(row for row in pair.payments if row.charge != "PIX"))
 
     seen: list[PairMapping] = []
     async with staged(sqlite_database, seed=goods(1), mapping=lambda pair: seen.append(pair) or without_pix(pair)) as stage:
@@ -243,10 +244,10 @@ async def test_lines_that_are_not_what_the_totals_say_are_attention(sqlite_datab
 
 @pytest.mark.parametrize("by_cause", [False, True])
 async def test_what_the_erp_refuses_waits_for_a_person_and_the_fixed_mapping_counts(sqlite_database: str, by_cause: bool) -> None:
-    """A plan that does not go with the billing code. New events do not hide the refusal; the retry takes the mapping of then."""
+    """Terms that do not go with the charge. New events do not hide the refusal; the retry takes the mapping of then."""
 
     def wrong_plan(pair: PairMapping) -> PairMapping:
-        return msgspec.structs.replace(pair, payments=tuple(msgspec.structs.replace(row, plan="4") for row in pair.payments))
+        return msgspec.structs.replace(pair, payments=tuple(msgspec.structs.replace(row, terms="4") for row in pair.payments))
 
     seen: list[PairMapping] = []
     async with staged(sqlite_database, seed=goods(1), mapping=lambda pair: seen.append(pair) or wrong_plan(pair)) as stage:

@@ -26,7 +26,8 @@ from engate.store.tables import connection, integration
 from engate.store.views import causes
 from engate.store.views.paging import Window
 from engate.sync import links, trigger
-from engate.sync.options import Options, PairMapping
+from engate.sync.mapping import PairMapping
+from engate.sync.options import Options
 from engate.testing.world import Fault
 
 KEY = "F00001"

@@ -19,7 +19,8 @@ from engate.store import config, levels
 from engate.store.blobs import unpack
 from engate.store.tables import integration, record
 from engate.sync import trigger
-from engate.sync.options import Options, PairMapping, WarehouseRow
+from engate.sync.mapping import PairMapping, WarehouseRow
+from engate.sync.options import Options
 from engate.testing.world import Change, SeedSku
 
 SKU, OTHER = "1000-UN", "1000-CX"

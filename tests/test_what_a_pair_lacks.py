@@ -12,7 +12,8 @@ from tests.support.goods import goods
 from tests.support.stage import Stage, faked, staged
 
 from engate.model import Price
-from engate.sync.options import Options, PairMapping
+from engate.sync.mapping import PairMapping
+from engate.sync.options import Options
 
 D = Decimal
 
@@ -102,13 +103,13 @@ async def test_a_price_in_a_table_that_nobody_mapped_is_nobodys_task(sqlite_data
         assert f"{key}@T2" not in shop.held["price"]
         [row] = await stage.sql("select mapping from integration")
         held = msgspec.json.decode(row.mapping) if isinstance(row.mapping, str) else row.mapping
-        pair = msgspec.convert(held | {"price_tables": [{"table": "T2", "policy": "p2"}]}, PairMapping)
+        pair = msgspec.convert(held | {"price_lists": [{"table": "T2", "list": "p2"}]}, PairMapping)
         await stage.change(mapping=pair, flows=["prices"])
         await stage.until(lambda: f"{key}@T2" in shop.held["price"])
-        assert shop.held["price"][f"{key}@T2"]["refs"]["price_table"] == "p2"
+        assert shop.held["price"][f"{key}@T2"]["refs"]["price_list"] == "p2"
         await stage.quiet()
         puts = len(shop.puts)
-        await stage.change(mapping=msgspec.structs.replace(pair, price_tables=()), flows=["prices"])
+        await stage.change(mapping=msgspec.structs.replace(pair, price_lists=()), flows=["prices"])
         await stage.until(lambda: gone(stage, f"{key}@T2"))
         erp.put("price", Price(f"{key}@T2", key, D("6.66"), table="T2"))
         await stage.resync(["prices"], full=False)

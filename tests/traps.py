@@ -10,6 +10,7 @@ from tests.trap import Trap
 from tests.traps_bulk import BULK
 from tests.traps_engine import ENGINE
 from tests.traps_mail import MAIL
+from tests.traps_mapping import MAPPING
 from tests.traps_outbox import OUTBOX
 from tests.traps_served import SHOPS_THAT_FETCH
 from tests.traps_shopify import SHOPIFY
@@ -1287,4 +1288,4 @@ PLATFORMS: tuple[Trap, ...] = (
         (f"{E_ORDERS}test_an_order_whose_answer_was_lost_is_found_by_its_reference",),
     ),
 )
-TRAPS = PLATFORMS + SHOPIFY + WEBSTORE + BULK + ENGINE + SHOPS_THAT_FETCH + OUTBOX + MAIL
+TRAPS = PLATFORMS + SHOPIFY + WEBSTORE + BULK + ENGINE + SHOPS_THAT_FETCH + OUTBOX + MAIL + MAPPING

@@ -249,8 +249,8 @@ SHOPIFY: tuple[Trap, ...] = (
         "shopify.price-list",
         "A table of the ERP that is mapped to a price list must not become everybody's price.",
         f"{PLUGIN}/pricing.py",
-        'await self._in_lists([item for item in items if item.refs.get("price_table")])\n'
-        '        await self._find([item for item in items if not item.refs.get("price_table")])',
+        'await self._in_lists([item for item in items if item.refs.get("price_list")])\n'
+        '        await self._find([item for item in items if not item.refs.get("price_list")])',
         "await self._find(items)",
         (f"{CATALOGUE}test_a_mapped_table_is_a_price_list",),
     ),

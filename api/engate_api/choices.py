@@ -1,27 +1,38 @@
-"""What a mapping can name on each side, and whether it does: a typo is refused with the list of what there is."""
+"""What a mapping can name on each side, and whether it does: what is not there is refused with what there is."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import aclosing
-from typing import Any
+from difflib import get_close_matches
+from typing import Any, NamedTuple
 
 import msgspec
 
 from engate.model import Choice
-from engate.plugins import Coupling
-from engate.sync.options import MAPPED, PairMapping
+from engate.plugins import Coupling, Manifest
+from engate.sync.channels import Fields, wrong
+from engate.sync.mapping import KINDS, Field, PairMapping, Side, fields_of
 from engate.text import Text
-from engate_api.problems import FieldError, Refused
+from engate_api.rows import Fault, in_words, refused
 
 MOST_SHOWN = 60
-KINDS: dict[str, str] = {kind: side for _, _, side, kind in MAPPED}
-"""choices kind -> side; the names are unique over both sides."""
+NEAREST = 3
 
 
-async def read(coupling: Coupling, kind: str) -> list[Choice]:
+def kinds(coupling: Coupling) -> dict[str, Side]:
+    """Every kind of choices that a mapping of these two can name -> whose it is; the names are unique over both sides."""
+    named = [field for kind in KINDS.values() for field in kind.fields.values()]
+    return {each.choices: each.side or "erp" for each in (*_fields(coupling.order_fields), *named) if each.choices}
+
+
+def _fields(order_fields: Fields) -> Iterable[Field]:
+    return fields_of(order_fields).values() if order_fields is not None else ()
+
+
+async def read(coupling: Coupling, kind: str, side: Side) -> list[Choice]:
     """Empty where that side cannot say."""
-    erp = KINDS[kind] == "erp"
+    erp = side == "erp"
     if not coupling.can("list_choices" if erp else "read_choices"):
         return []
     found: list[Choice] = []
@@ -31,73 +42,93 @@ async def read(coupling: Coupling, kind: str) -> list[Choice]:
     return found
 
 
-async def check(coupling: Coupling, mapping: PairMapping, names: Iterable[str], passed: dict[str, bool]) -> None:
+async def check(coupling: Coupling, mapping: PairMapping, names: Iterable[str], passed: Mapping[str, bool]) -> None:
     """Refuses the mapping (its kinds `names`) if it names what is not there.
 
     `passed`: side -> whether its connection passed its test; one that did not is not asked: activation checks again.
     """
-    once(mapping)
-    read_already: dict[str, list[Choice]] = {}
-    errors: list[FieldError] = []
-    wanted = set(names)
-    for name, field, side, kind in MAPPED:
-        rows = getattr(mapping, name)
-        if name not in wanted or not rows or not passed[side]:
+    known: dict[tuple[str, Side], list[Choice]] = {}
+    faults: list[Fault] = []
+    for named in _named(mapping, set(names), coupling.order_fields):
+        asked = (named.field.choices, named.field.side or "erp")
+        if not passed[asked[1]]:
             continue
-        if kind not in read_already:
-            read_already[kind] = await read(coupling, kind)
-        choices = read_already[kind]
-        errors += _unknown(name, field, rows, choices) if choices else []
-    if errors:
-        raise Refused(
-            422,
-            "mapping",
+        if asked not in known:
+            known[asked] = await read(coupling, *asked)
+        choices = known[asked]
+        if choices and named.value not in {choice.key for choice in choices}:
+            faults.append(_unknown(named, choices))
+    if faults:
+        raise refused(
             Text("O mapeamento cita valores que não existem.", "The mapping names values that do not exist."),
             Text(
                 "Escolha entre os valores listados; veja GET /integrations/{id}/choices.",
                 "Choose among those listed; see GET /integrations/{id}/choices.",
             ),
-            errors=errors,
+            faults,
         )
 
 
-def once(mapping: PairMapping) -> None:
-    """Refuses a mapping that uses a value twice where it may stand for one thing only."""
-    if doubled := _doubled(mapping):
-        raise Refused(
-            422,
-            "mapping",
-            Text("O mapeamento usa um valor duas vezes.", "The mapping uses a value twice."),
-            Text("Um para um: o último sobrescreveria os outros.", "One to one: the last would overwrite the others."),
-            errors=doubled,
+def check_fields(mapping: PairMapping, erp: Manifest) -> None:
+    """Refuses rows of channels that do not fit what this ERP wants with each order."""
+    kind, faults = erp.order_fields, list[Fault]()
+    for index, row in enumerate(mapping.channels):
+        at, words = f"mapping.channels[{index}].fields", in_words(KINDS["channels"], msgspec.structs.asdict(row))
+        if kind is None:
+            pt = f"{words.pt}: {erp.name} não pede dados de pedidos por canal, e a linha não teria efeito: retire-a"
+            en = f"{words.en}: {erp.name} asks for no facts of orders by channel, and the row would do nothing: take it out"
+            faults.append(Fault(at, Text(pt, en)))
+            continue
+        for each in wrong(row.fields, kind):
+            said = Text(f"{words.pt}: {each.title.pt}: {each.why.pt}", f"{words.en}: {each.title.en}: {each.why.en}")
+            faults.append(Fault(f"{at}.{each.name}", said))
+    if faults:
+        raise refused(
+            Text("O ERP não aceita estes dados de pedidos.", "The ERP does not take these facts of orders."),
+            Text(
+                "Os campos que cada ERP aceita estão em GET /platforms (order_fields_schema).",
+                "The fields that each ERP takes are in GET /platforms (order_fields_schema).",
+            ),
+            faults,
         )
 
 
-UNIQUE = {"warehouses": ("branch",), "price_tables": ("table", "policy"), "payments": ("form",), "carriers": ("shipping",)}
-"""Prices are absolute: two sources of one target overwrite each other. Several branches may share a warehouse, which offers their sum, and
-several forms a billing code."""
+class _Named(NamedTuple):
+    """A value of a row that one side may know. `row`: in words."""
+
+    where: str
+    row: Text
+    field: Field
+    value: str
 
 
-def _doubled(mapping: PairMapping) -> list[FieldError]:
-    found: list[FieldError] = []
-    for name, fields in UNIQUE.items():
-        for field in fields:
-            seen: set[str] = set()
-            for index, row in enumerate(getattr(mapping, name)):
-                value = getattr(row, field)
-                if value in seen:
-                    found.append(FieldError(f"mapping.{name}[{index}].{field}", f"'{value}' está repetido / is there twice"))
-                seen.add(value)
-    return found
+def _named(mapping: PairMapping, names: set[str], order_fields: Fields) -> Iterator[_Named]:
+    for kind in KINDS.values():
+        for index, row in enumerate(getattr(mapping, kind.name) if kind.name in names else ()):
+            values: dict[str, Any] = msgspec.structs.asdict(row)
+            at, words = f"mapping.{kind.name}[{index}]", in_words(kind, values)
+            for field in kind.fields.values():
+                # "" of the shop's means none or every one; of the ERP's it is a choice that nobody made
+                if field.choices and (values[field.name] or field.side == "erp"):
+                    yield _Named(f"{at}.{field.name}", words, field, values[field.name])
+            given = values.get("fields", {})
+            for field in _fields(order_fields):
+                if field.choices and field.name in given:
+                    yield _Named(f"{at}.fields.{field.name}", words, field, str(given[field.name]))
 
 
-def _unknown(name: str, field: str, rows: Iterable[msgspec.Struct], choices: list[Choice]) -> list[FieldError]:
-    valid = {choice.key for choice in choices}
-    listed = ", ".join(f"{choice.key} ({choice.name})" if choice.name != choice.key else choice.key for choice in choices[:MOST_SHOWN])
+def _unknown(named: _Named, choices: list[Choice]) -> Fault:
+    row, title, value = named.row, named.field.title, named.value
+    ordered = _nearest(value, choices)
+    listed = ", ".join(f"{choice.key} ({choice.name})" if choice.name != choice.key else choice.key for choice in ordered[:MOST_SHOWN])
     more = f", … ({len(choices)})" if len(choices) > MOST_SHOWN else ""
-    found: list[tuple[int, Any]] = [(index, getattr(row, field)) for index, row in enumerate(rows)]
-    return [
-        FieldError(f"mapping.{name}[{index}].{field}", f"'{value}' não existe / does not exist. Válidos / valid: {listed}{more}")
-        for index, value in found
-        if value not in valid
-    ]
+    pt, en = (f"'{value}' não existe", f"'{value}' does not exist") if value else ("falta", "is missing")
+    said = Text(f"{row.pt}: {title.pt} {pt}. Há: {listed}{more}", f"{row.en}: {title.en} {en}. There are: {listed}{more}")
+    return Fault(named.where, said)
+
+
+def _nearest(value: str, choices: list[Choice]) -> list[Choice]:
+    """Those that are spelt like it first."""
+    spelt = {word.casefold(): choice for choice in choices for word in (choice.name, choice.key)}
+    near = [spelt[word] for word in get_close_matches(value.casefold(), spelt, NEAREST)]
+    return list(dict.fromkeys((*near, *choices)))

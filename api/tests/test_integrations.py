@@ -30,11 +30,11 @@ def test_what_is_shown(loaded: Loaded) -> None:
 
 def test_a_typo_in_the_mapping_is_refused_with_what_there_is(loaded: Loaded) -> None:
     right = loaded.admin.get(loaded.path)["mapping"]["payments"]
-    wrong = [{**right[0], "billing": "PIXX"}, *right[1:]]
+    wrong = [{**right[0], "charge": "PIXX"}, *right[1:]]
     problem = loaded.admin.refused("PATCH", loaded.path, 422, {"mapping": {"payments": wrong}})
     assert problem["code"] == "mapping"
-    assert [error["where"] for error in problem["errors"]] == ["mapping.payments[0].billing"]
-    assert right[0]["billing"] in problem["errors"][0]["detail"]
+    assert [error["where"] for error in problem["errors"]] == ["mapping.payments[0].charge"]
+    assert right[0]["charge"] in problem["errors"][0]["detail"]
     assert loaded.admin.get(loaded.path)["mapping"]["payments"] == right
     unknown = loaded.admin.refused("PATCH", loaded.path, 422, {"mapping": {"pagamentos": []}})
     assert unknown["errors"][0]["where"].startswith("mapping")
@@ -75,11 +75,11 @@ def test_rows_of_the_mapping_come_and_go_one_by_one(house: House) -> None:
     made = admin.put(f"{path}/mapping/payments/{first['form']}", row)
     assert {**made, "import_when": "paid"} == {**first, "import_when": "paid"}
     assert [each["form"] for each in admin.get(f"{path}/mapping/payments")["items"]] == [*(r["form"] for r in before[1:]), first["form"]]
-    changed = admin.put(f"{path}/mapping/payments/{first['form']}", {**row, "billing": before[-1]["billing"]})
-    assert changed["billing"] == before[-1]["billing"]
+    changed = admin.put(f"{path}/mapping/payments/{first['form']}", {**row, "charge": before[-1]["charge"]})
+    assert changed["charge"] == before[-1]["charge"]
     assert len(admin.get(f"{path}/mapping/payments")["items"]) == len(before)
-    wrong = admin.refused("PUT", f"{path}/mapping/payments/{first['form']}", 422, {**row, "billing": "PIXX"})
-    assert wrong["code"] == "mapping" and first["billing"] in wrong["errors"][0]["detail"]
+    wrong = admin.refused("PUT", f"{path}/mapping/payments/{first['form']}", 422, {**row, "charge": "PIXX"})
+    assert wrong["code"] == "mapping" and first["charge"] in wrong["errors"][0]["detail"]
     assert admin.refused("PUT", f"{path}/mapping/payments/nada", 422, row)["code"] == "mapping"
     assert admin.refused("PUT", f"{path}/mapping/payments/{first['form']}", 422, {**row, "form": "outra"})["errors"][0]["where"] == "form"
     assert "payments" in admin.refused("PUT", f"{path}/mapping/pagamentos/1", 422, row)["hint"]

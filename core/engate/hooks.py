@@ -138,7 +138,8 @@ class Erp(Connection):
 
     @spec(firstresult=True)
     def list_choices(self, kind: str) -> AsyncIterator[Page[Choice]]:
-        """What a mapping can name: kind is "branches" | "billings" | "plans" | "carriers" | "price_tables"; an unknown kind is empty."""
+        """What a mapping can name: kind is "branches" | "charges" | "terms" | "carriers" | "price_tables", or one that a field
+        of the manifest's `order_fields` names (`choices=`); an unknown kind is empty."""
         raise NotImplementedError
 
     @spec(firstresult=True)
@@ -194,7 +195,8 @@ class Erp(Connection):
 
     @spec(firstresult=True)
     async def import_order(self, part: OrderPart) -> Imported:
-        """Creates the order, once, without any retry of its own. `NotSent` and `Rejected` only where that is certain."""
+        """Creates the order, once, without any retry of its own. `NotSent` and `Rejected` only where that is certain.
+        `part.fields` holds what `order_fields` asks for."""
         raise NotImplementedError
 
     @spec(firstresult=True)
@@ -273,7 +275,7 @@ class Storefront(Connection):
 
     @spec(firstresult=True)
     async def push_prices(self, batch: Batch[Price]) -> None:
-        """`refs["sku"]`, and `refs["price_table"]` where the pair mapping names one."""
+        """`refs["sku"]`, and `refs["price_list"]` where the pair mapping names one."""
         raise NotImplementedError
 
     @spec(firstresult=True)
@@ -405,5 +407,5 @@ class Observer:
 
 
 ROLES: tuple[type, ...] = (Erp, Storefront, Observer)
-HOOK_API = 2
+HOOK_API = 3
 """The version of this page; a manifest names the one it was written for."""

@@ -18,7 +18,7 @@ from engate.doing import calling
 from engate.errors import CapabilityMissing, EngateError, PluginFault
 from engate.hooks import HOOK_API, ROLES, Connection, Erp, Fiscal, Storefront
 from engate.model import Batch, Page
-from engate.settings import json_schema
+from engate.settings import json_schema, secret_fields
 from engate.specs import SPECS, Spec, implemented_by
 from engate.structs import make_known
 from engate.text import Text
@@ -30,7 +30,10 @@ log = structlog.get_logger("engate.plugins")
 
 
 class Manifest(msgspec.Struct, frozen=True):
-    """What a platform is, without importing it: `connection` is "module:Class", imported when the first connection is built."""
+    """What a platform is, without importing it: `connection` is "module:Class", imported when the first connection is built.
+
+    `order_fields`: what an ERP wants with each order, which people map by sales channel; a part carries it as `fields`.
+    """
 
     key: str
     name: str
@@ -38,6 +41,7 @@ class Manifest(msgspec.Struct, frozen=True):
     settings: type[msgspec.Struct]
     connection: str
     hook_api: int = HOOK_API
+    order_fields: type[msgspec.Struct] | None = None
 
     def connection_class(self) -> type[Connection]:
         module, _, name = self.connection.partition(":")
@@ -74,11 +78,25 @@ def discover(entries: list[EntryPoint] | None = None) -> dict[str, Platform]:
             implemented(manifest.connection_class())
             fetched(manifest.connection_class())
             json_schema(manifest.settings)  # the API serves it
+            _check_order_fields(manifest)
             found[entry.name] = Platform(entry.name, manifest)
         except Exception as error:
             log.warning("platform_not_loaded", platform=entry.name, error=f"{type(error).__name__}: {error}")
             found[entry.name] = Platform(entry.name, None, f"{type(error).__name__}: {error}")
     return found
+
+
+def _check_order_fields(manifest: Manifest) -> None:
+    fields = manifest.order_fields
+    if fields is None:
+        return
+    if manifest.role != "erp":
+        raise TypeError("order_fields: orders enter the ERP, and only an ERP asks for them")
+    if not fields.__struct_config__.forbid_unknown_fields:
+        raise TypeError(f"order_fields: {fields.__name__} needs forbid_unknown_fields=True: a misspelt field would be lost")
+    if secret_fields(fields):
+        raise TypeError(f"order_fields: {fields.__name__} holds a secret, and a mapping is read by whoever may read")
+    json_schema(fields)  # the API serves it
 
 
 def implemented(connection: type[Connection]) -> frozenset[str]:
@@ -242,8 +260,9 @@ def _served(storefront: Storefront) -> frozenset[str]:
 class Coupling:
     """An ERP connection coupled to a storefront connection. The engine calls `coupling.erp.list_products(query)`."""
 
-    def __init__(self, erp: Erp, storefront: Storefront) -> None:
+    def __init__(self, erp: Erp, storefront: Storefront, order_fields: type[msgspec.Struct] | None = None) -> None:
         self._hooks = _Hooks(erp, storefront)
+        self.order_fields = order_fields
         self.erp = cast(Erp, _Caller(self._hooks, erp.context.connection_id))
         self.storefront = cast(Storefront, _Caller(self._hooks, storefront.context.connection_id))
         self.unavailable: dict[str, Text] = {**erp.unavailable(), **storefront.unavailable()}

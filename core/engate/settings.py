@@ -40,16 +40,26 @@ class Secret:
 
 
 def field(
-    pt: str, en: str, help_pt: str = "", help_en: str = "", *, host: bool = False, url: bool = False, **constraints: Any
+    pt: str,
+    en: str,
+    help_pt: str = "",
+    help_en: str = "",
+    *,
+    host: bool = False,
+    url: bool = False,
+    choices: str = "",
+    **constraints: Any,
 ) -> msgspec.Meta:
     """The title and help of a settings field: `Annotated[str, field("Endereço", "Address")]`; `constraints` as of `msgspec.Meta`.
     `host`: it decides where the secrets are sent to, so whoever changes it has to know them. `url`: an address, http or https; where it
-    may be left out, "" is none."""
+    may be left out, "" is none. `choices` (of a mapping, of order fields): the kind as which the platform lists what it may hold."""
     extra: dict[str, Any] = {"x-title-en": en}
     if host:
         extra["x-host"] = True
     if url:
         extra["format"] = "uri"
+    if choices:
+        extra["x-choices"] = choices
     if help_en:
         extra["x-help-en"] = help_en
     return msgspec.Meta(title=pt, description=help_pt or None, extra_json_schema=extra, **constraints)

@@ -8,7 +8,7 @@ from typing import Any
 
 from engate.model import Address, Buyer, ErpOrder, ErpState, Invoice, Order, OrderItem, OrderPart, PartItem, Payment, ShopState, check_digit
 from engate.store.orders import Document, Part, Stored
-from engate.sync.options import PairMapping, PaymentRow, WarehouseRow
+from engate.sync.mapping import PairMapping, PaymentRow, WarehouseRow
 
 D = Decimal
 AT = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -36,8 +36,8 @@ def order(
     goods = sum((i.value for i in items), D(0))
     charged = D(total) if total is not None else goods + D(freight) + D(interest) - D(discount)
     return Order(
-        "o1", state, str(state), AT, Buyer("Ana", "39053344705"), Address(), items, more.pop("payments", (Payment(form, form, charged),)),
-        goods, D(freight), D(discount), D(interest), charged, **more,
+        "o1", state, str(state), AT, more.pop("buyer", Buyer("Ana", "39053344705")), Address(), items,
+        more.pop("payments", (Payment(form, form, charged),)), goods, D(freight), D(discount), D(interest), charged, **more,
     )  # fmt: skip
 
 

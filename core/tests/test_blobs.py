@@ -6,10 +6,11 @@ from decimal import Decimal
 
 import msgspec
 import pytest
+from core.tests.orders_made import order
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engate.model import Price, Product, Sku
+from engate.model import Order, OrderPart, PartItem, Price, Product, Sku
 from engate.model.common import Problem
 from engate.store.blobs import Unreadable, digest, pack, readable, unpack
 from engate.text import Text
@@ -32,6 +33,35 @@ def test_long_documents_are_compressed_and_old_ones_still_read() -> None:
 
 def test_a_field_that_the_model_got_later_reads_as_its_default() -> None:
     assert unpack(b"\0" + msgspec.msgpack.encode({"key": "1", "name": "n"}), Product) == Product("1", "n")
+
+
+class PartBefore(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A part as releases before this one stored it."""
+
+    reference: str
+    order: Order
+    branch: str
+    items: tuple[PartItem, ...]
+    freight: Decimal
+    discount: Decimal
+    interest: Decimal
+    total: Decimal
+    billing: str = ""
+    plan: str = ""
+    carrier: str = ""
+    attempt: int = 0
+
+
+@pytest.mark.trap("engine.part-names")
+def test_parts_are_stored_under_the_names_they_always_had() -> None:
+    """An order that was imported before an upgrade is still followed after it."""
+    no, some = Decimal(0), Decimal(4)
+    old = PartBefore("o1", order(), "1", (PartItem("1", "p", Decimal(1), some),), no, no, no, some, "PIX", "3", "501", 2)
+    new = unpack(pack(old), OrderPart)
+    assert (new.charge, new.terms, new.carrier, new.attempt, new.fields) == ("PIX", "3", "501", 2, {})
+    assert unpack(pack(new), PartBefore) == old
+    asked = msgspec.structs.replace(new, fields={"nature": "sale", "seller": 7, "direct": True})
+    assert unpack(pack(asked), OrderPart) == asked
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Generator
 from pathlib import Path
 
+import msgspec
 import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
@@ -20,6 +21,7 @@ from engate.errors import Invalid
 from engate.store import migrate
 from engate.store.db import Store
 from engate.store.tables import metadata
+from engate.sync.mapping import PairMapping
 
 NEXT = '''"""A release later: a column to a table that others point to, made NOT NULL."""
 import sqlalchemy as sa
@@ -270,3 +272,36 @@ def test_accounts_of_what_is_live_are_looked_after_from_this_release_on(store: S
         lanes = c.exec_driver_sql("SELECT integration_id, name, due_at, wanted FROM lane ORDER BY name").all()
     assert [(row.integration_id, row.name) for row in lanes] == [(1, "probe/erp"), (1, "probe/storefront")]
     assert all(began <= row.due_at <= began + 90_000 and row.wanted == 1 for row in lanes)
+
+
+OLD_MAPPING = {
+    "warehouses": [{"branch": "1", "warehouse": "main"}],
+    "payments": [{"form": "pix", "billing": "PIX", "plan": "1"}, {"form": "terms", "billing": "BK", "plan": "2", "import_when": "placed"}],
+    "price_tables": [{"table": "T2", "policy": "p2"}],
+}
+NEW_MAPPING = {
+    "warehouses": [{"branch": "1", "warehouse": "main"}],
+    "payments": [{"form": "pix", "charge": "PIX", "terms": "1"}, {"form": "terms", "charge": "BK", "terms": "2", "import_when": "placed"}],
+    "price_lists": [{"table": "T2", "list": "p2"}],
+}
+
+
+def test_mappings_are_kept_under_the_names_of_this_release(store: Store, tmp_path: Path) -> None:
+    """Those of deleted integrations too, whose open orders go on."""
+    before = tmp_path / "before"
+    shutil.copytree(migrate.SCRIPTS, before, ignore=shutil.ignore_patterns("__pycache__", "r0008*", "r0009*"))
+    migrate.upgrade(store, before)
+    fill(store)
+    with store.write() as c:
+        shops = [{"id": id, "tenant_id": 1, "name": f"shop {id}", "platform": "p", "role": "storefront"} for id in (2, 3, 4)]
+        c.execute(metadata.tables["connection"].insert(), [{**shop, "settings": {}, "created_at": NOW} for shop in shops])
+        for id, mapping, deleted_at in ((1, OLD_MAPPING, None), (2, OLD_MAPPING, NOW), (3, {}, None)):
+            about = {"id": id, "tenant_id": 1, "name": f"pair {id}", "erp_id": 1, "storefront_id": id + 1, "options": {}}
+            values = about | {"mapping": mapping, "created_at": NOW, "deleted_at": deleted_at}
+            c.execute(metadata.tables["integration"].insert().values(**values))
+    migrate.upgrade(store)
+    integration = metadata.tables["integration"]
+    with store.read() as c:
+        kept = c.execute(sa.select(integration.c.mapping).order_by(integration.c.id)).scalars().all()
+    assert kept == [NEW_MAPPING, NEW_MAPPING, {}]
+    assert msgspec.json.decode(msgspec.json.encode(msgspec.convert(kept[0], PairMapping))) == NEW_MAPPING

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from engate.model import OrderPart, Payment
 from engate.store.causes import Reason
-from engate.sync.options import PairMapping, WarehouseRow
+from engate.sync.mapping import PairMapping, WarehouseRow
 from engate.sync.parts import may_enter, share, split
 
 CENT = D("0.01")
@@ -166,7 +166,7 @@ def test_ten_off_three_units_with_freight_interest_and_a_gift_card() -> None:
     one = msgspec.structs.replace(one, payments=(msgspec.structs.replace(payments[0], value=one.total - D("15.00")), payments[1]))
     [part] = parts_of(split(one, mapping, SKUS))
     assert part.total == one.total == D("35.97") + D("9.90") + D("0.10") - D("10.00")
-    assert part.discount == D("10.00") and part.billing == "PIX"
+    assert part.discount == D("10.00") and part.charge == "PIX"
 
 
 def test_the_same_sku_twice_stays_two_lines() -> None:

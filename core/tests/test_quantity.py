@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from engate.model import StockLevel, plain, whole_units, worth
 from engate.store.blobs import digest, pack, unpack
 from engate.sync.effective import Against, Rules
-from engate.sync.options import Options, PairMapping, WarehouseRow
+from engate.sync.mapping import PairMapping, WarehouseRow
+from engate.sync.options import Options
 
 D = Decimal
 amounts = st.decimals(0, 10**9, allow_nan=False, allow_infinity=False, places=3)

@@ -30,7 +30,8 @@ from engate.store.db import Store
 from engate.store.tables import metadata
 from engate.sync import trigger
 from engate.sync.flows import FLOWS, offered
-from engate.sync.options import Options, PairMapping
+from engate.sync.mapping import PairMapping
+from engate.sync.options import Options
 from engate.sync.registry import Registry
 from engate.sync.runner import SLOTS, Runner
 from engate.sync.work import Windows

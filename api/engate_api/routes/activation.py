@@ -19,7 +19,7 @@ from engate.store.views import configured
 from engate.store.views.configured import Integration
 from engate.sync import links, trigger
 from engate.sync.flows import FLOWS, offered
-from engate.sync.options import PairMapping
+from engate.sync.mapping import PairMapping
 from engate.text import Text
 from engate_api.auth import Caller, admin, operator
 from engate_api.installation import Installation

@@ -22,13 +22,15 @@ from engate.store.views import configured
 from engate.store.views.configured import Integration
 from engate.sync import links, mails, trigger
 from engate.sync.flows import FLOWS, offered
-from engate.sync.options import Options, PairMapping, removed, resting, touched
+from engate.sync.mapping import PairMapping, removed
+from engate.sync.options import Options, resting, touched
 from engate.text import Text
 from engate_api import choices
 from engate_api.auth import Caller, admin, operator, reader
 from engate_api.installation import Installation
 from engate_api.problems import FieldError, Refused, documented
 from engate_api.requests import Cursor, Id, Items, Limit, Name, Number, Word, confirmed, cursor_of, known, window
+from engate_api.rows import mapping_of, once
 from engate_api.waiting import until_ended
 
 S = TypeVar("S", bound=msgspec.Struct)
@@ -90,7 +92,7 @@ async def list_integrations(
 async def create_integration(
     installation: NamedDependency[Installation], caller: NamedDependency[Caller], data: JSONBody[NewIntegration]
 ) -> Integration:
-    options, mapping = options_of(data.options), converted(data.mapping, PairMapping, "mapping")
+    options, mapping = options_of(data.options), mapping_of(data.mapping)
     now = installation.now()
 
     def create(c: sa.Connection) -> int:
@@ -122,7 +124,7 @@ async def change_integration(
     installation: NamedDependency[Installation], caller: NamedDependency[Caller], id: Id, data: JSONBody[IntegrationChanges]
 ) -> Integration:
     row = await installation.store.viewing(lambda c: config.integration_row(c, caller.tenant_id, id))
-    mapping = converted({**row.mapping, **data.mapping}, PairMapping, "mapping")
+    mapping = mapping_of({**row.mapping, **data.mapping})
     options_of({**row.options, **data.options})
     await check_mapping(installation, caller, id, mapping, data.mapping)
     _agreed(msgspec.convert(row.mapping, PairMapping), mapping, data.remove)
@@ -130,9 +132,7 @@ async def change_integration(
 
     def change(c: sa.Connection) -> None:
         fresh = config.integration_row(c, caller.tenant_id, id, to_change=True)
-        _agreed(
-            msgspec.convert(fresh.mapping, PairMapping), converted({**fresh.mapping, **data.mapping}, PairMapping, "mapping"), data.remove
-        )
+        _agreed(msgspec.convert(fresh.mapping, PairMapping), mapping_of({**fresh.mapping, **data.mapping}), data.remove)
         if data.name is not msgspec.UNSET:
             config.rename(c, integration, caller.tenant_id, id, data.name)
         _can_write(c, caller, options_of({**fresh.options, **data.options}), data.options)
@@ -194,8 +194,9 @@ async def change_flow(
 async def get_choices(installation: NamedDependency[Installation], caller: NamedDependency[Caller], id: Id) -> dict[str, list[Choice]]:
     await installation.store.viewing(lambda c: config.integration_row(c, caller.tenant_id, id))
     coupling = await installation.registry.coupling(id)
-    found = await asyncio.gather(*(choices.read(coupling, kind) for kind in choices.KINDS))
-    return dict(zip(choices.KINDS, found, strict=True))
+    kinds = choices.kinds(coupling)
+    found = await asyncio.gather(*(choices.read(coupling, kind, side) for kind, side in kinds.items()))
+    return dict(zip(kinds, found, strict=True))
 
 
 @delete(
@@ -314,17 +315,17 @@ async def check_mapping(installation: Installation, caller: Caller, id: int, map
     if not names:
         return
 
-    def passed(c: sa.Connection) -> dict[str, bool]:
+    def rows(c: sa.Connection) -> tuple[Any, Any]:
         row = config.integration_row(c, caller.tenant_id, id)
-        return {
-            side: config.connection_row(c, caller.tenant_id, each).passed
-            for side, each in (("erp", row.erp_id), ("storefront", row.storefront_id))
-        }
+        return config.connection_row(c, caller.tenant_id, row.erp_id), config.connection_row(c, caller.tenant_id, row.storefront_id)
 
-    sides = await installation.store.viewing(passed)
-    if any(sides.values()):
+    once(mapping)
+    erp, storefront = await installation.store.viewing(rows)
+    if "channels" in names and mapping.channels:
+        choices.check_fields(mapping, installation.registry.manifest(erp.platform))
+    if erp.passed or storefront.passed:
         coupling: Coupling = await installation.registry.coupling(id)
-        await choices.check(coupling, mapping, names, sides)
+        await choices.check(coupling, mapping, names, {"erp": erp.passed, "storefront": storefront.passed})
 
 
 def converted(values: dict[str, Any], kind: type[S], where: str) -> S:

@@ -1,4 +1,4 @@
-"""The pair mapping, row by row: a warehouse, payment form, carrier or price table is added, changed or removed and the others stay."""
+"""The pair mapping, row by row: a row of any kind is added, changed or removed, and the others stay."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ from litestar.params import FromPath, JSONBody
 from engate.errors import Invalid
 from engate.store import config
 from engate.sync import trigger
-from engate.sync.options import ROW_KEY, PairMapping, row_key, touched, with_row
+from engate.sync.mapping import KINDS, PairMapping, with_row
+from engate.sync.options import touched
 from engate.text import Text
-from engate_api import choices
 from engate_api.auth import Caller, operator, reader
 from engate_api.installation import Installation
 from engate_api.problems import documented
 from engate_api.requests import Id, Items, known
-from engate_api.routes.integrations import check_mapping, converted
+from engate_api.routes.integrations import check_mapping
+from engate_api.rows import mapping_of, once
 
 AT = "/integrations/{id:int}/mapping/{kind:str}"
 MOST = 200
@@ -30,9 +31,9 @@ MOST = 200
 async def list_rows(
     installation: NamedDependency[Installation], caller: NamedDependency[Caller], id: Id, kind: FromPath[str]
 ) -> Items[dict[str, Any]]:
-    """`kind`: warehouses, payments, carriers or price_tables."""
+    """`kind`: warehouses, payments, carriers, price_lists or channels."""
     row = await installation.store.viewing(lambda c: config.integration_row(c, caller.tenant_id, id))
-    known(kind, ROW_KEY, "kind")
+    known(kind, KINDS, "kind")
     mapping = msgspec.convert(row.mapping, PairMapping)
     return Items([msgspec.to_builtins(each) for each in getattr(mapping, kind)])
 
@@ -51,13 +52,14 @@ async def put_row(
     key: FromPath[str],
     data: JSONBody[dict[str, Any]],
 ) -> dict[str, Any]:
-    """`key`: the ERP's branch, the shop's payment form or shipping method, or the ERP's price table. Whatever waited for it goes on."""
+    """`key`: the ERP's branch, the shop's payment form or shipping method, the ERP's price table; of channels the buyers and the channel
+    ("all", "contributor/b2b"). Whatever waited for it goes on."""
     before = await installation.store.viewing(lambda c: config.integration_row(c, caller.tenant_id, id))
-    known(kind, ROW_KEY, "kind")
-    name = _key(key)
-    row = _row(kind, name, data)
+    known(kind, KINDS, "kind")
+    row = _row(kind, _key(key), data)
+    name = KINDS[kind].key_of(row)
     after = with_row(msgspec.convert(before.mapping, PairMapping), kind, name, row)
-    choices.once(after)
+    once(after)
     await check_mapping(installation, caller, id, PairMapping(**{kind: (row,)}), [kind])  # the others may be out of date
     await _save(installation, caller, id, (kind, name, row))
     return msgspec.to_builtins(row)
@@ -73,7 +75,7 @@ async def delete_row(
     installation: NamedDependency[Installation], caller: NamedDependency[Caller], id: Id, kind: FromPath[str], key: FromPath[str]
 ) -> None:
     await installation.store.viewing(lambda c: config.integration_row(c, caller.tenant_id, id))
-    known(kind, ROW_KEY, "kind")
+    known(kind, KINDS, "kind")
     await _save(installation, caller, id, (kind, _key(key), None))
 
 
@@ -85,10 +87,10 @@ async def _save(installation: Installation, caller: Caller, id: int, change: tup
     def save(c: sa.Connection) -> None:
         stored = config.integration_row(c, caller.tenant_id, id, to_change=True)
         before = msgspec.convert(stored.mapping, PairMapping)
-        if row is None and key not in {row_key(kind, each) for each in getattr(before, kind)}:
+        if row is None and key not in {KINDS[kind].key_of(each) for each in getattr(before, kind)}:
             raise config.not_found("Linha do mapeamento", "row of the mapping")
         after = with_row(before, kind, key, row)
-        choices.once(after)
+        once(after)
         if after != before:
             config.update_integration(c, caller.tenant_id, id, mapping=msgspec.to_builtins(after))
             trigger.changed(c, caller.tenant_id, id, touched(PairMapping, before, after), now)
@@ -98,17 +100,20 @@ async def _save(installation: Installation, caller: Caller, id: int, change: tup
 
 
 def _row(kind: str, key: str, data: dict[str, Any]) -> Any:
-    field = ROW_KEY[kind]
-    if data.get(field, key) != key:
+    said = KINDS[kind].of_key(key)
+    other = next((name for name, value in said.items() if data.get(name, value) != value), None)
+    if other is not None:
         raise Invalid(
-            Text(f"O endereço diz '{key}', o corpo diz '{data[field]}'.", f"The address says '{key}', the body '{data[field]}'."),
+            Text(
+                f"O endereço diz '{said[other]}', o corpo diz '{data[other]}'.",
+                f"The address says '{said[other]}', the body '{data[other]}'.",
+            ),
             Text(
                 "A chave de uma linha não muda: crie outra e exclua esta.", "A row's key does not change: make another and delete this one."
             ),
-            where=field,
+            where=other,
         )
-    whole = converted({kind: [{**data, field: key}]}, PairMapping, "mapping")
-    return getattr(whole, kind)[0]
+    return getattr(mapping_of({kind: [{**data, **said}]}), kind)[0]
 
 
 def _key(path: str) -> str:

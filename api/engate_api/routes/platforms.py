@@ -18,7 +18,7 @@ from engate_api.requests import Items
 
 class PlatformView(msgspec.Struct):
     """`settings_schema`: JSON Schema, secrets are `writeOnly`. `hooks`: what its plugin implements; `fetches`: what its accounts can do by
-    calling engate instead. `failure`: why it could not be loaded."""
+    calling engate instead. `order_fields_schema`: what an ERP takes in the mapping's `channels`. `failure`: why it could not be loaded."""
 
     key: str
     name: str
@@ -26,6 +26,7 @@ class PlatformView(msgspec.Struct):
     settings_schema: dict[str, Any] | None
     hooks: list[str]
     fetches: list[str]
+    order_fields_schema: dict[str, Any] | None
     failure: str | None
 
 
@@ -37,10 +38,11 @@ async def list_platforms(installation: NamedDependency[Installation]) -> Items[P
 def _shown(platform: Platform) -> PlatformView:
     manifest = platform.manifest
     if manifest is None:
-        return PlatformView(platform.key, platform.key, None, None, [], [], platform.failure)
+        return PlatformView(platform.key, platform.key, None, None, [], [], None, platform.failure)
     connection = manifest.connection_class()
     hooks, fetches = sorted(implemented(connection)), sorted(fetched(connection))
-    return PlatformView(manifest.key, manifest.name, manifest.role, json_schema(manifest.settings), hooks, fetches, None)
+    asked = json_schema(manifest.order_fields) if manifest.order_fields is not None else None
+    return PlatformView(manifest.key, manifest.name, manifest.role, json_schema(manifest.settings), hooks, fetches, asked, None)
 
 
 ROUTES = [list_platforms]

@@ -12,3 +12,8 @@ def valid_document(document: str) -> bool:
     if len(document) == CPF_LENGTH:
         return cpf.is_valid(document)
     return len(document) == CNPJ_LENGTH and cnpj.is_valid(document)
+
+
+def inscribed(inscription: str) -> bool:
+    """Whether this is a state inscription. Who has none writes ISENTO in one way or another, a dash, zeros or nothing."""
+    return not inscription.strip().upper().startswith("ISENT") and any(digit in inscription for digit in "123456789")

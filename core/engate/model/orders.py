@@ -6,12 +6,14 @@ Instants are aware. `raw_state` keeps the platform's own word, whatever it is.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
+from engate.model.documents import inscribed
 from engate.model.fiscal import Invoice
 from engate.model.quantity import worth
 
@@ -55,6 +57,11 @@ class Buyer(msgspec.Struct, frozen=True, omit_defaults=True):
     company: bool = False
     company_name: str = ""
     state_inscription: str = ""
+
+    @property
+    def contributor(self) -> bool:
+        """Whether it pays ICMS itself: a company with a state inscription."""
+        return self.company and inscribed(self.state_inscription)
 
 
 class OrderItem(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -136,6 +143,10 @@ class OrderEvent(msgspec.Struct, frozen=True, omit_defaults=True):
     doc: Order | None = None
 
 
+FieldValue = str | Annotated[int, msgspec.Meta(ge=-(2**53), le=2**53)] | float | bool
+"""What one of the ERP's order fields may hold."""
+
+
 class PartItem(msgspec.Struct, frozen=True, omit_defaults=True):
     """One line for the ERP: its own SKU key, units, unit price."""
 
@@ -153,8 +164,9 @@ class OrderPart(msgspec.Struct, frozen=True, omit_defaults=True):
     """The share of a storefront order that becomes one ERP order; money of the parts sums to the order, in cents.
 
     `reference` is what the ERP order carries so that it can be found again: the storefront's key, and the part where there are several.
-    `billing`, `plan`, `carrier` come from the pair mapping and are the ERP's own codes. `attempt`: how often it was sent already; one that
-    was never sent cannot be in the ERP, which is all that an ERP without a search has to know.
+    `charge`, `terms` and `carrier` come from the pair mapping and are the ERP's own codes; `terms` is empty where the ERP has none.
+    `fields`: what the ERP asks for with each order (`Manifest.order_fields`), by the mapping as it was when the part was made. `attempt`:
+    how often it was sent already; one that was never sent cannot be in the ERP, which is all that an ERP without a search has to know.
     """
 
     reference: str
@@ -165,10 +177,11 @@ class OrderPart(msgspec.Struct, frozen=True, omit_defaults=True):
     discount: Decimal
     interest: Decimal
     total: Decimal
-    billing: str = ""
-    plan: str = ""
+    charge: str = msgspec.field(name="billing", default="")  # parts are stored under these names
+    terms: str = msgspec.field(name="plan", default="")
     carrier: str = ""
     attempt: int = 0
+    fields: Mapping[str, FieldValue] = {}
 
 
 class PartRef(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -19,7 +19,8 @@ from engate.store import health
 from engate.store.db import insert
 from engate.store.tables import api_key, connection, flow, installation, integration, run, secret, tenant, token
 from engate.sync.flows import FLOWS
-from engate.sync.options import Options, PairMapping, resting
+from engate.sync.mapping import PairMapping
+from engate.sync.options import Options, resting
 from engate.sync.work import Snapshot
 from engate.text import Text
 

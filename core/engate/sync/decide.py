@@ -12,7 +12,8 @@ from engate.model import Invoice, Shipment, plain, valid_key
 from engate.store.causes import Reason, own
 from engate.store.orders import Document, Part, Stored
 from engate.sync import settlement
-from engate.sync.options import Options, PairMapping
+from engate.sync.mapping import PairMapping
+from engate.sync.options import Options
 from engate.sync.parts import may_enter
 from engate.sync.settlement import BILLED
 from engate.text import Text

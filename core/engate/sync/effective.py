@@ -13,7 +13,8 @@ from engate.model.kinds import KINDS, Ref
 from engate.store.blobs import digest
 from engate.store.causes import Reason, of_problem, own
 from engate.store.units import Pending
-from engate.sync.options import Options, PairMapping, sharing, staying
+from engate.sync.mapping import PairMapping, sharing
+from engate.sync.options import Options, staying
 from engate.text import Text
 
 PLACEHOLDER = "@integracao"
@@ -98,7 +99,7 @@ class Rules:
         self.against = against
         self.warehouses = {row.branch: row.warehouse for row in mapping.warehouses}
         self.sharing = sharing(mapping)
-        self.policies = {row.table: row.policy for row in mapping.price_tables}
+        self.price_lists = {row.table: row.list for row in mapping.price_lists}
         # what has no name cannot be handed out
         self.kept = {kind: names - {"name"} if kind in pair.served else names for kind, names in staying(options).items()}
 
@@ -132,7 +133,7 @@ class Rules:
 
     def ignores(self, kind: str, doc: Any) -> bool:
         """What nobody asked for: prices of a table that is not mapped."""
-        return kind == "price" and bool(doc.table) and doc.table not in self.policies
+        return kind == "price" and bool(doc.table) and doc.table not in self.price_lists
 
     @staticmethod
     def _plain(doc: Any) -> Effective:
@@ -187,15 +188,15 @@ class Rules:
         return msgspec.structs.replace(level, quantity=units, physical=physical, unlimited=unlimited)
 
     def _price(self, price: Price) -> Effective:
-        policy = self.policies.get(price.table)
+        price_list = self.price_lists.get(price.table)
         if self.ignores("price", price):
             reason = own(
                 "mapping.price_table", price.table,
                 Text(f"A tabela de preço '{price.table}' não está mapeada.", f"Price table '{price.table}' is not mapped."),
-                Text("Mapeie a tabela para uma política comercial da loja.", "Map the table to a trade policy of the shop."),
+                Text("Mapeie a tabela para uma lista de preço da loja.", "Map the table to a price list of the shop."),
             )  # fmt: skip
             return Effective(price, {}, digest(price, {}), reason)  # never as the default price
-        refs = {"price_table": policy} if policy else {}
+        refs = {"price_list": price_list} if price_list else {}
         return Effective(price, refs, digest(price, refs))
 
     def _referring(self, kind: str, doc: Any) -> Effective:
@@ -275,5 +276,5 @@ def unmapped_branch(branch: str) -> Reason:
     return own(
         "mapping.warehouse", branch,
         Text(f"A filial {branch} não está mapeada para um depósito da loja.", f"Branch {branch} is not mapped to a storefront warehouse."),
-        Text("Mapeie a filial em 'warehouses' da integração.", "Map the branch in the integration's 'warehouses'."),
+        Text("Mapeie a filial em 'Filiais e depósitos' da integração.", "Map the branch in the integration's 'Branches and warehouses'."),
     )  # fmt: skip

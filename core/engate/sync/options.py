@@ -1,9 +1,9 @@
-"""Options and pair mapping of an integration: what a tenant may decide, each with the flows it touches (`x-flows` in its JSON Schema)."""
+"""Options of an integration: what a tenant may decide, each with the flows it touches (`x-flows` in its JSON Schema)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Literal, get_args
 
 import msgspec
 
@@ -268,94 +268,6 @@ def staying(options: Options) -> dict[str, frozenset[str]]:
 def resting(options: Options) -> frozenset[str]:
     """Flows that an option switches off, whatever their own switch says."""
     return frozenset({"stock"}) if options.stock_sent == "off" else frozenset()
-
-
-class WarehouseRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    branch: Annotated[str, field("Filial do ERP", "ERP branch", min_length=1)]
-    warehouse: Annotated[str, field("Depósito da loja", "Storefront warehouse", min_length=1)]
-
-
-class PaymentRow(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    form: Annotated[
-        str,
-        field(
-            "Forma de pagamento da loja",
-            "Storefront payment form",
-            "Vazio: pedidos sem pagamento (total zero)",
-            "Empty: orders without a payment",
-        ),
-    ]
-    billing: Annotated[str, field("Cobrança do ERP", "ERP billing code", min_length=1)]
-    plan: Annotated[str, field("Plano de pagamento do ERP", "ERP payment plan", min_length=1)]
-    import_when: Annotated[
-        Literal["paid", "placed"],
-        field("Importar quando", "Import when", "paid: pago; placed: ao fechar (a prazo)", "paid, or placed (on terms)"),
-    ] = "paid"
-
-
-class CarrierRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    shipping: Annotated[str, field("Forma de entrega da loja", "Storefront shipping method", min_length=1)]
-    carrier: Annotated[str, field("Transportadora do ERP", "ERP carrier", min_length=1)]
-
-
-class PriceTableRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    table: Annotated[str, field("Tabela de preço do ERP", "ERP price table", min_length=1)]
-    policy: Annotated[str, field("Política comercial da loja", "Storefront trade policy", min_length=1)]
-
-
-class PairMapping(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """Which of the ERP's choices stands for which of the storefront's."""
-
-    warehouses: Annotated[
-        tuple[WarehouseRow, ...], field("Filiais e depósitos", "Branches and warehouses"), _touching("warehouses", "stock", "orders")
-    ] = ()
-    payments: Annotated[tuple[PaymentRow, ...], field("Pagamentos", "Payments"), _touching("orders")] = ()
-    carriers: Annotated[tuple[CarrierRow, ...], field("Transportadoras", "Carriers"), _touching("orders")] = ()
-    price_tables: Annotated[tuple[PriceTableRow, ...], field("Tabelas de preço", "Price tables"), _touching("prices")] = ()
-
-
-def sharing(mapping: PairMapping) -> dict[str, tuple[str, ...]]:
-    """Warehouse -> its branches in the order of the mapping, of those that several branches are: it offers their sum."""
-    found: dict[str, list[str]] = {}
-    for row in mapping.warehouses:
-        found.setdefault(row.warehouse, []).append(row.branch)
-    return {warehouse: tuple(branches) for warehouse, branches in found.items() if len(branches) > 1}
-
-
-ROW_KEY = {"warehouses": "branch", "payments": "form", "carriers": "shipping", "price_tables": "table"}
-"""The field by which a row of each kind is found: what has to stand for something."""
-
-
-def row_key(kind: str, row: msgspec.Struct) -> str:
-    return getattr(row, ROW_KEY[kind])
-
-
-def with_row(mapping: PairMapping, kind: str, key: str, row: Any | None) -> PairMapping:
-    """The mapping with this row in the place of the one of its key, or at the end; None: without it."""
-    rows = list(getattr(mapping, kind))
-    at = next((index for index, each in enumerate(rows) if row_key(kind, each) == key), len(rows))
-    rows[at : at + 1] = [] if row is None else [row]
-    return msgspec.structs.replace(mapping, **{kind: tuple(rows)})
-
-
-def removed(before: PairMapping, after: PairMapping) -> list[tuple[str, str]]:
-    """(kind, key) of the rows that `after` does not have any more."""
-    kept = {kind: {row_key(kind, row) for row in getattr(after, kind)} for kind in ROW_KEY}
-    return [(kind, key) for kind in ROW_KEY for row in getattr(before, kind) if (key := row_key(kind, row)) not in kept[kind]]
-
-
-MAPPED: tuple[tuple[str, str, str, str], ...] = (
-    # mapping, field, side, choices kind: what each field is validated against when the mapping is saved
-    ("warehouses", "branch", "erp", "branches"),
-    ("warehouses", "warehouse", "storefront", "warehouses"),
-    ("payments", "form", "storefront", "payments"),
-    ("payments", "billing", "erp", "billings"),
-    ("payments", "plan", "erp", "plans"),
-    ("carriers", "shipping", "storefront", "shippings"),
-    ("carriers", "carrier", "erp", "carriers"),
-    ("price_tables", "table", "erp", "price_tables"),
-    ("price_tables", "policy", "storefront", "price_lists"),
-)
 
 
 def touched(kind: type[msgspec.Struct], before: msgspec.Struct, after: msgspec.Struct) -> frozenset[str]:

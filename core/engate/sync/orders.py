@@ -13,6 +13,7 @@ from engate.store import causes, orders, tasks
 from engate.store.causes import Reason
 from engate.store.orders import Part, Stored
 from engate.sync import mailing, settlement, told
+from engate.sync.channels import with_fields
 from engate.sync.decide import (
     FINAL,
     Action,
@@ -212,6 +213,8 @@ def _make_parts(c: sa.Connection, work: Work, id: int, doc: Order, now: float) -
         return
     skus = orders.sku_of(c, work.integration_id, doc.items)
     made = split(doc, work.snapshot.mapping, skus, chosen(c, work, id, doc, skus))
+    if not isinstance(made, Reason):
+        made = with_fields(made, doc, work.snapshot.mapping, work.coupling.order_fields)
     if isinstance(made, Reason):
         live = doc.state != "cancelled"
         order_waits(c, outlet_of(work), KeyedOrder(work.order_row(id), doc.key), made if live else None, now)

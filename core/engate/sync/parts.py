@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from engate.model import CENT, Order, OrderItem, OrderPart, PartItem, Payment, valid_document
 from engate.store.causes import Reason, own
-from engate.sync.options import PairMapping, PaymentRow
+from engate.sync.mapping import PairMapping, PaymentRow
 from engate.text import Text
 
 BRAZIL = "BRA"
@@ -48,7 +48,8 @@ def split(
                 "mapping.warehouse", f"shop/{item.warehouse}",
                 Text(f"O depósito '{item.warehouse}' da loja não está mapeado para uma filial.",
                      f"Storefront warehouse '{item.warehouse}' is not mapped to a branch."),
-                Text("Mapeie o depósito em 'warehouses' da integração.", "Map the warehouse in the integration's 'warehouses'."),
+                Text("Mapeie o depósito em 'Filiais e depósitos' da integração.",
+                     "Map the warehouse in the integration's 'Branches and warehouses'."),
             )  # fmt: skip
         by_branch.setdefault(branch, []).append(PartItem(item.line, skus[item.named], item.quantity, item.price))
     return _made(order, by_branch, residue, payment, mapping)
@@ -100,8 +101,8 @@ def _made(
                 discounts[index],
                 interests[index],
                 total,
-                payment.billing,
-                payment.plan,
+                payment.charge,
+                payment.terms,
                 carrier,
             )
         )
@@ -158,8 +159,8 @@ def _payment(order: Order, mapping: PairMapping) -> PaymentRow | Reason:
         return own(
             "mapping.payment", form,
             Text(f"A forma de pagamento '{name}' ({form}) não tem cobrança no ERP.",
-                 f"Payment form '{name}' ({form}) has no billing code in the ERP."),
-            Text("Mapeie a forma em 'payments' da integração.", "Map the form in the integration's 'payments'."),
+                 f"Payment form '{name}' ({form}) has no charge in the ERP."),
+            Text("Mapeie a forma em 'Pagamentos' da integração.", "Map the form in the integration's 'Payments'."),
         )  # fmt: skip
     return rows[max(payments, key=lambda payment: payment.value).form]
 

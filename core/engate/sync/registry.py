@@ -115,7 +115,9 @@ class Registry:
     async def coupling(self, integration_id: int) -> Coupling:
         row = await self.store.reading(
             lambda c: c.execute(
-                sa.select(integration.c.erp_id, integration.c.storefront_id).where(integration.c.id == integration_id)
+                sa.select(integration.c.erp_id, integration.c.storefront_id, connection.c.platform.label("erp"))
+                .join(connection, connection.c.id == integration.c.erp_id)
+                .where(integration.c.id == integration_id)
             ).one()
         )
         erp, storefront = await self.connection(row.erp_id), await self.connection(row.storefront_id)
@@ -124,7 +126,7 @@ class Registry:
             return cached[1]
         assert isinstance(erp, Erp)
         assert isinstance(storefront, Storefront)
-        made = Coupling(erp, storefront)
+        made = Coupling(erp, storefront, self.manifest(row.erp).order_fields)
         self._couplings[integration_id] = ((erp, storefront), made)
         return made
 

@@ -12,7 +12,7 @@ from engate.model import Order, StockLevel
 from engate.store import levels, units
 from engate.store.levels import Level
 from engate.sync.effective import Against, Effective, Rules
-from engate.sync.options import PairMapping, sharing
+from engate.sync.mapping import PairMapping, sharing
 from engate.sync.parts import warehouse_of
 from engate.sync.work import Work
 

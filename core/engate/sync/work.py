@@ -21,7 +21,8 @@ from engate.store.orders import OrderRow, Shop
 from engate.store.rows import RecordSet
 from engate.sync.effective import Against, Pair, Rules
 from engate.sync.flows import offered
-from engate.sync.options import Options, PairMapping
+from engate.sync.mapping import PairMapping
+from engate.sync.options import Options
 from engate.sync.pace import Pace
 
 if TYPE_CHECKING:

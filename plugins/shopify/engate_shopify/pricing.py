@@ -29,8 +29,8 @@ class Prices:
     async def push(self) -> None:
         """Those of the variants themselves as one operation where there are many; lists take 250 a call."""
         items = accepted_only(self._batch, self._check)
-        await self._in_lists([item for item in items if item.refs.get("price_table")])
-        await self._find([item for item in items if not item.refs.get("price_table")])
+        await self._in_lists([item for item in items if item.refs.get("price_list")])
+        await self._find([item for item in items if not item.refs.get("price_list")])
         await bulk.push(self._shop, self._batch, self, self._plan())
 
     def _plan(self) -> bulk.Plan[Price] | None:
@@ -92,23 +92,23 @@ class Prices:
             return
         lists: dict[str, list[Item[Price]]] = defaultdict(list)
         for item in items:
-            lists[item.refs["price_table"]].append(item)
+            lists[item.refs["price_list"]].append(item)
         async for rows in self._shop.pages(op.PRICE_LISTS):
             self._currencies |= {row["id"]: row["currency"] for row in rows}
         groups = [part for held in lists.values() for part in chunks(held)]
         await in_groups(self._batch, self._shop.settings.at_once, groups, self._of_list)
 
     async def _of_list(self, items: Sequence[Item[Price]]) -> None:
-        table = items[0].refs["price_table"]
-        if table not in self._currencies:
+        price_list = items[0].refs["price_list"]
+        if price_list not in self._currencies:
             raise Rejected(
-                Text(f"A Shopify não tem a lista de preços {table}.", f"Shopify has no price list {table}."),
-                Text("Corrija o mapeamento das tabelas de preço.", "Correct the mapping of the price tables."),
+                Text(f"A Shopify não tem a lista de preços {price_list}.", f"Shopify has no price list {price_list}."),
+                Text("Corrija o mapeamento das listas de preço.", "Correct the mapping of the price lists."),
                 code="price.table",
             )
         while items:
-            bodies = [translate.fixed_price(item, item.refs["sku"], self._currencies[table]) for item in items]
-            payload = await self._shop.graphql(op.PRICES_ADD, list=table, prices=bodies)
+            bodies = [translate.fixed_price(item, item.refs["sku"], self._currencies[price_list]) for item in items]
+            payload = await self._shop.graphql(op.PRICES_ADD, list=price_list, prices=bodies)
             faults = self._report(items, payload, whole=True)
             items = [item for item in items if item.key not in self._batch.outcomes] if faults else []
 

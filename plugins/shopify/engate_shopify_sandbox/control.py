@@ -56,7 +56,7 @@ class Control:
                 "warehouses": {"main": {"warehouse": self.main.id}, "second": {"warehouse": self.second.id}},
                 "payments": {tag: {"form": gateway} for tag, gateway in gateways.items()},
                 "carriers": {tag: {"shipping": code} for tag, (code, _) in SHIPPING.items()},
-                "price_tables": {"wholesale": {"policy": self.wholesale.id}},
+                "price_lists": {"wholesale": {"list": self.wholesale.id}},
             },
         )
 

@@ -152,9 +152,9 @@ async def test_a_price_is_written_once_and_a_struck_one_of_the_shop_stays(shop: 
 @pytest.mark.trap("shopify.price-list")
 async def test_a_mapped_table_is_a_price_list(shop: Any) -> None:
     sku = await shop.sellable()
-    table = next(iter(shop.api.sandbox.describe().choices["price_tables"].values()))
+    table = next(iter(shop.api.sandbox.describe().choices["price_lists"].values()))
     remote = table if isinstance(table, str) else next(iter(table.values()))
-    await shop.accepted("prices", Item("S1", Price("S1", "S1", Decimal(8), table="2"), refs={"sku": sku, "price_table": remote}))
+    await shop.accepted("prices", Item("S1", Price("S1", "S1", Decimal(8), table="2"), refs={"sku": sku, "price_list": remote}))
     assert shop.state("S1").price == Decimal("100.00")
 
 

@@ -247,7 +247,7 @@ async def test_control_protocol(api: Any) -> None:
     assert said["settings"]["base_url"] == api.sandbox.base_url and said["settings"]["shop"].endswith(".myshopify.com")
     assert {kind: set(rows) for kind, rows in said["choices"].items()} == {
         "warehouses": {"main", "second"}, "payments": {"pix", "boleto", "credit_card", "debit_card", "voucher"},
-        "carriers": {"standard", "express"}, "price_tables": {"wholesale"},
+        "carriers": {"standard", "express"}, "price_lists": {"wholesale"},
     }  # fmt: skip
     locations = await api.ok("{ locations(first: 10) { nodes { id name } } }")
     assert {one["id"] for one in locations["nodes"]} == {api.main, api.second}

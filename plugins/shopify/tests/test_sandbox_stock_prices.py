@@ -130,30 +130,30 @@ async def test_on_hand_is_what_is_there_and_available_what_is_not_sold(api: Any)
 
 async def test_fixed_prices_of_a_price_list(api: Any) -> None:
     sku = await api.sellable()
-    [row] = (await api.look("describe"))["choices"]["price_tables"].values()
+    [row] = (await api.look("describe"))["choices"]["price_lists"].values()
     price = {"variantId": sku["variant"], "price": {"amount": "80.00", "currencyCode": "BRL"}}
     for amount in ("80.00", "75.50"):  # a second time replaces
         price["price"]["amount"] = amount
-        made = (await api.ok(ADD, l=row["policy"], p=[price]))["prices"]
+        made = (await api.ok(ADD, l=row["list"], p=[price]))["prices"]
     assert made == [{"variant": {"sku": "S1"}, "price": {"amount": "75.5", "currencyCode": "BRL"}}]
     read = "query($id: ID!) { priceList(id: $id) { fixedPricesCount prices(first: 5) { nodes { originType price { amount } } } } }"
-    assert (await api.ok(read, id=row["policy"]))["prices"]["nodes"] == [{"originType": "FIXED", "price": {"amount": "75.5"}}]
+    assert (await api.ok(read, id=row["list"]))["prices"]["nodes"] == [{"originType": "FIXED", "price": {"amount": "75.5"}}]
     update = """mutation($l: ID!, $a: [PriceListPriceInput!]!, $d: [ID!]!) { priceListFixedPricesUpdate(priceListId: $l, pricesToAdd: $a,
       variantIdsToDelete: $d) { deletedFixedPriceVariantIds userErrors { code message } } }"""
-    await api.ok(update, l=row["policy"], a=[], d=[sku["variant"]])
-    assert (await api.ok(read, id=row["policy"]))["prices"]["nodes"] == [{"originType": "RELATIVE", "price": {"amount": "100.0"}}]
-    assert (await api.faulty(update, l=row["policy"], a=[], d=[sku["variant"]]))[0]["code"] == "PRICE_NOT_FIXED"
+    await api.ok(update, l=row["list"], a=[], d=[sku["variant"]])
+    assert (await api.ok(read, id=row["list"]))["prices"]["nodes"] == [{"originType": "RELATIVE", "price": {"amount": "100.0"}}]
+    assert (await api.faulty(update, l=row["list"], a=[], d=[sku["variant"]]))[0]["code"] == "PRICE_NOT_FIXED"
 
 
 async def test_price_refusals(api: Any) -> None:
     sku = await api.sellable()
-    [row] = (await api.look("describe"))["choices"]["price_tables"].values()
+    [row] = (await api.look("describe"))["choices"]["price_lists"].values()
     price = {"variantId": sku["variant"], "price": {"amount": "80.00", "currencyCode": "USD"}}
-    assert (await api.faulty(ADD, l=row["policy"], p=[price]))[0]["code"] == "PRICE_LIST_CURRENCY_MISMATCH"
+    assert (await api.faulty(ADD, l=row["list"], p=[price]))[0]["code"] == "PRICE_LIST_CURRENCY_MISMATCH"
     price = {"variantId": "gid://shopify/ProductVariant/1", "price": {"amount": "80.00", "currencyCode": "BRL"}}
-    assert (await api.faulty(ADD, l=row["policy"], p=[price]))[0]["code"] == "VARIANT_NOT_FOUND"
+    assert (await api.faulty(ADD, l=row["list"], p=[price]))[0]["code"] == "VARIANT_NOT_FOUND"
     assert (await api.faulty(ADD, l="gid://shopify/PriceList/1", p=[]))[0]["code"] == "PRICE_LIST_NOT_FOUND"
-    assert (await api.refused(ADD, l=row["policy"], p=[price] * 251))["code"] == "MAX_INPUT_SIZE_EXCEEDED"
+    assert (await api.refused(ADD, l=row["list"], p=[price] * 251))["code"] == "MAX_INPUT_SIZE_EXCEEDED"
 
 
 async def test_catalogs_and_companies_where_b2b_is_on(api: Any) -> None:

@@ -17,7 +17,7 @@ class Prices:
 
     async def push(self, item: Item[Price]) -> str:
         sku = translate.linked(item, "sku", "o SKU", "SKU")
-        if table := item.refs.get("price_table"):
+        if table := item.refs.get("price_list"):
             await self._vtex.call(at.PRICE_FIXED, sku=translate.numeric(sku), body=translate.fixed_price(item.want, table))
             return sku
         translate.positive(item.want)

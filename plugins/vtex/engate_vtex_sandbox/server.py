@@ -263,7 +263,7 @@ class VtexSandbox(Sandbox):
                 "warehouses": {"main": {"warehouse": control.MAIN}, "second": {"warehouse": control.SECOND}},
                 "payments": {tag: {"form": str(form.id)} for tag, form in FORMS.items()},
                 "carriers": {tag: {"shipping": key} for tag, (key, _, _) in control.SHIPPING.items()},
-                "price_tables": {"default": {"policy": str(control.POLICY)}},
+                "price_lists": {"default": {"list": str(control.POLICY)}},
             },
             unlimited={
                 "rates": {

@@ -233,7 +233,7 @@ async def test_a_mapping_can_name_what_the_sandbox_says_reaches_it(shop: Any) ->
     assert {row["warehouse"] for row in named["warehouses"].values()} <= set(await choices(shop, "warehouses"))
     assert {row["form"] for row in named["payments"].values()} <= set(await choices(shop, "payments"))
     assert {row["shipping"] for row in named["carriers"].values()} <= set(await choices(shop, "shippings"))
-    assert {row["policy"] for row in named["price_tables"].values()} <= set(await choices(shop, "price_lists"))
+    assert {row["list"] for row in named["price_lists"].values()} <= set(await choices(shop, "price_lists"))
 
 
 async def test_an_unknown_kind_of_choice_is_empty(shop: Any) -> None:

@@ -113,7 +113,7 @@ async def test_the_shops_own_list_price_stays_until_the_erp_gives_or_withdraws_o
 
 async def test_a_price_table_gets_an_entry_and_loses_none(shop: Any) -> None:
     sku = await fixed_by_the_shop(shop)
-    await shop.accepted("prices", Item("t", price("77.70", table="ATACADO"), refs={"sku": sku, "price_table": "2"}))
+    await shop.accepted("prices", Item("t", price("77.70", table="ATACADO"), refs={"sku": sku, "price_list": "2"}))
     now = await read_price(shop, sku)
     assert now["basePrice"] == 90
     values = {(fixed["tradePolicyId"], fixed["minQuantity"]): fixed["value"] for fixed in now["fixedPrices"]}
@@ -122,7 +122,7 @@ async def test_a_price_table_gets_an_entry_and_loses_none(shop: Any) -> None:
 
 @pytest.mark.trap("vtex.price-of-nothing")
 async def test_a_price_of_nothing_is_refused_before_any_call(shop: Any) -> None:
-    for item in (Item("1", price("0"), refs={"sku": "1"}), Item("1", price("0"), refs={"sku": "1", "price_table": "2"})):
+    for item in (Item("1", price("0"), refs={"sku": "1"}), Item("1", price("0"), refs={"sku": "1", "price_list": "2"})):
         error = await shop.refused("prices", item)
         assert isinstance(error, Rejected) and error.code == "price.value"
     assert shop.calls() == []

@@ -151,7 +151,7 @@ async def test_describe_names_what_reaches_the_shop(api: Any) -> None:
     told = (await api.client.get("/_sandbox/describe")).json()
     assert (told["platform"], told["role"]) == ("vtex", "storefront")
     assert told["settings"]["pricing_url"] == f"{told['settings']['base_url']}/{told['settings']['account']}"
-    assert told["settings"]["trade_policy"] == told["choices"]["price_tables"]["default"]["policy"] == "1"
+    assert told["settings"]["trade_policy"] == told["choices"]["price_lists"]["default"]["list"] == "1"
     warehouses = {doc["id"] for doc in await api.ok("GET", "/api/logistics/pvt/configuration/warehouses")}
     assert {row["warehouse"] for row in told["choices"]["warehouses"].values()} == warehouses
     assert set(told["choices"]["payments"]) == {"pix", "boleto", "credit_card", "debit_card", "voucher"}

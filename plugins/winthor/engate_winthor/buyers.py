@@ -74,7 +74,7 @@ async def create(client: Client, part: OrderPart) -> tuple[str, list[str]]:
     POST /customer/ is an upsert by document and inscription, and both are the same each time: a repeat after a lost answer finds its
     own record and writes the same values. That is why it counts as safe to repeat, which an order never is.
     """
-    made, notes = customers.customer_body(part.order, part.billing, client.contract.customer_body, client.settings)
+    made, notes = customers.customer_body(part.order, part.charge, client.contract.customer_body, client.settings)
     try:
         answer = await client.send("POST", client.contract.create_customer, made, safe=True)
     except Unknown as error:

@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 from engate import Rejected, Text
-from engate.model import Order, valid_document
+from engate.model import Order, inscribed, valid_document
 from engate_winthor.endpoints import ConsumerBody, CustomerBody
 from engate_winthor.settings import Settings
 
@@ -54,11 +54,11 @@ class Fitted:
         return tidy[:length].rstrip()
 
 
-def customer_body(order: Order, billing: str, names: CustomerBody, settings: Settings) -> tuple[dict[str, Any], list[str]]:
+def customer_body(order: Order, charge: str, names: CustomerBody, settings: Settings) -> tuple[dict[str, Any], list[str]]:
     """A new customer, and what did not fit. Raises `Rejected` where WinThor's mandatory fields have no value: none is invented."""
     buyer, to, fit = order.buyer, order.delivery, Fitted()
     who = document(buyer.document)
-    inscription = document(buyer.state_inscription) or EXEMPT
+    inscription = document(buyer.state_inscription) if inscribed(buyer.state_inscription) else EXEMPT
     contributor = inscription != EXEMPT
     street = fit("Endereço", to.street, 40)
     number = fit("Número", to.number or NO_NUMBER, 6)
@@ -97,7 +97,7 @@ def customer_body(order: Order, billing: str, names: CustomerBody, settings: Set
         names.activity: int(settings.activity),
         names.country: BRAZIL,
         names.origin: ORIGIN,
-        names.billing: billing,
+        names.billing: charge,
         names.corporate: len(who) == 14,
         names.contributor: contributor,
         names.final_consumer: not contributor,

@@ -164,10 +164,10 @@ class Winthor(Erp):
         choices: list[Choice] = []
         if kind == "branches":
             choices = [Choice(text(row.id), translate.branch_name(row)) for row in await self._branch_rows()]
-        elif kind == "billings":
+        elif kind == "charges":
             found = await self.client.all(contract.billings, rows.billing, lambda row: text(row.id))
             choices = [translate.billing_choice(row) for row in found if translate.serves(row.branch, self.branches)]
-        elif kind == "plans":
+        elif kind == "terms":
             found = await self.client.all(contract.plans, rows.plan, lambda row: text(row.id))
             choices = [translate.plan_choice(row) for row in found if translate.serves(row.branch, self.branches)]
         elif kind == "price_tables":

@@ -13,6 +13,7 @@ from engate import Answered, Rejected, Text
 from engate.model import CENT, ErpItem, ErpOrder, ErpState, OrderPart, PartItem, Shipment, Tracking, is_whole, plain, whole_units
 from engate_winthor.endpoints import Contract
 from engate_winthor.fiscal import Sold
+from engate_winthor.order_fields import asked
 from engate_winthor.rows import OrderItemRow, OrderRow, text
 from engate_winthor.settings import Settings
 
@@ -88,16 +89,16 @@ def number(body: bytes, names: str) -> str:
 
 def body(part: OrderPart, customer: str, notes: list[str], contract: Contract, settings: Settings) -> dict[str, Any]:
     """The order as POST /orders/ wants it. The ERP's total must become what was charged, to the cent."""
-    names = contract.order_body
+    names, fields = contract.order_body, asked(part)
     lines, expenses = money(part)
     made: dict[str, Any] = {
         names.branch: part.branch,
         names.customer: {names.customer_id: code(customer)},
-        names.seller: code(settings.seller),
-        names.origin: settings.sale_origin,
-        names.kind: settings.sale_type,
-        names.billing: part.billing,
-        names.plan: code(part.plan),
+        names.seller: code(fields.seller or settings.seller),
+        names.origin: fields.sale_origin or settings.sale_origin,
+        names.kind: fields.sale_type or settings.sale_type,
+        names.billing: part.charge,
+        names.plan: code(part.terms),
         names.reference: part.reference,
         names.items: [
             {names.item_sku: sku, names.item_quantity: plain(quantity), names.item_price: price} for sku, quantity, price in lines
@@ -197,7 +198,7 @@ def _sellable(part: OrderPart, lines: list[Line]) -> list[Line]:
         Text(
             "Lance este pedido no WinThor à mão, com o brinde como bonificação (tipo de venda 5, cobrança BNF, plano do tipo B). Para os"
             " próximos, dê ao brinde um preço a partir de R$ 0,01 na loja.",
-            "Enter this order in WinThor by hand, with the gift as a bonus sale (type 5, billing BNF, a plan of type B). For those to come,"
+            "Enter this order in WinThor by hand, with the gift as a bonus sale (type 5, charge BNF, terms of type B). For those to come,"
             " give the gift a price from R$ 0.01 in the shop.",
         ),
         code="order.zero_price",
@@ -219,9 +220,10 @@ def _freight_field(name: str, part: OrderPart) -> str:
 
 def complete(part: OrderPart) -> None:
     """What WinThor cannot do without, said before anything is sent."""
+    asked(part)
     for value, what, pt in (
-        (part.billing, "billing", "cobrança"),
-        (part.plan, "plan", "plano de pagamento"),
+        (part.charge, "charge", "cobrança"),
+        (part.terms, "terms", "plano de pagamento"),
         (part.branch, "branch", "filial"),
         (part.reference, "reference", "referência"),
     ):
@@ -270,7 +272,7 @@ def refusal(answer: Answered) -> Rejected:
         Text(f"O WinThor recusou: {words}", f"WinThor refused: {words}"),
         Text(
             "Corrija no WinThor o que a mensagem aponta (cliente, cobrança, plano, produto ou tributação) e reenvie.",
-            "Fix in WinThor what the message names (customer, billing, plan, product or tax figure), then retry.",
+            "Fix in WinThor what the message names (customer, charge, payment terms, product or tax figure), then retry.",
         ),
         code=f"erp.http_{answer.status}",
     )

@@ -153,11 +153,11 @@ CHARGINGS = (
 )
 # What a storefront's payment tags are in this ERP.
 PAYMENTS: dict[str, dict[str, object]] = {
-    "pix": {"billing": "PIX", "plan": "1"},
-    "boleto": {"billing": "BK", "plan": "2"},
-    "credit_card": {"billing": "CRED", "plan": "3"},
-    "debit_card": {"billing": "DEB", "plan": "1"},
-    "voucher": {"billing": "VALE", "plan": "1"},
+    "pix": {"charge": "PIX", "terms": "1"},
+    "boleto": {"charge": "BK", "terms": "2"},
+    "credit_card": {"charge": "CRED", "terms": "3"},
+    "debit_card": {"charge": "DEB", "terms": "1"},
+    "voucher": {"charge": "VALE", "terms": "1"},
 }
 CARRIERS: dict[str, dict[str, object]] = {"standard": {"carrier": "501"}, "express": {"carrier": "502"}}
 SELLERS = {1: "VENDAS INTERNET", 2: "VENDAS TELEFONE"}

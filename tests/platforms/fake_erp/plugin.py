@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
-from engate import Auth, Context, Erp, Forbidden, Http, Manifest, Rejected, Secret, Text, Token, Unknown
+from engate import Auth, Context, Erp, Forbidden, Http, Manifest, Rejected, Secret, Text, Token, Unknown, field
 from engate.errors import Answered, AuthFailed
 from engate.model import (
     Absent,
@@ -30,6 +30,13 @@ from engate.model import (
     Unsure,
     Warehouse,
 )  # fmt: skip
+
+
+class OrderFields(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What it asks for with each order, where its manifest says so (`FAKE_ERP_ASKING`)."""
+
+    nature: Annotated[str, field("Natureza de operação", "Nature of the operation", choices="natures", min_length=1)]
+    seller: Annotated[int, field("Vendedor", "Seller", ge=1)] = 1
 
 
 class Settings(msgspec.Struct, frozen=True):
@@ -127,7 +134,7 @@ class FakeErp(Erp):
         return Found(found[0].key, found[0].state) if found else Absent()
 
     async def import_order(self, part: OrderPart) -> Imported:
-        body = {"reference": part.reference, "branch": part.branch, "items": part.items, "total": part.total}
+        body = {"reference": part.reference, "branch": part.branch, "items": part.items, "total": part.total, "fields": part.fields}
         made = (await self._send("POST", "/orders", body)).json(dict[str, Any])
         if not made.get("key"):
             raise Unknown(Text("Aceito sem número.", "Taken without a number."))
@@ -137,7 +144,7 @@ class FakeErp(Erp):
         await self._send("POST", f"/orders/{part.key}/cancel", {"reason": reason})
 
     async def import_order_change(self, part: PartRef, wanted: OrderPart) -> None:
-        await self._send("POST", f"/orders/{part.key}/change", {"items": wanted.items, "total": wanted.total})
+        await self._send("POST", f"/orders/{part.key}/change", {"items": wanted.items, "total": wanted.total, "fields": wanted.fields})
 
     async def finish_order(self, part: PartRef) -> None:
         await self._send("POST", f"/orders/{part.key}/finish", {})
@@ -150,3 +157,4 @@ class FakeErp(Erp):
 
 
 FAKE_ERP = Manifest("fake_erp", "Fake ERP", "erp", Settings, "tests.platforms.fake_erp.plugin:FakeErp")
+FAKE_ERP_ASKING = msgspec.structs.replace(FAKE_ERP, order_fields=OrderFields)

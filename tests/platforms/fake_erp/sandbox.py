@@ -33,7 +33,10 @@ from engate.testing.world import Change, Description, OrderState, Seed, SeedProd
 
 PASSWORD = "senha-do-fake"  # noqa: S105
 CNPJ = "11222333000181"
-CHOICES = {"branches": ("1", "2"), "billings": ("PIX", "CARD", "FREE"), "plans": ("1",), "carriers": ("10",), "price_tables": ("T2",)}
+CHOICES = {
+    "branches": ("1", "2"), "charges": ("PIX", "CARD", "FREE"), "terms": ("1",), "carriers": ("10",), "price_tables": ("T2",),
+    "natures": ("sale", "resale", "export"),
+}  # fmt: skip
 PHASES = {"held": "in_erp", "picking": "in_erp", "partly_invoiced": "in_erp", "rejected": "open"}
 
 
@@ -69,6 +72,7 @@ class FakeErpSandbox(Sandbox):
         self.rows: dict[str, dict[str, tuple[Any, int]]] = {f"choice-{k}": self._choices(v) for k, v in CHOICES.items()}
         self.taken: dict[str, ErpOrder] = {}
         self.finished: list[str] = []
+        self.fields: dict[str, Any] = {}  # order -> what came with it besides its lines
         self.session = 0
         self._stamp = 0
 
@@ -137,6 +141,7 @@ class FakeErpSandbox(Sandbox):
         body, key = call.json(), str(7000 + len(self.taken))
         items = msgspec.convert(body["items"], list[ErpItem], strict=False)
         total = Decimal(body["total"]) + self.switches.adds
+        self.fields[key] = body.get("fields")
         state: Any = self.switches.first_state
         self._put_order(ErpOrder(key, body["branch"], state, state, body["reference"], total, tuple(items), ()))
         self.books.effects["orders_created"] += 1
@@ -156,6 +161,7 @@ class FakeErpSandbox(Sandbox):
         if not self.switches.changes or order.state not in ("held", "in_erp"):
             return Answer(422, {"error": f"the order is {order.state}"})
         items = msgspec.convert(body["items"], list[ErpItem], strict=False)
+        self.fields[order.key] = body.get("fields")
         self._move_stock(order.items, order.branch, 1)
         self._move_stock(items, order.branch, -1)
         self._put_order(msgspec.structs.replace(order, items=tuple(items), total=Decimal(body["total"])))
@@ -169,7 +175,7 @@ class FakeErpSandbox(Sandbox):
 
     def describe(self) -> Description:
         settings: dict[str, object] = {"base_url": self.base_url, "search": self.switches.search}
-        payments = {"pix": {"billing": "PIX", "plan": "1"}, "credit_card": {"billing": "CARD", "plan": "1"}}
+        payments = {"pix": {"charge": "PIX", "terms": "1"}, "credit_card": {"charge": "CARD", "terms": "1"}}
         choices: dict[str, dict[str, dict[str, object]]] = {
             "warehouses": {"main": {"branch": "1"}, "second": {"branch": "2"}},
             "payments": {tag: dict(row) for tag, row in payments.items()},

@@ -38,7 +38,12 @@ UNREADABLE = Cause(0, SPOILT.code, SPOILT.owner, SPOILT.text, SPOILT.hint, None)
 
 
 def shown_doc(doc: msgspec.Struct | None) -> dict[str, Any] | None:
-    return msgspec.to_builtins(doc) if doc is not None else None
+    """Under the names of the model, whatever a field is stored as."""
+    if doc is None:
+        return None
+    names = {field.encode_name: field.name for field in msgspec.structs.fields(doc)}
+    stored: dict[str, Any] = msgspec.to_builtins(doc)
+    return {names.get(name, name): value for name, value in stored.items()}
 
 
 def shown(row: Any) -> Cause:

@@ -14,7 +14,8 @@ from engate.store import config
 from engate.store.tables import api_key, cause, connection, flow, integration, run, secret
 from engate.store.views.paging import Rows, Window, each, instant, page
 from engate.sync.flows import FLOWS
-from engate.sync.options import Options, PairMapping, resting
+from engate.sync.mapping import PairMapping
+from engate.sync.options import Options, resting
 from engate.text import Text
 
 WORST = ("reauth_required", "degraded", "ok")

@@ -17,7 +17,7 @@ ABSENT = "9990002-01"
 
 
 def part_of(trial: Trial, key: str = KEY) -> OrderPart:
-    """Two units of the first SKU, paid by Pix, as the sandbox's own half of a mapping names branch and billing."""
+    """Two units of the first SKU, paid by Pix, as the sandbox's own half of a mapping names branch and charge."""
     choices = trial.sandbox.describe().choices
     payment: dict[str, Any] = choices["payments"]["pix"]
     branch = str(choices["warehouses"]["main"]["branch"])
@@ -32,7 +32,7 @@ def part_of(trial: Trial, key: str = KEY) -> OrderPart:
     )  # fmt: skip
     return OrderPart(
         key, order, branch, (PartItem("1", sku.key, Decimal(2), price),), Decimal(0), Decimal(0), Decimal(0), total,
-        str(payment.get("billing", "")), str(payment.get("plan", "")),
+        str(payment.get("charge", "")), str(payment.get("terms", "")),
         str(choices.get("carriers", {}).get("standard", {}).get("carrier", "")),
     )  # fmt: skip
 

@@ -152,7 +152,7 @@ def part() -> Callable[..., OrderPart]:
         )
         values: dict[str, Any] = {
             "branch": "2", "items": (item,), "freight": Decimal("5.00"), "discount": Decimal(0), "interest": Decimal(0),
-            "total": Decimal("27.40"), "billing": "PIX", "plan": "1", "carrier": "501", **other,
+            "total": Decimal("27.40"), "charge": "PIX", "terms": "1", "carrier": "501", **other,
         }  # fmt: skip
         return OrderPart(reference=reference, order=order, **values)
 

@@ -28,10 +28,10 @@ async def test_choices(erp: Any, gather: Gather) -> None:
         return [choice.key for choice in await gather(erp.list_choices(kind))]
 
     assert await keys("branches") == ["1", "2"]  # and not 99, which stands for all of them
-    assert {"PIX", "CRED"} <= set(await keys("billings")) and {"1", "2", "3"} <= set(await keys("plans"))
+    assert {"PIX", "CRED"} <= set(await keys("charges")) and {"1", "2", "3"} <= set(await keys("terms"))
     assert await keys("price_tables") == ["1", "2"]
     assert await keys("carriers") == [] and await keys("whatever") == []
-    plans = {choice.key: choice for choice in await gather(erp.list_choices("plans"))}
+    plans = {choice.key: choice for choice in await gather(erp.list_choices("terms"))}
     assert not plans["8"].active and plans["1"].active and plans["1"].name == "A VISTA"
 
 

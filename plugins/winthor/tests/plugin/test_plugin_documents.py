@@ -54,6 +54,13 @@ def test_a_company_with_letters_in_its_cnpj_and_an_inscription() -> None:
     )
 
 
+@pytest.mark.parametrize("written", ["", "Isento", "ISENTA", " isento ", "-", "000000"])
+def test_who_has_no_inscription_is_no_contributor_however_that_is_written(written: str) -> None:
+    buyer = Buyer("Loja", "11222333000181", "a@b.c", company=True, company_name="Loja Ltda", state_inscription=written)
+    made, _ = customers.customer_body(order(buyer=buyer), "", BODY, SETTINGS)
+    assert (made["stateInscription"], made["contributor"], made["finalCostumer"]) == ("ISENTO", False, True)
+
+
 def test_what_does_not_fit_goes_to_the_notes_and_is_not_lost() -> None:
     street, name = "Avenida " + "muito " * 10 + "longa", "Ana " + "de " * 30 + "Lima"
     buyer = Buyer(name, "39053344705", "a@b.c", "+5511999990000")

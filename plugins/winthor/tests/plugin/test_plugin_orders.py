@@ -48,6 +48,22 @@ async def test_an_order_enters_with_everything_the_erp_needs(erp: Any, control: 
     assert "Rua A, S/N, apto 3" in row["observation"] and row["customer"]["personIdentificationNumber"] == "390.533.447-05"
 
 
+async def test_a_channel_may_have_a_seller_an_origin_and_a_type_of_sale_of_its_own(erp: Any, part: Any) -> None:
+    """What its row leaves out is as the connection says."""
+    await erp.import_order(part("v1-01", fields={"seller": "2", "sale_origin": "T", "sale_type": 8}))
+    await erp.import_order(part("v2-01", fields={"seller": "2"}))
+    await erp.import_order(part("v3-01"))
+    rows = {row["orderIdHube"]: (row["seller"], row["saleOrigin"], row["saleType"]) for row in await raw_orders(erp)}
+    assert rows == {"v1-01": (2, "T", "8"), "v2-01": (2, "W", "1"), "v3-01": (1, "W", "1")}
+
+
+async def test_fields_of_another_version_are_refused_before_anything_is_sent(erp: Any, control: Any, part: Any) -> None:
+    with pytest.raises(Rejected) as caught:
+        await erp.import_order(part(fields={"cgo": "800"}))
+    assert caught.value.code == "order.fields" and "Canais de venda" in caught.value.hint.pt
+    assert await control.count(CREATE) == await control.count(CUSTOMER) == 0
+
+
 @pytest.mark.trap("winthor.freight-inside", "winthor.discount-in-prices")
 async def test_the_erps_total_is_what_was_charged(erp: Any, control: Any, part: Any) -> None:
     items = (
@@ -116,7 +132,7 @@ async def test_a_session_that_another_system_ends_twice_does_not_lose_the_order(
     assert len(await control("orders")) == 1 and await control.count(LOGIN) == 3
 
 
-@pytest.mark.parametrize("missing", ["billing", "plan", "branch"])
+@pytest.mark.parametrize("missing", ["charge", "terms", "branch"])
 async def test_an_unmapped_order_is_not_sent(erp: Any, control: Any, part: Any, missing: str) -> None:
     with pytest.raises(Rejected) as caught:
         await erp.import_order(part(**{missing: ""}))

@@ -37,7 +37,7 @@ async def test_an_erp_clock_hours_behind_does_not_log_in_at_every_call(connect: 
 @pytest.mark.trap("winthor.names-of-pages")
 async def test_choices_of_many_pages(connect: Any, control: Any, gather: Gather) -> None:
     async with connect(page_size=1) as small, connect() as large:
-        for kind in ("plans", "billings", "price_tables"):
+        for kind in ("terms", "charges", "price_tables"):
             found = [choice.key for choice in await gather(small.list_choices(kind))]
             assert sorted(found) == sorted(choice.key for choice in await gather(large.list_choices(kind))) and len(found) > 1
 

@@ -1,0 +1,170 @@
+"""Rows of the mapping over REST: what is wrong is said of a row, in the words of its form, with what there is instead."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from api.tests.conftest import Caller, House, Loaded
+from api.tests.doors import doored
+from tests.platforms.fake_erp.plugin import FAKE_ERP_ASKING
+
+
+@pytest.fixture
+def coupled(house: House) -> tuple[Caller, str]:
+    """A pair that is tested, of an ERP that asks for fields of orders."""
+    admin = house.tenant("Loja")
+    return admin, f"/integrations/{house.couple(admin)}"
+
+
+def said(problem: Any, where: str) -> str:
+    """What the problem says of this place, which it says in its text too where it is the first."""
+    [detail] = [error["detail"] for error in problem["errors"] if error["where"] == where]
+    assert detail.partition(" / ")[0] in problem["detail"] or problem["errors"][0]["where"] != where
+    return detail
+
+
+def test_a_value_that_is_not_there_is_named_with_its_row_its_field_and_the_nearest(coupled: tuple[Caller, str]) -> None:
+    admin, path = coupled
+    before = admin.get(path)["mapping"]
+    rows = before["payments"]
+    wrong = admin.refused("PUT", f"{path}/mapping/payments/{rows[0]['form']}", 422, {"charge": "PXI", "terms": "1"})
+    detail = said(wrong, "mapping.payments[0].charge")
+    assert f"Pagamentos, Forma de pagamento da loja '{rows[0]['form']}': Cobrança do ERP 'PXI' não existe. Há: PIX" in detail
+    assert f"Payments, Storefront payment form '{rows[0]['form']}': ERP charge 'PXI' does not exist. There are: PIX" in detail
+    assert "CRED" in detail, "and the others after it"
+    changed = [*rows[:1], {**rows[1], "terms": "77"}, *rows[2:]]
+    detail = said(admin.refused("PATCH", path, 422, {"mapping": {"payments": changed}}), "mapping.payments[1].terms")
+    assert f"'{rows[1]['form']}': Plano de pagamento do ERP '77' não existe" in detail
+    assert admin.get(path)["mapping"] == before
+
+
+@pytest.mark.trap("engine.terms-asked")
+def test_whether_terms_may_be_left_out_follows_from_what_the_erp_lists(coupled: tuple[Caller, str]) -> None:
+    admin, path = coupled
+    form = admin.get(path)["mapping"]["payments"][0]["form"]
+    detail = said(admin.refused("PUT", f"{path}/mapping/payments/{form}", 422, {"charge": "PIX"}), "mapping.payments[0].terms")
+    assert "Plano de pagamento do ERP falta. Há: 1 (A VISTA)" in detail
+
+
+async def test_an_erp_that_lists_no_terms_is_mapped_without(tmp_path: Path) -> None:
+    async with doored(tmp_path) as house:
+        at = f"/integrations/{house.id}/mapping/payments/voucher"
+        assert "terms" in (await house.api("PUT", at, {"charge": "FREE"}, status=422))["errors"][0]["where"]
+        house.erp.rows["choice-terms"] = {}
+        assert await house.api("PUT", at, {"charge": "FREE"}) == {"form": "voucher", "charge": "FREE"}
+
+
+@pytest.mark.parametrize(
+    ("row", "where", "words"),
+    [
+        ({"charge": 5}, "charge", "'Cobrança do ERP' inválido"),
+        ({"charge": ""}, "charge", "'Cobrança do ERP' inválido"),
+        ({}, "", "falta 'Cobrança do ERP' (charge)"),
+        ({"billing": "PIX", "charge": "PIX"}, "", "não há um campo 'billing'. Há: form (Forma de pagamento da loja"),
+        ({"charge": "PIX", "import_when": "never"}, "import_when", "'Importar quando' inválido"),
+    ],
+)
+def test_a_row_that_is_none_is_named_too(coupled: tuple[Caller, str], row: Any, where: str, words: str) -> None:
+    admin, path = coupled
+    wrong = admin.refused("PUT", f"{path}/mapping/payments/125", 422, row)
+    assert f"Pagamentos, Forma de pagamento da loja '125': {words}" in wrong["detail"] and "Payments" in wrong["detail_en"]
+    assert wrong["errors"][0]["where"] == ".".join(filter(None, ("mapping.payments[0]", where)))
+    listed = admin.refused("PATCH", path, 422, {"mapping": {"payments": [{"form": "125", **row}]}})
+    assert words in listed["detail"]
+
+
+def test_an_unknown_kind_is_answered_with_the_kinds(coupled: tuple[Caller, str]) -> None:
+    admin, path = coupled
+    wrong = admin.refused("PATCH", path, 422, {"mapping": {"price_tables": []}})
+    assert "price_lists (Listas de preço / Price lists)" in wrong["detail"]
+    wrong = admin.refused("PATCH", path, 422, {"mapping": {"payments": {}}})
+    assert wrong["errors"][0]["where"] == "mapping.payments"
+
+
+@pytest.mark.trap("engine.mapping-once")
+def test_what_may_stand_in_one_row_only(coupled: tuple[Caller, str]) -> None:
+    """Two tables of one list overwrite each other's prices; of channels, buyers and channel together make a row one."""
+    admin, path = coupled
+    lists = [{"table": "1", "list": "1"}, {"table": "2", "list": "1"}]
+    twice = admin.refused("PATCH", path, 422, {"mapping": {"price_lists": lists}, "remove": []})
+    assert "Tabela de preço do ERP '2': '1' está em duas linhas" in said(twice, "mapping.price_lists[1].list")
+    rows = [{"channel": "1", "fields": {"seller": "1"}}, {"channel": "1", "buyers": "all", "fields": {"seller": "2"}}]
+    twice = admin.refused("PATCH", path, 422, {"mapping": {"channels": rows}})
+    assert "Canal de venda da loja '1'" in said(twice, "mapping.channels[1].channel")
+    rows[1]["buyers"] = "contributor"
+    assert len(admin.patch(path, {"mapping": {"channels": rows}})["mapping"]["channels"]) == 2
+
+
+def test_channels_come_and_go_row_by_row(coupled: tuple[Caller, str]) -> None:
+    admin, path = coupled
+    at = f"{path}/mapping/channels"
+    keys = (("all", "", "all"), ("contributor", "", "contributor"), ("all/1", "1", "all"), ("contributor/a/b", "a/b", "contributor"))
+    for key, channel, buyers in keys:
+        made = admin.put(f"{at}/{key}", {"fields": {"seller": "2"}})
+        assert (made.get("channel", ""), made.get("buyers", "all"), made["fields"]) == (channel, buyers, {"seller": "2"})
+    assert admin.put(f"{at}/all/1", {"channel": "1", "fields": {"seller": "1"}})["fields"] == {"seller": "1"}
+    assert len(admin.get(at)["items"]) == 4
+    assert admin.refused("PUT", f"{at}/all/1", 422, {"channel": "2", "fields": {}})["errors"][0]["where"] == "channel"
+    assert "Compradores" in admin.refused("PUT", f"{at}/some/1", 422, {"fields": {}})["detail"]
+    admin.delete(f"{at}/contributor/a/b")
+    admin.refused("DELETE", f"{at}/contributor/a/b", 404)
+    gone = admin.refused("PATCH", path, 409, {"mapping": {"channels": []}})
+    assert "channels/all/1" in gone["detail"] and "channels/contributor" in gone["hint"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "name", "words"),
+    [
+        ({"cgo": "800"}, "cgo", "cgo: o ERP não tem este campo, tem: seller, sale_origin, sale_type"),
+        ({"sale_type": 5}, "sale_type", "Tipo de venda: valor inválido"),
+        ({"seller": "João"}, "seller", "Vendedor (RCA): valor inválido"),
+    ],
+)
+def test_fields_that_the_erp_does_not_take_are_refused_by_their_title(
+    coupled: tuple[Caller, str], fields: Any, name: str, words: str
+) -> None:
+    admin, path = coupled
+    wrong = admin.refused("PUT", f"{path}/mapping/channels/contributor/1", 422, {"fields": fields})
+    row = "Canais de venda, Compradores 'contributor', Canal de venda da loja '1'"
+    assert f"{row}: {words}" in said(wrong, f"mapping.channels[0].fields.{name}")
+    assert "order_fields_schema" in wrong["hint"]
+
+
+def test_the_fields_of_orders_are_shown_with_the_platform(house: House) -> None:
+    shown = {each["key"]: each["order_fields_schema"] for each in house.tenant("Loja").get("/platforms")["items"]}
+    assert shown[house.shop.about.platform] is None
+    [asked] = shown[house.erp.about.platform]["$defs"].values()
+    assert asked["properties"]["seller"]["title"] == "Vendedor (RCA)" and asked["properties"]["seller"]["x-title-en"]
+
+
+def test_a_part_shows_what_it_entered_with_in_the_words_of_the_mapping(loaded: Loaded) -> None:
+    doc = loaded.shown()["parts"][0]["doc"]
+    rows = [(row["charge"], row["terms"]) for row in loaded.admin.get(loaded.path)["mapping"]["payments"]]
+    assert (doc["charge"], doc["terms"]) in rows and not {"billing", "plan"} & doc.keys()
+
+
+async def test_an_erp_that_asks_for_nothing_takes_no_rows_of_channels(tmp_path: Path) -> None:
+    async with doored(tmp_path) as house:
+        at = f"/integrations/{house.id}"
+        wrong = await house.api("PUT", f"{at}/mapping/channels/all", {"fields": {"nature": "sale"}}, status=422)
+        assert "Fake ERP não pede dados de pedidos por canal" in wrong["detail"] and "retire-a" in wrong["detail"]
+        assert (await house.api("GET", at))["mapping"]["channels"] == []
+        assert "natures" not in await house.api("GET", f"{at}/choices")
+
+
+async def test_a_field_that_names_choices_is_held_against_them(tmp_path: Path) -> None:
+    async with doored(tmp_path) as house:
+        house.installation.registry.add(FAKE_ERP_ASKING)
+        house.installation.registry.forget()
+        at = f"/integrations/{house.id}"
+        assert {"key": "resale", "name": "resale", "active": True} in (await house.api("GET", f"{at}/choices"))["natures"]
+        wrong = await house.api("PUT", f"{at}/mapping/channels/all/b2b", {"fields": {"nature": "resael"}}, status=422)
+        [error] = wrong["errors"]
+        assert error["where"] == "mapping.channels[0].fields.nature"
+        assert "Canal de venda da loja 'b2b': Natureza de operação 'resael' não existe. Há: resale, sale" in error["detail"]
+        missing = await house.api("PUT", f"{at}/mapping/channels/all/b2b", {"fields": {"seller": 3}}, status=422)
+        assert "Natureza de operação: falta" in missing["detail"]
+        made = await house.api("PUT", f"{at}/mapping/channels/all/b2b", {"fields": {"nature": "resale", "seller": 3}})
+        assert made["fields"] == {"nature": "resale", "seller": 3}

@@ -1,0 +1,95 @@
+"""What the ERP wants with each order besides its lines and money: by the channel the buyer came through, and whether he pays ICMS. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from engate.model import FieldValue, Order, OrderPart
+from engate.store.causes import Reason, own
+from engate.sync.mapping import ChannelRow, PairMapping, fields_of
+from engate.text import Text
+
+Fields = type[msgspec.Struct] | None
+"""An ERP's `order_fields`; None: it asks for nothing."""
+
+
+def row_for(order: Order, mapping: PairMapping) -> ChannelRow | None:
+    """The most specific row, and that one whole: of the order's own channel before that of every channel; in each, of contributors (where
+    the buyer is one) before that of all buyers."""
+    rows = {(row.channel, row.buyers): row for row in mapping.channels}
+    buyers = ("contributor", "all") if order.buyer.contributor else ("all",)
+    return next((rows[channel, who] for channel in (order.channel, "") for who in buyers if (channel, who) in rows), None)
+
+
+class Wrong(NamedTuple):
+    """An order field that cannot go to the ERP as it is given."""
+
+    name: str
+    title: Text
+    why: Text
+
+
+def wrong(given: Mapping[str, FieldValue], kind: type[msgspec.Struct]) -> list[Wrong]:
+    """What keeps these values from being the ERP's order fields."""
+    fields = fields_of(kind)
+    listed = ", ".join(fields)
+    unknown = Text(f"o ERP não tem este campo, tem: {listed}", f"the ERP has no such field, it has: {listed}")
+    found = [Wrong(name, Text(name, name), unknown) for name in given if name not in fields]
+    required = [each.encode_name for each in msgspec.structs.fields(kind) if each.required]
+    found += [Wrong(name, fields[name].title, Text("falta", "is missing")) for name in required if name not in given]
+    if found:
+        return found
+    try:
+        msgspec.convert(given, kind)
+    except msgspec.ValidationError as error:
+        message, _, place = str(error).partition(" - at ")
+        name = place.strip("`").removeprefix("$").lstrip(".")
+        title = fields[name].title if name in fields else Text(name, name)
+        return [Wrong(name, title, Text(f"valor inválido ({message})", f"bad value ({message})"))]
+    return []
+
+
+def with_fields(parts: Sequence[OrderPart], order: Order, mapping: PairMapping, kind: Fields) -> list[OrderPart] | Reason:
+    """The parts with what the ERP wants of this order, or why it cannot be imported yet: never without what the ERP requires."""
+    if kind is None:
+        return list(parts)
+    row = row_for(order, mapping)
+    given: Mapping[str, FieldValue] = row.fields if row is not None else {}
+    faults = wrong(given, kind)
+    if faults:
+        return _unmapped(order, row, faults)
+    return [msgspec.structs.replace(part, fields=given) for part in parts]
+
+
+def _unmapped(order: Order, row: ChannelRow | None, faults: Sequence[Wrong]) -> Reason:
+    """In the words of whoever maps: which channel, which field, and where to fill it in."""
+    pt = ", ".join(f"{fault.title.pt} ({fault.why.pt})" for fault in faults)
+    en = ", ".join(f"{fault.title.en} ({fault.why.en})" for fault in faults)
+    channel = Text(f"o canal '{order.channel}'", f"channel '{order.channel}'") if order.channel else NO_CHANNEL
+    buyer = CONTRIBUTOR if order.buyer.contributor else Text("", "")
+    whose = "contributor" if order.buyer.contributor else "all"
+    return own(
+        "mapping.channel", f"{whose}/{order.channel}",
+        Text(f"O ERP pede dados do pedido que o mapeamento não dá para {channel.pt}{buyer.pt}: {pt}.",
+             f"The ERP asks for facts of the order that the mapping does not give for {channel.en}{buyer.en}: {en}."),
+        Text(f"Preencha em 'Canais de venda' da integração {_where(row).pt}. Nada foi enviado ao ERP; o pedido entra em seguida.",
+             f"Fill it in under the integration's 'Sales channels' {_where(row).en}. Nothing was sent to the ERP; the order enters then."),
+    )  # fmt: skip
+
+
+NO_CHANNEL = Text("pedidos sem canal", "orders without a channel")
+CONTRIBUTOR = Text(", comprador contribuinte do ICMS", ", a buyer who pays ICMS")
+
+
+def _where(row: ChannelRow | None) -> Text:
+    if row is None:
+        return Text(
+            "uma linha deste canal, ou uma sem canal, que vale para todos",
+            "in a row of this channel, or in one without a channel, which is for all",
+        )
+    name = row.channel or "-"
+    who = Text("contribuintes", "contributors") if row.buyers == "contributor" else Text("todos", "all")
+    return Text(f"a linha usada (canal: {name}; compradores: {who.pt})", f"in the row that was taken (channel: {name}; buyers: {who.en})")

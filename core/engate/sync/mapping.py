@@ -1,0 +1,222 @@
+"""The pair mapping: which of the ERP's choices stands for which of the storefront's, in rows.
+
+A kind of rows is declared once: as a field of `PairMapping` (what makes a row one, which flows it touches) and as the struct of its rows
+(whose value each field is, and as which kind of choices that side lists it). All of it stands in the JSON Schema that the API serves, and
+whatever checks, finds, adds or removes rows goes by `KINDS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from itertools import zip_longest
+from typing import Annotated, Any, Literal, NamedTuple
+
+import msgspec
+
+from engate.model import FieldValue
+from engate.settings import field, json_schema
+from engate.text import Text
+
+Side = Literal["erp", "storefront"]
+ERP = msgspec.Meta(extra_json_schema={"x-side": "erp"})
+SHOP = msgspec.Meta(extra_json_schema={"x-side": "storefront"})
+
+
+def _rows(*unique: tuple[str, ...], flows: tuple[str, ...]) -> msgspec.Meta:
+    """`unique`: fields whose values together stand in one row only; by the first of them a row is found. `flows`: what a change touches."""
+    return msgspec.Meta(extra_json_schema={"x-unique": [list(names) for names in unique], "x-flows": list(flows)})
+
+
+class WarehouseRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Several branches may share a warehouse, which offers their sum."""
+
+    branch: Annotated[str, field("Filial do ERP", "ERP branch", choices="branches", min_length=1), ERP]
+    warehouse: Annotated[str, field("Depósito da loja", "Storefront warehouse", choices="warehouses", min_length=1), SHOP]
+
+
+class PaymentRow(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """Several forms may share a charge."""
+
+    form: Annotated[
+        str,
+        field(
+            "Forma de pagamento da loja",
+            "Storefront payment form",
+            "Vazio: pedidos sem pagamento (total zero)",
+            "Empty: orders without a payment",
+            choices="payments",
+        ),
+        SHOP,
+    ]
+    charge: Annotated[str, field("Cobrança do ERP", "ERP charge", choices="charges", min_length=1), ERP]
+    terms: Annotated[
+        str,
+        field(
+            "Plano de pagamento do ERP",
+            "ERP payment terms",
+            "Vazio: só se o ERP não tem planos de pagamento",
+            "Empty: only where the ERP has no payment terms",
+            choices="terms",
+        ),
+        ERP,
+    ] = ""
+    import_when: Annotated[
+        Literal["paid", "placed"],
+        field("Importar quando", "Import when", "paid: pago; placed: ao fechar (a prazo)", "paid, or placed (on terms)"),
+    ] = "paid"
+
+
+class CarrierRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    shipping: Annotated[str, field("Forma de entrega da loja", "Storefront shipping method", choices="shippings", min_length=1), SHOP]
+    carrier: Annotated[str, field("Transportadora do ERP", "ERP carrier", choices="carriers", min_length=1), ERP]
+
+
+class PriceListRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Prices are absolute: two tables of one list would overwrite each other."""
+
+    table: Annotated[str, field("Tabela de preço do ERP", "ERP price table", choices="price_tables", min_length=1), ERP]
+    list: Annotated[
+        str,
+        field(
+            "Lista de preço da loja",
+            "Storefront price list",
+            "Ou a política comercial, onde a loja a chama assim",
+            "Or the trade policy, where the shop calls it so",
+            choices="price_lists",
+            min_length=1,
+        ),
+        SHOP,
+    ]
+
+
+class ChannelRow(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """What the ERP wants with the orders of a channel. Which row an order takes: `engate.sync.channels`."""
+
+    fields: Annotated[
+        Mapping[str, FieldValue],
+        field(
+            "Campos do pedido no ERP",
+            "Fields of the order in the ERP",
+            "Quais são, em GET /platforms: `order_fields_schema` do ERP",
+            "Which there are: the ERP's `order_fields_schema` in GET /platforms",
+        ),
+        ERP,
+    ]
+    channel: Annotated[
+        str,
+        field(
+            "Canal de venda da loja",
+            "Storefront sales channel",
+            "Como os pedidos o trazem; vazio: todo canal sem linha própria",
+            "As orders tell it; empty: every channel that has no row of its own",
+            max_length=100,
+        ),
+        SHOP,
+    ] = ""
+    buyers: Annotated[
+        Literal["all", "contributor"],
+        field(
+            "Compradores",
+            "Buyers",
+            "all: todos; contributor: empresas com inscrição estadual (contribuintes do ICMS)",
+            "all, or contributor: companies with a state inscription (ICMS contributors)",
+        ),
+    ] = "all"
+
+
+class PairMapping(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """Every kind of rows."""
+
+    warehouses: Annotated[
+        tuple[WarehouseRow, ...],
+        field("Filiais e depósitos", "Branches and warehouses"),
+        _rows(("branch",), flows=("warehouses", "stock", "orders")),
+    ] = ()
+    payments: Annotated[tuple[PaymentRow, ...], field("Pagamentos", "Payments"), _rows(("form",), flows=("orders",))] = ()
+    carriers: Annotated[tuple[CarrierRow, ...], field("Transportadoras", "Carriers"), _rows(("shipping",), flows=("orders",))] = ()
+    price_lists: Annotated[
+        tuple[PriceListRow, ...], field("Listas de preço", "Price lists"), _rows(("table",), ("list",), flows=("prices",))
+    ] = ()
+    channels: Annotated[
+        tuple[ChannelRow, ...], field("Canais de venda", "Sales channels"), _rows(("buyers", "channel"), flows=("orders",))
+    ] = ()
+
+
+class Field(NamedTuple):
+    """A field of a row, or one of the ERP's order fields. `choices`: the kind that its side lists it as; "": nobody lists it."""
+
+    name: str
+    title: Text
+    side: Side | None
+    choices: str
+
+
+class Kind(NamedTuple):
+    """One kind of rows, as it is declared above."""
+
+    name: str
+    title: Text
+    fields: dict[str, Field]
+    unique: tuple[tuple[str, ...], ...]
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """The fields by which a row is found. Only the last of them may be empty or hold a slash."""
+        return self.unique[0]
+
+    def key_of(self, row: msgspec.Struct) -> str:
+        """As it stands in addresses: "125", "contributor/b2b", "all"."""
+        return "/".join(filter(None, (getattr(row, name) for name in self.key)))
+
+    def of_key(self, key: str) -> dict[str, str]:
+        return dict(zip_longest(self.key, key.split("/", len(self.key) - 1), fillvalue=""))
+
+
+@cache
+def fields_of(kind: type[msgspec.Struct]) -> dict[str, Field]:
+    """The fields of a struct as people see them."""
+    return _fields(json_schema(kind)["$defs"][kind.__name__]["properties"])
+
+
+def _fields(properties: dict[str, Any]) -> dict[str, Field]:
+    return {name: Field(name, _title(about, name), about.get("x-side"), about.get("x-choices", "")) for name, about in properties.items()}
+
+
+def _title(about: dict[str, Any], name: str) -> Text:
+    pt = about.get("title", name)
+    return Text(pt, about.get("x-title-en", pt))
+
+
+def _declared() -> dict[str, Kind]:
+    defs = json_schema(PairMapping)["$defs"]
+    found: dict[str, Kind] = {}
+    for name, about in defs[PairMapping.__name__]["properties"].items():
+        row = defs[about["items"]["$ref"].rpartition("/")[2]]
+        found[name] = Kind(name, _title(about, name), _fields(row["properties"]), tuple(tuple(names) for names in about["x-unique"]))
+    return found
+
+
+KINDS = _declared()
+
+
+def with_row(mapping: PairMapping, kind: str, key: str, row: Any | None) -> PairMapping:
+    """The mapping with this row in the place of the one of its key, or at the end; None: without it."""
+    rows = list(getattr(mapping, kind))
+    at = next((index for index, each in enumerate(rows) if KINDS[kind].key_of(each) == key), len(rows))
+    rows[at : at + 1] = [] if row is None else [row]
+    return msgspec.structs.replace(mapping, **{kind: tuple(rows)})
+
+
+def removed(before: PairMapping, after: PairMapping) -> list[tuple[str, str]]:
+    """(kind, key) of the rows that `after` does not have any more."""
+    kept = {name: {kind.key_of(row) for row in getattr(after, name)} for name, kind in KINDS.items()}
+    return [(name, key) for name, kind in KINDS.items() for row in getattr(before, name) if (key := kind.key_of(row)) not in kept[name]]
+
+
+def sharing(mapping: PairMapping) -> dict[str, tuple[str, ...]]:
+    """Warehouse -> its branches in the order of the mapping, of those that several branches are: it offers their sum."""
+    found: dict[str, list[str]] = {}
+    for row in mapping.warehouses:
+        found.setdefault(row.warehouse, []).append(row.branch)
+    return {warehouse: tuple(branches) for warehouse, branches in found.items() if len(branches) > 1}

@@ -1,0 +1,62 @@
+"""The traps of the mapping: what would be mapped wrong, twice or not at all without the guard."""
+
+from __future__ import annotations
+
+from tests.trap import Trap
+
+CORE, API = "core/engate", "api/engate_api"
+PURE, ENGINE, REST = "core/tests/test_channels.py::", "tests/test_channels.py::", "api/tests/test_mapping.py::"
+
+MAPPING: tuple[Trap, ...] = (
+    Trap(
+        "engine.channel-specific",
+        "A row for every channel that counts before the channel's own gives its orders another operation's taxes.",
+        f"{CORE}/sync/channels.py",
+        'for channel in (order.channel, "") for who in buyers',
+        'for who in buyers for channel in ("", order.channel)',
+        (f"{PURE}test_the_most_specific_row_counts_and_that_one_whole",),
+    ),
+    Trap(
+        "engine.channel-required",
+        "An order that enters the ERP without what it requires of each order is refused there half made, or invoiced wrongly.",
+        f"{CORE}/sync/channels.py",
+        "    if faults:\n        return _unmapped(order, row, faults)\n",
+        "",
+        (
+            f"{PURE}test_without_what_the_erp_requires_no_part_is_made",
+            f"{ENGINE}test_an_order_without_what_the_erp_requires_waits_and_enters_when_it_is_mapped",
+        ),
+    ),
+    Trap(
+        "engine.channel-stored",
+        "An order that is in the ERP keeps what it entered with: a mapping that was changed for orders to come would change its taxes.",
+        f"{CORE}/sync/steps.py",
+        "reference=part.reference, fields=part.doc.fields)",
+        "reference=part.reference)",
+        (f"{ENGINE}test_a_later_mapping_does_not_reach_what_is_on_its_way_or_in_the_erp",),
+    ),
+    Trap(
+        "engine.mapping-once",
+        "Two rows that say the same thing: the last one silently counts, and two tables of one list overwrite each other's prices.",
+        f"{API}/rows.py",
+        "                if values in seen:\n",
+        "                if False:\n",
+        (f"{REST}test_what_may_stand_in_one_row_only",),
+    ),
+    Trap(
+        "engine.terms-asked",
+        "Terms are optional only where the ERP has none: a row without them would let every order of its form be refused.",
+        f"{API}/choices.py",
+        'if field.choices and (values[field.name] or field.side == "erp"):',
+        "if field.choices and values[field.name]:",
+        (f"{REST}test_whether_terms_may_be_left_out_follows_from_what_the_erp_lists",),
+    ),
+    Trap(
+        "engine.part-names",
+        "Parts of orders that were imported before an upgrade are read after it: a renamed field would lose their charge.",
+        f"{CORE}/model/orders.py",
+        'charge: str = msgspec.field(name="billing", default="")',
+        'charge: str = ""',
+        ("core/tests/test_blobs.py::test_parts_are_stored_under_the_names_they_always_had",),
+    ),
+)
