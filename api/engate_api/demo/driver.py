@@ -292,7 +292,7 @@ def delta(demo: Demo) -> None:
     demo.shop.post("/_sandbox/faults", [])
     demo.resync("delta", "delta", ["prices", "stock"])  # what the orders left behind is settled first
     before = demo.sides()
-    written, latest = demo.shop_writes(), _latest_run(demo)
+    ledger, latest = demo.shop_ledger(), _latest_run(demo)
     demo.erp.post("/_sandbox/change", _changes(demo.tour, before))
     asked = checks.changed(checks.cells(before.erp, demo.warehouses), checks.cells(demo.erp_skus(), demo.warehouses))
     was = checks.cells(before.shop)
@@ -310,10 +310,11 @@ def delta(demo: Demo) -> None:
     demo.wait_quiet("delta", [])
     came = checks.changed(was, checks.cells(demo.shop_skus()))
     counts = demo.report.delta
-    counts.changed, counts.pushed, counts.writes = len(asked), len(came), demo.shop_writes() - written
+    calls = _written(demo, ledger)
+    counts.changed, counts.pushed, counts.writes = len(asked), len(came), sum(calls.values())
     demo.problems += checks.travel_problems(asked, came, "delta")
     if counts.writes > counts.changed:
-        demo.problems.append(f"delta: {counts.writes} calls wrote into the storefront for {counts.changed} changed values")
+        demo.problems.append(f"delta: {counts.writes} calls wrote into the storefront for {counts.changed} changed values: {_said(calls)}")
     runs = [run for run in demo.operator.items(f"{demo.path}/runs") if run["id"] > latest]
     if not any(run["trigger"] == "schedule" for run in runs):
         demo.problems.append("delta: no run was triggered by the schedule")
@@ -349,16 +350,25 @@ def resync(demo: Demo) -> None:
     demo.resync("unchanged resync", "full")
     counts = demo.report.unchanged_resync
     counts.read = _rows(demo) - read
-    written = {name: count - ledger.writes.get(name, 0) for name, count in demo.shop_ledger().writes.items()}
-    counts.writes = sum(written.values())
+    calls = _written(demo, ledger)
+    counts.writes = sum(calls.values())
     if counts.writes:
-        calls = ", ".join(f"{count} × {name}" for name, count in written.items() if count)
-        demo.problems.append(f"unchanged resync: {counts.writes} calls wrote into the storefront: {calls}")
+        demo.problems.append(f"unchanged resync: {counts.writes} calls wrote into the storefront: {_said(calls)}")
     everything = len(before.erp) + len({sku.product for sku in before.erp})
     if counts.read < everything:
         demo.problems.append(f"unchanged resync: {counts.read} rows read, but the ERP holds {everything} products and SKUs")
     was, is_now = (checks.cells(skus) for skus in (before.shop, demo.shop_skus()))
     demo.problems += checks.travel_problems({}, checks.changed(was, is_now), "unchanged resync")
+
+
+def _written(demo: Demo, before: Ledger) -> dict[str, int]:
+    """The calls that wrote into the storefront since then, by what they did."""
+    counts = {name: count - before.writes.get(name, 0) for name, count in demo.shop_ledger().writes.items()}
+    return {name: count for name, count in counts.items() if count}
+
+
+def _said(calls: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} × {name}" for name, count in calls.items())
 
 
 def _rows(demo: Demo) -> int:
