@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,13 @@ import sqlalchemy as sa
 from tests.support.engine import engine
 from tests.support.goods import goods
 from tests.support.mailbox import PASSWORD, USER, Mailbox, certificate, mailbox
-from tests.support.selling import entered, sell, state
+from tests.support.selling import asleep, entered, sell, skus, state
 from tests.support.stage import SHORT, Stage, faked
 
+from engate import smtp
 from engate.settings import load
 from engate.smtp import MailServer
-from engate.store import causes, mail_server
+from engate.store import mail_server
 from engate.sync import trigger
 from engate.sync.options import Options
 
@@ -177,41 +179,122 @@ async def _is(stage: Stage, wanted: str) -> bool:
     return (await stage.order(KEY)).state == wanted
 
 
-@pytest.mark.trap("mail.same-id")
+@pytest.mark.trap("mail.same-id", "mail.no-third")
 async def test_one_that_was_taken_without_an_answer_goes_again_as_the_same_letter(sqlite_database: str) -> None:
+    """And no third time: a server that never says so would be sent the same letter for days."""
     async with mailbox() as box, faked(sqlite_database, seed=goods(1), options=SHIPPED, selling=True) as stage:
         box.drops = True
         await use(stage, box)
         await ship(stage)
-        await stage.until(lambda: box.letters)
-        box.drops = False
         await stage.until(lambda: all_sent(stage))
         first, second = box.letters
         assert first["Message-ID"] == second["Message-ID"]
+        [said] = await timeline(stage, "mail_unknown")
+        assert "não se sabe se chegou" in said
+
+
+@pytest.mark.trap("mail.patient")
+async def test_a_server_that_looks_long_at_a_letter_gets_it_once(sqlite_database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(smtp, "TIMEOUT", 0.5)
+    async with mailbox() as box, faked(sqlite_database, seed=goods(1), options=SHIPPED, selling=True) as stage:
+        box.slow = 1.5
+        await use(stage, box)
+        await ship(stage)
+        await stage.until(lambda: timeline(stage, "mailed"))
+        assert len(box.letters) == 1
+
+
+@pytest.mark.trap("mail.all-of-it")
+async def test_a_letter_waits_until_all_that_comes_has_left_and_names_that(sqlite_database: str) -> None:
+    """A line that the ERP cuts is not in it; a first shipment is not the order."""
+    async with mailbox() as box, faked(sqlite_database, seed=goods(3), options=SHIPPED, selling=True) as stage:
+        await use(stage, box)
+        sell(stage, 2, 1, 3)
+        [order] = await entered(stage, KEY)
+        [(first, _), (second, price), (third, _)] = skus(stage)
+        names = {item.reference: item.name for item in stage.shop.placed[KEY].items}
+        stage.erp.cut(order.key, {second: 0})
+        stage.erp.invoice(order.key, value=order.total - Decimal(price))
+        stage.erp.ship(order.key, "BR-A", {first: 2})
+        await state(stage, KEY, "shipped")
+        await asleep(stage, KEY)
+        assert not box.letters and not await untold(stage)
+        stage.erp.ship(order.key, "BR-B", {third: 3})
+        await stage.until(lambda: box.letters)
+        [body] = box.bodies()
+        assert "BR-A" in body and "BR-B" in body
+        assert f"2 x {names[first]}" in body and f"3 x {names[third]}" in body and names[second] not in body
+
+
+@pytest.mark.trap("mail.overtaken")
+async def test_an_order_that_was_cancelled_meanwhile_is_not_said_to_be_shipped(sqlite_database: str) -> None:
+    async with mailbox() as box, faked(sqlite_database, seed=goods(1), options=SHIPPED, selling=True) as stage:
+        box.to = "451 4.3.0 Later"
+        await use(stage, box)
+        await ship(stage)
+        await stage.until(lambda: box.calls)
+        stage.shop.cancel([KEY], "Desisti")
+        await stage.until(lambda: stage.sql("select id from shop_order where shop_state = 'cancelled'"))
+        box.to = ""
+        await stage.until(lambda: all_sent(stage))
+        assert not box.letters and "cancelado" in (await timeline(stage, "mail_dropped"))[0]
+
+
+@pytest.mark.trap("mail.other-server")
+async def test_what_an_old_server_refuses_does_not_condemn_the_new_one(sqlite_database: str) -> None:
+    async with (
+        mailbox() as old,
+        mailbox() as new,
+        faked(sqlite_database, seed=goods(1), options=SHIPPED, selling=True) as stage,
+    ):
+        old.hangs, old.to = True, "550 5.1.8 Sender address rejected"
+        await use(stage, old)
+        await ship(stage)
+        await stage.until(lambda: old.calls)
+        await use(stage, new)
+        old.hangs = False
+        await stage.until(lambda: new.letters)
+        await stage.until(lambda: all_sent(stage))
+
+
+@pytest.mark.trap("mail.sender")
+async def test_a_sender_that_is_refused_with_the_recipient_is_no_fault_of_the_buyers(sqlite_database: str) -> None:
+    async with mailbox() as box, faked(sqlite_database, seed=goods(1), options=SHIPPED, selling=True) as stage:
+        box.to = "550 5.1.8 <loja@exemplo.com.br>: Sender address rejected: Domain not found"
+        await use(stage, box)
+        await ship(stage)
+        await stage.until(lambda: _code(stage, "mail.sender"))
+        box.to = ""
+        await use(stage, box)
+        await again(stage, "mail.sender")
+        await stage.until(lambda: len(box.letters) == 1)
 
 
 @pytest.mark.trap("mail.shown")
 async def test_a_server_that_takes_nothing_is_said_and_tried_again(sqlite_database: str) -> None:
     async with mailbox() as box, faked(sqlite_database, seed=goods(1), options=SHIPPED, selling=True) as stage:
-        box.to = "451 4.3.0 Try again later"
+        box.data = "451 4.3.0 Try again later"
         await use(stage, box)
         await ship(stage)
         await stage.until(lambda: _code(stage, "mail.not_taken"))
         [cause] = await stage.sql("select text, owner from cause where code = 'mail.not_taken'")
         assert "Try again later" in str(cause.text) and cause.owner == "engate"
-        box.to = ""
+        box.data = "452 4.2.2 Other words"
+        tries = len(await stage.sql("select id from cause"))
+        box.data = ""
         await stage.until(lambda: all_sent(stage))
-        assert len(box.letters) == 1
+        assert len(box.letters) == 1 and tries == 1
+        assert not await stage.sql("select id from cause where code like 'mail%'"), "what is over is gone"
 
 
 async def _code(stage: Stage, code: str) -> bool:
     return [row.code for row in await untold(stage)] == [code]
 
 
-@pytest.mark.trap("mail.address")
+@pytest.mark.trap("mail.address", "mail.masked")
 async def test_an_address_that_does_not_exist_is_tried_once_and_said(sqlite_database: str) -> None:
     async with mailbox() as box, faked(sqlite_database, seed=goods(1), options=BOTH, selling=True) as stage:
-        box.to = "550 5.1.1 No such user"
+        box.to = "550 5.1.1 <{to}>: No such user"
         await use(stage, box)
         await ship(stage)
         await deliver(stage)
@@ -245,26 +328,24 @@ async def test_a_login_that_is_refused_waits_for_a_person_and_is_not_tried_again
     async with mailbox(served) as box, faked(sqlite_database, seed=goods(1), options=SHIPPED, selling=True) as stage:
         await use(stage, box, security="starttls", user=USER, password="errada-" + PASSWORD)
         await ship(stage)
-        await stage.until(lambda: _code(stage, "auth_failed"))
+        await stage.until(lambda: _code(stage, "mail.login"))
         tried = box.logins
         await ship(stage, "F00002", 2)
         await stage.until(lambda: _waiting(stage, 2))
         assert box.logins == tried and not box.letters
         texts = str(await stage.sql("select text, hint from cause")) + str(await stage.sql("select error from outbox"))
         assert PASSWORD not in texts
-        [cause] = await stage.sql("select id, owner from cause where code = 'auth_failed'")
+        [cause] = await stage.sql("select owner from cause where code = 'mail.login'")
         assert cause.owner == "person"
         await use(stage, box, security="starttls", user=USER, password=PASSWORD)
-        what = trigger.Retried(cause.id)
-        now = stage.clock.now().timestamp()
-        await stage.store.writing(lambda c: trigger.retry(c, stage.tenant_id, stage.integration_id, what, now))
+        await again(stage, "mail.login")
         await stage.until(lambda: len(box.letters) == 2)
         await stage.until(lambda: all_sent(stage))
 
 
 async def _waiting(stage: Stage, count: int) -> bool:
     rows = await untold(stage)
-    return len(rows) == count and all(row.code == "auth_failed" and row.given_up_at for row in rows)
+    return len(rows) == count and all(row.code == "mail.login" and row.given_up_at for row in rows)
 
 
 @pytest.mark.trap("mail.trusted")
@@ -273,8 +354,9 @@ async def test_a_server_that_nobody_vouches_for_is_told_nothing(sqlite_database:
     async with mailbox(served) as box, faked(sqlite_database, seed=goods(1), options=SHIPPED, selling=True) as stage:
         await use(stage, box, security="starttls", user=USER, password=PASSWORD)
         await ship(stage)
-        await stage.until(lambda: _code(stage, "mail.not_taken"))
-        assert not box.logins and not box.letters
+        await stage.until(lambda: _code(stage, "mail.security"))
+        [cause] = await stage.sql("select text from cause where code = 'mail.security'")
+        assert "certificado" in str(cause.text) and not box.logins and not box.letters
 
 
 async def test_without_a_server_letters_wait_for_a_person(sqlite_database: str) -> None:
@@ -283,11 +365,16 @@ async def test_without_a_server_letters_wait_for_a_person(sqlite_database: str) 
         await ship(stage)
         await stage.until(lambda: _code(stage, "mail.no_server"))
         await use(stage, box)
-        [cause] = await stage.sql("select id from cause where code = 'mail.no_server'")
-        now = stage.clock.now().timestamp()
-        what = trigger.Retried(cause.id)
-        await stage.store.writing(lambda c: trigger.retry(c, stage.tenant_id, stage.integration_id, what, now))
+        await again(stage, "mail.no_server")
         await stage.until(lambda: len(box.letters) == 1)
+
+
+async def again(stage: Stage, code: str) -> None:
+    """A person wants what waits for this tried again."""
+    [cause] = await stage.sql("select id from cause where code = :code", code=code)
+    now, what = stage.clock.now().timestamp(), trigger.Retried(cause.id)
+    await stage.store.writing(lambda c: trigger.retry(c, stage.tenant_id, stage.integration_id, what, now))
+    stage.runner.poke()
 
 
 async def test_what_no_server_takes_for_days_is_given_up_until_a_person_asks(sqlite_database: str) -> None:
@@ -298,7 +385,5 @@ async def test_what_no_server_takes_for_days_is_given_up_until_a_person_asks(sql
         await ship(stage)
         await stage.until(lambda: _code(stage, "outbox.given_up"))
         box.data = ""
-        now = stage.clock.now().timestamp()
-        [id] = await stage.store.reading(lambda c: [causes.id_of(c, stage.integration_id, "own:outbox.given_up:mail")])
-        await stage.store.writing(lambda c: trigger.retry(c, stage.tenant_id, stage.integration_id, trigger.Retried(id), now))
+        await again(stage, "outbox.given_up")
         await stage.until(lambda: len(box.letters) == 1)

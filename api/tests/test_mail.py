@@ -38,6 +38,7 @@ def test_a_mail_server_is_configured_shown_without_its_password_and_tried_out(ho
     admin = house.tenant("Loja")
     assert admin.get("/mail-server") == {"configured": False, "settings": {}, "password_set": False, "refused": None, "refused_hint": None}
     admin.refused("POST", "/mail-server/test", 404, {"to": "eu@exemplo.com.br"})
+    assert admin.refused("POST", "/mail-server/test", 422, {"to": "a..b@c.dd"})["errors"][0]["where"] == "to"
     shown = admin.put("/mail-server", body(box))
     assert shown["password_set"] and shown["settings"]["user"] == USER and "password" not in shown["settings"]
     assert admin.get("/mail-server") == shown
@@ -72,6 +73,9 @@ def test_a_stored_password_does_not_follow_to_another_address(house: House, box:
         ({"user": "loja"}, {}, "password"),
         ({}, {"password": "x"}, "password"),
         ({"sender": "loja"}, {}, "sender"),
+        ({"sender": "loja..x@exemplo.com.br"}, {}, "sender"),
+        ({"sender": "ação@exemplo.com.br"}, {}, "sender"),
+        ({"sender": "loja@exemplo..br"}, {}, "sender"),
         ({"reply_to": "a@b.cc\nBcc: x@y.zz"}, {}, "reply_to"),
         ({"host": "smtp exemplo"}, {}, "host"),
         ({"host": None}, {}, "host"),
@@ -89,6 +93,7 @@ def test_what_is_no_mail_server_is_refused_by_its_field(
     assert not admin.get("/mail-server")["configured"]
 
 
+@pytest.mark.trap("mail.needs-server", "mail.server-in-use")
 def test_a_switch_needs_a_server_and_a_server_in_use_stays(house: House, box: Mailbox) -> None:
     admin = house.tenant("Loja")
     problem = admin.refused(
@@ -149,7 +154,7 @@ def test_letters_that_waited_for_the_server_go_when_it_is_mended(selling: Any, b
         house.erp.post("progress", {"to": step})
 
     def waiting() -> list[Any]:
-        return [cause for cause in admin.get(f"/integrations/{id}/causes")["items"] if cause["code"] == "auth_failed"]
+        return [cause for cause in admin.get(f"/integrations/{id}/causes")["items"] if cause["code"] == "mail.login"]
 
     [cause] = house.until(waiting)
     assert cause["messages"] == 1 and cause["owner"] == "person" and "e-mail" in cause["text"]["pt"]

@@ -229,7 +229,7 @@ class Storefront(Connection):
 
     id_form: ClassVar[str] = ""
     """What the shop's ids of products and SKUs look like, as a regular expression over the whole id ("" = anything): a person who links by
-    hand, or by a sheet, cannot take a name or a code for one."""
+    hand, or by a sheet, cannot take a name for one, nor an EAN of 13 digits where ids are shorter."""
 
     fetches: ClassVar[frozenset[str]] = frozenset()
     """Hooks of which its accounts can do the work by calling us: push hooks whose records they fetch (`Desk.products`),

@@ -6,28 +6,31 @@ helps. Anything else may get through later.
 
 from __future__ import annotations
 
-import asyncio
+import re
+import ssl
+from contextlib import suppress
 from email.headerregistry import Address
 from email.message import EmailMessage
+from email.policy import SMTP
 from typing import Annotated, Literal, NamedTuple
 
 import aiosmtplib
 import msgspec
 
-from engate.errors import AuthFailed, EngateError, Invalid, Rejected, Unavailable
+from engate.errors import AuthFailed, EngateError, Invalid, Rejected, Unavailable, Unknown
 from engate.settings import Secret, field
 from engate.text import Text
 
 TIMEOUT = 20.0
-"""Seconds for each step of the conversation."""
-WHOLE = 60.0
-"""Seconds for all of it."""
+"""Seconds for each step of the conversation but the last."""
+TAKING = 300.0
+"""Seconds for the server's answer to the letter itself: some look through it first, and whoever does not wait sends it twice (RFC 5321,
+4.5.3.2.6, asks for more still)."""
 LONGEST_ADDRESS = 254
-ADDRESS = r"^[^\s@<>,;:\"]+@[^\s@<>,;:\"]+\.[^\s@<>,;:\"]+$"
-LOGIN = (530, 534, 535, 538)
-"""Replies to a login that the server does not accept."""
-BAD_ADDRESS = "5.1."
-"""How the enhanced status of an address that does not exist begins (RFC 3463). A bare 550 may be about the server's own rules."""
+NO_SUCH_ADDRESS = ("5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10")
+"""Enhanced statuses of a recipient that does not exist (RFC 3463, 7505). A bare 550 may be about the server's own rules."""
+BAD_SENDER = ("5.1.7", "5.1.8")
+"""Of a sender that the server does not believe in; many look only when a recipient is named."""
 
 
 def _none() -> Secret:
@@ -48,7 +51,7 @@ class MailServer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         str,
         field(
             "Remetente", "Sender", "O endereço que os clientes veem", "The address that buyers see",
-            pattern=ADDRESS, max_length=LONGEST_ADDRESS,
+            max_length=LONGEST_ADDRESS,
         ),
     ]  # fmt: skip
     port: Annotated[int, field("Porta", "Port", ge=1, le=65535, host=True)] = 587
@@ -69,11 +72,15 @@ class MailServer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         str,
         field(
             "Responder para", "Reply to", "Vazio: o remetente", "Empty: the sender",
-            pattern=rf"{ADDRESS}|^$", max_length=LONGEST_ADDRESS,
+            max_length=LONGEST_ADDRESS,
         ),
     ] = ""  # fmt: skip
 
     def __post_init__(self) -> None:
+        for name in ("sender", "reply_to"):
+            address = getattr(self, name)
+            if not valid_address(address) and (address or name == "sender"):
+                raise Invalid(*no_address(address), where=name)
         if self.security == "none" and self.user:
             raise Invalid(
                 Text("Usuário e senha não seguem sem criptografia.", "User and password do not travel unencrypted."),
@@ -101,11 +108,24 @@ class Letter(NamedTuple):
 
 
 def valid_address(address: str) -> bool:
+    """Whether a letter can go there: "ana@exemplo.com.br"."""
+    name, _, domain = address.rpartition("@")
+    labels = domain.split(".")
+    if not address.isascii() or len(address) > LONGEST_ADDRESS or len(labels) < 2 or not all(labels):
+        return False
     try:
         parsed = Address(addr_spec=address)
     except Exception:  # the parser of the standard library raises IndexError and others on what is no address
         return False
-    return bool(parsed.username) and "." in parsed.domain and address.isascii() and len(address) <= LONGEST_ADDRESS
+    return bool(name) and parsed.addr_spec == address
+
+
+def no_address(address: str) -> tuple[Text, Text]:
+    """(what is wrong, what to do)"""
+    return (
+        Text(f"'{address[:100]}' não é um endereço de e-mail.", f"'{address[:100]}' is no e-mail address."),
+        Text("Escreva-o como ana@exemplo.com.br, sem acentos.", "Write it like ana@example.com, without accents."),
+    )
 
 
 def message(server: MailServer, letter: Letter) -> EmailMessage:
@@ -128,48 +148,90 @@ def _line(text: str) -> str:
 
 
 async def send(server: MailServer, letter: Letter) -> None:
-    """Returns when the server has taken it. Raises `AuthFailed`, `Rejected` or `Unavailable`."""
+    """Returns when the server has taken it. Raises `AuthFailed`, `Rejected`, `Unavailable`, or `Unknown`: it may have taken it."""
+    client = aiosmtplib.SMTP(
+        hostname=server.host,
+        port=server.port,
+        username=server.user or None,
+        password=server.password.reveal() or None,
+        use_tls=server.security == "tls",
+        start_tls=server.security == "starttls",
+        timeout=TIMEOUT,
+    )
+    body = message(server, letter).as_bytes(policy=SMTP)
+    taking = False
     try:
-        async with asyncio.timeout(WHOLE):
-            await aiosmtplib.send(
-                message(server, letter),
-                sender=server.sender,
-                recipients=[letter.to],
-                hostname=server.host,
-                port=server.port,
-                username=server.user or None,
-                password=server.password.reveal() or None,
-                use_tls=server.security == "tls",
-                start_tls=server.security == "starttls",
-                timeout=TIMEOUT,
-            )
+        await client.connect()
+        await client.mail(server.sender)
+        await client.rcpt(letter.to)
+        taking = True
+        await client.data(body, timeout=TAKING)
     except (aiosmtplib.SMTPException, OSError, TimeoutError) as error:
-        raise _said(error) from None  # the library's error may hold what was sent
+        # the library's error may hold what was sent
+        raise (_unanswered(error) if taking else None) or _said(error, letter.to) from None
+    else:
+        with suppress(aiosmtplib.SMTPException, OSError, TimeoutError):  # it has the letter, however it takes leave
+            await client.quit()
+    finally:
+        client.close()
 
 
-def _said(error: Exception) -> EngateError:
+UNANSWERED = Unknown(
+    Text("O servidor de e-mail recebeu a mensagem e não respondeu.", "The mail server got the message and did not answer."),
+    code="mail.unanswered",
+)
+
+
+def _unanswered(error: Exception) -> Unknown | None:
+    """The letter was under way, and no answer came."""
+    return UNANSWERED if not isinstance(error, aiosmtplib.SMTPResponseException) else None
+
+
+def _said(error: Exception, to: str) -> EngateError:
+    """Whose error it is, in the server's words but the buyer's address."""
     match error:
-        case aiosmtplib.SMTPRecipientsRefused(recipients=[first, *_]):
-            return _refused(first.code, first.message)
-        case aiosmtplib.SMTPAuthenticationError() if error.code in LOGIN:
-            return AuthFailed(
-                _with(Text("O servidor de e-mail recusou o login", "The mail server refused the login"), error.code, error.message),
-                Text("Corrija usuário e senha do servidor de e-mail.", "Mend the mail server's user and password."),
-            )
+        case aiosmtplib.SMTPRecipientRefused():
+            return _refused(error.code, _masked(error.message, to))
+        case aiosmtplib.SMTPAuthenticationError() if 500 <= error.code < 600:
+            return _misused(
+                "mail.login", Text("O servidor de e-mail recusou o login", "The mail server refused the login"),
+                Text("Corrija o usuário e a senha do servidor de e-mail.", "Mend the mail server's user and password."),
+                error.code, error.message,
+            )  # fmt: skip
         case aiosmtplib.SMTPSenderRefused() if error.code >= 500:
-            return AuthFailed(
-                _with(Text("O servidor de e-mail recusou o remetente", "The mail server refused the sender"), error.code, error.message),
-                Text("Corrija o remetente, ou autorize-o no servidor de e-mail.", "Mend the sender, or allow it in the mail server."),
-            )
+            return _bad_sender(error.code, error.message)
         case aiosmtplib.SMTPResponseException():
-            text = _with(
-                Text("O servidor de e-mail não aceitou a mensagem", "The mail server did not accept the message"), error.code, error.message
-            )
+            words = _with(
+                Text("O servidor de e-mail não aceitou a mensagem", "The mail server did not accept the message"),
+                error.code, _masked(error.message, to),
+            )  # fmt: skip
+            return Unavailable(words, LATER, code="mail.not_taken")
         case TimeoutError() | aiosmtplib.SMTPTimeoutError():
-            text = Text("O servidor de e-mail não respondeu a tempo.", "The mail server did not answer in time.")
+            words = Text("O servidor de e-mail não respondeu a tempo.", "The mail server did not answer in time.")
+            return Unavailable(words, LATER, code="mail.not_taken")
         case _:
-            text = Text("Não foi possível falar com o servidor de e-mail.", "The mail server could not be spoken to.")
-    return Unavailable(text, LATER, code="mail.not_taken")
+            return _not_spoken_to(error)
+
+
+def _not_spoken_to(error: Exception) -> EngateError:
+    caused = [error, error.__cause__, error.__context__]
+    if any(isinstance(each, ssl.SSLCertVerificationError) for each in caused) or "CERTIFICATE_VERIFY_FAILED" in str(error):
+        return AuthFailed(
+            Text("O certificado do servidor de e-mail não é confiável.", "The mail server's certificate is not trusted."),
+            Text("Confira o nome do servidor; o certificado deve ser dele e estar em dia.",
+                 "Check the server's name; the certificate must be its own and up to date."),
+            code="mail.security",
+        )  # fmt: skip
+    if isinstance(error, aiosmtplib.SMTPNotSupported) or any(isinstance(each, ssl.SSLError) for each in caused) or "SSL" in str(error):
+        return AuthFailed(
+            Text("O servidor de e-mail não oferece esta segurança ou este login nesta porta.",
+                 "The mail server does not offer this security or login on this port."),
+            Text("Em geral é starttls na porta 587 ou tls na 465.", "Mostly it is starttls on port 587 or tls on 465."),
+            code="mail.security",
+        )  # fmt: skip
+    return Unavailable(
+        Text("Não foi possível falar com o servidor de e-mail.", "The mail server could not be spoken to."), LATER, code="mail.not_taken"
+    )
 
 
 LATER = Text(
@@ -179,12 +241,40 @@ LATER = Text(
 
 
 def _refused(code: int, words: str) -> EngateError:
-    if code >= 500 and BAD_ADDRESS in words[:20]:
-        return Rejected(
-            _with(Text("O servidor de e-mail recusou o endereço", "The mail server refused the address"), code, words), code="mail.address"
-        )
-    text = _with(Text("O servidor de e-mail não aceitou o destinatário", "The mail server did not accept the recipient"), code, words)
-    return Unavailable(text, LATER, code="mail.not_taken")
+    status = words.split(maxsplit=1)[0] if words.split() else ""
+    if code >= 500 and status in BAD_SENDER:
+        return _bad_sender(code, words)
+    if code >= 500 and status in NO_SUCH_ADDRESS:
+        text = Text("O servidor de e-mail recusou o endereço", "The mail server refused the address")
+        return Rejected(_with(text, code, words), code="mail.address")
+    text = Text("O servidor de e-mail não aceitou um destinatário", "The mail server did not accept a recipient")
+    return Unavailable(_with(text, code, words), LATER, code="mail.recipient")
+
+
+def _bad_sender(code: int, words: str) -> AuthFailed:
+    return _misused(
+        "mail.sender", Text("O servidor de e-mail recusou o remetente", "The mail server refused the sender"),
+        Text("Corrija o remetente, ou autorize-o no provedor.", "Mend the sender, or allow it at the provider."), code, words,
+    )  # fmt: skip
+
+
+def _misused(code: str, text: Text, hint: Text, status: int, words: str) -> AuthFailed:
+    """A person has to mend it. Nothing is tried before they have tried it out."""
+    return AuthFailed(_with(text, status, words), Text(f"{hint.pt} {TRY_OUT.pt}", f"{hint.en} {TRY_OUT.en}"), code=code)
+
+
+TRY_OUT = Text("Depois envie um e-mail de teste: o que espera sai sozinho.", "Then send a test e-mail: what waits goes by itself.")
+
+
+def _masked(words: str, to: str) -> str:
+    """The buyer's address is nobody's business who reads of the mail server."""
+    return re.sub(re.escape(to), masked(to), words, flags=re.IGNORECASE)
+
+
+def masked(address: str) -> str:
+    """Enough to recognise it by."""
+    name, _, domain = address.rpartition("@")
+    return f"{name[:1]}***@{domain}"
 
 
 def _with(text: Text, code: int, words: str) -> Text:

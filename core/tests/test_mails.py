@@ -79,10 +79,12 @@ def test_what_a_buyer_typed_begins_no_other_header() -> None:
 
 BAD = (
     "", "ana", "ana@", "@exemplo.com", "ana@exemplo", "a b@exemplo.com", "ana@exemplo.com\nBcc: x@y.zz", "ana@exemplo.com, b@c.dd",
-    "<ana@exemplo.com>", "aná@exemplo.com", "a" * 250 + "@b.cc",
+    "<ana@exemplo.com>", "ana..b@exemplo.com", "ana.@exemplo.com", "ana@exemplo..com", "ana@.com", "ana@exemplo.",
+    "aná@exemplo.com", "a" * 250 + "@b.cc",
 )  # fmt: skip
 
 
+@pytest.mark.trap("mail.no-address")
 @pytest.mark.parametrize("address", BAD)
 def test_what_is_no_address_is_known(address: str) -> None:
     assert not valid_address(address)

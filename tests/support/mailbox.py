@@ -25,13 +25,15 @@ USER, PASSWORD = "loja", "s3nha-do-correio"
 
 
 class Mailbox:
-    """`to`: its reply to a recipient, `data`: to a letter ("": it takes it). `drops`: it takes a letter and ends the call unanswered.
+    """`to`: its reply to a recipient ("{to}" in it: the address), `data`: to a letter ("": it takes it). `slow`: seconds before it does.
+    `drops`: it takes a letter and ends the call unanswered.
     `hangs`: it answers no recipient while this is set. `calls`: recipients that it was asked about; `logins`: logins that were tried."""
 
     def __init__(self) -> None:
         self.letters: list[EmailMessage] = []
         self.to = self.data = ""
         self.drops = False
+        self.slow = 0.0
         self._goes_on = asyncio.Event()
         self._goes_on.set()
         self.calls = self.logins = self.port = 0
@@ -52,13 +54,14 @@ class Mailbox:
         self.calls += 1
         await self._goes_on.wait()
         if self.to:
-            return self.to
+            return self.to.replace("{to}", address)
         envelope.rcpt_tos.append(address)
         return "250 OK"
 
     async def handle_DATA(self, server: Any, _session: Any, envelope: Any) -> str:
         if self.data:
             return self.data
+        await asyncio.sleep(self.slow)
         made = email.message_from_bytes(envelope.content, policy=default)
         assert isinstance(made, EmailMessage)
         self.letters.append(made)

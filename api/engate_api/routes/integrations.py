@@ -280,7 +280,7 @@ def _can_write(c: sa.Connection, caller: Caller, options: Options, given: dict[s
             422,
             "no_mail_server",
             Text("Não há servidor de e-mail configurado.", "There is no mail server."),
-            Text("Configure-o antes: PUT /mail-server.", "Configure it first: PUT /mail-server."),
+            Text("Um administrador o configura antes (servidor de e-mail).", "An administrator configures it first (mail server)."),
             errors=[FieldError(f"options.{name}", "sem servidor / no server") for name in switched],
         )
 

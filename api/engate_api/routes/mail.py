@@ -11,9 +11,10 @@ from litestar import delete, get, post, put
 from litestar.di import NamedDependency
 from litestar.params import JSONBody
 
+from engate.errors import Invalid
 from engate.model import Check
 from engate.settings import host_fields, load
-from engate.smtp import ADDRESS, LONGEST_ADDRESS, MailServer
+from engate.smtp import LONGEST_ADDRESS, MailServer, no_address, valid_address
 from engate.store import config, mail_server, orders
 from engate.store.mail_server import Kept
 from engate.sync import mailing, mails, trigger
@@ -47,7 +48,7 @@ class MailServerShown(msgspec.Struct):
 
 
 class Recipient(msgspec.Struct, forbid_unknown_fields=True):
-    to: Annotated[str, msgspec.Meta(pattern=ADDRESS, max_length=LONGEST_ADDRESS)]
+    to: Annotated[str, msgspec.Meta(max_length=LONGEST_ADDRESS)]
 
 
 class MailTest(msgspec.Struct):
@@ -125,11 +126,13 @@ async def test_mail_server(
     installation: NamedDependency[Installation], caller: NamedDependency[Caller], data: JSONBody[Recipient]
 ) -> MailTest:
     """If the server takes it, letters that waited for the server go out."""
+    if not valid_address(data.to):
+        raise Invalid(*no_address(data.to), where="to")
     kept = await installation.store.viewing(lambda c: _kept(c, installation, caller))
     error = await mailing.try_out(kept.server, data.to, uuid4().hex, installation.clock.now())
     if error is not None:
         return MailTest(False, [Check(error.code, False, error.text, error.hint)])
-    await installation.store.writing(lambda c: mail_server.refused(c, caller.tenant_id, None))
+    await installation.store.writing(lambda c: mail_server.refused(c, caller.tenant_id, kept, None))
     await _go_on(installation, caller)
     return MailTest(True, [Check("mail", True, Text("O servidor aceitou o e-mail de teste.", "The server took the test e-mail."))])
 
@@ -173,8 +176,8 @@ def _changed(before: Kept | None, data: NewMailServer) -> MailServer:
     """A password that is not given stays, and does not follow to another address."""
     values = {**data.settings, **data.secrets}
     if before is None or "password" in data.secrets or not data.settings.get("user"):
-        return load(MailServer, values)
-    made = load(MailServer, {**values, "password": before.server.password.reveal()})
+        return _loaded(values)
+    made = _loaded({**values, "password": before.server.password.reveal()})
     moved = sorted(name for name in host_fields(MailServer) if getattr(made, name) != getattr(before.server, name))
     if moved and before.server.password:
         raise Refused(
@@ -185,6 +188,16 @@ def _changed(before: Kept | None, data: NewMailServer) -> MailServer:
             errors=[FieldError("secrets.password", "necessário / needed")],
         )
     return made
+
+
+def _loaded(values: dict[str, Any]) -> MailServer:
+    try:
+        return load(MailServer, values)
+    except Invalid as error:
+        if "/platforms" in error.hint.pt:  # as of any settings
+            hint = Text("Veja mail_server em GET /integrations/schema.", "See mail_server in GET /integrations/schema.")
+            raise Invalid(error.text, hint, where=error.where) from None
+        raise
 
 
 async def _go_on(installation: Installation, caller: Caller) -> None:

@@ -18,10 +18,11 @@ from engate.text import Text
 
 
 class Kept(NamedTuple):
-    """`refused`: what a person has to mend before anything is tried again."""
+    """`refused`: what a person has to mend before anything is tried again. `revision`: raised with each change."""
 
     server: MailServer
     refused: EngateError | None
+    revision: int
 
 
 def kept(c: sa.Connection, vault: Vault, tenant_id: int) -> Kept | None:
@@ -29,7 +30,7 @@ def kept(c: sa.Connection, vault: Vault, tenant_id: int) -> Kept | None:
     if row is None:
         return None
     password = vault.open(row.password, _place(tenant_id)).decode() if row.password is not None else ""
-    return Kept(load(MailServer, {**row.settings, "password": password}), _error(row.refused))
+    return Kept(load(MailServer, {**row.settings, "password": password}), _error(row.refused), row.revision)
 
 
 def exists(c: sa.Connection, tenant_id: int) -> bool:
@@ -47,24 +48,24 @@ def put(c: sa.Connection, vault: Vault, tenant_id: int, server: MailServer) -> N
         "refused": None,
     }
     s = insert(c, mail_server).values(tenant_id=tenant_id, **values)
-    c.execute(s.on_conflict_do_update(index_elements=["tenant_id"], set_=values))
+    c.execute(s.on_conflict_do_update(index_elements=["tenant_id"], set_={**values, "revision": mail_server.c.revision + 1}))
 
 
 def delete(c: sa.Connection, tenant_id: int) -> None:
     c.execute(sa.delete(mail_server).where(mail_server.c.tenant_id == tenant_id))
 
 
-def refused(c: sa.Connection, tenant_id: int, error: EngateError | None) -> None:
-    """It took no letter, and will take none before a person has seen to it; None: it takes them."""
+def refused(c: sa.Connection, tenant_id: int, kept: Kept, error: EngateError | None) -> bool:
+    """It took no letter, and will take none before a person has seen to it; None: it takes them. False: it is another server by now."""
     said = runs.error_of(error) if error is not None else None
-    c.execute(sa.update(mail_server).where(mail_server.c.tenant_id == tenant_id).values(refused=said))
+    mine = (mail_server.c.tenant_id == tenant_id) & (mail_server.c.revision == kept.revision)
+    return c.execute(sa.update(mail_server).where(mine).values(refused=said)).rowcount == 1
 
 
 def integrations_of(c: sa.Connection, tenant_id: int) -> list[Any]:
-    """All of the tenant's, those too that were deleted and still have orders."""
-    return list(
-        c.execute(sa.select(integration.c.id, integration.c.name, integration.c.options).where(integration.c.tenant_id == tenant_id))
-    )
+    """All of the tenant's, those too that were deleted and still have orders (`deleted_at`)."""
+    columns = (integration.c.id, integration.c.name, integration.c.options, integration.c.deleted_at)
+    return list(c.execute(sa.select(*columns).where(integration.c.tenant_id == tenant_id)))
 
 
 def _error(said: dict[str, Any] | None) -> EngateError | None:

@@ -431,6 +431,7 @@ mail_server = sa.Table(
     sa.Column("settings", sa.JSON, nullable=False),  # without the password
     sa.Column("key_id", sa.String(16), nullable=False),
     sa.Column("password", sa.LargeBinary),  # sealed; null: none
+    sa.Column("revision", sa.Integer, nullable=False, server_default="1"),
     sa.Column("refused", NULLABLE),  # why it does not take us, {code, text, hint}: nothing is tried before a person changed or tested it
 )  # fmt: skip
 """The server over which a tenant's buyers are written to."""

@@ -12,11 +12,13 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from engate import smtp
-from engate.errors import AuthFailed, EngateError, Rejected, Unavailable
+from engate.errors import AuthFailed, EngateError, Rejected, Unavailable, Unknown
 from engate.secrets import Vault
-from engate.smtp import Letter, MailServer, valid_address
-from engate.store import mail_server, orders, outbox
+from engate.smtp import Letter, MailServer, masked, valid_address
+from engate.store import causes, mail_server, orders, outbox
+from engate.store.causes import Reason
 from engate.store.db import Store
+from engate.store.mail_server import Kept
 from engate.store.orders import Line, OrderRow, Stored
 from engate.store.outbox import Message, Target
 from engate.sync import mails
@@ -28,28 +30,36 @@ MAIL, BUYERS = "mail", "buyers"
 NAMES: dict[str, Text] = {"shipped": Text("envio", "shipping"), "delivered": Text("entrega", "delivery")}
 NO_SERVER = AuthFailed(
     Text("Não há servidor de e-mail configurado.", "There is no mail server."),
-    Text("Configure o servidor de e-mail e peça nova tentativa.", "Configure the mail server, then ask for a retry."),
+    Text("Configure o servidor de e-mail: o que espera sai sozinho.", "Configure the mail server: what waits goes by itself."),
     code="mail.no_server",
 )
+TOGETHER = 4
+"""Letters of one tenant that are under way at a time in one process: a server that hangs holds so many slots and no more."""
 
 
 def owe(c: sa.Connection, work: Work, order: Stored, state: str) -> None:
-    """The order has just become this: its buyer is to know, if the switch is on."""
+    """The order is in this state: its buyer is to know, if the switch is on and it holds of the whole order."""
     what = next((each for each in mails.WHATS if each == state), None)
-    if what is None or order.state == state or not mails.wanted(work.snapshot.options, what):
+    if what is None or not mails.wanted(work.snapshot.options, what) or (what == "shipped" and not mails.all_shipped(order)):
         return
     if not orders.mail_owed(c, order.id, what, work.now()):
         return
     if not valid_address(order.doc.buyer.email):
-        name = NAMES[what]
-        text = Text(
-            f"E-mail de {name.pt}: o pedido não tem um endereço de e-mail válido.",
-            f"E-mail of {name.en}: the order has no valid e-mail address.",
-        )
-        orders.note(c, work.order_row(order.id), Line("mail_impossible", text), work.now())
+        orders.note(c, work.order_row(order.id), _impossible(what), work.now())
         return
     message = Message(Target(work.integration_id, MAIL, BUYERS), f"{what}/{order.key}", {"what": what, "order": order.key})
     outbox.write(c, work.tenant_id, [message], work.now())
+
+
+def _impossible(what: str) -> Line:
+    name = NAMES[what]
+    return Line(
+        "mail_impossible",
+        Text(
+            f"E-mail de {name.pt}: o pedido não tem um endereço de e-mail válido.",
+            f"E-mail of {name.en}: the order has no valid e-mail address.",
+        ),
+    )
 
 
 class Mailman(NamedTuple):
@@ -69,44 +79,71 @@ class Mailman(NamedTuple):
 class Ready(NamedTuple):
     """A letter, and the server that takes it."""
 
-    server: MailServer
+    kept: Kept
     letter: Letter
 
 
 async def post(mailman: Mailman, row: Any, at: datetime) -> Line | None:
-    """Sends what the row asks for; returns what the order's timeline says of it, None where nothing was to be sent (any more). Raises
-    `AuthFailed` where a person has to mend the server, `Unavailable` where it may get through later."""
+    """Sends what the row asks for; returns what the order's timeline says of it, None where nothing is to be said. Raises `AuthFailed`
+    where a person has to mend the server, and other errors where it may get through later."""
     ready = await mailman.store.reading(lambda c: _ready(c, mailman, row, at))
-    if ready is None:
-        return None
-    name, to = NAMES[row.payload["what"]], _masked(ready.letter.to)
+    if not isinstance(ready, Ready):
+        return ready
+    name, to = NAMES[row.payload["what"]], masked(ready.letter.to)
     try:
-        await smtp.send(ready.server, ready.letter)
+        await smtp.send(ready.kept.server, ready.letter)
     except Rejected as error:
         text = Text(
             f"E-mail de {name.pt} não entregue a {to}. {error.text.pt}", f"E-mail of {name.en} not delivered to {to}. {error.text.en}"
         )
         return Line("mail_refused", text)
+    except Unknown as error:
+        if row.error != str(error):
+            raise
+        # a second time: a server that takes letters and never says so would be sent the same one for days
+        text = Text(
+            f"E-mail de {name.pt} a {to}: o servidor o recebeu duas vezes e não respondeu; não se sabe se chegou.",
+            f"E-mail of {name.en} to {to}: the server got it twice and did not answer; nobody knows whether it arrived.",
+        )
+        return Line("mail_unknown", text)
     except AuthFailed as error:
-        refusal = error
-        await mailman.store.writing(lambda c: mail_server.refused(c, mailman.snapshot.tenant_id, refusal))
+        if not await mailman.store.writing(lambda c, error=error: mail_server.refused(c, mailman.snapshot.tenant_id, ready.kept, error)):
+            raise Unavailable(error.text, error.hint, code="mail.not_taken") from None  # another server was configured meanwhile
         raise
     return Line("mailed", Text(f"E-mail de {name.pt} enviado a {to}.", f"E-mail of {name.en} sent to {to}."))
 
 
-def _ready(c: sa.Connection, mailman: Mailman, row: Any, at: datetime) -> Ready | None:
-    """None: the switch is off by now, or the order is gone."""
+def _ready(c: sa.Connection, mailman: Mailman, row: Any, at: datetime) -> Ready | Line | None:
+    """A line, or None, where nothing is to be sent any more: the switch is off, or the order has gone on without the letter."""
     snapshot, what = mailman.snapshot, row.payload["what"]
     order = orders.load(c, snapshot.id, row.payload["order"])
     if order is None or not mails.wanted(snapshot.options, what):
         return None
+    cancelled = "cancelled" in (order.state, order.doc.state)
+    if cancelled or (row.tries and order.state == "delivered" != what):
+        return _overtaken(what, "cancelled" if cancelled else order.state)
+    if not valid_address(order.doc.buyer.email):
+        return _impossible(what)
     kept = mail_server.kept(c, mailman.vault, snapshot.tenant_id)
+    if kept is None and snapshot.archived:
+        return None  # nobody will configure one for it
     if kept is None:
         raise NO_SERVER
     if kept.refused is not None:
         raise AuthFailed(kept.refused.text, kept.refused.hint, code=kept.refused.code)
     id = mailman.vault.name(f"mail/{snapshot.id}/{what}/{order.key}")
-    return Ready(kept.server, letter_of(snapshot, order, what, Sending(id, at)))
+    return Ready(kept, letter_of(snapshot, order, what, Sending(id, at)))
+
+
+def _overtaken(what: str, state: str) -> Line:
+    name, now = NAMES[what], Text("cancelado", "cancelled") if state == "cancelled" else Text("entregue", "delivered")
+    return Line(
+        "mail_dropped",
+        Text(
+            f"E-mail de {name.pt} não enviado: não saiu a tempo, e o pedido já está {now.pt}.",
+            f"E-mail of {name.en} not sent: it did not go in time, and the order is {now.en} by now.",
+        ),
+    )
 
 
 class Sending(NamedTuple):
@@ -120,15 +157,15 @@ def letter_of(snapshot: Snapshot, order: Stored, what: What, sending: Sending) -
     return Letter(order.doc.buyer.email, shop, made.subject, made.body, sending.id, format_datetime(sending.at))
 
 
-def _masked(address: str) -> str:
-    """Enough to recognise it by."""
-    name, _, domain = address.rpartition("@")
-    return f"{name[:1]}***@{domain}"
-
-
-def reason_of(error: EngateError) -> Text:
-    """Why letters do not go out."""
-    return Text(f"E-mails aos clientes não saem. {error.text.pt}", f"E-mails to buyers do not go out. {error.text.en}")
+def reason_of(error: EngateError) -> Reason:
+    """Why letters do not go out: one for each kind of trouble, in the words of its first time."""
+    owner = "person" if isinstance(error, AuthFailed) else "engate"
+    one = error.code == "mail.recipient"
+    text = Text(
+        f"{'Há e-mails que não saem' if one else 'E-mails aos clientes não saem'}. {error.text.pt}",
+        f"{'Some e-mails' if one else 'E-mails to buyers'} do not go out. {error.text.en}",
+    )
+    return causes.own(error.code, MAIL, text, error.hint, owner)
 
 
 def changed(c: sa.Connection, tenant_id: int) -> list[tuple[int, list[int]]]:
@@ -146,6 +183,6 @@ async def try_out(server: MailServer, to: str, id: str, at: datetime) -> EngateE
     """Sends a test letter; None: the server has taken it."""
     try:
         await smtp.send(server, Letter(to, "engate", TEST, TEST_BODY, id, format_datetime(at)))
-    except (AuthFailed, Rejected, Unavailable) as error:
+    except EngateError as error:
         return error
     return None

@@ -7,15 +7,17 @@ empty is left out: an own fleet has no tracking code.
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from itertools import groupby
 from typing import Literal, NamedTuple
 
 from engate.errors import Invalid
-from engate.model import Shipment
-from engate.store.orders import Stored
+from engate.model import PartItem, Shipment
+from engate.store.orders import Part, Stored
 from engate.sync.options import Options
-from engate.sync.settlement import reais
+from engate.sync.settlement import reais, shipped_items
 from engate.text import Text
 
 What = Literal["shipped", "delivered"]
@@ -68,17 +70,49 @@ def check(options: Options) -> None:
                 )
 
 
+def all_shipped(order: Stored) -> bool:
+    """Everything that the ERP attends of the order has left the house."""
+    return all(_left(part) for part in order.parts if part.state not in OVER)
+
+
+OVER = ("cancelled", "expired")
+
+
+def _left(part: Part) -> bool:
+    """A shipment that does not say what is in it has all of it."""
+    erp = part.erp
+    if erp is None or any(not shipment.items for shipment in erp.shipments):
+        return True
+    if not erp.shipments:
+        return erp.state in ("shipped", "delivered")
+    left = defaultdict[str, Decimal](Decimal)
+    for item in _attended(part):
+        left[item.sku] += item.quantity
+    for shipment in erp.shipments:
+        for item in shipment.items:
+            left[item.sku] -= item.quantity
+    return all(quantity <= 0 for quantity in left.values())
+
+
+def _attended(part: Part) -> Sequence[PartItem]:
+    """The part's lines as the ERP attends them."""
+    said = part.erp.items if part.erp is not None else ()
+    return shipped_items(part, [(item.sku, item.quantity) for item in said if item.quantity > 0])
+
+
 def words_of(order: Stored, shop: str) -> Words:
     doc = order.doc
     documents = [document.invoice for part in order.parts for document in part.documents]
     notes = [note for note in documents if note.kind == "sale" and note.authorised]
-    lines = [f"{_number(item.quantity)} x {item.name or item.reference}" for item in doc.items]
+    names = {item.line: item.name or item.reference for item in doc.items}
+    attended = [item for part in order.parts if part.state not in OVER for item in _attended(part)]
+    lines = [f"{_number(item.quantity)} x {names.get(item.line, item.sku)}" for item in attended]
     of_order = {
         "pedido": doc.key,
         "cliente": doc.buyer.name or doc.buyer.company_name,
         "loja": shop,
         "itens": "\n".join(lines),
-        "total": reais(doc.total),
+        "total": reais(doc.total - doc.refunded),
         "nota": ", ".join(note.number for note in notes),
         "chave": ", ".join(note.key for note in notes if note.key),
     }

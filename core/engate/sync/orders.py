@@ -267,7 +267,8 @@ async def _show(work: Work, order: Stored) -> None:
             if state != part.state:
                 orders.update_part(c, part.id, state=state)
         orders.set_state(c, order.id, whole, work.now())
-        mailing.owe(c, work, order, whole)
+        if whole != order.state:
+            mailing.owe(c, work, order, whole)
 
     await work.store.durably(show)
 

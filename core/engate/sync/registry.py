@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -44,6 +45,8 @@ class Registry:
         self.store, self.vault, self.clock, self._journal, self._budget = store, vault, clock, journal, budget
         self.public_url = public_url
         self.observers = Observers(discover_observers() if observers is None else observers)
+        self.letters = Counter[int]()
+        """Letters to buyers that are under way in this process, by tenant."""
         self.platforms: dict[str, Platform] = discover()
         self.transport: Transport | None = None
         self.pause = PAUSE

@@ -15,7 +15,7 @@ from engate.store import causes, orders, renames
 from engate.store.blobs import pack
 from engate.store.causes import Reason
 from engate.store.orders import Part, Stored
-from engate.sync import settlement
+from engate.sync import mailing, settlement
 from engate.sync.decide import Action, Situation, latest_sent, next_shipment, refused, to_send
 from engate.sync.imports import import_part, resolve_part
 from engate.sync.parts import split
@@ -319,6 +319,8 @@ async def _tracking(step: Step) -> Outcome:
     def done(c: sa.Connection) -> None:
         orders.shipped(c, part.id, shipment.key, work.now())
         step.keep(c, "tracking_sent", text, tracking_sent_at=work.now())
+        if step.order.state == "shipped":
+            mailing.owe(c, work, step.order, "shipped")  # what was missing when the first of it left may have left now
 
     await work.store.durably(done)
     return None

@@ -60,7 +60,9 @@ class Post(NamedTuple):
     @property
     def busy(self) -> bool:
         """Others keep this target busy enough."""
-        return self.target.kind != MAIL and self.registry.observers.is_busy(self.target.name)
+        if self.target.kind == MAIL:
+            return self.registry.letters[self.snapshot.tenant_id] >= mailing.TOGETHER
+        return self.registry.observers.is_busy(self.target.name)
 
     @property
     def target(self) -> Target:
@@ -116,7 +118,7 @@ async def outbox_slice(post: Post) -> Later:
 async def _tell(post: Post, row: Any) -> Told:
     try:
         if row.kind == MAIL:
-            return Told(line=await mailing.post(post.mailman, row, post.clock.now()))
+            return Told(line=await _mail(post, row))
         await post.registry.observers.tell(row.target, row.payload["hook"], row.payload["event"])
     except (NotToldError, EngateError) as error:
         return Told(error)
@@ -126,11 +128,22 @@ async def _tell(post: Post, row: Any) -> Told:
     return Told()
 
 
+async def _mail(post: Post, row: Any) -> Line | None:
+    letters, tenant_id = post.registry.letters, post.snapshot.tenant_id
+    letters[tenant_id] += 1
+    try:
+        return await mailing.post(post.mailman, row, post.clock.now())
+    finally:
+        letters[tenant_id] -= 1
+
+
 def _next(c: sa.Connection, post: Post, tried: Tried | None) -> Next:
     """Keeps what became of the last one; then the next, if the lane is still ours."""
     if tried is not None and tried.told.error is None:
         # also where somebody else has the lane by now: it was told
         outbox.sent(c, tried.row.id, post.now())
+        if tried.row.cause_id is not None:
+            causes.end(c, tried.row.cause_id)  # others that still fail say it anew
         if tried.told.line is not None:
             post.mailman.line(c, tried.row, tried.told.line, post.now())
     if not lanes.held(c, post.claim.id, post.lease):
@@ -165,8 +178,7 @@ def _shown(error: NotToldError | EngateError, tried: Tried) -> Reason | None:
     """Why letters do not go out, said from the second failure on: a server may hiccup. Of observers only what was given up is said."""
     if isinstance(error, NotToldError) or (tried.row.tries == 0 and not isinstance(error, AuthFailed)):
         return None
-    text = mailing.reason_of(error)
-    return causes.own(error.code, text.pt, text, error.hint, "person" if isinstance(error, AuthFailed) else "engate")
+    return mailing.reason_of(error)
 
 
 def _hopeless(c: sa.Connection, post: Post, tried: Tried, before: float) -> list[int]:

@@ -51,7 +51,7 @@ class VtexStorefront(Storefront):
     """
 
     requires = frozenset({"category", "brand"})
-    id_form = r"[0-9]+"
+    id_form = r"[0-9]{1,10}"
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)

@@ -12,8 +12,10 @@ from api.tests.doors import Doored
 from plugins.webstore.tests.test_coupled import D, ask, pull, push, sell, simple, store
 
 from engate.clock import ShiftedClock
+from engate.store.rows import RecordSet
 from engate.store.tables import integration
 from engate.store.tables import order as shop_order
+from engate.sync import trigger
 from engate_webstore_sandbox.document import order_document
 
 
@@ -144,10 +146,11 @@ async def test_what_breaks_on_our_side_is_told_in_the_stores_own_words(tmp_path:
 
 @pytest.mark.trap("webstore.code-alone")
 async def test_a_line_names_the_erps_code_and_never_an_id_of_the_shop(tmp_path: Path) -> None:
-    """The number under which the store has one article is the code of another."""
+    """The number under which the store has one article is the code of another (of an ERP whose codes are numbers)."""
     async with store(tmp_path) as house:
         await pull(house)
-        await house.api("PUT", f"/integrations/{house.id}/links/sku/1000-UN", {"remote": "1001-UN"})
+        of, now = RecordSet(1, house.id, "sku"), house.installation.now()
+        await house.installation.store.writing(lambda c: trigger.link_by_hand(c, of, "1000-UN", "1001-UN", now))
         key = sell(house, 1, "1001-UN", price="10.00")
         await push(house, key)
         await house.until(lambda: house.in_erp(key))

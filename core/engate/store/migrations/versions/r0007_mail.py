@@ -21,6 +21,7 @@ def upgrade() -> None:
         sa.Column("settings", sa.JSON(), nullable=False),
         sa.Column("key_id", sa.String(16), nullable=False),
         sa.Column("password", sa.LargeBinary()),
+        sa.Column("revision", sa.Integer(), nullable=False, server_default="1"),
         sa.Column("refused", sa.JSON(none_as_null=True)),
         sa.ForeignKeyConstraint(["tenant_id"], ["tenant.id"], name="fk_mail_server_tenant_id", ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("tenant_id", name="pk_mail_server"),
