@@ -213,6 +213,22 @@ WEBSTORE: tuple[Trap, ...] = (
         (f"{WEBHOOK}test_what_is_not_for_sale_any_more_is_told_to_be_gone_until_it_comes_back[sku]",),
     ),
     Trap(
+        "engine.off-by-its-flow",
+        "Who minds the prices in the shop has none in engate: taken for what costs nothing, everything would be told as sold out.",
+        "core/engate/store/families.py",
+        '    if "prices" in flows:\n',
+        "    if True:\n",
+        (f"{WEBHOOK}test_who_minds_the_prices_in_the_shop_is_told_the_stock_of_what_has_none",),
+    ),
+    Trap(
+        "engine.off-by-flow-anew",
+        "A flow that is switched off says no longer what is for sale: what it said before would keep the stock at 0 until units move.",
+        "api/engate_api/routes/integrations.py",
+        '        if "enabled" in values and flow in stock.SAYING:',
+        "        if False:",
+        (f"{WEBHOOK}test_what_a_flow_said_of_a_sale_counts_while_it_is_on[free]",),
+    ),
+    Trap(
         "engine.off-told-anew",
         "What switches a SKU off is not its stock: unless that is decided anew, the shop hears of it when units move next.",
         "core/engate/sync/reading.py",

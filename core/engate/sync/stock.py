@@ -15,6 +15,8 @@ from engate.store.desired import Part
 from engate.sync.work import Work
 
 STOCK = KINDS["stock"]
+SAYING = frozenset({"products", "prices"})
+"""Flows that say, while they are on, whether a SKU is for sale."""
 
 
 def decide_anew(c: sa.Connection, work: Work, skus: Sequence[str]) -> None:

@@ -6,12 +6,14 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import sqlalchemy as sa
 from api.tests.doors import Doored
 from plugins.webstore.tests.test_catalog import NOTHING, loaded, put
 from plugins.webstore.tests.test_coupled import ask, held, pull, read, simple, store
 from plugins.webstore.tests.test_coupled import states as states_of
+from tests.support.goods import goods
 
 from engate.model import Problem
 from engate.store.tables import cause, record
@@ -186,6 +188,38 @@ async def test_what_is_off_when_it_is_linked_is_told_so(tmp_path: Path) -> None:
         await link(house, "sku", "1000-UN", (await mapped(house))["1000-UN"])
         await house.until(lambda: settled(house))
         assert level(house) == 0
+
+
+async def switch(house: Doored, flow: str, *, on: bool) -> None:
+    await house.api("PATCH", f"/integrations/{house.id}/flows/{flow}", {"enabled": on})
+
+
+@pytest.mark.trap("engine.off-by-its-flow")
+async def test_who_minds_the_prices_in_the_shop_is_told_the_stock_of_what_has_none(tmp_path: Path) -> None:
+    async with store(tmp_path, simple(0), live=False) as house:
+        house.shop.control.seed(msgspec.structs.replace(goods(0), products=(simple(0),)))
+        await switch(house, "prices", on=False)
+        await house.api("POST", f"/integrations/{house.id}/activate", {"everything": True})
+        await house.until(lambda: read(house))
+        [ours] = house.shop.control.mapping()
+        await link(house, "sku", "1000-UN", ours["identificador"])
+        await told(house)
+        await house.until(lambda: settled(house))
+        assert [sku.stock for sku in house.shop.state()] == [{"loja": 3}]
+
+
+@pytest.mark.trap("engine.off-by-flow-anew")
+@pytest.mark.parametrize("way", ["sku", "product", "free"])
+async def test_what_a_flow_said_of_a_sale_counts_while_it_is_on(tmp_path: Path, way: str) -> None:
+    kind, key, flow, off = OFF[way]
+    async with store(tmp_path) as house:
+        await linked(house)
+        await put(house, kind, key, flow, **off)
+        await house.until(lambda: level(house) == 0)
+        await switch(house, flow, on=False)
+        await house.until(lambda: level(house) == 3)
+        await switch(house, flow, on=True)
+        await house.until(lambda: level(house) == 0)
 
 
 def kinds(house: Doored) -> list[str]:
