@@ -308,9 +308,9 @@ SHOPS_THAT_FETCH: tuple[Trap, ...] = (
     ),
     Trap(
         "engine.physical",
-        "Told as the physical balance, an available one would be cut twice; told as available, a physical one is sold twice.",
+        "A physical balance holds what is sold already: told to who did not choose it, that is sold twice.",
         f"{CORE}/sync/effective.py",
-        '        physical = units if self.options.stock_sent == "physical" else None',
+        '        physical = level.physical if self.options.stock_sent == "physical" else None',
         "        physical = level.physical",
         ("tests/test_fields.py::test_the_balance_that_is_told_is_the_one_that_was_chosen",),
     ),

@@ -190,11 +190,11 @@ WEBSTORE: tuple[Trap, ...] = (
     ),
     Trap(
         "webstore.kind-of-stock",
-        "An available balance that is called physical is cut once more by the shop's own open orders.",
+        "A shop that acts on one kind of message alone would stop taking stock: the kind is what was set, whichever balance is told.",
         f"{PLUGIN}/stock.py",
-        '"D" if item.want.physical is None else "F"',
-        '"F"',
-        (f"{WEBHOOK}test_the_webhook_names_the_balance_that_the_option_names",),
+        '"tipoEstoque": self._settings.stock_kind',
+        '"tipoEstoque": "D"',
+        (f"{WEBHOOK}test_the_webhook_says_physical_whichever_balance_it_tells_unless_it_was_set",),
     ),
     Trap(
         "webstore.stock-off",

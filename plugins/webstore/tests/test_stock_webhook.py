@@ -204,8 +204,7 @@ async def test_who_minds_the_prices_in_the_shop_is_told_the_stock_of_what_has_no
         [ours] = house.shop.control.mapping()
         await link(house, "sku", "1000-UN", ours["identificador"])
         await told(house)
-        await house.until(lambda: settled(house))
-        assert [sku.stock for sku in house.shop.state()] == [{"loja": 3}]
+        await house.until(lambda: [sku.stock for sku in house.shop.state()] == [{"loja": 3}])
 
 
 @pytest.mark.trap("engine.off-by-flow-anew")
@@ -232,17 +231,21 @@ async def options(house: Doored, **values: Any) -> Any:
 
 
 @pytest.mark.trap("webstore.kind-of-stock")
-async def test_the_webhook_names_the_balance_that_the_option_names(tmp_path: Path) -> None:
+async def test_the_webhook_says_physical_whichever_balance_it_tells_unless_it_was_set(tmp_path: Path) -> None:
     async with store(tmp_path) as house:
         await linked(house)
-        assert set(kinds(house)) == {"D"}
         await options(house, stock_sent="physical")
-        await house.until(lambda: kinds(house)[-1] == "F")
         assert level(house) == 3, "this ERP does not say it"
         await put(house, "stock", "1000-UN@1", "stock", physical=Decimal(8))
         await house.until(lambda: level(house) == 8)
         await options(house, stock_sent="available")
-        await house.until(lambda: (level(house), kinds(house)[-1]) == (3, "D"))
+        await house.until(lambda: level(house) == 3)
+        assert set(kinds(house)) == {"F"}
+        await house.api("PATCH", f"/connections/{house.shop_id}", {"settings": {"stock_kind": "D"}})
+        await house.api("POST", f"/connections/{house.shop_id}/test", {})
+        await told(house, units=4)
+        await house.until(lambda: level(house) == 4)
+        assert kinds(house)[-1] == "D"
 
 
 @pytest.mark.trap("webstore.stock-off")
