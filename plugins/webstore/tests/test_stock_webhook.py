@@ -197,14 +197,14 @@ async def switch(house: Doored, flow: str, *, on: bool) -> None:
 @pytest.mark.trap("engine.off-by-its-flow")
 async def test_who_minds_the_prices_in_the_shop_is_told_the_stock_of_what_has_none(tmp_path: Path) -> None:
     async with store(tmp_path, simple(0), live=False) as house:
-        house.shop.control.seed(msgspec.structs.replace(goods(0), products=(simple(0),)))
+        house.shop.control.seed(msgspec.structs.replace(goods(0), products=(simple(0, 5),)))
         await switch(house, "prices", on=False)
         await house.api("POST", f"/integrations/{house.id}/activate", {"everything": True})
         await house.until(lambda: read(house))
         [ours] = house.shop.control.mapping()
         await link(house, "sku", "1000-UN", ours["identificador"])
-        await told(house)
-        await house.until(lambda: [sku.stock for sku in house.shop.state()] == [{"loja": 3}])
+        await house.until(lambda: settled(house))
+        assert [sku.stock for sku in house.shop.state()] == [{"loja": 7}]
 
 
 @pytest.mark.trap("engine.off-by-flow-anew")
