@@ -11,6 +11,7 @@ from tests.support.goods import goods
 from tests.support.stage import Stage, faked, staged
 
 from engate.model import StockLevel
+from engate.store.views import records
 from engate.sync.mapping import PairMapping, WarehouseRow
 from engate.sync.options import PRODUCT_FIELDS, Options, ProductField
 from engate.testing.world import Change
@@ -61,6 +62,46 @@ async def test_a_field_that_is_not_ticked_goes_with_the_creation_alone(sqlite_da
         await stage.change(options=Options(), flows=["products"])
         await stage.until(lambda: (held(stage)["name"], held(stage)["description"]) == ("Outro", "Outra"))
         await stage.until(lambda: held(stage, "sku", SKU)["weight_kg"] == "3")
+
+
+async def last_sent(stage: Stage) -> dict[str, Any]:
+    found = await stage.store.viewing(lambda c: records.detail(c, stage.integration_id, "product", PRODUCT))
+    assert found is not None and found.last_sent is not None
+    return found.last_sent
+
+
+BULK: dict[str, dict[str, object]] = {"fake_shop": {"bulk": ["product"], "ask_after": 0.05}}
+
+
+@pytest.mark.trap("engine.field-unheld", "engine.field-unheld-bulk", "engine.field-unshown")
+@pytest.mark.parametrize("settings", [{}, BULK], ids=["calls", "operation"])
+async def test_of_what_is_the_shops_own_nobody_says_that_the_shop_holds_it(
+    sqlite_database: str, settings: dict[str, dict[str, object]]
+) -> None:
+    """However it is sent: by calls, or as an operation."""
+    options = without("name", overwrite_enriched=False)
+    async with faked(sqlite_database, options=options, settings=settings) as stage:
+        stage.erp.switches.details = True
+        stage.erp.seed(goods(1, unit="KG"))
+        await stage.selling()
+        shown = await last_sent(stage)
+        assert "name" not in shown and (shown["unit"], shown["description"]) == ("KG", "Descrição do produto 0"), "made with its text"
+        await say(stage, "product", PRODUCT, description="Outra", unit="UN")
+        await stage.until(lambda: held(stage)["unit"] == "UN")
+        await stage.until(lambda: settled(stage))
+        shown = await last_sent(stage)
+        assert not {"name", "description"} & set(shown) and shown["unit"] == "UN"
+        await stage.change(options=Options(), flows=["products"])
+        await stage.until(lambda: sent_as(stage, "Produto 0", "Outra"))
+
+
+async def sent_as(stage: Stage, name: str, description: str) -> bool:
+    shown = await last_sent(stage)
+    return (shown.get("name"), shown.get("description")) == (name, description)
+
+
+async def settled(stage: Stage) -> bool:
+    return not await stage.sql("select id from record where state <> 'settled'")
 
 
 async def test_days_of_preparation_stay_where_the_option_says_so(sqlite_database: str) -> None:

@@ -205,6 +205,14 @@ WEBSTORE: tuple[Trap, ...] = (
         (f"{CATALOG}test_of_a_flow_that_is_off_nothing_is_told_and_the_shop_keeps_its_own",),
     ),
     Trap(
+        "engine.last-told-empty",
+        "What waits is told as it was told last: without what was the shop's own then, which an empty field would empty in the shop.",
+        "core/engate/sync/handing.py",
+        "            kept |= empty(row.kind, row.have_doc) ",
+        "            pass ",
+        (f"{CATALOG}test_what_was_the_shops_own_is_not_emptied_while_what_is_new_waits",),
+    ),
+    Trap(
         "webstore.kind-of-stock",
         "A shop that acts on one kind of message alone would stop taking stock: the kind is what was set, whichever balance is told.",
         f"{PLUGIN}/stock.py",

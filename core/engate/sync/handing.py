@@ -20,6 +20,7 @@ from engate.store.rows import RecordSet
 from engate.sync import pilot, served
 from engate.sync.effective import BRAND_FOR_ALL, Effective, Pair, Rules
 from engate.sync.flows import offered
+from engate.sync.options import empty
 from engate.sync.sharing import Shared
 from engate.sync.work import Snapshot, pair_of, rules_of
 from engate.text import Text
@@ -284,12 +285,16 @@ class _Table:
             found = self._shared.decided(found)
             if found is None:
                 return None  # another branch's number carries it
-        about: dict[str, Any] = {"refs": found.refs if found is not None else {}, "kept": rules.kept.get(row.kind, frozenset())}
+        refs = found.refs if found is not None else {}
+        kept = rules.kept.get(row.kind, frozenset())
         if found is None or not self._goes(row, found):
-            return Item(row.key, row.have_doc, remote=row.remote, id=row.id, more=row.more, **about) if row.have_doc is not None else None
+            if row.have_doc is None:
+                return None
+            kept |= empty(row.kind, row.have_doc)  # it may have been the shop's own when the rest was told
+            return Item(row.key, row.have_doc, remote=row.remote, refs=refs, kept=kept, id=row.id, more=row.more)
         if row.kind in self._pair.served and row.have != found.digest and row.operation_id is None:
             self.given.append(Given(row, found))
-        return Item(row.key, found.doc, remote=row.remote, id=row.id, more=row.more, turn=row.turn, **about)
+        return Item(row.key, found.doc, remote=row.remote, refs=refs, kept=kept, id=row.id, more=row.more, turn=row.turn)
 
     def _goes(self, row: Row, found: Effective) -> bool:
         decided = found.reason is None and found.missing is None

@@ -265,6 +265,11 @@ def staying(options: Options) -> dict[str, frozenset[str]]:
     return {kind: frozenset(names) for kind, names in found.items()}
 
 
+def empty(kind: str, doc: msgspec.Struct) -> frozenset[str]:
+    """Fields that can stay with the shop and of which this document says nothing."""
+    return frozenset(name for held in HELD_IN.values() for of, name in held if of == kind and not getattr(doc, name))
+
+
 def resting(options: Options) -> frozenset[str]:
     """Flows that an option switches off, whatever their own switch says."""
     return frozenset({"stock"}) if options.stock_sent == "off" else frozenset()

@@ -12,7 +12,9 @@ from api.tests.doors import Doored
 from plugins.webstore.tests.test_coupled import ask, changed, held, pull, push, read, sell, simple, states, store, varied
 from tests.support.goods import goods, gtin
 
+from engate.model import Problem
 from engate.testing.world import Change
+from engate.text import Text
 
 D = Decimal
 REFUSED, NOTHING, NOT_FOUND = 31, 20, 32
@@ -197,6 +199,19 @@ async def test_what_does_not_travel_is_not_told_and_the_shop_keeps_its_own(tmp_p
         assert (kept["nome"], kept["descricao_complementar"], kept["dias_preparacao"]) == ("Outro", "Boa", 2)
         await house.api("PATCH", path, {"options": {"product_fields": ["name", "description"]}})
         await house.until(lambda: told_again(house, "Outra"))
+
+
+@pytest.mark.trap("engine.last-told-empty")
+async def test_what_was_the_shops_own_is_not_emptied_while_what_is_new_waits(tmp_path: Path) -> None:
+    async with store(tmp_path) as house:
+        await house.api("PATCH", f"/integrations/{house.id}", {"options": {"product_fields": ["name"]}})
+        await pull(house)
+        odd = Problem("erp.odd", Text("Estranho.", "Odd."), Text("Corrija.", "Fix it."))
+        await put(house, "product", "1000", "products", description="Boa", problems=(odd,))
+        await put(house, "sku", "1000-UN", "products", problems=(odd,))
+        await house.api("PATCH", f"/integrations/{house.id}", {"options": {"product_fields": ["name", "description", "gtin"]}})
+        told = (await ask(house, "produto.obter", id=(await ids(house, "product"))["1000"]))["produto"]
+        assert not {"descricao_complementar", "gtin"} & set(told)
 
 
 async def told_again(house: Doored, description: str) -> bool:
