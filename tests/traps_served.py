@@ -275,6 +275,14 @@ SHOPS_THAT_FETCH: tuple[Trap, ...] = (
         ("tests/test_sharing.py::test_an_order_goes_to_the_first_branch_or_to_the_first_that_has_all_of_it[stock-2]",),
     ),
     Trap(
+        "engine.sharing-unread",
+        "Where the shop minds its own stock none is read: an order would go to the branch that had it when that was switched off.",
+        f"{CORE}/sync/sharing.py",
+        ' or "stock" not in work.snapshot.enabled',
+        "",
+        ("tests/test_sharing.py::test_where_no_stock_is_read_an_order_goes_to_the_first_branch",),
+    ),
+    Trap(
         "engine.sharing-own-units",
         "An order that is paid later is decided again: counted against itself, its own units send it to a branch that has too few.",
         f"{CORE}/sync/sharing.py",
@@ -289,6 +297,22 @@ SHOPS_THAT_FETCH: tuple[Trap, ...] = (
         "    levels.hold(c, work.integration_id, keys)\n",
         "",
         ("tests/test_sharing.py::test_two_orders_at_once_choose_one_after_the_other",),
+    ),
+    Trap(
+        "engine.off-held-reading",
+        "A SKU that goes on sale while its stock is read: decided by what was before, its stock stays 0 until units move next.",
+        f"{CORE}/sync/reading.py",
+        "        levels.hold(c, work.integration_id, skus)\n",
+        "        pass\n",
+        ("tests/test_sold.py::test_what_goes_on_sale_while_its_stock_is_decided_is_told_with_it[reading]",),
+    ),
+    Trap(
+        "engine.off-held-refresh",
+        "The same where it is decided anew from what was read.",
+        f"{CORE}/sync/lanes.py",
+        "        levels.hold(c, work.integration_id, skus)  #",
+        "        pass  #",
+        ("tests/test_sold.py::test_what_goes_on_sale_while_its_stock_is_decided_is_told_with_it[refresh]",),
     ),
     Trap(
         "engine.field-unsent",
