@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 import sqlalchemy as sa
 from msgspec.structs import replace
-from tests.support.goods import goods
+from tests.support.goods import goods, sale
 from tests.support.stage import Stage, faked
 from tests.test_sharing import WAITS
 
@@ -59,8 +59,12 @@ def on_sale(c: sa.Connection, stage: Stage, price: Price) -> None:
     c.execute(sa.update(record).where(record.c.kind == "price", record.c.key == SKU).values(doc=pack(price)))
 
 
-@pytest.mark.trap("engine.off-held-reading", "engine.off-held-refresh")
-@pytest.mark.parametrize("by", ["reading", "refresh"])
+AFTER = {"reading": 6, "refresh": 5, "order": 4}
+"""What decides the stock meanwhile -> the units that the shop is told then."""
+
+
+@pytest.mark.trap("engine.off-held-reading", "engine.off-held-refresh", "engine.off-held-order")
+@pytest.mark.parametrize("by", AFTER)
 async def test_what_goes_on_sale_while_its_stock_is_decided_is_told_with_it(new_database: Callable[..., str], by: str) -> None:
     """Else its stock stays 0 until units move next. (SQLite has one writer anyway.)"""
     async with faked(new_database("postgresql", tables=True), seed=goods(1), settings=SERVES) as stage:
@@ -74,9 +78,12 @@ async def test_what_goes_on_sale_while_its_stock_is_decided_is_told_with_it(new_
             on_sale(other, stage, price)
             if by == "reading":
                 await restock(stage, 6)
+            elif by == "order":
+                stage.shop.ids["sku", SKU] = "900"  # it made it of what it fetched
+                stage.shop.sell([sale(1, (SKU, 1, "7.00"))])
             else:
                 now = stage.clock.now().timestamp()
                 await stage.store.writing(lambda c: trigger.changed(c, stage.tenant_id, stage.integration_id, ["stock"], now))
                 stage.runner.poke()
             await stage.until(lambda: stage.sql(WAITS))
-        await stage.until(lambda: units(stage) == [6 if by == "reading" else 5], 6)
+        await stage.until(lambda: units(stage) == [AFTER[by]], 6)

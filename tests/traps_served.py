@@ -315,6 +315,14 @@ SHOPS_THAT_FETCH: tuple[Trap, ...] = (
         ("tests/test_sold.py::test_what_goes_on_sale_while_its_stock_is_decided_is_told_with_it[refresh]",),
     ),
     Trap(
+        "engine.off-held-order",
+        "The same where an order takes units of it.",
+        f"{CORE}/sync/stock.py",
+        "    levels.hold(c, work.integration_id, skus)  #",
+        "    pass  #",
+        ("tests/test_sold.py::test_what_goes_on_sale_while_its_stock_is_decided_is_told_with_it[order]",),
+    ),
+    Trap(
         "engine.field-unsent",
         "A field that stays with the shop changes in the ERP: every product would be written for nothing, and what is ticked again never.",
         f"{CORE}/sync/effective.py",
