@@ -11,6 +11,7 @@ from tests.support.goods import goods
 from tests.support.stage import Stage, faked, staged
 
 from engate.model import StockLevel
+from engate.store.views import records
 from engate.sync.mapping import PairMapping, WarehouseRow
 from engate.sync.options import PRODUCT_FIELDS, Options, ProductField
 from engate.testing.world import Change
@@ -63,6 +64,46 @@ async def test_a_field_that_is_not_ticked_goes_with_the_creation_alone(sqlite_da
         await stage.until(lambda: held(stage, "sku", SKU)["weight_kg"] == "3")
 
 
+async def last_sent(stage: Stage) -> dict[str, Any]:
+    found = await stage.store.viewing(lambda c: records.detail(c, stage.integration_id, "product", PRODUCT))
+    assert found is not None and found.last_sent is not None
+    return found.last_sent
+
+
+BULK: dict[str, dict[str, object]] = {"fake_shop": {"bulk": ["product"], "ask_after": 0.05}}
+
+
+@pytest.mark.trap("engine.field-unheld", "engine.field-unheld-bulk", "engine.field-unshown")
+@pytest.mark.parametrize("settings", [{}, BULK], ids=["calls", "operation"])
+async def test_of_what_is_the_shops_own_nobody_says_that_the_shop_holds_it(
+    sqlite_database: str, settings: dict[str, dict[str, object]]
+) -> None:
+    """However it is sent: by calls, or as an operation."""
+    options = without("name", overwrite_enriched=False)
+    async with faked(sqlite_database, options=options, settings=settings) as stage:
+        stage.erp.switches.details = True
+        stage.erp.seed(goods(1, unit="KG"))
+        await stage.selling()
+        shown = await last_sent(stage)
+        assert "name" not in shown and (shown["unit"], shown["description"]) == ("KG", "Descrição do produto 0"), "made with its text"
+        await say(stage, "product", PRODUCT, description="Outra", unit="UN")
+        await stage.until(lambda: held(stage)["unit"] == "UN")
+        await stage.until(lambda: settled(stage))
+        shown = await last_sent(stage)
+        assert not {"name", "description"} & set(shown) and shown["unit"] == "UN"
+        await stage.change(options=Options(), flows=["products"])
+        await stage.until(lambda: sent_as(stage, "Produto 0", "Outra"))
+
+
+async def sent_as(stage: Stage, name: str, description: str) -> bool:
+    shown = await last_sent(stage)
+    return (shown.get("name"), shown.get("description")) == (name, description)
+
+
+async def settled(stage: Stage) -> bool:
+    return not await stage.sql("select id from record where state <> 'settled'")
+
+
 async def test_days_of_preparation_stay_where_the_option_says_so(sqlite_database: str) -> None:
     async with faked(sqlite_database, options=Options(send_preparation_days=False)) as stage:
         stage.erp.switches.details = True
@@ -88,11 +129,11 @@ async def test_the_shops_own_description_stays_and_comes_back_when_it_is_ticked(
 # ---- stock ----
 
 
-def offered(stage: Stage) -> list[tuple[str, str, str | None]]:
-    """(warehouse, units, units as the physical balance) of the SKU."""
+def offered(stage: Stage) -> list[tuple[str, str]]:
+    """(warehouse, units) of the SKU: one number, whichever balance it is."""
     rows = stage.shop.held.get("stock", {}).values()
-    told = ((row["refs"]["warehouse"], str(row["want"]["quantity"]), row["want"].get("physical")) for row in rows)
-    return sorted(told)
+    assert not [row for row in rows if "physical" in row["want"]]
+    return sorted((row["refs"]["warehouse"], str(row["want"]["quantity"])) for row in rows)
 
 
 async def physical(stage: Stage, branch: str, available: int, house: int | None) -> None:
@@ -106,15 +147,15 @@ async def test_the_balance_that_is_told_is_the_one_that_was_chosen(sqlite_databa
     async with faked(sqlite_database, seed=goods(1), options=Options(stock_buffer=1)) as stage:
         await stage.selling()
         await physical(stage, "1", 5, 8)
-        assert offered(stage) == [("main", "4", None)]
+        assert offered(stage) == [("main", "4")]
         await stage.change(options=Options(stock_buffer=1, stock_sent="physical"), flows=["stock"])
-        await stage.until(lambda: offered(stage) == [("main", "7", "7")])
+        await stage.until(lambda: offered(stage) == [("main", "7")])
         await physical(stage, "1", 3, 8)
-        assert offered(stage) == [("main", "7", "7")], "what the ERP reserves is still in the house"
+        assert offered(stage) == [("main", "7")], "what the ERP reserves is still in the house"
         await physical(stage, "1", 3, None)
-        assert offered(stage) == [("main", "2", "2")], "what is not known cannot be told"
+        assert offered(stage) == [("main", "2")], "what is not known cannot be told"
         await stage.change(options=Options(), flows=["stock"])
-        await stage.until(lambda: offered(stage) == [("main", "3", None)])
+        await stage.until(lambda: offered(stage) == [("main", "3")])
 
 
 async def test_of_branches_that_are_one_warehouse_the_sum_of_that_balance_is_told(sqlite_database: str) -> None:
@@ -125,4 +166,4 @@ async def test_of_branches_that_are_one_warehouse_the_sum_of_that_balance_is_tol
         await stage.selling()
         await physical(stage, "1", 5, 8)
         await physical(stage, "2", 7, None)
-        await stage.until(lambda: ("main", "15", "15") in offered(stage))
+        await stage.until(lambda: ("main", "15") in offered(stage))

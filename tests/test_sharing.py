@@ -121,6 +121,17 @@ async def test_an_order_goes_to_the_first_branch_or_to_the_first_that_has_all_of
         await until(stage, ("main", 7), sku=OTHER)
 
 
+@pytest.mark.trap("engine.sharing-unread")
+async def test_where_no_stock_is_read_an_order_goes_to_the_first_branch(sqlite_database: str) -> None:
+    async with faked(sqlite_database, seed=goods({"1": 0, "2": 9}), mapping=both, options=Options(branch_of_order="stock")) as stage:
+        await stage.activate()
+        await until(stage, ("main", 9))
+        await stage.change(options=Options(branch_of_order="stock", stock_sent="off"), flows=["stock"])
+        stage.shop.sell([sale(1, (SKU, 2, "10.00"))])
+        await stage.until(lambda: stage.erp.taken)
+        assert [order.branch for order in stage.erp.taken.values()] == ["1"], "what was read once says nothing of today"
+
+
 @pytest.mark.trap("engine.sharing-under-way")
 async def test_what_changes_while_the_sum_is_under_way_is_sent_after_it(database: str) -> None:
     """What the shop accepted last says nothing while another number is under way to it."""

@@ -851,6 +851,22 @@ PLATFORMS: tuple[Trap, ...] = (
         (f"{V_PRODUCTS}test_a_new_ean_takes_the_place_of_the_old_one",),
     ),
     Trap(
+        "vtex.ean-kept",
+        "An EAN that does not travel is the shop's own: taken for a new one, it would stand beside the shop's.",
+        f"{VTEX}/products.py",
+        '        if "ean" in item.kept:\n            return\n',
+        "",
+        (f"{V_PRODUCTS}test_an_ean_that_is_the_shops_own_stays",),
+    ),
+    Trap(
+        "vtex.ean-alone",
+        "Of what is the shop's own nobody knows what it was: taken for a change, a new EAN would write all other fields over the shop's.",
+        f"{VTEX}/products.py",
+        " for name in translate.SKU_OWNED if name not in item.kept)",
+        " for name in translate.SKU_OWNED)",
+        (f"{V_PRODUCTS}test_a_new_ean_rewrites_nothing_else_also_where_a_field_is_the_shops_own",),
+    ),
+    Trap(
         "vtex.image-after-timeout",
         "After a timeout the image may be there: sent again without a look it is there twice.",
         f"{VTEX}/products.py",

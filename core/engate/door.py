@@ -55,14 +55,15 @@ class Whole(NamedTuple):
     """A product as the shop should hold it: what the integration's rules make of the ERP's data. `categories`: from the root to its own;
     `brand`: None where it has none. What waits for a cause is as the shop last had it, and is missing if it never had it. `of`: how many
     SKUs the ERP has of it, also those that are not shown: what a product is must not change with what may be shown of it.
-    `tells_stock`: False where of stock nothing is to be said, which is not the same as none."""
+    `flows`: those that run. Of what belongs to another one nothing is to be said, which is not the same as none: images and stock are not
+    there then, and a price is the one that the shop was told last."""
 
     product: Item[Product]
     skus: tuple[WholeSku, ...]
     categories: tuple[Category, ...]
     brand: Brand | None
     of: int
-    tells_stock: bool = True
+    flows: frozenset[str]
 
 
 class Wholes(NamedTuple):

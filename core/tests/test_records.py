@@ -346,8 +346,12 @@ def test_sold_is_what_is_on_with_its_product_at_a_price(store: Store) -> None:
     want(store, "price", *(Price(key, key, Decimal(key != "free")) for key in ("a", "free", "off", "below")))
     want(store, "price", Price("table@T2", "table", Decimal(1), table="T2"))
     with store.read() as c:
-        assert families.sold(c, 1, ["a", "free", "unpriced", "table", "off", "below", "unknown"]) == {"a"}
-        assert (families.skus_of(c, 1, ["q"]), families.sold(c, 1, [])) == (["below"], frozenset())
+        skus = ["a", "free", "unpriced", "table", "off", "below", "unknown"]
+        assert families.sold(c, 1, skus, {"products", "prices"}) == {"a"}
+        assert families.sold(c, 1, skus, {"products"}) == {"a", "free", "unpriced", "table"}
+        assert families.sold(c, 1, skus, {"prices"}) == {"a", "off", "below"}
+        assert families.sold(c, 1, skus, {"stock"}) == set(skus)
+        assert (families.skus_of(c, 1, ["q"]), families.sold(c, 1, [], {"prices"})) == (["below"], frozenset())
 
 
 def test_the_parts_of_a_kind_name_what_they_hang_on(store: Store) -> None:

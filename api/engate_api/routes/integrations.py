@@ -20,7 +20,7 @@ from engate.store import archive, config, lanes, mail_server, runs
 from engate.store.tables import integration
 from engate.store.views import configured
 from engate.store.views.configured import Integration
-from engate.sync import links, mails, trigger
+from engate.sync import links, mails, stock, trigger
 from engate.sync.flows import FLOWS, offered
 from engate.sync.mapping import PairMapping, removed
 from engate.sync.options import Options, resting, touched
@@ -179,6 +179,8 @@ async def change_flow(
             if values.get("enabled") is False:
                 runs.switched_off(c, id, flow, now)
             links.wake_flow(c, caller.tenant_id, id, flow, now)
+        if "enabled" in values and flow in stock.SAYING:
+            trigger.changed(c, caller.tenant_id, id, [stock.STOCK.flow], now)
 
     await installation.store.writing(change)
     await installation.dispatch.wake(id)

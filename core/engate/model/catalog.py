@@ -111,8 +111,8 @@ class Price(msgspec.Struct, frozen=True, omit_defaults=True):
 class StockLevel(msgspec.Struct, frozen=True, omit_defaults=True):
     """Sellable units of a SKU in one warehouse, as the ERP answers them (what the ERP reserves is already out): 2.5 kg is 2.5.
 
-    `physical`: what lies in the house, what the ERP reserves included; None where the ERP does not say. Towards a storefront `quantity` is
-    what it is to be told, and `physical` is that too where this is the physical balance, else None.
+    `physical`: what lies in the house, what the ERP reserves included; None where the ERP does not say, and towards a storefront, whose
+    `quantity` is what it is to be told.
     A storefront of whole units offers `engate.model.whole_units(quantity)`.
     """
 

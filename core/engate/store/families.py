@@ -152,18 +152,23 @@ def below(c: sa.Connection, integration_id: int, kinds: Sequence[str], parents: 
     return found
 
 
-def sold(c: sa.Connection, integration_id: int, skus: Collection[str]) -> frozenset[str]:
-    """Of these SKUs, those that the ERP sells as it was last read: on, as their product is, and with a price above 0."""
+def sold(c: sa.Connection, integration_id: int, skus: Collection[str], flows: Collection[str]) -> frozenset[str]:
+    """Of these SKUs, those that the ERP sells as it was last read: on, as their product is, and with a price above 0. `flows`: those that
+    are on; what belongs to another one the shop minds itself."""
 
     def docs(kind: str, where: sa.ColumnElement[bool]) -> list[Any]:
         mine = (record.c.integration_id == integration_id) & (record.c.kind == kind) & where
         found = (readable(blob, KINDS[kind].struct) for blob in c.execute(sa.select(record.c.doc).where(mine)).scalars())
         return [doc for doc in found if buyable(doc)]
 
-    on = {sku.key: sku.product for sku in docs("sku", record.c.key.in_(skus))}
-    products = {product.key for product in docs("product", record.c.key.in_(set(on.values())))}
-    priced = {price.sku for price in docs("price", record.c.parent.in_(skus)) if not price.table}
-    return frozenset(sku for sku, product in on.items() if product in products and sku in priced)
+    found = frozenset(skus)
+    if "products" in flows:
+        on = {sku.key: sku.product for sku in docs("sku", record.c.key.in_(skus))}
+        products = {product.key for product in docs("product", record.c.key.in_(set(on.values())))}
+        found &= {sku for sku, product in on.items() if product in products}
+    if "prices" in flows:
+        found &= {price.sku for price in docs("price", record.c.parent.in_(skus)) if not price.table}
+    return found
 
 
 def skus_of(c: sa.Connection, integration_id: int, products: Collection[str]) -> list[str]:

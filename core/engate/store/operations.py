@@ -16,7 +16,7 @@ LANE = "check"
 
 class Sent(msgspec.Struct, frozen=True, omit_defaults=True):
     """One record as it was sent: what its item is made of again, and what settling it needs. `doc`: packed. `awaiting`: it went to a
-    placeholder."""
+    placeholder. `own`: fields that do not count as held once it is accepted."""
 
     id: int
     key: str
@@ -33,6 +33,7 @@ class Sent(msgspec.Struct, frozen=True, omit_defaults=True):
     awaiting: bool = False
     as_read: bool = False
     turned: bool = False
+    own: tuple[str, ...] = ()
 
 
 class Open(NamedTuple):

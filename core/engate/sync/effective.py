@@ -180,12 +180,11 @@ class Rules:
         return max(Decimal(0), units - self.options.stock_buffer)
 
     def as_told(self, level: StockLevel, units: Decimal) -> StockLevel:
-        """`physical` says which balance the shop is told, also where the ERP knows the other one alone."""
-        physical = units if self.options.stock_sent == "physical" else None
+        """One number, whichever balance it is: a change of the other one is nothing to send."""
         unlimited = level.unlimited and level.sku not in self.against.off
-        if (units, physical, unlimited) == (level.quantity, level.physical, level.unlimited):
+        if (units, None, unlimited) == (level.quantity, level.physical, level.unlimited):
             return level
-        return msgspec.structs.replace(level, quantity=units, physical=physical, unlimited=unlimited)
+        return msgspec.structs.replace(level, quantity=units, physical=None, unlimited=unlimited)
 
     def _price(self, price: Price) -> Effective:
         price_list = self.price_lists.get(price.table)

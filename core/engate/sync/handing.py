@@ -19,6 +19,8 @@ from engate.store.pushes import Settled
 from engate.store.rows import RecordSet
 from engate.sync import pilot, served
 from engate.sync.effective import BRAND_FOR_ALL, Effective, Pair, Rules
+from engate.sync.flows import offered
+from engate.sync.options import empty
 from engate.sync.sharing import Shared
 from engate.sync.work import Snapshot, pair_of, rules_of
 from engate.text import Text
@@ -56,10 +58,11 @@ class Pages(NamedTuple):
 
 
 class Live(NamedTuple):
-    """The integration of which something is handed out, and when that was asked for."""
+    """The integration of which something is handed out, and when that was asked for. `flows`: those that are offered and on."""
 
     snapshot: Snapshot
     pair: Pair
+    flows: frozenset[str]
     at: float
 
 
@@ -98,24 +101,26 @@ class Handing:
         return skus[0].key if len(skus) == 1 else None
 
     async def _look(self, at: Callable[[_Table], T], sight: Sight) -> T:
-        snapshot, pair = await self._live()
+        live = await self._live()
 
         def look(c: sa.Connection) -> tuple[T, list[Given]]:
-            table = _Table(c, Live(snapshot, pair, self._at), sight)
+            table = _Table(c, live, sight)
             return at(table), table.given
 
         seen, given = await self._registry.store.viewing(look)
         self._given |= {each.row.id: each for each in given if each.row.kind in sight.hands_out}
         return seen
 
-    async def _live(self) -> tuple[Snapshot, Pair]:
+    async def _live(self) -> Live:
         """The integration of which something may be handed out: active, and both sides have passed a test as they are configured. A shop
         that is told that there are no products takes its own off sale: so it is told that nobody can say."""
         snapshot = await self._registry.store.glancing(self._snapshot)
         if snapshot is None or not snapshot.active or not snapshot.connected:
             raise Unavailable(NOT_LIVE, code="not_live")
         self._tenant_id, self._integration_id = snapshot.tenant_id, snapshot.id
-        return snapshot, pair_of(await self._registry.coupling_of(snapshot))
+        coupling = await self._registry.coupling_of(snapshot)
+        runs = frozenset(name for name, why in offered(coupling).items() if why is None)
+        return Live(snapshot, pair_of(coupling), runs & snapshot.enabled, self._at)
 
     def _snapshot(self, c: sa.Connection) -> Snapshot | None:
         id = config.living_of(c, self._storefront_id)
@@ -155,7 +160,7 @@ class _Table:
         if current.stamp(c, live.snapshot.id) != live.snapshot.stamp:
             raise Unavailable(CHANGED, code="slow")  # the platform asks again
         self._c, self._sight = c, sight
-        self._snapshot, self._pair, self._at = live
+        self._snapshot, self._pair, self._flows, self._at = live
         self._rules: dict[str, Rules] = {}
         self._nodes: dict[str, dict[str, Row]] = {}
         self.given: list[Given] = []
@@ -167,7 +172,8 @@ class _Table:
         if pages.since is None:
             total, ids = families.count(self._c, id, only), families.some(self._c, id, only, start, size)
         else:
-            since = Since(pages.since.timestamp(), self._pair.served, self._fetch(), self._sight.kinds)
+            kinds = [kind for kind in self._sight.kinds if KINDS[kind].flow in self._flows]
+            since = Since(pages.since.timestamp(), self._pair.served, self._fetch(), kinds)
             changed = families.changed(self._c, id, only, since)
             total, ids = len(changed), changed[start : start + size]
         return Wholes(tuple(self._wholes(ids)), -(-total // size), total)
@@ -220,16 +226,15 @@ class _Table:
             del self.given[before:]  # nothing of it was given
             return None
         path, brand = self._path(product.want.category), self._brand(product.want.brand)
-        return Whole(product, tuple(found), path, brand, of, "stock" in self._snapshot.enabled)
+        return Whole(product, tuple(found), path, brand, of, self._flows)
 
     def _sku(self, row: Row, under: dict[tuple[str, str], list[Row]]) -> WholeSku | None:
         before = len(self.given)
         sku = self._item(row)
         if sku is None:
             return None
-        prices, images = (self._items(under.get((kind, row.key), ())) for kind in ("price", "image"))
-        stock = self._items(under.get(("stock", row.key), ())) if "stock" in self._snapshot.enabled else ()
-        whole = WholeSku(sku, prices, stock, images)
+        stock, images = (self._items(under.get((kind, row.key), ())) if self._runs(kind) else () for kind in ("stock", "image"))
+        whole = WholeSku(sku, self._items(under.get(("price", row.key), ())), stock, images)
         if not self._sight.shows(whole):
             del self.given[before:]
             return None
@@ -280,17 +285,24 @@ class _Table:
             found = self._shared.decided(found)
             if found is None:
                 return None  # another branch's number carries it
-        about: dict[str, Any] = {"refs": found.refs if found is not None else {}, "kept": rules.kept.get(row.kind, frozenset())}
+        refs = found.refs if found is not None else {}
+        kept = rules.kept.get(row.kind, frozenset())
         if found is None or not self._goes(row, found):
-            return Item(row.key, row.have_doc, remote=row.remote, id=row.id, more=row.more, **about) if row.have_doc is not None else None
+            if row.have_doc is None:
+                return None
+            kept |= empty(row.kind, row.have_doc)  # it may have been the shop's own when the rest was told
+            return Item(row.key, row.have_doc, remote=row.remote, refs=refs, kept=kept, id=row.id, more=row.more)
         if row.kind in self._pair.served and row.have != found.digest and row.operation_id is None:
             self.given.append(Given(row, found))
-        return Item(row.key, found.doc, remote=row.remote, id=row.id, more=row.more, turn=row.turn, **about)
+        return Item(row.key, found.doc, remote=row.remote, refs=refs, kept=kept, id=row.id, more=row.more, turn=row.turn)
 
     def _goes(self, row: Row, found: Effective) -> bool:
         decided = found.reason is None and found.missing is None
         begun = row.effective_at is None or row.effective_at <= self._at
-        return decided and begun and KINDS[row.kind].flow in self._snapshot.enabled and _is_free(row)
+        return decided and begun and self._runs(row.kind) and _is_free(row)
+
+    def _runs(self, kind: str) -> bool:
+        return KINDS[kind].flow in self._flows
 
     def _rules_of(self, kind: str) -> Rules:
         if kind not in self._rules:

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from engate.errors import CapabilityMissing
 from engate.model.kinds import KINDS, Kind
-from engate.store import archive, desired, lanes
+from engate.store import archive, desired, lanes, levels
 from engate.store.blobs import Unreadable
 from engate.store.causes import Reason
 from engate.store.desired import Part
@@ -159,6 +159,8 @@ async def _refresh(work: Work, name: str) -> Later:
 def _refresh_some(c: sa.Connection, work: Work, name: str, after: int) -> int | None:
     work.must_be_current(c)
     skus = desired.parents(c, work.records_of(name), Part(after=after)) if name == "stock" else ()
+    if skus:
+        levels.hold(c, work.integration_id, skus)  # as in `engate.sync.stock`
     rules = work.rules(c, name, skus)
     ignored: list[str] = []
 

@@ -71,6 +71,7 @@ def _sent(item: Item[object], was: Was) -> Sent:
         was.awaiting is not None,
         was.as_read,
         was.turned,
+        tuple(sorted(was.own)),
     )
 
 
@@ -129,9 +130,20 @@ def _told(kind: Kind, found: Open) -> Told:
             )
         )
         awaiting = AWAITING if each.awaiting else None
-        accepted = blank(doc, frozenset(each.kept))
+        own = frozenset(each.own)
+        accepted = blank(doc, own)
         was[each.key] = Was(
-            each.id, found.keys[each.id], accepted, each.digest, each.remote, each.more, each.tries, awaiting, each.as_read, each.turned
+            each.id,
+            found.keys[each.id],
+            accepted,
+            each.digest,
+            each.remote,
+            each.more,
+            each.tries,
+            awaiting,
+            each.as_read,
+            each.turned,
+            own,
         )
     return Told(Batch(items, ticket=(found.ticket, 0.0)), was, None)
 

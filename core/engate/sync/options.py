@@ -106,13 +106,14 @@ class Options(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fi
             "Campos do produto",
             "Product fields",
             "Os que o engate envia: nome, descrição complementar, GTIN, unidade, NCM, peso líquido e bruto, altura, largura e comprimento "
-            "da embalagem. Um campo desmarcado só acompanha a criação do produto na loja; depois é da loja. A uma loja que busca os "
-            "produtos ele não é informado (o nome sempre é). O código vai sempre. Preço, estoque e imagens (anexos) têm cargas próprias, "
-            "que se desligam.",
+            "da embalagem; os que uma loja não tem (unidade, NCM e peso líquido, em muitas) ela não recebe. Um campo desmarcado só "
+            "acompanha a criação do produto na loja; depois é da loja. A uma loja que busca os produtos ele não é informado (o nome sempre "
+            "é). O código vai sempre. Preço, estoque e imagens (anexos) têm cargas próprias, que se desligam.",
             "Those that engate sends: name, complementary description, GTIN, unit, NCM, net and gross weight, height, width and length of "
-            "the package. One that is not ticked goes along only when the product is created in the shop; then it is the shop's own. A "
-            "shop that fetches its products is not told it (the name it always is). The code always goes. Price, stock and images "
-            "(attachments) have flows of their own, which can be switched off.",
+            "the package; what a shop has no field for (many have none for unit, NCM and net weight) it does not get. One that is not "
+            "ticked goes along only when the product is created in the shop; then it is the shop's own. A shop that fetches its products "
+            "is not told it (the name it always is). The code always goes. Price, stock and images (attachments) have flows of their own, "
+            "which can be switched off.",
         ),
         _touching("products"),
     ] = PRODUCT_FIELDS
@@ -263,6 +264,11 @@ def staying(options: Options) -> dict[str, frozenset[str]]:
     if not options.send_preparation_days:
         found.setdefault("product", set()).add("preparation_days")
     return {kind: frozenset(names) for kind, names in found.items()}
+
+
+def empty(kind: str, doc: msgspec.Struct) -> frozenset[str]:
+    """Fields that can stay with the shop and of which this document says nothing."""
+    return frozenset(name for held in HELD_IN.values() for of, name in held if of == kind and not getattr(doc, name))
 
 
 def resting(options: Options) -> frozenset[str]:

@@ -17,7 +17,7 @@ from engate.store.blobs import readable
 from engate.store.causes import Reason
 from engate.store.pushes import Claimed, Wish
 from engate.sync import listed, operations, pilot, quarantine, served
-from engate.sync.effective import BRAND_FOR_ALL, PLACEHOLDER, Effective, Rules, missing_link
+from engate.sync.effective import BRAND_FOR_ALL, PLACEHOLDER, Effective, Rules, blank, missing_link
 from engate.sync.reading import end_runs
 from engate.sync.settling import NOBODY_SAID, Told, Was, settle
 from engate.sync.sharing import Shared
@@ -177,7 +177,7 @@ def _stays_here(work: Work, kind: Kind, row: Claimed) -> bool:
 async def _push(work: Work, kind: Kind, sending: Sending, marked_at: float) -> Pushed:
     """One batch through the plugin; whatever happens, what was answered is settled."""
     batch = Batch([_item(work, kind, row, found) for row, found in sending.rows], may_defer=sending.may_defer)
-    was = {row.key: _was(kind, row, found) for row, found in sending.rows}
+    was = {row.key: _was(kind, row, found, item) for (row, found), item in zip(sending.rows, batch.items, strict=True)}
     failure: EngateError | None = None
     try:
         await getattr(work.coupling.storefront, kind.push_hook)(batch)
@@ -243,11 +243,12 @@ def _silent(count: int, first: EngateError) -> Unavailable:
     return error
 
 
-def _was(kind: Kind, row: Claimed, found: Effective) -> Was:
+def _was(kind: Kind, row: Claimed, found: Effective, item: Item[Any]) -> Was:
     turned = buyable(readable(row.have_doc, kind.struct)) != buyable(found.doc)
-    accepted = found.accepted
+    own = found.kept | item.kept  # also what goes along with a creation: when it is ticked again, it goes again
+    accepted = blank(found.doc, own)
     as_read = accepted is row.doc
-    return Was(row.id, row.key, accepted, found.digest, row.remote, row.more, row.tries, found.awaiting, as_read, turned)
+    return Was(row.id, row.key, accepted, found.digest, row.remote, row.more, row.tries, found.awaiting, as_read, turned, own)
 
 
 def _settle(c: sa.Connection, work: Work, kind: Kind, told: Told, marked_at: float) -> None:

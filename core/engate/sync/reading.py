@@ -13,7 +13,7 @@ from engate.errors import EngateError
 from engate.model import Query
 from engate.model.kinds import KINDS, Kind
 from engate.plugins import closing
-from engate.store import changed, desired, runs, units
+from engate.store import changed, desired, levels, runs, units
 from engate.store.desired import Wanted
 from engate.store.runs import Asked, Place
 from engate.sync import nodes, outbox, pilot, quarantine, renames, stock, whole
@@ -182,7 +182,10 @@ def _keep(c: sa.Connection, work: Work, kind: Kind, row: Any, read: Read) -> boo
     docs = read.docs + quarantine.stand_ins(c, work, kind, read.broken)
     renames.apply(c, work, read.renamed)
     # decided in this transaction: an order that came in while the pages were fetched must be seen
-    rules = work.rules(c, kind.name, [doc.sku for doc, _ in docs] if kind.name == "stock" else ())
+    skus = [doc.sku for doc, _ in docs] if kind.name == "stock" else []
+    if skus and work.pair.stock_tells_all:  # whoever switches one of these on at this moment decides its stock before or after us
+        levels.hold(c, work.integration_id, skus)
+    rules = work.rules(c, kind.name, skus)
     ignored = [doc.key for doc, _ in docs if rules.ignores(kind.name, doc)]
     desired.forget(c, work.integration_id, kind.name, ignored)
     wanted = [_wanted(rules, kind, doc, asked_at) for doc, asked_at in docs if not rules.ignores(kind.name, doc)]

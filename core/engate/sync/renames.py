@@ -14,7 +14,7 @@ from engate.errors import Unavailable
 from engate.model import Query, Sku, StockLevel
 from engate.model.kinds import KINDS
 from engate.plugins import closing
-from engate.store import desired, renames
+from engate.store import desired, levels, renames
 from engate.store.blobs import unpack
 from engate.store.causes import Reason, own
 from engate.store.desired import Part, Wanted
@@ -111,6 +111,8 @@ def apply(c: sa.Connection, work: Work, found: Renames) -> None:
 
 
 def _decide_anew(c: sa.Connection, work: Work, name: str, parents: list[str]) -> None:
+    if name == STOCK.name:
+        levels.hold(c, work.integration_id, parents)  # as in `engate.sync.stock`
     rules = work.rules(c, name, parents)
 
     def decide(doc: Any, read_at: float) -> tuple[bytes, Reason | None]:

@@ -26,8 +26,9 @@ NOBODY_SAID = Unknown(
 
 
 class Was(NamedTuple):
-    """One record that was sent, by the key of today. `doc`: what counts as held once it is accepted. `remote`, `more`: as linked before.
-    `turned`: a buyer can buy then and could not before, or the other way round."""
+    """One record that was sent, by the key of today. `doc`: what counts as held once it is accepted: what was sent without the fields of
+    `own`, which are the shop's. `remote`, `more`: as linked before. `turned`: a buyer can buy then and could not before, or the other way
+    round."""
 
     id: int
     key: str
@@ -39,6 +40,7 @@ class Was(NamedTuple):
     awaiting: Reason | None
     as_read: bool
     turned: bool
+    own: frozenset[str]
 
 
 class Told(NamedTuple):

@@ -9,17 +9,20 @@ import sqlalchemy as sa
 
 from engate.model import Price, Product, Sku
 from engate.model.kinds import KINDS
-from engate.store import desired, families, pushes
+from engate.store import desired, families, levels, pushes
 from engate.store.causes import Reason
 from engate.store.desired import Part
 from engate.sync.work import Work
 
 STOCK = KINDS["stock"]
+SAYING = frozenset({"products", "prices"})
+"""Flows that say, while they are on, whether a SKU is for sale."""
 
 
 def decide_anew(c: sa.Connection, work: Work, skus: Sequence[str]) -> None:
     """What the shop should offer of these SKUs: units of orders that the ERP does not hold yet changed, or whether they are for sale."""
     work.must_be_current(c)
+    levels.hold(c, work.integration_id, skus)  # before it is looked up what speaks against them: somebody may be changing just that
     rules = work.rules(c, STOCK.name, skus)
 
     def decide(doc: Any, read_at: float) -> tuple[bytes, Reason | None]:

@@ -109,14 +109,14 @@ def rules_of(c: sa.Connection, snapshot: Snapshot, pair: Pair, kind: str, skus: 
         snapshot.options,
         snapshot.mapping,
         links.links_of(c, snapshot.id, ("category", "brand")) if KINDS[kind].has_refs else {},
-        _against(c, snapshot.id, pair, skus) if kind == "stock" else Against({}),
+        _against(c, snapshot, pair, skus) if kind == "stock" else Against({}),
         pair,
     )
 
 
-def _against(c: sa.Connection, id: int, pair: Pair, skus: Sequence[str]) -> Against:
-    off = frozenset(skus) - families.sold(c, id, skus) if pair.stock_tells_all else frozenset[str]()
-    return Against(units.pending(c, id, skus), off)
+def _against(c: sa.Connection, snapshot: Snapshot, pair: Pair, skus: Sequence[str]) -> Against:
+    off = frozenset(skus) - families.sold(c, snapshot.id, skus, snapshot.enabled) if pair.stock_tells_all else frozenset[str]()
+    return Against(units.pending(c, snapshot.id, skus), off)
 
 
 class Work:

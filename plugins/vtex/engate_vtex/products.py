@@ -124,7 +124,7 @@ class Skus:
     async def _update(self, item: Item[Sku], sku: str) -> None:
         fields = translate.to_write(item, translate.SKU_OWNED)
         recoded = item.have is not None and item.have.key != item.want.key
-        if not recoded and (not fields or (item.have is not None and _only_ean(item.want, item.have))):
+        if not recoded and (not fields or _only_ean(item)):
             return
         body = (await self._vtex.call(at.SKU, sku=sku)).json()
         reactivate = item.have is not None and not item.have.active
@@ -222,6 +222,9 @@ def _found(answer: Response) -> dict[str, Any] | None:
     return answer.json(dict[str, Any] | None)
 
 
-def _only_ean(want: Sku, have: Sku) -> bool:
-    """Whether the EAN is all that changed: it has calls of its own."""
-    return want.ean != have.ean and all(getattr(want, name) == getattr(have, name) for name in translate.SKU_OWNED)
+def _only_ean(item: Item[Sku]) -> bool:
+    """Whether the EAN is all that changed: it has calls of its own. Of what is the shop's own nobody knows what it was."""
+    want, have = item.want, item.have
+    if have is None or "ean" in item.kept or want.ean == have.ean:
+        return False
+    return all(getattr(want, name) == getattr(have, name) for name in translate.SKU_OWNED if name not in item.kept)

@@ -288,6 +288,27 @@ async def test_an_incomplete_sku_switched_on_waits_for_its_image(shop: Any) -> N
     assert (now["IsActive"], now["ActivateIfPossible"]) == (False, True)
 
 
+@pytest.mark.trap("vtex.ean-alone")
+async def test_a_new_ean_rewrites_nothing_else_also_where_a_field_is_the_shops_own(shop: Any) -> None:
+    sku = await shop.sku()
+    want, have, kept = shop.a_sku(ean="7891000055120"), shop.a_sku(name=""), frozenset({"name"})
+    body = await shop.call("GET", f"{SKU}/{sku}")
+    await shop.call("PUT", f"{SKU}/{sku}", {**{k: v for k, v in body.items() if v is not None}, "PackagedWeightKg": 600})
+    await shop.accepted("skus", Item("1001-1", want, have=have, remote=sku, refs={"product": "1"}, kept=kept))
+    assert (await shop.call("GET", f"{SKU}/{sku}"))["PackagedWeightKg"] == 600
+    assert await shop.call("GET", f"{SKU}/{sku}/ean") == ["7891000055120"]
+
+
+async def test_where_the_ean_is_the_shops_own_the_rest_is_sent_again_all_the_same(shop: Any) -> None:
+    sku = await shop.sku()
+    body = await shop.call("GET", f"{SKU}/{sku}")
+    await shop.call("PUT", f"{SKU}/{sku}", {**{k: v for k, v in body.items() if v is not None}, "PackagedWeightKg": 600})
+    item = Item("1001-1", shop.a_sku(), have=shop.a_sku(ean=""), remote=sku, refs={"product": "1"}, kept=frozenset({"ean"}))
+    await shop.accepted("skus", item)
+    assert (await shop.call("GET", f"{SKU}/{sku}"))["PackagedWeightKg"] == body["PackagedWeightKg"]
+
+
+@pytest.mark.trap("vtex.ean-kept")
 async def test_an_ean_that_is_the_shops_own_stays(shop: Any) -> None:
     sku = await shop.sku(shop.a_sku())
     want, have, kept = shop.a_sku(ean="7891000055120"), shop.a_sku(ean=""), frozenset({"ean"})

@@ -26,6 +26,8 @@ NAMES = {
     "width_cm": "larguraEmbalagem", "length_cm": "comprimentoEmbalagem",
 }  # fmt: skip
 """Fields of the model (of a product, of a SKU) that may stay with the shop, as the contract calls them."""
+OF_FLOW = {"prices": {"preco", "preco_promocional"}, "images": {"anexos"}, "categories": {"categoria"}, "brands": {"marca"}}
+"""What stays with the shop while a flow does not run."""
 _0 = Decimal(0)
 
 
@@ -34,18 +36,27 @@ def moment(at: datetime) -> str:
 
 
 def priced(each: WholeSku) -> bool:
-    """Its price has come: without one the shop would sell it for nothing."""
+    """Its price has come, if only before their flow was switched off: without one the shop would sell it for nothing."""
     return any(not price.want.table for price in each.prices)
 
 
-def sells(each: WholeSku) -> bool:
+def sells(whole: Whole, each: WholeSku) -> bool:
     """The ERP has it on, at a price."""
-    return each.sku.want.active and _prices([each])[0] > 0
+    return each.sku.want.active and _costs(whole, each)
 
 
 def offers(whole: Whole, each: WholeSku) -> bool:
     """The same, and its product is on."""
-    return whole.product.want.active and sells(each)
+    return whole.product.want.active and sells(whole, each)
+
+
+def in_stock(whole: Whole, each: WholeSku) -> bool:
+    """The same, as far as the flows run that say so: what the shop minds itself is no reason to tell it 0."""
+    return offers(whole, each) if "products" in whole.flows else _costs(whole, each)
+
+
+def _costs(whole: Whole, each: WholeSku) -> bool:
+    return "prices" not in whole.flows or _prices([each])[0] > 0
 
 
 def varied(whole: Whole) -> bool:
@@ -53,8 +64,11 @@ def varied(whole: Whole) -> bool:
 
 
 def travelling(whole: Whole, doc: dict[str, Any]) -> dict[str, Any]:
-    """Without what stays with the shop: it keeps what an answer leaves out."""
+    """Without what stays with the shop: it keeps what an answer leaves out. The brand of what has none in the ERP no flow tells."""
     left_out = {NAMES[name] for name in whole.product.kept | whole.skus[0].sku.kept if name in NAMES}
+    left_out = left_out.union(*(names for flow, names in OF_FLOW.items() if flow not in whole.flows))
+    if whole.brand is not None and whole.product.want.brand is None:
+        left_out.discard("marca")
     return {name: value for name, value in doc.items() if name not in left_out}
 
 
@@ -118,7 +132,7 @@ def variation(whole: Whole, each: WholeSku, option: str) -> dict[str, Any]:
 
 def _sold(whole: Whole) -> Sequence[WholeSku]:
     """A variation says of itself nothing by which it could be off: those that are off are left out. All of them: the product is off."""
-    return [each for each in whole.skus if sells(each)] or whole.skus
+    return [each for each in whole.skus if sells(whole, each)] or whole.skus
 
 
 def _unit(whole: Whole) -> str:
@@ -179,7 +193,7 @@ def stock(whole: Whole, each: WholeSku | None, unlimited: int) -> dict[str, Any]
     `unlimited`: what is told of a stock that the ERP does not count."""
     skus = whole.skus if each is None or not varied(whole) else [each]
     one = whole.product if skus is whole.skus else skus[0].sku
-    levels = [(level, units(level.want, unlimited) if offers(whole, sku) else _0) for sku in skus for level in sku.stock]
+    levels = [(level, units(level.want, unlimited) if in_stock(whole, sku) else _0) for sku in skus for level in sku.stock]
     doc = {
         "id": one.id,
         "nome": whole.product.want.name[:MOST_NAME],

@@ -104,7 +104,7 @@ class Facade:
     async def changed_stock(self, call: Call, desk: Desk) -> Mapping[str, Any]:
         """A row for each SKU: variations have a stock of their own."""
         page, most = await desk.products(call.page, PAGE, _since(call), STOCK), self._settings.unlimited_stock
-        if not all(whole.tells_stock for whole in page.items):
+        if not all("stock" in whole.flows for whole in page.items):
             raise Refused(NOTHING, NO_STOCK)
         return _listed(call, page, [catalog.stock(whole, sku, most) | _changed(call) for whole in page.items for sku in whole.skus])
 
@@ -123,7 +123,7 @@ class Facade:
         whole = await desk.product(id, STOCK)
         if whole is None:
             raise Refused(NOT_FOUND, "registro não localizado")
-        if not whole.tells_stock:
+        if "stock" not in whole.flows:
             raise Refused(NOTHING, NO_STOCK)
         asked = next((each for each in whole.skus if each.sku.id == id), None)
         return {"produto": catalog.stock(whole, asked, self._settings.unlimited_stock)}

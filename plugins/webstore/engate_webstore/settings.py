@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 import msgspec
@@ -67,6 +67,17 @@ class WebstoreSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
             ge=0,
         ),
     ] = 0
+    stock_kind: Annotated[
+        Literal["F", "D"],
+        field(
+            "Tipo de estoque",
+            "Kind of stock",
+            "Como o webhook chama o saldo que informa: F (físico), como na integração nativa, ou D (disponível). Qual dos saldos é "
+            "informado, decide a opção 'Estoque enviado' da integração.",
+            "What the webhook calls the balance that it tells: F (physical), as the native integration does, or D (available). Which "
+            "balance is told is decided by the integration's option 'Stock sent'.",
+        ),
+    ] = "F"
     calls_a_minute: Annotated[
         int,
         field(

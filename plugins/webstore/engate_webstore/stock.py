@@ -58,7 +58,7 @@ class StockWebhook:
         """A simple product goes by the number of its product, as it is fetched by that; a variation by its own and its parent's."""
         varied = int(item.refs["product.of"]) > 1
         data = {
-            "tipoEstoque": "D" if item.want.physical is None else "F",
+            "tipoEstoque": self._settings.stock_kind,
             "saldo": float(units(item.want, self._settings.unlimited_stock)),
             "idProduto": int(item.refs["sku.id" if varied else "product.id"]),
             "sku": item.want.sku,

@@ -12,7 +12,9 @@ from api.tests.doors import Doored
 from plugins.webstore.tests.test_coupled import ask, changed, held, pull, push, read, sell, simple, states, store, varied
 from tests.support.goods import goods, gtin
 
+from engate.model import Problem
 from engate.testing.world import Change
+from engate.text import Text
 
 D = Decimal
 REFUSED, NOTHING, NOT_FOUND = 31, 20, 32
@@ -199,6 +201,19 @@ async def test_what_does_not_travel_is_not_told_and_the_shop_keeps_its_own(tmp_p
         await house.until(lambda: told_again(house, "Outra"))
 
 
+@pytest.mark.trap("engine.last-told-empty")
+async def test_what_was_the_shops_own_is_not_emptied_while_what_is_new_waits(tmp_path: Path) -> None:
+    async with store(tmp_path) as house:
+        await house.api("PATCH", f"/integrations/{house.id}", {"options": {"product_fields": ["name"]}})
+        await pull(house)
+        odd = Problem("erp.odd", Text("Estranho.", "Odd."), Text("Corrija.", "Fix it."))
+        await put(house, "product", "1000", "products", description="Boa", problems=(odd,))
+        await put(house, "sku", "1000-UN", "products", problems=(odd,))
+        await house.api("PATCH", f"/integrations/{house.id}", {"options": {"product_fields": ["name", "description", "gtin"]}})
+        told = (await ask(house, "produto.obter", id=(await ids(house, "product"))["1000"]))["produto"]
+        assert not {"descricao_complementar", "gtin"} & set(told)
+
+
 async def told_again(house: Doored, description: str) -> bool:
     """The shop asks for what has changed."""
     await pull(house, "changed")
@@ -210,3 +225,66 @@ async def test_of_a_product_that_is_off_nothing_is_there(tmp_path: Path) -> None
         await put(house, "product", "1000", "products", active=False)
         told = (await ask(house, "produto.obter.estoque", id=(await ids(house, "product"))["1000"]))["produto"]
         assert told["saldo"] == "0"
+
+
+async def switch(house: Doored, *flows: str, on: bool) -> None:
+    for flow in flows:
+        await house.api("PATCH", f"/integrations/{house.id}/flows/{flow}", {"enabled": on})
+
+
+OF_FLOWS = {"preco", "preco_promocional", "anexos", "categoria", "marca"}
+
+
+@pytest.mark.trap("webstore.flow-left-out", "engine.flow-off-no-change")
+async def test_of_a_flow_that_is_off_nothing_is_told_and_the_shop_keeps_its_own(tmp_path: Path) -> None:
+    async with store(tmp_path) as house:
+        await pull(house)
+        await pull(house, "changed")
+        before = {product.id: product.fields for product in house.shop.goods.products.values()}
+        house.shop.corrupt("price", "1000-UN")
+        mine = {key: price for key, (_, price, _) in held(house).items()}
+        await changed(house, Change("1001-CX", price=D(50)), "prices")
+        await switch(house, "prices", "images", "categories", "brands", on=False)
+        assert await listed(house) == ["1000-UN", "1001"], "what has been there with its price stays there"
+        await put(house, "product", "1000", "products", description="Outra")
+        assert (await pull(house, "changed")).failed == {}
+        unheard = await code(house, "lista.atualizacoes.produtos", dataAlteracao="01/01/2040")
+        assert unheard == NOTHING, "what another flow had still to tell is no change"
+        for key, price in mine.items():
+            assert held(house)[key][1] == price
+        after = {product.id: product.fields for product in house.shop.goods.products.values()}
+        assert [after[id]["anexos"] for id in after] == [before[id]["anexos"] for id in before] and all(after[id]["anexos"] for id in after)
+        for told in [(await ask(house, "produto.obter", id=id))["produto"] for id in (await ids(house, "product")).values()]:
+            assert not OF_FLOWS & {*told, *(name for row in told["variacoes"] for name in row["variacao"])} and told["situacao"] == "A"
+        assert (await ask(house, "produto.obter.estoque", id=(await ids(house, "product"))["1000"]))["produto"]["saldo"] == "7"
+        await switch(house, "prices", "images", "categories", "brands", on=True)
+        await put(house, "product", "1000", "products", description="Boa")
+        assert (await pull(house, "changed")).failed == {}
+        assert {key: price for key, (_, price, _) in held(house).items()} == {"1000-UN": D("10.50"), "1001-UN": D(10), "1001-CX": D(50)}
+
+
+async def test_what_never_had_a_price_is_not_made_while_prices_are_the_shops_own(tmp_path: Path) -> None:
+    async with store(tmp_path, live=False) as house:
+        await switch(house, "prices", on=False)
+        await house.api("POST", f"/integrations/{house.id}/activate", {"everything": True})
+        await house.until(lambda: read(house))
+        assert await listed(house) == [] and (await pull(house)).created == 0
+
+
+async def test_the_brand_for_all_is_told_whatever_the_flow_of_brands_does(tmp_path: Path) -> None:
+    async with store(tmp_path) as house:
+        await put(house, "product", "1000", "products", brand=None)
+        await house.api("PATCH", f"/integrations/{house.id}", {"options": {"brand_for_all": "Casa"}})
+        await switch(house, "brands", on=False)
+        told = (await ask(house, "produto.obter", id=(await ids(house, "product"))["1000"]))["produto"]
+        assert told["marca"] == "Casa"
+
+
+async def test_what_was_off_when_its_flow_was_switched_off_is_the_shops_own(tmp_path: Path) -> None:
+    async with store(tmp_path) as house:
+        await put(house, "product", "1000", "products", active=False)
+        await pull(house)
+        id = (await ids(house, "product"))["1000"]
+        assert (await ask(house, "produto.obter.estoque", id=id))["produto"]["saldo"] == "0"
+        await switch(house, "products", on=False)
+        assert (await ask(house, "produto.obter.estoque", id=id))["produto"]["saldo"] == "7"

@@ -6,12 +6,14 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import sqlalchemy as sa
 from api.tests.doors import Doored
 from plugins.webstore.tests.test_catalog import NOTHING, loaded, put
 from plugins.webstore.tests.test_coupled import ask, held, pull, read, simple, store
 from plugins.webstore.tests.test_coupled import states as states_of
+from tests.support.goods import goods
 
 from engate.model import Problem
 from engate.store.tables import cause, record
@@ -188,6 +190,37 @@ async def test_what_is_off_when_it_is_linked_is_told_so(tmp_path: Path) -> None:
         assert level(house) == 0
 
 
+async def switch(house: Doored, flow: str, *, on: bool) -> None:
+    await house.api("PATCH", f"/integrations/{house.id}/flows/{flow}", {"enabled": on})
+
+
+@pytest.mark.trap("engine.off-by-its-flow")
+async def test_who_minds_the_prices_in_the_shop_is_told_the_stock_of_what_has_none(tmp_path: Path) -> None:
+    async with store(tmp_path, simple(0), live=False) as house:
+        house.shop.control.seed(msgspec.structs.replace(goods(0), products=(simple(0, 5),)))
+        await switch(house, "prices", on=False)
+        await house.api("POST", f"/integrations/{house.id}/activate", {"everything": True})
+        await house.until(lambda: read(house))
+        [ours] = house.shop.control.mapping()
+        await link(house, "sku", "1000-UN", ours["identificador"])
+        await house.until(lambda: settled(house))
+        assert [sku.stock for sku in house.shop.state()] == [{"loja": 7}]
+
+
+@pytest.mark.trap("engine.off-by-flow-anew")
+@pytest.mark.parametrize("way", ["sku", "product", "free"])
+async def test_what_a_flow_said_of_a_sale_counts_while_it_is_on(tmp_path: Path, way: str) -> None:
+    kind, key, flow, off = OFF[way]
+    async with store(tmp_path) as house:
+        await linked(house)
+        await put(house, kind, key, flow, **off)
+        await house.until(lambda: level(house) == 0)
+        await switch(house, flow, on=False)
+        await house.until(lambda: level(house) == 3)
+        await switch(house, flow, on=True)
+        await house.until(lambda: level(house) == 0)
+
+
 def kinds(house: Doored) -> list[str]:
     """What each message called the balance that it told."""
     return ["F" if '"tipoEstoque":"F"' in each.sent else "D" for each in house.shop.exchanges.listed() if each.service == stock.NAME]
@@ -198,17 +231,21 @@ async def options(house: Doored, **values: Any) -> Any:
 
 
 @pytest.mark.trap("webstore.kind-of-stock")
-async def test_the_webhook_names_the_balance_that_the_option_names(tmp_path: Path) -> None:
+async def test_the_webhook_says_physical_whichever_balance_it_tells_unless_it_was_set(tmp_path: Path) -> None:
     async with store(tmp_path) as house:
         await linked(house)
-        assert set(kinds(house)) == {"D"}
         await options(house, stock_sent="physical")
-        await house.until(lambda: kinds(house)[-1] == "F")
         assert level(house) == 3, "this ERP does not say it"
         await put(house, "stock", "1000-UN@1", "stock", physical=Decimal(8))
         await house.until(lambda: level(house) == 8)
         await options(house, stock_sent="available")
-        await house.until(lambda: (level(house), kinds(house)[-1]) == (3, "D"))
+        await house.until(lambda: level(house) == 3)
+        assert set(kinds(house)) == {"F"}
+        await house.api("PATCH", f"/connections/{house.shop_id}", {"settings": {"stock_kind": "D"}})
+        await house.api("POST", f"/connections/{house.shop_id}/test", {})
+        await told(house, units=4)
+        await house.until(lambda: level(house) == 4)
+        assert kinds(house)[-1] == "D"
 
 
 @pytest.mark.trap("webstore.stock-off")

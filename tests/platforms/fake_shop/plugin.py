@@ -241,6 +241,9 @@ class FakeShop(Storefront):
                 batch.accepted(item, said["id"])
         return None
 
+    async def check_products(self, ticket: str, batch: Batch[Product]) -> float | None:
+        return await self._ask(ticket, batch)
+
     async def check_prices(self, ticket: str, batch: Batch[Price]) -> float | None:
         return await self._ask(ticket, batch)
 
@@ -257,7 +260,7 @@ class FakeShop(Storefront):
         await self._put("brand", batch)
 
     async def push_products(self, batch: Batch[Product]) -> None:
-        await self._put("product", batch)
+        await self._bulk("product", batch)
 
     async def push_skus(self, batch: Batch[Sku]) -> None:
         await self._put("sku", batch)

@@ -47,7 +47,8 @@ class Record(msgspec.Struct, kw_only=True):
 
 
 class Detail(Record, kw_only=True):
-    """`doc`: as last read from the ERP, empty where it cannot be read; `last_sent`: as the storefront last accepted it."""
+    """`doc`: as last read from the ERP, empty where it cannot be read; `last_sent`: as the storefront last accepted it, without the fields
+    that are its own, of which engate does not know what it holds."""
 
     doc: dict[str, Any]
     last_sent: dict[str, Any] | None
@@ -269,7 +270,13 @@ def _record(row: Any) -> Record:
 def _detail(row: Any) -> Detail:
     struct = KINDS[row.kind].struct
     doc, sent = readable(row.doc, struct), readable(row.have_doc, struct)
-    return Detail(**_fields(row, doc), doc=shown_doc(doc) or {}, last_sent=shown_doc(sent))
+    return Detail(**_fields(row, doc), doc=shown_doc(doc) or {}, last_sent=_known(shown_doc(sent)))
+
+
+def _known(sent: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Fields that are the shop's own are blank in what is kept of it (`engate.sync.effective.blank`). The empty ones that may be absent are
+    so already; a name that is empty was never sent."""
+    return {name: value for name, value in sent.items() if value != ""} if sent is not None else None
 
 
 # ---- links ----

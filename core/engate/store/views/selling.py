@@ -67,8 +67,9 @@ def held(record: Detail) -> Held | None:
     """None: the shop never accepted it, or nobody knows."""
     if record.last_sent is None:
         return None
-    struct = KINDS[record.kind].struct
-    return Held(msgspec.convert(record.last_sent, struct, strict=False), record.turned_at or record.answered_at)
+    sent = {"name": "", **record.last_sent}  # which is not in it where it is the shop's own
+    doc = msgspec.convert(sent, KINDS[record.kind].struct, strict=False)
+    return Held(doc, record.turned_at or record.answered_at)
 
 
 def _all(records: Iterable[Detail]) -> list[Held]:
