@@ -164,8 +164,8 @@ MAIL: tuple[Trap, ...] = (
         "mail.no-address",
         "What is no address breaks the letter when it is written, and then stands in the outbox for days.",
         f"{CORE}/smtp.py",
-        "    return bool(name) and parsed.addr_spec == address",
-        "    return True",
+        "raises IndexError and others on what is no address\n        return False",
+        "raises IndexError and others on what is no address\n        return True",
         (f"{TEXTS}test_what_is_no_address_is_known",),
     ),
     Trap(
