@@ -12,9 +12,17 @@ MAPPING: tuple[Trap, ...] = (
         "engine.channel-specific",
         "A row for every channel that counts before the channel's own gives its orders another operation's taxes.",
         f"{CORE}/sync/channels.py",
-        'for channel in (order.channel, "") for who in buyers',
-        'for who in buyers for channel in ("", order.channel)',
+        'for channel in (as_channel(order.channel), "") for who in buyers',
+        'for who in buyers for channel in ("", as_channel(order.channel))',
         (f"{PURE}test_the_most_specific_row_counts_and_that_one_whole",),
+    ),
+    Trap(
+        "engine.channel-spelling",
+        "People type channels: B2B with a space after it would be no order's channel, and its orders would take the row of all others.",
+        f"{CORE}/sync/mapping.py",
+        "return channel.strip().casefold()",
+        "return channel",
+        (f"{PURE}test_a_channel_is_the_same_however_it_is_typed", f"{REST}test_a_channel_stands_in_one_row_however_it_is_typed"),
     ),
     Trap(
         "engine.channel-required",
@@ -37,7 +45,7 @@ MAPPING: tuple[Trap, ...] = (
     ),
     Trap(
         "engine.mapped-stored",
-        "An order that is in the ERP would change its charge because a row was changed for orders to come, and then the shop took a line out.",
+        "An order that is in the ERP would change its charge where a row was changed for orders to come and the shop took a line out.",
         f"{CORE}/sync/steps.py",
         "charge=held.charge, terms=held.terms, ",
         "",
@@ -58,6 +66,14 @@ MAPPING: tuple[Trap, ...] = (
         "by_branch(doc, mapping, skus, branches) if live else {}",
         "by_branch(doc, mapping, skus, branches) if live and not isinstance(made, Reason) else {}",
         (f"{ENGINE}test_an_order_that_waits_for_its_mapping_holds_its_units",),
+    ),
+    Trap(
+        "winthor.customer-exempt",
+        "A buyer who writes Isenta, a dash or zeros has no state inscription: looked up by that, the order goes under another record.",
+        "plugins/winthor/engate_winthor/customers.py",
+        "return document(stated) if inscribed(stated) else EXEMPT",
+        "return document(stated) or EXEMPT",
+        ("plugins/winthor/tests/plugin/test_plugin_quirks.py::test_of_several_records_the_exempt_one_where_the_buyer_has_no_inscription",),
     ),
     Trap(
         "engine.mapping-once",

@@ -114,6 +114,17 @@ def test_channels_come_and_go_row_by_row(coupled: tuple[Caller, str]) -> None:
     assert "channels/all/1" in gone["detail"] and "channels/contributor" in gone["hint"]
 
 
+@pytest.mark.trap("engine.channel-spelling")
+def test_a_channel_stands_in_one_row_however_it_is_typed(coupled: tuple[Caller, str]) -> None:
+    admin, path = coupled
+    rows = [{"channel": "b2b", "fields": {"seller": "1"}}, {"channel": " B2B", "fields": {"seller": "2"}}]
+    twice = admin.refused("PATCH", path, 422, {"mapping": {"channels": rows}})
+    assert "'b2b' está em duas linhas" in said(twice, "mapping.channels[1].channel")
+    assert admin.put(f"{path}/mapping/channels/all/b2b", {"fields": {"seller": "1"}})["channel"] == "b2b"
+    admin.put(f"{path}/mapping/channels/all/B2B%20", {"fields": {"seller": "2"}})
+    assert admin.get(f"{path}/mapping/channels")["items"] == [{"fields": {"seller": "2"}, "channel": "b2b"}]
+
+
 @pytest.mark.parametrize(
     ("fields", "name", "words"),
     [

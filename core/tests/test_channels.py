@@ -38,9 +38,10 @@ class Asked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         ("Isenta", False), ("ISENTO 123", False), ("-", False), ("0", False), ("000.000.000", False), ("NÃO CONTRIBUINTE", False),
     ],
 )  # fmt: skip
-def test_a_company_with_a_state_inscription_pays_icms_and_nobody_else(inscription: str, pays: bool) -> None:
+def test_who_has_a_state_inscription_pays_icms_and_nobody_else(inscription: str, pays: bool) -> None:
+    """A rural producer may be a person with a CPF."""
     assert msgspec.structs.replace(FIRM, state_inscription=inscription).contributor is pays
-    assert not msgspec.structs.replace(SHOPPER, state_inscription=inscription).contributor
+    assert msgspec.structs.replace(SHOPPER, state_inscription=inscription).contributor is pays
 
 
 @pytest.mark.trap("engine.channel-specific")
@@ -63,6 +64,13 @@ def test_the_most_specific_row_counts_and_that_one_whole(channel: str, buyer: Bu
             assert row_for(one, PairMapping(channels=rows)) == ROWS[name]
         del left[name]
     assert row_for(one, PairMapping(channels=tuple(left.values()))) is None
+
+
+@pytest.mark.trap("engine.channel-spelling")
+@pytest.mark.parametrize(("typed", "told"), [("B2B ", "b2b"), ("b2b", " B2B"), ("Atacado São João", "ATACADO SÃO JOÃO")])
+def test_a_channel_is_the_same_however_it_is_typed(typed: str, told: str) -> None:
+    row = ChannelRow({"n": 1}, typed)
+    assert row_for(order(channel=told), PairMapping(channels=(ChannelRow({"n": 2}), row))) == row
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import msgspec
 
 from engate.model import FieldValue, Order, OrderPart
 from engate.store.causes import Reason, own
-from engate.sync.mapping import ChannelRow, PairMapping, fields_of
+from engate.sync.mapping import ChannelRow, PairMapping, as_channel, fields_of
 from engate.text import Text
 
 Fields = type[msgspec.Struct] | None
@@ -21,7 +21,7 @@ def row_for(order: Order, mapping: PairMapping) -> ChannelRow | None:
     the buyer is one) before that of all buyers."""
     rows = {(row.channel, row.buyers): row for row in mapping.channels}
     buyers = ("contributor", "all") if order.buyer.contributor else ("all",)
-    return next((rows[channel, who] for channel in (order.channel, "") for who in buyers if (channel, who) in rows), None)
+    return next((rows[channel, who] for channel in (as_channel(order.channel), "") for who in buyers if (channel, who) in rows), None)
 
 
 class Wrong(NamedTuple):
@@ -72,7 +72,7 @@ def _unmapped(order: Order, row: ChannelRow | None, faults: Sequence[Wrong]) -> 
     buyer = CONTRIBUTOR if order.buyer.contributor else Text("", "")
     whose = "contributor" if order.buyer.contributor else "all"
     return own(
-        "mapping.channel", f"{whose}/{order.channel}",
+        "mapping.channel", f"{whose}/{as_channel(order.channel)}",
         Text(f"O ERP pede dados do pedido que o mapeamento não dá para {channel.pt}{buyer.pt}: {pt}.",
              f"The ERP asks for facts of the order that the mapping does not give for {channel.en}{buyer.en}: {en}."),
         Text(f"Preencha em 'Canais de venda' da integração {_where(row).pt}. Nada foi enviado ao ERP; o pedido entra em seguida.",

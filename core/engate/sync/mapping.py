@@ -90,6 +90,11 @@ class PriceListRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ]
 
 
+def as_channel(channel: str) -> str:
+    """As channels are compared: people type them, for no shop lists them."""
+    return channel.strip().casefold()
+
+
 class ChannelRow(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """What the ERP wants with the orders of a channel. Which row an order takes: `engate.sync.channels`."""
 
@@ -108,8 +113,8 @@ class ChannelRow(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown
         field(
             "Canal de venda da loja",
             "Storefront sales channel",
-            "Como os pedidos o trazem; vazio: todo canal sem linha própria",
-            "As orders tell it; empty: every channel that has no row of its own",
+            "Como os pedidos o trazem (maiúsculas não importam); vazio: todo canal sem linha própria",
+            "As orders tell it (capitals do not matter); empty: every channel that has no row of its own",
             max_length=100,
         ),
         SHOP,
@@ -119,10 +124,13 @@ class ChannelRow(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown
         field(
             "Compradores",
             "Buyers",
-            "all: todos; contributor: empresas com inscrição estadual (contribuintes do ICMS)",
-            "all, or contributor: companies with a state inscription (ICMS contributors)",
+            "all: todos; contributor: contribuintes do ICMS (com inscrição estadual no pedido da loja)",
+            "all, or contributor: who pays ICMS (with a state inscription in the shop's order)",
         ),
     ] = "all"
+
+    def __post_init__(self) -> None:
+        msgspec.structs.force_setattr(self, "channel", as_channel(self.channel))
 
 
 class PairMapping(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
