@@ -8,12 +8,14 @@ import msgspec
 import pytest
 from core.tests.orders_made import MAPPING, order
 
+from engate.errors import Invalid
 from engate.model import Buyer, OrderPart
 from engate.settings import field
 from engate.store.causes import Reason
 from engate.sync.channels import row_for, with_fields, wrong
 from engate.sync.mapping import ChannelRow, PairMapping
 from engate.sync.parts import split
+from engate.text import Text
 
 SHOPPER = Buyer("Ana", "39053344705")
 FIRM = Buyer("Loja", "11222333000181", company=True, company_name="Loja Ltda", state_inscription="111.222.333.444")
@@ -93,6 +95,23 @@ def test_what_is_wrong_is_named_by_the_title_of_its_field(given: dict[str, Any],
     assert [each.name for each in found] == faults
     titles = {"nature": "Natureza de operação", "seller": "Vendedor"}
     assert all(each.title.pt == titles.get(each.name, each.name) and each.why.pt and each.why.en for each in found)
+
+
+class Together(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    seller: Annotated[int, field("Vendedor", "Seller")] = 1
+    fail: str = ""
+
+    def __post_init__(self) -> None:
+        if self.fail:
+            raise Invalid(Text("Assim não.", "Not so.")) if self.fail == "said" else ValueError("not so")
+
+
+@pytest.mark.parametrize("fail", ["said", "plain"])
+def test_what_a_plugin_holds_against_the_whole_row_is_a_reason_that_names_the_row(fail: str) -> None:
+    [fault] = wrong({"fail": fail}, Together)
+    assert (fault.name, fault.title.pt) == ("", "a linha") and fault.why.pt in ("Assim não.", "not so")
+    found = with_fields(parts(), order(), PairMapping(channels=(ChannelRow({"fail": fail}),)), Together)
+    assert isinstance(found, Reason) and "a linha (" in found.text.pt
 
 
 def parts() -> list[OrderPart]:
