@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -182,6 +183,10 @@ async def test_an_erp_that_asks_for_nothing_takes_no_rows_of_channels(tmp_path: 
         assert "natures" not in await house.api("GET", f"{at}/choices")
 
 
+class Bare(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """It asks for nothing any more."""
+
+
 class Choosy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What may be left out, and fields of which only some go together."""
 
@@ -224,3 +229,33 @@ async def test_a_field_that_names_choices_is_held_against_them(tmp_path: Path) -
         assert "Natureza de operação: falta" in missing["detail"]
         made = await house.api("PUT", f"{at}/mapping/channels/all/b2b", {"fields": {"nature": "resale", "seller": 3}})
         assert made["fields"] == {"nature": "resale", "seller": 3}
+
+
+@pytest.mark.trap("engine.mapping-once-saved")
+async def test_two_rows_that_are_saved_at_once_cannot_say_the_same(tmp_path: Path) -> None:
+    """Each was checked before the other stood there."""
+    async with doored(tmp_path) as house:
+        house.erp.rows["choice-price_tables"] = {}  # it cannot say which there are
+        at = f"/integrations/{house.id}/mapping/price_lists"
+        headers = {"authorization": f"Bearer {house.key}"}
+        calls = [house.client.put(f"{at}/{table}", headers=headers, json={"list": "p2"}) for table in ("T1", "T2")]
+        assert sorted(answer.status_code for answer in await asyncio.gather(*calls)) == [200, 422]
+        assert [row["list"] for row in (await house.api("GET", at))["items"]] == ["p2"]
+
+
+@pytest.mark.trap("engine.mapping-changed-only")
+@pytest.mark.trap("engine.channels-changed-only")
+async def test_a_kind_is_changed_though_another_is_out_of_date(tmp_path: Path) -> None:
+    """The ERP has lost a charge, and its plugin a field: whoever maps a carrier need not know of it."""
+    async with doored(tmp_path) as house:
+        house.installation.registry.add(FAKE_ERP_ASKING)
+        house.installation.registry.forget()
+        at = f"/integrations/{house.id}"
+        await house.api("PUT", f"{at}/mapping/channels/all", {"fields": {"nature": "sale", "seller": 3}})
+        rows = (await house.api("GET", at))["mapping"]
+        del house.erp.rows["choice-charges"][rows["payments"][0]["charge"]]
+        house.installation.registry.add(msgspec.structs.replace(FAKE_ERP_ASKING, order_fields=Bare))
+        house.installation.registry.forget()
+        await house.api("PATCH", at, {"mapping": {"carriers": rows["carriers"]}})
+        await house.api("PATCH", at, {"mapping": {"channels": rows["channels"]}}, status=422)
+        await house.api("PATCH", at, {"mapping": {"payments": rows["payments"]}}, status=422)
