@@ -157,6 +157,7 @@ async def parts_of(stage: Stage, key: str) -> list[str]:
 
 
 @pytest.mark.trap("engine.channel-stored")
+@pytest.mark.trap("engine.mapped-stored")
 async def test_a_later_mapping_does_not_reach_what_is_on_its_way_or_in_the_erp(sqlite_database: str) -> None:
     """Neither when the import is tried again, nor when the shop changes the order."""
     async with faked(sqlite_database, seed=goods(1), manifests=(FAKE_ERP_ASKING,), selling=True) as stage:
