@@ -107,7 +107,7 @@ class Counting(Storefront):
         await self._take(batch)
 
 
-COUNTING = Manifest("counting", "Counting", "storefront", NoSettings, "benchmarks.harness:Counting")
+COUNTING = Manifest("counting", "Counting", "storefront", NoSettings, "benchmarks.harness:Counting", hook_api=3)
 MAPPING = msgspec.convert({"warehouses": [{"branch": "1", "warehouse": "1"}], "price_lists": [{"table": "1", "list": "1"}]}, PairMapping)
 
 

@@ -12,7 +12,8 @@ import msgspec
 from engate.model import Choice
 from engate.plugins import Coupling, Manifest
 from engate.sync.channels import Fields, wrong
-from engate.sync.mapping import KINDS, Field, PairMapping, Side, fields_of
+from engate.sync.fields import Field, Side, fields_of
+from engate.sync.mapping import KINDS, PairMapping
 from engate.text import Text
 from engate_api.rows import Fault, in_words, refused
 
@@ -81,16 +82,18 @@ def check_fields(mapping: PairMapping, erp: Manifest) -> None:
             continue
         for each in wrong(row.fields, kind):
             said = Text(f"{words.pt}: {each.title.pt}: {each.why.pt}", f"{words.en}: {each.title.en}: {each.why.en}")
-            faults.append(Fault(f"{at}.{each.name}", said))
+            faults.append(Fault(".".join(filter(None, (at, each.name))), said))
     if faults:
-        raise refused(
-            Text("O ERP não aceita estes dados de pedidos.", "The ERP does not take these facts of orders."),
-            Text(
-                "Os campos que cada ERP aceita estão em GET /platforms (order_fields_schema).",
-                "The fields that each ERP takes are in GET /platforms (order_fields_schema).",
-            ),
-            faults,
-        )
+        text = Text("O ERP não aceita estes dados de pedidos.", "The ERP does not take these facts of orders.")
+        raise refused(text, _asked_for(erp), faults)
+
+
+def _asked_for(erp: Manifest) -> Text:
+    titles = [field.title for field in _fields(erp.order_fields)]
+    if not titles:
+        return Text("Retire as linhas de 'Canais de venda'.", "Take the rows of 'Sales channels' out.")
+    pt, en = ", ".join(title.pt for title in titles), ", ".join(title.en for title in titles)
+    return Text(f"Corrija a linha; {erp.name} pede: {pt}.", f"Fix the row; {erp.name} asks for: {en}.")
 
 
 class _Named(NamedTuple):
@@ -113,7 +116,7 @@ def _named(mapping: PairMapping, names: set[str], order_fields: Fields) -> Itera
                     yield _Named(f"{at}.{field.name}", words, field, values[field.name])
             given = values.get("fields", {})
             for field in _fields(order_fields):
-                if field.choices and field.name in given:
+                if field.choices and field.name in given and given[field.name] != field.about.get("default"):
                     yield _Named(f"{at}.fields.{field.name}", words, field, str(given[field.name]))
 
 

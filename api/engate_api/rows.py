@@ -9,13 +9,14 @@ from typing import Any, NamedTuple
 import msgspec
 
 from engate.errors import Invalid
+from engate.model import FieldValue
+from engate.sync.fields import SHOWN, invalid
 from engate.sync.mapping import KINDS, Kind, PairMapping
 from engate.text import Text
 from engate_api.problems import FieldError, Refused
 
-PLACE = re.compile(r"\$\.(\w+)\[(\d+)\](?:\.(\w+))?")
+PLACE = re.compile(r"\$\.(\w+)\[(\d+)\](?:\.(\w+))?(?:\.(.+))?")
 MISSING, UNKNOWN = re.compile(r"missing required field `(\w+)`"), re.compile(r"unknown field `([^`]*)`")
-SHOWN = 80
 
 
 class Fault(NamedTuple):
@@ -33,10 +34,10 @@ def refused(text: Text, hint: Text, faults: Sequence[Fault]) -> Refused:
 
 def in_words(kind: Kind, values: Mapping[str, Any]) -> Text:
     """ "Pagamentos, Forma de pagamento da loja '125'": the kind, and what its rows are told apart by."""
-    said = [(kind.fields[name].title, str(values.get(name) or "")[:SHOWN]) for name in kind.key]
+    said = [(kind.fields[name].title, kind.fields[name].value(values.get(name) or "")) for name in kind.key]
     return Text(
-        ", ".join([kind.title.pt, *(f"{title.pt} '{value}'" for title, value in said if value)]),
-        ", ".join([kind.title.en, *(f"{title.en} '{value}'" for title, value in said if value)]),
+        ", ".join([kind.title.pt, *(f"{title.pt} '{value.pt[:SHOWN]}'" for title, value in said if value.pt)]),
+        ", ".join([kind.title.en, *(f"{title.en} '{value.en[:SHOWN]}'" for title, value in said if value.en)]),
     )
 
 
@@ -46,10 +47,10 @@ def mapping_of(values: dict[str, Any]) -> PairMapping:
         return msgspec.convert(values, PairMapping)
     except msgspec.ValidationError as error:
         message, _, place = str(error).partition(" - at ")
-        place = place.strip("`")
+        place = _exact(values, place.strip("`"))
         raise Invalid(
             _said(values, place, message),
-            Text("Os campos de cada linha estão em GET /integrations/schema.", "What each row holds: GET /integrations/schema."),
+            Text("Corrija a linha e salve de novo; nada foi mudado.", "Fix the row and save again; nothing was changed."),
             where="mapping" + place.removeprefix("$"),
         ) from None
 
@@ -68,10 +69,30 @@ def _said(values: dict[str, Any], place: str, message: str) -> Text:
         return Text(f"{words.pt}: não há um campo '{name}'. Há: {listed}.", f"{words.en}: there is no field '{name}'. There are: {listed}.")
     missing = MISSING.search(message)
     name = missing[1] if missing else found[3]
-    field = kind.fields[name].title if name in kind.fields else Text("linha", "row")
+    field = kind.fields.get(name or "")
+    if field is None or not isinstance(row, dict):
+        return Text(f"{words.pt}: linha inválida: {message}.", f"{words.en}: bad row: {message}.")
+    title = field.title
     if missing:
-        return Text(f"{words.pt}: falta '{field.pt}' ({name}).", f"{words.en}: '{field.en}' ({name}) is missing.")
-    return Text(f"{words.pt}: '{field.pt}' inválido: {message}.", f"{words.en}: bad '{field.en}': {message}.")
+        return Text(f"{words.pt}: falta '{title.pt}' ({name}).", f"{words.en}: '{title.en}' ({name}) is missing.")
+    if found[4]:
+        pt, en = "um texto, um número ou true/false", "a text, a number, or true or false"
+        return Text(f"{words.pt}: {title.pt}: '{found[4]}' precisa ser {pt}.", f"{words.en}: {title.en}: '{found[4]}' must be {en}.")
+    why = invalid(field, row[name])
+    return Text(f"{words.pt}: {title.pt}: {why.pt}.", f"{words.en}: {title.en}: {why.en}.")
+
+
+def _exact(values: dict[str, Any], place: str) -> str:
+    """Which of a row's order fields is meant: the place that is told says only that it is one of them."""
+    found = PLACE.match(place)
+    if found is None or not place.endswith("[...]"):
+        return place
+    for name, value in values[found[1]][int(found[2])][found[3]].items():
+        try:
+            msgspec.convert(value, FieldValue)
+        except msgspec.ValidationError:
+            return f"{place.removesuffix('[...]')}.{name[:SHOWN]}"
+    return place
 
 
 def once(mapping: PairMapping) -> None:
@@ -90,7 +111,8 @@ def _doubled(mapping: PairMapping) -> Iterator[Fault]:
                 values = tuple(getattr(row, name) for name in names)
                 if values in seen:
                     words = in_words(kind, msgspec.structs.asdict(row))
-                    twice = ", ".join(f"'{value}'" for value in values)
-                    said = Text(f"{words.pt}: {twice} está em duas linhas", f"{words.en}: {twice} is in two rows")
+                    called = [kind.fields[name].value(value) for name, value in zip(names, values, strict=True) if value]
+                    pt, en = ", ".join(f"'{each.pt}'" for each in called), ", ".join(f"'{each.en}'" for each in called)
+                    said = Text(f"{words.pt}: {pt} está em duas linhas", f"{words.en}: {en} is in two rows")
                     yield Fault(f"mapping.{kind.name}[{index}].{names[-1]}", said)
                 seen.add(values)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+import msgspec
 import pytest
 from api.tests.conftest import Caller, House, Loaded
 from api.tests.doors import doored
 from tests.platforms.fake_erp.plugin import FAKE_ERP_ASKING
+
+from engate import Invalid, Text, field
 
 
 @pytest.fixture
@@ -59,11 +63,15 @@ async def test_an_erp_that_lists_no_terms_is_mapped_without(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("row", "where", "words"),
     [
-        ({"charge": 5}, "charge", "'Cobrança do ERP' inválido"),
-        ({"charge": ""}, "charge", "'Cobrança do ERP' inválido"),
+        ({"charge": 5}, "charge", "Cobrança do ERP: '5' não serve: precisa ser um texto que não fique vazio"),
+        ({"charge": ""}, "charge", "Cobrança do ERP: valor inválido: precisa ser um texto que não fique vazio"),
         ({}, "", "falta 'Cobrança do ERP' (charge)"),
         ({"billing": "PIX", "charge": "PIX"}, "", "não há um campo 'billing'. Há: form (Forma de pagamento da loja"),
-        ({"charge": "PIX", "import_when": "never"}, "import_when", "'Importar quando' inválido"),
+        (
+            {"charge": "PIX", "import_when": "never"},
+            "import_when",
+            "Importar quando: 'never' não serve: há: paid (pago), placed (ao fechar, a prazo)",
+        ),
     ],
 )
 def test_a_row_that_is_none_is_named_too(coupled: tuple[Caller, str], row: Any, where: str, words: str) -> None:
@@ -114,12 +122,24 @@ def test_channels_come_and_go_row_by_row(coupled: tuple[Caller, str]) -> None:
     assert "channels/all/1" in gone["detail"] and "channels/contributor" in gone["hint"]
 
 
+@pytest.mark.trap("engine.channel-spelling")
+def test_a_channel_stands_in_one_row_however_it_is_typed(coupled: tuple[Caller, str]) -> None:
+    admin, path = coupled
+    rows = [{"channel": "b2b", "fields": {"seller": "1"}}, {"channel": " B2B", "fields": {"seller": "2"}}]
+    twice = admin.refused("PATCH", path, 422, {"mapping": {"channels": rows}})
+    assert "'b2b' está em duas linhas" in said(twice, "mapping.channels[1].channel")
+    assert admin.put(f"{path}/mapping/channels/all/b2b", {"fields": {"seller": "1"}})["channel"] == "b2b"
+    admin.put(f"{path}/mapping/channels/all/B2B%20", {"fields": {"seller": "2"}})
+    assert admin.get(f"{path}/mapping/channels")["items"] == [{"fields": {"seller": "2"}, "channel": "b2b"}]
+
+
 @pytest.mark.parametrize(
     ("fields", "name", "words"),
     [
-        ({"cgo": "800"}, "cgo", "cgo: o ERP não tem este campo, tem: seller, sale_origin, sale_type"),
-        ({"sale_type": 5}, "sale_type", "Tipo de venda: valor inválido"),
-        ({"seller": "João"}, "seller", "Vendedor (RCA): valor inválido"),
+        ({"cgo": "800"}, "cgo", "cgo: o ERP não tem este campo, tem: seller (Vendedor (RCA)), sale_origin (Origem da venda)"),
+        ({"sale_type": 5}, "sale_type", "Tipo de venda: '5' não serve: há: 0, 1, 7, 8"),
+        ({"sale_origin": "X"}, "sale_origin", "Origem da venda: 'X' não serve: há: vazio, F, R, T, W"),
+        ({"seller": "João"}, "seller", "Vendedor (RCA): 'João' não serve: precisa ser um texto. Código do RCA dos pedidos, só dígitos"),
     ],
 )
 def test_fields_that_the_erp_does_not_take_are_refused_by_their_title(
@@ -127,9 +147,18 @@ def test_fields_that_the_erp_does_not_take_are_refused_by_their_title(
 ) -> None:
     admin, path = coupled
     wrong = admin.refused("PUT", f"{path}/mapping/channels/contributor/1", 422, {"fields": fields})
-    row = "Canais de venda, Compradores 'contributor', Canal de venda da loja '1'"
+    row = "Canais de venda, Compradores 'contribuintes do ICMS', Canal de venda da loja '1'"
     assert f"{row}: {words}" in said(wrong, f"mapping.channels[0].fields.{name}")
-    assert "order_fields_schema" in wrong["hint"]
+    assert "Vendedor (RCA), Origem da venda, Tipo de venda" in wrong["hint"]
+
+
+@pytest.mark.trap("engine.field-exact")
+@pytest.mark.parametrize("value", [None, ["2"], {}, 2**53 + 1])
+def test_a_value_that_no_field_may_hold_is_named(coupled: tuple[Caller, str], value: Any) -> None:
+    admin, path = coupled
+    wrong = admin.refused("PUT", f"{path}/mapping/channels/all", 422, {"fields": {"seller": "2", "sale_type": value}})
+    assert wrong["errors"][0]["where"] == "mapping.channels[0].fields.sale_type"
+    assert "Compradores 'todos': Campos do pedido no ERP: 'sale_type' precisa ser um texto, um número" in wrong["detail"]
 
 
 def test_the_fields_of_orders_are_shown_with_the_platform(house: House) -> None:
@@ -154,6 +183,38 @@ async def test_an_erp_that_asks_for_nothing_takes_no_rows_of_channels(tmp_path: 
         assert "natures" not in await house.api("GET", f"{at}/choices")
 
 
+class Bare(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """It asks for nothing any more."""
+
+
+class Choosy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What may be left out, and fields of which only some go together."""
+
+    nature: Annotated[str, field("Natureza de operação", "Nature of the operation", choices="natures")] = ""
+    seller: Annotated[int, field("Vendedor", "Seller")] = 0
+
+    def __post_init__(self) -> None:
+        if self.seller == 3 and not self.nature:
+            raise ValueError("O vendedor 3 vende só com natureza.")
+        if self.seller == 4:
+            raise Invalid(Text("O vendedor 4 saiu.", "Seller 4 has left."), where="seller")
+
+
+async def test_an_optional_field_may_be_left_empty_and_what_a_plugin_says_of_a_row_is_told(tmp_path: Path) -> None:
+    async with doored(tmp_path) as house:
+        house.installation.registry.add(msgspec.structs.replace(FAKE_ERP_ASKING, order_fields=Choosy))
+        house.installation.registry.forget()
+        at = f"/integrations/{house.id}/mapping/channels/all"
+        made = await house.api("PUT", at, {"fields": {"nature": "", "seller": 2}})
+        assert made["fields"] == {"nature": "", "seller": 2}
+        wrong = await house.api("PUT", at, {"fields": {"seller": 3}}, status=422)
+        assert "Compradores 'todos': a linha: O vendedor 3 vende só com natureza." in wrong["detail"]
+        assert wrong["errors"][0]["where"] == "mapping.channels[0].fields"
+        wrong = await house.api("PUT", at, {"fields": {"seller": 4}}, status=422)
+        assert "Vendedor: O vendedor 4 saiu." in wrong["detail"]
+        assert wrong["errors"][0]["where"] == "mapping.channels[0].fields.seller"
+
+
 async def test_a_field_that_names_choices_is_held_against_them(tmp_path: Path) -> None:
     async with doored(tmp_path) as house:
         house.installation.registry.add(FAKE_ERP_ASKING)
@@ -168,3 +229,33 @@ async def test_a_field_that_names_choices_is_held_against_them(tmp_path: Path) -
         assert "Natureza de operação: falta" in missing["detail"]
         made = await house.api("PUT", f"{at}/mapping/channels/all/b2b", {"fields": {"nature": "resale", "seller": 3}})
         assert made["fields"] == {"nature": "resale", "seller": 3}
+
+
+@pytest.mark.trap("engine.mapping-once-saved")
+async def test_two_rows_that_are_saved_at_once_cannot_say_the_same(tmp_path: Path) -> None:
+    """Each was checked before the other stood there."""
+    async with doored(tmp_path) as house:
+        house.erp.rows["choice-price_tables"] = {}  # it cannot say which there are
+        at = f"/integrations/{house.id}/mapping/price_lists"
+        headers = {"authorization": f"Bearer {house.key}"}
+        calls = [house.client.put(f"{at}/{table}", headers=headers, json={"list": "p2"}) for table in ("T1", "T2")]
+        assert sorted(answer.status_code for answer in await asyncio.gather(*calls)) == [200, 422]
+        assert [row["list"] for row in (await house.api("GET", at))["items"]] == ["p2"]
+
+
+@pytest.mark.trap("engine.mapping-changed-only")
+@pytest.mark.trap("engine.channels-changed-only")
+async def test_a_kind_is_changed_though_another_is_out_of_date(tmp_path: Path) -> None:
+    """The ERP has lost a charge, and its plugin a field: whoever maps a carrier need not know of it."""
+    async with doored(tmp_path) as house:
+        house.installation.registry.add(FAKE_ERP_ASKING)
+        house.installation.registry.forget()
+        at = f"/integrations/{house.id}"
+        await house.api("PUT", f"{at}/mapping/channels/all", {"fields": {"nature": "sale", "seller": 3}})
+        rows = (await house.api("GET", at))["mapping"]
+        del house.erp.rows["choice-charges"][rows["payments"][0]["charge"]]
+        house.installation.registry.add(msgspec.structs.replace(FAKE_ERP_ASKING, order_fields=Bare))
+        house.installation.registry.forget()
+        await house.api("PATCH", at, {"mapping": {"carriers": rows["carriers"]}})
+        await house.api("PATCH", at, {"mapping": {"channels": rows["channels"]}}, status=422)
+        await house.api("PATCH", at, {"mapping": {"payments": rows["payments"]}}, status=422)

@@ -409,3 +409,5 @@ class Observer:
 ROLES: tuple[type, ...] = (Erp, Storefront, Observer)
 HOOK_API = 3
 """The version of this page; a manifest names the one it was written for."""
+SHOP_CHOICES = frozenset({"warehouses", "payments", "shippings", "price_lists"})
+"""The kinds of `read_choices`."""

@@ -16,7 +16,7 @@ import structlog
 from engate import boundary
 from engate.doing import calling
 from engate.errors import CapabilityMissing, EngateError, PluginFault
-from engate.hooks import HOOK_API, ROLES, Connection, Erp, Fiscal, Storefront
+from engate.hooks import HOOK_API, ROLES, SHOP_CHOICES, Connection, Erp, Fiscal, Storefront
 from engate.model import Batch, Page
 from engate.settings import json_schema, secret_fields
 from engate.specs import SPECS, Spec, implemented_by
@@ -25,6 +25,7 @@ from engate.text import Text
 
 T = TypeVar("T")
 PLATFORMS = "engate.platforms"
+SCALARS = {"string", "integer", "number", "boolean"}
 HOOK_TIMEOUT = 600.0
 log = structlog.get_logger("engate.plugins")
 
@@ -32,6 +33,7 @@ log = structlog.get_logger("engate.plugins")
 class Manifest(msgspec.Struct, frozen=True):
     """What a platform is, without importing it: `connection` is "module:Class", imported when the first connection is built.
 
+    `hook_api`: the version of the hooks that it was written for, as a number: what they mean may change with the next.
     `order_fields`: what an ERP wants with each order, which people map by sales channel; a part carries it as `fields`.
     """
 
@@ -40,7 +42,7 @@ class Manifest(msgspec.Struct, frozen=True):
     role: Literal["erp", "storefront"]
     settings: type[msgspec.Struct]
     connection: str
-    hook_api: int = HOOK_API
+    hook_api: int
     order_fields: type[msgspec.Struct] | None = None
 
     def connection_class(self) -> type[Connection]:
@@ -96,7 +98,17 @@ def _check_order_fields(manifest: Manifest) -> None:
         raise TypeError(f"order_fields: {fields.__name__} needs forbid_unknown_fields=True: a misspelt field would be lost")
     if secret_fields(fields):
         raise TypeError(f"order_fields: {fields.__name__} holds a secret, and a mapping is read by whoever may read")
-    json_schema(fields)  # the API serves it
+    for name, about in json_schema(fields)["$defs"][fields.__name__]["properties"].items():
+        _check_order_field(name, about)
+
+
+def _check_order_field(name: str, about: dict[str, Any]) -> None:
+    if not (about.get("title") and about.get("x-title-en")):
+        raise TypeError(f"order_fields: {name} needs field(...) with a title in Portuguese and English: people fill it in")
+    if "enum" not in about and not {each.get("type") for each in about.get("anyOf", [about])} <= SCALARS:
+        raise TypeError(f"order_fields: {name} must be a text, a number or a bool: a mapping holds nothing else")
+    if about.get("x-choices") in SHOP_CHOICES:
+        raise TypeError(f"order_fields: the choices of {name} are called {about['x-choices']!r}, as those of the storefront are")
 
 
 def implemented(connection: type[Connection]) -> frozenset[str]:

@@ -8,12 +8,14 @@ import msgspec
 import pytest
 from core.tests.orders_made import MAPPING, order
 
+from engate.errors import Invalid
 from engate.model import Buyer, OrderPart
 from engate.settings import field
 from engate.store.causes import Reason
 from engate.sync.channels import row_for, with_fields, wrong
 from engate.sync.mapping import ChannelRow, PairMapping
 from engate.sync.parts import split
+from engate.text import Text
 
 SHOPPER = Buyer("Ana", "39053344705")
 FIRM = Buyer("Loja", "11222333000181", company=True, company_name="Loja Ltda", state_inscription="111.222.333.444")
@@ -38,9 +40,10 @@ class Asked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         ("Isenta", False), ("ISENTO 123", False), ("-", False), ("0", False), ("000.000.000", False), ("NÃO CONTRIBUINTE", False),
     ],
 )  # fmt: skip
-def test_a_company_with_a_state_inscription_pays_icms_and_nobody_else(inscription: str, pays: bool) -> None:
+def test_who_has_a_state_inscription_pays_icms_and_nobody_else(inscription: str, pays: bool) -> None:
+    """A rural producer may be a person with a CPF."""
     assert msgspec.structs.replace(FIRM, state_inscription=inscription).contributor is pays
-    assert not msgspec.structs.replace(SHOPPER, state_inscription=inscription).contributor
+    assert msgspec.structs.replace(SHOPPER, state_inscription=inscription).contributor is pays
 
 
 @pytest.mark.trap("engine.channel-specific")
@@ -65,6 +68,13 @@ def test_the_most_specific_row_counts_and_that_one_whole(channel: str, buyer: Bu
     assert row_for(one, PairMapping(channels=tuple(left.values()))) is None
 
 
+@pytest.mark.trap("engine.channel-spelling")
+@pytest.mark.parametrize(("typed", "told"), [("B2B ", "b2b"), ("b2b", " B2B"), ("Atacado São João", "ATACADO SÃO JOÃO")])
+def test_a_channel_is_the_same_however_it_is_typed(typed: str, told: str) -> None:
+    row = ChannelRow({"n": 1}, typed)
+    assert row_for(order(channel=told), PairMapping(channels=(ChannelRow({"n": 2}), row))) == row
+
+
 @pytest.mark.parametrize(
     ("given", "faults"),
     [
@@ -85,6 +95,23 @@ def test_what_is_wrong_is_named_by_the_title_of_its_field(given: dict[str, Any],
     assert [each.name for each in found] == faults
     titles = {"nature": "Natureza de operação", "seller": "Vendedor"}
     assert all(each.title.pt == titles.get(each.name, each.name) and each.why.pt and each.why.en for each in found)
+
+
+class Together(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    seller: Annotated[int, field("Vendedor", "Seller")] = 1
+    fail: str = ""
+
+    def __post_init__(self) -> None:
+        if self.fail:
+            raise Invalid(Text("Assim não.", "Not so.")) if self.fail == "said" else ValueError("not so")
+
+
+@pytest.mark.parametrize("fail", ["said", "plain"])
+def test_what_a_plugin_holds_against_the_whole_row_is_a_reason_that_names_the_row(fail: str) -> None:
+    [fault] = wrong({"fail": fail}, Together)
+    assert (fault.name, fault.title.pt) == ("", "a linha") and fault.why.pt in ("Assim não.", "not so")
+    found = with_fields(parts(), order(), PairMapping(channels=(ChannelRow({"fail": fail}),)), Together)
+    assert isinstance(found, Reason) and "a linha (" in found.text.pt
 
 
 def parts() -> list[OrderPart]:

@@ -14,7 +14,7 @@ from core.tests.orders_made import order
 from sqlalchemy import event
 
 from engate.errors import Rejected
-from engate.model import Brand, Category, OrderPart, PartItem, Price, Product, Sku, StockLevel
+from engate.model import Brand, Category, PartItem, Price, Product, Sku, StockLevel
 from engate.model.common import Problem
 from engate.model.kinds import KINDS
 from engate.store import causes, desired, families, links, orders, pushes, units
@@ -135,10 +135,7 @@ def test_the_same_number_written_otherwise_writes_nothing(store: Store) -> None:
 def test_pending_units_are_kept_exactly(store: Store, quantity: str) -> None:
     with store.write() as c:
         order_id = orders.keep(c, orders.Shop(1, 1), order(), "received", NOW)
-        part = OrderPart(
-            "o1", order(), "1", (PartItem("1", "k", Decimal(quantity), Decimal(1)),), Decimal(0), Decimal(0), Decimal(0), Decimal(0)
-        )
-        orders.reserve(c, 1, order_id, [part])
+        orders.reserve(c, 1, order_id, {"1": [PartItem("1", "k", Decimal(quantity), Decimal(1))]})
         assert units.pending(c, 1, ["k"]) == {("k", "1"): [(None, Decimal(quantity))]}
 
 

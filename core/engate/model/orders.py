@@ -60,8 +60,8 @@ class Buyer(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def contributor(self) -> bool:
-        """Whether it pays ICMS itself: a company with a state inscription."""
-        return self.company and inscribed(self.state_inscription)
+        """Whether it pays ICMS itself: whoever has a state inscription. A rural producer may be a person with a CPF."""
+        return inscribed(self.state_inscription)
 
 
 class OrderItem(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cache
@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import msgspec
 import sqlalchemy as sa
 
-from engate.model import Address, Buyer, ErpOrder, Invoice, Order, OrderChange, OrderEvent, OrderItem, OrderPart, Warehouse
+from engate.model import Address, Buyer, ErpOrder, Invoice, Order, OrderChange, OrderEvent, OrderItem, OrderPart, PartItem, Warehouse
 from engate.store import tasks
 from engate.store.blobs import pack, readable, unpack
 from engate.store.causes import Reason, ensure
@@ -474,25 +474,27 @@ def index(c: sa.Connection, integration_id: int, kind: str, target: str, keys: I
 # ---- units not yet in the ERP ----
 
 _RESERVE = sa.insert(unit)
-_FREE = sa.delete(unit).where(_is(unit.c.order_id, "of_id"))
+_FREE = sa.delete(unit).where(_is(unit.c.order_id, "of_id")).returning(unit.c.sku)
 _TAKEN_OVER = sa.update(unit).where(_is(unit.c.order_id, "of_id"), _is(unit.c.branch, "of_branch"), unit.c.freed_at.is_(None))
 
 
-def reserve(c: sa.Connection, integration_id: int, order_id: int, docs: Sequence[OrderPart]) -> None:
-    """Until the ERP has the order, its units are subtracted from what the shop offers."""
-    free(c, order_id)
+def reserve(c: sa.Connection, integration_id: int, order_id: int, items: Mapping[str, Sequence[PartItem]]) -> list[str]:
+    """Until the ERP has the order, its units are subtracted from what the shop offers. `items`: by branch. Returns the SKUs of what it had
+    reserved before."""
+    freed = free(c, order_id)
     rows = [
-        {"integration_id": integration_id, "order_id": order_id, "sku": item.sku, "branch": doc.branch, "quantity": item.quantity}
-        for doc in docs
-        for item in doc.items
+        {"integration_id": integration_id, "order_id": order_id, "sku": item.sku, "branch": branch, "quantity": item.quantity}
+        for branch, each in items.items()
+        for item in each
     ]
     if rows:
         c.execute(_RESERVE, rows)
+    return freed
 
 
-def free(c: sa.Connection, order_id: int) -> None:
-    """The order will not enter the ERP: its units are for sale again."""
-    c.execute(_FREE, {"of_id": order_id})
+def free(c: sa.Connection, order_id: int) -> list[str]:
+    """The order will not enter the ERP: its units are for sale again. Returns their SKUs."""
+    return list(c.execute(_FREE, {"of_id": order_id}).scalars())
 
 
 def taken_over(c: sa.Connection, order_id: int, branch: str, now: float) -> None:

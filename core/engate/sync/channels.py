@@ -7,9 +7,11 @@ from typing import NamedTuple
 
 import msgspec
 
+from engate.errors import Invalid
 from engate.model import FieldValue, Order, OrderPart
 from engate.store.causes import Reason, own
-from engate.sync.mapping import ChannelRow, PairMapping, fields_of
+from engate.sync.fields import fields_of, invalid
+from engate.sync.mapping import ChannelRow, PairMapping, as_channel
 from engate.text import Text
 
 Fields = type[msgspec.Struct] | None
@@ -21,11 +23,14 @@ def row_for(order: Order, mapping: PairMapping) -> ChannelRow | None:
     the buyer is one) before that of all buyers."""
     rows = {(row.channel, row.buyers): row for row in mapping.channels}
     buyers = ("contributor", "all") if order.buyer.contributor else ("all",)
-    return next((rows[channel, who] for channel in (order.channel, "") for who in buyers if (channel, who) in rows), None)
+    return next((rows[channel, who] for channel in (as_channel(order.channel), "") for who in buyers if (channel, who) in rows), None)
+
+
+ROW = Text("a linha", "the row")
 
 
 class Wrong(NamedTuple):
-    """An order field that cannot go to the ERP as it is given."""
+    """An order field that cannot go to the ERP as it is given; "": it is the row."""
 
     name: str
     title: Text
@@ -35,21 +40,34 @@ class Wrong(NamedTuple):
 def wrong(given: Mapping[str, FieldValue], kind: type[msgspec.Struct]) -> list[Wrong]:
     """What keeps these values from being the ERP's order fields."""
     fields = fields_of(kind)
-    listed = ", ".join(fields)
-    unknown = Text(f"o ERP não tem este campo, tem: {listed}", f"the ERP has no such field, it has: {listed}")
+    pt = ", ".join(_listed(name, field.title.pt) for name, field in fields.items())
+    en = ", ".join(_listed(name, field.title.en) for name, field in fields.items())
+    unknown = Text(f"o ERP não tem este campo, tem: {pt}", f"the ERP has no such field, it has: {en}")
     found = [Wrong(name, Text(name, name), unknown) for name in given if name not in fields]
     required = [each.encode_name for each in msgspec.structs.fields(kind) if each.required]
     found += [Wrong(name, fields[name].title, Text("falta", "is missing")) for name in required if name not in given]
-    if found:
-        return found
+    return found or _unfit(given, kind)
+
+
+def _unfit(given: Mapping[str, FieldValue], kind: type[msgspec.Struct]) -> list[Wrong]:
+    """The first value that does not fit; what a plugin holds against several of them together is wrong with the row."""
+    fields = fields_of(kind)
     try:
         msgspec.convert(given, kind)
+    except Invalid as error:
+        field = fields.get(error.where)
+        return [Wrong(error.where if field else "", field.title if field else ROW, error.text)]
     except msgspec.ValidationError as error:
         message, _, place = str(error).partition(" - at ")
         name = place.strip("`").removeprefix("$").lstrip(".")
-        title = fields[name].title if name in fields else Text(name, name)
-        return [Wrong(name, title, Text(f"valor inválido ({message})", f"bad value ({message})"))]
+        if name in fields:
+            return [Wrong(name, fields[name].title, invalid(fields[name], given[name]))]
+        return [Wrong("", ROW, Text(message, message))]
     return []
+
+
+def _listed(name: str, title: str) -> str:
+    return name if title == name else f"{name} ({title})"
 
 
 def with_fields(parts: Sequence[OrderPart], order: Order, mapping: PairMapping, kind: Fields) -> list[OrderPart] | Reason:
@@ -72,7 +90,7 @@ def _unmapped(order: Order, row: ChannelRow | None, faults: Sequence[Wrong]) -> 
     buyer = CONTRIBUTOR if order.buyer.contributor else Text("", "")
     whose = "contributor" if order.buyer.contributor else "all"
     return own(
-        "mapping.channel", f"{whose}/{order.channel}",
+        "mapping.channel", f"{whose}/{as_channel(order.channel)}",
         Text(f"O ERP pede dados do pedido que o mapeamento não dá para {channel.pt}{buyer.pt}: {pt}.",
              f"The ERP asks for facts of the order that the mapping does not give for {channel.en}{buyer.en}: {en}."),
         Text(f"Preencha em 'Canais de venda' da integração {_where(row).pt}. Nada foi enviado ao ERP; o pedido entra em seguida.",

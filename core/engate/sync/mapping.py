@@ -8,7 +8,6 @@ whatever checks, finds, adds or removes rows goes by `KINDS`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
 from itertools import zip_longest
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -16,11 +15,16 @@ import msgspec
 
 from engate.model import FieldValue
 from engate.settings import field, json_schema
+from engate.sync.fields import Field, fields_in, title_of
 from engate.text import Text
 
-Side = Literal["erp", "storefront"]
 ERP = msgspec.Meta(extra_json_schema={"x-side": "erp"})
 SHOP = msgspec.Meta(extra_json_schema={"x-side": "storefront"})
+
+
+def _called(**values: tuple[str, str]) -> msgspec.Meta:
+    """What people call the values of a field: in Portuguese, in English."""
+    return msgspec.Meta(extra_json_schema={"x-values": {value: list(words) for value, words in values.items()}})
 
 
 def _rows(*unique: tuple[str, ...], flows: tuple[str, ...]) -> msgspec.Meta:
@@ -63,7 +67,8 @@ class PaymentRow(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown
     ] = ""
     import_when: Annotated[
         Literal["paid", "placed"],
-        field("Importar quando", "Import when", "paid: pago; placed: ao fechar (a prazo)", "paid, or placed (on terms)"),
+        field("Importar quando", "Import when"),
+        _called(paid=("pago", "paid"), placed=("ao fechar, a prazo", "placed, on terms")),
     ] = "paid"
 
 
@@ -90,6 +95,11 @@ class PriceListRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ]
 
 
+def as_channel(channel: str) -> str:
+    """As channels are compared: people type them, for no shop lists them."""
+    return channel.strip().casefold()
+
+
 class ChannelRow(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """What the ERP wants with the orders of a channel. Which row an order takes: `engate.sync.channels`."""
 
@@ -98,8 +108,8 @@ class ChannelRow(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown
         field(
             "Campos do pedido no ERP",
             "Fields of the order in the ERP",
-            "Quais são, em GET /platforms: `order_fields_schema` do ERP",
-            "Which there are: the ERP's `order_fields_schema` in GET /platforms",
+            "O que este ERP pede com cada pedido. A linha vale inteira: o que ela não traz não vem de outra",
+            "What this ERP wants with each order. A row counts whole: what it leaves out comes from no other",
         ),
         ERP,
     ]
@@ -108,8 +118,8 @@ class ChannelRow(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown
         field(
             "Canal de venda da loja",
             "Storefront sales channel",
-            "Como os pedidos o trazem; vazio: todo canal sem linha própria",
-            "As orders tell it; empty: every channel that has no row of its own",
+            "Como os pedidos o trazem (maiúsculas não importam); vazio: todo canal sem linha própria",
+            "As orders tell it (capitals do not matter); empty: every channel that has no row of its own",
             max_length=100,
         ),
         SHOP,
@@ -119,10 +129,14 @@ class ChannelRow(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown
         field(
             "Compradores",
             "Buyers",
-            "all: todos; contributor: empresas com inscrição estadual (contribuintes do ICMS)",
-            "all, or contributor: companies with a state inscription (ICMS contributors)",
+            "Contribuintes do ICMS: quem tem inscrição estadual no pedido da loja",
+            "ICMS contributors: whoever has a state inscription in the shop's order",
         ),
+        _called(all=("todos", "all"), contributor=("contribuintes do ICMS", "ICMS contributors")),
     ] = "all"
+
+    def __post_init__(self) -> None:
+        msgspec.structs.force_setattr(self, "channel", as_channel(self.channel))
 
 
 class PairMapping(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -141,15 +155,6 @@ class PairMapping(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknow
     channels: Annotated[
         tuple[ChannelRow, ...], field("Canais de venda", "Sales channels"), _rows(("buyers", "channel"), flows=("orders",))
     ] = ()
-
-
-class Field(NamedTuple):
-    """A field of a row, or one of the ERP's order fields. `choices`: the kind that its side lists it as; "": nobody lists it."""
-
-    name: str
-    title: Text
-    side: Side | None
-    choices: str
 
 
 class Kind(NamedTuple):
@@ -173,27 +178,12 @@ class Kind(NamedTuple):
         return dict(zip_longest(self.key, key.split("/", len(self.key) - 1), fillvalue=""))
 
 
-@cache
-def fields_of(kind: type[msgspec.Struct]) -> dict[str, Field]:
-    """The fields of a struct as people see them."""
-    return _fields(json_schema(kind)["$defs"][kind.__name__]["properties"])
-
-
-def _fields(properties: dict[str, Any]) -> dict[str, Field]:
-    return {name: Field(name, _title(about, name), about.get("x-side"), about.get("x-choices", "")) for name, about in properties.items()}
-
-
-def _title(about: dict[str, Any], name: str) -> Text:
-    pt = about.get("title", name)
-    return Text(pt, about.get("x-title-en", pt))
-
-
 def _declared() -> dict[str, Kind]:
     defs = json_schema(PairMapping)["$defs"]
     found: dict[str, Kind] = {}
     for name, about in defs[PairMapping.__name__]["properties"].items():
         row = defs[about["items"]["$ref"].rpartition("/")[2]]
-        found[name] = Kind(name, _title(about, name), _fields(row["properties"]), tuple(tuple(names) for names in about["x-unique"]))
+        found[name] = Kind(name, title_of(about, name), fields_in(row["properties"]), tuple(tuple(names) for names in about["x-unique"]))
     return found
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Mapping, Sequence
 from typing import NamedTuple
 
 import sqlalchemy as sa
 
 from engate.errors import AuthFailed, CapabilityMissing, EngateError, Forbidden, Rejected
-from engate.model import Order
+from engate.model import Order, PartItem
 from engate.store import causes, orders, tasks
 from engate.store.causes import Reason
 from engate.store.orders import Part, Stored
@@ -26,7 +26,7 @@ from engate.sync.decide import (
     state_without_parts,
 )
 from engate.sync.outbox import KeyedOrder, Waiting, order_waits, outlet_of
-from engate.sync.parts import split
+from engate.sync.parts import by_branch, split
 from engate.sync.settlement import SETTLEMENT
 from engate.sync.sharing import chosen
 from engate.sync.steps import STEPS, TITLES, Outcome, Step
@@ -146,10 +146,11 @@ def _heard(c: sa.Connection, work: Work, key: str) -> Heard:
 
 
 async def _read_when_told(work: Work, key: str, heard: Heard) -> Stored | None:
-    """Reads the order when an event has not been acted on, or when it waits for a rule that may hold by now."""
+    """Reads the order when an event has not been acted on. Decides it anew when it waits for a rule that may hold by now, and before it is
+    sent for the first time: what it was decided by may have been put right since."""
     newest, order = heard.newest, heard.order
     if newest is None and order is not None:
-        if order.cause_id is None or any(part.erp_key or part.sending for part in order.parts):
+        if any(part.erp_key or part.sending for part in order.parts) or (order.cause_id is None and not _unsent(order)):
             return order
         return await work.store.durably(lambda c: _keep(c, work, order.doc, None))
     if work.coupling.hands_in_orders:
@@ -161,6 +162,15 @@ async def _read_when_told(work: Work, key: str, heard: Heard) -> Stored | None:
     if isinstance(doc, Order):
         return await work.store.durably(lambda c: _keep(c, work, doc, newest))
     return await work.store.durably(lambda c: _let_go(c, work, key, newest))
+
+
+def _unsent(order: Stored) -> bool:
+    """It has parts, and nothing of them was ever sent."""
+    return bool(order.parts) and not _acted_on(order)
+
+
+def _acted_on(order: Stored) -> bool:
+    return any(part.erp_key or part.attempt or part.state in FINAL for part in order.parts)
 
 
 def _handed_in(heard: Heard) -> Order | None:
@@ -192,10 +202,9 @@ def _keep(c: sa.Connection, work: Work, doc: Order, newest: int | None) -> Store
     if before is None or orders.untouched(before) or before.doc.raw_state != doc.raw_state:
         text = Text(f"A loja diz: {doc.raw_state}", f"The shop says: {doc.raw_state}")
         orders.note(c, work.order_row(id), orders.Line("shop", text), now)
-    untouched = before is None or not any(part.erp_key or part.attempt or part.state in FINAL for part in before.parts)
-    if untouched:
+    if before is None or not _acted_on(before):
         _make_parts(c, work, id, doc, now)
-    elif before is not None and before.cause_id is not None and not refused(*before.parts):
+    elif before.cause_id is not None and not refused(*before.parts):
         orders.look_again(c, work.order_row(id), now)
     if before is not None and (before.doc.items != doc.items or (doc.state == "cancelled" and before.doc != doc)):
         # a shop may give the units of a cancelled order back after we pushed the ERP's own number
@@ -211,23 +220,30 @@ def _make_parts(c: sa.Connection, work: Work, id: int, doc: Order, now: float) -
         orders.set_state(c, id, "ignored", now)
         orders.note(c, work.order_row(id), orders.Line("ignored", ignored), now)
         return
+    mapping = work.snapshot.mapping
     skus = orders.sku_of(c, work.integration_id, doc.items)
-    made = split(doc, work.snapshot.mapping, skus, chosen(c, work, id, doc, skus))
+    branches = chosen(c, work, id, doc, skus)
+    made = split(doc, mapping, skus, branches)
     if not isinstance(made, Reason):
-        made = with_fields(made, doc, work.snapshot.mapping, work.coupling.order_fields)
+        made = with_fields(made, doc, mapping, work.coupling.order_fields)
+    live = doc.state != "cancelled"
+    # what waits for a rule is sold all the same: its units are not offered to the next buyer
+    _hold_units(c, work, id, by_branch(doc, mapping, skus, branches) if live else {})
     if isinstance(made, Reason):
-        live = doc.state != "cancelled"
         order_waits(c, outlet_of(work), KeyedOrder(work.order_row(id), doc.key), made if live else None, now)
         orders.replace_parts(c, work.order_row(id), (), "received")
-        if not live:
-            orders.free(c, id)
         return
     orders.look_again(c, work.order_row(id), now)
     orders.replace_parts(c, work.order_row(id), made, "received")
     orders.charged(c, id, doc)
-    if doc.state != "cancelled":
-        orders.reserve(c, work.integration_id, id, made)
-        decide_anew(c, work, sorted({item.sku for part in made for item in part.items}))
+
+
+def _hold_units(c: sa.Connection, work: Work, id: int, items: Mapping[str, Sequence[PartItem]]) -> None:
+    freed = orders.reserve(c, work.integration_id, id, items)
+    if items:
+        decide_anew(c, work, sorted({*freed, *(item.sku for each in items.values() for item in each)}))
+    elif freed:
+        stock_moved(c, work, sorted(set(freed)))  # no part of it will say so
 
 
 def _ignored(work: Work, doc: Order) -> Text | None:

@@ -39,20 +39,34 @@ def split(
     payment = _payment(order, mapping)
     if isinstance(payment, Reason):
         return payment
-    branch_of = {row.warehouse: row.branch for row in reversed(mapping.warehouses)} | dict(chosen)
-    by_branch: dict[str, list[PartItem]] = {}
+    branch_of = _branch_of(mapping, chosen)
+    nowhere = next((item for item in order.items if warehouse_of(item, mapping) not in branch_of), None)
+    if nowhere is not None:
+        return own(
+            "mapping.warehouse", f"shop/{nowhere.warehouse}",
+            Text(f"O depósito '{nowhere.warehouse}' da loja não está mapeado para uma filial.",
+                 f"Storefront warehouse '{nowhere.warehouse}' is not mapped to a branch."),
+            Text("Mapeie o depósito em 'Filiais e depósitos' da integração.",
+                 "Map the warehouse in the integration's 'Branches and warehouses'."),
+        )  # fmt: skip
+    return _made(order, by_branch(order, mapping, skus, chosen), residue, payment, mapping)
+
+
+def by_branch(
+    order: Order, mapping: PairMapping, skus: Mapping[str, str], chosen: Mapping[str, str] = MappingProxyType({})
+) -> dict[str, list[PartItem]]:
+    """Branch -> what it delivers, as far as SKU and branch are known: an order that still waits for something else takes its units too."""
+    branch_of = _branch_of(mapping, chosen)
+    found: dict[str, list[PartItem]] = {}
     for item in order.items:
         branch = branch_of.get(warehouse_of(item, mapping))
-        if branch is None:
-            return own(
-                "mapping.warehouse", f"shop/{item.warehouse}",
-                Text(f"O depósito '{item.warehouse}' da loja não está mapeado para uma filial.",
-                     f"Storefront warehouse '{item.warehouse}' is not mapped to a branch."),
-                Text("Mapeie o depósito em 'Filiais e depósitos' da integração.",
-                     "Map the warehouse in the integration's 'Branches and warehouses'."),
-            )  # fmt: skip
-        by_branch.setdefault(branch, []).append(PartItem(item.line, skus[item.named], item.quantity, item.price))
-    return _made(order, by_branch, residue, payment, mapping)
+        if branch is not None and item.named in skus:
+            found.setdefault(branch, []).append(PartItem(item.line, skus[item.named], item.quantity, item.price))
+    return found
+
+
+def _branch_of(mapping: PairMapping, chosen: Mapping[str, str]) -> dict[str, str]:
+    return {row.warehouse: row.branch for row in reversed(mapping.warehouses)} | dict(chosen)
 
 
 def _unmapped(item: OrderItem) -> Reason:
@@ -78,18 +92,16 @@ def warehouse_of(item: OrderItem, mapping: PairMapping) -> str:
     return item.warehouse or (mapping.warehouses[0].warehouse if mapping.warehouses else "")
 
 
-def _made(
-    order: Order, by_branch: dict[str, list[PartItem]], residue: Decimal, payment: PaymentRow, mapping: PairMapping
-) -> list[OrderPart]:
+def _made(order: Order, shares: dict[str, list[PartItem]], residue: Decimal, payment: PaymentRow, mapping: PairMapping) -> list[OrderPart]:
     """Each branch's share: what is not of an item is divided in proportion to the goods."""
     carrier = next((row.carrier for row in mapping.carriers if row.shipping == order.shipping), "")
-    sums = [sum((item.value for item in items), Decimal(0)) for items in by_branch.values()]
+    sums = [sum((item.value for item in items), Decimal(0)) for items in shares.values()]
     freights = share(order.freight, sums)
     interests = share(order.interest, sums)
     discounts = share(residue, sums)
     parts: list[OrderPart] = []
-    for index, (branch, items) in enumerate(by_branch.items()):
-        reference = order.key if len(by_branch) == 1 else f"{order.key}/{index + 1}"
+    for index, (branch, items) in enumerate(shares.items()):
+        reference = order.key if len(shares) == 1 else f"{order.key}/{index + 1}"
         total = sums[index] + freights[index] + interests[index] - discounts[index]
         parts.append(
             OrderPart(

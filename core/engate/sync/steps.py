@@ -162,7 +162,11 @@ async def _change_in_erp(step: Step) -> Outcome:
     wanted = next((doc for doc in made if doc.branch == part.branch), None)
     if wanted is None:
         return await _cancel_in_erp(step)
-    wanted = msgspec.structs.replace(wanted, reference=part.reference, fields=part.doc.fields)
+    # what the mapping made of the order when it entered stays: a row that was changed since is for orders to come
+    held = part.doc
+    wanted = msgspec.structs.replace(
+        wanted, reference=part.reference, charge=held.charge, terms=held.terms, carrier=held.carrier, fields=held.fields
+    )
     await work.permit()
     try:
         await work.coupling.erp.import_order_change(step.erp_order, wanted)

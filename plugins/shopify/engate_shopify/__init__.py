@@ -4,7 +4,12 @@ from engate.plugins import Manifest
 from engate_shopify.settings import ShopifySettings
 
 manifest = Manifest(
-    key="shopify", name="Shopify", role="storefront", settings=ShopifySettings, connection="engate_shopify.storefront:ShopifyStorefront"
+    key="shopify",
+    name="Shopify",
+    role="storefront",
+    settings=ShopifySettings,
+    connection="engate_shopify.storefront:ShopifyStorefront",
+    hook_api=3,
 )
 
 __all__ = ["ShopifySettings", "manifest"]

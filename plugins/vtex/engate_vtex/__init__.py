@@ -3,6 +3,8 @@
 from engate.plugins import Manifest
 from engate_vtex.settings import VtexSettings
 
-manifest = Manifest(key="vtex", name="VTEX", role="storefront", settings=VtexSettings, connection="engate_vtex.storefront:VtexStorefront")
+manifest = Manifest(
+    key="vtex", name="VTEX", role="storefront", settings=VtexSettings, connection="engate_vtex.storefront:VtexStorefront", hook_api=3
+)
 
 __all__ = ["VtexSettings", "manifest"]

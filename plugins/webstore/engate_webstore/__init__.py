@@ -9,6 +9,7 @@ manifest = Manifest(
     role="storefront",
     settings=WebstoreSettings,
     connection="engate_webstore.storefront:WebstoreStorefront",
+    hook_api=3,
 )
 
 __all__ = ["WebstoreSettings", "manifest"]

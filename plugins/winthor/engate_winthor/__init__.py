@@ -10,5 +10,6 @@ manifest = Manifest(
     role="erp",
     settings=Settings,
     connection="engate_winthor.erp:Winthor",
+    hook_api=3,
     order_fields=OrderFields,
 )

@@ -31,7 +31,7 @@ async def find(client: Client, part: OrderPart) -> str:
     Asked with the bare document, then with its punctuation: which of them the filter compares is not documented. A row with another
     document (the filter was ignored) is nobody's order.
     """
-    who, inscription = customers.document(part.order.buyer.document), customers.document(part.order.buyer.state_inscription)
+    who, inscription = customers.document(part.order.buyer.document), customers.inscription(part.order.buyer.state_inscription)
     names = client.contract.customers
     for asked in (who, customers.punctuated(who)):
         async for page in client.pages(names, client.rows.customer, lambda row: text(row.id), {names.only: asked}):
@@ -63,7 +63,7 @@ def _preference(row: CustomerRow, inscription: str) -> tuple[bool, bool, int]:
     number = text(row.id)
     return (
         not flag(row.active, True),
-        customers.document(text(row.inscription)) != (inscription or customers.EXEMPT),
+        customers.inscription(text(row.inscription)) != inscription,
         int(number) if number.isdigit() else 0,
     )
 

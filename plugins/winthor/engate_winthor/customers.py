@@ -19,6 +19,11 @@ def document(value: str) -> str:
     return re.sub(r"[^0-9A-Z]", "", value.upper())
 
 
+def inscription(stated: str) -> str:
+    """A state inscription as WinThor's records hold it: whoever has none, however that is written, is exempt."""
+    return document(stated) if inscribed(stated) else EXEMPT
+
+
 def is_document(value: str) -> bool:
     """Nothing, a part of one, and one figure all over (what people type to get on) are nobody's CPF or CNPJ."""
     return valid_document(value) and len(set(value)) > 1
@@ -58,8 +63,6 @@ def customer_body(order: Order, charge: str, names: CustomerBody, settings: Sett
     """A new customer, and what did not fit. Raises `Rejected` where WinThor's mandatory fields have no value: none is invented."""
     buyer, to, fit = order.buyer, order.delivery, Fitted()
     who = document(buyer.document)
-    inscription = document(buyer.state_inscription) if inscribed(buyer.state_inscription) else EXEMPT
-    contributor = inscription != EXEMPT
     street = fit("Endereço", to.street, 40)
     number = fit("Número", to.number or NO_NUMBER, 6)
     district = fit("Bairro", to.district, 40)
@@ -77,7 +80,7 @@ def customer_body(order: Order, charge: str, names: CustomerBody, settings: Sett
         names.name: name,
         names.trade_name: fit("Fantasia", buyer.name if buyer.company else name, 40) if buyer.company else name[:40].rstrip(),
         names.document: who,
-        names.inscription: fit("Inscrição estadual", inscription, 15),
+        names.inscription: fit("Inscrição estadual", inscription(buyer.state_inscription), 15),
         names.billing_street: street,
         names.billing_number: number,
         names.billing_zip: zip_code,
@@ -99,8 +102,8 @@ def customer_body(order: Order, charge: str, names: CustomerBody, settings: Sett
         names.origin: ORIGIN,
         names.billing: charge,
         names.corporate: len(who) == 14,
-        names.contributor: contributor,
-        names.final_consumer: not contributor,
+        names.contributor: buyer.contributor,
+        names.final_consumer: not buyer.contributor,
     }
     return {field: value for field, value in made.items() if field and value not in (None, "")}, fit.notes
 

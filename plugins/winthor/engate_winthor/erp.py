@@ -32,6 +32,7 @@ from engate.model import (
 from engate_winthor import buyers, customers, fiscal, orders, translate
 from engate_winthor.client import GROUPS, Client, watermark
 from engate_winthor.endpoints import Paged
+from engate_winthor.order_fields import asked
 from engate_winthor.rows import BranchRow, OrderRow, PriceRow, SkuRow, StockRow, text
 from engate_winthor.search import OrderSearch
 
@@ -409,7 +410,7 @@ class Winthor(Erp):
         try:
             answer = await self.client.send("POST", self.contract.create_order, body, safe=False)
         except Answered as error:
-            raise orders.refusal(error) from None
+            raise orders.refusal(error, asked(part).seller) from None
         number = orders.number(answer.body, self.contract.order_number)
         if not number:
             raise Unknown(

@@ -16,8 +16,8 @@ class OrderFields(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         field(
             "Vendedor (RCA)",
             "Seller (RCA)",
-            "Código do RCA dos pedidos; clientes novos continuam no RCA da conexão.",
-            "Code of the orders' RCA; new customers stay with the connection's.",
+            "Código do RCA dos pedidos, só dígitos; clientes novos continuam no RCA da conexão.",
+            "Code of the orders' RCA, digits only; new customers stay with the connection's.",
             pattern=r"^[0-9]*$",
         ),
     ] = ""

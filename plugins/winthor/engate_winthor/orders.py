@@ -263,18 +263,27 @@ class _Error(msgspec.Struct):
     details: Any = None
 
 
-def refusal(answer: Answered) -> Rejected:
-    """WinThor's own words for a refusal, whatever shape they came in, with what to do next."""
+def refusal(answer: Answered, seller: str = "") -> Rejected:
+    """WinThor's own words for a refusal, whatever shape they came in, with what to do next. `seller`: whom a row of channels gives."""
     words = _words(answer.body)
     if not words:
         return answer
     return Rejected(
         Text(f"O WinThor recusou: {words}", f"WinThor refused: {words}"),
-        Text(
-            "Corrija no WinThor o que a mensagem aponta (cliente, cobrança, plano, produto ou tributação) e reenvie.",
-            "Fix in WinThor what the message names (customer, charge, payment terms, product or tax figure), then retry.",
-        ),
+        _hint(words, seller),
         code=f"erp.http_{answer.status}",
+    )
+
+
+def _hint(words: str, seller: str) -> Text:
+    if seller and re.search(r"vendedor|\brca\b", words, re.IGNORECASE):
+        return Text(
+            f"O vendedor {seller} vem de 'Canais de venda' da integração: corrija-o ali, ou cadastre-o no WinThor, e reenvie.",
+            f"Seller {seller} comes from the integration's 'Sales channels': fix it there, or register it in WinThor, then retry.",
+        )
+    return Text(
+        "Corrija no WinThor o que a mensagem aponta (cliente, cobrança, plano, produto ou tributação) e reenvie.",
+        "Fix in WinThor what the message names (customer, charge, payment terms, product or tax figure), then retry.",
     )
 
 

@@ -134,7 +134,7 @@ class FakeErp(Erp):
         return Found(found[0].key, found[0].state) if found else Absent()
 
     async def import_order(self, part: OrderPart) -> Imported:
-        body = {"reference": part.reference, "branch": part.branch, "items": part.items, "total": part.total, "fields": part.fields}
+        body = {"reference": part.reference, "branch": part.branch, "items": part.items, "total": part.total, **_mapped(part)}
         made = (await self._send("POST", "/orders", body)).json(dict[str, Any])
         if not made.get("key"):
             raise Unknown(Text("Aceito sem número.", "Taken without a number."))
@@ -144,7 +144,7 @@ class FakeErp(Erp):
         await self._send("POST", f"/orders/{part.key}/cancel", {"reason": reason})
 
     async def import_order_change(self, part: PartRef, wanted: OrderPart) -> None:
-        await self._send("POST", f"/orders/{part.key}/change", {"items": wanted.items, "total": wanted.total, "fields": wanted.fields})
+        await self._send("POST", f"/orders/{part.key}/change", {"items": wanted.items, "total": wanted.total, **_mapped(wanted)})
 
     async def finish_order(self, part: PartRef) -> None:
         await self._send("POST", f"/orders/{part.key}/finish", {})
@@ -156,5 +156,9 @@ class FakeErp(Erp):
             raise Rejected(error.text, Text("Corrija no ERP.", "Fix it in the ERP."), code=f"fake.{error.status}") from None
 
 
-FAKE_ERP = Manifest("fake_erp", "Fake ERP", "erp", Settings, "tests.platforms.fake_erp.plugin:FakeErp")
+FAKE_ERP = Manifest("fake_erp", "Fake ERP", "erp", Settings, "tests.platforms.fake_erp.plugin:FakeErp", hook_api=3)
 FAKE_ERP_ASKING = msgspec.structs.replace(FAKE_ERP, order_fields=OrderFields)
+
+
+def _mapped(part: OrderPart) -> dict[str, Any]:
+    return {"fields": part.fields, "mapped": [part.charge, part.terms, part.carrier]}

@@ -73,6 +73,7 @@ class FakeErpSandbox(Sandbox):
         self.taken: dict[str, ErpOrder] = {}
         self.finished: list[str] = []
         self.fields: dict[str, Any] = {}  # order -> what came with it besides its lines
+        self.mapped: dict[str, list[str]] = {}  # order -> charge, terms, carrier
         self.session = 0
         self._stamp = 0
 
@@ -141,7 +142,7 @@ class FakeErpSandbox(Sandbox):
         body, key = call.json(), str(7000 + len(self.taken))
         items = msgspec.convert(body["items"], list[ErpItem], strict=False)
         total = Decimal(body["total"]) + self.switches.adds
-        self.fields[key] = body.get("fields")
+        self.fields[key], self.mapped[key] = body.get("fields"), body["mapped"]
         state: Any = self.switches.first_state
         self._put_order(ErpOrder(key, body["branch"], state, state, body["reference"], total, tuple(items), ()))
         self.books.effects["orders_created"] += 1
@@ -161,7 +162,7 @@ class FakeErpSandbox(Sandbox):
         if not self.switches.changes or order.state not in ("held", "in_erp"):
             return Answer(422, {"error": f"the order is {order.state}"})
         items = msgspec.convert(body["items"], list[ErpItem], strict=False)
-        self.fields[order.key] = body.get("fields")
+        self.fields[order.key], self.mapped[order.key] = body.get("fields"), body["mapped"]
         self._move_stock(order.items, order.branch, 1)
         self._move_stock(items, order.branch, -1)
         self._put_order(msgspec.structs.replace(order, items=tuple(items), total=Decimal(body["total"])))

@@ -355,4 +355,4 @@ class FakeShop(Storefront):
         await self._tell(shop_order, "cancel-refusal", {"reason": reason})
 
 
-FAKE_SHOP = Manifest("fake_shop", "Fake shop", "storefront", Settings, "tests.platforms.fake_shop.plugin:FakeShop")
+FAKE_SHOP = Manifest("fake_shop", "Fake shop", "storefront", Settings, "tests.platforms.fake_shop.plugin:FakeShop", hook_api=3)

@@ -61,6 +61,13 @@ def test_who_has_no_inscription_is_no_contributor_however_that_is_written(writte
     assert (made["stateInscription"], made["contributor"], made["finalCostumer"]) == ("ISENTO", False, True)
 
 
+def test_a_rural_producer_is_a_contributor_with_a_cpf() -> None:
+    """For the order's row of channels and for the customer's record alike."""
+    buyer = Buyer("João", "39053344705", "a@b.c", state_inscription="P-01100424.3/002")
+    made, _ = customers.customer_body(order(buyer=buyer), "", BODY, SETTINGS)
+    assert buyer.contributor and (made["contributor"], made["finalCostumer"], made["corporate"]) == (True, False, False)
+
+
 def test_what_does_not_fit_goes_to_the_notes_and_is_not_lost() -> None:
     street, name = "Avenida " + "muito " * 10 + "longa", "Ana " + "de " * 30 + "Lima"
     buyer = Buyer(name, "39053344705", "a@b.c", "+5511999990000")

@@ -188,6 +188,12 @@ async def test_a_refusal_has_the_erps_words(erp: Any, part: Any) -> None:
     assert await erp.find_order(part()) == Absent()
 
 
+async def test_a_seller_that_the_erp_does_not_know_is_named_with_where_he_stands(erp: Any, part: Any) -> None:
+    with pytest.raises(Rejected) as caught:
+        await erp.import_order(part(fields={"seller": "77"}))
+    assert "Vendedor não cadastrado" in caught.value.text.pt and "77" in caught.value.hint.pt and "Canais de venda" in caught.value.hint.pt
+
+
 @pytest.mark.trap("winthor.search-every-branch")
 async def test_an_order_is_found_in_every_configured_branch(erp: Any, connect: Any, part: Any) -> None:
     made = await erp.import_order(part(branch="2"))

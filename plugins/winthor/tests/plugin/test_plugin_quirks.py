@@ -11,7 +11,7 @@ from aiohttp import web
 
 from engate import NotSent, Unavailable, Unknown
 from engate.clock import ManualClock
-from engate.model import Absent, Found, PartRef, Query, Unsure
+from engate.model import Absent, Buyer, Found, PartRef, Query, Unsure
 
 BRANDS = "/api/purchases/v1/productBrands/"
 PRODUCTS = "/api/purchases/v1/products/"
@@ -354,6 +354,25 @@ async def test_of_several_records_the_active_one_of_the_buyers_inscription(quirk
         await erp.import_order(part())
     body = msgspec.json.decode(await next(request for request in quirky.asked if request.path == ONE_ORDER).read())
     assert body["customer"] == {"id": 8}
+
+
+@pytest.mark.trap("winthor.customer-exempt")
+@pytest.mark.parametrize("stated", ["ISENTO", "Isenta", "-", "000000", "NÃO CONTRIBUINTE", ""])
+@pytest.mark.parametrize("held", ["ISENTO", "Isento", ""])
+async def test_of_several_records_the_exempt_one_where_the_buyer_has_no_inscription(quirky: Any, part: Any, stated: str, held: str) -> None:
+    """However the buyer, or whoever registered him, wrote that."""
+    quirky.answers[CUSTOMERS] = paged(
+        lambda: [
+            {"id": id, "personIdentificationNumber": "11222333000181", "stateInscription": inscription, "active": True}
+            for id, inscription in ((5, "123.456.789"), (9, held))
+        ]
+    )
+    quirky.answers[ONE_ORDER] = order_number
+    buyer = Buyer("Loja", "11222333000181", "a@b.c", company=True, state_inscription=stated)
+    async with quirky.connection() as erp:
+        await erp.import_order(part(buyer=buyer))
+    body = msgspec.json.decode(await next(request for request in quirky.asked if request.path == ONE_ORDER).read())
+    assert body["customer"] == {"id": 9}
 
 
 async def test_a_new_customer_whose_answer_holds_no_number_is_looked_up(quirky: Any, part: Any) -> None:
