@@ -121,7 +121,7 @@ async def delete_mail_server(installation: NamedDependency[Installation], caller
     await installation.store.writing(forget)
 
 
-@post("/mail-server/test", summary="Send a test e-mail", status_code=200, guards=[operator], responses=documented(400, 401, 403, 404))
+@post("/mail-server/test", summary="Send a test e-mail", status_code=200, guards=[operator], responses=documented(400, 401, 403, 404, 422))
 async def test_mail_server(
     installation: NamedDependency[Installation], caller: NamedDependency[Caller], data: JSONBody[Recipient]
 ) -> MailTest:
