@@ -184,4 +184,12 @@ MAIL: tuple[Trap, ...] = (
         "        if False:",
         (f"{REST}test_a_switch_needs_a_server_and_a_server_in_use_stays",),
     ),
+    Trap(
+        "mail.not-offered",
+        "A server that offers no encryption would be called unreachable, and people would look at their network.",
+        f"{CORE}/smtp.py",
+        "    if type(error) is aiosmtplib.SMTPException or any(",
+        "    if any(",
+        (f"{TEXTS}test_a_security_that_a_server_does_not_offer_is_said",),
+    ),
 )

@@ -221,7 +221,8 @@ def _not_spoken_to(error: Exception) -> EngateError:
                  "Check the server's name; the certificate must be its own and up to date."),
             code="mail.security",
         )  # fmt: skip
-    if isinstance(error, aiosmtplib.SMTPNotSupported) or any(isinstance(each, ssl.SSLError) for each in caused) or "SSL" in str(error):
+    # the library's root error: what was asked for, the server does not offer
+    if type(error) is aiosmtplib.SMTPException or any(isinstance(each, ssl.SSLError) for each in caused) or "SSL" in str(error):
         return AuthFailed(
             Text("O servidor de e-mail não oferece esta segurança ou este login nesta porta.",
                  "The mail server does not offer this security or login on this port."),

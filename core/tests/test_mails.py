@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.mailbox import mailbox
 
-from engate.errors import Invalid
-from engate.smtp import Letter, MailServer, message, valid_address
+from engate.errors import AuthFailed, Invalid, Unavailable
+from engate.settings import load
+from engate.smtp import Letter, MailServer, message, send, valid_address
 from engate.sync import mails
 from engate.sync.mails import EXAMPLE, OF_ORDER, OF_SHIPMENT, Template, Words
 from engate.sync.options import Options
@@ -67,6 +69,7 @@ def test_a_word_that_nothing_fills_is_refused_with_those_that_may_stand_there(op
     assert refused.value.where == where and named in refused.value.text.pt and "{pedido}" in refused.value.hint.pt
 
 
+LETTER = Letter("ana@exemplo.com", "Casa", "Assunto", "Corpo", "id", "Fri, 27 Nov 2026 12:00:00 +0000")
 SERVER = MailServer(host="mail.test", sender="loja@exemplo.com.br")
 
 
@@ -93,3 +96,21 @@ def test_what_is_no_address_is_known(address: str) -> None:
 @pytest.mark.parametrize("address", ["ana@exemplo.com", "ana.b+loja@ct.vtex.com.br", "a-1@b.co"])
 def test_what_is_one_is_taken(address: str) -> None:
     assert valid_address(address)
+
+
+@pytest.mark.trap("mail.not-offered")
+@pytest.mark.parametrize("asked", [{"security": "starttls"}, {"security": "tls"}], ids=["starttls", "tls"])
+async def test_a_security_that_a_server_does_not_offer_is_said(asked: dict[str, str]) -> None:
+    """It answers: that it cannot be reached would send people to look at their network."""
+    async with mailbox() as box:
+        with pytest.raises(AuthFailed) as refused:
+            await send(load(MailServer, box.settings(**asked)), LETTER)
+        assert refused.value.code == "mail.security" and "587" in refused.value.hint.pt and not box.letters
+
+
+async def test_where_nobody_listens_nothing_is_taken() -> None:
+    async with mailbox() as box:
+        port = box.port
+    with pytest.raises(Unavailable) as failed:
+        await send(load(MailServer, {**box.settings(), "port": port}), LETTER)
+    assert failed.value.code == "mail.not_taken"
