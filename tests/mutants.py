@@ -58,7 +58,7 @@ class Copy:
         shutil.copytree(ROOT, folder, ignore=LEFT_OUT, symlinks=True)
         beside = ROOT.parent / "shared" / "contracts"
         self.environment = {
-            **os.environ,
+            **{name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"},
             "PYTHONPATH": os.pathsep.join(str(folder / name) for name in DISTRIBUTIONS),
             "ENGATE_CONTRACTS": os.environ.get("ENGATE_CONTRACTS") or str(beside),
         }
