@@ -6,14 +6,17 @@ from typing import Any
 
 import msgspec
 import pytest
+from sqlalchemy import Connection
 from tests.platforms import FAKE_SHOP, lacking
 from tests.support.goods import goods, sale
 from tests.support.selling import entered, sell, skus
 from tests.support.stage import SHORT, Stage, faked, staged
 
+from engate.model import OrderEvent
 from engate.store import archive
 from engate.store.views import configured
 from engate.sync import trigger
+from engate.sync.events import Ear, take_in
 from engate.sync.flows import offered
 from engate.testing.world import Fault
 
@@ -75,6 +78,23 @@ async def test_an_archived_integration_hears_of_its_orders_though_the_feed_is_de
         sell(stage, number=2)
         stage.shop.cancel([key], "desistiu")
         await stage.until(lambda: [order.phase for order in stage.erp.orders()] == ["cancelled"])
+
+
+@pytest.mark.trap("engine.archived-takes-none")
+async def test_what_was_listed_before_a_deletion_and_is_taken_in_after_it_takes_no_new_order_in(sqlite_database: str) -> None:
+    async with faked(sqlite_database, seed=goods(1), windows=OFTEN, selling=True) as stage:
+        await entered(stage, key := sell(stage))
+        [row] = await stage.sql("select storefront_id from integration")
+        now = stage.clock.now().timestamp()
+        listed = [OrderEvent(f"list/{order}", order, "ready", "ready") for order in (key, "F00099")]
+
+        def deleted_meanwhile(c: Connection) -> None:
+            archive.put_away(c, stage.tenant_id, stage.integration_id, now)
+            take_in(c, Ear(stage.tenant_id, stage.integration_id, row.storefront_id), listed, now)
+
+        await stage.store.writing(deleted_meanwhile)
+        taken = await stage.sql("select distinct order_key from inbox where key like 'list/%'")
+        assert [event.order_key for event in taken] == [key]
 
 
 async def _lists(stage: Stage, more: int) -> None:

@@ -1098,6 +1098,14 @@ ENGINE: tuple[Trap, ...] = (
         ("tests/test_safety.py::test_it_takes_in_once_and_reads_nothing_that_is_known",),
     ),
     Trap(
+        "engine.archived-takes-none",
+        "A pass that began before the integration was deleted lists an order that was sold after it: it would enter the ERP.",
+        f"{CORE}/sync/events.py",
+        "if archive.is_archived(c, ear.integration_id):",
+        "if False:",
+        ("tests/test_safety.py::test_what_was_listed_before_a_deletion_and_is_taken_in_after_it_takes_no_new_order_in",),
+    ),
+    Trap(
         "engine.short-orders",
         "The list of orders ends too early: what was on its lost pages would be behind the watermark for ever.",
         f"{CORE}/sync/events.py",

@@ -67,6 +67,13 @@ def put_away(c: sa.Connection, tenant_id: int, id: int, now: float) -> None:
     c.execute(sa.delete(lane).where(lane.c.integration_id == id, rest))
 
 
+def is_archived(c: sa.Connection, id: int) -> bool:
+    return c.execute(_IS_ARCHIVED, {"of_id": id}).first() is not None
+
+
+_IS_ARCHIVED = sa.select(integration.c.id).where(integration.c.id == sa.bindparam("of_id"), integration.c.deleted_at.is_not(None))
+
+
 def is_over(c: sa.Connection, id: int) -> bool:
     """The last of its orders has ended, and what happened has been told."""
     return not any(open_of(c, id)) and not outbox.waiting(c, id)

@@ -145,7 +145,7 @@ class OpenDesk(Desk):
         woken: set[int] = set()
         listening = [each for each in deliveries.hearers(c, self._came.connection_id) if deliveries.hears(each, self._came)]
         for each in listening if heard else ():
-            ear = Ear(self._came.tenant_id, each.id, each.storefront_id, each.archived)
+            ear = Ear(self._came.tenant_id, each.id, each.storefront_id)
             woken |= take_in(c, ear, heard, self._at)
         living = _living(c, self._came) if wanted else []
         woken |= _note(c, self._came.tenant_id, living, wanted, self._at)
@@ -170,7 +170,7 @@ def replay(c: sa.Connection, integration_id: int, row: Any, now: float) -> tuple
             raise _nobody_listens()
     events = [OrderEvent(f"replay/{row.id}/{now}/{key}"[:200], key, "unknown", "replay") for key in order_keys]
     each = next(each for each in deliveries.hearers(c, row.connection_id) if each.id == integration_id)
-    take_in(c, Ear(row.tenant_id, each.id, each.storefront_id, each.archived), events, now)
+    take_in(c, Ear(row.tenant_id, each.id, each.storefront_id), events, now)
     _note(c, row.tenant_id, [integration_id], wanted, now)
     return len(events), sum(map(len, wanted.values()))
 

@@ -98,11 +98,10 @@ class Ear(NamedTuple):
     tenant_id: int
     integration_id: int
     storefront_id: int
-    archived: bool
 
 
 def _take_in(c: sa.Connection, work: Work, heard: list[OrderEvent]) -> None:
-    ear = Ear(work.tenant_id, work.integration_id, work.snapshot.sides[1][0], work.snapshot.archived)
+    ear = Ear(work.tenant_id, work.integration_id, work.snapshot.sides[1][0])
     take_in(c, ear, heard, work.now())
 
 
@@ -122,9 +121,11 @@ def hear(c: sa.Connection, owner: Shop, events: Sequence[OrderEvent], now: float
 
 
 def _owned(c: sa.Connection, ear: Ear, events: Sequence[OrderEvent]) -> dict[int, list[OrderEvent]]:
-    """An archived integration takes no new orders; another one of its shop hands on what happens to its open ones."""
+    """An archived integration takes no new orders; another one of its shop hands on what happens to its open ones.
+
+    Asked in the transaction that takes in: whoever listened may have been deleted since it began to."""
     keys = {event.order for event in events}
-    if ear.archived:
+    if archive.is_archived(c, ear.integration_id):
         known = archive.known(c, ear.integration_id, keys)
         return {ear.integration_id: [event for event in events if event.order in known]}
     owners = archive.owners(c, ear.tenant_id, ear.storefront_id, keys)
