@@ -19,6 +19,7 @@ from api.tests.conftest import migrated
 from granian.constants import Interfaces
 from granian.log import LogLevels
 from granian.server.embed import Server
+from litestar import Litestar
 from tests.platforms import MANIFESTS
 from tests.platforms.fake_erp.sandbox import FakeErpSandbox
 from tests.platforms.fake_shop.sandbox import FakeShopSandbox
@@ -137,6 +138,8 @@ class Known(NamedTuple):
 
 KNOWN: list[Known] = []
 """Of this process: none or one."""
+APPS: list[Litestar] = []
+"""Applications that nobody uses just now. One takes a quarter of a second to make, and all it holds is the installation it is given."""
 
 
 async def _known() -> Known:
@@ -187,7 +190,7 @@ async def doored(
         client = await open_.enter_async_context(httpx.AsyncClient(base_url=url, timeout=20, verify=PLAIN))
         for manifest in MANIFESTS.values():
             installation.registry.add(manifest)
-        app = create_app(settings)
+        app = APPS.pop() if APPS else create_app(settings)
         app.state.installation = installation
         server = Server(app, "127.0.0.1", port, interface=Interfaces.ASGINL, websockets=False, log_level=LogLevels.error)
         serving = asyncio.create_task(server.serve())
@@ -202,6 +205,7 @@ async def doored(
         finally:
             server.stop()
             await serving
+            APPS.append(app)
 
 
 async def _answers(client: httpx.AsyncClient) -> bool:
