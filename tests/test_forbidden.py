@@ -98,7 +98,7 @@ async def test_only_the_flow_that_lacks_it_waits_and_it_goes_on_when_a_person_as
         now = stage.clock.now().timestamp()
         asked = trigger.Retried(cause.id)
         again = await stage.store.writing(lambda c: trigger.retry(c, stage.tenant_id, stage.integration_id, asked, now))
-        assert again == trigger.Again(1, more=False)
+        assert again == trigger.Again(1, messages=0, more=False)
         stage.runner.poke()
         await stage.until(lambda: next(s for s in stage.shop.state() if s.key == first.key).price == Decimal("77.00"))
         await stage.until(lambda: _well(stage))

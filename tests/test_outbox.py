@@ -23,7 +23,7 @@ from engate import observers
 from engate.store import archive, config, health, outbox
 from engate.store.config import NewIntegration
 from engate.store.tables import connection, integration
-from engate.store.views import causes
+from engate.store.views import queue
 from engate.store.views.paging import Window
 from engate.sync import links, trigger
 from engate.sync.mapping import PairMapping
@@ -429,7 +429,7 @@ async def test_who_adopts_the_orders_of_an_archive_tells_the_rest_too(database: 
 
 
 async def listed(stage: Stage) -> list[Any]:
-    found = await stage.store.reading(lambda c: causes.listing(c, stage.integration_id, Window()))
+    found = await stage.store.reading(lambda c: queue.listing(c, [stage.integration_id], Window(), queue.Filters()))
     return found.items
 
 
@@ -457,7 +457,7 @@ async def test_who_takes_nothing_for_days_is_given_up_in_words_until_a_person_as
         asked = trigger.Retried(cause.id)
         now = stage.clock.now().timestamp()
         again = await stage.store.writing(lambda c: trigger.retry(c, stage.tenant_id, stage.integration_id, asked, now))
-        assert again == (cause.messages, False)
+        assert again == (cause.messages, cause.messages, False)
         stage.runner.poke()
         await stage.until(lambda: all_told(stage))
         assert watching.orders() == [f"order/{KEY}"] and await listed(stage) == []

@@ -19,6 +19,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 READMES = ("README.md", "README.pt-BR.md")
 BLOCK = re.compile(r"^```bash\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+ORDER = re.compile(r"^## An order, there and back$(.*?)^## ", re.MULTILINE | re.DOTALL)
 STEPS = re.compile(r"<!-- five steps -->\n(.*?)<!-- /five steps -->", re.DOTALL)
 START_SECONDS = 90
 LOAD_SECONDS = 90
@@ -108,3 +109,19 @@ def test_the_five_steps_bring_products_to_the_shop(exports: str, tmp_path: Path)
     assert seen.stdout.splitlines()[0] == "Ativa"
     assert int(visible[1]) > 0
     assert '"code":"link.category"' in seen.stdout  # and what waits says why
+    _an_order_goes_there_and_back(kept)
+
+
+def _an_order_goes_there_and_back(kept: Path) -> None:
+    """By the blocks of the README; what is read every half minute is read at once."""
+    found = ORDER.search(text("README.md"))
+    assert found
+    selling, looking = BLOCK.findall(found[1])
+    soon = "api -X PATCH $ENGATE/integrations/$ID/flows/fulfilment -d '{\"every\": 1}'"
+    sold = bash(f"set -ea -o pipefail\nsource {kept}\n{soon}\n{selling}\nexport -p > {kept}.sold\n")
+    assert sold.returncode == 0, sold.stdout + sold.stderr
+    deadline = time.monotonic() + LOAD_SECONDS
+    while '"state":"invoiced"' not in (seen := bash(f"set -e -o pipefail\nsource {kept}\nsource {kept}.sold\n{looking}")).stdout:
+        assert time.monotonic() < deadline, seen.stdout + seen.stderr
+        time.sleep(0.5)
+    assert '"seller":"2"' in seen.stdout or '"seller": "2"' in seen.stdout, seen.stdout

@@ -16,6 +16,7 @@ from engate_api.auth import Caller, Keys
 from engate_api.embedded import lifespan
 from engate_api.installation import Installation
 from engate_api.problems import HANDLERS
+from engate_api.requests import only_known
 from engate_api.routes import (
     activation,
     connections,
@@ -31,6 +32,7 @@ from engate_api.routes import (
     orders,
     platforms,
     runs,
+    search,
     summary,
     tenants,
 )
@@ -47,6 +49,7 @@ RESOURCES = (
     activation,
     runs,
     summary,
+    search,
     link_sheets,
     links,
     orders,
@@ -64,6 +67,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None) -> Litestar:
     return Litestar(
         route_handlers=[handler for resource in RESOURCES for handler in resource.ROUTES],
         lifespan=[lifespan(settings, clock)],
+        before_request=only_known,
         middleware=[DefineMiddleware(Keys, exclude=["^/schema"])],
         dependencies={"installation": Provide(_installation, sync_to_thread=False), "caller": Provide(_caller, sync_to_thread=False)},
         exception_handlers=HANDLERS,

@@ -98,7 +98,7 @@ def documented(*statuses: int) -> dict[int, ResponseSpec]:
     """For a handler's `responses`."""
     return {
         status: ResponseSpec(data_container=Problem, description=DOCUMENTED[status], media_type=MEDIA, generate_examples=False)  # type: ignore[arg-type]
-        for status in statuses
+        for status in {400, *statuses}  # a parameter that no route knows is refused by each
     }
 
 

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import base64
 import binascii
-from typing import Annotated, Generic, TypeVar
+from datetime import date, datetime, time, timedelta
+from functools import cache
+from typing import Annotated, Any, Generic, TypeVar
 
 import msgspec
+from litestar import Request
+from litestar.handlers import HTTPRouteHandler
 from litestar.params import PathParameter, QueryParameter
 
 from engate.errors import Invalid
+from engate.local import ZONE
 from engate.store.views.paging import Rows, Window
 from engate.text import Text
 from engate_api.problems import FieldError, Refused
@@ -20,6 +25,8 @@ Id = Annotated[int, PathParameter(ge=1, le=2**53)]
 Limit = Annotated[int, QueryParameter(ge=1, le=500, description="Items a page")]
 Cursor = Annotated[str | None, QueryParameter(max_length=100, description="`next_cursor` of the page before")]
 Word = Annotated[str | None, QueryParameter(min_length=1, max_length=200)]
+CauseId = Annotated[int | None, QueryParameter(name="cause", ge=1, le=2**53)]
+Moment = Annotated[str | None, QueryParameter(max_length=40, description="A day (2026-11-27) or an instant with its offset")]
 OrderState = Annotated[str | None, QueryParameter(name="state", min_length=1, max_length=20)]
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]*\S[^\x00-\x1f]*$")]
 Number = Annotated[int, msgspec.Meta(ge=1, le=2**53)]
@@ -49,6 +56,51 @@ def items(rows: Rows[T]) -> Items[T]:
 
 def cursor_of(id: int | None) -> str | None:
     return None if id is None else base64.urlsafe_b64encode(str(id).encode()).decode().rstrip("=")
+
+
+def only_known(request: Request[Any, Any, Any]) -> None:
+    """Refuses a parameter of the query that the route does not have: a filter that is misspelt would answer everything."""
+    handler = request.route_handler
+    if not handler.resolve_include_in_schema() or handler.opt.get("exclude_from_auth"):
+        return
+    names = _parameters(handler)
+    unknown = sorted(name for name in request.query_params if name not in names)
+    if unknown:
+        text = Text(f"Parâmetro desconhecido: {unknown[0][:80]}.", f"Unknown parameter: {unknown[0][:80]}.")
+        hint = (
+            Text(f"Esta consulta conhece: {', '.join(names)}.", f"This query knows: {', '.join(names)}.")
+            if names
+            else Text("Esta consulta não tem parâmetros.", "This query has no parameters.")
+        )
+        raise Refused(400, "unknown_parameter", text, hint, errors=[FieldError(f"query.{unknown[0][:80]}", text.pt)])
+
+
+@cache
+def _parameters(handler: HTTPRouteHandler) -> tuple[str, ...]:
+    """What stands in the query of this route, or of what it depends on."""
+    signatures = [handler.parsed_fn_signature, *(each.parsed_fn_signature for each in handler.resolve_dependencies().values())]
+    asked = {name: field.kwarg_definition for each in signatures for name, field in each.parameters.items()}
+    return tuple(about.name or name for name, about in asked.items() if isinstance(about, QueryParameter))
+
+
+def moment(given: str | None, where: str, *, end: bool = False) -> float | None:
+    """An instant with its offset, or a day in the operators' zone: where it begins, or (`end`) where it is over."""
+    if given is None:
+        return None
+    try:
+        if len(given) == len("2026-11-27"):
+            day = date.fromisoformat(given) + timedelta(days=1 if end else 0)
+            return datetime.combine(day, time.min, ZONE).timestamp()
+        at = datetime.fromisoformat(given)
+    except (ValueError, OverflowError):
+        at = None
+    if at is None or at.tzinfo is None:
+        raise Invalid(
+            Text(f"'{given[:40]}' não é uma data.", f"'{given[:40]}' is no date."),
+            Text("Envie 2026-11-27, ou 2026-11-27T08:00:00-03:00.", "Send 2026-11-27, or 2026-11-27T08:00:00-03:00."),
+            where=where,
+        )
+    return at.timestamp()
 
 
 def confirmed(given: str | None, name: str) -> None:

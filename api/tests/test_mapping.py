@@ -138,6 +138,7 @@ def test_a_channel_stands_in_one_row_however_it_is_typed(coupled: tuple[Caller, 
     [
         ({"cgo": "800"}, "cgo", "cgo: o ERP não tem este campo, tem: seller (Vendedor (RCA)), sale_origin (Origem da venda)"),
         ({"sale_type": 5}, "sale_type", "Tipo de venda: '5' não serve: há: 0, 1, 7, 8"),
+        ({"sale_type": "8"}, "sale_type", "Tipo de venda: '8' veio como texto: mande o número, sem aspas"),
         ({"sale_origin": "X"}, "sale_origin", "Origem da venda: 'X' não serve: há: vazio, F, R, T, W"),
         ({"seller": "João"}, "seller", "Vendedor (RCA): 'João' não serve: precisa ser um texto. Código do RCA dos pedidos, só dígitos"),
     ],

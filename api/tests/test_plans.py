@@ -17,12 +17,13 @@ from sqlalchemy import event
 from tests.support import bulk
 
 from engate.store.db import Store
+from engate.store.tables import order, record
 from engate_api.tempered import Tempered
 
 STEPS_MOST = 400_000
 """Of SQLite's machine, for one answer: about 5 ms. A sort or a scan of a large table takes millions."""
 STATEMENTS_MOST = 60
-WHOLE = frozenset({"/integrations/{id:int}/links.csv"})
+WHOLE = frozenset({"/integrations/{id:int}/links.csv", "/integrations/{id:int}/orders.csv"})
 """Answers that hold every record by what they are: of these each statement takes few steps."""
 SHEETS: dict[str, list[Any]] = {"kind": ["sku", "product"]}
 AT: dict[str, str] = {
@@ -36,6 +37,11 @@ ASKED: dict[str, list[Any]] = {
     "cause": [None],  # the fullest
     "q": ["1", "10", "7", "r33", "ean33", "o1", "e77", "note77", "ref5", "529.982.247-25", "nada"],
     "attention": ["true", "false"],
+    "owner": ["person", "engate"],
+    "sort": ["impact", "age"],
+    "channel": ["web", ""],
+    "since": ["2026-01-01"],
+    "until": ["2026-12-31"],
 }
 """What each query parameter is asked with: alone, and two by two."""
 
@@ -107,7 +113,7 @@ def questions(big: Big, who: str, path: str, *, pairs: bool) -> list[tuple[str, 
     asked = next(item["get"] for name, item in described.items() if _plain(name) == _plain(path))
     names = [each["name"] for each in asked.get("parameters", ()) if each["in"] == "query"]
     assert set(names) <= ASKED.keys(), f"say in ASKED what to ask {path} with"
-    values = {name: _values(big, admin, at, name, names) for name in names}
+    values = {name: _values(big, admin, at, name) for name in names}
     alone = [{name: value} for name in names for value in values[name]]
     together = [{one: value, two: other} for one, two in itertools.combinations(names, 2) for value in values[one] for other in values[two]]
     return [(at, query) for query in ({}, *alone, *(together if pairs else ()))]
@@ -117,17 +123,18 @@ def _plain(path: str) -> str:
     return "/".join("{}" if part.startswith("{") else part for part in path.strip("/").split("/"))
 
 
-def _values(big: Big, admin: Caller, at: str, name: str, names: list[str]) -> list[Any]:
+def _values(big: Big, admin: Caller, at: str, name: str) -> list[Any]:
     if name == "cursor":
         first = admin.get(at)["next_cursor"]
         return [first] if first else []
     if name == "cause":
+        waiting = record if at.endswith("/records") else order
+        fullest = sa.select(waiting.c.cause_id).where(waiting.c.cause_id.is_not(None)).group_by(waiting.c.cause_id)
         with big.store.read() as c:
-            found = "SELECT cause_id FROM record WHERE cause_id IS NOT NULL GROUP BY cause_id ORDER BY count(*) DESC LIMIT 1"
-            return [c.exec_driver_sql(found).scalar_one()]
+            return [c.execute(fullest.order_by(sa.func.count().desc()).limit(1)).scalar_one()]
     if name == "state":  # of a record, or of an order
-        return ASKED[name][:3] if "cause" in names else ASKED[name][3:]
-    return SHEETS[name] if at.endswith(".csv") else ASKED[name]
+        return ASKED[name][:3] if at.endswith("/records") else ASKED[name][3:]
+    return SHEETS[name] if at.endswith("links.csv") else ASKED[name]
 
 
 def heard(big: Big, who: str, path: str, *, pairs: bool = True) -> Generator[tuple[str, list[tuple[str, Any]]]]:

@@ -225,3 +225,24 @@ def test_after_a_cancel_nothing_more_is_sent(selling: Callable[..., Live]) -> No
     house.shop.post("faults", [])
     assert admin.post(f"/integrations/{id}/records/retry", {"cause": cause["id"]})["retried"] == sum(cause["records"].values())
     house.until(lambda: len(house.shop.get("state")) == 60)
+
+
+ORDERS_HAVE = "limit, cursor, state, attention, q, cause, channel, since, until"
+
+
+@pytest.mark.trap("engine.known-parameters")
+@pytest.mark.parametrize(
+    ("at", "name", "hint"),
+    [
+        ("{path}/orders?status=ready", "status", f"Esta consulta conhece: {ORDERS_HAVE}."),
+        ("{path}/choices?kind=payments", "kind", "Esta consulta não tem parâmetros."),
+        ("/causes?owner=person&integration=1", "integration", "Esta consulta conhece: limit, cursor, owner, sort."),
+    ],
+)
+def test_a_filter_that_no_list_has_is_refused_with_those_it_has(loaded: Loaded, at: str, name: str, hint: str) -> None:
+    refused = loaded.admin.refused("GET", at.format(path=loaded.path), 400)
+    assert (refused["code"], refused["hint"], refused["errors"][0]["where"]) == ("unknown_parameter", hint, f"query.{name}")
+
+
+def test_who_watches_the_process_may_ask_as_they_like(loaded: Loaded) -> None:
+    assert loaded.house.client.get("/health?at=1").is_success

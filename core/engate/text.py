@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 import msgspec
 
 
@@ -17,3 +19,9 @@ class Text(msgspec.Struct, frozen=True):
 
     def __str__(self) -> str:
         return f"{self.pt} / {self.en}"
+
+
+def squeezed(words: str) -> str:
+    """Letters and digits alone, in upper case and without accents: "João da Silva" and "JOAO DA SILVA", 111.222.333-44 and 11122233344."""
+    apart = unicodedata.normalize("NFKD", words)
+    return "".join(letter for letter in apart if letter.isalnum()).upper()

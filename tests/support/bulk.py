@@ -111,6 +111,7 @@ class _Filling:
             f":tenant, :id, 'x' || n, 'o' || (1 + n % {many}), 'ready', :now, CASE WHEN n % 1000 = 0 THEN NULL ELSE :now END",
         )  # fmt: skip
         self._run(ORDERS, "key_index (integration_id, key, kind, target)", ":id, 'note' || n, 'order', 'o' || n")
+        self._run(ORDERS, "key_index (integration_id, key, kind, target)", ":id, 'o' || n, 'order', 'o' || n")
         self._run(
             ORDERS, "lane (tenant_id, integration_id, name, prio, due_at)",
             ":tenant, :id, 'order/o' || n, 0, CASE WHEN n % 1000 = 0 THEN :now + 1e9 END",

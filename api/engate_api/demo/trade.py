@@ -82,6 +82,19 @@ def _cancelled(demo: Demo, keys: set[str]) -> None:
     if keys:
         _wait_for(demo, "Cancelling", keys, ("cancelled",))
         demo.cancelled |= keys
+        if "read_order" in demo.hooks:
+            _heard(demo, keys)
+
+
+def _heard(demo: Demo, keys: set[str]) -> None:
+    """Until engate has heard it from the storefront: whose stock it sends anew then. The event may have been lost on its way."""
+
+    def look() -> tuple[int, int, bool]:
+        rows = demo.operator.items(f"{demo.path}/orders", state="cancelled")
+        done = len(keys & {row["key"] for row in rows if row["shop_state"] == "cancelled"})
+        return done, len(keys), done == len(keys)
+
+    demo.wait("cancelling", look)
 
 
 def invoice(demo: Demo) -> None:

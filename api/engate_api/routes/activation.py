@@ -71,7 +71,7 @@ async def activate(
 ) -> Activated:
     """On a storefront that is not empty say what to touch: a `pilot` of SKUs first, or `everything`.
 
-    To widen a pilot, activate again with `everything`.
+    To widen a pilot, activate again with `everything`. After a pause only what changed meanwhile is read.
     """
     row = await installation.store.viewing(lambda c: _connected(c, caller.tenant_id, id))
     if data.everything and data.pilot:

@@ -6,39 +6,95 @@ from typing import Annotated
 
 import msgspec
 import sqlalchemy as sa
-from litestar import get, post
-from litestar.di import NamedDependency
+from litestar import Response, get, post
+from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath, FromQuery, JSONBody
 
 from engate.store import config
-from engate.store.views import orders
-from engate.store.views.orders import OrderLine, OrderView
+from engate.store.views import configured, order_sheet, orders
+from engate.store.views.orders import Filters, OrderLine, OrderView
+from engate.store.views.paging import Rows, Window
 from engate.sync import trigger
 from engate_api.auth import Caller, operator, reader
 from engate_api.installation import Installation
-from engate_api.problems import documented
-from engate_api.requests import Cursor, Id, Items, Limit, OrderState, Word, items, window
+from engate_api.problems import Refused, documented
+from engate_api.requests import CauseId, Cursor, Id, Items, Limit, Moment, OrderState, Word, items, moment, window
+
+SHEET = "text/csv"
+PAGE = 2_000
+MOST = 20_000
 
 
-@get("/integrations/{id:int}/orders", summary="Orders, newest first", guards=[reader], responses=documented(400, 401, 403, 404))
+def asked(
+    order_state: OrderState = None,
+    attention: FromQuery[bool | None] = None,
+    q: Word = None,
+    cause: CauseId = None,
+    channel: Word = None,
+    since: Moment = None,
+    until: Moment = None,
+) -> Filters:
+    """Which orders."""
+    return Filters(order_state, attention, q, cause, channel, moment(since, "since"), moment(until, "until", end=True))
+
+
+FILTERED = {"filters": Provide(asked, sync_to_thread=False)}
+
+
+@get(
+    "/integrations/{id:int}/orders",
+    summary="Orders, newest first",
+    guards=[reader],
+    dependencies=FILTERED,
+    responses=documented(400, 401, 403, 404, 422),
+)
 async def list_orders(
     installation: NamedDependency[Installation],
     caller: NamedDependency[Caller],
     id: Id,
+    filters: NamedDependency[Filters],
     limit: Limit = 50,
     cursor: Cursor = None,
-    order_state: OrderState = None,
-    attention: FromQuery[bool | None] = None,
-    q: Word = None,
 ) -> Items[OrderLine]:
-    """`q`: the shop's key (or how it begins), the ERP's number, a note's number or key, CPF or CNPJ."""
-    at, asked = window(limit, cursor), orders.Filters(order_state, attention, q)
+    """`q`: the shop's key (or how it begins), the ERP's number, a note's number or key, the buyer's CPF, CNPJ or name. `since`, `until`:
+    when it was placed, as a day (Brasília, the last one counts whole) or an instant; then those that were placed last come first."""
+    at = window(limit, cursor)
 
     def find(c: sa.Connection) -> Items[OrderLine]:
         config.integration_row(c, caller.tenant_id, id)
-        return items(orders.listing(c, caller.tenant_id, id, at, asked))
+        return items(orders.listing(c, caller.tenant_id, id, at, filters))
 
     return await installation.store.viewing(find)
+
+
+@get(
+    "/integrations/{id:int}/orders.csv",
+    summary="The same orders as a spreadsheet",
+    guards=[reader],
+    dependencies=FILTERED,
+    media_type=SHEET,
+    responses=documented(400, 401, 403, 404, 422),
+)
+async def get_orders_sheet(
+    installation: NamedDependency[Installation], caller: NamedDependency[Caller], id: Id, filters: NamedDependency[Filters]
+) -> Response[bytes]:
+    """CSV with semicolons, for a spreadsheet in Portuguese: the first 20,000 of the list."""
+    lines: list[OrderLine] = []
+    at = Window(PAGE)
+
+    def some(c: sa.Connection) -> Rows[OrderLine]:
+        config.integration_row(c, caller.tenant_id, id)
+        return orders.listing(c, caller.tenant_id, id, at, filters)
+
+    while len(lines) < MOST:
+        found = await installation.store.viewing(some)
+        lines += found.items
+        if found.next is None:
+            break
+        at = Window(PAGE, found.next)
+    return Response(
+        order_sheet.written(lines[:MOST]), media_type=SHEET, headers={"Content-Disposition": 'attachment; filename="pedidos.csv"'}
+    )
 
 
 @get(
@@ -56,7 +112,7 @@ async def get_order(installation: NamedDependency[Installation], caller: NamedDe
     summary="Look at the order again; a refused part may go once more",
     status_code=200,
     guards=[operator],
-    responses=documented(400, 401, 403, 404),
+    responses=documented(400, 401, 403, 404, 409),
 )
 async def retry_order(
     installation: NamedDependency[Installation], caller: NamedDependency[Caller], id: Id, key: FromPath[str]
@@ -64,7 +120,9 @@ async def retry_order(
     now = installation.now()
 
     def go(c: sa.Connection) -> OrderView:
-        config.integration_row(c, caller.tenant_id, id)
+        stands = configured.why_not(c, caller.tenant_id, id)
+        if stands is not None:
+            raise Refused(409, *stands)
         trigger.retry_order(c, caller.tenant_id, id, key, now)
         return _find(c, caller, id, key)
 
@@ -107,4 +165,4 @@ def _find(c: sa.Connection, caller: Caller, id: int, key: str) -> OrderView:
     return orders.one_order(c, caller.tenant_id, id, key)
 
 
-ROUTES = [list_orders, get_order, retry_order, close_tasks]
+ROUTES = [list_orders, get_orders_sheet, get_order, retry_order, close_tasks]

@@ -14,9 +14,9 @@ from engate.errors import Invalid
 from engate.model.kinds import KINDS
 from engate.store import config
 from engate.store.tables import cause
-from engate.store.views import causes, explain, records, summary
-from engate.store.views.causes import CauseCounted
+from engate.store.views import configured, explain, queue, records, summary
 from engate.store.views.explain import OrderExplained, SkuExplained
+from engate.store.views.queue import Waiting
 from engate.store.views.records import Record
 from engate.store.views.summary import Summary
 from engate.sync import trigger
@@ -24,11 +24,12 @@ from engate.sync.work import Snapshot
 from engate.text import Text
 from engate_api.auth import Caller, operator, reader
 from engate_api.installation import Installation
-from engate_api.problems import documented
-from engate_api.requests import Cursor, Id, Items, Limit, Number, Word, items, known, window
+from engate_api.problems import Refused, documented
+from engate_api.requests import CauseId, Cursor, Id, Items, Limit, Number, Word, items, known, window
 
 State = Annotated[Literal["to_send", "sent", "waiting", "settled"] | None, QueryParameter(name="state")]
-CauseId = Annotated[int | None, QueryParameter(name="cause", ge=1, le=2**53)]
+Owner = Annotated[Literal["person", "storefront", "engate"] | None, QueryParameter(name="owner")]
+Sort = Annotated[Literal["impact", "age"], QueryParameter(name="sort")]
 
 
 class Retry(msgspec.Struct, forbid_unknown_fields=True):
@@ -52,20 +53,45 @@ async def get_summary(installation: NamedDependency[Installation], caller: Named
 
 @get(
     "/integrations/{id:int}/causes",
-    summary="What is waited for, and by how many",
+    summary="What is waited for, by whom and by how many",
     guards=[reader],
     responses=documented(400, 401, 403, 404),
 )
 async def list_causes(
-    installation: NamedDependency[Installation], caller: NamedDependency[Caller], id: Id, limit: Limit = 50, cursor: Cursor = None
-) -> Items[CauseCounted]:
-    at = window(limit, cursor)
+    installation: NamedDependency[Installation],
+    caller: NamedDependency[Caller],
+    id: Id,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+    owner: Owner = None,
+    sort: Sort = "impact",
+) -> Items[Waiting]:
+    """What holds up most comes first: money of orders, orders, SKUs, then age."""
+    at, asked = window(limit, cursor), queue.Filters(owner, sort)
 
-    def find(c: sa.Connection) -> Items[CauseCounted]:
+    def find(c: sa.Connection) -> Items[Waiting]:
         config.integration_row(c, caller.tenant_id, id)
-        return items(causes.listing(c, id, at))
+        return items(queue.listing(c, [id], at, asked))
 
-    return await installation.tempered.get(("causes", caller.tenant_id, id, at), find)
+    return await installation.tempered.get(("causes", caller.tenant_id, id, at, asked), find)
+
+
+@get("/causes", summary="What is waited for, over all integrations", guards=[reader], responses=documented(400, 401, 403))
+async def list_all_causes(
+    installation: NamedDependency[Installation],
+    caller: NamedDependency[Caller],
+    limit: Limit = 50,
+    cursor: Cursor = None,
+    owner: Owner = None,
+    sort: Sort = "impact",
+) -> Items[Waiting]:
+    """The work queue of a support desk: `owner=person` is what somebody must do. Deleted integrations count while their orders go on."""
+    at, asked = window(limit, cursor), queue.Filters(owner, sort)
+
+    def find(c: sa.Connection) -> Items[Waiting]:
+        return items(queue.listing(c, config.integrations_of(c, caller.tenant_id), at, asked))
+
+    return await installation.tempered.get(("causes", caller.tenant_id, None, at, asked), find)
 
 
 @get("/integrations/{id:int}/records", summary="Search records", guards=[reader], responses=documented(400, 401, 403, 404, 422))
@@ -126,7 +152,7 @@ async def explain_order(
     summary="Send again what waits",
     status_code=200,
     guards=[operator],
-    responses=documented(400, 401, 403, 404, 422),
+    responses=documented(400, 401, 403, 404, 409, 422),
 )
 async def retry_records(
     installation: NamedDependency[Installation], caller: NamedDependency[Caller], id: Id, data: JSONBody[Retry]
@@ -142,6 +168,14 @@ async def retry_records(
         )
     now, what = installation.now(), trigger.Retried(data.cause, data.records or ())
 
+    def again(c: sa.Connection) -> trigger.Again:
+        """Messages go also of an integration that stands still."""
+        made = trigger.retry(c, caller.tenant_id, id, what, now)
+        stands = configured.why_not(c, caller.tenant_id, id) if made.things > made.messages else None
+        if stands is not None:
+            raise Refused(409, *stands)
+        return made
+
     def go(c: sa.Connection) -> trigger.Again:
         config.integration_row(c, caller.tenant_id, id)
         if (
@@ -149,11 +183,11 @@ async def retry_records(
             and c.execute(config.mine(cause, caller.tenant_id, cause.c.integration_id == id, cause.c.id == data.cause)).first() is None
         ):
             raise config.not_found("Causa", "cause")
-        return trigger.retry(c, caller.tenant_id, id, what, now)
+        return again(c)
 
-    count, more = await installation.store.writing(go)
+    count, _, more = await installation.store.writing(go)
     while more:
-        further, more = await installation.store.writing(lambda c: trigger.retry(c, caller.tenant_id, id, what, now))
+        further, _, more = await installation.store.writing(again)
         count += further
     await installation.dispatch.wake(id)
     return Retried(count)
@@ -166,4 +200,4 @@ def _snapshot(c: sa.Connection, caller: Caller, id: int) -> Snapshot:
     return found
 
 
-ROUTES = [get_summary, list_causes, list_records, explain_sku, explain_order, retry_records]
+ROUTES = [get_summary, list_causes, list_all_causes, list_records, explain_sku, explain_order, retry_records]

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from engate.model.catalog import Brand, Category, Image, Price, Product, Sku, StockLevel, Warehouse
+from engate.text import Text
 
 Ref = tuple[str, str, str]
 """(name of the reference in `Item.refs`, kind, ERP key)"""
@@ -81,3 +82,30 @@ def buyable(doc: Any) -> bool:
             return doc.active
         case _:
             return doc is not None
+
+
+CALLED: dict[str, Text] = {
+    "warehouse": Text("o depósito", "warehouse"),
+    "category": Text("a categoria", "category"),
+    "brand": Text("a marca", "brand"),
+    "product": Text("o produto", "product"),
+    "sku": Text("o SKU", "SKU"),
+    "image": Text("a imagem", "image"),
+    "price": Text("o preço", "price"),
+    "stock": Text("o estoque", "stock"),
+    "order": Text("o pedido", "order"),
+}
+"""As people call what a key stands for, within a sentence."""
+
+
+def titled(kind: str, key: str) -> Text:
+    """At the beginning of one: "Produto 10029"."""
+    called = CALLED[kind]
+    return Text(f"{called.pt[2:3].upper()}{called.pt[3:]} {key}", f"{called.en[:1].upper()}{called.en[1:]} {key}")
+
+
+def waits_for(kind: str, key: str) -> Text:
+    """Of what cannot go before this is in the shop."""
+    called = CALLED[kind]
+    made = "criada" if called.pt.startswith("a ") else "criado"
+    return Text(f"Aguardando {called.pt} {key} ser {made} na loja.", f"Waits for {called.en} {key} to be made in the shop.")

@@ -126,6 +126,7 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True):
     test: bool = False
     refunded: Decimal = Decimal(0)
     changed_at: str = ""  # the platform's own stamp
+    number: str = ""  # as people in the shop call the order, where that is not its key: "#1001"
 
 
 class OrderEvent(msgspec.Struct, frozen=True, omit_defaults=True):

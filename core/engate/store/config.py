@@ -368,6 +368,11 @@ def refuse_taken(c: sa.Connection, tenant_id: int, id: int, shop: str) -> None:
     raise Invalid(text, hint, where="storefront_connection", code="shop_taken")
 
 
+def integrations_of(c: sa.Connection, tenant_id: int) -> list[int]:
+    """The ids of a tenant's integrations, those among them that were deleted and have orders that go on."""
+    return list(c.execute(sa.select(integration.c.id).where(integration.c.tenant_id == tenant_id).order_by(integration.c.id)).scalars())
+
+
 def update_integration(c: sa.Connection, tenant_id: int, id: int, **values: Any) -> None:
     integration_row(c, tenant_id, id)
     c.execute(sa.update(integration).where(integration.c.id == id).values(revision=integration.c.revision + 1, **values))

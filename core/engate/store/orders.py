@@ -17,7 +17,7 @@ from engate.store.blobs import pack, readable, unpack
 from engate.store.causes import Reason, ensure
 from engate.store.db import insert_of
 from engate.store.tables import cause, document, inbox, key_index, link, order, part, record, shipment, step, unit
-from engate.text import Text
+from engate.text import Text, squeezed
 
 # Statements of the hot path are built once: building one costs more than running it.
 
@@ -270,7 +270,7 @@ def keep(c: sa.Connection, of: Shop, doc: Order, state: str, now: float) -> int:
     """The order as just read from the shop."""
     values: dict[str, Any] = {
         "shop_state": doc.state, "raw_state": doc.raw_state, "doc": pack(doc), "total": doc.total, "placed_at": doc.placed_at.timestamp(),
-        "read_at": now, "changed_at": now,
+        "read_at": now, "changed_at": now, "channel": doc.channel[:100],
     }  # fmt: skip
     if doc.state == "ready":
         values["was_ready"] = True
@@ -278,7 +278,9 @@ def keep(c: sa.Connection, of: Shop, doc: Order, state: str, now: float) -> int:
         values["refusal_sent_at"] = None  # the next request is another one
     row = {"tenant_id": of.tenant_id, "integration_id": of.integration_id, "key": doc.key, "state": state, "created_at": now}
     id = c.execute(_keep_of(c.dialect.name, tuple(values)), row | values).scalar_one()
-    index(c, of.integration_id, "order", doc.key, [doc.key, doc.buyer.document])
+    index(
+        c, of.integration_id, "order", doc.key, [doc.key, doc.buyer.document, doc.number.removeprefix("#"), squeezed(doc.buyer.name)[:200]]
+    )
     return id
 
 
@@ -611,6 +613,15 @@ def waiting(c: sa.Connection, integration_id: int, key: str) -> Any | None:
 def waiting_with(c: sa.Connection, integration_id: int, code: str) -> list[str]:
     """Keys of the orders that wait for any cause of this code."""
     return list(c.execute(_WAITING_WITH, {"of_integration": integration_id, "of_code": code}).scalars())
+
+
+def refused(c: sa.Connection, integration_id: int) -> list[str]:
+    """Keys of the orders of which the ERP did not take a part."""
+    rejected = sa.select(part.c.order_id).where(
+        part.c.integration_id == integration_id, part.c.state == "rejected", part.c.erp_key.is_(None)
+    )
+    waiting = (order.c.integration_id == integration_id) & order.c.cause_id.is_not(None)
+    return list(c.execute(sa.select(order.c.key).where(waiting, order.c.id.in_(rejected))).scalars())
 
 
 def waiting_for(c: sa.Connection, integration_id: int, cause_ids: Sequence[int]) -> list[str]:

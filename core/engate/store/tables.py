@@ -461,11 +461,14 @@ order = sa.Table(
     sa.Column("cause_id", Id, sa.ForeignKey("cause.id", ondelete="SET NULL")),
     sa.Column("told_cause", Id),  # what people were told last that it waits for, until that is over; the cause itself may be gone
     _at("placed_at", nullable=False), _at("read_at", nullable=False), _at("created_at", nullable=False), _at("changed_at", nullable=False),
+    sa.Column("channel", sa.String(100), nullable=False, server_default=""),  # through what the buyer came, as the shop tells it
     _at("mail_shipped_at"), _at("mail_delivered_at"),  # when the letter to the buyer was written: there is one of each, ever
     sa.UniqueConstraint("integration_id", "key"),
     # each says by itself which orders a list shows: the newest of a small tenant are not looked for among a large one's
     sa.Index("ix_shop_order_newest", "integration_id", "id", "cause_id"),
     sa.Index("ix_shop_order_state", "integration_id", "state", "id", "cause_id"),
+    sa.Index("ix_shop_order_placed", "integration_id", "placed_at", "id"),
+    sa.Index("ix_shop_order_channel", "integration_id", "channel", "id"),
     _where(sa.Index("ix_shop_order_waiting", "integration_id", "id", "cause_id"), "cause_id IS NOT NULL"),
     _where(sa.Index("ix_shop_order_cause", "cause_id"), "cause_id IS NOT NULL"),
 )  # fmt: skip

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from engate.model import Brand, Category, Price, Problem, Product, Sku, StockLevel
-from engate.model.kinds import KINDS, Ref
+from engate.model.kinds import KINDS, Ref, waits_for
 from engate.store.blobs import digest
 from engate.store.causes import Reason, of_problem, own
 from engate.store.units import Pending
@@ -265,7 +265,7 @@ def missing_link(kind: str, key: str) -> Reason:
     """Waits until the record it refers to is in the storefront; released when that link appears."""
     return own(
         "waiting.link", f"{kind}/{key}",
-        Text(f"Espera {kind} {key} chegar à loja.", f"Waits for {kind} {key} to reach the shop."),
+        waits_for(kind, key),
         Text("Nada a fazer aqui: veja o registro de que depende.", "Nothing to do here: see the record it depends on."),
         "engate",
     )  # fmt: skip

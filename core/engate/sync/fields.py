@@ -94,9 +94,19 @@ def invalid(field: Field, value: Any) -> Text:
     """What is wrong with it, in the words of whoever fills in a form."""
     given = field.value(value) if isinstance(value, str | int | float) and value != "" else None
     takes = field.takes
+    if isinstance(value, str) and _is_number(value) and _takes_numbers(field.about):
+        return Text(f"'{value}' veio como texto: mande o número, sem aspas", f"'{value}' came as text: send the number, without quotes")
     if given is None:
         return Text(f"valor inválido: {takes.pt}", f"bad value: {takes.en}")
     return Text(f"'{given.pt[:SHOWN]}' não serve: {takes.pt}", f"'{given.en[:SHOWN]}' will not do: {takes.en}")
+
+
+def _is_number(value: str) -> bool:
+    return value.strip().removeprefix("-").isdecimal()
+
+
+def _takes_numbers(about: Mapping[str, Any]) -> bool:
+    return about.get("type") in ("integer", "number") or any(isinstance(one, int) for one in about.get("enum", ()))
 
 
 SHOWN = 80

@@ -144,7 +144,7 @@ class Options(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fi
     stock_buffer: Annotated[
         int,
         field(
-            "Reserva de segurança",
+            "Estoque de segurança",
             "Safety buffer",
             "Unidades que nunca são oferecidas, por SKU e depósito",
             "Units never offered, per SKU and warehouse",

@@ -35,15 +35,24 @@ class Line(NamedTuple):
 
 def written(lines: Iterable[tuple[str, str, str]]) -> bytes:
     """(the ERP's key, name, the shop's id or ""). What a spreadsheet would take for a formula, a number or a date is told as text."""
+    return table(HEAD, ((as_text(key), harmless(name), as_text(remote)) for key, name, remote in lines))
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> bytes:
+    """As a spreadsheet in Portuguese opens it. The cells are as they shall stand: see `as_text` and `harmless`."""
     made = io.StringIO()
     writer = csv.writer(made, delimiter=";", lineterminator="\r\n")
-    writer.writerow(HEAD)
-    for key, name, remote in lines:
-        writer.writerow((_as_text(key), f"'{name}" if name.startswith(FORMULA) else name, _as_text(remote)))
+    writer.writerow(head)
+    writer.writerows(rows)
     return made.getvalue().encode("utf-8-sig")
 
 
-def _as_text(key: str) -> str:
+def harmless(words: str) -> str:
+    """Words of somebody else, which a spreadsheet must not run."""
+    return f"'{words}" if words.startswith(FORMULA) else words
+
+
+def as_text(key: str) -> str:
     """A key whose zeros, digits and dashes must stay: as the formula of a text."""
     changed = key[:1].isdigit() or key.startswith(FORMULA)
     return '="{}"'.format(key.replace('"', '""')) if changed else key

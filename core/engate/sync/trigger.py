@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from engate.errors import Invalid
 from engate.model import OrderEvent
-from engate.model.kinds import KINDS
+from engate.model.kinds import CALLED, KINDS
 from engate.store import causes, config, lanes, links, moved, orders, outbox, pushes, runs, tasks
 from engate.store.blobs import pack
 from engate.store.causes import ensure, own
@@ -37,16 +37,28 @@ class Activation(NamedTuple):
 
 
 def activate(c: sa.Connection, tenant_id: int, id: int, how: Activation, now: float) -> list[int]:
-    """Switches on and loads everything once; orders that waited meanwhile go on. Returns the runs."""
+    """Switches on and reads: what was never read whole, or was for a pilot alone, as a whole; after a pause, what changed meanwhile. Orders
+    that waited go on. Returns the runs."""
+    whole = _read_whole(c, tenant_id, id, how.pilot)
     values: dict[str, Any] = {"active": True, "activated_at": now, "pilot": list(how.pilot) if how.pilot is not None else None}
     if how.go_live_at is not None:
         values["go_live_at"] = how.go_live_at
     config.claim_shop(c, tenant_id, id)
     config.update_integration(c, tenant_id, id, **values)
-    made = [_start(c, tenant_id, id, _asked(name, "activation", full=True, keys=None), now) for name in how.flows if name in LOADS]
+    made = [
+        _start(c, tenant_id, id, _asked(name, "activation", full=name not in whole, keys=None), now) for name in how.flows if name in LOADS
+    ]
     wake_all(c, tenant_id, id, how.flows, now)
     _wake(c, tenant_id, id, PROBES, now)
     return made
+
+
+def _read_whole(c: sa.Connection, tenant_id: int, id: int, pilot: Sequence[str] | None) -> frozenset[str]:
+    """Flows of which all that may go has been read once: a delta finds what a pause missed."""
+    before = config.integration_row(c, tenant_id, id, to_change=True)
+    if before.activated_at is None or before.pilot != (list(pilot) if pilot is not None else None):
+        return frozenset()
+    return frozenset(c.execute(sa.select(flow.c.name).where(flow.c.integration_id == id, flow.c.full_at.is_not(None))).scalars())
 
 
 def wake_all(c: sa.Connection, tenant_id: int, id: int, flows: Iterable[str], now: float) -> None:
@@ -160,7 +172,8 @@ def _cancelled(flow: str) -> Any:
 
 
 def changed(c: sa.Connection, tenant_id: int, id: int, flows: Iterable[str], now: float) -> None:
-    """Options, mapping or links of these flows changed: their records are decided anew, waiting orders looked at again."""
+    """Options, mapping or links of these flows changed: their records are decided anew, waiting orders looked at again, and those that
+    the ERP refused go once more."""
     names = set(flows)
     if "prices" in names:  # a table that was not mapped was not kept: it is read anew
         c.execute(sa.update(flow).where(flow.c.integration_id == id, flow.c.name == "prices").values(full_at=None))
@@ -169,6 +182,8 @@ def changed(c: sa.Connection, tenant_id: int, id: int, flows: Iterable[str], now
     if "orders" in names:
         waiting = c.execute(sa.select(order.c.key).where(order.c.integration_id == id, order.c.cause_id.is_not(None))).scalars()
         wakes += [(lane_of(key), ORDER_PRIORITY) for key in waiting]
+        for key in orders.refused(c, id):  # a row that the ERP did not take has been put right, perhaps: it says so, or takes them
+            retry_order(c, tenant_id, id, key, now)
     _wake(c, tenant_id, id, wakes, now)
 
 
@@ -180,9 +195,10 @@ class Retried(NamedTuple):
 
 
 class Again(NamedTuple):
-    """So many things go again. `more`: there may be more, for another transaction."""
+    """So many things go again; of these, messages to somebody outside. `more`: there may be more, for another transaction."""
 
     things: int
+    messages: int
     more: bool
 
 
@@ -194,7 +210,7 @@ def retry(c: sa.Connection, tenant_id: int, id: int, what: Retried, now: float) 
     kinds = c.execute(sa.select(record.c.kind).where(mine, which).distinct()).scalars().all()
     count = c.execute(sa.update(record).where(mine, which).values(cause_id=None, tries=0, not_before=0)).rowcount
     woken = {(f"push/{kind}", KINDS[kind].priority) for kind in kinds}
-    more = False
+    messages, more = 0, False
     if cause_id is not None:
         keys = orders.waiting_for(c, id, [cause_id])
         for key in keys:
@@ -203,11 +219,12 @@ def retry(c: sa.Connection, tenant_id: int, id: int, what: Retried, now: float) 
         ask(c, tenant_id, id, flows, now)
         told = outbox.again(c, id, cause_id, now)
         woken |= {(each.lane, outbox.PRIORITY) for each in told.targets}
-        count, more = count + len(keys) + len(flows) + told.messages, told.more
+        messages, more = told.messages, told.more
+        count += len(keys) + len(flows) + messages
         if not more:
             c.execute(sa.delete(cause).where(cause.c.id == cause_id, cause.c.tenant_id == tenant_id))
     _wake(c, tenant_id, id, sorted(woken), now)
-    return Again(count, more)
+    return Again(count, messages, more)
 
 
 def retry_order(c: sa.Connection, tenant_id: int, id: int, key: str, now: float) -> None:
@@ -285,7 +302,7 @@ def _one_to_one(c: sa.Connection, id: int, kind: str, key: str, remote: str) -> 
     known = sa.select(record.c.id).where(record.c.integration_id == id, record.c.kind == kind, record.c.key == key)
     if c.execute(known).first() is None:
         raise Invalid(
-            Text(f"O ERP não tem {kind} '{key}'.", f"The ERP has no {kind} '{key}'."),
+            Text(f"O ERP não tem {CALLED[kind].pt} '{key}'.", f"The ERP has no {CALLED[kind].en} '{key}'."),
             Text("Use o código do ERP como em GET /records.", "Use the ERP's key as in GET /records."),
             where="key",
         )

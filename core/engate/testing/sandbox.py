@@ -185,7 +185,7 @@ class RateWindow:
         return self._level
 
 
-class Staged(msgspec.Struct):
+class Staged(msgspec.Struct, forbid_unknown_fields=True):
     """A control call that happens by itself, once `calls` more calls of an operation (or of those that begin so) have been answered:
     a row that leaves page 1 while page 2 is on its way. `body`: of the verb, as JSON."""
 
@@ -464,21 +464,21 @@ class Sandbox:
             await runner.cleanup()
 
 
-class _Cancel(msgspec.Struct):
+class _Cancel(msgspec.Struct, forbid_unknown_fields=True):
     keys: list[str]
     reason: str = "Cancelado pelo cliente"
 
 
-class _Progress(msgspec.Struct):
+class _Progress(msgspec.Struct, forbid_unknown_fields=True):
     to: str
     keys: list[str] | None = None
 
 
-class _Advance(msgspec.Struct):
+class _Advance(msgspec.Struct, forbid_unknown_fields=True):
     seconds: float
 
 
-class _Corrupt(msgspec.Struct):
+class _Corrupt(msgspec.Struct, forbid_unknown_fields=True):
     kind: str
     key: str
 

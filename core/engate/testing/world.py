@@ -1,6 +1,7 @@
 """The neutral facts a sandbox is seeded with and reports back, so that a demo or a test names no platform.
 
 Money is `Decimal` in reais, travelling as a JSON string; weights kilograms, sizes centimetres; instants RFC 3339 with offset.
+A field that a sandbox does not know is refused: to leave it out in silence would show something else.
 """
 
 from __future__ import annotations
@@ -17,19 +18,19 @@ Count = int | Decimal
 Level = Literal["department", "section", "category"]
 
 
-class SeedCategory(msgspec.Struct, frozen=True):
+class SeedCategory(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     key: str
     name: str
     level: Level
     parent: str | None = None
 
 
-class SeedBrand(msgspec.Struct, frozen=True):
+class SeedBrand(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     key: str
     name: str
 
 
-class SeedBranch(msgspec.Struct, frozen=True):
+class SeedBranch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     key: str
     name: str
     cnpj: str
@@ -37,7 +38,7 @@ class SeedBranch(msgspec.Struct, frozen=True):
     state: str = "SP"
 
 
-class SeedSku(msgspec.Struct, frozen=True):
+class SeedSku(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One packaging of a product; `code` is the packaging's own code (where the ERP has one), `ean` a GTIN or ""."""
 
     code: str
@@ -49,7 +50,7 @@ class SeedSku(msgspec.Struct, frozen=True):
     list_price: Decimal | None = None
 
 
-class SeedProduct(msgspec.Struct, frozen=True):
+class SeedProduct(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`department`, `section`, `category`, `brand` are keys of the other tables; None is a link missing in the ERP. What follows `for_web`
     an ERP knows or does not. `net_weight_kg` None: as the gross one."""
 
@@ -72,7 +73,7 @@ class SeedProduct(msgspec.Struct, frozen=True):
     preparation_days: int | None = None
 
 
-class Seed(msgspec.Struct, frozen=True):
+class Seed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What an ERP sandbox holds. Sent in several POSTs when large: each adds to the state."""
 
     branches: tuple[SeedBranch, ...] = ()
@@ -81,7 +82,7 @@ class Seed(msgspec.Struct, frozen=True):
     products: tuple[SeedProduct, ...] = ()
 
 
-class Change(msgspec.Struct, frozen=True, omit_defaults=True):
+class Change(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """One change by an ERP user. `touch=False`: the platform's change stamp does not move (a field outside any watermark)."""
 
     sku: str  # the ERP's SKU key, as `state` reports it
@@ -95,7 +96,7 @@ class Change(msgspec.Struct, frozen=True, omit_defaults=True):
     touch: bool = True
 
 
-class Buyer(msgspec.Struct, frozen=True):
+class Buyer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: str
     document: str  # CPF or CNPJ, [0-9A-Z] only
     email: str
@@ -107,22 +108,23 @@ class Buyer(msgspec.Struct, frozen=True):
     state: str
     zip_code: str
     complement: str = ""
+    state_inscription: str = ""  # of a buyer who pays ICMS; a shop whose orders have no place for it refuses the sale
 
 
-class SaleItem(msgspec.Struct, frozen=True):
+class SaleItem(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sku: str  # the ERP's SKU key: what the storefront holds as its reference code
     quantity: Count
     price: Decimal  # unit price
     freight: Decimal = Decimal(0)  # of the line
 
 
-class SalePayment(msgspec.Struct, frozen=True):
+class SalePayment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     tag: str  # "pix" | "boleto" | "credit_card" | "debit_card" | "voucher": as in `describe`
     value: Decimal
     installments: int = 1
 
 
-class Sale(msgspec.Struct, frozen=True):
+class Sale(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """An order somebody places and pays in the shop. `number` seeds the faults and is returned beside the shop's own key."""
 
     number: int
@@ -133,6 +135,7 @@ class Sale(msgspec.Struct, frozen=True):
     shipping: str = "standard"
     placed_at: datetime | None = None  # None: the sandbox's now
     paid: bool = True
+    channel: str = ""  # through what the buyer came, in the platform's own word; "": its usual one
 
 
 class SkuState(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -205,7 +208,7 @@ FaultKind = Literal[
 ]  # fmt: skip
 
 
-class Fault(msgspec.Struct, frozen=True, omit_defaults=True):
+class Fault(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """Injected where `operation` matches ("" = all; else the operation's name or a prefix of it) for the share `rate` of keys.
 
     The key is the order number for order operations and events, else the path with the body's own key. Which keys are hit follows from

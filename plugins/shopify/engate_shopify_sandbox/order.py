@@ -282,6 +282,7 @@ class Order(Owner):
         self.tags: list[str] = []
         self.custom_attributes: list[dict[str, Any]] = []
         self.po_number: str | None = None
+        self.channel = "web"
         self.expired = False
         self.customer_key = self.address_key = ""
         self.company: Any = None  # a location of a company that buys

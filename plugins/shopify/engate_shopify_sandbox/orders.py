@@ -46,7 +46,7 @@ def _fields(shop: Shop) -> Fields:
         "updated_at": lambda one: listed_stamp(shop, one), "status": _state, "test": lambda one: str(one.test),
         "financial_status": lambda one: one.display_financial_status, "fulfillment_status": lambda one: one.display_fulfillment_status,
         "tag": lambda one: one.tags, "email": lambda one: one.buyer.email, "sku": lambda one: [line.sku for line in one.lines],
-        "gateway": gateways, "source_name": lambda one: "web", "return_status": lambda one: one.return_status,
+        "gateway": gateways, "source_name": lambda one: one.channel, "return_status": lambda one: one.return_status,
     }  # fmt: skip
 
 
@@ -131,7 +131,7 @@ def gateways(source: Order) -> list[str]:
 SIMPLE = {
     "cancellation": lambda one: {"staffNote": one.staff_note} if one.cancelled_at else None,
     "closed": lambda one: one.closed_at is not None,
-    "confirmed": lambda one: True, "confirmationNumber": lambda one: f"{one.number:09X}", "sourceName": lambda one: "web",
+    "confirmed": lambda one: True, "confirmationNumber": lambda one: f"{one.number:09X}", "sourceName": lambda one: one.channel,
     "sourceIdentifier": lambda one: None, "currencyCode": lambda one: CURRENCY, "presentmentCurrencyCode": lambda one: CURRENCY,
     "fullyPaid": lambda one: one.received >= one.current_total, "unpaid": lambda one: not one.received,
     "fulfillable": lambda one: any(line.unfulfilled_quantity for line in one.lines) and not one.cancelled_at,

@@ -61,7 +61,7 @@ def order(source: Order, *, protected: bool) -> dict[str, Any]:
         "financial_status": source.display_financial_status.lower(),
         "fulfillment_status": FULFILMENT.get(source.display_fulfillment_status), "note": source.note, "tags": ", ".join(source.tags),
         "note_attributes": [{"name": one["key"], "value": one["value"]} for one in source.custom_attributes],
-        "payment_gateway_names": gateways(source), "source_name": "web", "confirmed": True,
+        "payment_gateway_names": gateways(source), "source_name": source.channel, "confirmed": True,
         "email": buyer.email if protected else None, "phone": buyer.phone if protected else None,
         "subtotal_price": show_money(source.subtotal), "total_price": show_money(source.total), "total_price_set": _bag(source.total),
         "current_total_price": show_money(source.current_total), "current_subtotal_price": show_money(source.current_subtotal),

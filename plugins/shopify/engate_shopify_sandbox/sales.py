@@ -40,6 +40,8 @@ def check(shop: Shop, sale: Sale, shippings: dict[str, tuple[str, str]], missing
     items = sum((item.price * whole(item.quantity) for item in sale.items), NONE)
     if not 0 <= sale.discount <= items:
         raise ValueError(f"{where}: a discount of {sale.discount} on items of {items}")
+    if sale.buyer.state_inscription:
+        raise ValueError(f"{where}: an order has no place for a state inscription here")
     for payment in sale.payments:
         if payment.tag not in shop.settings.gateways:
             raise ValueError(f"{where}: no payment form {payment.tag}")
@@ -66,6 +68,7 @@ def place(shop: Shop, sale: Sale, shipping: tuple[str, str]) -> Order:
     shop.customers[sale.buyer.email] = order.customer_key
     order.address_key = shop.new_id("MailingAddress")
     order.discount = sale.discount
+    order.channel = sale.channel or order.channel
     for item in sale.items:
         made = Line(shop.new_id("LineItem"), order, variant(shop, item.sku), whole(item.quantity), item.price)
         order.lines.append(shop.add(made))

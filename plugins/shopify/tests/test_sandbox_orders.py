@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from plugins.shopify.tests.conftest import BUYER
 
 from engate_shopify_sandbox import access
 
@@ -497,6 +498,7 @@ async def test_a_buyer_cancels(api: Any) -> None:
         ({"items": [{"sku": "S1", "quantity": 11, "price": "1.00"}]}, "there are 10"),
         ({"discount": "200.00", "payments": [{"tag": "pix", "value": "-100.00"}]}, "a discount of"),
         ({"items": [{"sku": "S1", "quantity": 0, "price": "1.00"}]}, "quantity"),
+        ({"buyer": {**BUYER, "state_inscription": "110042490114"}}, "no place for a state inscription"),
     ],
 )
 async def test_sales_that_cannot_be(api: Any, fields: dict[str, Any], why: str) -> None:
@@ -504,6 +506,14 @@ async def test_sales_that_cannot_be(api: Any, fields: dict[str, Any], why: str) 
     answer = await api.client.post("/_sandbox/sell", json=[api.sale(**fields)])
     assert answer.status_code == 422 and why in answer.text
     assert await api.look("orders") == []
+
+
+async def test_a_sale_of_another_channel(api: Any) -> None:
+    await api.sellable()
+    for number, channel in ((1, "pos"), (2, "")):
+        key = await api.sell(number, channel=channel)
+        told = await api.ok("query($id: ID!) { order(id: $id) { sourceName } }", id=key)
+        assert told["sourceName"] == (channel or "web")
 
 
 async def test_faults_of_order_operations_are_keyed_by_the_sale(api: Any) -> None:

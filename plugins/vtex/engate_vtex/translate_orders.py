@@ -207,6 +207,7 @@ def _order(raw: Mapping[str, Any]) -> Order:
         shipping=next((name for info in logistics.values() if (name := _shipping(info))), ""),
         channel=raw.get("affiliateId") or raw.get("salesChannel") or "",
         changed_at=raw.get("lastChange") or "",
+        number=str(raw.get("sequence") or ""),
         items_total=sums.items,
         freight=sums.freight,
         discount=sums.discount,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from engate.testing.world import OrderState, Sale, Seed, SeedProduct, SkuState
 from engate_vtex_sandbox.catalog import new_brand, new_category
-from engate_vtex_sandbox.order import Line, Order, Payment
+from engate_vtex_sandbox.order import Line, Order, Payment, is_company
 from engate_vtex_sandbox.orders import CANCEL_REQUESTED, CANCELED, HANDLING, UNPAID
 from engate_vtex_sandbox.payments import FORMS
 from engate_vtex_sandbox.shop import Price, Shop, Sku, slug
@@ -122,6 +122,8 @@ class Control:
             raise ValueError(f"sale {sale.number}: needs items and payments")
         if sale.shipping not in SHIPPING:
             raise ValueError(f"sale {sale.number}: no shipping {sale.shipping}")
+        if sale.buyer.state_inscription and not is_company(sale.buyer):
+            raise ValueError(f"sale {sale.number}: an order has no place for the state inscription of a person")
         for item in sale.items:
             missing = self.shop.missing(self._sku(sale, item.sku), POLICY, now)
             if missing:
@@ -151,6 +153,7 @@ class Control:
         group = FIRST_ORDER + count
         created = sale.placed_at or self.sandbox.clock.now()
         order = Order(f"{group}-01", sale.number, FIRST_SEQUENCE + count, sale.buyer, created)
+        order.channel = sale.channel or order.channel
         order.shipping = self.sandbox.logistics.policies[SHIPPING[sale.shipping][0]]
         order.discount = cents(sale.discount)
         try:

@@ -66,6 +66,7 @@ class Order:
         self.payments: list[Payment] = []
         self.discount = 0
         self.shipping: dict[str, Any] = {}  # the shipping policy
+        self.channel = "1"  # the trade policy
         self.state = ""
         self.history: list[tuple[datetime, str]] = []
         self.changed_at = created_at
@@ -126,7 +127,7 @@ def document(order: Order, shop: Shop, base_url: str) -> dict[str, Any]:
         "sellerOrderId": f"00-{order.key}",
         "origin": "Marketplace",
         "affiliateId": "",
-        "salesChannel": "1",
+        "salesChannel": order.channel,
         "merchantName": None,
         "status": order.state,
         "workflowIsInError": False,
@@ -227,13 +228,18 @@ def _gift_cards(order: Order) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
+def is_company(buyer: Buyer) -> bool:
+    """A CNPJ has 14 characters, letters allowed."""
+    return len(buyer.document) == 14  # noqa: PLR2004
+
+
 def _documents(buyer: Buyer) -> dict[str, Any]:
-    """A CNPJ (14 characters, letters allowed) makes the buyer corporate."""
-    corporate = len(buyer.document) == 14  # noqa: PLR2004
+    corporate = is_company(buyer)
+    inscription = buyer.state_inscription or "ISENTO"
     return {
         "documentType": "cnpj" if corporate else "cpf", "document": buyer.document, "phone": buyer.phone,
         "corporateName": buyer.name if corporate else None, "tradeName": buyer.name if corporate else None,
-        "corporateDocument": buyer.document if corporate else None, "stateInscription": "ISENTO" if corporate else None,
+        "corporateDocument": buyer.document if corporate else None, "stateInscription": inscription if corporate else None,
         "corporatePhone": buyer.phone if corporate else None, "isCorporate": corporate,
     }  # fmt: skip
 

@@ -43,7 +43,7 @@ def _line(order: Order, state: str) -> dict[str, Any]:
         "orderId": order.key, "creationDate": stamp_with_zone(order.created_at), "clientName": order.buyer.name, "items": None,
         "totalValue": order.value, "paymentNames": ",".join(FORMS[payment.tag].name for payment in order.payments), "status": state,
         "statusDescription": DESCRIPTIONS.get(state, state), "marketPlaceOrderId": None, "sequence": str(order.sequence),
-        "salesChannel": "1", "affiliateId": "", "origin": "Marketplace", "workflowInErrorState": False, "workflowInRetry": False,
+        "salesChannel": order.channel, "affiliateId": "", "origin": "Marketplace", "workflowInErrorState": False, "workflowInRetry": False,
         "lastMessageUnread": None, "ShippingEstimatedDate": None, "ShippingEstimatedDateMax": None, "ShippingEstimatedDateMin": None,
         "orderIsComplete": True, "listId": None, "listType": None, "callCenterOperatorName": None, "totalItems": len(order.lines),
         "authorizedDate": stamp_with_zone(order.authorized_at) if order.authorized_at else None, "currencyCode": "BRL",

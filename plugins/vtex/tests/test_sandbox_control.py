@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from plugins.vtex.tests.conftest import BUYER
 
 PVT = "/api/catalog/pvt"
 SEED = {
@@ -202,6 +203,8 @@ async def test_state_tells_the_price_in_force(api: Any) -> None:
         ({"items": [{"sku": "S1", "quantity": 1, "price": "0.001"}]}, "not whole cents"),
         ({"discount": "100.01"}, "a discount of 100.01"),
         ({"shipping": "drone"}, "no shipping drone"),
+        ({"chanel": "2"}, "unknown field `chanel`"),
+        ({"buyer": {**BUYER, "state_inscription": "110042490114"}}, "no place for the state inscription of a person"),
     ],
 )
 async def test_a_sale_is_refused_and_says_why(api: Any, fields: dict[str, Any], reason: str) -> None:
@@ -212,6 +215,15 @@ async def test_a_sale_is_refused_and_says_why(api: Any, fields: dict[str, Any], 
     assert reason in answer.json()["error"]
     assert (await api.client.get("/_sandbox/orders")).json() == []
     assert (await api.ok("GET", f"/api/logistics/pvt/inventory/skus/{sku}"))["balance"][0]["reservedQuantity"] == 0
+
+
+async def test_a_sale_of_another_channel_to_a_company_that_pays_icms(api: Any) -> None:
+    await api.create_visible()
+    buyer = {**BUYER, "document": "11222333000181", "state_inscription": "110042490114"}
+    order = await api.order(await api.sell(1, channel="2", buyer=buyer))
+    assert (order["salesChannel"], order["clientProfileData"]["stateInscription"]) == ("2", "110042490114")
+    usual = await api.order(await api.sell(2))
+    assert (usual["salesChannel"], usual["clientProfileData"]["stateInscription"]) == ("1", None)
 
 
 async def test_a_wrong_sale_stops_the_whole_call(api: Any) -> None:

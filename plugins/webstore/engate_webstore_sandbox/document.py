@@ -11,7 +11,6 @@ from engate_webstore_sandbox.sales import CENT, FORMS, SHIPPING, Line, Order
 from engate_webstore_sandbox.settings import Settings
 
 CPF = 11
-ECOMMERCE = "Webstore"
 MONTH = timedelta(days=30)
 
 
@@ -33,7 +32,7 @@ def order_document(order: Order, settings: Settings, *, state: str = "") -> dict
         "valor_frete": money(order.freight),
         "valor_desconto": money(order.discount),
         "numero_pedido_ecommerce": order.key,
-        "ecommerce": ECOMMERCE,
+        "ecommerce": order.channel,
         "situacao": state or order.wants,
         "obs": f"Pedido {order.key} da loja {settings.store}"[:100],
     }
@@ -45,6 +44,7 @@ def customer(order: Order) -> dict[str, Any]:
         "nome": buyer.name[:30],
         "tipo_pessoa": "F" if len(buyer.document) == CPF else "J",
         "cpf_cnpj": punctuated(buyer.document)[:18],
+        **({"ie": buyer.state_inscription} if buyer.state_inscription else {}),
         **place(order),
         "pais": "Brasil",
         "email": buyer.email[:50],

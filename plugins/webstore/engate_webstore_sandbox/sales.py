@@ -11,6 +11,7 @@ from engate.testing.world import Buyer, Count, Sale
 from engate_webstore_sandbox.goods import Article, Goods, Product
 
 FIRST_NUMBER = 100_001
+ECOMMERCE = "Webstore"
 NONE, CENT = Decimal(0), Decimal("0.01")
 FORMS = {
     "pix": ("pix", "Pix"), "boleto": ("boleto", "Boleto bancário"), "credit_card": ("credito", "Cartão de crédito"),
@@ -62,6 +63,7 @@ class Order:
     shipping: str
     placed_at: datetime
     paid: bool
+    channel: str = ECOMMERCE
     cancelled: bool = False
     erp: str = ""
     erp_number: str = ""
@@ -169,7 +171,7 @@ class Sales:
         freight = sum((item.freight for item in sale.items), NONE)
         order = Order(
             FIRST_NUMBER + len(self.orders), sale.number, sale.buyer, tuple(lines), payments, freight, sale.discount, sale.shipping,
-            sale.placed_at or now, sale.paid,
+            sale.placed_at or now, sale.paid, sale.channel or ECOMMERCE,
         )  # fmt: skip
         self.orders[order.key] = order
         return order

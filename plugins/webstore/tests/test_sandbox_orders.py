@@ -83,6 +83,12 @@ async def test_a_company_and_long_words_are_cut(store: Store, erp: Erp) -> None:
     assert (doc["cliente"]["tipo_pessoa"], doc["cliente"]["cpf_cnpj"]) == ("J", "11.222.333/0001-81")
 
 
+async def test_a_sale_of_another_channel_to_whom_pays_icms(store: Store, erp: Erp) -> None:
+    await push(store, await store.sell(channel="Marketplace", buyer={**BUYER, "state_inscription": "110042490114"}))
+    [doc] = sent(erp)
+    assert (doc["ecommerce"], doc["cliente"]["ie"]) == ("Marketplace", "110042490114")
+
+
 async def test_the_day_is_that_of_sao_paulo(store: Store, erp: Erp) -> None:
     await push(store, await store.sell(placed_at="2026-11-28T02:59:00Z"))
     assert sent(erp)[0]["data_pedido"] == "27/11/2026"

@@ -296,4 +296,8 @@ def _words(body: bytes) -> str:
     for inner in error.details if isinstance(error.details, list) else []:
         found += [inner.get("message"), inner.get("detailedMessage")] if isinstance(inner, dict) else [inner]
     unique = dict.fromkeys(re.sub(r"\s+", " ", word).strip() for word in found if isinstance(word, str) and word.strip())
-    return "; ".join(unique)[:500]
+    return "; ".join(word for word in unique if FIELD.sub("", word) == word or FIELD.sub("", word) not in unique)[:500]
+
+
+FIELD = re.compile(r"^[\w.\[\]]+: ")
+"""The message once more, behind the name of a field that no operator knows."""

@@ -88,7 +88,7 @@ def _refused(status: int) -> AuthFailed:
     return AuthFailed(
         Text(f"O WinThor recusou o usuário ou a senha ({status}).", f"WinThor refused the user or the password ({status})."),
         Text(
-            "Confira usuário e senha do WTA e a opção 'Caixa da senha'. Não tente várias vezes: o WinThor pode bloquear o usuário.",
+            "Confira usuário e senha do WTA e a opção 'Maiúsculas/minúsculas da senha'. Não insista: o WinThor pode bloquear o usuário.",
             "Check the WTA user and password and the option 'Case of the password'. Do not try many times: WinThor may lock the user.",
         ),
     )

@@ -43,7 +43,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     password_case: Annotated[
         PasswordCase,
         field(
-            "Caixa da senha",
+            "Maiúsculas/minúsculas da senha",
             "Case of the password",
             "upper: a senha vira maiúscula antes do MD5 (usual); as_is: como digitada. Tentar as duas pode bloquear o usuário.",
             "upper: the password is upper-cased before MD5 (usual); as_is: as typed. Trying both may lock the user.",

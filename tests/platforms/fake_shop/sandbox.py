@@ -380,10 +380,11 @@ class FakeShopSandbox(Sandbox):
         goods = sum((item.price * item.quantity for item in items), Decimal(0))
         freight = sum((item.freight for item in items), Decimal(0))
         payments = tuple(Payment(FORMS[paid.tag], FORMS[paid.tag], paid.value, paid.installments) for paid in sale.payments)
+        who = Buyer(buyer.name, buyer.document, buyer.email, buyer.phone, state_inscription=buyer.state_inscription)
         self.placed[key] = Order(
-            key, "received", "received", sale.placed_at or self.clock.now(), Buyer(buyer.name, buyer.document, buyer.email, buyer.phone),
+            key, "received", "received", sale.placed_at or self.clock.now(), who,
             Address(buyer.street, buyer.number, buyer.complement, buyer.district, buyer.city, buyer.state, buyer.zip_code), items, payments,
-            goods, freight, sale.discount, Decimal(0), goods + freight - sale.discount, shipping="post",
+            goods, freight, sale.discount, Decimal(0), goods + freight - sale.discount, shipping="post", channel=sale.channel,
         )  # fmt: skip
         self.books.effects["orders_created"] += 1
         self._move_stock(self.placed[key], -1 if self.switches.reserves else 0)

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from engate.local import when
 from engate.model import Category, Product
-from engate.model.kinds import KINDS
+from engate.model.kinds import CALLED, KINDS, waits_for
 from engate.store import archive, config
 from engate.store.tables import record
 from engate.store.views import orders as order_views
@@ -205,11 +205,18 @@ def _categories(c: sa.Connection, id: int, key: str | None) -> list[Detail | Rec
     return found
 
 
+def link(c: sa.Connection, snapshot: Snapshot, kind: str, key: str) -> Link:
+    """Where one record stands, whatever hangs on it."""
+    return _link(c, snapshot, records.detail(c, snapshot.id, kind, key) or RecordRef(kind, key))
+
+
 def _link(c: sa.Connection, snapshot: Snapshot, at: Detail | RecordRef) -> Link:
     where = RecordRef(at.kind, at.key)
     if isinstance(at, RecordRef):
+        called = CALLED[at.kind]
         text = Text(
-            f"O ERP aponta para {at.kind} {at.key}, que nunca foi lida.", f"The ERP refers to {at.kind} {at.key}, which was never read."
+            f"O ERP aponta para {called.pt} {at.key}, mas não informou esse cadastro.",
+            f"The ERP refers to {called.en} {at.key}, which was never read.",
         )
         return Link(at.kind, at.key, "", "missing", None, Verdict("missing", "person", text, FULL_READ, where))
     verdict = _said(at, where) or _stopped(c, snapshot, at, where) or _under_way(at, where)
@@ -262,8 +269,8 @@ def _stopped(c: sa.Connection, snapshot: Snapshot, at: Detail, where: RecordRef)
 def _under_way(at: Detail, where: RecordRef) -> Verdict:
     if at.waits_for is not None:
         up = at.waits_for
-        text = Text(f"Espera {up.kind} {up.key} chegar à loja.", f"Waits for {up.kind} {up.key} to reach the shop.")
-        return Verdict("waiting.parent", "engate", text, Text("Veja o elo anterior.", "See the link before it."), where)
+        text = waits_for(up.kind, up.key)
+        return Verdict("waiting.parent", "engate", text, Text("Resolva antes o item anterior.", "See to the one before it first."), where)
     if at.state == "sent":
         why = f" {at.answer}" if at.tries and at.answer else ""
         text = Text(f"Enviado; a loja ainda não confirmou.{why}", f"Sent; the shop has not confirmed yet.{why}")

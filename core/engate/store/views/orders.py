@@ -15,7 +15,7 @@ from engate.store.blobs import readable
 from engate.store.tables import cause, document, inbox, key_index, order, part, step
 from engate.store.views.causes import UNREADABLE, Cause, shown_doc
 from engate.store.views.paging import LAST, Rows, Window, cut, instant, page
-from engate.text import Text
+from engate.text import Text, squeezed
 
 
 class PartLine(msgspec.Struct):
@@ -26,13 +26,16 @@ class PartLine(msgspec.Struct):
 
 
 class OrderLine(msgspec.Struct, kw_only=True):
-    """`state`: engate's; `shop_state`, `raw_state`: what the storefront last said. `attention`: a person must act."""
+    """`state`: engate's; `shop_state`, `raw_state`: what the storefront last said. `attention`: a person must act. `number`: as people in
+    the shop call it, where that is not its key."""
 
     key: str
+    number: str
     state: str
     shop_state: str
     raw_state: str
     total: Decimal
+    channel: str
     placed_at: datetime | None
     read_at: datetime | None
     changed_at: datetime | None
@@ -117,11 +120,27 @@ class Filters(msgspec.Struct, frozen=True):
     state: str | None = None
     attention: bool | None = None
     q: str | None = None
+    cause: int | None = None
+    channel: str | None = None
+    placed_from: float | None = None
+    placed_before: float | None = None
+
+    @property
+    def of_a_period(self) -> bool:
+        return self.placed_from is not None or self.placed_before is not None
 
     def where(self) -> list[sa.ColumnElement[bool]]:
         found: list[sa.ColumnElement[bool]] = []
         if self.state is not None:
             found.append(order.c.state == self.state)
+        if self.cause is not None:
+            found.append(order.c.cause_id == self.cause)
+        if self.channel is not None:
+            found.append(order.c.channel == self.channel)
+        if self.placed_from is not None:
+            found.append(order.c.placed_at >= self.placed_from)
+        if self.placed_before is not None:
+            found.append(order.c.placed_at < self.placed_before)
         if self.attention is not None:
             asked = cause.c.owner == "person"
             # the first says what the second implies: only those that wait for something are looked at
@@ -130,7 +149,7 @@ class Filters(msgspec.Struct, frozen=True):
 
 
 def listing(c: sa.Connection, tenant_id: int, integration_id: int, window: Window, filters: Filters) -> Rows[OrderLine]:
-    """Newest first; those that a search finds by how their key begins: by key, the last first."""
+    """Newest first, of a period those that were placed last; those that a search finds by how their key begins: by key, the last first."""
     query = _select(tenant_id, integration_id)
     if filters.q:
         rows = _searched(c, query.where(*filters.where()), integration_id, window, filters.q)
@@ -138,9 +157,18 @@ def listing(c: sa.Connection, tenant_id: int, integration_id: int, window: Windo
         ids = sa.select(order.c.id).where(order.c.integration_id == integration_id, *filters.where())
         if filters.attention is not None:
             ids = ids.outerjoin(cause, cause.c.id == order.c.cause_id)
-        rows = page(c, ids, query, window, newest_first=True)
+        rows = _by_time(c, ids, query, window) if filters.of_a_period else page(c, ids, query, window, newest_first=True)
     parts = _part_lines(c, [row.id for row in rows.items])
     return Rows([OrderLine(**_fields(row), parts=parts.get(row.id, [])) for row in rows.items], rows.next)
+
+
+def _by_time(c: sa.Connection, ids: sa.Select[Any], query: sa.Select[Any], window: Window) -> Rows[Any]:
+    if window.after is not None:
+        last = c.execute(sa.select(order.c.placed_at).where(order.c.id == window.after)).scalar()
+        ids = ids.where(sa.tuple_(order.c.placed_at, order.c.id) < sa.tuple_(sa.literal(last), sa.literal(window.after)))
+    found = c.execute(ids.order_by(order.c.placed_at.desc(), order.c.id.desc()).limit(window.limit + 1)).scalars().all()
+    by_id = {row.id: row for row in c.execute(query.where(order.c.id.in_(found)))}
+    return cut([by_id[id] for id in found if id in by_id], window, lambda row: row)
 
 
 def _searched(c: sa.Connection, query: sa.Select[Any], integration_id: int, window: Window, q: str) -> Rows[Any]:
@@ -173,6 +201,12 @@ def one_order(c: sa.Connection, tenant_id: int, integration_id: int, key: str) -
     return OrderView(**fields, doc=shown_doc(doc) or {}, charged=row.charged, tasks=todo, parts=parts, timeline=_timeline(c, row.id))
 
 
+def line(c: sa.Connection, tenant_id: int, integration_id: int, key: str) -> OrderLine:
+    """One that is known to be there, as lists show it."""
+    row = c.execute(_select(tenant_id, integration_id).where(order.c.key == key)).one()
+    return OrderLine(**_fields(row), parts=_part_lines(c, [row.id]).get(row.id, []))
+
+
 def keys_by(c: sa.Connection, integration_id: int, any_key: str) -> list[str]:
     """The orders that this key means, newest first: the shop's key, the ERP's, a note's number or key, the buyer's CPF or CNPJ."""
     named = {any_key, *_targets(c, integration_id, any_key)}
@@ -192,7 +226,7 @@ MOST_MEANT = 50
 
 def _targets(c: sa.Connection, integration_id: int, any_key: str) -> set[str]:
     """Keys of the orders that have this one too."""
-    plain = "".join(char for char in any_key if char.isalnum()).upper()  # 111.222.333-44 is a CPF all the same
+    plain = squeezed(any_key)  # 111.222.333-44 is a CPF all the same
     indexed = sa.select(key_index.c.target).where(
         key_index.c.integration_id == integration_id, key_index.c.kind == "order", key_index.c.key.in_({any_key, plain})
     )
@@ -213,12 +247,15 @@ def _select(tenant_id: int, integration_id: int) -> sa.Select[Any]:
 
 def _fields(row: Any) -> dict[str, Any]:
     why = Cause(row.cause_id, row.code, row.owner, Text(**row.text), Text(**row.hint), instant(row.since)) if row.code else None
+    doc = readable(row.doc, Order)
     return {
         "key": row.key,
+        "number": doc.number if doc is not None else "",
         "state": row.state,
         "shop_state": row.shop_state,
         "raw_state": row.raw_state,
         "total": row.total,
+        "channel": row.channel,
         "placed_at": instant(row.placed_at),
         "read_at": instant(row.read_at),
         "changed_at": instant(row.changed_at),

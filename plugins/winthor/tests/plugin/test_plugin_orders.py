@@ -191,7 +191,11 @@ async def test_a_refusal_has_the_erps_words(erp: Any, part: Any) -> None:
 async def test_a_seller_that_the_erp_does_not_know_is_named_with_where_he_stands(erp: Any, part: Any) -> None:
     with pytest.raises(Rejected) as caught:
         await erp.import_order(part(fields={"seller": "77"}))
-    assert "Vendedor não cadastrado" in caught.value.text.pt and "77" in caught.value.hint.pt and "Canais de venda" in caught.value.hint.pt
+    assert (
+        caught.value.text.pt == "O WinThor recusou: Vendedor não cadastrado: 77"
+        and "77" in caught.value.hint.pt
+        and "Canais de venda" in caught.value.hint.pt
+    )
 
 
 @pytest.mark.trap("winthor.search-every-branch")

@@ -1,0 +1,131 @@
+"""The work queue: what waits, why, for whom, and how much hangs on it; over one integration or all of a tenant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from typing import Any, Literal, NamedTuple
+
+import msgspec
+import sqlalchemy as sa
+
+from engate.model.kinds import KINDS
+from engate.store.blobs import readable
+from engate.store.tables import cause, flow, integration, order, outbox, record
+from engate.store.views.causes import Cause
+from engate.store.views.paging import Rows, Window, instant
+from engate.text import Text
+
+By = Literal["impact", "age"]
+
+
+class About(msgspec.Struct):
+    """The first thing that waits: a record of this kind, or an order. `name`: "" where it has none."""
+
+    kind: str
+    key: str
+    name: str
+
+
+class Waiting(Cause):
+    """A cause with what points to it: records by kind, orders with their money in reais, and messages that nobody took."""
+
+    integration: int = 0
+    integration_name: str = ""
+    records: dict[str, int] = {}
+    orders: int = 0
+    money: Decimal = Decimal(0)
+    messages: int = 0
+    first: About | None = None
+
+
+class Filters(msgspec.Struct, frozen=True):
+    """`owner`: who can end it; None: whoever."""
+
+    owner: str | None = None
+    by: By = "impact"
+
+
+class _Hanging(NamedTuple):
+    """What points to one cause."""
+
+    records: dict[str, int]
+    orders: int = 0
+    money: Decimal = Decimal(0)
+    messages: int = 0
+
+    @property
+    def skus(self) -> int:
+        """Each SKU has a record of several kinds, which mostly wait for the same."""
+        return max(self.records.values(), default=0)
+
+
+def listing(c: sa.Connection, integration_ids: Sequence[int], window: Window, filters: Filters) -> Rows[Waiting]:
+    """By impact: money of orders, orders, SKUs, then the oldest. `window.after`: so many have been shown."""
+    hanging = _hanging(c, integration_ids)
+    mine = cause.c.integration_id.in_(integration_ids)
+    asked = [mine, cause.c.owner == filters.owner] if filters.owner is not None else [mine]
+    rows = [row for row in c.execute(sa.select(cause.c.id, cause.c.since).where(*asked)) if row.id in hanging]
+    rows.sort(key=lambda row: _rank(row, hanging[row.id], filters.by))
+    skip = window.after or 0
+    ids = [row.id for row in rows[skip : skip + window.limit]]
+    return Rows(_shown(c, ids, hanging), skip + window.limit if len(rows) > skip + window.limit else None)
+
+
+def _rank(row: Any, hangs: _Hanging, by: By) -> tuple[Any, ...]:
+    return (row.since, row.id) if by == "age" else (-hangs.money, -hangs.orders, -hangs.skus, row.since, row.id)
+
+
+def _hanging(c: sa.Connection, integration_ids: Sequence[int]) -> dict[int, _Hanging]:
+    """Of every cause that something points to."""
+    found: dict[int, _Hanging] = {}
+    for row in c.execute(_of(record, integration_ids, record.c.kind)):
+        found.setdefault(row.cause_id, _Hanging({})).records[row.kind] = row.n
+    for row in c.execute(_of(order, integration_ids, total=sa.func.sum(order.c.total))):
+        found[row.cause_id] = found.get(row.cause_id, _Hanging({}))._replace(orders=row.n, money=row.total)
+    for row in c.execute(_of(outbox, integration_ids)):
+        found[row.cause_id] = found.get(row.cause_id, _Hanging({}))._replace(messages=row.n)
+    stopped = flow.c.integration_id.in_(integration_ids) & flow.c.cause_id.is_not(None)
+    for id in c.execute(sa.select(flow.c.cause_id).where(stopped)).scalars():
+        found.setdefault(id, _Hanging({}))
+    return found
+
+
+def _of(table: sa.Table, integration_ids: Sequence[int], *by: Any, **more: Any) -> sa.Select[Any]:
+    """How many rows point to each cause. From the causes on: an index holds what points to each."""
+    groups = [table.c.cause_id, *by]
+    counted = [sa.func.count().label("n"), *(value.label(name) for name, value in more.items())]
+    source = cause.join(table, table.c.cause_id == cause.c.id)
+    return sa.select(*groups, *counted).select_from(source).where(cause.c.integration_id.in_(integration_ids)).group_by(*groups)
+
+
+def _shown(c: sa.Connection, ids: Sequence[int], hanging: dict[int, _Hanging]) -> list[Waiting]:
+    """In the order of the ids."""
+    query = sa.select(cause, integration.c.name.label("called")).join(integration, integration.c.id == cause.c.integration_id)
+    rows = {row.id: row for row in c.execute(query.where(cause.c.id.in_(ids)))}
+    first = {**_first_records(c, ids), **_first_orders(c, ids)}
+    return [_waiting(rows[id], hanging[id], first.get(id)) for id in ids if id in rows]
+
+
+def _waiting(row: Any, hangs: _Hanging, first: About | None) -> Waiting:
+    text, hint, since = Text(**row.text), Text(**row.hint), instant(row.since)
+    return Waiting(
+        row.id, row.code, row.owner, text, hint, since, row.integration_id, row.called, hangs.records, hangs.orders, hangs.money,
+        hangs.messages, first,
+    )  # fmt: skip
+
+
+def _first_orders(c: sa.Connection, ids: Sequence[int]) -> dict[int, About]:
+    return {row.cause_id: About("order", row.key, "") for row in _firsts(c, order, ids, order.c.key)}
+
+
+def _first_records(c: sa.Connection, ids: Sequence[int]) -> dict[int, About]:
+    return {
+        row.cause_id: About(row.kind, row.key, getattr(readable(row.doc, KINDS[row.kind].struct), "name", ""))
+        for row in _firsts(c, record, ids, record.c.kind, record.c.key, record.c.doc)
+    }
+
+
+def _firsts(c: sa.Connection, table: sa.Table, ids: Iterable[int], *columns: Any) -> Iterable[Any]:
+    oldest = sa.select(sa.func.min(table.c.id)).where(table.c.cause_id.in_(ids)).group_by(table.c.cause_id)
+    return c.execute(sa.select(table.c.cause_id, *columns).where(table.c.id.in_(oldest)))
