@@ -21,7 +21,7 @@ from engate_api.problems import Refused, documented
 from engate_api.requests import CauseId, Cursor, Id, Items, Limit, Moment, OrderState, Word, items, moment, window
 
 SHEET = "text/csv"
-PAGE = 2_000
+PAGE = 250
 MOST = 20_000
 
 

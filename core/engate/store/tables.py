@@ -465,11 +465,10 @@ order = sa.Table(
     _at("mail_shipped_at"), _at("mail_delivered_at"),  # when the letter to the buyer was written: there is one of each, ever
     sa.UniqueConstraint("integration_id", "key"),
     # each says by itself which orders a list shows: the newest of a small tenant are not looked for among a large one's
-    sa.Index("ix_shop_order_newest", "integration_id", "id", "cause_id"),
+    sa.Index("ix_shop_order_newest", "integration_id", "id", "cause_id", "channel"),
     sa.Index("ix_shop_order_state", "integration_id", "state", "id", "cause_id"),
-    sa.Index("ix_shop_order_placed", "integration_id", "placed_at", "id"),
-    sa.Index("ix_shop_order_channel", "integration_id", "channel", "id"),
-    _where(sa.Index("ix_shop_order_waiting", "integration_id", "id", "cause_id"), "cause_id IS NOT NULL"),
+    sa.Index("ix_shop_order_placed", "integration_id", "placed_at", "id", "cause_id", "channel"),
+    _where(sa.Index("ix_shop_order_waiting", "integration_id", "id", "cause_id", "channel"), "cause_id IS NOT NULL"),
     _where(sa.Index("ix_shop_order_cause", "cause_id"), "cause_id IS NOT NULL"),
 )  # fmt: skip
 

@@ -152,7 +152,7 @@ def listing(c: sa.Connection, tenant_id: int, integration_id: int, window: Windo
     """Newest first, of a period those that were placed last; those that a search finds by how their key begins: by key, the last first."""
     query = _select(tenant_id, integration_id)
     if filters.q:
-        rows = _searched(c, query.where(*filters.where()), integration_id, window, filters.q)
+        rows = _searched(c, tenant_id, integration_id, window, filters)
     else:
         ids = sa.select(order.c.id).where(order.c.integration_id == integration_id, *filters.where())
         if filters.attention is not None:
@@ -171,22 +171,36 @@ def _by_time(c: sa.Connection, ids: sa.Select[Any], query: sa.Select[Any], windo
     return cut([by_id[id] for id in found if id in by_id], window, lambda row: row)
 
 
-def _searched(c: sa.Connection, query: sa.Select[Any], integration_id: int, window: Window, q: str) -> Rows[Any]:
+WALK = 2_000
+"""Keys that one page of a search looks at where more is asked for: the page may then be short, or empty."""
+
+
+def _searched(c: sa.Connection, tenant_id: int, integration_id: int, window: Window, filters: Filters) -> Rows[Any]:
     """First what another key of the order says, then what begins with it."""
+    query, q, where = _select(tenant_id, integration_id), filters.q or "", filters.where()
     mine = order.c.integration_id == integration_id
     after = c.execute(sa.select(order.c.id, order.c.key).where(mine, order.c.id == window.after)).first()
     if window.after is not None and after is None:
         return Rows([])
     rows: list[Any] = []
     if after is None or not after.key.startswith(q):
-        named = c.execute(query.where(order.c.key.in_(_targets(c, integration_id, q)))).all()
+        named = c.execute(query.where(order.c.key.in_(_targets(c, integration_id, q)), *where)).all()
         rows = sorted((row for row in named if not row.key.startswith(q)), key=lambda row: -row.id)
         rows = [row for row in rows if after is None or row.id < after.id][: window.limit + 1]
     before = after.key if after is not None and after.key.startswith(q) else q + LAST
     left = window.limit + 1 - len(rows)
-    if left:
-        rows += c.execute(query.where(order.c.key >= q, order.c.key < before).order_by(order.c.key.desc()).limit(left)).all()
-    return cut(rows, window, lambda row: row)
+    walked = sa.select(order.c.id).where(mine, order.c.key >= q, order.c.key < before).order_by(order.c.key.desc())
+    ids = list(c.execute(walked.limit(WALK if where else left)).scalars()) if left else []
+    fit = ids
+    if where and ids:
+        of_filters = sa.select(order.c.id).outerjoin(cause, cause.c.id == order.c.cause_id).where(order.c.id.in_(ids), *where)
+        known = set(c.execute(of_filters).scalars())
+        fit = [id for id in ids if id in known]
+    by_id = {row.id: row for row in c.execute(query.where(order.c.id.in_(fit[:left])))} if fit else {}
+    found = cut([*rows, *(by_id[id] for id in fit[:left] if id in by_id)], window, lambda row: row)
+    if found.next is None and where and len(ids) == WALK:
+        found.next = ids[-1]
+    return found
 
 
 def one_order(c: sa.Connection, tenant_id: int, integration_id: int, key: str) -> OrderView:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from typing import Any, Literal, NamedTuple
 
@@ -62,11 +62,12 @@ class _Hanging(NamedTuple):
 
 def listing(c: sa.Connection, integration_ids: Sequence[int], window: Window, filters: Filters) -> Rows[Waiting]:
     """By impact: money of orders, orders, SKUs, then the oldest. `window.after`: so many have been shown."""
-    hanging = _hanging(c, integration_ids)
-    mine = cause.c.integration_id.in_(integration_ids)
-    asked = [mine, cause.c.owner == filters.owner] if filters.owner is not None else [mine]
-    rows = [row for row in c.execute(sa.select(cause.c.id, cause.c.since).where(*asked)) if row.id in hanging]
-    rows.sort(key=lambda row: _rank(row, hanging[row.id], filters.by))
+    mine = [cause.c.integration_id.in_(integration_ids)]
+    if filters.owner is not None:
+        mine.append(cause.c.owner == filters.owner)
+    rows = c.execute(sa.select(cause.c.id, cause.c.since).where(*mine)).all()
+    hanging = _hanging(c, integration_ids, [row.id for row in rows])
+    rows = sorted((row for row in rows if row.id in hanging), key=lambda row: _rank(row, hanging[row.id], filters.by))
     skip = window.after or 0
     ids = [row.id for row in rows[skip : skip + window.limit]]
     return Rows(_shown(c, ids, hanging), skip + window.limit if len(rows) > skip + window.limit else None)
@@ -76,14 +77,14 @@ def _rank(row: Any, hangs: _Hanging, by: By) -> tuple[Any, ...]:
     return (row.since, row.id) if by == "age" else (-hangs.money, -hangs.orders, -hangs.skus, row.since, row.id)
 
 
-def _hanging(c: sa.Connection, integration_ids: Sequence[int]) -> dict[int, _Hanging]:
-    """Of every cause that something points to."""
+def _hanging(c: sa.Connection, integration_ids: Sequence[int], ids: Sequence[int]) -> dict[int, _Hanging]:
+    """Of these causes, those that something points to."""
     found: dict[int, _Hanging] = {}
-    for row in c.execute(_of(record, integration_ids, record.c.kind)):
+    for row in _counted(c, record, ids, record.c.kind):
         found.setdefault(row.cause_id, _Hanging({})).records[row.kind] = row.n
-    for row in c.execute(_of(order, integration_ids, total=sa.func.sum(order.c.total))):
+    for row in _counted(c, order, ids, total=sa.func.sum(order.c.total)):
         found[row.cause_id] = found.get(row.cause_id, _Hanging({}))._replace(orders=row.n, money=row.total)
-    for row in c.execute(_of(outbox, integration_ids)):
+    for row in _counted(c, outbox, ids):
         found[row.cause_id] = found.get(row.cause_id, _Hanging({}))._replace(messages=row.n)
     stopped = flow.c.integration_id.in_(integration_ids) & flow.c.cause_id.is_not(None)
     for id in c.execute(sa.select(flow.c.cause_id).where(stopped)).scalars():
@@ -91,12 +92,16 @@ def _hanging(c: sa.Connection, integration_ids: Sequence[int]) -> dict[int, _Han
     return found
 
 
-def _of(table: sa.Table, integration_ids: Sequence[int], *by: Any, **more: Any) -> sa.Select[Any]:
-    """How many rows point to each cause. From the causes on: an index holds what points to each."""
+def _counted(c: sa.Connection, table: sa.Table, ids: Sequence[int], *by: Any, **more: Any) -> Iterator[Any]:
+    """How many rows point to each of these causes, which an index knows."""
     groups = [table.c.cause_id, *by]
     counted = [sa.func.count().label("n"), *(value.label(name) for name, value in more.items())]
-    source = cause.join(table, table.c.cause_id == cause.c.id)
-    return sa.select(*groups, *counted).select_from(source).where(cause.c.integration_id.in_(integration_ids)).group_by(*groups)
+    for start in range(0, len(ids), AT_ONCE):
+        some = table.c.cause_id.in_(ids[start : start + AT_ONCE])
+        yield from c.execute(sa.select(*groups, *counted).where(some).group_by(*groups))
+
+
+AT_ONCE = 1_000
 
 
 def _shown(c: sa.Connection, ids: Sequence[int], hanging: dict[int, _Hanging]) -> list[Waiting]:

@@ -16,7 +16,7 @@ from engate.store.views.explain import Verdict
 from engate.store.views.paging import Window, begins
 from engate.text import Text, squeezed
 
-MOST = 15
+MOST = 12
 """Things that one answer names."""
 EXPLAINED = 5
 """Of those that were meant exactly, so many are explained: each takes a dozen statements."""
@@ -156,6 +156,8 @@ def _looked_for(q: str, any_found: bool) -> Text:
         "número do pedido (na loja ou no ERP), nota fiscal, CPF, CNPJ ou nome do comprador, código do ERP, EAN e código da loja",
         "order number (the shop's or the ERP's), invoice, the buyer's CPF, CNPJ or name, the ERP's code, EAN and the shop's id",
     )
+    if not q:
+        return Text(f"Diga o que procurar: {as_what.pt}.", f"Say what to look for: {as_what.en}.")
     if any_found:
         return Text(f"Procurado '{q}' como {as_what.pt}.", f"Looked for '{q}' as {as_what.en}.")
     return Text(f"Nada encontrado: procurado '{q}' como {as_what.pt}.", f"Nothing found: looked for '{q}' as {as_what.en}.")
