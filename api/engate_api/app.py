@@ -13,6 +13,7 @@ from litestar.openapi.spec import Components, SecurityScheme
 
 from engate.clock import Clock
 from engate_api.auth import Caller, Keys
+from engate_api.bodies import Body
 from engate_api.embedded import lifespan
 from engate_api.installation import Installation
 from engate_api.problems import HANDLERS
@@ -64,6 +65,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None) -> Litestar:
     return Litestar(
         route_handlers=[handler for resource in RESOURCES for handler in resource.ROUTES],
         lifespan=[lifespan(settings, clock)],
+        request_class=Body,
         middleware=[DefineMiddleware(Keys, exclude=["^/schema"])],
         dependencies={"installation": Provide(_installation, sync_to_thread=False), "caller": Provide(_caller, sync_to_thread=False)},
         exception_handlers=HANDLERS,
