@@ -57,7 +57,7 @@ async def test_what_is_told_again_wakes_nobody(sqlite_database: str) -> None:
         await asleep(stage, key)
         await stage.stop()
         [shop] = await stage.sql("select storefront_id from integration")
-        ear = Ear(stage.tenant_id, stage.integration_id, shop.storefront_id, archived=False)
+        ear = Ear(stage.tenant_id, stage.integration_id, shop.storefront_id)
         told = [OrderEvent(row.key, key, "handling", row.raw_state) for row in await stage.sql("select * from inbox")]
 
         async def woken(events: list[OrderEvent]) -> bool:
