@@ -84,14 +84,6 @@ RUNNING: tuple[Trap, ...] = (
     ),
     # ---- backup and restore ----
     Trap(
-        "engine.backup-overwrites",
-        "A backup that takes the place of the last good one, or of the database itself, is worse than none.",
-        f"{API}/commands/backup.py",
-        "    if file.exists():\n        raise",
-        "    if False:\n        raise",
-        (f"{BACKUP}test_a_backup_overwrites_nothing_and_needs_its_folder",),
-    ),
-    Trap(
         "engine.backup-key-apart",
         "Whoever finds a backup with its key beside it can read every stored credential.",
         f"{API}/commands/backup.py",

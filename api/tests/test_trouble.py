@@ -19,7 +19,8 @@ from sqlalchemy import event, exc
 from engate.errors import Invalid
 from engate.store.tables import installation
 from engate_api.cli import main
-from engate_api.settings import from_environment
+from engate_api.installation import open_store
+from engate_api.settings import Settings, from_environment
 
 
 @pytest.mark.trap("engine.settings-checked")
@@ -102,11 +103,13 @@ def test_a_database_that_is_damaged_or_cut_off_is_told_apart_and_leads_to_the_ba
 
 @pytest.mark.trap("engine.database-gone")
 @pytest.mark.parametrize("emptied", [True, False])
-def test_a_database_that_is_gone_is_not_begun_anew_in_silence(tmp_path: Path, start: Any, emptied: bool) -> None:
-    file = furnished(tmp_path / "data") / "engate.db"
+def test_a_database_that_is_gone_is_not_begun_anew_in_silence(tmp_path: Path, emptied: bool) -> None:
+    data = furnished(tmp_path / "data")
+    file = data / "engate.db"
     file.write_bytes(b"") if emptied else file.unlink()
-    said = start()
-    assert str(file) in said and "engate restore" in said
+    with pytest.raises(Invalid) as caught:
+        open_store(Settings(data=data, database_url=f"sqlite:///{file}"))
+    assert str(file) in caught.value.text.en and "engate restore" in caught.value.hint.en
     assert not file.exists() or file.stat().st_size == 0
 
 
@@ -169,7 +172,7 @@ def test_a_database_that_was_damaged_meanwhile_is_a_503_with_what_to_do(house: H
 @pytest.mark.trap("engine.no-values-in-errors")
 def test_an_error_of_the_database_says_nothing_of_what_was_to_be_stored(house: House) -> None:
     store = house.client.app.state.installation.store
-    twice = sa.insert(installation).values(name="x", value=b"maria@example.com")
+    twice = sa.insert(installation).values(name="maria@example.com", value=b"")
     with store.write() as c:
         c.execute(twice)
     with pytest.raises(exc.IntegrityError) as caught, store.write() as c:
