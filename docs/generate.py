@@ -1,5 +1,5 @@
-"""Writes what is generated: the capability table of the READMEs, the pages of traps and of refusals. `make docs` runs it; tests fail when
-one is stale."""
+"""Writes what is generated: the capability table of the READMEs, the pages of traps, of refusals and of the log. `make docs` runs it;
+tests fail when one is stale."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from engate import hooks
+from engate.log_events import EVENTS, FIELDS
 from engate.plugins import Manifest, discover, fetched, implemented
 from engate.sync.flows import FLOWS, Flow
 from engate_api.demo.command import side
@@ -101,7 +102,35 @@ def refused() -> str:
     return "\n".join(lines) + "\n"
 
 
+def lines_of_the_log() -> str:
+    """docs/logs.md: the events, and what their fields mean."""
+    lines = [
+        "# Logs",
+        "",
+        "Every line that engate writes to stderr. Text, or with `ENGATE_LOG_FORMAT=json` one object a line with `event`,",
+        "`level`, `timestamp` (UTC) and the fields below; one that is not known is left out. `ENGATE_LOG_LEVEL` says from which level on.",
+        "Generated from the table in `core/engate/log_events.py` by `make docs`.",
+        "",
+        "| event | level | what happened | fields |",
+        "| --- | --- | --- | --- |",
+    ]
+    for name, event in EVENTS.items():
+        lines.append(f"| `{name}` | {event.level} | {event.words} | {', '.join(f'`{field}`' for field in event.fields)} |")
+    lines += [
+        "",
+        "## Fields",
+        "",
+        "*masked*: words from elsewhere, in which personal data and secrets are masked.",
+        "",
+        "| field | |",
+        "| --- | --- |",
+    ]
+    lines += [f"| `{name}` | {field.words}{' (masked)' if field.free else ''} |" for name, field in FIELDS.items()]
+    return "\n".join(lines) + "\n"
+
+
 if __name__ == "__main__":
+    (ROOT / "docs/logs.md").write_text(lines_of_the_log(), "utf-8")
     (ROOT / "docs/refusals.md").write_text(refused(), "utf-8")
     (ROOT / "docs/traps.md").write_text(traps(), "utf-8")
     for name, language in READMES.items():

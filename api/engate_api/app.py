@@ -13,6 +13,7 @@ from litestar.openapi.spec import Components, SecurityScheme
 
 from engate.clock import Clock
 from engate_api.auth import Caller, Keys
+from engate_api.bodies import Body
 from engate_api.embedded import lifespan
 from engate_api.installation import Installation
 from engate_api.problems import HANDLERS
@@ -68,6 +69,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None) -> Litestar:
         route_handlers=[handler for resource in RESOURCES for handler in resource.ROUTES],
         lifespan=[lifespan(settings, clock)],
         before_request=only_known,
+        request_class=Body,
         middleware=[DefineMiddleware(Keys, exclude=["^/schema"])],
         dependencies={"installation": Provide(_installation, sync_to_thread=False), "caller": Provide(_caller, sync_to_thread=False)},
         exception_handlers=HANDLERS,

@@ -6,13 +6,11 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
-import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from engate.limits import PACE, UNKNOWN, Ask, Meter, Rate
-
-log = structlog.get_logger("engate.budget")
+from engate.logs import say
 
 # One token bucket on the server's own clock. KEYS: bucket. ARGV: rate a second (0: as learnt), burst, least, wanted, class, microseconds
 # waited, who. Answers {credits granted (-1: nobody knows the rate), microseconds to wait}. The first of those who wait is kept by its rank
@@ -120,7 +118,7 @@ class RedisBudget:
 
     def _alas(self, error: Exception) -> None:
         self._lost.now()
-        log.warning("budget_alone", error=type(error).__name__)
+        say("budget_alone", error=type(error).__name__)
 
     def _share(self, key: str, rate: Rate | None, ask: Ask) -> tuple[float, float]:
         """This worker's part of the rate, with no burst: nobody knows what the others have spent."""

@@ -6,7 +6,7 @@ import importlib
 import sys
 from collections.abc import Sequence
 
-from engate.errors import EngateError
+from engate_api.words import in_words
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "serve": ("engate_api.commands.serve", "the API, and (without Redis) the lanes; --sandboxes: with every installed sandbox beside it"),
@@ -35,13 +35,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     try:
         return command.main(given[1:])
-    except EngateError as error:
-        print(f"engate: {error.text.pt} / {error.text.en}", file=sys.stderr)
-        if error.hint.pt:
-            print(f"        {error.hint.pt} / {error.hint.en}", file=sys.stderr)
-        return 1
     except KeyboardInterrupt:
         return 130
+    except Exception as error:
+        said = in_words(error)
+        if said is None:
+            raise
+        print(f"engate: {said.text.pt} / {said.text.en}", file=sys.stderr)
+        if said.hint.pt:
+            print(f"        {said.hint.pt} / {said.hint.en}", file=sys.stderr)
+        return 1
 
 
 def _usage() -> str:

@@ -10,20 +10,19 @@ from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Any
 
-import structlog
 from litestar import Litestar
 
 from engate.clock import Clock, SystemClock
 from engate.journal import Metrics
+from engate.logs import say
 from engate.secrets import open_vault
 from engate.store import config, lanes, tokens, upkeep
+from engate.store.broken import broken, shortly
 from engate.sync.registry import Registry
 from engate.sync.runner import Runner
 from engate_api.dispatch import Dispatch, Embedded
 from engate_api.installation import FolderLock, Installation, open_store
 from engate_api.settings import Settings
-
-log = structlog.get_logger("engate.api")
 
 
 def lifespan(settings: Settings, clock: Clock | None) -> Callable[[Litestar], AbstractAsyncContextManager[None]]:
@@ -76,7 +75,7 @@ async def _keep_running(runner: Runner) -> None:
         try:
             await runner.run()
         except Exception as error:
-            log.error("runner_broke", exc_info=error)
+            say("runner_broke", error=shortly(error), exc_info=None if broken(error) else error)
             await asyncio.sleep(1.0)
 
 

@@ -11,6 +11,7 @@ from engate.errors import Invalid
 from engate.journal import Metrics
 from engate.secrets import Vault
 from engate.store.db import Store
+from engate.store.engines import file_of
 from engate.store.migrate import upgrade
 from engate.sync.registry import Registry
 from engate.text import Text
@@ -46,6 +47,7 @@ class Installation:
 def open_store(settings: Settings) -> Store:
     """The database, its schema brought to this version. Makes the data folder where there is none."""
     settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _is_there(settings)
     store = Store(settings.database_url)
     try:
         upgrade(store)
@@ -53,6 +55,20 @@ def open_store(settings: Settings) -> Store:
         store.close()
         raise
     return store
+
+
+def _is_there(settings: Settings) -> None:
+    """A key without its database is no first start: the file was lost or emptied, and a new one would hide it."""
+    file, key = file_of(settings.database_url), settings.key_file
+    if file is None or key is None or not key.exists() or (file.exists() and file.stat().st_size):
+        return
+    raise Invalid(
+        Text(f"A chave {key} está aí, mas o banco {file} não existe ou está vazio.",
+             f"The key {key} is there, but the database {file} is missing or empty."),
+        Text("Restaure o último backup: engate restore ARQUIVO. Para começar do zero, mova a chave para outro lugar.",
+             "Restore the last backup: engate restore FILE. To begin anew, move the key elsewhere."),
+        code="database_gone",
+    )  # fmt: skip
 
 
 class FolderLock:

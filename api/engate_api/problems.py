@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import sqlite3
 from http import HTTPStatus
 from typing import Any
 
 import msgspec
 import sqlalchemy.exc
-import structlog
 from litestar import Request, Response
 from litestar.exceptions import HTTPException
 from litestar.openapi.datastructures import ResponseSpec
 
 from engate.errors import NO_HINT, CapabilityMissing, EngateError, Invalid, RateLimited
+from engate.logs import say
+from engate.store.broken import broken, lasts, shortly
 from engate.text import Text
 
 MEDIA = "application/problem+json"
-log = structlog.get_logger("engate.api")
 
 
 class FieldError(msgspec.Struct, frozen=True):
@@ -139,9 +140,11 @@ def of_engate(_request: Request[Any, Any, Any], error: EngateError) -> Response[
     return _answer(status, (error.code, error.text, error.hint), errors, headers)
 
 
-def of_http(_request: Request[Any, Any, Any], error: HTTPException) -> Response[Problem]:
+def of_http(request: Request[Any, Any, Any], error: HTTPException) -> Response[Problem]:
     """litestar's own: no route, no key, a body outside its schema."""
     status = error.status_code
+    if status in (401, 403):
+        say("key_refused", method=request.method, path=request.url.path, code=TEXTS[status][0])
     if status >= 500:
         return _answer(status, INTERNAL)
     said = TEXTS.get(status, ("refused", Text(HTTPStatus(status).phrase, HTTPStatus(status).phrase), Text("", "")))
@@ -168,22 +171,22 @@ def of_data(_request: Request[Any, Any, Any], _error: sqlalchemy.exc.DataError) 
     return _answer(422, ("bad_value", text, Text("Retire caracteres de controle.", "Remove control characters.")))
 
 
-def of_database(request: Request[Any, Any, Any], error: sqlalchemy.exc.SQLAlchemyError) -> Response[Problem]:
-    """It is down, locked, full, or took longer than anybody waits."""
-    log.error("database_failed", method=request.method, path=request.url.path, error=type(error).__name__, said=_said(error))
+def of_database(request: Request[Any, Any, Any], error: Exception) -> Response[Problem]:
+    """It is down, locked, full, damaged, or took longer than anybody waits. A statement that cannot be is a fault of ours."""
+    found = broken(error)
+    if found is None and isinstance(error, sqlalchemy.exc.ProgrammingError | sqlite3.ProgrammingError):
+        return of_anything(request, error)
+    say("database_failed", method=request.method, path=request.url.path, error=type(error).__name__, said=shortly(error))
+    if found is not None and lasts(found):
+        return _answer(503, (found.code, found.text, found.hint))
     text = Text("O banco de dados não atendeu agora.", "The database could not serve this now.")
     hint = Text("Tente de novo em instantes; se continuar, veja /ready.", "Try again in a moment; if it lasts, see /ready.")
     return _answer(503, ("database", text, hint))
 
 
-def _said(error: sqlalchemy.exc.SQLAlchemyError) -> str:
-    """The driver's own words, which hold no statement and no value."""
-    return str(getattr(error, "orig", "") or type(error).__name__).splitlines()[0][:200]
-
-
 def of_anything(request: Request[Any, Any, Any], error: Exception) -> Response[Problem]:
     """A fault of ours: the log has the traceback, the caller does not."""
-    log.error("request_broke", method=request.method, path=request.url.path, exc_info=error)
+    say("request_broke", method=request.method, path=request.url.path, exc_info=error)
     return _answer(500, INTERNAL)
 
 
@@ -192,7 +195,8 @@ HANDLERS: dict[Any, Any] = {
     HTTPException: of_http,
     sqlalchemy.exc.IntegrityError: of_conflict,
     sqlalchemy.exc.DataError: of_data,
-    sqlalchemy.exc.OperationalError: of_database,
+    sqlalchemy.exc.DBAPIError: of_database,
+    sqlite3.Error: of_database,
     sqlalchemy.exc.TimeoutError: of_database,
     Exception: of_anything,
 }

@@ -1,25 +1,37 @@
-"""What an installation is told by its environment."""
+"""What an installation is told by its environment. What cannot be is refused in one sentence that names the variable, never its value."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import Annotated, Any, Literal, get_args
+from urllib.parse import urlsplit
 
 import msgspec
+import sqlalchemy as sa
+from sqlalchemy import exc
 
 from engate.address import wrong_base
+from engate.answers import NOT_JSON
 from engate.errors import Invalid
 from engate.sync.runner import SLOTS
 from engate.sync.work import Windows
 from engate.text import Text
 
-T = TypeVar("T")
+POSTGRESQL = "postgresql+psycopg"
+START_WAIT = 60.0
+REDIS = ("redis", "rediss", "unix")
+Level = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
+Form = Literal["text", "json"]
+Slots = Annotated[int, msgspec.Meta(ge=2, le=1024)]
+"""One is for orders alone, so that a single one would load nothing."""
+Wait = Annotated[float, msgspec.Meta(ge=0, le=86400)]
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """`redis_url` set = scale mode: this process runs no lanes, workers do. URLs and key are secret: never print this."""
+    """`redis_url` set = scale mode: this process runs no lanes, workers do. URLs and key are secret: never print this.
+    `start_wait`: seconds that a start waits for PostgreSQL and Redis."""
 
     data: Path
     database_url: str
@@ -28,7 +40,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     windows: Windows = Windows()
     slots: int = SLOTS
     log_level: str = "INFO"
+    log_format: str = "text"
     public_url: str | None = None
+    start_wait: float = START_WAIT
 
     @property
     def sqlite(self) -> bool:
@@ -44,18 +58,53 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
-    """From ENGATE_DATA, _DATABASE_URL, _REDIS_URL, _INSTALLATION_KEY, _WINDOWS (JSON), _SLOTS, _PUBLIC_URL and
-    _LOG_LEVEL."""
+    """From ENGATE_DATA, _DATABASE_URL, _REDIS_URL, _INSTALLATION_KEY, _WINDOWS (JSON), _SLOTS, _PUBLIC_URL,
+    _START_WAIT, _LOG_LEVEL and _LOG_FORMAT."""
     data = Path(environment.get("ENGATE_DATA") or "data").absolute()
     return Settings(
         data=data,
-        database_url=environment.get("ENGATE_DATABASE_URL") or f"sqlite:///{data}/engate.db",
-        redis_url=environment.get("ENGATE_REDIS_URL") or None,
+        database_url=_database(environment.get("ENGATE_DATABASE_URL") or f"sqlite:///{data}/engate.db"),
+        redis_url=_redis(environment.get("ENGATE_REDIS_URL") or None),
         installation_key=environment.get("ENGATE_INSTALLATION_KEY") or None,
         windows=_decoded("ENGATE_WINDOWS", environment.get("ENGATE_WINDOWS") or "{}", Windows),
-        slots=_decoded("ENGATE_SLOTS", environment.get("ENGATE_SLOTS") or str(SLOTS), int),
-        log_level=(environment.get("ENGATE_LOG_LEVEL") or "INFO").upper(),
+        slots=_decoded("ENGATE_SLOTS", environment.get("ENGATE_SLOTS") or str(SLOTS), Slots),
+        log_level=_one_of("ENGATE_LOG_LEVEL", (environment.get("ENGATE_LOG_LEVEL") or "INFO").upper(), Level),
+        log_format=_one_of("ENGATE_LOG_FORMAT", (environment.get("ENGATE_LOG_FORMAT") or "text").lower(), Form),
         public_url=_public(environment.get("ENGATE_PUBLIC_URL") or None),
+        start_wait=_decoded("ENGATE_START_WAIT", environment.get("ENGATE_START_WAIT") or str(START_WAIT), Wait),
+    )
+
+
+def _database(url: str) -> str:
+    """SQLite in a file, or PostgreSQL by the driver that is installed."""
+    try:
+        made = sa.make_url(url)
+    except (exc.ArgumentError, ValueError):
+        made = None
+    if made is not None and (
+        made.drivername == POSTGRESQL or (made.drivername == "sqlite" and made.database not in (None, "", ":memory:"))
+    ):
+        return url
+    raise Invalid(
+        Text("ENGATE_DATABASE_URL não é um endereço que o engate conheça.", "ENGATE_DATABASE_URL is no address that engate knows."),
+        Text(
+            f"Use {POSTGRESQL}://usuário:senha@servidor/banco, ou deixe-a vazia: SQLite na pasta de dados.",
+            f"Use {POSTGRESQL}://user:password@host/database, or leave it out: SQLite in the data folder.",
+        ),
+        where="ENGATE_DATABASE_URL",
+    )
+
+
+def _redis(url: str | None) -> str | None:
+    try:
+        if url is None or (urlsplit(url).scheme in REDIS and urlsplit(url).port != 0):
+            return url
+    except ValueError:
+        pass
+    raise Invalid(
+        Text("ENGATE_REDIS_URL não é o endereço de um Redis.", "ENGATE_REDIS_URL is not the address of a Redis."),
+        Text("Use redis://servidor:6379/0, ou rediss:// com TLS.", "Use redis://host:6379/0, or rediss:// with TLS."),
+        where="ENGATE_REDIS_URL",
     )
 
 
@@ -69,8 +118,25 @@ def _public(url: str | None) -> str | None:
     return url.rstrip("/") if url is not None else None
 
 
-def _decoded(name: str, text: str, kind: type[T]) -> T:
+def _one_of(name: str, given: str, choices: Any) -> str:
+    known = get_args(choices)
+    if given not in known:
+        raise Invalid(
+            Text(f"{name} não pode ser {given!r}.", f"{name} cannot be {given!r}."),
+            Text(f"Use um destes: {', '.join(known)}.", f"Use one of these: {', '.join(known)}."),
+            where=name,
+        )
+    return given
+
+
+def _decoded(name: str, text: str, kind: Any) -> Any:
     try:
         return msgspec.json.decode(text, type=kind)
-    except msgspec.DecodeError as error:
-        raise Invalid(Text(f"{name} inválida: {error}", f"Bad {name}: {error}"), where=name) from None
+    except NOT_JSON as error:
+        said = str(error)
+    fields = ", ".join(field.name for field in msgspec.structs.fields(kind)) if isinstance(kind, type) else ""
+    hint = Text(f"Nomes possíveis: {fields}.", f"Possible names: {fields}.") if "unknown field" in said else SEE
+    raise Invalid(Text(f"{name} inválida: {said}", f"Bad {name}: {said}"), hint, where=name)
+
+
+SEE = Text("Veja docs/operations.md.", "See docs/operations.md.")

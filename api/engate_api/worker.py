@@ -14,7 +14,6 @@ import socket
 from typing import Any
 
 import msgspec
-import structlog
 from arq.connections import ArqRedis, RedisSettings, create_pool
 from arq.worker import Worker, func
 from redis.asyncio.retry import Retry
@@ -22,24 +21,25 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from engate.clock import SystemClock
+from engate.errors import Invalid
 from engate.journal import Metrics
-from engate.logs import configure
+from engate.logs import configure, say
 from engate.secrets import open_vault
 from engate.store import lanes, upkeep
 from engate.sync.registry import Registry
 from engate.sync.runner import Runner
+from engate.text import Text
 from engate_api.budget import Lost, RedisBudget
 from engate_api.dispatch import Dispatch
 from engate_api.installation import open_store
 from engate_api.loop import run
+from engate_api.patience import wait_for_servers
 from engate_api.settings import Settings, from_environment
 
 QUEUE = "engate:wakes"
 EXPIRES_MS = 60_000
-ALIVE = 10.0
 ANSWER = 1.0
 """Seconds that Redis may take to answer."""
-log = structlog.get_logger("engate.worker")
 encode = msgspec.msgpack.encode
 decode = msgspec.msgpack.decode
 
@@ -78,7 +78,7 @@ class Arq:
             await self._redis.enqueue_job("wake", integration_id, _job_id=f"wake/{integration_id}")
         except (RedisError, OSError) as error:
             self._lost.now()
-            log.warning("wake_lost", integration=integration_id, error=type(error).__name__)  # workers look for themselves
+            say("wake_lost", integration=integration_id, error=type(error).__name__)  # workers look for themselves
 
     async def ready(self) -> bool:
         try:
@@ -98,7 +98,12 @@ async def _wake(ctx: dict[str, Any], integration_id: int) -> None:
 async def work(settings: Settings, name: str) -> None:
     """One worker, until SIGTERM or SIGINT: what is under way is given back, and goes on elsewhere."""
     if settings.redis_url is None:
-        raise SystemExit("engate worker: set ENGATE_REDIS_URL (and ENGATE_DATABASE_URL); without Redis the API runs the lanes itself")
+        raise Invalid(
+            Text("Um worker precisa de ENGATE_REDIS_URL.", "A worker needs ENGATE_REDIS_URL."),
+            Text("Defina-a (e ENGATE_DATABASE_URL); sem Redis, engate serve faz o trabalho sozinho.",
+                 "Set it (and ENGATE_DATABASE_URL); without Redis engate serve does the work itself."),
+            where="ENGATE_REDIS_URL",
+        )  # fmt: skip
     store = open_store(settings)
     vault = open_vault(store, settings.key_file)
     redis = await _pool(settings.redis_url)
@@ -149,25 +154,26 @@ async def _forever(what: str, run: Any) -> None:
         try:
             await run()
         except Exception as error:
-            log.warning("worker_interrupted", what=what, error=f"{type(error).__name__}: {error}")
+            say("worker_interrupted", what=what, error=f"{type(error).__name__}: {error}")
         await asyncio.sleep(0.5)
 
 
 async def _count_alive(store: Any, alive: list[int]) -> None:
     """How many workers share the rates, should Redis be away."""
     while True:
-        await asyncio.sleep(ALIVE / 2)
+        await asyncio.sleep(lanes.SEEN_EVERY)
         try:
             now = SystemClock().now().timestamp()
-            alive[0] = max(1, await store.reading(lambda c, now=now: lanes.workers_alive(c, now - ALIVE)))
+            alive[0] = max(1, await store.reading(lambda c, now=now: lanes.workers_alive(c, now - lanes.ALIVE)))
         except Exception as error:
-            log.warning("worker_interrupted", what="count", error=type(error).__name__)
+            say("worker_interrupted", what="count", error=type(error).__name__)
 
 
 def main(argv: list[str]) -> int:
     """`engate worker`: settings come from ENGATE_* variables, as for `engate serve`."""
     argparse.ArgumentParser(prog="engate worker", description=main.__doc__).parse_args(argv)
     settings = from_environment()
-    configure(settings.log_level)
+    configure(settings.log_level, json=settings.log_format == "json")
+    wait_for_servers(settings)
     run(work(settings, f"{socket.gethostname()}/{os.getpid()}"))
     return 0

@@ -94,14 +94,17 @@ def test_a_first_start_a_second_process_a_backup_and_the_way_back(
         assert main(["serve", "--port", "0"]) == 1
         assert str(data) in capsys.readouterr().err
         file = tmp_path / "backup.db"
-        assert main(["backup", str(file)]) == 0  # while it is in use
+        safe = tmp_path / "safe"
+        safe.mkdir()
+        assert main(["backup", str(file), "--key", str(safe / "key")]) == 0  # while it is in use
         assert main(["restore", str(file)]) == 1  # not while it is in use
     assert process.returncode == 0
     assert "secret" not in capsys.readouterr().err.lower()
-    assert file.stat().st_mode & 0o077 == 0 and (tmp_path / "backup.db.key").stat().st_mode & 0o077 == 0
+    assert file.stat().st_mode & 0o077 == 0 and (safe / "key").stat().st_mode & 0o077 == 0
     elsewhere = tmp_path / "elsewhere"
     monkeypatch.setenv("ENGATE_DATA", str(elsewhere))
-    assert main(["restore", str(file)]) == 0
+    assert main(["restore", str(file)]) == 1  # without the key its credentials could not be opened
+    assert main(["restore", str(file), "--key", str(safe / "key")]) == 0
     assert main(["restore", str(file)]) == 1
     assert main(["restore", "--replace", str(file)]) == 0
     with TestClient(create_app(from_environment())) as client:

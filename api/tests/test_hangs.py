@@ -144,3 +144,19 @@ async def test_work_goes_on_without_a_redis_that_hangs(scale: Scale) -> None:
     finally:
         await dispatch.close()
         await redis.aclose()
+
+
+@pytest.mark.trap("engine.database-down")
+def test_a_database_that_is_down_is_a_503(tmp_path: Path, scale: Scale) -> None:
+    with services.postgres(tmp_path / "pg", fast=True) as url:
+        settings = Settings(data=tmp_path / "data", database_url=url, redis_url=scale.redis_url, installation_key=INSTALLATION)
+        with TestClient(create_app(settings), raise_server_exceptions=False) as client:
+            key = client.post("/tenants", json={"name": "Loja"}, headers={"authorization": f"Bearer {INSTALLATION}"}).json()["admin_key"]
+            with client.app.state.installation.store.read() as c:
+                pid = int(c.exec_driver_sql("SELECT pg_read_file('postmaster.pid')").scalar_one().splitlines()[0])
+            os.kill(pid, signal.SIGQUIT)
+            down = Scale(client, [pid], scale.valkey, scale.redis_url, {"authorization": f"Bearer {key}"})
+            for path in ("/me", "/connections", "/ready"):
+                answer = asked(down, path, 6)
+                assert answer.status_code == 503 and answer.json()["hint"], path
+            assert asked(down, "/health", 1).status_code == 200

@@ -54,7 +54,22 @@ def test_every_no_is_a_problem(loaded: Loaded, method: str, path: str, status: i
     assert loaded.admin.refused(method, path, status)["code"] == code
 
 
-@pytest.mark.parametrize("content", [b"{", b"", b"[]", b'{"name": 5}', b'{"name": "x", "extra": 1}', b'{"name": ""}', b"\xff"])
+@pytest.mark.trap("engine.body-unreadable")
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"{",
+        b"",
+        b"[]",
+        b'{"name": 5}',
+        b'{"name": "x", "extra": 1}',
+        b'{"name": ""}',
+        b"\xff",
+        '{"name": "José"}'.encode("latin-1"),
+        b"[" * 100_000,
+        b'{"name": ' * 100_000,
+    ],
+)
 def test_a_bad_body_names_what_is_wrong(loaded: Loaded, content: bytes) -> None:
     answer = loaded.house.installer._client.post(  # pyright: ignore[reportPrivateUsage]
         "/tenants", content=content, headers={"authorization": f"Bearer {loaded.house.installer.key}", "content-type": "application/json"}

@@ -48,6 +48,10 @@ class Headers(dict[str, str]):
         return isinstance(name, str) and super().__contains__(name.lower())
 
 
+NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What reading somebody else's JSON may raise: it is none, it is not UTF-8, or it is nested too deeply."""
+
+
 class Response:
     """A definite 2xx answer (or one of the statuses the caller expected)."""
 
@@ -60,7 +64,7 @@ class Response:
         """The body decoded as `kind`; a body of another shape is `Unavailable` (the platform did not keep its contract)."""
         try:
             return msgspec.json.decode(self.body, type=kind)
-        except (msgspec.DecodeError, RecursionError) as error:
+        except NOT_JSON as error:
             raise Unavailable(
                 Text(f"Resposta fora do contrato: {error}", f"Answer outside the contract: {error}"),
                 Text("Tente de novo; se persistir, avise o suporte da plataforma.", "Try again; if it lasts, tell the platform's support."),

@@ -22,7 +22,6 @@ from urllib.parse import urlencode
 import aiohttp
 import httpx
 import msgspec
-import structlog
 from httpx_aiohttp import AiohttpTransport
 
 from engate import answers, bodies
@@ -32,6 +31,7 @@ from engate.bodies import MOST_BYTES, MOST_LINE
 from engate.clock import Clock
 from engate.errors import AuthFailed, EngateError, Forbidden, Invalid, NotSent, RateLimited, Unknown
 from engate.limits import Budget, Governor, Meter, Rate
+from engate.logs import say
 from engate.streams import Body, Content
 from engate.text import Text
 
@@ -44,7 +44,6 @@ PAUSE = 0.2
 LONGEST_WAIT = 30.0
 DEADLINE = 120.0
 """Seconds a platform may take for one call, all attempts together."""
-log = structlog.get_logger("engate.http")
 FINAL = frozenset({"too_large", "too_slow"})
 """Codes of what would only be the same again."""
 _NOT_SENT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL)
@@ -426,7 +425,7 @@ class Http:
         try:
             return self._meter(response)
         except Exception as error:
-            log.warning("meter_failed", account=self._services.account, error=type(error).__name__)
+            say("meter_failed", account=self._services.account, error=type(error).__name__)
             return None
 
     def _verdict(self, call: Call, response: Response) -> EngateError | Literal["renew"] | None:

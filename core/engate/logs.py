@@ -1,29 +1,120 @@
-"""Logs: one JSON line an event, never a local variable (a traceback's locals hold secrets)."""
+"""Logs: one line an event, of the table in `log_events`; never a local variable (a traceback's locals hold secrets). What is said in words
+from elsewhere is masked: personal data, and whatever looks like a secret."""
 
 from __future__ import annotations
 
 import logging
+import re
 import sys
+from collections.abc import Callable
+from typing import Any
 
 import structlog
+from stdnum.br import cnpj, cpf
+
+from engate.log_events import EVENTS, FIELDS
+
+Lines = list[tuple[str, dict[str, Any]]]
+PENDING = "engate lines"
+MASK = "***"
 
 
-def configure(level: str = "INFO", *, json: bool = True) -> None:
+def say(name: str, /, **fields: Any) -> None:
+    """A line, at the level of its event. What is None is not known and left out. `exc_info`: what was raised, where it is a fault."""
+    known = {field: value for field, value in fields.items() if value is not None}
+    structlog.get_logger("engate").log(LEVELS[EVENTS[name].level], name, **known)
+
+
+def say_after(c: Any, name: str, /, **fields: Any) -> None:
+    """The same once this connection's transaction is committed; never if it is not."""
+    waiting: Lines | None = c.info.get(PENDING)
+    if waiting is None:
+        say(name, **fields)
+    else:
+        waiting.append((name, dict(fields)))
+
+
+def say_all(lines: Lines) -> None:
+    for name, fields in lines:
+        say(name, **fields)
+
+
+LEVELS = {"info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+
+
+def configure(level: str = "INFO", *, json: bool = False) -> None:
     """To stderr. Tracebacks are plain: file, line, message."""
-    shared: list[structlog.typing.Processor] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso"),
-        structlog.processors.format_exc_info,
-    ]
     last: structlog.typing.Processor = (
-        structlog.processors.JSONRenderer()
+        structlog.processors.JSONRenderer(ensure_ascii=False)
         if json
-        else structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
+        else structlog.dev.ConsoleRenderer(colors=False, sort_keys=False, exception_formatter=structlog.dev.plain_traceback)
     )
     structlog.configure(
-        processors=[*shared, last],
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            _masked,
+            last,
+        ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
         logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),  # as it is by then: whoever replaces stderr may close it later
         cache_logger_on_first_use=False,
     )
+    root = logging.getLogger()
+    root.handlers = [*(each for each in root.handlers if not isinstance(each, _Library)), _Library(logging.WARNING)]
+
+
+class _Library(logging.Handler):
+    """What libraries say, as lines of ours: whoever collects them need not know two forms."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        raised = record.exc_info[1] if record.exc_info else None
+        say("library", logger=record.name, error=record.getMessage(), exc_info=raised)
+
+
+# ---- what nobody may read in a log ----
+
+
+def _masked(_logger: Any, _method: str, line: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    for name, value in line.items():
+        known = FIELDS.get(name)
+        if isinstance(value, str) and (known is None or known.free) and name not in OURS:
+            line[name] = masked(value)
+    return line
+
+
+OURS = ("event", "level", "timestamp")
+
+
+def masked(words: str) -> str:
+    for pattern, put in PATTERNS:
+        words = pattern.sub(put, words)
+    return words
+
+
+def _document(found: re.Match[str]) -> str:
+    """Eleven or fourteen digits are a person's or a company's number only if their check digits are right."""
+    return MASK if cpf.is_valid(found[0]) or cnpj.is_valid(found[0]) else found[0]
+
+
+Put = str | Callable[[re.Match[str]], str]
+PATTERNS: tuple[tuple[re.Pattern[str], Put], ...] = (
+    (re.compile(r"(?<=://)[^/\s@]+(?=@)"), MASK),  # user and password of an address
+    (re.compile(r"(/in/\d+/)[^/\s?\"']+"), rf"\1{MASK}"),  # the address at which a platform calls
+    (re.compile(r"\beng_[\w-]{8,}"), f"eng_{MASK}"),
+    (re.compile(r"\beyJ[\w-]+\.[\w-]+\.?[\w-]*"), MASK),  # a web token
+    (re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]{8,}"), rf"\1 {MASK}"),
+    (
+        re.compile(
+            r"(?i)\b([\w-]*(?:password|passwd|senha|secret|token|api[_-]?key|app[_-]?key|authorization)[\"']?\s*[:=]\s*[\"']?)[^\s\"',;&}]+"
+        ),
+        rf"\1{MASK}",
+    ),
+    (re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+"), MASK),  # an e-mail address
+    (
+        re.compile(r"(?<![\w.-])(?:\d{3}\.?\d{3}\.?\d{3}-?\d{2}|[A-Z0-9]{2}\.?[A-Z0-9]{3}\.?[A-Z0-9]{3}/?[A-Z0-9]{4}-?\d{2})(?![\w-])"),
+        _document,
+    ),
+    (re.compile(r"(?<![\w.])\(\d{2}\)\s?9?\d{4}-?\d{4}(?!\d)|\+55\s?\d{2}\s?9?\d{4}-?\d{4}(?!\d)"), MASK),  # a telephone
+)

@@ -8,10 +8,9 @@ from collections.abc import Mapping
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
-import structlog
-
 from engate.doing import calling
 from engate.hooks import Observer
+from engate.logs import say
 from engate.specs import implemented_by
 
 GROUP = "engate.observers"
@@ -19,7 +18,6 @@ TIMEOUT = 10.0
 LONGEST_NAME = 100
 TOGETHER = 4
 """Calls of one observer at a time in this process: one that hangs holds so many slots and no more, however many integrations there are."""
-log = structlog.get_logger("engate.observers")
 
 
 class NotToldError(Exception):
@@ -41,7 +39,7 @@ def discover(entries: list[EntryPoint] | None = None) -> dict[str, Observer]:
                 raise TypeError(f"a name of more than {LONGEST_NAME} characters")
             found[entry.name] = made
         except Exception as error:
-            log.warning("observer_not_loaded", observer=entry.name, error=f"{type(error).__name__}: {error}")
+            say("observer_not_loaded", observer=entry.name, error=f"{type(error).__name__}: {error}")
     return found
 
 
@@ -81,9 +79,9 @@ class Observers:
             ended = task.done()
             task.cancel()
         if not ended:
-            log.error("observer_hangs", observer=name, hook=hook)
+            say("observer_hangs", observer=name, hook=hook)
             raise NotToldError(f"no answer within {TIMEOUT:.0f} s")
         error = asyncio.CancelledError() if task.cancelled() else task.exception()
         if error is not None:
-            log.error("observer_failed", observer=name, hook=hook, exc_info=error)
+            say("observer_failed", observer=name, hook=hook, exc_info=error)
             raise NotToldError(type(error).__name__) from error

@@ -11,12 +11,12 @@ from typing import Any, Literal, TypeVar, cast
 
 import msgspec
 import pluggy
-import structlog
 
 from engate import boundary
 from engate.doing import calling
 from engate.errors import CapabilityMissing, EngateError, PluginFault
 from engate.hooks import HOOK_API, ROLES, SHOP_CHOICES, Connection, Erp, Fiscal, Storefront
+from engate.logs import say
 from engate.model import Batch, Page
 from engate.settings import json_schema, secret_fields
 from engate.specs import SPECS, Spec, implemented_by
@@ -27,7 +27,6 @@ T = TypeVar("T")
 PLATFORMS = "engate.platforms"
 SCALARS = {"string", "integer", "number", "boolean"}
 HOOK_TIMEOUT = 600.0
-log = structlog.get_logger("engate.plugins")
 
 
 class Manifest(msgspec.Struct, frozen=True):
@@ -83,7 +82,7 @@ def discover(entries: list[EntryPoint] | None = None) -> dict[str, Platform]:
             _check_order_fields(manifest)
             found[entry.name] = Platform(entry.name, manifest)
         except Exception as error:
-            log.warning("platform_not_loaded", platform=entry.name, error=f"{type(error).__name__}: {error}")
+            say("platform_not_loaded", platform=entry.name, error=f"{type(error).__name__}: {error}")
             found[entry.name] = Platform(entry.name, None, f"{type(error).__name__}: {error}")
     return found
 
@@ -238,7 +237,7 @@ class _Caller:
 
 def _tell(name: str, page: boundary.Received[Any]) -> None:
     if page.broken:
-        log.error("plugin_items_broken", hook=name, count=len(page.broken), example=page.broken[0].problem.text.en)
+        say("plugin_items_broken", hook=name, count=len(page.broken), example=page.broken[0].problem.text.en)
 
 
 def closing(pages: AsyncIterator[Page[T]]) -> AbstractAsyncContextManager[AsyncIterator[boundary.Received[T]]]:
@@ -247,7 +246,7 @@ def closing(pages: AsyncIterator[Page[T]]) -> AbstractAsyncContextManager[AsyncI
 
 
 def _fault(name: str, error: Exception) -> PluginFault:
-    log.error("plugin_fault", hook=name, exc_info=error)
+    say("plugin_fault", hook=name, exc_info=error)
     where = type(error).__name__
     return PluginFault(
         Text(f"O plugin falhou em {name} ({where}).", f"The plugin failed in {name} ({where})."),

@@ -26,14 +26,13 @@ from engate.text import Text
 
 ENVIRONMENT = "ENGATE_SECRET_KEY"
 _CHECK = b"engate"
+BYTES = 32
 
 
 class Vault:
     """Seals and opens secrets with one key."""
 
     def __init__(self, key: bytes) -> None:
-        if len(key) != 32:
-            raise _bad_key(Text("A chave deve ter 32 bytes em base64.", "The key must be 32 bytes in base64."))
         self._cipher = AESGCM(key)
         self._names = digest(key, b"engate address", "sha256")
         self.key_id = sha256(b"engate key id" + key).hexdigest()[:16]
@@ -75,13 +74,13 @@ def open_vault(store: Store, key_file: Path | None) -> Vault:
 def _key(key_file: Path | None, *, may_make: bool) -> bytes:
     given = os.environ.get(ENVIRONMENT)
     if given:
-        return _decoded(given)
+        return _decoded(os.fsencode(given), ENVIRONMENT)
     if key_file is not None and key_file.exists():
-        return _decoded(key_file.read_text())
+        return _decoded(key_file.read_bytes(), str(key_file))
     if key_file is None or not may_make:
         raise _bad_key(Text(f"Defina {ENVIRONMENT}.", f"Set {ENVIRONMENT}."))
     # written whole beside its place, then linked: nobody ever reads half a key, and a second process does not replace it
-    made = base64.b64encode(secrets.token_bytes(32)).decode()
+    made = base64.b64encode(secrets.token_bytes(BYTES)).decode()
     with tempfile.NamedTemporaryFile("w", dir=key_file.parent, prefix=".key-", delete=False) as file:
         file.write(made)
         file.flush()
@@ -92,14 +91,17 @@ def _key(key_file: Path | None, *, may_make: bool) -> bytes:
         made = key_file.read_text()
     finally:
         Path(file.name).unlink()
-    return _decoded(made)
+    return _decoded(made.encode(), str(key_file))
 
 
-def _decoded(text: str) -> bytes:
+def _decoded(text: bytes, where: str) -> bytes:
     try:
-        return base64.b64decode(text.strip(), validate=True)
+        key = base64.b64decode(text.strip(), validate=True)
     except binascii.Error:
-        raise _bad_key(Text("A chave não é base64.", "The key is not base64.")) from None
+        key = b""
+    if len(key) != BYTES:
+        raise _bad_key(Text(f"A chave em {where} não são {BYTES} bytes em base64.", f"The key in {where} is not {BYTES} bytes in base64."))
+    return key
 
 
 def _bad_key(text: Text) -> Invalid:

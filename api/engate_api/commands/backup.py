@@ -1,82 +1,111 @@
-"""`engate backup <file>`: a consistent copy of the SQLite database, taken while it is in use, and its secret key beside it."""
+"""`engate backup <file>`: a consistent copy of the database, taken while it is in use. The secret key goes elsewhere, and only if asked."""
 
 from __future__ import annotations
 
 import argparse
+import errno
 import os
-import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-import sqlalchemy as sa
-
+from engate import private
 from engate.errors import Invalid
 from engate.secrets import ENVIRONMENT
+from engate.store.engines import file_of
 from engate.text import Text
+from engate_api.commands import tools
 from engate_api.settings import Settings, from_environment
+
+ELSEWHERE = Text("Escolha outro nome: nada é sobrescrito.", "Choose another name: nothing is overwritten.")
 
 
 def main(argv: list[str]) -> int:
-    parser = argparse.ArgumentParser(prog="engate backup", description="SQLite only; for PostgreSQL it says which command to run.")
-    parser.add_argument("file", type=Path)
+    parser = argparse.ArgumentParser(prog="engate backup", description="Of SQLite by itself, of PostgreSQL with pg_dump.")
+    parser.add_argument("file", type=Path, help="made anew; nothing is overwritten")
+    parser.add_argument("--key", type=Path, metavar="FILE", help="also the secret key, into this file in another folder")
     given = parser.parse_args(argv)
     settings = from_environment()
     file: Path = given.file.absolute()
-    copy_database(database_file(settings, f"pg_dump --format=custom --file={file}"), file)
+    key: Path | None = given.key.absolute() if given.key is not None else None
+    for each in filter(None, (file, key)):
+        must_be_new(each)
+    if key is not None and key.parent == file.parent:
+        raise Invalid(
+            Text("A chave não fica na pasta do backup.", "The key does not go into the backup's folder."),
+            Text("Quem tem os dois lê as credenciais: dê a --key outra pasta, de outro disco.",
+                 "Who has both can read the credentials: give --key another folder, on another disk."),
+            where="--key", code="key_beside",
+        )  # fmt: skip
+    secret = _secret(settings) if key is not None else b""
+    database = file_of(settings.database_url)
+    if database is not None:
+        copy_database(database, file)
+    else:
+        dump(settings.database_url, file)
     print(f"engate: {file}")
-    print(_keep_key(settings, file))
+    if key is not None:
+        private.write_new(key, secret)
+        print(f"chave / key: {key}")
+    print(_keep_apart(settings))
     return 0
 
 
-def database_file(settings: Settings, command: str) -> Path:
-    """Where the SQLite database is; `Invalid` names the command for any other."""
-    url = sa.make_url(settings.database_url)
-    if settings.sqlite and url.database:
-        return Path(url.database)
-    shown = url.set(drivername="postgresql", password=None).render_as_string()
-    raise Invalid(
-        Text("O banco não é SQLite.", "The database is not SQLite."),
-        Text(f"Rode: {command} '{shown}' (senha em PGPASSWORD)", f"Run: {command} '{shown}' (password in PGPASSWORD)"),
-        code="not_sqlite",
-    )
+def must_be_new(file: Path) -> None:
+    if not file.parent.is_dir():
+        text = Text(f"A pasta {file.parent} não existe.", f"There is no folder {file.parent}.")
+        raise Invalid(text, Text("Crie-a antes, ou escolha outra.", "Make it first, or choose another."), code="no_folder")
+    if file.exists():
+        raise Invalid(Text(f"{file} já existe.", f"{file} is there already."), ELSEWHERE, code="exists")
 
 
 def copy_database(source: Path, target: Path) -> None:
-    """By SQLite's online backup, into a file that appears whole or not at all, readable only by us."""
+    """By SQLite's online backup, into a file that appears whole or not at all, readable only by us, and takes nobody's place."""
     if not source.exists():
         raise Invalid(Text(f"Não há banco em {source}.", f"There is no database at {source}."), code="no_database")
     part = target.with_name(target.name + ".part")
     part.unlink(missing_ok=True)
-    os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    private.write_new(part)
     try:
         with closing(sqlite3.connect(f"file:{source}?mode=ro", uri=True)) as live, closing(sqlite3.connect(part)) as copy:
             live.backup(copy)
             copy.execute("PRAGMA journal_mode=DELETE")
-        part.replace(target)
-    except BaseException:
+        _name(part, target)
+    finally:
         part.unlink(missing_ok=True)
+
+
+def _name(part: Path, target: Path) -> None:
+    try:
+        os.link(part, target)
+    except OSError as error:
+        if error.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS):
+            raise
+        must_be_new(target)  # a disk that knows no links
+        part.rename(target)
+
+
+def dump(url: str, file: Path) -> None:
+    private.write_new(file)
+    try:
+        tools.dump(url, file).run()
+    except BaseException:
+        file.unlink(missing_ok=True)
         raise
 
 
-def key_copy(file: Path) -> Path:
-    return file.with_name(file.name + ".key")
+def _secret(settings: Settings) -> bytes:
+    given = os.environ.get(ENVIRONMENT)
+    if given:
+        return os.fsencode(given)
+    if settings.key_file is None or not settings.key_file.exists():
+        raise Invalid(Text("Esta instalação ainda não tem chave.", "This installation has no key yet."), where="--key", code="no_key")
+    return settings.key_file.read_bytes()
 
 
-def _keep_key(settings: Settings, file: Path) -> str:
-    """Copies the key file, if the key is in one, and says how to keep the key."""
-    made = settings.key_file
-    if os.environ.get(ENVIRONMENT) or made is None or not made.exists():
-        return (
-            f"A chave está em {ENVIRONMENT}: guarde-a também; sem ela as credenciais guardadas se perdem.\n"
-            f"The key is in {ENVIRONMENT}: keep it too; without it the stored credentials are lost."
-        )
-    copy = key_copy(file)
-    copy.unlink(missing_ok=True)
-    shutil.copyfile(made, copy)
-    copy.chmod(0o600)
+def _keep_apart(settings: Settings) -> str:
+    where = ENVIRONMENT if os.environ.get(ENVIRONMENT) or settings.key_file is None else settings.key_file
     return (
-        f"chave / key: {copy}\n"
-        "Guarde a chave longe do banco: quem tem os dois lê as credenciais; sem ela elas se perdem.\n"
-        "Keep the key apart from the database: who has both can read the credentials; without it they are lost."
+        f"Guarde também a chave ({where}), longe do backup: quem tem os dois lê as credenciais; sem ela elas se perdem.\n"
+        f"Keep the key ({where}) too, apart from the backup: who has both can read the credentials; without it they are lost."
     )

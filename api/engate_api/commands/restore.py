@@ -1,64 +1,148 @@
-"""`engate restore <file>`: the database from a backup, with nobody at work; the key is checked before anything is replaced."""
+"""`engate restore <file>`: the database from a backup, with nobody at work; file and key are checked before anything is replaced. What
+comes out of a backup is asleep: it may be a copy of an installation that is at work elsewhere."""
 
 from __future__ import annotations
 
 import argparse
-import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import sqlalchemy as sa
+
+from engate import private
 from engate.errors import Invalid
 from engate.secrets import open_vault
+from engate.store import asleep
 from engate.store.db import Store
+from engate.store.engines import file_of
+from engate.store.migrate import upgrade
 from engate.text import Text
-from engate_api.commands.backup import copy_database, database_file, key_copy
+from engate_api.commands import tools
+from engate_api.commands.backup import copy_database, dump
 from engate_api.installation import FolderLock
-from engate_api.settings import from_environment
+from engate_api.settings import Settings, from_environment
+
+BESIDE = ("-wal", "-shm")
 
 
 def main(argv: list[str]) -> int:
-    parser = argparse.ArgumentParser(prog="engate restore", description="SQLite only; for PostgreSQL it says which command to run.")
+    parser = argparse.ArgumentParser(prog="engate restore", description="Into SQLite by itself, into PostgreSQL with pg_restore.")
     parser.add_argument("file", type=Path)
-    parser.add_argument("--replace", action="store_true", help="a database that is there already is kept as *.before and replaced")
+    parser.add_argument("--key", type=Path, metavar="FILE", help="the secret key, where neither the data folder nor the environment has it")
+    parser.add_argument("--replace", action="store_true", help="a database that is there already is kept under another name and replaced")
     given = parser.parse_args(argv)
     settings = from_environment()
     file: Path = given.file.absolute()
-    target = database_file(settings, f"pg_restore --clean --if-exists {file} --dbname")
+    if not file.is_file():
+        raise Invalid(Text(f"Não há arquivo {file}.", f"There is no file {file}."), code="no_file")
     lock = FolderLock(settings.data)
     try:
-        _check(file)
-        if target.exists() and not given.replace:
-            raise Invalid(
-                Text(f"Já existe um banco em {target}.", f"There is a database at {target} already."),
-                Text("Use --replace: o atual fica como *.before.", "Use --replace: the present one is kept as *.before."),
-                code="exists",
-            )
-        if settings.key_file is not None and key_copy(file).exists() and not settings.key_file.exists():
-            shutil.copyfile(key_copy(file), settings.key_file)
-            settings.key_file.chmod(0o600)
-        staged = target.with_name(target.name + ".restoring")
-        copy_database(file, staged)
+        made = _take_key(settings, given.key)
         try:
-            _check_key(staged, settings.key_file)
-            if target.exists():
-                copy_database(target, target.with_name(target.name + ".before"))
-            for name in (target, staged):
-                for leftover in ("-wal", "-shm"):
-                    name.with_name(name.name + leftover).unlink(missing_ok=True)
-            staged.replace(target)
-        finally:
-            staged.unlink(missing_ok=True)
+            active = _into_file(settings, file, given.replace) if settings.sqlite else _into_server(settings, file, given.replace)
+        except BaseException:
+            if made is not None:
+                made.unlink(missing_ok=True)
+            raise
     finally:
         lock.release()
-    print(f"engate: {target}")
+    print(
+        f"{active} integrações estavam ativas. Todas voltaram Inativas: ative cada uma quando nenhuma outra cópia estiver no ar.\n"
+        f"{active} integrations were active. All came back inactive: activate each once no other copy is at work."
+    )
     return 0
+
+
+def _take_key(settings: Settings, key: Path | None) -> Path | None:
+    """The key file that was made just now."""
+    if key is None or settings.key_file is None:
+        return None
+    secret = key.read_bytes()
+    if settings.key_file.exists() and settings.key_file.read_bytes().strip() != secret.strip():
+        raise Invalid(
+            Text(f"Já há outra chave em {settings.key_file}.", f"There is another key at {settings.key_file} already."),
+            Text("Se não serve mais, mova-a para outro lugar.", "If it is of no use any more, move it elsewhere."),
+            where="--key", code="exists",
+        )  # fmt: skip
+    if settings.key_file.exists():
+        return None
+    private.write_new(settings.key_file, secret)
+    return settings.key_file
+
+
+def _already(where: str) -> Invalid:
+    return Invalid(
+        Text(f"Já existe um banco em {where}.", f"There is a database at {where} already."),
+        Text("Use --replace: o atual fica guardado com outro nome.", "Use --replace: the present one is kept under another name."),
+        code="exists",
+    )
+
+
+def _no_backup(file: Path) -> Invalid:
+    text = Text(f"{file} não é um backup deste banco, ou está danificado.", f"{file} is no backup of such a database, or is damaged.")
+    return Invalid(text, Text("Escolha outro arquivo.", "Choose another file."), code="no_backup")
+
+
+def _put_to_sleep(url: str, key_file: Path | None) -> int:
+    """Brings it to this version, makes sure that its secrets can be opened with the key at hand, and lets nothing of it go live by itself.
+    Returns how many integrations were active."""
+    store = Store(url)
+    try:
+        upgrade(store)
+        open_vault(store, key_file)
+        with store.write() as c:
+            return asleep.put_all(c)
+    finally:
+        store.close()
+
+
+# ---- SQLite ----
+
+
+def _into_file(settings: Settings, file: Path, replace: bool) -> int:
+    target = file_of(settings.database_url)
+    assert target is not None
+    _check(file)
+    if target.exists() and not replace:
+        raise _already(str(target))
+    staged = target.with_name(target.name + ".restoring")
+    _forget(staged)
+    try:
+        copy_database(file, staged)
+        active = _put_to_sleep(f"sqlite:///{staged}", settings.key_file)
+        if target.exists():
+            # moved, not read: it may be damaged
+            before = _free_name(target.with_name(target.name + ".before"))
+            for ending in [each for each in ("", *BESIDE) if _beside(target, each).exists()]:
+                _beside(target, ending).rename(_beside(before, ending))
+            print(f"antes / before: {before}")
+        staged.rename(target)
+    finally:
+        _forget(staged)
+    print(f"engate: {target}")
+    return active
+
+
+def _beside(file: Path, ending: str) -> Path:
+    return file.with_name(file.name + ending)
+
+
+def _forget(file: Path) -> None:
+    for ending in ("", *BESIDE):
+        _beside(file, ending).unlink(missing_ok=True)
+
+
+def _free_name(wanted: Path) -> Path:
+    nth, found = 1, wanted
+    while found.exists():
+        nth += 1
+        found = wanted.with_name(f"{wanted.name}-{nth}")
+    return found
 
 
 def _check(file: Path) -> None:
     """A whole SQLite file that engate made."""
-    if not file.exists():
-        raise Invalid(Text(f"Não há arquivo {file}.", f"There is no file {file}."), code="no_file")
     try:
         with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as opened:
             whole = opened.execute("PRAGMA quick_check").fetchone()[0] == "ok"
@@ -66,15 +150,49 @@ def _check(file: Path) -> None:
     except sqlite3.DatabaseError:
         whole = ours = False
     if not (whole and ours):
+        raise _no_backup(file)
+
+
+# ---- PostgreSQL ----
+
+
+def _into_server(settings: Settings, file: Path, replace: bool) -> int:
+    url = settings.database_url
+    with file.open("rb") as opened:
+        if opened.read(5) != b"PGDMP":
+            raise _no_backup(file)
+    engine = sa.create_engine(url, poolclass=sa.NullPool, hide_parameters=True)
+    with engine.connect() as c:
+        _nobody_else(c)
+        there = sa.inspect(c).get_table_names()
+    if there and not replace:
+        raise _already("ENGATE_DATABASE_URL")
+    if there:
+        before = _free_name(settings.data / "engate.before")
+        dump(url, before)
+        print(f"antes / before: {before}")
+        with engine.begin() as c:  # what a newer version made is not in the backup, and would be in its way
+            _nobody_else(c)
+            names = ", ".join(c.dialect.identifier_preparer.quote(name) for name in there)
+            c.exec_driver_sql(f"DROP TABLE {names} CASCADE")
+    tools.restore(url, file).run()
+    active = _put_to_sleep(url, None)
+    print("engate: ENGATE_DATABASE_URL")
+    return active
+
+
+OTHERS = (
+    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() "
+    "AND coalesce(backend_type, 'client backend') = 'client backend'"
+)
+
+
+def _nobody_else(c: sa.Connection) -> None:
+    others = int(c.exec_driver_sql(OTHERS).scalar_one())
+    if others:
         raise Invalid(
-            Text(f"{file} não é um backup do engate, ou está danificado.", f"{file} is no engate backup, or is damaged."), code="no_backup"
-        )
-
-
-def _check_key(file: Path, key_file: Path | None) -> None:
-    """`Invalid` if the secrets in this database cannot be opened with the key at hand."""
-    store = Store(f"sqlite:///{file}")
-    try:
-        open_vault(store, key_file)
-    finally:
-        store.close()
+            Text(f"O banco está em uso: {others} conexões.", f"The database is in use: {others} connections."),
+            Text("Pare antes todos os engate serve e engate worker, em todas as máquinas.",
+                 "Stop every engate serve and engate worker first, on all machines."),
+            code="in_use",
+        )  # fmt: skip

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import resource
 import signal
 import socket
 from contextlib import ExitStack
+from typing import Any
 
 import msgspec
-from granian.constants import Interfaces
+from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server.embed import Server
 
 from engate.clock import SystemClock
-from engate.logs import configure
+from engate.logs import configure, say
 from engate_api.app import create_app
 from engate_api.commands.sandbox import Beside, beside
 from engate_api.embedded import opened
 from engate_api.loop import run
+from engate_api.patience import wait_for_servers
 from engate_api.settings import Settings, from_environment
 
 
@@ -29,12 +33,13 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--sandboxes", action="store_true", help="start every installed sandbox beside it")
     given = parser.parse_args(argv)
     settings = from_environment()
-    configure(settings.log_level)
+    configure(settings.log_level, json=settings.log_format == "json")
     if given.port and not _is_free(given.host, given.port):
         print(
             f"engate: a porta {given.port} está em uso; escolha outra com --port. / Port {given.port} is taken: choose another with --port."
         )
         return 1
+    wait_for_servers(settings)
     port = given.port or _free_port(given.host)
     if given.sandboxes and settings.public_url is None:  # the sandboxes reach us where we are
         settings = msgspec.structs.replace(settings, public_url=f"http://{given.host}:{port}")
@@ -46,10 +51,11 @@ async def _serve(settings: Settings, host: str, port: int, stack: ExitStack, *, 
     """Stops on SIGINT and SIGTERM: no new requests, then the lanes' slices end, then the database closes."""
     async with opened(settings, SystemClock()) as installation:
         print(f"engate: http://{host}:{port}", flush=True)
+        say("serve_started", address=f"http://{host}:{port}")
         app = create_app(settings)
         app.state.installation = installation
         # in this very process: a kill takes API and lanes together, and nobody is left behind with the folder's lock
-        server = Server(app, host, port, interface=Interfaces.ASGINL, websockets=False, backlog=1024, log_level=LogLevels.error)
+        server = _server(app, host, port)
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, server.stop)
         if installation.new_key is not None:
@@ -58,7 +64,28 @@ async def _serve(settings: Settings, host: str, port: int, stack: ExitStack, *, 
             running = await asyncio.to_thread(stack.enter_context, beside(host, port + 1))
             print(_reached(f"http://{host}:{port}", installation.new_key, running), flush=True)
         await server.serve()
+    say("serve_ended")
     return 0
+
+
+HEADER_MS = 5_000
+"""A request says what it wants within this time, or its connection is closed: one that says nothing keeps a place."""
+BACKLOG, CONNECTIONS, FILES_LEFT = 1_024, 8_192, 512
+"""Connections at once, as far as the system lets this process open files; so many files are left for everything else."""
+
+
+def _server(app: Any, host: str, port: int) -> Server:
+    """HTTP/1 alone: what speaks more than that stands in front."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = CONNECTIONS + FILES_LEFT
+    if soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return Server(
+        app, host, port, interface=Interfaces.ASGINL, websockets=False, log_level=LogLevels.error, http=HTTPModes.http1,
+        http1_settings=HTTP1Settings(header_read_timeout=HEADER_MS), backlog=BACKLOG,
+        backpressure=max(64, min(CONNECTIONS, soft - FILES_LEFT)),
+    )  # fmt: skip
 
 
 def _reached(api: str, key: str | None, sandboxes: list[Beside]) -> str:

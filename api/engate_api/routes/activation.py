@@ -12,6 +12,7 @@ from litestar.di import NamedDependency
 from litestar.params import JSONBody
 
 from engate.errors import Invalid
+from engate.logs import say
 from engate.model import Query
 from engate.plugins import Coupling, closing
 from engate.store import archive, config
@@ -95,6 +96,7 @@ async def activate(
         return trigger.activate(c, caller.tenant_id, id, trigger.Activation(flows, pilot, go_live_at), now), adopted
 
     runs, adopted = await installation.store.writing(go)
+    say("integration_activated", by=caller.key_id, tenant=caller.tenant_id, integration=id, count=adopted or None)
     await installation.dispatch.wake(id)
     after = await shown(installation, caller, id)
     return Activated(after.status, after.pilot, runs, adopted)
@@ -109,6 +111,7 @@ async def activate(
 )
 async def deactivate(installation: NamedDependency[Installation], caller: NamedDependency[Caller], id: Id) -> Integration:
     await installation.store.writing(lambda c: trigger.deactivate(c, caller.tenant_id, id))
+    say("integration_deactivated", by=caller.key_id, tenant=caller.tenant_id, integration=id)
     await installation.dispatch.wake(id)
     return await shown(installation, caller, id)
 

@@ -12,6 +12,7 @@ from litestar.di import NamedDependency
 from litestar.params import JSONBody
 
 from engate.errors import Invalid
+from engate.logs import say
 from engate.model import Check
 from engate.plugins import Manifest
 from engate.settings import host_fields, secret_fields
@@ -72,7 +73,10 @@ async def create_connection(
         id = config.create_connection(c, installation.vault, caller.tenant_id, new, now)
         return configured.one_connection(c, caller.tenant_id, id, _doors(installation, caller))
 
-    return await installation.store.writing(create)
+    made = await installation.store.writing(create)
+    about = {"by": caller.key_id, "tenant": caller.tenant_id, "connection": made.id}
+    say("connection_made", **about, platform=data.platform, name=data.name)
+    return made
 
 
 @get("/connections/{id:int}", summary="One connection", guards=[reader], responses=documented(400, 401, 403, 404))
@@ -103,7 +107,10 @@ async def change_connection(
             config.update_connection(c, installation.vault, caller.tenant_id, id, Given(manifest, changes))
         return configured.one_connection(c, caller.tenant_id, id, _doors(installation, caller))
 
-    return await installation.store.writing(change)
+    changed = await installation.store.writing(change)
+    what = ", ".join([*(["name"] if data.name is not msgspec.UNSET else []), *sorted(changes)])
+    say("connection_changed", by=caller.key_id, tenant=caller.tenant_id, connection=id, what=what)
+    return changed
 
 
 @delete(
@@ -114,6 +121,7 @@ async def change_connection(
 )
 async def delete_connection(installation: NamedDependency[Installation], caller: NamedDependency[Caller], id: Id) -> None:
     await installation.store.writing(lambda c: config.delete_connection(c, caller.tenant_id, id))
+    say("connection_deleted", by=caller.key_id, tenant=caller.tenant_id, connection=id)
 
 
 @post(
@@ -135,6 +143,7 @@ async def new_address(installation: NamedDependency[Installation], caller: Named
 
     for each in await installation.store.writing(change):
         await installation.dispatch.wake(each)
+    say("connection_changed", by=caller.key_id, tenant=caller.tenant_id, connection=id, what="webhook address")
     return await get_connection.fn(installation, caller, id)
 
 
@@ -217,10 +226,21 @@ async def test_connection(installation: NamedDependency[Installation], caller: N
         return passed
 
     passed = await installation.store.writing(keep)
+    _say_tested(caller, row, checks)
     if passed:
         for each in used_by:
             await installation.dispatch.wake(each)
     return TestResult(passed, identity or row.identity, checks)
+
+
+def _say_tested(caller: Caller, row: Any, checks: list[Check]) -> None:
+    """The first line that failed, if one did."""
+    about = {"by": caller.key_id, "tenant": caller.tenant_id, "connection": row.id, "platform": row.platform}
+    failed = next((check for check in checks if not check.ok), None)
+    if failed is None:
+        say("connection_tested", **about)
+    else:
+        say("connection_test_failed", **about, line=failed.name, error=failed.text.en, hint=failed.hint.en or None)
 
 
 def _taken(c: sa.Connection, row: Any, identity: str, used_by: list[int]) -> list[Check]:

@@ -9,7 +9,6 @@ import asyncio
 from datetime import UTC, datetime
 from typing import Any
 
-import structlog
 from litestar import HttpMethod, Request, Response, route
 from litestar.di import NamedDependency
 from litestar.exceptions import ClientException
@@ -17,6 +16,7 @@ from litestar.params import FromPath
 
 from engate.door import Asked
 from engate.errors import EngateError
+from engate.logs import say
 from engate.sync import door
 from engate.sync.desk import OpenDesk
 from engate_api.installation import Installation
@@ -28,7 +28,6 @@ METHODS = [HttpMethod.GET, HttpMethod.POST, HttpMethod.PUT, HttpMethod.PATCH, Ht
 LATER = ("database", "slow", "not_live")
 """Of a moment: the platform asks again."""
 BELOW = "/in/{connection:str}/{name:str}"
-log = structlog.get_logger("engate.door")
 
 
 @route(
@@ -75,9 +74,9 @@ async def knock(
 def _status(connection: int, error: Exception) -> int:
     """What happened is told to the log alone."""
     if isinstance(error, EngateError):
-        log.error("door_failed", connection=connection, code=error.code, error=error.text.en)
+        say("door_failed", connection=connection, code=error.code, error=error.text.en)
         return 503 if error.code in LATER else 500
-    log.error("door_broke", connection=connection, error=type(error).__name__, exc_info=error)
+    say("door_broke", connection=connection, error=type(error).__name__, exc_info=error)
     return 500
 
 

@@ -12,6 +12,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, QueryParameter
 
 from engate.errors import EngateError, Invalid
+from engate.logs import say, say_after
 from engate.model import Choice
 from engate.plugins import Coupling
 from engate.settings import json_schema
@@ -106,6 +107,7 @@ async def create_integration(
     except BaseException:
         await asyncio.shield(installation.store.writing(lambda c: config.delete_integration(c, caller.tenant_id, id)))
         raise
+    say("integration_made", by=caller.key_id, tenant=caller.tenant_id, integration=id, name=data.name)
     return await shown(installation, caller, id)
 
 
@@ -147,6 +149,8 @@ async def change_integration(
         if values:
             config.update_integration(c, caller.tenant_id, id, **values)
             trigger.changed(c, caller.tenant_id, id, flows, now)
+        what = ", ".join([*(["name"] if data.name is not msgspec.UNSET else []), *sorted(values)])
+        say_after(c, "integration_changed", by=caller.key_id, tenant=caller.tenant_id, integration=id, what=what)
         rested, rests = (resting(msgspec.convert(each, Options)) for each in (fresh.options, values.get("options", fresh.options)))
         for flow in rests - rested:
             runs.switched_off(c, id, flow, now)
@@ -181,6 +185,7 @@ async def change_flow(
             links.wake_flow(c, caller.tenant_id, id, flow, now)
         if "enabled" in values and flow in stock.SAYING:
             trigger.changed(c, caller.tenant_id, id, [stock.STOCK.flow], now)
+        say_after(c, "integration_changed", by=caller.key_id, tenant=caller.tenant_id, integration=id, what=f"flow {flow}")
 
     await installation.store.writing(change)
     await installation.dispatch.wake(id)
@@ -235,6 +240,8 @@ async def delete_integration(
             config.delete_integration(c, caller.tenant_id, id)
 
     await installation.store.writing(end)
+    orders = open_orders if any(left) else None
+    say("integration_deleted", by=caller.key_id, tenant=caller.tenant_id, integration=id, orders=orders)
     await installation.dispatch.wake(id)
 
 

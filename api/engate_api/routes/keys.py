@@ -9,6 +9,7 @@ from litestar import delete, get, post
 from litestar.di import NamedDependency
 from litestar.params import JSONBody
 
+from engate.logs import say
 from engate.store import config
 from engate.store.views import configured
 from engate.store.views.configured import Key
@@ -44,6 +45,7 @@ async def list_keys(
 async def create_key(installation: NamedDependency[Installation], caller: NamedDependency[Caller], data: JSONBody[NewKey]) -> KeyMade:
     now = installation.now()
     id, key = await installation.store.writing(lambda c: config.create_key(c, caller.tenant_id, data.name, data.role, now))
+    say("key_made", by=caller.key_id, tenant=caller.tenant_id, key=id, name=data.name, role=data.role)
     return KeyMade(id, data.name, data.role, key)
 
 
@@ -51,6 +53,7 @@ async def create_key(installation: NamedDependency[Installation], caller: NamedD
 async def revoke_key(installation: NamedDependency[Installation], caller: NamedDependency[Caller], id: Id) -> None:
     now = installation.now()
     await installation.store.writing(lambda c: config.revoke_key(c, caller.tenant_id, id, now))
+    say("key_revoked", by=caller.key_id, tenant=caller.tenant_id, key=id)
 
 
 ROUTES = [list_keys, create_key, revoke_key]

@@ -11,6 +11,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 
 from engate.errors import Invalid
+from engate.logs import say_after
 from engate.store import config
 from engate.sync import trigger
 from engate.sync.mapping import KINDS, PairMapping, with_row
@@ -94,6 +95,8 @@ async def _save(installation: Installation, caller: Caller, id: int, change: tup
         if after != before:
             config.update_integration(c, caller.tenant_id, id, mapping=msgspec.to_builtins(after))
             trigger.changed(c, caller.tenant_id, id, touched(PairMapping, before, after), now)
+            what = f"mapping {kind}/{key}"
+            say_after(c, "integration_changed", by=caller.key_id, tenant=caller.tenant_id, integration=id, what=what)
 
     await installation.store.writing(save)
     await installation.dispatch.wake(id)

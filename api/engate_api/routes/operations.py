@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import NamedTuple
 
 import msgspec
 import sqlalchemy as sa
@@ -11,6 +15,7 @@ from litestar.di import NamedDependency
 from sqlalchemy.exc import SQLAlchemyError
 
 from engate.store import lanes
+from engate.store.broken import FREE, FULL, Broken
 from engate.store.db import DatabaseSilent
 from engate.store.views import running
 from engate.text import Text
@@ -19,52 +24,97 @@ from engate_api.installation import Installation
 from engate_api.problems import FieldError, Refused, documented
 
 
-class Alive(msgspec.Struct):
-    status: str = "ok"
+class Health(msgspec.Struct, omit_defaults=True):
+    """`status`: "ok", or "degraded" where the process lives and something it needs does not; `detail` then says what."""
+
+    status: str
+    detail: str = ""
+    detail_en: str = ""
+
+
+class Worker(msgspec.Struct):
+    """`alive`: it was heard of within the last seconds. One that nobody has heard of for a day is forgotten."""
+
+    name: str
+    slices: int
+    seen_at: datetime
+    alive: bool
 
 
 class Workers(msgspec.Struct):
-    """Slices of work done, by worker."""
+    """`slices` of work done, by worker."""
 
     slices: dict[str, int]
+    workers: list[Worker]
 
 
 @get("/health", summary="Alive", opt={"exclude_from_auth": True}, security=[{}])
-async def health() -> Alive:
-    return Alive()
+async def health(installation: NamedDependency[Installation]) -> Health:
+    """Asks nobody: it tells what this process has met."""
+    return _degraded([trouble.text] if (trouble := _trouble(installation)) else [])
 
 
 @get(
     "/ready",
-    summary="The database answers and wakes get through",
+    summary="The database works and wakes get through",
     opt={"exclude_from_auth": True},
     security=[{}],
     responses=documented(503),
 )
-async def ready(installation: NamedDependency[Installation]) -> Alive:
-    """Answers within two seconds, also where one of them hangs."""
-    answers = await asyncio.gather(_database_answers(installation), _redis_answers(installation))
-    silent = [name for name, answered in zip(("database", "redis"), answers, strict=True) if not answered]
-    if silent:
-        pt, en = (" e ".join(SILENT[name].pt for name in silent), " and ".join(SILENT[name].en for name in silent))
+async def ready(installation: NamedDependency[Installation]) -> Health:
+    """Answers within two seconds, also where one of them hangs. "degraded": engate answers and takes in, but nobody works."""
+    *answers, works = await asyncio.gather(_database_answers(installation), _redis_answers(installation), _somebody_works(installation))
+    missing = [MISSING[name] for name, answered in zip(MISSING, answers, strict=True) if not answered]
+    if trouble := _trouble(installation):
+        missing.append(Missing("database", trouble.text, trouble.hint))
+    if missing:
         raise Refused(
             503,
             "not_ready",
-            Text(f"{pt[0].upper()}{pt[1:]}.", f"{en[0].upper()}{en[1:]}."),
-            Text(
-                "Confira " + " e ".join(WHERE[name] for name in silent) + ".", "Check " + " and ".join(WHERE[name] for name in silent) + "."
-            ),
-            errors=[FieldError(name, SILENT[name].pt) for name in silent],
+            Text(" ".join(each.text.pt for each in missing), " ".join(each.text.en for each in missing)),
+            Text(" ".join(each.hint.pt for each in missing), " ".join(each.hint.en for each in missing)),
+            errors=[FieldError(each.name, each.text.pt) for each in missing],
         )
-    return Alive()
+    return _degraded([] if works else [NO_WORKER])
 
 
-SILENT = {
-    "database": Text("o banco de dados não responde", "the database does not answer"),
-    "redis": Text("o Redis não responde; o trabalho segue sem ele", "Redis does not answer; work goes on without it"),
+def _degraded(why: Sequence[Text]) -> Health:
+    return Health("degraded", " ".join(each.pt for each in why), " ".join(each.en for each in why)) if why else Health("ok")
+
+
+class Missing(NamedTuple):
+    name: str
+    text: Text
+    hint: Text
+
+
+MISSING = {
+    "database": Missing(
+        "database",
+        Text("O banco de dados não responde.", "The database does not answer."),
+        Text("Confira ENGATE_DATABASE_URL.", "Check ENGATE_DATABASE_URL."),
+    ),
+    "redis": Missing(
+        "redis",
+        Text("O Redis não responde; o trabalho segue sem ele.", "Redis does not answer; work goes on without it."),
+        Text("Confira ENGATE_REDIS_URL.", "Check ENGATE_REDIS_URL."),
+    ),
 }
-WHERE = {"database": "ENGATE_DATABASE_URL", "redis": "ENGATE_REDIS_URL"}
+NO_WORKER = Text(
+    "Nenhum worker está no ar: eventos e pedidos são recebidos e esperam. Inicie um: engate worker.",
+    "No worker is alive: events and orders are taken in and wait. Start one: engate worker.",
+)
 READY_SECONDS = 1.5
+LEAST_FREE = 32 * 2**20
+"""Bytes on the disk of a SQLite database with which it can still work a while."""
+
+
+def _trouble(installation: Installation) -> Broken | None:
+    """What keeps the database from working though it answers: reads go on where nothing can be written any more."""
+    known = installation.store.trouble
+    if known is None and installation.settings.sqlite and shutil.disk_usage(installation.settings.data).free < LEAST_FREE:
+        return Broken(FULL, FREE, code="disk_full")
+    return known
 
 
 async def _database_answers(installation: Installation) -> bool:
@@ -73,6 +123,17 @@ async def _database_answers(installation: Installation) -> bool:
     except (SQLAlchemyError, DatabaseSilent):
         return False
     return True
+
+
+async def _somebody_works(installation: Installation) -> bool:
+    """Also where the database does not say. Without Redis this process works itself."""
+    if installation.settings.redis_url is None:
+        return True
+    since = installation.now() - lanes.ALIVE
+    try:
+        return await installation.store.glancing(lambda c: lanes.workers_alive(c, since), READY_SECONDS) > 0
+    except (SQLAlchemyError, DatabaseSilent):
+        return True
 
 
 async def _redis_answers(installation: Installation) -> bool:
@@ -92,9 +153,11 @@ async def metrics(installation: NamedDependency[Installation]) -> Response[bytes
     return Response(installation.metrics.scraped(counted.lanes_due, counted.records, counted.orders))
 
 
-@get("/workers", summary="Slices of work by worker", guards=[reader], responses=documented(401, 403))
+@get("/workers", summary="Who works on the lanes, and when each was last seen", guards=[reader], responses=documented(401, 403))
 async def workers(installation: NamedDependency[Installation]) -> Workers:
-    return Workers(await installation.store.viewing(lanes.slices_by_worker))
+    known, since = await installation.store.viewing(lanes.workers), installation.now() - lanes.ALIVE
+    found = [Worker(each.name, each.slices, datetime.fromtimestamp(each.seen_at, UTC), each.seen_at >= since) for each in known]
+    return Workers({each.name: each.slices for each in known}, found)
 
 
 ROUTES = [health, ready, metrics, workers]

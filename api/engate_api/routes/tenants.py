@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import msgspec
-import structlog
 from litestar import get, post
 from litestar.di import NamedDependency
 from litestar.params import JSONBody
 
+from engate.logs import say
 from engate.store import config
 from engate.store.tables import tenant
 from engate_api.auth import Caller, installer, reader
@@ -15,8 +15,6 @@ from engate_api.installation import Installation
 from engate_api.problems import documented
 from engate_api.requests import Id, Name
 from engate_api.routes.keys import KeyMade
-
-audit = structlog.get_logger("engate.audit")
 
 
 class NewTenant(msgspec.Struct, forbid_unknown_fields=True):
@@ -49,6 +47,7 @@ class Me(msgspec.Struct):
 async def create_tenant(installation: NamedDependency[Installation], data: JSONBody[NewTenant]) -> Tenant:
     now = installation.now()
     id, key = await installation.store.writing(lambda c: config.create_tenant(c, data.name, now))
+    say("tenant_made", by="installation", tenant=id, name=data.name)
     return Tenant(id, data.name, key)
 
 
@@ -62,7 +61,7 @@ async def recover(installation: NamedDependency[Installation], id: Id, data: JSO
     """Its other keys stay as they are. The log says that it was made."""
     now = installation.now()
     made, key = await installation.store.writing(lambda c: config.recovery_key(c, id, data.name, now))
-    audit.warning("key_recovered", by="installation", tenant=id, key=made, name=data.name)
+    say("key_recovered", by="installation", tenant=id, key=made, name=data.name)
     return KeyMade(made, data.name, "admin", key)
 
 

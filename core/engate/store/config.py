@@ -16,6 +16,7 @@ from engate.plugins import Manifest
 from engate.secrets import Vault, place_of
 from engate.settings import Secret, load, secret_fields
 from engate.store import health
+from engate.store.asleep import IS_ASLEEP
 from engate.store.db import insert
 from engate.store.tables import api_key, connection, flow, installation, integration, run, secret, tenant, token
 from engate.sync.flows import FLOWS
@@ -390,6 +391,7 @@ _STANDING = (
         _SHOP.c.passed_revision.label("shop_passed"),
         _ERP.c.learned.label("erp_learned"),
         _SHOP.c.learned.label("shop_learned"),
+        IS_ASLEEP.label("asleep"),
     )
     .select_from(integration.join(_ERP, _ERP.c.id == integration.c.erp_id).join(_SHOP, _SHOP.c.id == integration.c.storefront_id))
     .where(integration.c.id.in_(sa.bindparam("of_ids", expanding=True)))
@@ -431,6 +433,7 @@ def _made(row: Any, configured: dict[str, Any]) -> Snapshot:
         refused="reauth_required" in (row.erp_health, row.shop_health),
         listens=row.shop is not None,
         archived=row.deleted_at is not None,
+        asleep=row.asleep,
         learned=(row.erp_learned, row.shop_learned),
         **configured,
     )

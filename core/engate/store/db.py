@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import queue
 import threading
+import time
 from collections.abc import Awaitable, Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
@@ -21,8 +22,10 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import OperationalError
 
+from engate import logs, private
 from engate.errors import EngateError
 from engate.store import engines
+from engate.store.broken import Broken, broken, lasts
 from engate.structs import make_known
 from engate.text import Text
 
@@ -33,6 +36,8 @@ VIEWS, GLANCES = 4, 2
 VIEW_SECONDS, GLANCE_SECONDS = 20.0, 4.0
 TRIES = 5
 """How often work that collided with other transactions (PostgreSQL ends one of two that wait for each other) is run again."""
+TROUBLE_SECONDS = 30.0
+"""What kept the database from working counts for so long: whatever failed is tried again meanwhile."""
 
 
 class DatabaseSilent(EngateError):
@@ -48,6 +53,8 @@ class Store:
         make_known()  # before there is a second thread
         self.url = url
         self.sqlite = url.startswith("sqlite")
+        if file := engines.file_of(url):
+            private.ensure(file)
         readers, writers = (4, 1) if self.sqlite else (6, 6)
         self.engine = engines.working(url, readers + writers + 2)  # … the group writer, and one for tools
         self.views = engines.looking(url, VIEWS + GLANCES)
@@ -56,6 +63,7 @@ class Store:
         self._viewers = ThreadPoolExecutor(VIEWS, thread_name_prefix="store-view")
         self._glancers = ThreadPoolExecutor(GLANCES, thread_name_prefix="store-glance")
         self._lock = threading.Lock()
+        self._trouble: tuple[Broken, float] | None = None
         self._pending: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
         self._writer_thread = threading.Thread(target=self._writer, daemon=True, name="store-writer")
         self._writer_thread.start()
@@ -67,6 +75,17 @@ class Store:
             threads.shutdown(wait=True)
         self.engine.dispose()
         self.views.dispose()
+
+    @property
+    def trouble(self) -> Broken | None:
+        """What keeps it from working just now, though it may answer: a full disk, a damaged file."""
+        known = self._trouble
+        return known[0] if known is not None and time.monotonic() < known[1] + TROUBLE_SECONDS else None
+
+    def _note(self, error: BaseException) -> None:
+        found = broken(error)
+        if found is not None and lasts(found):
+            self._trouble = (found, time.monotonic())
 
     # ---- sync doors, for threads and tools ----
 
@@ -84,10 +103,13 @@ class Store:
     @contextmanager
     def write(self) -> Generator[sa.Connection]:
         """At most 500 rows a transaction, so that nobody waits long."""
+        lines: logs.Lines = []
         with self._lock if self.sqlite else nullcontext(), self.engine.connect() as plain:
             c = plain.execution_options(writes=True)
+            c.info[logs.PENDING] = lines
             with c.begin():
                 yield c
+        logs.say_all(lines)
 
     # ---- async doors: the work may be run again after a collision, so it touches nothing but the database ----
 
@@ -118,7 +140,8 @@ class Store:
                 try:
                     with door() as c:
                         return work(c)
-                except OperationalError as error:
+                except Exception as error:
+                    self._note(error)
                     if not left or not _collided(error):
                         raise
             raise AssertionError("unreachable")
@@ -146,6 +169,8 @@ class Store:
             except Exception as error:  # the commit itself failed: everyone must hear of it
                 answers = [(None, error)] * len(group)
             for waiting, (value, error) in zip(group, answers, strict=True):
+                if error is not None:
+                    self._note(error)
                 if _collided(error) and waiting.tries > 1:  # again with the next group
                     self._pending.put(waiting._replace(tries=waiting.tries - 1))
                 elif not waiting.loop.is_closed():
@@ -205,11 +230,14 @@ def _plainly(c: sa.Connection, group: list[_Waiting]) -> list[tuple[Any, Excepti
 
 def _saved(c: sa.Connection, group: list[_Waiting]) -> list[tuple[Any, Exception | None]]:
     answers: list[tuple[Any, Exception | None]] = []
+    lines: logs.Lines = c.info[logs.PENDING]
     for waiting in group:
+        said = len(lines)
         try:
             with c.begin_nested():
                 answers.append((waiting.change(c), None))
         except Exception as error:
+            del lines[said:]
             answers.append((None, error))
     return answers
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -24,6 +25,12 @@ LOOK = {"statement_timeout": "15s", "lock_timeout": "5s", "default_transaction_r
 """What people read."""
 
 
+def file_of(url: str) -> Path | None:
+    """Where a SQLite database is; None where it is no file."""
+    name = sa.make_url(url).database if url.startswith("sqlite") else None
+    return Path(name) if name and name != ":memory:" and not name.startswith("file:") else None
+
+
 def working(url: str, connections: int) -> sa.Engine:
     """Of the lanes, and of everything that writes."""
     return _engine(url, connections, WORK, ())
@@ -36,14 +43,15 @@ def looking(url: str, connections: int) -> sa.Engine:
 
 def _engine(url: str, connections: int, parameters: dict[str, str], pragmas: tuple[str, ...]) -> sa.Engine:
     # a pool as large as its threads and a few for tools: nobody ever waits inside SQLAlchemy
-    size = {"pool_size": connections, "max_overflow": 2, "pool_timeout": POOL_WAIT}
+    # what a statement was given is a shop's data: no error says it
+    both = {"pool_size": connections, "max_overflow": 2, "pool_timeout": POOL_WAIT, "hide_parameters": True}
     if not url.startswith("sqlite"):
         said = sa.make_url(url).query
         reach = {name: value for name, value in REACH.items() if name not in said}
         if "options" not in said:
             reach["options"] = " ".join(f"-c {name}={value}" for name, value in parameters.items())
-        return sa.create_engine(url, pool_pre_ping=True, connect_args=reach, **size)
-    engine = sa.create_engine(url, connect_args={"cached_statements": STATEMENTS}, **size)
+        return sa.create_engine(url, pool_pre_ping=True, connect_args=reach, **both)
+    engine = sa.create_engine(url, connect_args={"cached_statements": STATEMENTS}, **both)
 
     def on_connect(connection: Any, _record: Any) -> None:
         connection.isolation_level = None

@@ -17,6 +17,9 @@ from engate.store.db import insert
 from engate.store.tables import integration, lane, slice_count
 
 ROWS = 500
+SEEN_EVERY, ALIVE = 5.0, 15.0
+"""Seconds after which a worker says that it lives, and for which that counts."""
+REMEMBERED = 86400.0
 
 SPARE = 16
 """Candidates of one integration beyond the number asked for: on PostgreSQL another process may be taking the first ones just now."""
@@ -302,8 +305,24 @@ def count_slices(c: sa.Connection, worker: str, slices: int, now: float) -> None
     c.execute(s.on_conflict_do_update(index_elements=["worker"], set_=values))
 
 
-def slices_by_worker(c: sa.Connection) -> dict[str, int]:
-    return {row.worker: row.slices for row in c.execute(sa.select(slice_count.c.worker, slice_count.c.slices))}
+class Worker(NamedTuple):
+    """A process that works on lanes, as it was last heard of."""
+
+    name: str
+    slices: int
+    seen_at: float
+
+
+def workers(c: sa.Connection) -> list[Worker]:
+    """Those that were heard of within a day, the latest first."""
+    found = sa.select(slice_count.c.worker, slice_count.c.slices, slice_count.c.seen_at).order_by(slice_count.c.seen_at.desc())
+    return [Worker(*row) for row in c.execute(found)]
+
+
+def forget_workers(c: sa.Connection, now: float) -> bool:
+    """Those that nobody has heard of for a day. False: there are no more."""
+    c.execute(sa.delete(slice_count).where(slice_count.c.seen_at < now - REMEMBERED))
+    return False
 
 
 def workers_alive(c: sa.Connection, since: float) -> int:

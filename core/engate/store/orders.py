@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import msgspec
 import sqlalchemy as sa
 
+from engate.logs import say_after
 from engate.model import Address, Buyer, ErpOrder, Invoice, Order, OrderChange, OrderEvent, OrderItem, OrderPart, PartItem, Warehouse
 from engate.store import tasks
 from engate.store.blobs import pack, readable, unpack
@@ -339,7 +340,10 @@ def first(c: sa.Connection, of: Shop, doc: Order, now: float) -> int | None:
         "raw_state": doc.raw_state, "doc": pack(doc), "total": doc.total, "placed_at": doc.placed_at.timestamp(), "read_at": now,
         "created_at": now, "changed_at": now,
     }  # fmt: skip
-    return c.execute(_first_of(c.dialect.name), row).scalar()
+    id = c.execute(_first_of(c.dialect.name), row).scalar()
+    if id is not None:
+        say_after(c, "order_taken_in", integration=of.integration_id, order=doc.key, state=doc.state)
+    return id
 
 
 RECEIVED = "received"

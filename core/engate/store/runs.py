@@ -10,6 +10,7 @@ import msgspec
 import sqlalchemy as sa
 
 from engate.errors import EngateError
+from engate.logs import say_after
 from engate.model.kinds import KINDS
 from engate.store.causes import Reason
 from engate.store.db import insert_of
@@ -20,6 +21,10 @@ from engate.store.tables import cause, flow, reading, record, run
 
 def error_of(error: EngateError) -> dict[str, Any]:
     return {"code": error.code, "text": msgspec.to_builtins(error.text), "hint": msgspec.to_builtins(error.hint)}
+
+
+QUIET = ("schedule", "webhook")
+"""What begins runs that nobody asked for: told only where they changed something."""
 
 
 class Asked(NamedTuple):
@@ -53,7 +58,16 @@ def start(c: sa.Connection, tenant_id: int, integration_id: int, asked: Asked, n
         for kind in asked.kinds
     ]  # fmt: skip
     c.execute(_upsert_of(c.dialect.name, FRESH), fresh)
+    if asked.trigger not in QUIET:
+        say_after(c, "run_started", integration=integration_id, run=made, flow=asked.flow, trigger=asked.trigger)
     return made
+
+
+def _said(c: sa.Connection, row: Any, state: str, now: float) -> None:
+    """The line of its end."""
+    about = {"integration": row.integration_id, "run": row.id, "flow": row.flow, "trigger": row.trigger, "state": state}
+    counts = {"read": row.entities, "changed": row.changed, "pushed": row.pushed, "seconds": round(now - row.started_at, 1)}
+    say_after(c, "run_ended", **about, **counts)
 
 
 # Statements that every reading needs are built once: building one costs more than running it.
@@ -258,10 +272,12 @@ def finish(c: sa.Connection, integration_id: int, now: float, *, idle: sa.Column
         if shared_move and ANCESTORS[row.flow] & SHARED and unfinished(c, row.id, idle):
             continue
         short = is_short(row)
-        if row.trigger in ("schedule", "webhook") and row.changed == 0 and not short:
+        if row.trigger in QUIET and row.changed == 0 and not short:
             c.execute(_DROP, {"of_run": row.id})
             continue
-        c.execute(sa.update(run).where(run.c.id == row.id).values(state="failed" if short else "done", ended_at=now))
+        state = "failed" if short else "done"
+        c.execute(sa.update(run).where(run.c.id == row.id).values(state=state, ended_at=now))
+        _said(c, row, state, now)
         ended.append(row)
     return ended
 
@@ -298,6 +314,9 @@ def cancel(c: sa.Connection, run_id: int, now: float) -> None:
     """The reading stops; what it wanted and is not under way no longer belongs to a run and waits for the next trigger."""
     c.execute(sa.update(reading).where(reading.c.run_id == run_id).values(under_way=False, cursor=None, ahead=None, only=None))
     c.execute(sa.update(run).where(run.c.id == run_id).values(state="cancelled", ended_at=now))
+    row = of_id(c, run_id)
+    if row is not None:
+        _said(c, row, "cancelled", now)
 
 
 def switched_off(c: sa.Connection, integration_id: int, flow_name: str, now: float) -> None:

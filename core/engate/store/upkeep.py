@@ -11,9 +11,9 @@ import time
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
-import structlog
 
-from engate.store import deliveries, outbox
+from engate.logs import say
+from engate.store import deliveries, lanes, outbox
 from engate.store.db import Store, insert
 from engate.store.tables import installation, record_count
 from engate.store.tables import order as shop_order
@@ -29,7 +29,6 @@ LOOKED_AT = 1_000
 """Rows of an index that SQLite looks at: some milliseconds, however large the table is."""
 PURGE_EVERY = 600.0
 LOCK = 0x656E67616E  # one process at a time makes them on PostgreSQL
-log = structlog.get_logger("engate.store")
 
 
 async def keep(store: Store) -> None:
@@ -41,11 +40,11 @@ async def keep(store: Store) -> None:
                 await store.writing(refresh)
             if time.monotonic() > purged_at + PURGE_EVERY:
                 purged_at = time.monotonic()
-                for purge in (deliveries.purge, outbox.purge):
+                for purge in (deliveries.purge, outbox.purge, lanes.forget_workers):
                     while await store.writing(lambda c, purge=purge: purge(c, time.time())):
                         pass
         except Exception as error:  # the lanes can do without
-            log.warning("upkeep_failed", error=type(error).__name__)
+            say("upkeep_failed", error=type(error).__name__)
         await asyncio.sleep(EVERY)
 
 

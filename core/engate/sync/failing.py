@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
-import structlog
 
 from engate.errors import AuthFailed, EngateError, Forbidden, Unavailable
 from engate.hooks import Erp, Observer
+from engate.logs import say
 from engate.observers import Observers
 from engate.store import causes, config, health, lanes, orders, runs
 from engate.store.causes import Reason
@@ -25,7 +25,7 @@ PATIENCE = 2
 
 FORBIDDEN = "forbidden"
 FAILING = "order.failing"
-log = structlog.get_logger("engate.runner")
+SLOW = "slow"
 
 
 class Failed(NamedTuple):
@@ -62,14 +62,28 @@ def back_off(failed: Failed, windows: Windows, now: float) -> float:
     return now + windows.pause(claim.tries)
 
 
-def tell(failed: Failed) -> None:
-    """The line in the log."""
+class Told(NamedTuple):
+    """What every line of a slice says."""
+
+    integration: int
+    lane: str
+    hook: str | None
+    tries: int
+    connection: int | None
+
+
+def tell(failed: Failed, seconds: float) -> None:
+    """The line in the log. `seconds`: until the lane is tried again."""
     claim, error = failed.claim, failed.error
-    about: dict[str, Any] = {"lane": claim.name, "integration": claim.integration_id, "tries": claim.tries, "hook": failed.hook}
-    if isinstance(error, EngateError):
-        log.warning("slice_failed", **about, connection=failed.side, code=error.code, error=error.text.en)
+    about = Told(claim.integration_id, claim.name, failed.hook or None, claim.tries, failed.side)
+    if isinstance(error, AuthFailed):
+        say("login_refused", connection=failed.side, integration=about.integration, lane=about.lane, hook=about.hook, error=error.text.en)
+    elif not isinstance(error, EngateError):
+        say("slice_broke", **about._asdict(), until=round(seconds, 1), exc_info=error)
+    elif error.code == SLOW:
+        say("slice_stopped", **about._asdict(), until=round(seconds, 1))
     else:
-        log.error("slice_broke", **about, exc_info=error)
+        say("slice_failed", **about._asdict(), until=round(seconds, 1), code=error.code, error=error.text.en)
 
 
 def keep(c: sa.Connection, lease: str, failed: Failed, until: float, now: float) -> None:
@@ -129,7 +143,7 @@ def slow(snapshot: Snapshot, hook: str, seconds: float) -> Trouble:
     text = Text(
         f"{who.pt} está lenta em {hook}: sem terminar há {seconds:.0f} s.", f"{who.en} is slow at {hook}: not done for {seconds:.0f} s."
     )
-    return Trouble(side_of(snapshot, hook), _said("slow", text, PATIENT))
+    return Trouble(side_of(snapshot, hook), _said(SLOW, text, PATIENT))
 
 
 def overstayed(hook: str, seconds: float) -> Unavailable:
@@ -139,7 +153,7 @@ def overstayed(hook: str, seconds: float) -> Unavailable:
         f"The platform is slow at {hook}: the call was ended after {seconds:.0f} s.",
     )
     ours = Text(f"Uma etapa não terminou em {seconds:.0f} s e foi encerrada.", f"A step was not done in {seconds:.0f} s and was ended.")
-    return Unavailable(text if hook else ours, PATIENT if hook else WATCHED, code="slow")
+    return Unavailable(text if hook else ours, PATIENT if hook else WATCHED, code=SLOW)
 
 
 PATIENT = Text(

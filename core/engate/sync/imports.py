@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from engate.errors import AuthFailed, EngateError, NotSent, Rejected
+from engate.logs import say_after
 from engate.model import Found, Imported, Unsure
 from engate.store import causes, orders
 from engate.store.causes import Reason
@@ -105,6 +106,7 @@ def _promise(c: sa.Connection, work: Work, part: Part) -> None:
 
 def _uncertain(c: sa.Connection, work: Work, order: Stored, part: Part, text: Text) -> None:
     """The ERP's bound counts from here: look-ups and retries may have passed since the promise."""
+    say_after(c, "order_uncertain", integration=work.integration_id, order=order.key, part=part.no, error=text.en)
     orders.update_part(c, part.id, sent_at=work.now())
     orders.note(c, work.order_row(order.id), orders.Line("uncertain", text, part.no), work.now())
 

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import sqlalchemy as sa
-import structlog
 
+from engate.logs import say
 from engate.model import Order, OrderEvent
 from engate.store import causes, orders
 from engate.sync.outbox import KeyedOrder, order_waits, outlet_of
 from engate.sync.work import Later, Work
 from engate.text import Text
 
-log = structlog.get_logger("engate.quarantine")
-
 
 async def mend_order(work: Work, key: str) -> Later:
     """Its document from the shop, its parts where nothing has gone out yet; a part that has gone out is for a person."""
-    log.error("order_unreadable", integration=work.integration_id, order=key)
+    say("order_unreadable", integration=work.integration_id, order=key)
     if work.coupling.hands_in_orders:  # it cannot be asked
         await work.store.durably(lambda c: _tell(c, work, key))
         return Later()

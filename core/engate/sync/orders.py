@@ -8,6 +8,7 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from engate.errors import AuthFailed, CapabilityMissing, EngateError, Forbidden, Rejected
+from engate.logs import say_after
 from engate.model import Order, PartItem
 from engate.store import causes, orders, tasks
 from engate.store.causes import Reason
@@ -199,6 +200,8 @@ def _keep(c: sa.Connection, work: Work, doc: Order, newest: int | None) -> Store
     now = work.now()
     before = orders.load(c, work.integration_id, doc.key)
     id = orders.keep(c, work.orders_of, doc, before.state if before else "received", now)
+    if before is None:
+        say_after(c, "order_taken_in", integration=work.integration_id, order=doc.key, state=doc.state)
     if before is None or orders.untouched(before) or before.doc.raw_state != doc.raw_state:
         text = Text(f"A loja diz: {doc.raw_state}", f"The shop says: {doc.raw_state}")
         orders.note(c, work.order_row(id), orders.Line("shop", text), now)
@@ -284,6 +287,7 @@ async def _show(work: Work, order: Stored) -> None:
                 orders.update_part(c, part.id, state=state)
         orders.set_state(c, order.id, whole, work.now())
         if whole != order.state:
+            say_after(c, "order_moved", integration=work.integration_id, order=order.key, state=whole)
             mailing.owe(c, work, order, whole)
 
     await work.store.durably(show)

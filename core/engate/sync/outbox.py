@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import sqlalchemy as sa
 
+from engate.logs import say_after
 from engate.observers import Observers
 from engate.store import orders, outbox, pushes
 from engate.store.causes import Reason
@@ -51,6 +52,7 @@ class Outlet(NamedTuple):
     integration_id: int
 
     def imported(self, c: sa.Connection, part: Entered, now: float) -> None:
+        say_after(c, "order_in_erp", integration=self.integration_id, order=part.order, part=part.no, erp_key=part.erp_key)
         said = {"order": part.order, "erp_keys": [part.erp_key]}
         self._observed(c, "on_order_imported", [Event(f"imported/{part.order}/{part.no}/{part.erp_key}", said)], now)
 
@@ -89,6 +91,9 @@ class KeyedOrder(NamedTuple):
 def order_waits(c: sa.Connection, outlet: Outlet, order: KeyedOrder, reason: Reason | None, now: float) -> bool:
     """Why the order waits. False: it waited for this already, as people have been told."""
     is_new = orders.set_cause(c, order.row, reason, now)
+    if is_new and reason is not None:
+        about = {"integration": order.row.integration_id, "order": order.key, "cause": reason.code, "owner": reason.owner}
+        say_after(c, "order_waits", **about, error=reason.text.en)
     if reason is None or reason.owner != "person" or not is_new:
         return is_new
     if not orders.told(c, order.row):

@@ -7,10 +7,10 @@ import asyncio
 from typing import Any, NamedTuple, cast
 
 import sqlalchemy as sa
-import structlog
 
 from engate.errors import EngateError
 from engate.hooks import Connection, Storefront
+from engate.logs import say
 from engate.model import Check
 from engate.store import config, health, runs
 from engate.store.health import Trouble
@@ -23,7 +23,6 @@ SIDES = ("erp", "storefront")
 SECONDS = 60.0
 """That a plugin has for each of it."""
 MOST_FACTS, MOST_NAME, MOST_FACT = 50, 60, 200
-log = structlog.get_logger("engate.probe")
 
 
 class Tried(NamedTuple):
@@ -55,7 +54,7 @@ async def tried(account: Connection) -> Tried:
         async with asyncio.timeout(SECONDS):
             return Tried(checks, identity, _facts(await account.learn()), calls_us=calls_us)
     except Exception as error:
-        log.warning("facts_not_learnt", error=f"{type(error).__name__}: {error}")
+        say("facts_not_learnt", error=f"{type(error).__name__}: {error}")
         return Tried(checks, identity, None, as_line("facts", error), calls_us)
 
 
@@ -105,7 +104,7 @@ async def probe_slice(work: Work, side: str) -> tuple[Later, bool]:
         return Later(due=again), learned
     trouble = Trouble(id, runs.error_of(EngateError(failed.text, failed.hint, code=failed.name)))
     await work.store.durably(lambda c: health.met(c, work.claim.id, trouble))
-    log.warning("probe_failed", connection=id, line=failed.name, error=failed.text.en)
+    say("probe_failed", connection=id, line=failed.name, error=failed.text.en)
     return Later(due=work.now() + work.windows.probe_again, through=False), learned
 
 
@@ -124,7 +123,7 @@ def as_line(name: str, error: Exception) -> Check:
     if isinstance(error, TimeoutError):
         text = Text(f"A plataforma não respondeu em {SECONDS:.0f} s.", f"The platform did not answer within {SECONDS:.0f} s.")
         return Check("timeout", False, text, Text("Verifique o endereço.", "Check the address."))
-    log.error("probe_broke", line=name, exc_info=error)
+    say("probe_broke", line=name, exc_info=error)
     text = Text(f"O plugin falhou ({type(error).__name__}).", f"The plugin failed ({type(error).__name__}).")
     return Check("plugin_fault", False, text, Text("Veja o log do engate.", "See engate's log."))
 

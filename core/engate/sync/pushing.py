@@ -7,9 +7,9 @@ import time
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
-import structlog
 
 from engate.errors import AuthFailed, EngateError, Forbidden, PluginFault, Unavailable, Unknown
+from engate.logs import say
 from engate.model import Batch, Item
 from engate.model.kinds import Kind, buyable
 from engate.store import causes, lanes, levels, links, pushes, runs
@@ -24,7 +24,6 @@ from engate.sync.sharing import Shared
 from engate.sync.work import Later, Work
 from engate.text import Text
 
-log = structlog.get_logger("engate.push")
 TEXTS = frozenset({"name", "description"})
 SILENT = 5
 """So many calls without any answer are the storefront's doing, not the records'."""
@@ -190,10 +189,10 @@ async def _push(work: Work, kind: Kind, sending: Sending, marked_at: float) -> P
         # a cancelled slice settles too: what the storefront answered must not be forgotten
         await asyncio.shield(work.store.durably(lambda c: _settle(c, work, kind, told, marked_at)))
     if fault is not None:
-        log.error("push_uncheckable", kind=kind.name, hook=kind.check_hook)
+        say("push_uncheckable", kind=kind.name, hook=kind.check_hook)
     for key, outcome in batch.outcomes.items():
         if isinstance(outcome.error, PluginFault):
-            log.error("item_broke", kind=kind.name, key=key, exc_info=outcome.error.__cause__)
+            say("item_broke", kind=kind.name, key=key, exc_info=outcome.error.__cause__)
     heard = deferred or any(outcome.state in ("accepted", "rejected") for outcome in batch.outcomes.values())
     work.answered = work.answered or heard
     errors = [outcome.error for outcome in batch.outcomes.values() if outcome.error is not None]

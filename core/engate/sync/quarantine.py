@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import sqlalchemy as sa
-import structlog
 
 from engate.boundary import Broken, is_segment, stand_in
 from engate.errors import PluginFault
+from engate.logs import say_after
 from engate.model import OrderEvent
 from engate.model.kinds import Kind
 from engate.store import desired, runs
@@ -16,8 +16,6 @@ from engate.store.blobs import readable
 from engate.store.pushes import Claimed
 from engate.sync.work import Work
 from engate.text import Text
-
-log = structlog.get_logger("engate.quarantine")
 
 
 def stand_ins(c: sa.Connection, work: Work, kind: Kind, broken: list[tuple[Broken, float]]) -> list[tuple[Any, float]]:
@@ -42,7 +40,7 @@ def lost(c: sa.Connection, row: Any, broken: list[tuple[Broken, float]], now: fl
         code="plugin.item",
     )
     runs.failed(c, row.run_id, error, now)
-    log.error("items_left_out", integration=row.integration_id, kind=row.kind, count=len(nameless), example=example.text.en)
+    say_after(c, "items_left_out", integration=row.integration_id, kind=row.kind, count=len(nameless), example=example.text.en)
 
 
 def sound(c: sa.Connection, work: Work, kind: Kind, rows: list[Claimed]) -> list[Claimed]:
@@ -50,7 +48,7 @@ def sound(c: sa.Connection, work: Work, kind: Kind, rows: list[Claimed]) -> list
     spoilt = [row.id for row in rows if row.doc is None]
     if spoilt:
         desired.unreadable(c, work.records_of(kind.name), spoilt, work.now())
-        log.error("records_unreadable", integration=work.integration_id, kind=kind.name, count=len(spoilt))
+        say_after(c, "records_unreadable", integration=work.integration_id, kind=kind.name, count=len(spoilt))
     return [row for row in rows if row.doc is not None]
 
 

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 
 import msgspec
 import sqlalchemy as sa
-import structlog
 
 from engate.errors import Unavailable
+from engate.logs import say_after
 from engate.model import Query, Sku, StockLevel
 from engate.model.kinds import KINDS
 from engate.plugins import closing
@@ -22,7 +22,6 @@ from engate.store.tables import record
 from engate.sync.work import Work
 from engate.text import Text
 
-log = structlog.get_logger("engate.reading")
 STOCK = KINDS["stock"]
 
 
@@ -102,7 +101,7 @@ def apply(c: sa.Connection, work: Work, found: Renames) -> None:
         if renames.unknown(c, work.integration_id, [old]):
             continue  # somebody else was quicker
         renames.rename(c, work.integration_id, old, new)
-        log.info("sku_key_changed", integration=work.integration_id, old=old, new=new)
+        say_after(c, "sku_key_changed", integration=work.integration_id, old=old, new=new)
         for kind in renames.OF_A_SKU:
             _decide_anew(c, work, kind.name, [new])
             work.wake(c, (f"push/{kind.name}", kind.priority))

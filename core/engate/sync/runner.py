@@ -9,12 +9,12 @@ from collections.abc import Iterable
 from typing import Any
 from uuid import uuid4
 
-import structlog
-
 from engate import doing
 from engate.clock import Clock
 from engate.limits import priority
+from engate.logs import say
 from engate.store import clocks, config, desired, health, lanes, outbox
+from engate.store.broken import broken, shortly
 from engate.store.db import Store
 from engate.store.lanes import Claim, Take
 from engate.sync import failing
@@ -38,7 +38,6 @@ ORDERS_ALONE = 0
 SHARE_PAUSE = 0.2
 SHARE_AT_ONCE = 2
 SLOTS = 64
-log = structlog.get_logger("engate.runner")
 
 
 class Slice:
@@ -98,6 +97,7 @@ class Runner:
 
     async def run(self) -> None:
         """Until cancelled. Leases are given back on the way out."""
+        say("worker_started", worker=self._worker, slots=self._slots)
         watching = [asyncio.create_task(self._beat()), asyncio.create_task(self._watch())]
         try:
             await self._store.durably(desired.read_broken_again)
@@ -116,8 +116,12 @@ class Runner:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             # a claim that was committed while we were being stopped never became a task: after it in the queue, this gives it back
-            await self._store.durably(lambda c: lanes.give_back(c, self._lease))
-            await self._count(now=True)
+            try:
+                await self._store.durably(lambda c: lanes.give_back(c, self._lease))
+                await self._count(now=True)
+            except Exception as error:  # the leases run out by themselves; whoever stops us must not wait for a database that is broken
+                say("worker_interrupted", what="end", error=shortly(error))
+            say("worker_ended", worker=self._worker)
 
     @property
     def busy(self) -> bool:
@@ -190,7 +194,7 @@ class Runner:
             try:
                 alive = await self._store.durably(lambda c, running=running: lanes.beat(c, running, self._lease, TTL))
             except Exception as error:  # the next beat may get through; if none does, the leases end and every promise fails
-                log.error("beat_failed", exc_info=error)
+                say("beat_failed", exc_info=error)
                 continue
             self._cancel(id for id in running if alive.get(id, True) is not False)  # lost, or asked to cancel
 
@@ -209,7 +213,7 @@ class Runner:
                     self._cancel(await self._store.reading(lambda c: lanes.asked_to_cancel(c, self._lease)))
                 await self._show_slow()
             except Exception as error:
-                log.error("watch_failed", exc_info=error)
+                say("watch_failed", exc_info=error)
                 await asyncio.sleep(LONGEST_LOOK)
 
     def _cancel(self, ids: Iterable[int]) -> None:
@@ -225,11 +229,13 @@ class Runner:
                 continue
             each.troubled = True
             trouble = failing.slow(each.snapshot, each.doing.hook, seconds)
-            log.warning("slice_slow", lane=each.claim.name, integration=each.claim.integration_id, hook=each.doing.hook, seconds=seconds)
+            say("slice_slow", lane=each.claim.name, integration=each.claim.integration_id, hook=each.doing.hook, seconds=round(seconds, 1))
             await self._store.durably(lambda c, id=each.claim.id, trouble=trouble: health.met(c, id, trouble))
 
     async def _count(self, *, now: bool = False) -> None:
-        if self._slices and (now or time.monotonic() - self._counted_at > COUNT_EVERY):
+        """Slices; and now and then that we live."""
+        ago = time.monotonic() - self._counted_at
+        if (self._slices and (now or ago > COUNT_EVERY)) or ago > lanes.SEEN_EVERY:
             slices, self._slices, self._counted_at = self._slices, 0, time.monotonic()
             at = self._clock.now().timestamp()
             await self._store.durably(lambda c: lanes.count_slices(c, self._worker, slices, at))
@@ -242,7 +248,7 @@ class Runner:
         now = self._clock.now().timestamp()
         seconds = await self._store.reading(lambda c: clocks.ahead(c, now))
         if seconds:
-            log.warning("clock_set_back", seconds=seconds)
+            say("clock_set_back", seconds=round(seconds))
             await self._store.writing(lambda c: clocks.pull_back(c, seconds, now))
             self._poked.set()
 
@@ -269,6 +275,9 @@ class Runner:
                     return
                 mine.standing = None  # as it was before that work
             await self._work_on(mine)
+        except Exception as error:  # what came of it could not be stored: its lease runs out, and somebody takes the lane up
+            unknown = None if broken(error) else error
+            say("lane_dropped", lane=mine.claim.name, integration=mine.claim.integration_id, error=shortly(error), exc_info=unknown)
         finally:
             if self._running[id] is mine:
                 del self._running[id]
@@ -288,7 +297,7 @@ class Runner:
             await asyncio.shield(self._store.durably(lambda c: lanes.settle(c, claim, self._lease, now)))
             raise
         except LeaseLost:
-            log.warning("lease_lost", lane=claim.name)
+            say("lease_lost", lane=claim.name, integration=claim.integration_id)
         except Exception as error:
             await self._failed(mine, error)
         else:
@@ -309,9 +318,9 @@ class Runner:
         if mine.snapshot is None:
             raise error  # the database does not answer: the lease runs out, and somebody takes the lane up
         failed = Failed(mine.claim, mine.snapshot, mine.doing.hook, error, self._registry.observers)
-        failing.tell(failed)
         now = self._clock.now().timestamp()
         until = failing.back_off(failed, self._windows, now)
+        failing.tell(failed, until - now)
         await self._store.durably(lambda c: failing.keep(c, self._lease, failed, until, now))
 
     async def _slice(self, mine: Slice) -> Later:
@@ -324,6 +333,8 @@ class Runner:
             self._snapshots.pop(claim.integration_id, None)
             return Later()
         self._snapshots[claim.integration_id] = snapshot
+        if snapshot.asleep:
+            return Later(through=False)  # activating it wakes every lane
         if claim.name.startswith(outbox.LANE):
             post = Post(
                 store=self._store,

@@ -10,10 +10,10 @@ import time
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
-import structlog
 
 from engate.clock import Clock
 from engate.errors import AuthFailed, EngateError
+from engate.logs import say, say_after
 from engate.observers import NotToldError
 from engate.store import archive, causes, lanes, outbox
 from engate.store.causes import Reason
@@ -39,7 +39,6 @@ BROKE = EngateError(
     Text("Veja o log do engate.", "See engate's log."),
     code="outbox.broke",
 )
-log = structlog.get_logger("engate.outbox")
 
 
 class Post(NamedTuple):
@@ -123,7 +122,7 @@ async def _tell(post: Post, row: Any) -> Told:
     except (NotToldError, EngateError) as error:
         return Told(error)
     except Exception as error:  # a letter that cannot be written does not keep the others
-        log.error("message_broke", integration=post.snapshot.id, kind=row.kind, error=type(error).__name__)
+        say("message_broke", integration=post.snapshot.id, kind=row.kind, error=type(error).__name__)
         return Told(BROKE)
     return Told()
 
@@ -158,6 +157,8 @@ def _failed(c: sa.Connection, post: Post, tried: Tried, error: NotToldError | En
     shown = _shown(error, tried)
     cause_id = _cause(c, post, shown) if shown is not None else None
     outbox.failed(c, tried.row.id, now + post.windows.pause(tried.row.tries), Failure(str(error), cause_id))
+    about = {"integration": post.snapshot.id, "kind": post.target.kind, "target": post.target.name}
+    say_after(c, "message_failed", **about, tries=tried.row.tries + 1, error=str(error))
     if isinstance(error, AuthFailed) and cause_id is not None:
         outbox.give_up(c, [tried.row.id], cause_id, now)  # a person must mend it first, whose retry brings it back
         return
@@ -166,8 +167,7 @@ def _failed(c: sa.Connection, post: Post, tried: Tried, error: NotToldError | En
         return
     target = post.target
     outbox.give_up(c, hopeless, _cause(c, post, _given_up(target)), now)
-    about = {"integration": post.snapshot.id, "kind": target.kind, "target": target.name}
-    log.error("outbox_given_up", **about, count=len(hopeless), error=str(error))
+    say_after(c, "outbox_given_up", **about, count=len(hopeless), error=str(error))
 
 
 def _cause(c: sa.Connection, post: Post, reason: Reason) -> int:

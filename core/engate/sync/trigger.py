@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from engate.errors import Invalid
 from engate.model import OrderEvent
 from engate.model.kinds import CALLED, KINDS
-from engate.store import causes, config, lanes, links, moved, orders, outbox, pushes, runs, tasks
+from engate.store import asleep, causes, config, lanes, links, moved, orders, outbox, pushes, runs, tasks
 from engate.store.blobs import pack
 from engate.store.causes import ensure, own
 from engate.store.lanes import Wake
@@ -45,6 +45,7 @@ def activate(c: sa.Connection, tenant_id: int, id: int, how: Activation, now: fl
         values["go_live_at"] = how.go_live_at
     config.claim_shop(c, tenant_id, id)
     config.update_integration(c, tenant_id, id, **values)
+    asleep.wake(c, tenant_id, id, now)
     made = [
         _start(c, tenant_id, id, _asked(name, "activation", full=name not in whole, keys=None), now) for name in how.flows if name in LOADS
     ]

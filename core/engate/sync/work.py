@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import msgspec
 import sqlalchemy as sa
@@ -32,24 +32,29 @@ SLICE = 5.0
 """Seconds a slice may take: long enough to be efficient, short enough that nobody waits long for a turn."""
 
 
-class Windows(msgspec.Struct, frozen=True):
+Seconds = Annotated[float, msgspec.Meta(gt=0, le=1e9)]
+
+
+class Windows(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How long engate waits for things, in seconds on the injected clock. A demo runs on real time with short windows."""
 
-    unknown_after: float = 30.0  # a push of unknown effect is looked up again after this
-    operation_most: float = 86400.0  # an operation of the storefront that takes longer is not waited for
-    retry_first: float = 5.0  # doubling …
-    retry_most: float = 900.0  # … up to this
-    invoice_retry: float = 30.0  # an invoiced order whose document is not published yet
-    settles_within: float | None = None  # overrides what the ERP plugin says (None: the plugin's own)
-    orders_again: float = 900.0  # the shop's list of orders is read this often, for what no event told
-    look_pause: float = 10.0  # between two looks for an order of unknown fate
-    forbidden_wait: float = 300.0  # a flow that lacks a permission is tried again after this
-    probe_every: float = 86400.0  # both connections are looked after so often
-    probe_again: float = 3600.0  # … and again after this where something of it failed
-    slow_after: float = 20.0  # real time: a hook that takes longer shows as degraded health, by its name
-    slice_most: float = 120.0  # real time: a slice that takes longer is ended
-    beat: float = 3.0  # real time: leases are renewed so often, and who lost one ends then
-    outbox_most: float = 3 * 86400.0  # what somebody outside does not take for so long is given up
+    unknown_after: Seconds = 30.0  # a push of unknown effect is looked up again after this
+    operation_most: Seconds = 86400.0  # an operation of the storefront that takes longer is not waited for
+    retry_first: Seconds = 5.0  # doubling …
+    retry_most: Seconds = 900.0  # … up to this
+    invoice_retry: Seconds = 30.0  # an invoiced order whose document is not published yet
+    settles_within: Annotated[float, msgspec.Meta(ge=0, le=1e9)] | None = (
+        None  # overrides what the ERP plugin says (None: the plugin's own)
+    )
+    orders_again: Seconds = 900.0  # the shop's list of orders is read this often, for what no event told
+    look_pause: Seconds = 10.0  # between two looks for an order of unknown fate
+    forbidden_wait: Seconds = 300.0  # a flow that lacks a permission is tried again after this
+    probe_every: Seconds = 86400.0  # both connections are looked after so often
+    probe_again: Seconds = 3600.0  # … and again after this where something of it failed
+    slow_after: Seconds = 20.0  # real time: a hook that takes longer shows as degraded health, by its name
+    slice_most: Seconds = 120.0  # real time: a slice that takes longer is ended
+    beat: Annotated[float, msgspec.Meta(gt=0, le=5)] = 3.0  # real time: leases (15 s) are renewed so often, and who lost one ends then
+    outbox_most: Seconds = 3 * 86400.0  # what somebody outside does not take for so long is given up
 
     def pause(self, tries: int) -> float:
         """Seconds before the next try, after so many that failed."""
@@ -77,6 +82,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     learned: tuple[int, int]  # how often the facts of each side have changed
     archived: bool  # it was deleted: its open orders go on, and nothing else
     listens: bool  # it went live, and no other integration has taken the shop over since
+    asleep: bool = False  # out of a backup, and nobody has activated it since
 
 
 class Later(NamedTuple):

@@ -20,6 +20,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -28,9 +29,15 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import LiteralString, NamedTuple
 
+from engate import private
+
 START_SECONDS = 30
 STOP_SECONDS = 25  # the watchdog kills after 20
+LOOK_SECONDS = 0.5
 PORT_ATTEMPTS = 3  # a free port can be taken between our look and the server's bind
+
+
+Said = Callable[[str], None]
 
 
 class ServiceUnavailable(RuntimeError):
@@ -46,11 +53,12 @@ class _Server:
 
 
 @contextmanager
-def postgres(folder: Path, *, fast: bool = False) -> Generator[str]:
+def postgres(folder: Path, *, fast: bool = False, said: Said | None = None) -> Generator[str]:
     """A PostgreSQL with its data in `folder` (made if missing, kept afterwards); yields a SQLAlchemy URL of its superuser.
 
-    `fast` gives up durability (no fsync), for tests. As root, when `nobody` cannot reach `folder` (pytest's tmp_path, a checkout in
-    /root), the data live in a temporary folder instead and are gone at the end.
+    `fast` gives up durability (no fsync), for tests. `said`: a server that ends by itself is started again on its port, and this is told
+    of it. As root, when `nobody` cannot reach `folder` (pytest's tmp_path, a checkout in /root), the data live in a temporary folder
+    instead and are gone at the end.
     """
     install = _postgres_install()
     user = pwd.getpwnam("nobody") if os.geteuid() == 0 else None
@@ -66,7 +74,6 @@ def postgres(folder: Path, *, fast: bool = False) -> Generator[str]:
             if not _reachable(folder):
                 folder = temporary
         data, password_file, log = folder / "data", folder / "password", folder / "postgres.log"
-        log.touch()
         if not (data / "PG_VERSION").exists():
             _initdb(install, data, password_file, user)
         options = ["fsync=off", "synchronous_commit=off", "full_page_writes=off"] if fast else []
@@ -83,7 +90,7 @@ def postgres(folder: Path, *, fast: bool = False) -> Generator[str]:
             user,
             temporary,
         )
-        with _running("PostgreSQL", program, lambda server: _postgres_ready(data, server)) as server:
+        with _running("PostgreSQL", program, lambda server: _postgres_ready(data, server), said) as server:
             yield f"postgresql+psycopg://engate:{password_file.read_text().strip()}@127.0.0.1:{server.port}/postgres"
     finally:
         if temporary:
@@ -91,8 +98,9 @@ def postgres(folder: Path, *, fast: bool = False) -> Generator[str]:
 
 
 @contextmanager
-def valkey(folder: Path) -> Generator[str]:
-    """A Valkey that keeps nothing on disk (its log goes to `folder`, made if missing); yields `redis://127.0.0.1:<port>/0`."""
+def valkey(folder: Path, *, said: Said | None = None) -> Generator[str]:
+    """A Valkey that keeps nothing on disk (its log goes to `folder`, made if missing); yields `redis://127.0.0.1:<port>/0`.
+    `said`: as above."""
     binary = _valkey_binary()
     folder.mkdir(parents=True, exist_ok=True)
     folder = folder.resolve()
@@ -106,8 +114,13 @@ def valkey(folder: Path) -> Generator[str]:
         folder / "valkey.log",
         signal.SIGTERM,
     )
-    with _running("Valkey", program, _valkey_ready) as server:
+    with _running("Valkey", program, _valkey_ready, said) as server:
         yield f"redis://127.0.0.1:{server.port}/0"
+
+
+def postgres_binaries() -> Path:
+    """The folder of the server's own tools: pg_dump, pg_restore, psql."""
+    return _postgres_install() / "bin"
 
 
 def create_database(url: str, name: str, template: str = "template1") -> str:
@@ -226,7 +239,7 @@ class _Program(NamedTuple):
 
 
 @contextmanager
-def _running(name: str, program: _Program, ready: Callable[[_Server], bool]) -> Generator[_Server]:
+def _running(name: str, program: _Program, ready: Callable[[_Server], bool], said: Said | None) -> Generator[_Server]:
     """Starts the server under its watchdog, waits until it answers, and stops it at the end."""
     server = None
     for _ in range(PORT_ATTEMPTS):
@@ -240,14 +253,61 @@ def _running(name: str, program: _Program, ready: Callable[[_Server], bool]) -> 
         server = _stop(server)
     if server is None:
         raise ServiceUnavailable(f"{name} did not start; the end of its log:\n{_tail(program.log)}")
+    keeper = _Keeper(name, program, ready, server)
+    if said is not None:
+        keeper.watch(said)
     try:
         yield server
     finally:
+        keeper.stop()
+
+
+class _Keeper:
+    """Starts a server again, on its own port, where it has ended by itself."""
+
+    def __init__(self, name: str, program: _Program, ready: Callable[[_Server], bool], server: _Server) -> None:
+        self._name, self._program, self._ready, self._server = name, program, ready, server
+        self._left = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def watch(self, said: Said) -> None:
+        self._thread = threading.Thread(target=self._watch, args=(said,), daemon=True, name=f"keeper-{self._name}")
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._left.set()
+        if self._thread is not None:
+            self._thread.join()
+        _stop(self._server)
+
+    def _watch(self, said: Said) -> None:
+        gone = False
+        while not self._left.wait(LOOK_SECONDS):
+            if self._server.watchdog.poll() is None:
+                continue
+            if not gone:
+                said(f"{self._name} ended by itself: it is started again")
+            gone = not self._again()
+            if not gone:
+                said(f"{self._name} runs again")
+
+    def _again(self) -> bool:
+        """A few tries may be needed: PostgreSQL waits for the children that were left behind."""
+        _stop(self._server)
+        server = _start(self._program, self._server.port)
+        try:
+            if _wait_until_ready(server, self._ready):
+                self._server = server
+                return True
+        except ServiceUnavailable:
+            pass
         _stop(server)
+        return False
 
 
-def _start(program: _Program) -> _Server:
-    port = _free_port()
+def _start(program: _Program, port: int | None = None) -> _Server:
+    port = port if port is not None else _free_port()
+    private.ensure(program.log)
     command, user = program.command(port), program.user
     order = {
         "command": command,

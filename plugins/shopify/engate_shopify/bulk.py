@@ -294,7 +294,7 @@ async def _hear(shop: Shopify, url: str, load: Load[T]) -> None:
         raise unavailable(error) from None
 
 
-GARBLED = (msgspec.MsgspecError, UnicodeError, LookupError, TypeError, ValueError, AttributeError)
+GARBLED = (msgspec.MsgspecError, UnicodeError, RecursionError, LookupError, TypeError, ValueError, AttributeError)
 """A line of another shape says nothing of its items: they go by calls."""
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from engate import Asked, Desk, EngateError, Reply, Text
+from engate.answers import NOT_JSON
 from engate.model import Check, OrderEvent
 from engate_shopify import operations as op
 from engate_shopify import translate_orders as translate
@@ -56,7 +57,7 @@ async def answer(settings: ShopifySettings, asked: Asked, desk: Desk) -> Reply:
     delivery = asked.headers.get("x-shopify-webhook-id", "")
     try:
         body = msgspec.json.decode(asked.body, type=dict[str, Any])
-    except msgspec.DecodeError:
+    except NOT_JSON:
         body = {}
     order = order_of(asked.headers.get("x-shopify-topic", ""), body)
     if not delivery or order is None:

@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from engate import Asked, Reply
+from engate.answers import NOT_JSON
 
 NO_TOKEN, BAD_TOKEN, MALFORMED, TOO_MANY, MISSING = 1, 2, 3, 6, 10
 NOTHING, NO_PAGE, DUPLICATE, INVALID, NOT_FOUND, RETRY = 20, 23, 30, 31, 32, 35
@@ -55,7 +56,7 @@ class Call(NamedTuple):
         if isinstance(given, str):
             try:
                 given = msgspec.json.decode(given)
-            except (msgspec.DecodeError, RecursionError):
+            except NOT_JSON:
                 raise Refused(MALFORMED, f"{name} não é um JSON válido") from None
         inner = given.get(name, given) if isinstance(given, dict) else None
         if not isinstance(inner, dict):
@@ -97,7 +98,7 @@ def read(asked: Asked) -> Call:
             fields |= given
         else:
             fields |= dict(parse_qsl(asked.body.decode(), keep_blank_values=True, errors="strict"))
-    except (msgspec.DecodeError, ValueError, RecursionError):
+    except (ValueError, *NOT_JSON):
         raise Refused(MALFORMED, "o corpo não pode ser lido") from None
     return Call(service, fields, asked.at)
 

@@ -12,6 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 import msgspec
 
 from engate import Context, EngateError, Forbidden, Rejected, Response, Text
+from engate.answers import NOT_JSON
 from engate.errors import Answered
 from engate.http import Http
 from engate.model import Batch, Check, Item, StockLevel
@@ -83,7 +84,7 @@ def _accepted(answer: Response) -> None:
     """200 is received (contract); what is answered besides is only read for an error that it names."""
     try:
         said = msgspec.json.decode(answer.body)
-    except msgspec.DecodeError:
+    except NOT_JSON:
         return
     if isinstance(said, dict) and (said.get("error") or said.get("erro")):
         text = Text("A Webstore recusou o estoque: a resposta informa um erro.", "Webstore refused the stock: its answer names an error.")

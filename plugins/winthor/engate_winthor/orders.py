@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from engate import Answered, Rejected, Text
+from engate.answers import NOT_JSON
 from engate.model import CENT, ErpItem, ErpOrder, ErpState, OrderPart, PartItem, Shipment, Tracking, is_whole, plain, whole_units
 from engate_winthor.endpoints import Contract
 from engate_winthor.fiscal import Sold
@@ -73,7 +74,7 @@ def number(body: bytes, names: str) -> str:
     """The first of these names that holds a value in a JSON answer ("data.id": inside); "" where none does or it is no JSON."""
     try:
         answer = msgspec.json.decode(body)
-    except msgspec.DecodeError:
+    except NOT_JSON:
         return ""
     for name in names.split(","):
         held: Any = answer
@@ -290,7 +291,7 @@ def _hint(words: str, seller: str) -> Text:
 def _words(body: bytes) -> str:
     try:
         error = msgspec.json.decode(body, type=_Error)
-    except msgspec.DecodeError:
+    except NOT_JSON:
         return ""
     found = [error.message or error.description, error.detail]
     for inner in error.details if isinstance(error.details, list) else []:

@@ -1,7 +1,6 @@
 """Logging in: WinThor's MD5 of the password, and the life of the token it gives."""
 
 import base64
-import binascii
 import hashlib
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -10,6 +9,7 @@ from typing import Any
 import msgspec
 
 from engate import AuthFailed, Http, Text, Token, Unavailable, Unknown
+from engate.answers import NOT_JSON
 from engate.clock import Clock
 from engate_winthor.endpoints import LoginNames
 from engate_winthor.settings import AuthScheme, PasswordCase, Settings
@@ -70,7 +70,7 @@ def expiry(jwt: str, now: datetime) -> datetime | None:
     try:
         payload = jwt.split(".")[1]
         claims = msgspec.json.decode(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)), type=_Claims)
-    except (IndexError, binascii.Error, ValueError, msgspec.DecodeError):
+    except (IndexError, ValueError, *NOT_JSON):
         return None
     if claims.exp is None:
         return None

@@ -62,10 +62,8 @@ class _Hanging(NamedTuple):
 
 def listing(c: sa.Connection, integration_ids: Sequence[int], window: Window, filters: Filters) -> Rows[Waiting]:
     """By impact: money of orders, orders, SKUs, then the oldest. `window.after`: so many have been shown."""
-    mine = [cause.c.integration_id.in_(integration_ids)]
-    if filters.owner is not None:
-        mine.append(cause.c.owner == filters.owner)
-    rows = c.execute(sa.select(cause.c.id, cause.c.since).where(*mine)).all()
+    of_owner = sa.true() if filters.owner is None else cause.c.owner == filters.owner
+    rows = c.execute(sa.select(cause.c.id, cause.c.since).where(cause.c.integration_id.in_(integration_ids), of_owner)).all()
     hanging = _hanging(c, integration_ids, [row.id for row in rows])
     rows = sorted((row for row in rows if row.id in hanging), key=lambda row: _rank(row, hanging[row.id], filters.by))
     skip = window.after or 0

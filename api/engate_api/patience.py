@@ -1,0 +1,71 @@
+"""A start that comes before PostgreSQL or Redis waits for them a while, and says so every few seconds: machines start in any order."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+
+import redis
+import sqlalchemy as sa
+from sqlalchemy import exc
+
+from engate.errors import EngateError
+from engate.store.broken import shortly
+from engate.store.engines import REACH
+from engate.text import Text
+from engate_api.settings import Settings
+
+PAUSE = 3.0
+SECONDS = 5
+
+
+def wait_for_servers(settings: Settings, say: Callable[[str], None] | None = None, pause: float = PAUSE) -> None:
+    """Raises where one of them does not answer within `start_wait`, with what it said last."""
+    until = time.monotonic() + settings.start_wait
+    if not settings.sqlite:
+        _wait("PostgreSQL", "ENGATE_DATABASE_URL", lambda: _look_database(settings.database_url), _Patience(until, pause, say or _say))
+    if settings.redis_url is not None:
+        url = settings.redis_url
+        _wait("Redis", "ENGATE_REDIS_URL", lambda: _look_redis(url), _Patience(until, pause, say or _say))
+
+
+class _Patience:
+    def __init__(self, until: float, pause: float, say: Callable[[str], None]) -> None:
+        self.until, self.pause, self.say = until, pause, say
+
+
+def _wait(name: str, setting: str, look: Callable[[], None], patience: _Patience) -> None:
+    while True:
+        try:
+            return look()
+        except (exc.SQLAlchemyError, redis.RedisError, OSError) as error:
+            said = shortly(error)
+        left = patience.until - time.monotonic()
+        if left <= 0:
+            raise EngateError(
+                Text(f"{name} não respondeu: {said}", f"{name} did not answer: {said}"),
+                Text(f"Confira {setting} e se o servidor está no ar; ENGATE_START_WAIT diz quanto se espera.",
+                     f"Check {setting}, and whether the server is up; ENGATE_START_WAIT says how long to wait."),
+                code="not_there",
+            )  # fmt: skip
+        patience.say(f"engate: esperando {name} (mais {left:.0f} s) / waiting for {name} ({left:.0f} s more): {said}")
+        time.sleep(min(patience.pause, left))
+
+
+def _look_database(url: str) -> None:
+    engine = sa.create_engine(url, poolclass=sa.NullPool, connect_args={"connect_timeout": REACH["connect_timeout"]})
+    with engine.connect() as c:
+        c.exec_driver_sql("SELECT 1")
+
+
+def _look_redis(url: str) -> None:
+    client = redis.Redis.from_url(url, socket_timeout=SECONDS, socket_connect_timeout=SECONDS)
+    try:
+        client.ping()
+    finally:
+        client.close()
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)

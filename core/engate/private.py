@@ -1,0 +1,27 @@
+"""Files that only their owner may read, from their first byte on: a mode that is set afterwards leaves a moment, and what was open then."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+MODE = 0o600
+
+
+def write_new(path: Path, content: bytes = b"") -> None:
+    """A file that was not there; FileExistsError where it is."""
+    file = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, MODE)
+    with os.fdopen(file, "wb") as opened:
+        opened.write(content)
+        opened.flush()
+        os.fsync(file)
+
+
+def ensure(path: Path) -> None:
+    """Made where it is missing; closed to others where it is ours and was open to them."""
+    try:
+        write_new(path)
+    except FileExistsError:
+        found = path.stat()
+        if found.st_mode & 0o077 and found.st_uid == os.geteuid():
+            path.chmod(MODE)

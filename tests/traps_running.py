@@ -1,0 +1,208 @@
+"""The traps of running an installation: what would lose it, close it or hide its state from whoever runs it, without the guard."""
+
+from __future__ import annotations
+
+from tests.trap import Trap
+
+CORE, API = "core/engate", "api/engate_api"
+TROUBLE, BACKUP, STARTING = "api/tests/test_trouble.py::", "api/tests/test_backup.py::", "api/tests/test_starting.py::"
+LOGS = "tests/test_logs.py::"
+
+RUNNING: tuple[Trap, ...] = (
+    Trap(
+        "engine.settings-checked",
+        "A single slot serves orders alone, so an installation with ENGATE_SLOTS=1 would start well and load nothing.",
+        f"{API}/settings.py",
+        "msgspec.Meta(ge=2, le=1024)",
+        "msgspec.Meta(le=1024)",
+        (f"{TROUBLE}test_a_setting_that_cannot_be_is_named_and_its_value_is_not",),
+    ),
+    Trap(
+        "engine.key-file-binary",
+        "A key file that was overwritten with something else ends the start with a traceback that names neither the file nor the way out.",
+        f"{CORE}/secrets.py",
+        "    except binascii.Error:\n",
+        "    except KeyError:\n",
+        (f"{TROUBLE}test_a_key_file_that_holds_no_key_is_named",),
+    ),
+    Trap(
+        "engine.start-in-words",
+        "A damaged database ends the start with a page of traceback, in which nobody finds that a backup is needed.",
+        f"{API}/words.py",
+        "    return broken(error)\n",
+        "    return None\n",
+        (f"{TROUBLE}test_a_database_that_is_damaged_or_cut_off_is_told_apart_and_leads_to_the_backup",),
+    ),
+    Trap(
+        "engine.database-gone",
+        "A database that was lost or emptied is made anew without a word, and tenants, orders and credentials seem never to have been.",
+        f"{API}/installation.py",
+        "    _is_there(settings)\n",
+        "",
+        (f"{TROUBLE}test_a_database_that_is_gone_is_not_begun_anew_in_silence",),
+    ),
+    Trap(
+        "engine.ready-disk",
+        "A database on a full disk still answers: /ready says ok while nothing can be stored.",
+        f"{CORE}/store/db.py",
+        "            self._trouble = (found, time.monotonic())",
+        "            pass",
+        (f"{TROUBLE}test_a_full_disk_is_told_though_the_database_still_answers",),
+    ),
+    Trap(
+        "engine.ready-disk-soon",
+        "On a disk that is nearly full everything works until the moment when nothing does.",
+        f"{API}/routes/operations.py",
+        ".free < LEAST_FREE:",
+        ".free < 0:",
+        (f"{TROUBLE}test_a_disk_that_is_nearly_full_is_told_before_anything_fails",),
+    ),
+    Trap(
+        "engine.no-values-in-errors",
+        "An error of the database repeats what was to be stored: buyers' addresses would stand in the log.",
+        f"{CORE}/store/engines.py",
+        '"hide_parameters": True',
+        '"hide_parameters": False',
+        (f"{TROUBLE}test_an_error_of_the_database_says_nothing_of_what_was_to_be_stored",),
+    ),
+    # ---- files ----
+    Trap(
+        "engine.private-database",
+        "SQLite makes its file as the umask says, mostly readable by everybody on the machine: orders and addresses of buyers.",
+        f"{CORE}/store/db.py",
+        "            private.ensure(file)\n",
+        "            pass\n",
+        (f"{BACKUP}test_what_is_stored_is_closed_to_others_from_its_first_byte",),
+    ),
+    Trap(
+        "engine.private-key",
+        "A key that is closed to others after it was written was open for a moment, and stays so for whoever opened it then.",
+        f"{CORE}/private.py",
+        "MODE = 0o600",
+        "MODE = 0o644",
+        (f"{BACKUP}test_what_is_stored_is_closed_to_others_from_its_first_byte",),
+    ),
+    # ---- backup and restore ----
+    Trap(
+        "engine.backup-key-apart",
+        "Whoever finds a backup with its key beside it can read every stored credential.",
+        f"{API}/commands/backup.py",
+        "if key is not None and key.parent == file.parent:",
+        "if False:",
+        (f"{BACKUP}test_the_key_goes_into_another_folder_and_only_if_asked",),
+    ),
+    Trap(
+        "engine.restore-keeps",
+        "The second restore in a row takes the place of what the first one kept: the database as it was before is gone.",
+        f"{API}/commands/restore.py",
+        "    while found.exists():\n",
+        "    while False:\n",
+        (f"{BACKUP}test_what_a_restore_replaces_is_kept_however_often_and_however_damaged",),
+    ),
+    Trap(
+        "engine.restore-alone",
+        "A worker that is alive during a restore writes what it knows into what comes out of the backup.",
+        f"{API}/commands/restore.py",
+        "    if others:\n",
+        "    if False:\n",
+        (f"{BACKUP}test_postgresql_is_backed_up_and_restored_with_nobody_at_work",),
+    ),
+    Trap(
+        "engine.restored-asleep",
+        "A copy that was restored to look at something takes the shop's events, imports orders and writes to buyers beside the real one.",
+        f"{CORE}/sync/runner.py",
+        "        if snapshot.asleep:\n",
+        "        if False:\n",
+        (f"{BACKUP}test_a_restored_copy_calls_nobody_until_it_is_activated",),
+    ),
+    Trap(
+        "engine.restored-awake",
+        "What fell asleep with a restore and is not woken by the activation stays undone for ever.",
+        f"{CORE}/sync/trigger.py",
+        "    asleep.wake(c, tenant_id, id, now)\n",
+        "",
+        (f"{BACKUP}test_a_restored_copy_calls_nobody_until_it_is_activated",),
+    ),
+    # ---- starting, and being there ----
+    Trap(
+        "engine.start-waits",
+        "Machines start in any order: whoever comes before the database ends at once, and nobody starts it again.",
+        f"{API}/patience.py",
+        "        if left <= 0:\n",
+        "        if True:\n",
+        (f"{STARTING}test_a_start_waits_for_its_servers_and_says_so",),
+    ),
+    Trap(
+        "engine.no-worker",
+        "With no worker alive events come in, nothing goes out, and everything that is asked says that all is well.",
+        f"{API}/routes/operations.py",
+        "return await installation.store.glancing(lambda c: lanes.workers_alive(c, since), READY_SECONDS) > 0",
+        "return True",
+        (f"{STARTING}test_without_a_worker_it_says_degraded_and_who_was_last_seen",),
+    ),
+    Trap(
+        "engine.database-down",
+        "A database that is down is a 500 that sends people to the log, for every request, instead of a 503 that says what is away.",
+        f"{API}/problems.py",
+        "    sqlalchemy.exc.DBAPIError: of_database,\n",
+        "",
+        ("api/tests/test_hangs.py::test_a_database_that_is_down_is_a_503",),
+    ),
+    Trap(
+        "engine.worker-forgotten",
+        "Each restart is another process: after a month the list of workers is a list of the dead.",
+        f"{CORE}/store/upkeep.py",
+        "(deliveries.purge, outbox.purge, lanes.forget_workers)",
+        "(deliveries.purge, outbox.purge)",
+        (f"{STARTING}test_a_worker_of_yesterday_is_forgotten",),
+    ),
+    Trap(
+        "engine.half-open",
+        "Connections that say nothing hold every place there is, and nobody gets an answer.",
+        f"{API}/commands/serve.py",
+        "backpressure=max(64, min(CONNECTIONS, soft - FILES_LEFT))",
+        "backpressure=1024",
+        (f"{STARTING}test_connections_that_say_nothing_do_not_keep_others_out",),
+    ),
+    Trap(
+        "engine.header-time",
+        "A connection that never says what it wants keeps its place for half a minute: whoever opens some hundred a second keeps them all.",
+        f"{API}/commands/serve.py",
+        "header_read_timeout=HEADER_MS",
+        "header_read_timeout=60_000",
+        (f"{STARTING}test_connections_that_say_nothing_do_not_keep_others_out",),
+    ),
+    Trap(
+        "engine.services-again",
+        "A server that was killed under `engate services` stays away without a word, and every worker waits for it.",
+        f"{CORE}/testing/services.py",
+        "        keeper.watch(said)\n",
+        "        pass\n",
+        (f"{STARTING}test_a_server_of_ours_that_ends_by_itself_is_started_again",),
+    ),
+    Trap(
+        "engine.body-unreadable",
+        "A body of a hundred thousand brackets is a 500 and a page of traceback each time somebody sends one.",
+        f"{API}/bodies.py",
+        "        except RecursionError:\n",
+        "        except KeyError:\n",
+        ("api/tests/test_operations.py::test_a_bad_body_names_what_is_wrong",),
+    ),
+    # ---- the log ----
+    Trap(
+        "engine.log-masked",
+        "A platform repeats what it refuses: buyers' documents, addresses and our own tokens would stand in the log.",
+        f"{CORE}/logs.py",
+        "            line[name] = masked(value)",
+        "            pass",
+        (f"{LOGS}test_personal_data_and_secrets_are_masked_in_words_from_elsewhere",),
+    ),
+    Trap(
+        "engine.log-after-commit",
+        "A transaction that is rolled back and run again would tell twice what happened once, or never.",
+        f"{CORE}/logs.py",
+        "    if waiting is None:\n",
+        "    if True:\n",
+        (f"{LOGS}test_what_was_rolled_back_is_not_told",),
+    ),
+)
