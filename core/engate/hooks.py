@@ -134,6 +134,10 @@ class Erp(Connection):
     """Which notes may go to the storefront. "nfe": authorised NF-e and NFC-e of production with a right access key. "plain": any
     authorised sale note with a number (no country's key is asked for)."""
 
+    reserves_held: ClassVar[bool] = False
+    """Whether an order that is `held` has its units out of the stock that is listed. Where it has not (a draft, say), engate takes them off
+    until the ERP says that it goes on."""
+
     # -- list_*: read from the ERP, in pages --
 
     @spec(firstresult=True)

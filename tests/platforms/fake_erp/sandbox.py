@@ -52,7 +52,7 @@ class Switches:
     references: bool = True  # a listing of orders shows our reference
     search: bool = True
     first_state: str = "in_erp"
-    reserves: bool = True  # an order takes its units out of the stock that is listed
+    reserves: bool = True  # an order that is not held takes its units out of the stock that is listed
     cancels: bool = True
     changes: bool = True
     nfe: bool = True  # notes have an access key
@@ -146,7 +146,7 @@ class FakeErpSandbox(Sandbox):
         state: Any = self.switches.first_state
         self._put_order(ErpOrder(key, body["branch"], state, state, body["reference"], total, tuple(items), ()))
         self.books.effects["orders_created"] += 1
-        if self.switches.reserves:
+        if self.switches.reserves and state != "held":
             self._move_stock(items, body["branch"], -1)
         return Answer(201, {"key": key if self.switches.number else "", "state": state})
 
@@ -163,8 +163,9 @@ class FakeErpSandbox(Sandbox):
             return Answer(422, {"error": f"the order is {order.state}"})
         items = msgspec.convert(body["items"], list[ErpItem], strict=False)
         self.fields[order.key], self.mapped[order.key] = body.get("fields"), body["mapped"]
-        self._move_stock(order.items, order.branch, 1)
-        self._move_stock(items, order.branch, -1)
+        if order.state != "held":
+            self._move_stock(order.items, order.branch, 1)
+            self._move_stock(items, order.branch, -1)
         self._put_order(msgspec.structs.replace(order, items=tuple(items), total=Decimal(body["total"])))
         return Answer(body={})
 
@@ -227,7 +228,8 @@ class FakeErpSandbox(Sandbox):
         for key in keys:
             order = self.taken[key]
             if order.state != "cancelled":
-                self._move_stock(order.items, order.branch, 1)
+                if order.state != "held":
+                    self._move_stock(order.items, order.branch, 1)
                 self._put_order(msgspec.structs.replace(order, state="cancelled", raw_state="cancelled", reason=reason))
         return {"cancelled": len(keys)}
 
@@ -321,6 +323,12 @@ class FakeErpSandbox(Sandbox):
 
     def _state_of(self, key: str, state: str) -> None:
         order = self.taken[key]
+    def release(self, key: str) -> None:
+        """A held order goes on, and has its units reserved from now on."""
+        order = self.taken[key]
+        self._move_stock(order.items, order.branch, -1)
+        self._put_order(msgspec.structs.replace(order, state="in_erp", raw_state="in_erp"))
+
         at = datetime(2026, 11, 27, 12, tzinfo=UTC) if state == "delivered" else order.delivered_at
         self._put_order(msgspec.structs.replace(order, state=state, raw_state=state, delivered_at=at))
 

@@ -475,6 +475,8 @@ class FakeShopSandbox(Sandbox):
         values = {"raw_state": values.get("state", order.state), "changed_at": f"{self._events:06d}"} | values
         now = msgspec.structs.replace(order, **values)
         self.placed[order.key] = now
+        if values.get("state") == "ready":
+            values["paid_at"] = order.paid_at or self.clock.now()
         self.moved[order.key] = self._events
         kept = self.switches.tells and not self.faults.event("drop_event", order.key)
         if kept:

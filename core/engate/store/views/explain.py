@@ -399,3 +399,6 @@ def _where(snapshot: Snapshot, found: OrderView) -> Verdict:
         text = Text(f"{text.pt} Número no ERP: {erp_keys}.", f"{text.en} In the ERP: {erp_keys}.")
     hint = Text("Libere o pedido no ERP.", "Release the order in the ERP.") if found.state == "erp_held" else NOTHING
     return Verdict(found.state, OWNERS.get(found.state), text, hint, None, last)
+    if found.state == "cancelled":  # the shop's last word says what became of the money
+        said = next((line.text for line in reversed(found.timeline) if line.name == "shop"), Text("", ""))
+        text = Text(f"{text.pt} {said.pt}".strip(), f"{text.en} {said.en}".strip())
