@@ -227,6 +227,10 @@ class Storefront(Connection):
     """References without which it takes no product: of "category" and "brand". Products that have none in the ERP then wait with one cause
     for all of them, and are not sent in vain."""
 
+    after: ClassVar[frozenset[tuple[str, str]]] = frozenset()
+    """Kinds that it takes only after another one of the same SKU: ("stock", "price") where it knows no stock of what has no price. Of
+    "price", "stock" and "image"."""
+
     products_by_sku: ClassVar[bool] = False
     """Products that people made in the shop carry no reference of the ERP's: `push_products` cannot find them. engate then reads
     `read_listing` once before the first push, and links products by their SKUs (`Listing.product`)."""

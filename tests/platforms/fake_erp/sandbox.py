@@ -198,7 +198,8 @@ class FakeErpSandbox(Sandbox):
             self.put("product", Product(product.key, product.name, product.description, product.category, brand, **self._details(product)))
             for sku in product.skus:
                 key = f"{product.key}-{sku.code}"
-                size = (product.weight_kg, product.height_cm, product.width_cm, product.length_cm)
+                weight = product.weight_kg if sku.weight_kg is None else sku.weight_kg
+                size = (weight, product.height_cm, product.width_cm, product.length_cm)
                 options = (("Embalagem", sku.packaging),) if self.switches.options else ()
                 self.put("sku", Sku(key, product.key, sku.packaging, sku.ean, Decimal(sku.units), *size, options=options))
                 self.put("image", Image(f"{key}/0", key, f"https://imagens.example.com/{key}.jpg", "0"))
