@@ -1123,6 +1123,22 @@ ENGINE: tuple[Trap, ...] = (
         ("tests/test_order_steps.py::test_notes_of_two_orders_with_one_number_are_two_causes_in_plain_words",),
     ),
     Trap(
+        "engine.stamps-over-a-month",
+        "A stamp that begins with the day sorts right until the month ends; then every change is before what was read, and is never seen.",
+        f"{CORE}/testing/conformance/readings.py",
+        "timedelta(days=20), timedelta(days=20))",
+        "timedelta(hours=1), timedelta(hours=1))",
+        ("tests/test_conformance_catches.py::test_what_is_wrong_is_caught",),
+    ),
+    Trap(
+        "engine.run-says-what-waits",
+        "A run that is done although most of its records wait looks as if all were in the shop.",
+        f"{CORE}/store/views/running.py",
+        "        live.to_send + live.sent + live.waiting,\n        live,",
+        "        live.sent,\n        live,",
+        ("tests/test_observers.py::test_a_run_that_is_done_says_how_much_of_it_waits",),
+    ),
+    Trap(
         "engine.after-another",
         "A shop that takes no stock before a price refuses the stock of every new SKU, and each refusal waits for a person.",
         f"{CORE}/sync/after.py",

@@ -76,6 +76,7 @@ class FakeErpSandbox(Sandbox):
         self.mapped: dict[str, list[str]] = {}  # order -> charge, terms, carrier
         self.session = 0
         self._stamp = 0
+        self._began = self.clock.now()
 
     @staticmethod
     def _choices(keys: Iterable[str]) -> dict[str, tuple[Any, int]]:
@@ -322,14 +323,14 @@ class FakeErpSandbox(Sandbox):
         made = Shipment(str(len(order.shipments) + 1), Tracking(code), lines)
         self._put_order(msgspec.structs.replace(order, shipments=(*order.shipments, made)))
 
-    def _state_of(self, key: str, state: str) -> None:
-        order = self.taken[key]
     def release(self, key: str) -> None:
         """A held order goes on, and has its units reserved from now on."""
         order = self.taken[key]
         self._move_stock(order.items, order.branch, -1)
         self._put_order(msgspec.structs.replace(order, state="in_erp", raw_state="in_erp"))
 
+    def _state_of(self, key: str, state: str) -> None:
+        order = self.taken[key]
         at = datetime(2026, 11, 27, 12, tzinfo=UTC) if state == "delivered" else order.delivered_at
         self._put_order(msgspec.structs.replace(order, state=state, raw_state=state, delivered_at=at))
 
@@ -343,5 +344,6 @@ class FakeErpSandbox(Sandbox):
                 self.put("stock", msgspec.structs.replace(found[0], quantity=found[0].quantity + sign * item.quantity))
 
     def _next(self) -> int:
-        self._stamp += 1
+        """Greater each time, and by as many as seconds have passed."""
+        self._stamp = max(self._stamp + 1, int((self.clock.now() - self._began).total_seconds()))
         return self._stamp
