@@ -206,9 +206,9 @@ async def test_what_a_buyer_chooses_by_is_read_and_sent_when_it_changes(sqlite_d
 
 
 @pytest.mark.trap("engine.after-another", "engine.after-another-goes-on")
-async def test_the_stock_of_a_sku_waits_for_its_price_where_the_shop_says_so(sqlite_database: str) -> None:
+async def test_the_stock_of_a_sku_waits_for_its_price_where_the_shop_says_so(database: str) -> None:
     careful = lacking(FAKE_SHOP, after=frozenset({("stock", "price")}))
-    async with faked(sqlite_database, seed=goods(2), manifests=(careful,)) as stage:
+    async with faked(database, seed=goods(2), manifests=(careful,)) as stage:
         stage.shop.switches.needs_price = True
         late = sorted(sku.key for sku in stage.erp.state())[1]
         price = stage.erp.doc("price", late)

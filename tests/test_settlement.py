@@ -186,9 +186,9 @@ async def test_a_cancelled_part_leaves_the_shops_order_when_another_is_invoiced(
 
 
 @pytest.mark.trap("engine.held-and-cancelled")
-async def test_a_held_part_that_is_cancelled_gives_its_units_back_while_the_other_goes_on(sqlite_database: str) -> None:
+async def test_a_held_part_that_is_cancelled_gives_its_units_back_while_the_other_goes_on(database: str) -> None:
     """The ERP never reserved them, and the shop's order stays as it is: nothing else would say that they are for sale again."""
-    async with faked(sqlite_database, seed=two_branches(), selling=True) as stage:
+    async with faked(database, seed=two_branches(), selling=True) as stage:
         stage.erp.switches.first_state = "held"
         key = sell(stage, 1, 1)
         one, two = await entered(stage, key, 2)
