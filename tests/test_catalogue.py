@@ -546,3 +546,15 @@ async def test_stock_of_a_row_that_moved_while_it_was_read(sqlite_database: str)
         await stage.quiet()
         held = {sku.key: sku.stock["1_main"] for sku in stage.shop.state()}
         assert [key for key, offered in held.items() if offered != 7] == []
+
+
+async def test_each_packaging_has_its_own_weight(sqlite_database: str) -> None:
+    """A dozen weighs as WinThor says of the dozen, and not as one unit (U10)."""
+    packs = (
+        SeedSku("50000", gtin(0), "UN", 1, D("3.10"), {"1": 20}, weight_kg=D("1.02")),
+        SeedSku("50001", gtin(1), "DZ", 12, D("34.90"), {"1": 5}, weight_kg=D("12.30")),
+    )
+    seed = msgspec.structs.replace(goods(0), products=(product(0, skus=packs),))
+    async with staged(sqlite_database, shop_name="fake_shop", seed=seed, selling=True) as stage:
+        held: dict[str, Any] = stage.shop.held["sku"]
+        assert sorted(D(body["want"]["weight_kg"]) for body in held.values()) == [D("1.02"), D("12.30")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -39,6 +40,22 @@ async def _day_first(self: FakeErp, query: Query) -> AsyncIterator[Page[Any]]:
     since = f"{10**12 - int(query.since):012d}" if query.since else None
     async for page in FakeErp.list_stock(self, Query(since=since, cursor=query.cursor, keys=query.keys)):
         yield Page(page.items, page.cursor, f"{10**12 - int(page.watermark):012d}" if page.watermark else None)
+
+
+START = datetime(2026, 1, 15)
+BRAZILIAN = "%d/%m/%Y %H:%M:%S"
+
+
+def _as_people_write(list_hook: Any) -> Any:
+    """Stamps that begin with the day: they sort right for as long as the month is the same."""
+
+    async def listed(self: FakeErp, query: Query) -> AsyncIterator[Page[Any]]:
+        since = f"{int((datetime.strptime(query.since, BRAZILIAN) - START).total_seconds()):012d}" if query.since else None
+        async for page in list_hook(self, msgspec.structs.replace(query, since=since)):
+            stamp = (START + timedelta(seconds=int(page.watermark))).strftime(BRAZILIAN) if page.watermark else None
+            yield Page(page.items, page.cursor, stamp)
+
+    return listed
 
 
 async def _never_fails(self: FakeErp, query: Query) -> AsyncIterator[Page[Any]]:
@@ -130,6 +147,8 @@ WRONG = (
     ("list_products-resumes", FAKE_ERP, {"list_products": _from_the_start}),
     ("list_products-keys", FAKE_ERP, {"list_products": _all}),
     ("list_stock-stamps", FAKE_ERP, {"list_stock": _day_first}),
+    ("list_stock-stamps", FAKE_ERP, {"list_stock": _as_people_write(FakeErp.list_stock)}),
+    ("list_fulfilment-stamps", FAKE_ERP, {"list_fulfilment": _as_people_write(FakeErp.list_fulfilment)}),
     ("list_products-html", FAKE_ERP, {"list_products": _never_fails}),
     ("list_products-reset", FAKE_ERP, {"list_products": _never_fails}),
     ("list_products-drips", FAKE_ERP, {"list_products": _never_fails}),
@@ -147,6 +166,7 @@ WRONG = (
 )
 
 
+@pytest.mark.trap("engine.stamps-over-a-month")
 @pytest.mark.parametrize(("name", "platform", "wrong"), WRONG, ids=[f"{name}:{next(iter(w.values())).__name__}" for name, _, w in WRONG])
 async def test_what_is_wrong_is_caught(name: str, platform: Any, wrong: dict[str, Any]) -> None:
     box = FakeErpSandbox if platform is FAKE_ERP else FakeShopSandbox

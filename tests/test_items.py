@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 import sqlalchemy as sa
-from tests.platforms import lacking
+from tests.platforms import FAKE_ERP, lacking
 from tests.platforms.fake_shop.plugin import FAKE_SHOP, FakeShop
 from tests.support.goods import goods, gtin, product
 from tests.support.stage import Stage, faked
@@ -200,3 +200,36 @@ async def test_what_a_buyer_chooses_by_is_read_and_sent_when_it_changes(sqlite_d
         await stage.quiet()
         assert stage.shop.puts[before:] == [("sku", key)]
         assert held[key]["want"]["options"] == [["Cor", "Azul"], ["Tamanho", "M"]]
+
+
+# ---- a kind that goes after another one of the same SKU (V6) ----
+
+
+@pytest.mark.trap("engine.after-another", "engine.after-another-goes-on")
+async def test_the_stock_of_a_sku_waits_for_its_price_where_the_shop_says_so(database: str) -> None:
+    careful = lacking(FAKE_SHOP, after=frozenset({("stock", "price")}))
+    async with faked(database, seed=goods(2), manifests=(careful,)) as stage:
+        stage.shop.switches.needs_price = True
+        late = sorted(sku.key for sku in stage.erp.state())[1]
+        price = stage.erp.doc("price", late)
+        stage.erp.remove("price", late)
+        await stage.activate()
+        await stage.until(lambda: _on_sale(stage) == 1)
+        await stage.quiet()
+        rows = await stage.sql("select r.parent, c.code, c.owner from record r join cause c on c.id = r.cause_id")
+        assert [(row.parent, row.code, row.owner) for row in rows] == [(late, "waiting.other", "engate")]
+        stage.erp.put("price", price)
+        await stage.resync(["prices"], full=False)
+        await stage.until(lambda: _on_sale(stage) == 2)
+        assert stage.shop.books.by_operation["PUT /{kind}/{key:.+}"]["422"] == 0, "nothing was sent in vain"
+
+
+def _on_sale(stage: Stage) -> int:
+    return sum(sku.visible for sku in stage.shop.state())
+
+
+async def test_where_nobody_sends_prices_stock_does_not_wait_for_them(sqlite_database: str) -> None:
+    careful = lacking(FAKE_SHOP, after=frozenset({("stock", "price")}))
+    async with faked(sqlite_database, seed=goods(1), manifests=(careful, lacking(FAKE_ERP, "list_prices"))) as stage:
+        await stage.activate()
+        await stage.until(lambda: len(stage.shop.held.get("stock", {})) == 1)

@@ -6,10 +6,14 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import msgspec
+import pytest
 from tests.support.goods import goods, gtin, product, sale
-from tests.support.stage import staged
+from tests.support.stage import faked, staged
 
 from engate.hooks import Observer
+from engate.store.views.paging import Window
+from engate.store.views.running import runs
 
 
 class Watching(Observer):
@@ -52,3 +56,21 @@ async def test_observers_hear_of_runs_attention_and_orders(tmp_path: Path) -> No
     assert ("imported", (key, [erp_key])) in watching.told
     assert {flow: counts["read"] for kind, (flow, counts) in watching.told if kind == "run"}["products"] == 8
     assert [what for kind, what in watching.told if kind == "attention"] == [(f"sku/{gtin(7)}-1007", "sku.weight")]
+
+
+@pytest.mark.trap("engine.run-says-what-waits")
+async def test_a_run_that_is_done_says_how_much_of_it_waits(sqlite_database: str) -> None:
+    """Two products without a name: neither they nor their SKUs can go, and the run is over all the same."""
+    watching = Watching()
+    seed = goods(3)
+    nameless = tuple(msgspec.structs.replace(each, name="") for each in seed.products[:2])
+    given = msgspec.structs.replace(seed, products=(*nameless, *seed.products[2:]))
+    async with faked(sqlite_database, seed=given, observers={"watching": watching}) as stage:
+        await stage.activate()
+        await stage.quiet()
+        shown = await stage.store.reading(lambda c: runs(c, stage.tenant_id, stage.integration_id, Window(limit=50)))
+        [run] = [each for each in shown.items if each.flow == "products"]
+        assert (run.state, run.read, run.waits, run.live.settled) == ("done", 6, 4, 2)
+        await stage.until(lambda: [counts for kind, (flow, counts) in watching.told if kind == "run" and flow == "products"])
+    [counts] = [counts for kind, (flow, counts) in watching.told if kind == "run" and flow == "products"]
+    assert counts == {"read": 6, "changed": 6, "pushed": 2, "waiting": 4}

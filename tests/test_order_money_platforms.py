@@ -60,6 +60,23 @@ async def test_what_the_erp_does_not_attend_is_given_back_and_the_shop_closes(sq
         assert await tasks(stage, key) == {}
 
 
+async def test_an_order_that_winthor_totals_otherwise_is_a_task_until_it_is_put_right(sqlite_database: str) -> None:
+    """W4: somebody adds an expense to the order in WinThor, whose total has it inside."""
+    async with staged(sqlite_database, seed=goods(1), selling=True) as stage:
+        key = sell(stage, 1)
+        number = await entered(stage, key)
+        orders: Any = stage.erp.world.orders
+        for added, due in ((D("0.05"), {"order.erp_total": D("-0.05")}), (D("-0.05"), {})):
+            order = orders.get(number)
+            order.other_expenses += added
+            orders.moved(order)
+            await stage.until(lambda due=due: _due(stage, key, due))
+
+
+async def _due(stage: Stage, key: str, due: dict[str, Decimal]) -> bool:
+    return await tasks(stage, key) == due
+
+
 async def test_a_change_that_takes_its_time_keeps_the_note_waiting(sqlite_database: str) -> None:
     async with staged(sqlite_database, seed=goods(1), selling=True) as stage:
         stage.shop.corrupt("setting", "change_window=manual")

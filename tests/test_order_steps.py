@@ -16,8 +16,11 @@ from tests.support.selling import asleep, entered, in_erp, sell, skus, state, ta
 from tests.support.stage import SHORT, Stage, faked
 
 from engate.model import OrderEvent
+from engate.store import config, lanes
+from engate.store.views import explain
+from engate.store.views.orders import one_order
 from engate.sync.mapping import PairMapping, PaymentRow
-from engate.testing.world import Fault, Sale, SaleItem
+from engate.testing.world import Fault, Sale, SaleItem, SalePayment
 
 D = Decimal
 
@@ -184,6 +187,60 @@ async def test_a_cancelled_order_that_is_read_again_unchanged_moves_no_stock(sql
         assert stage.shop.puts[written:] == []
 
 
+# ---- an order that the ERP holds without reserving it (V7) ----
+
+
+async def _read_stock(stage: Stage) -> None:
+    await stage.resync(["stock"])
+    await stage.quiet()
+    await nothing_to_push(stage)
+
+
+@pytest.mark.trap("engine.held-is-not-reserved", "engine.reserved-when-it-goes-on")
+async def test_units_of_a_held_order_are_off_until_the_erp_reserves_them(sqlite_database: str) -> None:
+    async with faked(sqlite_database, seed=goods(1), selling=True) as stage:
+        stage.erp.switches.first_state = "held"
+        before = stage.erp.state()[0].stock["1"]
+        key = sell(stage, 3)
+        [order] = await entered(stage, key)
+        await _read_stock(stage)
+        assert stage.erp.state()[0].stock["1"] == before, "a draft reserves nothing"
+        assert stage.shop.state()[0].stock["main"] == before - 3
+        stage.shop.edit(key, {"1": 2})
+        await stage.until(lambda: in_erp(stage, key)[0].items[0].quantity == 2)
+        await asleep(stage, key)
+        await _read_stock(stage)
+        assert stage.shop.state()[0].stock["main"] == before - 2
+        stage.erp.release(order.key)
+        await state(stage, key, "in_erp")
+        await _read_stock(stage)
+        assert stage.shop.state()[0].stock["main"] == before - 2 == stage.erp.state()[0].stock["1"], "now it is the ERP's own number"
+
+
+async def test_a_held_order_that_the_erp_cancels_gives_its_units_back(sqlite_database: str) -> None:
+    async with faked(sqlite_database, seed=goods(1), selling=True) as stage:
+        stage.erp.switches.first_state = "held"
+        before = stage.erp.state()[0].stock["1"]
+        key = sell(stage, 3)
+        [order] = await entered(stage, key)
+        await _read_stock(stage)
+        stage.erp.cancel([order.key], "Sem crédito")
+        await state(stage, key, "cancelled")
+        await offered_in_shop(stage, before)  # though nothing of the ERP's own number changed
+
+
+async def test_an_erp_that_reserves_what_it_holds_is_believed(sqlite_database: str) -> None:
+    """Its own number has the units out already: they are not taken off twice."""
+    reserving = lacking(FAKE_ERP, reserves_held=True)
+    async with faked(sqlite_database, seed=goods(1), manifests=(reserving,), selling=True) as stage:
+        stage.erp.switches.first_state = "held"
+        key = sell(stage, 3)
+        [order] = await entered(stage, key)
+        stage.erp._move_stock(order.items, "1", -1)
+        await _read_stock(stage)
+        assert stage.shop.state()[0].stock["main"] == stage.erp.state()[0].stock["1"]
+
+
 # ---- notes (T9, R16) ----
 
 
@@ -241,6 +298,23 @@ async def test_an_erp_without_nfe_says_which_notes_count(sqlite_database: str, f
         await stage.until(as_said)  # an event of the shop lets both be decided anew at once: they wait for nothing meanwhile
 
 
+@pytest.mark.trap("engine.cause-of-each-note")
+async def test_notes_of_two_orders_with_one_number_are_two_causes_in_plain_words(sqlite_database: str) -> None:
+    """Plain notes have no key, perhaps no series: each branch may count its own from 1."""
+    async with faked(sqlite_database, seed=goods(1), manifests=(lacking(FAKE_ERP, fiscal="plain"),), selling=True) as stage:
+        stage.erp.switches.nfe = False
+        keys = [sell(stage, number=n) for n in (1, 2)]
+        for key in keys:
+            [order] = await entered(stage, key)
+            made = stage.erp.invoice(order.key, kind="return")
+            note = msgspec.structs.replace(made, number="2", series="")
+            stage.erp._put_order(msgspec.structs.replace(stage.erp.taken[order.key], invoices=(note,)))
+        for key in keys:
+            await stage.until(lambda key=key: stage.waits(key, "invoice.refused"))
+            assert "A nota 2 não foi enviada" in await words(stage, key)
+        assert len({row.cause_id for row in await stage.sql("select cause_id from shop_order")}) == 2
+
+
 async def test_notes_that_come_in_a_listing_are_kept(sqlite_database: str) -> None:
     async with faked(sqlite_database, seed=goods(1), selling=True) as stage:
         stage.erp.switches.notes_in_lists = True
@@ -248,6 +322,47 @@ async def test_notes_that_come_in_a_listing_are_kept(sqlite_database: str) -> No
         [order] = await entered(stage, key)
         stage.erp.invoice(order.key)
         await stage.until(lambda: stage.shop.placed[key].state == "invoiced")
+
+
+# ---- an import that was not answered (W5) ----
+
+
+@pytest.mark.trap("engine.found-at-once")
+@pytest.mark.parametrize("killed", [False, True])
+async def test_what_the_erp_took_is_found_at_once_whatever_its_bound(sqlite_database: str, killed: bool) -> None:
+    """The answer was lost, or the process was killed before it noted it. No list of the ERP's orders is read meanwhile."""
+    patient = msgspec.structs.replace(SHORT, settles_within=3600.0)
+    async with faked(sqlite_database, seed=goods(1), windows=patient, selling=True) as stage:
+        await stage.store.writing(lambda c: config.set_flow(c, stage.integration_id, "fulfilment", enabled=False))
+        kind = "timeout_applied" if killed else "reset_applied"
+        stage.erp.faults.set([Fault(kind, "POST /orders", times=1, milliseconds=2_000)])
+        key = sell(stage)
+        await stage.until(lambda: in_erp(stage, key))
+        if killed:
+            await stage.stop()
+            await stage.store.durably(lanes.free_all)
+            stage.start()
+        await entered(stage, key)
+        assert len(in_erp(stage, key)) == 1
+
+
+@pytest.mark.trap("engine.absent-within-the-bound")
+async def test_what_the_erp_does_not_have_yet_is_not_sent_again_before_its_bound(sqlite_database: str) -> None:
+    patient = msgspec.structs.replace(SHORT, settles_within=3600.0)
+    async with faked(sqlite_database, seed=goods(1), windows=patient, selling=True) as stage:
+        stage.erp.faults.set([Fault("500", "POST /orders", times=1)])
+        key = sell(stage)
+        await state(stage, key, "importing")
+        for n in range(4):  # each event of the shop is a look at the ERP
+            stage.shop.refund(key, D("0.01") * n)
+            await stage.until(lambda: _nothing_unhandled(stage))
+        assert stage.erp.books.by_operation["GET /orders"]["200"] >= 4
+        assert sum(stage.erp.books.by_operation["POST /orders"].values()) == 1 and in_erp(stage, key) == []
+
+
+async def _nothing_unhandled(stage: Stage) -> bool:
+    rows = await stage.sql("select id from inbox where handled_at is null")
+    return not rows and not stage.shop.queue and not await stage.sql("select id from lane where name like 'order/%' and lease is not null")
 
 
 # ---- an ERP that cannot be searched (D14) ----
@@ -289,6 +404,30 @@ async def test_without_search_and_without_references_a_person_decides(sqlite_dat
 
 
 # ---- cancellation that comes too late ----
+
+
+@pytest.mark.trap("engine.paid-and-cancelled")
+async def test_a_paid_order_that_is_cancelled_before_anybody_read_it_is_cancelled_and_its_refund_is_said(sqlite_database: str) -> None:
+    async with faked(sqlite_database, seed=goods(1), selling=True) as stage:
+        await stage.stop()
+        paid, unpaid = sell(stage, 1), sell(stage, 1, number=2, paid=False)
+        stage.shop.cancel([paid], "Desisti")
+        stage.shop.refund(paid, -stage.shop.placed[paid].refunded)  # nothing went back yet
+        stage.shop.progress("expired", [unpaid])
+        stage.start()
+        await state(stage, paid, "cancelled")
+        await state(stage, unpaid, "expired")
+        total = f"R$ {stage.shop.placed[paid].total:.2f}".replace(".", ",")
+        found = await stage.store.reading(lambda c: explain.order_of(c, stage.tenant_id, stage.integration_id, paid))
+        assert f"tinha pago {total}; a loja mostra R$ 0,00 devolvidos" in found.verdict.text.pt
+        assert in_erp(stage, paid) == []
+        stage.shop.refund(paid, stage.shop.placed[paid].total)
+        await stage.until(lambda: _explained(stage, paid, f"tinha pago {total}, que a loja mostra devolvidos"))
+
+
+async def _explained(stage: Stage, key: str, words: str) -> bool:
+    found = await stage.store.reading(lambda c: explain.order_of(c, stage.tenant_id, stage.integration_id, key))
+    return words in found.verdict.text.pt
 
 
 async def test_a_requested_cancellation_of_an_invoiced_order_is_refused_in_the_shop(sqlite_database: str) -> None:
@@ -342,3 +481,28 @@ async def test_a_gift_and_an_order_of_nothing_enter_where_the_form_is_mapped(sql
         await stage.change(mapping=free(seen[0]), flows=["orders"])
         [order] = await entered(stage, nothing)
         assert order.total == 0
+
+
+# ---- several payment forms (T15) ----
+
+
+@pytest.mark.trap("engine.leading-form")
+async def test_of_several_forms_the_erp_gets_the_charge_of_the_one_that_carries_most_and_the_order_says_so(sqlite_database: str) -> None:
+    """Two payments by card carry more than the one by Pix, though neither does alone."""
+    async with faked(sqlite_database, seed=goods(1), selling=True) as stage:
+        [(sku, _)] = skus(stage)
+        paid = (SalePayment("pix", D("20.00")), SalePayment("credit_card", D("15.00")), SalePayment("credit_card", D("5.01")))
+        items = (SaleItem(sku, 1, D("40.01")),)
+        key = stage.shop.sell([Sale(1, BUYER, items, paid)])["1"]
+        [order] = await entered(stage, key)
+        assert stage.erp.mapped[order.key][0] == "CARD" and order.total == D("40.01")
+        shown = await stage.store.reading(lambda c: one_order(c, stage.tenant_id, stage.integration_id, key))
+        assert shown.several_forms is not None
+        assert (
+            "cobrança CARD" in shown.several_forms.pt
+            and "card (R$ 20,01" in shown.several_forms.pt
+            and "pix (R$ 20,00" in shown.several_forms.pt
+        )
+        alone = sell(stage, 1, number=2)
+        await entered(stage, alone)
+        assert (await stage.store.reading(lambda c: one_order(c, stage.tenant_id, stage.integration_id, alone))).several_forms is None

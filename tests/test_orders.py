@@ -379,6 +379,18 @@ async def _state(stage: Stage, key: str, state: str) -> bool:
     return (await stage.order(key)).state == state
 
 
+async def test_a_paid_order_that_is_cancelled_before_it_was_read_is_no_expired_one(sqlite_database: str) -> None:
+    async with staged(sqlite_database, seed=goods(1), selling=True) as stage:
+        await stage.stop()
+        paid, unpaid = sell(stage), sell(stage, 2, paid=False)
+        stage.shop.cancel([paid], "Desisti")
+        stage.shop.progress("expired", [unpaid])
+        stage.start()
+        await stage.until(lambda: _state(stage, paid, "cancelled"))
+        await stage.until(lambda: _state(stage, unpaid, "expired"))
+        assert stage.erp.orders() == []
+
+
 async def test_an_order_without_parts_shows_what_the_shop_says(sqlite_database: str) -> None:
     """An order that could not be split (an unmapped form) and is cancelled in the shop: over, and nobody waits for anything."""
     async with staged(sqlite_database, seed=goods(1), mapping=lambda pair: msgspec.structs.replace(pair, payments=())) as stage:

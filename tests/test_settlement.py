@@ -16,6 +16,8 @@ from tests.support.goods import goods, gtin, product
 from tests.support.selling import asleep, entered, in_erp, sell, skus, state, tasks, told
 from tests.support.stage import Stage, faked
 
+from engate.model import ErpOrder
+from engate.store.blobs import readable
 from engate.sync import trigger
 from engate.sync.options import Options
 from engate.testing.world import SeedBranch, SeedSku
@@ -183,6 +185,26 @@ async def test_a_cancelled_part_leaves_the_shops_order_when_another_is_invoiced(
         assert await tasks(stage, key) == {}
 
 
+@pytest.mark.trap("engine.held-and-cancelled")
+async def test_a_held_part_that_is_cancelled_gives_its_units_back_while_the_other_goes_on(database: str) -> None:
+    """The ERP never reserved them, and the shop's order stays as it is: nothing else would say that they are for sale again."""
+    async with faked(database, seed=two_branches(), selling=True) as stage:
+        stage.erp.switches.first_state = "held"
+        key = sell(stage, 1, 1)
+        one, two = await entered(stage, key, 2)
+        first = one.items[0].sku
+        await stage.resync(["stock"])
+        await stage.until(lambda: _offered(stage, first) == 9)
+        await stage.quiet()
+        stage.erp.release(two.key)
+        stage.erp.cancel([one.key], "Sem crédito")
+        await stage.until(lambda: _offered(stage, first) == 10)
+
+
+def _offered(stage: Stage, sku: str) -> Decimal:
+    return sum((D(str(body["want"]["quantity"])) for body in stage.shop.held["stock"].values() if body["want"]["sku"] == sku), D(0))
+
+
 async def test_when_every_part_is_cancelled_the_shops_order_is(sqlite_database: str) -> None:
     async with faked(sqlite_database, seed=two_branches(), selling=True) as stage:
         key = sell(stage, 1, 1)
@@ -260,6 +282,54 @@ async def test_a_line_that_is_gone_from_the_shop_cancels_a_part_of_which_nothing
         await asleep(stage, key)
         [change] = told(stage, key, "change")
         assert await tasks(stage, key) == {} and change["cuts"] == [] and D(change["refund"]) > 0, "its share of the freight goes back"
+
+
+# ---- the ERP's own total (W4) ----
+
+
+@pytest.mark.trap("engine.erp-total", "engine.erp-total-of-what-was-sent")
+async def test_an_erp_order_of_another_total_is_a_task_with_both_sums_until_it_is_put_right(sqlite_database: str) -> None:
+    async with faked(sqlite_database, seed=goods(2), selling=True) as stage:
+        stage.erp.switches.adds = D("0.03")
+        key = sell(stage, 1, 1)
+        [order] = await entered(stage, key)
+        await stage.until(lambda: stage.waits(key, "order.erp_total"))
+        assert await tasks(stage, key) == {"order.erp_total": D("-0.03")}
+        [row] = await stage.sql("select text from task")
+        said = (row.text if isinstance(row.text, dict) else json.loads(row.text))["pt"]
+        charged = stage.shop.placed[key].total
+        assert f"{charged:.2f}".replace(".", ",") in said and f"{order.total:.2f}".replace(".", ",") in said and order.key in said
+        stage.erp._put_order(msgspec.structs.replace(order, total=charged))
+        await stage.until(lambda: stage.waits(key, None))
+        assert await tasks(stage, key) == {}
+        stage.erp.cut(order.key, {order.items[0].sku: 0})
+        stage.erp._put_order(msgspec.structs.replace(stage.erp.taken[order.key], total=D("12.00")))
+        await _said(stage, D("12.00"))
+        await asleep(stage, key)
+        assert await tasks(stage, key) == {}, "what was cut, the notes will tell"
+
+
+async def _said(stage: Stage, total: Decimal) -> None:
+    """Until the engine has read this total of the only order."""
+
+    async def there() -> bool:
+        [row] = await stage.sql("select erp_doc from part")
+        said = readable(row.erp_doc, ErpOrder)
+        return said is not None and said.total == total
+
+    await stage.until(there)
+
+
+@pytest.mark.trap("engine.erp-total-tolerated")
+@pytest.mark.parametrize(("cents", "adds", "due"), [(1, "0.02", False), (1, "-0.02", False), (0, "0.01", True), (1, "-0.03", True)])
+async def test_what_is_tolerated_counts_by_line(sqlite_database: str, cents: int, adds: str, due: bool) -> None:
+    async with faked(sqlite_database, seed=goods(2), options=Options(erp_total_cents=cents), selling=True) as stage:
+        stage.erp.switches.adds = D(adds)
+        key = sell(stage, 1, 1)
+        [order] = await entered(stage, key)
+        await _said(stage, order.total)
+        await asleep(stage, key)
+        assert await tasks(stage, key) == ({"order.erp_total": -D(adds)} if due else {})
 
 
 # ---- more than was charged ----

@@ -576,6 +576,14 @@ PLATFORMS: tuple[Trap, ...] = (
         (f"{W_ORDERS}test_orders_that_others_placed_are_nobodys",),
     ),
     Trap(
+        "winthor.no-name",
+        "A product whose name was lost in WinThor must not be renamed to its code in the shop.",
+        f"{WINTHOR}/translate.py",
+        "        text(row.name),\n        text(row.description),",
+        "        text(row.name) or key,\n        text(row.description),",
+        ("tests/test_names.py::test_a_product_without_a_name_in_winthor_is_not_renamed_to_its_code",),
+    ),
+    Trap(
         "winthor.zero-price",
         "WinThor sells nothing for 0: a gift, or an order of nothing, is refused after its customer was "
         "created, in words nobody can act on.",

@@ -134,6 +134,10 @@ class Erp(Connection):
     """Which notes may go to the storefront. "nfe": authorised NF-e and NFC-e of production with a right access key. "plain": any
     authorised sale note with a number (no country's key is asked for)."""
 
+    reserves_held: ClassVar[bool] = False
+    """Whether an order that is `held` has its units out of the stock that is listed. Where it has not (a draft, say), engate takes them off
+    until the ERP says that it goes on."""
+
     # -- list_*: read from the ERP, in pages --
 
     @spec(firstresult=True)
@@ -222,6 +226,10 @@ class Storefront(Connection):
     requires: ClassVar[frozenset[str]] = frozenset()
     """References without which it takes no product: of "category" and "brand". Products that have none in the ERP then wait with one cause
     for all of them, and are not sent in vain."""
+
+    after: ClassVar[frozenset[tuple[str, str]]] = frozenset()
+    """Kinds that it takes only after another one of the same SKU: ("stock", "price") where it knows no stock of what has no price. Of
+    "price", "stock" and "image"."""
 
     products_by_sku: ClassVar[bool] = False
     """Products that people made in the shop carry no reference of the ERP's: `push_products` cannot find them. engate then reads

@@ -280,7 +280,9 @@ class Coupling:
         self.served = _served(storefront)
         self.settles_within = erp.settles_within
         self.fiscal: Fiscal = erp.fiscal
+        self.reserves_held: bool = erp.reserves_held
         self.requires = storefront.requires
+        self.after = sorted(storefront.after)
         self.products_by_sku = storefront.products_by_sku
         self.overlap_seconds = erp.overlap_seconds
 

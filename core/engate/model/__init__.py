@@ -31,13 +31,13 @@ from engate.model.orders import (
     Tracking,
     Unsure,
 )
-from engate.model.quantity import CENT, is_whole, plain, whole_units, worth
+from engate.model.quantity import CENT, in_cents, is_whole, plain, whole_units, worth
 
 __all__ = [
     "Absent", "Address", "Batch", "Brand", "Buyer", "Category", "Check", "Choice", "Cut", "ErpItem", "ErpOrder", "ErpState", "FieldValue",
     "Found", "Image", "Imported", "Invoice", "InvoiceItem", "Item", "Listing", "Order", "OrderChange", "OrderEvent", "OrderItem",
     "OrderPart", "Outcome", "Page", "PartItem", "PartRef", "Payment", "Price", "Problem", "Product", "Query", "Shipment", "ShopOrderRef",
     "ShopState", "Sku", "StockLevel", "Tracking", "Unsure", "Warehouse", "CENT",
-    "check_digit", "gtin", "inscribed", "is_whole", "plain", "valid_document", "valid_key",
+    "check_digit", "gtin", "in_cents", "inscribed", "is_whole", "plain", "valid_document", "valid_key",
     "whole_units", "worth",
 ]  # fmt: skip

@@ -45,6 +45,11 @@ class Invoice(msgspec.Struct, frozen=True, omit_defaults=True):
         """What tells it from the other notes of its order."""
         return self.key or f"{self.series}/{self.number}"
 
+    @property
+    def title(self) -> str:
+        """As people name it: number and series, as far as it has them."""
+        return "/".join(filter(None, (self.number, self.series))) or "?"
+
 
 def check_digit(first43: str) -> int:
     """Modulo 11 over ASCII − 48, weights 2 to 9 from the right: holds for alphanumeric CNPJ too (NT 2025.001)."""

@@ -8,6 +8,12 @@ from math import floor
 CENT = Decimal("0.01")
 
 
+def in_cents(value: Decimal) -> Decimal:
+    """The one rule for an amount that a platform of whole cents is told: rounded half up. What is in cents already stays as it is."""
+    exponent = value.as_tuple().exponent
+    return value if isinstance(exponent, int) and exponent >= -2 else value.quantize(CENT, ROUND_HALF_UP)
+
+
 def worth(price: Decimal, quantity: Decimal) -> Decimal:
     """The one rule for the value of a line: price times quantity, rounded half up to whole cents."""
     return (price * quantity).quantize(CENT, ROUND_HALF_UP)

@@ -27,6 +27,10 @@ class Reason(NamedTuple):
     hint: Text
 
 
+AWAITED = ("own:enrichment:", "own:sku.gtin:")
+"""How the keys of those begin to which a record points once the shop has it. They stay until it changes, whatever is decided anew."""
+
+
 def _key(origin: str, code: str, text: Text) -> str:
     return f"{origin}:{code}:{blake2b(text.pt.encode(), digest_size=6).hexdigest()}"
 
@@ -102,6 +106,12 @@ def release(c: sa.Connection, integration_id: int, keys: Sequence[str]) -> None:
 _RELEASE = sa.delete(cause).where(
     cause.c.integration_id == sa.bindparam("of_integration"), cause.c.key.in_(sa.bindparam("of_keys", expanding=True))
 )
+
+
+def become(c: sa.Connection, id: int, reason: Reason) -> None:
+    """This one has another owner and other words now. It keeps its key, and whatever points to it."""
+    said = {"text": msgspec.to_builtins(reason.text), "hint": msgspec.to_builtins(reason.hint)}
+    c.execute(sa.update(cause).where(cause.c.id == id).values(code=reason.code, owner=reason.owner, **said))
 
 
 def end(c: sa.Connection, id: int) -> None:

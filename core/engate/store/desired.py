@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from engate.model.kinds import KINDS, Kind
 from engate.store.blobs import pack, readable
-from engate.store.causes import Reason, ensure
+from engate.store.causes import AWAITED, Reason, ensure
 from engate.store.db import insert
 from engate.store.rows import ROWS, RecordSet, upsert
 from engate.store.tables import cause, key_index, reading, record
@@ -155,7 +155,7 @@ def revisit(
                 spoilt.append(row.id)
             continue
         digest, reason = decide(doc, row.read_at)
-        own_cause = (row.cause_key or "").startswith(("erp:", "own:"))
+        own_cause = (row.cause_key or "").startswith(("erp:", "own:")) and not (row.cause_key or "").startswith(AWAITED)
         if digest == row.want and (row.cause_key if own_cause else None) == (reason.key if reason else None):
             continue
         values: dict[str, Any] = {"want": digest}

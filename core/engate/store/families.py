@@ -26,6 +26,16 @@ def wait_for_links(c: sa.Connection, of: RecordSet, cause_id: int, only: Collect
     c.execute(lacking.values(cause_id=cause_id))
 
 
+def wait_for_other(c: sa.Connection, of: RecordSet, cause_id: int, other: str) -> None:
+    """What is to be sent and whose SKU has nothing of the other kind in the shop waits for this cause; what has it goes on."""
+    mine = (record.c.integration_id == of.integration_id) & (record.c.kind == of.kind)
+    first = record.alias("first")
+    same = (first.c.integration_id == record.c.integration_id) & (first.c.kind == other) & (first.c.parent == record.c.parent)
+    there = sa.exists().where(same, first.c.have_doc.is_not(None))
+    c.execute(sa.update(record).where(mine, record.c.cause_id == cause_id, there).values(cause_id=None))
+    c.execute(sa.update(record).where(mine, record.c.state == "to_send", ~there).values(cause_id=cause_id))
+
+
 class Row(NamedTuple):
     """One record as it was when it was looked at. `owner`: who ends what it waits for; None: nothing."""
 

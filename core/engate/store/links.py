@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import sqlalchemy as sa
 
 from engate.store import causes, moved
 from engate.store.rows import RecordSet, upsert
-from engate.store.tables import cause, integration, link, record
+from engate.store.tables import cause, flow, integration, link, reading, record
 
 Origin = Literal["engate", "made", "listed", "person"]
 """Where a link comes from: found or made by a push, made by one that did not finish it, found in the shop's list, or said by a person."""
@@ -122,3 +122,59 @@ def release_linked(c: sa.Connection, integration_id: int) -> None:
     if waits:
         there = links_of(c, integration_id, sorted(SHARED))
         causes.release(c, integration_id, [key for key in waits if tuple(key.removeprefix(WAITING_LINK).split("/", 1)) in there])
+
+
+class Unlisted(NamedTuple):
+    """A wait for a record that nobody has read, and the first that waits."""
+
+    cause_id: int
+    kind: str
+    key: str
+    waiting_kind: str
+    waiting_key: str
+    doc: bytes
+
+
+def unlisted(c: sa.Connection, integration_id: int, flows: Mapping[str, str]) -> list[Unlisted]:
+    """Waits for the link of a record that does not exist, although its kind was read to the end after the first that waits for it.
+    `flows`: kind -> the flow that reads it."""
+    waits = c.execute(_WAITS, {"of_integration": integration_id}).all()
+    found: list[Unlisted] = []
+    for kind, flow_name in flows.items():
+        mine = {row.key.removeprefix(f"{WAITING_LINK}{kind}/"): row.id for row in waits if row.key.startswith(f"{WAITING_LINK}{kind}/")}
+        of = {"of_integration": integration_id, "of_kind": kind}
+        read_at = c.execute(_READ_TO_THE_END, of | {"of_flow": flow_name}).scalar() if mine else None
+        if read_at is None:
+            continue
+        there = set(c.execute(_THERE, of | {"of_keys": list(mine)}).scalars())
+        for key in mine.keys() - there:
+            first = c.execute(_FIRST_WAITING, {"of_cause": mine[key]}).first()
+            if first is not None and first.read_at <= read_at:
+                found.append(Unlisted(mine[key], kind, key, first.kind, first.key, first.doc))
+    return found
+
+
+_WAITS = sa.select(cause.c.id, cause.c.key).where(
+    cause.c.integration_id == sa.bindparam("of_integration"), cause.c.key.startswith(WAITING_LINK), cause.c.owner == "engate"
+)
+_THERE = sa.select(record.c.key).where(
+    record.c.integration_id == sa.bindparam("of_integration"),
+    record.c.kind == sa.bindparam("of_kind"),
+    record.c.key.in_(sa.bindparam("of_keys", expanding=True)),
+)
+_FIRST_WAITING = (
+    sa.select(record.c.kind, record.c.key, record.c.doc, record.c.read_at)
+    .where(record.c.cause_id == sa.bindparam("of_cause"))
+    .order_by(record.c.id)
+    .limit(1)
+)
+_READ_TO_THE_END = (
+    sa.select(flow.c.read_at)
+    .join(reading, reading.c.integration_id == flow.c.integration_id)
+    .where(
+        flow.c.integration_id == sa.bindparam("of_integration"),
+        flow.c.name == sa.bindparam("of_flow"),
+        reading.c.kind == sa.bindparam("of_kind"),
+        ~reading.c.under_way,
+    )
+)

@@ -9,14 +9,15 @@ import msgspec
 import sqlalchemy as sa
 
 from engate.store.blobs import pack, unpack
+from engate.store.causes import Reason
 from engate.store.tables import lane, operation, record
 
 LANE = "check"
 
 
 class Sent(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One record as it was sent: what its item is made of again, and what settling it needs. `doc`: packed. `awaiting`: it went to a
-    placeholder. `own`: fields that do not count as held once it is accepted."""
+    """One record as it was sent: what its item is made of again, and what settling it needs. `doc`: packed. `awaiting`: what it
+    waits for once it is accepted. `own`: fields that do not count as held once it is accepted."""
 
     id: int
     key: str
@@ -30,7 +31,7 @@ class Sent(msgspec.Struct, frozen=True, omit_defaults=True):
     made: bool = False
     kept: tuple[str, ...] = ()
     tries: int = 0
-    awaiting: bool = False
+    awaiting: Reason | bool = False  # a bool: of an older version, which knew one reason alone
     as_read: bool = False
     turned: bool = False
     own: tuple[str, ...] = ()

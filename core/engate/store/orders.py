@@ -194,6 +194,11 @@ class Stored(msgspec.Struct):
     told_cause: int | None = None
     """What people were told last that it waits for, until that is over."""
 
+    @property
+    def was_paid(self) -> bool:
+        """Whether the buyer paid once: we saw it ready, or the shop says so of an order that was cancelled before we saw it."""
+        return self.was_ready or self.doc.paid_at is not None
+
 
 _ORDER = sa.select(order).where(_is(order.c.integration_id, "of_integration"), _is(order.c.key, "of_key"))
 _DOCUMENTS = sa.select(document).where(_is(document.c.order_id, "of_id")).order_by(document.c.id)
@@ -481,6 +486,7 @@ def index(c: sa.Connection, integration_id: int, kind: str, target: str, keys: I
 
 _RESERVE = sa.insert(unit)
 _FREE = sa.delete(unit).where(_is(unit.c.order_id, "of_id")).returning(unit.c.sku)
+_FREE_PART = _FREE.where(_is(unit.c.branch, "of_branch"), unit.c.freed_at.is_(None))
 _TAKEN_OVER = sa.update(unit).where(_is(unit.c.order_id, "of_id"), _is(unit.c.branch, "of_branch"), unit.c.freed_at.is_(None))
 
 
@@ -488,6 +494,12 @@ def reserve(c: sa.Connection, integration_id: int, order_id: int, items: Mapping
     """Until the ERP has the order, its units are subtracted from what the shop offers. `items`: by branch. Returns the SKUs of what it had
     reserved before."""
     freed = free(c, order_id)
+    hold(c, integration_id, order_id, items)
+    return freed
+
+
+def hold(c: sa.Connection, integration_id: int, order_id: int, items: Mapping[str, Sequence[PartItem]]) -> None:
+    """These units are not for sale though the ERP does not reserve them."""
     rows = [
         {"integration_id": integration_id, "order_id": order_id, "sku": item.sku, "branch": branch, "quantity": item.quantity}
         for branch, each in items.items()
@@ -495,12 +507,16 @@ def reserve(c: sa.Connection, integration_id: int, order_id: int, items: Mapping
     ]
     if rows:
         c.execute(_RESERVE, rows)
-    return freed
 
 
 def free(c: sa.Connection, order_id: int) -> list[str]:
     """The order will not enter the ERP: its units are for sale again. Returns their SKUs."""
     return list(c.execute(_FREE, {"of_id": order_id}).scalars())
+
+
+def free_part(c: sa.Connection, order_id: int, branch: str) -> list[str]:
+    """Of one part, what the ERP has not reserved: for sale again. Returns their SKUs."""
+    return list(c.execute(_FREE_PART, {"of_id": order_id, "of_branch": branch}).scalars())
 
 
 def taken_over(c: sa.Connection, order_id: int, branch: str, now: float) -> None:

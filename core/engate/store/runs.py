@@ -243,6 +243,7 @@ _FULLY_READ = _FLOW_READ.values(full_at=sa.bindparam("of_now"))
 
 _PUSHING = sa.select(run).where(run.c.integration_id == sa.bindparam("of_integration"), run.c.state == "pushing")
 _UNSETTLED = MOVING.where(record.c.run_id == sa.bindparam("of_run")).limit(1)
+_WAITING = sa.select(sa.func.count()).where(record.c.run_id == sa.bindparam("of_run"), record.c.state.in_(("to_send", "sent", "waiting")))
 _SHARED_MOVE = MOVING.where(record.c.integration_id == sa.bindparam("of_integration"), record.c.kind.in_(SHARED)).limit(1)
 _OWNER = sa.select(cause.c.owner).where(cause.c.id == record.c.cause_id).scalar_subquery()
 _UNFINISHED = (
@@ -280,6 +281,11 @@ def finish(c: sa.Connection, integration_id: int, now: float, *, idle: sa.Column
         _said(c, row, state, now)
         ended.append(row)
     return ended
+
+
+def waiting(c: sa.Connection, run_id: int) -> int:
+    """How many of its records are not in the shop as they should be: of a run that is over, what waits for somebody."""
+    return c.execute(_WAITING, {"of_run": run_id}).scalar_one()
 
 
 def unsettled(c: sa.Connection, run_id: int, idle: sa.ColumnElement[bool] | None) -> bool:

@@ -50,12 +50,12 @@ class Situation(msgspec.Struct, frozen=True):
     fiscal: Fiscal = "nfe"
     companies: frozenset[str] = frozenset()
 
-    def gate(self, invoice: Invoice) -> Reason | None:
-        return gate(invoice, self.fiscal, self.companies)
+    def gate(self, invoice: Invoice, part: Part) -> Reason | None:
+        return gate(invoice, self.fiscal, self.companies, part.reference)
 
     def good(self, part: Part) -> list[Invoice]:
         """The part's notes that count."""
-        return [d.invoice for d in part.documents if self.gate(d.invoice) is None]
+        return [d.invoice for d in part.documents if self.gate(d.invoice, part) is None]
 
     def good_of(self, order: Stored) -> list[Invoice]:
         return [note for part in order.parts for note in self.good(part)]
@@ -218,7 +218,7 @@ def _billed(order: Stored, part: Part, s: Situation) -> Action | Reason | None:
     if notes_go and to_send(part, s) is not None:
         return None if _another_is_changing(order, part) else "invoice"
     if notes_go and latest_sent(part) is None:
-        return s.gate(part.documents[-1].invoice)
+        return s.gate(part.documents[-1].invoice, part)
     if next_shipment(part) is not None:
         return "tracking"
     if _delivered(part) and part.delivery_sent_at is None:
@@ -261,8 +261,9 @@ def _delivered(part: Part) -> bool:
     return part.erp_state == "delivered" or (part.erp is not None and part.erp.delivered_at is not None)
 
 
-def gate(invoice: Invoice, fiscal: Fiscal = "nfe", companies: frozenset[str] = frozenset()) -> Reason | None:
-    """Only an authorised production sale note of one of our companies goes to the storefront; others are stored and shown."""
+def gate(invoice: Invoice, fiscal: Fiscal = "nfe", companies: frozenset[str] = frozenset(), of: str = "") -> Reason | None:
+    """Only an authorised production sale note of one of our companies goes to the storefront; others are stored and shown. `of`: the part's
+    reference: plain notes of two orders may have the same number, or none."""
     why: Text | None = None
     if fiscal == "nfe" and invoice.model not in ("55", "65"):
         why = Text(f"modelo {invoice.model} não é NF-e nem NFC-e", f"model {invoice.model} is neither NF-e nor NFC-e")
@@ -278,14 +279,14 @@ def gate(invoice: Invoice, fiscal: Fiscal = "nfe", companies: frozenset[str] = f
         why = Text("não tem número", "it has no number")
     if why is not None:
         return own(
-            "invoice.refused", invoice.id,
-            Text(f"A nota {invoice.number}/{invoice.series} não foi enviada: {why.pt}.",
-                 f"Note {invoice.number}/{invoice.series} was not sent: {why.en}."),
+            "invoice.refused", f"{of}/{invoice.id}",
+            Text(f"A nota {invoice.title} não foi enviada: {why.pt}.",
+                 f"Note {invoice.title} was not sent: {why.en}."),
             Text("Corrija ou reemita a nota no ERP.", "Fix or re-issue the note in the ERP."),
         )  # fmt: skip
     if companies and invoice.issuer and invoice.issuer not in companies:
         return own(
-            "invoice.issuer", invoice.id,
+            "invoice.issuer", f"{of}/{invoice.id}",
             Text(f"A nota {invoice.number} foi emitida por outra empresa ({invoice.issuer}).",
                  f"Note {invoice.number} was issued by another company ({invoice.issuer})."),
             Text("Confira a filial do pedido no ERP.", "Check the order's branch in the ERP."),
@@ -295,7 +296,7 @@ def gate(invoice: Invoice, fiscal: Fiscal = "nfe", companies: frozenset[str] = f
 
 def to_send(part: Part, s: Situation) -> Document | None:
     """The next document for the storefront; one that the gate refuses is stored and shown, and holds no other up."""
-    return next((d for d in part.documents if d.sent_at is None and s.gate(d.invoice) is None), None)
+    return next((d for d in part.documents if d.sent_at is None and s.gate(d.invoice, part) is None), None)
 
 
 def latest_sent(part: Part) -> Document | None:
@@ -312,7 +313,7 @@ BEFORE_THE_ERP = {
 def state_without_parts(order: Stored) -> str:
     """Of an order that could not be split (yet)."""
     if order.doc.state == "cancelled":
-        return "cancelled" if order.was_ready else "expired"
+        return "cancelled" if order.was_paid else "expired"
     return BEFORE_THE_ERP.get(order.doc.state, "received")
 
 

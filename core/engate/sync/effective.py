@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from engate.model import Brand, Category, Price, Problem, Product, Sku, StockLevel
-from engate.model.kinds import KINDS, Ref, waits_for
+from engate.model import Brand, Category, Price, Problem, Product, Sku, StockLevel, gtin, in_cents
+from engate.model.kinds import KINDS, Ref, titled, waits_for
 from engate.store.blobs import digest
 from engate.store.causes import Reason, of_problem, own
 from engate.store.units import Pending
@@ -116,13 +116,15 @@ class Rules:
         problem = next((each for each in doc.problems if not self._answered(each)), None)
         if problem is not None:
             return Effective(doc, {}, digest(doc, {}), of_problem(problem))
+        if isinstance(doc, Category | Brand | Product | Sku) and not doc.name.strip():
+            return Effective(doc, {}, digest(doc, {}), nameless(kind, doc.key))
         match doc:
             case StockLevel():
                 return self._stock(doc, read_at)
             case Price():
                 return self._price(doc)
             case Sku():
-                return self._plain(self._weighed(doc))
+                return self._sku(doc)
             case Category() | Brand() | Product():
                 return self._referring(kind, doc)
             case _:
@@ -138,6 +140,14 @@ class Rules:
     @staticmethod
     def _plain(doc: Any) -> Effective:
         return Effective(doc, {}, digest(doc, {}))
+
+    def _sku(self, sku: Sku) -> Effective:
+        """A code that is no GTIN is told to no shop: the SKU sells without it, and a person hears of it."""
+        doc, code = self._weighed(sku), gtin(sku.ean)
+        if code != sku.ean:
+            doc = msgspec.structs.replace(doc, ean=code)
+        wrong = sku.ean and not code and "gtin" in self.options.product_fields
+        return Effective(doc, {}, digest(doc, {}), awaiting=wrong_gtin(sku) if wrong else None)
 
     def _weighed(self, sku: Sku) -> Sku:
         if sku.weight_kg or not self.options.default_weight_grams:
@@ -196,7 +206,8 @@ class Rules:
             )  # fmt: skip
             return Effective(price, {}, digest(price, {}), reason)  # never as the default price
         refs = {"price_list": price_list} if price_list else {}
-        return Effective(price, refs, digest(price, refs))
+        doc = priced_in_cents(price)
+        return Effective(doc, refs, digest(doc, refs))
 
     def _referring(self, kind: str, doc: Any) -> Effective:
         refs: dict[str, str] = {}
@@ -238,6 +249,14 @@ class Rules:
         return choice == "placeholder"
 
 
+def priced_in_cents(price: Price) -> Price:
+    """Shops ask whole cents."""
+    listed = None if price.list_price is None else in_cents(price.list_price)
+    if (in_cents(price.base), listed) == (price.base, price.list_price):
+        return price
+    return msgspec.structs.replace(price, base=in_cents(price.base), list_price=listed)
+
+
 def no_refs(_: Any) -> tuple[()]:
     return ()
 
@@ -259,6 +278,25 @@ REQUIRED = {
     ),
 }  # fmt: skip
 """One cause for all: what is missing is missing in the ERP, or an option says what stands for it."""
+
+
+def nameless(kind: str, key: str) -> Reason:
+    said = titled(kind, key)
+    return own(
+        "name.missing", f"{kind}/{key}",
+        Text(f"{said.pt}: sem nome no ERP; na loja fica como estava.",
+             f"{said.en}: without a name in the ERP; in the shop it stays as it was."),
+        Text("Preencha o nome no cadastro do ERP.", "Fill in the name in the ERP's record."),
+    )  # fmt: skip
+
+
+def wrong_gtin(sku: Sku) -> Reason:
+    return own(
+        "sku.gtin", f"{sku.key}/{sku.ean}"[:180],
+        Text(f"O código de barras {sku.ean} do item {sku.key} não é um GTIN válido: o item é vendido sem ele.",
+             f"Barcode {sku.ean} of item {sku.key} is no valid GTIN: the item is sold without it."),
+        Text("Corrija o código de barras (EAN) no cadastro do ERP.", "Correct the barcode (EAN) in the ERP's record."),
+    )  # fmt: skip
 
 
 def missing_link(kind: str, key: str) -> Reason:

@@ -13,6 +13,7 @@ from engate.store.causes import Reason
 from engate.sync import whole
 from engate.sync.events import ORDER_PRIORITY, lane_of
 from engate.sync.outbox import Entered, KeyedOrder, order_waits, outlet_of
+from engate.sync.stock import Share, follow
 from engate.sync.work import Later, Work
 from engate.text import Text
 
@@ -62,6 +63,8 @@ def _keep(c: sa.Connection, work: Work, page: Received[ErpOrder]) -> bool:
         if erp.invoices:
             orders.keep_documents(c, work.order_row(row.order_id), row.id, erp.invoices, work.now())
         orders.update_part(c, row.id, erp_state=erp.state, erp_doc=pack(erp))
+        if before is None or before.state != erp.state:
+            follow(c, work, Share(row.order_id, row.branch), erp.state)
         woken.add(row.key)
     work.wake(c, *((lane_of(key), ORDER_PRIORITY) for key in woken))
     return _broken(c, work, page)
@@ -87,7 +90,7 @@ def _adopted(c: sa.Connection, work: Work, said: list[ErpOrder]) -> list[str]:
         if erp is None:
             continue
         orders.update_part(c, row.id, erp_key=erp.key, erp_state=erp.state, erp_doc=pack(erp), sending=False, state="in_erp")
-        orders.taken_over(c, row.order_id, row.branch, work.now())
+        follow(c, work, Share(row.order_id, row.branch), erp.state)
         orders.index(c, work.integration_id, "order", row.key, [erp.key])
         outlet_of(work).imported(c, Entered(row.key, row.no, erp.key), work.now())
         text = Text(f"Encontrado no ERP com o número {erp.key}.", f"Found in the ERP as {erp.key}.")

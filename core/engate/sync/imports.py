@@ -12,6 +12,7 @@ from engate.store.causes import Reason
 from engate.store.orders import Part, Stored
 from engate.sync.decide import refused
 from engate.sync.outbox import Entered, KeyedOrder, order_waits, outlet_of
+from engate.sync.stock import Share, follow
 from engate.sync.work import Later, LeaseLost, Work
 from engate.text import Text
 
@@ -32,15 +33,13 @@ async def import_part(work: Work, order: Stored, part: Part) -> Later | None:
 
 
 async def resolve_part(work: Work, order: Stored, part: Part) -> Later | Reason | None:
-    """An import went out and was not answered (or we died): look no earlier than the ERP's bound, twice, then it may go again.
-    Where the ERP declares no bound, a person decides."""
+    """An import went out and was not answered (or we died). Found is definite at any time. Absent counts no earlier than the ERP's bound,
+    and twice, then it may go again. Where the ERP declares no bound, a person decides."""
     bound = work.windows.settles_within if work.windows.settles_within is not None else work.coupling.settles_within
     if part.sent_at is None:
         # whoever sent it died on the way: nobody knows when the call left, but it was before now
         await work.store.durably(lambda c: orders.update_part(c, part.id, sent_at=work.now()))
     sent_at = part.sent_at or work.now()
-    if bound is not None and work.now() < sent_at + bound:
-        return Later(due=sent_at + bound)
     found = await _look(work, order, part)
     if isinstance(found, Later):
         return found
@@ -49,6 +48,8 @@ async def resolve_part(work: Work, order: Stored, part: Part) -> Later | Reason 
         return None
     if bound is None:
         return _fate_unknown(part)
+    if work.now() < sent_at + bound:
+        return Later(due=sent_at + bound)  # it may still come: absent says nothing yet
     looks = part.looks + 1
     again = looks >= LOOKS
     await work.store.durably(lambda c: orders.update_part(c, part.id, looks=looks, sending=not again))
@@ -118,7 +119,7 @@ async def _enter(work: Work, order: Stored, part: Part, where: Found | Imported)
 def _entered(c: sa.Connection, work: Work, order: Stored, part: Part, where: Found | Imported) -> None:
     """A definite yes: key and next step in one transaction."""
     orders.update_part(c, part.id, erp_key=where.key, erp_state=where.state, sending=False, state="in_erp")
-    orders.taken_over(c, order.id, part.branch, work.now())
+    follow(c, work, Share(order.id, part.branch), where.state)
     orders.index(c, work.integration_id, "order", order.key, [where.key])
     outlet_of(work).imported(c, Entered(order.key, part.no, where.key), work.now())
     if isinstance(where, Imported):

@@ -16,6 +16,7 @@ from engate.model import Batch, Item
 from engate.model.kinds import KINDS, Kind
 from engate.store import lanes, operations
 from engate.store.blobs import pack, readable
+from engate.store.causes import Reason
 from engate.store.operations import Begun, Open, Sent
 from engate.sync.effective import AWAITING, blank
 from engate.sync.settling import NOBODY_SAID, Told, Was, settle
@@ -68,7 +69,7 @@ def _sent(item: Item[object], was: Was) -> Sent:
         item.made,
         tuple(sorted(item.kept)),
         was.tries,
-        was.awaiting is not None,
+        was.awaiting or False,
         was.as_read,
         was.turned,
         tuple(sorted(was.own)),
@@ -129,7 +130,7 @@ def _told(kind: Kind, found: Open) -> Told:
                 turn=each.turn,
             )
         )
-        awaiting = AWAITING if each.awaiting else None
+        awaiting = each.awaiting if isinstance(each.awaiting, Reason) else AWAITING if each.awaiting else None
         own = frozenset(each.own)
         accepted = blank(doc, own)
         was[each.key] = Was(

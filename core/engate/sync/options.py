@@ -194,6 +194,17 @@ class Options(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fi
         ),
         _touching("orders"),
     ] = "ask"
+    erp_total_cents: Annotated[
+        int,
+        field(
+            "Diferença aceita no total do ERP",
+            "Accepted difference in the ERP's total",
+            "Centavos por linha em que o total do pedido no ERP pode diferir do cobrado na loja; mais que isso é pendência de uma pessoa",
+            "Cents a line by which the total of an order in the ERP may differ from what the shop charged; more is a person's task",
+            ge=0,
+        ),
+        _touching(),
+    ] = 1
 
     mail_shipped: Annotated[
         bool,

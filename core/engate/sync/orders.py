@@ -28,7 +28,7 @@ from engate.sync.decide import (
 )
 from engate.sync.outbox import KeyedOrder, Waiting, order_waits, outlet_of
 from engate.sync.parts import by_branch, split
-from engate.sync.settlement import SETTLEMENT
+from engate.sync.settlement import ERP_TOTAL, SETTLEMENT
 from engate.sync.sharing import chosen
 from engate.sync.steps import STEPS, TITLES, Outcome, Step
 from engate.sync.stock import decide_anew, stock_moved
@@ -202,9 +202,9 @@ def _keep(c: sa.Connection, work: Work, doc: Order, newest: int | None) -> Store
     id = orders.keep(c, work.orders_of, doc, before.state if before else "received", now)
     if before is None:
         say_after(c, "order_taken_in", integration=work.integration_id, order=doc.key, state=doc.state)
-    if before is None or orders.untouched(before) or before.doc.raw_state != doc.raw_state:
-        text = Text(f"A loja diz: {doc.raw_state}", f"The shop says: {doc.raw_state}")
-        orders.note(c, work.order_row(id), orders.Line("shop", text), now)
+    if before is None or orders.untouched(before) or before.doc.raw_state != doc.raw_state or _gave_back(before.doc, doc):
+        was_paid = doc.paid_at is not None or (before is not None and before.was_paid)
+        orders.note(c, work.order_row(id), orders.Line("shop", _said(doc, was_paid=was_paid)), now)
     if before is None or not _acted_on(before):
         _make_parts(c, work, id, doc, now)
     elif before.cause_id is not None and not refused(*before.parts):
@@ -215,6 +215,24 @@ def _keep(c: sa.Connection, work: Work, doc: Order, newest: int | None) -> Store
     if newest is not None:
         orders.handled(c, work.integration_id, doc.key, newest, now)
     return orders.load(c, work.integration_id, doc.key)
+
+
+def _gave_back(before: Order, doc: Order) -> bool:
+    """Of an order that it cancelled, which it may have said before."""
+    return doc.state == "cancelled" and doc.refunded != before.refunded
+
+
+def _said(doc: Order, *, was_paid: bool) -> Text:
+    """The shop's own word; of a paid order that it cancelled, also what became of the money as far as it tells."""
+    text = Text(f"A loja diz: {doc.raw_state}", f"The shop says: {doc.raw_state}")
+    if doc.state != "cancelled" or not was_paid:
+        return text
+    paid, back = settlement.reais(doc.total), settlement.reais(doc.refunded)
+    if doc.refunded >= doc.total:
+        return Text(f"{text.pt}. O cliente tinha pago {paid}, que a loja mostra devolvidos.",
+                    f"{text.en}. The buyer had paid {paid}, which the shop shows as given back.")  # fmt: skip
+    return Text(f"{text.pt}. O cliente tinha pago {paid}; a loja mostra {back} devolvidos: confira lá a devolução.",
+                f"{text.en}. The buyer had paid {paid}; the shop shows {back} given back: check the refund there.")  # fmt: skip
 
 
 def _make_parts(c: sa.Connection, work: Work, id: int, doc: Order, now: float) -> None:
@@ -301,7 +319,7 @@ async def _settle(work: Work, order: Stored, situation: Situation) -> None:
 
 
 def _settled(c: sa.Connection, work: Work, order: Stored, wanted: list[tasks.Task]) -> None:
-    opened = tasks.settle(c, order.id, [SETTLEMENT], wanted, work.now())
+    opened = tasks.settle(c, order.id, [SETTLEMENT, ERP_TOTAL], wanted, work.now())
     for task in opened:
         orders.note(c, work.order_row(order.id), orders.Line("task", task.text), work.now())
         outlet_of(work).attention(c, [Waiting(f"order/{order.key}", task.code)], work.now())
@@ -317,6 +335,7 @@ def _settlement(order: Stored, situation: Situation) -> list[tasks.Task]:
     due = [(part, change) for part, change in asked if change is not None]
     found = settlement.money(order, good, due, bear=situation.options.invoiced_above_charge == "loss")
     task = settlement.task(order, found) if found is not None else None
+    task = task or settlement.disagreement(order, situation.options.erp_total_cents)
     return [task] if task is not None else []
 
 

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from engate.logs import say_after
 from engate.observers import Observers
-from engate.store import orders, outbox, pushes
+from engate.store import orders, outbox, pushes, runs
 from engate.store.causes import Reason
 from engate.store.orders import OrderRow
 from engate.store.outbox import Message, Target
@@ -62,7 +62,9 @@ class Outlet(NamedTuple):
             self._observed(c, "on_attention", [Event(f"attention/{uuid4().hex}", each._asdict()) for each in waiting], now)
 
     def run_finished(self, c: sa.Connection, run: Any, now: float) -> None:
-        counts = {"read": run.entities, "changed": run.changed, "pushed": run.pushed}
+        if not self.wanted("on_run_finished"):
+            return
+        counts = {"read": run.entities, "changed": run.changed, "pushed": run.pushed, "waiting": runs.waiting(c, run.id)}
         said = {"run": run.id, "flow": run.flow, "counts": counts}
         self._observed(c, "on_run_finished", [Event(f"run/{run.id}", said)], now)
 

@@ -7,6 +7,7 @@ from decimal import ROUND_DOWN, Decimal
 from math import ceil
 from types import MappingProxyType
 
+from engate.local import money
 from engate.model import CENT, Order, OrderItem, OrderPart, PartItem, Payment, valid_document
 from engate.store.causes import Reason, own
 from engate.sync.mapping import PairMapping, PaymentRow
@@ -161,7 +162,7 @@ def _residue(order: Order) -> Decimal | Reason:
 
 
 def _payment(order: Order, mapping: PairMapping) -> PaymentRow | Reason:
-    """The row of the payment that carries most of the value; every form must be mapped, never a default. An order without a payment has
+    """The row of the form that carries most of the value; every form must be mapped, never a default. An order without a payment has
     the form "", which can be mapped too."""
     rows = {row.form: row for row in mapping.payments}
     payments = order.payments or (NO_PAYMENT,)
@@ -174,7 +175,35 @@ def _payment(order: Order, mapping: PairMapping) -> PaymentRow | Reason:
                  f"Payment form '{name}' ({form}) has no charge in the ERP."),
             Text("Mapeie a forma em 'Pagamentos' da integração.", "Map the form in the integration's 'Payments'."),
         )  # fmt: skip
-    return rows[max(payments, key=lambda payment: payment.value).form]
+    return rows[leading(by_form(payments))]
+
+
+def by_form(payments: Sequence[Payment]) -> dict[str, Decimal]:
+    """What each form of an order carries."""
+    found: dict[str, Decimal] = {}
+    for payment in payments:
+        found[payment.form] = found.get(payment.form, Decimal(0)) + payment.value
+    return found
+
+
+def leading(forms: Mapping[str, Decimal]) -> str:
+    """The form whose charge is the ERP order's: the one that carries most; of equal ones the first."""
+    return max(forms, key=lambda form: forms[form])
+
+
+def said_of_forms(order: Order, charge: str) -> Text | None:
+    """Of an order of several forms, what the ERP gets of them."""
+    forms = by_form(order.payments)
+    if len(forms) < 2:
+        return None
+    names = {payment.form: payment.name or payment.form for payment in order.payments}
+    first = leading(forms)
+    said = {form: f"{names[form]} ({money(value).pt}, {form})" for form, value in forms.items()}
+    others = ", ".join(said[form] for form in forms if form != first)
+    return Text(
+        f"Várias formas de pagamento: o ERP recebe a cobrança {charge}, da forma de maior valor, {said[first]}. As outras: {others}.",
+        f"Several payment forms: the ERP gets charge {charge}, of the form that carries most, {said[first]}. The others: {others}.",
+    )
 
 
 def may_enter(order: Order, mapping: PairMapping) -> bool:

@@ -16,7 +16,7 @@ from engate.store import causes, lanes, levels, links, pushes, runs
 from engate.store.blobs import readable
 from engate.store.causes import Reason
 from engate.store.pushes import Claimed, Wish
-from engate.sync import listed, operations, pilot, quarantine, served
+from engate.sync import after, listed, operations, pilot, quarantine, served, unlisted
 from engate.sync.effective import BRAND_FOR_ALL, PLACEHOLDER, Effective, Rules, blank, missing_link
 from engate.sync.reading import end_runs
 from engate.sync.settling import NOBODY_SAID, Told, Was, settle
@@ -33,6 +33,8 @@ async def push_slice(work: Work, kind: Kind) -> Later:
     """Pushes batch after batch until nothing is ready or the slice is over. What the shop fetches is only told so: see `_waits`."""
     if served.hangs_on_served(work, kind):
         await work.store.writing(lambda c: served.ask_for_links(c, work, kind))
+    if after.waits(work, kind):
+        await work.store.writing(lambda c: after.wait(c, work, kind))
     if kind.name == "product" and not work.serves(kind):
         wait = await listed.before_products(work)
         if wait is not None:
@@ -260,5 +262,7 @@ def _settle(c: sa.Connection, work: Work, kind: Kind, told: Told, marked_at: flo
 
 def _next(c: sa.Connection, work: Work, kind: Kind, looked_at: float) -> float | None:
     """Nothing was ready when we looked: when could something be? Also the moment to end runs."""
+    if kind.name in ("category", "product"):
+        unlisted.say(c, work)
     end_runs(c, work)
     return pushes.next_due(c, work.integration_id, kind.name, work.windows.unknown_after, looked_at)

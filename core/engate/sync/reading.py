@@ -16,7 +16,7 @@ from engate.plugins import closing
 from engate.store import changed, desired, levels, runs, units
 from engate.store.desired import Wanted
 from engate.store.runs import Asked, Place
-from engate.sync import nodes, outbox, pilot, quarantine, renames, stock, whole
+from engate.sync import nodes, outbox, pilot, quarantine, renames, stock, unlisted, whole
 from engate.sync.effective import Rules
 from engate.sync.flows import Flow
 from engate.sync.renames import Renames
@@ -230,6 +230,7 @@ def _all_read(c: sa.Connection, work: Work, flow: Flow, last: Any) -> AllRead:
         work.wake(c, ("push/product", KINDS["product"].priority))  # it may have waited for the SKUs (`engate.sync.listed`)
     if flow.name in ("categories", "brands", "products"):
         nodes.want(c, work, run_id=last.run_id)
+        unlisted.say(c, work)
     end_runs(c, work)
     more = not short and (_full_is_due(c, work, flow) or bool(changed.waiting(c, work.integration_id, [kind.name for kind in flow.kinds])))
     return AllRead(more, runs.read_at(c, work.integration_id, flow.name) if was_told else None)

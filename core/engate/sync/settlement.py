@@ -10,12 +10,13 @@ from decimal import Decimal
 
 import msgspec
 
-from engate.model import Cut, Invoice, OrderChange, PartItem
+from engate.model import CENT, Cut, Invoice, OrderChange, PartItem
 from engate.store.orders import Part, Stored
 from engate.store.tasks import Task
 from engate.text import Text
 
 SETTLEMENT = "order.settlement"
+ERP_TOTAL = "order.erp_total"
 NOTHING = Decimal("0.00")
 NO_UNITS = Decimal(0)
 BILLED = frozenset({"invoiced", "shipped", "delivered"})
@@ -105,6 +106,35 @@ def task(order: Stored, found: Money) -> Task | None:
         hint = Text("Confira os dois lados: ajuste o pedido ou a nota no ERP, ou assuma a diferença e encerre esta pendência.",
                     "Check both sides: adjust the ERP's order or note, or bear the difference and close this task.")  # fmt: skip
     return Task(SETTLEMENT, gap, text, hint)
+
+
+def disagreement(order: Stored, cents: int) -> Task | None:
+    """The ERP's own orders amount to something else than was charged for them, by more than `cents` for each line. Where the ERP holds
+    other lines than it was sent (a cut, a change), the notes will tell."""
+    if order.doc.state == "cancelled":
+        return None
+    found = [(part, part.erp.total) for part in order.parts if part.erp is not None and part.erp.total is not None and _as_sent(part)]
+    wrong = [(part, total) for part, total in found if abs(total - part.doc.total) > CENT * cents * len(part.doc.items)]
+    if not wrong:
+        return None
+    pt = "; ".join(f"pedido {part.erp_key} com {reais(total)}, cobrado {reais(part.doc.total)}" for part, total in wrong)
+    en = "; ".join(f"order {part.erp_key} of {reais(total)}, charged {reais(part.doc.total)}" for part, total in wrong)
+    return Task(
+        ERP_TOTAL, sum((part.doc.total - total for part, total in wrong), NOTHING),
+        Text(f"O total no ERP não é o cobrado na loja: {pt}.", f"The total in the ERP is not what the shop charged: {en}."),
+        Text("Acerte o pedido no ERP antes de faturar; ou, se a diferença está certa, encerre esta pendência no pedido. O que se tolera "
+             "está na opção 'Diferença aceita no total do ERP'.",
+             "Adjust the order in the ERP before it is invoiced; or, if the difference is right, close this task of the order. What is "
+             "tolerated says the option 'Accepted difference in the ERP's total'."),
+    )  # fmt: skip
+
+
+def _as_sent(part: Part) -> bool:
+    """Whether the ERP's order, as far as it says, holds the lines that were sent."""
+    if part.erp is None or part.erp_state in ("cancelled", "rejected"):
+        return False
+    said = _units((item.sku, item.quantity) for item in part.erp.items)
+    return not said or said == _units((item.sku, item.quantity) for item in part.doc.items)
 
 
 def reais(value: Decimal) -> str:

@@ -13,7 +13,7 @@ from engate.store import causes, links, orders, pushes, runs
 from engate.store.causes import Reason
 from engate.store.links import Origin
 from engate.store.pushes import Settled
-from engate.sync import outbox
+from engate.sync import after, outbox
 from engate.sync.events import ORDER_PRIORITY, lane_of
 from engate.sync.parts import ITEM_UNMAPPED
 from engate.sync.work import Work
@@ -90,6 +90,7 @@ def settle(c: sa.Connection, work: Work, kind: Kind, told: Told) -> list[int]:
     pushes.put_back(c, untried, 0.0 if heard else work.retry_at(0))  # a plugin that comes to nothing is not asked without a pause
     if accepted:
         runs.pushed(c, [row.id for row in accepted])
+        after.there(c, work, kind)
     if new_links or any(found.half_made.values()):
         wake_children(c, work, kind)
     return done

@@ -20,7 +20,7 @@ from engate.sync.decide import Action, Situation, latest_sent, next_shipment, re
 from engate.sync.imports import import_part, resolve_part
 from engate.sync.parts import split
 from engate.sync.sharing import kept
-from engate.sync.stock import stock_moved
+from engate.sync.stock import Share, follow, stock_moved
 from engate.sync.work import Later, Work
 from engate.text import Text
 
@@ -84,7 +84,7 @@ async def _finish(step: Step) -> Outcome:
 
 
 async def _forget(step: Step) -> Outcome:
-    state = "cancelled" if step.order.was_ready else "expired"
+    state = "cancelled" if step.order.was_paid else "expired"
     text = Text("Cancelado na loja antes de entrar no ERP.", "Cancelled in the shop before it entered the ERP.")
 
     def done(c: sa.Connection) -> None:
@@ -111,6 +111,7 @@ async def _cancel_in_erp(step: Step) -> Outcome:
 
     def done(c: sa.Connection) -> None:
         step.keep(c, "erp_cancelled", text, **values)
+        follow(c, step.work, Share(step.order.id, step.part.branch), "cancelled")
         stock_moved(c, step.work, step.skus)
 
     await step.work.store.durably(done)
@@ -180,6 +181,8 @@ async def _change_in_erp(step: Step) -> Outcome:
 
     def done(c: sa.Connection) -> None:
         orders.part_changed(c, part.id, wanted)
+        if orders.free_part(c, order.id, part.branch):  # the ERP does not reserve it yet
+            orders.hold(c, work.integration_id, order.id, {part.branch: wanted.items})
         step.keep(c, "erp_changed", text)
         stock_moved(c, work, sorted({*step.skus, *(item.sku for item in wanted.items)}))
 
@@ -266,9 +269,7 @@ async def _documents(step: Step) -> Outcome:
         new = orders.keep_documents(c, work.order_row(step.order.id), part.id, fresh.invoices or (), work.now())
         for invoice in new:
             orders.index(c, work.integration_id, "order", step.order.key, [invoice.key, invoice.number])
-            text = Text(
-                f"Nota {invoice.number}/{invoice.series} recebida do ERP.", f"Note {invoice.number}/{invoice.series} received from the ERP."
-            )
+            text = Text(f"Nota {invoice.title} recebida do ERP.", f"Note {invoice.title} received from the ERP.")
             orders.note(c, work.order_row(step.order.id), orders.Line("document", text, part.no), work.now())
         orders.update_part(c, part.id, erp_doc=pack(fresh), erp_state=fresh.state)
         return bool(new)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
 from engate.model import Price, Product, Sku
 from engate.model.kinds import KINDS
-from engate.store import desired, families, levels, pushes
+from engate.store import desired, families, levels, orders, pushes
 from engate.store.causes import Reason
 from engate.store.desired import Part
 from engate.sync.work import Work
@@ -53,3 +53,21 @@ def stock_moved(c: sa.Connection, work: Work, skus: list[str]) -> None:
     it is, whatever the shop accepted last."""
     if pushes.resend(c, work.integration_id, STOCK.name, skus):
         work.wake(c, (f"push/{STOCK.name}", STOCK.priority))
+
+
+class Share(NamedTuple):
+    """The part of an order that a branch delivers."""
+
+    order_id: int
+    branch: str
+
+
+def follow(c: sa.Connection, work: Work, share: Share, state: str) -> None:
+    """What the ERP says of a part: from when it reserves the units they are out of its own number; of what it cancelled before that they
+    are for sale again."""
+    if state == "cancelled":
+        freed = orders.free_part(c, share.order_id, share.branch)
+        if freed:
+            decide_anew(c, work, sorted(set(freed)))
+    elif state != "rejected" and (state != "held" or work.coupling.reserves_held):
+        orders.taken_over(c, share.order_id, share.branch, work.now())

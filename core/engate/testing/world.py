@@ -39,7 +39,8 @@ class SeedBranch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class SeedSku(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One packaging of a product; `code` is the packaging's own code (where the ERP has one), `ean` a GTIN or ""."""
+    """One packaging of a product; `code` is the packaging's own code (where the ERP has one), `ean` a GTIN or "". `weight_kg`: gross, of
+    this packaging; None: as the product's."""
 
     code: str
     ean: str
@@ -48,6 +49,7 @@ class SeedSku(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     price: Decimal
     stock: Mapping[str, Count]  # branch key -> sellable units of this packaging
     list_price: Decimal | None = None
+    weight_kg: Decimal | None = None
 
 
 class SeedProduct(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -64,6 +64,8 @@ class Rows(NamedTuple, Generic[R]):
 class Winthor(Erp):
     """One WTA installation and the branches of it that sell in the shop."""
 
+    reserves_held = True  # blocked and pending orders are out of ESTOQUE_DISPONIVEL (QTRESERV, QTBLOQUEADA)
+
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         self.client = Client(context)

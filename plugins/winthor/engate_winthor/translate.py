@@ -120,12 +120,12 @@ def finite(value: Number) -> None:
 
 def department(row: DepartmentRow) -> Category:
     key = text(row.id)
-    return Category(f"department/{key}", text(row.name) or text(row.description) or key, active=flag(row.active, True))
+    return Category(f"department/{key}", text(row.name) or text(row.description), active=flag(row.active, True))
 
 
 def section(row: SectionRow) -> Category:
     key, parent = text(row.id), text(row.department.id if row.department else None)
-    name = text(row.description) or text(row.name) or key
+    name = text(row.description) or text(row.name)
     if not parent:
         return Category(f"section/{key}", name, problems=(SECTION_ALONE,))
     return Category(f"section/{key}", name, f"department/{parent}")
@@ -133,7 +133,7 @@ def section(row: SectionRow) -> Category:
 
 def category(row: CategoryRow) -> Category:
     key, parent = text(row.id), text(row.section.id if row.section else None)
-    name = text(row.name) or key
+    name = text(row.name)
     if not parent:
         return Category(f"category/{key}", name, problems=(CATEGORY_ALONE,))
     return Category(f"category/{key}", name, f"section/{parent}")
@@ -141,7 +141,7 @@ def category(row: CategoryRow) -> Category:
 
 def brand(row: BrandRow) -> Brand:
     key = text(row.id)
-    return Brand(key, text(row.name) or key)
+    return Brand(key, text(row.name))
 
 
 # ---- products and packagings ----
@@ -160,7 +160,7 @@ def product(row: ProductRow) -> Product:
         problems = tuple(problem for link, problem in links if not text(link))
     return Product(
         key,
-        text(row.name) or key,
+        text(row.name),
         text(row.description),
         f"category/{category_id}" if category_id else None,
         brand_id or None,
@@ -182,7 +182,7 @@ def sku(row: SkuRow) -> Sku:
     return Sku(
         sku_key(row),
         text(row.product),
-        text(row.name) or text(row.product_name) or code,
+        text(row.name) or text(row.product_name),
         ean(row.eans, code),
         row.units or Decimal(1),
         _size(row.real_weight, row.weight),

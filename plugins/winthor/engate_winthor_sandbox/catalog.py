@@ -82,6 +82,7 @@ class Sku:
     last_change: str
     price_change: str
     tax_figure: int = 1
+    own_weight: Decimal | None = None  # of this packaging; None: the product's
     raw: bytes | None = None
     price_raw: dict[str, bytes] = field(default_factory=dict)  # by branch, see prices
 
@@ -110,8 +111,8 @@ class Sku:
             "isAvaiable": not product.deleted,
             "active": product.for_web,
             "isKit": False,
-            **_sizes(product, "real"),
-            **_sizes(product, ""),
+            **_sizes(self, "real"),
+            **_sizes(self, ""),
             "volume": number(product.height * product.width * product.length),
             "lastChange": self.last_change,
         })  # fmt: skip
@@ -176,7 +177,9 @@ class Product:
         })  # fmt: skip
 
 
-def _sizes(product: Product, prefix: str) -> dict[str, object]:
+def _sizes(sku: Sku, prefix: str) -> dict[str, object]:
+    product = sku.product
+
     def name(size: str) -> str:
         return f"{prefix}{size[0].upper()}{size[1:]}" if prefix else size
 
@@ -184,7 +187,7 @@ def _sizes(product: Product, prefix: str) -> dict[str, object]:
         name("width"): number(product.width),
         name("height"): number(product.height),
         name("length"): number(product.length),
-        name("weightKg"): number(product.weight),
+        name("weightKg"): number(product.weight if sku.own_weight is None else sku.own_weight),
     }
 
 
@@ -282,7 +285,9 @@ class Catalog:
         if seeded.list_price is not None and seeded.list_price > seeded.price:
             today = self.time.local().replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None)
             price, offer = seeded.list_price, (seeded.price, today, today + OFFER_LASTS)
-        return Sku(f"{code}-{product.id}", code, product, seeded.packaging, seeded.units, seeded.ean, price, offer, stamp, stamp)
+        made = Sku(f"{code}-{product.id}", code, product, seeded.packaging, seeded.units, seeded.ean, price, offer, stamp, stamp)
+        made.own_weight = seeded.weight_kg
+        return made
 
     def change(self, sku: Sku, change: Change) -> None:
         """The product's half of a change (prices and stock have their own). `touch=False` leaves every stamp where it is."""

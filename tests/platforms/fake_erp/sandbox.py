@@ -52,7 +52,7 @@ class Switches:
     references: bool = True  # a listing of orders shows our reference
     search: bool = True
     first_state: str = "in_erp"
-    reserves: bool = True  # an order takes its units out of the stock that is listed
+    reserves: bool = True  # an order that is not held takes its units out of the stock that is listed
     cancels: bool = True
     changes: bool = True
     nfe: bool = True  # notes have an access key
@@ -76,6 +76,7 @@ class FakeErpSandbox(Sandbox):
         self.mapped: dict[str, list[str]] = {}  # order -> charge, terms, carrier
         self.session = 0
         self._stamp = 0
+        self._began = self.clock.now()
 
     @staticmethod
     def _choices(keys: Iterable[str]) -> dict[str, tuple[Any, int]]:
@@ -146,7 +147,7 @@ class FakeErpSandbox(Sandbox):
         state: Any = self.switches.first_state
         self._put_order(ErpOrder(key, body["branch"], state, state, body["reference"], total, tuple(items), ()))
         self.books.effects["orders_created"] += 1
-        if self.switches.reserves:
+        if self.switches.reserves and state != "held":
             self._move_stock(items, body["branch"], -1)
         return Answer(201, {"key": key if self.switches.number else "", "state": state})
 
@@ -163,8 +164,9 @@ class FakeErpSandbox(Sandbox):
             return Answer(422, {"error": f"the order is {order.state}"})
         items = msgspec.convert(body["items"], list[ErpItem], strict=False)
         self.fields[order.key], self.mapped[order.key] = body.get("fields"), body["mapped"]
-        self._move_stock(order.items, order.branch, 1)
-        self._move_stock(items, order.branch, -1)
+        if order.state != "held":
+            self._move_stock(order.items, order.branch, 1)
+            self._move_stock(items, order.branch, -1)
         self._put_order(msgspec.structs.replace(order, items=tuple(items), total=Decimal(body["total"])))
         return Answer(body={})
 
@@ -197,7 +199,8 @@ class FakeErpSandbox(Sandbox):
             self.put("product", Product(product.key, product.name, product.description, product.category, brand, **self._details(product)))
             for sku in product.skus:
                 key = f"{product.key}-{sku.code}"
-                size = (product.weight_kg, product.height_cm, product.width_cm, product.length_cm)
+                weight = product.weight_kg if sku.weight_kg is None else sku.weight_kg
+                size = (weight, product.height_cm, product.width_cm, product.length_cm)
                 options = (("Embalagem", sku.packaging),) if self.switches.options else ()
                 self.put("sku", Sku(key, product.key, sku.packaging, sku.ean, Decimal(sku.units), *size, options=options))
                 self.put("image", Image(f"{key}/0", key, f"https://imagens.example.com/{key}.jpg", "0"))
@@ -227,7 +230,8 @@ class FakeErpSandbox(Sandbox):
         for key in keys:
             order = self.taken[key]
             if order.state != "cancelled":
-                self._move_stock(order.items, order.branch, 1)
+                if order.state != "held":
+                    self._move_stock(order.items, order.branch, 1)
                 self._put_order(msgspec.structs.replace(order, state="cancelled", raw_state="cancelled", reason=reason))
         return {"cancelled": len(keys)}
 
@@ -319,6 +323,12 @@ class FakeErpSandbox(Sandbox):
         made = Shipment(str(len(order.shipments) + 1), Tracking(code), lines)
         self._put_order(msgspec.structs.replace(order, shipments=(*order.shipments, made)))
 
+    def release(self, key: str) -> None:
+        """A held order goes on, and has its units reserved from now on."""
+        order = self.taken[key]
+        self._move_stock(order.items, order.branch, -1)
+        self._put_order(msgspec.structs.replace(order, state="in_erp", raw_state="in_erp"))
+
     def _state_of(self, key: str, state: str) -> None:
         order = self.taken[key]
         at = datetime(2026, 11, 27, 12, tzinfo=UTC) if state == "delivered" else order.delivered_at
@@ -334,5 +344,6 @@ class FakeErpSandbox(Sandbox):
                 self.put("stock", msgspec.structs.replace(found[0], quantity=found[0].quantity + sign * item.quantity))
 
     def _next(self) -> int:
-        self._stamp += 1
+        """Greater each time, and by as many as seconds have passed."""
+        self._stamp = max(self._stamp + 1, int((self.clock.now() - self._began).total_seconds()))
         return self._stamp

@@ -244,6 +244,9 @@ class FakeShop(Storefront):
     async def check_products(self, ticket: str, batch: Batch[Product]) -> float | None:
         return await self._ask(ticket, batch)
 
+    async def check_skus(self, ticket: str, batch: Batch[Sku]) -> float | None:
+        return await self._ask(ticket, batch)
+
     async def check_prices(self, ticket: str, batch: Batch[Price]) -> float | None:
         return await self._ask(ticket, batch)
 
@@ -263,7 +266,7 @@ class FakeShop(Storefront):
         await self._bulk("product", batch)
 
     async def push_skus(self, batch: Batch[Sku]) -> None:
-        await self._put("sku", batch)
+        await self._bulk("sku", batch)
 
     async def push_images(self, batch: Batch[Image]) -> None:
         await self._put("image", batch)

@@ -31,6 +31,7 @@ class Switches:
     releases: bool = True  # … and a cancelled one gives them back by itself
     changes: Literal["at_once", "later", "refused"] = "at_once"
     needs_brand: bool = False
+    needs_price: bool = False  # before it takes any stock of a SKU
     busy: frozenset[str] = frozenset()  # verbs that it does not take now, and says so
     lot: int = 10  # events one reading of the feed gives
     tells: bool = True  # the feed; what happens while it is dead is never told
@@ -211,6 +212,8 @@ class FakeShopSandbox(Sandbox):
         body = call.json()
         if kind == "stock" and self.switches.second_keys and body["refs"].get("sku.more") != f"stock-of-{body['refs']['sku']}":
             return Answer(422, {"error": "stock is put by the second key of its SKU"})
+        if kind == "stock" and self.switches.needs_price and body["want"]["sku"] not in self.held.get("price", {}):
+            return Answer(422, {"error": "a SKU without a price has no stock"})
         id = self._hold(kind, key, body)
         more = {"more": f"stock-of-{id}"} if self.switches.second_keys and kind == "sku" else {}
         return Answer(body={"id": id, **more})
@@ -473,6 +476,8 @@ class FakeShopSandbox(Sandbox):
     def _move(self, order: Order, **values: Any) -> None:
         """The order as it is now, and the event that tells of it."""
         self._events += 1
+        if values.get("state") == "ready":
+            values["paid_at"] = order.paid_at or self.clock.now()
         values = {"raw_state": values.get("state", order.state), "changed_at": f"{self._events:06d}"} | values
         now = msgspec.structs.replace(order, **values)
         self.placed[order.key] = now

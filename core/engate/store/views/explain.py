@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-from engate.local import when
-from engate.model import Category, Product
+from engate.local import money, when
+from engate.model import Category, Product, in_cents
 from engate.model.kinds import CALLED, KINDS, waits_for
 from engate.store import archive, config
 from engate.store.tables import record
@@ -112,6 +112,8 @@ def sku(c: sa.Connection, snapshot: Snapshot, any_key: str) -> SkuExplained:
     stop = _first(chain) or _nothing_to_sell(own, prices, stock)
     sold = answer(product, own, prices, stock)
     verdict = _whole(snapshot, own, sold, stop)
+    for each in prices:
+        verdict.text = _with(verdict.text, _rounded(each))
     cause = None
     if stop is not None:
         row = first_of(c, snapshot.id, _cause_id(c, snapshot.id, stop))
@@ -135,6 +137,16 @@ def sku(c: sa.Connection, snapshot: Snapshot, any_key: str) -> SkuExplained:
     )
 
 
+def _rounded(price: Detail) -> Text:
+    """What the ERP says with more places than a shop has."""
+    base = Decimal(str(price.doc["base"])) if price.doc else Decimal(0)
+    if base == in_cents(base):
+        return Text("", "")
+    exact, cents = f"R$ {base.normalize():f}", money(in_cents(base))
+    return Text(f"O ERP informa {exact.replace('.', ',')}, que vai à loja arredondado: {cents.pt}.",
+                f"The ERP says {exact}, which goes to the shop rounded: {cents.en}.")  # fmt: skip
+
+
 def _whole(snapshot: Snapshot, own: Detail, sold: Sold, stop: Link | None) -> Verdict:
     """First whether a buyer can buy it, then what keeps the ERP's data from the shop, then what people switched off."""
     said, where = [sold.text], RecordRef(own.kind, own.key)
@@ -142,7 +154,7 @@ def _whole(snapshot: Snapshot, own: Detail, sold: Sold, stop: Link | None) -> Ve
     off = switched_off(snapshot)
     if stop is not None:
         reason = stop.verdict
-        if sold.buyable and reason.owner == "person" and reason.code not in SWITCHED:
+        if sold.buyable and reason.owner == "person" and reason.code not in (*SWITCHED, *GOES_WITHOUT):
             said.append(STILL)
         said.append(reason.text)
         code, owner, hint, where = reason.code, reason.owner, reason.hint, reason.where or where
@@ -161,6 +173,8 @@ STILL = Text(
 )
 SWITCH_ON = Text("Se não for intencional, ligue de novo.", "Unless it is meant so, switch it on again.")
 SWITCHED = ("inactive", "flow_disabled", "not_in_pilot")
+GOES_WITHOUT = ("sku.gtin",)
+"""Causes of what is in the shop all the same: it went there without what is wrong."""
 INACTIVE = Text("A integração está inativa: nada é enviado.", "The integration is inactive: nothing is sent.")
 
 
@@ -390,7 +404,7 @@ FOLLOWED = Text(
 
 
 def _with(text: Text, more: Text) -> Text:
-    return Text(f"{text.pt} {more.pt}", f"{text.en} {more.en}")
+    return Text(f"{text.pt} {more.pt}".strip(), f"{text.en} {more.en}".strip())
 
 
 def _where(snapshot: Snapshot, found: OrderView) -> Verdict:
@@ -401,6 +415,9 @@ def _where(snapshot: Snapshot, found: OrderView) -> Verdict:
         return Verdict("inactive", "person", text, Text("Ative a integração.", "Activate the integration."), None, found.changed_at)
     text = WAITS.get(found.state, Text(f"Estado: {found.state}.", f"State: {found.state}."))
     last: Any = found.timeline[-1].at if found.timeline else found.changed_at
+    if found.state == "cancelled":  # the shop's last word says what became of the money
+        said = next((line.text for line in reversed(found.timeline) if line.name == "shop"), Text("", ""))
+        text = Text(f"{text.pt} {said.pt}".strip(), f"{text.en} {said.en}".strip())
     erp_keys = ", ".join(part.erp_key for part in found.parts if part.erp_key)
     if erp_keys:
         text = Text(f"{text.pt} Número no ERP: {erp_keys}.", f"{text.en} In the ERP: {erp_keys}.")

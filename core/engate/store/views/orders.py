@@ -15,6 +15,7 @@ from engate.store.blobs import readable
 from engate.store.tables import cause, document, inbox, key_index, order, part, step
 from engate.store.views.causes import UNREADABLE, Cause, shown_doc
 from engate.store.views.paging import LAST, Rows, Window, cut, instant, page
+from engate.sync.parts import said_of_forms
 from engate.text import Text, squeezed
 
 
@@ -105,10 +106,12 @@ class TaskView(msgspec.Struct):
 
 
 class OrderView(OrderLine, kw_only=True):
-    """`doc`: the order as last read from the storefront. `charged`: what the buyer paid when it was taken in."""
+    """`doc`: the order as last read from the storefront. `charged`: what the buyer paid when it was taken in. `several_forms`: of an order
+    of several payment forms, what the ERP gets of them."""
 
     doc: dict[str, Any]
     charged: Decimal | None
+    several_forms: Text | None
     tasks: list[TaskView]
     parts: list[PartView]  # pyright: ignore[reportIncompatibleVariableOverride]
     timeline: list[Step]
@@ -212,7 +215,10 @@ def one_order(c: sa.Connection, tenant_id: int, integration_id: int, key: str) -
     fields: dict[str, Any] = _fields(row)
     if not whole or doc is None:
         fields["cause"] = UNREADABLE
-    return OrderView(**fields, doc=shown_doc(doc) or {}, charged=row.charged, tasks=todo, parts=parts, timeline=_timeline(c, row.id))
+    charge = parts[0].doc.get("charge", "") if parts else ""
+    forms = said_of_forms(doc, charge) if doc is not None and charge else None
+    said: dict[str, Any] = {"charged": row.charged, "several_forms": forms, "tasks": todo, "timeline": _timeline(c, row.id)}
+    return OrderView(**fields, doc=shown_doc(doc) or {}, parts=parts, **said)
 
 
 def line(c: sa.Connection, tenant_id: int, integration_id: int, key: str) -> OrderLine:

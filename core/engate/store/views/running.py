@@ -27,7 +27,8 @@ class Live(msgspec.Struct):
 
 
 class Run(msgspec.Struct):
-    """`read`: entities read; `changed`: of these, to be pushed anew; `pushed`: accepted by the storefront."""
+    """`read`: entities read; `changed`: of these, to be pushed anew; `pushed`: accepted by the storefront; `waits`: what is not in the
+    shop as it should be, of a run that is done too: `causes` says why."""
 
     id: int
     integration: int
@@ -40,6 +41,7 @@ class Run(msgspec.Struct):
     read: int
     changed: int
     pushed: int
+    waits: int
     live: Live
     error: dict[str, Any] | None
 
@@ -88,6 +90,7 @@ def _shown(row: Any, live: Live) -> Run:
         row.entities,
         row.changed,
         row.pushed,
+        live.to_send + live.sent + live.waiting,
         live,
         row.error,
     )

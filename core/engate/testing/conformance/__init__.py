@@ -34,6 +34,7 @@ TABLE: tuple[tuple[tuple[str, ...], dict[str, Check]], ...] = (
     (("read_order_events",), sends.EVENTS),
     (pushes.HOOKS, pushes.CHECKS),
     (("import_order",), imports.CHECKS),
+    (("list_fulfilment",), {"stamps": imports.stamps}),
     (("send_handling", "send_invoice", "send_tracking", "send_delivery", "send_cancellation"), sends.CHECKS),
 )
 

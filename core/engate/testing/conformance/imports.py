@@ -7,8 +7,9 @@ from decimal import Decimal
 from typing import Any
 
 from engate.errors import EngateError, NotSent, Rejected
-from engate.model import Absent, Address, Buyer, Found, Imported, Order, OrderItem, OrderPart, PartItem, PartRef, Payment, Unsure
+from engate.model import Absent, Address, Buyer, Found, Imported, Order, OrderItem, OrderPart, PartItem, PartRef, Payment, Query, Unsure
 from engate.plugins import implemented
+from engate.testing.conformance.readings import LATER, later, newest_of
 from engate.testing.conformance.trial import Check, Trial
 from engate.testing.world import Fault
 
@@ -73,6 +74,19 @@ async def cancelled_twice(trial: Trial, hook: str) -> None:
     for _ in range(2):
         await erp.import_cancellation(PartRef(imported.key, part.branch, part.reference), "Desistiu")
     assert [order.phase for order in there(trial)] == ["cancelled"]
+
+
+async def stamps(trial: Trial, hook: str) -> None:
+    """Those of the ERP's orders sort as text too, and each step of an order is in the reading since the last one."""
+    erp: Any = trial.connection
+    imported = await erp.import_order(part_of(trial))
+    newest = newest_of(await trial.read(hook, Query()))
+    if newest is None:
+        return
+    for step, to in zip(LATER, ("invoiced", "shipped", "delivered"), strict=True):
+        trial.sandbox.clock.advance(step)
+        trial.sandbox.progress(to, None)
+        newest = await later(trial, hook, newest, {imported.key})
 
 
 CHECKS: dict[str, Check] = {"found": is_found, "lost answer": lost_answer, "cancelled twice": cancelled_twice}

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 from engate.errors import AuthFailed, Forbidden, RateLimited
 from engate.model import Query
@@ -38,21 +40,36 @@ async def by_key(trial: Trial, hook: str) -> None:
     assert sorted(found) == sorted(asked), f"asked for {asked}, got {found[:5]}"
 
 
+LATER = (timedelta(hours=1), timedelta(days=20), timedelta(days=20))
+"""Steps that pass the end of a day's hours and of a month, whatever the date is: a stamp that begins with the day sorts wrongly then."""
+
+
 async def stamps(trial: Trial, hook: str) -> None:
     """Stamps sort as text, and a reading since the newest one sees what changed after it. A list without stamps is read whole."""
-    known = [page.watermark for page in await trial.read(hook, Query()) if page.watermark is not None]
-    if not known:
+    newest = newest_of(await trial.read(hook, Query()))
+    if newest is None:
         return
-    trial.sandbox.clock.advance(timedelta(hours=1))
-    sku = trial.sandbox.state()[-1]
-    trial.sandbox.change([Change(sku.key, name="Outro nome", price=_other(sku.price), stock=dict.fromkeys(sku.stock, 3))])
-    later = await trial.read(hook, Query(since=max(known)))
-    after = [page.watermark for page in later if page.watermark is not None]
-    assert after and max(after) >= max(known), f"after {max(known)} came {after}: a later stamp sorts before an earlier one"
-    about = (sku.key, sku.product)
-    assert any({key_of(item), getattr(item, "sku", "")} & {*about} for page in later for item in page.items), (
-        f"the reading since {max(known)} does not hold what changed after it"
+    for n, step in enumerate(LATER):
+        trial.sandbox.clock.advance(step)
+        sku = trial.sandbox.state()[-1]
+        changed = Change(sku.key, name=f"Outro nome {n}", price=_other(sku.price), stock=dict.fromkeys(sku.stock, 3 + n))
+        trial.sandbox.change([changed])
+        newest = await later(trial, hook, newest, {sku.key, sku.product})
+
+
+def newest_of(pages: Sequence[Any]) -> str | None:
+    return max((page.watermark for page in pages if page.watermark is not None), default=None)
+
+
+async def later(trial: Trial, hook: str, newest: str, about: set[str]) -> str:
+    """The newest stamp of a reading since this one, which must hold what changed after it."""
+    pages = await trial.read(hook, Query(since=newest))
+    after = newest_of(pages)
+    assert after is not None and after >= newest, f"after {newest} came {after}: a later stamp sorts before an earlier one"
+    assert any({key_of(item), getattr(item, "sku", "")} & about for page in pages for item in page.items), (
+        f"the reading since {newest} does not hold what changed after it"
     )
+    return after
 
 
 async def a_session_that_ends(trial: Trial, hook: str) -> None:

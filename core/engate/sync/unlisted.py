@@ -1,0 +1,37 @@
+"""References to a category or brand that the ERP does not list (any more): a person's to mend, not a wait without end."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from engate.model.kinds import CALLED, KINDS
+from engate.store import causes, links
+from engate.store.blobs import readable
+from engate.store.causes import Reason
+from engate.store.links import Unlisted
+from engate.sync.work import Work
+from engate.text import Text
+
+FLOWS_OF = {"category": "categories", "brand": "brands"}
+
+
+def say(c: sa.Connection, work: Work) -> None:
+    """Of what waits for a link: that to which no record leads, though its list was read to the end since. The cause keeps its key, so
+    that it ends when the link is there after all."""
+    for found in links.unlisted(c, work.integration_id, FLOWS_OF):
+        causes.become(c, found.cause_id, _reason(found))
+
+
+def _reason(found: Unlisted) -> Reason:
+    doc: Any = readable(found.doc, KINDS[found.waiting_kind].struct)
+    who, what = CALLED[found.waiting_kind], CALLED[found.kind]
+    name = f"'{doc.name}' ({found.waiting_key})" if doc is not None else found.waiting_key
+    return causes.own(
+        "link.unlisted", f"{found.kind}/{found.key}",
+        Text(f"No ERP, {who.pt} {name} aponta para {what.pt} {found.key}, que o ERP não lista.",
+             f"In the ERP, {who.en} {name} refers to {what.en} {found.key}, which the ERP does not list."),
+        Text(f"Corrija o vínculo no cadastro do ERP, ou cadastre {what.pt} {found.key} de novo.",
+             f"Correct the link in the ERP's record, or register {what.en} {found.key} again."),
+    )  # fmt: skip
