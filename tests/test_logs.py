@@ -11,11 +11,12 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import msgspec
 import pytest
 import sqlalchemy as sa
 import structlog
 from tests.support.goods import goods, sale
-from tests.support.stage import Stage, faked
+from tests.support.stage import SHORT, Stage, faked
 
 from engate import logs
 from engate.errors import EngateError
@@ -265,3 +266,14 @@ async def test_credentials_that_are_refused_are_an_event_of_their_own(sqlite_dat
         await stage.resync(["prices"])
         line = await until_told(stage, told, "login_refused")
         assert line["connection"] and line["log_level"] == "error"
+
+
+async def test_a_slice_that_its_deadline_ended_is_an_event_of_its_own(sqlite_database: str, told: list[Any]) -> None:
+    hasty = msgspec.structs.replace(SHORT, slice_most=0.5)
+    async with faked(sqlite_database, seed=goods(1), windows=hasty, selling=True) as stage:
+        stage.erp.faults.set([Fault("hang", "GET", times=1_000)])
+        await stage.resync(["stock"])
+        await stage.until(lambda: "read/stock" in {line["lane"] for line in names(told, "slice_stopped")})
+        line = next(line for line in names(told, "slice_stopped") if line["lane"] == "read/stock")
+        assert line["hook"] == "list_stock" and line["until"] > 0 and line["connection"]
+        stage.erp.faults.set([])

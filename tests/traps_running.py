@@ -198,6 +198,14 @@ RUNNING: tuple[Trap, ...] = (
         (f"{LOGS}test_personal_data_and_secrets_are_masked_in_words_from_elsewhere",),
     ),
     Trap(
+        "engine.log-of-people",
+        "A connection whose test fails shows it to whoever pressed the button, and to nobody who looks for it a day later.",
+        f"{API}/routes/connections.py",
+        "    _say_tested(caller, row, checks)\n",
+        "",
+        ("api/tests/test_logged.py::test_who_did_what_is_a_line_each",),
+    ),
+    Trap(
         "engine.log-after-commit",
         "A transaction that is rolled back and run again would tell twice what happened once, or never.",
         f"{CORE}/logs.py",

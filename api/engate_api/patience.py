@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable
+from typing import NamedTuple
 
 import redis
 import sqlalchemy as sa
 from sqlalchemy import exc
 
+from engate import logs
 from engate.errors import EngateError
 from engate.store.broken import shortly
 from engate.store.engines import REACH
@@ -20,22 +21,22 @@ PAUSE = 3.0
 SECONDS = 5
 
 
-def wait_for_servers(settings: Settings, say: Callable[[str], None] | None = None, pause: float = PAUSE) -> None:
+class Patience(NamedTuple):
+    until: float
+    pause: float
+
+
+def wait_for_servers(settings: Settings, say: Callable[..., None] = logs.say, pause: float = PAUSE) -> None:
     """Raises where one of them does not answer within `start_wait`, with what it said last."""
-    until = time.monotonic() + settings.start_wait
+    patience = Patience(time.monotonic() + settings.start_wait, pause)
     if not settings.sqlite:
-        _wait("PostgreSQL", "ENGATE_DATABASE_URL", lambda: _look_database(settings.database_url), _Patience(until, pause, say or _say))
+        _wait("PostgreSQL", "ENGATE_DATABASE_URL", lambda: _look_database(settings.database_url), patience, say)
     if settings.redis_url is not None:
         url = settings.redis_url
-        _wait("Redis", "ENGATE_REDIS_URL", lambda: _look_redis(url), _Patience(until, pause, say or _say))
+        _wait("Redis", "ENGATE_REDIS_URL", lambda: _look_redis(url), patience, say)
 
 
-class _Patience:
-    def __init__(self, until: float, pause: float, say: Callable[[str], None]) -> None:
-        self.until, self.pause, self.say = until, pause, say
-
-
-def _wait(name: str, setting: str, look: Callable[[], None], patience: _Patience) -> None:
+def _wait(name: str, setting: str, look: Callable[[], None], patience: Patience, say: Callable[..., None]) -> None:
     while True:
         try:
             return look()
@@ -49,7 +50,7 @@ def _wait(name: str, setting: str, look: Callable[[], None], patience: _Patience
                      f"Check {setting}, and whether the server is up; ENGATE_START_WAIT says how long to wait."),
                 code="not_there",
             )  # fmt: skip
-        patience.say(f"engate: esperando {name} (mais {left:.0f} s) / waiting for {name} ({left:.0f} s more): {said}")
+        say("start_waits", what=name, seconds=round(left), error=said)
         time.sleep(min(patience.pause, left))
 
 
@@ -65,7 +66,3 @@ def _look_redis(url: str) -> None:
         client.ping()
     finally:
         client.close()
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)

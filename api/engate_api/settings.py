@@ -61,7 +61,7 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
     """From ENGATE_DATA, _DATABASE_URL, _REDIS_URL, _INSTALLATION_KEY, _WINDOWS (JSON), _SLOTS, _PUBLIC_URL,
     _START_WAIT, _LOG_LEVEL and _LOG_FORMAT."""
     data = Path(environment.get("ENGATE_DATA") or "data").absolute()
-    return Settings(
+    made = Settings(
         data=data,
         database_url=_database(environment.get("ENGATE_DATABASE_URL") or f"sqlite:///{data}/engate.db"),
         redis_url=_redis(environment.get("ENGATE_REDIS_URL") or None),
@@ -73,6 +73,15 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
         public_url=_public(environment.get("ENGATE_PUBLIC_URL") or None),
         start_wait=_decoded("ENGATE_START_WAIT", environment.get("ENGATE_START_WAIT") or str(START_WAIT), Wait),
     )
+    if made.redis_url is not None and made.sqlite:
+        raise Invalid(
+            Text("ENGATE_REDIS_URL pede PostgreSQL: um arquivo SQLite é de um processo só.",
+                 "ENGATE_REDIS_URL needs PostgreSQL: a SQLite file belongs to one process."),
+            Text("Defina também ENGATE_DATABASE_URL, ou retire ENGATE_REDIS_URL.",
+                 "Set ENGATE_DATABASE_URL too, or leave ENGATE_REDIS_URL out."),
+            where="ENGATE_REDIS_URL",
+        )  # fmt: skip
+    return made
 
 
 def _database(url: str) -> str:

@@ -97,13 +97,7 @@ async def _wake(ctx: dict[str, Any], integration_id: int) -> None:
 
 async def work(settings: Settings, name: str) -> None:
     """One worker, until SIGTERM or SIGINT: what is under way is given back, and goes on elsewhere."""
-    if settings.redis_url is None:
-        raise Invalid(
-            Text("Um worker precisa de ENGATE_REDIS_URL.", "A worker needs ENGATE_REDIS_URL."),
-            Text("Defina-a (e ENGATE_DATABASE_URL); sem Redis, engate serve faz o trabalho sozinho.",
-                 "Set it (and ENGATE_DATABASE_URL); without Redis engate serve does the work itself."),
-            where="ENGATE_REDIS_URL",
-        )  # fmt: skip
+    assert settings.redis_url is not None
     store = open_store(settings)
     vault = open_vault(store, settings.key_file)
     redis = await _pool(settings.redis_url)
@@ -174,6 +168,13 @@ def main(argv: list[str]) -> int:
     argparse.ArgumentParser(prog="engate worker", description=main.__doc__).parse_args(argv)
     settings = from_environment()
     configure(settings.log_level, json=settings.log_format == "json")
+    if settings.redis_url is None:
+        raise Invalid(
+            Text("Um worker precisa de ENGATE_REDIS_URL.", "A worker needs ENGATE_REDIS_URL."),
+            Text("Defina-a (e ENGATE_DATABASE_URL); sem Redis, engate serve faz o trabalho sozinho.",
+                 "Set it (and ENGATE_DATABASE_URL); without Redis engate serve does the work itself."),
+            where="ENGATE_REDIS_URL",
+        )  # fmt: skip
     wait_for_servers(settings)
     run(work(settings, f"{socket.gethostname()}/{os.getpid()}"))
     return 0

@@ -83,18 +83,19 @@ def test_a_start_waits_for_its_servers_and_says_so(tmp_path: Path, postgres_data
     relay = Relay(postgres_database if which == "PostgreSQL" else redis_url)
     urls = {"database_url": postgres_database, "redis_url": redis_url}
     urls["database_url" if which == "PostgreSQL" else "redis_url"] = relay.url
-    said: list[str] = []
+    said: list[Any] = []
 
-    def say(line: str) -> None:
-        said.append(line)
+    def say(event: str, **fields: Any) -> None:
+        said.append({"event": event, **fields})
         if len(said) == 3:
             relay.open()
 
     wait_for_servers(settings(tmp_path, start_wait=30.0, **urls), say, pause=0.05)
     relay.close()
-    assert len(said) >= 3 and all(which in line and "\n" not in line for line in said)
+    assert len(said) >= 3 and {(line["event"], line["what"]) for line in said} == {("start_waits", which)}
+    assert all(line["error"] and line["seconds"] for line in said)
     password = sa.make_url(postgres_database).password
-    assert password and password not in "".join(said)
+    assert password and password not in str(said)
 
 
 def test_a_start_that_waited_long_enough_ends_in_words(tmp_path: Path, postgres_database: str, redis_url: str) -> None:
@@ -103,7 +104,7 @@ def test_a_start_that_waited_long_enough_ends_in_words(tmp_path: Path, postgres_
         urls = {"database_url": postgres_database, "redis_url": redis_url, which: relay.url}
         said: list[str] = []
         with pytest.raises(EngateError) as caught:
-            wait_for_servers(settings(tmp_path, start_wait=0.3, **urls), said.append, pause=0.1)
+            wait_for_servers(settings(tmp_path, start_wait=0.3, **urls), lambda event, said=said, **_: said.append(event), pause=0.1)
         relay.close()
         assert setting in caught.value.hint.pt and "ENGATE_START_WAIT" in caught.value.hint.en and 2 <= len(said) <= 5
 

@@ -44,6 +44,7 @@ from engate_api.settings import Settings, from_environment
         ("ENGATE_DATABASE_URL", "postgresql+psycopg://engate:very-secret@db:port/engate"),
         ("ENGATE_DATABASE_URL", "sqlite://"),
         ("ENGATE_REDIS_URL", "http://:very-secret@redis"),
+        ("ENGATE_REDIS_URL", "redis://:very-secret@redis"),  # beside SQLite
         ("ENGATE_REDIS_URL", "redis://:very-secret@redis:port"),
         ("ENGATE_PUBLIC_URL", "ftp://engate.example.com"),
     ],
@@ -111,6 +112,15 @@ def test_a_database_that_is_gone_is_not_begun_anew_in_silence(tmp_path: Path, em
         open_store(Settings(data=data, database_url=f"sqlite:///{file}"))
     assert str(file) in caught.value.text.en and "engate restore" in caught.value.hint.en
     assert not file.exists() or file.stat().st_size == 0
+
+
+def test_a_worker_without_redis_is_told_what_it_needs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("ENGATE_DATA", str(tmp_path / "data"))
+    assert main(["worker"]) == 1
+    said = capsys.readouterr().err
+    assert "ENGATE_REDIS_URL" in said and "Traceback" not in said and not (tmp_path / "data").exists()
 
 
 def test_a_data_folder_that_is_none_is_named(tmp_path: Path, start: Any) -> None:

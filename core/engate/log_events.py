@@ -76,6 +76,7 @@ FIELDS: dict[str, Field] = {
 EVENTS: dict[str, Event] = {
     # ---- processes ----
     "serve_started": Event("info", "`engate serve` answers.", ("address",)),
+    "start_waits": Event("warning", "A start waits for PostgreSQL or Redis, for so many seconds more.", ("what", "seconds", "error")),
     "serve_ended": Event("info", "`engate serve` was stopped and has put everything away."),
     "worker_started": Event("info", "A process begins to work on lanes.", ("worker", "slots")),
     "worker_ended": Event("info", "It was stopped; what it had in hand is given back.", ("worker",)),

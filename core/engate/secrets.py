@@ -106,7 +106,7 @@ def _decoded(text: bytes, where: str) -> bytes:
 
 def _bad_key(text: Text) -> Invalid:
     hint = Text(
-        f"Use em {ENVIRONMENT} a chave com que a instalação começou (está no backup).",
-        f"Put the key the installation began with into {ENVIRONMENT} (it is in the backup).",
+        f"Use em {ENVIRONMENT} a chave com que a instalação começou (guardada à parte do backup; engate restore: --key ARQUIVO).",
+        f"Put the key the installation began with into {ENVIRONMENT} (it is kept apart from the backup; engate restore: --key FILE).",
     )
     return Invalid(text, hint, code="secret_key")
