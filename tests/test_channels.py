@@ -116,32 +116,6 @@ async def test_a_mapping_put_right_while_the_erp_does_not_answer_counts(sqlite_d
         assert len(await parts_of(stage, key)) == 1 and await units(stage) == {}
 
 
-@pytest.mark.trap("engine.refused-mapped-anew")
-async def test_an_order_that_the_erp_refused_goes_again_when_its_row_was_put_right(sqlite_database: str) -> None:
-    async with faked(sqlite_database, seed=goods(1), manifests=(FAKE_ERP_ASKING,), selling=True) as stage:
-        await map_channels(stage, ChannelRow(SALE))
-        stage.erp.switches.refuses = "Vendedor não cadastrado"
-        key = sell(stage)
-        await stage.until(lambda: _refused(stage, key))
-        stage.erp.switches.refuses = ""
-        await map_channels(stage, ChannelRow(RESALE))
-        assert await given(stage, key) == RESALE
-        assert len(in_erp(stage, key)) == 1
-        await stage.until(lambda: _settled(stage, key))
-
-
-async def _refused(stage: Stage, key: str) -> bool:
-    return bool(
-        await stage.sql(
-            "select p.id from part p join shop_order o on o.id = p.order_id where o.key = :key and p.state = 'rejected'", key=key
-        )
-    )
-
-
-async def _settled(stage: Stage, key: str) -> bool:
-    return bool(await stage.sql("select id from shop_order where key = :key and cause_id is null", key=key))
-
-
 @pytest.mark.trap("engine.waiting-holds")
 @pytest.mark.parametrize("lacking", ["channels", "payments"])
 async def test_an_order_that_waits_for_its_mapping_holds_its_units(sqlite_database: str, lacking: str) -> None:

@@ -1333,14 +1333,6 @@ ENGINE: tuple[Trap, ...] = (
         ("api/tests/test_pause.py::test_after_a_pause_only_what_changed_is_read",),
     ),
     Trap(
-        "engine.wider-pilot-reads-all",
-        "Who goes from a pilot to everything by a delta leaves all that did not change since out of the shop.",
-        f"{CORE}/sync/trigger.py",
-        "if before.activated_at is None or before.pilot != (list(pilot) if pilot is not None else None):",
-        "if before.activated_at is None:",
-        ("api/tests/test_pause.py::test_who_goes_from_a_pilot_to_everything_has_it_all_read",),
-    ),
-    Trap(
         "engine.short-orders",
         "The list of orders ends too early: what was on its lost pages would be behind the watermark for ever.",
         f"{CORE}/sync/events.py",

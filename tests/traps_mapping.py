@@ -36,14 +36,6 @@ MAPPING: tuple[Trap, ...] = (
         ),
     ),
     Trap(
-        "engine.refused-mapped-anew",
-        "A wrong row had a thousand orders refused: whoever puts it right would have to retry each of them.",
-        f"{CORE}/sync/trigger.py",
-        "for key in orders.refused(c, id):",
-        "for key in ():",
-        (f"{ENGINE}test_an_order_that_the_erp_refused_goes_again_when_its_row_was_put_right",),
-    ),
-    Trap(
         "engine.channel-stored",
         "An order that is in the ERP keeps what it entered with: a mapping that was changed for orders to come would change its taxes.",
         f"{CORE}/sync/steps.py",

@@ -78,7 +78,7 @@ async def list_orders(
 async def get_orders_sheet(
     installation: NamedDependency[Installation], caller: NamedDependency[Caller], id: Id, filters: NamedDependency[Filters]
 ) -> Response[bytes]:
-    """CSV with semicolons, for a spreadsheet in Portuguese: the first 20,000 of the list."""
+    """CSV with semicolons, for a spreadsheet in Portuguese: the first 20,000 of the list; where there are more the last line says so."""
     lines: list[OrderLine] = []
     at = Window(PAGE)
 
@@ -92,9 +92,8 @@ async def get_orders_sheet(
         if found.next is None:
             break
         at = Window(PAGE, found.next)
-    return Response(
-        order_sheet.written(lines[:MOST]), media_type=SHEET, headers={"Content-Disposition": 'attachment; filename="pedidos.csv"'}
-    )
+    sheet = order_sheet.written(lines[:MOST], cut=len(lines) >= MOST)
+    return Response(sheet, media_type=SHEET, headers={"Content-Disposition": 'attachment; filename="pedidos.csv"'})
 
 
 @get(

@@ -68,10 +68,11 @@ def put_away(c: sa.Connection, tenant_id: int, id: int, now: float) -> None:
 
 
 def is_archived(c: sa.Connection, id: int) -> bool:
-    return c.execute(_IS_ARCHIVED, {"of_id": id}).first() is not None
+    return c.execute(_STANDS, {"of_id": id}).scalar() is not None
 
 
-_IS_ARCHIVED = sa.select(integration.c.id).where(integration.c.id == sa.bindparam("of_id"), integration.c.deleted_at.is_not(None))
+_STANDS = sa.select(integration.c.deleted_at).where(integration.c.id == sa.bindparam("of_id")).with_for_update(read=True)
+"""Nobody deletes it between our look and our commit."""
 
 
 def is_over(c: sa.Connection, id: int) -> bool:

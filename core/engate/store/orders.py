@@ -635,15 +635,6 @@ def waiting_with(c: sa.Connection, integration_id: int, code: str) -> list[str]:
     return list(c.execute(_WAITING_WITH, {"of_integration": integration_id, "of_code": code}).scalars())
 
 
-def refused(c: sa.Connection, integration_id: int) -> list[str]:
-    """Keys of the orders of which the ERP did not take a part."""
-    rejected = sa.select(part.c.order_id).where(
-        part.c.integration_id == integration_id, part.c.state == "rejected", part.c.erp_key.is_(None)
-    )
-    waiting = (order.c.integration_id == integration_id) & order.c.cause_id.is_not(None)
-    return list(c.execute(sa.select(order.c.key).where(waiting, order.c.id.in_(rejected))).scalars())
-
-
 def waiting_for(c: sa.Connection, integration_id: int, cause_ids: Sequence[int]) -> list[str]:
     """Keys of the orders that point to these causes."""
     found = sa.select(order.c.key).where(order.c.integration_id == integration_id, order.c.cause_id.in_(cause_ids))

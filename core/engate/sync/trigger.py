@@ -37,9 +37,8 @@ class Activation(NamedTuple):
 
 
 def activate(c: sa.Connection, tenant_id: int, id: int, how: Activation, now: float) -> list[int]:
-    """Switches on and reads: what was never read whole, or was for a pilot alone, as a whole; after a pause, what changed meanwhile. Orders
-    that waited go on. Returns the runs."""
-    whole = _read_whole(c, tenant_id, id, how.pilot)
+    """Switches on and reads: what was never read whole, as a whole; else what changed since. Orders that waited go on. Returns the runs."""
+    whole = _read_whole(c, tenant_id, id)
     values: dict[str, Any] = {"active": True, "activated_at": now, "pilot": list(how.pilot) if how.pilot is not None else None}
     if how.go_live_at is not None:
         values["go_live_at"] = how.go_live_at
@@ -54,10 +53,9 @@ def activate(c: sa.Connection, tenant_id: int, id: int, how: Activation, now: fl
     return made
 
 
-def _read_whole(c: sa.Connection, tenant_id: int, id: int, pilot: Sequence[str] | None) -> frozenset[str]:
-    """Flows of which all that may go has been read once: a delta finds what a pause missed."""
-    before = config.integration_row(c, tenant_id, id, to_change=True)
-    if before.activated_at is None or before.pilot != (list(pilot) if pilot is not None else None):
+def _read_whole(c: sa.Connection, tenant_id: int, id: int) -> frozenset[str]:
+    """Flows of which all has been read once: a delta finds what a pause missed. (A pilot reads all, and holds back what is pushed.)"""
+    if config.integration_row(c, tenant_id, id, to_change=True).activated_at is None:
         return frozenset()
     return frozenset(c.execute(sa.select(flow.c.name).where(flow.c.integration_id == id, flow.c.full_at.is_not(None))).scalars())
 
@@ -173,8 +171,7 @@ def _cancelled(flow: str) -> Any:
 
 
 def changed(c: sa.Connection, tenant_id: int, id: int, flows: Iterable[str], now: float) -> None:
-    """Options, mapping or links of these flows changed: their records are decided anew, waiting orders looked at again, and those that
-    the ERP refused go once more."""
+    """Options, mapping or links of these flows changed: their records are decided anew, waiting orders looked at again."""
     names = set(flows)
     if "prices" in names:  # a table that was not mapped was not kept: it is read anew
         c.execute(sa.update(flow).where(flow.c.integration_id == id, flow.c.name == "prices").values(full_at=None))
@@ -183,8 +180,6 @@ def changed(c: sa.Connection, tenant_id: int, id: int, flows: Iterable[str], now
     if "orders" in names:
         waiting = c.execute(sa.select(order.c.key).where(order.c.integration_id == id, order.c.cause_id.is_not(None))).scalars()
         wakes += [(lane_of(key), ORDER_PRIORITY) for key in waiting]
-        for key in orders.refused(c, id):  # a row that the ERP did not take has been put right, perhaps: it says so, or takes them
-            retry_order(c, tenant_id, id, key, now)
     _wake(c, tenant_id, id, wakes, now)
 
 

@@ -342,6 +342,7 @@ WAITS: dict[str, Text] = {
     "awaiting_payment": Text("Aguardando pagamento na loja.", "Waits for payment in the shop."),
     "held": Text("Em análise ou na janela de cancelamento da loja.", "In review, or in the shop's cancel window."),
     "ready": Text("Pronto: entra no ERP em seguida.", "Ready: enters the ERP next."),
+    "rejected": Text("Recusado pelo ERP.", "Refused by the ERP."),
     "importing": Text(
         "Enviado ao ERP, que ainda não confirmou; o engate confere antes de reenviar.",
         "Sent to the ERP, which has not confirmed; engate looks before it resends.",
@@ -349,6 +350,7 @@ WAITS: dict[str, Text] = {
     "erp_held": Text("No ERP, bloqueado (crédito, limite ou margem).", "In the ERP, held (credit, limit or margin)."),
     "in_erp": Text("No ERP, aguardando separação.", "In the ERP, waiting to be picked."),
     "picking": Text("Em separação no ERP.", "Being picked."),
+    "partly_invoiced": Text("Faturado em parte; o resto segue.", "Partly invoiced; the rest goes on."),
     "invoiced": Text("Faturado.", "Invoiced."),
     "shipped": Text("Enviado ao cliente.", "Shipped."),
     "delivered": Text("Entregue.", "Delivered."),

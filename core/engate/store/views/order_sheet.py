@@ -15,10 +15,12 @@ STATES = {
     "awaiting_payment": Text("Aguardando pagamento", "Awaiting payment"),
     "held": Text("Retido na loja", "Held in the shop"),
     "ready": Text("Pronto para o ERP", "Ready for the ERP"),
+    "rejected": Text("Recusado pelo ERP", "Refused by the ERP"),
     "importing": Text("Entrando no ERP", "Entering the ERP"),
     "erp_held": Text("Bloqueado no ERP", "Held in the ERP"),
     "in_erp": Text("No ERP", "In the ERP"),
     "picking": Text("Em separação", "Being picked"),
+    "partly_invoiced": Text("Faturado em parte", "Partly invoiced"),
     "invoiced": Text("Faturado", "Invoiced"),
     "shipped": Text("Enviado", "Shipped"),
     "delivered": Text("Entregue", "Delivered"),
@@ -29,8 +31,13 @@ STATES = {
 }
 
 
-def written(lines: Iterable[OrderLine]) -> bytes:
-    return sheet.table(HEADER, map(_row, lines))
+CUT = "A lista continua: escolha um período menor."
+
+
+def written(lines: Iterable[OrderLine], *, cut: bool = False) -> bytes:
+    """`cut`: there are more; the last line says so."""
+    rows = [_row(line) for line in lines]
+    return sheet.table(HEADER, [*rows, (CUT,)] if cut else rows)
 
 
 def _row(line: OrderLine) -> tuple[str, ...]:

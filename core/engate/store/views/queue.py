@@ -104,7 +104,9 @@ AT_ONCE = 1_000
 
 def _shown(c: sa.Connection, ids: Sequence[int], hanging: dict[int, _Hanging]) -> list[Waiting]:
     """In the order of the ids."""
-    query = sa.select(cause, integration.c.name.label("called")).join(integration, integration.c.id == cause.c.integration_id)
+    query = sa.select(cause, integration.c.name.label("called"), integration.c.deleted_at).join(
+        integration, integration.c.id == cause.c.integration_id
+    )
     rows = {row.id: row for row in c.execute(query.where(cause.c.id.in_(ids)))}
     first = {**_first_records(c, ids), **_first_orders(c, ids)}
     return [_waiting(rows[id], hanging[id], first.get(id)) for id in ids if id in rows]
@@ -112,10 +114,18 @@ def _shown(c: sa.Connection, ids: Sequence[int], hanging: dict[int, _Hanging]) -
 
 def _waiting(row: Any, hangs: _Hanging, first: About | None) -> Waiting:
     text, hint, since = Text(**row.text), Text(**row.hint), instant(row.since)
+    if row.deleted_at is not None:
+        hint = Text(f"{DELETED.pt} {hint.pt}", f"{DELETED.en} {hint.en}")
     return Waiting(
         row.id, row.code, row.owner, text, hint, since, row.integration_id, row.called, hangs.records, hangs.orders, hangs.money,
         hangs.messages, first,
     )  # fmt: skip
+
+
+DELETED = Text(
+    "A integração foi excluída: ative uma integração das mesmas duas contas, que assume os pedidos dela.",
+    "The integration was deleted: activate an integration of the same two accounts, which takes over its orders.",
+)
 
 
 def _first_orders(c: sa.Connection, ids: Sequence[int]) -> dict[int, About]:

@@ -18,6 +18,7 @@ from engate.text import Text, squeezed
 
 MOST = 12
 """Things that one answer names."""
+LOOKED_AT = 20 * MOST
 EXPLAINED = 5
 """Of those that were meant exactly, so many are explained: each takes a dozen statements."""
 SHORTEST = 3
@@ -95,7 +96,7 @@ def _meant(c: sa.Connection, places: list[_Place], q: str) -> Iterator[_Meant]:
         yield from (_Meant("sku", key, at, exact=True) for key in records.skus_by(c, at.id, q))
     for at in live:
         yield from (_Meant(kind, q, at, exact=True) for kind in OTHERS if records.detail(c, at.id, kind, q) is not None)
-    if len(q) < SHORTEST:
+    if len(squeezed(q)) < SHORTEST:
         return
     for at in places:
         yield from (_Meant("order", key, at, exact=False) for key in _beginning(c, at.id, q))
@@ -105,12 +106,13 @@ def _meant(c: sa.Connection, places: list[_Place], q: str) -> Iterator[_Meant]:
 
 
 def _beginning(c: sa.Connection, integration_id: int, q: str) -> list[str]:
-    """Orders of which a key begins so: the shop's, its number there, the ERP's, a note's, the buyer's document or name."""
+    """Orders of which a key begins so: the shop's, its number there, the ERP's, a note's, the buyer's document or name. An order has some
+    keys that begin alike: more rows are looked at than are shown."""
     mine = (key_index.c.integration_id == integration_id) & (key_index.c.kind == "order")
     found: dict[str, None] = {}
     for start in dict.fromkeys((q, squeezed(q))):
         if start:
-            rows = sa.select(key_index.c.target).where(mine, begins(key_index.c.key, start)).order_by(key_index.c.key).limit(2 * MOST)
+            rows = sa.select(key_index.c.target).where(mine, begins(key_index.c.key, start)).order_by(key_index.c.key).limit(LOOKED_AT)
             found |= dict.fromkeys(c.execute(rows).scalars())
     return list(found)
 
