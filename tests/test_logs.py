@@ -147,17 +147,28 @@ def log(capsys: pytest.CaptureFixture[str]) -> Iterator[Log]:
     "hidden",
     [
         "529.982.247-25", "52998224725", "11.444.777/0001-61", "maria.silva@example.com.br", "(11) 98765-4321", "+55 11 98765-4321",
-        "very-secret", "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl", "eng_0123456789abcdef",
+        "very-secret", "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl", "eng_0123456789abcdef", "shpat_0123456789abcdef",
+        "11 98765-4321", "a b very long one",
     ],
 )  # fmt: skip
 def test_personal_data_and_secrets_are_masked_in_words_from_elsewhere(log: Log, hidden: str) -> None:
     said = {
         "very-secret": 'https://user:very-secret@erp.example/x password=very-secret {"app_token": "very-secret"} '
         "Authorization: Bearer very-secret",
+        "a b very long one": """{"password": "a b very long one"} {'senha': 'a b very long one'}""",
     }.get(hidden, f"O cliente {hidden} foi recusado.")
     logs.say("order_waits", integration=1, order="1234-01", cause="x", owner="person", error=said)
     logs.say("request_broke", method="GET", path="/x", exc_info=RuntimeError(said))
     assert hidden not in log.text and log.text.count(logs.MASK) >= 2
+
+
+@pytest.mark.trap("engine.log-bounded")
+@pytest.mark.parametrize("piece", ["a-", "a", "1", "A1", "-eyJ", "a@", "senha ", "://", "/in/1", "'", '"token":"'])
+def test_what_a_stranger_may_write_without_end_takes_no_time(log: Log, piece: str) -> None:
+    """A path is of whoever calls. Unbounded, one of these took minutes, and the whole process waited."""
+    for _ in range(20):
+        logs.say("key_refused", method="GET", path=piece * 100_000, code="no_key")
+    assert max(len(line["path"]) for line in log.lines()) <= 2 * logs.MOST
 
 
 def test_keys_of_orders_and_products_stay_as_they_are(log: Log) -> None:

@@ -144,7 +144,7 @@ def of_http(request: Request[Any, Any, Any], error: HTTPException) -> Response[P
     """litestar's own: no route, no key, a body outside its schema."""
     status = error.status_code
     if status in (401, 403):
-        say("key_refused", method=request.method, path=request.url.path, code=TEXTS[status][0])
+        say("key_refused", method=request.method, path=request.url.path[:200], code=TEXTS[status][0])
     if status >= 500:
         return _answer(status, INTERNAL)
     said = TEXTS.get(status, ("refused", Text(HTTPStatus(status).phrase, HTTPStatus(status).phrase), Text("", "")))

@@ -87,7 +87,12 @@ def _masked(_logger: Any, _method: str, line: structlog.typing.EventDict) -> str
 OURS = ("event", "level", "timestamp")
 
 
+MOST = 16_000
+"""Characters of one text: strangers choose some of them (a path), and every pattern looks at all."""
+
+
 def masked(words: str) -> str:
+    words = words if len(words) <= MOST else f"{words[:MOST]}…"
     for pattern, put in PATTERNS:
         words = pattern.sub(put, words)
     return words
@@ -99,22 +104,19 @@ def _document(found: re.Match[str]) -> str:
 
 
 Put = str | Callable[[re.Match[str]], str]
+NAMED = r"password|passwd|senha|secret|token|api[_-]?key|app[_-]?key|authorization"
+VALUE = r"\"[^\"]{0,500}\"?|'[^']{0,500}'?|[^\s\"',;&}]{1,500}"
+# each begins at a place that few characters are, and is bounded: a text of one letter must not be looked at from every letter on
 PATTERNS: tuple[tuple[re.Pattern[str], Put], ...] = (
-    (re.compile(r"(?<=://)[^/\s@]+(?=@)"), MASK),  # user and password of an address
-    (re.compile(r"(/in/\d+/)[^/\s?\"']+"), rf"\1{MASK}"),  # the address at which a platform calls
+    (re.compile(r"(?<=://)[^/\s@]{1,300}(?=@)"), MASK),  # user and password of an address
+    (re.compile(r"(/in/\d{1,16}/)[^/\s?\"']{1,300}"), rf"\1{MASK}"),  # the address at which a platform calls
     (re.compile(r"\beng_[\w-]{8,}"), f"eng_{MASK}"),
-    (re.compile(r"\beyJ[\w-]+\.[\w-]+\.?[\w-]*"), MASK),  # a web token
-    (re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]{8,}"), rf"\1 {MASK}"),
-    (
-        re.compile(
-            r"(?i)\b([\w-]*(?:password|passwd|senha|secret|token|api[_-]?key|app[_-]?key|authorization)[\"']?\s*[:=]\s*[\"']?)[^\s\"',;&}]+"
-        ),
-        rf"\1{MASK}",
-    ),
-    (re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+"), MASK),  # an e-mail address
-    (
-        re.compile(r"(?<![\w.-])(?:\d{3}\.?\d{3}\.?\d{3}-?\d{2}|[A-Z0-9]{2}\.?[A-Z0-9]{3}\.?[A-Z0-9]{3}/?[A-Z0-9]{4}-?\d{2})(?![\w-])"),
-        _document,
-    ),
-    (re.compile(r"(?<![\w.])\(\d{2}\)\s?9?\d{4}-?\d{4}(?!\d)|\+55\s?\d{2}\s?9?\d{4}-?\d{4}(?!\d)"), MASK),  # a telephone
+    (re.compile(r"\bshp[a-z]{2}_\w{8,}"), MASK),
+    (re.compile(r"\beyJ[\w-]{1,2000}\.[\w-]{1,2000}\.?[\w-]{0,2000}"), MASK),  # a web token
+    (re.compile(r"(?i)\b(bearer|basic)\s{1,4}[\w.~+/=-]{8,}"), rf"\1 {MASK}"),
+    (re.compile(rf"(?i)((?:{NAMED})[\"']?\s{{0,4}}(?:[:=]|%3D)\s{{0,4}})(?:{VALUE})"), rf"\1{MASK}"),
+    (re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}"), MASK),  # an e-mail address
+    (re.compile(r"(?<!\d)\d{3}\.?\d{3}\.?\d{3}-?\d{2}(?!\d)"), _document),
+    (re.compile(r"(?<![\w.-])[A-Z0-9]{2}\.?[A-Z0-9]{3}\.?[A-Z0-9]{3}/?[A-Z0-9]{4}-?\d{2}(?![\w-])"), _document),
+    (re.compile(r"(?<![\w.])(?:\(\d{2}\)\s?9?|\+55\s?\d{2}\s?9?|\d{2}\s9)\d{4}-?\d{4}(?!\d)"), MASK),  # a telephone
 )

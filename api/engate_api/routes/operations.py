@@ -6,6 +6,7 @@ import asyncio
 import shutil
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
@@ -17,6 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from engate.store import lanes
 from engate.store.broken import FREE, FULL, Broken
 from engate.store.db import DatabaseSilent
+from engate.store.engines import file_of
 from engate.store.views import running
 from engate.text import Text
 from engate_api.auth import reader
@@ -112,9 +114,18 @@ LEAST_FREE = 32 * 2**20
 def _trouble(installation: Installation) -> Broken | None:
     """What keeps the database from working though it answers: reads go on where nothing can be written any more."""
     known = installation.store.trouble
-    if known is None and installation.settings.sqlite and shutil.disk_usage(installation.settings.data).free < LEAST_FREE:
+    file = file_of(installation.store.url)
+    if known is None and file is not None and _free_beside(file) < LEAST_FREE:
         return Broken(FULL, FREE, code="disk_full")
     return known
+
+
+def _free_beside(file: Path) -> int:
+    """Bytes. Of a folder that is gone the database itself says so."""
+    try:
+        return shutil.disk_usage(file.parent).free
+    except OSError:
+        return LEAST_FREE
 
 
 async def _database_answers(installation: Installation) -> bool:

@@ -139,7 +139,7 @@ def _order(raw: Mapping[str, Any], lines: list[Mapping[str, Any]]) -> Order:
         test=raw["test"],
         refunded=money(raw["totalRefundedSet"]),
         changed_at=raw["updatedAt"],
-        number=raw["name"],
+        number=raw.get("name") or "",
     )
 
 

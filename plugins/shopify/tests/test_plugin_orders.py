@@ -69,7 +69,7 @@ async def test_an_order_may_be_paid_in_many_pieces(shop: Any) -> None:
 async def test_states(shop: Any, step: str, state: str) -> None:
     await shop.sellable()
     key = await shop.sell()
-    await shop.api.control("progress", {"order": key, "to": step})
+    await shop.api.control("progress", {"keys": [key], "to": step})
     order = await shop.front.read_order(key)
     assert order.state == state and order.test is (step == "test")
 
@@ -78,7 +78,7 @@ async def test_states(shop: Any, step: str, state: str) -> None:
 async def test_a_pix_that_nobody_has_paid_waits(shop: Any) -> None:
     order = await ordered(shop, paid=False)
     assert order.state == "awaiting_payment" and order.paid_at is None
-    await shop.api.control("progress", {"order": order.key, "to": "paid"})
+    await shop.api.control("progress", {"keys": [order.key], "to": "paid"})
     paid = await shop.front.read_order(order.key)
     assert paid.state == "ready" and paid.paid_at is not None
 
