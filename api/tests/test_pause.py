@@ -21,10 +21,14 @@ async def pause(house: Doored) -> None:
 
 
 async def resume(house: Doored, **how: Any) -> list[Any]:
-    """The runs that it makes."""
+    """The runs that it makes, when they are over. (The list of runs may be some moments old.)"""
     made = (await house.api("POST", f"/integrations/{house.id}/activate", how))["runs"]
-    await house.until(house.idle)
-    return [run for run in await runs(house) if run["id"] in made]
+
+    async def over() -> list[Any] | None:
+        found = [run for run in await runs(house) if run["id"] in made and run["state"] == "done"]
+        return found if len(found) == len(made) else None
+
+    return await house.until(over)
 
 
 @pytest.mark.trap("engine.resume-reads-deltas")
