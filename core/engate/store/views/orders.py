@@ -160,14 +160,15 @@ def listing(c: sa.Connection, tenant_id: int, integration_id: int, window: Windo
         ids = sa.select(order.c.id).where(order.c.integration_id == integration_id, *filters.where())
         if filters.attention is not None:
             ids = ids.outerjoin(cause, cause.c.id == order.c.cause_id)
-        rows = _by_time(c, ids, query, window) if filters.of_a_period else page(c, ids, query, window, newest_first=True)
+        rows = _by_time(c, integration_id, ids, query, window) if filters.of_a_period else page(c, ids, query, window, newest_first=True)
     parts = _part_lines(c, [row.id for row in rows.items])
     return Rows([OrderLine(**_fields(row), parts=parts.get(row.id, [])) for row in rows.items], rows.next)
 
 
-def _by_time(c: sa.Connection, ids: sa.Select[Any], query: sa.Select[Any], window: Window) -> Rows[Any]:
+def _by_time(c: sa.Connection, integration_id: int, ids: sa.Select[Any], query: sa.Select[Any], window: Window) -> Rows[Any]:
     if window.after is not None:
-        last = c.execute(sa.select(order.c.placed_at).where(order.c.id == window.after)).scalar()
+        mine = (order.c.integration_id == integration_id) & (order.c.id == window.after)
+        last = c.execute(sa.select(order.c.placed_at).where(mine)).scalar()
         ids = ids.where(sa.tuple_(order.c.placed_at, order.c.id) < sa.tuple_(sa.literal(last), sa.literal(window.after)))
     found = c.execute(ids.order_by(order.c.placed_at.desc(), order.c.id.desc()).limit(window.limit + 1)).scalars().all()
     by_id = {row.id: row for row in c.execute(query.where(order.c.id.in_(found)))}
