@@ -343,8 +343,10 @@ def test_a_dump_that_was_cut_off_changes_nothing(
     at(tmp_path, ENGATE_DATABASE_URL=postgres_database, ENGATE_SECRET_KEY=KEY)
     on_server(postgres_database, tmp_path)
     file = tmp_path / "b.dump"
+    many = "INSERT INTO tenant (name, created_at) SELECT md5(n::text), 0 FROM generate_series(1, 3000) n"
+    run(postgres_database, many)  # more than the table of contents, which comes first
     assert main(["backup", str(file)]) == 0
-    run(postgres_database, "UPDATE tenant SET name = 'Depois'")
+    run(postgres_database, "DELETE FROM tenant WHERE name <> 'Loja'", "UPDATE tenant SET name = 'Depois'")
     file.write_bytes(file.read_bytes()[: int(left * file.stat().st_size)])
     assert str(file) in _refused(capsys, "--replace", str(file))
     assert names(postgres_database) == ["Depois"]
