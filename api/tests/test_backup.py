@@ -20,8 +20,9 @@ from api.tests.conftest import INSTALLATION_KEY, SHORT, House, Live, migrated
 from litestar.testing import TestClient
 from tests.support.goods import goods, sale
 
+from engate.secrets import open_vault
 from engate.store.db import Store
-from engate.store.tables import tenant
+from engate.store.tables import connection, installation, integration, tenant
 from engate.testing import services
 from engate_api.app import create_app
 from engate_api.cli import main
@@ -252,6 +253,7 @@ def tools(monkeypatch: pytest.MonkeyPatch) -> None:
 def on_server(url: str, data: Path) -> None:
     settings = Settings(data=data, database_url=url)
     store = open_store(settings)
+    open_vault(store, None)
     with store.write() as c:
         c.execute(sa.insert(tenant).values(name="Loja", created_at=0))
     store.close()
@@ -313,3 +315,130 @@ def test_a_file_that_is_no_dump_replaces_nothing(tmp_path: Path, postgres_databa
     (tmp_path / "b.dump").write_bytes(b"no dump at all")
     assert main(["restore", "--replace", str(tmp_path / "b.dump")]) == 1
     assert names(postgres_database) == ["Loja"]
+
+
+def run(url: str, *statements: str) -> list[Any]:
+    """The rows of the last one."""
+    with sa.create_engine(url, poolclass=sa.NullPool).begin() as c:
+        *first, last = statements
+        for statement in first:
+            c.exec_driver_sql(statement)
+        answered = c.exec_driver_sql(last)
+        return [tuple(row) for row in answered] if answered.returns_rows else []
+
+
+def _refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    capsys.readouterr()
+    assert main(["restore", *arguments]) == 1
+    said = capsys.readouterr()
+    assert "Traceback" not in said.err
+    return said.out + said.err
+
+
+@pytest.mark.trap("engine.restore-whole-file")
+@pytest.mark.parametrize("left", [0.1, 0.5, 0.9])
+def test_a_dump_that_was_cut_off_changes_nothing(
+    left: float, tmp_path: Path, postgres_database: str, at: Callable[..., None], tools: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    at(tmp_path, ENGATE_DATABASE_URL=postgres_database, ENGATE_SECRET_KEY=KEY)
+    on_server(postgres_database, tmp_path)
+    file = tmp_path / "b.dump"
+    many = "INSERT INTO tenant (name, created_at) SELECT md5(n::text), 0 FROM generate_series(1, 3000) n"
+    run(postgres_database, many)  # more than the table of contents, which comes first
+    assert main(["backup", str(file)]) == 0
+    run(postgres_database, "DELETE FROM tenant WHERE name <> 'Loja'", "UPDATE tenant SET name = 'Depois'")
+    file.write_bytes(file.read_bytes()[: int(left * file.stat().st_size)])
+    assert str(file) in _refused(capsys, "--replace", str(file))
+    assert names(postgres_database) == ["Depois"]
+    assert list(tmp_path.glob("engate.before*")) == []
+
+
+@pytest.mark.trap("engine.restore-strangers")
+def test_what_is_not_ours_stays_as_it_is_in_the_same_database(
+    tmp_path: Path, postgres_database: str, at: Callable[..., None], tools: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    at(tmp_path, ENGATE_DATABASE_URL=postgres_database, ENGATE_SECRET_KEY=KEY)
+    on_server(postgres_database, tmp_path)
+    file = tmp_path / "b.dump"
+    run(
+        postgres_database,
+        "CREATE TABLE stranger (id serial PRIMARY KEY, word text UNIQUE)",
+        "INSERT INTO stranger (word) VALUES ('old')",
+        "CREATE VIEW words AS SELECT word FROM stranger",
+        'CREATE SCHEMA "of a stranger"',
+    )
+    assert main(["backup", str(file)]) == 0
+    run(postgres_database, "UPDATE stranger SET word = 'new'", "CREATE TABLE later (a int)", 'DROP SCHEMA "of a stranger"')
+    assert main(["restore", "--replace", str(file)]) == 0, capsys.readouterr().err
+    assert run(postgres_database, "SELECT word FROM words") == [("new",)]
+    assert run(postgres_database, "SELECT count(*) FROM later") == [(0,)]
+    run(postgres_database, "UPDATE tenant SET name = 'Depois'")
+    [before] = tmp_path.glob("engate.before")
+    assert main(["restore", "--replace", str(before)]) == 0, "the copy of before is a backup like any other"
+    assert names(postgres_database) == ["Loja"]
+
+
+@pytest.mark.trap("engine.restore-at-once")
+def test_a_restore_that_fails_on_the_way_leaves_the_database_as_it_was(
+    tmp_path: Path, postgres_database: str, at: Callable[..., None], tools: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    at(tmp_path, ENGATE_DATABASE_URL=postgres_database, ENGATE_SECRET_KEY=KEY)
+    on_server(postgres_database, tmp_path)
+    file = tmp_path / "b.dump"
+    run(postgres_database, "CREATE FUNCTION in_the_way() RETURNS int LANGUAGE sql AS 'SELECT 1'")
+    assert main(["backup", str(file)]) == 0
+    run(postgres_database, "UPDATE tenant SET name = 'Depois'")
+    said = _refused(capsys, "--replace", str(file))
+    assert "in_the_way" in said and "ficou como estava" in said and "banco vazio" in said
+    assert names(postgres_database) == ["Depois"]
+    run(postgres_database, "DROP FUNCTION in_the_way", "CREATE VIEW hanging AS SELECT name FROM tenant")
+    said = _refused(capsys, "--replace", str(file))
+    assert "view hanging" in said and "ficou como estava" in said
+    assert run(postgres_database, "SELECT name FROM hanging") == [("Depois",)]
+
+
+def test_tables_of_our_names_of_another_program_are_not_replaced(
+    tmp_path: Path, postgres_database: str, at: Callable[..., None], tools: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    at(tmp_path, ENGATE_DATABASE_URL=postgres_database, ENGATE_SECRET_KEY=KEY)
+    on_server(postgres_database, tmp_path)
+    file = tmp_path / "b.dump"
+    assert main(["backup", str(file)]) == 0
+    run(postgres_database, "DROP SCHEMA public CASCADE", "CREATE SCHEMA public", "CREATE TABLE connection (a int)")
+    assert "banco vazio" in _refused(capsys, "--replace", str(file))
+    assert run(postgres_database, "SELECT count(*) FROM connection") == [(0,)]
+
+
+SLEEPING = sa.select(installation.c.name).where(installation.c.name.like("asleep/%"))
+
+
+@pytest.mark.trap("engine.restore-asleep-first", "engine.restore-key-last")
+@pytest.mark.parametrize("what", ["wrong key", "no key", "newer"])
+def test_a_restore_that_fails_at_its_end_leaves_the_copy_asleep_and_says_the_way_back(
+    what: str, tmp_path: Path, postgres_database: str, at: Callable[..., None], tools: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    at(tmp_path, ENGATE_DATABASE_URL=postgres_database, ENGATE_SECRET_KEY=KEY)
+    on_server(postgres_database, tmp_path)
+    engine = sa.create_engine(postgres_database, poolclass=sa.NullPool)
+    with engine.begin() as c:
+        for id, role in ((1, "erp"), (2, "storefront")):
+            c.execute(sa.insert(connection).values(id=id, tenant_id=1, name=role, platform="p", role=role, settings={}, created_at=0))
+        both = {"erp_id": 1, "storefront_id": 2, "options": {}, "mapping": {}}
+        c.execute(sa.insert(integration).values(id=7, tenant_id=1, name="par", active=True, shop="loja", created_at=0, **both))
+        if what == "newer":
+            c.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    file = tmp_path / "b.dump"
+    assert main(["backup", str(file)]) == 0
+    if what == "newer":
+        run(postgres_database, "UPDATE alembic_version SET version_num = '0001'")
+    elif what == "no key":
+        at(tmp_path, ENGATE_DATABASE_URL=postgres_database)
+    else:
+        at(tmp_path, ENGATE_DATABASE_URL=postgres_database, ENGATE_SECRET_KEY=base64.b64encode(b"x" * 32).decode())
+    said = _refused(capsys, "--replace", str(file))
+    assert f"engate restore --replace {tmp_path / 'engate.before'}" in said and "já é o do backup" in said
+    with engine.connect() as c:
+        # a version that cannot be read is not changed but for what keeps it asleep
+        shop = "loja" if what == "newer" else None
+        assert [tuple(row) for row in c.execute(sa.select(integration.c.active, integration.c.shop))] == [(False, shop)]
+        assert list(c.execute(SLEEPING).scalars()) == ["asleep/7"]

@@ -88,7 +88,7 @@ def _name(part: Path, target: Path) -> None:
 def dump(url: str, file: Path) -> None:
     private.write_new(file)
     try:
-        tools.dump(url, file).run()
+        tools.dump(url, file)
     except BaseException:
         file.unlink(missing_ok=True)
         raise

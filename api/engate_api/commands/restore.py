@@ -1,9 +1,12 @@
-"""`engate restore <file>`: the database from a backup, with nobody at work; file and key are checked before anything is replaced. What
-comes out of a backup is asleep: it may be a copy of an installation that is at work elsewhere."""
+"""`engate restore <file>`: the database from a backup, with nobody at work. The file is read to its end before anything is replaced; so
+are its version and key checked on SQLite, while on PostgreSQL a wrong one is told afterwards, with the way back. What comes out of a
+backup is asleep from its first moment: it may be a copy of an installation that is at work elsewhere."""
 
 from __future__ import annotations
 
 import argparse
+import re
+import shlex
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -17,6 +20,7 @@ from engate.store import asleep
 from engate.store.db import Store
 from engate.store.engines import file_of
 from engate.store.migrate import upgrade
+from engate.store.tables import metadata
 from engate.text import Text
 from engate_api.commands import tools
 from engate_api.commands.backup import copy_database, dump
@@ -27,7 +31,7 @@ BESIDE = ("-wal", "-shm")
 
 
 def main(argv: list[str]) -> int:
-    parser = argparse.ArgumentParser(prog="engate restore", description="Into SQLite by itself, into PostgreSQL with pg_restore.")
+    parser = argparse.ArgumentParser(prog="engate restore", description="Into SQLite by itself, into PostgreSQL with pg_restore and psql.")
     parser.add_argument("file", type=Path)
     parser.add_argument("--key", type=Path, metavar="FILE", help="the secret key, where neither the data folder nor the environment has it")
     parser.add_argument("--replace", action="store_true", help="a database that is there already is kept under another name and replaced")
@@ -85,16 +89,17 @@ def _no_backup(file: Path) -> Invalid:
 
 
 def _put_to_sleep(url: str, key_file: Path | None) -> int:
-    """Brings it to this version, makes sure that its secrets can be opened with the key at hand, and lets nothing of it go live by itself.
-    Returns how many integrations were active."""
+    """Brings it to this version, lets nothing of it go live by itself, and then makes sure that its secrets can be opened with the key at
+    hand. Returns how many integrations were active."""
     store = Store(url)
     try:
         upgrade(store)
-        open_vault(store, key_file)
         with store.write() as c:
-            return asleep.put_all(c)
+            active = asleep.put_all(c)
+        open_vault(store, key_file)
     finally:
         store.close()
+    return active
 
 
 # ---- SQLite ----
@@ -156,30 +161,74 @@ def _check(file: Path) -> None:
 # ---- PostgreSQL ----
 
 
+OURS = frozenset({*metadata.tables, "alembic_version"})
+
+
 def _into_server(settings: Settings, file: Path, replace: bool) -> int:
     url = settings.database_url
-    with file.open("rb") as opened:
-        if opened.read(5) != b"PGDMP":
-            raise _no_backup(file)
+    entries = tools.contents(file)
+    if entries is None or not all(
+        any(re.search(rf" TABLE DATA \S+ {name} ", each) for each in entries) for name in ("installation", "tenant")
+    ):
+        raise _no_backup(file)
     engine = sa.create_engine(url, poolclass=sa.NullPool, hide_parameters=True)
     with engine.connect() as c:
         _nobody_else(c)
-        there = sa.inspect(c).get_table_names()
+        there = sorted(OURS.intersection(sa.inspect(c).get_table_names()))
+        others = [f" {row.schema} {row.name} " for row in c.exec_driver_sql(STRANGERS, {"ours": there})]
+    if there and not {"alembic_version", "installation"} <= set(there):
+        raise Invalid(
+            Text("O banco tem tabelas com nossos nomes, de outro programa.", "The database holds tables of our names, of another program."),
+            Text("Use um banco vazio (ENGATE_DATABASE_URL).", "Use an empty database (ENGATE_DATABASE_URL)."),
+            code="database_foreign",
+        )
     if there and not replace:
         raise _already("ENGATE_DATABASE_URL")
-    if there:
-        before = _free_name(settings.data / "engate.before")
+    before = _free_name(settings.data / "engate.before") if there else None
+    if before is not None:
         dump(url, before)
         print(f"antes / before: {before}")
-        with engine.begin() as c:  # what a newer version made is not in the backup, and would be in its way
+        with engine.connect() as c:
             _nobody_else(c)
-            names = ", ".join(c.dialect.identifier_preparer.quote(name) for name in there)
-            c.exec_driver_sql(f"DROP TABLE {names} CASCADE")
-    tools.restore(url, file).run()
-    active = _put_to_sleep(url, None)
+    wanted = [entry for entry in entries if not any(other in entry for other in others)]
+    active = int(tools.Refill(url, file, wanted).run(_drop(engine, there), asleep.FROM_THE_FIRST))
+    try:
+        _put_to_sleep(url, None)
+    except BaseException:
+        print(_replaced(before))
+        raise
     print("engate: ENGATE_DATABASE_URL")
     return active
 
+
+def _drop(engine: sa.Engine, there: list[str]) -> list[str]:
+    """Without CASCADE: what hangs on them and is not ours (a view, a foreign key, a table of a newer version) makes it fail."""
+    names = ", ".join(engine.dialect.identifier_preparer.quote(name) for name in there)
+    functions = ", ".join(f"record_count_{each}()" for each in ("insert", "delete", "update"))
+    return [*([f"DROP TABLE {names}"] if there else []), f"DROP FUNCTION IF EXISTS {functions}"]
+
+
+def _replaced(before: Path | None) -> str:
+    pt, en = "O banco já é o do backup, com tudo Inativo.", "The database is the backup's already, with all inactive."
+    if before is None:
+        return f"{pt}\n{en}"
+    again = f"engate restore --replace {shlex.quote(str(before))}"
+    return f"{pt} Para voltar ao de antes (também Inativo): {again}\n{en} Back to the one before (inactive, too): {again}"
+
+
+STRANGERS = """
+SELECT n.nspname AS schema, r.relname AS name FROM pg_class r JOIN pg_namespace n ON n.oid = r.relnamespace
+WHERE n.nspname !~ '^pg_|^information_schema$'
+AND NOT (r.relname = ANY(%(ours)s) AND pg_table_is_visible(r.oid))
+AND NOT EXISTS (
+  SELECT FROM pg_index i JOIN pg_class t ON t.oid = i.indrelid
+  WHERE i.indexrelid = r.oid AND t.relname = ANY(%(ours)s) AND pg_table_is_visible(t.oid))
+AND NOT EXISTS (
+  SELECT FROM pg_depend d JOIN pg_class t ON t.oid = d.refobjid
+  WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass AND d.objid = r.oid AND d.deptype IN ('a', 'i')
+  AND t.relname = ANY(%(ours)s) AND pg_table_is_visible(t.oid))
+"""
+"""Whatever stays when our tables go: it is left as it is, also where the backup knows another state of it."""
 
 OTHERS = (
     "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() "

@@ -30,6 +30,15 @@ def put_all(c: sa.Connection) -> int:
     return active
 
 
+FROM_THE_FIRST = (
+    "SELECT count(*) FROM integration WHERE active",
+    "INSERT INTO installation (name, value) SELECT 'asleep/' || id, '' FROM integration ON CONFLICT DO NOTHING",
+    "UPDATE integration SET active = false",
+)
+"""For PostgreSQL's own tools, on the tables of any version: the same but for the shop, which the oldest does not know; and before it how
+many were active."""
+
+
 def wake(c: sa.Connection, tenant_id: int, id: int, now: float) -> None:
     """A person switches this one on: what of it fell asleep goes on, and so do the open orders of those that the tenant deleted."""
     archived = sa.select(integration.c.id).where(integration.c.tenant_id == tenant_id, integration.c.deleted_at.is_not(None))
