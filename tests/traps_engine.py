@@ -1195,14 +1195,6 @@ ENGINE: tuple[Trap, ...] = (
         ("plugins/shopify/tests/test_coupled.py::test_what_a_cancelled_order_had_paid_is_said_though_its_total_is_nothing_now",),
     ),
     Trap(
-        "engine.charge-of-a-cancelled-order",
-        "The total that is left after a cancellation (its freight) is not what was charged.",
-        f"{CORE}/sync/orders.py",
-        "    if live:  # a cancellation",
-        "    if True:  # a cancellation",
-        ("plugins/shopify/tests/test_coupled.py::test_what_a_cancelled_order_had_paid_is_said_though_its_total_is_nothing_now",),
-    ),
-    Trap(
         "engine.cancelled-explained",
         "The shop's last word of a cancelled order may be an old one, of a request: what became of the money follows from the order.",
         f"{CORE}/store/views/explain.py",

@@ -124,7 +124,7 @@ async def test_a_process_that_is_killed_while_an_operation_runs_submits_nothing_
         assert len(lines) == len(set(lines)) >= count
 
 
-@pytest.mark.trap("engine.charged-before-the-cancellation", "engine.charge-of-a-cancelled-order")
+@pytest.mark.trap("engine.charged-before-the-cancellation")
 async def test_what_a_cancelled_order_had_paid_is_said_though_its_total_is_nothing_now(sqlite_database: str) -> None:
     """The current total falls with the cancellation, to the freight where nothing is given back. Once engate had taken the order in,
     and once it had not."""
