@@ -16,6 +16,8 @@ from engate.sync.options import PRODUCT_FIELDS, Options, ProductField
 from engate.testing.world import SeedSku
 
 WRONG, LOST, WHOLE = "7891000100104", "75678164125", "075678164125"
+ANOTHER = "7891000100105"
+NO_CODES: tuple[ProductField, ...] = tuple(name for name in PRODUCT_FIELDS if name != "gtin")
 SKU = "1000-A"
 BULK: dict[str, dict[str, object]] = {"fake_shop": {"bulk": ["sku"]}}
 
@@ -65,12 +67,31 @@ async def _refreshed(stage: Stage) -> bool:
     return not await stage.sql("select id from lane where name like 'refresh/%' and (due_at is not null or lease is not null)")
 
 
+@pytest.mark.trap("engine.wrong-gtin-ends", "engine.wrong-gtin-ends-anew")
+async def test_a_bad_code_that_is_taken_out_or_replaced_is_no_longer_said(sqlite_database: str) -> None:
+    """What the shop gets is the same each time: no code. What is said follows the reading all the same, and so does an option."""
+    async with faked(sqlite_database, seed=with_ean(WRONG), selling=True) as stage:
+        puts = len(stage.shop.puts)
+        for ean, said in ((ANOTHER, [ANOTHER]), ("", []), (WRONG, [WRONG])):
+            stage.erp.put("sku", msgspec.structs.replace(stage.erp.doc("sku", SKU), ean=ean))
+            await stage.resync(full=False)
+            await stage.quiet()
+            assert await codes_said(stage) == said
+        await stage.change(options=Options(product_fields=NO_CODES), flows=("products",))
+        await stage.until(lambda: _refreshed(stage))
+        assert await causes(stage) == [] and len(stage.shop.puts) == puts
+
+
+async def codes_said(stage: Stage) -> list[str]:
+    rows = await stage.sql("select c.key from record r join cause c on c.id = r.cause_id where c.code = 'sku.gtin'")
+    return [row.key.rpartition("/")[2] for row in rows]
+
+
 async def test_a_zero_that_a_number_lost_is_put_back_and_nobody_is_asked(sqlite_database: str) -> None:
     async with faked(sqlite_database, seed=with_ean(LOST), selling=True) as stage:
         assert ean_in_shop(stage) == WHOLE and await causes(stage) == []
 
 
 async def test_who_does_not_send_codes_hears_nothing_of_them(sqlite_database: str) -> None:
-    fields: tuple[ProductField, ...] = tuple(name for name in PRODUCT_FIELDS if name != "gtin")
-    async with faked(sqlite_database, seed=with_ean(WRONG), options=Options(product_fields=fields), selling=True) as stage:
+    async with faked(sqlite_database, seed=with_ean(WRONG), options=Options(product_fields=NO_CODES), selling=True) as stage:
         assert await causes(stage) == []

@@ -9,6 +9,8 @@ import pytest
 from tests.support.goods import goods, sale
 from tests.support.stage import Stage, staged
 
+from engate.store.views import explain
+
 D = Decimal
 CHANGE = "PATCH /api/order-system/orders/{changeOrderId}/changes"
 
@@ -121,3 +123,20 @@ async def test_of_several_notes_only_the_companys_own_go(sqlite_database: str) -
         [order] = stage.erp.orders()
         assert in_shop(stage, key).invoices == order.invoices[:2]
         assert len(await stage.sql("select id from document")) == 4
+
+
+@pytest.mark.trap("engine.cancelled-explained")
+async def test_a_cancelled_order_is_explained_by_what_it_is_not_by_an_old_word_of_the_shop(sqlite_database: str) -> None:
+    """The buyer asked for it while the order was in handling, and engate had it cancelled on both sides. VTEX shows no refund."""
+    async with staged(sqlite_database, seed=goods(1), selling=True) as stage:
+        key = sell(stage, 1)
+        number = await entered(stage, key)
+        paid = f"R$ {in_shop(stage, key).total:.2f}".replace(".", ",")
+        stage.shop.cancel([key], "Desisti")
+        said = f"Cancelado. O cliente tinha pago {paid}. A loja não mostra devolução: confira lá. Número no ERP: {number}."
+        await stage.until(lambda: _explained(stage, key, said))
+
+
+async def _explained(stage: Stage, key: str, said: str) -> bool:
+    found = await stage.store.reading(lambda c: explain.order_of(c, stage.tenant_id, stage.integration_id, key))
+    return found.verdict.text.pt == said

@@ -419,9 +419,11 @@ async def test_a_paid_order_that_is_cancelled_before_anybody_read_it_is_cancelle
         await state(stage, unpaid, "expired")
         total = f"R$ {stage.shop.placed[paid].total:.2f}".replace(".", ",")
         found = await stage.store.reading(lambda c: explain.order_of(c, stage.tenant_id, stage.integration_id, paid))
-        assert f"tinha pago {total}; a loja mostra R$ 0,00 devolvidos" in found.verdict.text.pt
+        assert found.verdict.text.pt == f"Cancelado. O cliente tinha pago {total}. A loja não mostra devolução: confira lá."
+        stage.shop.refund(paid, D(1))
+        await stage.until(lambda: _explained(stage, paid, f"tinha pago {total}; a loja mostra R$ 1,00 devolvidos: confira"))
         assert in_erp(stage, paid) == []
-        stage.shop.refund(paid, stage.shop.placed[paid].total)
+        stage.shop.refund(paid, stage.shop.placed[paid].total - 1)
         await stage.until(lambda: _explained(stage, paid, f"tinha pago {total}, que a loja mostra devolvidos"))
 
 

@@ -51,6 +51,31 @@ async def test_what_refers_to_nothing_in_the_erp_is_a_persons_with_both_names(da
         await stage.until(lambda: is_over(stage))
 
 
+@pytest.mark.trap("engine.reference-listed-again")
+@pytest.mark.parametrize(("kind", "key"), [("category", "10"), ("brand", "5")])
+async def test_what_the_erp_lists_again_but_cannot_go_is_a_wait_for_it_and_no_wrong_reference(database: str, kind: str, key: str) -> None:
+    """It came back without its name: that is what a person has to mend, and not the reference to it."""
+    async with faked(database, seed=goods(1)) as stage:
+        doc = stage.erp.doc(kind, key)
+        stage.erp.remove(kind, key)
+        await stage.activate()
+        await stage.until(lambda: _read(stage))
+        await stage.resync([FLOWS[kind]])
+        await stage.until(lambda: is_said(stage))
+        stage.erp.put(kind, msgspec.structs.replace(doc, name=""))
+        await stage.resync([FLOWS[kind]], full=False)
+        await stage.until(lambda: _only_waits(stage))
+        rows = await stage.sql("select code, owner from cause where code = 'name.missing'")
+        assert [(row.code, row.owner) for row in rows] == [("name.missing", "person")]
+        stage.erp.put(kind, doc)
+        await stage.resync([FLOWS[kind]], full=False)
+        await stage.until(lambda: is_over(stage))
+
+
+async def _only_waits(stage: Stage) -> bool:
+    return set(await causes(stage)) == {("waiting.link", "engate")}
+
+
 async def _read(stage: Stage) -> bool:
     return bool(await stage.sql("select name from flow where name = 'products' and read_at is not null"))
 

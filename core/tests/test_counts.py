@@ -18,7 +18,7 @@ from engate.store import causes, desired, links, pushes, runs
 from engate.store.blobs import digest
 from engate.store.causes import own
 from engate.store.db import Store
-from engate.store.desired import Part, Wanted
+from engate.store.desired import Decided, Part, Wanted
 from engate.store.pushes import Settled, Wish
 from engate.store.rows import RecordSet
 from engate.store.tables import connection, integration, metadata, record, record_count, run, tenant
@@ -93,7 +93,7 @@ def release(c: sa.Connection, n: int, _keys: list[str]) -> None:
 
 def revisit(c: sa.Connection, n: int, keys: list[str]) -> None:
     reason = REASONS[1] if n % 2 else None
-    desired.revisit(c, STOCK, lambda doc, at: (bytes([n]) * 16, reason), Part(keys), 1.0)
+    desired.revisit(c, STOCK, lambda doc, at: Decided(bytes([n]) * 16, reason), Part(keys), 1.0)
 
 
 def remove(c: sa.Connection, _n: int, keys: list[str]) -> None:

@@ -21,7 +21,7 @@ from engate.store import causes, desired, families, links, orders, pushes, units
 from engate.store.blobs import digest
 from engate.store.causes import Reason
 from engate.store.db import Store
-from engate.store.desired import Part, Wanted
+from engate.store.desired import Decided, Part, Wanted
 from engate.store.pushes import Claimed, Settled, Wish
 from engate.store.rows import RecordSet
 from engate.store.tables import cause, connection, integration, metadata, record, tenant
@@ -302,10 +302,10 @@ def test_a_page_read_while_rules_change_is_never_forgotten(store: Store) -> None
     want(store, "brand", brand("v1"))
     decided, committed = threading.Event(), threading.Event()
 
-    def decide(doc: Any, read_at: float) -> tuple[bytes, Reason | None]:
+    def decide(doc: Any, read_at: float) -> Decided:
         decided.set()
         committed.wait(0.3)
-        return digest(doc, {"option": "new"}), None
+        return Decided(digest(doc, {"option": "new"}), None)
 
     def revisit() -> None:
         with store.write() as c:

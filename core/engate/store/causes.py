@@ -28,7 +28,8 @@ class Reason(NamedTuple):
 
 
 AWAITED = ("own:enrichment:", "own:sku.gtin:")
-"""How the keys of those begin to which a record points once the shop has it. They stay until it changes, whatever is decided anew."""
+"""How the keys of those begin to which a record points once the shop has it. They are no reason to wait: another one,
+or none, is decided without anything to send."""
 
 
 def _key(origin: str, code: str, text: Text) -> str:

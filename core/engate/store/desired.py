@@ -17,7 +17,8 @@ from engate.text import Text
 
 
 class Wanted(NamedTuple):
-    """One entity as read: its document and what follows from it. `read_at`: when its page was asked for."""
+    """One entity as read: its document and what follows from it. `read_at`: when its page was asked for. `awaiting`: what people hear of
+    it though the shop has it as it should be."""
 
     key: str
     parent: str | None
@@ -25,6 +26,15 @@ class Wanted(NamedTuple):
     digest: bytes
     reason: Reason | None
     read_at: float
+    awaiting: Reason | None = None
+
+
+class Decided(NamedTuple):
+    """What follows from a document as last read: see `Wanted`."""
+
+    digest: bytes
+    reason: Reason | None
+    awaiting: Reason | None = None
 
 
 def want(c: sa.Connection, of: RecordSet, rows: Sequence[Wanted], *, run_id: int, now: float) -> int:
@@ -43,6 +53,7 @@ def _want(c: sa.Connection, of: RecordSet, rows: Sequence[Wanted], run_id: int, 
     kind = KINDS[of.kind]
     upserts: list[dict[str, Any]] = []
     anew: list[dict[str, Any]] = []
+    heard: list[tuple[int, Reason | None]] = []
     for row in by_key.values():
         old = known.get(row.key)
         blob = pack(row.doc)
@@ -61,6 +72,8 @@ def _want(c: sa.Connection, of: RecordSet, rows: Sequence[Wanted], run_id: int, 
                             "b_read_at": row.read_at,
                         }
                     )
+                if cause_key is None and _hears_otherwise(old, row.awaiting):
+                    heard.append((old.id, row.awaiting))
                 continue
         upserts.append(
             {
@@ -81,14 +94,39 @@ def _want(c: sa.Connection, of: RecordSet, rows: Sequence[Wanted], run_id: int, 
         )
     if anew:
         c.execute(_READ_ANEW, anew)
+    _hear(c, of, heard, now)
     if upserts:
         upsert(c, record, _READ, upserts)
         _index(c, of.integration_id, kind, [by_key[each["key"]] for each in upserts])
     return len(upserts)
 
 
+def _hears_otherwise(old: Any, awaiting: Reason | None) -> bool:
+    """Whether people hear something else by now of what the shop has: a code that it never got was replaced, or taken out."""
+    said = old.cause_key
+    return old.have == old.want and (said is None or said.startswith(AWAITED)) and said != (awaiting.key if awaiting else None)
+
+
+def _hear(c: sa.Connection, of: RecordSet, heard: Sequence[tuple[int, Reason | None]], now: float) -> None:
+    """Of these records (by id) people hear this from now on; nothing is sent for it."""
+    if not heard:
+        return
+    ids = ensure(c, of.tenant_id, of.integration_id, {awaiting for _, awaiting in heard if awaiting}, now)
+    c.execute(_HEAR, [{"of_id": id, "b_cause": ids[awaiting.key] if awaiting else None} for id, awaiting in heard])
+
+
+_HEAR = sa.update(record).where(record.c.id == sa.bindparam("of_id")).values(cause_id=sa.bindparam("b_cause"))
 _KNOWN = (
-    sa.select(record.c.key, record.c.doc, record.c.want, record.c.parent, record.c.cause_id, cause.c.key.label("cause_key"))
+    sa.select(
+        record.c.id,
+        record.c.key,
+        record.c.doc,
+        record.c.want,
+        record.c.have,
+        record.c.parent,
+        record.c.cause_id,
+        cause.c.key.label("cause_key"),
+    )  # fmt: skip
     .select_from(record.outerjoin(cause, record.c.cause_id == cause.c.id))
     .where(
         record.c.integration_id == sa.bindparam("of_integration"),
@@ -134,13 +172,11 @@ def parents(c: sa.Connection, of: RecordSet, part: Part) -> list[str]:
     return list(c.execute(sa.select(some.c.parent).distinct()).scalars())
 
 
-def revisit(
-    c: sa.Connection, of: RecordSet, decide: Callable[[Any, float], tuple[bytes, Reason | None]], part: Part, now: float
-) -> tuple[int, int | None]:
+def revisit(c: sa.Connection, of: RecordSet, decide: Callable[[Any, float], Decided], part: Part, now: float) -> tuple[int, int | None]:
     """Decides anew what should be, from the documents as last read: after a change of options, mapping or pending orders.
     Returns (changed, the id to go on after or None)."""
     query = sa.select(
-        record.c.id, record.c.doc, record.c.read_at, record.c.want, record.c.cause_id, cause.c.key.label("cause_key")
+        record.c.id, record.c.doc, record.c.read_at, record.c.want, record.c.have, record.c.cause_id, cause.c.key.label("cause_key")
     ).select_from(record.outerjoin(cause, record.c.cause_id == cause.c.id))
     query = query.where(record.c.integration_id == of.integration_id, record.c.kind == of.kind, record.c.id > part.after)
     if part.parents is not None:
@@ -148,15 +184,18 @@ def revisit(
     rows = c.execute(query.order_by(record.c.id).limit(part.limit).with_for_update(of=record)).all()  # as in `claim`
     changed = 0
     spoilt: list[int] = []
+    heard: list[tuple[int, Reason | None]] = []
     for row in rows:
         doc = readable(row.doc, KINDS[of.kind].struct)
         if doc is None:
             if row.cause_key != UNREADABLE.key:
                 spoilt.append(row.id)
             continue
-        digest, reason = decide(doc, row.read_at)
+        digest, reason, awaiting = decide(doc, row.read_at)
         own_cause = (row.cause_key or "").startswith(("erp:", "own:")) and not (row.cause_key or "").startswith(AWAITED)
         if digest == row.want and (row.cause_key if own_cause else None) == (reason.key if reason else None):
+            if reason is None and _hears_otherwise(row, awaiting):
+                heard.append((row.id, awaiting))
             continue
         values: dict[str, Any] = {"want": digest}
         if reason is not None:
@@ -165,6 +204,7 @@ def revisit(
             values["cause_id"] = None
         c.execute(sa.update(record).where(record.c.id == row.id).values(**values))
         changed += 1
+    _hear(c, of, heard, now)
     unreadable(c, of, spoilt, now)
     return changed, rows[-1].id if len(rows) == part.limit else None
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Literal, NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal, NamedTuple
 
 import sqlalchemy as sa
 
@@ -138,10 +138,10 @@ class Unlisted(NamedTuple):
 def unlisted(c: sa.Connection, integration_id: int, flows: Mapping[str, str]) -> list[Unlisted]:
     """Waits for the link of a record that does not exist, although its kind was read to the end after the first that waits for it.
     `flows`: kind -> the flow that reads it."""
-    waits = c.execute(_WAITS, {"of_integration": integration_id}).all()
+    waits = c.execute(_WAITS, {"of_integration": integration_id, "of_owner": "engate"}).all()
     found: list[Unlisted] = []
     for kind, flow_name in flows.items():
-        mine = {row.key.removeprefix(f"{WAITING_LINK}{kind}/"): row.id for row in waits if row.key.startswith(f"{WAITING_LINK}{kind}/")}
+        mine = _of_kind(waits, kind)
         of = {"of_integration": integration_id, "of_kind": kind}
         read_at = c.execute(_READ_TO_THE_END, of | {"of_flow": flow_name}).scalar() if mine else None
         if read_at is None:
@@ -154,8 +154,28 @@ def unlisted(c: sa.Connection, integration_id: int, flows: Mapping[str, str]) ->
     return found
 
 
+def listed_again(c: sa.Connection, integration_id: int, kinds: Iterable[str]) -> list[tuple[int, str, str]]:
+    """Of the waits that became a person's, those for a record that exists by now: (cause, kind, key)."""
+    waits = c.execute(_WAITS, {"of_integration": integration_id, "of_owner": "person"}).all()
+    found: list[tuple[int, str, str]] = []
+    for kind in kinds:
+        mine = _of_kind(waits, kind)
+        asked = {"of_integration": integration_id, "of_kind": kind, "of_keys": list(mine)}
+        there = c.execute(_THERE, asked).scalars().all() if mine else ()
+        found += [(mine[key], kind, key) for key in there]
+    return found
+
+
+def _of_kind(waits: Sequence[Any], kind: str) -> dict[str, int]:
+    """Key of the record that is waited for -> the cause."""
+    start = f"{WAITING_LINK}{kind}/"
+    return {row.key.removeprefix(start): row.id for row in waits if row.key.startswith(start)}
+
+
 _WAITS = sa.select(cause.c.id, cause.c.key).where(
-    cause.c.integration_id == sa.bindparam("of_integration"), cause.c.key.startswith(WAITING_LINK), cause.c.owner == "engate"
+    cause.c.integration_id == sa.bindparam("of_integration"),
+    cause.c.key.startswith(WAITING_LINK),
+    cause.c.owner == sa.bindparam("of_owner"),
 )
 _THERE = sa.select(record.c.key).where(
     record.c.integration_id == sa.bindparam("of_integration"),

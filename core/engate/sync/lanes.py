@@ -11,8 +11,7 @@ from engate.errors import CapabilityMissing
 from engate.model.kinds import KINDS, Kind
 from engate.store import archive, desired, lanes, levels
 from engate.store.blobs import Unreadable
-from engate.store.causes import Reason
-from engate.store.desired import Part
+from engate.store.desired import Decided, Part
 from engate.store.tables import integration
 from engate.sync import nodes
 from engate.sync.events import events_slice, safety_slice
@@ -164,11 +163,11 @@ def _refresh_some(c: sa.Connection, work: Work, name: str, after: int) -> int | 
     rules = work.rules(c, name, skus)
     ignored: list[str] = []
 
-    def decide(doc: Any, read_at: float) -> tuple[bytes, Reason | None]:
+    def decide(doc: Any, read_at: float) -> Decided:
         if rules.ignores(name, doc):
             ignored.append(doc.key)
         found = rules.effective(name, doc, read_at)
-        return found.digest, found.reason
+        return Decided(found.digest, found.reason, found.awaiting)
 
     _, more = desired.revisit(c, work.records_of(name), decide, Part(after=after), work.now())
     desired.forget(c, work.integration_id, name, ignored)

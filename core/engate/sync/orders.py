@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Container, Mapping, Sequence
 from typing import NamedTuple
 
+import msgspec
 import sqlalchemy as sa
 
 from engate.errors import AuthFailed, CapabilityMissing, EngateError, Forbidden, Rejected
@@ -203,8 +204,8 @@ def _keep(c: sa.Connection, work: Work, doc: Order, newest: int | None) -> Store
     if before is None:
         say_after(c, "order_taken_in", integration=work.integration_id, order=doc.key, state=doc.state)
     if before is None or orders.untouched(before) or before.doc.raw_state != doc.raw_state or _gave_back(before.doc, doc):
-        was_paid = doc.paid_at is not None or (before is not None and before.was_paid)
-        orders.note(c, work.order_row(id), orders.Line("shop", _said(doc, was_paid=was_paid)), now)
+        known = msgspec.structs.replace(before, doc=doc) if before else Stored(id, doc.key, "received", doc, False, None, [])
+        orders.note(c, work.order_row(id), orders.Line("shop", _said(known)), now)
     if before is None or not _acted_on(before):
         _make_parts(c, work, id, doc, now)
     elif before.cause_id is not None and not refused(*before.parts):
@@ -222,17 +223,11 @@ def _gave_back(before: Order, doc: Order) -> bool:
     return doc.state == "cancelled" and doc.refunded != before.refunded
 
 
-def _said(doc: Order, *, was_paid: bool) -> Text:
+def _said(order: Stored) -> Text:
     """The shop's own word; of a paid order that it cancelled, also what became of the money as far as it tells."""
-    text = Text(f"A loja diz: {doc.raw_state}", f"The shop says: {doc.raw_state}")
-    if doc.state != "cancelled" or not was_paid:
-        return text
-    paid, back = settlement.reais(doc.total), settlement.reais(doc.refunded)
-    if doc.refunded >= doc.total:
-        return Text(f"{text.pt}. O cliente tinha pago {paid}, que a loja mostra devolvidos.",
-                    f"{text.en}. The buyer had paid {paid}, which the shop shows as given back.")  # fmt: skip
-    return Text(f"{text.pt}. O cliente tinha pago {paid}; a loja mostra {back} devolvidos: confira lá a devolução.",
-                f"{text.en}. The buyer had paid {paid}; the shop shows {back} given back: check the refund there.")  # fmt: skip
+    text = Text(f"A loja diz: {order.doc.raw_state}", f"The shop says: {order.doc.raw_state}")
+    money = settlement.of_cancelled(order) if order.doc.state == "cancelled" else None
+    return Text(f"{text.pt}. {money.pt}", f"{text.en}. {money.en}") if money is not None else text
 
 
 def _make_parts(c: sa.Connection, work: Work, id: int, doc: Order, now: float) -> None:
@@ -256,7 +251,8 @@ def _make_parts(c: sa.Connection, work: Work, id: int, doc: Order, now: float) -
         return
     orders.look_again(c, work.order_row(id), now)
     orders.replace_parts(c, work.order_row(id), made, "received")
-    orders.charged(c, id, doc)
+    if live:  # a cancellation may take the total down: what was charged before it stays known
+        orders.charged(c, id, doc)
 
 
 def _hold_units(c: sa.Connection, work: Work, id: int, items: Mapping[str, Sequence[PartItem]]) -> None:

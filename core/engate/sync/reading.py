@@ -169,7 +169,7 @@ def _kind_read(c: sa.Connection, work: Work, kind: Kind, row: Any, ahead: str | 
 
 def _wanted(rules: Rules, kind: Kind, doc: Any, read_at: float) -> Wanted:
     found = rules.effective(kind.name, doc, read_at)
-    return Wanted(doc.key, kind.parent(doc) if kind.parent else None, doc, found.digest, found.reason, read_at)
+    return Wanted(doc.key, kind.parent(doc) if kind.parent else None, doc, found.digest, found.reason, read_at, found.awaiting)
 
 
 def _keep(c: sa.Connection, work: Work, kind: Kind, row: Any, read: Read) -> bool:

@@ -17,7 +17,7 @@ from engate.plugins import closing
 from engate.store import desired, levels, renames
 from engate.store.blobs import unpack
 from engate.store.causes import Reason, own
-from engate.store.desired import Part, Wanted
+from engate.store.desired import Decided, Part, Wanted
 from engate.store.tables import record
 from engate.sync.work import Work
 from engate.text import Text
@@ -114,9 +114,9 @@ def _decide_anew(c: sa.Connection, work: Work, name: str, parents: list[str]) ->
         levels.hold(c, work.integration_id, parents)  # as in `engate.sync.stock`
     rules = work.rules(c, name, parents)
 
-    def decide(doc: Any, read_at: float) -> tuple[bytes, Reason | None]:
+    def decide(doc: Any, read_at: float) -> Decided:
         effective = rules.effective(name, doc, read_at)
-        return effective.digest, effective.reason
+        return Decided(effective.digest, effective.reason, effective.awaiting)
 
     after: int | None = 0
     while after is not None:

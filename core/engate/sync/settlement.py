@@ -141,6 +141,25 @@ def reais(value: Decimal) -> str:
     return f"R$ {value:.2f}".replace(".", ",")
 
 
+def of_cancelled(order: Stored) -> Text | None:
+    """What the buyer of a cancelled order had paid, and what became of it as far as the shop shows; None where that was nothing or nobody
+    knows how much. The shop's own total may fall with the cancellation, so it is no answer."""
+    charged, before = order.charged, order.refunded_before
+    if not charged:  # cancelled before engate took it in
+        charged, before = sum((payment.value for payment in order.doc.payments), NOTHING), NOTHING
+    if not order.was_paid or not charged:
+        return None
+    paid, back = reais(charged), order.doc.refunded - before
+    if back <= 0:
+        return Text(f"O cliente tinha pago {paid}. A loja não mostra devolução: confira lá.",
+                    f"The buyer had paid {paid}. The shop shows no refund: check it there.")  # fmt: skip
+    if back >= charged:
+        return Text(f"O cliente tinha pago {paid}, que a loja mostra devolvidos.",
+                    f"The buyer had paid {paid}, which the shop shows as given back.")  # fmt: skip
+    return Text(f"O cliente tinha pago {paid}; a loja mostra {reais(back)} devolvidos: confira lá a devolução.",
+                f"The buyer had paid {paid}; the shop shows {reais(back)} given back: check the refund there.")  # fmt: skip
+
+
 # ---- what was not attended ----
 
 

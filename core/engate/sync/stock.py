@@ -10,8 +10,7 @@ import sqlalchemy as sa
 from engate.model import Price, Product, Sku
 from engate.model.kinds import KINDS
 from engate.store import desired, families, levels, orders, pushes
-from engate.store.causes import Reason
-from engate.store.desired import Part
+from engate.store.desired import Decided, Part
 from engate.sync.work import Work
 
 STOCK = KINDS["stock"]
@@ -25,9 +24,9 @@ def decide_anew(c: sa.Connection, work: Work, skus: Sequence[str]) -> None:
     levels.hold(c, work.integration_id, skus)  # before it is looked up what speaks against them: somebody may be changing just that
     rules = work.rules(c, STOCK.name, skus)
 
-    def decide(doc: Any, read_at: float) -> tuple[bytes, Reason | None]:
+    def decide(doc: Any, read_at: float) -> Decided:
         found = rules.effective(STOCK.name, doc, read_at)
-        return found.digest, found.reason
+        return Decided(found.digest, found.reason, found.awaiting)
 
     changed, after = 0, 0
     while after is not None:

@@ -11,6 +11,7 @@ from engate.store import causes, links
 from engate.store.blobs import readable
 from engate.store.causes import Reason
 from engate.store.links import Unlisted
+from engate.sync.effective import missing_link
 from engate.sync.work import Work
 from engate.text import Text
 
@@ -19,7 +20,9 @@ FLOWS_OF = {"category": "categories", "brand": "brands"}
 
 def say(c: sa.Connection, work: Work) -> None:
     """Of what waits for a link: that to which no record leads, though its list was read to the end since. The cause keeps its key, so
-    that it ends when the link is there after all."""
+    that it ends when the link is there after all. Once there is a record it is a wait like others: what holds that up is said of it."""
+    for id, kind, key in links.listed_again(c, work.integration_id, FLOWS_OF):
+        causes.become(c, id, missing_link(kind, key))
     for found in links.unlisted(c, work.integration_id, FLOWS_OF):
         causes.become(c, found.cause_id, _reason(found))
 

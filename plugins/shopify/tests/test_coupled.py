@@ -14,8 +14,11 @@ from tests.support.engine import engine
 from tests.support.goods import goods, gtin, product, sale
 from tests.support.stage import Stage, staged
 
+from engate.store.config import NotFound
+from engate.store.views import explain
 from engate.testing.world import SeedSku
 from engate_shopify import bulk
+from engate_shopify_sandbox import cancelling
 
 os.environ.setdefault("ENGATE_SECRET_KEY", base64.b64encode(secrets.token_bytes(32)).decode())
 
@@ -119,3 +122,34 @@ async def test_a_process_that_is_killed_while_an_operation_runs_submits_nothing_
         assert begun == 1 and len(stage.shop.shop.all("Product")) == count
         lines = [(one.query, line) for one in stage.shop.bulk.operations.values() for line in one.lines]
         assert len(lines) == len(set(lines)) >= count
+
+
+@pytest.mark.trap("engine.charged-before-the-cancellation")
+async def test_what_a_cancelled_order_had_paid_is_said_though_its_total_is_nothing_now(sqlite_database: str) -> None:
+    """The current total falls with the cancellation, to the freight where nothing is given back. Once engate had taken the order in,
+    and once it had not."""
+    async with staged(sqlite_database, erp_name="fake_erp", shop_name="shopify", seed=seed(sku(0, "UN"))) as stage:
+        await stage.activate()
+        await stage.until(lambda: [one for one in stage.shop.state() if one.visible])
+        await stage.quiet()
+        price = stage.shop.state()[0].price
+        [known] = stage.shop.sell([sale(1, ("1000-UN", 2, str(price)))]).values()
+        await phase(stage, "in_erp")
+        written = stage.clock.now().timestamp()  # the shop's stamps are of whole seconds: a change within the same one is no other event
+        await stage.until(lambda: stage.clock.now().timestamp() > written + 2)
+        [unread] = stage.shop.sell([sale(2, ("1000-UN", 1, str(price)))]).values()
+        paid = {order.key: f"R$ {order.total:.2f}".replace(".", ",") for order in stage.shop.orders()}
+        stage.shop.cancel([known], "Desisti")  # nobody could ask the shop between the sale and this
+        shop: Any = stage.shop
+        cancelling.apply(shop.shop, shop.control.order(unread), cancelling.Wish("CUSTOMER", refunds=False, restock=True))
+        back = ", que a loja mostra devolvidos."
+        for key, then in ((known, back), (unread, ". A loja não mostra devolução: confira lá.")):
+            await stage.until(lambda said=f"O cliente tinha pago {paid[key]}{then}", key=key: _explained(stage, key, said))
+
+
+async def _explained(stage: Stage, key: str, words: str) -> bool:
+    try:
+        found = await stage.store.reading(lambda c: explain.order_of(c, stage.tenant_id, stage.integration_id, key))
+    except NotFound:
+        return False
+    return words in found.verdict.text.pt

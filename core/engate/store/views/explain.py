@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from engate.local import money, when
 from engate.model import Category, Product, in_cents
 from engate.model.kinds import CALLED, KINDS, waits_for
-from engate.store import archive, config
+from engate.store import archive, config, orders
 from engate.store.tables import record
 from engate.store.views import orders as order_views
 from engate.store.views import records
@@ -22,7 +22,7 @@ from engate.store.views.paging import instant
 from engate.store.views.records import Detail, RecordRef
 from engate.store.views.selling import Sold, answer
 from engate.store.views.summary import first_of
-from engate.sync import pilot
+from engate.sync import pilot, settlement
 from engate.sync.flows import FLOWS
 from engate.sync.work import Snapshot
 from engate.text import Text
@@ -380,7 +380,7 @@ def order(c: sa.Connection, snapshot: Snapshot, any_key: str) -> OrderExplained:
     keys = order_views.keys_by(c, snapshot.id, any_key)
     if keys:
         found = order_views.one_order(c, snapshot.tenant_id, snapshot.id, keys[0])
-        verdict = _where(snapshot, found)
+        verdict = _where(c, snapshot, found)
         if snapshot.archived:
             verdict = msgspec.structs.replace(verdict, text=_with(verdict.text, FOLLOWED))
         return OrderExplained(found.key, found.state, found.cause, verdict, found, keys[1:])
@@ -409,7 +409,7 @@ def _with(text: Text, more: Text) -> Text:
     return Text(f"{text.pt} {more.pt}".strip(), f"{text.en} {more.en}".strip())
 
 
-def _where(snapshot: Snapshot, found: OrderView) -> Verdict:
+def _where(c: sa.Connection, snapshot: Snapshot, found: OrderView) -> Verdict:
     if found.cause is not None:
         return Verdict(found.cause.code, found.cause.owner, found.cause.text, found.cause.hint, None, found.cause.since)
     if not snapshot.active and not snapshot.archived and found.state not in ("delivered", "cancelled", "expired", "ignored"):
@@ -417,9 +417,9 @@ def _where(snapshot: Snapshot, found: OrderView) -> Verdict:
         return Verdict("inactive", "person", text, Text("Ative a integração.", "Activate the integration."), None, found.changed_at)
     text = WAITS.get(found.state, Text(f"Estado: {found.state}.", f"State: {found.state}."))
     last: Any = found.timeline[-1].at if found.timeline else found.changed_at
-    if found.state == "cancelled":  # the shop's last word says what became of the money
-        said = next((line.text for line in reversed(found.timeline) if line.name == "shop"), Text("", ""))
-        text = Text(f"{text.pt} {said.pt}".strip(), f"{text.en} {said.en}".strip())
+    if found.state == "cancelled":
+        stored = orders.load(c, snapshot.id, found.key)
+        text = _with(text, (settlement.of_cancelled(stored) if stored is not None else None) or NOTHING)
     erp_keys = ", ".join(part.erp_key for part in found.parts if part.erp_key)
     if erp_keys:
         text = Text(f"{text.pt} Número no ERP: {erp_keys}.", f"{text.en} In the ERP: {erp_keys}.")
