@@ -43,6 +43,7 @@ class Relay:
         made = sa.make_url(url)
         self._to = (made.host or "", made.port or 0)
         self._listener = socket.socket()
+        self._passing: list[socket.socket] = []
         self._listener.bind(("127.0.0.1", 0))
         self.url = made.set(port=self._listener.getsockname()[1], host="127.0.0.1").render_as_string(hide_password=False)
 
@@ -51,7 +52,8 @@ class Relay:
         threading.Thread(target=self._accept, daemon=True).start()
 
     def close(self) -> None:
-        self._listener.close()
+        for each in (self._listener, *self._passing):
+            each.close()
 
     def _accept(self) -> None:
         while True:
@@ -60,6 +62,7 @@ class Relay:
             except OSError:
                 return
             far = socket.create_connection(self._to)
+            self._passing += [near, far]
             for one, other in ((near, far), (far, near)):
                 threading.Thread(target=_pass, args=(one, other), daemon=True).start()
 
