@@ -39,7 +39,7 @@ class Items(msgspec.Struct, Generic[T]):
     next_cursor: str | None = None
 
 
-def window(limit: int, cursor: str | None) -> Window:
+def window(limit: Limit = 50, cursor: Cursor = None) -> Window:
     if cursor is None:
         return Window(limit)
     try:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import msgspec
 import sqlalchemy as sa
 from litestar import get, post
-from litestar.di import NamedDependency
+from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath, JSONBody, QueryParameter
 
 from engate.errors import Invalid
@@ -16,6 +16,7 @@ from engate.store import config
 from engate.store.tables import cause
 from engate.store.views import configured, explain, queue, records, summary
 from engate.store.views.explain import OrderExplained, SkuExplained
+from engate.store.views.paging import Window
 from engate.store.views.queue import Waiting
 from engate.store.views.records import Record
 from engate.store.views.summary import Summary
@@ -51,47 +52,56 @@ async def get_summary(installation: NamedDependency[Installation], caller: Named
     return await installation.tempered.get(("summary", caller.tenant_id, id), lambda c: summary.summary(c, _snapshot(c, caller, id), at))
 
 
+def of_whom(owner: Owner = None, sort: Sort = "impact") -> queue.Filters:
+    """Which causes, in which order."""
+    return queue.Filters(owner, sort)
+
+
+QUEUED = {"at": Provide(window, sync_to_thread=False), "filters": Provide(of_whom, sync_to_thread=False)}
+
+
 @get(
     "/integrations/{id:int}/causes",
     summary="What is waited for, by whom and by how many",
     guards=[reader],
+    dependencies=QUEUED,
     responses=documented(400, 401, 403, 404),
 )
 async def list_causes(
     installation: NamedDependency[Installation],
     caller: NamedDependency[Caller],
     id: Id,
-    limit: Limit = 50,
-    cursor: Cursor = None,
-    owner: Owner = None,
-    sort: Sort = "impact",
+    filters: NamedDependency[queue.Filters],
+    at: NamedDependency[Window],
 ) -> Items[Waiting]:
     """What holds up most comes first: money of orders, orders, SKUs, then age."""
-    at, asked = window(limit, cursor), queue.Filters(owner, sort)
 
     def find(c: sa.Connection) -> Items[Waiting]:
         config.integration_row(c, caller.tenant_id, id)
-        return items(queue.listing(c, [id], at, asked))
+        return items(queue.listing(c, [id], at, filters))
 
-    return await installation.tempered.get(("causes", caller.tenant_id, id, at, asked), find)
+    return await installation.tempered.get(("causes", caller.tenant_id, id, at, filters), find)
 
 
-@get("/causes", summary="What is waited for, over all integrations", guards=[reader], responses=documented(400, 401, 403))
+@get(
+    "/causes",
+    summary="What is waited for, over all integrations",
+    guards=[reader],
+    dependencies=QUEUED,
+    responses=documented(400, 401, 403),
+)
 async def list_all_causes(
     installation: NamedDependency[Installation],
     caller: NamedDependency[Caller],
-    limit: Limit = 50,
-    cursor: Cursor = None,
-    owner: Owner = None,
-    sort: Sort = "impact",
+    filters: NamedDependency[queue.Filters],
+    at: NamedDependency[Window],
 ) -> Items[Waiting]:
     """The work queue of a support desk: `owner=person` is what somebody must do. Deleted integrations count while their orders go on."""
-    at, asked = window(limit, cursor), queue.Filters(owner, sort)
 
     def find(c: sa.Connection) -> Items[Waiting]:
-        return items(queue.listing(c, config.integrations_of(c, caller.tenant_id), at, asked))
+        return items(queue.listing(c, config.integrations_of(c, caller.tenant_id), at, filters))
 
-    return await installation.tempered.get(("causes", caller.tenant_id, None, at, asked), find)
+    return await installation.tempered.get(("causes", caller.tenant_id, None, at, filters), find)
 
 
 @get("/integrations/{id:int}/records", summary="Search records", guards=[reader], responses=documented(400, 401, 403, 404, 422))
