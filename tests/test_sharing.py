@@ -191,6 +191,7 @@ async def test_two_orders_at_once_choose_one_after_the_other(new_database: Calla
         stage.shop.sell([replace(sale(1, (SKU, 5, "10.00")), paid=False)])
         await stage.until(lambda: stage.sql("select id from unit"))
         await until(stage, ("main", 5))
+        await stage.pushed()
         with stage.store.engine.begin() as other:  # the first order moves to branch 2 while the second one chooses
             levels.hold(other, stage.integration_id, [SKU])
             other.execute(sa.text("update unit set branch = '2'"))

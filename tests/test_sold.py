@@ -73,6 +73,7 @@ async def test_what_goes_on_sale_while_its_stock_is_decided_is_told_with_it(new_
         await stage.resync(["prices"])
         await stage.until(lambda: units(stage) == [0])
         await stage.quiet()
+        await stage.pushed()
         price = await cost(stage, 7)
         with stage.store.engine.begin() as other:
             on_sale(other, stage, price)

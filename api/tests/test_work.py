@@ -177,10 +177,12 @@ def test_retry_sends_again_what_waits(loaded: Loaded) -> None:
     cause = next(each for each in loaded.admin.get(f"{loaded.path}/causes")["items"] if "sku" in each["records"])
     assert loaded.admin.post(f"{loaded.path}/records/retry", {"cause": cause["id"]}) == {"retried": 1}
     loaded.admin.refused("POST", f"{loaded.path}/records/retry", 404, {"cause": cause["id"]})
-    again = loaded.house.until(
-        lambda: [each for each in loaded.admin.get(f"{loaded.path}/causes")["items"] if each["code"] == cause["code"]]
-    )
-    row = loaded.admin.get(f"{loaded.path}/records", cause=again[0]["id"])["items"][0]
+
+    def again() -> list[Any]:  # the list of causes may be some moments old
+        found = [each["id"] for each in loaded.admin.get(f"{loaded.path}/causes")["items"] if each["code"] == cause["code"]]
+        return [row for id in found for row in loaded.admin.get(f"{loaded.path}/records", cause=id)["items"]]
+
+    row = loaded.house.until(again)[0]
     assert loaded.admin.post(f"{loaded.path}/records/retry", {"records": [row["id"], 10**9]}) == {"retried": 1}
     loaded.admin.refused("POST", f"{loaded.path}/records/retry", 422, {})
     loaded.house.quiet(loaded.admin, loaded.id)

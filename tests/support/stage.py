@@ -166,6 +166,13 @@ class Stage:
         """Until every run has ended."""
         await self.until(self._no_run, seconds)
 
+    async def pushed(self) -> None:
+        """Until nothing is to be pushed and no push is in hand: a test may then lock what they would take."""
+        await self.until(self._no_push)
+
+    async def _no_push(self) -> bool:
+        return not await self.sql("select id from lane where name like 'push/%' and (due_at is not null or lease is not null)")
+
     async def _no_run(self) -> bool:
         return not await self.sql("select id from run where state in ('reading', 'pushing')")
 
