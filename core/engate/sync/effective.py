@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
+from functools import cache
 from typing import Any, NamedTuple
 
 import msgspec
@@ -67,9 +68,17 @@ class Effective(NamedTuple):
 
 def blank(doc: Any, names: frozenset[str]) -> Any:
     """The document as if the ERP said nothing of these fields."""
-    held = {each.name: each.default for each in msgspec.structs.fields(doc) if each.name in names}
-    said = {name: "" if default is msgspec.NODEFAULT else default for name, default in held.items()}
+    if not names:
+        return doc
+    said = _unsaid(type(doc), names)
     return msgspec.structs.replace(doc, **said) if any(getattr(doc, name) != value for name, value in said.items()) else doc
+
+
+@cache  # msgspec evaluates a struct's annotations each time that its fields are asked for
+def _unsaid(kind: type[Any], names: frozenset[str]) -> dict[str, Any]:
+    """Of these names the fields of the kind, as if nothing was said."""
+    held = {each.name: each.default for each in msgspec.structs.fields(kind) if each.name in names}
+    return {name: "" if default is msgspec.NODEFAULT else default for name, default in held.items()}
 
 
 ANY_PAIR = Pair()
