@@ -10,6 +10,46 @@ LOGS = "tests/test_logs.py::"
 
 RUNNING: tuple[Trap, ...] = (
     Trap(
+        "engine.readiness-reasons",
+        "What a load would leave to people is not foretold: who goes live finds a thousand items waiting.",
+        f"{CORE}/sync/readiness.py",
+        "        if reason is not None:\n            first",
+        "        if False:\n            first",
+        ("api/tests/test_readiness.py::test_what_would_wait_is_counted_with_an_example",),
+    ),
+    Trap(
+        "engine.readiness-weight",
+        "SKUs without a weight are found only when the shop refuses them.",
+        f"{CORE}/sync/readiness.py",
+        "    if light:\n",
+        "    if False:\n",
+        ("api/tests/test_readiness.py::test_what_would_wait_is_counted_with_an_example",),
+    ),
+    Trap(
+        "engine.readiness-connection",
+        "An account that was never tested is asked with whatever is in it.",
+        f"{API}/routes/readiness.py",
+        "    if all(line.ok for line in lines):\n",
+        "    if lines:\n",
+        ("api/tests/test_readiness.py::test_a_connection_that_was_not_tested_is_the_first_thing_to_see_to",),
+    ),
+    Trap(
+        "engine.readiness-rows",
+        "A branch or a payment form that nobody mapped is found by the first order that waits for it.",
+        f"{API}/routes/readiness.py",
+        "if each.key not in mapped]",
+        "if each.key is None]",
+        ("api/tests/test_readiness.py::test_what_has_no_row_in_the_mapping_is_named",),
+    ),
+    Trap(
+        "engine.readiness-images",
+        "A shop that hides what has no image, and nobody who sends any: all is green, and nothing is to be seen.",
+        f"{CORE}/sync/readiness.py",
+        "    return coupling.hides_without_image and",
+        "    return False and",
+        ("api/tests/test_readiness.py::test_a_shop_that_hides_what_has_no_image_and_an_erp_that_serves_none",),
+    ),
+    Trap(
         "engine.settings-checked",
         "A single slot serves orders alone, so an installation with ENGATE_SLOTS=1 would start well and load nothing.",
         f"{API}/settings.py",

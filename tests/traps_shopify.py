@@ -426,6 +426,14 @@ SHOPIFY: tuple[Trap, ...] = (
     ),
     # ---- orders out ----
     Trap(
+        "shopify.same-second",
+        "Shopify's instants are whole seconds: an order that is paid and cancelled within one looks like the event that was heard.",
+        f"{PLUGIN}/translate_orders.py",
+        "{row['updatedAt']}/{told}/{raw}",
+        "{row['updatedAt']}",
+        (f"{ORDERS}test_what_changes_in_the_second_of_another_change_is_news",),
+    ),
+    Trap(
         "shopify.second-note",
         "A metafield is overwritten as a whole: the second note of an order would take the place of the first.",
         f"{PLUGIN}/shipping.py",

@@ -231,6 +231,9 @@ class Storefront(Connection):
     """Kinds that it takes only after another one of the same SKU: ("stock", "price") where it knows no stock of what has no price. Of
     "price", "stock" and "image"."""
 
+    hides_without_image: ClassVar[bool] = False
+    """It shows no buyer a SKU that has no image. Where the ERP lists images, people hear of each SKU of which it has none."""
+
     products_by_sku: ClassVar[bool] = False
     """Products that people made in the shop carry no reference of the ERP's: `push_products` cannot find them. engate then reads
     `read_listing` once before the first push, and links products by their SKUs (`Listing.product`)."""

@@ -283,6 +283,7 @@ class Coupling:
         self.reserves_held: bool = erp.reserves_held
         self.requires = storefront.requires
         self.after = sorted(storefront.after)
+        self.hides_without_image = storefront.hides_without_image
         self.products_by_sku = storefront.products_by_sku
         self.overlap_seconds = erp.overlap_seconds
 

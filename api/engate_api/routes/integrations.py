@@ -185,6 +185,8 @@ async def change_flow(
             links.wake_flow(c, caller.tenant_id, id, flow, now)
         if "enabled" in values and flow in stock.SAYING:
             trigger.changed(c, caller.tenant_id, id, [stock.STOCK.flow], now)
+        if "enabled" in values and flow == "images":
+            trigger.changed(c, caller.tenant_id, id, ["products"], now)  # whether people hear of SKUs without an image
         say_after(c, "integration_changed", by=caller.key_id, tenant=caller.tenant_id, integration=id, what=f"flow {flow}")
 
     await installation.store.writing(change)

@@ -27,7 +27,7 @@ class Reason(NamedTuple):
     hint: Text
 
 
-AWAITED = ("own:enrichment:", "own:sku.gtin:")
+AWAITED = ("own:enrichment:", "own:sku.gtin:", "own:sku.image:")
 """How the keys of those begin to which a record points once the shop has it. They are no reason to wait: another one,
 or none, is decided without anything to send."""
 

@@ -172,6 +172,12 @@ def parents(c: sa.Connection, of: RecordSet, part: Part) -> list[str]:
     return list(c.execute(sa.select(some.c.parent).distinct()).scalars())
 
 
+def keys(c: sa.Connection, of: RecordSet, part: Part) -> list[str]:
+    """The records that `revisit` decides anew in this part."""
+    mine = (record.c.integration_id == of.integration_id) & (record.c.kind == of.kind) & (record.c.id > part.after)
+    return list(c.execute(sa.select(record.c.key).where(mine).order_by(record.c.id).limit(part.limit)).scalars())
+
+
 def revisit(c: sa.Connection, of: RecordSet, decide: Callable[[Any, float], Decided], part: Part, now: float) -> tuple[int, int | None]:
     """Decides anew what should be, from the documents as last read: after a change of options, mapping or pending orders.
     Returns (changed, the id to go on after or None)."""

@@ -36,6 +36,19 @@ def wait_for_other(c: sa.Connection, of: RecordSet, cause_id: int, other: str) -
     c.execute(sa.update(record).where(mine, record.c.state == "to_send", ~there).values(cause_id=cause_id))
 
 
+def without(c: sa.Connection, integration_id: int, kind: str, skus: Collection[str]) -> frozenset[str]:
+    """Of these SKUs, those on which nothing of this kind hangs."""
+    mine = (record.c.integration_id == integration_id) & (record.c.kind == kind) & record.c.parent.in_(skus)
+    return frozenset(skus) - frozenset(c.execute(sa.select(record.c.parent).where(mine)).scalars())
+
+
+def any_waits(c: sa.Connection, of: RecordSet, keys: Collection[str], cause_key: str) -> bool:
+    """Whether one of these records points to the cause of this key."""
+    mine = (record.c.integration_id == of.integration_id) & (record.c.kind == of.kind) & record.c.key.in_(keys)
+    found = sa.select(record.c.id).join(cause, cause.c.id == record.c.cause_id).where(mine, cause.c.key == cause_key)
+    return c.execute(found.limit(1)).first() is not None
+
+
 class Row(NamedTuple):
     """One record as it was when it was looked at. `owner`: who ends what it waits for; None: nothing."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from decimal import Decimal
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import msgspec
 
@@ -28,11 +28,13 @@ NO_BRAND = "link.brand"
 
 class Pair(NamedTuple):
     """What these two platforms can do for each other. `kinds`: those that are read and pushed; `requires`: references without which the
-    storefront takes no product; `served`: kinds that the storefront fetches: nothing waits until it has one, for it says no key of it."""
+    storefront takes no product; `served`: kinds that the storefront fetches: nothing waits until it has one, for it says no key of it;
+    `needs_image`: the storefront shows no SKU without one, and images are sent."""
 
     kinds: frozenset[str] = frozenset(KINDS)
     requires: frozenset[str] = frozenset()
     served: frozenset[str] = frozenset()
+    needs_image: bool = False
 
     @property
     def stock_tells_all(self) -> bool:
@@ -42,10 +44,11 @@ class Pair(NamedTuple):
 
 class Against(NamedTuple):
     """What speaks against offering all that the ERP counts. `pending`: units of orders that it does not know of; `off`: SKUs that are not
-    for sale, where stock has to tell that."""
+    for sale, where stock has to tell that; `imageless`: SKUs that the shop shows to nobody, as they have no image."""
 
     pending: Pending
     off: frozenset[str] = frozenset()
+    imageless: frozenset[str] = frozenset()
 
 
 class Effective(NamedTuple):
@@ -70,7 +73,7 @@ def blank(doc: Any, names: frozenset[str]) -> Any:
     """The document as if the ERP said nothing of these fields."""
     if not names:
         return doc
-    said = _unsaid(type(doc), names)
+    said = _unsaid(cast("type[Any]", type(doc)), names)
     return msgspec.structs.replace(doc, **said) if any(getattr(doc, name) != value for name, value in said.items()) else doc
 
 
@@ -156,7 +159,8 @@ class Rules:
         if code != sku.ean:
             doc = msgspec.structs.replace(doc, ean=code)
         wrong = sku.ean and not code and "gtin" in self.options.product_fields
-        return Effective(doc, {}, digest(doc, {}), awaiting=wrong_gtin(sku) if wrong else None)
+        awaiting = NO_IMAGE if sku.key in self.against.imageless else wrong_gtin(sku) if wrong else None
+        return Effective(doc, {}, digest(doc, {}), awaiting=awaiting)
 
     def _weighed(self, sku: Sku) -> Sku:
         if sku.weight_kg or not self.options.default_weight_grams:
@@ -306,6 +310,16 @@ def wrong_gtin(sku: Sku) -> Reason:
              f"Barcode {sku.ean} of item {sku.key} is no valid GTIN: the item is sold without it."),
         Text("Corrija o código de barras (EAN) no cadastro do ERP.", "Correct the barcode (EAN) in the ERP's record."),
     )  # fmt: skip
+
+
+NO_IMAGE = own(
+    "sku.image", "image",
+    Text("O ERP não tem imagem do item, e a loja não mostra item sem imagem.",
+         "The ERP has no image of the item, and the shop shows no item without one."),
+    Text("Inclua a imagem no cadastro do ERP, ou na própria loja.", "Add the image to the ERP's record, or in the shop itself."),
+    "storefront",
+)  # fmt: skip
+"""One cause for all, of items that are in the shop as they should be."""
 
 
 def missing_link(kind: str, key: str) -> Reason:

@@ -157,8 +157,9 @@ async def _refresh(work: Work, name: str) -> Later:
 
 def _refresh_some(c: sa.Connection, work: Work, name: str, after: int) -> int | None:
     work.must_be_current(c)
-    skus = desired.parents(c, work.records_of(name), Part(after=after)) if name == "stock" else ()
-    if skus:
+    of, part = work.records_of(name), Part(after=after)
+    skus = desired.parents(c, of, part) if name == "stock" else desired.keys(c, of, part) if name == "sku" else ()
+    if name == "stock" and skus:
         levels.hold(c, work.integration_id, skus)  # as in `engate.sync.stock`
     rules = work.rules(c, name, skus)
     ignored: list[str] = []
@@ -169,6 +170,6 @@ def _refresh_some(c: sa.Connection, work: Work, name: str, after: int) -> int | 
         found = rules.effective(name, doc, read_at)
         return Decided(found.digest, found.reason, found.awaiting)
 
-    _, more = desired.revisit(c, work.records_of(name), decide, Part(after=after), work.now())
+    _, more = desired.revisit(c, of, decide, part, work.now())
     desired.forget(c, work.integration_id, name, ignored)
     return more

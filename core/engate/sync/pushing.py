@@ -21,7 +21,7 @@ from engate.sync.effective import BRAND_FOR_ALL, PLACEHOLDER, Effective, Rules, 
 from engate.sync.reading import end_runs
 from engate.sync.settling import NOBODY_SAID, Told, Was, settle
 from engate.sync.sharing import Shared
-from engate.sync.work import Later, Work
+from engate.sync.work import Later, Work, skus_of
 from engate.text import Text
 
 TEXTS = frozenset({"name", "description"})
@@ -110,7 +110,7 @@ def _claim(c: sa.Connection, work: Work, kind: Kind, room: Room, now: float) -> 
         return Sending([], may_defer), False
     were_all = len(rows) < room.size and not kind.together  # a batch of whole families may be small because the next one is large
     rows = quarantine.sound(c, work, kind, rows)
-    rules = work.rules(c, kind.name, [row.doc.sku for row in rows] if kind.name == "stock" else ())
+    rules = work.rules(c, kind.name, skus_of([row.doc for row in rows]))
     apart = listed.apart(c, work, rows) if kind.name == "product" and not is_served else set[str]()
     sending: list[tuple[Claimed, Effective]] = []
     waiting: list[tuple[int, causes.Reason]] = []

@@ -16,11 +16,11 @@ from engate.plugins import closing
 from engate.store import changed, desired, levels, runs, units
 from engate.store.desired import Wanted
 from engate.store.runs import Asked, Place
-from engate.sync import nodes, outbox, pilot, quarantine, renames, stock, unlisted, whole
+from engate.sync import images, nodes, outbox, pilot, quarantine, renames, stock, unlisted, whole
 from engate.sync.effective import Rules
 from engate.sync.flows import Flow
 from engate.sync.renames import Renames
-from engate.sync.work import Later, Work
+from engate.sync.work import Later, Work, skus_of
 
 
 async def read_slice(work: Work, flow: Flow) -> Later:
@@ -182,8 +182,10 @@ def _keep(c: sa.Connection, work: Work, kind: Kind, row: Any, read: Read) -> boo
     docs = read.docs + quarantine.stand_ins(c, work, kind, read.broken)
     renames.apply(c, work, read.renamed)
     # decided in this transaction: an order that came in while the pages were fetched must be seen
-    skus = [doc.sku for doc, _ in docs] if kind.name == "stock" else []
-    if skus and work.pair.stock_tells_all:  # whoever switches one of these on at this moment decides its stock before or after us
+    skus = skus_of([doc for doc, _ in docs])
+    if (
+        kind.name == "stock" and skus and work.pair.stock_tells_all
+    ):  # whoever switches one of these on at this moment decides its stock before or after us
         levels.hold(c, work.integration_id, skus)
     rules = work.rules(c, kind.name, skus)
     ignored = [doc.key for doc, _ in docs if rules.ignores(kind.name, doc)]
@@ -196,6 +198,7 @@ def _keep(c: sa.Connection, work: Work, kind: Kind, row: Any, read: Read) -> boo
     if changed:
         work.wake(c, (f"push/{kind.name}", kind.priority))
         stock.sold_otherwise(c, work, [doc for doc, _ in docs])
+        images.came(c, work, [doc for doc, _ in docs])
         if work.snapshot.pilot is not None and kind.flow == "products":
             work.wake(c, *((f"push/{name}", KINDS[name].priority) for name in PILOT_NEEDS))
     return True
@@ -228,6 +231,8 @@ def _all_read(c: sa.Connection, work: Work, flow: Flow, last: Any) -> AllRead:
     runs.pushes(c, last.run_id)
     if flow.name == "products":
         work.wake(c, ("push/product", KINDS["product"].priority))  # it may have waited for the SKUs (`engate.sync.listed`)
+    if flow.name == "images":
+        images.were_read(c, work)
     if flow.name in ("categories", "brands", "products"):
         nodes.want(c, work, run_id=last.run_id)
         unlisted.say(c, work)

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import msgspec
 import sqlalchemy as sa
 
 from engate.clock import Clock
+from engate.model import Sku, StockLevel
 from engate.model.kinds import KINDS, Kind
 from engate.plugins import Coupling
-from engate.store import current, families, lanes, links, units
+from engate.store import current, families, lanes, links, runs, units
 from engate.store.current import Stamp
 from engate.store.db import Store
 from engate.store.lanes import Claim
@@ -105,19 +106,35 @@ class Outdated(Exception):
 def pair_of(coupling: Coupling) -> Pair:
     flows = offered(coupling)
     served = frozenset(kind.name for kind in KINDS.values() if kind.push_hook in coupling.served)
-    kinds = frozenset(kind.name for kind in KINDS.values() if flows[kind.flow] is None)
-    return Pair(kinds - served, coupling.requires, served)
+    kinds = frozenset(kind.name for kind in KINDS.values() if flows[kind.flow] is None) - served
+    needs_image = coupling.hides_without_image and {"sku", "image"} <= kinds
+    return Pair(kinds, coupling.requires, served, needs_image)
+
+
+def skus_of(docs: Iterable[Any]) -> list[str]:
+    """The SKUs that `rules_of` is to look at for documents of one kind."""
+    return [doc.key if isinstance(doc, Sku) else doc.sku for doc in docs if isinstance(doc, Sku | StockLevel)]
 
 
 def rules_of(c: sa.Connection, snapshot: Snapshot, pair: Pair, kind: str, skus: Sequence[str] = ()) -> Rules:
-    """What decides about records of this kind, as of this transaction; `skus`: whose stock is asked about."""
+    """What decides about records of this kind, as of this transaction; `skus`: those asked about, or whose stock is."""
+    against = _against(c, snapshot, pair, skus) if kind == "stock" else Against({})
+    if kind == "sku" and pair.needs_image:
+        against = Against({}, imageless=_imageless(c, snapshot, skus))
     return Rules(
         snapshot.options,
         snapshot.mapping,
         links.links_of(c, snapshot.id, ("category", "brand")) if KINDS[kind].has_refs else {},
-        _against(c, snapshot, pair, skus) if kind == "stock" else Against({}),
+        against,
         pair,
     )
+
+
+def _imageless(c: sa.Connection, snapshot: Snapshot, skus: Sequence[str]) -> frozenset[str]:
+    """Nobody knows before the ERP's images have been read whole once."""
+    if "images" not in snapshot.enabled or runs.full_at(c, snapshot.id, "images") is None:
+        return frozenset()
+    return families.without(c, snapshot.id, "image", skus)
 
 
 def _against(c: sa.Connection, snapshot: Snapshot, pair: Pair, skus: Sequence[str]) -> Against:
@@ -180,7 +197,7 @@ class Work:
         return RecordSet(self.tenant_id, self.integration_id, kind)
 
     def rules(self, c: sa.Connection, kind: str, skus: Sequence[str] = ()) -> Rules:
-        """What decides about records of this kind, as of this transaction; `skus`: whose stock is asked about."""
+        """What decides about records of this kind, as of this transaction; `skus`: those asked about, or whose stock is."""
         return rules_of(c, self.snapshot, self.pair, kind, skus)
 
     def wake(self, c: sa.Connection, *names: tuple[str, int], at: float | None = None) -> None:

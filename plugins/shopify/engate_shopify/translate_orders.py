@@ -80,11 +80,10 @@ def raw_state(cancelled: object, financial: str | None, fulfilment: str | None) 
 
 
 def event(row: Mapping[str, Any]) -> OrderEvent:
-    """The same order as it was at the same instant is the same event."""
+    """The same order in the same state at the same instant is the same event: in Shopify's instants, whole seconds, much happens."""
     facts = (row["cancelledAt"], row["displayFinancialStatus"], row["displayFulfillmentStatus"])
-    return OrderEvent(
-        f"{row['id']}/{row['updatedAt']}", number(row["id"]), marked(state(*facts), row["tags"]), raw_state(*facts), at=row["updatedAt"]
-    )
+    told, raw = marked(state(*facts), row["tags"]), raw_state(*facts)
+    return OrderEvent(f"{row['id']}/{row['updatedAt']}/{told}/{raw}", number(row["id"]), told, raw, at=row["updatedAt"])
 
 
 def marked(told: ShopState, tags: Iterable[str]) -> ShopState:

@@ -108,6 +108,21 @@ async def test_events_are_told_once_in_windows_that_move(shop: Any) -> None:
     assert (keys[0], "cancelled") in {(event.order, event.state) for event in news}
 
 
+@pytest.mark.trap("shopify.same-second")
+async def test_what_changes_in_the_second_of_another_change_is_news(shop: Any) -> None:
+    """Shopify's instants are whole seconds."""
+    await shop.sellable()
+    key = await shop.sell()
+
+    async def heard() -> set[str]:
+        return {event.key async for page in shop.front.read_order_events(Query()) for event in page.items if event.order == key}
+
+    before = await heard()
+    assert await heard() == before
+    await shop.api.control("cancel", {"keys": [key]})  # the sandbox's clock stands still
+    assert len(await heard() - before) == 1
+
+
 @pytest.mark.trap("shopify.second-note")
 async def test_two_notes_stand_beside_each_other(shop: Any) -> None:
     order = await ordered(shop)

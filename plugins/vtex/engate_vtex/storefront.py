@@ -51,6 +51,7 @@ class VtexStorefront(Storefront):
     """
 
     requires = frozenset({"category", "brand"})
+    hides_without_image = True
     id_form = r"[0-9]{1,10}"
 
     def __init__(self, context: Context) -> None:

@@ -12,6 +12,7 @@ import msgspec
 from engate.local import money, when
 from engate.model.kinds import KINDS, buyable
 from engate.store.views.records import Detail
+from engate.sync.effective import NO_IMAGE
 from engate.text import Text
 
 
@@ -44,6 +45,9 @@ def answer(product: Detail | None, sku: Detail, prices: list[Detail], stock: lis
     if off := [each for each in base if not buyable(each.doc)]:
         text = Text("está inativo no ERP", "it is inactive in the ERP")
         return _no("inactive_in_erp", price, _latest(off), text, Text("Reative o item no ERP.", "Make the item active again in the ERP."))
+    if sku.cause is not None and sku.cause.code == NO_IMAGE.code:
+        text = Text("ele não tem imagem", "it has no image")
+        return _no("no_image", price, None, text, sku.cause.hint)
     if price is None:
         return _without_price(asked)
     if not any(buyable(each.doc) for each in units):
