@@ -3,37 +3,18 @@ table is the code's."""
 
 from __future__ import annotations
 
-import os
 import re
 import runpy
 import shutil
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Generator
 from pathlib import Path
 
 import pytest
+from tests.support.tour import BLOCK, LOAD_SECONDS, ROOT, bash, serving, steps, text
 
-ROOT = Path(__file__).resolve().parent.parent
 READMES = ("README.md", "README.pt-BR.md")
-BLOCK = re.compile(r"^```bash\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 ORDER = re.compile(r"^## An order, there and back$(.*?)^## ", re.MULTILINE | re.DOTALL)
-STEPS = re.compile(r"<!-- five steps -->\n(.*?)<!-- /five steps -->", re.DOTALL)
-START_SECONDS = 90
-LOAD_SECONDS = 90
-
-
-def text(name: str) -> str:
-    return (ROOT / name).read_text("utf-8")
-
-
-def steps(name: str) -> list[str]:
-    """The blocks of the five steps, with the helpers before and the look at the result behind them."""
-    found = STEPS.search(text(name))
-    assert found
-    return BLOCK.findall(found[1])
 
 
 def test_both_hold_the_same_commands() -> None:
@@ -61,31 +42,8 @@ def test_a_stale_table_is_seen() -> None:
 @pytest.fixture
 def exports(tmp_path: Path) -> Generator[str]:
     """The lines that `engate serve --sandboxes` says to paste."""
-    log = tmp_path / "log"
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("ENGATE_")}
-    with log.open("w") as out:
-        server = subprocess.Popen(
-            [sys.executable, "-m", "engate_api.cli", "serve", "--sandboxes", "--port", "0"],
-            env={**environment, "ENGATE_DATA": str(tmp_path / "data"), "PYTHONUNBUFFERED": "1"},
-            stdout=out,
-            stderr=subprocess.STDOUT,
-        )
-    try:
-        deadline = time.monotonic() + START_SECONDS
-        while "export INSTALLATION_KEY=" not in log.read_text():
-            assert server.poll() is None, log.read_text()
-            assert time.monotonic() < deadline, log.read_text()
-            time.sleep(0.1)
-        assert re.match(r"engate: http://127\.0\.0\.1:\d+\n", log.read_text())
-        yield "".join(line + "\n" for line in log.read_text().splitlines() if line.startswith("export "))
-    finally:
-        server.send_signal(signal.SIGTERM)
-        status = server.wait(30)
-    assert status == 0, log.read_text()
-
-
-def bash(script: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=LOAD_SECONDS, check=False)
+    with serving(tmp_path) as said:
+        yield said
 
 
 @pytest.mark.skipif(shutil.which("curl") is None or shutil.which("bash") is None, reason="no curl or bash")
