@@ -20,6 +20,7 @@ from engate_api.problems import HANDLERS
 from engate_api.requests import only_known
 from engate_api.routes import (
     activation,
+    audit,
     connections,
     deliveries,
     door,
@@ -56,6 +57,7 @@ RESOURCES = (
     orders,
     operations,
     deliveries,
+    audit,
     door,
 )
 

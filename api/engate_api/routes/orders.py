@@ -11,11 +11,13 @@ from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath, FromQuery, JSONBody
 
 from engate.store import config
+from engate.store.audit import Act
 from engate.store.views import configured, order_sheet, orders
 from engate.store.views.orders import Filters, OrderLine, OrderView
 from engate.store.views.paging import Rows, Window
 from engate.sync import trigger
 from engate_api.auth import Caller, operator, reader
+from engate_api.changing import changing
 from engate_api.installation import Installation
 from engate_api.problems import Refused, documented
 from engate_api.requests import CauseId, Cursor, Id, Items, Limit, Moment, OrderState, Word, items, moment, window
@@ -125,7 +127,7 @@ async def retry_order(
         trigger.retry_order(c, caller.tenant_id, id, key, now)
         return _find(c, caller, id, key)
 
-    order = await installation.store.writing(go)
+    order = await changing(installation, caller, Act("order.retried", key, id, {}), go)
     await installation.dispatch.wake(id)
     return order
 
@@ -154,7 +156,7 @@ async def close_tasks(
         trigger.close_tasks(c, caller.tenant_id, id, trigger.Done(key, data.note), now)
         return _find(c, caller, id, key)
 
-    order = await installation.store.writing(go)
+    order = await changing(installation, caller, Act("order.tasks_closed", key, id, {}), go)
     await installation.dispatch.wake(id)
     return order
 

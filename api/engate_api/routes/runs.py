@@ -7,10 +7,12 @@ from litestar import get, post
 from litestar.di import NamedDependency
 
 from engate.store import config, lanes
+from engate.store.audit import Act
 from engate.store.views import running
 from engate.store.views.running import Run
 from engate.sync import trigger
 from engate_api.auth import Caller, operator, reader
+from engate_api.changing import changing
 from engate_api.installation import Installation
 from engate_api.problems import documented
 from engate_api.requests import Cursor, Id, Items, Limit, items, window
@@ -52,7 +54,7 @@ async def cancel_run(installation: NamedDependency[Installation], caller: NamedD
         row = trigger.run_row(c, caller.tenant_id, id)
         return row.integration_id, trigger.cancel_run(c, caller.tenant_id, row, now) if row.state in OPEN else []
 
-    integration_id, names = await installation.store.writing(cancel)
+    integration_id, names = await changing(installation, caller, Act("run.cancelled", id), cancel)
     if names:
         await installation.dispatch.wake(integration_id)
         await until_ended(installation, lambda c: lanes.cancelling(c, integration_id, names))

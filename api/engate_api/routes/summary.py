@@ -13,6 +13,7 @@ from litestar.params import FromPath, JSONBody, QueryParameter
 from engate.errors import Invalid
 from engate.model.kinds import KINDS
 from engate.store import config
+from engate.store.audit import Act
 from engate.store.tables import cause
 from engate.store.views import configured, explain, queue, records, summary
 from engate.store.views.explain import OrderExplained, SkuExplained
@@ -24,6 +25,7 @@ from engate.sync import trigger
 from engate.sync.work import Snapshot
 from engate.text import Text
 from engate_api.auth import Caller, operator, reader
+from engate_api.changing import changing
 from engate_api.installation import Installation
 from engate_api.problems import Refused, documented
 from engate_api.requests import CauseId, Cursor, Id, Items, Limit, Number, Word, items, known, window
@@ -195,9 +197,12 @@ async def retry_records(
             raise config.not_found("Causa", "cause")
         return again(c)
 
-    count, _, more = await installation.store.writing(go)
+    of = data.cause or (data.records or [""])[0]
+    asked = {"cause": data.cause} if data.cause is not None else {"records": data.records}
+    act = Act("records.retried", of, id, lambda made: {**asked, "things": made.things})
+    count, _, more = await changing(installation, caller, act, go)
     while more:
-        further, _, more = await installation.store.writing(again)
+        further, _, more = await changing(installation, caller, act, again)
         count += further
     await installation.dispatch.wake(id)
     return Retried(count)

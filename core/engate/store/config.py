@@ -112,8 +112,8 @@ def recovery_key(c: sa.Connection, tenant_id: int, name: str, now: float) -> tup
 
 
 def who(c: sa.Connection, key: str) -> Any | None:
-    """(id, tenant_id, role) of a key that was not revoked."""
-    found = sa.select(api_key.c.id, api_key.c.tenant_id, api_key.c.role).where(
+    """(id, tenant_id, name, role) of a key that was not revoked."""
+    found = sa.select(api_key.c.id, api_key.c.tenant_id, api_key.c.name, api_key.c.role).where(
         api_key.c.hash == hashed(key), api_key.c.revoked_at.is_(None)
     )
     return c.execute(found).first()

@@ -436,6 +436,23 @@ mail_server = sa.Table(
 )  # fmt: skip
 """The server over which a tenant's buyers are written to."""
 
+audit = sa.Table(
+    "audit", metadata, _id(), _tenant(),
+    _at("at", nullable=False),
+    sa.Column("key_id", Id),  # whose key; null: the installation's. No foreign keys: a line outlives what it tells of
+    sa.Column("key_name", sa.String(200), nullable=False),
+    sa.Column("role", sa.String(12), nullable=False),
+    sa.Column("what", sa.String(40), nullable=False),  # of `store.audit.ACTS`: "connection.changed"
+    sa.Column("thing", sa.String(240), nullable=False),  # its id or key
+    sa.Column("name", sa.String(300), nullable=False),  # what people called it then
+    sa.Column("integration_id", Id),
+    sa.Column("changes", sa.JSON, nullable=False),  # [{field, before, after, secret}]
+    sa.Index("ix_audit_tenant", "tenant_id", "id"),
+    sa.Index("ix_audit_at", "at"),
+    sqlite_autoincrement=True,
+)  # fmt: skip
+"""What people did over REST, each written in the transaction of the change."""
+
 told_key = sa.Table(
     "told_key", metadata,
     _integration(primary_key=True),

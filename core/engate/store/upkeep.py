@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from engate.logs import say
-from engate.store import deliveries, lanes, outbox
+from engate.store import audit, deliveries, lanes, outbox
 from engate.store.db import Store, insert
 from engate.store.tables import installation, record_count
 from engate.store.tables import order as shop_order
@@ -40,7 +40,7 @@ async def keep(store: Store) -> None:
                 await store.writing(refresh)
             if time.monotonic() > purged_at + PURGE_EVERY:
                 purged_at = time.monotonic()
-                for purge in (deliveries.purge, outbox.purge, lanes.forget_workers):
+                for purge in (deliveries.purge, outbox.purge, audit.purge, lanes.forget_workers):
                     while await store.writing(lambda c, purge=purge: purge(c, time.time())):
                         pass
         except Exception as error:  # the lanes can do without
