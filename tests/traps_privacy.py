@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.trap import Trap
 
 CORE, API = "core/engate", "api/engate_api"
-AUDIT = "api/tests/test_audit.py::"
+AUDIT, BUYERS = "api/tests/test_audit.py::", "api/tests/test_buyers.py::"
 
 PRIVACY: tuple[Trap, ...] = (
     Trap(
@@ -39,5 +39,29 @@ PRIVACY: tuple[Trap, ...] = (
         "audit.c.at < now - KEPT",
         "audit.c.at < 0",
         (f"{AUDIT}test_lines_are_forgotten_after_two_years",),
+    ),
+    Trap(
+        "engine.buyer-masked",
+        "A key that is given to whoever only looks at lists shows them every buyer's document, address and telephone.",
+        f"{API}/seen.py",
+        '    if RANK[caller.role] >= RANK["operator"]:\n',
+        '    if RANK[caller.role] >= RANK["read"]:\n',
+        (f"{BUYERS}test_a_key_that_only_reads_sees_no_buyer",),
+    ),
+    Trap(
+        "engine.buyer-in-words",
+        "A platform that refuses an order names its buyer: masked fields beside such words hide nothing.",
+        f"{CORE}/personal.py",
+        "self.pattern.sub(lambda found: self.masks.get(found[0].casefold(), GONE), text) if self.pattern is not None else text",
+        "text",
+        (f"{BUYERS}test_a_key_that_only_reads_sees_no_buyer",),
+    ),
+    Trap(
+        "engine.buyer-in-address",
+        "A CPF in the address of a request stays in the history of browsers and in the logs of every proxy.",
+        f"{API}/seen.py",
+        "asked is not None and personal.names_somebody(asked)",
+        "False",
+        (f"{BUYERS}test_a_document_or_an_address_is_asked_for_in_a_body",),
     ),
 )

@@ -20,7 +20,7 @@ from engate.store.db import Store
 from engate.store.tables import audit, metadata, tenant
 
 CHANGES = {(method, path) for method, path, _ in ROUTES if method != "GET" and path not in DOOR}
-LOOKS = {("POST", "/integrations/{id:int}/mail-preview")}
+LOOKS = {("POST", "/integrations/{id:int}/mail-preview"), ("POST", "/search")}
 """They only tell something."""
 MAIL = {"settings": {"host": "127.0.0.1", "port": 9, "security": "none", "sender": "loja@exemplo.com.br"}}
 

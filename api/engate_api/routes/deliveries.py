@@ -18,6 +18,7 @@ from engate_api.changing import changing
 from engate_api.installation import Installation
 from engate_api.problems import documented
 from engate_api.requests import Cursor, Id, Items, Limit, items, window
+from engate_api.seen import seen
 
 
 class Replayed(msgspec.Struct):
@@ -38,7 +39,9 @@ async def list_deliveries(
 ) -> Items[Delivery]:
     """Kept for 30 days."""
     at = window(limit, cursor)
-    return items(await installation.store.viewing(lambda c: delivered.deliveries(c, caller.tenant_id, _sides(c, caller.tenant_id, id), at)))
+    found = await installation.store.viewing(lambda c: delivered.deliveries(c, caller.tenant_id, _sides(c, caller.tenant_id, id), at))
+    found.items = await seen(installation, caller, found.items, lambda each: [(id, key) for key in each.orders])
+    return items(found)
 
 
 @post(

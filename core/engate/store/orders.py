@@ -284,9 +284,8 @@ def keep(c: sa.Connection, of: Shop, doc: Order, state: str, now: float) -> int:
         values["refusal_sent_at"] = None  # the next request is another one
     row = {"tenant_id": of.tenant_id, "integration_id": of.integration_id, "key": doc.key, "state": state, "created_at": now}
     id = c.execute(_keep_of(c.dialect.name, tuple(values)), row | values).scalar_one()
-    index(
-        c, of.integration_id, "order", doc.key, [doc.key, doc.buyer.document, doc.number.removeprefix("#"), squeezed(doc.buyer.name)[:200]]
-    )
+    buyer = (doc.buyer.document, squeezed(doc.buyer.name)[:200], squeezed(doc.buyer.email)[:200])
+    index(c, of.integration_id, "order", doc.key, [doc.key, doc.number.removeprefix("#"), *buyer])
     return id
 
 
