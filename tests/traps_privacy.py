@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.trap import Trap
 
 CORE, API = "core/engate", "api/engate_api"
-AUDIT, BUYERS = "api/tests/test_audit.py::", "api/tests/test_buyers.py::"
+AUDIT, BUYERS, STORED = "api/tests/test_audit.py::", "api/tests/test_buyers.py::", "core/tests/test_buyers_store.py::"
 
 PRIVACY: tuple[Trap, ...] = (
     Trap(
@@ -63,5 +63,61 @@ PRIVACY: tuple[Trap, ...] = (
         "asked is not None and personal.names_somebody(asked)",
         "False",
         (f"{BUYERS}test_a_document_or_an_address_is_asked_for_in_a_body",),
+    ),
+    Trap(
+        "engine.buyer-erased",
+        "A buyer who is taken out of the order stays in what finds it, in the words of platforms, in notes and in deliveries.",
+        f"{CORE}/store/buyers.py",
+        "    c.execute(sa.delete(key_index).where(found, key_index.c.key.not_in(keys)))\n",
+        "",
+        (f"{BUYERS}test_a_buyer_is_handed_out_and_taken_out_of_every_file",),
+    ),
+    Trap(
+        "engine.buyer-stays-out",
+        "A shop tells of an order again long after it is over, with its buyer: who was erased would be back.",
+        f"{CORE}/sync/orders.py",
+        "    doc = personal.erased(doc) if before is not None and before.erased else doc\n",
+        "",
+        (f"{BUYERS}test_a_buyer_is_handed_out_and_taken_out_of_every_file",),
+    ),
+    Trap(
+        "engine.buyer-needed",
+        "An order that has not arrived still needs its buyer: without one it enters the ERP as nobody's.",
+        f"{CORE}/store/buyers.py",
+        "    if row.state not in OVER and (row.state not in DONE or row.changed_at > quiet):\n        return False\n",
+        "",
+        (f"{STORED}test_what_is_under_way_keeps_its_buyer_however_old_it_is[sqlite-in_erp]",),
+    ),
+    Trap(
+        "engine.buyer-kept-so-long",
+        "Without an end everybody who ever bought stays in the database, long after anybody may ask for it.",
+        f"{CORE}/store/upkeep.py",
+        "buyers.erase_old(c, now - kept, now)",
+        "buyers.erase_old(c, 0.0, now)",
+        (f"{STORED}test_an_order_loses_its_buyer_after_its_time[sqlite]",),
+    ),
+    Trap(
+        "engine.deleted-deliveries",
+        "Calls of a shop are kept by its account: they hold its buyers for weeks after the integration was deleted.",
+        f"{CORE}/store/config.py",
+        "    forget_deliveries(c, row.storefront_id)\n",
+        "",
+        (f"{BUYERS}test_what_is_deleted_with_its_integration_is_in_no_file",),
+    ),
+    Trap(
+        "engine.deleted-bytes",
+        "SQLite leaves what is deleted in its file until the place is needed: whoever has the file reads it.",
+        f"{CORE}/store/engines.py",
+        '"secure_delete=ON"',
+        '"secure_delete=OFF"',
+        (f"{BUYERS}test_what_is_deleted_with_its_integration_is_in_no_file",),
+    ),
+    Trap(
+        "engine.deleted-stays",
+        "What an older version deleted lies in the file of the new one.",
+        f"{CORE}/store/migrate.py",
+        "        store.clean(whole=True)\n",
+        "        pass\n",
+        (f"{STORED}test_an_upgrade_takes_what_was_deleted_before_out_of_the_file",),
     ),
 )

@@ -21,6 +21,7 @@ from engate_api.requests import only_known
 from engate_api.routes import (
     activation,
     audit,
+    buyers,
     connections,
     deliveries,
     door,
@@ -58,6 +59,7 @@ RESOURCES = (
     operations,
     deliveries,
     audit,
+    buyers,
     door,
 )
 

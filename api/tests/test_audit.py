@@ -87,6 +87,8 @@ async def calls(house: Doored) -> list[Call]:
         Call("POST", f"{ints}/orders/{{key:str}}/retry", f"{at}/orders/{order}/retry", {}, "order.retried"),
         Call("POST", f"{ints}/orders/{{key:str}}/tasks/close", f"{at}/orders/{order}/tasks/close", {"note": "feito"}, "order.tasks_closed"),
         Call("POST", f"{ints}/deliveries/{{delivery:int}}/replay", f"{at}/deliveries/{delivery}/replay", {}, "delivery.replayed"),
+        Call("POST", "/buyers/export", "/buyers/export", {"email": "ninguem@example.com"}, "buyers.exported"),
+        Call("POST", "/buyers/erase", "/buyers/erase", {"email": "ninguem@example.com"}, "buyers.erased"),
         Call("PUT", "/mail-server", "/mail-server", MAIL, "mail_server.changed"),
         Call("POST", "/mail-server/test", "/mail-server/test", {"to": "eu@exemplo.com.br"}, "mail_server.tested"),
         Call("DELETE", "/mail-server", "/mail-server", None, "mail_server.deleted"),

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import sqlite3
+import zlib
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 from api.tests.doors import Doored, doored
 from api.tests.test_access import OPEN, ROUTES
-from tests.support.goods import BUYER
+from tests.support.goods import BUYER, sale
 
+from engate.testing.world import Buyer
 from engate_api.auth import reader
 
 WORDS = (BUYER.name, BUYER.document, "529.982.247-25", BUYER.email, BUYER.phone, BUYER.street, BUYER.zip_code)
@@ -101,3 +106,131 @@ async def test_a_document_or_an_address_is_asked_for_in_a_body(tmp_path: Path) -
         assert [hit["key"] for hit in (await house.api("GET", f"/search?q={order}"))["items"]] == [order]
         said: Any = await house.api("POST", "/search", {"frage": "x"}, status=400)
         assert said["errors"]
+
+
+# ---- the rights of a buyer ----
+
+XML = f"<NFe><dest><CPF>{BUYER.document}</CPF><xNome>{BUYER.name}</xNome><xLgr>{BUYER.street}</xLgr></dest></NFe>"
+OTHER = Buyer(
+    "João Pereira Lima", "39053344705", "joao@example.com", "1133334444", "Avenida Brasil", "5", "Sul", "Curitiba", "PR", "80000000"
+)
+
+
+async def sold(house: Doored, number: int, buyer: Buyer) -> str:
+    first = min(house.shop.state(), key=lambda each: each.key)
+    made = msgspec.structs.replace(sale(number, (first.key, 1, str(first.price))), buyer=buyer)
+    return house.shop.sell([made])[str(number)]
+
+
+async def delivered(house: Doored, order: str) -> None:
+    """Noted with an XML that names the buyer, sent and arrived."""
+    await house.api("PATCH", f"/integrations/{house.id}/flows/fulfilment", {"every": 0.2})
+    await house.until(lambda: house.in_erp(order))
+    [own] = house.in_erp(order)
+    house.erp.invoice(own.key, xml=XML if house.shop.placed[order].buyer.document == BUYER.document else "<NFe/>")
+    house.erp.ship(own.key, f"BR{own.key}")
+    house.erp.progress("delivered", [own.key])
+
+    async def arrived() -> bool:
+        return (await house.api("GET", f"/integrations/{house.id}/orders/{order}"))["state"] == "delivered"
+
+    await house.until(arrived)
+
+
+def in_files(folder: Path) -> list[str]:
+    """What of the buyer stands in the database's files: as bytes, wherever that may be, or in what is stored compressed."""
+    held = [path.read_bytes() for path in sorted(folder.glob("engate.db*"))]
+    with closing(sqlite3.connect(folder / "engate.db")) as c:
+        for (table,) in c.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
+            rows = c.execute(f"SELECT * FROM {table}").fetchall()  # noqa: S608  # names of tables
+            held += [opened(value) for row in rows for value in row if isinstance(value, bytes)]
+    return shows(b"\n".join(held).decode("utf-8", "replace"))
+
+
+def opened(blob: bytes) -> bytes:
+    """A document, or the body of a delivery."""
+    for start in (0, 1):
+        with suppress(zlib.error):
+            return zlib.decompress(blob[start:])
+    return blob
+
+
+@pytest.mark.trap("engine.buyer-erased", "engine.buyer-stays-out")
+async def test_a_buyer_is_handed_out_and_taken_out_of_every_file(tmp_path: Path) -> None:
+    async with doored(tmp_path, live=True) as house:
+        house.shop.switches.whole = True
+        house.erp.switches.refuses = REFUSED
+        first = await sold(house, 1, BUYER)
+        await house.until(lambda: waits(house, first))
+        house.erp.switches.refuses = ""
+        at = f"/integrations/{house.id}/orders"
+        await house.api("POST", f"{at}/{first}/retry", {})
+        await delivered(house, first)
+        others = await sold(house, 2, OTHER)
+        await delivered(house, others)
+        second = await sold(house, 3, BUYER)
+        await house.until(lambda: house.in_erp(second))
+        who = {"email": BUYER.email.upper()}
+        told = await house.api("POST", "/buyers/export", who)
+        assert {each["order"]["key"] for each in told["orders"]} == {first, second}
+        assert told["orders"][0]["order"]["doc"]["buyer"]["document"] == BUYER.document and told["orders"][0]["integration_name"] == "par"
+        assert XML in [note["xml"] for note in told["orders"][0]["notes"]]
+        assert told["deliveries"] and all(first in each["body"] or second in each["body"] for each in told["deliveries"])
+        assert in_files(tmp_path) == list(WORDS)
+        done = await house.api("POST", "/buyers/erase", who)
+        assert done["erased"] == [{"integration": house.id, "key": first}] and done["cleaned"] and done["deliveries"]
+        assert done["under_way"] == [{"integration": house.id, "key": second}]
+        assert (await house.api("GET", f"{at}/{second}"))["doc"]["buyer"]["name"] == BUYER.name, "it still needs its buyer"
+        await delivered(house, second)
+
+        async def over() -> bool:
+            """The shop's own word of it has been heard too."""
+            return not (await house.api("POST", "/buyers/erase", {"document": "529.982.247-25"}))["under_way"]
+
+        await house.until(over)
+        assert in_files(tmp_path) == []
+        assert "O ERP e a loja" in done["elsewhere"]["pt"]
+        shown = await house.api("GET", f"{at}/{first}")
+        assert shown["erased_at"] and shown["doc"]["buyer"] == {"name": "", "document": ""} and shown["total"] and shown["timeline"]
+        assert shown["parts"][0]["documents"][0]["key"] and not shown["parts"][0]["documents"][0]["has_xml"]
+        kept = await house.api("GET", f"{at}/{others}")
+        assert kept["doc"]["buyer"]["name"] == OTHER.name and kept["erased_at"] is None, "somebody else's"
+        assert (await house.api("POST", "/search", {"q": OTHER.document}))["items"][0]["key"] == others
+        assert (await house.api("POST", "/search", {"q": BUYER.document}))["items"] == []
+        assert (await house.api("POST", "/buyers/export", who))["orders"] == []
+        trail = (await house.api("GET", "/audit?what=buyers"))["items"]
+        assert [line["what"] for line in trail][:2] == ["buyers.exported", "buyers.erased"]
+        assert shows(str(trail)) == []
+        # the shop and the ERP tell of it again
+        house.shop.progress("cancel_requested", [first])
+        house.erp.progress("delivered", [own.key for own in house.in_erp(first)])
+
+        async def heard() -> bool:
+            return (await house.api("GET", f"{at}/{first}"))["shop_state"] == "cancel_requested"
+
+        await house.until(heard)
+        assert shows(str(await house.api("GET", f"{at}/{first}"))) == []
+
+
+async def test_who_a_buyer_is_is_said_rightly_and_by_an_admin(tmp_path: Path) -> None:
+    async with doored(tmp_path) as house:
+        keys = await keys_of(house)
+        for what in ("export", "erase"):
+            at = f"/buyers/{what}"
+            await house.api("POST", at, {"document": BUYER.document}, key=keys["operator"], status=403)
+            assert (await house.api("POST", at, {}, status=422))["errors"][0]["where"] == "document"
+            assert "CPF" in (await house.api("POST", at, {"document": "52998224726"}, status=422))["detail"]
+            assert (await house.api("POST", at, {"email": "maria@"}, status=422))["errors"][0]["where"] == "email"
+        done = await house.api("POST", "/buyers/erase", {"email": "ninguem@example.com"})
+        assert done["erased"] == done["under_way"] == [] and done["deliveries"] == 0
+
+
+@pytest.mark.trap("engine.deleted-deliveries", "engine.deleted-bytes")
+async def test_what_is_deleted_with_its_integration_is_in_no_file(tmp_path: Path) -> None:
+    async with doored(tmp_path, live=True) as house:
+        house.shop.switches.whole = True
+        order = await sold(house, 1, BUYER)
+        await delivered(house, order)
+        assert in_files(tmp_path) == list(WORDS[:2]) + list(WORDS[3:])
+        await house.api("DELETE", f"/integrations/{house.id}?confirm=par&open_orders=forget")
+        assert in_files(tmp_path) == []

@@ -244,6 +244,7 @@ async def delete_integration(
 
     orders = open_orders if any(left) else None
     await changing(installation, caller, Act("integration.deleted", id, asked={"open_orders": orders} if orders else None), end)
+    await installation.store.cleaning()
     say("integration_deleted", by=caller.key_id, tenant=caller.tenant_id, integration=id, orders=orders)
     await installation.dispatch.wake(id)
 

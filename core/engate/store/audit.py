@@ -48,6 +48,8 @@ ACTS: dict[str, Text] = {
     "order.retried": Text("Nova tentativa do pedido", "Order retried"),
     "order.tasks_closed": Text("Pendências do pedido encerradas", "Tasks of the order closed"),
     "delivery.replayed": Text("Aviso da plataforma repetido", "Delivery replayed"),
+    "buyers.exported": Text("Dados de um comprador exportados", "A buyer's data exported"),
+    "buyers.erased": Text("Dados de um comprador apagados", "A buyer's data erased"),
     "mail_server.changed": Text("Servidor de e-mail alterado", "Mail server changed"),
     "mail_server.deleted": Text("Servidor de e-mail excluído", "Mail server deleted"),
     "mail_server.tested": Text("Servidor de e-mail testado", "Mail server tested"),

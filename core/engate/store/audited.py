@@ -136,6 +136,11 @@ def _order(c: sa.Connection, thing: Thing) -> Shown | None:
     return Shown(row.key, "", thing.integration_id, {f"tasks.{each.code}": each.closed_by or "open" for each in todo})
 
 
+def _buyers(_c: sa.Connection, _thing: Thing) -> Shown | None:
+    """Who it was is not told."""
+    return Shown("", "", None, {})
+
+
 def _mail_server(c: sa.Connection, thing: Thing) -> Shown | None:
     row = _row(c, mail_server, mail_server.c.tenant_id == thing.tenant_id)
     if row is None:
@@ -169,6 +174,7 @@ SHOWN: Mapping[str, Callable[[sa.Connection, Thing], Shown | None]] = {
     "run": _run,
     "order": _order,
     "delivery": _of_integration,
+    "buyers": _buyers,
     "mail_server": _mail_server,
 }
 """By the first word of what is done."""

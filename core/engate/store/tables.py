@@ -480,6 +480,7 @@ order = sa.Table(
     _at("placed_at", nullable=False), _at("read_at", nullable=False), _at("created_at", nullable=False), _at("changed_at", nullable=False),
     sa.Column("channel", sa.String(100), nullable=False, server_default=""),  # through what the buyer came, as the shop tells it
     _at("mail_shipped_at"), _at("mail_delivered_at"),  # when the letter to the buyer was written: there is one of each, ever
+    _at("erased_at"),  # when the buyer was taken out of it: what comes of it later is kept without one too
     sa.UniqueConstraint("integration_id", "key"),
     # each says by itself which orders a list shows: the newest of a small tenant are not looked for among a large one's
     sa.Index("ix_shop_order_newest", "integration_id", "id", "cause_id", "channel"),
@@ -487,6 +488,7 @@ order = sa.Table(
     sa.Index("ix_shop_order_placed", "integration_id", "placed_at", "id", "cause_id", "channel"),
     _where(sa.Index("ix_shop_order_waiting", "integration_id", "id", "cause_id", "channel"), "cause_id IS NOT NULL"),
     _where(sa.Index("ix_shop_order_cause", "cause_id"), "cause_id IS NOT NULL"),
+    _where(sa.Index("ix_shop_order_held", "placed_at"), "erased_at IS NULL"),
 )  # fmt: skip
 
 part = sa.Table(
