@@ -97,6 +97,14 @@ PRIVACY: tuple[Trap, ...] = (
         (f"{STORED}test_an_order_loses_its_buyer_after_its_time[sqlite]",),
     ),
     Trap(
+        "engine.buyer-kept-as-set",
+        "A tenant whose ERP keeps the notes must not keep buyers for five years more: what is set has to be what is done.",
+        f"{API}/embedded.py",
+        "upkeep.keep(store, settings.buyers_kept)",
+        "upkeep.keep(store, 1e9)",
+        (f"{BUYERS}test_how_long_a_buyer_is_kept_is_a_setting",),
+    ),
+    Trap(
         "engine.deleted-deliveries",
         "Calls of a shop are kept by its account: they hold its buyers for weeks after the integration was deleted.",
         f"{CORE}/store/config.py",

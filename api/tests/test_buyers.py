@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 import zlib
 from contextlib import closing, suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +17,11 @@ from api.tests.doors import Doored, doored
 from api.tests.test_access import OPEN, ROUTES
 from tests.support.goods import BUYER, sale
 
+from engate.clock import SystemClock
 from engate.testing.world import Buyer
 from engate_api.auth import reader
+from engate_api.embedded import opened as running
+from engate_api.settings import Settings
 
 WORDS = (BUYER.name, BUYER.document, "529.982.247-25", BUYER.email, BUYER.phone, BUYER.street, BUYER.zip_code)
 """What of the buyer may stand in an answer."""
@@ -116,9 +121,9 @@ OTHER = Buyer(
 )
 
 
-async def sold(house: Doored, number: int, buyer: Buyer) -> str:
+async def sold(house: Doored, number: int, buyer: Buyer, **more: Any) -> str:
     first = min(house.shop.state(), key=lambda each: each.key)
-    made = msgspec.structs.replace(sale(number, (first.key, 1, str(first.price))), buyer=buyer)
+    made = msgspec.structs.replace(sale(number, (first.key, 1, str(first.price))), buyer=buyer, **more)
     return house.shop.sell([made])[str(number)]
 
 
@@ -234,3 +239,21 @@ async def test_what_is_deleted_with_its_integration_is_in_no_file(tmp_path: Path
         assert in_files(tmp_path) == list(WORDS[:2]) + list(WORDS[3:])
         await house.api("DELETE", f"/integrations/{house.id}?confirm=par&open_orders=forget")
         assert in_files(tmp_path) == []
+
+
+@pytest.mark.trap("engine.buyer-kept-as-set")
+async def test_how_long_a_buyer_is_kept_is_a_setting(tmp_path: Path) -> None:
+    """Five years if nobody says otherwise; whoever sets less has the older ones forgotten by the next start."""
+    async with doored(tmp_path, live=True) as house:
+        order = await sold(house, 1, BUYER, placed_at=datetime.now(UTC) - timedelta(days=40))
+        await delivered(house, order)
+
+        async def heard() -> bool:
+            return (await house.api("GET", f"/integrations/{house.id}/summary"))["inbox_unhandled"] == 0
+
+        await house.until(heard)
+        assert in_files(tmp_path)
+    settings = Settings(data=tmp_path, database_url=f"sqlite:///{tmp_path}/engate.db", keep_buyers_days=30)
+    async with running(settings, SystemClock()), asyncio.timeout(20):
+        while in_files(tmp_path):  # noqa: ASYNC110  # files
+            await asyncio.sleep(0.05)

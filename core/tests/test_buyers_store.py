@@ -140,7 +140,14 @@ async def test_what_is_under_way_keeps_its_buyer_however_old_it_is(store: Store,
         if why == "task":
             c.execute(sa.update(task).values(closed_at=None))
         if why == "event":
-            event = {"tenant_id": 1, "integration_id": 1, "key": "e", "order_key": "o1", "raw_state": "", "received_at": 0.0}
+            event = {
+                "tenant_id": 1,
+                "integration_id": 1,
+                "key": "e",
+                "order_key": "o1",
+                "raw_state": "",
+                "received_at": NOW - buyers.QUIET + 1,
+            }
             c.execute(sa.insert(inbox).values(**event))
     await upkeep.forget_buyers(store, KEPT, NOW)
     with store.write() as c:
@@ -178,6 +185,7 @@ def test_a_buyer_is_found_by_whatever_is_theirs(store: Store) -> None:
     with store.write() as c:
         for n, body in enumerate(bodies):
             keep(c, Came(1, 2, 0.0, "POST", "orders", body), f"d{n}", {"orders": ["o3"] if body == b"" else []})
+        c.execute(sa.update(integration).values(deleted_at=NOW))  # its orders go on
         whom = buyers.Whom(1, BUYER.document, BUYER.email)
         assert [each.key for each in buyers.orders_of(c, whom, 0, NOW).found] == ["o1", "o2"]
         assert buyers.orders_of(c, whom._replace(tenant_id=2), 0, NOW).found == []

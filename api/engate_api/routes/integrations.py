@@ -34,6 +34,7 @@ from engate_api.installation import Installation
 from engate_api.problems import FieldError, Refused, documented
 from engate_api.requests import Cursor, Id, Items, Limit, Name, Number, Word, confirmed, cursor_of, known, window
 from engate_api.rows import mapping_of, once
+from engate_api.seen import seen
 from engate_api.waiting import until_ended
 
 S = TypeVar("S", bound=msgspec.Struct)
@@ -88,7 +89,8 @@ async def list_integrations(
 ) -> Items[Integration]:
     at = window(limit, cursor)
     ids = await installation.store.viewing(lambda c: configured.integration_ids(c, caller.tenant_id, at))
-    return Items([await shown(installation, caller, id) for id in ids.items], cursor_of(ids.next))
+    found = [await shown(installation, caller, id) for id in ids.items]
+    return Items(await seen(installation, caller, found, lambda _: ()), cursor_of(ids.next))
 
 
 @post("/integrations", summary="Couple an ERP to a storefront", guards=[admin], responses=documented(400, 401, 403, 404, 409, 422, 502))
@@ -116,7 +118,8 @@ async def create_integration(
 
 @get("/integrations/{id:int}", summary="One integration", guards=[reader], responses=documented(400, 401, 403, 404))
 async def get_integration(installation: NamedDependency[Installation], caller: NamedDependency[Caller], id: Id) -> Integration:
-    return await shown(installation, caller, id)
+    [found] = await seen(installation, caller, [await shown(installation, caller, id)], lambda _: ())
+    return found
 
 
 @patch(

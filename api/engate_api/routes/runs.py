@@ -16,6 +16,7 @@ from engate_api.changing import changing
 from engate_api.installation import Installation
 from engate_api.problems import documented
 from engate_api.requests import Cursor, Id, Items, Limit, items, window
+from engate_api.seen import seen
 from engate_api.waiting import until_ended
 
 OPEN = ("reading", "pushing")
@@ -31,12 +32,15 @@ async def list_runs(
         config.integration_row(c, caller.tenant_id, id)
         return items(running.runs(c, caller.tenant_id, id, at))
 
-    return await installation.tempered.get(("runs", caller.tenant_id, id, at), find)
+    found = await installation.tempered.get(("runs", caller.tenant_id, id, at), find)
+    return Items(await seen(installation, caller, found.items, lambda _: ()), found.next_cursor)
 
 
 @get("/runs/{id:int}", summary="One run, with the live state of its records", guards=[reader], responses=documented(400, 401, 403, 404))
 async def get_run(installation: NamedDependency[Installation], caller: NamedDependency[Caller], id: Id) -> Run:
-    return await installation.store.viewing(lambda c: running.one_run(c, trigger.run_row(c, caller.tenant_id, id)))
+    run = await installation.store.viewing(lambda c: running.one_run(c, trigger.run_row(c, caller.tenant_id, id)))
+    [found] = await seen(installation, caller, [run], lambda _: ())
+    return found
 
 
 @post(

@@ -30,7 +30,8 @@ ERASED_AT_ONCE = 50
 DONE = (*OVER, "invoiced", "shipped")
 """Nothing of such an order is sent to the ERP any more; some ERPs never tell that one arrived."""
 QUIET = 90 * 86400.0
-"""Seconds after which one that is invoiced or shipped counts as over, if nothing happened to it."""
+"""Seconds after which one that is invoiced or shipped counts as over, if nothing happened to it; and after which what the shop told of one
+that is over is waited for no more: of an inactive integration nobody reads it."""
 
 
 CLOSED = Text("Pendência encerrada.", "Task closed.")
@@ -117,7 +118,7 @@ def _is_over(c: sa.Connection, row: Any, quiet: float) -> bool:
         return False
     todo = sa.select(task.c.id).where(task.c.order_id == row.id, task.c.closed_at.is_(None))
     mine = (inbox.c.integration_id == row.integration_id) & (inbox.c.order_key == row.key)
-    told = sa.select(inbox.c.id).where(mine, inbox.c.handled_at.is_(None))
+    told = sa.select(inbox.c.id).where(mine, inbox.c.handled_at.is_(None), inbox.c.received_at > quiet)
     return c.execute(todo).first() is None and c.execute(told).first() is None
 
 
@@ -136,7 +137,7 @@ def erase_old(c: sa.Connection, before: float, now: float) -> int:
     """The same of some of the orders that were placed before then. Returns how many; 0: none is left."""
     todo = sa.select(task.c.id).where(task.c.order_id == order.c.id, task.c.closed_at.is_(None)).exists()
     mine = (inbox.c.integration_id == order.c.integration_id) & (inbox.c.order_key == order.c.key)
-    told = sa.select(inbox.c.id).where(mine, inbox.c.handled_at.is_(None)).exists()
+    told = sa.select(inbox.c.id).where(mine, inbox.c.handled_at.is_(None), inbox.c.received_at > now - QUIET).exists()
     old = order.c.erased_at.is_(None) & (order.c.placed_at < before) & order.c.state.in_(DONE)
     rows = c.execute(sa.select(order).where(old, ~todo, ~told).order_by(order.c.placed_at).limit(ERASED_AT_ONCE).with_for_update()).all()
     _erase(c, rows, now)

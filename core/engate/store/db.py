@@ -119,7 +119,9 @@ class Store:
         """What was deleted is not only gone but no longer in the files. `whole`: also from the slack of pages where other rows lie; that
         takes seconds for each hundred megabytes, and nobody writes meanwhile. False: somebody reads, so the journal still holds it.
 
-        PostgreSQL keeps its files as it likes: what was deleted can be read by nobody, and its space is used again."""
+        PostgreSQL keeps its files as it likes: what was deleted can be read by nobody, and (`whole`) its space is used again."""
+        if not self.sqlite and not whole:
+            return True
         connection = self.engine.raw_connection()
         raw: Any = connection.driver_connection
         try:
