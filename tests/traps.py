@@ -12,6 +12,7 @@ from tests.traps_engine import ENGINE
 from tests.traps_mail import MAIL
 from tests.traps_mapping import MAPPING
 from tests.traps_outbox import OUTBOX
+from tests.traps_privacy import PRIVACY
 from tests.traps_running import RUNNING
 from tests.traps_served import SHOPS_THAT_FETCH
 from tests.traps_shopify import SHOPIFY
@@ -1313,4 +1314,4 @@ PLATFORMS: tuple[Trap, ...] = (
         (f"{E_ORDERS}test_an_order_whose_answer_was_lost_is_found_by_its_reference",),
     ),
 )
-TRAPS = PLATFORMS + SHOPIFY + WEBSTORE + BULK + ENGINE + SHOPS_THAT_FETCH + OUTBOX + MAIL + MAPPING + RUNNING
+TRAPS = PLATFORMS + SHOPIFY + WEBSTORE + BULK + ENGINE + SHOPS_THAT_FETCH + OUTBOX + MAIL + MAPPING + RUNNING + PRIVACY

@@ -156,7 +156,7 @@ MAIL: tuple[Trap, ...] = (
         "mail.masked",
         "Servers quote the address that they refuse: it would stand in timelines and causes.",
         f"{CORE}/smtp.py",
-        "    return re.sub(re.escape(to), masked(to), words, flags=re.IGNORECASE)",
+        "    return re.sub(re.escape(to), mask_email(to), words, flags=re.IGNORECASE)",
         "    return words",
         (f"{TESTS}test_an_address_that_does_not_exist_is_tried_once_and_said",),
     ),

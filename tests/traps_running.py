@@ -232,8 +232,8 @@ RUNNING: tuple[Trap, ...] = (
         "engine.worker-forgotten",
         "Each restart is another process: after a month the list of workers is a list of the dead.",
         f"{CORE}/store/upkeep.py",
-        "(deliveries.purge, outbox.purge, lanes.forget_workers)",
-        "(deliveries.purge, outbox.purge)",
+        "audit.purge, lanes.forget_workers)",
+        "audit.purge)",
         (f"{STARTING}test_a_worker_of_yesterday_is_forgotten",),
     ),
     Trap(

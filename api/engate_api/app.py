@@ -20,6 +20,8 @@ from engate_api.problems import HANDLERS
 from engate_api.requests import only_known
 from engate_api.routes import (
     activation,
+    audit,
+    buyers,
     connections,
     deliveries,
     door,
@@ -58,6 +60,8 @@ RESOURCES = (
     orders,
     operations,
     deliveries,
+    audit,
+    buyers,
     door,
 )
 

@@ -13,6 +13,7 @@ from litestar.handlers.base import BaseRouteHandler
 from litestar.middleware import AbstractAuthenticationMiddleware, AuthenticationResult
 
 from engate.store import config
+from engate.store.audit import By
 from engate.store.tables import api_key
 from engate_api.installation import Installation
 
@@ -30,6 +31,12 @@ class Caller(NamedTuple):
     key_id: int
     tenant_id: int
     role: str
+    name: str
+
+    @property
+    def by(self) -> By:
+        """As the audit trail calls it."""
+        return By(self.tenant_id, self.key_id or None, self.name, self.role)
 
 
 class Keys(AbstractAuthenticationMiddleware):
@@ -48,8 +55,8 @@ class Keys(AbstractAuthenticationMiddleware):
 def _who(c: sa.Connection, key: str) -> Caller | None:
     found = config.who(c, key)
     if found is not None:
-        return Caller(found.id, found.tenant_id, found.role)
-    return Caller(0, 0, "installation") if config.is_installation_key(c, key) else None
+        return Caller(found.id, found.tenant_id, found.role, found.name)
+    return Caller(0, 0, "installation", "installation") if config.is_installation_key(c, key) else None
 
 
 async def _note_use(installation: Installation, caller: Caller) -> None:

@@ -65,7 +65,7 @@ async def opened(settings: Settings, clock: Clock) -> AsyncGenerator[Installatio
         else:
             dispatch = await importlib.import_module("engate_api.worker").open_dispatch(settings.redis_url)
         closing.push_async_callback(dispatch.close)
-        await closing.enter_async_context(_beside(upkeep.keep(store)))
+        await closing.enter_async_context(_beside(upkeep.keep(store, settings.buyers_kept)))
         yield Installation(settings, store, vault, registry, clock, dispatch, metrics, new_key)
 
 

@@ -26,12 +26,16 @@ Level = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
 Form = Literal["text", "json"]
 Slots = Annotated[int, msgspec.Meta(ge=2, le=1024)]
 """One is for orders alone, so that a single one would load nothing."""
+KEEP_BUYERS_DAYS = 1826
+"""Five years: as long as a consumer may claim (CDC, art. 27) and the tax office may ask (CTN, art. 173 and 174)."""
+Days = Annotated[int, msgspec.Meta(ge=30, le=36_500)]
 Wait = Annotated[float, msgspec.Meta(ge=0, le=86400)]
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """`redis_url` set = scale mode: this process runs no lanes, workers do. URLs and key are secret: never print this.
-    `start_wait`: seconds that a start waits for PostgreSQL and Redis."""
+    `start_wait`: seconds that a start waits for PostgreSQL and Redis. `keep_buyers_days`: after so many days an order that is over loses
+    its buyer."""
 
     data: Path
     database_url: str
@@ -43,6 +47,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     log_format: str = "text"
     public_url: str | None = None
     start_wait: float = START_WAIT
+    keep_buyers_days: int = KEEP_BUYERS_DAYS
+
+    @property
+    def buyers_kept(self) -> float:
+        """Seconds."""
+        return self.keep_buyers_days * 86400.0
 
     @property
     def sqlite(self) -> bool:
@@ -59,7 +69,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
     """From ENGATE_DATA, _DATABASE_URL, _REDIS_URL, _INSTALLATION_KEY, _WINDOWS (JSON), _SLOTS, _PUBLIC_URL,
-    _START_WAIT, _LOG_LEVEL and _LOG_FORMAT."""
+    _START_WAIT, _KEEP_BUYERS_DAYS, _LOG_LEVEL and _LOG_FORMAT."""
     data = Path(environment.get("ENGATE_DATA") or "data").absolute()
     made = Settings(
         data=data,
@@ -72,6 +82,7 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
         log_format=_one_of("ENGATE_LOG_FORMAT", (environment.get("ENGATE_LOG_FORMAT") or "text").lower(), Form),
         public_url=_public(environment.get("ENGATE_PUBLIC_URL") or None),
         start_wait=_decoded("ENGATE_START_WAIT", environment.get("ENGATE_START_WAIT") or str(START_WAIT), Wait),
+        keep_buyers_days=_decoded("ENGATE_KEEP_BUYERS_DAYS", environment.get("ENGATE_KEEP_BUYERS_DAYS") or str(KEEP_BUYERS_DAYS), Days),
     )
     if made.redis_url is not None and made.sqlite:
         raise Invalid(

@@ -129,7 +129,7 @@ async def work(settings: Settings, name: str) -> None:
         asyncio.create_task(_forever("runner", runner.run)),
         asyncio.create_task(_forever("arq", arq.main)),
         asyncio.create_task(_count_alive(store, alive)),
-        asyncio.create_task(upkeep.keep(store)),
+        asyncio.create_task(upkeep.keep(store, settings.buyers_kept)),
     ]
     try:
         await stop.wait()

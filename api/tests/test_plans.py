@@ -37,13 +37,16 @@ ASKED: dict[str, list[Any]] = {
     "kind": ["sku", "stock", "brand"],
     "state": ["settled", "waiting", "to_send", "delivered", "in_erp"],
     "cause": [None],  # the fullest
-    "q": ["1", "10", "7", "r33", "ean33", "o1", "e77", "note77", "ref5", "529.982.247-25", "nada"],
+    "q": ["1", "10", "7", "r33", "ean33", "o1", "e77", "note77", "ref5", "529982247", "nada"],
     "attention": ["true", "false"],
     "owner": ["person", "engate"],
     "sort": ["impact", "age"],
     "channel": ["web"],
     "since": ["2026-01-01"],
     "until": ["2026-12-31"],
+    "integration": [1],
+    "key": [1],
+    "what": ["connection", "connection.tested"],
 }
 """What each query parameter is asked with: alone, and two by two."""
 

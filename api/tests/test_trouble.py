@@ -32,6 +32,8 @@ from engate_api.settings import Settings, from_environment
         ("ENGATE_SLOTS", "1"),
         ("ENGATE_SLOTS", "-4"),
         ("ENGATE_SLOTS", "many"),
+        ("ENGATE_KEEP_BUYERS_DAYS", "29"),
+        ("ENGATE_KEEP_BUYERS_DAYS", "five years"),
         ("ENGATE_WINDOWS", '{"retry_first": -1}'),
         ("ENGATE_WINDOWS", '{"slow_after": 0}'),
         ("ENGATE_WINDOWS", '{"beat": 20}'),

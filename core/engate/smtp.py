@@ -18,6 +18,7 @@ import aiosmtplib
 import msgspec
 
 from engate.errors import AuthFailed, EngateError, Invalid, Rejected, Unavailable, Unknown
+from engate.personal import mask_email
 from engate.settings import Secret, field
 from engate.text import Text
 
@@ -268,13 +269,7 @@ TRY_OUT = Text("Depois envie um e-mail de teste: o que espera sai sozinho.", "Th
 
 def _masked(words: str, to: str) -> str:
     """The buyer's address is nobody's business who reads of the mail server."""
-    return re.sub(re.escape(to), masked(to), words, flags=re.IGNORECASE)
-
-
-def masked(address: str) -> str:
-    """Enough to recognise it by."""
-    name, _, domain = address.rpartition("@")
-    return f"{name[:1]}***@{domain}"
+    return re.sub(re.escape(to), mask_email(to), words, flags=re.IGNORECASE)
 
 
 def _with(text: Text, code: int, words: str) -> Text:

@@ -16,6 +16,7 @@ from engate.logs import say
 from engate.model import Query
 from engate.plugins import Coupling, closing
 from engate.store import archive, config
+from engate.store.audit import Act
 from engate.store.views import configured
 from engate.store.views.configured import Integration
 from engate.sync import links, trigger
@@ -23,6 +24,7 @@ from engate.sync.flows import FLOWS, offered
 from engate.sync.mapping import PairMapping
 from engate.text import Text
 from engate_api.auth import Caller, admin, operator
+from engate_api.changing import changing
 from engate_api.installation import Installation
 from engate_api.problems import Refused, documented
 from engate_api.requests import Id, known
@@ -95,7 +97,8 @@ async def activate(
         adopted = archive.adopt(c, caller.tenant_id, id, now)
         return trigger.activate(c, caller.tenant_id, id, trigger.Activation(flows, pilot, go_live_at), now), adopted
 
-    runs, adopted = await installation.store.writing(go)
+    act = Act("integration.activated", id, asked=lambda made: {"runs": made[0], "adopted_orders": made[1]})
+    runs, adopted = await changing(installation, caller, act, go)
     say("integration_activated", by=caller.key_id, tenant=caller.tenant_id, integration=id, count=adopted or None)
     await installation.dispatch.wake(id)
     after = await shown(installation, caller, id)
@@ -110,7 +113,8 @@ async def activate(
     responses=documented(400, 401, 403, 404),
 )
 async def deactivate(installation: NamedDependency[Installation], caller: NamedDependency[Caller], id: Id) -> Integration:
-    await installation.store.writing(lambda c: trigger.deactivate(c, caller.tenant_id, id))
+    act = Act("integration.deactivated", id)
+    await changing(installation, caller, act, lambda c: trigger.deactivate(c, caller.tenant_id, id))
     say("integration_deactivated", by=caller.key_id, tenant=caller.tenant_id, integration=id)
     await installation.dispatch.wake(id)
     return await shown(installation, caller, id)
@@ -138,7 +142,8 @@ async def resync(installation: NamedDependency[Installation], caller: NamedDepen
                 links.wake_flow(c, caller.tenant_id, id, name, now)
         return trigger.resync(c, caller.tenant_id, id, trigger.Resync(loads, data.mode == "full", data.skus), now)
 
-    runs = await installation.store.writing(start)
+    asked = {"flows": flows, "mode": data.mode, **({"skus": data.skus} if data.skus else {})}
+    runs = await changing(installation, caller, Act("integration.resynced", id, asked=asked), start)
     await installation.dispatch.wake(id)
     return Started(runs)
 

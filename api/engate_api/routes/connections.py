@@ -17,6 +17,7 @@ from engate.model import Check
 from engate.plugins import Manifest
 from engate.settings import host_fields, secret_fields
 from engate.store import config
+from engate.store.audit import Act
 from engate.store.config import Given
 from engate.store.tables import connection
 from engate.store.views import configured
@@ -24,6 +25,7 @@ from engate.store.views.configured import Connection, Door, Doors
 from engate.sync import door, links, probe
 from engate.text import Text
 from engate_api.auth import Caller, admin, operator, reader
+from engate_api.changing import changing
 from engate_api.installation import Installation
 from engate_api.problems import FieldError, Refused, documented
 from engate_api.requests import Cursor, Id, Items, Limit, Name, items, known, window
@@ -73,7 +75,7 @@ async def create_connection(
         id = config.create_connection(c, installation.vault, caller.tenant_id, new, now)
         return configured.one_connection(c, caller.tenant_id, id, _doors(installation, caller))
 
-    made = await installation.store.writing(create)
+    made = await changing(installation, caller, Act("connection.created", lambda made: made.id), create)
     about = {"by": caller.key_id, "tenant": caller.tenant_id, "connection": made.id}
     say("connection_made", **about, platform=data.platform, name=data.name)
     return made
@@ -107,7 +109,7 @@ async def change_connection(
             config.update_connection(c, installation.vault, caller.tenant_id, id, Given(manifest, changes))
         return configured.one_connection(c, caller.tenant_id, id, _doors(installation, caller))
 
-    changed = await installation.store.writing(change)
+    changed = await changing(installation, caller, Act("connection.changed", id), change)
     what = ", ".join([*(["name"] if data.name is not msgspec.UNSET else []), *sorted(changes)])
     say("connection_changed", by=caller.key_id, tenant=caller.tenant_id, connection=id, what=what)
     return changed
@@ -120,7 +122,7 @@ async def change_connection(
     responses=documented(400, 401, 403, 404, 409),
 )
 async def delete_connection(installation: NamedDependency[Installation], caller: NamedDependency[Caller], id: Id) -> None:
-    await installation.store.writing(lambda c: config.delete_connection(c, caller.tenant_id, id))
+    await changing(installation, caller, Act("connection.deleted", id), lambda c: config.delete_connection(c, caller.tenant_id, id))
     say("connection_deleted", by=caller.key_id, tenant=caller.tenant_id, connection=id)
 
 
@@ -141,7 +143,7 @@ async def new_address(installation: NamedDependency[Installation], caller: Named
         links.look_after(c, caller.tenant_id, used_by, now)
         return used_by
 
-    for each in await installation.store.writing(change):
+    for each in await changing(installation, caller, Act("connection.readdressed", id), change):
         await installation.dispatch.wake(each)
     say("connection_changed", by=caller.key_id, tenant=caller.tenant_id, connection=id, what="webhook address")
     return await get_connection.fn(installation, caller, id)
@@ -225,7 +227,7 @@ async def test_connection(installation: NamedDependency[Installation], caller: N
             links.revive(c, caller.tenant_id, used_by, now)
         return passed
 
-    passed = await installation.store.writing(keep)
+    passed = await changing(installation, caller, Act("connection.tested", id, asked=lambda passed: {"passed": passed}), keep)
     _say_tested(caller, row, checks)
     if passed:
         for each in used_by:

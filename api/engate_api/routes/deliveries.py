@@ -9,13 +9,16 @@ from litestar.di import NamedDependency
 
 from engate.store import config
 from engate.store import deliveries as kept
+from engate.store.audit import Act
 from engate.store.views import delivered
 from engate.store.views.delivered import Delivery
 from engate.sync import desk
 from engate_api.auth import Caller, operator, reader
+from engate_api.changing import changing
 from engate_api.installation import Installation
 from engate_api.problems import documented
 from engate_api.requests import Cursor, Id, Items, Limit, items, window
+from engate_api.seen import seen
 
 
 class Replayed(msgspec.Struct):
@@ -36,7 +39,9 @@ async def list_deliveries(
 ) -> Items[Delivery]:
     """Kept for 30 days."""
     at = window(limit, cursor)
-    return items(await installation.store.viewing(lambda c: delivered.deliveries(c, caller.tenant_id, _sides(c, caller.tenant_id, id), at)))
+    found = await installation.store.viewing(lambda c: delivered.deliveries(c, caller.tenant_id, _sides(c, caller.tenant_id, id), at))
+    found.items = await seen(installation, caller, found.items, lambda each: [(id, key) for key in each.orders])
+    return items(found)
 
 
 @post(
@@ -55,7 +60,8 @@ async def replay(installation: NamedDependency[Installation], caller: NamedDepen
         row = kept.one(c, caller.tenant_id, _sides(c, caller.tenant_id, id), delivery)
         return Replayed(*desk.replay(c, id, row, now))
 
-    found = await installation.store.writing(again)
+    act = Act("delivery.replayed", delivery, id, lambda found: {"orders": found.orders, "keys": found.keys})
+    found = await changing(installation, caller, act, again)
     await installation.dispatch.wake(id)
     return found
 

@@ -18,6 +18,7 @@ from engate.plugins import Coupling
 from engate.settings import json_schema
 from engate.smtp import MailServer
 from engate.store import archive, config, lanes, mail_server, runs
+from engate.store.audit import Act
 from engate.store.tables import integration
 from engate.store.views import configured
 from engate.store.views.configured import Integration
@@ -28,10 +29,12 @@ from engate.sync.options import Options, resting, touched
 from engate.text import Text
 from engate_api import choices
 from engate_api.auth import Caller, admin, operator, reader
+from engate_api.changing import changing
 from engate_api.installation import Installation
 from engate_api.problems import FieldError, Refused, documented
 from engate_api.requests import Cursor, Id, Items, Limit, Name, Number, Word, confirmed, cursor_of, known, window
 from engate_api.rows import mapping_of, once
+from engate_api.seen import seen
 from engate_api.waiting import until_ended
 
 S = TypeVar("S", bound=msgspec.Struct)
@@ -86,7 +89,8 @@ async def list_integrations(
 ) -> Items[Integration]:
     at = window(limit, cursor)
     ids = await installation.store.viewing(lambda c: configured.integration_ids(c, caller.tenant_id, at))
-    return Items([await shown(installation, caller, id) for id in ids.items], cursor_of(ids.next))
+    found = [await shown(installation, caller, id) for id in ids.items]
+    return Items(await seen(installation, caller, found, lambda _: ()), cursor_of(ids.next))
 
 
 @post("/integrations", summary="Couple an ERP to a storefront", guards=[admin], responses=documented(400, 401, 403, 404, 409, 422, 502))
@@ -101,11 +105,12 @@ async def create_integration(
         new = config.NewIntegration(data.name, data.erp_connection, data.storefront_connection, options, mapping)
         return config.create_integration(c, caller.tenant_id, new, now)
 
-    id = await installation.store.writing(create)
+    id = await changing(installation, caller, Act("integration.created", lambda id: id), create)
     try:
         await check_mapping(installation, caller, id, mapping, data.mapping)
     except BaseException:
-        await asyncio.shield(installation.store.writing(lambda c: config.delete_integration(c, caller.tenant_id, id)))
+        gone = Act("integration.deleted", id, asked={"refused": "mapping"})
+        await asyncio.shield(changing(installation, caller, gone, lambda c: config.delete_integration(c, caller.tenant_id, id)))
         raise
     say("integration_made", by=caller.key_id, tenant=caller.tenant_id, integration=id, name=data.name)
     return await shown(installation, caller, id)
@@ -113,7 +118,8 @@ async def create_integration(
 
 @get("/integrations/{id:int}", summary="One integration", guards=[reader], responses=documented(400, 401, 403, 404))
 async def get_integration(installation: NamedDependency[Installation], caller: NamedDependency[Caller], id: Id) -> Integration:
-    return await shown(installation, caller, id)
+    [found] = await seen(installation, caller, [await shown(installation, caller, id)], lambda _: ())
+    return found
 
 
 @patch(
@@ -157,7 +163,7 @@ async def change_integration(
         for flow in rests ^ rested:
             links.wake_flow(c, caller.tenant_id, id, flow, now)
 
-    await installation.store.writing(change)
+    await changing(installation, caller, Act("integration.changed", id), change)
     await installation.dispatch.wake(id)
     return await shown(installation, caller, id)
 
@@ -189,7 +195,7 @@ async def change_flow(
             trigger.changed(c, caller.tenant_id, id, ["products"], now)  # whether people hear of SKUs without an image
         say_after(c, "integration_changed", by=caller.key_id, tenant=caller.tenant_id, integration=id, what=f"flow {flow}")
 
-    await installation.store.writing(change)
+    await changing(installation, caller, Act("integration.changed", id), change)
     await installation.dispatch.wake(id)
     return await shown(installation, caller, id)
 
@@ -229,7 +235,7 @@ async def delete_integration(
     confirmed(confirm, row.name)
     if any(left) and open_orders is None:
         raise _still_open(left)
-    await installation.store.writing(lambda c: links.stop(c, caller.tenant_id, id))
+    await changing(installation, caller, Act("integration.stopping", id), lambda c: links.stop(c, caller.tenant_id, id))
     await installation.dispatch.wake(id)
     await until_ended(installation, lambda c: lanes.cancelling(c, id))
     now = installation.now()
@@ -241,8 +247,9 @@ async def delete_integration(
         else:
             config.delete_integration(c, caller.tenant_id, id)
 
-    await installation.store.writing(end)
     orders = open_orders if any(left) else None
+    await changing(installation, caller, Act("integration.deleted", id, asked={"open_orders": orders} if orders else None), end)
+    await installation.store.cleaning()
     say("integration_deleted", by=caller.key_id, tenant=caller.tenant_id, integration=id, orders=orders)
     await installation.dispatch.wake(id)
 

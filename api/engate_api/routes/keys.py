@@ -11,9 +11,11 @@ from litestar.params import JSONBody
 
 from engate.logs import say
 from engate.store import config
+from engate.store.audit import Act
 from engate.store.views import configured
 from engate.store.views.configured import Key
 from engate_api.auth import Caller, admin
+from engate_api.changing import changing
 from engate_api.installation import Installation
 from engate_api.problems import documented
 from engate_api.requests import Cursor, Id, Items, Limit, Name, items, window
@@ -44,7 +46,8 @@ async def list_keys(
 @post("/keys", summary="Make a key", guards=[admin], responses=documented(400, 401, 403))
 async def create_key(installation: NamedDependency[Installation], caller: NamedDependency[Caller], data: JSONBody[NewKey]) -> KeyMade:
     now = installation.now()
-    id, key = await installation.store.writing(lambda c: config.create_key(c, caller.tenant_id, data.name, data.role, now))
+    act = Act("key.created", lambda made: made[0])
+    id, key = await changing(installation, caller, act, lambda c: config.create_key(c, caller.tenant_id, data.name, data.role, now))
     say("key_made", by=caller.key_id, tenant=caller.tenant_id, key=id, name=data.name, role=data.role)
     return KeyMade(id, data.name, data.role, key)
 
@@ -52,7 +55,7 @@ async def create_key(installation: NamedDependency[Installation], caller: NamedD
 @delete("/keys/{id:int}", summary="Revoke a key", guards=[admin], responses=documented(400, 401, 403, 404, 409))
 async def revoke_key(installation: NamedDependency[Installation], caller: NamedDependency[Caller], id: Id) -> None:
     now = installation.now()
-    await installation.store.writing(lambda c: config.revoke_key(c, caller.tenant_id, id, now))
+    await changing(installation, caller, Act("key.revoked", id), lambda c: config.revoke_key(c, caller.tenant_id, id, now))
     say("key_revoked", by=caller.key_id, tenant=caller.tenant_id, key=id)
 
 

@@ -11,11 +11,13 @@ from litestar.di import NamedDependency
 from litestar.params import FromQuery, QueryParameter, RawBody
 
 from engate.store import config
+from engate.store.audit import Act
 from engate.store.rows import RecordSet
 from engate.store.views.sheet import Linkable, linkable
 from engate.sync import linking, sheet
 from engate.sync.linking import Wrong
 from engate_api.auth import Caller, operator, reader
+from engate_api.changing import changing
 from engate_api.installation import Installation
 from engate_api.problems import documented
 from engate_api.requests import Id, known
@@ -89,7 +91,8 @@ async def post_sheet(
     report = Report(len(lines), len(looked.ready) if check else 0, looked.unchanged, looked.empty, len(looked.wrong), looked.wrong)
     if not check:
         for some in linking.pieces(looked.ready):
-            done = await installation.store.writing(lambda c, some=some: linking.link_all(c, of, some, installation.now()))
+            act = Act("links.imported", (kind, [line.key for line in some]), id)
+            done = await changing(installation, caller, act, lambda c, some=some: linking.link_all(c, of, some, installation.now()))
             report.linked += len(some) - len(done)
             report.wrong += done
         await installation.dispatch.wake(id)

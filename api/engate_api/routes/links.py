@@ -14,12 +14,14 @@ from engate.errors import Invalid
 from engate.hooks import Storefront
 from engate.model.kinds import KINDS
 from engate.store import config
+from engate.store.audit import Act
 from engate.store.rows import RecordSet
 from engate.store.views import records
 from engate.store.views.records import Link
 from engate.sync import linking, links, trigger
 from engate.text import Text
 from engate_api.auth import Caller, admin, operator, reader
+from engate_api.changing import changing
 from engate_api.installation import Installation
 from engate_api.problems import documented
 from engate_api.requests import Cursor, Id, Items, Limit, Word, confirmed, items, known, window
@@ -80,7 +82,7 @@ async def put_link(
         assert made is not None
         return made
 
-    made = await installation.store.writing(go)
+    made = await changing(installation, caller, Act("link.changed", (kind, erp_key), id), go)
     await installation.dispatch.wake(id)
     return made
 
@@ -95,14 +97,14 @@ async def delete_link(
     installation: NamedDependency[Installation], caller: NamedDependency[Caller], id: Id, kind: FromPath[str], key: FromPath[str]
 ) -> None:
     known(kind, KINDS, "kind")
-    now = installation.now()
+    erp_key, now = _key(key), installation.now()
 
     def go(c: sa.Connection) -> None:
         config.integration_row(c, caller.tenant_id, id)
-        if not links.unlink(c, RecordSet(caller.tenant_id, id, kind), _key(key), now):
+        if not links.unlink(c, RecordSet(caller.tenant_id, id, kind), erp_key, now):
             raise config.not_found("Ligação", "link")
 
-    await installation.store.writing(go)
+    await changing(installation, caller, Act("link.deleted", (kind, erp_key), id), go)
     await installation.dispatch.wake(id)
 
 
@@ -122,7 +124,8 @@ async def delete_links(
         confirmed(confirm, config.integration_row(c, caller.tenant_id, id).name)
         return links.unlink_all(c, caller.tenant_id, id, now)
 
-    count = await installation.store.writing(go)
+    act = Act("links.deleted", ("", ()), id, lambda count: {"links": count})
+    count = await changing(installation, caller, act, go)
     await installation.dispatch.wake(id)
     return Unlinked(count)
 

@@ -16,12 +16,14 @@ from engate.model import Check
 from engate.settings import host_fields, load
 from engate.smtp import LONGEST_ADDRESS, MailServer, no_address, valid_address
 from engate.store import config, mail_server, orders
+from engate.store.audit import Act
 from engate.store.mail_server import Kept
 from engate.sync import mailing, mails, trigger
 from engate.sync.mails import EXAMPLE, What, Words
 from engate.sync.options import Options
 from engate.text import Text
 from engate_api.auth import Caller, admin, operator, reader
+from engate_api.changing import changing
 from engate_api.installation import Installation
 from engate_api.problems import FieldError, Refused, documented
 from engate_api.requests import Id, known
@@ -94,7 +96,7 @@ async def put_mail_server(
         mail_server.put(c, installation.vault, caller.tenant_id, _changed(before, data))
         return _kept(c, installation, caller)
 
-    kept = await installation.store.writing(keep)
+    kept = await changing(installation, caller, Act("mail_server.changed"), keep)
     await _go_on(installation, caller)
     return shown(kept)
 
@@ -118,7 +120,7 @@ async def delete_mail_server(installation: NamedDependency[Installation], caller
             )
         mail_server.delete(c, caller.tenant_id)
 
-    await installation.store.writing(forget)
+    await changing(installation, caller, Act("mail_server.deleted"), forget)
 
 
 @post("/mail-server/test", summary="Send a test e-mail", status_code=200, guards=[operator], responses=documented(400, 401, 403, 404, 422))
@@ -130,9 +132,10 @@ async def test_mail_server(
         raise Invalid(*no_address(data.to), where="to")
     kept = await installation.store.viewing(lambda c: _kept(c, installation, caller))
     error = await mailing.try_out(kept.server, data.to, uuid4().hex, installation.clock.now())
+    act = Act("mail_server.tested", asked={"passed": error is None})
+    await changing(installation, caller, act, lambda c: error is None and mail_server.refused(c, caller.tenant_id, kept, None))
     if error is not None:
         return MailTest(False, [Check(error.code, False, error.text, error.hint)])
-    await installation.store.writing(lambda c: mail_server.refused(c, caller.tenant_id, kept, None))
     await _go_on(installation, caller)
     return MailTest(True, [Check("mail", True, Text("O servidor aceitou o e-mail de teste.", "The server took the test e-mail."))])
 

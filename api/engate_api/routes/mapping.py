@@ -13,11 +13,13 @@ from litestar.params import FromPath, JSONBody
 from engate.errors import Invalid
 from engate.logs import say_after
 from engate.store import config
+from engate.store.audit import Act
 from engate.sync import trigger
 from engate.sync.mapping import KINDS, PairMapping, with_row
 from engate.sync.options import touched
 from engate.text import Text
 from engate_api.auth import Caller, operator, reader
+from engate_api.changing import changing
 from engate_api.installation import Installation
 from engate_api.problems import documented
 from engate_api.requests import Id, Items, known
@@ -98,7 +100,7 @@ async def _save(installation: Installation, caller: Caller, id: int, change: tup
             what = f"mapping {kind}/{key}"
             say_after(c, "integration_changed", by=caller.key_id, tenant=caller.tenant_id, integration=id, what=what)
 
-    await installation.store.writing(save)
+    await changing(installation, caller, Act("integration.changed", id), save)
     await installation.dispatch.wake(id)
 
 

@@ -11,14 +11,17 @@ from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath, FromQuery, JSONBody
 
 from engate.store import config
+from engate.store.audit import Act
 from engate.store.views import configured, order_sheet, orders
 from engate.store.views.orders import Filters, OrderLine, OrderView
 from engate.store.views.paging import Rows, Window
 from engate.sync import trigger
 from engate_api.auth import Caller, operator, reader
+from engate_api.changing import changing
 from engate_api.installation import Installation
 from engate_api.problems import Refused, documented
 from engate_api.requests import CauseId, Cursor, Id, Items, Limit, Moment, OrderState, Word, items, moment, window
+from engate_api.seen import in_the_open, seen
 
 SHEET = "text/csv"
 PAGE = 250
@@ -56,15 +59,19 @@ async def list_orders(
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> Items[OrderLine]:
-    """`q`: the shop's key (or how it begins), the ERP's number, a note's number or key, the buyer's CPF, CNPJ or name. `since`, `until`:
-    when it was placed, as a day (Brasília, the last one counts whole) or an instant; then those that were placed last come first."""
+    """`q`: the shop's key (or how it begins), the ERP's number, a note's number or key, the buyer's name (a CPF, CNPJ or e-mail address is
+    looked for by POST /search). A key that only reads sees no buyer. `since`, `until`: when it was placed, as a day (Brasília, the last one
+    counts whole) or an instant; then those that were placed last come first."""
     at = window(limit, cursor)
+    in_the_open(filters.q)
 
-    def find(c: sa.Connection) -> Items[OrderLine]:
+    def find(c: sa.Connection) -> Rows[OrderLine]:
         config.integration_row(c, caller.tenant_id, id)
-        return items(orders.listing(c, caller.tenant_id, id, at, filters))
+        return orders.listing(c, caller.tenant_id, id, at, filters)
 
-    return await installation.store.viewing(find)
+    found = await installation.store.viewing(find)
+    found.items = await seen(installation, caller, found.items, lambda line: [(id, line.key)])
+    return items(found)
 
 
 @get(
@@ -78,7 +85,10 @@ async def list_orders(
 async def get_orders_sheet(
     installation: NamedDependency[Installation], caller: NamedDependency[Caller], id: Id, filters: NamedDependency[Filters]
 ) -> Response[bytes]:
-    """CSV with semicolons, for a spreadsheet in Portuguese: the first 20,000 of the list; where there are more the last line says so."""
+    """CSV with semicolons, for a spreadsheet in Portuguese, as the list shows them.
+
+    The first 20,000; where there are more the last line says so."""
+    in_the_open(filters.q)
     lines: list[OrderLine] = []
     at = Window(PAGE)
 
@@ -88,7 +98,7 @@ async def get_orders_sheet(
 
     while len(lines) < MOST:
         found = await installation.store.viewing(some)
-        lines += found.items
+        lines += await seen(installation, caller, found.items, lambda line: [(id, line.key)])
         if found.next is None:
             break
         at = Window(PAGE, found.next)
@@ -103,7 +113,9 @@ async def get_orders_sheet(
     responses=documented(400, 401, 403, 404),
 )
 async def get_order(installation: NamedDependency[Installation], caller: NamedDependency[Caller], id: Id, key: FromPath[str]) -> OrderView:
-    return await installation.store.viewing(lambda c: _find(c, caller, id, key))
+    found = await installation.store.viewing(lambda c: _find(c, caller, id, key))
+    [order] = await seen(installation, caller, [found], lambda _: [(id, key)])
+    return order
 
 
 @post(
@@ -125,7 +137,7 @@ async def retry_order(
         trigger.retry_order(c, caller.tenant_id, id, key, now)
         return _find(c, caller, id, key)
 
-    order = await installation.store.writing(go)
+    order = await changing(installation, caller, Act("order.retried", key, id, {}), go)
     await installation.dispatch.wake(id)
     return order
 
@@ -154,7 +166,7 @@ async def close_tasks(
         trigger.close_tasks(c, caller.tenant_id, id, trigger.Done(key, data.note), now)
         return _find(c, caller, id, key)
 
-    order = await installation.store.writing(go)
+    order = await changing(installation, caller, Act("order.tasks_closed", key, id, {}), go)
     await installation.dispatch.wake(id)
     return order
 

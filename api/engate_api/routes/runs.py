@@ -7,13 +7,16 @@ from litestar import get, post
 from litestar.di import NamedDependency
 
 from engate.store import config, lanes
+from engate.store.audit import Act
 from engate.store.views import running
 from engate.store.views.running import Run
 from engate.sync import trigger
 from engate_api.auth import Caller, operator, reader
+from engate_api.changing import changing
 from engate_api.installation import Installation
 from engate_api.problems import documented
 from engate_api.requests import Cursor, Id, Items, Limit, items, window
+from engate_api.seen import seen
 from engate_api.waiting import until_ended
 
 OPEN = ("reading", "pushing")
@@ -29,12 +32,15 @@ async def list_runs(
         config.integration_row(c, caller.tenant_id, id)
         return items(running.runs(c, caller.tenant_id, id, at))
 
-    return await installation.tempered.get(("runs", caller.tenant_id, id, at), find)
+    found = await installation.tempered.get(("runs", caller.tenant_id, id, at), find)
+    return Items(await seen(installation, caller, found.items, lambda _: ()), found.next_cursor)
 
 
 @get("/runs/{id:int}", summary="One run, with the live state of its records", guards=[reader], responses=documented(400, 401, 403, 404))
 async def get_run(installation: NamedDependency[Installation], caller: NamedDependency[Caller], id: Id) -> Run:
-    return await installation.store.viewing(lambda c: running.one_run(c, trigger.run_row(c, caller.tenant_id, id)))
+    run = await installation.store.viewing(lambda c: running.one_run(c, trigger.run_row(c, caller.tenant_id, id)))
+    [found] = await seen(installation, caller, [run], lambda _: ())
+    return found
 
 
 @post(
@@ -52,7 +58,7 @@ async def cancel_run(installation: NamedDependency[Installation], caller: NamedD
         row = trigger.run_row(c, caller.tenant_id, id)
         return row.integration_id, trigger.cancel_run(c, caller.tenant_id, row, now) if row.state in OPEN else []
 
-    integration_id, names = await installation.store.writing(cancel)
+    integration_id, names = await changing(installation, caller, Act("run.cancelled", id), cancel)
     if names:
         await installation.dispatch.wake(integration_id)
         await until_ended(installation, lambda c: lanes.cancelling(c, integration_id, names))

@@ -13,6 +13,7 @@ from litestar.params import FromPath, JSONBody, QueryParameter
 from engate.errors import Invalid
 from engate.model.kinds import KINDS
 from engate.store import config
+from engate.store.audit import Act
 from engate.store.tables import cause
 from engate.store.views import configured, explain, queue, records, summary
 from engate.store.views.explain import OrderExplained, SkuExplained
@@ -24,9 +25,11 @@ from engate.sync import trigger
 from engate.sync.work import Snapshot
 from engate.text import Text
 from engate_api.auth import Caller, operator, reader
+from engate_api.changing import changing
 from engate_api.installation import Installation
 from engate_api.problems import Refused, documented
 from engate_api.requests import CauseId, Cursor, Id, Items, Limit, Number, Word, items, known, window
+from engate_api.seen import in_the_open, seen
 
 State = Annotated[Literal["to_send", "sent", "waiting", "settled"] | None, QueryParameter(name="state")]
 Owner = Annotated[Literal["person", "storefront", "engate"] | None, QueryParameter(name="owner")]
@@ -80,7 +83,7 @@ async def list_causes(
         config.integration_row(c, caller.tenant_id, id)
         return items(queue.listing(c, [id], at, filters))
 
-    return await installation.tempered.get(("causes", caller.tenant_id, id, at, filters), find)
+    return await _shown(installation, caller, await installation.tempered.get(("causes", caller.tenant_id, id, at, filters), find))
 
 
 @get(
@@ -101,7 +104,16 @@ async def list_all_causes(
     def find(c: sa.Connection) -> Items[Waiting]:
         return items(queue.listing(c, config.integrations_of(c, caller.tenant_id), at, filters))
 
-    return await installation.tempered.get(("causes", caller.tenant_id, None, at, filters), find)
+    return await _shown(installation, caller, await installation.tempered.get(("causes", caller.tenant_id, None, at, filters), find))
+
+
+async def _shown(installation: Installation, caller: Caller, causes: Items[Waiting]) -> Items[Waiting]:
+    """What is counted for everybody, as this one may see it: words about one order name its buyer."""
+
+    def first(each: Waiting) -> list[tuple[int, str]]:
+        return [(each.integration, each.first.key)] if each.first is not None and each.first.kind == "order" else []
+
+    return Items(await seen(installation, caller, causes.items, first), causes.next_cursor)
 
 
 @get("/integrations/{id:int}/records", summary="Search records", guards=[reader], responses=documented(400, 401, 403, 404, 422))
@@ -152,9 +164,12 @@ async def explain_sku(
 async def explain_order(
     installation: NamedDependency[Installation], caller: NamedDependency[Caller], id: Id, any: FromPath[str]
 ) -> OrderExplained:
-    """By any key: the shop's, the ERP's, a note's number or key, CPF or CNPJ."""
+    """By any key: the shop's, the ERP's, a note's number or key. (By CPF or CNPJ: POST /search.)"""
     key = any.removeprefix("/")
-    return await installation.store.viewing(lambda c: explain.order_of(c, caller.tenant_id, id, key))
+    in_the_open(key)
+    explained = await installation.store.viewing(lambda c: explain.order_of(c, caller.tenant_id, id, key))
+    [order] = await seen(installation, caller, [explained], lambda each: [(explained.integration, each.key)])
+    return order
 
 
 @post(
@@ -195,9 +210,12 @@ async def retry_records(
             raise config.not_found("Causa", "cause")
         return again(c)
 
-    count, _, more = await installation.store.writing(go)
+    of = data.cause or (data.records or [""])[0]
+    asked = {"cause": data.cause} if data.cause is not None else {"records": data.records}
+    act = Act("records.retried", of, id, lambda made: {**asked, "things": made.things})
+    count, _, more = await changing(installation, caller, act, go)
     while more:
-        further, _, more = await installation.store.writing(again)
+        further, _, more = await changing(installation, caller, act, again)
         count += further
     await installation.dispatch.wake(id)
     return Retried(count)

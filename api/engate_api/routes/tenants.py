@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import msgspec
+import sqlalchemy as sa
 from litestar import get, post
 from litestar.di import NamedDependency
 from litestar.params import JSONBody
 
 from engate.logs import say
-from engate.store import config
+from engate.store import audit, config
+from engate.store.audit import Act
 from engate.store.tables import tenant
 from engate_api.auth import Caller, installer, reader
 from engate_api.installation import Installation
@@ -44,9 +46,15 @@ class Me(msgspec.Struct):
 
 
 @post("/tenants", summary="Create a tenant (installation key)", guards=[installer], responses=documented(400, 401, 403, 409))
-async def create_tenant(installation: NamedDependency[Installation], data: JSONBody[NewTenant]) -> Tenant:
+async def create_tenant(installation: NamedDependency[Installation], caller: NamedDependency[Caller], data: JSONBody[NewTenant]) -> Tenant:
     now = installation.now()
-    id, key = await installation.store.writing(lambda c: config.create_tenant(c, data.name, now))
+
+    def create(c: sa.Connection) -> tuple[int, str]:
+        id, key = config.create_tenant(c, data.name, now)
+        audit.keep(c, caller.by._replace(tenant_id=id), Act("tenant.created", id), None, now)
+        return id, key
+
+    id, key = await installation.store.writing(create)
     say("tenant_made", by="installation", tenant=id, name=data.name)
     return Tenant(id, data.name, key)
 
@@ -57,10 +65,18 @@ async def create_tenant(installation: NamedDependency[Installation], data: JSONB
     guards=[installer],
     responses=documented(400, 401, 403, 404),
 )
-async def recover(installation: NamedDependency[Installation], id: Id, data: JSONBody[RecoveryKey]) -> KeyMade:
-    """Its other keys stay as they are. The log says that it was made."""
+async def recover(
+    installation: NamedDependency[Installation], caller: NamedDependency[Caller], id: Id, data: JSONBody[RecoveryKey]
+) -> KeyMade:
+    """Its other keys stay as they are. The log and the tenant's audit trail say that it was made."""
     now = installation.now()
-    made, key = await installation.store.writing(lambda c: config.recovery_key(c, id, data.name, now))
+
+    def recover(c: sa.Connection) -> tuple[int, str]:
+        made, key = config.recovery_key(c, id, data.name, now)
+        audit.keep(c, caller.by._replace(tenant_id=id), Act("key.recovered", made), None, now)
+        return made, key
+
+    made, key = await installation.store.writing(recover)
     say("key_recovered", by="installation", tenant=id, key=made, name=data.name)
     return KeyMade(made, data.name, "admin", key)
 

@@ -87,7 +87,11 @@ def remove_if_over(c: sa.Connection, id: int, but: int) -> bool:
     held = sa.select(lane.c.id).where(lane.c.integration_id == id, at_it).limit(1)
     if not is_over(c, id) or c.execute(held).first() is not None:
         return False
-    return c.execute(sa.delete(integration).where(integration.c.id == id, integration.c.deleted_at.is_not(None))).rowcount == 1
+    gone = sa.delete(integration).where(integration.c.id == id, integration.c.deleted_at.is_not(None))
+    shop = c.execute(gone.returning(integration.c.storefront_id)).scalar()
+    if shop is not None:
+        config.forget_deliveries(c, shop)
+    return shop is not None
 
 
 _ARCHIVED = sa.select(integration).where(integration.c.tenant_id == sa.bindparam("of_tenant"), integration.c.deleted_at.is_not(None))

@@ -18,7 +18,7 @@ from engate.settings import Secret, load, secret_fields
 from engate.store import health
 from engate.store.asleep import IS_ASLEEP
 from engate.store.db import insert
-from engate.store.tables import api_key, connection, flow, installation, integration, run, secret, tenant, token
+from engate.store.tables import api_key, connection, delivery, flow, installation, integration, run, secret, tenant, token
 from engate.sync.flows import FLOWS
 from engate.sync.mapping import PairMapping
 from engate.sync.options import Options, resting
@@ -112,8 +112,8 @@ def recovery_key(c: sa.Connection, tenant_id: int, name: str, now: float) -> tup
 
 
 def who(c: sa.Connection, key: str) -> Any | None:
-    """(id, tenant_id, role) of a key that was not revoked."""
-    found = sa.select(api_key.c.id, api_key.c.tenant_id, api_key.c.role).where(
+    """(id, tenant_id, name, role) of a key that was not revoked."""
+    found = sa.select(api_key.c.id, api_key.c.tenant_id, api_key.c.name, api_key.c.role).where(
         api_key.c.hash == hashed(key), api_key.c.revoked_at.is_(None)
     )
     return c.execute(found).first()
@@ -484,9 +484,16 @@ def rename(c: sa.Connection, table: sa.Table, tenant_id: int, id: int, name: str
 
 def delete_integration(c: sa.Connection, tenant_id: int, id: int) -> None:
     """With everything that engate knows of it; nothing changes on the platforms."""
-    integration_row(c, tenant_id, id)
+    row = integration_row(c, tenant_id, id)
     health.gone(c, id)
     c.execute(sa.delete(integration).where(integration.c.id == id))
+    forget_deliveries(c, row.storefront_id)
+
+
+def forget_deliveries(c: sa.Connection, storefront_id: int) -> None:
+    """What a shop told belongs to nobody, once no integration has it any more."""
+    used = sa.select(integration.c.id).where(integration.c.storefront_id == storefront_id)
+    c.execute(sa.delete(delivery).where(delivery.c.connection_id == storefront_id, ~used.exists()))
 
 
 def open_runs(c: sa.Connection, integration_id: int) -> bool:

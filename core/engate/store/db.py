@@ -36,6 +36,10 @@ VIEWS, GLANCES = 4, 2
 VIEW_SECONDS, GLANCE_SECONDS = 20.0, 4.0
 TRIES = 5
 """How often work that collided with other transactions (PostgreSQL ends one of two that wait for each other) is run again."""
+PERSONAL = ("shop_order", "part", "document", "step", "task", "cause", "key_index", "inbox", "delivery", "outbox")
+"""Tables in which something of a buyer may stand."""
+CLEAN_WAIT_MS = 500
+"""Milliseconds for which whoever reads is waited for; nobody writes meanwhile."""
 TROUBLE_SECONDS = 30.0
 """What kept the database from working counts for so long: whatever failed is tried again meanwhile."""
 
@@ -111,6 +115,22 @@ class Store:
                 yield c
         logs.say_all(lines)
 
+    def clean(self, *, whole: bool = False) -> bool:
+        """What was deleted is not only gone but no longer in the files. `whole`: also from the slack of pages where other rows lie; that
+        takes seconds for each hundred megabytes, and nobody writes meanwhile. False: somebody reads, so the journal still holds it.
+
+        PostgreSQL keeps its files as it likes: what was deleted can be read by nobody, and (`whole`) its space is used again."""
+        if not self.sqlite and not whole:
+            return True
+        connection = self.engine.raw_connection()
+        raw: Any = connection.driver_connection
+        try:
+            with self._lock:
+                return _clean_sqlite(raw, whole=whole) if self.sqlite else _clean_postgresql(raw)
+        finally:
+            connection.invalidate()  # the next user gets one with the usual settings
+            connection.close()
+
     # ---- async doors: the work may be run again after a collision, so it touches nothing but the database ----
 
     async def reading(self, work: Change[T]) -> T:
@@ -126,6 +146,10 @@ class Store:
 
     async def writing(self, work: Change[T]) -> T:
         return await self._in_thread(self._writers, self.write, work)
+
+    async def cleaning(self, *, whole: bool = False) -> bool:
+        work = partial(self.clean, whole=whole)
+        return await asyncio.shield(_heard(asyncio.get_running_loop().run_in_executor(self._writers, work)))
 
     async def durably(self, change: Change[T]) -> T:
         """Runs `change` with others in one commit; returns (or raises) when it is on disk."""
@@ -187,6 +211,25 @@ class Store:
                 return [(None, refused.error)]
         with self.write() as c:
             return _saved(c, group)
+
+
+def _clean_sqlite(raw: Any, *, whole: bool) -> bool:
+    if whole:
+        raw.execute("PRAGMA temp_store=FILE")  # not all of it in memory
+        raw.execute("VACUUM")
+    raw.execute(f"PRAGMA busy_timeout={CLEAN_WAIT_MS}")
+    return raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0
+
+
+def _clean_postgresql(raw: Any) -> bool:
+    """Statistics hold values too: those that there are, are made anew."""
+    raw.autocommit = True
+    raw.execute("SET statement_timeout = 0")
+    known = raw.execute("SELECT relname FROM pg_class WHERE relname = ANY(%s) AND reltuples > 0", (list(PERSONAL),)).fetchall()
+    raw.execute(f"VACUUM {', '.join(PERSONAL)}")
+    if known:
+        raw.execute(f"ANALYZE {', '.join(name for (name,) in known)}")
+    return True
 
 
 async def _within(seconds: float, work: Awaitable[T]) -> T:

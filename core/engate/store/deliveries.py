@@ -41,7 +41,7 @@ class Came(NamedTuple):
             "received_at": self.at,
             "method": self.method[:10],
             "path": self.path[:200],
-            "body": zlib.compress(body, 1),
+            "body": packed(body),
             "size": len(self.body),
             "about": {},
             **more,
@@ -102,6 +102,10 @@ def keep(c: sa.Connection, came: Came, key: str, about: dict[str, Any]) -> int |
 def again(c: sa.Connection, came: Came, key: str) -> None:
     """It is counted, and nothing of it is kept."""
     c.execute(_AGAIN, {"of_connection": came.connection_id, "of_key": key})
+
+
+def packed(body: bytes) -> bytes:
+    return zlib.compress(body, 1)
 
 
 def body(row: Any) -> bytes:

@@ -23,6 +23,8 @@ from engate.text import Text
 
 SCRIPTS = Path(__file__).parent / "migrations"
 ADVISORY_LOCK = 0x656E67617465  # "engate": one upgrade at a time in a PostgreSQL database
+DELETED_STAYS = "0012"
+"""Before this one, what was deleted stayed in a SQLite file until its place was needed."""
 WAIT_MS = 120_000
 """How long a process waits for another one's upgrade of the same SQLite file."""
 
@@ -37,8 +39,11 @@ def upgrade(store: Store, scripts: Path = SCRIPTS) -> None:
     config.set_main_option("script_location", str(scripts).replace("%", "%%"))
     with _alone(store) as c:
         _check(c, ScriptDirectory.from_config(config))
+        before = revision(c)
         config.attributes["connection"] = c
         command.upgrade(config, "head")
+    if store.sqlite and before is not None and before < DELETED_STAYS:
+        store.clean(whole=True)
 
 
 def revision(c: sa.Connection) -> str | None:

@@ -193,6 +193,8 @@ class Stored(msgspec.Struct):
     """Codes of the tasks that a person closed."""
     told_cause: int | None = None
     """What people were told last that it waits for, until that is over."""
+    erased: bool = False
+    """Its buyer was taken out of it, and stays out."""
 
     @property
     def was_paid(self) -> bool:
@@ -269,6 +271,7 @@ def load(c: sa.Connection, integration_id: int, key: str) -> Stored | None:
     return Stored(
         row.id, row.key, row.state, doc, row.was_ready, row.cause_id, parts, row.charged, row.refunded_before, row.refusal_sent_at,
         [(t.code, t.amount) for t in standing], frozenset(t.code for t in standing if t.closed_at is not None), row.told_cause,
+        row.erased_at is not None,
     )  # fmt: skip
 
 
@@ -284,9 +287,8 @@ def keep(c: sa.Connection, of: Shop, doc: Order, state: str, now: float) -> int:
         values["refusal_sent_at"] = None  # the next request is another one
     row = {"tenant_id": of.tenant_id, "integration_id": of.integration_id, "key": doc.key, "state": state, "created_at": now}
     id = c.execute(_keep_of(c.dialect.name, tuple(values)), row | values).scalar_one()
-    index(
-        c, of.integration_id, "order", doc.key, [doc.key, doc.buyer.document, doc.number.removeprefix("#"), squeezed(doc.buyer.name)[:200]]
-    )
+    buyer = (doc.buyer.document, squeezed(doc.buyer.name)[:200], squeezed(doc.buyer.email)[:200])
+    index(c, of.integration_id, "order", doc.key, [doc.key, doc.number.removeprefix("#"), *buyer])
     return id
 
 
@@ -296,11 +298,16 @@ def _first_of(dialect: str) -> Any:
 
 
 _ID = sa.select(order.c.id).where(_is(order.c.integration_id, "of_integration"), _is(order.c.key, "of_key"))
+_ERASED = _ID.where(order.c.erased_at.is_not(None))
 _PLACE = sa.select(order.c.id, order.c.integration_id, order.c.key).where(_one_of(order.c.integration_id, "of_integrations"))
 _BY_KEY = _PLACE.where(_is(order.c.key, "of_key"))
 _BY_NUMBER = _PLACE.where(_is(order.c.id, "of_id"))
 _OF_DOCUMENT = _PLACE.join(document, document.c.order_id == order.c.id).where(_is(document.c.id, "of_document"))
 _LOCK = sa.select(order.c.id, order.c.integration_id, order.c.key).where(_is(order.c.id, "of_id")).with_for_update()
+
+
+def is_erased(c: sa.Connection, integration_id: int, key: str) -> bool:
+    return c.execute(_ERASED, {"of_integration": integration_id, "of_key": key}).first() is not None
 
 
 def id_of(c: sa.Connection, integration_id: int, key: str) -> int | None:
@@ -526,9 +533,9 @@ def taken_over(c: sa.Connection, order_id: int, branch: str, now: float) -> None
 
 # ---- what the ERP says ----
 
-_OF_ERP = sa.select(part.c.id, part.c.order_id, order.c.key, part.c.no, part.c.erp_key, part.c.branch, part.c.erp_doc).join(
-    order, order.c.id == part.c.order_id
-)
+_OF_ERP = sa.select(
+    part.c.id, part.c.order_id, order.c.key, part.c.no, part.c.erp_key, part.c.branch, part.c.erp_doc, order.c.erased_at
+).join(order, order.c.id == part.c.order_id)
 _BY_ERP = _OF_ERP.where(_is(part.c.integration_id, "of_integration"), _one_of(part.c.erp_key, "of_keys"))
 _BY_REFERENCE = _OF_ERP.add_columns(part.c.reference).where(
     _is(part.c.integration_id, "of_integration"), _one_of(part.c.reference, "of_references"), part.c.erp_key.is_(None)
@@ -543,7 +550,7 @@ def _document_of(dialect: str) -> Any:
 
 
 def part_by_erp(c: sa.Connection, integration_id: int, erp_keys: Sequence[str]) -> list[Any]:
-    """(part id, order id, order key, part no, erp_key, branch, erp_doc) of the parts that are these ERP orders."""
+    """(part id, order id, order key, part no, erp_key, branch, erp_doc, erased_at) of the parts that are these ERP orders."""
     return list(c.execute(_BY_ERP, {"of_integration": integration_id, "of_keys": erp_keys}))
 
 

@@ -436,6 +436,23 @@ mail_server = sa.Table(
 )  # fmt: skip
 """The server over which a tenant's buyers are written to."""
 
+audit = sa.Table(
+    "audit", metadata, _id(), _tenant(),
+    _at("at", nullable=False),
+    sa.Column("key_id", Id),  # whose key; null: the installation's. No foreign keys: a line outlives what it tells of
+    sa.Column("key_name", sa.String(200), nullable=False),
+    sa.Column("role", sa.String(12), nullable=False),
+    sa.Column("what", sa.String(40), nullable=False),  # of `store.audit.ACTS`: "connection.changed"
+    sa.Column("thing", sa.String(240), nullable=False),  # its id or key
+    sa.Column("name", sa.String(300), nullable=False),  # what people called it then
+    sa.Column("integration_id", Id),
+    sa.Column("changes", sa.JSON, nullable=False),  # [{field, before, after, secret}]
+    sa.Index("ix_audit_tenant", "tenant_id", "id"),
+    sa.Index("ix_audit_at", "at"),
+    sqlite_autoincrement=True,
+)  # fmt: skip
+"""What people did over REST, each written in the transaction of the change."""
+
 told_key = sa.Table(
     "told_key", metadata,
     _integration(primary_key=True),
@@ -463,6 +480,7 @@ order = sa.Table(
     _at("placed_at", nullable=False), _at("read_at", nullable=False), _at("created_at", nullable=False), _at("changed_at", nullable=False),
     sa.Column("channel", sa.String(100), nullable=False, server_default=""),  # through what the buyer came, as the shop tells it
     _at("mail_shipped_at"), _at("mail_delivered_at"),  # when the letter to the buyer was written: there is one of each, ever
+    _at("erased_at"),  # when the buyer was taken out of it: what comes of it later is kept without one too
     sa.UniqueConstraint("integration_id", "key"),
     # each says by itself which orders a list shows: the newest of a small tenant are not looked for among a large one's
     sa.Index("ix_shop_order_newest", "integration_id", "id", "cause_id", "channel"),
@@ -470,6 +488,7 @@ order = sa.Table(
     sa.Index("ix_shop_order_placed", "integration_id", "placed_at", "id", "cause_id", "channel"),
     _where(sa.Index("ix_shop_order_waiting", "integration_id", "id", "cause_id", "channel"), "cause_id IS NOT NULL"),
     _where(sa.Index("ix_shop_order_cause", "cause_id"), "cause_id IS NOT NULL"),
+    _where(sa.Index("ix_shop_order_held", "placed_at"), "erased_at IS NULL"),
 )  # fmt: skip
 
 part = sa.Table(

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from engate.logs import say
-from engate.store import deliveries, lanes, outbox
+from engate.store import audit, buyers, deliveries, lanes, outbox
 from engate.store.db import Store, insert
 from engate.store.tables import installation, record_count
 from engate.store.tables import order as shop_order
@@ -28,11 +28,13 @@ of 0.3 ms. No statistics are better than those of a table that was small."""
 LOOKED_AT = 1_000
 """Rows of an index that SQLite looks at: some milliseconds, however large the table is."""
 PURGE_EVERY = 600.0
+CLEAN_EVERY = 30 * 86400.0
+"""Seconds after which a SQLite file is made anew, if buyers were forgotten meanwhile."""
 LOCK = 0x656E67616E  # one process at a time makes them on PostgreSQL
 
 
-async def keep(store: Store) -> None:
-    """Until cancelled; of several processes one does it."""
+async def keep(store: Store, buyers_kept: float) -> None:
+    """Until cancelled; of several processes one does it. `buyers_kept`: seconds after which an order that is over loses its buyer."""
     purged_at = -PURGE_EVERY
     while True:
         try:
@@ -40,12 +42,32 @@ async def keep(store: Store) -> None:
                 await store.writing(refresh)
             if time.monotonic() > purged_at + PURGE_EVERY:
                 purged_at = time.monotonic()
-                for purge in (deliveries.purge, outbox.purge, lanes.forget_workers):
+                for purge in (deliveries.purge, outbox.purge, audit.purge, lanes.forget_workers):
                     while await store.writing(lambda c, purge=purge: purge(c, time.time())):
                         pass
+                await forget_buyers(store, buyers_kept, time.time())
         except Exception as error:  # the lanes can do without
             say("upkeep_failed", error=type(error).__name__)
         await asyncio.sleep(EVERY)
+
+
+async def forget_buyers(store: Store, kept: float, now: float) -> None:
+    """Those of orders that were placed so long ago and are over."""
+    erased = 0
+    while some := await store.writing(lambda c: buyers.erase_old(c, now - kept, now)):
+        erased += some
+    if erased:
+        await store.cleaning(whole=await store.writing(lambda c: _a_month_ago(c, "cleaned", now)))
+
+
+def _a_month_ago(c: sa.Connection, name: str, now: float) -> bool:
+    """Whether this was last due a month ago; it counts from now then."""
+    last = c.execute(sa.select(installation.c.value).where(installation.c.name == name)).scalar()
+    if last is not None and float(last) > now - CLEAN_EVERY:
+        return False
+    s = insert(c, installation).values(name=name, value=str(now).encode())
+    c.execute(s.on_conflict_do_update(index_elements=["name"], set_={"value": s.excluded.value}))
+    return True
 
 
 def refresh(c: sa.Connection) -> bool:

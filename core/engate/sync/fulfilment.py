@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
+from engate import personal
 from engate.boundary import Received
 from engate.model import ErpOrder, Query
 from engate.plugins import closing
@@ -58,6 +59,7 @@ def _keep(c: sa.Connection, work: Work, page: Received[ErpOrder]) -> bool:
     for row in orders.part_by_erp(c, work.integration_id, list(said)):
         erp = said[row.erp_key]
         before = readable(row.erp_doc, ErpOrder)
+        erp = personal.erased_erp(erp) if row.erased_at is not None else erp
         if erp.branch != row.branch or (before is not None and _same(before, erp)):
             continue
         if erp.invoices:

@@ -13,8 +13,9 @@ import sqlalchemy as sa
 
 from engate import smtp
 from engate.errors import AuthFailed, EngateError, Rejected, Unavailable, Unknown
+from engate.personal import mask_email
 from engate.secrets import Vault
-from engate.smtp import Letter, MailServer, masked, valid_address
+from engate.smtp import Letter, MailServer, valid_address
 from engate.store import causes, mail_server, orders, outbox
 from engate.store.causes import Reason
 from engate.store.db import Store
@@ -89,7 +90,7 @@ async def post(mailman: Mailman, row: Any, at: datetime) -> Line | None:
     ready = await mailman.store.reading(lambda c: _ready(c, mailman, row, at))
     if not isinstance(ready, Ready):
         return ready
-    name, to = NAMES[row.payload["what"]], masked(ready.letter.to)
+    name, to = NAMES[row.payload["what"]], mask_email(ready.letter.to)
     try:
         await smtp.send(ready.kept.server, ready.letter)
     except Rejected as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
+from engate import personal
 from engate.logs import say
 from engate.model import Order, OrderEvent
 from engate.store import causes, orders
@@ -25,6 +26,7 @@ async def mend_order(work: Work, key: str) -> Later:
 
 def _mended(c: sa.Connection, work: Work, key: str, doc: Order) -> bool:
     work.must_hold(c)
+    doc = personal.erased(doc) if orders.is_erased(c, work.integration_id, key) else doc
     id = orders.keep(c, work.orders_of, doc, "received", work.now())
     if orders.forget_unreadable_parts(c, id):
         # as if the shop had just told of it: parts that are missing are made anew

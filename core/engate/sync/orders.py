@@ -8,6 +8,7 @@ from typing import NamedTuple
 import msgspec
 import sqlalchemy as sa
 
+from engate import personal
 from engate.errors import AuthFailed, CapabilityMissing, EngateError, Forbidden, Rejected
 from engate.logs import say_after
 from engate.model import Order, PartItem
@@ -200,6 +201,7 @@ def _keep(c: sa.Connection, work: Work, doc: Order, newest: int | None) -> Store
     """The order as read, its parts where they can be made, and its units out of what the shop may sell. Returns it as it is then."""
     now = work.now()
     before = orders.load(c, work.integration_id, doc.key)
+    doc = personal.erased(doc) if before is not None and before.erased else doc
     id = orders.keep(c, work.orders_of, doc, before.state if before else "received", now)
     if before is None:
         say_after(c, "order_taken_in", integration=work.integration_id, order=doc.key, state=doc.state)

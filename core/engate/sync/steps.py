@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
+from engate import personal
 from engate.errors import Rejected
 from engate.model import ErpOrder, PartRef, Query, ShopOrderRef
 from engate.plugins import closing
@@ -264,6 +265,7 @@ async def _documents(step: Step) -> Outcome:
         return await _not_published(step)
     whole = msgspec.structs.replace(said, invoices=(found.invoices if found is not None else None) or ())
     [fresh] = await work.store.reading(lambda c: renames.as_now(c, work.integration_id, [whole]))
+    fresh = personal.erased_erp(fresh) if step.order.erased else fresh
 
     def keep(c: sa.Connection) -> bool:
         new = orders.keep_documents(c, work.order_row(step.order.id), part.id, fresh.invoices or (), work.now())

@@ -74,9 +74,10 @@ class SkuExplained(msgspec.Struct):
 
 
 class OrderExplained(msgspec.Struct):
-    """`order` null: the storefront told of it, but it has not been read yet."""
+    """`order` null: the storefront told of it, but it has not been read yet. `integration`: where it is, which may be a deleted one."""
 
     key: str
+    integration: int
     state: str
     cause: Cause | None
     verdict: Verdict
@@ -383,7 +384,7 @@ def order(c: sa.Connection, snapshot: Snapshot, any_key: str) -> OrderExplained:
         verdict = _where(c, snapshot, found)
         if snapshot.archived:
             verdict = msgspec.structs.replace(verdict, text=_with(verdict.text, FOLLOWED))
-        return OrderExplained(found.key, found.state, found.cause, verdict, found, keys[1:])
+        return OrderExplained(found.key, snapshot.id, found.state, found.cause, verdict, found, keys[1:])
     told_at = order_views.told_at(c, snapshot.id, any_key)
     if told_at is None:
         raise config.NotFound(
@@ -396,7 +397,7 @@ def order(c: sa.Connection, snapshot: Snapshot, any_key: str) -> OrderExplained:
     text = Text("A loja avisou deste pedido; ele ainda não foi lido.", "The shop told of this order; it has not been read yet.")
     hint = Text("Ative a integração.", "Activate the integration.") if not snapshot.active else NOTHING
     verdict = Verdict("told", "engate" if snapshot.active else "person", text, hint, None, instant(told_at))
-    return OrderExplained(any_key, "received", None, verdict, None, [])
+    return OrderExplained(any_key, snapshot.id, "received", None, verdict, None, [])
 
 
 FOLLOWED = Text(

@@ -107,9 +107,10 @@ class TaskView(msgspec.Struct):
 
 class OrderView(OrderLine, kw_only=True):
     """`doc`: the order as last read from the storefront. `charged`: what the buyer paid when it was taken in. `several_forms`: of an order
-    of several payment forms, what the ERP gets of them."""
+    of several payment forms, what the ERP gets of them. `erased_at`: when its buyer was taken out of it."""
 
     doc: dict[str, Any]
+    erased_at: datetime | None
     charged: Decimal | None
     several_forms: Text | None
     tasks: list[TaskView]
@@ -218,7 +219,13 @@ def one_order(c: sa.Connection, tenant_id: int, integration_id: int, key: str) -
         fields["cause"] = UNREADABLE
     charge = parts[0].doc.get("charge", "") if parts else ""
     forms = said_of_forms(doc, charge) if doc is not None and charge else None
-    said: dict[str, Any] = {"charged": row.charged, "several_forms": forms, "tasks": todo, "timeline": _timeline(c, row.id)}
+    said: dict[str, Any] = {
+        "charged": row.charged,
+        "erased_at": instant(row.erased_at),
+        "several_forms": forms,
+        "tasks": todo,
+        "timeline": _timeline(c, row.id),
+    }
     return OrderView(**fields, doc=shown_doc(doc) or {}, parts=parts, **said)
 
 

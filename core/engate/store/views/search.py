@@ -155,8 +155,8 @@ def _said(meant: _Meant, name: str, state: str | None, verdict: Verdict) -> Hit:
 def _looked_for(q: str, any_found: bool) -> Text:
     """Nobody should wonder whether the note's number counts."""
     as_what = Text(
-        "número do pedido (na loja ou no ERP), nota fiscal, CPF, CNPJ ou nome do comprador, código do ERP, EAN e código da loja",
-        "order number (the shop's or the ERP's), invoice, the buyer's CPF, CNPJ or name, the ERP's code, EAN and the shop's id",
+        "número do pedido (na loja ou no ERP), nota fiscal, CPF, CNPJ, nome ou e-mail do comprador, código do ERP, EAN e código da loja",
+        "order number (the shop's or the ERP's), invoice, the buyer's CPF, CNPJ, name or e-mail, the ERP's code, EAN and the shop's id",
     )
     if not q:
         return Text(f"Diga o que procurar: {as_what.pt}.", f"Say what to look for: {as_what.en}.")

@@ -1,0 +1,89 @@
+"""Whose orders are: as they are looked up to be masked, and everything that is stored of one buyer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from engate.model import Invoice, Order
+from engate.store import deliveries
+from engate.store.blobs import readable
+from engate.store.buyers import Held
+from engate.store.tables import document, inbox, integration, order
+from engate.store.views import orders
+from engate.store.views.causes import shown_doc
+from engate.store.views.orders import OrderView
+from engate.store.views.paging import instant
+
+
+class Note(msgspec.Struct):
+    """A fiscal document as the ERP gave it."""
+
+    key: str
+    xml: str
+
+
+class BuyersOrder(msgspec.Struct):
+    """An order with all that hangs on it. `order` null: the shop told of it, and nobody has worked on it yet; `told`: what it told."""
+
+    integration: int
+    integration_name: str
+    order: OrderView | None
+    notes: list[Note]
+    told: list[dict[str, Any]]
+
+
+class BuyersDelivery(msgspec.Struct):
+    """What a platform told by itself, as it came."""
+
+    id: int
+    connection: int
+    received_at: datetime | None
+    path: str
+    body: str
+
+
+def of_orders(c: sa.Connection, tenant_id: int, places: Iterable[tuple[int, str]]) -> dict[tuple[int, str], Order]:
+    """These orders (integration, key), as far as they can be read."""
+    by_integration: dict[int, list[str]] = {}
+    for id, key in places:
+        by_integration.setdefault(id, []).append(key)
+    found: dict[tuple[int, str], Order] = {}
+    for id, keys in by_integration.items():
+        mine = (order.c.tenant_id == tenant_id) & (order.c.integration_id == id) & order.c.key.in_(keys)
+        for row in c.execute(sa.select(order.c.key, order.c.doc).where(mine)):
+            doc = readable(row.doc, Order)
+            if doc is not None:
+                found[id, row.key] = doc
+    return found
+
+
+def whole_order(c: sa.Connection, tenant_id: int, held: Held) -> BuyersOrder:
+    rows = c.execute(sa.select(document.c.key, document.c.doc).where(document.c.order_id == held.id).order_by(document.c.id))
+    notes = [Note(row.key, note.xml) for row in rows if (note := readable(row.doc, Invoice)) is not None and note.xml]
+    shown = orders.one_order(c, tenant_id, held.integration_id, held.key)
+    return BuyersOrder(held.integration_id, _name(c, held.integration_id), shown, notes, _told(c, held.integration_id, held.key))
+
+
+def told_order(c: sa.Connection, place: tuple[int, str]) -> BuyersOrder:
+    """One that has only been told of."""
+    id, key = place
+    return BuyersOrder(id, _name(c, id), None, [], _told(c, id, key))
+
+
+def _told(c: sa.Connection, integration_id: int, key: str) -> list[dict[str, Any]]:
+    mine = (inbox.c.integration_id == integration_id) & (inbox.c.order_key == key) & inbox.c.doc.is_not(None)
+    docs = [shown_doc(readable(row.doc, Order)) for row in c.execute(sa.select(inbox.c.doc).where(mine).order_by(inbox.c.id))]
+    return [doc for doc in docs if doc is not None]
+
+
+def _name(c: sa.Connection, id: int) -> str:
+    return c.execute(sa.select(integration.c.name).where(integration.c.id == id)).scalar_one()
+
+
+def whole_delivery(row: Any) -> BuyersDelivery:
+    return BuyersDelivery(row.id, row.connection_id, instant(row.received_at), row.path, deliveries.body(row).decode("utf-8", "replace"))
