@@ -18,10 +18,10 @@ Asked = Annotated[str, QueryParameter(max_length=200)]
 
 
 @get("/search", summary="What is this, and where is it?", guards=[reader], responses=documented(400, 401, 403))
-async def find(installation: NamedDependency[Installation], caller: NamedDependency[Caller], q: Asked = "") -> Hits:
+async def search_everything(installation: NamedDependency[Installation], caller: NamedDependency[Caller], q: Asked = "") -> Hits:
     """`q`: any key of an order or of a product, or how it begins (three characters and more), over all integrations; those that were
     deleted and still have open orders too."""
     return await installation.store.viewing(lambda c: search.search(c, caller.tenant_id, q))
 
 
-ROUTES = [find]
+ROUTES = [search_everything]

@@ -57,7 +57,7 @@ async def create_tenant(installation: NamedDependency[Installation], data: JSONB
     guards=[installer],
     responses=documented(400, 401, 403, 404),
 )
-async def recover(installation: NamedDependency[Installation], id: Id, data: JSONBody[RecoveryKey]) -> KeyMade:
+async def recover_tenant_key(installation: NamedDependency[Installation], id: Id, data: JSONBody[RecoveryKey]) -> KeyMade:
     """Its other keys stay as they are. The log says that it was made."""
     now = installation.now()
     made, key = await installation.store.writing(lambda c: config.recovery_key(c, id, data.name, now))
@@ -66,9 +66,9 @@ async def recover(installation: NamedDependency[Installation], id: Id, data: JSO
 
 
 @get("/me", summary="Whose key this is", guards=[reader], responses=documented(401, 403))
-async def me(installation: NamedDependency[Installation], caller: NamedDependency[Caller]) -> Me:
+async def get_me(installation: NamedDependency[Installation], caller: NamedDependency[Caller]) -> Me:
     name = await installation.store.viewing(lambda c: c.execute(tenant.select().where(tenant.c.id == caller.tenant_id)).one().name)
     return Me(TenantRef(caller.tenant_id, name), caller.role)
 
 
-ROUTES = [create_tenant, recover, me]
+ROUTES = [create_tenant, recover_tenant_key, get_me]
