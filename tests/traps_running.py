@@ -198,6 +198,14 @@ RUNNING: tuple[Trap, ...] = (
         (f"{STARTING}test_a_worker_of_yesterday_is_forgotten",),
     ),
     Trap(
+        "engine.disk-blames-nobody",
+        "A full disk of the database shows as a fault of whatever platform was being read, and support writes to the wrong people.",
+        f"{CORE}/sync/failing.py",
+        "        if isinstance(self.error, Broken):\n            return None\n",
+        "",
+        (f"{TROUBLE}test_a_full_disk_is_no_fault_of_a_platform_nor_of_engate",),
+    ),
+    Trap(
         "engine.worker-shown",
         "A worker counts calls and slices that nobody can ask it for: of the only process that works, the metrics say nothing.",
         f"{API}/app.py",

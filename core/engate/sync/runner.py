@@ -325,7 +325,8 @@ class Runner:
     async def _failed(self, mine: Slice, error: Exception) -> None:
         if mine.snapshot is None:
             raise error  # the database does not answer: the lease runs out, and somebody takes the lane up
-        failed = Failed(mine.claim, mine.snapshot, mine.doing.hook, error, self._registry.observers)
+        met = broken(error) or error  # the database, whatever hook was at work
+        failed = Failed(mine.claim, mine.snapshot, mine.doing.hook, met, self._registry.observers)
         now = self._clock.now().timestamp()
         until = failing.back_off(failed, self._windows, now)
         failing.tell(failed, until - now)
