@@ -170,12 +170,12 @@ async def get_metrics(installation: NamedDependency[Installation]) -> Response[b
     up = {"database": _database_answers(installation)}
     if installation.settings.redis_url is not None:
         up["redis"] = _redis_answers(installation)
-    counted, *said = await asyncio.gather(_counted(installation), *up.values())
-    answers = dict(zip(up, said, strict=True))
+    counted, answered = await asyncio.gather(_counted(installation), asyncio.gather(*up.values()))
+    answers = dict(zip(up, answered, strict=True))
     if counted is None:
         answers["database"], counted = False, {}
     answers["storage"] = _trouble(installation) is None
-    dependencies = {(name,): float(answered) for name, answered in answers.items()}
+    dependencies = {(name,): float(works) for name, works in answers.items()}
     return Response(installation.metrics.scraped({"engate_dependency_up": dependencies, **counted}))
 
 
