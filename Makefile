@@ -2,6 +2,8 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+# What runs, without what it is developed with: `make install PREFIX=/usr/local/engate`.
+PREFIX ?=
 PROJECTS := core/pyproject.toml api/pyproject.toml $(sort $(wildcard plugins/*/pyproject.toml))
 DISTS := $(patsubst %/pyproject.toml,%,$(PROJECTS))
 PYTEST_ARGS ?=
@@ -9,8 +11,16 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Without bytecode every process of a test run compiles everything anew, which takes each of them 14 s.
 unexport PYTHONDONTWRITEBYTECODE
 
+define PYTHON_FITS
+$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
+	{ echo "engate needs Python 3.11, 3.12 or 3.13. Choose one: make PYTHON=/path/to/python3.13" >&2; exit 1; }; \
+$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || \
+	{ echo "$(PYTHON) cannot make virtual environments: venv or ensurepip is missing." >&2; \
+	  echo "Debian and Ubuntu: apt install python3-venv. Or choose another: make PYTHON=/path/to/python3.13" >&2; exit 1; }
+endef
+
 .DELETE_ON_ERROR:
-.PHONY: help demo serve worker services test check mutants scale many faults handed bench docs lock clean .venv
+.PHONY: help demo serve worker services test check mutants scale many faults handed bench docs lock install clean .venv
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z.]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -57,13 +67,34 @@ bench: .venv ## the benchmarks
 docs: .venv ## what the READMEs take from the code
 	$(BIN)/python docs/generate.py
 
-lock: ## resolve requirements.lock again (UPGRADE=1: to the newest versions)
+# One resolution, three files: everything, what runs, and what builds the wheels; the latter two at the versions of the first.
+UV := .venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+	--no-emit-index-url --no-emit-find-links --no-emit-package engate --custom-compile-command "make lock"
+lock: ## resolve the three lock files again (UPGRADE=1: to the newest versions)
 	$(PYTHON) -m venv .venv-lock
 	.venv-lock/bin/python -m pip install --quiet uv
-	.venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
-		--no-emit-index-url --no-emit-find-links --no-emit-package engate $(if $(UPGRADE),--upgrade) \
-		--custom-compile-command "make lock" --output-file requirements.lock --group pyproject.toml:dev $(PROJECTS)
+	$(UV) $(if $(UPGRADE),--upgrade) --output-file requirements.lock --group pyproject.toml:dev $(PROJECTS)
+	$(UV) --constraint requirements.lock --output-file requirements-runtime.lock $(PROJECTS)
+	$(UV) --constraint requirements.lock --output-file requirements-build.lock --group pyproject.toml:build
 	rm -rf .venv-lock
+
+# The wheels are built in a folder that goes again. A folder that holds something is refused: an upgrade is a folder beside it, and the way
+# back is the one before.
+install: ## what runs, without development tools, into a new folder: make install PREFIX=/usr/local/engate
+	@test -n '$(PREFIX)' || { echo "Say where to: make install PREFIX=/usr/local/engate" >&2; exit 1; }
+	@test -z "$$(ls -A '$(PREFIX)' 2>/dev/null)" || { echo "$(PREFIX) is not empty: choose a new folder, nothing is overwritten." >&2; exit 1; }
+	@$(PYTHON_FITS)
+	set -e; build=$$(mktemp -d); trap 'rm -rf "$$build"' EXIT; \
+	$(PYTHON) -m venv "$$build/venv"; \
+	"$$build/venv/bin/python" -m pip install --quiet --require-hashes -r requirements-build.lock; \
+	"$$build/venv/bin/python" -m pip wheel --quiet --no-index --no-deps --no-build-isolation --wheel-dir "$$build/wheels" \
+		$(addprefix ./,$(DISTS)); \
+	$(PYTHON) -m venv --without-pip '$(PREFIX)'; \
+	pip="$$build/venv/bin/python -m pip --python $(PREFIX)/bin/python"; \
+	$$pip install --quiet --require-hashes -r requirements-runtime.lock; \
+	$$pip install --quiet --no-index --no-deps "$$build"/wheels/*.whl; \
+	$$pip check
+	@'$(PREFIX)/bin/engate' --version
 
 clean: ## remove what was made; stored data stays
 	rm -rf .venv .venv-lock .pytest_cache .ruff_cache .hypothesis dist
@@ -78,11 +109,7 @@ endif
 .venv: .venv/.ready
 
 .venv/.locked: requirements.lock
-	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
-		{ echo "engate needs Python 3.11, 3.12 or 3.13. Choose one: make PYTHON=/path/to/python3.13" >&2; exit 1; }
-	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || \
-		{ echo "$(PYTHON) cannot make virtual environments: venv or ensurepip is missing." >&2; \
-		  echo "Debian and Ubuntu: apt install python3-venv. Or choose another: make PYTHON=/path/to/python3.13" >&2; exit 1; }
+	@$(PYTHON_FITS)
 	$(PYTHON) -m venv --clear .venv
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
 	@touch $@

@@ -1,4 +1,5 @@
-"""Writes what is generated: the capability table of the READMEs, the pages of traps, of refusals and of the log. `make docs` runs it;
+"""Writes what is generated: the capability table of the READMEs, the table of settings, the pages of traps, of refusals and of the
+log. `make docs` runs it;
 tests fail when one is stale."""
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from engate.plugins import Manifest, discover, fetched, implemented
 from engate.sync.flows import FLOWS, Flow
 from engate_api.demo.command import side
 from engate_api.demo.steps import STEPS, refusals
+from engate_api.environment import VARIABLES
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
@@ -25,6 +27,8 @@ WORDS = {
     "pt": {"flow": "Carga", "erp": "ERP", "storefront": "loja", "without": "sem", "calls": "a loja chama o engate"},
 }
 PLACE = re.compile(r"(<!-- capabilities -->\n).*?(<!-- /capabilities -->)", re.DOTALL)
+PRODUCTION = {"docs/production.md": "en", "docs/production.pt-BR.md": "pt"}
+SETTINGS = re.compile(r"(<!-- settings -->\n).*?(<!-- /settings -->)", re.DOTALL)
 
 
 def table(language: str) -> str:
@@ -58,6 +62,24 @@ def rendered(text: str, language: str) -> str:
     made, places = PLACE.subn(lambda found: found[1] + table(language) + found[2], text)
     if places != 1:
         raise ValueError(f"{places} places for the capability table instead of 1")
+    return made
+
+
+def settings(language: str) -> str:
+    """One row a variable of the environment."""
+    lines = ["| variável | sem ela | |" if language == "pt" else "| variable | default | |", "| --- | --- | --- |"]
+    for name, variable in VARIABLES.items():
+        default = f"`{variable.default}`" if variable.default else "–"
+        secret = {"pt": " **Segredo.**", "en": " **Secret.**"}[language] if variable.secret else ""
+        lines.append(f"| `{name}` | {default} | {getattr(variable.text, language)}.{secret} |")
+    return "\n".join(lines) + "\n"
+
+
+def with_settings(text: str, language: str) -> str:
+    """The page with the table of the environment as it should be."""
+    made, places = SETTINGS.subn(lambda found: found[1] + settings(language) + found[2], text)
+    if places != 1:
+        raise ValueError(f"{places} places for the table of settings instead of 1")
     return made
 
 
@@ -136,3 +158,6 @@ if __name__ == "__main__":
     for name, language in READMES.items():
         file = ROOT / name
         file.write_text(rendered(file.read_text("utf-8"), language), "utf-8")
+    for name, language in PRODUCTION.items():
+        file = ROOT / name
+        file.write_text(with_settings(file.read_text("utf-8"), language), "utf-8")

@@ -7,6 +7,7 @@ from tests.trap import Trap
 CORE, API = "core/engate", "api/engate_api"
 TROUBLE, BACKUP, STARTING = "api/tests/test_trouble.py::", "api/tests/test_backup.py::", "api/tests/test_starting.py::"
 LOGS = "tests/test_logs.py::"
+WATCHED, SCHEMA = "api/tests/test_watched.py::", "api/tests/test_schema.py::"
 
 RUNNING: tuple[Trap, ...] = (
     Trap(
@@ -216,7 +217,7 @@ RUNNING: tuple[Trap, ...] = (
         "engine.no-worker",
         "With no worker alive events come in, nothing goes out, and everything that is asked says that all is well.",
         f"{API}/routes/operations.py",
-        "return await installation.store.glancing(lambda c: lanes.workers_alive(c, since), READY_SECONDS) > 0",
+        "return await installation.store.glancing(lambda c: lanes.workers_alive(c, since, installation.worker), READY_SECONDS) > 0",
         "return True",
         (f"{STARTING}test_without_a_worker_it_says_degraded_and_who_was_last_seen",),
     ),
@@ -237,9 +238,49 @@ RUNNING: tuple[Trap, ...] = (
         (f"{STARTING}test_a_worker_of_yesterday_is_forgotten",),
     ),
     Trap(
+        "engine.disk-blames-nobody",
+        "A full disk of the database shows as a fault of whatever platform was being read, and support writes to the wrong people.",
+        f"{CORE}/sync/failing.py",
+        "        if isinstance(self.error, Broken):\n            return None\n",
+        "",
+        (f"{TROUBLE}test_a_full_disk_is_no_fault_of_a_platform_nor_of_engate",),
+    ),
+    Trap(
+        "engine.worker-shown",
+        "A worker tells what is one for the whole installation too: summed over processes it is a multiple.",
+        f"{API}/worker.py",
+        "Arq(redis), metrics, worker=name)",
+        "Arq(redis), metrics)",
+        (f"{WATCHED}test_a_worker_tells_how_it_is_and_counts_what_it_alone_knows",),
+    ),
+    Trap(
+        "engine.metrics-without-database",
+        "With the database away the metrics are a 503: the one moment in which somebody looks at them is the one without them.",
+        f"{API}/routes/operations.py",
+        "except (TimeoutError, SQLAlchemyError, DatabaseSilent):",
+        "except TimeoutError:",
+        (f"{WATCHED}test_without_the_database_all_is_told_that_needs_none",),
+    ),
+    Trap(
+        "engine.process-name",
+        "On a machine of a long name no lane is claimed: its name does not fit the column of the lease, and PostgreSQL refuses each claim.",
+        f"{API}/installation.py",
+        "socket.gethostname()[:36]",
+        "socket.gethostname()",
+        (f"{WATCHED}test_a_machine_of_a_long_name_works_on_lanes_too",),
+    ),
+    Trap(
+        "engine.page-loads-nothing",
+        "The page of the API loads a viewer from somebody else's server: it stays empty without internet, and tells that server who looks.",
+        f"{API}/openapi.py",
+        "        render_plugins=[Page()],\n",
+        "",
+        (f"{SCHEMA}test_the_page_shows_every_operation_and_loads_nothing",),
+    ),
+    Trap(
         "engine.half-open",
         "Connections that say nothing hold every place there is, and nobody gets an answer.",
-        f"{API}/commands/serve.py",
+        f"{API}/server.py",
         "backpressure=max(64, min(CONNECTIONS, soft - FILES_LEFT))",
         "backpressure=1024",
         (f"{STARTING}test_connections_that_say_nothing_do_not_keep_others_out",),
@@ -247,7 +288,7 @@ RUNNING: tuple[Trap, ...] = (
     Trap(
         "engine.header-time",
         "A connection that never says what it wants keeps its place for half a minute: whoever opens some hundred a second keeps them all.",
-        f"{API}/commands/serve.py",
+        f"{API}/server.py",
         "header_read_timeout=HEADER_MS",
         "header_read_timeout=60_000",
         (f"{STARTING}test_connections_that_say_nothing_do_not_keep_others_out",),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Sequence
+from importlib.metadata import version
 
 from engate_api.words import in_words
 
@@ -21,6 +22,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if argv is None else argv)
+    if given == ["--version"]:
+        print(f"engate {version('engate')}")
+        return 0
     if not given or given[0] not in COMMANDS:
         asked = bool(given) and given[0] not in ("-h", "--help")
         print(_usage(), file=sys.stderr if asked else sys.stdout)
@@ -49,7 +53,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _usage() -> str:
     width = max(map(len, COMMANDS))
-    return "\n".join(["usage: engate <command> [--help]", "", *(f"  {name:{width}}  {about}" for name, (_, about) in COMMANDS.items())])
+    lines = [f"  {name:{width}}  {about}" for name, (_, about) in COMMANDS.items()]
+    return "\n".join(["usage: engate <command> [--help]", "       engate --version", "", *lines])
 
 
 if __name__ == "__main__":

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-import os
-import socket
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Any
@@ -21,7 +19,7 @@ from engate.store.broken import broken, shortly
 from engate.sync.registry import Registry
 from engate.sync.runner import Runner
 from engate_api.dispatch import Dispatch, Embedded
-from engate_api.installation import FolderLock, Installation, open_store
+from engate_api.installation import FolderLock, Installation, open_store, process_name
 from engate_api.settings import Settings
 
 
@@ -57,16 +55,14 @@ async def opened(settings: Settings, clock: Clock) -> AsyncGenerator[Installatio
         registry = Registry(store, vault, clock, metrics, public_url=settings.public_url)
         closing.push_async_callback(registry.close)
         if settings.redis_url is None:
-            runner = Runner(
-                store, registry, clock, windows=settings.windows, worker=f"{socket.gethostname()}/{os.getpid()}", slots=settings.slots
-            )
+            runner = Runner(store, registry, clock, windows=settings.windows, worker=process_name(), slots=settings.slots, metrics=metrics)
             dispatch: Dispatch = Embedded(runner)
             await closing.enter_async_context(_beside(_keep_running(runner)))
         else:
             dispatch = await importlib.import_module("engate_api.worker").open_dispatch(settings.redis_url)
         closing.push_async_callback(dispatch.close)
         await closing.enter_async_context(_beside(upkeep.keep(store, settings.buyers_kept)))
-        yield Installation(settings, store, vault, registry, clock, dispatch, metrics, new_key)
+        yield Installation(settings, store, vault, registry, clock, dispatch, metrics, new_key=new_key)
 
 
 async def _keep_running(runner: Runner) -> None:

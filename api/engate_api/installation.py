@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import socket
 from pathlib import Path
 
 from engate.clock import Clock
@@ -21,7 +22,7 @@ from engate_api.tempered import Tempered
 
 
 class Installation:
-    """Made by the lifespan, handed to the routes."""
+    """Made by the lifespan (or by a worker that is watched), handed to the routes."""
 
     def __init__(
         self,
@@ -32,16 +33,24 @@ class Installation:
         clock: Clock,
         dispatch: Dispatch,
         metrics: Metrics,
+        *,
         new_key: str | None = None,
+        worker: str | None = None,
     ) -> None:
         self.settings, self.store, self.vault, self.registry = settings, store, vault, registry
         self.clock, self.dispatch, self.metrics = clock, dispatch, metrics
+        self.worker = worker  # its name, where this process is a worker of scale mode
         self.new_key = new_key  # the installation key, if it was made just now: to be printed once
         self.tempered = Tempered(store)
         self.keys_noted: dict[int, float] = {}  # key id -> when its last use was noted (real time)
 
     def now(self) -> float:
         return self.clock.now().timestamp()
+
+
+def process_name() -> str:
+    """Machine and process. Short enough for the columns that hold it (60), also with the 13 characters by which a lease is longer."""
+    return f"{socket.gethostname()[:36]}/{os.getpid()}"
 
 
 def open_store(settings: Settings) -> Store:

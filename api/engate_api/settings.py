@@ -68,8 +68,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
-    """From ENGATE_DATA, _DATABASE_URL, _REDIS_URL, _INSTALLATION_KEY, _WINDOWS (JSON), _SLOTS, _PUBLIC_URL,
-    _START_WAIT, _KEEP_BUYERS_DAYS, _LOG_LEVEL and _LOG_FORMAT."""
+    """From the variables of `environment.VARIABLES`."""
     data = Path(environment.get("ENGATE_DATA") or "data").absolute()
     made = Settings(
         data=data,
@@ -159,4 +158,4 @@ def _decoded(name: str, text: str, kind: Any) -> Any:
     raise Invalid(Text(f"{name} inválida: {said}", f"Bad {name}: {said}"), hint, where=name)
 
 
-SEE = Text("Veja docs/operations.md.", "See docs/operations.md.")
+SEE = Text("Veja docs/production.md ou engate serve --help.", "See docs/production.md or engate serve --help.")

@@ -6,11 +6,10 @@ least twice a second anyway.
 
 from __future__ import annotations
 
-import argparse
 import asyncio
-import os
 import signal
-import socket
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import msgspec
@@ -31,9 +30,11 @@ from engate.sync.runner import Runner
 from engate.text import Text
 from engate_api.budget import Lost, RedisBudget
 from engate_api.dispatch import Dispatch
-from engate_api.installation import open_store
+from engate_api.environment import parser
+from engate_api.installation import Installation, open_store, process_name
 from engate_api.loop import run
 from engate_api.patience import wait_for_servers
+from engate_api.server import Address, address, server_of
 from engate_api.settings import Settings, from_environment
 
 QUEUE = "engate:wakes"
@@ -95,17 +96,18 @@ async def _wake(ctx: dict[str, Any], integration_id: int) -> None:
     ctx["runner"].poke()
 
 
-async def work(settings: Settings, name: str) -> None:
-    """One worker, until SIGTERM or SIGINT: what is under way is given back, and goes on elsewhere."""
+async def work(settings: Settings, name: str, at: Address | None = None) -> None:
+    """One worker, until SIGTERM or SIGINT: what is under way is given back, and goes on elsewhere. `at`: where it tells how it is."""
     assert settings.redis_url is not None
     store = open_store(settings)
     vault = open_vault(store, settings.key_file)
     redis = await _pool(settings.redis_url)
     alive = [1]
-    clock = SystemClock()
+    clock, metrics = SystemClock(), Metrics()
     budget = RedisBudget(redis, lambda: alive[0])
-    registry = Registry(store, vault, clock, Metrics(), budget=budget, public_url=settings.public_url)
-    runner = Runner(store, registry, clock, windows=settings.windows, worker=name, slots=settings.slots, shared=True)
+    registry = Registry(store, vault, clock, metrics, budget=budget, public_url=settings.public_url)
+    runner = Runner(store, registry, clock, windows=settings.windows, worker=name, slots=settings.slots, shared=True, metrics=metrics)
+    shown = Installation(settings, store, vault, registry, clock, Arq(redis), metrics, worker=name)
     arq = Worker(
         functions=[func(_wake, name="wake", keep_result=0)],
         redis_pool=redis,
@@ -132,7 +134,8 @@ async def work(settings: Settings, name: str) -> None:
         asyncio.create_task(upkeep.keep(store, settings.buyers_kept)),
     ]
     try:
-        await stop.wait()
+        async with _shown(shown, at):
+            await stop.wait()
     finally:
         for task in tasks:
             task.cancel()
@@ -140,6 +143,24 @@ async def work(settings: Settings, name: str) -> None:
         await registry.close()
         await redis.aclose()
         store.close()
+
+
+@asynccontextmanager
+async def _shown(installation: Installation, at: Address | None) -> AsyncGenerator[None]:
+    """This worker's own /health, /ready and /metrics, where somebody gave it a port."""
+    if at is None:
+        yield
+        return
+    from engate_api.app import create_shown
+
+    server = server_of(create_shown(installation), at)
+    serving = asyncio.create_task(server.serve())
+    print(f"engate worker: {at.url}", flush=True)  # noqa: T201
+    try:
+        yield
+    finally:
+        server.stop()
+        await asyncio.gather(serving, return_exceptions=True)
 
 
 async def _forever(what: str, run: Any) -> None:
@@ -164,8 +185,11 @@ async def _count_alive(store: Any, alive: list[int]) -> None:
 
 
 def main(argv: list[str]) -> int:
-    """`engate worker`: settings come from ENGATE_* variables, as for `engate serve`."""
-    argparse.ArgumentParser(prog="engate worker", description=main.__doc__).parse_args(argv)
+    """`engate worker`."""
+    asked = parser("engate worker", "One worker, for scale mode.")
+    asked.add_argument("--host", default="127.0.0.1")
+    asked.add_argument("--port", type=int, help="answers /health, /ready and /metrics of this worker there (0: any free one); else none")
+    given = asked.parse_args(argv)
     settings = from_environment()
     configure(settings.log_level, json=settings.log_format == "json")
     if settings.redis_url is None:
@@ -175,6 +199,7 @@ def main(argv: list[str]) -> int:
                  "Set it (and ENGATE_DATABASE_URL); without Redis engate serve does the work itself."),
             where="ENGATE_REDIS_URL",
         )  # fmt: skip
+    at = address(given.host, given.port) if given.port is not None else None
     wait_for_servers(settings)
-    run(work(settings, f"{socket.gethostname()}/{os.getpid()}"))
+    run(work(settings, process_name(), at))
     return 0

@@ -73,7 +73,7 @@ def test_a_port_that_is_taken_is_refused_before_anything_starts(tmp_path: Path) 
         port = url.rpartition(":")[2]
         command = [sys.executable, "-m", "engate_api.cli", "serve", "--port", port]
         other = subprocess.run(command, check=False, env=environment(tmp_path / "two"), capture_output=True, text=True, timeout=60)
-        assert other.returncode == 1 and "--port" in other.stdout and "Traceback" not in other.stderr
+        assert other.returncode == 1 and "--port" in other.stderr and "Traceback" not in other.stderr
         assert not (tmp_path / "two").exists()
 
 

@@ -23,7 +23,12 @@ def test_metrics_tell_of_calls_and_states_but_of_no_tenant(loaded: Loaded) -> No
     assert re.search(r'engate_platform_calls_total\{method="GET",operation="[^"]+",status="200"\} [1-9]', answer.text)
     assert 'engate_records{kind="product",state="settled"} 7.0' in answer.text
     assert 'engate_orders{state="invoiced"} 1.0' in answer.text
-    assert "engate_lanes_due " in answer.text
+    assert "engate_lanes_due " in answer.text and "engate_lanes_due_seconds " in answer.text
+    assert 'engate_connections{health="ok"} 2.0' in answer.text and 'engate_connections{health="reauth_required"} 0.0' in answer.text
+    assert re.search(r'engate_causes\{owner="person"\} [1-9]', answer.text)  # the product without category, the SKU without weight
+    assert "engate_workers_alive 1.0" in answer.text
+    assert re.search(r'engate_slices_total\{lane="push",outcome="done"\} [1-9]', answer.text)
+    assert 'engate_dependency_up{dependency="database"} 1.0' in answer.text and 'dependency="redis"' not in answer.text
     assert "Loja" not in answer.text and loaded.order not in answer.text
 
 
@@ -31,7 +36,10 @@ def test_labels_do_not_grow_with_data() -> None:
     metrics = Metrics()
     for number in range(MOST_OPERATIONS + 50):
         metrics.note("GET", f"/thing/{number}", 200, 0.1)
-    text = metrics.scraped(0, {}, {}).decode()
+    for number in range(50):
+        metrics.worked(f"order/{number}", "done", 0.1)
+    text = metrics.scraped({}).decode()
+    assert 'engate_slices_total{lane="order",outcome="done"} 50.0' in text and "order/" not in text
     assert 'engate_platform_calls_total{method="GET",operation="other",status="200"} 50.0' in text
     assert text.count("engate_platform_calls_total{") == MOST_OPERATIONS + 1
 

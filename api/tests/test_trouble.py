@@ -7,14 +7,17 @@ import base64
 import os
 import secrets
 import shutil
+import sqlite3
 from collections import namedtuple
 from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
+import structlog
 from api.tests.conftest import House, migrated
 from sqlalchemy import event, exc
+from tests.support.goods import goods
 
 from engate.errors import Invalid
 from engate.store.tables import installation
@@ -190,3 +193,29 @@ def test_an_error_of_the_database_says_nothing_of_what_was_to_be_stored(house: H
     with pytest.raises(exc.IntegrityError) as caught, store.write() as c:
         c.execute(twice)
     assert "example" not in str(caught.value)
+
+
+@pytest.mark.trap("engine.disk-blames-nobody")
+def test_a_full_disk_is_no_fault_of_a_platform_nor_of_engate(house: House) -> None:
+    """The words are those of the disk, and no connection shows as sick; what waited goes on once there is space."""
+    house.erp.post("seed", goods(2))
+    admin = house.tenant("Loja")
+    id = house.couple(admin)
+    engine = house.client.app.state.installation.store.engine
+
+    def full(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if statement.startswith("INSERT INTO record "):
+            error = sqlite3.OperationalError("database or disk is full")
+            error.sqlite_errorcode = 13
+            raise error
+
+    event.listen(engine, "before_cursor_execute", full)
+    with structlog.testing.capture_logs() as logged:
+        admin.post(f"/integrations/{id}/activate", {})
+        house.until(lambda: [each for each in logged if each["event"] == "slice_failed" and each["tries"] > 3])
+        assert {(each["code"], each.get("connection")) for each in logged if each["event"] == "slice_failed"} == {("disk_full", None)}
+        assert [each for each in logged if each["event"] == "slice_broke"] == []
+        assert {each["health"]["state"] for each in admin.get("/connections")["items"]} == {"ok"}
+        event.remove(engine, "before_cursor_execute", full)
+        house.quiet(admin, id)
+    assert len(house.shop.get("state")) == 2

@@ -1,14 +1,30 @@
-"""Prometheus: what was called, how long it took, and (set when somebody scrapes) how much waits. No label grows with data."""
+"""Prometheus: what this process called and worked on, and how long it took; and (counted when somebody scrapes) how all stands. No label
+grows with data."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
+from typing import Any
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 
 MOST_OPERATIONS = 400
 BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+GAUGES: dict[str, tuple[str, tuple[str, ...]]] = {
+    "engate_dependency_up": ("1: it does its work; 0: it does not (storage: what is to be stored can be)", ("dependency",)),
+    "engate_workers_alive": ("Processes that work on lanes and were heard of within the last seconds", ()),
+    "engate_lanes_due": ("Lanes that are due and that nobody works on", ()),
+    "engate_lanes_due_seconds": ("How long the one that waits longest has been due", ()),
+    "engate_records": ("Records by kind and state", ("kind", "state")),
+    "engate_orders": ("Orders by state", ("state",)),
+    "engate_connections": ("Connections by health", ("health",)),
+    "engate_causes": ("What is waited for, by who can end it", ("owner",)),
+}
+"""What is counted when somebody asks: what it is, and its labels."""
+
+Counts = Mapping[Any, float]
+"""The values of one gauge, by its labels: `{(): 3}` where it has none."""
 
 
 class Metrics:
@@ -19,9 +35,9 @@ class Metrics:
         labels = ("method", "operation")
         self._calls = Counter("engate_platform_calls", "Calls to platforms that ended", (*labels, "status"), registry=self._registry)
         self._seconds = Histogram("engate_platform_call_seconds", "How long they took", labels, buckets=BUCKETS, registry=self._registry)
-        self._lanes = Gauge("engate_lanes_due", "Lanes that are due and that nobody works on", registry=self._registry)
-        self._records = Gauge("engate_records", "Records by kind and state", ("kind", "state"), registry=self._registry)
-        self._orders = Gauge("engate_orders", "Orders by state", ("state",), registry=self._registry)
+        self._slices = Counter("engate_slices", "Pieces of work that ended", ("lane", "outcome"), registry=self._registry)
+        self._slice_seconds = Histogram("engate_slice_seconds", "How long they took", ("lane",), buckets=BUCKETS, registry=self._registry)
+        ProcessCollector(registry=self._registry)
         self._known: set[tuple[str, str]] = set()
         self._timer, self._counter = cache(self._seconds.labels), cache(self._calls.labels)
         """Looking up a child by its labels costs as much as counting."""
@@ -37,11 +53,18 @@ class Metrics:
         self._counter(*place, str(status)).inc()
         self._timer(*place).observe(seconds)
 
-    def scraped(self, lanes_due: int, records: Mapping[tuple[str, str], int], orders: Mapping[str, int]) -> bytes:
-        """Everything in the text format, with the gauges as just counted."""
-        self._lanes.set(lanes_due)
-        for gauge, counts in ((self._records, records), (self._orders, {(state,): n for state, n in orders.items()})):
-            gauge.clear()
-            for labels, count in counts.items():
-                gauge.labels(*labels).set(count)
-        return generate_latest(self._registry)
+    def worked(self, lane: str, outcome: str, seconds: float) -> None:
+        """One slice. Of the lane's name what comes before its first slash: the rest may be an order's key."""
+        kind = lane.partition("/")[0]
+        self._slices.labels(kind, outcome).inc()
+        self._slice_seconds.labels(kind).observe(seconds)
+
+    def scraped(self, counted: Mapping[str, Counts]) -> bytes:
+        """Everything in the text format, with these of `GAUGES` as just counted: one that is not given is not told."""
+        now = CollectorRegistry()
+        for name, counts in counted.items():
+            words, labels = GAUGES[name]
+            gauge = Gauge(name, words, labels, registry=now)
+            for at, value in counts.items():
+                (gauge.labels(*at) if labels else gauge).set(value)
+        return generate_latest(self._registry) + generate_latest(now)

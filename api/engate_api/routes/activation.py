@@ -69,7 +69,7 @@ class Started(msgspec.Struct):
     guards=[admin],
     responses=documented(400, 401, 403, 404, 409, 422, 502),
 )
-async def activate(
+async def activate_integration(
     installation: NamedDependency[Installation], caller: NamedDependency[Caller], id: Id, data: JSONBody[Activation]
 ) -> Activated:
     """On a storefront that is not empty say what to touch: a `pilot` of SKUs first, or `everything`.
@@ -112,7 +112,7 @@ async def activate(
     guards=[operator],
     responses=documented(400, 401, 403, 404),
 )
-async def deactivate(installation: NamedDependency[Installation], caller: NamedDependency[Caller], id: Id) -> Integration:
+async def deactivate_integration(installation: NamedDependency[Installation], caller: NamedDependency[Caller], id: Id) -> Integration:
     act = Act("integration.deactivated", id)
     await changing(installation, caller, act, lambda c: trigger.deactivate(c, caller.tenant_id, id))
     say("integration_deactivated", by=caller.key_id, tenant=caller.tenant_id, integration=id)
@@ -127,7 +127,9 @@ async def deactivate(installation: NamedDependency[Installation], caller: NamedD
     guards=[operator],
     responses=documented(400, 401, 403, 404, 409, 422),
 )
-async def resync(installation: NamedDependency[Installation], caller: NamedDependency[Caller], id: Id, data: JSONBody[Resync]) -> Started:
+async def start_resync(
+    installation: NamedDependency[Installation], caller: NamedDependency[Caller], id: Id, data: JSONBody[Resync]
+) -> Started:
     """Orders and fulfilment are looked at without a run of their own."""
     stands = await installation.store.viewing(lambda c: configured.why_not(c, caller.tenant_id, id))
     if stands is not None:
@@ -200,4 +202,4 @@ def _pilot_needed() -> Refused:
     )
 
 
-ROUTES = [activate, deactivate, resync]
+ROUTES = [activate_integration, deactivate_integration, start_resync]

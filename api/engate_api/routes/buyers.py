@@ -65,7 +65,7 @@ class Erased(msgspec.Struct):
     guards=[admin],
     responses=documented(400, 401, 403, 422),
 )
-async def export(installation: NamedDependency[Installation], caller: NamedDependency[Caller], data: JSONBody[Buyer]) -> Exported:
+async def export_buyer(installation: NamedDependency[Installation], caller: NamedDependency[Caller], data: JSONBody[Buyer]) -> Exported:
     """Over all integrations of the tenant. That it was asked for stands in the audit trail; who the buyer is does not."""
     whom, view = _whom(caller, data), installation.store.viewing
     held, told = await _held(installation, whom)
@@ -85,7 +85,7 @@ async def export(installation: NamedDependency[Installation], caller: NamedDepen
     guards=[admin],
     responses=documented(400, 401, 403, 422),
 )
-async def erase(installation: NamedDependency[Installation], caller: NamedDependency[Caller], data: JSONBody[Buyer]) -> Erased:
+async def erase_buyer(installation: NamedDependency[Installation], caller: NamedDependency[Caller], data: JSONBody[Buyer]) -> Erased:
     """What was sold, for how much and when stays, without its buyer. It cannot be undone. A large database takes a while: its files are
     made anew."""
     whom, now = _whom(caller, data), installation.now()
@@ -155,4 +155,4 @@ async def _all(installation: Installation, look: Callable[[sa.Connection, int], 
     return found
 
 
-ROUTES = [export, erase]
+ROUTES = [export_buyer, erase_buyer]

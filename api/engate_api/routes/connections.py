@@ -133,7 +133,7 @@ async def delete_connection(installation: NamedDependency[Installation], caller:
     guards=[admin],
     responses=documented(400, 401, 403, 404),
 )
-async def new_address(installation: NamedDependency[Installation], caller: NamedDependency[Caller], id: Id) -> Connection:
+async def renew_webhook_address(installation: NamedDependency[Installation], caller: NamedDependency[Caller], id: Id) -> Connection:
     """The platform is told of it at once where the plugin can do that and an integration was activated; else type it in there."""
     now = installation.now()
 
@@ -257,4 +257,4 @@ def _taken(c: sa.Connection, row: Any, identity: str, used_by: list[int]) -> lis
     return lines
 
 
-ROUTES = [list_connections, create_connection, get_connection, change_connection, delete_connection, test_connection, new_address]
+ROUTES = [list_connections, create_connection, get_connection, change_connection, delete_connection, test_connection, renew_webhook_address]

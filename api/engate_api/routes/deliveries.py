@@ -51,7 +51,7 @@ async def list_deliveries(
     guards=[operator],
     responses=documented(400, 401, 403, 404, 409),
 )
-async def replay(installation: NamedDependency[Installation], caller: NamedDependency[Caller], id: Id, delivery: Id) -> Replayed:
+async def replay_delivery(installation: NamedDependency[Installation], caller: NamedDependency[Caller], id: Id, delivery: Id) -> Replayed:
     """Its orders are read from the shop as they are now, its keys from the ERP: what was told then may be old. An order that a shop handed
     in while nobody listened is taken as it was kept, unless it came again since."""
     now = installation.now()
@@ -71,4 +71,4 @@ def _sides(c: sa.Connection, tenant_id: int, id: int) -> list[int]:
     return [row.erp_id, row.storefront_id]
 
 
-ROUTES = [list_deliveries, replay]
+ROUTES = [list_deliveries, replay_delivery]

@@ -79,7 +79,7 @@ class Schemas(msgspec.Struct):
 @get(
     "/integrations/schema", summary="JSON Schemas of options, mapping and the mail server", guards=[reader], responses=documented(401, 403)
 )
-async def schemas() -> Schemas:
+async def get_schemas() -> Schemas:
     return Schemas(json_schema(Options), json_schema(PairMapping), json_schema(MailServer))
 
 
@@ -359,7 +359,7 @@ def converted(values: dict[str, Any], kind: type[S], where: str) -> S:
 
 
 ROUTES = [
-    schemas,
+    get_schemas,
     list_integrations,
     create_integration,
     get_integration,

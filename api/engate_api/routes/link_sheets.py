@@ -48,7 +48,7 @@ class Report(msgspec.Struct):
     media_type=SHEET,
     responses=documented(400, 401, 403, 404, 422),
 )
-async def get_sheet(
+async def get_links_sheet(
     installation: NamedDependency[Installation], caller: NamedDependency[Caller], id: Id, kind: Kind = "sku"
 ) -> Response[bytes]:
     """CSV with semicolons: the ERP's key, the name, the shop's id. Fill in the last column and send it back."""
@@ -72,7 +72,7 @@ async def get_sheet(
     guards=[operator],
     responses=documented(400, 401, 403, 404, 422),
 )
-async def post_sheet(
+async def put_links_sheet(
     installation: NamedDependency[Installation],
     caller: NamedDependency[Caller],
     id: Id,
@@ -100,4 +100,4 @@ async def post_sheet(
     return report
 
 
-ROUTES = [get_sheet, post_sheet]
+ROUTES = [get_links_sheet, put_links_sheet]

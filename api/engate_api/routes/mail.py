@@ -147,7 +147,9 @@ async def test_mail_server(
     guards=[operator],
     responses=documented(400, 401, 403, 404, 422),
 )
-async def preview(installation: NamedDependency[Installation], caller: NamedDependency[Caller], id: Id, data: JSONBody[Draft]) -> Preview:
+async def preview_mail(
+    installation: NamedDependency[Installation], caller: NamedDependency[Caller], id: Id, data: JSONBody[Draft]
+) -> Preview:
     """Nothing is sent or saved."""
     row = await installation.store.viewing(lambda c: config.integration_row(c, caller.tenant_id, id))
     given = {f"mail_{data.what}_{name}": text for name in ("subject", "body") if (text := getattr(data, name)) is not msgspec.UNSET}
@@ -222,4 +224,4 @@ def shown(kept: Kept | None) -> MailServerShown:
     return MailServerShown(True, settings, bool(kept.server.password), refused.text if refused else None, refused.hint if refused else None)
 
 
-ROUTES = [get_mail_server, put_mail_server, delete_mail_server, test_mail_server, preview]
+ROUTES = [get_mail_server, put_mail_server, delete_mail_server, test_mail_server, preview_mail]

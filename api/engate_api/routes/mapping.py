@@ -31,7 +31,7 @@ MOST = 200
 
 
 @get(AT, summary="The rows of one kind of mapping", guards=[reader], responses=documented(400, 401, 403, 404, 422))
-async def list_rows(
+async def list_mapping_rows(
     installation: NamedDependency[Installation], caller: NamedDependency[Caller], id: Id, kind: FromPath[str]
 ) -> Items[dict[str, Any]]:
     """`kind`: warehouses, payments, carriers, price_lists or channels."""
@@ -47,7 +47,7 @@ async def list_rows(
     guards=[operator],
     responses=documented(400, 401, 403, 404, 409, 422, 502),
 )
-async def put_row(
+async def put_mapping_row(
     installation: NamedDependency[Installation],
     caller: NamedDependency[Caller],
     id: Id,
@@ -74,7 +74,7 @@ async def put_row(
     guards=[operator],
     responses=documented(400, 401, 403, 404, 422),
 )
-async def delete_row(
+async def delete_mapping_row(
     installation: NamedDependency[Installation], caller: NamedDependency[Caller], id: Id, kind: FromPath[str], key: FromPath[str]
 ) -> None:
     await installation.store.viewing(lambda c: config.integration_row(c, caller.tenant_id, id))
@@ -129,4 +129,4 @@ def _key(path: str) -> str:
     return key
 
 
-ROUTES = [list_rows, put_row, delete_row]
+ROUTES = [list_mapping_rows, put_mapping_row, delete_mapping_row]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -15,6 +15,7 @@ from litestar import Response, get
 from litestar.di import NamedDependency
 from sqlalchemy.exc import SQLAlchemyError
 
+from engate.journal import Counts
 from engate.store import lanes
 from engate.store.broken import FREE, FULL, Broken
 from engate.store.db import DatabaseSilent
@@ -51,7 +52,7 @@ class Workers(msgspec.Struct):
 
 
 @get("/health", summary="Alive", opt={"exclude_from_auth": True}, security=[{}])
-async def health(installation: NamedDependency[Installation]) -> Health:
+async def get_health(installation: NamedDependency[Installation]) -> Health:
     """Asks nobody: it tells what this process has met."""
     return _degraded([trouble.text] if (trouble := _trouble(installation)) else [])
 
@@ -63,7 +64,7 @@ async def health(installation: NamedDependency[Installation]) -> Health:
     security=[{}],
     responses=documented(503),
 )
-async def ready(installation: NamedDependency[Installation]) -> Health:
+async def get_ready(installation: NamedDependency[Installation]) -> Health:
     """Answers within two seconds, also where one of them hangs. "degraded": engate answers and takes in, but nobody works."""
     *answers, works = await asyncio.gather(_database_answers(installation), _redis_answers(installation), _somebody_works(installation))
     missing = [MISSING[name] for name, answered in zip(MISSING, answers, strict=True) if not answered]
@@ -77,7 +78,7 @@ async def ready(installation: NamedDependency[Installation]) -> Health:
             Text(" ".join(each.hint.pt for each in missing), " ".join(each.hint.en for each in missing)),
             errors=[FieldError(each.name, each.text.pt) for each in missing],
         )
-    return _degraded([] if works else [NO_WORKER])
+    return _degraded([] if works else [NO_WORKER if installation.worker is None else NOT_WORKING])
 
 
 def _degraded(why: Sequence[Text]) -> Health:
@@ -106,7 +107,13 @@ NO_WORKER = Text(
     "Nenhum worker está no ar: eventos e pedidos são recebidos e esperam. Inicie um: engate worker.",
     "No worker is alive: events and orders are taken in and wait. Start one: engate worker.",
 )
+NOT_WORKING = Text(
+    "Este worker não dá sinal de vida há mais de 15 segundos. Veja o log dele; se continuar, reinicie-o.",
+    "This worker has not been heard of for more than 15 seconds. See its log; if it lasts, start it again.",
+)
 READY_SECONDS = 1.5
+COUNT_SECONDS = 5.0
+"""Prometheus waits ten."""
 LEAST_FREE = 32 * 2**20
 """Bytes on the disk of a SQLite database with which it can still work a while."""
 
@@ -137,12 +144,12 @@ async def _database_answers(installation: Installation) -> bool:
 
 
 async def _somebody_works(installation: Installation) -> bool:
-    """Also where the database does not say. Without Redis this process works itself."""
+    """Also where the database does not say. Without Redis this process works itself; a worker speaks of itself alone."""
     if installation.settings.redis_url is None:
         return True
     since = installation.now() - lanes.ALIVE
     try:
-        return await installation.store.glancing(lambda c: lanes.workers_alive(c, since), READY_SECONDS) > 0
+        return await installation.store.glancing(lambda c: lanes.workers_alive(c, since, installation.worker), READY_SECONDS) > 0
     except (SQLAlchemyError, DatabaseSilent):
         return True
 
@@ -158,17 +165,52 @@ async def _redis_answers(installation: Installation) -> bool:
 @get(
     "/metrics", summary="Prometheus", opt={"exclude_from_auth": True}, security=[{}], media_type="text/plain; version=0.0.4; charset=utf-8"
 )
-async def metrics(installation: NamedDependency[Installation]) -> Response[bytes]:
+async def get_metrics(installation: NamedDependency[Installation]) -> Response[bytes]:
+    """What this process did; of the API also how all stands, unless the database is away: what is away stands there too."""
+    up = {"database": _database_answers(installation)}
+    if installation.settings.redis_url is not None:
+        up["redis"] = _redis_answers(installation)
+    counted, answered = await asyncio.gather(_counted(installation), asyncio.gather(*up.values()))
+    answers = dict(zip(up, answered, strict=True))
+    if counted is None:
+        answers["database"], counted = False, {}
+    answers["storage"] = _trouble(installation) is None
+    dependencies = {(name,): float(works) for name, works in answers.items()}
+    return Response(installation.metrics.scraped({"engate_dependency_up": dependencies, **counted}))
+
+
+async def _counted(installation: Installation) -> dict[str, Counts] | None:
+    """Of the whole installation; a worker leaves that to the API. None: the database does not say."""
+    if installation.worker is not None:
+        return {}
     now = installation.now()
-    counted = await installation.tempered.get("gauges", lambda c: running.gauges(c, now))
-    return Response(installation.metrics.scraped(counted.lanes_due, counted.records, counted.orders))
+    try:
+        async with asyncio.timeout(COUNT_SECONDS):
+            found = await installation.tempered.get("gauges", lambda c: running.gauges(c, now))
+    except (TimeoutError, SQLAlchemyError, DatabaseSilent):
+        return None
+    return {
+        "engate_workers_alive": {(): found.workers_alive},
+        "engate_lanes_due": {(): found.lanes_due},
+        "engate_lanes_due_seconds": {(): found.lanes_due_seconds},
+        "engate_records": found.records,
+        "engate_orders": _by_one(found.orders),
+        "engate_connections": _by_one(found.connections),
+        "engate_causes": _by_one(found.causes),
+    }
+
+
+def _by_one(counts: Mapping[str, int]) -> Counts:
+    return {(name,): n for name, n in counts.items()}
 
 
 @get("/workers", summary="Who works on the lanes, and when each was last seen", guards=[reader], responses=documented(401, 403))
-async def workers(installation: NamedDependency[Installation]) -> Workers:
+async def list_workers(installation: NamedDependency[Installation]) -> Workers:
     known, since = await installation.store.viewing(lanes.workers), installation.now() - lanes.ALIVE
     found = [Worker(each.name, each.slices, datetime.fromtimestamp(each.seen_at, UTC), each.seen_at >= since) for each in known]
     return Workers({each.name: each.slices for each in known}, found)
 
 
-ROUTES = [health, ready, metrics, workers]
+WITHOUT_KEY = [get_health, get_ready, get_metrics]
+"""What a worker answers too, where it is given a port."""
+ROUTES = [*WITHOUT_KEY, list_workers]

@@ -26,7 +26,7 @@ class Question(msgspec.Struct, forbid_unknown_fields=True):
 
 
 @get("/search", summary="What is this, and where is it?", guards=[reader], responses=documented(400, 401, 403, 422))
-async def find(installation: NamedDependency[Installation], caller: NamedDependency[Caller], q: Asked = "") -> Hits:
+async def search_everything(installation: NamedDependency[Installation], caller: NamedDependency[Caller], q: Asked = "") -> Hits:
     """`q`: any key of an order or of a product, or how it begins (three characters and more), over all integrations; those that were
     deleted and still have open orders too. A CPF, a CNPJ or an e-mail address goes into the body of POST /search."""
     in_the_open(q)
@@ -40,7 +40,7 @@ async def find(installation: NamedDependency[Installation], caller: NamedDepende
     guards=[reader],
     responses=documented(400, 401, 403),
 )
-async def find_buyer(installation: NamedDependency[Installation], caller: NamedDependency[Caller], data: JSONBody[Question]) -> Hits:
+async def search_by_body(installation: NamedDependency[Installation], caller: NamedDependency[Caller], data: JSONBody[Question]) -> Hits:
     """Nothing is changed. A key that only reads sees what is found without the buyer."""
     return await _found(installation, caller, data.q)
 
@@ -52,4 +52,4 @@ async def _found(installation: Installation, caller: Caller, q: str) -> Hits:
     return whole
 
 
-ROUTES = [find, find_buyer]
+ROUTES = [search_everything, search_by_body]

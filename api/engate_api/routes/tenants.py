@@ -65,7 +65,7 @@ async def create_tenant(installation: NamedDependency[Installation], caller: Nam
     guards=[installer],
     responses=documented(400, 401, 403, 404),
 )
-async def recover(
+async def recover_tenant_key(
     installation: NamedDependency[Installation], caller: NamedDependency[Caller], id: Id, data: JSONBody[RecoveryKey]
 ) -> KeyMade:
     """Its other keys stay as they are. The log and the tenant's audit trail say that it was made."""
@@ -82,9 +82,9 @@ async def recover(
 
 
 @get("/me", summary="Whose key this is", guards=[reader], responses=documented(401, 403))
-async def me(installation: NamedDependency[Installation], caller: NamedDependency[Caller]) -> Me:
+async def get_me(installation: NamedDependency[Installation], caller: NamedDependency[Caller]) -> Me:
     name = await installation.store.viewing(lambda c: c.execute(tenant.select().where(tenant.c.id == caller.tenant_id)).one().name)
     return Me(TenantRef(caller.tenant_id, name), caller.role)
 
 
-ROUTES = [create_tenant, recover, me]
+ROUTES = [create_tenant, recover_tenant_key, get_me]

@@ -257,6 +257,19 @@ def next_due(c: sa.Connection) -> float | None:
     return c.execute(_NEXT_DUE).scalar()
 
 
+class Overdue(NamedTuple):
+    """Lanes that are due and that nobody works on. `since`: when the first of them was due; None: there is none."""
+
+    lanes: int
+    since: float | None
+
+
+def overdue(c: sa.Connection, now: float) -> Overdue:
+    """What a process that was killed had in hand is nobody's once its lease has ended."""
+    found = sa.select(sa.func.count(), sa.func.min(lane.c.ready_at)).where(lane.c.ready_at <= now, lane.c.lease_until < _real(c))
+    return Overdue(*c.execute(found).one())
+
+
 def ask_to_cancel(c: sa.Connection, integration_id: int, names: Iterable[str]) -> None:
     c.execute(
         sa.update(lane)
@@ -325,5 +338,7 @@ def forget_workers(c: sa.Connection, now: float) -> bool:
     return False
 
 
-def workers_alive(c: sa.Connection, since: float) -> int:
-    return int(c.execute(sa.select(sa.func.count()).select_from(slice_count).where(slice_count.c.seen_at >= since)).scalar_one())
+def workers_alive(c: sa.Connection, since: float, name: str | None = None) -> int:
+    """How many were heard of since then; `name`: only whether this one was."""
+    found = sa.select(sa.func.count()).select_from(slice_count).where(slice_count.c.seen_at >= since)
+    return int(c.execute(found if name is None else found.where(slice_count.c.worker == name)).scalar_one())

@@ -11,6 +11,7 @@ from engate.hooks import Erp, Observer
 from engate.logs import say
 from engate.observers import Observers
 from engate.store import causes, config, health, lanes, orders, runs
+from engate.store.broken import Broken
 from engate.store.causes import Reason
 from engate.store.health import Trouble
 from engate.store.lanes import Claim
@@ -39,7 +40,9 @@ class Failed(NamedTuple):
 
     @property
     def side(self) -> int | None:
-        """The connection to blame: the client's word, else whose hook it was."""
+        """The connection to blame: the client's word, else whose hook it was; of what the database met, none."""
+        if isinstance(self.error, Broken):
+            return None
         known = self.error.connection_id if isinstance(self.error, EngateError) else None
         return known if known is not None else side_of(self.snapshot, self.hook)
 

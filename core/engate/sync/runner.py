@@ -11,6 +11,7 @@ from uuid import uuid4
 
 from engate import doing
 from engate.clock import Clock
+from engate.journal import Metrics
 from engate.limits import priority
 from engate.logs import say
 from engate.store import clocks, config, desired, health, lanes, outbox
@@ -73,8 +74,9 @@ class Runner:
         worker: str,
         slots: int = SLOTS,
         shared: bool = False,
+        metrics: Metrics | None = None,
     ) -> None:
-        self._shared = shared
+        self._shared, self._metrics = shared, metrics or Metrics()
         self._store, self._registry, self._clock, self._windows = store, registry, clock, windows
         self._worker, self._slots, self._order_slots = worker, slots, max(1, slots // 4)
         self._lease = f"{worker}/{uuid4().hex[:12]}"
@@ -289,20 +291,26 @@ class Runner:
         priority.set(claim.prio)
         mine.doing = doing.watched()
         self._slices += 1
+        began, outcome = time.monotonic(), "dropped"
         try:
             later = await self._slice(mine)
         except asyncio.CancelledError:
+            outcome = "cancelled"
             # cancelled by a person or by our own end: the lane goes on when somebody claims it
             now = self._clock.now().timestamp()
             await asyncio.shield(self._store.durably(lambda c: lanes.settle(c, claim, self._lease, now)))
             raise
         except LeaseLost:
+            outcome = "lost"
             say("lease_lost", lane=claim.name, integration=claim.integration_id)
         except Exception as error:
+            outcome = "failed"
             await self._failed(mine, error)
         else:
             self._due = await self._store.durably(lambda c: self._settle(c, mine, later))
-            mine.settled = True
+            mine.settled, outcome = True, "done"
+        finally:
+            self._metrics.worked(claim.name, outcome, time.monotonic() - began)
 
     def _settle(self, c: Any, mine: Slice, later: Later) -> float | None:
         """When something is due next."""
@@ -317,7 +325,8 @@ class Runner:
     async def _failed(self, mine: Slice, error: Exception) -> None:
         if mine.snapshot is None:
             raise error  # the database does not answer: the lease runs out, and somebody takes the lane up
-        failed = Failed(mine.claim, mine.snapshot, mine.doing.hook, error, self._registry.observers)
+        met = broken(error) or error  # the database, whatever hook was at work
+        failed = Failed(mine.claim, mine.snapshot, mine.doing.hook, met, self._registry.observers)
         now = self._clock.now().timestamp()
         until = failing.back_off(failed, self._windows, now)
         failing.tell(failed, until - now)

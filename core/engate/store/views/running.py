@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 import sqlalchemy as sa
 
+from engate.errors import Owner
 from engate.model.kinds import KINDS
-from engate.store import config
-from engate.store.tables import integration, lane, order, record, record_count, run
+from engate.store import config, lanes
+from engate.store.tables import cause, connection, integration, order, record, record_count, run
 from engate.store.views.paging import Rows, Window, each, instant, page
 
 UNSETTLED = ("to_send", "sent", "waiting")
@@ -97,24 +98,54 @@ def _shown(row: Any, live: Live) -> Run:
 
 
 class Gauges(msgspec.Struct):
-    """The whole installation, for whoever runs it."""
+    """The whole installation, for whoever runs it. `lanes_due_seconds`: how long the one that waits longest has been due."""
 
     lanes_due: int
+    lanes_due_seconds: float
+    workers_alive: int
     records: dict[tuple[str, str], int]
     orders: dict[str, int]
+    connections: dict[str, int]
+    causes: dict[str, int]
 
 
 def gauges(c: sa.Connection, now: float) -> Gauges:
-    due = sa.select(sa.func.count()).where(lane.c.ready_at <= now, lane.c.lease.is_(None))
+    due = lanes.overdue(c, now)
     records: dict[tuple[str, str], int] = {}
     orders: dict[str, int] = {}
+    waits = dict.fromkeys(OWNERS, 0)
     for id in c.execute(sa.select(integration.c.id)).scalars().all():
         for kind, live in records_of(c, id).items():
             for state in LIVE:
                 records[kind, state] = records.get((kind, state), 0) + getattr(live, state)
         for state, n in orders_of(c, id).items():
             orders[state] = orders.get(state, 0) + n
-    return Gauges(c.execute(due).scalar_one(), {at: n for at, n in records.items() if n}, orders)
+        for owner, n in zip(OWNERS, c.execute(_CAUSES, {"of_integration": id}).one(), strict=True):
+            waits[owner] += n
+    return Gauges(
+        due.lanes,
+        now - due.since if due.since is not None else 0.0,
+        lanes.workers_alive(c, now - lanes.ALIVE),
+        {at: n for at, n in records.items() if n},
+        orders,
+        _connections(c),
+        waits,
+    )
+
+
+HEALTH = ("ok", "degraded", "reauth_required")
+OWNERS = get_args(Owner)
+
+
+_CAUSES = sa.select(*(sa.func.count().filter(cause.c.owner == owner) for owner in OWNERS)).where(
+    cause.c.integration_id == sa.bindparam("of_integration")
+)
+
+
+def _connections(c: sa.Connection) -> dict[str, int]:
+    """By health; 0 where none has it, so that whoever waits for one sees it come."""
+    counted = sa.select(connection.c.health, sa.func.count()).group_by(connection.c.health)
+    return {**dict.fromkeys(HEALTH, 0), **{health: n for health, n in c.execute(counted)}}
 
 
 LIVE = ("to_send", "sent", "waiting", "settled")

@@ -1,0 +1,126 @@
+"""The OpenAPI document, and a page that shows it and loads nothing: neither from the internet nor from here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from html import escape
+from typing import Any
+
+from litestar import Request
+from litestar.enums import MediaType
+from litestar.handlers import HTTPRouteHandler
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import OpenAPIRenderPlugin
+from litestar.openapi.spec import Components, SecurityScheme, Tag
+
+from engate_api.subjects import SUBJECTS
+
+METHODS = ("get", "post", "put", "patch", "delete")
+
+
+def config() -> OpenAPIConfig:
+    return OpenAPIConfig(
+        title="engate",
+        version="1",
+        description="Couples any ERP to any storefront.",
+        use_handler_docstrings=True,
+        security=[{"key": []}],
+        components=Components(security_schemes={"key": SecurityScheme(type="http", scheme="bearer")}),
+        tags=[Tag(name=each.name, description=each.words) for each in SUBJECTS],
+        operation_id_creator=_name_of,
+        render_plugins=[Page()],
+    )
+
+
+def _name_of(handler: HTTPRouteHandler, _method: Any, _path: Any) -> str:
+    """The name of its function: clients call their methods by it, so it stays."""
+    return handler.handler_name
+
+
+class Page(OpenAPIRenderPlugin):
+    """`/schema`: every operation by subject, with what it takes and answers. The whole is the document itself."""
+
+    def __init__(self) -> None:
+        super().__init__(path="/", media_type=MediaType.HTML)
+
+    def render(self, request: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:
+        return "\n".join(page(openapi_schema, self.get_openapi_json_route(request))).encode()
+
+
+STYLE = (
+    "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#222;background:#fff}"
+    "code,pre{font:14px/1.4 ui-monospace,monospace}pre{overflow:auto;background:#f4f4f4;padding:.5rem}"
+    "details{border-bottom:1px solid #ddd;padding:.4rem 0}summary{cursor:pointer}summary b{display:inline-block;min-width:4.5rem}"
+    "ul{margin:.3rem 0}nav a{margin-right:1rem}"
+)
+KEEPS_TO_ITSELF = "default-src 'none'; style-src 'unsafe-inline'"
+
+
+def page(document: dict[str, Any], at: str) -> Iterator[str]:
+    info, tags = document["info"], document["tags"]
+    yield "<!DOCTYPE html>"
+    yield '<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
+    yield f'<meta http-equiv="Content-Security-Policy" content="{KEEPS_TO_ITSELF}">'
+    yield f"<title>{escape(info['title'])}</title><style>{STYLE}</style></head><body>"
+    yield f"<h1>{escape(info['title'])} {escape(info['version'])}</h1><p>{escape(info['description'])}</p>"
+    yield f'<p>The document: <a href="{escape(at)}">openapi.json</a>. '
+    yield "Every request but those said to need no key carries <code>Authorization: Bearer &lt;key&gt;</code>.</p>"
+    yield "<nav>" + "".join(f'<a href="#{_anchor(tag["name"])}">{escape(tag["name"])}</a>' for tag in tags) + "</nav>"
+    for tag in tags:
+        yield f'<h2 id="{_anchor(tag["name"])}">{escape(tag["name"])}</h2><p>{escape(tag["description"])}</p>'
+        for path, item in document["paths"].items():
+            for method in METHODS:
+                operation = item.get(method)
+                if operation is not None and tag["name"] in operation["tags"]:
+                    yield from _operation(method, path, operation)
+    yield '<h2 id="schemas">Schemas</h2>'
+    for name, schema in sorted(document["components"]["schemas"].items()):
+        yield f'<details id="schema-{escape(name)}"><summary><code>{escape(name)}</code></summary>{"".join(_schema(schema))}</details>'
+    yield "</body></html>"
+
+
+def _anchor(name: str) -> str:
+    return "subject-" + "".join(letter if letter.isalnum() else "-" for letter in name.lower())
+
+
+def _operation(method: str, path: str, operation: dict[str, Any]) -> Iterator[str]:
+    yield f'<details id="{escape(operation["operationId"])}"><summary><b>{method.upper()}</b> <code>{escape(path)}</code> '
+    yield f"{escape(operation['summary'])}</summary>"
+    yield f"<p>{escape(operation.get('description') or '')} (<code>{escape(operation['operationId'])}</code>"
+    yield f"{', no key' if {} in (operation.get('security') or []) else ''})</p><ul>"
+    for parameter in operation.get("parameters") or []:
+        required = " (required)" if parameter.get("required") else ""
+        about = escape(parameter.get("description") or "")
+        yield f"<li>{escape(parameter['in'])} <code>{escape(parameter['name'])}</code>{required}: {_kind(parameter['schema'])} {about}</li>"
+    for media, content in (operation.get("requestBody") or {}).get("content", {}).items():
+        yield f"<li>body <code>{escape(media)}</code>: {_kind(content.get('schema') or {})}</li>"
+    for status, answer in (operation.get("responses") or {}).items():
+        shapes = [_kind(content["schema"]) for content in (answer.get("content") or {}).values() if content.get("schema")]
+        yield f"<li>{escape(status)} {escape(answer['description'])}{': ' if shapes else ''}{', '.join(shapes)}</li>"
+    yield "</ul></details>"
+
+
+def _schema(schema: dict[str, Any]) -> Iterator[str]:
+    yield f"<p>{escape(schema.get('description') or '')}</p><ul>"
+    needed = schema.get("required") or []
+    for name, field in (schema.get("properties") or {}).items():
+        yield f"<li><code>{escape(name)}</code>{' (required)' if name in needed else ''}: {_kind(field)}</li>"
+    yield "</ul>"
+
+
+def _kind(schema: dict[str, Any]) -> str:
+    """A type in a few words; one that has a name, by its name."""
+    if "$ref" in schema:
+        name = escape(schema["$ref"].rpartition("/")[2])
+        return f'<a href="#schema-{name}"><code>{name}</code></a>'
+    for together in ("oneOf", "anyOf", "allOf"):
+        if together in schema:
+            return " or ".join(_kind(each) for each in schema[together])
+    if "enum" in schema:
+        return " or ".join(f"<code>{escape(str(each))}</code>" for each in schema["enum"])
+    kind = schema.get("type", "anything")
+    if kind == "array":
+        return f"list of {_kind(schema.get('items') or {})}"
+    if kind == "object" and isinstance(schema.get("additionalProperties"), dict):
+        return f"object of {_kind(schema['additionalProperties'])}"
+    return escape(" or ".join(kind) if isinstance(kind, list) else str(kind))

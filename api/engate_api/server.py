@@ -1,0 +1,66 @@
+"""The HTTP server inside a process of ours: `engate serve`, and a worker that is watched."""
+
+from __future__ import annotations
+
+import resource
+import socket
+from typing import Any, NamedTuple
+
+from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
+from granian.log import LogLevels
+from granian.server.embed import Server
+
+from engate.errors import Invalid
+from engate.text import Text
+
+HEADER_MS = 5_000
+"""A request says what it wants within this time, or its connection is closed: one that says nothing keeps a place."""
+BACKLOG, CONNECTIONS, FILES_LEFT = 1_024, 8_192, 512
+"""Connections at once, as far as the system lets this process open files; so many files are left for everything else."""
+
+
+class Address(NamedTuple):
+    """Where a process answers."""
+
+    host: str
+    port: int
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.host}:{self.port}"
+
+
+def address(host: str, port: int) -> Address:
+    """`port` 0: any free one. Raises `Invalid` where somebody has it: the server would share it with another of its kind, and each would
+    get half of the requests."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OverflowError:
+            raise Invalid(Text(f"Não há porta {port}.", f"There is no port {port}."), CHOOSE, where="--port") from None
+        except OSError as error:
+            raise Invalid(
+                Text(f"A porta {port} de {host} está em uso, ou não é desta máquina.",
+                     f"Port {port} of {host} is taken, or is not this machine's."),
+                CHOOSE, where="--port", code="port_taken",
+            ) from error  # fmt: skip
+        return Address(host, probe.getsockname()[1])
+
+
+CHOOSE = Text("Escolha outra com --port.", "Choose another with --port.")
+
+
+def server_of(app: Any, at: Address) -> Server:
+    """HTTP/1 alone: what speaks more than that stands in front."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = CONNECTIONS + FILES_LEFT
+    if soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return Server(
+        app, at.host, at.port, interface=Interfaces.ASGINL, websockets=False, log_level=LogLevels.error, http=HTTPModes.http1,
+        http1_settings=HTTP1Settings(header_read_timeout=HEADER_MS), backlog=BACKLOG,
+        backpressure=max(64, min(CONNECTIONS, soft - FILES_LEFT)),
+    )  # fmt: skip
