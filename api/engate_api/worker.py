@@ -137,9 +137,7 @@ async def work(settings: Settings, name: str, at: Address | None = None) -> None
         async with _shown(shown, at):
             await stop.wait()
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await ended(tasks)
         await registry.close()
         await redis.aclose()
         store.close()
@@ -161,6 +159,14 @@ async def _shown(installation: Installation, at: Address | None) -> AsyncGenerat
     finally:
         server.stop()
         await asyncio.gather(serving, return_exceptions=True)
+
+
+async def ended(tasks: list[asyncio.Task[None]], again: float = 5.0) -> None:
+    """Cancelled once more where it was not heard: a library may swallow a cancellation, and the worker would go on after SIGTERM."""
+    while left := [task for task in tasks if not task.done()]:
+        for task in left:
+            task.cancel()
+        await asyncio.wait(left, timeout=again)
 
 
 async def _forever(what: str, run: Any) -> None:
