@@ -18,7 +18,7 @@ from engate.plugins import Coupling, closing
 from engate.store import archive, config
 from engate.store.views import configured
 from engate.store.views.configured import Integration
-from engate.sync import links, trigger
+from engate.sync import links, trigger, unmapped
 from engate.sync.flows import FLOWS, offered
 from engate.sync.mapping import PairMapping
 from engate.text import Text
@@ -40,12 +40,13 @@ class Activation(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Activated(msgspec.Struct):
-    """`adopted`: orders taken over from a deleted integration of the same two accounts."""
+    """`adopted`: orders taken over from a deleted integration of the same two accounts. `waits`: what waits because nobody mapped it."""
 
     status: str
     pilot: list[str] | None
     runs: list[int]
     adopted: int
+    waits: list[Text]
 
 
 class Resync(msgspec.Struct, forbid_unknown_fields=True):
@@ -76,7 +77,7 @@ async def activate(
     """
     row = await installation.store.viewing(lambda c: _connected(c, caller.tenant_id, id))
     if data.everything and data.pilot:
-        raise Invalid(Text("Envie pilot ou everything, não ambos.", "Send pilot or everything, not both."), where="pilot")
+        raise Invalid(Text("Envie 'pilot' ou 'everything', não ambos.", "Send 'pilot' or 'everything', not both."), where="pilot")
     coupling = await installation.registry.coupling(id)
     await check_mapping(installation, caller, id, msgspec.convert(row.mapping, PairMapping), row.mapping)
     pilot = data.pilot
@@ -88,18 +89,19 @@ async def activate(
     go_live_at = data.go_live_at.timestamp() if data.go_live_at else None
     now = installation.now()
 
-    def go(c: sa.Connection) -> tuple[list[int], int]:
+    def go(c: sa.Connection) -> tuple[list[int], int, list[Text]]:
         snapshot = config.snapshot(c, id)
         assert snapshot is not None
         flows = [name for name, why in offered(coupling).items() if why is None and name in snapshot.enabled]
         adopted = archive.adopt(c, caller.tenant_id, id, now)
-        return trigger.activate(c, caller.tenant_id, id, trigger.Activation(flows, pilot, go_live_at), now), adopted
+        runs = trigger.activate(c, caller.tenant_id, id, trigger.Activation(flows, pilot, go_live_at), now)
+        return runs, adopted, unmapped.waits(snapshot.mapping, flows, coupling.order_fields)
 
-    runs, adopted = await installation.store.writing(go)
+    runs, adopted, waits = await installation.store.writing(go)
     say("integration_activated", by=caller.key_id, tenant=caller.tenant_id, integration=id, count=adopted or None)
     await installation.dispatch.wake(id)
     after = await shown(installation, caller, id)
-    return Activated(after.status, after.pilot, runs, adopted)
+    return Activated(after.status, after.pilot, runs, adopted, waits)
 
 
 @post(
@@ -154,7 +156,8 @@ async def _wanted(installation: Installation, caller: Caller, id: int, asked: li
         known(name, FLOWS, "flows")
         why = can[name] or (None if name in enabled else Text(f"A carga '{name}' está desligada.", f"The flow '{name}' is switched off."))
         if why is not None:
-            raise Invalid(why, Text("Veja flows na integração.", "See the integration's flows."), where="flows", code="not_offered")
+            hint = Text("Veja 'flows' na integração.", "See 'flows' of the integration.")
+            raise Invalid(why, hint, where="flows", code="not_offered")
     return [name for name in FLOWS if name in asked]
 
 

@@ -2,23 +2,37 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
-from litestar import get, post
+from litestar import get, patch, post
 from litestar.di import NamedDependency
 from litestar.params import JSONBody
 
+from engate.local import BRASILIA
 from engate.logs import say
 from engate.store import config
 from engate.store.tables import tenant
-from engate_api.auth import Caller, installer, reader
+from engate_api.auth import Caller, admin, installer, reader
 from engate_api.installation import Installation
 from engate_api.problems import documented
 from engate_api.requests import Id, Name
 from engate_api.routes.keys import KeyMade
 
+Zone = Annotated[str, msgspec.Meta(min_length=1, max_length=40)]
+
 
 class NewTenant(msgspec.Struct, forbid_unknown_fields=True):
+    """`zone`: the time zone in which its people read times ("America/Manaus")."""
+
     name: Name
+    zone: Zone = BRASILIA
+
+
+class TenantChanges(msgspec.Struct, forbid_unknown_fields=True):
+    """`zone`: the time zone in which its people read times."""
+
+    zone: Zone
 
 
 class RecoveryKey(msgspec.Struct, forbid_unknown_fields=True):
@@ -36,6 +50,7 @@ class Tenant(msgspec.Struct):
 class TenantRef(msgspec.Struct):
     id: int
     name: str
+    zone: str
 
 
 class Me(msgspec.Struct):
@@ -43,10 +58,10 @@ class Me(msgspec.Struct):
     role: str
 
 
-@post("/tenants", summary="Create a tenant (installation key)", guards=[installer], responses=documented(400, 401, 403, 409))
+@post("/tenants", summary="Create a tenant (installation key)", guards=[installer], responses=documented(400, 401, 403, 409, 422))
 async def create_tenant(installation: NamedDependency[Installation], data: JSONBody[NewTenant]) -> Tenant:
     now = installation.now()
-    id, key = await installation.store.writing(lambda c: config.create_tenant(c, data.name, now))
+    id, key = await installation.store.writing(lambda c: config.create_tenant(c, data.name, now, data.zone))
     say("tenant_made", by="installation", tenant=id, name=data.name)
     return Tenant(id, data.name, key)
 
@@ -67,8 +82,14 @@ async def recover(installation: NamedDependency[Installation], id: Id, data: JSO
 
 @get("/me", summary="Whose key this is", guards=[reader], responses=documented(401, 403))
 async def me(installation: NamedDependency[Installation], caller: NamedDependency[Caller]) -> Me:
-    name = await installation.store.viewing(lambda c: c.execute(tenant.select().where(tenant.c.id == caller.tenant_id)).one().name)
-    return Me(TenantRef(caller.tenant_id, name), caller.role)
+    own = await installation.store.viewing(lambda c: c.execute(tenant.select().where(tenant.c.id == caller.tenant_id)).one())
+    return Me(TenantRef(own.id, own.name, own.zone), caller.role)
 
 
-ROUTES = [create_tenant, recover, me]
+@patch("/me", summary="Say in which time zone the tenant's people read times", guards=[admin], responses=documented(400, 401, 403, 422))
+async def change_me(installation: NamedDependency[Installation], caller: NamedDependency[Caller], data: JSONBody[TenantChanges]) -> Me:
+    await installation.store.writing(lambda c: config.set_zone(c, caller.tenant_id, data.zone))
+    return await me.fn(installation, caller)
+
+
+ROUTES = [create_tenant, recover, me, change_me]
