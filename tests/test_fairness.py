@@ -73,7 +73,7 @@ async def test_what_hangs_is_named_in_health_while_it_hangs_and_forgotten_when_i
         said = await stage.until(lambda: _health(stage, "fake_erp", "degraded"))
         [lane] = await stage.sql("select tries, lease from lane where name = 'order/F00001'")
         assert lane.tries == 1 and lane.lease is not None, "said while the first try hangs, not when it was ended"
-        assert said["code"] == "slow" and "lenta em find_order" in said["text"]["pt"] and "slow at find_order" in said["text"]["en"]
+        assert said["code"] == "slow" and "procurar o pedido no ERP" in said["text"]["pt"] and "looking for the order" in said["text"]["en"]
         assert await _health(stage, "fake_shop", "ok")
         await stage.until(lambda: _tried_again(stage, "order/F00001"))
         assert await _health(stage, "fake_erp", "degraded"), "a slice that was ended is no recovery, and neither is a reading that works"

@@ -63,7 +63,7 @@ async def test_a_line_that_fails_is_the_health_until_it_passes(sqlite_database: 
         stage.shop.switches.scope = False
         await stage.until(lambda: is_degraded(stage), SOON)
         said = msgspec.json.decode((await health(stage)).health_cause)
-        assert (said["code"], said["text"]["pt"]) == ("scope", "Falta o direito write_orders.")
+        assert (said["code"], said["text"]["pt"]) == ("scope", "Falta o direito de alterar pedidos.")
         assert (await stage.sql("select passed from connection where platform = 'fake_shop'"))[0].passed, "it stays connected"
         stage.shop.switches.scope = True
         await stage.until(lambda: is_well(stage), SOON)

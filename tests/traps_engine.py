@@ -130,8 +130,8 @@ ENGINE: tuple[Trap, ...] = (
         "engine.settings-address",
         "A wrong address is told to whoever saves it, not to the lanes a minute later.",
         f"{CORE}/settings.py",
-        "wrong = wrong_base(address) if address else None",
-        "wrong = None",
+        "no_address = wrong_base(address) if address else None",
+        "no_address = None",
         ("core/tests/test_secrets.py::test_an_address_is_http_and_names_a_host",),
     ),
     Trap(
@@ -1869,5 +1869,21 @@ ENGINE: tuple[Trap, ...] = (
         "case _ if work.snapshot.archived:",
         "case _ if False:",
         ("api/tests/test_archive.py::test_an_archive_follows_its_orders_to_the_end_and_goes",),
+    ),
+    Trap(
+        "engine.zone",
+        "People read times in their own zone: a sentence in another is two hours off in Acre, and nobody sees it.",
+        f"{CORE}/store/views/selling.py",
+        "at = when(sold.since, zone)",
+        "at = when(sold.since, ZoneInfo('America/Sao_Paulo'))",
+        ("api/tests/test_titles.py::test_times_are_said_in_the_tenants_zone",),
+    ),
+    Trap(
+        "engine.secret-in-refusal",
+        "A refusal repeats what somebody typed, and what they typed into a secret must stand in no answer and no log.",
+        f"{CORE}/fields.py",
+        ' and field.about.get("format") != HIDDEN:',
+        ":",
+        ("core/tests/test_fields.py::test_a_secret_that_does_not_fit_is_not_shown",),
     ),
 )

@@ -5,16 +5,44 @@ from __future__ import annotations
 from typing import Any
 
 from litestar import Request
-from litestar.exceptions import ClientException
+from litestar.exceptions import ClientException, SerializationException
+
+from engate.fields import translated
+from engate.text import Text
+
+SEND_JSON = Text(
+    "Envie JSON, com o cabeçalho Content-Type: application/json; onde não há nada a dizer, {}.",
+    "Send JSON, with the header Content-Type: application/json; where there is nothing to say, {}.",
+)
+
+
+class Unread(ClientException):
+    """A body that is no JSON of ours: the sender's fault."""
+
+    def __init__(self, text: Text, hint: Text = SEND_JSON) -> None:
+        super().__init__(text.en)
+        self.text, self.hint = text, hint
+
+
+EMPTY = Text("O corpo da requisição está vazio.", "The body of the request is empty.")
 
 
 class Body(Request[Any, Any, Any]):
-    """Text in another encoding, or nested beyond all bounds, is the sender's fault as much as text that is no JSON."""
+    """A form, text in another encoding or nested beyond all bounds is said as what it is."""
 
     async def json(self) -> Any:
         try:
             return await super().json()
         except UnicodeDecodeError:
-            raise ClientException from ValueError("JSON is UTF-8 / O JSON deve estar em UTF-8")
+            raise Unread(Text("O JSON deve estar em UTF-8.", "JSON has to be UTF-8.")) from None
         except RecursionError:
-            raise ClientException from ValueError("nested too deeply / níveis demais")
+            raise Unread(Text("O JSON tem níveis demais.", "The JSON is nested too deeply.")) from None
+        except SerializationException as error:
+            raise Unread(self._no_json(error)) from None
+
+    def _no_json(self, error: SerializationException) -> Text:
+        media = self.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if "form" in media:
+            return Text(f"O corpo veio como formulário ({media[:60]}).", f"The body came as a form ({media[:60]}).")
+        why = translated(str(error.__cause__ or error))
+        return Text(f"{why.pt[:1].upper()}{why.pt[1:]}.", f"{why.en}.")

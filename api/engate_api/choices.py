@@ -9,13 +9,14 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from engate.fields import Fault, Field, Side
 from engate.model import Choice
 from engate.plugins import Coupling, Manifest
+from engate.settings import fields_of
 from engate.sync.channels import Fields, wrong
-from engate.sync.fields import Field, Side, fields_of
 from engate.sync.mapping import KINDS, PairMapping
 from engate.text import Text
-from engate_api.rows import Fault, in_words, refused
+from engate_api.rows import in_words, refused
 
 MOST_SHOWN = 60
 NEAREST = 3

@@ -10,21 +10,30 @@ import msgspec
 import sqlalchemy.exc
 from litestar import Request, Response
 from litestar.exceptions import HTTPException
+from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
 
 from engate.errors import NO_HINT, CapabilityMissing, EngateError, Invalid, RateLimited
+from engate.fields import translated
 from engate.logs import say
 from engate.store.broken import broken, lasts, shortly
 from engate.text import Text
+from engate_api import parameters
+from engate_api.bodies import EMPTY, SEND_JSON, Unread
 
 MEDIA = "application/problem+json"
 
 
 class FieldError(msgspec.Struct, frozen=True):
-    """One field that cannot be accepted: its path, and why."""
+    """One field that cannot be accepted: its path, and why. `detail` is Portuguese."""
 
     where: str
     detail: str
+    detail_en: str
+
+    @classmethod
+    def of(cls, where: str, text: Text) -> FieldError:
+        return cls(where, text.pt, text.en)
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -49,6 +58,7 @@ class Refused(EngateError):
         self.status, self.errors = status, errors
 
 
+NEEDED = Text("é preciso enviar de novo", "has to be sent again")
 STATUS_OF_CODE = {
     "not_found": 404,
     "name_taken": 409,
@@ -136,7 +146,7 @@ def of_engate(_request: Request[Any, Any, Any], error: EngateError) -> Response[
         if isinstance(error, RateLimited) and error.retry_after is not None:
             headers = {"Retry-After": str(max(1, round(error.retry_after)))}
     if isinstance(error, Invalid) and error.where:
-        errors = [FieldError(error.where, error.text.pt)]
+        errors = [FieldError.of(error.where, error.text)]
     return _answer(status, (error.code, error.text, error.hint), errors, headers)
 
 
@@ -150,15 +160,32 @@ def of_http(request: Request[Any, Any, Any], error: HTTPException) -> Response[P
     said = TEXTS.get(status, ("refused", Text(HTTPStatus(status).phrase, HTTPStatus(status).phrase), Text("", "")))
     errors: list[FieldError] = []
     if isinstance(error.extra, list):
-        errors = [FieldError(_where(each), str(each.get("message", ""))) for each in error.extra if isinstance(each, dict)]
-    elif status == 400 and error.__cause__ is not None:
-        errors = [FieldError("body", str(error.__cause__))]
+        errors = [_of_field(request, each) for each in error.extra if isinstance(each, dict)]
+        if errors == [FieldError.of("body", EMPTY)]:
+            said = (said[0], EMPTY, SEND_JSON)
+    elif isinstance(error, Unread):
+        errors, said = [FieldError.of("body", error.text)], ("bad_request", error.text, error.hint)
     return _answer(status, said, errors, error.headers)
 
 
-def _where(extra: dict[str, Any]) -> str:
+def _of_field(request: Request[Any, Any, Any], extra: dict[str, Any]) -> FieldError:
+    """A parameter or a field of the body, with the values that it can have where these are few."""
     source = extra.get("source", "")
-    return ".".join(part for part in (getattr(source, "value", str(source)), str(extra.get("key", ""))) if part)
+    source, key, message = str(getattr(source, "value", source)), str(extra.get("key", "")), str(extra.get("message", ""))
+    text = translated(message)
+    if (source, key) == ("body", "data"):  # the body as a whole: litestar's own name for it, which is all that it says of none
+        return FieldError.of(source, EMPTY if message == "'data'" else text)
+    handler = request.scope.get("route_handler")
+    kind = None
+    if isinstance(handler, HTTPRouteHandler):
+        field = parameters.of(handler).get(key)
+        if source == "body":
+            kind = parameters.in_body(handler, key)
+        elif field is not None:
+            key, kind = parameters.called(field, key), field.annotation
+    if values := parameters.values(kind):
+        text = Text(f"{text.pt}. Há: {', '.join(values)}", f"{text.en}. There are: {', '.join(values)}")
+    return FieldError.of(".".join(filter(None, (source, key))), text)
 
 
 def of_conflict(_request: Request[Any, Any, Any], _error: sqlalchemy.exc.IntegrityError) -> Response[Problem]:

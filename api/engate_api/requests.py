@@ -5,18 +5,17 @@ from __future__ import annotations
 import base64
 import binascii
 from datetime import date, datetime, time, timedelta
-from functools import cache
 from typing import Annotated, Any, Generic, TypeVar
+from zoneinfo import ZoneInfo
 
 import msgspec
 from litestar import Request
-from litestar.handlers import HTTPRouteHandler
 from litestar.params import PathParameter, QueryParameter
 
 from engate.errors import Invalid
-from engate.local import ZONE
 from engate.store.views.paging import Rows, Window
 from engate.text import Text
+from engate_api import parameters
 from engate_api.problems import FieldError, Refused
 
 T = TypeVar("T")
@@ -47,7 +46,7 @@ def window(limit: Limit = 50, cursor: Cursor = None) -> Window:
     except (ValueError, binascii.Error):
         text = Text("Cursor inválido.", "Bad cursor.")
         hint = Text("Use next_cursor da página anterior, sem mudanças.", "Use the last page's next_cursor, unchanged.")
-        raise Refused(400, "bad_cursor", text, hint, errors=[FieldError("query.cursor", text.pt)]) from None
+        raise Refused(400, "bad_cursor", text, hint, errors=[FieldError.of("query.cursor", text)]) from None
 
 
 def items(rows: Rows[T]) -> Items[T]:
@@ -63,7 +62,7 @@ def only_known(request: Request[Any, Any, Any]) -> None:
     handler = request.route_handler
     if not handler.resolve_include_in_schema() or handler.opt.get("exclude_from_auth"):
         return
-    names = _parameters(handler)
+    names = parameters.in_query(handler)
     unknown = sorted(name for name in request.query_params if name not in names)
     if unknown:
         text = Text(f"Parâmetro desconhecido: {unknown[0][:80]}.", f"Unknown parameter: {unknown[0][:80]}.")
@@ -72,25 +71,17 @@ def only_known(request: Request[Any, Any, Any]) -> None:
             if names
             else Text("Esta consulta não tem parâmetros.", "This query has no parameters.")
         )
-        raise Refused(400, "unknown_parameter", text, hint, errors=[FieldError(f"query.{unknown[0][:80]}", text.pt)])
+        raise Refused(400, "unknown_parameter", text, hint, errors=[FieldError.of(f"query.{unknown[0][:80]}", text)])
 
 
-@cache
-def _parameters(handler: HTTPRouteHandler) -> tuple[str, ...]:
-    """What stands in the query of this route, or of what it depends on."""
-    signatures = [handler.parsed_fn_signature, *(each.parsed_fn_signature for each in handler.resolve_dependencies().values())]
-    asked = {name: field.kwarg_definition for each in signatures for name, field in each.parameters.items()}
-    return tuple(about.name or name for name, about in asked.items() if isinstance(about, QueryParameter))
-
-
-def moment(given: str | None, where: str, *, end: bool = False) -> float | None:
-    """An instant with its offset, or a day in the operators' zone: where it begins, or (`end`) where it is over."""
+def moment(given: str | None, zone: ZoneInfo, where: str, *, end: bool = False) -> float | None:
+    """An instant with its offset, or a day in this zone: where it begins, or (`end`) where it is over."""
     if given is None:
         return None
     try:
         if len(given) == len("2026-11-27"):
             day = date.fromisoformat(given) + timedelta(days=1 if end else 0)
-            return datetime.combine(day, time.min, ZONE).timestamp()
+            return datetime.combine(day, time.min, zone).timestamp()
         at = datetime.fromisoformat(given)
     except (ValueError, OverflowError):
         at = None

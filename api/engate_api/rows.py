@@ -3,32 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import msgspec
 
 from engate.errors import Invalid
+from engate.fields import MISSING, SHOWN, UNKNOWN, Fault, Field, invalid, translated
 from engate.model import FieldValue
-from engate.sync.fields import SHOWN, invalid
 from engate.sync.mapping import KINDS, Kind, PairMapping
 from engate.text import Text
 from engate_api.problems import FieldError, Refused
 
 PLACE = re.compile(r"\$\.(\w+)\[(\d+)\](?:\.(\w+))?(?:\.(.+))?")
-MISSING, UNKNOWN = re.compile(r"missing required field `(\w+)`"), re.compile(r"unknown field `([^`]*)`")
-
-
-class Fault(NamedTuple):
-    """What of a mapping cannot be accepted: its path, and the words that name row and field."""
-
-    where: str
-    text: Text
 
 
 def refused(text: Text, hint: Text, faults: Sequence[Fault]) -> Refused:
     """The first fault stands in the text too: not everybody is shown the list."""
-    first, errors = faults[0].text, [FieldError(fault.where, str(fault.text)) for fault in faults]
+    first, errors = faults[0].text, [FieldError.of(fault.where, fault.text) for fault in faults]
     return Refused(422, "mapping", Text(f"{text.pt} {first.pt}.", f"{text.en} {first.en}."), hint, errors=errors)
 
 
@@ -58,20 +50,21 @@ def mapping_of(values: dict[str, Any]) -> PairMapping:
 def _said(values: dict[str, Any], place: str, message: str) -> Text:
     found = PLACE.match(place)
     if found is None:
-        kinds = ", ".join(f"{kind.name} ({kind.title.pt} / {kind.title.en})" for kind in KINDS.values())
-        return Text(f"Mapeamento inválido: {message}. Há: {kinds}.", f"Bad mapping: {message}. There are: {kinds}.")
+        why, there = translated(message), _listed(KINDS.values())
+        return Text(f"Mapeamento inválido: {why.pt}. Há: {there.pt}.", f"Bad mapping: {why.en}. There are: {there.en}.")
     kind = KINDS[found[1]]
     row: Any = values[kind.name][int(found[2])]
     words = in_words(kind, row if isinstance(row, dict) else {})
     if unknown := UNKNOWN.search(message):
-        listed = ", ".join(f"{each.name} ({each.title.pt} / {each.title.en})" for each in kind.fields.values())
-        name = unknown[1][:SHOWN]
-        return Text(f"{words.pt}: não há um campo '{name}'. Há: {listed}.", f"{words.en}: there is no field '{name}'. There are: {listed}.")
+        name, there = unknown[1][:SHOWN], _listed(kind.fields.values())
+        pt, en = f"não há um campo '{name}'. Há: {there.pt}", f"there is no field '{name}'. There are: {there.en}"
+        return Text(f"{words.pt}: {pt}.", f"{words.en}: {en}.")
     missing = MISSING.search(message)
     name = missing[1] if missing else found[3]
     field = kind.fields.get(name or "")
     if field is None or not isinstance(row, dict):
-        return Text(f"{words.pt}: linha inválida: {message}.", f"{words.en}: bad row: {message}.")
+        why = translated(message)
+        return Text(f"{words.pt}: linha inválida: {why.pt}.", f"{words.en}: bad row: {why.en}.")
     title = field.title
     if missing:
         return Text(f"{words.pt}: falta '{title.pt}' ({name}).", f"{words.en}: '{title.en}' ({name}) is missing.")
@@ -80,6 +73,12 @@ def _said(values: dict[str, Any], place: str, message: str) -> Text:
         return Text(f"{words.pt}: {title.pt}: '{found[4]}' precisa ser {pt}.", f"{words.en}: {title.en}: '{found[4]}' must be {en}.")
     why = invalid(field, row[name])
     return Text(f"{words.pt}: {title.pt}: {why.pt}.", f"{words.en}: {title.en}: {why.en}.")
+
+
+def _listed(named: Iterable[Kind | Field]) -> Text:
+    """Names with their titles."""
+    every = [(each.name, each.title) for each in named]
+    return Text(", ".join(f"{name} ({title.pt})" for name, title in every), ", ".join(f"{name} ({title.en})" for name, title in every))
 
 
 def _exact(values: dict[str, Any], place: str) -> str:

@@ -149,7 +149,10 @@ def test_keys_are_shown_once_and_revoked(loaded: Loaded) -> None:
     made = other.post("/keys", {"name": "suporte", "role": "read"})
     assert re.fullmatch(r"eng_[\w-]{43}", made["key"])
     used = loaded.house.caller(made["key"])
-    assert used.get("/me") == {"tenant": {"id": other.get("/me")["tenant"]["id"], "name": "Chaves"}, "role": "read"}
+    assert used.get("/me") == {
+        "tenant": {"id": other.get("/me")["tenant"]["id"], "name": "Chaves", "zone": "America/Sao_Paulo"},
+        "role": "read",
+    }
     listed = other.call("GET", "/keys")
     assert made["key"] not in listed.text
     mine = next(key for key in listed.json()["items"] if key["id"] == made["id"])
@@ -169,7 +172,7 @@ def test_a_tenant_that_lost_its_keys_gets_one_again(loaded: Loaded) -> None:
     with structlog.testing.capture_logs() as lines:
         made = house.installer.post(f"/tenants/{tenant['id']}/keys", {"name": "resgate"})
     back = house.caller(made["key"])
-    assert back.get("/me") == {"tenant": {"id": tenant["id"], "name": "Sem chave"}, "role": "admin"}
+    assert back.get("/me") == {"tenant": {"id": tenant["id"], "name": "Sem chave", "zone": "America/Sao_Paulo"}, "role": "admin"}
     line = next(line for line in lines if line["event"] == "key_recovered")
     assert (line["tenant"], line["key"], line["by"]) == (tenant["id"], made["id"], "installation")
     assert made["key"] not in str(lines)

@@ -66,6 +66,7 @@ async def calls(house: Doored) -> list[Call]:
     key = "{kind:str}/{key:path}"
     return [
         Call("POST", "/tenants", "/tenants", {"name": "Nova"}, "tenant.created", installer=True),
+        Call("PATCH", "/me", "/me", {"zone": "America/Manaus"}, "tenant.changed"),
         Call("POST", "/tenants/{id:int}/keys", f"/tenants/{tenant}/keys", {"name": "resgate"}, "key.recovered", installer=True),
         Call("POST", "/keys", "/keys", {"name": "suporte", "role": "operator"}, "key.created"),
         Call("DELETE", "/keys/{id:int}", f"/keys/{spare}", None, "key.revoked"),

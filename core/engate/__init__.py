@@ -21,11 +21,11 @@ from engate.hooks import Erp, Observer, Storefront, batch
 from engate.http import Auth, Http, Token
 from engate.limits import Meter, Rate
 from engate.plugins import Manifest
-from engate.settings import Secret, field
+from engate.settings import Secret, called, field
 from engate.text import Text
 
 __all__ = [
     "Answered", "Asked", "Auth", "AuthFailed", "Context", "Desk", "EngateError", "Erp", "Forbidden", "Http", "Invalid", "Known", "Manifest",
     "Meter", "NotSent", "NotYet", "Note", "Observer", "Placed", "PluginFault", "Rate", "RateLimited", "Rejected", "Reply", "Response",
-    "Secret", "Sight", "Storefront", "Text", "Token", "Unavailable", "Unknown", "Whole", "WholeSku", "Wholes", "batch", "field",
+    "Secret", "Sight", "Storefront", "Text", "Token", "Unavailable", "Unknown", "Whole", "WholeSku", "Wholes", "batch", "called", "field",
 ]  # fmt: skip

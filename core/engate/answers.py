@@ -128,7 +128,7 @@ def problem(call: Call, response: Response) -> EngateError | None:
         fits = not response.html and call.media in response.headers.get("content-type", call.media)
         if fits or not response.body:
             return None
-        return doubt(call, f"{status} {'HTML' if response.html else 'unexpected media'}")
+        return doubt(call, f"{status} {'HTML' if response.html else response.headers.get('content-type', '')[:60]}")
     if status == 403:
         return _forbidden(call, response)
     if status in (423, 425):

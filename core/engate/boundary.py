@@ -16,6 +16,7 @@ from typing import Any, Generic, NamedTuple, TypeVar, cast, get_args, get_origin
 import msgspec
 
 from engate.errors import PluginFault
+from engate.fields import translated
 from engate.model import (
     Brand,
     Category,
@@ -68,7 +69,7 @@ _PERSONAL = ("$.buyer", "$.delivery", "$.doc.buyer", "$.doc.delivery")
 class Wrong(Exception):
     """One value that is not what its type says. `where`: the field; `value`: what stands there, shortened."""
 
-    def __init__(self, where: str, value: str, expected: str) -> None:
+    def __init__(self, where: str, value: str, expected: Text) -> None:
         super().__init__(where)
         self.where, self.value, self.expected = where, value, expected
 
@@ -77,7 +78,11 @@ class Unreachable(Wrong):
     """A key that cannot stand in an address. Where a whole page has such keys it is the plugin's design: nothing of it is taken."""
 
     def __init__(self, where: str, value: str) -> None:
-        super().__init__(where, value, "a key for an address: no / or \\, no control character, not . or ..")
+        super().__init__(
+            where, value,
+            Text("uma chave que caiba em um endereço: sem / ou \\, sem caractere de controle, nem . ou ..",
+                 "a key for an address: no / or \\, no control character, not . or .."),
+        )  # fmt: skip
 
 
 class Broken(NamedTuple):
@@ -111,35 +116,35 @@ class Checker(Generic[T]):
     def __call__(self, item: object) -> T:
         """Raises Wrong."""
         if not isinstance(item, self._kind):
-            raise Wrong("", _shown(item), self._kind.__name__)
+            raise Wrong("", _shown(item), as_is(self._kind.__name__))
         try:
             raw = _encoder.encode(item)
             good = self._decode(raw)
         except msgspec.ValidationError as error:
             expected, _, place = str(error).partition(" - at ")
-            raise self._wrong(item, place.strip("`"), expected) from None
+            raise self._wrong(item, place.strip("`"), translated(expected)) from None
         except (TypeError, ValueError, OverflowError, RecursionError) as error:  # what cannot be written down at all
             raise self._unwritable(item, error) from None
         for name, most in self._keys:
             value: str = getattr(good, name)
             fits = 0 < len(value) <= most and "\0" not in value
             if not fits and (value or (self._kind, name) not in _EMPTY):
-                raise Wrong(name, _shown(value), f"1 to {most} characters, none of them NUL")
+                raise Wrong(name, _shown(value), of_characters(most))
         if self._segment is not None and not is_segment(key := getattr(good, self._segment)):
             raise Unreachable(self._segment, _shown(key))
         for name in self._decimals:
             number: Decimal | None = getattr(good, name)
             if number is not None and not number.is_finite():
-                raise Wrong(name, _shown(number), "a finite number")
+                raise Wrong(name, _shown(number), Text("um número finito", "a finite number"))
         for name in self._instants:
             instant: datetime | None = getattr(good, name)
             if instant is not None and instant.tzinfo is None:
-                raise Wrong(name, _shown(instant), "an instant with its offset")
+                raise Wrong(name, _shown(instant), Text("um instante com o seu fuso", "an instant with its offset"))
         if self._whole:
             _carried(cast("OrderEvent", good))
         return good
 
-    def _wrong(self, item: object, place: str, expected: str) -> Wrong:
+    def _wrong(self, item: object, place: str, expected: Text) -> Wrong:
         value: object = item
         for name in place.removeprefix("$").split("."):
             if not name:
@@ -158,8 +163,9 @@ class Checker(Generic[T]):
             try:
                 _encoder.encode(value)
             except (TypeError, ValueError, OverflowError, RecursionError):
-                return Wrong(name, "***" if f"$.{name}" in _PERSONAL else _shown(value), "a value of its declared type")
-        return Wrong("", "", type(error).__name__)
+                declared = Text("um valor do tipo declarado", "a value of its declared type")
+                return Wrong(name, "***" if f"$.{name}" in _PERSONAL else _shown(value), declared)
+        return Wrong("", "", as_is(type(error).__name__))
 
 
 def _carried(event: OrderEvent) -> None:
@@ -173,7 +179,8 @@ def _carried(event: OrderEvent) -> None:
     except Wrong as wrong:
         raise Wrong(f"doc.{wrong.where}" if wrong.where else "doc", wrong.value, wrong.expected) from None
     if event.doc.key != event.order:
-        raise Wrong("doc.key", _shown(event.doc.key), f"the event's order, {_shown(event.order)}")
+        key = _shown(event.order)
+        raise Wrong("doc.key", _shown(event.doc.key), Text(f"o pedido do aviso, {key}", f"the event's order, {key}"))
 
 
 _checkers: dict[Any, Checker[Any]] = {}
@@ -189,18 +196,18 @@ def checker(kind: type[T]) -> Checker[T]:
 def page(hook: str, kind: type[T], given: object) -> Received[T]:
     """A page as the engine works on it. PluginFault where it is none, or where none of its keys can be reached."""
     if not isinstance(given, Page):
-        raise fault(hook, "", _shown(given), "Page")
+        raise fault(hook, "", _shown(given), as_is("Page"))
     said = cast("Page[Any]", given)
     items: Any = said.items
     if not isinstance(items, list | tuple):
-        raise fault(hook, "items", _shown(items), "list")
+        raise fault(hook, "items", _shown(items), as_is("list"))
     for name, most in (("cursor", MOST_CURSOR), ("watermark", MOST_WATERMARK)):
         value: object = getattr(said, name)
         if value is not None and not (isinstance(value, str) and len(value) <= most and "\0" not in value):
-            raise fault(hook, name, _shown(value), f"str (at most {most} characters) or None")
+            raise fault(hook, name, _shown(value), Text(f"str (até {most} caracteres) ou None", f"str (at most {most} characters) or None"))
     total: object = said.total
     if total is not None and not (type(total) is int and total >= 0):
-        raise fault(hook, "total", _shown(total), "a whole number or None")
+        raise fault(hook, "total", _shown(total), Text("um número inteiro ou None", "a whole number or None"))
     check = checker(kind)
     good: list[T] = []
     broken: list[Broken] = []
@@ -229,14 +236,14 @@ def answer(hook: str, declared: Any, given: object) -> Any:
                 return checker(kind)(given)
             except Wrong as wrong:
                 raise fault_of(hook, wrong) from None
-    raise fault(hook, "", _shown(given), " | ".join(kind.__name__ for kind in kinds))
+    raise fault(hook, "", _shown(given), as_is(" | ".join(kind.__name__ for kind in kinds)))
 
 
 def _seconds(hook: str, given: object) -> float | None:
     if given is None:
         return None
     if isinstance(given, bool) or not isinstance(given, int | float) or not 0 <= given < math.inf:
-        raise fault(hook, "", _shown(given), "seconds, or None")
+        raise fault(hook, "", _shown(given), Text("segundos, ou None", "seconds, or None"))
     return float(given)
 
 
@@ -245,7 +252,16 @@ def is_segment(key: str) -> bool:
     return bool(key) and key not in (".", "..") and not any(letter in "/\\" or unicodedata.category(letter) == "Cc" for letter in key)
 
 
-def fault(hook: str, where: str, value: str, expected: str, hint: Text | None = None) -> PluginFault:
+def as_is(name: str) -> Text:
+    """A name of the code, which is the same in every language."""
+    return Text(name, name)
+
+
+def of_characters(most: int) -> Text:
+    return Text(f"1 a {most} caracteres, nenhum deles NUL", f"1 to {most} characters, none of them NUL")
+
+
+def fault(hook: str, where: str, value: str, expected: Text, hint: Text | None = None) -> PluginFault:
     return PluginFault(_words(hook, where, value, expected), hint or TELL, code="plugin.answer")
 
 
@@ -270,11 +286,12 @@ def _problem(hook: str, wrong: Wrong) -> Problem:
     )
 
 
-def _words(hook: str, where: str, value: str, expected: str) -> Text:
+def _words(hook: str, where: str, value: str, expected: Text) -> Text:
+    """For the plugin's author, whom somebody tells it: hook and field are named as the code has them."""
     place_pt, place_en = (f" no campo {where}", f" in the field {where}") if where else ("", "")
     return Text(
-        f"O plugin entregou um dado inválido em {hook}{place_pt}: {value} (esperado: {expected}).",
-        f"The plugin gave invalid data in {hook}{place_en}: {value} (expected: {expected}).",
+        f"O plugin entregou um dado inválido em {hook}{place_pt}: {value} (esperado: {expected.pt}).",
+        f"The plugin gave invalid data in {hook}{place_en}: {value} (expected: {expected.en}).",
     )
 
 

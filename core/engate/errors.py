@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Literal
 
 from engate.text import Text
+from engate.titles import doing
 
 Owner = Literal["person", "storefront", "engate"]
 """Who can end the wait: a person (attention), the storefront's enrichment (awaiting), engate itself (waiting)."""
@@ -116,7 +117,8 @@ class CapabilityMissing(EngateError):
     code = "capability_missing"
 
     def __init__(self, hook: str) -> None:
-        super().__init__(Text(f"A plataforma não oferece {hook}.", f"The platform does not offer {hook}."))
+        what = doing(hook)
+        super().__init__(Text(f"A plataforma não oferece: {what.pt}.", f"The platform does not offer: {what.en}."))
         self.hook = hook
 
 

@@ -4,17 +4,30 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from engate.errors import Invalid
 from engate.text import Text
 
-ZONE = ZoneInfo("America/Sao_Paulo")
-"""Of every operator, until a tenant can say another."""
+BRASILIA = "America/Sao_Paulo"
+"""The zone of a tenant that said no other."""
 
 
-def when(at: datetime) -> Text:
-    here = at.astimezone(ZONE)
-    return Text(f"{here:%d/%m/%Y} às {here:%H:%M}", f"{here:%Y-%m-%d %H:%M} (Brasília)")
+def zone(name: str) -> ZoneInfo:
+    """A time zone by its name."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise Invalid(
+            Text(f"Fuso horário desconhecido: {name!r}.", f"Unknown time zone: {name!r}."),
+            Text("Use um nome como America/Sao_Paulo ou America/Manaus.", "Use a name like America/Sao_Paulo or America/Manaus."),
+            where="zone",
+        ) from None
+
+
+def when(at: datetime, zone: ZoneInfo) -> Text:
+    here = at.astimezone(zone)
+    return Text(f"{here:%d/%m/%Y} às {here:%H:%M}", f"{here:%Y-%m-%d %H:%M}")
 
 
 def money(amount: Decimal) -> Text:

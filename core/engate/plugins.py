@@ -22,6 +22,7 @@ from engate.settings import json_schema, secret_fields
 from engate.specs import SPECS, Spec, implemented_by
 from engate.structs import make_known
 from engate.text import Text
+from engate.titles import doing
 
 T = TypeVar("T")
 PLATFORMS = "engate.platforms"
@@ -196,7 +197,8 @@ class _Caller:
         with self._attributed(spec.name):
             given: object = start()
             if not isinstance(given, AsyncIterator):
-                raise boundary.fault(spec.name, "", type(given).__name__, "an async generator of pages")
+                expected = Text("um gerador assíncrono de páginas", "an async generator of pages")
+                raise boundary.fault(spec.name, "", type(given).__name__, expected)
         iterator = cast("AsyncIterator[Any]", given)
         try:
             while True:
@@ -247,9 +249,9 @@ def closing(pages: AsyncIterator[Page[T]]) -> AbstractAsyncContextManager[AsyncI
 
 def _fault(name: str, error: Exception) -> PluginFault:
     say("plugin_fault", hook=name, exc_info=error)
-    where = type(error).__name__
+    where, what = type(error).__name__, doing(name)
     return PluginFault(
-        Text(f"O plugin falhou em {name} ({where}).", f"The plugin failed in {name} ({where})."),
+        Text(f"O plugin falhou ao {what.pt} ({where}).", f"The plugin failed while {what.en} ({where})."),
         Text("Veja o log do engate e avise o autor do plugin.", "See engate's log and tell the plugin's author."),
     )
 
@@ -264,7 +266,7 @@ def _served(storefront: Storefront) -> frozenset[str]:
     found, known = frozenset(storefront.served()), fetched(type(storefront))
     wrong = sorted(found - known)
     if wrong:
-        raise boundary.fault("served", "", wrong[0][:80], f"of {', '.join(sorted(known)) or 'nothing'} (`fetches`)")
+        raise boundary.fault("served", "", wrong[0][:80], boundary.as_is(", ".join(sorted(known)) or "-"))
     return found
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, TypeVar, get_type_hints
 
 import msgspec
 
 from engate.address import wrong_base
 from engate.errors import Invalid
+from engate.fields import Field, fields_in, wrong
 from engate.text import Text
 
 S = TypeVar("S", bound=msgspec.Struct)
@@ -65,6 +67,11 @@ def field(
     return msgspec.Meta(title=pt, description=help_pt or None, extra_json_schema=extra, **constraints)
 
 
+def called(**values: tuple[str, str]) -> msgspec.Meta:
+    """What people call the values of a field: in Portuguese, in English. The raw ones are for programs."""
+    return msgspec.Meta(extra_json_schema={"x-values": {value: list(words) for value, words in values.items()}})
+
+
 def dec_hook(kind: type, value: Any) -> Any:
     if kind is Secret:
         if isinstance(value, str):
@@ -83,6 +90,12 @@ def schema_hook(kind: type) -> dict[str, Any]:
 def json_schema(kind: type) -> dict[str, Any]:
     """The JSON Schema that the API serves for a settings, options or mapping struct."""
     return msgspec.json.schema(kind, schema_hook=schema_hook)
+
+
+@cache
+def fields_of(kind: type[msgspec.Struct]) -> dict[str, Field]:
+    """The fields of a struct as its form shows them."""
+    return fields_in(json_schema(kind)["$defs"][kind.__name__]["properties"])
 
 
 def secret_fields(kind: type[msgspec.Struct]) -> frozenset[str]:
@@ -110,16 +123,16 @@ def load(kind: type[S], values: dict[str, Any]) -> S:
     try:
         made = msgspec.convert(values, kind, dec_hook=dec_hook)
     except msgspec.ValidationError as error:
-        message, _, where = str(error).partition(" - at ")
+        fault = wrong(fields_of(kind), values, error)
         raise Invalid(
-            Text(f"Configuração inválida: {message}", f"Invalid settings: {message}"),
-            Text("Veja o esquema em GET /platforms e corrija o campo.", "See the schema in GET /platforms and fix the field."),
-            where=where.strip("`"),
+            Text(f"Configuração inválida: {fault.text.pt}.", f"Invalid settings: {fault.text.en}."),
+            Text("Corrija o campo e salve de novo; nada foi mudado.", "Fix the field and save again; nothing was changed."),
+            where=fault.where,
         ) from None
     for name in sorted(_marked(kind, "format", "uri")):
         address = getattr(made, name)
-        wrong = wrong_base(address) if address else None
-        if wrong is not None:
+        no_address = wrong_base(address) if address else None
+        if no_address is not None:
             hint = Text("Use um endereço como https://servidor:porta", "Use an address like https://host:port")
-            raise Invalid(wrong, hint, where=name)
+            raise Invalid(no_address, hint, where=name)
     return made

@@ -19,7 +19,7 @@ import msgspec
 
 from engate.errors import AuthFailed, EngateError, Invalid, Rejected, Unavailable, Unknown
 from engate.personal import mask_email
-from engate.settings import Secret, field
+from engate.settings import Secret, called, field
 from engate.text import Text
 
 TIMEOUT = 20.0
@@ -60,9 +60,14 @@ class MailServer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         Literal["starttls", "tls", "none"],
         field(
             "Segurança", "Security",
-            "starttls: em geral porta 587; tls: em geral porta 465; none: sem criptografia, só sem usuário e senha",
-            "starttls: mostly port 587; tls: mostly port 465; none: not encrypted, only without user and password",
+            "Sem criptografia só vai quem não tem usuário e senha",
+            "Without encryption only where there is no user and password",
             host=True,
+        ),
+        called(
+            starttls=("STARTTLS (em geral porta 587)", "STARTTLS (mostly port 587)"),
+            tls=("TLS (em geral porta 465)", "TLS (mostly port 465)"),
+            none=("Sem criptografia", "Not encrypted"),
         ),
     ] = "starttls"  # fmt: skip
     user: Annotated[
@@ -124,7 +129,7 @@ def no_address(address: str) -> tuple[Text, Text]:
     """(what is wrong, what to do)"""
     return (
         Text(f"'{address[:100]}' não é um endereço de e-mail.", f"'{address[:100]}' is no e-mail address."),
-        Text("Escreva-o como ana@exemplo.com.br, sem acentos.", "Write it like ana@example.com, without accents."),
+        Text("Escreva-o como 'ana@exemplo.com.br', sem acentos.", "Write it like 'ana@example.com', without accents."),
     )
 
 

@@ -21,6 +21,9 @@ class Text(msgspec.Struct, frozen=True):
         return f"{self.pt} / {self.en}"
 
 
+NO_TEXT = Text("", "")
+
+
 def squeezed(words: str) -> str:
     """Letters and digits alone, in upper case and without accents: "João da Silva" and "JOAO DA SILVA", 111.222.333-44 and 11122233344."""
     apart = unicodedata.normalize("NFKD", words)

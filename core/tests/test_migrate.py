@@ -289,7 +289,7 @@ NEW_MAPPING = {
 def test_mappings_are_kept_under_the_names_of_this_release(store: Store, tmp_path: Path) -> None:
     """Those of deleted integrations too, whose open orders go on."""
     before = tmp_path / "before"
-    shutil.copytree(migrate.SCRIPTS, before, ignore=shutil.ignore_patterns("__pycache__", "r000[89]*", "r001*"))
+    shutil.copytree(migrate.SCRIPTS, before, ignore=shutil.ignore_patterns("__pycache__", "r0008*", "r0009*", "r001*"))
     migrate.upgrade(store, before)
     fill(store)
     with store.write() as c:
@@ -305,3 +305,14 @@ def test_mappings_are_kept_under_the_names_of_this_release(store: Store, tmp_pat
         kept = c.execute(sa.select(integration.c.mapping).order_by(integration.c.id)).scalars().all()
     assert kept == [NEW_MAPPING, NEW_MAPPING, {}]
     assert msgspec.json.decode(msgspec.json.encode(msgspec.convert(kept[0], PairMapping))) == NEW_MAPPING
+
+
+def test_tenants_of_before_read_times_of_brasilia(store: Store, tmp_path: Path) -> None:
+    """As they did: the zone that was everybody's."""
+    before = tmp_path / "before"
+    shutil.copytree(migrate.SCRIPTS, before, ignore=shutil.ignore_patterns("__pycache__", "r001*"))
+    migrate.upgrade(store, before)
+    fill(store)
+    migrate.upgrade(store)
+    with store.read() as c:
+        assert set(c.execute(sa.select(metadata.tables["tenant"].c.zone)).scalars()) == {"America/Sao_Paulo"}

@@ -19,7 +19,7 @@ from engate.store import archive, config
 from engate.store.audit import Act
 from engate.store.views import configured
 from engate.store.views.configured import Integration
-from engate.sync import links, trigger
+from engate.sync import links, trigger, unmapped
 from engate.sync.flows import FLOWS, offered
 from engate.sync.mapping import PairMapping
 from engate.text import Text
@@ -42,12 +42,13 @@ class Activation(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Activated(msgspec.Struct):
-    """`adopted`: orders taken over from a deleted integration of the same two accounts."""
+    """`adopted`: orders taken over from a deleted integration of the same two accounts. `waits`: what waits because nobody mapped it."""
 
     status: str
     pilot: list[str] | None
     runs: list[int]
     adopted: int
+    waits: list[Text]
 
 
 class Resync(msgspec.Struct, forbid_unknown_fields=True):
@@ -78,7 +79,7 @@ async def activate_integration(
     """
     row = await installation.store.viewing(lambda c: _connected(c, caller.tenant_id, id))
     if data.everything and data.pilot:
-        raise Invalid(Text("Envie pilot ou everything, não ambos.", "Send pilot or everything, not both."), where="pilot")
+        raise Invalid(Text("Envie 'pilot' ou 'everything', não ambos.", "Send 'pilot' or 'everything', not both."), where="pilot")
     coupling = await installation.registry.coupling(id)
     await check_mapping(installation, caller, id, msgspec.convert(row.mapping, PairMapping), row.mapping)
     pilot = data.pilot
@@ -90,19 +91,20 @@ async def activate_integration(
     go_live_at = data.go_live_at.timestamp() if data.go_live_at else None
     now = installation.now()
 
-    def go(c: sa.Connection) -> tuple[list[int], int]:
+    def go(c: sa.Connection) -> tuple[list[int], int, list[Text]]:
         snapshot = config.snapshot(c, id)
         assert snapshot is not None
         flows = [name for name, why in offered(coupling).items() if why is None and name in snapshot.enabled]
         adopted = archive.adopt(c, caller.tenant_id, id, now)
-        return trigger.activate(c, caller.tenant_id, id, trigger.Activation(flows, pilot, go_live_at), now), adopted
+        runs = trigger.activate(c, caller.tenant_id, id, trigger.Activation(flows, pilot, go_live_at), now)
+        return runs, adopted, unmapped.waits(snapshot.mapping, flows, coupling.order_fields)
 
     act = Act("integration.activated", id, asked=lambda made: {"runs": made[0], "adopted_orders": made[1]})
-    runs, adopted = await changing(installation, caller, act, go)
+    runs, adopted, waits = await changing(installation, caller, act, go)
     say("integration_activated", by=caller.key_id, tenant=caller.tenant_id, integration=id, count=adopted or None)
     await installation.dispatch.wake(id)
     after = await shown(installation, caller, id)
-    return Activated(after.status, after.pilot, runs, adopted)
+    return Activated(after.status, after.pilot, runs, adopted, waits)
 
 
 @post(
@@ -161,7 +163,8 @@ async def _wanted(installation: Installation, caller: Caller, id: int, asked: li
         known(name, FLOWS, "flows")
         why = can[name] or (None if name in enabled else Text(f"A carga '{name}' está desligada.", f"The flow '{name}' is switched off."))
         if why is not None:
-            raise Invalid(why, Text("Veja flows na integração.", "See the integration's flows."), where="flows", code="not_offered")
+            hint = Text("Veja 'flows' na integração.", "See 'flows' of the integration.")
+            raise Invalid(why, hint, where="flows", code="not_offered")
     return [name for name in FLOWS if name in asked]
 
 

@@ -8,6 +8,7 @@ from litestar import get
 from litestar.di import NamedDependency, Provide
 from litestar.params import QueryParameter
 
+from engate.store import config
 from engate.store.audit import ACTS, KINDS
 from engate.store.views import audit
 from engate.store.views.audit import Filters, Line
@@ -20,20 +21,27 @@ IntegrationId = Annotated[int | None, QueryParameter(name="integration", ge=1, l
 KeyId = Annotated[int | None, QueryParameter(name="key", ge=1, le=2**53)]
 
 
-def asked(
-    integration_id: IntegrationId = None, key_id: KeyId = None, since: Moment = None, until: Moment = None, what: Word = None
+async def asked(
+    installation: NamedDependency[Installation],
+    caller: NamedDependency[Caller],
+    integration_id: IntegrationId = None,
+    key_id: KeyId = None,
+    since: Moment = None,
+    until: Moment = None,
+    what: Word = None,
 ) -> Filters:
-    """Which lines."""
+    """Which lines. A day is one of the tenant's zone."""
     if what is not None:
         known(what, (*KINDS, *ACTS), "what")
-    return Filters(integration_id, key_id, moment(since, "since"), moment(until, "until", end=True), what)
+    zone = await installation.store.glancing(lambda c: config.zone_of(c, caller.tenant_id))
+    return Filters(integration_id, key_id, moment(since, zone, "since"), moment(until, zone, "until", end=True), what)
 
 
 @get(
     "/audit",
     summary="Who changed what, newest first",
     guards=[admin],
-    dependencies={"filters": Provide(asked, sync_to_thread=False)},
+    dependencies={"filters": Provide(asked)},
     responses=documented(400, 401, 403, 422),
 )
 async def list_audit(

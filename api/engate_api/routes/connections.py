@@ -27,7 +27,7 @@ from engate.text import Text
 from engate_api.auth import Caller, admin, operator, reader
 from engate_api.changing import changing
 from engate_api.installation import Installation
-from engate_api.problems import FieldError, Refused, documented
+from engate_api.problems import NEEDED, FieldError, Refused, documented
 from engate_api.requests import Cursor, Id, Items, Limit, Name, items, known, window
 
 
@@ -193,7 +193,7 @@ def _known_again(manifest: Manifest, before: dict[str, Any], data: ConnectionCha
                 f"{', '.join(sorted(moved))} mudou: envie também os segredos.", f"{', '.join(sorted(moved))} changed: send the secrets too."
             ),
             Text("Credenciais guardadas não são enviadas a outro endereço.", "Stored credentials are not sent to another address."),
-            errors=[FieldError(f"secrets.{name}", "necessário / needed") for name in missing],
+            errors=[FieldError.of(f"secrets.{name}", NEEDED) for name in missing],
         )
 
 

@@ -12,10 +12,11 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, QueryParameter
 
 from engate.errors import EngateError, Invalid
+from engate.fields import wrong
 from engate.logs import say, say_after
 from engate.model import Choice
 from engate.plugins import Coupling
-from engate.settings import json_schema
+from engate.settings import fields_of, json_schema
 from engate.smtp import MailServer
 from engate.store import archive, config, lanes, mail_server, runs
 from engate.store.audit import Act
@@ -268,7 +269,7 @@ def _still_open(left: archive.Open) -> Refused:
             "Repita com &open_orders=archive para que sigam até o fim, ou &open_orders=forget para cuidar deles à mão.",
             "Repeat with &open_orders=archive to let them go on until they end, or &open_orders=forget to take care of them by hand.",
         ),
-        errors=[FieldError(name, str(count)) for name, count in left._asdict().items() if count],
+        errors=[FieldError.of(name, Text(str(count), str(count))) for name, count in left._asdict().items() if count],
     )
 
 
@@ -286,7 +287,7 @@ def _agreed(before: PairMapping, after: PairMapping, agreed: list[str]) -> None:
                 f'Para incluir ou mudar uma linha: PUT .../mapping/{{kind}}/{{key}}. Para retirar estas, repita com "remove": [{names}].',
                 f'To add or change a row: PUT .../mapping/{{kind}}/{{key}}. To take these away, repeat with "remove": [{names}].',
             ),
-            errors=[FieldError(f"mapping.{each.replace('/', '.', 1)}", "seria retirada / would be removed") for each in unsaid],
+            errors=[FieldError.of(f"mapping.{each.replace('/', '.', 1)}", Text("seria retirada", "would be removed")) for each in unsaid],
         )
 
 
@@ -299,7 +300,7 @@ def _can_write(c: sa.Connection, caller: Caller, options: Options, given: dict[s
             "no_mail_server",
             Text("Não há servidor de e-mail configurado.", "There is no mail server."),
             Text("Um administrador o configura antes (servidor de e-mail).", "An administrator configures it first (mail server)."),
-            errors=[FieldError(f"options.{name}", "sem servidor / no server") for name in switched],
+            errors=[FieldError.of(f"options.{name}", Text("sem servidor de e-mail", "without a mail server")) for name in switched],
         )
 
 
@@ -350,11 +351,11 @@ def converted(values: dict[str, Any], kind: type[S], where: str) -> S:
     try:
         return msgspec.convert(values, kind)
     except msgspec.ValidationError as error:
-        message, _, path = str(error).partition(" - at ")
+        fault = wrong(fields_of(kind), values, error)
         raise Invalid(
-            Text(f"Valor inválido em {where}: {message}", f"Bad value in {where}: {message}"),
+            Text(f"Valor inválido: {fault.text.pt}.", f"Bad value: {fault.text.en}."),
             Text("Veja GET /integrations/schema.", "See GET /integrations/schema."),
-            where=where + path.strip("`").removeprefix("$"),
+            where=".".join(filter(None, (where, fault.where))),
         ) from None
 
 

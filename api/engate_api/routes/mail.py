@@ -25,7 +25,7 @@ from engate.text import Text
 from engate_api.auth import Caller, admin, operator, reader
 from engate_api.changing import changing
 from engate_api.installation import Installation
-from engate_api.problems import FieldError, Refused, documented
+from engate_api.problems import NEEDED, FieldError, Refused, documented
 from engate_api.requests import Id, known
 from engate_api.routes.integrations import options_of
 
@@ -181,8 +181,8 @@ def _changed(before: Kept | None, data: NewMailServer) -> MailServer:
     """A password that is not given stays, and does not follow to another address."""
     values = {**data.settings, **data.secrets}
     if before is None or "password" in data.secrets or not data.settings.get("user"):
-        return _loaded(values)
-    made = _loaded({**values, "password": before.server.password.reveal()})
+        return load(MailServer, values)
+    made = load(MailServer, {**values, "password": before.server.password.reveal()})
     moved = sorted(name for name in host_fields(MailServer) if getattr(made, name) != getattr(before.server, name))
     if moved and before.server.password:
         raise Refused(
@@ -190,19 +190,9 @@ def _changed(before: Kept | None, data: NewMailServer) -> MailServer:
             "secrets_needed",
             Text(f"{', '.join(moved)} mudou: envie também a senha.", f"{', '.join(moved)} changed: send the password too."),
             Text("A senha guardada não é enviada a outro endereço.", "A stored password is not sent to another address."),
-            errors=[FieldError("secrets.password", "necessário / needed")],
+            errors=[FieldError.of("secrets.password", NEEDED)],
         )
     return made
-
-
-def _loaded(values: dict[str, Any]) -> MailServer:
-    try:
-        return load(MailServer, values)
-    except Invalid as error:
-        if "/platforms" in error.hint.pt:  # as of any settings
-            hint = Text("Veja mail_server em GET /integrations/schema.", "See mail_server in GET /integrations/schema.")
-            raise Invalid(error.text, hint, where=error.where) from None
-        raise
 
 
 async def _go_on(installation: Installation, caller: Caller) -> None:

@@ -76,7 +76,7 @@ async def get_ready(installation: NamedDependency[Installation]) -> Health:
             "not_ready",
             Text(" ".join(each.text.pt for each in missing), " ".join(each.text.en for each in missing)),
             Text(" ".join(each.hint.pt for each in missing), " ".join(each.hint.en for each in missing)),
-            errors=[FieldError(each.name, each.text.pt) for each in missing],
+            errors=[FieldError.of(each.name, each.text) for each in missing],
         )
     return _degraded([] if works else [NO_WORKER if installation.worker is None else NOT_WORKING])
 

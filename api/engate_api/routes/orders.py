@@ -16,11 +16,12 @@ from engate.store.views import configured, order_sheet, orders
 from engate.store.views.orders import Filters, OrderLine, OrderView
 from engate.store.views.paging import Rows, Window
 from engate.sync import trigger
+from engate.titles import ORDER_STATES
 from engate_api.auth import Caller, operator, reader
 from engate_api.changing import changing
 from engate_api.installation import Installation
 from engate_api.problems import Refused, documented
-from engate_api.requests import CauseId, Cursor, Id, Items, Limit, Moment, OrderState, Word, items, moment, window
+from engate_api.requests import CauseId, Cursor, Id, Items, Limit, Moment, OrderState, Word, items, known, moment, window
 from engate_api.seen import in_the_open, seen
 
 SHEET = "text/csv"
@@ -28,7 +29,9 @@ PAGE = 250
 MOST = 20_000
 
 
-def asked(
+async def asked(
+    installation: NamedDependency[Installation],
+    caller: NamedDependency[Caller],
     order_state: OrderState = None,
     attention: FromQuery[bool | None] = None,
     q: Word = None,
@@ -37,11 +40,15 @@ def asked(
     since: Moment = None,
     until: Moment = None,
 ) -> Filters:
-    """Which orders."""
-    return Filters(order_state, attention, q, cause, channel, moment(since, "since"), moment(until, "until", end=True))
+    """Which orders. A day is one of the tenant's zone."""
+    if order_state is not None:
+        known(order_state, ORDER_STATES, "state")
+    zone = await installation.store.glancing(lambda c: config.zone_of(c, caller.tenant_id))
+    placed = moment(since, zone, "since"), moment(until, zone, "until", end=True)
+    return Filters(order_state, attention, q, cause, channel, *placed)
 
 
-FILTERED = {"filters": Provide(asked, sync_to_thread=False)}
+FILTERED = {"filters": Provide(asked)}
 
 
 @get(
@@ -60,8 +67,8 @@ async def list_orders(
     cursor: Cursor = None,
 ) -> Items[OrderLine]:
     """`q`: the shop's key (or how it begins), the ERP's number, a note's number or key, the buyer's name (a CPF, CNPJ or e-mail address is
-    looked for by POST /search). A key that only reads sees no buyer. `since`, `until`: when it was placed, as a day (Brasília, the last one
-    counts whole) or an instant; then those that were placed last come first."""
+    looked for by POST /search). A key that only reads sees no buyer. `since`, `until`: when it was placed, as a day (of the tenant's zone,
+    the last one counts whole) or an instant; then those placed last come first."""
     at = window(limit, cursor)
     in_the_open(filters.q)
 
@@ -102,7 +109,8 @@ async def get_orders_sheet(
         if found.next is None:
             break
         at = Window(PAGE, found.next)
-    sheet = order_sheet.written(lines[:MOST], cut=len(lines) >= MOST)
+    zone = await installation.store.glancing(lambda c: config.zone_of(c, caller.tenant_id))
+    sheet = order_sheet.written(lines[:MOST], zone, cut=len(lines) >= MOST)
     return Response(sheet, media_type=SHEET, headers={"Content-Disposition": 'attachment; filename="pedidos.csv"'})
 
 

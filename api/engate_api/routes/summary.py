@@ -184,7 +184,7 @@ async def retry_records(
 ) -> Retried:
     if (data.records is None) == (data.cause is None):
         raise Invalid(
-            Text("Envie records ou cause.", "Send either records or cause."),
+            Text("Envie 'records' ou 'cause'.", "Send either 'records' or 'cause'."),
             Text(
                 "Os ids estão nas listas de causas e de registros da integração.",
                 "The ids stand in the integration's lists of causes and records.",

@@ -24,6 +24,7 @@ MASK = "•••"
 
 ACTS: dict[str, Text] = {
     "tenant.created": Text("Cliente do engate criado", "Tenant created"),
+    "tenant.changed": Text("Cliente do engate alterado", "Tenant changed"),
     "key.created": Text("Chave criada", "Key created"),
     "key.recovered": Text("Chave de administrador recuperada", "Admin key recovered"),
     "key.revoked": Text("Chave revogada", "Key revoked"),

@@ -44,7 +44,7 @@ class Hidden(NamedTuple):
 
 def _tenant(c: sa.Connection, thing: Thing) -> Shown | None:
     row = _row(c, tenant, tenant.c.id == thing.of)
-    return Shown(str(row.id), row.name, None, {"name": row.name}) if row is not None else None
+    return Shown(str(row.id), row.name, None, {"name": row.name, "zone": row.zone}) if row is not None else None
 
 
 def _key(c: sa.Connection, thing: Thing) -> Shown | None:

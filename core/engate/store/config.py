@@ -6,10 +6,12 @@ import secrets as random
 from collections.abc import Iterable
 from hashlib import sha256
 from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
 
 import msgspec
 import sqlalchemy as sa
 
+from engate import local
 from engate.errors import Invalid
 from engate.model import Check
 from engate.plugins import Manifest
@@ -69,13 +71,32 @@ def is_installation_key(c: sa.Connection, key: str) -> bool:
     return known is not None and random.compare_digest(known, hashed(key))
 
 
-def create_tenant(c: sa.Connection, name: str, now: float) -> tuple[int, str]:
+def create_tenant(c: sa.Connection, name: str, now: float, zone: str = local.BRASILIA) -> tuple[int, str]:
     """A tenant and its first admin key (answered once)."""
+    local.zone(zone)
     if c.execute(sa.select(tenant.c.id).where(tenant.c.name == name)).first():
-        raise Invalid(Text(f"Já existe um tenant '{name}'.", f"A tenant '{name}' exists already."), where="name", code="name_taken")
-    id = c.execute(sa.insert(tenant).values(name=name, created_at=now).returning(tenant.c.id)).scalar_one()
+        raise Invalid(
+            Text(f"Já existe um tenant '{name}'.", f"A tenant '{name}' exists already."),
+            Text("Escolha outro nome. Se o tenant é seu e a chave se perdeu, peça uma nova a quem administra o engate.",
+                 "Choose another name. If the tenant is yours and its key is lost, ask whoever runs engate for a new one."),
+            where="name", code="name_taken",
+        )  # fmt: skip
+    id = c.execute(sa.insert(tenant).values(name=name, zone=zone, created_at=now).returning(tenant.c.id)).scalar_one()
     _, key = create_key(c, id, "admin", "admin", now)
     return id, key
+
+
+def zone_of(c: sa.Connection, tenant_id: int) -> ZoneInfo:
+    """In which the tenant's people read times."""
+    return local.zone(c.execute(_ZONE, {"of_id": tenant_id}).scalar_one())
+
+
+_ZONE = sa.select(tenant.c.zone).where(tenant.c.id == sa.bindparam("of_id"))
+
+
+def set_zone(c: sa.Connection, tenant_id: int, zone: str) -> None:
+    local.zone(zone)
+    c.execute(sa.update(tenant).where(tenant.c.id == tenant_id).values(zone=zone))
 
 
 def create_key(c: sa.Connection, tenant_id: int, name: str, role: str, now: float) -> tuple[int, str]:
@@ -260,7 +281,11 @@ def _seal(c: sa.Connection, vault: Vault, tenant_id: int, id: int, values: dict[
 
 def _free_name(c: sa.Connection, table: sa.Table, tenant_id: int, name: str) -> None:
     if c.execute(mine(table, tenant_id, table.c.name == name)).first():
-        raise Invalid(Text(f"O nome '{name}' já é usado.", f"The name '{name}' is taken."), where="name", code="name_taken")
+        raise Invalid(
+            Text(f"O nome '{name}' já é usado.", f"The name '{name}' is taken."),
+            Text("Escolha outro nome, ou mude antes o nome de quem já o usa.", "Choose another name, or rename the one that has it first."),
+            where="name", code="name_taken",
+        )  # fmt: skip
 
 
 # ---- integrations ----
@@ -274,15 +299,27 @@ class NewIntegration(NamedTuple):
     mapping: PairMapping
 
 
+def _wrong_role(c: sa.Connection, tenant_id: int, given: Any, role: str) -> Invalid:
+    """With the connections that could stand there."""
+    is_pt, is_en = ("uma loja", "a storefront") if role == "erp" else ("um ERP", "an ERP")
+    pt, en = ("um ERP", "an ERP") if role == "erp" else ("uma loja", "a storefront")
+    fit = [f"{row.id} ({row.name})" for row in c.execute(mine(connection, tenant_id, connection.c.role == role).order_by(connection.c.id))]
+    listed = ", ".join(fit)
+    return Invalid(
+        Text(f"A conexão {given.id} ({given.name}) é de {is_pt}, não de {pt}.",
+             f"Connection {given.id} ({given.name}) is of {is_en}, not of {en}."),
+        Text(f"Use uma destas em {role}_connection: {listed}.", f"Use one of these as {role}_connection: {listed}.")
+        if fit else Text(f"Crie antes a conexão de {pt}.", f"Make the connection of {en} first."),
+        where=f"{role}_connection", code="wrong_role",
+    )  # fmt: skip
+
+
 def create_integration(c: sa.Connection, tenant_id: int, new: NewIntegration, now: float) -> int:
     name, erp_id, storefront_id, options, mapping = new
     for id, role in ((erp_id, "erp"), (storefront_id, "storefront")):
-        if connection_row(c, tenant_id, id).role != role:
-            raise Invalid(
-                Text(f"A conexão {id} não é de um {'ERP' if role == 'erp' else 'storefront'}.",
-                     f"Connection {id} is not {'an ERP' if role == 'erp' else 'a storefront'}."),
-                where=f"{role}_connection", code="wrong_role",
-            )  # fmt: skip
+        given = connection_row(c, tenant_id, id)
+        if given.role != role:
+            raise _wrong_role(c, tenant_id, given, role)
     _free_name(c, integration, tenant_id, name)
     kept = integration.c.deleted_at.is_(None)
     other = c.execute(sa.select(integration.c.name).where(integration.c.storefront_id == storefront_id, kept)).scalar()

@@ -239,7 +239,10 @@ async def _within(seconds: float, work: Awaitable[T]) -> T:
     except TimeoutError:
         raise DatabaseSilent(
             Text("O banco de dados não respondeu a tempo.", "The database did not answer in time."),
-            Text("Tente de novo em instantes; se continuar, veja /ready.", "Try again in a moment; if it lasts, see /ready."),
+            Text(
+                "Tente de novo em instantes; se continuar, avise quem administra o engate.",
+                "Try again in a moment; if it lasts, tell whoever runs engate.",
+            ),
         ) from None
 
 

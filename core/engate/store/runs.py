@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import msgspec
 import sqlalchemy as sa
 
-from engate.errors import EngateError
+from engate.errors import NO_HINT, EngateError
 from engate.logs import say_after
 from engate.model.kinds import KINDS
 from engate.store.causes import Reason
@@ -17,6 +17,7 @@ from engate.store.db import insert_of
 from engate.store.links import SHARED
 from engate.store.pushes import MOVING
 from engate.store.tables import cause, flow, reading, record, run
+from engate.text import Text
 
 
 def error_of(error: EngateError) -> dict[str, Any]:
@@ -74,7 +75,10 @@ def _said(c: sa.Connection, row: Any, state: str, now: float) -> None:
 
 _BEFORE = (run.c.integration_id == sa.bindparam("of_integration")) & (run.c.flow == sa.bindparam("of_flow")) & (run.c.state == "reading")
 _FULL_BEFORE = sa.select(run.c.id).where(_BEFORE, run.c.full, run.c.only.is_(None)).limit(1)
-_SUPERSEDE = sa.update(run).where(_BEFORE).values(state="cancelled", ended_at=sa.bindparam("of_now"), error={"code": "superseded"})
+SUPERSEDED = EngateError(
+    Text("Uma carga mais nova tomou o lugar desta.", "A newer run took the place of this one."), NO_HINT, code="superseded"
+)
+_SUPERSEDE = sa.update(run).where(_BEFORE).values(state="cancelled", ended_at=sa.bindparam("of_now"), error=error_of(SUPERSEDED))
 _NEW_RUN = sa.insert(run).returning(run.c.id)
 _OF_FLOW = (flow.c.integration_id == sa.bindparam("of_integration")) & (flow.c.name == sa.bindparam("of_name"))
 _OF_KIND = (reading.c.integration_id == sa.bindparam("of_integration")) & (reading.c.kind == sa.bindparam("of_kind"))

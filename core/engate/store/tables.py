@@ -8,6 +8,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import event
 
+from engate.local import BRASILIA
+
 metadata = sa.MetaData(
     naming_convention={
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -70,6 +72,7 @@ tenant = sa.Table(
     "tenant", metadata, _id(),
     sa.Column("name", sa.String(200), nullable=False, unique=True),
     _at("created_at", nullable=False),
+    sa.Column("zone", sa.String(40), nullable=False, server_default=BRASILIA),  # in which its people read times
     sqlite_autoincrement=True,
 )  # fmt: skip
 

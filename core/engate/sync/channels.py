@@ -8,9 +8,10 @@ from typing import NamedTuple
 import msgspec
 
 from engate.errors import Invalid
+from engate.fields import invalid, translated
 from engate.model import FieldValue, Order, OrderPart
+from engate.settings import fields_of
 from engate.store.causes import Reason, own
-from engate.sync.fields import fields_of, invalid
 from engate.sync.mapping import ChannelRow, PairMapping, as_channel
 from engate.text import Text
 
@@ -62,7 +63,7 @@ def _unfit(given: Mapping[str, FieldValue], kind: type[msgspec.Struct]) -> list[
         name = place.strip("`").removeprefix("$").lstrip(".")
         if name in fields:
             return [Wrong(name, fields[name].title, invalid(fields[name], given[name]))]
-        return [Wrong("", ROW, Text(message, message))]
+        return [Wrong("", ROW, translated(message))]
     return []
 
 

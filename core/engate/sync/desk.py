@@ -31,6 +31,7 @@ T = TypeVar("T")
 HOOK = "answer"
 CONTACT = 60.0
 """Seconds for which one contact stands."""
+MOST_KEY = 200
 MOST_KEYS = 10_000
 """Keys that one call may name: a platform that changes everything asks for a full reading."""
 
@@ -51,7 +52,7 @@ class OpenDesk(Desk):
         self, key: str, events: Sequence[OrderEvent] = (), changed: Mapping[str, Sequence[str]] = NOTHING, orders: Sequence[Order] = ()
     ) -> bool:
         if not _is_key(key):
-            raise boundary.fault(HOOK, "deliver.key", repr(key)[:80], "1 to 200 characters, none of them NUL")
+            raise boundary.fault(HOOK, "deliver.key", repr(key)[:80], boundary.of_characters(MOST_KEY))
         self._used = True
         heard = [*_checked(OrderEvent, events), *(_event_of(key, order) for order in _checked(Order, orders))]
         wanted = _checked_keys(changed)
@@ -71,7 +72,7 @@ class OpenDesk(Desk):
 
     async def reject(self, key: str, why: str, body: bytes) -> None:
         if not _is_key(key):
-            raise boundary.fault(HOOK, "reject.key", repr(key)[:80], "1 to 200 characters, none of them NUL")
+            raise boundary.fault(HOOK, "reject.key", repr(key)[:80], boundary.of_characters(MOST_KEY))
         self._used = True
         came = self._came._replace(body=body)
         await self._store.durably(lambda c: deliveries.rejected(c, came, key, str(why)))
@@ -213,7 +214,7 @@ def _event_of(delivery: str, order: Order) -> OrderEvent:
 
 
 def _is_key(key: object) -> bool:
-    return isinstance(key, str) and 0 < len(key) <= 200 and "\0" not in key
+    return isinstance(key, str) and 0 < len(key) <= MOST_KEY and "\0" not in key
 
 
 def _checked(kind: type[T], given: Sequence[T]) -> list[T]:
@@ -228,10 +229,11 @@ def _checked_keys(given: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
     found = {kind: list(dict.fromkeys(keys)) for kind, keys in given.items()}
     for kind, keys in found.items():
         if kind not in KINDS:
-            raise boundary.fault(HOOK, "changed", repr(kind)[:80], " | ".join(KINDS))
+            raise boundary.fault(HOOK, "changed", repr(kind)[:80], boundary.as_is(" | ".join(KINDS)))
         wrong = next((key for key in keys if not _is_key(key)), None)
         if wrong is not None:
-            raise boundary.fault(HOOK, f"changed.{kind}", repr(wrong)[:80], "keys of 1 to 200 characters")
+            raise boundary.fault(HOOK, f"changed.{kind}", repr(wrong)[:80], boundary.of_characters(MOST_KEY))
     if sum(map(len, found.values())) > MOST_KEYS:
-        raise boundary.fault(HOOK, "changed", str(sum(map(len, found.values()))), f"at most {MOST_KEYS} keys")
+        most = Text(f"até {MOST_KEYS} chaves", f"at most {MOST_KEYS} keys")
+        raise boundary.fault(HOOK, "changed", str(sum(map(len, found.values()))), most)
     return {kind: keys for kind, keys in found.items() if keys}

@@ -76,21 +76,25 @@ def excuse(connection: Connection, asked: Asked, status: int) -> Reply:
     return given if isinstance(given, Reply) and _wrong(given) is None else Reply(status)
 
 
-def _wrong(given: object) -> tuple[str, str, str] | None:
+def _wrong(given: object) -> tuple[str, str, Text] | None:
     """(field, value, what was expected) of an answer that cannot be given."""
     if not isinstance(given, Reply):
-        return "", type(given).__name__, "Reply"
+        return "", type(given).__name__, boundary.as_is("Reply")
     status, body, kind, headers = cast("tuple[Any, ...]", (given.status, given.body, given.content_type, given.headers))
     if type(status) is not int or not 200 <= status <= 599:
-        return "status", repr(status)[:80], "200 to 599"
+        return "status", repr(status)[:80], Text("200 a 599", "200 to 599")
     if not isinstance(body, bytes) or len(body) > MOST_REPLY:
-        return "body", type(body).__name__, f"at most {MOST_REPLY} bytes"
+        return "body", type(body).__name__, Text(f"até {MOST_REPLY} bytes", f"at most {MOST_REPLY} bytes")
     if not isinstance(kind, str) or not _PLAIN.fullmatch(kind):
-        return "content_type", repr(kind)[:80], "one line"
+        return "content_type", repr(kind)[:80], Text("uma linha", "one line")
     if not isinstance(headers, Mapping):
-        return "headers", type(headers).__name__, "a mapping"
+        return "headers", type(headers).__name__, boundary.as_is("Mapping")
     for name, value in cast("Mapping[Any, Any]", headers).items():
         fits = isinstance(name, str) and isinstance(value, str) and _NAME.fullmatch(name) and _PLAIN.fullmatch(value)
         if not fits or name.lower() in OURS:
-            return f"headers.{str(name)[:40]}", "***", "a header of one line that is not ours"
+            return (
+                f"headers.{str(name)[:40]}",
+                "***",
+                Text("um cabeçalho de uma linha que não seja nosso", "a header of one line, not ours"),
+            )
     return None

@@ -286,8 +286,8 @@ REQUIRED = {
         "category.required", "product",
         Text("A loja exige uma categoria, e o ERP não informa a destes produtos.",
              "The shop requires a category, and the ERP has none for these products."),
-        Text("Preencha a categoria dos produtos no ERP, ou mude a opção 'Categorias novas' para 'placeholder'.",
-             "Fill in the products' category in the ERP, or set the option 'New categories' to 'placeholder'."),
+        Text("Preencha a categoria dos produtos no ERP, ou escolha 'Classificar na loja' na opção 'Categorias novas'.",
+             "Fill in the products' category in the ERP, or choose 'Classify in the shop' in the option 'New categories'."),
     ),
 }  # fmt: skip
 """One cause for all: what is missing is missing in the ERP, or an option says what stands for it."""

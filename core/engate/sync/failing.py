@@ -19,6 +19,7 @@ from engate.sync.lanes import flow_of, order_of
 from engate.sync.outbox import KeyedOrder, Outlet, order_waits
 from engate.sync.work import Snapshot, Windows
 from engate.text import Text
+from engate.titles import doing
 
 REAUTH_WAIT = 60.0
 PATIENCE = 2
@@ -111,7 +112,7 @@ def _reason(failed: Failed) -> Reason | None:
     error, order_key = failed.error, order_of(failed.claim.name)
     if isinstance(error, Forbidden):
         subject = f"{failed.side}/{error.operation or failed.hook}"
-        return causes.own(FORBIDDEN, subject, error.text, error.hint if error.hint.pt else _grant(error.operation or failed.hook))
+        return causes.own(FORBIDDEN, subject, error.text, error.hint if error.hint.pt else _grant(error.operation, failed.hook))
     if order_key is not None and failed.claim.tries > PATIENCE:
         text = error.text if isinstance(error, EngateError) else _broke(failed.hook)
         return causes.own(FAILING, order_key, text, WATCHED, "engate")
@@ -143,17 +144,20 @@ def _wait(c: sa.Connection, failed: Failed, reason: Reason, now: float) -> bool:
 def slow(snapshot: Snapshot, hook: str, seconds: float) -> Trouble:
     """A slice that has not ended for so long."""
     who = Text("A extensão", "The extension") if hasattr(Observer, hook) else Text("A plataforma", "The platform")
+    what = doing(hook)
     text = Text(
-        f"{who.pt} está lenta em {hook}: sem terminar há {seconds:.0f} s.", f"{who.en} is slow at {hook}: not done for {seconds:.0f} s."
+        f"{who.pt} está lenta: {what.pt} ainda não terminou, há {seconds:.0f} s.",
+        f"{who.en} is slow: {what.en} has not ended for {seconds:.0f} s.",
     )
     return Trouble(side_of(snapshot, hook), _said(SLOW, text, PATIENT))
 
 
 def overstayed(hook: str, seconds: float) -> Unavailable:
     """A slice that was ended because it took too long."""
+    what = doing(hook)
     text = Text(
-        f"A plataforma está lenta em {hook}: a chamada foi encerrada após {seconds:.0f} s.",
-        f"The platform is slow at {hook}: the call was ended after {seconds:.0f} s.",
+        f"A plataforma está lenta: {what.pt} levou mais de {seconds:.0f} s e foi interrompido.",
+        f"The platform is slow: {what.en} took more than {seconds:.0f} s and was ended.",
     )
     ours = Text(f"Uma etapa não terminou em {seconds:.0f} s e foi encerrada.", f"A step was not done in {seconds:.0f} s and was ended.")
     return Unavailable(text if hook else ours, PATIENT if hook else WATCHED, code=SLOW)
@@ -169,13 +173,16 @@ WATCHED = Text(
 
 
 def _broke(hook: str) -> Text:
-    return Text(f"O engate falhou ao trabalhar em {hook or 'uma etapa'}.", f"engate failed while working on {hook or 'a step'}.")
+    what = doing(hook)
+    return Text(f"O engate falhou ao {what.pt}.", f"engate failed while {what.en}.")
 
 
-def _grant(operation: str) -> Text:
+def _grant(operation: str, hook: str) -> Text:
+    """`operation`: what the platform refused, in its own words; where it has none, what engate was doing."""
+    pt, en = (operation, operation) if operation else (doing(hook).pt, doing(hook).en)
     return Text(
-        f"Dê ao usuário da conexão a permissão para {operation} e peça nova tentativa.",
-        f"Give the connection's user the permission for {operation}, then ask for a retry.",
+        f"Dê ao usuário da conexão a permissão para {pt} e peça nova tentativa.",
+        f"Give the connection's user the permission for {en}, then ask for a retry.",
     )
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 from engate.model.kinds import KINDS, Kind
 from engate.plugins import Coupling
 from engate.text import Text
+from engate.titles import doing
 
 
 class Flow(msgspec.Struct, frozen=True):
@@ -64,7 +67,11 @@ def offered(coupling: Coupling) -> dict[str, Text | None]:
             found[flow.name] = None
             continue
         said = [coupling.unavailable[name] for name in missing if name in coupling.unavailable]
-        found[flow.name] = (
-            said[0] if said else Text(f"Este par não oferece: {', '.join(missing)}.", f"This pair does not offer: {', '.join(missing)}.")
-        )
+        found[flow.name] = said[0] if said else _not_offered(missing)
     return found
+
+
+def _not_offered(hooks: Sequence[str]) -> Text:
+    done = [doing(name) for name in hooks]
+    pt, en = ", ".join(each.pt for each in done), ", ".join(each.en for each in done)
+    return Text(f"Estas plataformas não oferecem: {pt}.", f"These platforms do not offer: {en}.")

@@ -176,7 +176,6 @@ def changed(c: sa.Connection, tenant_id: int) -> list[tuple[int, list[int]]]:
 
 TEST = "Teste do engate"
 TEST_BODY = """Este e-mail confirma que o engate consegue escrever aos seus clientes.
-This e-mail confirms that engate can write to your buyers.
 """
 
 

@@ -13,18 +13,13 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
 
+from engate.fields import Field, fields_in, title_of
 from engate.model import FieldValue
-from engate.settings import field, json_schema
-from engate.sync.fields import Field, fields_in, title_of
+from engate.settings import called, field, json_schema
 from engate.text import Text
 
 ERP = msgspec.Meta(extra_json_schema={"x-side": "erp"})
 SHOP = msgspec.Meta(extra_json_schema={"x-side": "storefront"})
-
-
-def _called(**values: tuple[str, str]) -> msgspec.Meta:
-    """What people call the values of a field: in Portuguese, in English."""
-    return msgspec.Meta(extra_json_schema={"x-values": {value: list(words) for value, words in values.items()}})
 
 
 def _rows(*unique: tuple[str, ...], flows: tuple[str, ...]) -> msgspec.Meta:
@@ -68,7 +63,7 @@ class PaymentRow(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown
     import_when: Annotated[
         Literal["paid", "placed"],
         field("Importar quando", "Import when"),
-        _called(paid=("pago", "paid"), placed=("ao fechar, a prazo", "placed, on terms")),
+        called(paid=("pago", "paid"), placed=("ao fechar, a prazo", "placed, on terms")),
     ] = "paid"
 
 
@@ -132,7 +127,7 @@ class ChannelRow(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown
             "Contribuintes do ICMS: quem tem inscrição estadual no pedido da loja",
             "ICMS contributors: whoever has a state inscription in the shop's order",
         ),
-        _called(all=("todos", "all"), contributor=("contribuintes do ICMS", "ICMS contributors")),
+        called(all=("todos", "all"), contributor=("contribuintes do ICMS", "ICMS contributors")),
     ] = "all"
 
     def __post_init__(self) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, get_args
 
 import msgspec
 
-from engate.settings import field, json_schema
+from engate.settings import called, field, json_schema
 
 
 def _touching(*flows: str) -> msgspec.Meta:
@@ -45,6 +45,9 @@ _TEMPLATE = (
 )
 
 
+_NEW = called(create=("Criar na loja", "Make in the shop"), placeholder=("Classificar na loja", "Classify in the shop"))
+
+
 class Options(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """What the tenant decides about the flows."""
 
@@ -53,9 +56,10 @@ class Options(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fi
         field(
             "Categorias novas",
             "New categories",
-            "create: cria na loja; placeholder: produtos vão para a categoria inativa 'Integração' até alguém os classificar",
-            "create: made in the shop; placeholder: products go to the inactive category 'Integração' until somebody classifies them",
+            "O que fazer com as que a loja não tem. Até alguém os classificar, os produtos vão para a categoria inativa 'Integração'",
+            "What to do with those that the shop lacks. Until somebody classifies them, products go to the inactive category 'Integração'",
         ),
+        _NEW,
         _touching("categories", "products"),
     ] = "create"
     new_brands: Annotated[
@@ -63,9 +67,10 @@ class Options(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fi
         field(
             "Marcas novas",
             "New brands",
-            "create: cria na loja; placeholder: usa a marca inativa 'Integração'",
-            "create: made in the shop; placeholder: uses the inactive brand 'Integração'",
+            "O que fazer com as que a loja não tem. Até alguém os classificar, os produtos usam a marca inativa 'Integração'",
+            "What to do with those that the shop lacks. Until somebody classifies them, products use the inactive brand 'Integração'",
         ),
+        _NEW,
         _touching("brands", "products"),
     ] = "create"
     brand_for_all: Annotated[
@@ -115,6 +120,18 @@ class Options(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fi
             "is not told it (the name it always is). The code always goes. Price, stock and images (attachments) have flows of their own, "
             "which can be switched off.",
         ),
+        called(
+            name=("Nome", "Name"),
+            description=("Descrição complementar", "Complementary description"),
+            gtin=("GTIN", "GTIN"),
+            unit=("Unidade", "Unit"),
+            ncm=("NCM", "NCM"),
+            net_weight=("Peso líquido", "Net weight"),
+            gross_weight=("Peso bruto", "Gross weight"),
+            height=("Altura", "Height"),
+            width=("Largura", "Width"),
+            length=("Comprimento", "Length"),
+        ),
         _touching("products"),
     ] = PRODUCT_FIELDS
     send_preparation_days: Annotated[
@@ -132,13 +149,14 @@ class Options(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fi
         field(
             "Estoque enviado",
             "Stock sent",
-            "available: saldo disponível, já sem o que o ERP reserva. physical: saldo físico; só para uma loja que desconta os próprios "
-            "pedidos em aberto, senão ela vende o que já foi vendido; onde o ERP não o informa, vai o disponível. off: a loja cuida do "
+            "O saldo disponível já está sem o que o ERP reserva. O saldo físico é só para uma loja que desconta os próprios pedidos em "
+            "aberto, senão ela vende o que já foi vendido; onde o ERP não o informa, vai o disponível. Com 'Nenhum' a loja cuida do "
             "próprio estoque, e o engate não o lê, não o envia e não o informa",
-            "available: what the ERP has not reserved. physical: what lies in the house; only for a shop that takes its own open orders "
-            "off, else it sells what is sold already; where the ERP does not say it, the available balance goes. off: the shop minds its "
-            "own stock, and engate does not read, send or tell it",
+            "The available balance is what the ERP has not reserved. The physical one, what lies in the house, is only for a shop that "
+            "takes its own open orders off, else it sells what is sold already; where the ERP does not say it, the available one goes. "
+            "With 'None' the shop minds its own stock, and engate does not read, send or tell it",
         ),
+        called(available=("Saldo disponível", "Available balance"), physical=("Saldo físico", "Physical balance"), off=("Nenhum", "None")),
         _touching("stock"),
     ] = "available"
     stock_buffer: Annotated[
@@ -157,8 +175,12 @@ class Options(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fi
         field(
             "Filial do pedido",
             "Branch of an order",
-            "Onde várias filiais formam um depósito da loja. first: a primeira do mapeamento; stock: a primeira que tem tudo",
-            "Where several branches are one warehouse of the shop. first: the first of the mapping; stock: the first that has all of it",
+            "Onde várias filiais formam um depósito da loja",
+            "Where several branches are one warehouse of the shop",
+        ),
+        called(
+            first=("A primeira do mapeamento", "The first of the mapping"),
+            stock=("A primeira que tem tudo", "The first that has all of it"),
         ),
         _touching("orders"),
     ] = "first"
@@ -179,9 +201,10 @@ class Options(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fi
         field(
             "Cancelamento em separação",
             "Cancellation while picking",
-            "ask: pede decisão do operador; accept: cancela no ERP",
-            "ask: an operator decides; accept: cancelled in the ERP",
+            "O que fazer quando a loja cancela um pedido que o ERP já separa",
+            "What to do when the shop cancels an order that the ERP is picking",
         ),
+        called(ask=("Um operador decide", "An operator decides"), accept=("Cancelar no ERP", "Cancel in the ERP")),
         _touching("orders"),
     ] = "ask"
     invoiced_above_charge: Annotated[
@@ -189,9 +212,10 @@ class Options(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fi
         field(
             "Faturado acima do cobrado",
             "Invoiced above the charge",
-            "Item pesado a mais, por exemplo. ask: a nota espera a decisão do operador; loss: a loja assume a diferença",
-            "A heavier item, for example. ask: the note waits for an operator; loss: the shop bears the difference",
+            "Item pesado a mais, por exemplo: a nota espera um operador, ou a loja assume a diferença",
+            "A heavier item, for example: the note waits for an operator, or the shop bears the difference",
         ),
+        called(ask=("Um operador decide", "An operator decides"), loss=("A loja assume", "The shop bears it")),
         _touching("orders"),
     ] = "ask"
     erp_total_cents: Annotated[

@@ -36,6 +36,7 @@ from engate.sync.steps import STEPS, TITLES, Outcome, Step
 from engate.sync.stock import decide_anew, stock_moved
 from engate.sync.work import Later, Work
 from engate.text import Text
+from engate.titles import SHOP_STATES
 
 MOST_STEPS = 30
 NO_SUCH_ORDER = ("order.missing", "http.404")
@@ -226,10 +227,16 @@ def _gave_back(before: Order, doc: Order) -> bool:
 
 
 def _said(order: Stored) -> Text:
-    """The shop's own word; of a paid order that it cancelled, also what became of the money as far as it tells."""
-    text = Text(f"A loja diz: {order.doc.raw_state}", f"The shop says: {order.doc.raw_state}")
+    """What the shop says; of a paid order that it cancelled, also what became of the money as far as it tells."""
+    state = shop_state(order.doc)
+    text = Text(f"A loja diz: {state.pt}.", f"The shop says: {state.en}.")
     money = settlement.of_cancelled(order) if order.doc.state == "cancelled" else None
-    return Text(f"{text.pt}. {money.pt}", f"{text.en}. {money.en}") if money is not None else text
+    return Text(f"{text.pt} {money.pt}", f"{text.en} {money.en}") if money is not None else text
+
+
+def shop_state(doc: Order) -> Text:
+    """A state that nobody knows is shown in the shop's own word."""
+    return SHOP_STATES.get(doc.state) or Text(f"'{doc.raw_state}'", f"'{doc.raw_state}'")
 
 
 def _make_parts(c: sa.Connection, work: Work, id: int, doc: Order, now: float) -> None:

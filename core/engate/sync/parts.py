@@ -83,8 +83,8 @@ def _unmapped(item: OrderItem) -> Reason:
         ITEM_UNMAPPED, f"sku/{item.sku}",
         Text(f"O item '{item.name}' (SKU {item.sku} da loja) não está ligado a um item do ERP.",
              f"Item '{item.name}' (storefront SKU {item.sku}) is not linked to an ERP item."),
-        Text("Ligue o SKU em 'links'; todos os pedidos que o esperam entram em seguida.",
-             "Link the SKU in 'links'; every order that waits for it enters then."),
+        Text("Ligue o SKU em 'Ligações' da integração; todos os pedidos que o esperam entram em seguida.",
+             "Link the SKU in the integration's 'Links'; every order that waits for it enters then."),
     )  # fmt: skip
 
 

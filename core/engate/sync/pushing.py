@@ -150,8 +150,10 @@ def _shared(
 HELD = causes.own(
     "enrichment.map", "placeholder",
     Text("Sem equivalente na loja: aguarda classificação.", "No equivalent in the shop: waits to be classified."),
-    Text("Ligue à categoria ou marca da loja em 'links', ou mude a opção para 'create'.",
-         "Link it to the shop's node, or set the option to 'create'."),
+    Text("Ligue à categoria ou marca da loja em 'Ligações' da integração, ou escolha 'Criar na loja' nas opções 'Categorias novas' e "
+         "'Marcas novas'.",
+         "Link it to the shop's category or brand in the integration's 'Links', or choose 'Make in the shop' in the options "
+         "'New categories' and 'New brands'."),
     "storefront",
 )  # fmt: skip
 

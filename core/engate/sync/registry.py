@@ -65,14 +65,18 @@ class Registry:
         self._current.clear()
 
     def manifest(self, platform: str) -> Manifest:
+        """Of a plugin that is installed and works."""
         found = self.platforms.get(platform)
         if found is None or found.manifest is None:
-            why = found.failure if found else "not installed"
+            why = Text("o plugin não carrega", "its plugin does not load") if found else Text("não instalada", "not installed")
+            said = f" ({found.failure})" if found else ""
             raise Unavailable(
-                Text(f"A plataforma '{platform}' não está disponível: {why}", f"Platform '{platform}' is not available: {why}"),
-                Text("Veja GET /platforms.", "See GET /platforms."),
+                Text(f"A plataforma '{platform}' não está disponível: {why.pt}{said}.",
+                     f"Platform '{platform}' is not available: {why.en}{said}."),
+                Text("Peça a quem administra o engate que instale ou corrija o plugin dela.",
+                     "Ask whoever runs engate to install or mend its plugin."),
                 code="platform_missing",
-            )
+            )  # fmt: skip
         return found.manifest
 
     async def connection(self, id: int, *, glance: bool = False) -> Connection:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import sqlalchemy as sa
 
-from engate.model.kinds import KINDS, Kind
+from engate.model.kinds import CALLED, KINDS, Kind
 from engate.store import causes, families
 from engate.store.causes import Reason, own
 from engate.sync import pilot
@@ -24,9 +24,6 @@ TO_FETCH = own(
 
 
 LINK_BY_HAND = "own:link.by_hand:"
-CALLED = {
-    "product": Text("o produto", "the product"), "sku": Text("o SKU", "the SKU"), "category": Text("a categoria", "the category"),
-}  # fmt: skip
 
 
 def link_by_hand(kind: str) -> Reason:
@@ -34,7 +31,7 @@ def link_by_hand(kind: str) -> Reason:
     return own(
         "link.by_hand", kind,
         Text(f"Falta dizer que ID {CALLED[kind].pt} tem na loja: ela busca esse dado por conta própria e não diz o ID que lhe deu.",
-             f"Which id {CALLED[kind].en} has in the shop is not said: it fetches that by itself and does not tell the id it gave it."),
+             f"Which id the {CALLED[kind].en} has in the shop is not said: it fetches that by itself and does not tell the id it gave it."),
         Text("Na planilha de ligações da integração, preencha a coluna 'ID na loja' e envie-a de volta.",
              "In the integration's sheet of links fill in the column 'ID na loja' and send it back."),
     )  # fmt: skip

@@ -24,6 +24,7 @@ from engate.sync.sharing import kept
 from engate.sync.stock import Share, follow, stock_moved
 from engate.sync.work import Later, Work
 from engate.text import Text
+from engate.titles import HOOKS
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -101,7 +102,7 @@ async def _forget(step: Step) -> Outcome:
 
 
 async def _cancel_in_erp(step: Step) -> Outcome:
-    reason = f"Cancelado na loja ({step.order.doc.raw_state})"
+    reason = "Cancelado na loja"
     await step.work.permit()
     await step.work.coupling.erp.import_cancellation(step.erp_order, reason)
     text = Text(f"Pedido {step.part.erp_key} cancelado no ERP.", f"Order {step.part.erp_key} cancelled in the ERP.")
@@ -362,19 +363,19 @@ STEPS: dict[Action, Callable[[Step], Awaitable[Outcome]]] = {
     "delivery": _delivery,
 }
 TITLES: dict[Action, Text] = {
-    "resolve": Text("procurar o pedido no ERP", "looking for the order in the ERP"),
-    "import": Text("enviar o pedido ao ERP", "sending the order to the ERP"),
-    "finish": Text("concluir o pedido no ERP", "finishing the order in the ERP"),
+    "resolve": HOOKS["find_order"],
+    "import": HOOKS["import_order"],
+    "finish": HOOKS["finish_order"],
     "forget": Text("encerrar o pedido", "closing the order"),
-    "cancel_in_erp": Text("cancelar o pedido no ERP", "cancelling the order in the ERP"),
-    "cancel_in_shop": Text("cancelar o pedido na loja", "cancelling the order in the shop"),
-    "refuse_cancel": Text("recusar o cancelamento na loja", "declining the cancellation in the shop"),
-    "change_in_erp": Text("alterar o pedido no ERP", "changing the order in the ERP"),
-    "change_in_shop": Text("alterar o pedido na loja", "changing the order in the shop"),
-    "handling": Text("avisar a loja da preparação", "telling the shop of the handling"),
+    "cancel_in_erp": HOOKS["import_cancellation"],
+    "cancel_in_shop": HOOKS["send_cancellation"],
+    "refuse_cancel": HOOKS["send_cancel_refusal"],
+    "change_in_erp": HOOKS["import_order_change"],
+    "change_in_shop": HOOKS["send_order_change"],
+    "handling": HOOKS["send_handling"],
     "documents": Text("buscar a nota no ERP", "getting the note from the ERP"),
-    "invoice": Text("enviar a nota à loja", "sending the note to the shop"),
-    "tracking": Text("enviar o rastreio à loja", "sending the tracking to the shop"),
-    "delivery": Text("informar a entrega à loja", "telling the shop of the delivery"),
+    "invoice": HOOKS["send_invoice"],
+    "tracking": HOOKS["send_tracking"],
+    "delivery": HOOKS["send_delivery"],
 }
 """What each step does, as a person reads it when it fails again and again."""

@@ -313,10 +313,21 @@ def _pause(shop: Shopify, state: Mapping[str, Any]) -> float:
     return min(LATEST, max(SOONEST, age / 4))
 
 
+ENDED = {
+    "FAILED": Text("falhou", "it failed"),
+    "CANCELED": Text("foi cancelada", "it was cancelled"),
+    "CANCELING": Text("está sendo cancelada", "it is being cancelled"),
+    "EXPIRED": Text("expirou", "it expired"),
+}
+
+
 def _doubt(batch: Batch[T], state: Mapping[str, Any] | None) -> None:
     """What a failed one leaves is a part of the answer: nobody knows of any line but by looking."""
-    how = "gone" if state is None else f"{state['status']} {state['errorCode'] or ''}".strip()
-    text = Text(f"A operação em massa da Shopify terminou assim: {how}.", f"Shopify's bulk operation ended so: {how}.")
+    how = Text("sumiu", "it is gone") if state is None else ENDED.get(state["status"], ENDED["FAILED"])
+    why = f" ({state['errorCode']})" if state is not None and state["errorCode"] else ""
+    text = Text(
+        f"A operação em massa da Shopify não terminou: {how.pt}{why}.", f"Shopify's bulk operation did not end well: {how.en}{why}."
+    )
     for item in batch.unreported():
         batch.failed(
             item, Unknown(text, Text("O engate confere antes de reenviar.", "engate looks before sending again."), code="bulk.failed")

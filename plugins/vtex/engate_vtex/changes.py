@@ -79,10 +79,11 @@ class Changes:
 
 def _not_handled(key: str, status: str, change: OrderChange) -> NotSent | Rejected:
     """Before handling VTEX takes no change yet; after it, none any more."""
+    called = translate_orders.called(status)
     if translate_orders.state(status) == "ready":
         return NotSent(
-            Text(f"O pedido {key} ainda está em {status}.", f"The order {key} is still in {status}."),
+            Text(f"O pedido {key} ainda está em {called.pt}.", f"The order {key} is still in {called.en}."),
             Text("O engate tenta de novo.", "engate tries again."),
             code="order.not_ready",
         )
-    return translate.refused(key, change, Text(f"o pedido está em {status}.", f"the order is in {status}."))
+    return translate.refused(key, change, Text(f"o pedido está em {called.pt}.", f"the order is in {called.en}."))

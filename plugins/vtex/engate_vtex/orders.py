@@ -97,14 +97,14 @@ class Orders:
         if answer.status == 204:
             return
         raw = (await self.raw(shop_order.key)).get("status")
-        state = translate.state(raw)
+        state, called = translate.state(raw), translate.called(raw)
         if state in PAST_READY:
             return
         if state in ("cancelled", "cancel_requested"):
             raise Rejected(
                 Text(
-                    f"O pedido {shop_order.key} está em {raw}: não entra em preparação.",
-                    f"The order {shop_order.key} is in {raw}: handling cannot start.",
+                    f"O pedido {shop_order.key} está em {called.pt}: não entra em preparação.",
+                    f"The order {shop_order.key} is in {called.en}: handling cannot start.",
                 ),
                 Text(
                     "Cancele o pedido no ERP, ou recuse o cancelamento no Admin.",
@@ -113,7 +113,7 @@ class Orders:
                 code="order.cancelled",
             )
         raise NotSent(
-            Text(f"O pedido {shop_order.key} ainda está em {raw}.", f"The order {shop_order.key} is still in {raw}."),
+            Text(f"O pedido {shop_order.key} ainda está em {called.pt}.", f"The order {shop_order.key} is still in {called.en}."),
             Text("O engate tenta de novo.", "engate tries again."),
             code="order.not_ready",
         )

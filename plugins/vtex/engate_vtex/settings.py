@@ -32,14 +32,15 @@ class VtexSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     app_key: Annotated[
         Secret,
         field(
-            "App key",
+            "Chave do app ('App key')",
             "App key",
             "Crie uma chave só para o engate (Configurações da conta > Chaves de API): o feed de pedidos pertence à chave.",
             "Create a key for engate alone (Account settings > API keys): the order feed belongs to the key.",
         ),
     ]
     app_token: Annotated[
-        Secret, field("App token", "App token", "O token mostrado ao criar a chave.", "The token shown when the key was created.")
+        Secret,
+        field("Token do app ('App token')", "App token", "O token mostrado ao criar a chave.", "The token shown when the key was created."),
     ]
     trade_policy: Annotated[
         str,
@@ -87,8 +88,8 @@ class VtexSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
         field(
             "Endereço da API de preços",
             "Pricing API address",
-            "Até antes de /pricing. Vazio: https://api.vtex.com/CONTA.",
-            "Up to /pricing. Empty: https://api.vtex.com/ACCOUNT.",
+            "Sem a palavra 'pricing' e a barra do fim. Vazio: https://api.vtex.com/CONTA.",
+            "Without the word 'pricing' and the slash at its end. Empty: https://api.vtex.com/ACCOUNT.",
             host=True,
             url=True,
         ),
@@ -142,8 +143,8 @@ class VtexSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
         field(
             "Limites de chamadas",
             "Rate limits",
-            "Troca o limite de um grupo: catalog, catalog_endpoint, pricing_write, orders. Os outros seguem o que a VTEX publica.",
-            "Replaces the limit of a group: catalog, catalog_endpoint, pricing_write, orders. The others keep the limits VTEX publishes.",
+            "Troca o limite de um grupo: 'catalog', 'catalog_endpoint', 'pricing_write', 'orders'. Os outros seguem o que a VTEX publica.",
+            "Replaces the limit of a group: 'catalog', 'catalog_endpoint', 'pricing_write', 'orders'. The others keep what VTEX publishes.",
         ),
     ] = {}
 

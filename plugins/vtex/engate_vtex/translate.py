@@ -89,7 +89,7 @@ def linked(item: Item[Any], ref: str, pt: str, en: str) -> str:
     if not key:
         raise Rejected(
             Text(f"{item.key}: falta o vínculo com {pt} na VTEX.", f"{item.key}: the link to its {en} in VTEX is missing."),
-            Text(f"Vincule {pt} no mapeamento da integração e reenvie.", f"Link the {en} in the integration's mapping, then retry."),
+            Text(f"Ligue {pt} em 'Ligações' da integração e reenvie.", f"Link the {en} in the integration's 'Links', then retry."),
             code=f"{ref}.unlinked",
         )
     return key

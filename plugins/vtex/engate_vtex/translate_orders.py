@@ -32,6 +32,35 @@ from engate.model import (
 
 Body = dict[str, Any]
 
+CALLED: dict[str, Text] = {
+    "order-created": Text("Processando", "Processing"),
+    "on-order-completed": Text("Processando", "Processing"),
+    "payment-pending": Text("Pagamento pendente", "Payment pending"),
+    "approve-payment": Text("Aprovando pagamento", "Approving payment"),
+    "payment-approved": Text("Pagamento aprovado", "Payment approved"),
+    "window-to-cancel": Text("Carência para cancelamento", "Window to cancel"),
+    "waiting-for-authorization": Text("Aguardando autorização", "Waiting for authorization"),
+    "authorize-fulfillment": Text("Aguardando autorização para despachar", "Authorize fulfillment"),
+    "ready-for-handling": Text("Pronto para o manuseio", "Ready for handling"),
+    "start-handling": Text("Iniciar manuseio", "Start handling"),
+    "handling": Text("Preparando entrega", "Handling shipping"),
+    "waiting-for-fulfillment": Text("Aguardando fulfillment", "Waiting for fulfillment"),
+    "invoice": Text("Verificando fatura", "Verifying invoice"),
+    "invoiced": Text("Faturado", "Invoiced"),
+    "request-cancel": Text("Solicitação de cancelamento", "Cancellation requested"),
+    "waiting-for-seller-decision": Text("Aguardando decisão do vendedor", "Waiting for the seller's decision"),
+    "cancel": Text("Cancelando", "Cancelling"),
+    "canceled": Text("Cancelado", "Canceled"),
+}
+"""States as the Admin calls them."""
+
+
+def called(status: str | None) -> Text:
+    """In quotes, as a screen has it; a state that is not in the table stays VTEX's own word."""
+    said = CALLED.get(status or "") or Text(status or "?", status or "?")
+    return Text(f"'{said.pt}'", f"'{said.en}'")
+
+
 STATES: dict[str, ShopState] = {
     "on-order-completed": "received",
     "on-order-completed-ffm": "received",

@@ -261,7 +261,7 @@ async def test_an_order_that_is_not_handled_yet_waits_and_one_that_is_over_is_re
     await shop.front.send_invoice(order, note("42.93"), part(order.order))
     with pytest.raises(Rejected) as over:
         await shop.front.send_order_change(order, part(order.order), change)
-    assert over.value.code == "change.refused" and "invoiced" in over.value.text.pt
+    assert over.value.code == "change.refused" and "'Faturado'" in over.value.text.pt and "'Invoiced'" in over.value.text.en
     assert await asked(shop, key) == 0
 
 

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from engate import Invalid, Secret, Text, field
+from engate import Invalid, Secret, Text, called, field
 from engate.address import wrong_base, wrong_path
 
 LEAST_TOKEN = 16
@@ -62,8 +62,8 @@ class WebstoreSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
         field(
             "ID da integração",
             "Id of the integration",
-            "O idEcommerce que o webhook de estoque informa.",
-            "The idEcommerce that the stock webhook tells.",
+            "O 'idEcommerce' que o webhook de estoque informa.",
+            "The 'idEcommerce' that the stock webhook tells.",
             ge=0,
         ),
     ] = 0
@@ -72,11 +72,12 @@ class WebstoreSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
         field(
             "Tipo de estoque",
             "Kind of stock",
-            "Como o webhook chama o saldo que informa: F (físico), como na integração nativa, ou D (disponível). Qual dos saldos é "
-            "informado, decide a opção 'Estoque enviado' da integração.",
-            "What the webhook calls the balance that it tells: F (physical), as the native integration does, or D (available). Which "
-            "balance is told is decided by the integration's option 'Stock sent'.",
+            "Como o webhook chama o saldo que informa: físico, como na integração nativa, ou disponível. Qual dos saldos é informado, "
+            "decide a opção 'Estoque enviado' da integração.",
+            "What the webhook calls the balance that it tells: physical, as the native integration does, or available. Which balance is "
+            "told is decided by the integration's option 'Stock sent'.",
         ),
+        called(F=("Físico", "Physical"), D=("Disponível", "Available")),
     ] = "F"
     calls_a_minute: Annotated[
         int,

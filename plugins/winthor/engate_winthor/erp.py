@@ -43,8 +43,8 @@ MANY = 50
 SEARCH_DAYS = 2
 NO_REASON = "Cancelado na loja"
 NO_REFERENCE = Text(
-    "A lista de pedidos do WinThor não mostra a referência da loja (orderIdHube).",
-    "WinThor's list of orders does not show the shop's reference (orderIdHube).",
+    "A lista de pedidos do WinThor não mostra a referência da loja.",
+    "WinThor's list of orders does not show the shop's reference.",
 )
 
 
@@ -105,8 +105,10 @@ class Winthor(Erp):
                 False,
                 NO_REFERENCE,
                 Text(
-                    "Sem ela nenhum pedido entra. Atualize o serviço na rotina 801 ou informe o campo em order.reference do contrato.",
-                    "Without it no order enters. Update the service in routine 801, or name the field in the contract's order.reference.",
+                    "Sem ela nenhum pedido entra. Atualize o serviço na rotina 801 ou informe o campo em 'order.reference' dos ajustes do "
+                    "contrato.",
+                    "Without it no order enters. Update the service in routine 801, or name the field as 'order.reference' in the contract "
+                    "overrides.",
                 ),
             )
         return Check("orders", True, Text("Os pedidos podem ser consultados.", "Orders can be looked for."))

@@ -213,7 +213,7 @@ def _freight_field(name: str, part: OrderPart) -> str:
                 f"O pedido {part.reference} tem frete, e o contrato desta instalação não diz em que campo enviar.",
                 f"Order {part.reference} has freight, and this installation's contract names no field for it.",
             ),
-            Text("Preencha order_body.freight nos ajustes do contrato.", "Fill in order_body.freight in the contract's overrides."),
+            Text("Preencha 'order_body.freight' nos ajustes do contrato.", "Fill in 'order_body.freight' in the contract overrides."),
             code="order.freight",
         )
     return name
@@ -222,16 +222,18 @@ def _freight_field(name: str, part: OrderPart) -> str:
 def complete(part: OrderPart) -> None:
     """What WinThor cannot do without, said before anything is sent."""
     asked(part)
-    for value, what, pt in (
-        (part.charge, "charge", "cobrança"),
-        (part.terms, "terms", "plano de pagamento"),
-        (part.branch, "branch", "filial"),
-        (part.reference, "reference", "referência"),
+    payments = Text("Preencha em 'Pagamentos' da integração e reenvie.", "Fill it in under the integration's 'Payments', then retry.")
+    branches = Text("Preencha em 'Filiais e depósitos' da integração e reenvie.", "Fill it in under 'Branches and warehouses', then retry.")
+    for value, what, called, hint in (
+        (part.charge, "charge", Text("cobrança", "charge"), payments),
+        (part.terms, "terms", Text("plano de pagamento", "payment terms"), payments),
+        (part.branch, "branch", Text("filial", "branch"), branches),
+        (part.reference, "reference", Text("referência", "reference"), Text("Avise o suporte do engate.", "Tell engate's support.")),
     ):
         if not value:
             raise Rejected(
-                Text(f"O pedido {part.reference} não tem {pt} do WinThor.", f"Order {part.reference} has no WinThor {what}."),
-                Text(f"Mapeie a {pt} da forma de pagamento e reenvie.", f"Map the {what} of the payment form, then retry."),
+                Text(f"O pedido {part.reference} não tem {called.pt} do WinThor.", f"Order {part.reference} has no WinThor {called.en}."),
+                hint,
                 code=f"order.{what}",
             )
     fraction = next((item for item in part.items if not is_whole(item.quantity)), None)

@@ -101,7 +101,7 @@ def _unavailable(what: str) -> Unavailable:
             f"WinThor's login service did not answer as it should ({what}).",
         ),
         Text(
-            "Veja na rotina 812 se o winthor-ferramenta-gateway está online.",
-            "See in routine 812 whether winthor-ferramenta-gateway is online.",
+            "Veja na rotina 812 se o 'winthor-ferramenta-gateway' está online.",
+            "See in routine 812 whether 'winthor-ferramenta-gateway' is online.",
         ),
     )

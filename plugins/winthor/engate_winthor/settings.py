@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
-from engate import Invalid, Secret, Text, field
+from engate import Invalid, Secret, Text, called, field
 from engate_winthor import endpoints
 
 PasswordCase = Literal["upper", "as_is"]
@@ -45,18 +45,20 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         field(
             "Maiúsculas/minúsculas da senha",
             "Case of the password",
-            "upper: a senha vira maiúscula antes do MD5 (usual); as_is: como digitada. Tentar as duas pode bloquear o usuário.",
-            "upper: the password is upper-cased before MD5 (usual); as_is: as typed. Trying both may lock the user.",
+            "Usual: a senha vira maiúscula antes do MD5. Tentar as duas formas pode bloquear o usuário.",
+            "Usual: the password is upper-cased before MD5. Trying both may lock the user.",
         ),
+        called(upper=("Em maiúsculas", "In upper case"), as_is=("Como digitada", "As typed")),
     ] = "upper"  # noqa: S105
     auth_scheme: Annotated[
         AuthScheme,
         field(
             "Forma do token",
             "Form of the token",
-            "bearer: 'Bearer <token>'; bare: só o token.",
-            "bearer: 'Bearer <token>'; bare: the token alone.",
+            "Como o token vai no cabeçalho.",
+            "How the token stands in the header.",
         ),
+        called(bearer=("'Bearer <token>'", "'Bearer <token>'"), bare=("Só o token", "The token alone")),
     ] = "bearer"
     timezone: Annotated[str, field("Fuso horário do ERP", "The ERP's time zone")] = "America/Sao_Paulo"
 
@@ -70,7 +72,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             pattern=r"^[0-9]+$",
         ),
     ] = "1"
-    square: Annotated[str, field("Praça de novos clientes", "Region (praça) of new customers", pattern=r"^[0-9]+$")] = "1"
+    square: Annotated[str, field("Praça de novos clientes", "Region ('praça') of new customers", pattern=r"^[0-9]+$")] = "1"
     activity: Annotated[str, field("Ramo de atividade de novos clientes", "Activity of new customers", pattern=r"^[0-9]+$")] = "1"
     city: Annotated[
         str,
@@ -87,9 +89,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         field(
             "Clientes",
             "Customers",
-            "create: cadastra quem ainda não existe e nunca altera quem existe; default_customer: todo pedido vai no cliente padrão.",
-            "create: creates who does not exist yet and never changes who does; default_customer: every order goes under one customer.",
+            "Cadastrar: quem ainda não existe, e nunca altera quem existe. Cliente padrão: todo pedido vai nele.",
+            "Register: who does not exist yet, and never changes who does. Default customer: every order goes under that one.",
         ),
+        called(create=("Cadastrar", "Register"), default_customer=("Cliente padrão", "Default customer")),
     ] = "create"
     default_customer: Annotated[str, field("Cliente padrão", "Default customer", pattern=r"^[0-9]*$")] = ""
     sale_origin: Annotated[Literal["F", "W", "R", "T"], field("Origem da venda", "Origin of the sale", "W: web", "W: web")] = "W"

@@ -36,24 +36,28 @@ UNREADABLE = (ValueError, ArithmeticError)
 """What reading a value raises that is no date or number."""
 
 
-def _link(code: str, pt: str, en: str, routine: str) -> Problem:
+def _link(code: str, called: Text, where: Text) -> Problem:
     return Problem(
         f"link.{code}",
-        Text(f"Sem {pt} no WinThor.", f"No {en} in WinThor."),
+        Text(f"Sem {called.pt} no WinThor.", f"No {called.en} in WinThor."),
         Text(
-            f"Preencha o vínculo de {pt} do cadastro ({routine}); sem ele o WinThor deixa o item fora da loja.",
-            f"Fill in the {en} link of the record ({routine}); without it WinThor leaves the item out of the shop.",
+            f"Preencha {called.pt} {where.pt}; sem isso o WinThor deixa o item fora da loja.",
+            f"Fill in the {called.en} {where.en}; without it WinThor leaves the item out of the shop.",
         ),
     )
 
 
-_PRODUCT_ROUTINES = "rotina/routine 203 ou/or 292; aba/tab e-commerce: 2009"
-NO_DEPARTMENT = _link("department", "departamento", "department", _PRODUCT_ROUTINES)
-NO_SECTION = _link("section", "seção", "section", _PRODUCT_ROUTINES)
-NO_CATEGORY = _link("category", "categoria", "category", _PRODUCT_ROUTINES)
-NO_BRAND = _link("brand", "marca", "brand", _PRODUCT_ROUTINES)
-SECTION_ALONE = _link("department", "departamento", "department", "seção/section")
-CATEGORY_ALONE = _link("section", "seção", "section", "categoria/category")
+_DEPARTMENT, _SECTION = Text("departamento", "department"), Text("seção", "section")
+_CATEGORY, _BRAND = Text("categoria", "category"), Text("marca", "brand")
+_OF_PRODUCT = Text(
+    "no cadastro do produto (rotina 203 ou 292; aba e-commerce: 2009)", "of the product (routine 203 or 292; tab e-commerce: 2009)"
+)
+NO_DEPARTMENT = _link("department", _DEPARTMENT, _OF_PRODUCT)
+NO_SECTION = _link("section", _SECTION, _OF_PRODUCT)
+NO_CATEGORY = _link("category", _CATEGORY, _OF_PRODUCT)
+NO_BRAND = _link("brand", _BRAND, _OF_PRODUCT)
+SECTION_ALONE = _link("department", _DEPARTMENT, Text("no cadastro da seção", "of the section"))
+CATEGORY_ALONE = _link("section", _SECTION, Text("no cadastro da categoria", "of the category"))
 NO_CODE = Problem(
     "sku.code",
     Text("Embalagem sem código auxiliar no WinThor.", "Packaging without an auxiliary code in WinThor."),

@@ -130,7 +130,8 @@ class FakeShop(Storefront):
     async def test_connection(self) -> list[Check]:
         me = (await self.http.call("GET", "/me")).json(dict[str, str])
         scope = me["scope"] == "all"
-        words = Text("Todos os direitos.", "Every right.") if scope else Text("Falta o direito write_orders.", "write_orders is missing.")
+        missing = Text("Falta o direito de alterar pedidos.", "The right to change orders is missing.")
+        words = Text("Todos os direitos.", "Every right.") if scope else missing
         return [Check("access", True, Text("Acesso aceito.", "Access granted.")), Check("scope", scope, words)]
 
     async def learn(self) -> dict[str, str]:

@@ -8,14 +8,15 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
+from engate import titles
 from engate.store.desired import UNREADABLE as SPOILT
 from engate.store.tables import cause
 from engate.store.views.paging import instant
-from engate.text import Text
+from engate.text import NO_TEXT, Text
 
 
 class Cause(msgspec.Struct):
-    """`owner`: who can end it: person (attention) | storefront (awaiting) | engate (waiting)."""
+    """`owner`: who can end it: person (attention) | storefront (awaiting) | engate (waiting). `title`: the code in words."""
 
     id: int
     code: str
@@ -23,6 +24,11 @@ class Cause(msgspec.Struct):
     text: Text
     hint: Text
     since: datetime | None
+    title: Text = NO_TEXT
+    owner_title: Text = NO_TEXT
+
+    def __post_init__(self) -> None:
+        self.title, self.owner_title = titles.cause(self.code), titles.state(titles.OWNERS, self.owner)
 
 
 UNREADABLE = Cause(0, SPOILT.code, SPOILT.owner, SPOILT.text, SPOILT.hint, None)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
 
 import msgspec
 import sqlalchemy as sa
 
+from engate import titles
 from engate.local import when
 from engate.store import config
 from engate.store.tables import api_key, cause, connection, flow, integration, run, secret
@@ -16,7 +18,7 @@ from engate.store.views.paging import Rows, Window, each, instant, page
 from engate.sync.flows import FLOWS
 from engate.sync.mapping import PairMapping
 from engate.sync.options import Options, resting
-from engate.text import Text
+from engate.text import NO_TEXT, Text
 
 WORST = ("reauth_required", "degraded", "ok")
 
@@ -109,6 +111,10 @@ class Integration(msgspec.Struct):
     pilot: list[str] | None
     go_live_at: datetime | None
     flows: list[FlowView]
+    status_title: Text = NO_TEXT
+
+    def __post_init__(self) -> None:
+        self.status_title = titles.state(titles.INTEGRATION_STATES, self.status)
 
 
 # ---- keys ----
@@ -163,14 +169,14 @@ def _worst(*found: Health) -> Health:
     return min(found, key=lambda each: WORST.index(each.state))
 
 
-def _silence(integration_row: Any, storefront: Any, options: Options, now: float) -> Health:
+def _silence(storefront: Any, options: Options, zone: ZoneInfo, now: float) -> Health:
     """Of a shop that works by calling us: what it does not fetch and hand in goes nowhere, and no call of ours would notice."""
     at = storefront.contacted_at
-    if not (integration_row.active and storefront.calls_us and at is not None and options.silence_hours):
+    if not (storefront.calls_us and at is not None and options.silence_hours):
         return Health("ok")
     if now - at <= options.silence_hours * HOUR:
         return Health("ok")
-    last = when(datetime.fromtimestamp(at, UTC))
+    last = when(datetime.fromtimestamp(at, UTC), zone)
     return Health(
         "degraded",
         Text(f"A loja não chama o engate desde {last.pt}.", f"The shop has not called engate since {last.en}."),
@@ -246,11 +252,12 @@ def one_integration(c: sa.Connection, tenant_id: int, id: int, offered: Mapping[
     row = config.integration_row(c, tenant_id, id)
     erp, storefront = (config.connection_row(c, tenant_id, each) for each in (row.erp_id, row.storefront_id))
     options = msgspec.convert(row.options, Options)
+    silence = _silence(storefront, options, config.zone_of(c, tenant_id), now) if row.active else Health("ok")
     return Integration(
         row.id,
         row.name,
         config.status_of(row, erp, storefront),
-        _worst(_health(erp), _health(storefront), _silence(row, storefront, options, now)),
+        _worst(_health(erp), _health(storefront), silence),
         row.erp_id,
         row.storefront_id,
         whole(options),

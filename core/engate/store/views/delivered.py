@@ -9,9 +9,11 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
+from engate import titles
 from engate.store import config
 from engate.store.tables import delivery
 from engate.store.views.paging import Rows, Window, instant
+from engate.text import NO_TEXT, Text
 
 
 class Delivery(msgspec.Struct):
@@ -31,6 +33,10 @@ class Delivery(msgspec.Struct):
     times: int
     orders: list[str]
     changed: dict[str, list[str]]
+    outcome_title: Text = NO_TEXT
+
+    def __post_init__(self) -> None:
+        self.outcome_title = titles.state(titles.DELIVERIES, self.outcome)
 
 
 def deliveries(c: sa.Connection, tenant_id: int, connection_ids: Sequence[int], window: Window) -> Rows[Delivery]:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import msgspec
 import sqlalchemy as sa
 
+from engate import titles
 from engate.local import money, when
 from engate.model import Category, Product, in_cents
-from engate.model.kinds import CALLED, KINDS, waits_for
+from engate.model.kinds import CALLED, KINDS, titled, waits_for
 from engate.store import archive, config, orders
 from engate.store.tables import record
 from engate.store.views import orders as order_views
@@ -25,13 +27,13 @@ from engate.store.views.summary import first_of
 from engate.sync import pilot, settlement
 from engate.sync.flows import FLOWS
 from engate.sync.work import Snapshot
-from engate.text import Text
+from engate.text import NO_TEXT, Text
 
 MOST_LEVELS = 20
 
 
 class Verdict(msgspec.Struct):
-    """`code`: the cause's, or engate's own word for the state; `where`: the record it is about; `since`: since when."""
+    """`code`: the cause's, or engate's own word for the state; `title`: in words. `where`: the record it is about; `since`: since when."""
 
     code: str
     owner: str | None  # person | storefront | engate; null: nothing to do
@@ -39,10 +41,14 @@ class Verdict(msgspec.Struct):
     hint: Text
     where: RecordRef | None = None
     since: datetime | None = None
+    title: Text = NO_TEXT
+
+    def __post_init__(self) -> None:
+        self.title = titles.verdict(self.code)
 
 
 class Link(msgspec.Struct):
-    """One place in the chain. `state` "missing": the ERP refers to it but never listed it."""
+    """One place in the chain. `state` "missing": the ERP refers to it but never listed it. `title`: kind and key in words."""
 
     kind: str
     key: str
@@ -50,6 +56,11 @@ class Link(msgspec.Struct):
     state: str
     remote: str | None
     verdict: Verdict
+    title: Text = NO_TEXT
+    state_title: Text = NO_TEXT
+
+    def __post_init__(self) -> None:
+        self.title, self.state_title = titled(self.kind, self.key), titles.state(titles.RECORD_STATES, self.state)
 
 
 class SkuExplained(msgspec.Struct):
@@ -71,6 +82,10 @@ class SkuExplained(msgspec.Struct):
     also: list[str]
     buyable: bool
     price: Decimal | None
+    state_title: Text = NO_TEXT
+
+    def __post_init__(self) -> None:
+        self.state_title = titles.state(titles.RECORD_STATES, self.state)
 
 
 class OrderExplained(msgspec.Struct):
@@ -83,6 +98,10 @@ class OrderExplained(msgspec.Struct):
     verdict: Verdict
     order: OrderView | None
     also: list[str]
+    state_title: Text = NO_TEXT
+
+    def __post_init__(self) -> None:
+        self.state_title = titles.state(titles.ORDER_STATES, self.state)
 
 
 NOTHING = Text("Nada a fazer.", "Nothing to do.")
@@ -109,9 +128,10 @@ def sku(c: sa.Connection, snapshot: Snapshot, any_key: str) -> SkuExplained:
     product = records.detail(c, snapshot.id, "product", own.parent) if own.parent else None
     hanging = records.details(c, snapshot.id, record.c.kind.in_(("image", "price", "stock")), record.c.parent == own.key)
     images, prices, stock = ([each for each in hanging if each.kind == kind] for kind in ("image", "price", "stock"))
-    chain = [_link(c, snapshot, each) for each in _chain(c, snapshot.id, product, own, [*prices, *stock, *images])]
+    zone = config.zone_of(c, snapshot.tenant_id)
+    chain = [_link(c, snapshot, zone, each) for each in _chain(c, snapshot.id, product, own, [*prices, *stock, *images])]
     stop = _first(chain) or _nothing_to_sell(own, prices, stock)
-    sold = answer(product, own, prices, stock)
+    sold = answer(zone, product, own, prices, stock)
     verdict = _whole(snapshot, own, sold, stop)
     for each in prices:
         verdict.text = _with(verdict.text, _rounded(each))
@@ -142,7 +162,7 @@ def _rounded(price: Detail) -> Text:
     """What the ERP says with more places than a shop has."""
     base = Decimal(str(price.doc["base"])) if price.doc else Decimal(0)
     if base == in_cents(base):
-        return Text("", "")
+        return NO_TEXT
     exact, cents = f"R$ {base.normalize():f}", money(in_cents(base))
     return Text(f"O ERP informa {exact.replace('.', ',')}, que vai à loja arredondado: {cents.pt}.",
                 f"The ERP says {exact}, which goes to the shop rounded: {cents.en}.")  # fmt: skip
@@ -222,10 +242,10 @@ def _categories(c: sa.Connection, id: int, key: str | None) -> list[Detail | Rec
 
 def link(c: sa.Connection, snapshot: Snapshot, kind: str, key: str) -> Link:
     """Where one record stands, whatever hangs on it."""
-    return _link(c, snapshot, records.detail(c, snapshot.id, kind, key) or RecordRef(kind, key))
+    return _link(c, snapshot, config.zone_of(c, snapshot.tenant_id), records.detail(c, snapshot.id, kind, key) or RecordRef(kind, key))
 
 
-def _link(c: sa.Connection, snapshot: Snapshot, at: Detail | RecordRef) -> Link:
+def _link(c: sa.Connection, snapshot: Snapshot, zone: ZoneInfo, at: Detail | RecordRef) -> Link:
     where = RecordRef(at.kind, at.key)
     if isinstance(at, RecordRef):
         called = CALLED[at.kind]
@@ -234,15 +254,15 @@ def _link(c: sa.Connection, snapshot: Snapshot, at: Detail | RecordRef) -> Link:
             f"The ERP refers to {called.en} {at.key}, which was never read.",
         )
         return Link(at.kind, at.key, "", "missing", None, Verdict("missing", "person", text, FULL_READ, where))
-    verdict = _said(at, where) or _stopped(c, snapshot, at, where) or _under_way(at, where)
+    verdict = _said(at, where, zone) or _stopped(c, snapshot, at, where) or _under_way(at, where, zone)
     return Link(at.kind, at.key, at.name, at.state, at.remote, verdict)
 
 
-def _said(at: Detail, where: RecordRef) -> Verdict | None:
+def _said(at: Detail, where: RecordRef, zone: ZoneInfo) -> Verdict | None:
     """Its own cause, or that all is well."""
     if at.cause is not None:
         return Verdict(at.cause.code, at.cause.owner, at.cause.text, at.cause.hint, where, at.cause.since)
-    return _held(at) if at.state == "settled" else None
+    return _held(at, zone) if at.state == "settled" else None
 
 
 def _stopped(c: sa.Connection, snapshot: Snapshot, at: Detail, where: RecordRef) -> Verdict | None:
@@ -273,15 +293,15 @@ def _stopped(c: sa.Connection, snapshot: Snapshot, at: Detail, where: RecordRef)
             "person",
             Text("Fora do piloto: só os SKUs do piloto são enviados.", "Not in the pilot: only its SKUs are sent."),
             Text(
-                "Ative de novo com everything: true, ou inclua o SKU no piloto.",
-                "Activate again with everything: true, or put the SKU into the pilot.",
+                "Ative a integração de novo para todos os SKUs, ou inclua este no piloto.",
+                "Activate the integration again for all SKUs, or put this one into the pilot.",
             ),
             where,
         )
     return None
 
 
-def _under_way(at: Detail, where: RecordRef) -> Verdict:
+def _under_way(at: Detail, where: RecordRef, zone: ZoneInfo) -> Verdict:
     if at.waits_for is not None:
         up = at.waits_for
         text = waits_for(up.kind, up.key)
@@ -293,7 +313,7 @@ def _under_way(at: Detail, where: RecordRef) -> Verdict:
             "sent", "engate", text, Text("O engate confere e reenvia sozinho.", "engate looks and resends by itself."), where, at.sent_at
         )
     if at.effective_at is not None:
-        begins = when(at.effective_at)
+        begins = when(at.effective_at, zone)
         text = Text(f"Vale a partir de {begins.pt}.", f"Holds from {begins.en} on.")
         return Verdict("dated", "engate", text, NOTHING, where)
     if at.retry_at is not None and at.tries:
@@ -322,10 +342,10 @@ def _nothing_to_sell(own: Detail, prices: list[Detail], stock: list[Detail]) -> 
     return None
 
 
-def _held(at: Detail) -> Verdict:
+def _held(at: Detail, zone: ZoneInfo) -> Verdict:
     """Since when the shop holds what it holds."""
     since = at.answered_at
-    pt, en = (f" desde {when(since).pt}", f" since {when(since).en}") if since else ("", "")
+    pt, en = (f" desde {when(since, zone).pt}", f" since {when(since, zone).en}") if since else ("", "")
     text = Text(f"Na loja{pt}, como {at.remote or at.key}.", f"In the shop{en}, as {at.remote or at.key}.")
     return Verdict("settled", None, text, NOTHING, RecordRef(at.kind, at.key), since)
 
@@ -338,30 +358,6 @@ def _cause_id(c: sa.Connection, id: int, at: Link) -> int | None:
 
 # ---- orders ----
 
-WAITS: dict[str, Text] = {
-    "received": Text("Recebido; a loja ainda não o liberou.", "Received; the shop has not released it."),
-    "awaiting_payment": Text("Aguardando pagamento na loja.", "Waits for payment in the shop."),
-    "held": Text("Em análise ou na janela de cancelamento da loja.", "In review, or in the shop's cancel window."),
-    "ready": Text("Pronto: entra no ERP em seguida.", "Ready: enters the ERP next."),
-    "rejected": Text("Recusado pelo ERP.", "Refused by the ERP."),
-    "importing": Text(
-        "Enviado ao ERP, que ainda não confirmou; o engate confere antes de reenviar.",
-        "Sent to the ERP, which has not confirmed; engate looks before it resends.",
-    ),
-    "erp_held": Text("No ERP, bloqueado (crédito, limite ou margem).", "In the ERP, held (credit, limit or margin)."),
-    "in_erp": Text("No ERP, aguardando separação.", "In the ERP, waiting to be picked."),
-    "picking": Text("Em separação no ERP.", "Being picked."),
-    "partly_invoiced": Text("Faturado em parte; o resto segue.", "Partly invoiced; the rest goes on."),
-    "invoiced": Text("Faturado.", "Invoiced."),
-    "shipped": Text("Enviado ao cliente.", "Shipped."),
-    "delivered": Text("Entregue.", "Delivered."),
-    "cancel_requested": Text("Cancelamento pedido na loja.", "Cancellation requested in the shop."),
-    "cancelled": Text("Cancelado.", "Cancelled."),
-    "expired": Text("Expirado na loja sem pagamento.", "Expired in the shop, unpaid."),
-    "ignored": Text(
-        "Não entra no ERP por regra (teste ou anterior à entrada em produção).", "Kept out of the ERP by rule (test, or before go-live)."
-    ),
-}
 OWNERS = {"erp_held": "person"}
 
 
@@ -390,8 +386,8 @@ def order(c: sa.Connection, snapshot: Snapshot, any_key: str) -> OrderExplained:
         raise config.NotFound(
             Text(f"O engate não conhece o pedido '{any_key}'.", f"engate does not know the order '{any_key}'."),
             Text(
-                "Confira a chave. A loja avisou deste pedido? Veja o feed da conexão.",
-                "Check the key. Did the shop tell of it? See the connection's feed.",
+                "Confira o número na loja. Se estiver certo, teste a conexão da loja: o teste diz se os pedidos chegam.",
+                "Check the number in the shop. If it is right, test the shop's connection: the test says whether orders arrive.",
             ),
         )
     text = Text("A loja avisou deste pedido; ele ainda não foi lido.", "The shop told of this order; it has not been read yet.")
@@ -416,7 +412,7 @@ def _where(c: sa.Connection, snapshot: Snapshot, found: OrderView) -> Verdict:
     if not snapshot.active and not snapshot.archived and found.state not in ("delivered", "cancelled", "expired", "ignored"):
         text = Text("A integração está inativa: o pedido espera.", "The integration is inactive: the order waits.")
         return Verdict("inactive", "person", text, Text("Ative a integração.", "Activate the integration."), None, found.changed_at)
-    text = WAITS.get(found.state, Text(f"Estado: {found.state}.", f"State: {found.state}."))
+    text = titles.state(titles.ORDER_WAITS, found.state)
     last: Any = found.timeline[-1].at if found.timeline else found.changed_at
     if found.state == "cancelled":
         stored = orders.load(c, snapshot.id, found.key)

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
+from engate import titles
 from engate.model import ErpOrder, Invoice, Order, OrderPart
 from engate.store import config, tasks
 from engate.store.blobs import readable
@@ -16,7 +17,7 @@ from engate.store.tables import cause, document, inbox, key_index, order, part, 
 from engate.store.views.causes import UNREADABLE, Cause, shown_doc
 from engate.store.views.paging import LAST, Rows, Window, cut, instant, page
 from engate.sync.parts import said_of_forms
-from engate.text import Text, squeezed
+from engate.text import NO_TEXT, Text, squeezed
 
 
 class PartLine(msgspec.Struct):
@@ -24,6 +25,10 @@ class PartLine(msgspec.Struct):
     branch: str
     state: str
     erp_key: str | None
+    state_title: Text = NO_TEXT
+
+    def __post_init__(self) -> None:
+        self.state_title = titles.state(titles.ORDER_STATES, self.state)
 
 
 class OrderLine(msgspec.Struct, kw_only=True):
@@ -43,6 +48,10 @@ class OrderLine(msgspec.Struct, kw_only=True):
     attention: bool
     cause: Cause | None
     parts: list[PartLine]
+    state_title: Text = NO_TEXT
+
+    def __post_init__(self) -> None:
+        self.state_title = titles.state(titles.ORDER_STATES, self.state)
 
 
 class DocumentView(msgspec.Struct):
@@ -82,13 +91,23 @@ class PartView(msgspec.Struct):
     doc: dict[str, Any]
     erp: dict[str, Any] | None
     documents: list[DocumentView]
+    state_title: Text = NO_TEXT
+
+    def __post_init__(self) -> None:
+        self.state_title = titles.state(titles.ORDER_STATES, self.state)
 
 
 class Step(msgspec.Struct):
+    """`title`: the name in words."""
+
     at: datetime | None
     part: int | None
     name: str
     text: Text
+    title: Text = NO_TEXT
+
+    def __post_init__(self) -> None:
+        self.title = titles.state(titles.STEPS, self.name)
 
 
 class TaskView(msgspec.Struct):
@@ -103,6 +122,10 @@ class TaskView(msgspec.Struct):
     closed_at: datetime | None
     closed_by: str | None
     note: str | None
+    title: Text = NO_TEXT
+
+    def __post_init__(self) -> None:
+        self.title = titles.cause(self.code)
 
 
 class OrderView(OrderLine, kw_only=True):

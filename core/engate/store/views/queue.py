@@ -117,8 +117,8 @@ def _waiting(row: Any, hangs: _Hanging, first: About | None) -> Waiting:
     if row.deleted_at is not None:
         hint = Text(f"{DELETED.pt} {hint.pt}", f"{DELETED.en} {hint.en}")
     return Waiting(
-        row.id, row.code, row.owner, text, hint, since, row.integration_id, row.called, hangs.records, hangs.orders, hangs.money,
-        hangs.messages, first,
+        row.id, row.code, row.owner, text, hint, since, integration=row.integration_id, integration_name=row.called,
+        records=hangs.records, orders=hangs.orders, money=hangs.money, messages=hangs.messages, first=first,
     )  # fmt: skip
 
 

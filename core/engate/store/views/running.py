@@ -9,11 +9,13 @@ from typing import Any, get_args
 import msgspec
 import sqlalchemy as sa
 
+from engate import titles
 from engate.errors import Owner
 from engate.model.kinds import KINDS
 from engate.store import config, lanes
 from engate.store.tables import cause, connection, integration, order, record, record_count, run
 from engate.store.views.paging import Rows, Window, each, instant, page
+from engate.text import NO_TEXT, Text
 
 UNSETTLED = ("to_send", "sent", "waiting")
 
@@ -29,7 +31,7 @@ class Live(msgspec.Struct):
 
 class Run(msgspec.Struct):
     """`read`: entities read; `changed`: of these, to be pushed anew; `pushed`: accepted by the storefront; `waits`: what is not in the
-    shop as it should be, of a run that is done too: `causes` says why."""
+    shop as it should be, of a run that is done too: `causes` says why. `*_title`: the word before it as people say it."""
 
     id: int
     integration: int
@@ -45,6 +47,12 @@ class Run(msgspec.Struct):
     waits: int
     live: Live
     error: dict[str, Any] | None
+    state_title: Text = NO_TEXT
+    trigger_title: Text = NO_TEXT
+
+    def __post_init__(self) -> None:
+        self.state_title = titles.state(titles.RUN_STATES, self.state)
+        self.trigger_title = titles.state(titles.TRIGGERS, self.trigger)
 
 
 def runs(c: sa.Connection, tenant_id: int, integration_id: int, window: Window) -> Rows[Run]:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import msgspec
 import sqlalchemy as sa
 
+from engate import titles
 from engate.model.kinds import titled
 from engate.store import config
 from engate.store.tables import integration, key_index
@@ -40,6 +41,11 @@ class Hit(msgspec.Struct):
     exact: bool
     text: Text
     hint: Text
+    state_title: Text | None = None
+
+    def __post_init__(self) -> None:
+        if self.state is not None:
+            self.state_title = titles.state(titles.ORDER_STATES if self.what == "order" else titles.RECORD_STATES, self.state)
 
 
 class Hits(msgspec.Struct):
@@ -135,7 +141,7 @@ def _named(c: sa.Connection, meant: _Meant) -> Hit:
     what, key, at, _ = meant
     if what == "order":
         line = orders.line(c, at.tenant_id, at.id, key)
-        text, hint = (line.cause.text, line.cause.hint) if line.cause else (explain.WAITS[line.state], explain.NOTHING)
+        text, hint = (line.cause.text, line.cause.hint) if line.cause else (titles.state(titles.ORDER_WAITS, line.state), explain.NOTHING)
         return _said(meant, line.number, line.state, Verdict("", "person" if line.attention else None, text, hint))
     own = records.detail(c, at.id, what, key)
     return _said(meant, own.name if own is not None else "", None, Verdict("", None, NAMED, WHOLE_KEY))

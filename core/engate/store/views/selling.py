@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -35,7 +36,16 @@ class Held(msgspec.Struct, frozen=True):
     since: datetime | None
 
 
-def answer(product: Detail | None, sku: Detail, prices: list[Detail], stock: list[Detail]) -> Sold:
+def answer(zone: ZoneInfo, product: Detail | None, sku: Detail, prices: list[Detail], stock: list[Detail]) -> Sold:
+    """Times are said in this zone."""
+    sold = _sold(product, sku, prices, stock)
+    if sold.since is not None:
+        at = when(sold.since, zone)
+        sold.text = Text(f"{sold.text.pt[:-1]} (desde {at.pt}).", f"{sold.text.en[:-1]} (since {at.en}).")
+    return sold
+
+
+def _sold(product: Detail | None, sku: Detail, prices: list[Detail], stock: list[Detail]) -> Sold:
     top = [held(each) for each in (product, sku) if each is not None]
     asked, units = _all(prices), _all(stock)
     if any(each is None for each in top):
@@ -60,10 +70,7 @@ def answer(product: Detail | None, sku: Detail, prices: list[Detail], stock: lis
         text = Text("o estoque é zero em todos os depósitos", "stock is zero in every warehouse")
         return _no("out_of_stock", price, _latest(units), text, hint)
     since = _latest([*base, _first(asked), _first(units)])
-    pt, en = (f" (desde {when(since).pt})", f" (since {when(since).en})") if since else ("", "")
-    text = Text(
-        f"Um comprador pode comprar agora por {money(price).pt}{pt}.", f"A buyer can buy it now for {money(price).en}{en}."
-    )  # fmt: skip
+    text = Text(f"Um comprador pode comprar agora por {money(price).pt}.", f"A buyer can buy it now for {money(price).en}.")
     return Sold("sells", True, price, since, text)
 
 
@@ -103,6 +110,5 @@ def _latest(held: Iterable[Held]) -> datetime | None:
 
 
 def _no(code: str, price: Decimal | None, since: datetime | None, why: Text, hint: Text | None = None) -> Sold:
-    pt, en = (f" (desde {when(since).pt})", f" (since {when(since).en})") if since else ("", "")
-    text = Text(f"Um comprador não pode comprar agora: {why.pt}{pt}.", f"A buyer cannot buy it now: {why.en}{en}.")
+    text = Text(f"Um comprador não pode comprar agora: {why.pt}.", f"A buyer cannot buy it now: {why.en}.")
     return Sold(code, False, price, since, text, hint)

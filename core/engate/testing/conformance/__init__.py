@@ -9,9 +9,11 @@ A case drives the plugin over real HTTP and raises AssertionError in words. Only
 
 from __future__ import annotations
 
+from collections.abc import Set
+
 from engate.model.kinds import KINDS
 from engate.plugins import Manifest, implemented
-from engate.testing.conformance import imports, pushes, readings, sends
+from engate.testing.conformance import imports, pushes, readings, sends, texts
 from engate.testing.conformance.trial import Case, Check
 from engate.testing.goods import goods
 from engate.testing.sandbox import Sandbox
@@ -39,14 +41,16 @@ TABLE: tuple[tuple[tuple[str, ...], dict[str, Check]], ...] = (
 )
 
 
-def cases(manifest: Manifest, sandbox: type[Sandbox], seed: Seed | None = None) -> list[Case]:
-    """Every check that this plugin's hooks ask for. `seed`: what the ERP's sandbox holds, by default 230 products."""
+def cases(manifest: Manifest, sandbox: type[Sandbox], seed: Seed | None = None, typed: Set[str] = frozenset()) -> list[Case]:
+    """Every check that this plugin's hooks ask for. `seed`: what the ERP's sandbox holds, by default 230 products. `typed`: names of the
+    platform's that people type as they are, which texts may quote."""
     offered = implemented(manifest.connection_class())
     given = seed or goods(ROWS)
-    return [
+    found = [
         Case(name, hook, check, manifest, sandbox, given)
         for hooks, checks in TABLE
         for hook in hooks
         if hook in offered
         for name, check in checks.items()
     ]
+    return [*found, Case("words", "texts", texts.in_words(typed), manifest, sandbox, given)]

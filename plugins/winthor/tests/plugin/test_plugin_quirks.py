@@ -470,7 +470,7 @@ async def test_a_list_without_references_does_not_permit_an_order(quirky: Any, p
     async with quirky.connection() as erp:
         assert isinstance(await erp.find_order(part()), Unsure)
         lines = {check.name: check for check in await erp.test_connection()}
-        assert not lines["orders"].ok and "orderIdHube" in lines["orders"].text.pt and lines["orders"].hint.pt
+        assert not lines["orders"].ok and "referência" in lines["orders"].text.pt and lines["orders"].hint.pt
         for other in (None, "v2"):
             rows[1]["orderIdHube"] = other
             assert await erp.find_order(part()) == Absent()

@@ -1,14 +1,13 @@
-"""The fields of a mapping's rows and of an ERP's orders as people see them: titles, and what each may hold. Read from the JSON Schema."""
+"""The fields of a form as people see them, read from its JSON Schema: titles, what each may hold, what is wrong with what somebody sent."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from functools import cache
 from typing import Any, Literal, NamedTuple
 
 import msgspec
 
-from engate.settings import json_schema
 from engate.text import Text
 
 Side = Literal["erp", "storefront"]
@@ -79,12 +78,6 @@ def fields_in(properties: Mapping[str, Any]) -> dict[str, Field]:
     }
 
 
-@cache
-def fields_of(kind: type[msgspec.Struct]) -> dict[str, Field]:
-    """The fields of a struct."""
-    return fields_in(json_schema(kind)["$defs"][kind.__name__]["properties"])
-
-
 def title_of(about: Mapping[str, Any], name: str) -> Text:
     pt = about.get("title", name)
     return Text(pt, about.get("x-title-en", pt))
@@ -111,3 +104,83 @@ def _takes_numbers(about: Mapping[str, Any]) -> bool:
 
 SHOWN = 80
 """Characters of what somebody typed."""
+
+
+# ---- what a decoder says, in both languages ----
+
+
+class Fault(NamedTuple):
+    """What of a form cannot be accepted: its path, and the words that name the field."""
+
+    where: str
+    text: Text
+
+
+MISSING, UNKNOWN = re.compile(r"missing required field `([^`]+)`"), re.compile(r"unknown field `([^`]*)`")
+HIDDEN = "password"
+"""The JSON Schema's format of what is never shown."""
+
+
+def wrong(fields: Mapping[str, Field], values: Mapping[str, Any], error: msgspec.ValidationError) -> Fault:
+    """What of `values` is wrong, by the title that its form shows; with what there is where a field holds one of a few."""
+    message, _, place = str(error).partition(" - at ")
+    where = place.strip("`").removeprefix("$").lstrip(".")
+    missing, unknown = MISSING.search(message), UNKNOWN.search(message)
+    if missing and missing[1] in fields and not where:
+        title = fields[missing[1]].title
+        return Fault(missing[1], Text(f"falta '{title.pt}'", f"'{title.en}' is missing"))
+    if unknown and not where:
+        name, names = unknown[1][:SHOWN], ", ".join(fields)
+        return Fault(name, Text(f"não há um campo '{name}'. Há: {names}", f"there is no field '{name}'. There are: {names}"))
+    found = re.match(r"(\w+)(?:\[(\d+)\])?", where)
+    field = fields.get(found[1]) if found else None
+    if found is None or field is None:
+        return Fault(where, translated(message))
+    why = translated(message)
+    if where == found[1] and field.about.get("format") != HIDDEN:
+        why = invalid(field, values.get(where))
+    elif where == found[0] and found[2] and "items" in field.about:
+        one = {**field.about["items"], "x-values": field.about.get("x-values", {})}
+        why = invalid(field._replace(about=one), values[found[1]][int(found[2])])
+    return Fault(where, Text(f"{field.title.pt}: {why.pt}", f"{field.title.en}: {why.en}"))
+
+
+NAMES = {
+    "str": "texto", "int": "número inteiro", "float": "número", "bool": "sim ou não (true, false)", "array": "lista",
+    "object": "objeto", "null": "nada (null)", "datetime": "data e hora", "date": "data", "decimal": "número", "uuid": "UUID",
+}  # fmt: skip
+"""What a decoder calls the types of JSON, in Portuguese."""
+_SAID = tuple(
+    (re.compile(pattern), pt)
+    for pattern, pt in (
+        (r"Expected `([^`]+)`, got `([^`]+)`", "precisa ser {0}, e veio {1}"),
+        (r"Expected `([^`]+)` of length (\S+) (\d+)", "precisa ser {0} de tamanho {1} {2}"),
+        (r"Expected `([^`]+)` of length (\d+)", "precisa ser {0} de tamanho {1}"),
+        (r"Expected `([^`]+)` matching regex (.+)", "não tem a forma esperada: {1}"),
+        (r"Expected `([^`]+)` (\S+) (\S+)", "precisa ser {0} {1} {2}"),
+        (r"Expected `([^`]+)`(.*)", "precisa ser {0}"),
+        (r"missing required field `([^`]+)`", "falta o campo '{0}'"),
+        (r"unknown field `([^`]*)`", "não há um campo '{0}'"),
+        (r"Invalid enum value (.+)", "{0} não existe"),
+        (r"Invalid (?:RFC3339 encoded datetime|datetime)", "não é data e hora, como 2026-11-27T08:00:00-03:00"),
+        (r"(?:JSON is malformed: .*?|Input data was truncated)(?: \(byte (\d+)\))?$", "o corpo não é JSON válido (posição {0})"),
+    )
+)
+
+
+def translated(message: str) -> Text:
+    """A decoder's complaint. One that is not known here is a plugin's own, and kept as it is."""
+    for pattern, pt in _SAID:
+        if found := pattern.search(message):
+            words = [_named(group) if group is not None else "?" for group in found.groups()]
+            return Text(pt.format(*words)[:SAID], message[:SAID])
+    return Text(message[:SAID], message[:SAID])
+
+
+SAID = 300
+"""Characters of a complaint."""
+
+
+def _named(types: str) -> str:
+    """ "int | null" is "número inteiro ou nada (null)"; what is no type stays."""
+    return " ou ".join(NAMES.get(each, each) for each in types.split(" | "))

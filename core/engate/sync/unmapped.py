@@ -1,0 +1,33 @@
+"""What will wait because nobody mapped it: said when an integration goes live, not first by the orders that wait. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from engate.sync.channels import Fields, wrong
+from engate.sync.mapping import KINDS, PairMapping
+from engate.text import Text
+
+
+def waits(mapping: PairMapping, flows: Collection[str], order_fields: Fields) -> list[Text]:
+    """`flows`: those that run. `order_fields`: what the ERP wants with each order."""
+    found: list[Text] = []
+    if not mapping.warehouses and ("stock" in flows or "orders" in flows):
+        what = Text("O estoque e os pedidos vão esperar: nenhuma filial está mapeada para um depósito da loja.",
+                    "Stock and orders will wait: no branch is mapped to a warehouse of the shop.")  # fmt: skip
+        found.append(_filled_in(what, "warehouses"))
+    if not mapping.payments and "orders" in flows:
+        what = Text("Os pedidos vão esperar: nenhuma forma de pagamento da loja tem cobrança no ERP.",
+                    "Orders will wait: no payment form of the shop has a charge in the ERP.")  # fmt: skip
+        found.append(_filled_in(what, "payments"))
+    asked = wrong({}, order_fields) if order_fields is not None else []
+    if asked and not mapping.channels and "orders" in flows:
+        pt, en = ", ".join(each.title.pt for each in asked), ", ".join(each.title.en for each in asked)
+        what = Text(f"Os pedidos vão esperar: o ERP pede {pt}.", f"Orders will wait: the ERP asks for {en}.")
+        found.append(_filled_in(what, "channels"))
+    return found
+
+
+def _filled_in(what: Text, kind: str) -> Text:
+    title = KINDS[kind].title
+    return Text(f"{what.pt} Preencha '{title.pt}' da integração.", f"{what.en} Fill in the integration's '{title.en}'.")
