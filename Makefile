@@ -84,7 +84,8 @@ install: ## what runs, without development tools, into a new folder: make instal
 	@test -n '$(PREFIX)' || { echo "Say where to: make install PREFIX=/usr/local/engate" >&2; exit 1; }
 	@test -z "$$(ls -A '$(PREFIX)' 2>/dev/null)" || { echo "$(PREFIX) is not empty: choose a new folder, nothing is overwritten." >&2; exit 1; }
 	@$(PYTHON_FITS)
-	set -e; build=$$(mktemp -d); trap 'rm -rf "$$build"' EXIT; \
+	set -e; umask 022; build=$$(mktemp -d); \
+	trap 'test $$? = 0 || find "$(PREFIX)" -mindepth 1 -delete 2>/dev/null; rm -rf "$$build"' EXIT; \
 	$(PYTHON) -m venv "$$build/venv"; \
 	"$$build/venv/bin/python" -m pip install --quiet --require-hashes -r requirements-build.lock; \
 	"$$build/venv/bin/python" -m pip wheel --quiet --no-index --no-deps --no-build-isolation --wheel-dir "$$build/wheels" \

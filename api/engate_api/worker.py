@@ -136,6 +136,7 @@ async def work(settings: Settings, name: str, at: Address | None = None) -> None
     try:
         async with _shown(shown, at):
             await stop.wait()
+            await ended(tasks)  # the work first, whatever the server of the numbers does
     finally:
         await ended(tasks)
         await registry.close()
@@ -158,7 +159,12 @@ async def _shown(installation: Installation, at: Address | None) -> AsyncGenerat
         yield
     finally:
         server.stop()
-        await asyncio.gather(serving, return_exceptions=True)
+        await asyncio.wait([serving], timeout=LONGEST_END)  # the library waits without end for whoever is still connected
+        serving.cancel()
+
+
+LONGEST_END = 5.0
+"""Seconds that whoever asks a worker how it is may keep it from ending."""
 
 
 async def ended(tasks: list[asyncio.Task[None]], again: float = 5.0) -> None:

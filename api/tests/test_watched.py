@@ -132,10 +132,10 @@ def test_without_the_database_all_is_told_that_needs_none(scale: Scale) -> None:
     """The last of these: the server is gone for good."""
     os.kill(scale.postgres, signal.SIGQUIT)
     for url in (scale.api, scale.worker):
-        until(lambda url=url: metrics(url)['engate_dependency_up{dependency="database"}'] == 0, 5)
+        until(lambda url=url: metrics(url)['engate_dependency_up{dependency="database"}'] == 0, 20)
         began = time.monotonic()
         refused = httpx.get(url + "/ready", timeout=5)
-        assert time.monotonic() - began < 2 and refused.status_code == 503
+        assert time.monotonic() - began < 5 and refused.status_code == 503
         assert [error["where"] for error in refused.json()["errors"]] == ["database"]
         assert httpx.get(url + "/health").status_code == 200
     assert "engate_lanes_due" not in metrics(scale.api)  # not as they were

@@ -86,12 +86,15 @@ def _name(part: Path, target: Path) -> None:
 
 
 def dump(url: str, file: Path) -> None:
-    private.write_new(file)
+    """The same by pg_dump: whoever stops it, or the machine, leaves nothing that looks like a backup."""
+    part = file.with_name(file.name + ".part")
+    part.unlink(missing_ok=True)
+    private.write_new(part)
     try:
-        tools.dump(url, file)
-    except BaseException:
-        file.unlink(missing_ok=True)
-        raise
+        tools.dump(url, part)
+        _name(part, file)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _secret(settings: Settings) -> bytes:
