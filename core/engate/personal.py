@@ -58,6 +58,8 @@ DELIVERY: Mapping[str, Mask] = {
 FIELDS = {"buyer": BUYER, "delivery": DELIVERY}
 PROSE = ("note", "reason", "error", "answer")
 """Fields that hold words from elsewhere; what is said in both languages (pt, en) does too."""
+SHORTEST_NUMBER = 8
+"""A shorter number is part of many others: a year, a price, an instant."""
 SHORTEST = 4
 """Characters of what is looked for in words: "10" is a house number, and much else."""
 
@@ -106,7 +108,8 @@ def _said(order: Order) -> Iterable[tuple[str, str]]:
 
 
 def _words(masks: Mapping[str, str], shortest: int = SHORTEST) -> Words:
-    said = sorted((each for each in masks if len(each) >= shortest), key=len, reverse=True)
+    named = [each for each in masks if len(each) >= shortest and not (each.isdigit() and len(each) < SHORTEST_NUMBER)]
+    said = sorted(named, key=len, reverse=True)
     if not said:
         return Words(None, {})
     pattern = re.compile("|".join(rf"(?<!\w){re.escape(each)}(?!\w)" for each in said), re.IGNORECASE)

@@ -94,7 +94,7 @@ async def erase_buyer(installation: NamedDependency[Installation], caller: Named
     left = [OrderRef(each.integration_id, each.key) for each in held if not each.over] + [OrderRef(*place) for place in told]
     about = About(frozenset(each.key for each in over), frozenset(each.key for each in left))
     rows = await _all(installation, lambda c, after: buyers.deliveries_of(c, whom, about, after))
-    emptied = [row.id for row in rows]
+    emptied = [row.id for row in rows if row.outcome != "unheard"]  # an order that nobody took in stands there alone: it can be replayed
     done = Erased([], left, 0, False, NOT_HERE)
     for some in [over[at : at + ERASED_AT_ONCE] for at in range(0, max(len(over), 1), ERASED_AT_ONCE)]:
 

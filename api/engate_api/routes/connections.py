@@ -29,6 +29,7 @@ from engate_api.changing import changing
 from engate_api.installation import Installation
 from engate_api.problems import NEEDED, FieldError, Refused, documented
 from engate_api.requests import Cursor, Id, Items, Limit, Name, items, known, window
+from engate_api.seen import seen
 
 
 class NewConnection(msgspec.Struct, forbid_unknown_fields=True):
@@ -59,7 +60,9 @@ async def list_connections(
     installation: NamedDependency[Installation], caller: NamedDependency[Caller], limit: Limit = 50, cursor: Cursor = None
 ) -> Items[Connection]:
     at = window(limit, cursor)
-    return items(await installation.store.viewing(lambda c: configured.connections(c, caller.tenant_id, at, _doors(installation, caller))))
+    found = await installation.store.viewing(lambda c: configured.connections(c, caller.tenant_id, at, _doors(installation, caller)))
+    found.items = await seen(installation, caller, found.items, lambda _: ())
+    return items(found)
 
 
 @post("/connections", summary="Configure an account on a platform", guards=[admin], responses=documented(400, 401, 403, 409, 422))
@@ -83,7 +86,9 @@ async def create_connection(
 
 @get("/connections/{id:int}", summary="One connection", guards=[reader], responses=documented(400, 401, 403, 404))
 async def get_connection(installation: NamedDependency[Installation], caller: NamedDependency[Caller], id: Id) -> Connection:
-    return await installation.store.viewing(lambda c: configured.one_connection(c, caller.tenant_id, id, _doors(installation, caller)))
+    found = await installation.store.viewing(lambda c: configured.one_connection(c, caller.tenant_id, id, _doors(installation, caller)))
+    [shown] = await seen(installation, caller, [found], lambda _: ())
+    return shown
 
 
 @patch(

@@ -138,7 +138,8 @@ def erase_old(c: sa.Connection, before: float, now: float) -> int:
     todo = sa.select(task.c.id).where(task.c.order_id == order.c.id, task.c.closed_at.is_(None)).exists()
     mine = (inbox.c.integration_id == order.c.integration_id) & (inbox.c.order_key == order.c.key)
     told = sa.select(inbox.c.id).where(mine, inbox.c.handled_at.is_(None), inbox.c.received_at > now - QUIET).exists()
-    old = order.c.erased_at.is_(None) & (order.c.placed_at < before) & order.c.state.in_(DONE)
+    quiet = order.c.state.in_(OVER) | (order.c.changed_at <= now - QUIET)  # as in `_is_over`
+    old = order.c.erased_at.is_(None) & (order.c.placed_at < before) & order.c.state.in_(DONE) & quiet
     rows = c.execute(sa.select(order).where(old, ~todo, ~told).order_by(order.c.placed_at).limit(ERASED_AT_ONCE).with_for_update()).all()
     _erase(c, rows, now)
     return len(rows)

@@ -231,7 +231,7 @@ def _all_read(c: sa.Connection, work: Work, flow: Flow, last: Any) -> AllRead:
     runs.pushes(c, last.run_id)
     if flow.name == "products":
         work.wake(c, ("push/product", KINDS["product"].priority))  # it may have waited for the SKUs (`engate.sync.listed`)
-    if flow.name == "images":
+    if flow.name == "images" and last.full and last.only is None:
         images.were_read(c, work)
     if flow.name in ("categories", "brands", "products"):
         nodes.want(c, work, run_id=last.run_id)
