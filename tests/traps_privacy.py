@@ -81,6 +81,14 @@ PRIVACY: tuple[Trap, ...] = (
         (f"{BUYERS}test_a_buyer_is_handed_out_and_taken_out_of_every_file",),
     ),
     Trap(
+        "engine.buyer-needed-of-late",
+        "An order that was placed long ago and invoiced today loses its note and its letters before they are sent.",
+        f"{CORE}/store/buyers.py",
+        " & order.c.state.in_(DONE) & quiet",
+        " & order.c.state.in_(DONE)",
+        (f"{STORED}test_what_is_under_way_keeps_its_buyer_however_old_it_is[sqlite-invoiced]",),
+    ),
+    Trap(
         "engine.buyer-needed",
         "An order that has not arrived still needs its buyer: without one it enters the ERP as nobody's.",
         f"{CORE}/store/buyers.py",

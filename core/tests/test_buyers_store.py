@@ -26,6 +26,7 @@ from engate.store.deliveries import Came, keep
 from engate.store.orders import Line, OrderRow, Shop
 from engate.store.tables import cause, connection, document, inbox, integration, lane, metadata, order, outbox, part, task, tenant
 from engate.store.tables import delivery as deliveries
+from engate.store.tables import order as shop_order
 from engate.text import Text
 
 DAY = 86400.0
@@ -131,12 +132,14 @@ def orders_by(c: sa.Connection, key: str) -> list[str]:
     return list(c.execute(sa.text("SELECT target FROM key_index WHERE key = :key"), {"key": key}).scalars())
 
 
-@pytest.mark.trap("engine.buyer-needed")
-@pytest.mark.parametrize("why", ["in_erp", "awaiting_payment", "task", "event"])
+@pytest.mark.trap("engine.buyer-needed", "engine.buyer-needed-of-late")
+@pytest.mark.parametrize("why", ["in_erp", "awaiting_payment", "task", "event", "invoiced"])
 async def test_what_is_under_way_keeps_its_buyer_however_old_it_is(store: Store, why: str) -> None:
-    state = why if why in ("in_erp", "awaiting_payment") else "delivered"
+    state = why if why in ("in_erp", "awaiting_payment", "invoiced") else "delivered"
     id = stored(store, "o1", state)
     with store.write() as c:
+        if why == "invoiced":  # of late, however long ago it was placed: its note and its letters may still have to go
+            c.execute(sa.update(shop_order).values(changed_at=NOW - buyers.QUIET + 1))
         if why == "task":
             c.execute(sa.update(task).values(closed_at=None))
         if why == "event":
