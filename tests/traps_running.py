@@ -165,6 +165,14 @@ RUNNING: tuple[Trap, ...] = (
         (f"{BACKUP}test_a_restore_that_fails_on_the_way_leaves_the_database_as_it_was",),
     ),
     Trap(
+        "engine.restore-leave",
+        "The server takes leave of a closed session a moment later: a restore would find its own dump at work, and refuse.",
+        "api/engate_api/commands/restore.py",
+        "if time.monotonic() < deadline:",
+        "if time.monotonic() < 0:",
+        ("api/tests/test_backup.py::test_a_session_that_is_about_to_end_is_waited_for",),
+    ),
+    Trap(
         "engine.restore-strangers",
         "Whoever keeps other tables in the same database loses them with a restore, or what was written into them since the backup.",
         f"{API}/commands/restore.py",

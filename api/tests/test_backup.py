@@ -8,6 +8,7 @@ import secrets
 import shutil
 import sqlite3
 import stat
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -395,6 +396,22 @@ def test_a_restore_that_fails_on_the_way_leaves_the_database_as_it_was(
     said = _refused(capsys, "--replace", str(file))
     assert "view hanging" in said and "ficou como estava" in said
     assert run(postgres_database, "SELECT name FROM hanging") == [("Depois",)]
+
+
+@pytest.mark.trap("engine.restore-leave")
+def test_a_session_that_is_about_to_end_is_waited_for(
+    tmp_path: Path, postgres_database: str, at: Callable[..., None], tools: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    at(tmp_path, ENGATE_DATABASE_URL=postgres_database, ENGATE_SECRET_KEY=KEY)
+    on_server(postgres_database, tmp_path)
+    file = tmp_path / "b.dump"
+    assert main(["backup", str(file)]) == 0
+    last = threading.Thread(target=run, args=(postgres_database, "SELECT pg_sleep(1)"))
+    last.start()
+    while run(postgres_database, "SELECT count(*) FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(1)'") == [(0,)]:
+        assert last.is_alive()
+    assert main(["restore", "--replace", str(file)]) == 0, capsys.readouterr().err
+    last.join()
 
 
 def test_tables_of_our_names_of_another_program_are_not_replaced(
