@@ -135,7 +135,7 @@ def test_the_same_number_written_otherwise_writes_nothing(store: Store) -> None:
 def test_pending_units_are_kept_exactly(store: Store, quantity: str) -> None:
     with store.write() as c:
         order_id = orders.keep(c, orders.Shop(1, 1), order(), "received", NOW)
-        orders.reserve(c, 1, order_id, {"1": [PartItem("1", "k", Decimal(quantity), Decimal(1))]})
+        units.reserve(c, 1, order_id, {"1": [PartItem("1", "k", Decimal(quantity), Decimal(1))]})
         assert units.pending(c, 1, ["k"]) == {("k", "1"): [(None, Decimal(quantity))]}
 
 

@@ -7,7 +7,9 @@ from typing import Any, Literal, NamedTuple
 
 import sqlalchemy as sa
 
+from engate.model import OrderItem
 from engate.store import causes, moved
+from engate.store.conditions import is_, one_of
 from engate.store.rows import RecordSet, upsert
 from engate.store.tables import cause, flow, integration, link, reading, record
 
@@ -68,7 +70,7 @@ def still_linked(c: sa.Connection, integration_id: int, kind: str, keys: Sequenc
 
 def second_keys(c: sa.Connection, integration_id: int, kind: str, pairs: Sequence[tuple[str, str]]) -> None:
     """Of things that are linked: whoever said what they are, has said so. Pairs: (key, second key)."""
-    mine = (link.c.integration_id == integration_id) & (link.c.kind == kind) & (link.c.key == sa.bindparam("b_key"))
+    mine = (link.c.integration_id == integration_id) & (link.c.kind == kind) & (is_(link.c.key, "b_key"))
     if pairs:
         rows = [{"b_key": key, "b_more": more} for key, more in pairs]
         c.execute(sa.update(link).where(mine).values(more=sa.bindparam("b_more")), rows)
@@ -173,18 +175,18 @@ def _of_kind(waits: Sequence[Any], kind: str) -> dict[str, int]:
 
 
 _WAITS = sa.select(cause.c.id, cause.c.key).where(
-    cause.c.integration_id == sa.bindparam("of_integration"),
+    is_(cause.c.integration_id, "of_integration"),
     cause.c.key.startswith(WAITING_LINK),
-    cause.c.owner == sa.bindparam("of_owner"),
+    is_(cause.c.owner, "of_owner"),
 )
 _THERE = sa.select(record.c.key).where(
-    record.c.integration_id == sa.bindparam("of_integration"),
-    record.c.kind == sa.bindparam("of_kind"),
-    record.c.key.in_(sa.bindparam("of_keys", expanding=True)),
+    is_(record.c.integration_id, "of_integration"),
+    is_(record.c.kind, "of_kind"),
+    one_of(record.c.key, "of_keys"),
 )
 _FIRST_WAITING = (
     sa.select(record.c.kind, record.c.key, record.c.doc, record.c.read_at)
-    .where(record.c.cause_id == sa.bindparam("of_cause"))
+    .where(is_(record.c.cause_id, "of_cause"))
     .order_by(record.c.id)
     .limit(1)
 )
@@ -192,9 +194,34 @@ _READ_TO_THE_END = (
     sa.select(flow.c.read_at)
     .join(reading, reading.c.integration_id == flow.c.integration_id)
     .where(
-        flow.c.integration_id == sa.bindparam("of_integration"),
-        flow.c.name == sa.bindparam("of_flow"),
-        reading.c.kind == sa.bindparam("of_kind"),
+        is_(flow.c.integration_id, "of_integration"),
+        is_(flow.c.name, "of_flow"),
+        is_(reading.c.kind, "of_kind"),
         ~reading.c.under_way,
     )
 )
+
+
+# ---- items of orders ----
+
+_SKU_LINKS = sa.select(link.c.remote, link.c.key).where(
+    is_(link.c.integration_id, "of_integration"), link.c.kind == "sku", one_of(link.c.remote, "of_remotes")
+)
+_KNOWN_SKUS = sa.select(record.c.key).where(
+    is_(record.c.integration_id, "of_integration"), record.c.kind == "sku", one_of(record.c.key, "of_keys")
+)
+
+
+def sku_of(c: sa.Connection, integration_id: int, items: Sequence[OrderItem]) -> dict[str, str]:
+    """What an item is named by (`OrderItem.named`) -> the ERP's SKU key: by our links, else by the reference that the item carries, if it
+    is a SKU of ours. Links know the shop's ids alone: an item without one is never looked up among them."""
+    ids = [item.sku for item in items if item.sku]
+    linked = c.execute(_SKU_LINKS, {"of_integration": integration_id, "of_remotes": ids}) if ids else ()
+    found = {row.remote: row.key for row in linked}
+    carried = {item.named: item.reference for item in items if item.named not in found and item.reference}
+    known = known_skus(c, integration_id, list(carried.values())) if carried else set[str]()
+    return found | {remote: key for remote, key in carried.items() if key in known}
+
+
+def known_skus(c: sa.Connection, integration_id: int, keys: Sequence[str]) -> set[str]:
+    return set(c.execute(_KNOWN_SKUS, {"of_integration": integration_id, "of_keys": keys}).scalars())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cache
@@ -12,23 +12,14 @@ import msgspec
 import sqlalchemy as sa
 
 from engate.logs import say_after
-from engate.model import Address, Buyer, ErpOrder, Invoice, Order, OrderChange, OrderEvent, OrderItem, OrderPart, PartItem, Warehouse
+from engate.model import Address, Buyer, ErpOrder, Invoice, Order, OrderChange, OrderPart, Warehouse
 from engate.store import tasks
 from engate.store.blobs import pack, readable, unpack
 from engate.store.causes import Reason, ensure
+from engate.store.conditions import is_, one_of
 from engate.store.db import insert_of
-from engate.store.tables import cause, document, inbox, key_index, link, order, part, record, shipment, step, unit
+from engate.store.tables import document, key_index, order, part, record, shipment, step
 from engate.text import Text, squeezed
-
-# Statements of the hot path are built once: building one costs more than running it.
-
-
-def _is(column: sa.Column[Any], name: str) -> sa.ColumnElement[bool]:
-    return column == sa.bindparam(name)
-
-
-def _one_of(column: sa.Column[Any], name: str) -> sa.ColumnElement[bool]:
-    return column.in_(sa.bindparam(name, expanding=True))
 
 
 class Shop(NamedTuple):
@@ -52,90 +43,6 @@ class Line(NamedTuple):
     name: str
     text: Text
     part_no: int | None = None
-
-
-# ---- inbox ----
-
-
-@cache
-def _receive_of(dialect: str) -> Any:
-    return insert_of(dialect, inbox).on_conflict_do_nothing(index_elements=["integration_id", "key"])
-
-
-_WITH_UNHANDLED = (
-    sa.select(inbox.c.order_key)
-    .where(_is(inbox.c.integration_id, "of_integration"), _one_of(inbox.c.order_key, "of_keys"), inbox.c.handled_at.is_(None))
-    .distinct()
-)
-_RAW_STATES = sa.select(order.c.key, order.c.raw_state).where(
-    _is(order.c.integration_id, "of_integration"), _one_of(order.c.key, "of_keys")
-)
-_UNHANDLED = (
-    sa.select(inbox.c.id, inbox.c.doc)
-    .where(_is(inbox.c.integration_id, "of_integration"), _is(inbox.c.order_key, "of_key"), inbox.c.handled_at.is_(None))
-    .order_by(inbox.c.id)
-)
-_HANDLED = (
-    sa.update(inbox)
-    .where(
-        _is(inbox.c.integration_id, "of_integration"),
-        _is(inbox.c.order_key, "of_key"),
-        inbox.c.id <= sa.bindparam("of_last"),
-        inbox.c.handled_at.is_(None),
-    )
-    .values(handled_at=sa.bindparam("of_at"), doc=None)
-)
-
-
-def receive(c: sa.Connection, tenant_id: int, integration_id: int, events: Sequence[OrderEvent], now: float) -> None:
-    """Events are stored once, whatever is delivered twice."""
-    if events:
-        c.execute(
-            _receive_of(c.dialect.name),
-            [
-                {
-                    "tenant_id": tenant_id,
-                    "integration_id": integration_id,
-                    "key": e.key,
-                    "order_key": e.order,
-                    "raw_state": e.raw_state,
-                    "received_at": now,
-                    "doc": pack(e.doc) if e.doc is not None else None,
-                }
-                for e in events
-            ],
-        )
-
-
-def with_unhandled(c: sa.Connection, integration_id: int, keys: Iterable[str]) -> set[str]:
-    """Those of these orders that have an event which nobody has acted on."""
-    return set(c.execute(_WITH_UNHANDLED, {"of_integration": integration_id, "of_keys": list(keys)}).scalars())
-
-
-def raw_states(c: sa.Connection, integration_id: int, keys: Sequence[str]) -> dict[str, str]:
-    """The shop's own word of each of these orders, as we last read it."""
-    return {row.key: row.raw_state for row in c.execute(_RAW_STATES, {"of_integration": integration_id, "of_keys": keys})}
-
-
-def unhandled(c: sa.Connection, integration_id: int, order_key: str) -> tuple[int | None, list[Order | None]]:
-    """(the newest event of the order that nobody has acted on, the order as each of these events told it: None where it did not)"""
-    rows = c.execute(_UNHANDLED, {"of_integration": integration_id, "of_key": order_key}).all()
-    return (rows[-1].id if rows else None), [readable(row.doc, Order) for row in rows]
-
-
-_HEARD = sa.select(inbox.c.id).where(_is(inbox.c.integration_id, "of_integration"), _is(inbox.c.key, "of_key"))
-
-
-def heard(c: sa.Connection, integration_id: int, key: str) -> bool:
-    """Whether this event has come before, acted on or not."""
-    return c.execute(_HEARD, {"of_integration": integration_id, "of_key": key}).first() is not None
-
-
-def handled(c: sa.Connection, integration_id: int, order_key: str, up_to: int, now: float) -> None:
-    c.execute(_HANDLED, {"of_integration": integration_id, "of_key": order_key, "of_last": up_to, "of_at": now})
-
-
-# ---- orders and parts ----
 
 
 class Part(msgspec.Struct):
@@ -202,20 +109,21 @@ class Stored(msgspec.Struct):
         return self.was_ready or self.doc.paid_at is not None
 
 
-_ORDER = sa.select(order).where(_is(order.c.integration_id, "of_integration"), _is(order.c.key, "of_key"))
-_DOCUMENTS = sa.select(document).where(_is(document.c.order_id, "of_id")).order_by(document.c.id)
-_PARTS = sa.select(part).where(_is(part.c.order_id, "of_id")).order_by(part.c.no)
-_SHIPPED = sa.select(shipment).join(part, part.c.id == shipment.c.part_id).where(_is(part.c.order_id, "of_id"))
-_TO_ORDER = sa.update(order).where(_is(order.c.id, "of_id"))
-_TO_PART = sa.update(part).where(_is(part.c.id, "of_part"))
-_TO_PROMISE = _TO_PART.where(part.c.erp_key.is_(None), ~part.c.sending, _is(part.c.attempt, "of_attempt"))
-_UNSENT_PARTS = sa.delete(part).where(_is(part.c.order_id, "of_id"), part.c.erp_key.is_(None), part.c.attempt == 0)
+_ORDER = sa.select(order).where(is_(order.c.integration_id, "of_integration"), is_(order.c.key, "of_key"))
+_RAW_STATES = sa.select(order.c.key, order.c.raw_state).where(is_(order.c.integration_id, "of_integration"), one_of(order.c.key, "of_keys"))
+_DOCUMENTS = sa.select(document).where(is_(document.c.order_id, "of_id")).order_by(document.c.id)
+_PARTS = sa.select(part).where(is_(part.c.order_id, "of_id")).order_by(part.c.no)
+_SHIPPED = sa.select(shipment).join(part, part.c.id == shipment.c.part_id).where(is_(part.c.order_id, "of_id"))
+_TO_ORDER = sa.update(order).where(is_(order.c.id, "of_id"))
+_TO_PART = sa.update(part).where(is_(part.c.id, "of_part"))
+_TO_PROMISE = _TO_PART.where(part.c.erp_key.is_(None), ~part.c.sending, is_(part.c.attempt, "of_attempt"))
+_UNSENT_PARTS = sa.delete(part).where(is_(part.c.order_id, "of_id"), part.c.erp_key.is_(None), part.c.attempt == 0)
 _CAUSE = _TO_ORDER.where(order.c.cause_id.is_distinct_from(sa.bindparam("of_cause", type_=order.c.cause_id.type)))
 _OVER = _TO_ORDER.where(
     order.c.cause_id.is_distinct_from(sa.bindparam("of_cause", type_=order.c.cause_id.type)) | order.c.told_cause.is_not(None)
 ).values(told_cause=None)
 _TOLD = _TO_ORDER.where(order.c.told_cause.is_distinct_from(order.c.cause_id)).values(told_cause=order.c.cause_id)
-_KEY = sa.select(order.c.key).where(_is(order.c.id, "of_id"))
+_KEY = sa.select(order.c.key).where(is_(order.c.id, "of_id"))
 _NOTE = sa.insert(step)
 
 
@@ -275,6 +183,11 @@ def load(c: sa.Connection, integration_id: int, key: str) -> Stored | None:
     )  # fmt: skip
 
 
+def raw_states(c: sa.Connection, integration_id: int, keys: Sequence[str]) -> dict[str, str]:
+    """The shop's own word of each of these orders, as we last read it."""
+    return {row.key: row.raw_state for row in c.execute(_RAW_STATES, {"of_integration": integration_id, "of_keys": keys})}
+
+
 def keep(c: sa.Connection, of: Shop, doc: Order, state: str, now: float) -> int:
     """The order as just read from the shop."""
     values: dict[str, Any] = {
@@ -297,13 +210,13 @@ def _first_of(dialect: str) -> Any:
     return insert_of(dialect, order).on_conflict_do_nothing(index_elements=["integration_id", "key"]).returning(order.c.id)
 
 
-_ID = sa.select(order.c.id).where(_is(order.c.integration_id, "of_integration"), _is(order.c.key, "of_key"))
+_ID = sa.select(order.c.id).where(is_(order.c.integration_id, "of_integration"), is_(order.c.key, "of_key"))
 _ERASED = _ID.where(order.c.erased_at.is_not(None))
-_PLACE = sa.select(order.c.id, order.c.integration_id, order.c.key).where(_one_of(order.c.integration_id, "of_integrations"))
-_BY_KEY = _PLACE.where(_is(order.c.key, "of_key"))
-_BY_NUMBER = _PLACE.where(_is(order.c.id, "of_id"))
-_OF_DOCUMENT = _PLACE.join(document, document.c.order_id == order.c.id).where(_is(document.c.id, "of_document"))
-_LOCK = sa.select(order.c.id, order.c.integration_id, order.c.key).where(_is(order.c.id, "of_id")).with_for_update()
+_PLACE = sa.select(order.c.id, order.c.integration_id, order.c.key).where(one_of(order.c.integration_id, "of_integrations"))
+_BY_KEY = _PLACE.where(is_(order.c.key, "of_key"))
+_BY_NUMBER = _PLACE.where(is_(order.c.id, "of_id"))
+_OF_DOCUMENT = _PLACE.join(document, document.c.order_id == order.c.id).where(is_(document.c.id, "of_document"))
+_LOCK = sa.select(order.c.id, order.c.integration_id, order.c.key).where(is_(order.c.id, "of_id")).with_for_update()
 
 
 def is_erased(c: sa.Connection, integration_id: int, key: str) -> bool:
@@ -489,59 +402,18 @@ def index(c: sa.Connection, integration_id: int, kind: str, target: str, keys: I
         c.execute(_index_of(c.dialect.name), rows)
 
 
-# ---- units not yet in the ERP ----
-
-_RESERVE = sa.insert(unit)
-_FREE = sa.delete(unit).where(_is(unit.c.order_id, "of_id")).returning(unit.c.sku)
-_FREE_PART = _FREE.where(_is(unit.c.branch, "of_branch"), unit.c.freed_at.is_(None))
-_TAKEN_OVER = sa.update(unit).where(_is(unit.c.order_id, "of_id"), _is(unit.c.branch, "of_branch"), unit.c.freed_at.is_(None))
-
-
-def reserve(c: sa.Connection, integration_id: int, order_id: int, items: Mapping[str, Sequence[PartItem]]) -> list[str]:
-    """Until the ERP has the order, its units are subtracted from what the shop offers. `items`: by branch. Returns the SKUs of what it had
-    reserved before."""
-    freed = free(c, order_id)
-    hold(c, integration_id, order_id, items)
-    return freed
-
-
-def hold(c: sa.Connection, integration_id: int, order_id: int, items: Mapping[str, Sequence[PartItem]]) -> None:
-    """These units are not for sale though the ERP does not reserve them."""
-    rows = [
-        {"integration_id": integration_id, "order_id": order_id, "sku": item.sku, "branch": branch, "quantity": item.quantity}
-        for branch, each in items.items()
-        for item in each
-    ]
-    if rows:
-        c.execute(_RESERVE, rows)
-
-
-def free(c: sa.Connection, order_id: int) -> list[str]:
-    """The order will not enter the ERP: its units are for sale again. Returns their SKUs."""
-    return list(c.execute(_FREE, {"of_id": order_id}).scalars())
-
-
-def free_part(c: sa.Connection, order_id: int, branch: str) -> list[str]:
-    """Of one part, what the ERP has not reserved: for sale again. Returns their SKUs."""
-    return list(c.execute(_FREE_PART, {"of_id": order_id, "of_branch": branch}).scalars())
-
-
-def taken_over(c: sa.Connection, order_id: int, branch: str, now: float) -> None:
-    """The ERP reserves these units now: readings asked for from here on have them out already."""
-    c.execute(_TAKEN_OVER, {"of_id": order_id, "of_branch": branch, "freed_at": now})
-
-
 # ---- what the ERP says ----
 
 _OF_ERP = sa.select(
     part.c.id, part.c.order_id, order.c.key, part.c.no, part.c.erp_key, part.c.branch, part.c.erp_doc, order.c.erased_at
 ).join(order, order.c.id == part.c.order_id)
-_BY_ERP = _OF_ERP.where(_is(part.c.integration_id, "of_integration"), _one_of(part.c.erp_key, "of_keys"))
+_BY_ERP = _OF_ERP.where(is_(part.c.integration_id, "of_integration"), one_of(part.c.erp_key, "of_keys"))
 _BY_REFERENCE = _OF_ERP.add_columns(part.c.reference).where(
-    _is(part.c.integration_id, "of_integration"), _one_of(part.c.reference, "of_references"), part.c.erp_key.is_(None)
+    is_(part.c.integration_id, "of_integration"), one_of(part.c.reference, "of_references"), part.c.erp_key.is_(None)
 )
-_SAID_ANEW = sa.update(document).where(_is(document.c.part_id, "of_part"), _is(document.c.key, "of_key"), document.c.sent_at.is_(None))
-_SENT = sa.update(document).where(_is(document.c.id, "of_id"))
+_WAREHOUSES = sa.select(record.c.doc).where(is_(record.c.integration_id, "of_integration"), record.c.kind == "warehouse")
+_SAID_ANEW = sa.update(document).where(is_(document.c.part_id, "of_part"), is_(document.c.key, "of_key"), document.c.sent_at.is_(None))
+_SENT = sa.update(document).where(is_(document.c.id, "of_id"))
 
 
 @cache
@@ -571,78 +443,11 @@ def keep_documents(c: sa.Connection, row: OrderRow, part_id: int, invoices: Sequ
     return new
 
 
-def document_sent(c: sa.Connection, document_id: int, now: float) -> None:
-    c.execute(_SENT, {"of_id": document_id, "sent_at": now})
-
-
-# ---- mapping helpers ----
-
-_SKU_LINKS = sa.select(link.c.remote, link.c.key).where(
-    _is(link.c.integration_id, "of_integration"), link.c.kind == "sku", _one_of(link.c.remote, "of_remotes")
-)
-_KNOWN_SKUS = sa.select(record.c.key).where(
-    _is(record.c.integration_id, "of_integration"), record.c.kind == "sku", _one_of(record.c.key, "of_keys")
-)
-_WAITS = sa.select(order.c.id).join(cause, cause.c.id == order.c.cause_id).where(_is(order.c.id, "of_id"))
-_WAITS_FOR_TASK = _WAITS.where(cause.c.key.startswith("task:"))
-_WAITS_FOR = _WAITS.where(_is(cause.c.code, "of_code"))
-_WAITING = (
-    sa.select(order.c.id, cause.c.key, cause.c.owner)
-    .outerjoin(cause, cause.c.id == order.c.cause_id)
-    .where(_is(order.c.integration_id, "of_integration"), _is(order.c.key, "of_key"))
-)
-_WAITING_WITH = (
-    sa.select(order.c.key)
-    .join(cause, cause.c.id == order.c.cause_id)
-    .where(_is(order.c.integration_id, "of_integration"), _is(cause.c.code, "of_code"))
-)
-
-
-def sku_of(c: sa.Connection, integration_id: int, items: Sequence[OrderItem]) -> dict[str, str]:
-    """What an item is named by (`OrderItem.named`) -> the ERP's SKU key: by our links, else by the reference that the item carries, if it
-    is a SKU of ours. Links know the shop's ids alone: an item without one is never looked up among them."""
-    ids = [item.sku for item in items if item.sku]
-    linked = c.execute(_SKU_LINKS, {"of_integration": integration_id, "of_remotes": ids}) if ids else ()
-    found = {row.remote: row.key for row in linked}
-    carried = {item.named: item.reference for item in items if item.named not in found and item.reference}
-    known = known_skus(c, integration_id, list(carried.values())) if carried else set[str]()
-    return found | {remote: key for remote, key in carried.items() if key in known}
-
-
-_WAREHOUSES = sa.select(record.c.doc).where(_is(record.c.integration_id, "of_integration"), record.c.kind == "warehouse")
-
-
 def companies(c: sa.Connection, integration_id: int) -> frozenset[str]:
     """Who may issue notes, as far as the ERP's branches say."""
     blobs = c.execute(_WAREHOUSES, {"of_integration": integration_id}).scalars()
     return frozenset(doc.document for blob in blobs if (doc := readable(blob, Warehouse)) is not None and doc.document)
 
 
-def known_skus(c: sa.Connection, integration_id: int, keys: Sequence[str]) -> set[str]:
-    return set(c.execute(_KNOWN_SKUS, {"of_integration": integration_id, "of_keys": keys}).scalars())
-
-
-def waits_for_task(c: sa.Connection, order_id: int) -> bool:
-    """Whether the order waits for one of its tasks (open or not any more)."""
-    return c.execute(_WAITS_FOR_TASK, {"of_id": order_id}).first() is not None
-
-
-def waits_for(c: sa.Connection, order_id: int, code: str) -> bool:
-    """Whether the order waits for a cause of this code."""
-    return c.execute(_WAITS_FOR, {"of_id": order_id, "of_code": code}).first() is not None
-
-
-def waiting(c: sa.Connection, integration_id: int, key: str) -> Any | None:
-    """(id, the key and owner of its cause or None) of a stored order."""
-    return c.execute(_WAITING, {"of_integration": integration_id, "of_key": key}).first()
-
-
-def waiting_with(c: sa.Connection, integration_id: int, code: str) -> list[str]:
-    """Keys of the orders that wait for any cause of this code."""
-    return list(c.execute(_WAITING_WITH, {"of_integration": integration_id, "of_code": code}).scalars())
-
-
-def waiting_for(c: sa.Connection, integration_id: int, cause_ids: Sequence[int]) -> list[str]:
-    """Keys of the orders that point to these causes."""
-    found = sa.select(order.c.key).where(order.c.integration_id == integration_id, order.c.cause_id.in_(cause_ids))
-    return list(c.execute(found).scalars())
+def document_sent(c: sa.Connection, document_id: int, now: float) -> None:
+    c.execute(_SENT, {"of_id": document_id, "sent_at": now})

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from engate.boundary import Received
 from engate.model import OrderEvent, Query
 from engate.plugins import closing
-from engate.store import archive, lanes, orders, runs
+from engate.store import archive, inbox, lanes, orders, runs
 from engate.store.orders import Shop
 from engate.sync import quarantine, whole
 from engate.sync.work import Later, Work
@@ -113,9 +113,9 @@ def take_in(c: sa.Connection, ear: Ear, heard: Sequence[OrderEvent], now: float)
 
 def hear(c: sa.Connection, owner: Shop, events: Sequence[OrderEvent], now: float) -> bool:
     """The same for the integration whose orders these are. Whether it has something to do now."""
-    orders.receive(c, owner.tenant_id, owner.integration_id, events, now)
+    inbox.receive(c, owner.tenant_id, owner.integration_id, events, now)
     # also while inactive: the lane does nothing then, and an activation that commits just now must not miss it
-    keys = orders.with_unhandled(c, owner.integration_id, {event.order for event in events})  # a window tells the same again and again
+    keys = inbox.with_unhandled(c, owner.integration_id, {event.order for event in events})  # a window tells the same again and again
     lanes.wake(c, [lanes.Wake(owner.tenant_id, owner.integration_id, lane_of(key), ORDER_PRIORITY, now) for key in sorted(keys)])
     return bool(keys)
 

@@ -10,7 +10,7 @@ from engate.errors import AuthFailed, EngateError, Forbidden, Unavailable
 from engate.hooks import Erp, Observer
 from engate.logs import say
 from engate.observers import Observers
-from engate.store import causes, config, health, lanes, orders, runs
+from engate.store import causes, config, health, lanes, orders, runs, waits
 from engate.store.broken import Broken
 from engate.store.causes import Reason
 from engate.store.health import Trouble
@@ -123,7 +123,7 @@ def _wait(c: sa.Connection, failed: Failed, reason: Reason, now: float) -> bool:
     """The order points to it, or else the flow. False: nobody does, because the order has words of its own already."""
     claim, order_key = failed.claim, order_of(failed.claim.name)
     if order_key is not None:
-        known = orders.waiting(c, claim.integration_id, order_key)
+        known = waits.of_order(c, claim.integration_id, order_key)
         if known is not None:
             if known.key not in (None, reason.key) and (known.owner == "person" or reason.code != FORBIDDEN):
                 return False

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from engate import personal
 from engate.logs import say
 from engate.model import Order, OrderEvent
-from engate.store import causes, orders
+from engate.store import causes, inbox, orders
 from engate.sync.outbox import KeyedOrder, order_waits, outlet_of
 from engate.sync.work import Later, Work
 from engate.text import Text
@@ -31,7 +31,7 @@ def _mended(c: sa.Connection, work: Work, key: str, doc: Order) -> bool:
     if orders.forget_unreadable_parts(c, id):
         # as if the shop had just told of it: parts that are missing are made anew
         event = OrderEvent(f"mended/{key[:160]}/{work.now()}", key, doc.state, doc.raw_state)
-        orders.receive(c, work.tenant_id, work.integration_id, [event], work.now())
+        inbox.receive(c, work.tenant_id, work.integration_id, [event], work.now())
         return True
     order_waits(c, outlet_of(work), KeyedOrder(work.order_row(id), key), _unreadable(key), work.now())
     return False

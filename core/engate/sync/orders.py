@@ -12,7 +12,7 @@ from engate import personal
 from engate.errors import AuthFailed, CapabilityMissing, EngateError, Forbidden, Rejected
 from engate.logs import say_after
 from engate.model import Order, PartItem
-from engate.store import causes, orders, tasks
+from engate.store import causes, inbox, links, orders, tasks, units, waits
 from engate.store.causes import Reason
 from engate.store.orders import Part, Stored
 from engate.sync import mailing, settlement, told
@@ -144,7 +144,7 @@ async def _begun(work: Work, key: str) -> tuple[Situation, Stored | None]:
 
 
 def _heard(c: sa.Connection, work: Work, key: str) -> Heard:
-    newest, docs = orders.unhandled(c, work.integration_id, key)
+    newest, docs = inbox.unhandled(c, work.integration_id, key)
     asked = newest is not None and None in docs and not work.coupling.hands_in_orders
     return Heard(newest, docs, None if asked else orders.load(c, work.integration_id, key))
 
@@ -184,7 +184,7 @@ def _handed_in(heard: Heard) -> Order | None:
 
 def _let_go(c: sa.Connection, work: Work, key: str, newest: int | None) -> Stored | None:
     """The events say nothing new."""
-    orders.handled(c, work.integration_id, key, newest or 0, work.now())
+    inbox.handled(c, work.integration_id, key, newest or 0, work.now())
     return orders.load(c, work.integration_id, key)
 
 
@@ -217,7 +217,7 @@ def _keep(c: sa.Connection, work: Work, doc: Order, newest: int | None) -> Store
         # a shop may give the units of a cancelled order back after we pushed the ERP's own number
         stock_moved(c, work, sorted({item.sku for part in before.parts for item in part.doc.items}))
     if newest is not None:
-        orders.handled(c, work.integration_id, doc.key, newest, now)
+        inbox.handled(c, work.integration_id, doc.key, newest, now)
     return orders.load(c, work.integration_id, doc.key)
 
 
@@ -246,7 +246,7 @@ def _make_parts(c: sa.Connection, work: Work, id: int, doc: Order, now: float) -
         orders.note(c, work.order_row(id), orders.Line("ignored", ignored), now)
         return
     mapping = work.snapshot.mapping
-    skus = orders.sku_of(c, work.integration_id, doc.items)
+    skus = links.sku_of(c, work.integration_id, doc.items)
     branches = chosen(c, work, id, doc, skus)
     made = split(doc, mapping, skus, branches)
     if not isinstance(made, Reason):
@@ -265,7 +265,7 @@ def _make_parts(c: sa.Connection, work: Work, id: int, doc: Order, now: float) -
 
 
 def _hold_units(c: sa.Connection, work: Work, id: int, items: Mapping[str, Sequence[PartItem]]) -> None:
-    freed = orders.reserve(c, work.integration_id, id, items)
+    freed = units.reserve(c, work.integration_id, id, items)
     if items:
         decide_anew(c, work, sorted({*freed, *(item.sku for each in items.values() for item in each)}))
     elif freed:
@@ -328,7 +328,7 @@ def _settled(c: sa.Connection, work: Work, order: Stored, wanted: list[tasks.Tas
     for task in opened:
         orders.note(c, work.order_row(order.id), orders.Line("task", task.text), work.now())
         outlet_of(work).attention(c, [Waiting(f"order/{order.key}", task.code)], work.now())
-    if orders.waits_for_task(c, order.id) or opened:
+    if waits.for_task(c, order.id) or opened:
         orders.set_cause(c, work.order_row(order.id), None, work.now())
 
 

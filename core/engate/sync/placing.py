@@ -17,7 +17,7 @@ import sqlalchemy as sa
 
 from engate.door import Known, Note, Placed
 from engate.model import Invoice, Order, OrderEvent, ShopState
-from engate.store import archive, deliveries, orders
+from engate.store import archive, deliveries, inbox, orders
 from engate.store.deliveries import Came, Hearer
 from engate.store.orders import Place, Shop, Stored
 from engate.store.tables import integration
@@ -60,7 +60,7 @@ def _again(c: sa.Connection, came: Came, known: Place, order: Order) -> Placed:
     key = _event_key(order)
     deliveries.again(c, came, key)
     stored = orders.load(c, known.integration_id, known.key)
-    same = orders.heard(c, known.integration_id, key) or (stored is not None and _said(_latest(c, known, stored)) == _said(order))
+    same = inbox.heard(c, known.integration_id, key) or (stored is not None and _said(_latest(c, known, stored)) == _said(order))
     return Placed(known.id, differs=not same)
 
 
@@ -119,7 +119,7 @@ def _said(order: Order) -> bytes:
 
 def _latest(c: sa.Connection, at: Place, stored: Stored) -> Order:
     """The order as the shop last told it."""
-    return told.last(orders.unhandled(c, at.integration_id, at.key)[1], stored.doc)
+    return told.last(inbox.unhandled(c, at.integration_id, at.key)[1], stored.doc)
 
 
 # ---- whose it is ----

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from engate.errors import EngateError, NotYet, Rejected, Unknown
 from engate.model import Batch, Item, Outcome
 from engate.model.kinds import KINDS, Kind
-from engate.store import causes, links, orders, pushes, runs
+from engate.store import causes, links, pushes, runs, waits
 from engate.store.causes import Reason
 from engate.store.links import Origin
 from engate.store.pushes import Settled
@@ -141,5 +141,5 @@ def wake_children(c: sa.Connection, work: Work, kind: Kind) -> None:
     waiting = [k for k in KINDS.values() if k.parent_kind == kind.name or (kind.name in links.SHARED and k.name in ("category", "product"))]
     work.wake(c, *((f"push/{k.name}", k.priority) for k in waiting))
     if kind.name == "sku":
-        unmapped = orders.waiting_with(c, work.integration_id, ITEM_UNMAPPED)
+        unmapped = waits.orders_with(c, work.integration_id, ITEM_UNMAPPED)
         work.wake(c, *((lane_of(key), ORDER_PRIORITY) for key in unmapped))

@@ -12,7 +12,7 @@ from engate import personal
 from engate.errors import Rejected
 from engate.model import ErpOrder, PartRef, Query, ShopOrderRef
 from engate.plugins import closing
-from engate.store import causes, orders, renames
+from engate.store import causes, links, orders, renames, units
 from engate.store.blobs import pack
 from engate.store.causes import Reason
 from engate.store.orders import Part, Stored
@@ -90,7 +90,7 @@ async def _forget(step: Step) -> Outcome:
     text = Text("Cancelado na loja antes de entrar no ERP.", "Cancelled in the shop before it entered the ERP.")
 
     def done(c: sa.Connection) -> None:
-        orders.free(c, step.order.id)
+        units.free(c, step.order.id)
         stock_moved(c, step.work, step.skus)
         step.keep(c, "cancelled", text, state=state)
 
@@ -158,7 +158,7 @@ async def _refuse_cancel(step: Step) -> Outcome:
 async def _change_in_erp(step: Step) -> Outcome:
     """The ERP's order becomes what the shop's order asks of this part now. One of which nothing is left is cancelled."""
     work, order, part = step.work, step.order, step.part
-    skus = await work.store.reading(lambda c: orders.sku_of(c, work.integration_id, order.doc.items))
+    skus = await work.store.reading(lambda c: links.sku_of(c, work.integration_id, order.doc.items))
     made = split(order.doc, work.snapshot.mapping, skus, kept(work.snapshot.mapping, part.branch))
     if isinstance(made, Reason):
         return made
@@ -183,8 +183,8 @@ async def _change_in_erp(step: Step) -> Outcome:
 
     def done(c: sa.Connection) -> None:
         orders.part_changed(c, part.id, wanted)
-        if orders.free_part(c, order.id, part.branch):  # the ERP does not reserve it yet
-            orders.hold(c, work.integration_id, order.id, {part.branch: wanted.items})
+        if units.free_part(c, order.id, part.branch):  # the ERP does not reserve it yet
+            units.hold(c, work.integration_id, order.id, {part.branch: wanted.items})
         step.keep(c, "erp_changed", text)
         stock_moved(c, work, sorted({*step.skus, *(item.sku for item in wanted.items)}))
 

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from engate.model import Price, Product, Sku
 from engate.model.kinds import KINDS
-from engate.store import desired, families, levels, orders, pushes
+from engate.store import desired, families, levels, pushes, units
 from engate.store.desired import Decided, Part
 from engate.sync.work import Work
 
@@ -65,8 +65,8 @@ def follow(c: sa.Connection, work: Work, share: Share, state: str) -> None:
     """What the ERP says of a part: from when it reserves the units they are out of its own number; of what it cancelled before that they
     are for sale again."""
     if state == "cancelled":
-        freed = orders.free_part(c, share.order_id, share.branch)
+        freed = units.free_part(c, share.order_id, share.branch)
         if freed:
             decide_anew(c, work, sorted(set(freed)))
     elif state != "rejected" and (state != "held" or work.coupling.reserves_held):
-        orders.taken_over(c, share.order_id, share.branch, work.now())
+        units.taken_over(c, share.order_id, share.branch, work.now())

@@ -11,13 +11,13 @@ import sqlalchemy as sa
 from engate.errors import Invalid
 from engate.model import OrderEvent
 from engate.model.kinds import CALLED, KINDS
-from engate.store import asleep, causes, config, lanes, links, moved, orders, outbox, pushes, runs, tasks
+from engate.store import asleep, causes, config, inbox, lanes, links, moved, orders, outbox, pushes, runs, tasks, waits
 from engate.store.blobs import pack
 from engate.store.causes import ensure, own
 from engate.store.lanes import Wake
 from engate.store.rows import RecordSet
 from engate.store.runs import Asked
-from engate.store.tables import cause, flow, inbox, link, order, record, run
+from engate.store.tables import cause, flow, link, order, record, run
 from engate.sync.events import ORDER_PRIORITY, lane_of
 from engate.sync.flows import FLOWS
 from engate.sync.imports import FATE_UNKNOWN
@@ -63,7 +63,7 @@ def _read_whole(c: sa.Connection, tenant_id: int, id: int) -> frozenset[str]:
 def wake_all(c: sa.Connection, tenant_id: int, id: int, flows: Iterable[str], now: float) -> None:
     """Every lane of these flows, and of every order that is not over."""
     _wake(c, tenant_id, id, [lane for name in flows for lane in lanes_of_flow(name)], now)
-    waiting = c.execute(sa.select(inbox.c.order_key).where(inbox.c.integration_id == id, inbox.c.handled_at.is_(None)).distinct()).scalars()
+    waiting = inbox.orders(c, id)
     live = c.execute(
         sa.select(order.c.key).where(order.c.integration_id == id, order.c.state.not_in(("delivered", "cancelled", "expired", "ignored")))
     ).scalars()
@@ -208,7 +208,7 @@ def retry(c: sa.Connection, tenant_id: int, id: int, what: Retried, now: float) 
     woken = {(f"push/{kind}", KINDS[kind].priority) for kind in kinds}
     messages, more = 0, False
     if cause_id is not None:
-        keys = orders.waiting_for(c, id, [cause_id])
+        keys = waits.orders_for(c, id, [cause_id])
         for key in keys:
             retry_order(c, tenant_id, id, key, now)
         flows = config.flows_waiting_for(c, id, cause_id)
@@ -228,7 +228,7 @@ def retry_order(c: sa.Connection, tenant_id: int, id: int, key: str, now: float)
     stored = orders.load(c, id, key)
     if stored is None:
         raise config.not_found("Pedido", "order")
-    looked = orders.waits_for(c, stored.id, FATE_UNKNOWN)  # a person has looked for it in the ERP; the import looks once more
+    looked = waits.for_code(c, stored.id, FATE_UNKNOWN)  # a person has looked for it in the ERP; the import looks once more
     for part in stored.parts:
         if part.sending and looked:
             orders.update_part(c, part.id, sending=False, attempt=0)
@@ -240,7 +240,7 @@ def retry_order(c: sa.Connection, tenant_id: int, id: int, key: str, now: float)
             orders.update_part(c, part.id, state="ready", attempt=0)  # made anew from the shop's order and the mapping of now
     orders.set_cause(c, orders.OrderRow(tenant_id, id, stored.id), None, now)
     asked = OrderEvent(f"retry/{key}/{now}"[:200], key, stored.doc.state, "retry")
-    orders.receive(c, tenant_id, id, [asked], now)
+    inbox.receive(c, tenant_id, id, [asked], now)
     _wake(c, tenant_id, id, [(lane_of(key), ORDER_PRIORITY)], now)
 
 
@@ -291,7 +291,7 @@ def links_said(c: sa.Connection, of: RecordSet, pairs: Sequence[tuple[str, str]]
     if kind == "sku":
         gone = [f"own:order.item_unmapped:sku/{remote}" for _, remote in pairs]
         ids = c.execute(sa.select(cause.c.id).where(cause.c.integration_id == id, cause.c.key.in_(gone))).scalars().all()
-        _wake(c, tenant_id, id, [(lane_of(order_key), ORDER_PRIORITY) for order_key in orders.waiting_for(c, id, ids)], now)
+        _wake(c, tenant_id, id, [(lane_of(order_key), ORDER_PRIORITY) for order_key in waits.orders_for(c, id, ids)], now)
 
 
 def _one_to_one(c: sa.Connection, id: int, kind: str, key: str, remote: str) -> None:

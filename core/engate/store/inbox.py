@@ -1,0 +1,91 @@
+"""Events of orders: stored once, acted on once. Every function works inside the caller's transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import cache
+from typing import Any
+
+import sqlalchemy as sa
+
+from engate.model import Order, OrderEvent
+from engate.store.blobs import pack, readable
+from engate.store.conditions import is_, one_of
+from engate.store.db import insert_of
+from engate.store.tables import inbox
+
+
+@cache
+def _receive_of(dialect: str) -> Any:
+    return insert_of(dialect, inbox).on_conflict_do_nothing(index_elements=["integration_id", "key"])
+
+
+_ORDERS = sa.select(inbox.c.order_key).where(is_(inbox.c.integration_id, "of_integration"), inbox.c.handled_at.is_(None)).distinct()
+_WITH_UNHANDLED = (
+    sa.select(inbox.c.order_key)
+    .where(is_(inbox.c.integration_id, "of_integration"), one_of(inbox.c.order_key, "of_keys"), inbox.c.handled_at.is_(None))
+    .distinct()
+)
+_UNHANDLED = (
+    sa.select(inbox.c.id, inbox.c.doc)
+    .where(is_(inbox.c.integration_id, "of_integration"), is_(inbox.c.order_key, "of_key"), inbox.c.handled_at.is_(None))
+    .order_by(inbox.c.id)
+)
+_HANDLED = (
+    sa.update(inbox)
+    .where(
+        is_(inbox.c.integration_id, "of_integration"),
+        is_(inbox.c.order_key, "of_key"),
+        inbox.c.id <= sa.bindparam("of_last"),
+        inbox.c.handled_at.is_(None),
+    )
+    .values(handled_at=sa.bindparam("of_at"), doc=None)
+)
+
+
+def receive(c: sa.Connection, tenant_id: int, integration_id: int, events: Sequence[OrderEvent], now: float) -> None:
+    """Events are stored once, whatever is delivered twice."""
+    if events:
+        c.execute(
+            _receive_of(c.dialect.name),
+            [
+                {
+                    "tenant_id": tenant_id,
+                    "integration_id": integration_id,
+                    "key": e.key,
+                    "order_key": e.order,
+                    "raw_state": e.raw_state,
+                    "received_at": now,
+                    "doc": pack(e.doc) if e.doc is not None else None,
+                }
+                for e in events
+            ],
+        )
+
+
+def with_unhandled(c: sa.Connection, integration_id: int, keys: Iterable[str]) -> set[str]:
+    """Those of these orders that have an event which nobody has acted on."""
+    return set(c.execute(_WITH_UNHANDLED, {"of_integration": integration_id, "of_keys": list(keys)}).scalars())
+
+
+def orders(c: sa.Connection, integration_id: int) -> list[str]:
+    """Keys of all orders that have an event which nobody has acted on."""
+    return list(c.execute(_ORDERS, {"of_integration": integration_id}).scalars())
+
+
+def unhandled(c: sa.Connection, integration_id: int, order_key: str) -> tuple[int | None, list[Order | None]]:
+    """(the newest event of the order that nobody has acted on, the order as each of these events told it: None where it did not)"""
+    rows = c.execute(_UNHANDLED, {"of_integration": integration_id, "of_key": order_key}).all()
+    return (rows[-1].id if rows else None), [readable(row.doc, Order) for row in rows]
+
+
+_HEARD = sa.select(inbox.c.id).where(is_(inbox.c.integration_id, "of_integration"), is_(inbox.c.key, "of_key"))
+
+
+def heard(c: sa.Connection, integration_id: int, key: str) -> bool:
+    """Whether this event has come before, acted on or not."""
+    return c.execute(_HEARD, {"of_integration": integration_id, "of_key": key}).first() is not None
+
+
+def handled(c: sa.Connection, integration_id: int, order_key: str, up_to: int, now: float) -> None:
+    c.execute(_HANDLED, {"of_integration": integration_id, "of_key": order_key, "of_last": up_to, "of_at": now})
