@@ -14,7 +14,7 @@ from engate.errors import EngateError
 from engate.model import Check
 from engate.plugins import Coupling
 from engate.store import config
-from engate.sync import channels, readiness
+from engate.sync import readiness, unmapped
 from engate.sync.flows import offered
 from engate.sync.mapping import KINDS, PairMapping
 from engate.sync.options import Options
@@ -116,14 +116,10 @@ def _fill(title: Text) -> Text:
 
 
 def _fields_missing(coupling: Coupling, mapping: PairMapping) -> Iterator[Check]:
-    """What the ERP requires with every order, where no row says it for orders of any channel."""
-    if coupling.order_fields is None or any(row.channel == "" and row.buyers == "all" for row in mapping.channels):
-        return
-    faults = channels.wrong({}, coupling.order_fields)
-    if faults:
-        pt, en = ", ".join(each.title.pt for each in faults), ", ".join(each.title.en for each in faults)
+    asked = unmapped.asked_of_all(mapping, coupling.order_fields)
+    if asked is not None:
         title = KINDS["channels"].title
-        text = Text(f"{title.pt}: o ERP exige de cada pedido: {pt}.", f"{title.en}: the ERP requires of each order: {en}.")
+        text = Text(f"{title.pt}: o ERP exige de cada pedido: {asked.pt}.", f"{title.en}: the ERP requires of each order: {asked.en}.")
         yield Check("mapping.channels", False, text, _fill(title))
 
 

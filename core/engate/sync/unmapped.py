@@ -20,12 +20,22 @@ def waits(mapping: PairMapping, flows: Collection[str], order_fields: Fields) ->
         what = Text("Os pedidos vão esperar: nenhuma forma de pagamento da loja tem cobrança no ERP.",
                     "Orders will wait: no payment form of the shop has a charge in the ERP.")  # fmt: skip
         found.append(_filled_in(what, "payments"))
-    asked = wrong({}, order_fields) if order_fields is not None else []
-    if asked and not mapping.channels and "orders" in flows:
-        pt, en = ", ".join(each.title.pt for each in asked), ", ".join(each.title.en for each in asked)
-        what = Text(f"Os pedidos vão esperar: o ERP pede {pt}.", f"Orders will wait: the ERP asks for {en}.")
+    asked = asked_of_all(mapping, order_fields)
+    if asked is not None and "orders" in flows:
+        what = Text(
+            f"Pedidos de um canal sem linha vão esperar: o ERP pede {asked.pt}.",
+            f"Orders of a channel without a row will wait: the ERP asks for {asked.en}.",
+        )
         found.append(_filled_in(what, "channels"))
     return found
+
+
+def asked_of_all(mapping: PairMapping, order_fields: Fields) -> Text | None:
+    """Titles of what the ERP requires with every order, where no row says it for orders of any channel."""
+    if order_fields is None or any(row.channel == "" and row.buyers == "all" for row in mapping.channels):
+        return None
+    faults = wrong({}, order_fields)
+    return Text(", ".join(each.title.pt for each in faults), ", ".join(each.title.en for each in faults)) if faults else None
 
 
 def _filled_in(what: Text, kind: str) -> Text:
