@@ -26,7 +26,7 @@ W_FOLLOWING, W_CONNECTION = f"{_W}_following.py::", f"{_W}_connection.py::"
 V_CATALOG, V_PRODUCTS, V_PRICES = f"{_V}_catalog.py::", f"{_V}_products.py::", f"{_V}_prices_stock.py::"
 E_ORDERS, E_CATALOGUE = "tests/test_orders.py::", "tests/test_catalogue.py::"
 V_ORDERS, V_CONNECTION, V_TRAPS = f"{_V}_orders.py::", f"{_V}_connection.py::", f"{_V}_traps.py::"
-V_CHANGES = f"{_V}_changes.py::"
+V_CHANGES, V_HOOK = f"{_V}_changes.py::", f"{_V}_hook.py::"
 
 
 PLATFORMS: tuple[Trap, ...] = (
@@ -987,8 +987,8 @@ PLATFORMS: tuple[Trap, ...] = (
         "vtex.filter-by-orders",
         "A feed that filters orders instead of their workflow skips events; the two kinds must not be mixed.",
         f"{VTEX}/translate_orders.py",
-        '"filter": {"type": "FromWorkflow", "status": list(FEED_STATES)},',
-        '"filter": {"type": "FromOrders", "status": list(FEED_STATES)},',
+        '    return {"type": "FromWorkflow", "status": list(FEED_STATES)}',
+        '    return {"type": "FromOrders", "status": list(FEED_STATES)}',
         (f"{V_ORDERS}test_the_feed_is_configured_by_workflow_with_our_states",),
     ),
     Trap(
@@ -1014,6 +1014,62 @@ PLATFORMS: tuple[Trap, ...] = (
         "        if answer.status == 404:\n            await self._configure_feed()\n",
         "        if answer.status == 404:\n            return []\n",
         (f"{V_ORDERS}test_a_feed_that_has_gone_is_made_again",),
+    ),
+    Trap(
+        "vtex.hook-secret",
+        "A hook has no signature: without a secret in its headers, whoever learns the address sells what nobody bought.",
+        f"{VTEX}/hook.py",
+        'if not hmac.compare_digest(secret(settings).encode(), asked.headers.get(SECRET, "").encode()):',
+        'if not asked.headers.get(SECRET, ""):',
+        (f"{V_HOOK}test_what_the_hook_tells_is_taken_in_and_nothing_else",),
+    ),
+    Trap(
+        "vtex.hook-ping",
+        "A hook is tried with a ping, of which no document says that the headers come with it: refused, there is no hook.",
+        f"{VTEX}/hook.py",
+        "    if body == PING:\n        return Reply(200)",
+        "    if False:\n        return Reply(200)",
+        (f"{V_HOOK}test_what_the_hook_tells_is_taken_in_and_nothing_else",),
+    ),
+    Trap(
+        "vtex.hook-told-twice",
+        "A notification has no id, comes at least once, and an order may come into one state twice.",
+        f"{VTEX}/translate_orders.py",
+        'return OrderEvent(f"hook/{order}/{status}/{changed}", order,',
+        'return OrderEvent(f"hook/{order}/{status}", order,',
+        (f"{V_HOOK}test_what_is_told_twice_is_one_event_and_the_same_state_at_another_time_is_another",),
+    ),
+    Trap(
+        "vtex.hook-of-yesterday",
+        "A hook that calls an old address, or with the secret of a token before, tells nobody.",
+        f"{VTEX}/hook.py",
+        'if held is None or held["hook"].get("url") != url or not is_right(vtex, held):',
+        "if held is None:",
+        (f"{V_HOOK}test_another_address_another_token_or_another_filter_make_it_anew",),
+    ),
+    Trap(
+        "vtex.hook-of-somebody-else",
+        "There is one hook per key: to take it from another system would stop that one without a word.",
+        f"{VTEX}/hook.py",
+        "        if held is not None and not is_ours(held):\n            return [SOMEBODY_ELSES]\n",
+        "",
+        (f"{V_HOOK}test_a_hook_of_another_system_is_left_alone_and_said",),
+    ),
+    Trap(
+        "vtex.hook-gone",
+        "A hook without a notification for three days is gone, and orders stop coming.",
+        f"{VTEX}/hook.py",
+        'return vtex.settings.orders_by == "hook" and is_right(vtex, await config(vtex))',
+        'return vtex.settings.orders_by == "hook"',
+        (f"{V_HOOK}test_while_there_is_no_hook_the_feed_tells_and_a_new_hook_ends_it",),
+    ),
+    Trap(
+        "vtex.hook-lost",
+        "A notification that failed too often never comes again.",
+        f"{VTEX}/storefront.py",
+        "found = self._unheard.pages(query) if await hook.calls_us(self._vtex) else self._orders.events()",
+        "found = self._orders.events()",
+        (f"{V_HOOK}test_what_the_hook_never_told_is_found_in_the_list",),
     ),
     Trap(
         "vtex.feed-of-somebody-else",
@@ -1276,7 +1332,7 @@ PLATFORMS: tuple[Trap, ...] = (
     Trap(
         "vtex.doubled-events",
         "Events come at least once, doubled and out of order: each is stored once, and stored twice it would stop the whole feed.",
-        f"{CORE}/store/orders.py",
+        f"{CORE}/store/inbox.py",
         'insert_of(dialect, inbox).on_conflict_do_nothing(index_elements=["integration_id", "key"])',
         "insert_of(dialect, inbox)",
         ("tests/test_feed.py::test_events_whose_acknowledgement_was_lost_come_back_and_are_put_away",),

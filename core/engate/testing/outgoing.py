@@ -5,14 +5,19 @@ An address that cannot be reached, or is too slow, is `None`: the platform tries
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from datetime import datetime
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import Generic, NamedTuple, Protocol, Self, TypeVar
 
 import aiohttp
+from aiohttp import web
 
 TIMEOUT = 5.0
 """Seconds from the first attempt to connect to the last byte of the answer."""
+TURN = 1.0
+"""Seconds of real time between two looks at what is due."""
 
 
 class Told(NamedTuple):
@@ -51,3 +56,62 @@ class Outgoing:
         """The status of the answer; None where there was none in time. Redirects are not followed."""
         told = await self.exchange(url, body, headers)
         return told.status if told is not None else None
+
+
+class Due(Protocol):
+    """Something that a platform will send. `due`: on the sandbox's clock."""
+
+    due: datetime
+
+
+D = TypeVar("D", bound=Due)
+
+
+class Pump(Generic[D]):
+    """What a platform will send, each thing when it is due. Things that are due go out at the same time: their order is nobody's promise.
+
+    `send` puts what it wants to try again back with another `due`. `waiting` may be replaced by whoever takes something back.
+    """
+
+    def __init__(self, now: Callable[[], datetime], send: Callable[[Outgoing, D], Awaitable[None]]) -> None:
+        self._now, self._send = now, send
+        self.waiting: list[D] = []
+        self.outgoing: Outgoing | None = None
+        self._woken: asyncio.Event | None = None
+        self._under_way: set[asyncio.Task[None]] = set()
+
+    def put(self, *things: D) -> None:
+        self.waiting += things
+        self.wake()
+
+    def wake(self) -> None:
+        """Something may be due now."""
+        if self._woken is not None:
+            self._woken.set()
+
+    async def running(self, _app: web.Application) -> AsyncIterator[None]:
+        """While the server listens (of aiohttp's `cleanup_ctx`)."""
+        self._woken = asyncio.Event()
+        async with Outgoing() as self.outgoing:
+            pump = asyncio.create_task(self._run(self.outgoing, self._woken))
+            yield
+            pump.cancel()
+            for task in self._under_way:
+                task.cancel()
+            await asyncio.gather(pump, *self._under_way, return_exceptions=True)
+        self.outgoing = self._woken = None
+
+    async def _run(self, outgoing: Outgoing, woken: asyncio.Event) -> None:
+        while True:
+            woken.clear()
+            now = self._now()
+            due = [one for one in self.waiting if one.due <= now]
+            self.waiting = [one for one in self.waiting if one.due > now]
+            for one in due:
+                task = asyncio.ensure_future(self._send(outgoing, one))
+                self._under_way.add(task)
+                task.add_done_callback(self._under_way.discard)
+            try:
+                await asyncio.wait_for(woken.wait(), TURN)
+            except TimeoutError:
+                continue

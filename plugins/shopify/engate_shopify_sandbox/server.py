@@ -82,7 +82,7 @@ class ShopifySandbox(Sandbox):
 
     def application(self) -> web.Application:
         app = super().application()
-        app.cleanup_ctx.extend((self.webhooks.running, self.bulk.running))
+        app.cleanup_ctx.extend((self.webhooks.pump.running, self.bulk.running))
         return app
 
     # ---- operations ----

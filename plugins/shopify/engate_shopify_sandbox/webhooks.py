@@ -9,15 +9,14 @@ import asyncio
 import base64
 import hashlib
 import hmac
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
-from aiohttp import web
 
-from engate.testing.outgoing import Outgoing
+from engate.testing.outgoing import Outgoing, Pump
 from engate.testing.sandbox import Books, Faults
 from engate_shopify_sandbox import payloads
 from engate_shopify_sandbox.access import Access, released
@@ -32,8 +31,6 @@ from engate_shopify_sandbox.shop import DOMAIN, Shop
 
 RETRIES = tuple(timedelta(seconds=seconds) for seconds in (60, 120, 300, 600, 1200, 2400, 4200, 5520))
 """Eight of them over four hours; when the last one has failed too, the subscription is gone."""
-TURN = 1.0
-"""Seconds of real time between two looks at what is due."""
 OVERLAP = timedelta(hours=1)
 """After a rotation of the secret, deliveries may still be signed with the old one."""
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -83,11 +80,9 @@ class Webhooks:
     def __init__(self, shop: Shop, access: Access, faults: Faults, books: Callable[[], Books]) -> None:
         self.shop, self.access, self.faults, self.books = shop, access, faults, books
         self.subscriptions: dict[str, Subscription] = {}
-        self.waiting: list[Delivery] = []
+        self.pump: Pump[Delivery] = Pump(shop.now, self._send)
         self.held: list[Delivery] = []  # reordered: they go after the next one
         self.event_id = ""
-        self._wake = asyncio.Event()
-        self._running: set[asyncio.Task[None]] = set()
         self._rotated = 0
 
     # ---- what happened ----
@@ -124,13 +119,11 @@ class Webhooks:
             return
         for late in self.held:
             late.after = made
-        self.waiting += [made, *self.held]
+        self.pump.put(made, *self.held)
         self.held.clear()
         if self.faults.event("duplicate_event", key):
             effects["events_duplicated"] += 1
-            again = Delivery(subscription, made.body, made.headers, made.due)
-            self.waiting.append(again)
-        self._wake.set()
+            self.pump.put(Delivery(subscription, made.body, made.headers, made.due))
 
     def _delivery(self, subscription: Subscription, body: bytes) -> Delivery:
         now = self.shop.now()
@@ -155,37 +148,10 @@ class Webhooks:
 
     # ---- sending ----
 
-    async def running(self, _app: web.Application) -> AsyncIterator[None]:
-        """While the server listens: sends what is due."""
-        self._wake = asyncio.Event()
-        async with Outgoing() as outgoing:
-            pump = asyncio.create_task(self._pump(outgoing))
-            yield
-            pump.cancel()
-            for task in self._running:
-                task.cancel()
-            await asyncio.gather(pump, *self._running, return_exceptions=True)
-
-    async def _pump(self, outgoing: Outgoing) -> None:
-        while True:
-            now = self.shop.now()
-            due = [one for one in self.waiting if one.due <= now]
-            self.waiting = [one for one in self.waiting if one.due > now]
-            for one in due:
-                task = asyncio.create_task(self._send(outgoing, one))
-                self._running.add(task)
-                task.add_done_callback(self._running.discard)
-            self._wake.clear()
-            try:
-                await asyncio.wait_for(self._wake.wait(), TURN)
-            except TimeoutError:
-                continue
-
     def wake(self) -> None:
         """The clock moved: what waited for another event goes now, and so do retries."""
-        self.waiting += self.held
+        self.pump.put(*self.held)
         self.held.clear()
-        self._wake.set()
 
     async def _send(self, outgoing: Outgoing, delivery: Delivery) -> None:
         subscription, effects = delivery.subscription, self.books().effects
@@ -203,7 +169,7 @@ class Webhooks:
         effects["webhooks_failed"] += 1
         if delivery.attempts <= len(RETRIES):
             delivery.due = self.shop.now() + RETRIES[delivery.attempts - 1]
-            self.waiting.append(delivery)
+            self.pump.put(delivery)
             return
         if subscription.last_success is None or subscription.last_success < delivery.first:
             self.remove(subscription)
@@ -212,16 +178,16 @@ class Webhooks:
     def remove(self, subscription: Subscription) -> None:
         self.subscriptions.pop(subscription.id, None)
         self.shop.remove(subscription)
-        self.waiting = [one for one in self.waiting if one.subscription is not subscription]
+        self.pump.waiting = [one for one in self.pump.waiting if one.subscription is not subscription]
 
     def lose(self, sale: int) -> int:
         """Drops what is on its way of an order. Answers how many deliveries."""
         order = next((one for one in self.shop.all("Order") if one.sale == sale), None)
         mark = str(number_of(order.id)).encode() if order is not None else b"?"
-        before = len(self.waiting) + len(self.held)
-        self.waiting = [one for one in self.waiting if mark not in one.body]
+        before = len(self.pump.waiting) + len(self.held)
+        self.pump.waiting = [one for one in self.pump.waiting if mark not in one.body]
         self.held = [one for one in self.held if mark not in one.body]
-        return before - len(self.waiting) - len(self.held)
+        return before - len(self.pump.waiting) - len(self.held)
 
 
 # ---- the API ----

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from engate import AuthFailed, EngateError, Forbidden, Text
 from engate.model import Check
 from engate_vtex import endpoints as at
-from engate_vtex import translate_orders
+from engate_vtex import hook, translate_orders
 from engate_vtex.client import Vtex
 from engate_vtex.logistics import read_docks, read_warehouses
 from engate_vtex.orders import Orders
@@ -116,6 +116,19 @@ async def _orders(vtex: Vtex) -> Text:
     return Text("Pedidos acessíveis.", "Orders within reach.")
 
 
+async def _events(vtex: Vtex) -> Text:
+    return await (_hook(vtex) if vtex.settings.orders_by == "hook" else _feed(vtex))
+
+
+async def _hook(vtex: Vtex) -> Text:
+    held = await hook.config(vtex)
+    if held is None:
+        return Text("Hook ainda não configurado: o engate o cria ao ativar.", "Hook not configured yet: engate makes it on activation.")
+    if not hook.is_ours(held):
+        raise Failed(hook.SOMEBODY_ELSES.text, hook.SOMEBODY_ELSES.hint)
+    return Text("Hook configurado.", "Hook configured.")
+
+
 async def _feed(vtex: Vtex) -> Text:
     config = await Orders(vtex).feed_config()
     if config is None:
@@ -143,6 +156,6 @@ PROBES: tuple[tuple[str, Probe, str], ...] = (
     ("warehouses", _warehouses, "Logistics: Logistics full access"),
     ("dock", _dock, "Logistics: Logistics full access"),
     ("orders", _orders, "OMS: List orders, View order, Change order workflow status, Notify invoice, Cancel order, Change order"),
-    ("feed", _feed, "OMS: Feed v3 and Hook Admin"),
+    ("events", _events, "OMS: Feed v3 and Hook Admin"),
 )
 """(name, what to read, the License Manager resources it needs)"""

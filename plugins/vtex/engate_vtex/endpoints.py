@@ -99,8 +99,12 @@ SHIPPING_POLICIES = Endpoint("GET", "/api/logistics/pvt/shipping-policies")
 
 FEED_CONFIG = Endpoint("GET", "/api/orders/feed/config")
 FEED_CONFIGURE = Endpoint("POST", "/api/orders/feed/config", safe=True)  # the same configuration again
+FEED_DROP = Endpoint("DELETE", "/api/orders/feed/config")
 FEED = Endpoint("GET", "/api/orders/feed")
 FEED_COMMIT = Endpoint("POST", "/api/orders/feed", safe=True)
+HOOK_CONFIG = Endpoint("GET", "/api/orders/hook/config")
+HOOK_CONFIGURE = Endpoint("POST", "/api/orders/hook/config", safe=True)  # the same configuration again
+HOOK_DROP = Endpoint("DELETE", "/api/orders/hook/config")
 ORDERS = Endpoint("GET", "/api/oms/pvt/orders")
 ORDER = Endpoint("GET", "/api/oms/pvt/orders/{order}", "orders")
 START_HANDLING = Endpoint("POST", "/api/oms/pvt/orders/{order}/start-handling", safe=True)  # a repeat is a 409 that we read

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Any
 
 from engate import Answered, NotSent, Rejected, Text, Unavailable
@@ -24,7 +24,7 @@ class Orders:
 
     # ---- the feed ----
 
-    async def events(self) -> AsyncIterator[Page[OrderEvent]]:
+    async def events(self) -> AsyncGenerator[Page[OrderEvent]]:
         """Until the feed is empty. A page is acknowledged when the next one is asked for: whoever asks has made it durable."""
         await self._ensure_feed()
         while items := await self._read_feed():

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
 from engate import Invalid, Text
 from engate.limits import Rate
-from engate.settings import Secret, field
+from engate.settings import Secret, called, field
 
 FEED_RETENTION = (345_600, 1_209_600)
 """The bounds VTEX documents, in seconds: 4 to 14 days."""
@@ -105,6 +105,16 @@ class VtexSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
             url=True,
         ),
     ] = ""
+    orders_by: Annotated[
+        Literal["feed", "hook"],
+        field(
+            "Pedidos chegam por",
+            "Orders arrive by",
+            "Feed: o engate pergunta à VTEX. Hook: a VTEX avisa o engate na hora, o que pede um endereço público com https.",
+            "Feed: engate asks VTEX. Hook: VTEX tells engate at once, which takes a public https address.",
+        ),
+        called(feed=("Feed", "Feed"), hook=("Hook", "Hook")),
+    ] = "feed"
     feed_visibility: Annotated[
         int,
         field(

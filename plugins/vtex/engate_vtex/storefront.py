@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
 from typing import TypeVar
 
-from engate import Context, Storefront
+from engate import Asked, Context, Desk, Reply, Storefront
 from engate.model import (
     Batch,
     Brand,
@@ -30,12 +31,12 @@ from engate.model import (
     StockLevel,
     Warehouse,
 )
-from engate_vtex import checks, listing
+from engate_vtex import checks, hook, listing
 from engate_vtex.catalog import Brands, Categories
 from engate_vtex.changes import Changes
 from engate_vtex.client import Vtex
 from engate_vtex.logistics import Stock, Warehouses
-from engate_vtex.order_list import OrderList
+from engate_vtex.order_list import OVERLAP, OrderList
 from engate_vtex.orders import Orders
 from engate_vtex.pricing import Prices
 from engate_vtex.products import FreshSkus, Images, Products, Skus
@@ -60,6 +61,7 @@ class VtexStorefront(Storefront):
         self._fresh = FreshSkus(context.clock)
         self._orders = Orders(self._vtex)
         self._order_list = OrderList(self._vtex, context.clock, self.overlap_seconds)
+        self._unheard = OrderList(self._vtex, context.clock, OVERLAP)
         self._changes = Changes(self._vtex, self._orders)
 
     async def test_connection(self) -> list[Check]:
@@ -68,6 +70,12 @@ class VtexStorefront(Storefront):
     async def identity(self) -> str:
         """The account: every address and key belongs to it."""
         return self._vtex.settings.account.lower()
+
+    async def answer(self, asked: Asked, desk: Desk) -> Reply:
+        return await hook.answer(self._vtex.settings, asked, desk)
+
+    async def install_webhooks(self, url: str) -> list[Check]:
+        return await hook.install(self._vtex, self._orders, url)
 
     # -- master data --
 
@@ -108,10 +116,12 @@ class VtexStorefront(Storefront):
 
     # -- orders --
 
-    def read_order_events(self, query: Query) -> AsyncIterator[Page[OrderEvent]]:
-        """The feed has a position of its own: the query says nothing to it."""
-        del query
-        return self._orders.events()
+    async def read_order_events(self, query: Query) -> AsyncIterator[Page[OrderEvent]]:
+        """The feed, which has a position of its own. Where VTEX calls us: what it may not have told, by its list of orders."""
+        found = self._unheard.pages(query) if await hook.calls_us(self._vtex) else self._orders.events()
+        async with aclosing(found) as pages:
+            async for page in pages:
+                yield page
 
     def read_orders(self, query: Query) -> AsyncIterator[Page[OrderEvent]]:
         return self._order_list.pages(query)

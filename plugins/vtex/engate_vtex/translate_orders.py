@@ -162,6 +162,15 @@ def event(raw: Mapping[str, Any]) -> OrderEvent:
     )
 
 
+def notified(raw: Mapping[str, Any]) -> OrderEvent | None:
+    """A notification of the hook; None: it names no order. It has no id: the same order that came into the same state at the same time is
+    the same event, however often it is sent."""
+    order, status, changed = (raw.get(name) or "" for name in ("OrderId", "State", "LastChange"))
+    if not all(isinstance(value, str) for value in (order, status, changed)) or not order:
+        return None
+    return OrderEvent(f"hook/{order}/{status}/{changed}", order, state(status), status, at=changed)
+
+
 def listed(raw: Mapping[str, Any]) -> OrderEvent:
     """A line of the list of orders: the same order in the same state is the same event."""
     status = raw.get("status") or ""
@@ -174,15 +183,24 @@ def stamp(moment: datetime) -> str:
 
 
 def feed_config(visibility: int, retention: int) -> Body:
-    """FromWorkflow: the other type skips events. The retention's capital M is the schema's, in the request only."""
+    """The retention's capital M is the schema's, in the request only."""
     return {
-        "filter": {"type": "FromWorkflow", "status": list(FEED_STATES)},
+        "filter": _filter(),
         "queue": {"visibilityTimeoutInSeconds": visibility, "MessageRetentionPeriodInSeconds": retention},
     }
 
 
+def _filter() -> Body:
+    """FromWorkflow: the other type skips events."""
+    return {"type": "FromWorkflow", "status": list(FEED_STATES)}
+
+
+def hook_config(url: str, headers: Mapping[str, str]) -> Body:
+    return {"filter": _filter(), "hook": {"url": url, "headers": dict(headers)}}
+
+
 def tells_all(config: Mapping[str, Any]) -> bool:
-    """Whether a feed that exists tells everything we need."""
+    """Whether a feed or a hook that exists tells everything we need."""
     chosen = config.get("filter") or {}
     return chosen.get("type") == "FromWorkflow" and set(FEED_STATES) <= set(chosen.get("status") or ())
 

@@ -257,7 +257,8 @@ class Control:
             return {}
         if kind == "order":
             order = self.sandbox.orders_api.orders[key]
-            return {"events_lost": sum(queue.drop(order.key) for queue in self.sandbox.feed.queues.values())}
+            lost = sum(queue.drop(order.key) for queue in self.sandbox.feed.queues.values())
+            return {"events_lost": lost + self.sandbox.hooks.drop(order.key)}
         sku = self.shop.skus[self.shop.sku_by_ref[key]]
         match kind:
             case "stock":

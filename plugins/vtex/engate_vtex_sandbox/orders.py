@@ -11,6 +11,7 @@ from engate.testing.sandbox import Answer, Books, Call
 from engate_vtex_sandbox import order_list
 from engate_vtex_sandbox.changes import Changes
 from engate_vtex_sandbox.feed import Feed, Step
+from engate_vtex_sandbox.hook import Hooks
 from engate_vtex_sandbox.logistics import Logistics
 from engate_vtex_sandbox.order import Order, document, transaction
 from engate_vtex_sandbox.rules import changes as change_rules
@@ -49,6 +50,7 @@ class Orders:
         self.orders: dict[str, Order] = {}
         self.waiting: deque[Order] = deque()  # in the window, first due first
         self.feed: Feed
+        self.hooks: Hooks
         self.changes: Changes
 
     # ---- the flow ----
@@ -65,7 +67,9 @@ class Orders:
         last_state, last_change = order.state, order.changed_at
         order.state, order.changed_at = state, now
         order.history.append((now, state))
-        self.feed.emit(order.number, order.key, Step(last_state, state, _zulu(last_change), _zulu(now)), now)
+        step = Step(last_state, state, _zulu(last_change), _zulu(now))
+        self.feed.emit(order.number, order.key, step, now)
+        self.hooks.emit(order.number, order.key, step, now)
 
     def pay(self, order: Order) -> None:
         self.move(order, "payment-approved")

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import ClassVar, Literal
 
 import msgspec
+from aiohttp import web
 
 from engate.clock import ManualClock, ShiftedClock
 from engate.testing.sandbox import Answer, Call, Handler, Operation, Refused, Sandbox
@@ -15,6 +16,7 @@ from engate_vtex_sandbox import control
 from engate_vtex_sandbox.catalog import Catalog
 from engate_vtex_sandbox.changes import Changes
 from engate_vtex_sandbox.feed import Feed
+from engate_vtex_sandbox.hook import Hooks
 from engate_vtex_sandbox.logistics import Logistics
 from engate_vtex_sandbox.orders import Orders, Waits
 from engate_vtex_sandbox.payments import FORMS, payment_systems
@@ -58,7 +60,8 @@ class VtexSandbox(Sandbox):
             Waits(timedelta(seconds=window_to_cancel), timedelta(seconds=index_delay)),
         )  # fmt: skip
         self.feed = Feed(self.clock.now, self.orders_api.settle, self.faults, self._books)
-        self.orders_api.feed = self.feed
+        self.hooks = Hooks(ACCOUNT, self.clock.now, self.faults, self._books)
+        self.orders_api.feed, self.orders_api.hooks = self.feed, self.hooks
         self.changes = Changes(ACCOUNT, self.orders_api.find, self.clock.now, self.orders_api.changed, self.random)
         self.orders_api.changes = self.changes
         self.control = control.Control(self)
@@ -70,6 +73,11 @@ class VtexSandbox(Sandbox):
 
     def _books(self):
         return self.books
+
+    def application(self) -> web.Application:
+        app = super().application()
+        app.cleanup_ctx.append(self.hooks.pump.running)
+        return app
 
     # ---- operations ----
 
@@ -176,7 +184,7 @@ class VtexSandbox(Sandbox):
             yield Operation(method, path, handler, LOGISTICS, key)
 
     def _order_operations(self) -> Iterable[Operation]:
-        orders, feed = self.orders_api, self.feed
+        orders, feed, hooks = self.orders_api, self.feed, self.hooks
         order = "/api/oms/pvt/orders/{orderId}"
         of_orders: tuple[tuple[str, str, Handler], ...] = (
             ("GET", order, orders.read),
@@ -202,6 +210,9 @@ class VtexSandbox(Sandbox):
         yield Operation("GET", "/api/orders/feed", feed.read, ORDERS)
         # acknowledging an event changes nothing that anybody sees: not a write
         yield Operation("POST", "/api/orders/feed", feed.commit, ORDERS, _with_body, reads=True)
+        yield Operation("GET", "/api/orders/hook/config", hooks.configuration, ORDERS)
+        yield Operation("POST", "/api/orders/hook/config", hooks.configure, ORDERS)
+        yield Operation("DELETE", "/api/orders/hook/config", hooks.unconfigure, ORDERS)
         yield Operation("GET", "/api/pvt/merchants/payment-systems", payment_systems, ORDERS)
 
     def _unknown(self, call: Call) -> Answer:
@@ -287,6 +298,7 @@ class VtexSandbox(Sandbox):
 
     def advanced(self) -> None:
         self.orders_api.settle()
+        self.hooks.pump.wake()
 
     def state(self) -> list[SkuState]:
         return self.control.state()

@@ -1,5 +1,6 @@
 """The sandbox on loopback, a raw HTTP client for it, short ways to a shop that sells; and the plugin connected to such a shop."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
@@ -10,6 +11,7 @@ import aiohttp
 import httpx
 import msgspec
 import pytest
+from aiohttp import web
 
 from engate.clock import ManualClock
 from engate.model import Batch, Brand, Category, Image, Item, Price, Product, Sku, StockLevel
@@ -169,6 +171,40 @@ def sandbox(clock: ManualClock) -> VtexSandbox:
 async def api(sandbox: VtexSandbox) -> AsyncIterator[Api]:
     async with sandbox.listening(), httpx.AsyncClient(base_url=sandbox.base_url, verify=PLAIN) as client:
         yield Api(client, sandbox)
+
+
+# ---- for the hook's tests ----
+
+
+class Listener:
+    """An address of somebody's: what came in, and what it is answered with."""
+
+    def __init__(self) -> None:
+        self.status, self.url, self.came = 200, "", list[tuple[dict[str, Any], dict[str, str]]]()
+
+    async def handle(self, request: web.Request) -> web.Response:
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        self.came.append((msgspec.json.decode(await request.read()), headers))
+        return web.Response(status=self.status)
+
+    async def heard(self, count: int) -> list[dict[str, Any]]:
+        for _ in range(500):
+            if len(self.came) >= count:
+                return [body for body, _ in self.came]
+            await asyncio.sleep(0.01)
+        raise AssertionError(f"{len(self.came)} of {count}")
+
+
+@pytest.fixture
+async def listener() -> AsyncIterator[Listener]:
+    made, app = Listener(), web.Application()
+    app.router.add_post("/{tail:.*}", made.handle)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    made.url = f"http://127.0.0.1:{runner.addresses[0][1]}/orders"
+    yield made
+    await runner.cleanup()
 
 
 # ---- for the plugin's tests ----

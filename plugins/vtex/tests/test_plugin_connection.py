@@ -137,7 +137,7 @@ async def test_everything_in_order_changes_nothing(shop: Any) -> None:
     await shop.control("reset", {})
     lines = await shop.front.test_connection()
     assert [line.name for line in lines if not line.ok] == []
-    assert {"trade_policy", "catalog", "prices", "warehouses", "dock", "orders", "feed"} <= set(by_name(lines))
+    assert {"trade_policy", "catalog", "prices", "warehouses", "dock", "orders", "events"} <= set(by_name(lines))
     assert await shop.writes() == {}
 
 
@@ -173,7 +173,7 @@ async def test_a_feed_that_somebody_else_uses_is_named(shop: Any) -> None:
         "queue": {"visibilityTimeoutInSeconds": 240, "MessageRetentionPeriodInSeconds": 345_600},
     }
     await shop.call("POST", "/api/orders/feed/config", config)
-    line = by_name(await shop.front.test_connection())["feed"]
+    line = by_name(await shop.front.test_connection())["events"]
     assert not line.ok and "chave" in line.hint.pt
 
 
@@ -181,7 +181,7 @@ async def test_a_role_that_is_missing_is_named_and_the_other_lines_go_on(shop: A
     await shop.control("faults", [Fault("403", f"GET /{shop.described['settings']['account']}/pricing/tables", times=9)])
     lines = by_name(await shop.front.test_connection())
     assert not lines["prices"].ok and "Modify prices" in lines["prices"].hint.pt and "GET /pricing/tables" in lines["prices"].text.pt
-    assert lines["feed"].ok and len(lines) == len(checks.PROBES)
+    assert lines["events"].ok and len(lines) == len(checks.PROBES)
     assert (await shop.control("ledger"))["injected"] == {"403": 1}, "asked once: there is no session to renew"
 
 

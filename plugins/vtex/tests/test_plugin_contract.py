@@ -134,6 +134,7 @@ BODIES: list[tuple[at.Endpoint, object]] = [
     (at.STOCK_QUANTITY, translate.stock_body(StockLevel("1", "1", "1", Decimal(3)))),
     (at.WAREHOUSE_CREATE, logistics.warehouse_body(Warehouse("1", "Matriz"), "1", {"id": "d", "name": "Doca"})),
     (at.FEED_CONFIGURE, translate_orders.feed_config(240, 345_600)),
+    (at.HOOK_CONFIGURE, translate_orders.hook_config("https://engate.example/in/1/a", {"key": "secret"})),
     (at.FEED_COMMIT, {"handles": ["h"]}),
     (at.INVOICE, translate_orders.invoice_body(RAW_ORDER, NOTE, a_part())),
     (

@@ -174,6 +174,13 @@ async def feed(api: Any) -> None:
     await api.ok("DELETE", "/api/orders/feed/config")
 
 
+async def hook(api: Any, url: str) -> None:
+    config = {"filter": {"type": "FromWorkflow", "status": ["invoiced"]}, "hook": {"url": url, "headers": {"key": "value"}}}
+    await api.ok("POST", "/api/orders/hook/config", config)
+    await api.ok("GET", "/api/orders/hook/config")
+    await api.ok("DELETE", "/api/orders/hook/config")
+
+
 async def orders(api: Any, key: int) -> None:
     payments = [{"tag": "credit_card", "value": "90.00", "installments": 3}, {"tag": "voucher", "value": "12.50"}]
     lines = [{"sku": "S1", "quantity": 1, "price": "100.00", "freight": "12.50"}]
@@ -225,11 +232,12 @@ async def changes(api: Any, key: int) -> None:
     await api.ok("GET", f"{path}?an={ACCOUNT}")
 
 
-async def test_every_operation_answers_what_its_schema_says(checked: Any, vendor: Contracts) -> None:
+async def test_every_operation_answers_what_its_schema_says(checked: Any, vendor: Contracts, listener: Any) -> None:
     _, key = await catalogue(checked)
     await prices(checked, key)
     await logistics(checked, key)
     await feed(checked)
+    await hook(checked, listener.url)
     await orders(checked, key)
     await checked.ok("DELETE", checked.prices(key))
     await checked.ok("DELETE", f"{SKU}/{key}/file")

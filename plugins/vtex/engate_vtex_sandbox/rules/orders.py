@@ -1,4 +1,4 @@
-"""Rules of the Orders API: the order's flow, invoices, tracking, lists and the feed."""
+"""Rules of the Orders API: the order's flow, invoices, tracking, lists, the feed and the hook."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
+from urllib.parse import SplitResult
 
 from engate_vtex_sandbox import refusals
 from engate_vtex_sandbox.rules.common import instant
@@ -22,6 +23,7 @@ MOST_ON_A_PAGE = 100
 MOST_IN_A_LOT = 10
 RETENTION = (345_600, 1_209_600)  # 4 to 14 days
 VISIBILITY = (1, 43_200)
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
 SPAN = re.compile(r"(\w+):\[(\S+) TO (\S+)\]")
 
 
@@ -226,3 +228,32 @@ def refuse_lot(text: str | None) -> None:
 def refuse_handles(handles: object) -> None:
     if not isinstance(handles, list) or not handles or not all(isinstance(handle, str) for handle in handles):
         raise refusals.error(400, "1", "handles must be a list of texts")
+
+
+# ---- the hook ----
+
+
+def refuse_no_hook(found: object) -> None:
+    if found is None:
+        raise refusals.error(404, "1", "There is no hook configuration for this app key")
+
+
+def refuse_hook(hook: object) -> None:
+    """`url`, and `headers`: texts by their names, of which the schema requires `key`."""
+    headers = hook.get("headers") if isinstance(hook, dict) else None
+    if not isinstance(hook, dict) or not isinstance(hook.get("url"), str) or not isinstance(headers, dict):
+        raise refusals.error(400, "1", "hook.url and hook.headers are required")
+    if "key" not in headers or not all(isinstance(value, str) for value in headers.values()):
+        raise refusals.error(400, "1", "hook.headers must hold texts, key among them")
+
+
+def refuse_insecure_hook(url: SplitResult) -> None:
+    """https only; this machine's own addresses are let through, or nobody could try it."""
+    if not url.hostname or (url.scheme != "https" and not (url.scheme == "http" and url.hostname in LOOPBACK)):
+        raise refusals.error(400, "1", "hook.url must be an https address")
+
+
+def refuse_hook_that_does_not_answer(status: int | None) -> None:
+    """The ping has to be answered with 200."""
+    if status != 200:
+        raise refusals.error(400, "1", f"The hook did not answer the ping with 200 but with {status or 'nothing'}")

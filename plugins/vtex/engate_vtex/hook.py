@@ -1,0 +1,120 @@
+"""The order hook: VTEX calls engate at every change of an order. What the order is, is read from its document.
+
+A hook has no signature. VTEX repeats the headers it was given, so one of them holds a secret.
+"""
+
+from __future__ import annotations
+
+import hmac
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+
+from engate import Asked, Desk, EngateError, Reply, Text
+from engate.answers import NOT_JSON
+from engate.model import Check
+from engate_vtex import endpoints as at
+from engate_vtex import translate_orders as translate
+from engate_vtex.client import Vtex
+from engate_vtex.orders import Orders
+from engate_vtex.settings import VtexSettings
+
+SECRET = "key"  # noqa: S105  # the name of a header
+"""The one header that VTEX's schema knows by name, and requires."""
+MADE_BY = {"x-made-by": "engate"}
+PING = {"hookConfig": "ping"}
+
+
+def secret(settings: VtexSettings) -> str:
+    """It follows from the key's token: nobody types it in, and a new token makes a new one."""
+    return hmac.digest(settings.app_token.reveal().encode(), f"order hook of {settings.account.lower()}".encode(), "sha256").hex()
+
+
+async def answer(settings: VtexSettings, asked: Asked, desk: Desk) -> Reply:
+    try:
+        body = msgspec.json.decode(asked.body, type=dict[str, Any])
+    except NOT_JSON:
+        body = {}
+    if body == PING:
+        return Reply(200)  # it says nothing, and no document says that the headers come with it
+    if not hmac.compare_digest(secret(settings).encode(), asked.headers.get(SECRET, "").encode()):
+        return await desk.refuse("signature")
+    event = translate.notified(body)
+    if event is None:
+        return await desk.refuse("content")
+    await desk.deliver(event.key, [event])
+    return Reply(200)
+
+
+async def config(vtex: Vtex) -> dict[str, Any] | None:
+    """What this key's hook is configured for; None where it has none."""
+    response = await vtex.call(at.HOOK_CONFIG, expect=(404,))
+    return None if response.status == 404 or not response.body else response.json(dict[str, Any] | None)
+
+
+def is_ours(held: dict[str, Any]) -> bool:
+    """An engate made it, with this token or with one before."""
+    return _headers(held).items() >= MADE_BY.items()
+
+
+def is_right(vtex: Vtex, held: dict[str, Any] | None) -> bool:
+    """It tells all that is needed, with the secret of today."""
+    return held is not None and translate.tells_all(held) and _headers(held).get(SECRET) == secret(vtex.settings)
+
+
+def _headers(held: dict[str, Any]) -> dict[str, str]:
+    """By their names in lower case."""
+    return {name.lower(): value for name, value in ((held.get("hook") or {}).get("headers") or {}).items()}
+
+
+async def calls_us(vtex: Vtex) -> bool:
+    """By the connection's settings, and by what VTEX holds now: a hook without a notification for three days is gone."""
+    return vtex.settings.orders_by == "hook" and is_right(vtex, await config(vtex))
+
+
+async def install(vtex: Vtex, orders: Orders, url: str) -> list[Check]:
+    """Where orders come by hook: one that calls this address, and no feed that nobody reads. Else none of ours."""
+    try:
+        held = await config(vtex)
+        if vtex.settings.orders_by == "feed":
+            if held is not None and is_ours(held):
+                await vtex.call(at.HOOK_DROP, expect=(404,))
+            return []
+        if urlsplit(url).scheme != "https" and not url.startswith("http://127.0.0.1"):
+            return [NOT_SAFE]
+        if held is not None and not is_ours(held):
+            return [SOMEBODY_ELSES]
+        if held is None or held["hook"].get("url") != url or not is_right(vtex, held):
+            await vtex.call(at.HOOK_CONFIGURE, body=translate.hook_config(url, {SECRET: secret(vtex.settings), **MADE_BY}))
+        await _drop_feed(vtex, orders)
+    except EngateError as error:
+        return [Check("hook", False, error.text, error.hint)]
+    return [Check("hook", True, Text("Hook de pedidos instalado.", "Order hook installed."))]
+
+
+async def _drop_feed(vtex: Vtex, orders: Orders) -> None:
+    """On the day the hook is lost, a queue of ours that nobody read would be read from its beginning, two weeks of it."""
+    held = await orders.feed_config()
+    if held is not None and translate.tells_all(held):
+        await vtex.call(at.FEED_DROP, expect=(404,))
+
+
+NOT_SAFE = Check(
+    "hook",
+    False,
+    Text("A VTEX só chama endereços https.", "VTEX calls https addresses only."),
+    Text(
+        "Dê ao engate um endereço público com https, ou escolha 'Feed' na conexão. Até lá o engate lê o feed.",
+        "Give engate a public https address, or choose 'Feed' in the connection. Until then engate reads the feed.",
+    ),
+)
+SOMEBODY_ELSES = Check(
+    "hook",
+    False,
+    Text("Esta chave já tem um hook de pedidos de outro sistema.", "This key has an order hook of another system already."),
+    Text(
+        "Crie uma chave só para o engate: o hook pertence à chave. Até lá o engate lê o feed.",
+        "Create a key for engate alone: the hook belongs to the key. Until then engate reads the feed.",
+    ),
+)
