@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 from plugins.shopify.tests.test_plugin_orders import ordered, part_of
-from plugins.shopify.tests.test_plugin_webhooks import Door, opened, told
+from plugins.shopify.tests.test_plugin_webhooks import told
+from tests.support.desk import Door
 
 from engate import Rejected, Unknown
 from engate.model import Cut, Item, OrderChange, Price, Query, Shipment, ShopOrderRef, Sku, Tracking
@@ -76,9 +77,9 @@ async def test_an_order_that_moves_while_the_list_is_read_hides_no_other(shop: A
 @pytest.mark.trap("shopify.edit-id", "shopify.refund-id")
 async def test_an_edit_and_a_refund_are_told_of_their_order(shop: Any) -> None:
     """Both carry an id of their own."""
-    door = Door(shop.front)
+    door = Door(lambda: shop.front)
     async with AsyncExitStack() as stack:
-        url = await opened(door, stack)
+        url = await door.opened(stack)
         order = await ordered(shop, items=[{"sku": "S1", "quantity": 3, "price": "100.00"}])
         await shop.front.install_webhooks(url)
         change = OrderChange(order.key, (Cut(order.items[0].line, Decimal(1), Decimal(100)),), Decimal("100.00"), "Sem estoque")
