@@ -1066,9 +1066,9 @@ PLATFORMS: tuple[Trap, ...] = (
     Trap(
         "vtex.hook-lost",
         "A notification that failed too often never comes again.",
-        f"{VTEX}/storefront.py",
-        "found = self._unheard.pages(query) if await hook.calls_us(self._vtex) else self._orders.events()",
-        "found = self._orders.events()",
+        f"{VTEX}/events.py",
+        "self._unheard.pages(query) if called else self._orders.events()",
+        "self._orders.events()",
         (f"{V_HOOK}test_what_the_hook_never_told_is_found_in_the_list",),
     ),
     Trap(

@@ -16,7 +16,7 @@ from engate.plugins import discover, fetched, implemented
 from engate_api.demo import dataset, goods
 from engate_api.demo.catalog import Catalog
 from engate_api.demo.driver import Demo, Tour
-from engate_api.demo.processes import NotStarted, Plan, Servers, running
+from engate_api.demo.processes import EVENTS, NotStarted, Plan, Servers, running
 from engate_api.demo.progress import Show, show
 from engate_api.demo.report import Report, bare_rate
 from engate_api.demo.steps import STEPS, Side, Step, refusals
@@ -45,7 +45,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--limits", choices=("on", "off"), default="on", help="off: no refusal by rate, the connections' rates high")
     parser.add_argument("--workers", type=int, default=0, metavar="N", help="scale mode: PostgreSQL, Redis and N worker processes")
     parser.add_argument(
-        "--events", choices=("told", "asked"), default="told", help="asked: no platform knows an address to call, engate asks"
+        "--events",
+        choices=EVENTS,
+        default="told",
+        help="told: platforms that call engate know its address; called: those that may do either call it; asked: engate asks them all",
     )
     parser.add_argument("--json", action="store_true", help="the result as one JSON object")
     parser.add_argument("--keep", action="store_true", help="keep everything running at the end, until Ctrl-C, and its folder for good")
@@ -66,8 +69,7 @@ def _positive(text: str) -> int:
 
 def run(options: argparse.Namespace) -> int:
     """0: all as it should be; 1: something was not, named on stderr; 130: interrupted."""
-    told = options.events == "told"
-    plan = Plan(options.erp, options.storefront, options.limits == "on", options.workers, told, options.keep)
+    plan = Plan(options.erp, options.storefront, options.limits == "on", options.workers, options.events, options.keep)
     try:
         catalog = dataset.read(options.catalog) if options.catalog else goods.generated()
         with _terminated():
@@ -122,7 +124,7 @@ def play(
 def _demo(plan: Plan, servers: Servers, catalog: Catalog, tour: Tour, shown: Show) -> Demo:
     erp, storefront = (side(platform) for platform in (plan.erp, plan.storefront))
     report = Report(f"{plan.erp}/{plan.storefront}", refused=refusals(erp, storefront))
-    return Demo(servers, catalog, tour, shown, report, plan.limits, frozenset({*erp.hooks, *storefront.hooks}), report.refused)
+    return Demo(servers, catalog, tour, shown, report, plan.limits, plan.events, frozenset({*erp.hooks, *storefront.hooks}), report.refused)
 
 
 def side(platform: str) -> Side:

@@ -21,6 +21,7 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Literal, get_args
 
 import msgspec
 
@@ -75,16 +76,20 @@ class Child:
             self.watchdog.stdout.close()
 
 
+Events = Literal["told", "called", "asked"]
+EVENTS: tuple[Events, ...] = get_args(Events)
+
+
 @dataclass(frozen=True)
 class Plan:
-    """What is started. `workers` 0: embedded, the API runs everything; else scale mode with so many workers. `told`: platforms that can
-    call engate are told of its address; else engate only asks."""
+    """What is started. `workers` 0: embedded, the API runs everything; else scale mode with so many workers. `events`: platforms that
+    call engate are "told" its address; those that may be asked as well call it where it is "called"; "asked": engate only asks."""
 
     erp: str
     storefront: str
     limits: bool = True
     workers: int = 0
-    told: bool = True
+    events: Events = "told"
     keep: bool = False
 
 
@@ -142,7 +147,7 @@ def running(plan: Plan) -> Generator[Servers]:
             "ENGATE_LOG_LEVEL": os.environ.get("ENGATE_LOG_LEVEL", "WARNING"),
             "ENGATE_DATABASE_URL": database,
             "ENGATE_REDIS_URL": redis,
-            "ENGATE_PUBLIC_URL": f"http://127.0.0.1:{port}" if plan.told else "",
+            "ENGATE_PUBLIC_URL": f"http://127.0.0.1:{port}" if plan.events != "asked" else "",
         }
         environment = {name: value for name, value in environment.items() if value}
         api = start(stack, folder, API, (*COMMAND, "serve", "--port", str(port)), environment)

@@ -18,15 +18,19 @@ def sell(demo: Demo) -> None:
     """Every order enters the ERP once, whatever was duplicated, lost or timed out on its way."""
     inject(demo)
     _sell(demo)
+    demo.list_is_current()
     there = ("in_erp",) if "send_handling" in demo.hooks else ("in_erp", "open")
     _wait_for(demo, "Seeing the orders in the ERP", list(demo.keys.values()), there)
     demo.erp.post("/_sandbox/faults", [])
 
 
 def inject(demo: Demo) -> None:
-    """Every order has one event doubled and some have all of theirs; a few are never told of where the storefront calls; a few imports are
-    applied and then time out."""
-    lost = [Fault("drop_event", rate=_share(demo, 0.06), times=1_000, seed=2)] if demo.called else []
+    """Every order has one event doubled and some have all of theirs. Where the storefront calls, a few are never told of, and some late.
+    A few imports are applied and then time out."""
+    lost = [
+        Fault("drop_event", rate=_share(demo, 0.06), times=1_000, seed=2),
+        Fault("reorder_event", rate=_share(demo, 0.06), times=1, seed=3),
+    ] if demo.called else []  # fmt: skip
     demo.shop.post("/_sandbox/faults", [
         Fault("duplicate_event", rate=1.0, times=1),
         Fault("duplicate_event", rate=0.2, times=1_000, seed=1),
@@ -62,6 +66,7 @@ def _sell(demo: Demo) -> None:
 def cancel_in_shop(demo: Demo) -> None:
     keys = _every(demo, demo.tour.cancelled_in_shop)
     demo.shop.post("/_sandbox/cancel", {"keys": sorted(keys), "reason": "Cliente desistiu"})
+    demo.list_is_current()
     _cancelled(demo, keys)
 
 

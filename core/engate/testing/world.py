@@ -188,6 +188,7 @@ class Description(msgspec.Struct, frozen=True):
     unlimited: dict[str, object] = {}  # settings that lift the connection's own rates, for a sandbox started with limits off
     caller: dict[str, object] | None = None
     flat: bool = False
+    by_call: dict[str, object] = {}  # settings with which the platform calls engate, where it is asked without them
     operations: dict[str, str] = {}  # what faults are aimed at: "import_order" (ERP) -> the operation's name
 
 

@@ -25,8 +25,6 @@ PAGES = 30
 SHORTEST = timedelta(seconds=1)
 AHEAD = timedelta(hours=1)
 """Beyond our own clock: what VTEX's is ahead of it."""
-OVERLAP = 900.0
-"""Seconds, where the list is read often: it is some four minutes late."""
 
 
 class Span(msgspec.Struct, array_like=True):

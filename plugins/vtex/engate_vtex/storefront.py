@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import aclosing
 from typing import TypeVar
 
 from engate import Asked, Context, Desk, Reply, Storefront
@@ -35,8 +34,9 @@ from engate_vtex import checks, hook, listing
 from engate_vtex.catalog import Brands, Categories
 from engate_vtex.changes import Changes
 from engate_vtex.client import Vtex
+from engate_vtex.events import Events
 from engate_vtex.logistics import Stock, Warehouses
-from engate_vtex.order_list import OVERLAP, OrderList
+from engate_vtex.order_list import OrderList
 from engate_vtex.orders import Orders
 from engate_vtex.pricing import Prices
 from engate_vtex.products import FreshSkus, Images, Products, Skus
@@ -61,7 +61,7 @@ class VtexStorefront(Storefront):
         self._fresh = FreshSkus(context.clock)
         self._orders = Orders(self._vtex)
         self._order_list = OrderList(self._vtex, context.clock, self.overlap_seconds)
-        self._unheard = OrderList(self._vtex, context.clock, OVERLAP)
+        self._events = Events(self._vtex, self._orders, context.clock)
         self._changes = Changes(self._vtex, self._orders)
 
     async def test_connection(self) -> list[Check]:
@@ -116,12 +116,8 @@ class VtexStorefront(Storefront):
 
     # -- orders --
 
-    async def read_order_events(self, query: Query) -> AsyncIterator[Page[OrderEvent]]:
-        """The feed, which has a position of its own. Where VTEX calls us: what it may not have told, by its list of orders."""
-        found = self._unheard.pages(query) if await hook.calls_us(self._vtex) else self._orders.events()
-        async with aclosing(found) as pages:
-            async for page in pages:
-                yield page
+    def read_order_events(self, query: Query) -> AsyncIterator[Page[OrderEvent]]:
+        return self._events.pages(query)
 
     def read_orders(self, query: Query) -> AsyncIterator[Page[OrderEvent]]:
         return self._order_list.pages(query)

@@ -276,6 +276,7 @@ class VtexSandbox(Sandbox):
                 "carriers": {tag: {"shipping": key} for tag, (key, _, _) in control.SHIPPING.items()},
                 "price_lists": {"default": {"list": str(control.POLICY)}},
             },
+            by_call={"orders_by": "hook"},
             unlimited={
                 "rates": {
                     group: {"per_second": 100_000.0, "burst": 100_000.0}

@@ -136,6 +136,7 @@ async def test_what_the_hook_never_told_is_found_in_the_list(shop: Any, door: Do
     await shop.control("advance", {"seconds": 300})
     assert await events(shop) == {key} and not door.desk.events
     assert not any(HANDED in call and FEED not in call for call in shop.calls()), "nobody reads a feed beside it"
+    assert await events(shop) == set() and shop.calls() == [], "asked seldom"
 
 
 async def test_going_back_to_the_feed_takes_the_hook_away(shop: Any, door: Door) -> None:

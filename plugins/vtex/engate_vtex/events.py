@@ -1,0 +1,38 @@
+"""What happened to orders: from the feed, or, where VTEX calls us, from its list of orders what it may not have told."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from datetime import UTC, datetime, timedelta
+
+from engate.clock import Clock
+from engate.model import OrderEvent, Page, Query
+from engate_vtex import hook
+from engate_vtex.client import Vtex
+from engate_vtex.order_list import OrderList
+from engate_vtex.orders import Orders
+
+SELDOM = timedelta(seconds=30)
+"""Where VTEX calls us, it is asked so often whether it still does, and what it did not tell."""
+OVERLAP = 900.0
+"""Seconds: the list is some four minutes late."""
+
+
+class Events:
+    def __init__(self, vtex: Vtex, orders: Orders, clock: Clock) -> None:
+        self._vtex, self._orders, self._clock = vtex, orders, clock
+        self._unheard = OrderList(vtex, clock, OVERLAP)
+        self._again = datetime.min.replace(tzinfo=UTC)
+
+    async def pages(self, query: Query) -> AsyncGenerator[Page[OrderEvent]]:
+        """The feed has a position of its own: the query says nothing to it."""
+        now = self._clock.now()
+        if now < self._again:
+            return
+        called = await hook.calls_us(self._vtex)
+        async with aclosing(self._unheard.pages(query) if called else self._orders.events()) as pages:
+            async for page in pages:
+                yield page
+        if called:
+            self._again = now + SELDOM
