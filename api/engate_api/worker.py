@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import msgspec
 from arq.connections import ArqRedis, RedisSettings, create_pool
@@ -51,8 +52,10 @@ async def open_dispatch(redis_url: str) -> Dispatch:
 
 async def _pool(redis_url: str) -> ArqRedis:
     """A Redis that hangs is a Redis that is lost: no call waits long, and none is made again by itself."""
+    told, said = RedisSettings.from_dsn(redis_url), urlsplit(redis_url)
+    told.username, told.password = (unquote(each) if each is not None else None for each in (said.username, said.password))  # arq does not
     redis = await create_pool(
-        RedisSettings.from_dsn(redis_url),
+        told,
         job_serializer=encode,
         job_deserializer=decode,
         default_queue_name=QUEUE,
