@@ -49,8 +49,6 @@ async def opened(settings: Settings, clock: Clock) -> AsyncGenerator[Installatio
                 lanes.free_all(c)
                 tokens.free_all(c)
         vault = open_vault(store, settings.key_file)
-        with store.write() as c:
-            new_key = config.installation_key(c, settings.installation_key)
         metrics = Metrics()
         registry = Registry(store, vault, clock, metrics, public_url=settings.public_url)
         closing.push_async_callback(registry.close)
@@ -62,6 +60,8 @@ async def opened(settings: Settings, clock: Clock) -> AsyncGenerator[Installatio
             dispatch = await importlib.import_module("engate_api.worker").open_dispatch(settings.redis_url)
         closing.push_async_callback(dispatch.close)
         await closing.enter_async_context(working(upkeep.keep(store, settings.buyers_kept)))
+        with store.write() as c:  # at the end: of a start that failed nobody would have seen it
+            new_key = config.installation_key(c, settings.installation_key)
         yield Installation(settings, store, vault, registry, clock, dispatch, metrics, new_key=new_key)
 
 
