@@ -163,11 +163,13 @@ async def test_what_never_hears_of_its_end_is_let_go() -> None:
 
     task = asyncio.create_task(deaf())
     await asyncio.sleep(0)
-    async with asyncio.timeout(SLACK):
-        await ended([task], again=0.01, longest=0.05)
-    assert not task.done()
-    heard.set()
-    await task
+    try:
+        async with asyncio.timeout(SLACK):
+            await ended([task], again=0.01, longest=0.05)
+        assert not task.done()
+    finally:
+        heard.set()
+        await task
 
 
 # ---- the HTTP server ----
