@@ -281,11 +281,10 @@ async def test_credentials_that_are_refused_are_an_event_of_their_own(sqlite_dat
 
 
 async def test_a_slice_that_its_deadline_ended_is_an_event_of_its_own(sqlite_database: str, told: list[Any]) -> None:
-    async with faked(sqlite_database, seed=goods(1), selling=True, run=False) as stage:
-        stage.windows = msgspec.structs.replace(SHORT, slice_most=1.0)  # once all is loaded: that may take its time
+    hasty = msgspec.structs.replace(SHORT, slice_most=1.0)
+    async with faked(sqlite_database, seed=goods(1), windows=hasty) as stage:  # nothing is loaded before: that would be ended too
         stage.erp.faults.set([Fault("hang", "GET", times=1_000)])
-        stage.start()
-        await stage.resync(["stock"])
+        await stage.activate()
 
         def stopped() -> list[Any]:  # on a loaded machine the first ones before they have called anything
             return [line for line in names(told, "slice_stopped") if (line["lane"], line.get("hook")) == ("read/stock", "list_stock")]
