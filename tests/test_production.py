@@ -9,15 +9,19 @@ import re
 import runpy
 import shlex
 from contextlib import redirect_stdout
+from http import HTTPStatus
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import yaml
 
-from engate.journal import GAUGES, Metrics
+from engate.errors import Owner
+from engate.journal import GAUGES, Dependency, Metrics, Outcome
 from engate.log_events import EVENTS
+from engate.store import db, health
 from engate.store.db import Store
+from engate_api import ending
 from engate_api.cli import COMMANDS, main
 from engate_api.environment import VARIABLES
 from engate_api.settings import from_environment
@@ -120,7 +124,7 @@ def test_what_the_page_says_of_breaking_is_what_there_is() -> None:
     for line in section.splitlines():
         if line.startswith("| alert"):
             assert set(re.findall(r"`(\w+)`", line)) <= rules and "`" in line, line
-    assert set(re.findall(r"engate_\w+", BLOCK.sub("", page))) <= served(), "a metric that nobody serves"
+    assert set(re.findall(r"engate_\w+", BLOCK.sub("", page))) <= set(served()), "a metric that nobody serves"
 
 
 def test_the_number_of_connections_is_the_pools() -> None:
@@ -128,6 +132,16 @@ def test_the_number_of_connections_is_the_pools() -> None:
     most = sum(engine.pool.size() + engine.pool._max_overflow for engine in (store.engine, store.views))  # pyright: ignore[reportAttributeAccessIssue]
     store.close()
     assert f"opens up to **{most}**" in text(PAGES[0])
+
+
+def test_the_times_of_an_end_are_the_codes_and_whoever_stops_a_process_waits_longer() -> None:
+    page = " ".join(text(PAGES[0]).split())
+    assert f"ends within **{ending.LONGEST:g} s**" in page
+    database = db.CLOSE_SECONDS + db.CUT_SECONDS
+    assert f"waits {ending.HTTP:g} s for requests, {ending.WORK:g} s for its work and {database:g} s for the database" in page
+    waits = [int(unit["Service"]["TimeoutStopSec"]) for unit in units() if unit["Service"]["Type"] == "exec"]
+    waits += [int(compose()["services"][name]["stop_grace_period"].removesuffix("s")) for name in ("api", "worker")]
+    assert len(waits) == 4 and min(waits) > ending.LONGEST
 
 
 # ---- alerts ----
@@ -138,19 +152,19 @@ def alerts() -> list[dict[str, Any]]:
     return [rule for group in found["groups"] for rule in group["rules"]]
 
 
-def served() -> set[str]:
-    """Every name that /metrics has, of the API or of a worker; and what Prometheus adds."""
+def served() -> dict[str, set[str]]:
+    """Every name that /metrics has, of the API or of a worker, and what Prometheus adds; with its labels."""
     metrics = Metrics()
     metrics.note("GET", "/x", 200, 0.1)
     metrics.worked("order/1", "done", 0.1)
     said = metrics.scraped({name: {tuple("x" for _ in labels): 1} for name, (_, labels) in GAUGES.items()}).decode()
     lines = [line for line in said.splitlines() if not line.startswith("#")]
-    names = {re.split(r"[{ ]", line)[0] for line in lines}
-    return names | {name.removesuffix("_bucket") for name in names} | {"up"}
+    names = {re.split(r"[{ ]", line)[0]: set(re.findall(r'(\w+)="', line)) for line in lines}
+    return names | {name.removesuffix("_bucket"): given for name, given in names.items()} | {"up": set()}
 
 
 def test_alerts_ask_for_metrics_that_there_are_and_say_where_to_read_on() -> None:
-    words = {"min", "max", "sum", "rate", "delta"}
+    words = {"min", "max", "sum", "rate", "delta", "time"}
     headings = {
         re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
         for heading in re.findall(r"^#+ (.+)$", BLOCK.sub("", text(PAGES[0])), re.MULTILINE)
@@ -159,25 +173,41 @@ def test_alerts_ask_for_metrics_that_there_are_and_say_where_to_read_on() -> Non
     for rule in alerts():
         expression = re.sub(r'"[^"]*"', "", rule["expr"])
         names = set(re.findall(r"(?<![\w.])[a-z][a-z_]+(?![\w]*\s*=)", re.sub(r"\[\w+\]", "", expression))) - words
-        assert names <= served(), f"{rule['alert']}: {names - served()}"
+        assert names <= set(served()), f"{rule['alert']}: {names - set(served())}"
         assert names and rule["labels"]["severity"] in ("critical", "warning")
         assert " / " in rule["annotations"]["summary"]
         page, _, anchor = rule["annotations"]["runbook"].partition("#")
         assert page == "production.md" and anchor in headings, anchor
 
 
-def test_a_label_that_an_alert_asks_for_has_that_value() -> None:
-    """`health="reauth_required"` misspelt would never fire."""
-    asked = {(label, value) for rule in alerts() for label, value in re.findall(r'(\w+)=~?"([^"]+)"', rule["expr"])}
-    known = {
-        "job": {"engate"},
-        "dependency": {"database", "storage", "redis"},
-        "health": {"reauth_required", "degraded"},
-        "owner": {"person"},
-        "status": {"0|5.."},
-        "outcome": {"failed|dropped"},
+def labels() -> dict[str, dict[str, set[str]]]:
+    """Of each metric its labels, and the values that these can have: as the code gives them, and as Prometheus adds them."""
+    [scraped] = [yaml.safe_load(block)["scrape_configs"] for block in BLOCK.findall(text(PAGES[0])) if block.startswith("scrape_configs")]
+    values = {
+        "dependency": set(get_args(Dependency)),
+        "health": set(health.STATES),
+        "owner": set(get_args(Owner)),
+        "outcome": set(get_args(Outcome)),
+        "status": {"0", *(str(status.value) for status in HTTPStatus)},
     }
-    assert asked <= {(label, value) for label, values in known.items() for value in values}
+    added = {"job": {job["job_name"] for job in scraped}}
+    return {name: {label: values.get(label, set()) for label in given} | added for name, given in served().items()}
+
+
+def test_a_label_that_is_asked_for_is_there_and_has_that_value() -> None:
+    """`health="reauth_required"` misspelt would never fire."""
+    known, found = labels(), 0
+    page = BLOCK.sub("", text(PAGES[0]))
+    for asked in (*(rule["expr"] for rule in alerts()), page):
+        for metric, selector in re.findall(r"(\w+)\{(\w+=[^}]*)\}", asked):
+            for label, how, value in re.findall(r'(\w+)(=~?)"([^"]+)"', selector):
+                assert label in known[metric], f"{metric} has no {label}"
+                for one in value.split("|") if how == "=~" else [re.escape(value)]:
+                    assert any(re.fullmatch(one, each) for each in known[metric][label]), f"{metric}: {label} is never {one}"
+                    found += 1
+    for metric, label in re.findall(r"`(engate_\w+)` (?:by|por) `(\w+)`", page):
+        assert label in known[metric], f"{metric} has no {label}"
+    assert found > 10
 
 
 # ---- deploy/ ----

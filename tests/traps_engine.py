@@ -1656,7 +1656,7 @@ ENGINE: tuple[Trap, ...] = (
         "engine.reauth-stands",
         "Refused credentials stay the word: an outage beside them must not set engate to trying them again.",
         f"{CORE}/store/health.py",
-        'shown = (connection.c.id == id) & (connection.c.health != "reauth_required")',
+        "shown = (connection.c.id == id) & (connection.c.health != REFUSED)",
         "shown = connection.c.id == id",
         (f"{FORBID}test_refused_credentials_stay_the_word_whatever_else_fails",),
     ),

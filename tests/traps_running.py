@@ -8,6 +8,7 @@ CORE, API = "core/engate", "api/engate_api"
 TROUBLE, BACKUP, STARTING = "api/tests/test_trouble.py::", "api/tests/test_backup.py::", "api/tests/test_starting.py::"
 LOGS = "tests/test_logs.py::"
 WATCHED, SCHEMA = "api/tests/test_watched.py::", "api/tests/test_schema.py::"
+ENDING = "api/tests/test_ending.py::"
 
 RUNNING: tuple[Trap, ...] = (
     Trap(
@@ -316,6 +317,71 @@ RUNNING: tuple[Trap, ...] = (
         "        except RecursionError:\n",
         "        except KeyError:\n",
         ("api/tests/test_operations.py::test_a_bad_body_names_what_is_wrong",),
+    ),
+    # ---- ending ----
+    Trap(
+        "engine.end-client",
+        "Whoever keeps a connection open in the middle of a request keeps the process from ending, until systemd kills it.",
+        f"{API}/server.py",
+        "await asyncio.wait([serving], timeout=HTTP)",
+        "await asyncio.wait([serving])",
+        (f"{ENDING}test_serve_ends_in_time_though_a_client_and_a_platform_hang",),
+    ),
+    Trap(
+        "engine.end-database",
+        "A database that hangs keeps the process from ending: its threads wait for an answer that does not come.",
+        f"{CORE}/store/db.py",
+        "                self._opened.cut()",
+        "                pass",
+        (f"{ENDING}test_a_process_ends_in_time_though_the_database_hangs",),
+    ),
+    Trap(
+        "engine.end-work",
+        "A library that swallows every cancellation keeps the process from ending.",
+        f"{API}/ending.py",
+        "        if time.monotonic() >= until:\n",
+        "        if False:\n",
+        (f"{ENDING}test_what_never_hears_of_its_end_is_let_go",),
+    ),
+    Trap(
+        "engine.end-forced",
+        "A plugin that keeps the event loop, or a thread that nobody can end, keeps the process from ending.",
+        f"{API}/ending.py",
+        "        os._exit(1)\n",
+        "        pass\n",
+        (f"{ENDING}test_what_does_not_end_by_itself_is_broken_off",),
+    ),
+    Trap(
+        "engine.port-taken-later",
+        "While a start waits for its servers somebody takes the port: the end says nothing of what to do, or two share it.",
+        f"{API}/server.py",
+        "    address(at.host, at.port)  # once more",
+        "    # once more",
+        (f"{ENDING}test_a_port_that_is_taken_while_a_start_waits_ends_it_in_words",),
+    ),
+    Trap(
+        "engine.server-died",
+        "A worker whose HTTP server has ended works on, and whoever watches it takes it for dead, or for well.",
+        f"{API}/server.py",
+        "    serving.add_done_callback(lambda _: died())\n",
+        "",
+        (f"{ENDING}test_a_server_that_ends_by_itself_ends_its_process_in_words",),
+    ),
+    Trap(
+        "engine.backup-noted",
+        "A timer that was switched off, or a backup that fails each night, is found out on the day when somebody needs one.",
+        f"{API}/commands/backup.py",
+        "    _note(settings.database_url)\n",
+        "",
+        (f"{BACKUP}test_whoever_watches_hears_when_the_last_backup_was_made",),
+    ),
+    Trap(
+        "engine.env-file-alone",
+        "A variable that the shell still holds reaches the real database in the middle of a rehearsal.",
+        f"{API}/environment.py",
+        "        del os.environ[name]\n",
+        "        pass\n",
+        ("api/tests/test_env_file.py::test_a_command_is_told_by_its_file_alone",),
     ),
     # ---- the log ----
     Trap(

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-from collections.abc import AsyncGenerator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from typing import Any
 
 from litestar import Litestar
 
@@ -19,6 +18,7 @@ from engate.store.broken import broken, shortly
 from engate.sync.registry import Registry
 from engate.sync.runner import Runner
 from engate_api.dispatch import Dispatch, Embedded
+from engate_api.ending import working
 from engate_api.installation import FolderLock, Installation, open_store, process_name
 from engate_api.settings import Settings
 
@@ -49,19 +49,19 @@ async def opened(settings: Settings, clock: Clock) -> AsyncGenerator[Installatio
                 lanes.free_all(c)
                 tokens.free_all(c)
         vault = open_vault(store, settings.key_file)
-        with store.write() as c:
-            new_key = config.installation_key(c, settings.installation_key)
         metrics = Metrics()
         registry = Registry(store, vault, clock, metrics, public_url=settings.public_url)
         closing.push_async_callback(registry.close)
         if settings.redis_url is None:
             runner = Runner(store, registry, clock, windows=settings.windows, worker=process_name(), slots=settings.slots, metrics=metrics)
             dispatch: Dispatch = Embedded(runner)
-            await closing.enter_async_context(_beside(_keep_running(runner)))
+            await closing.enter_async_context(working(_keep_running(runner)))
         else:
             dispatch = await importlib.import_module("engate_api.worker").open_dispatch(settings.redis_url)
         closing.push_async_callback(dispatch.close)
-        await closing.enter_async_context(_beside(upkeep.keep(store, settings.buyers_kept)))
+        await closing.enter_async_context(working(upkeep.keep(store, settings.buyers_kept)))
+        with store.write() as c:  # at the end: of a start that failed nobody would have seen it
+            new_key = config.installation_key(c, settings.installation_key)
         yield Installation(settings, store, vault, registry, clock, dispatch, metrics, new_key=new_key)
 
 
@@ -73,13 +73,3 @@ async def _keep_running(runner: Runner) -> None:
         except Exception as error:
             say("runner_broke", error=shortly(error), exc_info=None if broken(error) else error)
             await asyncio.sleep(1.0)
-
-
-@asynccontextmanager
-async def _beside(work: Coroutine[Any, Any, None]) -> AsyncGenerator[None]:
-    task = asyncio.create_task(work)
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)

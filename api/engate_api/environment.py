@@ -4,15 +4,19 @@ docs/production.md show this table; `settings` reads the values."""
 from __future__ import annotations
 
 import argparse
+import os
+from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
 
+from engate.errors import Invalid
 from engate.secrets import ENVIRONMENT as SECRET_KEY
 from engate.sync.runner import SLOTS
 from engate.sync.work import Windows
 from engate.text import Text
-from engate_api.settings import KEEP_BUYERS_DAYS, START_WAIT
+from engate_api import env_file
+from engate_api.settings import KEEP_BUYERS_DAYS, START_WAIT, Settings, from_environment
 
 _WINDOWS = ", ".join(f"`{field.name}`" for field in msgspec.structs.fields(Windows))
 
@@ -95,6 +99,36 @@ def parser(command: str, words: str) -> argparse.ArgumentParser:
     for name, variable in VARIABLES.items():
         default = f" (default: {variable.default})" if variable.default else ""
         lines.append(f"  {name:{width}}  {variable.text.en.replace('`', '')}{default}")
-    return argparse.ArgumentParser(
+    made = argparse.ArgumentParser(
         prog=command, description=words, epilog="\n".join(lines), formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    made.add_argument(
+        "--env-file", type=Path, metavar="FILE", help="the variables below from this file alone, read as systemd reads its EnvironmentFile"
+    )
+    return made
+
+
+def told(parser: argparse.ArgumentParser, argv: list[str]) -> tuple[argparse.Namespace, Settings]:
+    """What the command line says, and the settings: of the file that it names, else of the environment."""
+    given = parser.parse_args(argv)
+    if given.env_file is not None:
+        _take(given.env_file)
+    return given, from_environment()
+
+
+def _take(file: Path) -> None:
+    """Nothing of ours that a shell still holds counts beside it: a rehearsal must not reach the real database."""
+    values = env_file.read(file)
+    unknown = sorted(name for name in values if name.startswith(OURS) and name not in VARIABLES)
+    if unknown:
+        raise Invalid(
+            Text(f"{file}: não há variável {unknown[0]}.", f"{file}: there is no variable {unknown[0]}."),
+            Text(f"Há: {', '.join(VARIABLES)}.", f"There are: {', '.join(VARIABLES)}."),
+            where="--env-file", code="env_file",
+        )  # fmt: skip
+    for name in [name for name in os.environ if name.startswith(OURS)]:
+        del os.environ[name]
+    os.environ.update(values)
+
+
+OURS = "ENGATE_"

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import resource
 import socket
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
 from granian.constants import HTTPModes, Interfaces
@@ -11,8 +14,11 @@ from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server.embed import Server
 
-from engate.errors import Invalid
+from engate.errors import EngateError, Invalid
+from engate.logs import say
+from engate.store.broken import shortly
 from engate.text import Text
+from engate_api.ending import HTTP
 
 HEADER_MS = 5_000
 """A request says what it wants within this time, or its connection is closed: one that says nothing keeps a place."""
@@ -52,7 +58,35 @@ def address(host: str, port: int) -> Address:
 CHOOSE = Text("Escolha outra com --port.", "Choose another with --port.")
 
 
-def server_of(app: Any, at: Address) -> Server:
+@asynccontextmanager
+async def served(app: Any, at: Address, died: Callable[[], None]) -> AsyncGenerator[None]:
+    """While this lasts, it answers. `died` is called where it does not any more, and the end says why: a process that nobody can ask is
+    started again by whoever watches it."""
+    address(at.host, at.port)  # once more: since the start somebody may have taken it
+    server = _server_of(app, at)
+    serving = asyncio.create_task(server.serve())
+    serving.add_done_callback(lambda _: died())
+    try:
+        yield
+    finally:
+        alone = serving.done()
+        server.stop()
+        await asyncio.wait([serving], timeout=HTTP)  # the library waits without end for whoever is still connected
+        if not serving.done():
+            say("end_cut", what="http", seconds=HTTP)
+            serving.cancel()
+    if alone:
+        error = None if serving.cancelled() else serving.exception()
+        why = f" ({shortly(error)})" if error is not None else ""
+        raise EngateError(
+            Text(f"O servidor HTTP da porta {at.port} parou sozinho{why}.", f"The HTTP server of port {at.port} ended by itself{why}."),
+            Text("O processo termina, para que o iniciem de novo (systemd e Docker o fazem).",
+                 "The process ends, so that it is started again (systemd and Docker do so)."),
+            code="http_ended",
+        ) from error  # fmt: skip
+
+
+def _server_of(app: Any, at: Address) -> Server:
     """HTTP/1 alone: what speaks more than that stands in front."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = CONNECTIONS + FILES_LEFT

@@ -7,10 +7,9 @@ least twice a second anyway.
 from __future__ import annotations
 
 import asyncio
-import signal
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import msgspec
 from arq.connections import ArqRedis, RedisSettings, create_pool
@@ -30,12 +29,13 @@ from engate.sync.runner import Runner
 from engate.text import Text
 from engate_api.budget import Lost, RedisBudget
 from engate_api.dispatch import Dispatch
-from engate_api.environment import parser
+from engate_api.ending import End, working
+from engate_api.environment import parser, told
 from engate_api.installation import Installation, open_store, process_name
 from engate_api.loop import run
 from engate_api.patience import wait_for_servers
-from engate_api.server import Address, address, server_of
-from engate_api.settings import Settings, from_environment
+from engate_api.server import Address, address, served
+from engate_api.settings import Settings
 
 QUEUE = "engate:wakes"
 EXPIRES_MS = 60_000
@@ -52,8 +52,10 @@ async def open_dispatch(redis_url: str) -> Dispatch:
 
 async def _pool(redis_url: str) -> ArqRedis:
     """A Redis that hangs is a Redis that is lost: no call waits long, and none is made again by itself."""
+    told, said = RedisSettings.from_dsn(redis_url), urlsplit(redis_url)
+    told.username, told.password = (unquote(each) if each is not None else None for each in (said.username, said.password))  # arq does not
     redis = await create_pool(
-        RedisSettings.from_dsn(redis_url),
+        told,
         job_serializer=encode,
         job_deserializer=decode,
         default_queue_name=QUEUE,
@@ -123,56 +125,34 @@ async def work(settings: Settings, name: str, at: Address | None = None) -> None
         job_deserializer=decode,
         log_results=False,
     )
-    stop = asyncio.Event()
-    for name_of_signal in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(name_of_signal, stop.set)
+    end = End()
     print(f"engate worker: {name}", flush=True)  # noqa: T201
-    tasks = [
-        asyncio.create_task(_forever("runner", runner.run)),
-        asyncio.create_task(_forever("arq", arq.main)),
-        asyncio.create_task(_count_alive(store, alive)),
-        asyncio.create_task(upkeep.keep(store, settings.buyers_kept)),
-    ]
     try:
-        async with _shown(shown, at):
-            await stop.wait()
-            await ended(tasks)  # the work first, whatever the server of the numbers does
+        async with (
+            _shown(shown, at, end),
+            working(  # which ends first, whatever the server of the numbers does
+                _forever("runner", runner.run),
+                _forever("arq", arq.main),
+                _count_alive(store, alive),
+                upkeep.keep(store, settings.buyers_kept),
+            ),
+        ):
+            if at is not None:
+                print(f"engate worker: {at.url}", flush=True)  # noqa: T201
+            await end.begun()
     finally:
-        await ended(tasks)
         await registry.close()
         await redis.aclose()
         store.close()
 
 
-@asynccontextmanager
-async def _shown(installation: Installation, at: Address | None) -> AsyncGenerator[None]:
+def _shown(installation: Installation, at: Address | None, end: End) -> AbstractAsyncContextManager[None]:
     """This worker's own /health, /ready and /metrics, where somebody gave it a port."""
     if at is None:
-        yield
-        return
+        return nullcontext()
     from engate_api.app import create_shown
 
-    server = server_of(create_shown(installation), at)
-    serving = asyncio.create_task(server.serve())
-    print(f"engate worker: {at.url}", flush=True)  # noqa: T201
-    try:
-        yield
-    finally:
-        server.stop()
-        await asyncio.wait([serving], timeout=LONGEST_END)  # the library waits without end for whoever is still connected
-        serving.cancel()
-
-
-LONGEST_END = 5.0
-"""Seconds that whoever asks a worker how it is may keep it from ending."""
-
-
-async def ended(tasks: list[asyncio.Task[None]], again: float = 5.0) -> None:
-    """Cancelled once more where it was not heard: a library may swallow a cancellation, and the worker would go on after SIGTERM."""
-    while left := [task for task in tasks if not task.done()]:
-        for task in left:
-            task.cancel()
-        await asyncio.wait(left, timeout=again)
+    return served(create_shown(installation), at, end.begin)
 
 
 async def _forever(what: str, run: Any) -> None:
@@ -201,8 +181,7 @@ def main(argv: list[str]) -> int:
     asked = parser("engate worker", "One worker, for scale mode.")
     asked.add_argument("--host", default="127.0.0.1")
     asked.add_argument("--port", type=int, help="answers /health, /ready and /metrics of this worker there (0: any free one); else none")
-    given = asked.parse_args(argv)
-    settings = from_environment()
+    given, settings = told(asked, argv)
     configure(settings.log_level, json=settings.log_format == "json")
     if settings.redis_url is None:
         raise Invalid(

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import base64
 import os
+import re
 import secrets
 import shutil
 import sqlite3
 import stat
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -22,6 +24,7 @@ from litestar.testing import TestClient
 from tests.support.goods import goods, sale
 
 from engate.secrets import open_vault
+from engate.store import backups
 from engate.store.db import Store
 from engate.store.tables import connection, installation, integration, tenant
 from engate.testing import services
@@ -260,6 +263,11 @@ def on_server(url: str, data: Path) -> None:
     store.close()
 
 
+def noted(url: str) -> float:
+    with sa.create_engine(url, poolclass=sa.NullPool).connect() as c:
+        return backups.last(c)
+
+
 def names(url: str) -> list[str]:
     engine = sa.create_engine(url, poolclass=sa.NullPool)
     with engine.connect() as c:
@@ -274,7 +282,7 @@ def test_postgresql_is_backed_up_and_restored_with_nobody_at_work(
     on_server(postgres_database, tmp_path)
     file = tmp_path / "b.dump"
     assert main(["backup", str(file)]) == 0, capsys.readouterr().err
-    assert mode(file) == 0o600
+    assert mode(file) == 0o600 and noted(postgres_database)
     assert main(["backup", str(file)]) == 1
     password = sa.make_url(postgres_database).password
     with sa.create_engine(postgres_database, poolclass=sa.NullPool).begin() as c:
@@ -296,6 +304,38 @@ def test_postgresql_is_backed_up_and_restored_with_nobody_at_work(
     assert mode(before) == 0o600 and before.stat().st_size > 1000
     said = capsys.readouterr()
     assert password and password not in said.out + said.err
+
+
+@pytest.mark.trap("engine.backup-noted")
+def test_whoever_watches_hears_when_the_last_backup_was_made(tmp_path: Path, at: Callable[..., None]) -> None:
+    """Of a backup beside a server at work; 0 where there was none, so that nobody takes silence for a backup."""
+    at(tmp_path / "data", ENGATE_INSTALLATION_KEY=INSTALLATION_KEY)
+    furnished(tmp_path / "data")
+    with TestClient(create_app(from_environment())) as client:
+
+        def told() -> float:
+            return float(re.findall(r"^engate_backup_timestamp_seconds (\S+)$", client.get("/metrics").text, re.MULTILINE)[0])
+
+        assert told() == 0
+        before = time.time()
+        assert main(["backup", str(tmp_path / "b.db")]) == 0
+        deadline = time.monotonic() + 20  # what is costly to count is counted now and then
+        while not told():
+            assert time.monotonic() < deadline
+        assert before <= told() <= time.time()
+
+
+def test_a_backup_that_cannot_be_noted_is_one_all_the_same(
+    tmp_path: Path, at: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    at(tmp_path / "data")
+    data = furnished(tmp_path / "data")
+    with sqlite3.connect(data / "engate.db") as c:
+        c.execute("CREATE TRIGGER full BEFORE INSERT ON installation BEGIN SELECT RAISE(ABORT, 'no room'); END")
+    c.close()
+    assert main(["backup", str(tmp_path / "b.db")]) == 0
+    said = capsys.readouterr().err
+    assert "/metrics" in said and "no room" in said and (tmp_path / "b.db").stat().st_size > 1000
 
 
 def test_without_the_tools_the_command_that_is_shown_works_as_it_stands(

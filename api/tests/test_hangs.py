@@ -146,6 +146,17 @@ async def test_work_goes_on_without_a_redis_that_hangs(scale: Scale) -> None:
         await redis.aclose()
 
 
+async def test_a_password_of_redis_may_hold_any_character(tmp_path: Path) -> None:
+    """It is written as in any address: `%` and two digits for what means something there."""
+    with services.valkey(tmp_path) as url:
+        redis = Redis.from_url(url)
+        await redis.config_set("requirepass", "p$w#d /@")
+        await redis.aclose()
+        dispatch = await open_dispatch(url.replace("://", "://:p$w%23d%20%2F%40@"))
+        assert await dispatch.ready()
+        await dispatch.close()
+
+
 @pytest.mark.trap("engine.database-down")
 def test_a_database_that_is_down_is_a_503(tmp_path: Path, scale: Scale) -> None:
     with services.postgres(tmp_path / "pg", fast=True) as url:

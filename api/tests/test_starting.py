@@ -14,18 +14,21 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 import sqlalchemy as sa
 from api.tests.conftest import INSTALLATION_KEY
 from api.tests.test_cli import ready, serving
 from litestar.testing import TestClient
 
+from engate.clock import SystemClock
 from engate.errors import EngateError
 from engate.store import lanes
 from engate.store.db import Store
 from engate.store.migrate import upgrade
 from engate.testing import services
 from engate_api.app import create_app
+from engate_api.embedded import opened
 from engate_api.patience import wait_for_servers
 from engate_api.settings import Settings
 
@@ -110,6 +113,16 @@ def test_a_start_that_waited_long_enough_ends_in_words(tmp_path: Path, postgres_
             wait_for_servers(settings(tmp_path, start_wait=0.3, **urls), lambda event, said=said, **_: said.append(event), pause=0.1)
         relay.close()
         assert setting in caught.value.hint.pt and "ENGATE_START_WAIT" in caught.value.hint.en and 2 <= len(said) <= 5
+
+
+async def test_a_start_that_fails_makes_no_key_that_nobody_saw(tmp_path: Path) -> None:
+    """It is shown once; only its hash is stored."""
+    first = Settings(data=tmp_path, database_url=f"sqlite:///{tmp_path}/engate.db")
+    with pytest.raises(RuntimeError):
+        async with opened(msgspec.structs.replace(first, redis_url="http://nothing.example"), SystemClock()):
+            pass
+    async with opened(first, SystemClock()) as installation:
+        assert installation.new_key is not None
 
 
 # ---- workers ----

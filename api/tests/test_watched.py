@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import os
 import re
@@ -13,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Generator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,7 +24,6 @@ from api.tests.test_cli import environment
 from engate.store.tables import slice_count
 from engate.testing import services
 from engate_api.installation import process_name
-from engate_api.worker import ended
 
 KEY = base64.b64encode(secrets.token_bytes(32)).decode()
 
@@ -158,15 +156,3 @@ def test_a_port_that_is_taken_ends_a_worker_in_words(tmp_path: Path) -> None:
 def test_a_machine_of_a_long_name_works_on_lanes_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "gethostname", lambda: "engate-worker-7d9f8b6c5-x2v4q.production.svc.cluster.local.example.com")
     assert len(process_name()) + len("/") + 12 <= 60
-
-
-async def test_a_cancellation_that_a_library_swallows_is_repeated() -> None:
-    async def deaf() -> None:
-        with suppress(asyncio.CancelledError):
-            await asyncio.sleep(600)
-        await asyncio.sleep(600)
-
-    tasks = [asyncio.create_task(deaf()), asyncio.create_task(asyncio.sleep(600))]
-    await asyncio.sleep(0)
-    await ended(tasks, again=0.01)
-    assert all(task.cancelled() for task in tasks)

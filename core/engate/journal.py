@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
-from typing import Any
+from typing import Any, Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 
@@ -20,9 +20,13 @@ GAUGES: dict[str, tuple[str, tuple[str, ...]]] = {
     "engate_orders": ("Orders by state", ("state",)),
     "engate_connections": ("Connections by health", ("health",)),
     "engate_causes": ("What is waited for, by who can end it", ("owner",)),
+    "engate_backup_timestamp_seconds": ("When the last backup was made (seconds since 1970); 0: none yet", ()),
 }
 """What is counted when somebody asks: what it is, and its labels."""
 
+Dependency = Literal["database", "storage", "redis"]
+Outcome = Literal["done", "failed", "dropped", "lost", "cancelled"]
+"""Of a slice of work."""
 Counts = Mapping[Any, float]
 """The values of one gauge, by its labels: `{(): 3}` where it has none."""
 
@@ -53,7 +57,7 @@ class Metrics:
         self._counter(*place, str(status)).inc()
         self._timer(*place).observe(seconds)
 
-    def worked(self, lane: str, outcome: str, seconds: float) -> None:
+    def worked(self, lane: str, outcome: Outcome, seconds: float) -> None:
         """One slice. Of the lane's name what comes before its first slash: the rest may be an order's key."""
         kind = lane.partition("/")[0]
         self._slices.labels(kind, outcome).inc()

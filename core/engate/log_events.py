@@ -81,6 +81,13 @@ EVENTS: dict[str, Event] = {
     "worker_started": Event("info", "A process begins to work on lanes.", ("worker", "slots")),
     "worker_ended": Event("info", "It was stopped; what it had in hand is given back.", ("worker",)),
     "worker_interrupted": Event("warning", "A part of a worker broke off and begins anew: database or Redis went away.", ("what", "error")),
+    "end_cut": Event(
+        "warning",
+        "At the end of a process a part of it did not end in time and was let go: `http` (a client that keeps its connection), `work` "
+        "(lanes), `database`. Leases run out by themselves.",
+        ("what", "seconds"),
+    ),
+    "end_forced": Event("error", "A process that was to end had not ended after so long: it broke off, with exit code 1.", ("seconds",)),
     "runner_broke": Event("error", "The work on lanes broke off and begins anew within a second.", ("error", "exception")),
     "lane_dropped": Event(
         "error", "What a lane met could not be stored; it goes on when its lease ends.", ("lane", "integration", "error", "exception")

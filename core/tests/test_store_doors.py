@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -12,6 +13,8 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy import event
 
+from engate.store import db
+from engate.store.broken import Broken
 from engate.store.db import Store
 from engate.store.tables import installation, metadata
 
@@ -30,7 +33,11 @@ def put(c: sa.Connection, name: str, value: bytes = b"x") -> None:
 
 def names(store: Store) -> set[str]:
     with store.read() as c:
-        return set(c.execute(sa.select(installation.c.name)).scalars())
+        return names_in(c)
+
+
+def names_in(c: sa.Connection) -> set[str]:
+    return set(c.execute(sa.select(installation.c.name)).scalars())
 
 
 async def test_a_change_that_fails_harms_none_of_its_neighbours(store: Store) -> None:
@@ -173,3 +180,48 @@ def test_nobody_waits_for_ever_on_postgresql(postgres_database: str) -> None:
     finally:
         store.close()
         other.close()
+
+
+ENDLESS = {
+    "sqlite": "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n",
+    "postgresql": "SELECT pg_sleep(3600)",
+}
+
+
+async def test_closing_lets_go_of_what_does_not_end(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever waits for it hears of it, and nobody is taken in any more."""
+    monkeypatch.setattr(db, "CLOSE_SECONDS", 0.2)
+    made = Store(database)
+    begun: list[str] = []
+
+    def endless(c: sa.Connection) -> None:
+        begun.append("")
+        c.exec_driver_sql(ENDLESS[c.dialect.name]).all()
+
+    waiting = [asyncio.create_task(door(endless)) for door in (made.reading, made.viewing, made.writing, made.durably)]
+    async with asyncio.timeout(20):
+        while len(begun) < 3:  # noqa: ASYNC110  # on SQLite the second writer waits for the first
+            await asyncio.sleep(0.01)
+    since = time.monotonic()
+    made.close()
+    assert time.monotonic() - since < 20
+    for error in await asyncio.gather(*waiting, return_exceptions=True):
+        assert isinstance(error, Exception | asyncio.CancelledError)
+    for door in (made.reading, made.durably):
+        with pytest.raises(Broken):
+            await door(names_in)
+
+
+async def test_closing_waits_for_what_was_asked_before(database: str) -> None:
+    made = Store(database)
+    waiting = [
+        asyncio.create_task(door(lambda c, name=f"{kind}-{n}": put(c, name)))
+        for kind, door in (("apart", made.writing), ("together", made.durably))
+        for n in range(30)
+    ]
+    await asyncio.sleep(0)  # they have asked
+    made.close()
+    await asyncio.gather(*waiting)
+    other = Store(database)
+    assert len(names(other)) == 60
+    other.close()

@@ -2,30 +2,36 @@
 
 from __future__ import annotations
 
-import argparse
 import errno
 import os
 import sqlite3
+import sys
+import time
 from contextlib import closing
 from pathlib import Path
+
+from sqlalchemy.exc import SQLAlchemyError
 
 from engate import private
 from engate.errors import Invalid
 from engate.secrets import ENVIRONMENT
+from engate.store import backups
+from engate.store.broken import shortly
+from engate.store.db import Store
 from engate.store.engines import file_of
 from engate.text import Text
 from engate_api.commands import tools
-from engate_api.settings import Settings, from_environment
+from engate_api.environment import parser, told
+from engate_api.settings import Settings
 
 ELSEWHERE = Text("Escolha outro nome: nada é sobrescrito.", "Choose another name: nothing is overwritten.")
 
 
 def main(argv: list[str]) -> int:
-    parser = argparse.ArgumentParser(prog="engate backup", description="Of SQLite by itself, of PostgreSQL with pg_dump.")
-    parser.add_argument("file", type=Path, help="made anew; nothing is overwritten")
-    parser.add_argument("--key", type=Path, metavar="FILE", help="also the secret key, into this file in another folder")
-    given = parser.parse_args(argv)
-    settings = from_environment()
+    asked = parser("engate backup", "Of SQLite by itself, of PostgreSQL with pg_dump.")
+    asked.add_argument("file", type=Path, help="made anew; nothing is overwritten")
+    asked.add_argument("--key", type=Path, metavar="FILE", help="also the secret key, into this file in another folder")
+    given, settings = told(asked, argv)
     file: Path = given.file.absolute()
     key: Path | None = given.key.absolute() if given.key is not None else None
     for each in filter(None, (file, key)):
@@ -47,6 +53,7 @@ def main(argv: list[str]) -> int:
     if key is not None:
         private.write_new(key, secret)
         print(f"chave / key: {key}")
+    _note(settings.database_url)
     print(_keep_apart(settings))
     return 0
 
@@ -104,6 +111,21 @@ def _secret(settings: Settings) -> bytes:
     if settings.key_file is None or not settings.key_file.exists():
         raise Invalid(Text("Esta instalação ainda não tem chave.", "This installation has no key yet."), where="--key", code="no_key")
     return settings.key_file.read_bytes()
+
+
+def _note(url: str) -> None:
+    """For whoever watches: /metrics says when the last backup was made. One that could not be noted is a backup all the same."""
+    try:
+        store = Store(url)
+        try:
+            with store.write() as c:
+                backups.made(c, time.time())
+        finally:
+            store.close()
+    except (SQLAlchemyError, OSError) as error:
+        said = shortly(error)
+        pt, en = "O backup está pronto, mas /metrics não o mostrará", "The backup is made, but /metrics will not show it"
+        print(f"{pt}: {said}\n{en}: {said}", file=sys.stderr)
 
 
 def _keep_apart(settings: Settings) -> str:

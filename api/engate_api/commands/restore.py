@@ -4,7 +4,6 @@ backup is asleep from its first moment: it may be a copy of an installation that
 
 from __future__ import annotations
 
-import argparse
 import re
 import shlex
 import sqlite3
@@ -25,19 +24,19 @@ from engate.store.tables import metadata
 from engate.text import Text
 from engate_api.commands import tools
 from engate_api.commands.backup import copy_database, dump
+from engate_api.environment import parser, told
 from engate_api.installation import FolderLock
-from engate_api.settings import Settings, from_environment
+from engate_api.settings import Settings
 
 BESIDE = ("-wal", "-shm")
 
 
 def main(argv: list[str]) -> int:
-    parser = argparse.ArgumentParser(prog="engate restore", description="Into SQLite by itself, into PostgreSQL with pg_restore and psql.")
-    parser.add_argument("file", type=Path)
-    parser.add_argument("--key", type=Path, metavar="FILE", help="the secret key, where neither the data folder nor the environment has it")
-    parser.add_argument("--replace", action="store_true", help="a database that is there already is kept under another name and replaced")
-    given = parser.parse_args(argv)
-    settings = from_environment()
+    asked = parser("engate restore", "Into SQLite by itself, into PostgreSQL with pg_restore and psql.")
+    asked.add_argument("file", type=Path)
+    asked.add_argument("--key", type=Path, metavar="FILE", help="the secret key, where neither the data folder nor the environment has it")
+    asked.add_argument("--replace", action="store_true", help="a database that is there already is kept under another name and replaced")
+    given, settings = told(asked, argv)
     file: Path = given.file.absolute()
     if not file.is_file():
         raise Invalid(Text(f"Não há arquivo {file}.", f"There is no file {file}."), code="no_file")

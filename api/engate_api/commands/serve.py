@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 from contextlib import ExitStack
 
 import msgspec
@@ -13,11 +12,12 @@ from engate.logs import configure, say
 from engate_api.app import create_app
 from engate_api.commands.sandbox import Beside, beside
 from engate_api.embedded import opened
-from engate_api.environment import parser
+from engate_api.ending import End
+from engate_api.environment import parser, told
 from engate_api.loop import run
 from engate_api.patience import wait_for_servers
-from engate_api.server import Address, address, server_of
-from engate_api.settings import Settings, from_environment
+from engate_api.server import Address, address, served
+from engate_api.settings import Settings
 
 
 def main(argv: list[str]) -> int:
@@ -25,8 +25,7 @@ def main(argv: list[str]) -> int:
     asked.add_argument("--host", default="127.0.0.1")
     asked.add_argument("--port", type=int, default=8000, help="0: any free one")
     asked.add_argument("--sandboxes", action="store_true", help="start every installed sandbox beside it")
-    given = asked.parse_args(argv)
-    settings = from_environment()
+    given, settings = told(asked, argv)
     configure(settings.log_level, json=settings.log_format == "json")
     at = address(given.host, given.port)
     wait_for_servers(settings)
@@ -39,20 +38,19 @@ def main(argv: list[str]) -> int:
 async def _serve(settings: Settings, at: Address, stack: ExitStack, *, sandboxes: bool) -> int:
     """Stops on SIGINT and SIGTERM: no new requests, then the lanes' slices end, then the database closes."""
     async with opened(settings, SystemClock()) as installation:
-        print(f"engate: {at.url}", flush=True)
-        say("serve_started", address=at.url)
+        end = End()
         app = create_app(settings)
         app.state.installation = installation
-        # in this very process: a kill takes API and lanes together, and nobody is left behind with the folder's lock
-        server = server_of(app, at)
-        for number in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(number, server.stop)
+        print(f"engate: {at.url}", flush=True)
         if installation.new_key is not None:
             print(f"installation key (shown this once, it creates tenants): {installation.new_key}", flush=True)
-        if sandboxes:
-            running = await asyncio.to_thread(stack.enter_context, beside(at.host, at.port + 1))
-            print(_reached(at.url, installation.new_key, running), flush=True)
-        await server.serve()
+        # in this very process: a kill takes API and lanes together, and nobody is left behind with the folder's lock
+        async with served(app, at, end.begin):
+            say("serve_started", address=at.url)
+            if sandboxes:
+                running = await asyncio.to_thread(stack.enter_context, beside(at.host, at.port + 1))
+                print(_reached(at.url, installation.new_key, running), flush=True)
+            await end.begun()
     say("serve_ended")
     return 0
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 import sqlalchemy as sa
@@ -15,7 +15,7 @@ from litestar import Response, get
 from litestar.di import NamedDependency
 from sqlalchemy.exc import SQLAlchemyError
 
-from engate.journal import Counts
+from engate.journal import Counts, Dependency
 from engate.store import lanes
 from engate.store.broken import FREE, FULL, Broken
 from engate.store.db import DatabaseSilent
@@ -167,11 +167,11 @@ async def _redis_answers(installation: Installation) -> bool:
 )
 async def get_metrics(installation: NamedDependency[Installation]) -> Response[bytes]:
     """What this process did; of the API also how all stands, unless the database is away: what is away stands there too."""
-    up = {"database": _database_answers(installation)}
+    up: dict[Dependency, Coroutine[Any, Any, bool]] = {"database": _database_answers(installation)}
     if installation.settings.redis_url is not None:
         up["redis"] = _redis_answers(installation)
     counted, answered = await asyncio.gather(_counted(installation), asyncio.gather(*up.values()))
-    answers = dict(zip(up, answered, strict=True))
+    answers: dict[Dependency, bool] = dict(zip(up, answered, strict=True))
     if counted is None:  # it may answer and be slow to count: only its own answer says that it is away
         counted = {}
     answers["storage"] = _trouble(installation) is None
@@ -197,6 +197,7 @@ async def _counted(installation: Installation) -> dict[str, Counts] | None:
         "engate_orders": _by_one(found.orders),
         "engate_connections": _by_one(found.connections),
         "engate_causes": _by_one(found.causes),
+        "engate_backup_timestamp_seconds": {(): found.backup_at},
     }
 
 

@@ -53,10 +53,14 @@ OF_SERVER = {  # by SQLSTATE
 ELSEWHERE = Text(
     "Confira ENGATE_DATABASE_URL e se o banco de dados está no ar.", "Check ENGATE_DATABASE_URL, and whether the database is up."
 )
+STOPPING = Text("O engate está parando.", "engate is stopping.")
+AGAIN = Text("Tente de novo em instantes.", "Try again in a moment.")
 
 
 def broken(error: BaseException) -> Broken | None:
     """None: it is not the database that failed, but what was asked of it."""
+    if isinstance(error, Broken):
+        return error
     said: Any = error.orig if isinstance(error, exc.DBAPIError) else error
     if isinstance(said, sqlite3.DatabaseError):
         code = getattr(said, "sqlite_errorcode", 26 if "not a database" in str(said) else None)
@@ -71,6 +75,11 @@ def broken(error: BaseException) -> Broken | None:
         Text(f"O banco de dados não atendeu: {words}", f"The database did not serve: {words}"),
         ELSEWHERE,
     )
+
+
+def stopping() -> Broken:
+    """The database has been closed: this process ends."""
+    return Broken(STOPPING, AGAIN)
 
 
 def lasts(error: Broken) -> bool:

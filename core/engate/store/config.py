@@ -183,8 +183,8 @@ def update_connection(c: sa.Connection, vault: Vault, tenant_id: int, id: int, g
         sa.update(connection)
         .where(connection.c.id == id)
         .values(
-            settings=plain, revision=connection.c.revision + 1, passed=False, tested_at=None, checks=None, health="ok", health_cause=None,
-            facts=None, learned=connection.c.learned + 1, probed_at=None,
+            settings=plain, revision=connection.c.revision + 1, passed=False, tested_at=None, checks=None, health=health.OK,
+            health_cause=None, facts=None, learned=connection.c.learned + 1, probed_at=None,
         )
     )  # fmt: skip
     c.execute(sa.delete(token).where(token.c.connection_id == id))
@@ -243,7 +243,7 @@ def tested(c: sa.Connection, id: int, revision: int, found: Tested, now: float) 
     if found.identity:
         values["identity"] = found.identity
     if passed:
-        values |= {"health": "ok", "health_cause": None, "passed_revision": revision, "probed_at": now}
+        values |= {"health": health.OK, "health_cause": None, "passed_revision": revision, "probed_at": now}
         health.passed(c, id)
     c.execute(sa.update(connection).where(connection.c.id == id, connection.c.revision == revision).values(**values))
     return passed
@@ -467,7 +467,7 @@ def _made(row: Any, configured: dict[str, Any]) -> Snapshot:
         sides=((row.erp_id, row.erp_revision), (row.storefront_id, row.shop_revision)),
         stamp=(row.revision, row.erp_revision, row.shop_revision),
         connected=row.erp_passed == row.erp_revision and row.shop_passed == row.shop_revision,
-        refused="reauth_required" in (row.erp_health, row.shop_health),
+        refused=health.REFUSED in (row.erp_health, row.shop_health),
         listens=row.shop is not None,
         archived=row.deleted_at is not None,
         asleep=row.asleep,

@@ -24,8 +24,9 @@ from sqlalchemy.exc import OperationalError
 
 from engate import logs, private
 from engate.errors import EngateError
+from engate.logs import say
 from engate.store import engines
-from engate.store.broken import Broken, broken, lasts
+from engate.store.broken import Broken, broken, lasts, stopping
 from engate.structs import make_known
 from engate.text import Text
 
@@ -34,6 +35,9 @@ Change = Callable[[sa.Connection], T]
 GROUP = 500
 VIEWS, GLANCES = 4, 2
 VIEW_SECONDS, GLANCE_SECONDS = 20.0, 4.0
+CLOSE_SECONDS, CUT_SECONDS = 5.0, 6.0
+"""What is under way when it is closed may take the first; then its connections are cut, and whoever works on them ends within the
+second (one that is being opened is tried for 5 s)."""
 TRIES = 5
 """How often work that collided with other transactions (PostgreSQL ends one of two that wait for each other) is run again."""
 PERSONAL = ("shop_order", "part", "document", "step", "task", "cause", "key_index", "inbox", "delivery", "outbox")
@@ -62,6 +66,8 @@ class Store:
         readers, writers = (4, 1) if self.sqlite else (6, 6)
         self.engine = engines.working(url, readers + writers + 2)  # … the group writer, and one for tools
         self.views = engines.looking(url, VIEWS + GLANCES)
+        self._opened = engines.Opened(self.engine, self.views)
+        self._closed = False
         self._readers = ThreadPoolExecutor(readers, thread_name_prefix="store-read")
         self._writers = ThreadPoolExecutor(writers, thread_name_prefix="store-write")
         self._viewers = ThreadPoolExecutor(VIEWS, thread_name_prefix="store-view")
@@ -73,12 +79,31 @@ class Store:
         self._writer_thread.start()
 
     def close(self) -> None:
+        """Within 11 s, whatever the database does: what was begun is waited for, and then let go. Who asks for more is refused."""
+        self._closed = True
         self._pending.put(None)
-        self._writer_thread.join(timeout=10)
-        for threads in (self._readers, self._writers, self._viewers, self._glancers):
-            threads.shutdown(wait=True)
+        ending = threading.Thread(target=self._end, daemon=True, name="store-end")
+        ending.start()
+        ending.join(CLOSE_SECONDS)
+        if ending.is_alive():
+            say("end_cut", what="database", seconds=CLOSE_SECONDS)
+            for threads in self._threads():
+                threads.shutdown(wait=False, cancel_futures=True)
+            until = time.monotonic() + CUT_SECONDS
+            while ending.is_alive() and time.monotonic() < until:
+                self._opened.cut()  # and what began its work only now
+                ending.join(0.2)
         self.engine.dispose()
         self.views.dispose()
+
+    def _end(self) -> None:
+        """Once everybody is done. (A pool of threads can be waited for, but not for a time.)"""
+        self._writer_thread.join()
+        for threads in self._threads():
+            threads.shutdown(wait=True)
+
+    def _threads(self) -> tuple[ThreadPoolExecutor, ...]:
+        return self._readers, self._writers, self._viewers, self._glancers
 
     @property
     def trouble(self) -> Broken | None:
@@ -148,11 +173,12 @@ class Store:
         return await self._in_thread(self._writers, self.write, work)
 
     async def cleaning(self, *, whole: bool = False) -> bool:
-        work = partial(self.clean, whole=whole)
-        return await asyncio.shield(_heard(asyncio.get_running_loop().run_in_executor(self._writers, work)))
+        return await self._run(self._writers, partial(self.clean, whole=whole))
 
     async def durably(self, change: Change[T]) -> T:
         """Runs `change` with others in one commit; returns (or raises) when it is on disk."""
+        if self._closed:
+            raise stopping()
         loop = asyncio.get_running_loop()
         done: asyncio.Future[T] = loop.create_future()
         self._pending.put(_Waiting(change, done, loop, TRIES))
@@ -170,8 +196,13 @@ class Store:
                         raise
             raise AssertionError("unreachable")
 
+        return await self._run(threads, run)
+
+    async def _run(self, threads: ThreadPoolExecutor, work: Callable[[], T]) -> T:
+        if self._closed:
+            raise stopping()
         # shielded: a cancelled caller must not leave a half-used connection behind; the transaction ends either way
-        return await asyncio.shield(_heard(asyncio.get_running_loop().run_in_executor(threads, run)))
+        return await asyncio.shield(_heard(asyncio.get_running_loop().run_in_executor(threads, work)))
 
     def _writer(self) -> None:
         while True:
@@ -195,7 +226,7 @@ class Store:
             for waiting, (value, error) in zip(group, answers, strict=True):
                 if error is not None:
                     self._note(error)
-                if _collided(error) and waiting.tries > 1:  # again with the next group
+                if _collided(error) and waiting.tries > 1 and not self._closed:  # again with the next group
                     self._pending.put(waiting._replace(tries=waiting.tries - 1))
                 elif not waiting.loop.is_closed():
                     waiting.loop.call_soon_threadsafe(partial(_tell, waiting.done, value, error))

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import socket
+import sqlite3
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import event
+
+from engate.store.broken import stopping
 
 POOL_WAIT = 5.0
 REACH = {
@@ -23,6 +29,44 @@ WORK = {"statement_timeout": "60s", "lock_timeout": "15s", "idle_in_transaction_
 """No statement of the engine takes a minute; a process that is stopped in mid-transaction does not hold its rows for ever."""
 LOOK = {"statement_timeout": "15s", "lock_timeout": "5s", "default_transaction_read_only": "on"}
 """What people read."""
+
+
+class Opened:
+    """The connections that engines have open, those in use too."""
+
+    def __init__(self, *engines: sa.Engine) -> None:
+        self._known: set[Any] = set()
+        self._cut = False
+        for engine in engines:
+            event.listen(engine, "do_connect", self._may)
+            event.listen(engine, "connect", self._add)
+            event.listen(engine, "close", self._forget)
+
+    def cut(self) -> None:
+        """Whoever waits for an answer gets an error at once, in whatever thread; and no connection is opened any more."""
+        self._cut = True
+        for each in list(self._known):
+            with suppress(Exception):  # it has been closed meanwhile
+                _cut(each)
+
+    def _may(self, *_how: Any) -> None:
+        if self._cut:
+            raise stopping()
+
+    def _add(self, connection: Any, _record: Any) -> None:
+        self._known.add(connection)
+
+    def _forget(self, connection: Any, _record: Any) -> None:
+        self._known.discard(connection)
+
+
+def _cut(connection: Any) -> None:
+    if isinstance(connection, sqlite3.Connection):
+        connection.interrupt()
+        return
+    # not closed: its thread would read on from whatever is opened under the same number
+    with socket.socket(fileno=os.dup(connection.fileno())) as ours:
+        ours.shutdown(socket.SHUT_RDWR)
 
 
 def file_of(url: str) -> Path | None:

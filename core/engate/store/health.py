@@ -9,6 +9,8 @@ import sqlalchemy as sa
 from engate.store import causes
 from engate.store.tables import connection, lane
 
+OK, DEGRADED, REFUSED = STATES = ("ok", "degraded", "reauth_required")
+"""What a connection's health can be."""
 NOBODY = 0
 """In `lane.trouble_of`: it failed, and no connection is to blame."""
 
@@ -26,13 +28,13 @@ def met(c: sa.Connection, lane_id: int, trouble: Trouble) -> None:
     id = trouble.connection_id or NOBODY
     c.execute(sa.update(lane).where(lane.c.id == lane_id).values(trouble_of=id, trouble={**trouble.said, "cause": trouble.cause}))
     # credentials that were refused are worse, and only a test ends that
-    shown = (connection.c.id == id) & (connection.c.health != "reauth_required")
-    c.execute(sa.update(connection).where(shown).values(health="degraded", health_cause=trouble.said))
+    shown = (connection.c.id == id) & (connection.c.health != REFUSED)
+    c.execute(sa.update(connection).where(shown).values(health=DEGRADED, health_cause=trouble.said))
 
 
 def refused(c: sa.Connection, connection_id: int, said: dict[str, Any]) -> None:
     """The credentials do not hold any more: a person must renew them."""
-    c.execute(sa.update(connection).where(connection.c.id == connection_id).values(health="reauth_required", health_cause=said))
+    c.execute(sa.update(connection).where(connection.c.id == connection_id).values(health=REFUSED, health_cause=said))
 
 
 def got_through(c: sa.Connection, integration_id: int, lane_id: int) -> None:
@@ -45,10 +47,10 @@ def got_through(c: sa.Connection, integration_id: int, lane_id: int) -> None:
         causes.release(c, integration_id, [row.trouble["cause"]])
     others = sa.select(lane.c.trouble).where(lane.c.trouble_of == row.trouble_of).order_by(lane.c.id).limit(1)
     other = c.execute(others).scalar()
-    values: dict[str, Any] = {"health": "ok", "health_cause": None}
+    values: dict[str, Any] = {"health": OK, "health_cause": None}
     if other is not None:
         values = {"health_cause": {key: value for key, value in other.items() if key != "cause"}}
-    c.execute(sa.update(connection).where(connection.c.id == row.trouble_of, connection.c.health == "degraded").values(**values))
+    c.execute(sa.update(connection).where(connection.c.id == row.trouble_of, connection.c.health == DEGRADED).values(**values))
 
 
 def passed(c: sa.Connection, connection_id: int) -> None:

@@ -14,9 +14,10 @@ import sqlalchemy as sa
 
 from engate.logs import say
 from engate.store import audit, buyers, deliveries, lanes, outbox
-from engate.store.db import Store, insert
-from engate.store.tables import installation, record_count
+from engate.store.db import Store
+from engate.store.noted import note, noted
 from engate.store.tables import order as shop_order
+from engate.store.tables import record_count
 
 EVERY = 2.0
 FIRST, TIMES = 500, 4
@@ -62,11 +63,10 @@ async def forget_buyers(store: Store, kept: float, now: float) -> None:
 
 def _a_month_ago(c: sa.Connection, name: str, now: float) -> bool:
     """Whether this was last due a month ago; it counts from now then."""
-    last = c.execute(sa.select(installation.c.value).where(installation.c.name == name)).scalar()
-    if last is not None and float(last) > now - CLEAN_EVERY:
+    last = noted(c, name)
+    if last is not None and last > now - CLEAN_EVERY:
         return False
-    s = insert(c, installation).values(name=name, value=str(now).encode())
-    c.execute(s.on_conflict_do_update(index_elements=["name"], set_={"value": s.excluded.value}))
+    note(c, name, now)
     return True
 
 
@@ -82,8 +82,7 @@ def refresh(c: sa.Connection) -> bool:
     for growing in due:
         for table in growing.tables:
             c.exec_driver_sql(f"ANALYZE {table}")
-        s = insert(c, installation).values(name=growing.name, value=str(growing.rows(c)).encode())
-        c.execute(s.on_conflict_do_update(index_elements=["name"], set_={"value": s.excluded.value}))
+        note(c, growing.name, growing.rows(c))
     return True
 
 
@@ -102,8 +101,7 @@ class Growing(NamedTuple):
         return int(c.execute(sa.select(sa.func.coalesce(self.counted, 0))).scalar_one())
 
     def is_due(self, c: sa.Connection) -> bool:
-        before = c.execute(sa.select(installation.c.value).where(installation.c.name == self.name)).scalar()
-        return self.rows(c) >= max(FIRST, TIMES * int(before or 0))
+        return self.rows(c) >= max(FIRST, TIMES * (noted(c, self.name) or 0))
 
 
 GROUPS = (

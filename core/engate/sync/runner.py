@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from engate import doing
 from engate.clock import Clock
-from engate.journal import Metrics
+from engate.journal import Metrics, Outcome
 from engate.limits import priority
 from engate.logs import say
 from engate.store import clocks, config, desired, health, lanes, outbox
@@ -291,7 +291,8 @@ class Runner:
         priority.set(claim.prio)
         mine.doing = doing.watched()
         self._slices += 1
-        began, outcome = time.monotonic(), "dropped"
+        began = time.monotonic()
+        outcome: Outcome = "dropped"
         try:
             later = await self._slice(mine)
         except asyncio.CancelledError:

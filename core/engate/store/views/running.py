@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from engate import titles
 from engate.errors import Owner
 from engate.model.kinds import KINDS
-from engate.store import config, lanes
+from engate.store import backups, config, health, lanes
 from engate.store.tables import cause, connection, integration, order, record, record_count, run
 from engate.store.views.paging import Rows, Window, each, instant, page
 from engate.text import NO_TEXT, Text
@@ -106,7 +106,8 @@ def _shown(row: Any, live: Live) -> Run:
 
 
 class Gauges(msgspec.Struct):
-    """The whole installation, for whoever runs it. `lanes_due_seconds`: how long the one that waits longest has been due."""
+    """The whole installation, for whoever runs it. `lanes_due_seconds`: how long the one that waits longest has been due.
+    `backup_at`: when the last backup was made; 0 where none was."""
 
     lanes_due: int
     lanes_due_seconds: float
@@ -115,6 +116,7 @@ class Gauges(msgspec.Struct):
     orders: dict[str, int]
     connections: dict[str, int]
     causes: dict[str, int]
+    backup_at: float
 
 
 def gauges(c: sa.Connection, now: float) -> Gauges:
@@ -138,10 +140,10 @@ def gauges(c: sa.Connection, now: float) -> Gauges:
         orders,
         _connections(c),
         waits,
+        backups.last(c),
     )
 
 
-HEALTH = ("ok", "degraded", "reauth_required")
 OWNERS = get_args(Owner)
 
 
@@ -153,7 +155,7 @@ _CAUSES = sa.select(*(sa.func.count().filter(cause.c.owner == owner) for owner i
 def _connections(c: sa.Connection) -> dict[str, int]:
     """By health; 0 where none has it, so that whoever waits for one sees it come."""
     counted = sa.select(connection.c.health, sa.func.count()).group_by(connection.c.health)
-    return {**dict.fromkeys(HEALTH, 0), **{health: n for health, n in c.execute(counted)}}
+    return {**dict.fromkeys(health.STATES, 0), **{state: n for state, n in c.execute(counted)}}
 
 
 LIVE = ("to_send", "sent", "waiting", "settled")
