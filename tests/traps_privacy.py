@@ -84,8 +84,8 @@ PRIVACY: tuple[Trap, ...] = (
         "engine.buyer-needed-of-late",
         "An order that was placed long ago and invoiced today loses its note and its letters before they are sent.",
         f"{CORE}/store/buyers.py",
-        " & order.c.state.in_(DONE) & quiet",
-        " & order.c.state.in_(DONE)",
+        "(row.state not in DONE or row.changed_at > quiet)",
+        "row.state not in DONE",
         (f"{STORED}test_what_is_under_way_keeps_its_buyer_however_old_it_is[sqlite-invoiced]",),
     ),
     Trap(
@@ -100,8 +100,8 @@ PRIVACY: tuple[Trap, ...] = (
         "engine.buyer-kept-so-long",
         "Without an end everybody who ever bought stays in the database, long after anybody may ask for it.",
         f"{CORE}/store/upkeep.py",
-        "buyers.erase_old(c, now - kept, now)",
-        "buyers.erase_old(c, 0.0, now)",
+        "buyers.old_ones(c, now - kept, after)",
+        "buyers.old_ones(c, 0.0, after)",
         (f"{STORED}test_an_order_loses_its_buyer_after_its_time[sqlite]",),
     ),
     Trap(

@@ -18,9 +18,9 @@ from core.tests.orders_made import AT, invoice
 from core.tests.orders_made import order as made_order
 
 from engate.model import Address, Buyer, ErpOrder, Invoice, OrderChange, OrderPart, Payment
-from engate.store import buyers, migrate, orders, upkeep
+from engate.store import buyers, migrate, orders, upkeep, whose
 from engate.store.blobs import pack, unpack
-from engate.store.causes import Reason, ensure
+from engate.store.causes import Reason
 from engate.store.db import Store
 from engate.store.deliveries import Came, keep
 from engate.store.orders import Line, OrderRow, Shop
@@ -61,10 +61,10 @@ def stored(store: Store, key: str, state: str = "delivered", **more: Any) -> int
     text = msgspec.to_builtins(Text(SAID, SAID))
     with store.write() as c:
         id = orders.keep(c, Shop(1, 1), doc, state, AT.timestamp())
-        whose = {"tenant_id": 1, "integration_id": 1, "order_id": id}
+        mine = {"tenant_id": 1, "integration_id": 1, "order_id": id}
         c.execute(
             sa.insert(part).values(
-                **whose, no=1, reference=key, branch="1", state=state, erp_key=f"erp-{key}", erp_doc=pack(erp), change_refused=text,
+                **mine, no=1, reference=key, branch="1", state=state, erp_key=f"erp-{key}", erp_doc=pack(erp), change_refused=text,
                 doc=pack(OrderPart(key, made_order(), "1", (), doc.total, doc.total, doc.total, doc.total)),
                 change=pack(OrderChange(key, (), doc.total, SAID)),
             )
@@ -76,8 +76,9 @@ def stored(store: Store, key: str, state: str = "delivered", **more: Any) -> int
         orders.note(c, row, Line("attention", Text(SAID, SAID)), 0.0)
         orders.note(c, row, Line("task_closed", Text("Pendência encerrada: Pix à Mariazinha", "Task closed: Pix à Mariazinha")), 0.0)
         closed = {"closed_at": 1.0, "closed_by": "person", "note": "Pix à Mariazinha"}
-        c.execute(sa.insert(task).values(**whose, code="t", amount=1, text=text, hint=text, opened_at=0.0, **closed))
-        ensure(c, 1, 1, {Reason("answer:x", "x", "person", Text(SAID, SAID), Text("", ""))}, 0.0)
+        c.execute(sa.insert(task).values(**mine, code="t", amount=1, text=text, hint=text, opened_at=0.0, **closed))
+        orders.set_cause(c, row, Reason("answer:x", "x", "person", Text(SAID, SAID), Text("", "")), 0.0)
+        orders.set_cause(c, row, None, 0.0)  # it went on; the words stay
         c.execute(
             sa.insert(lane).values(
                 tenant_id=1, integration_id=1, name=f"order/{key}", prio=0, trouble={"text": text, "hint": text, "code": ""}
@@ -155,7 +156,7 @@ async def test_what_is_under_way_keeps_its_buyer_however_old_it_is(store: Store,
     await upkeep.forget_buyers(store, KEPT, NOW)
     with store.write() as c:
         assert buyers.erase(c, [id], NOW) == []
-        [mine] = buyers.orders_of(c, buyers.Whom(1, BUYER.document), 0, NOW).found
+        [mine] = whose.orders_of(c, whose.Whom(1, BUYER.document), whose.Spot(whose.ORDERS, 1), NOW).found
         assert (mine.key, mine.over) == ("o1", False)
     assert held(store) == list(WORDS)
 
@@ -189,14 +190,14 @@ def test_a_buyer_is_found_by_whatever_is_theirs(store: Store) -> None:
         for n, body in enumerate(bodies):
             keep(c, Came(1, 2, 0.0, "POST", "orders", body), f"d{n}", {"orders": ["o3"] if body == b"" else []})
         c.execute(sa.update(integration).values(deleted_at=NOW))  # its orders go on
-        whom = buyers.Whom(1, BUYER.document, BUYER.email)
-        assert [each.key for each in buyers.orders_of(c, whom, 0, NOW).found] == ["o1", "o2"]
-        assert buyers.orders_of(c, whom._replace(tenant_id=2), 0, NOW).found == []
-        about = buyers.About(frozenset({"o1", "o2"}))
-        rows = buyers.deliveries_of(c, whom, about, 0).found
-        assert [row.key for row in rows] == ["d0", "d1", "d2"]
-        assert buyers.empty(c, [row.id for row in rows]) == 3
-        assert buyers.deliveries_of(c, whom, about, 0).found == []
+        whom = whose.Whom(1, BUYER.document, BUYER.email)
+        here, calls = whose.Spot(whose.ORDERS, 1), whose.Spot(whose.DELIVERIES, 2)
+        assert here in whose.spots(c, 1) and calls in whose.spots(c, 1) and whose.spots(c, 2) == []
+        assert [each.key for each in whose.orders_of(c, whom, here, NOW).found] == ["o1", "o2"]
+        found = whose.deliveries_of(c, whom, calls).found
+        assert [kept.row.key for kept in found] == ["d0", "d1", "d2"]
+        assert buyers.empty(c, [kept.row.id for kept in found]) == 3
+        assert whose.deliveries_of(c, whom, calls).found == []
         assert c.execute(sa.select(sa.func.count()).select_from(deliveries)).scalar_one() == 5, "that they came is known"
 
 
