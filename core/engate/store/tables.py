@@ -590,5 +590,5 @@ key_index = sa.Table(
     sa.Column("key", Key, primary_key=True),  # EAN, shop id, ERP order number, note number or key, CPF/CNPJ
     sa.Column("kind", sa.String(20), primary_key=True),  # "order" or a record kind
     sa.Column("target", Key, primary_key=True),
-    sa.Index("ix_key_index_target", "integration_id", "target", "kind"),
+    sa.Index("ix_key_index_target", "integration_id", "target", "kind", "key"),  # whole: SQLite would not take it else
 )  # fmt: skip

@@ -45,7 +45,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("order_id", "cause_id", name="uq_order_cause_order_id_cause_id"),
     )
     op.create_index("ix_order_cause_cause", "order_cause", ["cause_id", "id"])
-    op.create_index("ix_key_index_target", "key_index", ["integration_id", "target", "kind"])
+    op.create_index("ix_key_index_target", "key_index", ["integration_id", "target", "kind", "key"])
     op.execute(FORGOTTEN)
     for found in WAITED:
         op.execute(f"INSERT INTO order_cause (order_id, cause_id) {found} ON CONFLICT DO NOTHING")  # noqa: S608
