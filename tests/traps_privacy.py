@@ -6,6 +6,7 @@ from tests.trap import Trap
 
 CORE, API = "core/engate", "api/engate_api"
 AUDIT, BUYERS, STORED = "api/tests/test_audit.py::", "api/tests/test_buyers.py::", "core/tests/test_buyers_store.py::"
+RACE = "tests/test_erasure_race.py::"
 
 PRIVACY: tuple[Trap, ...] = (
     Trap(
@@ -84,8 +85,8 @@ PRIVACY: tuple[Trap, ...] = (
         "engine.buyer-needed-of-late",
         "An order that was placed long ago and invoiced today loses its note and its letters before they are sent.",
         f"{CORE}/store/buyers.py",
-        " & order.c.state.in_(DONE) & quiet",
-        " & order.c.state.in_(DONE)",
+        "(row.state not in DONE or row.changed_at > quiet)",
+        "row.state not in DONE",
         (f"{STORED}test_what_is_under_way_keeps_its_buyer_however_old_it_is[sqlite-invoiced]",),
     ),
     Trap(
@@ -100,8 +101,8 @@ PRIVACY: tuple[Trap, ...] = (
         "engine.buyer-kept-so-long",
         "Without an end everybody who ever bought stays in the database, long after anybody may ask for it.",
         f"{CORE}/store/upkeep.py",
-        "buyers.erase_old(c, now - kept, now)",
-        "buyers.erase_old(c, 0.0, now)",
+        "buyers.old_ones(c, now - kept, after)",
+        "buyers.old_ones(c, 0.0, after)",
         (f"{STORED}test_an_order_loses_its_buyer_after_its_time[sqlite]",),
     ),
     Trap(
@@ -111,6 +112,94 @@ PRIVACY: tuple[Trap, ...] = (
         "upkeep.keep(store, settings.buyers_kept)",
         "upkeep.keep(store, 1e9)",
         (f"{BUYERS}test_how_long_a_buyer_is_kept_is_a_setting",),
+    ),
+    Trap(
+        "engine.buyer-in-own-causes",
+        "A word of a buyer's that is a common one goes from messages that have nothing to do with the order.",
+        f"{CORE}/store/buyers.py",
+        "sa.select(order_cause.c.cause_id).where(order_cause.c.order_id == order_id)",
+        "sa.select(cause.c.id)",
+        (f"{STORED}test_a_common_word_stays_in_what_has_nothing_to_do_with_the_order[sqlite]",),
+    ),
+    Trap(
+        "engine.erased-along-indexes",
+        "Every key of an integration's search is read for each order that is erased, while SQLite lets nobody else write.",
+        f"{CORE}/store/tables.py",
+        '    sa.Index("ix_key_index_target", "integration_id", "target", "kind", "key"),  # whole: SQLite would not take it else\n',
+        "",
+        (f"{STORED}test_an_order_is_erased_along_indexes[sqlite]",),
+    ),
+    Trap(
+        "engine.old-ones-paged",
+        "Old orders that never end are all read again for each few that are erased.",
+        f"{CORE}/store/buyers.py",
+        ".limit(LOOKED_AT)",
+        ".limit(10 * LOOKED_AT)",
+        (f"{STORED}test_what_is_old_and_not_over_is_looked_at_without_writing[sqlite]",),
+    ),
+    Trap(
+        "engine.erased-at-rest",
+        "Whoever works on an order has read its buyer and writes what it knows when its call is answered: who was erased would be back.",
+        f"{CORE}/store/lanes.py",
+        "    return {row.name for row in rows if row.at_it}\n",
+        "    return set()\n",
+        (f"{STORED}test_an_order_that_is_in_work_is_passed_over[sqlite]",),
+    ),
+    Trap(
+        "engine.erased-while-read",
+        "An order that is read from the shop in the moment in which its buyer is erased would keep the buyer for good.",
+        f"{CORE}/sync/orders.py",
+        "orders.load(c, work.integration_id, doc.key, to_change=True)",
+        "orders.load(c, work.integration_id, doc.key)",
+        (f"{RACE}test_what_is_read_while_a_buyer_is_taken_out_brings_nobody_back[shop]",),
+    ),
+    Trap(
+        "engine.erased-while-told",
+        "A note that the ERP tells of in that moment would keep its XML, which names the buyer.",
+        f"{CORE}/store/orders.py",
+        "    .with_for_update(read=True, of=order)  # nobody takes a buyer out between our look and our commit\n",
+        "",
+        (f"{RACE}test_what_is_read_while_a_buyer_is_taken_out_brings_nobody_back[erp]",),
+    ),
+    Trap(
+        "engine.delivery-of-its-shop",
+        "Two shops of a tenant count their orders from 1: one's buyer would be handed what another one's shop told.",
+        f"{CORE}/store/whose.py",
+        " if config.shop_of(row) == shop]",
+        "]",
+        (f"{STORED}test_a_call_is_about_the_orders_of_its_own_shop[sqlite]",),
+    ),
+    Trap(
+        "engine.delivery-alone",
+        "An order that came while nobody listened stands in its delivery alone: emptied, the sale is lost.",
+        f"{CORE}/store/deliveries.py",
+        'row.outcome == "unheard" and bool(row.about.get(HANDED_IN))',
+        "False",
+        (f"{STORED}test_what_came_while_nobody_listened_goes_unless_it_is_an_order_of_its_own[sqlite]",),
+    ),
+    Trap(
+        "engine.cause-of-several",
+        "Several orders wait for one refusal, which names the buyer of one of them: masked by another one's words it hides nothing.",
+        f"{CORE}/store/views/buyers.py",
+        "[*_read([row.doc]), *waited.get(row.cause_id, ())]",
+        "_read([row.doc])",
+        (f"{BUYERS}test_a_cause_of_several_orders_is_masked_by_the_words_of_each",),
+    ),
+    Trap(
+        "engine.cause-in-the-queue",
+        "What an order no longer waits for, and a letter or a load still does, names its buyer in the queue of what waits.",
+        f"{API}/routes/summary.py",
+        "causes.items, first, lambda each: [each.id])",
+        "causes.items, first)",
+        (f"{BUYERS}test_a_cause_of_several_orders_is_masked_by_the_words_of_each",),
+    ),
+    Trap(
+        "engine.few-a-request",
+        "All of a buyer who bought thousands of times in one request: a proxy ends it, and nobody knows what was done.",
+        f"{API}/routes/buyers.py",
+        " and found < whose.FOUND:",
+        ":",
+        (f"{BUYERS}test_much_of_one_buyer_is_handed_out_and_taken_out_some_at_a_time",),
     ),
     Trap(
         "engine.deleted-deliveries",

@@ -44,9 +44,13 @@ def window(limit: Limit = 50, cursor: Cursor = None) -> Window:
     try:
         return Window(limit, int(base64.urlsafe_b64decode(cursor.encode("ascii") + b"==").decode("ascii")) & (2**62 - 1))
     except (ValueError, binascii.Error):
-        text = Text("Cursor inválido.", "Bad cursor.")
-        hint = Text("Use next_cursor da página anterior, sem mudanças.", "Use the last page's next_cursor, unchanged.")
-        raise Refused(400, "bad_cursor", text, hint, errors=[FieldError.of("query.cursor", text)]) from None
+        raise bad_cursor("query.cursor") from None
+
+
+def bad_cursor(where: str) -> Refused:
+    text = Text("Cursor inválido.", "Bad cursor.")
+    hint = Text("Use next_cursor da página anterior, sem mudanças.", "Use the last page's next_cursor, unchanged.")
+    return Refused(400, "bad_cursor", text, hint, errors=[FieldError.of(where, text)])
 
 
 def items(rows: Rows[T]) -> Items[T]:

@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
+import sqlalchemy as sa
+
 from engate import personal
+from engate.model import Order
+from engate.personal import Words
 from engate.store.views import buyers
 from engate.text import Text
 from engate_api.auth import RANK, Caller
@@ -17,13 +21,29 @@ Place = tuple[int, str]
 """The integration, and the shop's key of an order."""
 
 
-async def seen(installation: Installation, caller: Caller, views: Sequence[T], orders: Callable[[T], Iterable[Place]]) -> list[T]:
-    """These views as the caller may see them. `orders`: those that each tells of."""
+async def seen(
+    installation: Installation,
+    caller: Caller,
+    views: Sequence[T],
+    orders: Callable[[T], Iterable[Place]],
+    causes: Callable[[T], Iterable[int]] = lambda _: (),
+) -> list[T]:
+    """These views as the caller may see them. `orders`, `causes`: those that each tells of. What an order waits for is told too, in the
+    words of whichever order waited for it first."""
     if RANK[caller.role] >= RANK["operator"]:
         return list(views)
-    places = {place for view in views for place in orders(view)}
-    known = await installation.store.viewing(lambda c: buyers.of_orders(c, caller.tenant_id, places))
-    return [personal.shown(view, personal.words_of(known[place] for place in orders(view) if place in known)) for view in views]
+    places, ids = {place for view in views for place in orders(view)}, {id for view in views for id in causes(view)}
+
+    def known(c: sa.Connection) -> tuple[dict[Place, list[Order]], dict[int, list[Order]]]:
+        return buyers.of_orders(c, caller.tenant_id, places), buyers.of_causes(c, caller.tenant_id, ids)
+
+    by_place, by_cause = await installation.store.viewing(known)
+
+    def words(view: T) -> Words:
+        named = [*(by_place.get(place, ()) for place in orders(view)), *(by_cause[id] for id in causes(view))]
+        return personal.words_of(doc for each in named for doc in each)
+
+    return [personal.shown(view, words(view)) for view in views]
 
 
 def in_the_open(asked: str | None) -> None:

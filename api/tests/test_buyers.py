@@ -13,11 +13,16 @@ from typing import Any
 import httpx
 import msgspec
 import pytest
+import sqlalchemy as sa
 from api.tests.doors import Doored, doored
 from api.tests.test_access import OPEN, ROUTES
+from core.tests.orders_made import order as made_order
 from tests.support.goods import BUYER, sale
 
 from engate.clock import SystemClock
+from engate.model import Buyer as BuyerOf
+from engate.store import orders, whose
+from engate.store.tables import flow
 from engate.testing.world import Buyer
 from engate_api.auth import reader
 from engate_api.embedded import opened as running
@@ -215,6 +220,67 @@ async def test_a_buyer_is_handed_out_and_taken_out_of_every_file(tmp_path: Path)
 
         await house.until(heard)
         assert shows(str(await house.api("GET", f"{at}/{first}"))) == []
+
+
+@pytest.mark.trap("engine.cause-of-several", "engine.cause-in-the-queue")
+async def test_a_cause_of_several_orders_is_masked_by_the_words_of_each(tmp_path: Path) -> None:
+    """Two buyers wait for the same refusal, which names the later one of them."""
+    async with doored(tmp_path, live=True) as house:
+        keys = await keys_of(house)
+        house.erp.switches.refuses = REFUSED
+        first = await sold(house, 1, OTHER)
+        await house.until(lambda: waits(house, first))
+        second = await sold(house, 2, BUYER)
+        await house.until(lambda: waits(house, second))
+        at = f"/integrations/{house.id}"
+        [cause] = (await house.api("GET", "/causes", key=keys["operator"]))["items"]
+        assert cause["orders"] == 2 and cause["first"]["key"] == first and shows(str(cause))
+        for path in ("/causes", f"{at}/causes", f"{at}/orders", f"{at}/orders.csv", f"{at}/orders/{second}", f"{at}/explain/order/{first}"):
+            assert shows(await got(house, path, keys["read"])) == [], path
+        hits = await house.api("POST", "/search", {"q": first}, key=keys["read"])
+        assert hits["items"] and shows(str(hits)) == []
+        # they go on, and something else of the integration still waits for it
+        house.erp.switches.refuses = ""
+        await house.installation.store.writing(lambda c: c.execute(sa.update(flow).values(cause_id=cause["id"])))
+        for key in (first, second):
+            await house.api("POST", f"{at}/orders/{key}/retry", {})
+            await house.until(lambda key=key: house.in_erp(key))
+        [left] = (await house.api("GET", "/causes", key=keys["read"]))["items"]
+        assert left["id"] == cause["id"] and left["first"] is None and shows(str(left)) == []
+
+
+@pytest.mark.trap("engine.few-a-request")
+async def test_much_of_one_buyer_is_handed_out_and_taken_out_some_at_a_time(tmp_path: Path) -> None:
+    """A company that buys every day. What was not answered is asked for again, and nothing is done twice."""
+    many = whose.FOUND + 10
+    async with doored(tmp_path) as house:
+        tenant = (await house.api("GET", "/me"))["tenant"]["id"]
+        whom, placed = BuyerOf(BUYER.name, BUYER.document, BUYER.email), datetime.now(UTC).timestamp()
+
+        def fill(c: sa.Connection) -> None:
+            for n in range(many):
+                doc = msgspec.structs.replace(made_order(), key=f"o{n}", buyer=whom)
+                orders.keep(c, orders.Shop(tenant, house.id), doc, "delivered", placed)
+
+        await house.installation.store.writing(fill)
+        who: dict[str, str] = {"document": BUYER.document}
+        told = await house.api("POST", "/buyers/export", who)
+        rest = await house.api("POST", "/buyers/export", who | {"cursor": told["next_cursor"]})
+        assert (len(told["orders"]), len(rest["orders"]), rest["next_cursor"]) == (whose.FOUND, 10, None)
+        done = await house.api("POST", "/buyers/erase", who)
+        assert len(done["erased"]) == whose.FOUND and not done["cleaned"]
+        more = who | {"cursor": done["next_cursor"]}
+        last = await house.api("POST", "/buyers/erase", more)
+        assert (len(last["erased"]), last["next_cursor"], last["cleaned"]) == (10, None, True)
+        again = await house.api("POST", "/buyers/erase", more)
+        assert (again["erased"], again["under_way"], again["cleaned"]) == ([], [], True)
+        assert in_files(tmp_path) == []
+        erased = [line for line in (await house.api("GET", "/audit?what=buyers"))["items"] if line["what"] == "buyers.erased"]
+        named = [key for line in erased for change in line["changes"] if change["field"] == "erased" for key in change["after"]]
+        assert sorted(named) == sorted(f"{house.id}/o{n}" for n in range(many)), "each once, and whole"
+        for cursor in ("x", "orders.999.0", "orders.1", "keys.1.2", "orders.-1.0"):
+            refused = await house.api("POST", "/buyers/export", who | {"cursor": cursor}, status=400)
+            assert refused["code"] == "bad_cursor", cursor
 
 
 async def test_who_a_buyer_is_is_said_rightly_and_by_an_admin(tmp_path: Path) -> None:

@@ -1,8 +1,9 @@
-"""A buyer's rights (LGPD): everything that is stored of one, and taking it out."""
+"""A buyer's rights (LGPD): all that is stored of one, and taking it out. Each request does some, and says where the next goes on."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 import msgspec
@@ -15,23 +16,32 @@ from stdnum.br import cnpj, cpf
 from engate.errors import Invalid
 from engate.personal import NOT_HERE
 from engate.smtp import LONGEST_ADDRESS, no_address, valid_address
-from engate.store import buyers
+from engate.store import buyers, upkeep, whose
 from engate.store.audit import Act
-from engate.store.buyers import ERASED_AT_ONCE, About, Held, Some, Whom
+from engate.store.buyers import ERASED_AT_ONCE
 from engate.store.views import buyers as views
 from engate.store.views.buyers import BuyersDelivery, BuyersOrder
+from engate.store.whose import DELIVERIES, ORDERS, TOLD, Held, Kept, Spot, Whom
 from engate.text import Text, squeezed
 from engate_api.auth import Caller, admin
 from engate_api.changing import changing
 from engate_api.installation import Installation
 from engate_api.problems import documented
+from engate_api.requests import bad_cursor
+
+LOOKS = 20
+"""How many times one request looks: at up to 10,000 rows, about a second's work."""
+CLEANING = 10.0
+"""Seconds for which one waits until the files are made anew; after that it goes on by itself."""
 
 
 class Buyer(msgspec.Struct, forbid_unknown_fields=True):
-    """By document (CPF or CNPJ), by e-mail address, or both: what either of them is on is theirs."""
+    """By document (CPF or CNPJ), by e-mail address, or both: what either of them is on is theirs. `cursor`: the `next_cursor` of the
+    answer before."""
 
     document: Annotated[str, msgspec.Meta(max_length=20)] = ""
     email: Annotated[str, msgspec.Meta(max_length=LONGEST_ADDRESS)] = ""
+    cursor: Annotated[str, msgspec.Meta(max_length=100)] | None = None
 
 
 class OrderRef(msgspec.Struct):
@@ -40,22 +50,69 @@ class OrderRef(msgspec.Struct):
 
 
 class Exported(msgspec.Struct):
-    """`elsewhere`: who else holds data of the buyer."""
+    """`elsewhere`: who else holds data of the buyer. `next_cursor`: there is more, ask with it as `cursor`; null: that was everything."""
 
     orders: list[BuyersOrder]
     deliveries: list[BuyersDelivery]
     elsewhere: Text
+    next_cursor: str | None = None
 
 
 class Erased(msgspec.Struct):
     """`erased`: orders that are without their buyer now. `under_way`: those that still need one, untouched: ask again when they are over.
-    `deliveries`: how many were emptied. `cleaned`: nothing of it is left in the database's files. `elsewhere`: who else holds data."""
+    `deliveries`: how many were emptied. `not_taken`: orders that came while nobody listened and stand in their deliveries alone, untouched:
+    replay those; they go after 30 days. `next_cursor`: there is more, ask with it as `cursor`; null: that was everything.
+    `cleaned`: nothing of it is left in the database's files; false at the end: they are being made anew. `elsewhere`: who else holds it."""
 
     erased: list[OrderRef]
     under_way: list[OrderRef]
     deliveries: int
+    not_taken: int
     cleaned: bool
     elsewhere: Text
+    next_cursor: str | None = None
+
+
+class Walk:
+    """Through everything of a tenant in which something of a buyer may stand; `next`: where the next request goes on, None at the end."""
+
+    def __init__(self, installation: Installation, whom: Whom, cursor: str | None) -> None:
+        self._installation, self._whom = installation, whom
+        self.next = _spot(cursor) if cursor is not None else None
+        self.is_first = cursor is None
+
+    async def finds(self) -> AsyncIterator[tuple[Spot, list[Any]]]:
+        view, now = self._installation.store.viewing, self._installation.now()
+        spots = await view(lambda c: whose.spots(c, self._whom.tenant_id))
+        at = self.next if self.next is not None else spots[0] if spots else None
+        looks, found = 0, 0
+        while at is not None and looks < LOOKS and found < whose.FOUND:
+            if (at.what, at.of) not in {(each.what, each.of) for each in spots}:
+                raise bad_cursor("cursor")
+            some = await view(lambda c, at=at: whose.look(c, self._whom, at, now))
+            if some.found:
+                yield at, some.found
+            looks, found = looks + 1, found + len(some.found)
+            at = at._replace(after=some.after) if some.after is not None else _behind(spots, at)
+        self.next = at
+
+    @property
+    def next_cursor(self) -> str | None:
+        return f"{self.next.what}.{self.next.of}.{self.next.after}" if self.next is not None else None
+
+
+def _spot(cursor: str) -> Spot:
+    what, _, rest = cursor.partition(".")
+    of, _, after = rest.partition(".")
+    if what not in (ORDERS, TOLD, DELIVERIES) or not (of.isdecimal() and after.isdecimal()):
+        raise bad_cursor("cursor")
+    return Spot(what, int(of), int(after) & (2**62 - 1))
+
+
+def _behind(spots: list[Spot], at: Spot) -> Spot | None:
+    """What is looked at after this."""
+    here = spots.index(at._replace(after=0))
+    return spots[here + 1] if here + 1 < len(spots) else None
 
 
 @post(
@@ -66,16 +123,20 @@ class Erased(msgspec.Struct):
     responses=documented(400, 401, 403, 422),
 )
 async def export_buyer(installation: NamedDependency[Installation], caller: NamedDependency[Caller], data: JSONBody[Buyer]) -> Exported:
-    """Over all integrations of the tenant. That it was asked for stands in the audit trail; who the buyer is does not."""
-    whom, view = _whom(caller, data), installation.store.viewing
-    held, told = await _held(installation, whom)
-    orders = [await view(lambda c, each=each: views.whole_order(c, caller.tenant_id, each)) for each in held]
-    orders += [await view(lambda c, each=each: views.told_order(c, each)) for each in told]
-    about = About(frozenset([each.key for each in held] + [key for _, key in told]))
-    rows = await _all(installation, lambda c, after: buyers.deliveries_of(c, whom, about, after))
-    act = Act("buyers.exported", "", asked={"orders": len(orders), "deliveries": len(rows)})
+    """Over all integrations of the tenant, page by page. That it was asked for stands in the audit trail; who the buyer is does not."""
+    walk, view = Walk(installation, _whom(caller, data), data.cursor), installation.store.viewing
+    told = Exported([], [], NOT_HERE)
+    async for at, found in walk.finds():
+        if at.what == ORDERS:
+            told.orders += [await view(lambda c, each=each: views.whole_order(c, caller.tenant_id, each)) for each in found]
+        elif at.what == TOLD:
+            told.orders += [await view(lambda c, key=key, at=at: views.told_order(c, (at.of, key))) for key in found]
+        else:
+            told.deliveries += [views.whole_delivery(kept.row) for kept in found if kept.names or kept.needed]
+    told.next_cursor = walk.next_cursor
+    act = Act("buyers.exported", "", asked={"orders": len(told.orders), "deliveries": len(told.deliveries)})
     await changing(installation, caller, act, lambda _: None)
-    return Exported(orders, [views.whole_delivery(row) for row in rows], NOT_HERE)
+    return told
 
 
 @post(
@@ -86,35 +147,78 @@ async def export_buyer(installation: NamedDependency[Installation], caller: Name
     responses=documented(400, 401, 403, 422),
 )
 async def erase_buyer(installation: NamedDependency[Installation], caller: NamedDependency[Caller], data: JSONBody[Buyer]) -> Erased:
-    """What was sold, for how much and when stays, without its buyer. It cannot be undone. A large database takes a while: its files are
-    made anew."""
-    whom, now = _whom(caller, data), installation.now()
-    held, told = await _held(installation, whom)
-    over = [each for each in held if each.over]
-    left = [OrderRef(each.integration_id, each.key) for each in held if not each.over] + [OrderRef(*place) for place in told]
-    about = About(frozenset(each.key for each in over), frozenset(each.key for each in left))
-    rows = await _all(installation, lambda c, after: buyers.deliveries_of(c, whom, about, after))
-    emptied = [row.id for row in rows if row.outcome != "unheard"]  # an order that nobody took in stands there alone: it can be replayed
-    done = Erased([], left, 0, False, NOT_HERE)
-    for some in [over[at : at + ERASED_AT_ONCE] for at in range(0, max(len(over), 1), ERASED_AT_ONCE)]:
-
-        def take_out(c: sa.Connection, some: list[Held] = some) -> tuple[list[tuple[int, str]], int]:
-            return buyers.erase(c, [each.id for each in some], now), buyers.empty(c, emptied)
-
-        places, count = await changing(installation, caller, Act("buyers.erased", "", asked=lambda made: _told_of(made, left)), take_out)
-        done.erased += [OrderRef(*place) for place in places]
-        done.deliveries += count
-    meanwhile = {(each.integration_id, each.key) for each in over} - {(each.integration, each.key) for each in done.erased}
-    done.under_way += [OrderRef(*place) for place in sorted(meanwhile)]
-    done.cleaned = await installation.store.cleaning(whole=True)
+    """What was sold, for how much and when stays, without its buyer. It cannot be undone. Each request does some of it: ask again with its
+    `next_cursor` until that is null. An answer that did not arrive is asked for again with the same cursor: nothing is done twice."""
+    walk = Walk(installation, _whom(caller, data), data.cursor)
+    erasing = Erasing(installation, caller)
+    async for at, found in walk.finds():
+        if at.what == ORDERS:
+            await erasing.orders(found)
+        elif at.what == TOLD:
+            erasing.done.under_way += [OrderRef(at.of, key) for key in found]
+        else:
+            await erasing.deliveries(found)
+    if walk.is_first and not erasing.said:
+        await erasing.say()
+    done = erasing.done
+    done.next_cursor = walk.next_cursor
+    done.cleaned = done.next_cursor is None and await _cleaned(installation)
     return done
 
 
-def _told_of(made: tuple[list[tuple[int, str]], int], left: list[OrderRef]) -> dict[str, Any]:
-    """What the audit trail says of it."""
-    places, count = made
-    keys = [f"{integration}/{key}" for integration, key in places]
-    return {"erased": keys, "under_way": [f"{each.integration}/{each.key}" for each in left], "deliveries": count}
+class Erasing:
+    """One request's share of it. `said`: the audit trail has a line of it."""
+
+    def __init__(self, installation: Installation, caller: Caller) -> None:
+        self._installation, self._caller = installation, caller
+        self.done, self.said = Erased([], [], 0, 0, False, NOT_HERE), False
+
+    async def orders(self, found: list[Held]) -> None:
+        over = [each for each in found if each.over]
+        left = {(each.integration_id, each.key) for each in found}
+        now = self._installation.now()
+        for some in [over[at : at + ERASED_AT_ONCE] for at in range(0, len(over), ERASED_AT_ONCE)]:
+
+            def take_out(c: sa.Connection, some: list[Held] = some) -> list[tuple[int, str]]:
+                buyers.soil(c, now)
+                return buyers.erase(c, [each.id for each in some], now)
+
+            act = Act("buyers.erased", "", asked=lambda places: {"erased": [f"{id}/{key}" for id, key in places]})
+            places = await changing(self._installation, self._caller, act, take_out)
+            self.said = True
+            self.done.erased += [OrderRef(*place) for place in places]
+            left -= set(places)
+        self.done.under_way += [OrderRef(*place) for place in sorted(left)]
+
+    async def deliveries(self, found: list[Kept]) -> None:
+        """What is about an order under way stays with it."""
+        free = [kept for kept in found if not kept.needed]
+        self.done.not_taken += sum(kept.alone for kept in free)
+        ids, now = [kept.row.id for kept in free if not kept.alone], self._installation.now()
+        if not ids:
+            return
+
+        def take_out(c: sa.Connection) -> int:
+            buyers.soil(c, now)
+            return buyers.empty(c, ids)
+
+        act = Act("buyers.erased", "", asked=lambda count: {"deliveries": count})
+        self.done.deliveries += await changing(self._installation, self._caller, act, take_out)
+        self.said = True
+
+    async def say(self) -> None:
+        """It was asked for, and there was nothing to do."""
+        under_way = [f"{each.integration}/{each.key}" for each in self.done.under_way]
+        await changing(self._installation, self._caller, Act("buyers.erased", "", asked={"under_way": under_way}), lambda _: None)
+
+
+async def _cleaned(installation: Installation) -> bool:
+    """Whether nothing of it is left in the files. A large database takes longer than anybody waits for an answer."""
+    try:
+        async with asyncio.timeout(CLEANING):
+            return await upkeep.clean(installation.store)
+    except TimeoutError:
+        return False
 
 
 def _whom(caller: Caller, data: Buyer) -> Whom:
@@ -134,25 +238,6 @@ def _whom(caller: Caller, data: Buyer) -> Whom:
     if email and not valid_address(email):
         raise Invalid(*no_address(email), where="email")
     return Whom(caller.tenant_id, document, email.casefold())
-
-
-async def _held(installation: Installation, whom: Whom) -> tuple[list[Held], list[tuple[int, str]]]:
-    """The buyer's orders, and those that were only told of."""
-    now = installation.now()
-    held: list[Held] = await _all(installation, lambda c, after: buyers.orders_of(c, whom, after, now))
-    told: list[tuple[int, str]] = await _all(installation, lambda c, after: buyers.untaken_of(c, whom, after))
-    known = {(each.integration_id, each.key) for each in held}
-    return held, sorted({place for place in told if place not in known})
-
-
-async def _all(installation: Installation, look: Callable[[sa.Connection, int], Some]) -> list[Any]:
-    """Looks at everything, some of it at a time."""
-    found: list[Any] = []
-    after: int | None = 0
-    while after is not None:
-        some = await installation.store.viewing(lambda c, after=after: look(c, after))
-        found, after = found + some.found, some.after
-    return found
 
 
 ROUTES = [export_buyer, erase_buyer]

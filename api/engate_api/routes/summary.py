@@ -113,7 +113,7 @@ async def _shown(installation: Installation, caller: Caller, causes: Items[Waiti
     def first(each: Waiting) -> list[tuple[int, str]]:
         return [(each.integration, each.first.key)] if each.first is not None and each.first.kind == "order" else []
 
-    return Items(await seen(installation, caller, causes.items, first), causes.next_cursor)
+    return Items(await seen(installation, caller, causes.items, first, lambda each: [each.id]), causes.next_cursor)
 
 
 @get("/integrations/{id:int}/records", summary="Search records", guards=[reader], responses=documented(400, 401, 403, 404, 422))

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from engate.errors import EngateError, Owner, Rejected
 from engate.model import Problem
 from engate.store.db import insert_of
-from engate.store.tables import cause
+from engate.store.tables import cause, order_cause
 from engate.text import Text
 
 
@@ -92,6 +92,16 @@ def ensure(c: sa.Connection, tenant_id: int, integration_id: int, reasons: set[R
         )
         known = {row.key: row.id for row in c.execute(_FOUND, asked)}
     return known
+
+
+@cache
+def _waited_of(dialect: str) -> Any:
+    return insert_of(dialect, order_cause).on_conflict_do_nothing(index_elements=["order_id", "cause_id"])
+
+
+def waited(c: sa.Connection, order_id: int, cause_id: int) -> None:
+    """The order, or a letter of it, waits for this: from now on its buyer may be named there, also when it waits no more."""
+    c.execute(_waited_of(c.dialect.name), {"order_id": order_id, "cause_id": cause_id})
 
 
 def id_of(c: sa.Connection, integration_id: int, key: str) -> int | None:

@@ -23,6 +23,10 @@ OF_REFUSED = 2048
 """Bytes that are kept of a call that is no platform's: the last one of each reason."""
 
 
+HANDED_IN = "handed_in"
+"""Marks a delivery whose body is the order itself."""
+
+
 class Came(NamedTuple):
     """One call as it is kept."""
 
@@ -111,6 +115,11 @@ def packed(body: bytes) -> bytes:
 def body(row: Any) -> bytes:
     """What a delivery said (its row)."""
     return zlib.decompress(row.body)
+
+
+def alone(row: Any) -> bool:
+    """Whether this delivery (its row) is an order that came while nobody listened: it stands nowhere else, and can be replayed."""
+    return row.outcome == "unheard" and bool(row.about.get(HANDED_IN))
 
 
 def contacted(c: sa.Connection, came: Came) -> None:

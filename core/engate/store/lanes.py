@@ -302,6 +302,14 @@ def busy(c: sa.Connection, integration_id: int, names: Iterable[str]) -> bool:
     return c.execute(found.limit(1)).first() is not None
 
 
+def in_work(c: sa.Connection, integration_id: int, names: Iterable[str]) -> set[str]:
+    """Those of these lanes that are being worked on now. Nobody takes one of the others before this transaction is over."""
+    mine = (lane.c.integration_id == integration_id) & lane.c.name.in_(list(names))
+    at_it = (lane.c.lease_until >= _real(c)).label("at_it")
+    rows = c.execute(sa.select(lane.c.name, at_it).where(mine).order_by(lane.c.id).with_for_update())
+    return {row.name for row in rows if row.at_it}
+
+
 def cancelling(c: sa.Connection, integration_id: int, names: Iterable[str] | None = None) -> bool:
     """Whether a slice that was asked to cancel is still at it. (A lane may be taken for other work meanwhile: that does not count.)"""
     found = sa.select(lane.c.id).where(lane.c.integration_id == integration_id, lane.c.cancel, lane.c.lease_until >= _real(c))

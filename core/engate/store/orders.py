@@ -15,7 +15,7 @@ from engate.logs import say_after
 from engate.model import Address, Buyer, ErpOrder, Invoice, Order, OrderChange, OrderPart, Warehouse
 from engate.store import tasks
 from engate.store.blobs import pack, readable, unpack
-from engate.store.causes import Reason, ensure
+from engate.store.causes import Reason, ensure, waited
 from engate.store.conditions import is_, one_of
 from engate.store.db import insert_of
 from engate.store.tables import document, key_index, order, part, record, shipment, step
@@ -110,6 +110,7 @@ class Stored(msgspec.Struct):
 
 
 _ORDER = sa.select(order).where(is_(order.c.integration_id, "of_integration"), is_(order.c.key, "of_key"))
+_ORDER_TO_CHANGE = _ORDER.with_for_update(key_share=True)
 _RAW_STATES = sa.select(order.c.key, order.c.raw_state).where(is_(order.c.integration_id, "of_integration"), one_of(order.c.key, "of_keys"))
 _DOCUMENTS = sa.select(document).where(is_(document.c.order_id, "of_id")).order_by(document.c.id)
 _PARTS = sa.select(part).where(is_(part.c.order_id, "of_id")).order_by(part.c.no)
@@ -149,8 +150,9 @@ def _index_of(dialect: str) -> Any:
     return insert_of(dialect, key_index).on_conflict_do_nothing()
 
 
-def load(c: sa.Connection, integration_id: int, key: str) -> Stored | None:
-    row = c.execute(_ORDER, {"of_integration": integration_id, "of_key": key}).first()
+def load(c: sa.Connection, integration_id: int, key: str, *, to_change: bool = False) -> Stored | None:
+    """`to_change`: nobody else changes it, or takes its buyer out, before this transaction is over."""
+    row = c.execute(_ORDER_TO_CHANGE if to_change else _ORDER, {"of_integration": integration_id, "of_key": key}).first()
     if row is None:
         return None
     documents: dict[int, list[Document]] = {}
@@ -211,7 +213,7 @@ def _first_of(dialect: str) -> Any:
 
 
 _ID = sa.select(order.c.id).where(is_(order.c.integration_id, "of_integration"), is_(order.c.key, "of_key"))
-_ERASED = _ID.where(order.c.erased_at.is_not(None))
+_ERASED_AT = _ORDER.with_only_columns(order.c.erased_at).with_for_update(key_share=True)
 _PLACE = sa.select(order.c.id, order.c.integration_id, order.c.key).where(one_of(order.c.integration_id, "of_integrations"))
 _BY_KEY = _PLACE.where(is_(order.c.key, "of_key"))
 _BY_NUMBER = _PLACE.where(is_(order.c.id, "of_id"))
@@ -220,7 +222,8 @@ _LOCK = sa.select(order.c.id, order.c.integration_id, order.c.key).where(is_(ord
 
 
 def is_erased(c: sa.Connection, integration_id: int, key: str) -> bool:
-    return c.execute(_ERASED, {"of_integration": integration_id, "of_key": key}).first() is not None
+    """Nobody takes its buyer out between our look and our commit."""
+    return c.execute(_ERASED_AT, {"of_integration": integration_id, "of_key": key}).scalar() is not None
 
 
 def id_of(c: sa.Connection, integration_id: int, key: str) -> int | None:
@@ -385,7 +388,10 @@ def _set_cause(c: sa.Connection, row: OrderRow, reason: Reason | None, now: floa
         todo = tasks.still_open(c, row.id)
         reason = todo[0].reason(c.execute(_KEY, {"of_id": row.id}).scalar_one()) if todo else reason
     cause_id = ensure(c, row.tenant_id, row.integration_id, {reason}, now)[reason.key] if reason else None
-    return c.execute(how, {"of_id": row.id, "of_cause": cause_id, "cause_id": cause_id}).rowcount == 1
+    is_new = c.execute(how, {"of_id": row.id, "of_cause": cause_id, "cause_id": cause_id}).rowcount == 1
+    if is_new and cause_id is not None:
+        waited(c, row.id, cause_id)
+    return is_new
 
 
 def note(c: sa.Connection, row: OrderRow, line: Line, now: float) -> None:
@@ -404,9 +410,11 @@ def index(c: sa.Connection, integration_id: int, kind: str, target: str, keys: I
 
 # ---- what the ERP says ----
 
-_OF_ERP = sa.select(
-    part.c.id, part.c.order_id, order.c.key, part.c.no, part.c.erp_key, part.c.branch, part.c.erp_doc, order.c.erased_at
-).join(order, order.c.id == part.c.order_id)
+_OF_ERP = (
+    sa.select(part.c.id, part.c.order_id, order.c.key, part.c.no, part.c.erp_key, part.c.branch, part.c.erp_doc, order.c.erased_at)
+    .join(order, order.c.id == part.c.order_id)
+    .with_for_update(read=True, of=order)  # nobody takes a buyer out between our look and our commit
+)
 _BY_ERP = _OF_ERP.where(is_(part.c.integration_id, "of_integration"), one_of(part.c.erp_key, "of_keys"))
 _BY_REFERENCE = _OF_ERP.add_columns(part.c.reference).where(
     is_(part.c.integration_id, "of_integration"), one_of(part.c.reference, "of_references"), part.c.erp_key.is_(None)

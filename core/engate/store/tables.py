@@ -494,6 +494,15 @@ order = sa.Table(
     _where(sa.Index("ix_shop_order_held", "placed_at"), "erased_at IS NULL"),
 )  # fmt: skip
 
+order_cause = sa.Table(
+    "order_cause", metadata, _id(),
+    sa.Column("order_id", Id, sa.ForeignKey("shop_order.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("cause_id", Id, sa.ForeignKey("cause.id", ondelete="CASCADE"), nullable=False),
+    sa.UniqueConstraint("order_id", "cause_id"),
+    sa.Index("ix_order_cause_cause", "cause_id", "id"),
+)  # fmt: skip
+"""For which causes each order, or a letter of it, has ever waited: their words may name its buyer. Who waited first comes first."""
+
 part = sa.Table(
     "part", metadata, _id(), _tenant(), _integration(),
     sa.Column("order_id", Id, sa.ForeignKey("shop_order.id", ondelete="CASCADE"), nullable=False),
@@ -581,4 +590,5 @@ key_index = sa.Table(
     sa.Column("key", Key, primary_key=True),  # EAN, shop id, ERP order number, note number or key, CPF/CNPJ
     sa.Column("kind", sa.String(20), primary_key=True),  # "order" or a record kind
     sa.Column("target", Key, primary_key=True),
+    sa.Index("ix_key_index_target", "integration_id", "target", "kind", "key"),  # whole: SQLite would not take it else
 )  # fmt: skip

@@ -164,7 +164,7 @@ def replay(c: sa.Connection, integration_id: int, row: Any, now: float) -> tuple
     if not order_keys and not wanted:
         raise _nothing()
     came = Came(row.tenant_id, row.connection_id, now, row.method, row.path, b"")
-    if about.get(placing.HANDED_IN):
+    if about.get(deliveries.HANDED_IN):
         if placing.replay(c, came, row):
             return 1, 0
         if placing.known(c, came, order_keys[0]) is None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 
 from engate import personal
@@ -57,9 +59,8 @@ def _keep(c: sa.Connection, work: Work, page: Received[ErpOrder]) -> bool:
     said = {erp.key: erp for erp in now}
     woken: set[str] = set(_adopted(c, work, now))
     for row in orders.part_by_erp(c, work.integration_id, list(said)):
-        erp = said[row.erp_key]
+        erp = _to_keep(row, said[row.erp_key])
         before = readable(row.erp_doc, ErpOrder)
-        erp = personal.erased_erp(erp) if row.erased_at is not None else erp
         if erp.branch != row.branch or (before is not None and _same(before, erp)):
             continue
         if erp.invoices:
@@ -70,6 +71,11 @@ def _keep(c: sa.Connection, work: Work, page: Received[ErpOrder]) -> bool:
         woken.add(row.key)
     work.wake(c, *((lane_of(key), ORDER_PRIORITY) for key in woken))
     return _broken(c, work, page)
+
+
+def _to_keep(row: Any, said: ErpOrder) -> ErpOrder:
+    """Of an order whose buyer was taken out, nothing that names one."""
+    return personal.erased_erp(said) if row.erased_at is not None else said
 
 
 def _broken(c: sa.Connection, work: Work, page: Received[ErpOrder]) -> bool:
@@ -91,7 +97,7 @@ def _adopted(c: sa.Connection, work: Work, said: list[ErpOrder]) -> list[str]:
         erp = mine.get((row.reference, row.branch))
         if erp is None:
             continue
-        orders.update_part(c, row.id, erp_key=erp.key, erp_state=erp.state, erp_doc=pack(erp), sending=False, state="in_erp")
+        orders.update_part(c, row.id, erp_key=erp.key, erp_state=erp.state, erp_doc=pack(_to_keep(row, erp)), sending=False, state="in_erp")
         follow(c, work, Share(row.order_id, row.branch), erp.state)
         orders.index(c, work.integration_id, "order", row.key, [erp.key])
         outlet_of(work).imported(c, Entered(row.key, row.no, erp.key), work.now())

@@ -201,7 +201,7 @@ async def _ask(work: Work, key: str) -> Order | None:
 def _keep(c: sa.Connection, work: Work, doc: Order, newest: int | None) -> Stored | None:
     """The order as read, its parts where they can be made, and its units out of what the shop may sell. Returns it as it is then."""
     now = work.now()
-    before = orders.load(c, work.integration_id, doc.key)
+    before = orders.load(c, work.integration_id, doc.key, to_change=True)
     doc = personal.erased(doc) if before is not None and before.erased else doc
     id = orders.keep(c, work.orders_of, doc, before.state if before else "received", now)
     if before is None:

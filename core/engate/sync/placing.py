@@ -24,9 +24,6 @@ from engate.store.tables import integration
 from engate.sync import told
 from engate.sync.events import hear
 
-HANDED_IN = "handed_in"
-"""Marks a delivery whose body is the order itself."""
-
 
 class Move(NamedTuple):
     """What the shop says of an order by itself: its state."""
@@ -46,7 +43,7 @@ def place(c: sa.Connection, came: Came, order: Order) -> tuple[Placed | None, se
     if hearer is not None and number is None:  # another process was quicker by a moment
         return place(c, came, order)
     said = came._replace(body=msgspec.json.encode(order))  # of the call itself nothing is kept: its token may stand beside the order
-    delivery = deliveries.keep(c, said, key, {"orders": [order.key], "changed": {}, HANDED_IN: True})
+    delivery = deliveries.keep(c, said, key, {"orders": [order.key], "changed": {}, deliveries.HANDED_IN: True})
     if delivery is not None:
         deliveries.ended(c, delivery, "taken" if hearer is not None else "unheard")
     if hearer is None or number is None:

@@ -15,7 +15,7 @@ from engate.clock import Clock
 from engate.errors import AuthFailed, EngateError
 from engate.logs import say, say_after
 from engate.observers import NotToldError
-from engate.store import archive, causes, lanes, outbox
+from engate.store import archive, causes, lanes, orders, outbox
 from engate.store.causes import Reason
 from engate.store.db import Store
 from engate.store.lanes import Claim
@@ -156,6 +156,8 @@ def _failed(c: sa.Connection, post: Post, tried: Tried, error: NotToldError | En
     now = post.now()
     shown = _shown(error, tried)
     cause_id = _cause(c, post, shown) if shown is not None else None
+    if cause_id is not None and tried.row.kind == MAIL:
+        _about(c, post, tried, cause_id)
     outbox.failed(c, tried.row.id, now + post.windows.pause(tried.row.tries), Failure(str(error), cause_id))
     about = {"integration": post.snapshot.id, "kind": post.target.kind, "target": post.target.name}
     say_after(c, "message_failed", **about, tries=tried.row.tries + 1, error=str(error))
@@ -168,6 +170,13 @@ def _failed(c: sa.Connection, post: Post, tried: Tried, error: NotToldError | En
     target = post.target
     outbox.give_up(c, hopeless, _cause(c, post, _given_up(target)), now)
     say_after(c, "outbox_given_up", **about, count=len(hopeless), error=str(error))
+
+
+def _about(c: sa.Connection, post: Post, tried: Tried, cause_id: int) -> None:
+    """A server may name whom the letter was for."""
+    order_id = orders.id_of(c, post.snapshot.id, tried.row.payload["order"])
+    if order_id is not None:
+        causes.waited(c, order_id, cause_id)
 
 
 def _cause(c: sa.Connection, post: Post, reason: Reason) -> int:

@@ -12,12 +12,12 @@ import sqlalchemy as sa
 from engate.model import Invoice, Order
 from engate.store import deliveries
 from engate.store.blobs import readable
-from engate.store.buyers import Held
-from engate.store.tables import document, inbox, integration, order
+from engate.store.tables import document, inbox, integration, order, order_cause
 from engate.store.views import orders
 from engate.store.views.causes import shown_doc
 from engate.store.views.orders import OrderView
 from engate.store.views.paging import instant
+from engate.store.whose import Held
 
 
 class Note(msgspec.Struct):
@@ -47,18 +47,34 @@ class BuyersDelivery(msgspec.Struct):
     body: str
 
 
-def of_orders(c: sa.Connection, tenant_id: int, places: Iterable[tuple[int, str]]) -> dict[tuple[int, str], Order]:
-    """These orders (integration, key), as far as they can be read."""
+def of_orders(c: sa.Connection, tenant_id: int, places: Iterable[tuple[int, str]]) -> dict[tuple[int, str], list[Order]]:
+    """These orders (integration, key), as far as they can be read, each with those that waited first for what it waits for."""
     by_integration: dict[int, list[str]] = {}
     for id, key in places:
         by_integration.setdefault(id, []).append(key)
-    found: dict[tuple[int, str], Order] = {}
+    rows: list[Any] = []
     for id, keys in by_integration.items():
         mine = (order.c.tenant_id == tenant_id) & (order.c.integration_id == id) & order.c.key.in_(keys)
-        for row in c.execute(sa.select(order.c.key, order.c.doc).where(mine)):
-            doc = readable(row.doc, Order)
-            if doc is not None:
-                found[id, row.key] = doc
+        rows += c.execute(sa.select(order.c.integration_id, order.c.key, order.c.cause_id, order.c.doc).where(mine))
+    waited = of_causes(c, tenant_id, {row.cause_id for row in rows if row.cause_id is not None})
+    return {(row.integration_id, row.key): [*_read([row.doc]), *waited.get(row.cause_id, ())] for row in rows}
+
+
+def _read(blobs: Iterable[bytes]) -> list[Order]:
+    return [doc for blob in blobs if (doc := readable(blob, Order)) is not None]
+
+
+FEW = 10
+"""Orders that are looked at for the words of one cause: it is told in those of the one that waited for it first."""
+
+
+def of_causes(c: sa.Connection, tenant_id: int, cause_ids: Iterable[int]) -> dict[int, list[Order]]:
+    """The first orders that waited for each of these causes, as far as they can be read."""
+    found: dict[int, list[Order]] = {}
+    for id in cause_ids:
+        waited = sa.select(order.c.doc).join(order_cause, order_cause.c.order_id == order.c.id)
+        mine = (order_cause.c.cause_id == id) & (order.c.tenant_id == tenant_id)
+        found[id] = _read(c.execute(waited.where(mine).order_by(order_cause.c.id).limit(FEW)).scalars())
     return found
 
 
