@@ -289,9 +289,10 @@ async def test_what_the_erp_says_of_an_order_is_not_lost_when_it_was_built_wrong
         await state(stage, key, "in_erp")
         await state(stage, other, "in_erp")
         mine = in_erp(stage, key)[0].key
-        stage.erp.progress("invoiced", None)
-        await state(stage, other, "invoiced")
+        stage.erp.progress("invoiced", [mine])
         await stage.until(lambda: stage.waits(key, "plugin.item"))
+        stage.erp.progress("invoiced", [in_erp(stage, other)[0].key])  # what changed later is what a watermark would be at
+        await state(stage, other, "invoiced")
         wrong = False
         await state(stage, key, "invoiced")
         await stage.until(lambda: stage.waits(key, None))
