@@ -64,3 +64,19 @@ def test_the_example_plugin_works(tmp_path: Path) -> None:
 def test_operations_names_every_command() -> None:
     text = (ROOT / "docs/operations.md").read_text("utf-8")
     assert set(re.findall(r"`engate (\w+)", text)) == set(COMMANDS)
+
+
+EXAMINED = {"F": 9, "T": 16, "W": 6, "R": 17, "S": 7, "V": 8, "U": 11}
+"""What an examination found: so many rows of each letter."""
+
+
+def test_the_roadmap_names_every_row_of_the_examination_and_tests_that_there_are() -> None:
+    """`…::name` is of the file that was named before."""
+    text = (ROOT / "docs/roadmap.md").read_text("utf-8")
+    rows = re.findall(r"^\| ([FTWRSVU]\d+(?:, [FTWRSVU]\d+)*) \| done", text, re.MULTILINE)
+    named = {row for each in rows for row in each.split(", ")}
+    assert named == {f"{letter}{number}" for letter, last in EXAMINED.items() for number in range(1, last + 1)}
+    file = ""
+    for path, test in re.findall(r"`(…|[\w/]+\.py)(?:::(test_\w+))?`", text):
+        file = (ROOT / path).read_text("utf-8") if path != "…" else file
+        assert not test or f"def {test}(" in file, f"{path} has no {test}"
