@@ -108,8 +108,8 @@ NO_WORKER = Text(
     "No worker is alive: events and orders are taken in and wait. Start one: engate worker.",
 )
 NOT_WORKING = Text(
-    "Este worker não dá sinal de vida há mais de 15 segundos. Veja o log dele; se continuar, reinicie-o.",
-    "This worker has not been heard of for more than 15 seconds. See its log; if it lasts, start it again.",
+    "Este worker não dá sinal de vida: acaba de iniciar, ou parou há mais de 15 segundos. Se durar, veja o log dele e reinicie-o.",
+    "This worker shows no sign of life: it has just started, or stood still for 15 seconds. If that lasts, see its log and start it again.",
 )
 READY_SECONDS = 1.5
 COUNT_SECONDS = 5.0
