@@ -1067,8 +1067,8 @@ PLATFORMS: tuple[Trap, ...] = (
         "vtex.hook-lost",
         "A notification that failed too often never comes again.",
         f"{VTEX}/events.py",
-        "self._unheard.pages(query) if called else self._orders.events()",
-        "self._orders.events()",
+        "        async with aclosing(self._unheard.pages(query)) as pages:",
+        "        async with aclosing(self._orders.left()) as pages:",
         (f"{V_HOOK}test_what_the_hook_never_told_is_found_in_the_list",),
     ),
     Trap(

@@ -225,4 +225,12 @@ PRIVACY: tuple[Trap, ...] = (
         "        pass\n",
         (f"{STORED}test_an_upgrade_takes_what_was_deleted_before_out_of_the_file",),
     ),
+    Trap(
+        "engine.buyer-anothers",
+        "Another buyer's address may end in theirs: what is stored of that one would be handed out, and taken out.",
+        f"{CORE}/store/whose.py",
+        'rf"(?:(?<![\\w.+\\-])|(?<=%22)|(?<=\\\\[nrt])){address}(?![\\w\\-]|\\.\\w)"',
+        "address",
+        (f"{STORED}test_another_buyer_whose_address_or_number_holds_theirs_is_another",),
+    ),
 )

@@ -472,3 +472,20 @@ def test_an_upgrade_knows_for_what_orders_wait_and_forgets_what_nobody_waits_for
             assert {tuple(row) for row in c.execute(sa.select(order_cause.c.order_id, order_cause.c.cause_id))} == {(1, 1), (1, 2), (2, 3)}
             assert sorted(c.execute(sa.select(cause.c.id)).scalars()) == [1, 2, 3, 4]
         made.close()
+
+
+@pytest.mark.trap("engine.buyer-anothers")
+def test_another_buyer_whose_address_or_number_holds_theirs_is_another() -> None:
+    ana = whose.Whom(1, "52998224725", "ana@loja.com")
+    hers = (
+        b'"ana@loja.com"',
+        b"to=ana%40loja.com&",
+        b"%22ana%40loja.com%22",
+        rb'"a\nana\u0040loja.com"',
+        b"<ANA@loja.com>",
+        b"529.982.247-25",
+    )
+    for body in hers:
+        assert ana.in_bodies.search(body), body
+    for body in (b"mariana@loja.com", b"ana@loja.com.br", b"x.ana@loja.com", b"ana@loja.community", b"1529982247250", b"ana-ana@loja.com"):
+        assert not ana.in_bodies.search(body), body

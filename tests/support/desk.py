@@ -101,7 +101,7 @@ class Door:
 
     async def until(self, heard: Callable[[], object]) -> None:
         """Of what a sandbox sends by itself."""
-        for _ in range(500):
+        for _ in range(3_000):
             if heard():
                 return
             await asyncio.sleep(0.01)

@@ -36,12 +36,14 @@ class Whom(NamedTuple):
 
     @property
     def in_bodies(self) -> re.Pattern[bytes]:
-        """As platforms write them: with points or without, with an escaped @."""
+        """As platforms write them: with points or without, with an escaped @. Another's address may end in theirs."""
         said: list[str] = []
         if self.document:
-            said.append(r"[.\-/ ]?".join(re.escape(letter) for letter in self.document))
+            number = r"[.\-/ ]?".join(re.escape(letter) for letter in self.document)
+            said.append(rf"(?<!\d){number}(?!\d)")
         if self.email:
-            said.append(r"(?:@|%40|\\u0040)".join(re.escape(half) for half in self.email.split("@")))
+            address = r"(?:@|%40|\\u0040)".join(re.escape(half) for half in self.email.split("@"))
+            said.append(rf"(?:(?<![\w.+\-])|(?<=%22)|(?<=\\[nrt])){address}(?![\w\-]|\.\w)")
         return re.compile("|".join(said).encode(), re.IGNORECASE)
 
 

@@ -125,8 +125,14 @@ async def _hook(vtex: Vtex) -> Text:
     if held is None:
         return Text("Hook ainda não configurado: o engate o cria ao ativar.", "Hook not configured yet: engate makes it on activation.")
     if not hook.is_ours(held):
-        raise Failed(hook.SOMEBODY_ELSES.text, hook.SOMEBODY_ELSES.hint)
+        raise Failed(hook.SOMEBODY_ELSES.text, _ITS_OWN_KEY)
     return Text("Hook configurado.", "Hook configured.")
+
+
+_ITS_OWN_KEY = Text(
+    "Crie uma chave só para o engate, ou escolha 'Feed' na conexão. Até o teste passar nada é enviado nem recebido.",
+    "Create a key for engate alone, or choose 'Feed' in the connection. Until the test passes nothing is sent or taken in.",
+)
 
 
 async def _feed(vtex: Vtex) -> Text:

