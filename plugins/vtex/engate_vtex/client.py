@@ -40,6 +40,11 @@ class Vtex:
             "payments": host(settings.payments_url or f"https://{settings.account}.vtexpayments.com.br"),
         }
 
+    async def configured(self, endpoint: Endpoint) -> dict[str, Any] | None:
+        """What this key's feed or hook is configured for; None where it has none."""
+        answer = await self.call(endpoint, expect=(404,))
+        return None if answer.status == 404 or not answer.body else answer.json(dict[str, Any] | None)
+
     async def call(
         self,
         endpoint: Endpoint,

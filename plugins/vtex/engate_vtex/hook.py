@@ -47,9 +47,7 @@ async def answer(settings: VtexSettings, asked: Asked, desk: Desk) -> Reply:
 
 
 async def config(vtex: Vtex) -> dict[str, Any] | None:
-    """What this key's hook is configured for; None where it has none."""
-    response = await vtex.call(at.HOOK_CONFIG, expect=(404,))
-    return None if response.status == 404 or not response.body else response.json(dict[str, Any] | None)
+    return await vtex.configured(at.HOOK_CONFIG)
 
 
 def is_ours(held: dict[str, Any]) -> bool:

@@ -45,9 +45,7 @@ class Orders:
         self._configured = True
 
     async def feed_config(self) -> dict[str, Any] | None:
-        """What this key's feed is configured for; None where it has none."""
-        answer = await self._vtex.call(at.FEED_CONFIG, expect=(404,))
-        return None if answer.status == 404 or not answer.body else answer.json(dict[str, Any] | None)
+        return await self._vtex.configured(at.FEED_CONFIG)
 
     async def left(self) -> AsyncGenerator[Page[OrderEvent]]:
         """Of a feed of ours that a hook has taken the place of, what it still has to tell. It goes when it holds nothing any more, also

@@ -138,17 +138,12 @@ class Feed:
     def configure(self, call: Call) -> Answer:
         body = document(call)
         common_rules.refuse_absent(body, "filter", "queue")
-        wanted, queue = body["filter"], body["queue"]
-        order_rules.refuse_filter(wanted)
-        order_rules.refuse_filter_type(wanted["type"])
-        order_rules.refuse_mixed_filter(wanted)
-        order_rules.refuse_expressions(wanted["type"])
-        order_rules.refuse_status_list(wanted.get("status", []))
+        chosen, queue = order_rules.filter_of(body["filter"]), body["queue"]
         order_rules.refuse_queue(queue)
         order_rules.refuse_visibility(queue.get("visibilityTimeoutInSeconds"))
         order_rules.refuse_retention(queue.get("MessageRetentionPeriodInSeconds"))
         config = {
-            "filter": {"type": wanted["type"], "status": wanted.get("status", [])},
+            "filter": chosen,
             "queue": {
                 "visibilityTimeoutInSeconds": queue["visibilityTimeoutInSeconds"],
                 "messageRetentionPeriodInSeconds": queue["MessageRetentionPeriodInSeconds"],

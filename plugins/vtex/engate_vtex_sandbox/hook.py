@@ -67,21 +67,13 @@ class Hooks:
     async def configure(self, call: Call) -> Answer:
         body = document(call)
         common_rules.refuse_absent(body, "filter", "hook")
-        wanted, hook = body["filter"], body["hook"]
-        order_rules.refuse_filter(wanted)
-        order_rules.refuse_filter_type(wanted["type"])
-        order_rules.refuse_mixed_filter(wanted)
-        order_rules.refuse_expressions(wanted["type"])
-        order_rules.refuse_status_list(wanted.get("status", []))
+        chosen, hook = order_rules.filter_of(body["filter"]), body["hook"]
         order_rules.refuse_hook(hook)
         order_rules.refuse_insecure_hook(urlsplit(hook["url"]))
         assert self.pump.outgoing is not None
         order_rules.refuse_hook_that_does_not_answer(await self.pump.outgoing.post(hook["url"], PING, JSON))
         key = call.headers[KEY_HEADER]
-        config = {
-            "filter": {"type": wanted["type"], "status": wanted.get("status", [])},
-            "hook": {"url": hook["url"], "headers": hook["headers"]},
-        }
+        config = {"filter": chosen, "hook": {"url": hook["url"], "headers": hook["headers"]}}
         self.forget(key)
         self.hooks[key] = Hook(key, config, self.now())
         return Answer(200, self._body(self.hooks[key], "", NO_STEP))

@@ -230,6 +230,17 @@ def refuse_handles(handles: object) -> None:
         raise refusals.error(400, "1", "handles must be a list of texts")
 
 
+def filter_of(wanted: Any) -> dict[str, Any]:
+    """The filter of a feed or a hook as it is kept; every rule of it is held."""
+    refuse_filter(wanted)
+    refuse_filter_type(wanted["type"])
+    refuse_mixed_filter(wanted)
+    refuse_expressions(wanted["type"])
+    status = wanted.get("status", [])
+    refuse_status_list(status)
+    return {"type": wanted["type"], "status": status}
+
+
 # ---- the hook ----
 
 
