@@ -28,7 +28,7 @@ from engate_api.auth import Caller, operator, reader
 from engate_api.changing import changing
 from engate_api.installation import Installation
 from engate_api.problems import Refused, documented
-from engate_api.requests import CauseId, Cursor, Id, Items, Limit, Number, Word, items, known, window
+from engate_api.requests import CauseId, Id, Items, Number, Word, items, known, window
 from engate_api.seen import in_the_open, seen
 
 State = Annotated[Literal["to_send", "sent", "waiting", "settled"] | None, QueryParameter(name="state")]
@@ -116,27 +116,35 @@ async def _shown(installation: Installation, caller: Caller, causes: Items[Waiti
     return Items(await seen(installation, caller, causes.items, first, lambda each: [each.id]), causes.next_cursor)
 
 
-@get("/integrations/{id:int}/records", summary="Search records", guards=[reader], responses=documented(400, 401, 403, 404, 422))
+def of_records(kind: Word = None, record_state: State = None, cause_id: CauseId = None, q: Word = None) -> records.Filters:
+    """Which records."""
+    if kind is not None:
+        known(kind, KINDS, "kind")
+    return records.Filters(kind, record_state, cause_id, q)
+
+
+FOUND = {"at": Provide(window, sync_to_thread=False), "filters": Provide(of_records, sync_to_thread=False)}
+
+
+@get(
+    "/integrations/{id:int}/records",
+    summary="Search records",
+    guards=[reader],
+    dependencies=FOUND,
+    responses=documented(400, 401, 403, 404, 422),
+)
 async def list_records(
     installation: NamedDependency[Installation],
     caller: NamedDependency[Caller],
     id: Id,
-    limit: Limit = 50,
-    cursor: Cursor = None,
-    kind: Word = None,
-    record_state: State = None,
-    cause_id: CauseId = None,
-    q: Word = None,
+    filters: NamedDependency[records.Filters],
+    at: NamedDependency[Window],
 ) -> Items[Record]:
     """`q`: the key (or how it begins), the shop's id, or the EAN."""
-    at = window(limit, cursor)
-    if kind is not None:
-        known(kind, KINDS, "kind")
-    asked = records.Filters(kind, record_state, cause_id, q)
 
     def find(c: sa.Connection) -> Items[Record]:
         config.integration_row(c, caller.tenant_id, id)
-        return items(records.listing(c, id, at, asked))
+        return items(records.listing(c, id, at, filters))
 
     return await installation.store.viewing(find)
 
