@@ -270,7 +270,9 @@ async def test_an_event_that_is_wrong_still_brings_its_order(sqlite_database: st
     manifest = lacking(FAKE_SHOP, read_order_events=spoiling(FakeShop, "read_order_events", wrong))
     async with faked(sqlite_database, seed=goods(2), manifests=(manifest,)) as stage:
         await stage.selling()
-        await state(stage, sell(stage), "in_erp")
+        key = sell(stage)
+        await state(stage, key, "in_erp")
+        assert len(in_erp(stage, key)) == 1
 
 
 @pytest.mark.trap("engine.broken-fulfilment")
@@ -296,3 +298,4 @@ async def test_what_the_erp_says_of_an_order_is_not_lost_when_it_was_built_wrong
         wrong = False
         await state(stage, key, "invoiced")
         await stage.until(lambda: stage.waits(key, None))
+        assert [len(in_erp(stage, each)) for each in (key, other)] == [1, 1]

@@ -233,6 +233,6 @@ async def _answers(client: httpx.AsyncClient, url: str) -> None:
 
 async def test_a_server_that_is_left_says_nothing_of_it() -> None:
     at = address("127.0.0.1", 0)
-    async with served(_app, at, lambda: None), httpx.AsyncClient() as client:
+    async with served(_app, at, lambda: None), httpx.AsyncClient() as client:  # it would raise
         await _answers(client, at.url)
-    address(at.host, at.port)  # and its port is free again
+    assert address(at.host, at.port).port == at.port, "it is free again"
