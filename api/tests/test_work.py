@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -196,11 +197,11 @@ def test_a_retry_brings_back_all_messages_however_many_there_are(
     _, admin, id = selling(goods(1))
     tenant_id, target = admin.get("/me")["tenant"]["id"], Target(id, "observer", "removed")
     reason = causes.own("outbox.given_up", "observer/removed", Text("a", "a"), Text("b", "b"))
-    store = Store(f"sqlite:///{tmp_path}/engate.db")
+    store, now = Store(f"sqlite:///{tmp_path}/engate.db"), time.time()  # what was given up a month ago is taken away
     with store.write() as c:
-        outbox.write(c, tenant_id, [Message(target, f"{n}", {"hook": "on_run_finished", "event": {}}) for n in range(5)], 0.0)
-        cause_id = causes.ensure(c, tenant_id, id, {reason}, 0.0)[reason.key]
-        outbox.give_up(c, outbox.as_old_as(c, target, 0.0), cause_id, 0.0)
+        outbox.write(c, tenant_id, [Message(target, f"{n}", {"hook": "on_run_finished", "event": {}}) for n in range(5)], now)
+        cause_id = causes.ensure(c, tenant_id, id, {reason}, now)[reason.key]
+        outbox.give_up(c, outbox.as_old_as(c, target, now), cause_id, now)
     store.close()
     [cause] = [each for each in admin.get(f"/integrations/{id}/causes")["items"] if each["code"] == reason.code]
     assert cause["messages"] == 5
