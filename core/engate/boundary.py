@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Set
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Generic, NamedTuple, TypeVar, cast, get_args, get_origin, get_type_hints
@@ -34,6 +34,7 @@ from engate.model import (
     StockLevel,
     Warehouse,
 )
+from engate.model.kinds import KINDS
 from engate.text import Text
 
 T = TypeVar("T")
@@ -94,9 +95,10 @@ class Broken(NamedTuple):
 
 
 class Received(Page[T], Generic[T]):
-    """A page whose `items` are all sound; `broken` are the others."""
+    """A page whose `items` are all sound; `broken` are the others. `brought`: the same of the other kinds that it brings."""
 
     broken: tuple[Broken, ...] = ()
+    brought: Mapping[str, Received[Any]] = {}
 
 
 class Checker(Generic[T]):
@@ -193,8 +195,9 @@ def checker(kind: type[T]) -> Checker[T]:
     return made
 
 
-def page(hook: str, kind: type[T], given: object) -> Received[T]:
-    """A page as the engine works on it. PluginFault where it is none, or where none of its keys can be reached."""
+def page(hook: str, kind: type[T], given: object, together: Set[str] = frozenset()) -> Received[T]:
+    """A page as the engine works on it; `together`: kinds that it may bring besides. PluginFault where it is none, or where none of its
+    keys can be reached."""
     if not isinstance(given, Page):
         raise fault(hook, "", _shown(given), as_is("Page"))
     said = cast("Page[Any]", given)
@@ -208,11 +211,33 @@ def page(hook: str, kind: type[T], given: object) -> Received[T]:
     total: object = said.total
     if total is not None and not (type(total) is int and total >= 0):
         raise fault(hook, "total", _shown(total), Text("um número inteiro ou None", "a whole number or None"))
+    received = _received(hook, kind, cast("list[object]", items))
+    received.cursor, received.watermark, received.total = said.cursor, said.watermark, said.total
+    also: object = said.also
+    if also:
+        received.brought = _brought(hook, also, together)
+    return received
+
+
+def _brought(hook: str, also: object, together: Set[str]) -> dict[str, Received[Any]]:
+    if not isinstance(also, Mapping):
+        raise fault(hook, "also", _shown(also), as_is("dict[kind, list]"))
+    found: dict[str, Received[Any]] = {}
+    for name, items in cast("Mapping[object, object]", also).items():
+        if name not in together:
+            raise fault(hook, "also", _shown(name), as_is(" | ".join(sorted(together)) or "{}"))
+        if not isinstance(items, list | tuple):
+            raise fault(hook, f"also.{name}", _shown(items), as_is("list"))
+        found[str(name)] = _received(hook, KINDS[str(name)].struct, cast("list[object]", items))
+    return found
+
+
+def _received(hook: str, kind: type[T], items: Iterable[object]) -> Received[T]:
     check = checker(kind)
     good: list[T] = []
     broken: list[Broken] = []
     unreachable: Unreachable | None = None
-    for item in cast("list[object]", items):
+    for item in items:
         try:
             good.append(check(item))
         except Wrong as wrong:
@@ -220,7 +245,7 @@ def page(hook: str, kind: type[T], given: object) -> Received[T]:
             unreachable = wrong if isinstance(wrong, Unreachable) else unreachable
     if unreachable is not None and not good:
         raise fault_of(hook, unreachable)
-    return Received(good, said.cursor, said.watermark, said.total, tuple(broken))
+    return Received(good, broken=tuple(broken))
 
 
 def answer(hook: str, declared: Any, given: object) -> Any:

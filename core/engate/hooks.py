@@ -78,6 +78,7 @@ def batch(*, max: int, bulk: int = 0) -> Callable[[F], F]:  # noqa: A002  # as a
 
 
 Fiscal = Literal["nfe", "plain"]
+Scope = Literal["branches", "price_tables"]
 
 
 class Connection:
@@ -137,6 +138,16 @@ class Erp(Connection):
     reserves_held: ClassVar[bool] = False
     """Whether an order that is `held` has its units out of the stock that is listed. Where it has not (a draft, say), engate takes them off
     until the ERP says that it goes on."""
+
+    scoped: ClassVar[Mapping[str, Scope]] = {}
+    """Hooks that read one branch or price table at a time: {"list_stock": "branches", "list_prices": "price_tables"}. engate then calls
+    them once for each that is mapped, which `query.scope` names, each with its own watermark; prices of the default table once more, with
+    the scope "". What is not mapped is not read. Of `list_stock` and `list_prices`."""
+
+    together: ClassVar[Mapping[str, frozenset[str]]] = {}
+    """Kinds that a hook's pages bring besides their own (`Page.also`): {"list_skus": frozenset({"image"})}. A complete pass of the hook is
+    then one of them too, and their own `list_*` hook is only called where it is asked for alone. Of "product", "sku", "image", "price" and
+    "stock", each of them later ones, none whose hook is `scoped`."""
 
     # -- list_*: read from the ERP, in pages --
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Mapping
 from contextlib import AbstractAsyncContextManager, aclosing, contextmanager
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Literal, TypeVar, cast
@@ -15,9 +15,10 @@ import pluggy
 from engate import boundary
 from engate.doing import calling
 from engate.errors import CapabilityMissing, EngateError, PluginFault
-from engate.hooks import HOOK_API, ROLES, SHOP_CHOICES, Connection, Erp, Fiscal, Storefront
+from engate.hooks import HOOK_API, ROLES, SHOP_CHOICES, Connection, Erp, Fiscal, Scope, Storefront
 from engate.logs import say
 from engate.model import Batch, Page
+from engate.model.kinds import KINDS
 from engate.settings import json_schema, secret_fields
 from engate.specs import SPECS, Spec, implemented_by
 from engate.structs import make_known
@@ -79,6 +80,7 @@ def discover(entries: list[EntryPoint] | None = None) -> dict[str, Platform]:
                 raise TypeError(f"two distributions bring a platform {manifest.key!r}")
             implemented(manifest.connection_class())
             fetched(manifest.connection_class())
+            check_readings(manifest.connection_class())
             json_schema(manifest.settings)  # the API serves it
             _check_order_fields(manifest)
             found[entry.name] = Platform(entry.name, manifest)
@@ -86,6 +88,27 @@ def discover(entries: list[EntryPoint] | None = None) -> dict[str, Platform]:
             say("platform_not_loaded", platform=entry.name, error=f"{type(error).__name__}: {error}")
             found[entry.name] = Platform(entry.name, None, f"{type(error).__name__}: {error}")
     return found
+
+
+SCOPED: dict[str, Scope] = {"list_stock": "branches", "list_prices": "price_tables"}
+"""What each hook can be scoped by."""
+TOGETHER = ("product", "sku", "image", "price", "stock")
+"""Kinds of which an earlier one may bring a later one."""
+KIND_OF = {kind.list_hook: kind.name for kind in KINDS.values()}
+
+
+def check_readings(connection: type[Connection]) -> None:
+    """What an ERP says of how it is read is something that the engine knows."""
+    if not issubclass(connection, Erp):
+        return
+    for hook, scope in connection.scoped.items():
+        if SCOPED.get(hook) != scope:
+            raise TypeError(f"scoped: {hook!r} by {scope!r} is none of {SCOPED}")
+    alone = {KIND_OF[hook] for hook in connection.scoped}
+    for hook, kinds in connection.together.items():
+        later = set(TOGETHER[TOGETHER.index(KIND_OF[hook]) + 1 :]) if KIND_OF.get(hook) in TOGETHER else set[str]()
+        if not kinds or not kinds <= later - alone:
+            raise TypeError(f"together: {hook} brings {sorted(kinds)}; it may bring of {sorted(later - alone)}, nothing that is scoped")
 
 
 def _check_order_fields(manifest: Manifest) -> None:
@@ -156,8 +179,9 @@ class _Caller:
     """Calls one side's hooks by name: with a timeout, what comes back held against the spec, and every error attributed to that side. A
     foreign exception becomes a `PluginFault` (effect unknown) with its traceback in the log."""
 
-    def __init__(self, hooks: _Hooks, connection_id: int | None) -> None:
-        self._hooks, self._connection_id = hooks, connection_id
+    def __init__(self, hooks: _Hooks, side: Connection) -> None:
+        self._hooks, self._connection_id = hooks, side.context.connection_id
+        self._together: Mapping[str, frozenset[str]] = side.together if isinstance(side, Erp) else {}
         self._made: dict[str, Callable[..., Any]] = {}
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
@@ -208,7 +232,7 @@ class _Caller:
                             page = await anext(iterator)
                     except StopAsyncIteration:
                         return
-                    received = boundary.page(spec.name, spec.answer, page)
+                    received = boundary.page(spec.name, spec.answer, page, self._together.get(spec.name, frozenset()))
                 _tell(spec.name, received)
                 yield received
         finally:
@@ -238,8 +262,9 @@ class _Caller:
 
 
 def _tell(name: str, page: boundary.Received[Any]) -> None:
-    if page.broken:
-        say("plugin_items_broken", hook=name, count=len(page.broken), example=page.broken[0].problem.text.en)
+    for part in (page, *page.brought.values()):
+        if part.broken:
+            say("plugin_items_broken", hook=name, count=len(part.broken), example=part.broken[0].problem.text.en)
 
 
 def closing(pages: AsyncIterator[Page[T]]) -> AbstractAsyncContextManager[AsyncIterator[boundary.Received[T]]]:
@@ -276,8 +301,8 @@ class Coupling:
     def __init__(self, erp: Erp, storefront: Storefront, order_fields: type[msgspec.Struct] | None = None) -> None:
         self._hooks = _Hooks(erp, storefront)
         self.order_fields = order_fields
-        self.erp = cast(Erp, _Caller(self._hooks, erp.context.connection_id))
-        self.storefront = cast(Storefront, _Caller(self._hooks, storefront.context.connection_id))
+        self.erp = cast(Erp, _Caller(self._hooks, erp))
+        self.storefront = cast(Storefront, _Caller(self._hooks, storefront))
         self.unavailable: dict[str, Text] = {**erp.unavailable(), **storefront.unavailable()}
         self.served = _served(storefront)
         self.settles_within = erp.settles_within
@@ -288,6 +313,7 @@ class Coupling:
         self.hides_without_image = storefront.hides_without_image
         self.products_by_sku = storefront.products_by_sku
         self.overlap_seconds = erp.overlap_seconds
+        self.scoped, self.together = erp.scoped, erp.together
 
     def can(self, *names: str) -> bool:
         """Whether both sides offer all these hooks for these accounts. What the storefront fetches by itself needs none."""

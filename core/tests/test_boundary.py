@@ -42,7 +42,7 @@ from engate.model import (
     StockLevel,
 )
 from engate.model.kinds import KINDS
-from engate.plugins import Coupling, closing, fetched, implemented
+from engate.plugins import Coupling, check_readings, closing, fetched, implemented
 from engate.specs import implemented_by
 from engate.store.blobs import pack, unpack
 from engate.sync.quarantine import events_of
@@ -409,6 +409,30 @@ async def test_the_errors_of_single_items_are_attributed_too(breaks: bool) -> No
     assert [(error.connection_id, error.hook) for error in errors] == [(22, "push_brands")] * 2
     assert [outcome.state for outcome in batch.outcomes.values()] == ["not_sent", "unknown", "accepted"]
     assert batch.outcomes["c"].remote == "7"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"scoped": {"list_stock": "price_tables"}},
+        {"scoped": {"list_products": "branches"}},
+        {"together": {"list_stock": frozenset({"price"})}},
+        {"together": {"list_orders": frozenset({"price"})}},
+        {"together": {"list_skus": frozenset({"brand"})}},
+        {"together": {"list_skus": frozenset({"price"})}, "scoped": {"list_prices": "price_tables"}},
+    ],
+)
+def test_how_an_erp_is_read_is_said_in_words_that_engate_knows(said: dict[str, Any]) -> None:
+    with pytest.raises(TypeError, match=next(iter(said))):
+        check_readings(type("E", (Erp,), said))
+
+
+def test_kinds_that_a_page_brings_are_declared_and_sound() -> None:
+    price = Price("1", "1", Decimal(3))
+    brought = page("list_skus", Sku, Page([], also={"price": [price, "?"]}), frozenset({"price"})).brought
+    assert brought["price"].items == [price] and len(brought["price"].broken) == 1
+    with pytest.raises(PluginFault, match="price"):
+        page("list_skus", Sku, Page([], also={"stock": []}), frozenset({"price"}))
 
 
 def test_what_a_shop_fetches_is_named_by_its_class() -> None:

@@ -27,7 +27,7 @@ def lacking(manifest: Manifest, *hooks: str, **fields: Any) -> Manifest:
     otherwise."""
     cls = manifest.connection_class()
     role = Erp if manifest.role == "erp" else Storefront
-    name = f"{cls.__name__}{abs(hash((hooks, tuple(fields.items()))))}"
+    name = f"{cls.__name__}{abs(hash((hooks, repr(fields))))}"
     if issubclass(cls, Storefront):
         fields = {"fetches": cls.fetches - set(hooks)} | fields
     globals()[name] = type(name, (cls,), {hook: getattr(role, hook) for hook in hooks} | fields)

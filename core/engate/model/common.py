@@ -6,7 +6,7 @@ import asyncio
 import math
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
-from typing import Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 import msgspec
 
@@ -30,14 +30,17 @@ class Query(msgspec.Struct, frozen=True):
 
     `since`: the platform's own watermark string, inclusive; None = everything (a full reading).
     `cursor`: where an interrupted reading goes on: the `cursor` of the last page that was made durable.
-    `scope`: the branch or company this reading is about; "" where the platform has none.
+    `scope`: of a hook that is `scoped`, the branch or price table that this reading is about ("" = the default table, or no branch is
+    mapped); "" of any other hook.
     `keys`: only these entities (the platform's own keys); None = all.
+    `tables`: of `list_prices`, the price tables besides the default one that somebody mapped: prices of others are left out.
     """
 
     since: str | None = None
     cursor: str | None = None
     scope: str = ""
     keys: tuple[str, ...] | None = None
+    tables: tuple[str, ...] = ()
 
 
 class Page(msgspec.Struct, Generic[T]):
@@ -45,12 +48,15 @@ class Page(msgspec.Struct, Generic[T]):
 
     `total`: how many items this whole list has by the platform's own count, None where it does not say. A reading that ends with fewer is
     not whole: it moves no watermark and is said. Count as `items` does: what the hook leaves out must be out of it too.
+    `also`: kind -> what the same answer of the platform says of other kinds ({"image": [Image(...)]}), of a hook that declares them in
+    `Erp.together`. `watermark` is of them too.
     """
 
     items: list[T]
     cursor: str | None = None
     watermark: str | None = None
     total: int | None = None
+    also: Mapping[str, Sequence[Any]] = {}
 
 
 class Choice(msgspec.Struct, frozen=True):

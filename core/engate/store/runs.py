@@ -88,7 +88,8 @@ _UNDER_WAY = sa.select(reading).where(
     reading.c.under_way,
 )
 _PLACE_OF = sa.select(reading).where(_OF_KIND)
-_WATERMARK_OF = sa.select(reading.c.watermark).where(_OF_KIND)
+_WATERMARK_OF = sa.select(reading.c.watermark).where(_OF_KIND, reading.c.scope == sa.bindparam("of_scope"))
+_EVER_READ = sa.select(reading.c.kind).where(_OF_KIND, reading.c.watermark.is_not(None)).limit(1)
 _RUN = sa.select(run).where(run.c.id == sa.bindparam("of_run"))
 _PUSHES = sa.update(run).where(run.c.id == sa.bindparam("of_run"), run.c.state == "reading").values(state="pushing")
 _DROP = sa.delete(run).where(run.c.id == sa.bindparam("of_run"))
@@ -112,11 +113,33 @@ def _upsert_of(dialect: str, names: frozenset[str]) -> Any:
 def under_way(c: sa.Connection, integration_id: int, kinds: Sequence[str]) -> list[Any]:
     rows = c.execute(_UNDER_WAY, {"of_integration": integration_id, "of_kinds": kinds}).all()
     order = list(KINDS)
-    return sorted(rows, key=lambda row: order.index(row.kind))
+    return sorted(rows, key=lambda row: (order.index(row.kind), row.scope))
 
 
-def watermark_of(c: sa.Connection, integration_id: int, kind: str) -> str | None:
-    return c.execute(_WATERMARK_OF, {"of_integration": integration_id, "of_kind": kind}).scalar()
+def watermark_of(c: sa.Connection, integration_id: int, kind: str, scope: str = "") -> str | None:
+    return c.execute(_WATERMARK_OF, {"of_integration": integration_id, "of_kind": kind, "of_scope": scope}).scalar()
+
+
+def ever_read(c: sa.Connection, integration_id: int, kind: str) -> bool:
+    """Whether a delta of the kind is possible: of some scope, where it is read by scopes."""
+    return c.execute(_EVER_READ, {"of_integration": integration_id, "of_kind": kind}).first() is not None
+
+
+def split(c: sa.Connection, row: Any, scopes: Sequence[str]) -> None:
+    """The reading of a kind becomes one for each of these scopes. Again for the same run: nothing. How far a scope had been read that is
+    none of these is forgotten: what is mapped again is read whole."""
+    of_kind = (reading.c.integration_id == row.integration_id) & (reading.c.kind == row.kind)
+    c.execute(sa.delete(reading).where(of_kind, reading.c.scope.not_in(["", *scopes])))
+    known = set(c.execute(sa.select(reading.c.scope).where(of_kind, reading.c.run_id == row.run_id)).scalars())
+    fresh = [
+        {"integration_id": row.integration_id, "kind": row.kind, "scope": scope} | {name: getattr(row, name) for name in FRESH}
+        for scope in scopes
+        if scope not in known
+    ]
+    if fresh:
+        c.execute(_upsert_of(c.dialect.name, FRESH), fresh)
+    if "" not in scopes:
+        c.execute(sa.update(reading).where(_MINE).values(under_way=False, only=None), _of(row))
 
 
 _MINE = (
@@ -166,6 +189,11 @@ class Place(NamedTuple):
 def page_done(c: sa.Connection, row: Any, place: Place, *, items: int, changed: int) -> None:
     """A page is durable: the reading goes on after it."""
     c.execute(_PAGE, _of(row) | {"next": place.cursor, "newest": place.ahead, "total": place.total, "more": items})
+    brought(c, row, items=items, changed=changed)
+
+
+def brought(c: sa.Connection, row: Any, *, items: int, changed: int) -> None:
+    """Counts on the run what one of its pages held."""
     c.execute(_PAGE_OF_RUN, {"of_run": row.run_id, "more": items, "new": changed})
 
 
@@ -200,6 +228,17 @@ def reading_short(c: sa.Connection, row: Any, *, read: int) -> None:
     if row.full:
         values["short"] = read
     c.execute(sa.update(reading).where(_MINE).values(**values), _of(row))
+
+
+def kind_brought(c: sa.Connection, integration_id: int, kind: str, *, by: str) -> None:
+    """A complete reading of the kind `by` has brought this one too: it has been read as far as that."""
+    values = {"under_way": False, "cursor": None, "ahead": None, "only": None, "watermark": watermark_of(c, integration_id, by)}
+    keep_place(c, integration_id, kind, **values)
+
+
+def kind_is_read(c: sa.Connection, row: Any) -> bool:
+    """Whether no scope of the row's kind is being read any more."""
+    return not under_way(c, row.integration_id, [row.kind])
 
 
 SHORT = "reading.short"
@@ -345,6 +384,12 @@ def stopped_at(c: sa.Connection, integration_id: int, flow_name: str) -> float |
 
 def full_at(c: sa.Connection, integration_id: int, flow_name: str) -> float | None:
     return c.execute(_FULL_AT, {"of_integration": integration_id, "of_name": flow_name}).scalar()
+
+
+def full_is_due(c: sa.Connection, integration_id: int, flow_name: str, every: float | None, now: float) -> bool:
+    """Whether its schedule (`every` so many seconds) asks for everything now."""
+    at = full_at(c, integration_id, flow_name) if every is not None else None
+    return every is not None and (at is None or at + every <= now)
 
 
 def read_at(c: sa.Connection, integration_id: int, flow_name: str) -> float | None:

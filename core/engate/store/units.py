@@ -39,9 +39,11 @@ _UNITS_OF = sa.select(unit.c.sku, unit.c.branch, unit.c.freed_at, unit.c.quantit
 _UNITS_OF_OTHERS = _UNITS_OF.where(unit.c.order_id != sa.bindparam("of_order"))
 
 
-def forget(c: sa.Connection, integration_id: int, before: float) -> None:
-    """A complete reading of the stock was asked for after these were taken over: no reading needs them any more."""
-    c.execute(sa.delete(unit).where(unit.c.integration_id == integration_id, unit.c.freed_at < before))
+def forget(c: sa.Connection, integration_id: int, branch: str, before: float) -> None:
+    """A complete reading of the branch's stock ("" = of every branch) was asked for after these were taken over: no reading needs them any
+    more."""
+    of_branch = sa.true() if not branch else unit.c.branch == branch
+    c.execute(sa.delete(unit).where(unit.c.integration_id == integration_id, unit.c.freed_at < before, of_branch))
 
 
 _RESERVE = sa.insert(unit)

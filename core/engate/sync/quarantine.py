@@ -25,8 +25,8 @@ def stand_ins(c: sa.Connection, work: Work, kind: Kind, broken: list[tuple[Broke
     return [(stand_in(kind.struct, each, readable(last.get(key), kind.struct)), at) for key, (each, at) in keyed.items()]
 
 
-def lost(c: sa.Connection, row: Any, broken: list[tuple[Broken, float]], now: float) -> None:
-    """Broken items that do not even say which record they are: the run tells how many, and one of them."""
+def lost(c: sa.Connection, row: Any, kind: str, broken: list[tuple[Broken, float]], now: float) -> None:
+    """Broken items that do not even say which record they are: the run of `row` tells how many, and one of them."""
     nameless = [each for each, _ in broken if each.key is None]
     if not nameless:
         return
@@ -40,7 +40,7 @@ def lost(c: sa.Connection, row: Any, broken: list[tuple[Broken, float]], now: fl
         code="plugin.item",
     )
     runs.failed(c, row.run_id, error, now)
-    say_after(c, "items_left_out", integration=row.integration_id, kind=row.kind, count=len(nameless), example=example.text.en)
+    say_after(c, "items_left_out", integration=row.integration_id, kind=kind, count=len(nameless), example=example.text.en)
 
 
 def sound(c: sa.Connection, work: Work, kind: Kind, rows: list[Claimed]) -> list[Claimed]:

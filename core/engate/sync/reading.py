@@ -16,9 +16,9 @@ from engate.plugins import closing
 from engate.store import changed, desired, levels, runs, units
 from engate.store.desired import Wanted
 from engate.store.runs import Asked, Place
-from engate.sync import images, nodes, outbox, pilot, quarantine, renames, stock, unlisted, whole
+from engate.sync import images, nodes, outbox, pilot, quarantine, renames, scopes, stock, together, unlisted, whole
 from engate.sync.effective import Rules
-from engate.sync.flows import Flow
+from engate.sync.flows import FLOWS, Flow
 from engate.sync.renames import Renames
 from engate.sync.work import Later, Work, skus_of
 
@@ -26,12 +26,19 @@ from engate.sync.work import Later, Work, skus_of
 async def read_slice(work: Work, flow: Flow) -> Later:
     """Goes on with the flow's reading, or starts the scheduled one. Ends when the slice is over or everything has been read."""
     kinds = [kind.name for kind in flow.kinds]
-    todo, stopped_at = await work.store.reading(lambda c: _begun(c, work, flow, kinds))
+    todo, stopped_at, look_at = await work.store.reading(lambda c: _begun(c, work, flow, kinds))
+    if look_at is not None:
+        return Later(due=look_at)
     if not todo:
         if stopped_at is not None and stopped_at + work.snapshot.every[flow.name] > work.now():
             return Later(due=stopped_at + work.snapshot.every[flow.name])  # a person cancelled it: not again before its next time
         todo = await work.store.writing(lambda c: _start_told(c, work, flow, kinds) or _start_scheduled(c, work, flow, kinds))
+    if await scopes.split(work, todo):
+        todo = await work.store.reading(lambda c: runs.under_way(c, work.integration_id, kinds))
+    brought: set[str] = set()
     for row in todo:
+        if row.kind in brought:
+            continue
         try:
             complete = await _read_kind(work, KINDS[row.kind], row)
         except EngateError as error:
@@ -39,6 +46,8 @@ async def read_slice(work: Work, flow: Flow) -> Later:
             raise
         if not complete:
             return Later(due=work.now())
+        if row.only is None:
+            brought |= together.kept(work, KINDS[row.kind])
     last = todo[-1]
     read = await work.store.writing(lambda c: _all_read(c, work, flow, last))
     if read.more:
@@ -48,10 +57,18 @@ async def read_slice(work: Work, flow: Flow) -> Later:
     return Later(due=max(work.now(), before + work.snapshot.every[flow.name]))
 
 
-def _begun(c: sa.Connection, work: Work, flow: Flow, kinds: list[str]) -> tuple[list[Any], float | None]:
-    """What is being read; else when a person stopped the last run, if one did."""
+class Begun(NamedTuple):
+    """What is being read; else when a person stopped the last run, if one did. `look_at`: another flow brings it until then."""
+
+    rows: list[Any]
+    stopped_at: float | None
+    look_at: float | None
+
+
+def _begun(c: sa.Connection, work: Work, flow: Flow, kinds: list[str]) -> Begun:
     rows = runs.under_way(c, work.integration_id, kinds)
-    return rows, None if rows else runs.stopped_at(c, work.integration_id, flow.name)
+    stopped_at = None if rows else runs.stopped_at(c, work.integration_id, flow.name)
+    return Begun(rows, stopped_at, together.waits_for(c, work, flow, rows))
 
 
 def _start_told(c: sa.Connection, work: Work, flow: Flow, kinds: list[str]) -> list[Any]:
@@ -68,15 +85,13 @@ def _start_scheduled(c: sa.Connection, work: Work, flow: Flow, kinds: list[str])
     asked = runs.under_way(c, work.integration_id, kinds)
     if asked:
         return asked  # somebody asked for one between our look and this transaction: theirs goes on
-    full = all(runs.watermark_of(c, work.integration_id, kind) is None for kind in kinds) or _full_is_due(c, work, flow)
+    full = not any(runs.ever_read(c, work.integration_id, kind) for kind in kinds) or _full_is_due(c, work, flow)
     runs.start(c, work.tenant_id, work.integration_id, Asked(flow.name, kinds, "schedule", full=full, keys=None), work.now())
     return runs.under_way(c, work.integration_id, kinds)
 
 
 def _full_is_due(c: sa.Connection, work: Work, flow: Flow) -> bool:
-    every = work.snapshot.full_every[flow.name]
-    full_at = runs.full_at(c, work.integration_id, flow.name)
-    return every is not None and (full_at is None or full_at + every <= work.now())
+    return runs.full_is_due(c, work.integration_id, flow.name, work.snapshot.full_every[flow.name], work.now())
 
 
 TOLD = "webhook"
@@ -94,9 +109,11 @@ async def _read_kind(work: Work, kind: Kind, row: Any) -> bool:
     since = (
         None
         if row.full or row.only is not None
-        else await work.store.reading(lambda c: runs.watermark_of(c, work.integration_id, kind.name))
+        else await work.store.reading(lambda c: runs.watermark_of(c, work.integration_id, kind.name, row.scope))
     )
-    query = Query(since=since, cursor=row.cursor, scope=row.scope, keys=tuple(row.only) if row.only is not None else None)
+    only = tuple(row.only) if row.only is not None else None
+    tables = scopes.tables(work) if kind.name == "price" else ()
+    query = Query(since=since, cursor=row.cursor, scope=row.scope, keys=only, tables=tables)
     read = Read(Place(row.cursor, row.ahead, row.total))
     try:
         async with closing(getattr(work.coupling.erp, kind.list_hook)(query)) as pages:
@@ -104,7 +121,7 @@ async def _read_kind(work: Work, kind: Kind, row: Any) -> bool:
             async for page in pages:
                 read.add(page, asked_at)
                 up = work.time_is_up() and page.cursor is not None
-                if up or len(read.docs) >= ROWS or read.held_for() > HELD_FOR:
+                if up or read.rows() >= ROWS or read.held_for() > HELD_FOR:
                     if not await _store(work, kind, row, read):
                         return False
                     read = Read(read.place)
@@ -119,23 +136,36 @@ async def _read_kind(work: Work, kind: Kind, row: Any) -> bool:
 
 async def _store(work: Work, kind: Kind, row: Any, read: Read, *, ended: bool = False) -> bool:
     """The pages read so far become durable. False: the reading was cancelled or superseded."""
-    if kind.name == "sku" and read.docs:
-        read.renamed = await renames.found(work, [doc for doc, _ in read.docs])
+    skus = read.own if kind.name == "sku" else read.brought.get("sku")
+    if skus is not None and skus.docs:
+        skus.renamed = await renames.found(work, [doc for doc, _ in skus.docs])
     return await work.store.writing(
         lambda c: _keep(c, work, kind, row, read) and (not ended or _kind_read(c, work, kind, row, read.place.ahead))
     )
 
 
-class Read:
-    """Pages that have been read and are not kept yet; where the reading goes on after them."""
+class Lot:
+    """What pages brought of one kind: `docs` and `broken`, each with when its page was asked for."""
 
-    def __init__(self, place: Place) -> None:
-        self.place = place
+    def __init__(self) -> None:
         self.docs: list[tuple[Any, float]] = []
-        """(document, when its page was asked for)"""
         self.broken: list[tuple[Broken, float]] = []
         self.renamed = Renames()
         """Which of the SKUs are known ones under a new key."""
+
+    def add(self, page: Received[Any], asked_at: float) -> None:
+        self.docs += [(doc, asked_at) for doc in page.items]
+        self.broken += [(each, asked_at) for each in page.broken]
+
+
+class Read:
+    """Pages that have been read and are not kept yet; where the reading goes on after them. `own`: of the kind that is read; `brought`: of
+    others."""
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+        self.own = Lot()
+        self.brought: dict[str, Lot] = {}
         self._since = time.monotonic()
 
     def add(self, page: Received[Any], asked_at: float) -> None:
@@ -143,8 +173,12 @@ class Read:
         # the least: what is added while we read may come before where we are
         total = min((said for said in (self.place.total, page.total) if said is not None), default=None)
         self.place = Place(page.cursor, ahead, total)
-        self.docs += [(doc, asked_at) for doc in page.items]
-        self.broken += [(each, asked_at) for each in page.broken]
+        self.own.add(page, asked_at)
+        for kind, other in page.brought.items():
+            self.brought.setdefault(kind, Lot()).add(other, asked_at)
+
+    def rows(self) -> int:
+        return len(self.own.docs) + sum(len(lot.docs) for lot in self.brought.values())
 
     def held_for(self) -> float:
         return time.monotonic() - self._since
@@ -159,11 +193,14 @@ def _kind_read(c: sa.Connection, work: Work, kind: Kind, row: Any, ahead: str | 
         return True
     runs.reading_done(c, row, ahead=ahead, read=read)
     everything = row.full and row.only is None
-    changed.been_read(c, work.integration_id, kind.name, row.run_id, all_since=row.started_at if everything else None)
+    if runs.kind_is_read(c, row):
+        changed.been_read(c, work.integration_id, kind.name, row.run_id, all_since=row.started_at if everything else None)
     if row.only is None:
-        whole.unsay(c, work, kind.name)
-    if kind.name == "stock" and row.full and row.only is None:
-        units.forget(c, work.integration_id, row.started_at)
+        whole.unsay(c, work, whole.list_of(row))
+        for name in together.kept(work, kind) & {each.name for each in FLOWS[kind.flow].kinds}:
+            runs.kind_brought(c, work.integration_id, name, by=kind.name)
+    if kind.name == "stock" and everything:
+        units.forget(c, work.integration_id, row.scope, row.started_at)
     return True
 
 
@@ -178,9 +215,21 @@ def _keep(c: sa.Connection, work: Work, kind: Kind, row: Any, read: Read) -> boo
         return False
     work.must_hold(c)  # whoever has the lane now may have read newer pages
     work.must_be_current(c)
-    quarantine.lost(c, row, read.broken, work.now())
-    docs = read.docs + quarantine.stand_ins(c, work, kind, read.broken)
-    renames.apply(c, work, read.renamed)
+    items, changed = _keep_lot(c, work, kind, row, read.own)
+    runs.page_done(c, row, read.place, items=items, changed=changed)
+    for name in together.kept(work, kind) & read.brought.keys():
+        asked = [each for each in runs.under_way(c, work.integration_id, [name]) if each.only is None]
+        counts = next(iter(asked), row)  # a reading of its own, which this one saves
+        items, changed = _keep_lot(c, work, KINDS[name], counts, read.brought[name])
+        runs.brought(c, counts, items=items, changed=changed)
+    return True
+
+
+def _keep_lot(c: sa.Connection, work: Work, kind: Kind, row: Any, lot: Lot) -> tuple[int, int]:
+    """(how many of one kind there were, how many of them are to be pushed anew). `row`: the reading that they belong to."""
+    quarantine.lost(c, row, kind.name, lot.broken, work.now())
+    docs = lot.docs + quarantine.stand_ins(c, work, kind, lot.broken)
+    renames.apply(c, work, lot.renamed)
     # decided in this transaction: an order that came in while the pages were fetched must be seen
     skus = skus_of([doc for doc, _ in docs])
     if (
@@ -191,17 +240,21 @@ def _keep(c: sa.Connection, work: Work, kind: Kind, row: Any, read: Read) -> boo
     ignored = [doc.key for doc, _ in docs if rules.ignores(kind.name, doc)]
     desired.forget(c, work.integration_id, kind.name, ignored)
     wanted = [_wanted(rules, kind, doc, asked_at) for doc, asked_at in docs if not rules.ignores(kind.name, doc)]
-    unclear = read.renamed.unclear
+    unclear = lot.renamed.unclear
     wanted = [each._replace(reason=each.reason or unclear.get(each.key)) for each in wanted] if unclear else wanted
     changed = desired.want(c, work.records_of(kind.name), wanted, run_id=row.run_id, now=work.now())
-    runs.page_done(c, row, read.place, items=len(docs), changed=changed)
     if changed:
-        work.wake(c, (f"push/{kind.name}", kind.priority))
-        stock.sold_otherwise(c, work, [doc for doc, _ in docs])
-        images.came(c, work, [doc for doc, _ in docs])
-        if work.snapshot.pilot is not None and kind.flow == "products":
-            work.wake(c, *((f"push/{name}", KINDS[name].priority) for name in PILOT_NEEDS))
-    return True
+        _changed(c, work, kind, [doc for doc, _ in docs])
+    return len(docs), changed
+
+
+def _changed(c: sa.Connection, work: Work, kind: Kind, docs: list[Any]) -> None:
+    """Some of these are to be pushed."""
+    work.wake(c, (f"push/{kind.name}", kind.priority))
+    stock.sold_otherwise(c, work, docs)
+    images.came(c, work, docs)
+    if work.snapshot.pilot is not None and kind.flow == "products":
+        work.wake(c, *((f"push/{name}", KINDS[name].priority) for name in PILOT_NEEDS))
 
 
 PILOT_NEEDS = ("category", "brand", "product")
@@ -229,6 +282,8 @@ def _all_read(c: sa.Connection, work: Work, flow: Flow, last: Any) -> AllRead:
     if not short and not was_told:
         runs.flow_read(c, work.integration_id, flow.name, full=last.full and last.only is None, now=work.now())
     runs.pushes(c, last.run_id)
+    if last.only is None and not short:
+        together.read(c, work, flow, last)
     if flow.name == "products":
         work.wake(c, ("push/product", KINDS["product"].priority))  # it may have waited for the SKUs (`engate.sync.listed`)
     if flow.name == "images" and last.full and last.only is None:

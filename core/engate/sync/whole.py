@@ -28,17 +28,29 @@ def missing(c: sa.Connection, work: Work, kind: Kind, row: Any) -> Reason | None
         return None
     seen = runs.counted(c, row)
     if seen.total is not None and seen.entities < seen.total:
-        return of_count(kind.name, seen.entities, seen.total)
-    known = seen.known if seen.known is not None else desired.count(c, work.integration_id, kind.name, but=(PLACEHOLDER, BRAND_FOR_ALL))
+        return of_count(list_of(row), seen.entities, seen.total)
+    known = seen.known if seen.known is not None else _stored(c, work, kind)
     if row.full and seen.entities * HALF < known and seen.entities != seen.short:
-        return _of_known(kind.name, seen.entities, known)
+        return _of_known(list_of(row), seen.entities, known)
     return None
 
 
-def of_count(kind: str, read: int, total: int) -> Reason:
+def _stored(c: sa.Connection, work: Work, kind: Kind) -> int:
+    """How many records an integration has that was read before readings were counted; of one scope nobody knows."""
+    if kind.list_hook in work.coupling.scoped:
+        return 0
+    return desired.count(c, work.integration_id, kind.name, but=(PLACEHOLDER, BRAND_FOR_ALL))
+
+
+def list_of(row: Any) -> str:
+    """Of which list something is said: its kind, and the scope where it has one."""
+    return f"{row.kind}/{row.scope}" if row.scope else row.kind
+
+
+def of_count(of: str, read: int, total: int) -> Reason:
     """The platform said how many there are, and gave fewer."""
     return own(
-        SHORT, kind,
+        SHORT, of,
         Text(f"A lista terminou cedo demais: vieram {read} de {total} registros.",
              f"The list ended too early: {read} of {total} records came."),
         Text("O engate lê de novo sozinho, desde a última leitura completa. Se continuar, peça ao suporte da plataforma que confira.",
@@ -46,9 +58,9 @@ def of_count(kind: str, read: int, total: int) -> Reason:
     )  # fmt: skip
 
 
-def _of_known(kind: str, read: int, known: int) -> Reason:
+def _of_known(of: str, read: int, known: int) -> Reason:
     return own(
-        SHORT, kind,
+        SHORT, of,
         Text(f"O ERP listou só {read} registros; na última leitura completa eram {known}.",
              f"The ERP listed only {read} records; the last complete reading had {known}."),
         Text("O engate lê tudo de novo sozinho e, se vier o mesmo número, aceita. Confira no ERP se os itens existem.",
@@ -61,5 +73,5 @@ def say(c: sa.Connection, work: Work, flow: str, reason: Reason) -> None:
     runs.flow_short(c, work.integration_id, flow, ensure(c, work.tenant_id, work.integration_id, {reason}, work.now())[reason.key])
 
 
-def unsay(c: sa.Connection, work: Work, kind: str) -> None:
-    causes.release(c, work.integration_id, [f"own:{SHORT}:{kind}"])
+def unsay(c: sa.Connection, work: Work, of: str) -> None:
+    causes.release(c, work.integration_id, [f"own:{SHORT}:{of}"])

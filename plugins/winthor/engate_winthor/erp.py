@@ -61,9 +61,22 @@ class Rows(NamedTuple, Generic[R]):
     key: Callable[[R], str]
 
 
+class _Packaging(NamedTuple):
+    """What one row of the packagings says. `image`: None where there are no images."""
+
+    sku: Sku
+    image: Image | None
+
+    @property
+    def key(self) -> str:
+        return self.sku.key
+
+
 class Winthor(Erp):
     """One WTA installation and the branches of it that sell in the shop."""
 
+    scoped = {"list_stock": "branches"}
+    together = {"list_skus": frozenset({"image"})}
     reserves_held = True  # blocked and pending orders are out of ESTOQUE_DISPONIVEL (QTRESERV, QTBLOQUEADA)
 
     def __init__(self, context: Context) -> None:
@@ -241,8 +254,11 @@ class Winthor(Erp):
         return [translate.product(row) for row in found if text(row.id) == key and translate.for_shop(row)]
 
     async def list_skus(self, query: Query) -> AsyncIterator[Page[Sku]]:
-        async for page in self._sku_rows(query, translate.sku):
-            yield page
+        """The images come with them: their addresses follow from the same rows."""
+        template = "" if "list_images" in self.unavailable() else self.settings.image_url
+        async for page in self._sku_rows(query, lambda row: _Packaging(translate.sku(row), _image(row, template))):
+            images = [each.image for each in page.items if each.image is not None]
+            yield Page([each.sku for each in page.items], page.cursor, page.watermark, also={"image": images})
 
     async def list_images(self, query: Query) -> AsyncIterator[Page[Image]]:
         """WinThor serves no images: their addresses follow from the packagings."""
@@ -266,27 +282,63 @@ class Winthor(Erp):
     # ---- prices and stock ----
 
     async def list_prices(self, query: Query) -> AsyncIterator[Page[Price]]:
-        """Always complete: this list has no changed-since, and offers come and go without a change."""
-        client, call = self.client, self.contract.prices
-        region = self.settings.price_region
-        params: dict[str, object] = {call.branch: self.main_branch}
-        if region and self.contract.price_regions:
-            params[self.contract.price_regions] = "true"
-        prices = Rows[PriceRow](call, client.rows.price, lambda row: text(row.sku))
+        """Always complete: this list has no changed-since, and offers come and go without a change. A price table is a region.
+
+        Only where the connection names its region can the default price be told from those of other regions; else they are another pass.
+        The cursor says in which pass ("1:3").
+        """
+        passes = self._price_passes(query.tables)
         if query.keys is not None:
-            rows = await self._picked(prices, dict.fromkeys(query.keys), lambda row, ask: text(row.sku) == ask, params)
-            now = client.local(client.clock.now())
-            rows = [row for row in rows if prices.key(row) in query.keys and translate.of_region(row, self.main_branch, region)]
-            yield Page(_unique(translate.price(row, now) for row in rows))
+            skus = dict.fromkeys(key.partition("@")[0] for key in query.keys)
+            now = self.client.local(self.client.clock.now())
+            found = [price for each in passes for row in await self._picked_prices(skus, each) for price in self._prices(row, now, each)]
+            yield Page(_unique(price for price in found if price.key in query.keys))
             return
-        async for part in client.pages(call, prices.kind, prices.key, params, cursor=query.cursor):
-            rows = [row for row in part.rows if translate.of_region(row, self.main_branch, region)]
-            yield Page(_unique(translate.price(row, part.now) for row in rows), part.cursor)
+        at, _, cursor = (query.cursor or "").partition(":")
+        start = int(at) if at.isdigit() else 0
+        for index, each in list(enumerate(passes))[start:]:
+            following = f"{index + 1}:" if index + 1 < len(passes) else None
+            list_of, params = self._price_list(each)
+            async for part in self.client.pages(list_of.call, list_of.kind, list_of.key, params, cursor=cursor or None):
+                prices = [price for row in part.rows for price in self._prices(row, part.now, each)]
+                yield Page(_unique(prices), f"{index}:{part.cursor}" if part.cursor else following)
+            cursor = ""
+
+    def _price_passes(self, tables: Iterable[str]) -> list[Mapping[str, str]]:
+        """Each a reading of the list: price table -> region ("" = whichever WinThor chose, when it was not asked for all)."""
+        own, names_all = {"": self.settings.price_region}, self.contract.price_regions
+        others = {table: table for table in tables} if names_all else {}
+        if own[""] and names_all:
+            return [own | others]
+        return [own, others] if others else [own]
+
+    def _price_list(self, tables: Mapping[str, str]) -> tuple[Rows[PriceRow], dict[str, object]]:
+        call, all_regions = self.contract.prices, any(tables.values())
+        params: dict[str, object] = {call.branch: self.main_branch}
+        if all_regions and self.contract.price_regions:
+            params[self.contract.price_regions] = "true"
+        key: Callable[[PriceRow], str] = lambda row: f"{text(row.sku)} {text(row.region)}" if all_regions else text(row.sku)  # noqa: E731
+        return Rows[PriceRow](call, self.client.rows.price, key), params
+
+    def _prices(self, row: PriceRow, now: str, tables: Mapping[str, str]) -> list[Price]:
+        return [
+            translate.price(row, now, table)
+            for table, region in tables.items()
+            if translate.of_region(row, self.main_branch, region) and (not table or text(row.region) == region)
+        ]
+
+    async def _picked_prices(self, skus: Iterable[str], tables: Mapping[str, str]) -> list[PriceRow]:
+        list_of, params = self._price_list(tables)
+        return await self._picked(list_of, skus, lambda row, ask: text(row.sku) == ask, params)
 
     async def list_stock(self, query: Query) -> AsyncIterator[Page[StockLevel]]:
         stock = Rows[StockRow](self.contract.stock, self.client.rows.stock, lambda row: f"{text(row.sku)} {text(row.branch)}")
-        branches = {stock.call.branch: ",".join(self.branches)}
-        ours: Callable[[StockRow], bool] = lambda row: text(row.branch) in self.branches  # noqa: E731
+        asked = [branch for branch in self.branches if query.scope in ("", branch)]
+        if not asked:  # mapped, and none of those that this connection sells from
+            yield Page([])
+            return
+        branches = {stock.call.branch: ",".join(asked)}
+        ours: Callable[[StockRow], bool] = lambda row: text(row.branch) in asked  # noqa: E731
         if query.keys is None:
             async for page in self._list(query, stock, translate.stock, keep=ours, params=branches):
                 yield page
@@ -457,6 +509,10 @@ class Winthor(Erp):
         except NotSent:
             return ""
         return orders.state(rows[0].status) if rows else ""
+
+
+def _image(row: SkuRow, template: str) -> Image | None:
+    return translate.image(row, template) if template else None
 
 
 def _unique(items: Iterable[T]) -> list[T]:

@@ -235,17 +235,19 @@ def image(row: SkuRow, template: str) -> Image:
 # ---- prices ----
 
 
-def price(row: PriceRow, now: str) -> Price:
-    """What a packaging costs at `now` (ERP local): fixed price (routine 357) over a running offer over the table.
+def price(row: PriceRow, now: str, table: str = "") -> Price:
+    """What a packaging costs at `now` (ERP local) in a price table ("" = the default one).
 
+    The fixed price (routine 357) goes over a running offer, and that over the table.
     An offer that has not begun or is over is no price: every reading of prices is complete, so it comes and goes with its dates.
     """
-    key = text(row.sku)
+    sku = text(row.sku)
+    key = f"{sku}@{table}" if table else sku
     try:
         base, struck = _amounts(row, now)
-        return Price(key, key, base, struck, problems=() if base > 0 else (NO_PRICE,))
+        return Price(key, sku, base, struck, table, problems=() if base > 0 else (NO_PRICE,))
     except UNREADABLE:
-        return Price(key, key, NOTHING, problems=unreadable(row, PRICED) or (NO_PRICE,))
+        return Price(key, sku, NOTHING, table=table, problems=unreadable(row, PRICED) or (NO_PRICE,))
 
 
 def _amounts(row: PriceRow, now: str) -> tuple[Decimal, Decimal | None]:

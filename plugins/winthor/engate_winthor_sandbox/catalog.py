@@ -84,7 +84,8 @@ class Sku:
     tax_figure: int = 1
     own_weight: Decimal | None = None  # of this packaging; None: the product's
     raw: bytes | None = None
-    price_raw: dict[str, bytes] = field(default_factory=dict)  # by branch, see prices
+    price_raw: dict[tuple[str, int], bytes] = field(default_factory=dict)  # by branch and region, see prices
+    region_prices: dict[int, Decimal] = field(default_factory=dict)  # of regions that are not the branch's own
 
     @property
     def order(self) -> tuple[int, int, int]:

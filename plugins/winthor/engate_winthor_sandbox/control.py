@@ -44,7 +44,6 @@ def describe(world: World, base_url: str) -> Description:
             "warehouses": {tag: {"branch": branch} for tag, branch in zip((*WAREHOUSE_TAGS, *branches[2:]), branches, strict=False)},
             "payments": PAYMENTS,
             "carriers": CARRIERS,
-            "price_lists": {"default": {"table": str(PRICE_REGION)}},
         },
         operations={"import_order": "POST /api/wholesale/v1/orders/"},
     )

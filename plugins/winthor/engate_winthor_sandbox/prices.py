@@ -40,17 +40,30 @@ class Prices:
             sku.price_change = self.time.stamp()
             self.catalog.skus.touch(sku.order, sku.price_change)  # PVENDA is a column of PCEMBALAGEM
 
-    def _shape(self, sku: Sku, branch: str) -> dict[str, object]:
+    def set_in_region(self, sku: Sku, region: int, price: Decimal) -> None:
+        """PCTABPR: what it costs in another region than the branch's own."""
+        sku.region_prices[region] = price
+        sku.price_change = self.time.stamp()
+        sku.price_raw.clear()
+
+    def _regions(self, call: Call) -> list[int]:
+        """Of a row for each, where all are asked for; the branch's own comes first."""
+        if not flag(call.query, "multiRegionPrice"):
+            return [PRICE_REGION]
+        others = {region for sku in self.catalog.by_key.values() for region in sku.region_prices}
+        return [PRICE_REGION, *sorted(others - {PRICE_REGION})]
+
+    def _shape(self, sku: Sku, branch: str, region: int = PRICE_REGION) -> dict[str, object]:
         standard = self.company.parameters.get("2277", branch) == "P"
         offer = sku.offer
         return {
             "branchId": branch,
             "erpReferenceKey": sku.product.id,
             "skuId": sku.key,
-            "price": number(sku.price),
+            "price": number(sku.region_prices.get(region, sku.price)),
             "fixedPrice": False,
             "origin": 201 if standard else 2017,
-            "priceRegion": PRICE_REGION,
+            "priceRegion": region,
             "unitMultiplier": sku.units,
             "taxFigureId": sku.tax_figure,
             "offerPrice": number(offer[0]) if offer else 0,
@@ -59,10 +72,10 @@ class Prices:
             "lastChange": sku.price_change,
         }
 
-    def _row(self, sku: Sku, branch: str) -> bytes:
-        raw = sku.price_raw.get(branch)
+    def _row(self, sku: Sku, branch: str, region: int) -> bytes:
+        raw = sku.price_raw.get((branch, region))
         if raw is None:
-            raw = sku.price_raw[branch] = dumps(self._shape(sku, branch))
+            raw = sku.price_raw[branch, region] = dumps(self._shape(sku, branch, region))
         return raw
 
     def _skus(self, call: Call) -> list[Sku]:
@@ -79,10 +92,12 @@ class Prices:
 
     def list_prices(self, call: Call) -> Answer:
         branches, page = self._branches(call), page_of(call.query)
-        skus = self._skus(call)
-        total = len(skus) * len(branches)
+        skus, regions = self._skus(call), self._regions(call)
+        of_branch = len(skus) * len(regions)
+        total = of_branch * len(branches)
         start, stop = page.cut(total)
-        rows = (self._row(skus[index % len(skus)], branches[index // len(skus)]) for index in range(start, stop))
+        places = ((index // of_branch, divmod(index % of_branch, len(regions))) for index in range(start, stop))
+        rows = (self._row(skus[sku], branches[branch], regions[region]) for branch, (sku, region) in places)
         return envelope(rows, page, total)
 
     def list_discount_policies(self, call: Call) -> Answer:

@@ -34,7 +34,6 @@ async def test_description_reaches_the_sandbox(erp: Any) -> None:
     assert described["choices"]["warehouses"] == {"main": {"branch": "1"}, "second": {"branch": "2"}}
     assert set(described["choices"]["payments"]) == {"pix", "boleto", "credit_card", "debit_card", "voucher"}
     assert described["choices"]["carriers"]["standard"] == {"carrier": "501"}
-    assert described["choices"]["price_lists"]["default"] == {"table": "1"}
     for terms in described["choices"]["payments"].values():
         await erp.place(chargingId=terms["charge"], paymentPlanId=terms["terms"])
     await erp.place(customer={"id": settings["default_customer"]}, seller=settings["seller"])

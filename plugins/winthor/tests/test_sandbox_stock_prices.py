@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -164,6 +165,16 @@ async def test_prices_of_branches(erp: Any) -> None:
     rows = await erp.items(PRICES, branchId="2,1,9")
     assert [row["branchId"] for row in rows] == ["2"] * 5 + ["1"] * 5
     assert await erp.items(PRICES, branchId="9") == []
+
+
+async def test_prices_of_all_regions_come_only_where_they_are_asked_for(erp: Any) -> None:
+    """A region without a price of its own has the branch's."""
+    world = erp.sandbox.world
+    world.prices.set_in_region(world.catalog.by_key[PEN], 7, Decimal("3.30"))
+    assert {row["priceRegion"] for row in await erp.items(PRICES, branchId="1")} == {1}
+    rows = await erp.items(PRICES, branchId="1", multiRegionPrice="true")
+    assert [(row["skuId"], row["priceRegion"]) for row in rows[:4]] == [(PEN, 1), (PEN, 7), (NOTEBOOK, 1), (NOTEBOOK, 7)]
+    assert [row["price"] for row in rows[:2]] == [2.5, 3.3] and rows[2]["price"] == rows[3]["price"]
 
 
 async def test_price_filters(erp: Any) -> None:

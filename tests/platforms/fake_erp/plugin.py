@@ -30,6 +30,7 @@ from engate.model import (
     Unsure,
     Warehouse,
 )  # fmt: skip
+from engate.model.kinds import KINDS
 
 
 class OrderFields(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -70,6 +71,8 @@ class FakeErp(Erp):
         super().__init__(context)
         self.settings: Settings = context.settings
         login = _Login(self.settings.password)
+        self._scoped = {kind.name for kind in KINDS.values() if kind.list_hook in self.scoped}
+        self._also = {kind.name: self.together[kind.list_hook] for kind in KINDS.values() if kind.list_hook in self.together}
         self.http = context.http(self.settings.base_url, auth=login, at_once=self.settings.at_once, timeout=self.settings.timeout)
 
     async def test_connection(self) -> list[Check]:
@@ -88,12 +91,17 @@ class FakeErp(Erp):
                 params["since"] = query.since
             if query.keys is not None:
                 params["keys"] = "|".join(query.keys)
+            if kind in self._scoped:
+                params["scope"] = query.scope
+            if kind in self._also:
+                params["also"] = "|".join(sorted(self._also[kind]))
             answer = (await self.http.call("GET", f"/list/{kind}", operation=f"list {kind}", params=params)).json(dict[str, Any])
             if "denied" in answer:
                 raise Forbidden(Text("Sem acesso.", "No access."), operation=f"list {kind}")
             cursor = answer["next"]
             rows = msgspec.convert(answer["items"], list[item], strict=False)
-            yield Page(rows, cursor, answer["newest"], answer.get("total"))
+            also = {name: msgspec.convert(items, list[KINDS[name].struct], strict=False) for name, items in answer.get("also", {}).items()}
+            yield Page(rows, cursor, answer["newest"], answer.get("total"), also)
 
     def list_choices(self, kind: str) -> AsyncIterator[Page[Choice]]:
         return self._list(f"choice-{kind}", Choice, Query())

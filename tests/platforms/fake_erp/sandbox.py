@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -37,13 +37,14 @@ CHOICES = {
     "branches": ("1", "2"), "charges": ("PIX", "CARD", "FREE"), "terms": ("1",), "carriers": ("10",), "price_tables": ("T2",),
     "natures": ("sale", "resale", "export"),
 }  # fmt: skip
+SCOPE_OF: dict[str, Callable[[Any], str]] = {"stock": lambda level: level.warehouse, "price": lambda price: price.table}
 PHASES = {"held": "in_erp", "picking": "in_erp", "partly_invoiced": "in_erp", "rejected": "open"}
 
 
 @dataclass
 class Switches:
     page_size: int = 100
-    truncate: dict[str, int] = field(default_factory=dict)  # kind -> rows after which the list ends too early
+    truncate: dict[str, int] = field(default_factory=dict)  # kind, or kind/scope -> rows after which the list ends too early
     totals: bool = True  # a list says how many rows it has
     brands: bool = True
     options: bool = False  # SKUs say what a buyer chooses by
@@ -74,6 +75,7 @@ class FakeErpSandbox(Sandbox):
         self.finished: list[str] = []
         self.fields: dict[str, Any] = {}  # order -> what came with it besides its lines
         self.mapped: dict[str, list[str]] = {}  # order -> charge, terms, carrier
+        self.lists: list[tuple[str, dict[str, str]]] = []  # (kind, with which words) of every page that was asked for
         self.session = 0
         self._stamp = 0
         self._began = self.clock.now()
@@ -110,8 +112,12 @@ class FakeErpSandbox(Sandbox):
             rows = [(key, row) for key, row in rows if row[1] >= int(query["since"])]
         if "keys" in query and kind != "order":
             rows = [(key, row) for key, row in rows if key in query["keys"].split("|")]
+        if "scope" in query:
+            rows = [(key, row) for key, row in rows if SCOPE_OF[kind](row[0]) == query["scope"]]
         start, end = int(query["after"]), int(query["after"]) + self.switches.page_size
-        last = min(len(rows), self.switches.truncate.get(kind, len(rows)))
+        self.lists.append((kind, dict(query)))
+        cut = f"{kind}/{query['scope']}" if query.get("scope") else kind
+        last = min(len(rows), self.switches.truncate.get(cut, len(rows)))
         page = rows[start : min(end, last)]
         newest = max((row[1] for _, row in page), default=None)
         body = {
@@ -119,8 +125,14 @@ class FakeErpSandbox(Sandbox):
             "next": str(end) if end < last else None,
             "newest": f"{newest:012d}" if newest is not None else None,
             "total": len(rows) if self.switches.totals else None,
+            "also": {name: self._hanging(name, {key for key, _ in page}) for name in filter(None, query.get("also", "").split("|"))},
         }
         return Answer(body=body, rows=len(page))
+
+    def _hanging(self, kind: str, keys: set[str]) -> list[Any]:
+        """The documents of a kind that belong to these products or SKUs."""
+        skus = keys | {key for key, (sku, _) in self.rows.get("sku", {}).items() if sku.product in keys}
+        return [doc for doc, _ in self.rows.get(kind, {}).values() if (doc.product if kind == "sku" else doc.sku) in skus | keys]
 
     def _orders_listed(self, query: Mapping[str, str]) -> list[tuple[str, tuple[Any, int]]]:
         asked = query["keys"].split("|") if "keys" in query else None

@@ -201,3 +201,12 @@ async def test_calls_at_once_are_few_and_one_login_serves_them(connect: Any, gat
         await gather(erp.list_products(Query()))
         await gather(erp.list_brands(Query()))
         assert erp.settings.at_once == 8 and [method for method, _, _ in journal.calls] == ["POST", "GET", "GET"]
+
+
+async def test_images_come_with_their_packagings(connect: Any) -> None:
+    async with connect(image_url="https://imagens.example.com/{code}.jpg") as erp:
+        pages = [page async for page in erp.list_skus(Query())]
+        alone = [item async for page in erp.list_images(Query()) for item in page.items]
+        assert [image for page in pages for image in page.also["image"]] == alone and alone
+    async with connect(image_url="") as erp:
+        assert not [image async for page in erp.list_skus(Query()) for image in page.also["image"]]

@@ -280,6 +280,49 @@ async def test_prices_of_the_configured_branch_and_region(quirky: Any) -> None:
         assert quirky.queries(PRICES)[0]["multiRegionPrice"] == "true" and quirky.queries(PRICES)[0]["branchId"] == "1"
 
 
+def regional(default: int) -> Callable[[web.Request], Any]:
+    """One packaging of three regions; asked for one region, the `default` is what comes."""
+
+    def rows(request: web.Request) -> Any:
+        wanted = (1, 2, 3) if request.query.get("multiRegionPrice") == "true" else (default,)
+        found = [{"branchId": "1", "skuId": "A-1", "price": 10 * region, "priceRegion": region} for region in wanted]
+        return {"items": found, "hasNext": False}
+
+    return rows
+
+
+@pytest.mark.trap("winthor.price-tables")
+@pytest.mark.parametrize(("own", "asked"), [("2", ["true"]), ("", [None, "true"])])
+async def test_prices_of_other_regions_come_where_somebody_mapped_them(quirky: Any, own: str, asked: list[str | None]) -> None:
+    """Without a region of the connection's own, only an answer for one region says which price is the default."""
+    quirky.answers[PRICES] = regional(2)
+    async with quirky.connection(price_region=own) as erp:
+        found = [item async for page in erp.list_prices(Query(tables=("3",))) for item in page.items]
+        assert {(item.key, item.sku, item.table, item.base) for item in found} == {("A-1", "A-1", "", 20), ("A-1@3", "A-1", "3", 30)}
+        assert [query.get("multiRegionPrice") for query in quirky.queries(PRICES)] == asked
+
+
+async def test_a_reading_of_regions_goes_on_where_it_was_and_gives_just_the_keys_that_are_asked_for(quirky: Any) -> None:
+    quirky.answers[PRICES] = regional(2)
+    async with quirky.connection() as erp:
+        pages = [page async for page in erp.list_prices(Query(tables=("1", "3")))]
+        assert pages[0].cursor is not None and pages[-1].cursor is None
+        rest = [page async for page in erp.list_prices(Query(cursor=pages[0].cursor, tables=("1", "3")))]
+        assert rest == pages[1:]
+        picked = [item async for page in erp.list_prices(Query(keys=("A-1@3",), tables=("1", "3"))) for item in page.items]
+        assert [(item.key, item.base) for item in picked] == [("A-1@3", 30)]
+
+
+async def test_the_stock_of_one_branch_is_asked_for_alone(quirky: Any) -> None:
+    rows = [{"productId": "A-1", "quantity": 4, "warehouseBranchId": branch} for branch in ("1", "2")]
+    quirky.answers[STOCK] = paged(lambda: rows)
+    async with quirky.connection() as erp:
+        found = [item async for page in erp.list_stock(Query(scope="2")) for item in page.items]
+        assert [item.key for item in found] == ["A-1@2"] and quirky.queries(STOCK)[0]["branchId"] == "2"
+        assert [page.items async for page in erp.list_stock(Query(scope="9"))] == [[]]
+        assert len(quirky.queries(STOCK)) == 1
+
+
 async def test_stock_is_asked_for_per_packaging_in_every_branch(quirky: Any) -> None:
     rows = [{"productId": "A-1", "quantity": 0, "unlimitedQuantity": True, "warehouseBranchId": branch} for branch in ("1", "2", "3")]
     quirky.answers[STOCK] = paged(lambda: rows)

@@ -1,0 +1,43 @@
+"""What a hook is read by: an ERP may list its prices by table and its stock by branch (`Erp.scoped`)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from engate.model.kinds import KINDS, Kind
+from engate.store import runs
+from engate.sync.work import Work
+
+
+def of(work: Work, kind: Kind) -> list[str]:
+    """What is mapped. The default price table has no row of its own; where no branch is mapped, one reading without a scope says so."""
+    mapping = work.snapshot.mapping
+    match work.coupling.scoped.get(kind.list_hook):
+        case "branches":
+            return sorted({row.branch for row in mapping.warehouses}) or [""]
+        case "price_tables":
+            return ["", *tables(work)]
+        case _:
+            return [""]
+
+
+def tables(work: Work) -> tuple[str, ...]:
+    """The price tables that are mapped, besides the default one."""
+    return tuple(sorted(row.table for row in work.snapshot.mapping.price_lists))
+
+
+async def split(work: Work, todo: Sequence[Any]) -> bool:
+    """Each reading of a scoped kind becomes one for each scope. True: `todo` is another now."""
+    rows = [row for row in todo if not row.scope and of(work, KINDS[row.kind]) != [""]]
+    if rows:
+        await work.store.writing(lambda c: _split(c, work, rows))
+    return bool(rows)
+
+
+def _split(c: sa.Connection, work: Work, rows: Sequence[Any]) -> None:
+    for row in rows:
+        if runs.still_asked(c, row):
+            runs.split(c, row, of(work, KINDS[row.kind]))
