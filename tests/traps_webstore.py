@@ -256,7 +256,7 @@ WEBSTORE: tuple[Trap, ...] = (
         "engine.off-told-anew",
         "What switches a SKU off is not its stock: unless that is decided anew, the shop hears of it when units move next.",
         "core/engate/sync/reading.py",
-        "        stock.sold_otherwise(c, work, [doc for doc, _ in docs])\n",
+        "    stock.sold_otherwise(c, work, docs)\n",
         "",
         (f"{WEBHOOK}test_what_is_not_for_sale_any_more_is_told_to_be_gone_until_it_comes_back[product]",),
     ),

@@ -17,7 +17,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from hashlib import blake2b
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple, cast
 
 import msgspec
 from aiohttp import web
@@ -183,6 +183,25 @@ class RateWindow:
     @property
     def level(self) -> float:
         return self._level
+
+
+def by_query(*names: str) -> Callable[[Call], str]:
+    """What tells a call from others of its operation, for faults: the first of these query parameters that it has, else its path."""
+    return lambda call: next((call.query[name] for name in names if call.query.get(name)), call.path)
+
+
+def by_body(name: str) -> Callable[[Call], str]:
+    """The same by a field of its JSON body."""
+
+    def key(call: Call) -> str:
+        try:
+            body = call.json()
+        except msgspec.DecodeError:
+            return call.path
+        found: Any = cast("dict[str, Any]", body).get(name) if isinstance(body, dict) else None
+        return str(found or call.path)
+
+    return key
 
 
 class Staged(msgspec.Struct, forbid_unknown_fields=True):

@@ -9,10 +9,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from engate import NotSent, Rejected, Text
+from engate.checks import Failed
 from engate.model import Batch, Brand, Category, Item, Product
+from engate.turns import Once
 from engate_shopify import bulk, checks, translate
 from engate_shopify import operations as op
-from engate_shopify.client import Once, Shopify, faults_of, refused
+from engate_shopify.client import Shopify, faults_of, refused
 
 OWNERS = ("PRODUCT", "COLLECTION")
 PUBLISHED_AT_ONCE = 50
@@ -63,7 +65,7 @@ class Publication:
     async def _find(self) -> str:
         try:
             return self._shop.settings.publication or await checks.publication(self._shop)
-        except checks.Failed as failed:
+        except Failed as failed:
             raise NotSent(failed.text, failed.hint, code="publication") from None
 
 

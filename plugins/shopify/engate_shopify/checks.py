@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
-from engate import AuthFailed, EngateError, Text
+from engate import Text
+from engate.checks import Failed, Probe, lines_of
 from engate.model import Check
 from engate_shopify import operations as op
 from engate_shopify.client import Shopify
@@ -24,28 +26,8 @@ SCOPES = (
 """What the hooks need. One that writes may read too."""
 
 
-class Failed(Exception):
-    """A line that is not ok, in its own words."""
-
-    def __init__(self, text: Text, hint: Text) -> None:
-        super().__init__(text.en)
-        self.text, self.hint = text, hint
-
-
 async def run(shop: Shopify) -> list[Check]:
-    """Stops after the session: without it every other line would only say the same."""
-    lines: list[Check] = []
-    for name, probe in PROBES:
-        try:
-            lines.append(Check(name, True, await probe(shop)))
-        except Failed as failed:
-            lines.append(Check(name, False, failed.text, failed.hint))
-        except AuthFailed as refused:
-            lines.append(Check(name, False, refused.text, refused.hint))
-            break
-        except EngateError as error:
-            lines.append(Check(name, False, error.text, error.hint))
-    return lines
+    return await lines_of([Probe(name, partial(look, shop)) for name, look in PROBES])
 
 
 async def _access(shop: Shopify) -> Text:

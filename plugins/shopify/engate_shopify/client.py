@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import timedelta
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
@@ -280,18 +279,3 @@ def refused(what: str, faults: Sequence[Mapping[str, Any]]) -> Rejected:
 def row_of(fault: Mapping[str, Any]) -> int | None:
     """Which entry of the input list a refusal names, if it does."""
     return next((int(part) for part in fault.get("field") or () if part.isdigit()), None)
-
-
-class Once(Generic[T]):
-    """Something read at the first need and shared; a failure is not kept."""
-
-    def __init__(self, load: Callable[[], Awaitable[T]]) -> None:
-        self._load = load
-        self._lock = asyncio.Lock()
-        self._held: list[T] = []
-
-    async def get(self) -> T:
-        async with self._lock:
-            if not self._held:
-                self._held.append(await self._load())
-            return self._held[0]

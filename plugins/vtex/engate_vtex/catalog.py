@@ -11,9 +11,10 @@ from typing import Any
 
 from engate import Answered, NotSent, Rejected, Text
 from engate.model import Batch, Brand, Category, Item
+from engate.turns import Once, Turns
 from engate_vtex import endpoints as at
 from engate_vtex import translate
-from engate_vtex.client import Once, Turns, Vtex
+from engate_vtex.client import Vtex
 
 LEVELS = 10
 BRAND_PAGE = 1000
@@ -29,7 +30,7 @@ class Categories:
 
     def __init__(self, vtex: Vtex, batch: Batch[Category]) -> None:
         self._vtex, self._batch = vtex, batch
-        self._tree = Once(self._read)
+        self._tree = Once(self._read, keeps_failure=True)
         self._turns = Turns()
 
     async def push(self, item: Item[Category]) -> str:
@@ -96,7 +97,7 @@ class Brands:
 
     def __init__(self, vtex: Vtex, batch: Batch[Brand]) -> None:
         self._vtex, self._batch = vtex, batch
-        self._list = Once(self._read)
+        self._list = Once(self._read, keeps_failure=True)
         self._turns = Turns()
 
     async def push(self, item: Item[Brand]) -> str:

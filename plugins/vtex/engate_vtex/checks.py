@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 
-from engate import AuthFailed, EngateError, Forbidden, Text
+from engate import Text
+from engate.checks import Failed, Probe, lines_of
 from engate.model import Check
 from engate_vtex import endpoints as at
 from engate_vtex import hook, translate_orders
@@ -12,33 +14,10 @@ from engate_vtex.client import Vtex
 from engate_vtex.logistics import read_docks, read_warehouses
 from engate_vtex.orders import Orders
 
-Probe = Callable[[Vtex], Awaitable[Text]]
-
-
-class Failed(Exception):
-    """A line that is not ok, in its own words."""
-
-    def __init__(self, text: Text, hint: Text) -> None:
-        super().__init__(text.en)
-        self.text, self.hint = text, hint
-
 
 async def run(vtex: Vtex) -> list[Check]:
-    """Stops after the keys: without them every other line would only say the same."""
-    lines: list[Check] = []
-    for name, probe, role in PROBES:
-        try:
-            lines.append(Check(name, True, await probe(vtex)))
-        except Failed as failed:
-            lines.append(Check(name, False, failed.text, failed.hint))
-        except AuthFailed as refused:
-            lines.append(Check(name, False, refused.text, _RENEW))
-            break
-        except Forbidden as missing:
-            lines.append(Check(name, False, missing.text, _grant(role)))
-        except EngateError as error:
-            lines.append(Check(name, False, error.text, error.hint))
-    return lines
+    probes = [Probe(name, partial(look, vtex), _grant(role)) for name, look, role in PROBES]
+    return await lines_of(probes, _RENEW)
 
 
 _RENEW = Text(
@@ -154,7 +133,7 @@ async def _feed(vtex: Vtex) -> Text:
     )
 
 
-PROBES: tuple[tuple[str, Probe, str], ...] = (
+PROBES: tuple[tuple[str, Callable[[Vtex], Awaitable[Text]], str], ...] = (
     ("trade_policy", _trade_policy, "Catalog: Sales Channel"),
     ("catalog", _brands, "Catalog: Brands Management, Product and SKU Management"),
     ("skus", _skus, "Catalog: SKUs"),

@@ -1,18 +1,13 @@
-"""The account as a thing to call: one client per VTEX host, the credentials as headers, and two small helpers against races."""
+"""The account as a thing to call: one client per VTEX host, and the credentials as headers."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AbstractAsyncContextManager
-from typing import Any, Generic, TypeVar
-from weakref import WeakValueDictionary
+from collections.abc import Mapping
+from typing import Any
 
-from engate import Context, EngateError, Http, Meter, Response, Text, Unavailable
+from engate import Context, Http, Meter, Response, Text, Unavailable
 from engate_vtex.endpoints import Endpoint, rates
 from engate_vtex.settings import VtexSettings
-
-T = TypeVar("T")
 
 
 def credits_left(answer: Response) -> Meter | None:
@@ -75,38 +70,3 @@ class Vtex:
                 Text("O engate tenta de novo sozinho.", "engate tries again by itself."),
             )
         return answer
-
-
-class Once(Generic[T]):
-    """Something read at the first need and shared by a whole batch; a failure is shared too, so that 250 items do not each retry it."""
-
-    def __init__(self, load: Callable[[], Awaitable[T]]) -> None:
-        self._load = load
-        self._lock = asyncio.Lock()
-        self._value: T | None = None
-        self._error: EngateError | None = None
-
-    async def get(self) -> T:
-        async with self._lock:
-            if self._error is not None:
-                raise self._error
-            if self._value is None:
-                try:
-                    self._value = await self._load()
-                except EngateError as error:
-                    self._error = error
-                    raise
-            return self._value
-
-
-class Turns:
-    """One at a time per name: two items that would create the same thing, or write the same parent, take turns."""
-
-    def __init__(self) -> None:
-        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
-
-    def of(self, name: str) -> AbstractAsyncContextManager[None]:
-        lock = self._locks.get(name)
-        if lock is None:
-            lock = self._locks[name] = asyncio.Lock()
-        return lock

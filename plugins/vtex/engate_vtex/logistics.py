@@ -11,9 +11,10 @@ from typing import Any
 
 from engate import Rejected, Text
 from engate.model import Batch, Item, StockLevel, Warehouse
+from engate.turns import Once, Turns
 from engate_vtex import endpoints as at
 from engate_vtex import translate
-from engate_vtex.client import Once, Turns, Vtex
+from engate_vtex.client import Vtex
 
 
 class Warehouses:
@@ -21,7 +22,7 @@ class Warehouses:
 
     def __init__(self, vtex: Vtex, batch: Batch[Warehouse]) -> None:
         self._vtex, self._batch = vtex, batch
-        self._known = Once(self._read)
+        self._known = Once(self._read, keeps_failure=True)
         self._turns = Turns()
 
     async def push(self, item: Item[Warehouse]) -> str:

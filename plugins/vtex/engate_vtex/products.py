@@ -14,9 +14,10 @@ from typing import Any
 from engate import Answered, Rejected, Response, Text
 from engate.clock import Clock
 from engate.model import Batch, Image, Item, Product, Sku, gtin
+from engate.turns import Turns
 from engate_vtex import endpoints as at
 from engate_vtex import translate
-from engate_vtex.client import Turns, Vtex
+from engate_vtex.client import Vtex
 
 FRESH = timedelta(minutes=10)
 

@@ -8,8 +8,8 @@ import pytest
 
 from engate import NotSent, Rejected, Text, Unavailable
 from engate.model import Brand, Category, Item
+from engate.turns import Once
 from engate_vtex import catalog
-from engate_vtex.client import Once
 
 BRAND = "/api/catalog/pvt/brand"
 CATEGORY = "/api/catalog/pvt/category"
@@ -179,7 +179,7 @@ async def test_a_failing_list_fails_the_whole_batch_at_once() -> None:
         readings += 1
         raise Unavailable(Text("fora do ar", "down"))
 
-    once = Once(read)
+    once = Once(read, keeps_failure=True)
     for _ in range(50):
         with pytest.raises(Unavailable):
             await once.get()

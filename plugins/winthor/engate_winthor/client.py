@@ -1,13 +1,13 @@
 """Calls to WinThor: pages that lose no row, single rows, the ERP's own time."""
 
 from collections.abc import AsyncIterator, Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Generic, NamedTuple, TypeVar
 from urllib.parse import parse_qsl
 
 import msgspec
 
-from engate import Answered, Context, Http, Response, Text, Unavailable
+from engate import Answered, Context, Http, Response, Text, Unavailable, stamps
 from engate.paging import Fetched, Numbered
 from engate_winthor import endpoints
 from engate_winthor.endpoints import Paged
@@ -126,12 +126,8 @@ class Client:
         return datetime.fromisoformat(tidy).replace(tzinfo=self.zone) if tidy else None
 
     def since(self, mark: str | None, overlap: float) -> str | None:
-        """A watermark, `overlap` seconds earlier, as `lastChange` wants it: local, no zone. What was committed late is read then."""
-        if not mark:
-            return None
-        moment = datetime.fromisoformat(mark)
-        local = moment.astimezone(self.zone).replace(tzinfo=None) if moment.tzinfo else moment
-        return (local - timedelta(seconds=overlap)).isoformat(timespec="seconds")
+        """A watermark, `overlap` seconds earlier, as `lastChange` wants it."""
+        return stamps.earlier(mark, overlap, self.zone)
 
 
 def _not_running(path: str) -> Unavailable:
@@ -142,22 +138,13 @@ def _not_running(path: str) -> Unavailable:
     )
 
 
-def watermark(stamps: list[str | None], now: str) -> str | None:
-    """The newest change of a page, but no later than the ERP's own now: a row dated 2062 must not silence a flow for 36 years."""
-    newest = max((tidy for stamp in stamps if stamp and (tidy := stamp_of(stamp))), default=None)
-    return min(newest, now) if newest else None
+def watermark(changed: list[str | None], now: str) -> str | None:
+    """The newest change of a page; `now`: the ERP's."""
+    return stamps.newest(map(stamp_of, changed), now)
 
 
 def stamp_of(stamp: str | None) -> str:
-    """A stamp as "YYYY-MM-DDTHH:MM:SS"; "" where WinThor means none or writes something else."""
-    if not stamp or stamp.startswith(EMPTY):
-        return ""
-    if len(stamp) == 19 and stamp[10] == "T":
-        return stamp
-    try:
-        return datetime.fromisoformat(stamp.strip()).replace(tzinfo=None).isoformat(timespec="seconds")
-    except ValueError:
-        return ""
+    return stamps.tidy(stamp, EMPTY)
 
 
 _ENCODER = msgspec.json.Encoder(decimal_format="number")

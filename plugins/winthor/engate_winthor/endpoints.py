@@ -7,12 +7,9 @@ request field is not sent.
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 
-from engate import Invalid, Text
-from engate.address import wrong_path
+from engate.overrides import overridden
 
 
 class Paged(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -218,24 +215,4 @@ ROWS: dict[str, dict[str, str]] = {
 
 def load(overrides: dict[str, str]) -> tuple[Contract, dict[str, dict[str, str]]]:
     """The contract and the row fields with an installation's overrides; `Invalid` names an override that fits nothing."""
-    calls: dict[str, Any] = msgspec.to_builtins(Contract())
-    rows = {name: dict(fields) for name, fields in ROWS.items()}
-    for name, value in overrides.items():
-        head, _, leaf = name.partition(".")
-        place: Any = rows.get(head) if leaf and head in rows else calls.get(head) if leaf else calls
-        leaf = leaf or head
-        if not isinstance(place, dict) or not isinstance(place.get(leaf), str):
-            raise Invalid(
-                Text(f"O contrato do WinThor não tem {name!r}.", f"WinThor's contract has no {name!r}."),
-                Text("Veja os nomes na documentação do plugin.", "See the names in the plugin's documentation."),
-                where=f"contract.{name}",
-            )
-        wrong = wrong_path(value) if place[leaf].startswith("/") else None
-        if wrong is not None:
-            raise Invalid(
-                wrong,
-                Text(f"Corrija {name!r} nos ajustes do contrato.", f"Correct {name!r} in the contract overrides."),
-                where=f"contract.{name}",
-            )
-        place[leaf] = value
-    return msgspec.convert(calls, Contract), rows
+    return overridden(Contract(), ROWS, overrides, "WinThor")

@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
-from engate import Answered, AuthFailed, Context, EngateError, Erp, Forbidden, NotSent, Rejected, Text, Unknown
+from engate import Answered, AuthFailed, Context, EngateError, Erp, Forbidden, NotSent, Rejected, Text, Unknown, nfe
 from engate.model import (
     Absent,
     Brand,
@@ -29,7 +29,7 @@ from engate.model import (
     Unsure,
     Warehouse,
 )
-from engate_winthor import buyers, customers, fiscal, orders, translate
+from engate_winthor import buyers, customers, orders, translate
 from engate_winthor.client import GROUPS, Client, watermark
 from engate_winthor.endpoints import Paged
 from engate_winthor.order_fields import asked
@@ -93,7 +93,7 @@ class Winthor(Erp):
 
     async def test_connection(self) -> list[Check]:
         checks = [await self._health(name, path) for name, path in msgspec.structs.asdict(self.contract.health).items()]
-        self.client.login.forget_refusal()
+        self.client.login.refused.forget()
         try:
             await self.client.login.login(self.client.open)
         except EngateError as error:
@@ -429,7 +429,7 @@ class Winthor(Erp):
         params: dict[str, object] = {self.contract.invoice_order: found.key, self.contract.invoice_base64: "false"}
         documents = await self.client.one(self.contract.invoice, self.client.rows.invoice, params)
         xmls = [document.xml for document in documents if document.xml]
-        return msgspec.structs.replace(found, invoices=fiscal.documents(xmls, orders.sold(row)))
+        return msgspec.structs.replace(found, invoices=nfe.documents(xmls, orders.sold(row)))
 
     async def find_order(self, part: OrderPart) -> Found | Absent | Unsure:
         """Every configured branch (and the part's own), every page, back to the day the order was placed. Whatever fails is `Unsure`.

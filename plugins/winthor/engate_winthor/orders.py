@@ -12,8 +12,8 @@ import msgspec
 from engate import Answered, Rejected, Text
 from engate.answers import NOT_JSON
 from engate.model import CENT, ErpItem, ErpOrder, ErpState, OrderPart, PartItem, Shipment, Tracking, is_whole, plain, whole_units
+from engate.nfe import Sold
 from engate_winthor.endpoints import Contract
-from engate_winthor.fiscal import Sold
 from engate_winthor.order_fields import asked
 from engate_winthor.rows import OrderItemRow, OrderRow, text
 from engate_winthor.settings import Settings

@@ -11,6 +11,7 @@ import msgspec
 from engate import AuthFailed, Http, Text, Token, Unavailable, Unknown
 from engate.answers import NOT_JSON
 from engate.clock import Clock
+from engate.refusals import Refused
 from engate_winthor.endpoints import LoginNames
 from engate_winthor.settings import AuthScheme, PasswordCase, Settings
 
@@ -28,19 +29,13 @@ class Login:
         self._case: PasswordCase = settings.password_case
         self._scheme: AuthScheme = settings.auth_scheme
         self._names, self._clock = names, clock
-        self._refused: AuthFailed | None = None
-        self._refused_at = datetime.min.replace(tzinfo=UTC)
-
-    def forget_refusal(self) -> None:
-        """A person asks for a new try (a connection test)."""
-        self._refused = None
+        self.refused = Refused(clock, COOLING)
 
     def headers(self, token: Token) -> Mapping[str, str]:
         return {"authorization": token.value if self._scheme == "bare" else f"Bearer {token.value}"}
 
     async def login(self, http: Http) -> Token:
-        if self._refused is not None and self._clock.now() < self._refused_at + COOLING:
-            raise self._refused
+        self.refused.check()
         body = {self._names.user: self._user, self._names.password: digest(self._password.reveal(), self._case)}
         try:
             answer = await http.plain("POST", self._names.path, body=body)
@@ -48,14 +43,13 @@ class Login:
             # Whatever became of the login, the call it was for was certainly not sent.
             raise _unavailable(error.text.en) from None
         if answer.status in (400, 401, 403):
-            self._refused, self._refused_at = _refused(answer.status), self._clock.now()
-            raise self._refused
+            raise self.refused.keep(_refused(answer.status))
         if answer.status != 200 or "html" in answer.headers.get("content-type", ""):
             raise _unavailable(str(answer.status))
         value = answer.json(dict[str, Any]).get(self._names.token)
         if not isinstance(value, str) or not value:
             raise _unavailable("no token")
-        self._refused = None
+        self.refused.forget()
         return Token(value, expiry(value, self._clock.now()))
 
 

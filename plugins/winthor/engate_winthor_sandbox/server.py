@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import ClassVar, Literal
 
-import msgspec
 from aiohttp import web
 
 from engate.clock import ManualClock, ShiftedClock
-from engate.testing.sandbox import Answer, Call, Handler, Operation, Refused, Sandbox
+from engate.testing.sandbox import Answer, Call, Handler, Operation, Refused, Sandbox, by_body, by_query
 from engate.testing.world import Change, Description, OrderState, Seed, SkuState
 from engate_winthor_sandbox import control, rules
 from engate_winthor_sandbox.auth import Account
@@ -67,16 +66,16 @@ class WinthorSandbox(Sandbox):
         yield Operation("GET", f"{PURCHASES}/products/{{id}}", catalog.read_product)
         yield Operation("GET", f"{STOCK}/available/{{branch}}/{{product}}", world.stock.read_available)
 
-        yield Operation("GET", f"{WHOLESALE}/customer/", customers.read, key=_query_key("customerId"))
-        yield Operation("POST", f"{WHOLESALE}/customer/", customers.upsert, key=_body_key("personIdentificationNumber"))
-        yield Operation("PUT", f"{WHOLESALE}/customer/", customers.update, key=_body_key("id"))
+        yield Operation("GET", f"{WHOLESALE}/customer/", customers.read, key=by_query("customerId"))
+        yield Operation("POST", f"{WHOLESALE}/customer/", customers.upsert, key=by_body("personIdentificationNumber"))
+        yield Operation("PUT", f"{WHOLESALE}/customer/", customers.update, key=by_body("id"))
 
-        yield Operation("POST", f"{WHOLESALE}/orders/", orders.create, key=_body_key("orderIdHube"))
+        yield Operation("POST", f"{WHOLESALE}/orders/", orders.create, key=by_body("orderIdHube"))
         yield Operation("GET", f"{WHOLESALE}/orders/list", orders.list, key=_page_key)
-        yield Operation("GET", f"{WHOLESALE}/orders/", orders.read, key=_query_key("orderId"))
-        yield Operation("DELETE", f"{WHOLESALE}/orders", orders.delete, key=_query_key("id"))
+        yield Operation("GET", f"{WHOLESALE}/orders/", orders.read, key=by_query("orderId"))
+        yield Operation("DELETE", f"{WHOLESALE}/orders", orders.delete, key=by_query("id"))
         document = "/winthor/fiscal/v1/documentosfiscais/nfe/invoiceDocument"
-        yield Operation("GET", document, world.fiscal.read_document, key=_query_key("orderId", "transactionId"))
+        yield Operation("GET", document, world.fiscal.read_document, key=by_query("orderId", "transactionId"))
 
     def authorise(self, call: Call) -> Answer | None:
         """A service that is down answers before anybody asks who is calling."""
@@ -155,18 +154,3 @@ def _health(call: Call) -> Answer:
 def _page_key(call: Call) -> str:
     """One page of one listing."""
     return f"{call.path}|{call.query.get('orderId') or call.query.get('page') or call.query.get('pagina') or '1'}"
-
-
-def _query_key(*names: str) -> Callable[[Call], str]:
-    return lambda call: next((call.query[name] for name in names if call.query.get(name)), call.path)
-
-
-def _body_key(name: str) -> Callable[[Call], str]:
-    def key(call: Call) -> str:
-        try:
-            body = call.json()
-        except msgspec.DecodeError:
-            return call.path
-        return str(body.get(name) or call.path) if isinstance(body, dict) else call.path
-
-    return key

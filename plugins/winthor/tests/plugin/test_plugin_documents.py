@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from engate import Rejected, Unavailable
+from engate import nfe as fiscal
 from engate.model import Address, Buyer, Order
 from engate.settings import load
-from engate_winthor import customers, endpoints, fiscal
+from engate_winthor import customers, endpoints
 from engate_winthor.settings import Settings
 
 D = Decimal

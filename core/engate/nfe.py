@@ -1,4 +1,4 @@
-"""NF-e and NFC-e as WinThor publishes them: the XML is carried untouched, the facts are read from it."""
+"""NF-e and NFC-e as an ERP publishes them: the XML is carried untouched, the facts are read from it."""
 
 import base64
 import binascii
@@ -9,8 +9,9 @@ from decimal import Decimal, InvalidOperation
 from typing import Literal, NamedTuple
 from xml.etree import ElementTree
 
-from engate import Text, Unavailable
+from engate.errors import Unavailable
 from engate.model import Invoice, InvoiceItem, gtin
+from engate.text import Text
 
 AUTHORISED = ("100", "150")
 KEY_IN_TEXT = re.compile(r"NFe([0-9]{6}[0-9A-Z]{12}[0-9]{26})")
@@ -35,7 +36,7 @@ class Line(NamedTuple):
 
 def documents(published: Iterable[str], sold: Sequence[Sold]) -> tuple[Invoice, ...]:
     """Every note of an order. One that cannot be read is a note that is not authorised, so that it is seen and never sent; it does not keep
-    the others back. Where none can be read, `Unavailable`: WinThor may still be writing it."""
+    the others back. Where none can be read, `Unavailable`: the ERP may still be writing it."""
     found: list[Invoice] = []
     broken: list[Invoice] = []
     failure: Unavailable | None = None
@@ -132,7 +133,7 @@ def _same(packing: str, ean: str) -> bool:
 
 
 def plain(xml: str) -> str:
-    """The XML itself, whether WinThor sent it as it is or in base64."""
+    """The XML itself, whether the ERP sent it as it is or in base64."""
     if xml.lstrip("\ufeff \r\n\t").startswith("<"):
         return xml.lstrip("\ufeff")
     try:
@@ -155,9 +156,12 @@ def _text(node: ElementTree.Element | None, path: str) -> str:
 def _unreadable(what: str) -> Unavailable:
     return Unavailable(
         Text(
-            f"O XML da nota que o WinThor publicou não pôde ser lido ({what}).",
-            f"The invoice XML that WinThor published cannot be read ({what}).",
+            f"O XML da nota que o ERP publicou não pôde ser lido ({what}).",
+            f"The invoice XML that the ERP published cannot be read ({what}).",
         ),
-        Text("Confira o XML na rotina de notas fiscais; o engate tenta de novo.", "Check the XML in WinThor; engate tries again."),
+        Text(
+            "Confira o XML na tela de notas fiscais do ERP; o engate tenta de novo.",
+            "Check the XML in the ERP's screen of fiscal notes; engate tries again.",
+        ),
         code="invoice.unreadable",
     )

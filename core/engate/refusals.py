@@ -1,0 +1,31 @@
+"""A login that was refused, remembered: some platforms lock the user after a few wrong tries."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from engate.clock import Clock
+from engate.errors import AuthFailed
+
+
+class Refused:
+    """Held by an `Auth`. While the refusal is younger than `cooling`, it is raised again without asking the platform."""
+
+    def __init__(self, clock: Clock, cooling: timedelta) -> None:
+        self._clock, self._cooling = clock, cooling
+        self._error: AuthFailed | None = None
+        self._at = datetime.min.replace(tzinfo=UTC)
+
+    def check(self) -> None:
+        """Before a login: raises what the last one was refused with."""
+        if self._error is not None and self._clock.now() < self._at + self._cooling:
+            raise self._error
+
+    def keep(self, error: AuthFailed) -> AuthFailed:
+        """It was refused just now; to be raised."""
+        self._error, self._at = error, self._clock.now()
+        return error
+
+    def forget(self) -> None:
+        """It worked, or a person asks for a new try."""
+        self._error = None

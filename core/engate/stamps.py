@@ -1,0 +1,34 @@
+"""An ERP's own stamps of change as watermarks: local time without a zone, some of them nonsense."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta, tzinfo
+
+
+def tidy(stamp: str | None, none: str = "") -> str:
+    """A stamp as "YYYY-MM-DDTHH:MM:SS", as which it sorts; "" where the ERP means none (`none`: how such stamps begin) or wrote something
+    else."""
+    if not stamp or (none and stamp.startswith(none)):
+        return ""
+    if len(stamp) == 19 and stamp[10] == "T":
+        return stamp
+    try:
+        return datetime.fromisoformat(stamp.strip()).replace(tzinfo=None).isoformat(timespec="seconds")
+    except ValueError:
+        return ""
+
+
+def newest(stamps: Iterable[str], now: str) -> str | None:
+    """The newest of these tidy stamps, but no later than the ERP's own now: a row dated 2062 must not silence a flow for 36 years."""
+    last = max((stamp for stamp in stamps if stamp), default=None)
+    return min(last, now) if last else None
+
+
+def earlier(mark: str | None, seconds: float, zone: tzinfo) -> str | None:
+    """A watermark so many seconds before, local and without a zone: what was committed late is read then."""
+    if not mark:
+        return None
+    moment = datetime.fromisoformat(mark)
+    local = moment.astimezone(zone).replace(tzinfo=None) if moment.tzinfo else moment
+    return (local - timedelta(seconds=seconds)).isoformat(timespec="seconds")

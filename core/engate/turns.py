@@ -1,0 +1,49 @@
+"""What the items of a batch share: something that is read once for all of them, and a turn each where two would write the same."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Generic, TypeVar
+from weakref import WeakValueDictionary
+
+from engate.errors import EngateError
+
+T = TypeVar("T")
+
+
+class Once(Generic[T]):
+    """Something that is read at the first need. `keeps_failure`: a batch's, whose 250 items must not each try again; without it, whoever
+    asks after a failure tries anew."""
+
+    def __init__(self, load: Callable[[], Awaitable[T]], *, keeps_failure: bool = False) -> None:
+        self._load, self._keeps_failure = load, keeps_failure
+        self._lock = asyncio.Lock()
+        self._held: list[T] = []
+        self._error: EngateError | None = None
+
+    async def get(self) -> T:
+        async with self._lock:
+            if self._error is not None:
+                raise self._error
+            if not self._held:
+                try:
+                    self._held.append(await self._load())
+                except EngateError as error:
+                    self._error = error if self._keeps_failure else None
+                    raise
+            return self._held[0]
+
+
+class Turns:
+    """One at a time per name: two items that would create the same thing, or write the same parent, take turns."""
+
+    def __init__(self) -> None:
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    def of(self, name: str) -> AbstractAsyncContextManager[None]:
+        lock = self._locks.get(name)
+        if lock is None:
+            lock = self._locks[name] = asyncio.Lock()
+        return lock
