@@ -193,7 +193,7 @@ def page_done(c: sa.Connection, row: Any, place: Place, *, items: int, changed: 
 
 
 def brought(c: sa.Connection, row: Any, *, items: int, changed: int) -> None:
-    """Counts on the run what one of its pages held."""
+    """Counts on the run what one of its pages held; `items`: of the run's own flow."""
     c.execute(_PAGE_OF_RUN, {"of_run": row.run_id, "more": items, "new": changed})
 
 

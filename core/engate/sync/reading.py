@@ -221,7 +221,8 @@ def _keep(c: sa.Connection, work: Work, kind: Kind, row: Any, read: Read) -> boo
         asked = [each for each in runs.under_way(c, work.integration_id, [name]) if each.only is None]
         counts = next(iter(asked), row)  # a reading of its own, which this one saves
         items, changed = _keep_lot(c, work, KINDS[name], counts, read.brought[name])
-        runs.brought(c, counts, items=items, changed=changed)
+        of_the_run = counts is not row or KINDS[name].flow == kind.flow
+        runs.brought(c, counts, items=items if of_the_run else 0, changed=changed)
     return True
 
 
