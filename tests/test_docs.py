@@ -63,7 +63,7 @@ def test_the_example_plugin_works(tmp_path: Path) -> None:
 
 def test_operations_names_every_command() -> None:
     text = (ROOT / "docs/operations.md").read_text("utf-8")
-    assert set(re.findall(r"`engate (\w+)", text)) == set(COMMANDS)
+    assert set(re.findall(r"`engate ([\w-]+)", text)) == set(COMMANDS)
 
 
 EXAMINED = {"F": 9, "T": 16, "W": 6, "R": 17, "S": 7, "V": 8, "U": 11}
