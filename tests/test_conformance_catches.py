@@ -8,11 +8,11 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.platforms import FAKE_ERP, FAKE_SHOP, lacking
-from tests.platforms.fake_erp.plugin import FakeErp
-from tests.platforms.fake_erp.sandbox import FakeErpSandbox
-from tests.platforms.fake_shop.plugin import FakeShop
-from tests.platforms.fake_shop.sandbox import FakeShopSandbox
+from engate.testing.fakes import FAKE_ERP, FAKE_SHOP, lacking
+from engate.testing.fake_erp.plugin import FakeErp
+from engate.testing.fake_erp.sandbox import FakeErpSandbox
+from engate.testing.fake_shop.plugin import FakeShop
+from engate.testing.fake_shop.sandbox import FakeShopSandbox
 
 from engate.errors import AuthFailed, EngateError, NotSent, Rejected
 from engate.model import Absent, Batch, Item, OrderEvent, OrderPart, Page, Query, ShopOrderRef

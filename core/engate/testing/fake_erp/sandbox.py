@@ -1,5 +1,6 @@
 """The fake ERP's server. `switches` say how it behaves; the methods below the control protocol are what its users do."""
 
+# pyright: standard
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping

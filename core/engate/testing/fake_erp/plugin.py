@@ -1,5 +1,6 @@
 """The fake ERP's plugin: the wire is the model, so nothing is translated."""
 
+# pyright: standard
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
@@ -156,7 +157,7 @@ class FakeErp(Erp):
             raise Rejected(error.text, Text("Corrija no ERP.", "Fix it in the ERP."), code=f"fake.{error.status}") from None
 
 
-FAKE_ERP = Manifest("fake_erp", "Fake ERP", "erp", Settings, "tests.platforms.fake_erp.plugin:FakeErp", hook_api=3)
+FAKE_ERP = Manifest("fake_erp", "Fake ERP", "erp", Settings, "engate.testing.fake_erp.plugin:FakeErp", hook_api=3)
 FAKE_ERP_ASKING = msgspec.structs.replace(FAKE_ERP, order_fields=OrderFields)
 
 
