@@ -81,10 +81,11 @@ class FakeErp(Erp):
         return (await self.http.call("GET", "/me")).json(dict[str, str])["company"]
 
     async def _list(self, kind: str, item: Any, query: Query) -> AsyncIterator[Page[Any]]:
-        """Page after page; a session that died inside a 200 is told from an empty list."""
-        cursor: str | None = query.cursor or "0"
-        while cursor is not None:
-            params: dict[str, Any] = {"after": cursor}
+        """Page after page; a session that died inside a 200 is told from an empty list. No watermark is later than the beginning, which the
+        cursor carries: what changed on a page that was read already would have an earlier stamp than what was seen after it."""
+        after, _, began = (query.cursor or "0").partition("@")
+        while after:
+            params: dict[str, Any] = {"after": after}
             if query.since is not None:
                 params["since"] = query.since
             if query.keys is not None:
@@ -92,9 +93,10 @@ class FakeErp(Erp):
             answer = (await self.http.call("GET", f"/list/{kind}", operation=f"list {kind}", params=params)).json(dict[str, Any])
             if "denied" in answer:
                 raise Forbidden(Text("Sem acesso.", "No access."), operation=f"list {kind}")
-            cursor = answer["next"]
+            after, began = answer["next"], began or answer.get("now", "")
             rows = msgspec.convert(answer["items"], list[item], strict=False)
-            yield Page(rows, cursor, answer["newest"], answer.get("total"))
+            newest = answer["newest"] and min(answer["newest"], began)
+            yield Page(rows, f"{after}@{began}" if after else None, newest, answer.get("total"))
 
     def list_choices(self, kind: str) -> AsyncIterator[Page[Choice]]:
         return self._list(f"choice-{kind}", Choice, Query())

@@ -119,6 +119,7 @@ class FakeErpSandbox(Sandbox):
             "items": [doc for _, (doc, _) in page],
             "next": str(end) if end < last else None,
             "newest": f"{newest:012d}" if newest is not None else None,
+            "now": f"{self._now():012d}",
             "total": len(rows) if self.switches.totals else None,
         }
         return Answer(body=body, rows=len(page))
@@ -346,5 +347,9 @@ class FakeErpSandbox(Sandbox):
 
     def _next(self) -> int:
         """Greater each time, and by as many as seconds have passed."""
-        self._stamp = max(self._stamp + 1, int((self.clock.now() - self._began).total_seconds()))
+        self._stamp = max(self._stamp + 1, self._now())
         return self._stamp
+
+    def _now(self) -> int:
+        """No stamp so far is greater."""
+        return max(self._stamp, int((self.clock.now() - self._began).total_seconds()))
