@@ -23,7 +23,6 @@ import sqlalchemy as sa
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from tests.platforms import MANIFESTS, SANDBOXES
 from tests.support.goods import goods
 from tests.support.stage import Pair, merged_mapping
 
@@ -41,6 +40,7 @@ from engate.sync.flows import FLOWS
 from engate.sync.registry import Registry
 from engate.sync.runner import Runner
 from engate.sync.work import Windows
+from engate.testing.fakes import MANIFESTS, SANDBOXES
 from engate.testing.world import Fault
 from engate.text import Text
 

@@ -7,12 +7,12 @@ from typing import Any
 import msgspec
 import pytest
 import sqlalchemy as sa
-from tests.platforms import lacking
-from tests.platforms.fake_shop.plugin import FAKE_SHOP, FakeShop
 from tests.support.goods import goods
 from tests.support.stage import SHORT, Stage, faked
 
 from engate import NotSent, NotYet, Text, Unknown, batch
+from engate.testing.fake_shop.plugin import FAKE_SHOP, FakeShop
+from engate.testing.fakes import lacking
 from engate.testing.world import Change
 
 STUBBORN = msgspec.structs.replace(SHORT, retry_first=3600.0, retry_most=3600.0, unknown_after=3600.0)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from tests.platforms import FAKE_ERP, FAKE_SHOP
-from tests.platforms.fake_erp.sandbox import FakeErpSandbox
-from tests.platforms.fake_shop.sandbox import FakeShopSandbox
 
 from engate.testing import conformance
+from engate.testing.fake_erp.sandbox import FakeErpSandbox
+from engate.testing.fake_shop.sandbox import FakeShopSandbox
+from engate.testing.fakes import FAKE_ERP, FAKE_SHOP
 
 CASES = [*conformance.cases(FAKE_ERP, FakeErpSandbox), *conformance.cases(FAKE_SHOP, FakeShopSandbox)]
 

@@ -8,15 +8,15 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.platforms import FAKE_ERP, FAKE_SHOP, lacking
-from tests.platforms.fake_erp.plugin import FakeErp
-from tests.platforms.fake_erp.sandbox import FakeErpSandbox
-from tests.platforms.fake_shop.plugin import FakeShop
-from tests.platforms.fake_shop.sandbox import FakeShopSandbox
 
 from engate.errors import AuthFailed, EngateError, NotSent, Rejected
-from engate.model import Absent, Batch, Item, OrderEvent, OrderPart, Page, Query, ShopOrderRef
+from engate.model import Absent, Batch, Check, Choice, Item, Order, OrderEvent, OrderPart, Page, Query, ShopOrderRef
 from engate.testing import conformance
+from engate.testing.fake_erp.plugin import FakeErp
+from engate.testing.fake_erp.sandbox import FakeErpSandbox
+from engate.testing.fake_shop.plugin import FakeShop
+from engate.testing.fake_shop.sandbox import FakeShopSandbox
+from engate.testing.fakes import FAKE_ERP, FAKE_SHOP, lacking
 from engate.text import Text
 
 WORDS = Text("não", "no")
@@ -143,6 +143,85 @@ async def _by_address(self: FakeShop, query: Query) -> AsyncIterator[Page[OrderE
         yield Page(items, page.cursor, page.watermark)
 
 
+async def _no_lines(self: FakeErp) -> list[Check]:
+    return []
+
+
+async def _another_name(self: FakeErp) -> str:
+    """Each process calls the account otherwise."""
+    return f"company {id(self)}"
+
+
+async def _long_facts(self: FakeShop) -> dict[str, str]:
+    return {"plan": "x" * 1000}
+
+
+async def _any_choice(self: FakeErp, kind: str) -> AsyncIterator[Page[Choice]]:
+    """What is not known has the choices of something else."""
+    async for page in FakeErp.list_choices(self, kind if kind != "no-such-kind" else "branches"):
+        yield page
+
+
+async def _remembers(self: FakeErp, query: Query) -> AsyncIterator[Page[Any]]:
+    """Its cursors are places in its own memory: another process is at the end with them."""
+    places = self.__dict__.setdefault("places", {})
+    if query.cursor is not None and query.cursor not in places:
+        return
+    async for page in FakeErp.list_products(self, msgspec.structs.replace(query, cursor=places.get(query.cursor))):
+        name = f"place-{len(places)}"
+        places[name] = page.cursor
+        yield Page(page.items, name if page.cursor is not None else None, page.watermark)
+
+
+async def _behind(self: FakeErp, query: Query) -> AsyncIterator[Page[Any]]:
+    """Takes `since` for what is over already."""
+    since = f"{int(query.since) + 1:012d}" if query.since else None
+    async for page in FakeErp.list_prices(self, msgspec.structs.replace(query, since=since)):
+        yield page
+
+
+async def _own_clock(self: FakeErp, query: Query) -> AsyncIterator[Page[Any]]:
+    """Its watermark is when it read, by a clock that goes before."""
+    async for page in FakeErp.list_prices(self, query):
+        yield Page(page.items, page.cursor, f"{int(page.watermark) + 1000:012d}" if page.watermark else None)
+
+
+async def _nameless(self: FakeShop, query: Query) -> AsyncIterator[Page[Any]]:
+    async for page in FakeShop.read_listing(self, query):
+        yield Page([msgspec.structs.replace(row, reference="") for row in page.items])
+
+
+async def _another_sku(self: FakeShop, batch: Batch[Any]) -> None:
+    fresh = [Item(f"{item.key}-2", item.want, refs=item.refs) if item.uncertain else item for item in batch.items]
+    mine = Batch(fresh)
+    await FakeShop.push_skus(self, mine)
+    for item, sent in zip(batch.items, fresh, strict=True):
+        outcome = mine.outcomes[sent.key]
+        batch.failed(item, outcome.error) if outcome.error else batch.accepted(item, outcome.remote)
+
+
+async def _without_freight(self: FakeErp, part: OrderPart) -> Any:
+    return await FakeErp.import_order(self, msgspec.structs.replace(part, total=part.total - part.freight))
+
+
+async def _before_discount(self: FakeShop, key: str) -> Order:
+    order = await FakeShop.read_order(self, key)
+    return msgspec.structs.replace(order, total=order.total + order.discount)
+
+
+async def _of_another_name(self: FakeShop, query: Query) -> AsyncIterator[Page[OrderEvent]]:
+    async for page in FakeShop.read_orders(self, query):
+        yield Page([msgspec.structs.replace(row, order=row.order.lower()) for row in page.items], page.cursor, page.watermark)
+
+
+async def _refused(self: FakeShop, shop_order: ShopOrderRef, part: OrderPart, shipment: Any, invoice: Any) -> None:
+    """Whatever goes wrong is a no."""
+    try:
+        await FakeShop.send_tracking(self, shop_order, part, shipment, invoice)
+    except EngateError:
+        raise Rejected(WORDS) from None
+
+
 WRONG = (
     ("list_products-resumes", FAKE_ERP, {"list_products": _from_the_start}),
     ("list_products-keys", FAKE_ERP, {"list_products": _all}),
@@ -163,6 +242,19 @@ WRONG = (
     ("import_order-lost answer", FAKE_ERP, {"import_order": _again}),
     ("import_order-found", FAKE_ERP, {"find_order": _found_nowhere}),
     ("send_tracking-repeatable", FAKE_SHOP, {"send_tracking": _one_more}),
+    ("test_connection-lines", FAKE_ERP, {"test_connection": _no_lines}),
+    ("identity-same", FAKE_ERP, {"identity": _another_name}),
+    ("learn-facts", FAKE_SHOP, {"learn": _long_facts}),
+    ("list_choices-choices", FAKE_ERP, {"list_choices": _any_choice}),
+    ("list_products-killed", FAKE_ERP, {"list_products": _remembers}),
+    ("list_prices-since", FAKE_ERP, {"list_prices": _behind}),
+    ("list_prices-meanwhile", FAKE_ERP, {"list_prices": _own_clock}),
+    ("read_listing-pushed", FAKE_SHOP, {"read_listing": _nameless}),
+    ("read_orders-known", FAKE_SHOP, {"read_orders": _of_another_name}),
+    ("read_order-sums", FAKE_SHOP, {"read_order": _before_discount}),
+    ("import_order-sums", FAKE_ERP, {"import_order": _without_freight}),
+    ("push_skus-lost answer", FAKE_SHOP, {"push_skus": _another_sku}),
+    ("send_tracking-lost answer", FAKE_SHOP, {"send_tracking": _refused}),
 )
 
 

@@ -138,9 +138,9 @@ def test_one_spoiled_stock_and_one_spoiled_order_are_named(passed: Played, capsy
 
 
 LAME = """
-from tests.platforms import lacking
-from tests.platforms.fake_erp.plugin import FAKE_ERP as ERP
-from tests.platforms.fake_shop.plugin import FAKE_SHOP
+from engate.testing.fakes import lacking
+from engate.testing.fake_erp.plugin import FAKE_ERP as ERP
+from engate.testing.fake_shop.plugin import FAKE_SHOP
 SHOP = lacking(FAKE_SHOP, "send_tracking")
 """
 ENTRIES = """
@@ -148,8 +148,8 @@ ENTRIES = """
 fake_erp = lame:ERP
 fake_shop = lame:SHOP
 [engate.sandboxes]
-fake_erp = tests.platforms.fake_erp.sandbox:FakeErpSandbox
-fake_shop = tests.platforms.fake_shop.sandbox:FakeShopSandbox
+fake_erp = engate.testing.fake_erp.sandbox:FakeErpSandbox
+fake_shop = engate.testing.fake_shop.sandbox:FakeShopSandbox
 """
 
 

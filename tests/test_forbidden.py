@@ -8,9 +8,6 @@ from typing import Any
 import msgspec
 import pytest
 import sqlalchemy as sa
-from tests.platforms import lacking
-from tests.platforms.fake_erp.plugin import FAKE_ERP, FakeErp
-from tests.platforms.fake_shop.plugin import FAKE_SHOP, FakeShop
 from tests.support.goods import goods, sale
 from tests.support.stage import SHORT, Stage, faked
 
@@ -20,6 +17,9 @@ from engate.plugins import Manifest
 from engate.store import health
 from engate.store.health import Trouble
 from engate.sync import trigger
+from engate.testing.fake_erp.plugin import FAKE_ERP, FakeErp
+from engate.testing.fake_shop.plugin import FAKE_SHOP, FakeShop
+from engate.testing.fakes import lacking
 from engate.testing.world import Change
 from engate.text import Text
 

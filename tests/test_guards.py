@@ -8,8 +8,6 @@ from typing import Any, NamedTuple
 import msgspec
 import pytest
 import sqlalchemy as sa
-from tests.platforms import lacking
-from tests.platforms.fake_shop.plugin import FAKE_SHOP, FakeShop
 from tests.support.goods import goods
 from tests.support.selling import asleep, entered, sell, skus, told
 from tests.support.stage import SHORT, Stage, faked
@@ -21,6 +19,8 @@ from engate.store.tables import lane
 from engate.sync import trigger
 from engate.testing.connect import ObservedTransport
 from engate.testing.contracts import Exchange
+from engate.testing.fake_shop.plugin import FAKE_SHOP, FakeShop
+from engate.testing.fakes import lacking
 from engate.testing.world import Change, Fault
 
 FAR = 9_999_999_999.0

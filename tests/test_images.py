@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.platforms import FAKE_ERP, lacking
-from tests.platforms.fake_shop.plugin import FAKE_SHOP
 from tests.support.goods import goods
 from tests.support.stage import Stage, faked
 
 from engate.store import config
 from engate.store.views import explain, summary
+from engate.testing.fake_shop.plugin import FAKE_SHOP
+from engate.testing.fakes import FAKE_ERP, lacking
 
 HIDES = lacking(FAKE_SHOP, hides_without_image=True)
 WITH, WITHOUT = "1000-50000", "1001-50001"

@@ -159,6 +159,14 @@ def test_what_is_installed_serves_with_every_platform_and_holds_no_development_t
         assert httpx.get(url + "/schema/openapi.json").json()["info"]["title"] == "engate"
 
 
+@pytest.mark.timeout(180)
+def test_what_is_installed_begins_a_plugin_and_tries_one(prefix: Path, tmp_path: Path) -> None:
+    """Without what it is developed with: the templates are in the wheel, and the suite needs no pytest."""
+    run(str(prefix / "bin/engate"), "new-plugin", "red", "--role", "erp", "--into", str(tmp_path))
+    assert (tmp_path / "red/engate_red/erp.py").is_file() and (tmp_path / "red/pyproject.toml").is_file()
+    run(str(prefix / "bin/engate"), "conformance", "--help")
+
+
 def test_every_distribution_says_the_same_of_itself() -> None:
     said = [tomllib.loads((project / "pyproject.toml").read_text("utf-8"))["project"] for project in PROJECTS]
     for name in ("version", "license", "requires-python", "authors", "keywords", "classifiers"):

@@ -8,13 +8,13 @@ from typing import Any
 import msgspec
 import pytest
 import sqlalchemy as sa
-from tests.platforms import FAKE_ERP, lacking
-from tests.platforms.fake_shop.plugin import FAKE_SHOP, FakeShop
 from tests.support.goods import goods, gtin, product
 from tests.support.stage import Stage, faked
 
 from engate import NotSent, Rejected, Text, Unknown, batch
 from engate.store import lanes, pushes
+from engate.testing.fake_shop.plugin import FAKE_SHOP, FakeShop
+from engate.testing.fakes import FAKE_ERP, lacking
 from engate.testing.world import Change, SeedSku
 
 

@@ -9,8 +9,6 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.platforms import lacking
-from tests.platforms.fake_shop.plugin import FAKE_SHOP, FakeShop
 from tests.support.goods import goods as seed_of
 from tests.support.goods import gtin, product
 from tests.support.stage import Stage, faked
@@ -19,6 +17,8 @@ from engate import batch
 from engate.model import Listing, Page, Query
 from engate.store.rows import RecordSet
 from engate.sync import links, trigger
+from engate.testing.fake_shop.plugin import FAKE_SHOP, FakeShop
+from engate.testing.fakes import lacking
 from engate.testing.world import Change, Fault, SeedSku
 
 BY_SKU = lacking(FAKE_SHOP, products_by_sku=True)

@@ -7,14 +7,14 @@ from typing import Any
 import msgspec
 import pytest
 import sqlalchemy as sa
-from tests.platforms import lacking
-from tests.platforms.fake_shop.plugin import FAKE_SHOP, FakeShop
 from tests.support.engine import engine
 from tests.support.goods import goods
 from tests.support.stage import SHORT, Stage, faked
 from tests.test_guards import let_go, take
 
 from engate import NotYet, Unavailable, Unknown, batch
+from engate.testing.fake_shop.plugin import FAKE_SHOP, FakeShop
+from engate.testing.fakes import lacking
 from engate.testing.world import Change, Fault
 from engate.text import Text
 

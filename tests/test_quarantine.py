@@ -8,9 +8,6 @@ from typing import Any
 import msgspec
 import pytest
 import sqlalchemy as sa
-from tests.platforms import FAKE_ERP, FAKE_SHOP, lacking
-from tests.platforms.fake_erp.plugin import FakeErp
-from tests.platforms.fake_shop.plugin import FakeShop
 from tests.support.goods import goods
 from tests.support.selling import in_erp, sell, state
 from tests.support.stage import Stage, faked
@@ -19,6 +16,9 @@ from engate.model import ErpOrder, OrderEvent, Page, Price, StockLevel
 from engate.store import lanes
 from engate.store.blobs import readable
 from engate.sync.options import Options
+from engate.testing.fake_erp.plugin import FakeErp
+from engate.testing.fake_shop.plugin import FakeShop
+from engate.testing.fakes import FAKE_ERP, FAKE_SHOP, lacking
 from engate.testing.world import Change, Fault
 
 SPOILT = b"\0\xc1"

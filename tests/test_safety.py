@@ -7,7 +7,6 @@ from typing import Any
 import msgspec
 import pytest
 from sqlalchemy import Connection
-from tests.platforms import FAKE_SHOP, lacking
 from tests.support.goods import goods, sale
 from tests.support.selling import entered, sell, skus
 from tests.support.stage import SHORT, Stage, faked, staged
@@ -18,6 +17,7 @@ from engate.store.views import configured
 from engate.sync import trigger
 from engate.sync.events import Ear, take_in
 from engate.sync.flows import offered
+from engate.testing.fakes import FAKE_SHOP, lacking
 from engate.testing.world import Fault
 
 ORDER = "GET /orders/{key}"

@@ -7,12 +7,12 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.platforms import FAKE_ERP, lacking
 from tests.support.goods import goods
 from tests.support.stage import Stage, faked
 
 from engate.model import Price, StockLevel
 from engate.sync.mapping import PairMapping, PriceListRow
+from engate.testing.fakes import FAKE_ERP, lacking
 from engate.testing.world import Change
 
 D = Decimal

@@ -9,9 +9,6 @@ from typing import Any
 import msgspec
 import pytest
 import sqlalchemy as sa
-from tests.platforms import lacking
-from tests.platforms.fake_erp.plugin import FAKE_ERP
-from tests.platforms.fake_shop.plugin import FAKE_SHOP
 from tests.support.goods import goods, gtin, product
 from tests.support.selling import asleep, entered, in_erp, sell, skus, state, tasks, told
 from tests.support.stage import Stage, faked
@@ -20,6 +17,9 @@ from engate.model import ErpOrder
 from engate.store.blobs import readable
 from engate.sync import trigger
 from engate.sync.options import Options
+from engate.testing.fake_erp.plugin import FAKE_ERP
+from engate.testing.fake_shop.plugin import FAKE_SHOP
+from engate.testing.fakes import lacking
 from engate.testing.world import SeedBranch, SeedSku
 
 D = Decimal

@@ -26,6 +26,7 @@ MANY_PARAMETERS = {
     "core/engate/http.py:Http.lines": "one call",
     "core/engate/settings.py:field": "one field of a form; the last are msgspec's own",
     "core/engate/testing/connect.py:connected": "a connection of a plugin's own tests",
+    "core/engate/testing/stage.py:staged": "a pair of a plugin's own tests",
     # what stands in a query, one parameter each, as of a route
     "api/engate_api/routes/orders.py:asked": "the filters of a list",
     "api/engate_api/routes/audit.py:asked": "the filters of a list",

@@ -6,11 +6,11 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from tests.platforms import FAKE_ERP, lacking
 from tests.support.goods import goods
 from tests.support.stage import Stage, faked
 
 from engate.model import Image
+from engate.testing.fakes import FAKE_ERP, lacking
 from engate.testing.world import Fault
 
 IMAGES = lacking(FAKE_ERP, together={"list_skus": frozenset({"image"})})

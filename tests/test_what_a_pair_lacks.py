@@ -7,13 +7,13 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.platforms import FAKE_ERP, FAKE_SHOP, lacking
 from tests.support.goods import goods
 from tests.support.stage import Stage, faked, staged
 
 from engate.model import Price
 from engate.sync.mapping import PairMapping
 from engate.sync.options import Options
+from engate.testing.fakes import FAKE_ERP, FAKE_SHOP, lacking
 
 D = Decimal
 

@@ -7,7 +7,7 @@ in it:
   addresses of the API, no UTC: what to do is said by the screen of the platform, or of engate's own console.
 - **Who sent a request** reads its refusal: `Invalid`, `Refused` and their kind, and all of `api/`. It names the fields and addresses that
   it is about, in quotes where a language could be taken for another.
-- **Both** read one language a half. A name that a screen shows stands in quotes; a name that people have to type is in `TYPED`.
+- **Both** read one language a half. A name that a screen shows stands in quotes; one that people have to type is in the manifest's `typed`.
 
 What is put into a text when the program runs (a platform's own message, say) is not judged here.
 """
@@ -26,23 +26,20 @@ from engate import hooks, titles
 from engate.errors import Owner
 from engate.model.kinds import CALLED, KINDS
 from engate.model.orders import ShopState
+from engate.plugins import discover
 from engate.sync import decide, steps
 from engate.testing.words import ENGLISH, PORTUGUESE, Said, faults, faults_in, said_in, words_of
 from engate.text import Text
 
 ROOT = Path(__file__).parent.parent
-TYPED: dict[str, frozenset[str]] = {
-    "winthor": frozenset({"order_body.freight", "winthor-ferramenta-gateway"}),
-    "vtex": frozenset({"catalog", "catalog_endpoint", "pricing_write", "orders", "pricing"}),
-    "webstore": frozenset({"idEcommerce"}),
-}
 PLUGINS = sorted(folder for folder in ROOT.glob("plugins/*/engate_*") if not folder.name.endswith("_sandbox") and folder.is_dir())
-FOLDERS = [ROOT / "core/engate", ROOT / "api/engate_api", ROOT / "tests/platforms", *PLUGINS]
+FOLDERS = [ROOT / "core/engate", ROOT / "api/engate_api", *PLUGINS]
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
 def test_every_text_keeps_the_rules(folder: Path) -> None:
-    typed = TYPED.get(folder.name.removeprefix("engate_"), frozenset())
+    platform = discover().get(folder.name.removeprefix("engate_"))
+    typed = platform.manifest.typed if platform is not None and platform.manifest is not None else frozenset[str]()
     found = faults_in(folder, typed, requests=folder.name == "engate_api")
     assert not found, "\n".join(found)
 
@@ -50,7 +47,7 @@ def test_every_text_keeps_the_rules(folder: Path) -> None:
 def test_there_are_texts_to_hold() -> None:
     """A walk that finds nothing finds no faults."""
     counts = {folder.name: sum(1 for file in folder.rglob("*.py") for _ in said_in(file.read_text())) for folder in FOLDERS}
-    assert counts["engate"] > 500 and all(count > 20 for name, count in counts.items() if name != "platforms"), counts
+    assert counts["engate"] > 500 and all(count > 20 for count in counts.values()), counts
 
 
 # ---- the rules ----

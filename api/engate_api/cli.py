@@ -14,6 +14,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "worker": ("engate_api.worker", "one worker, for scale mode"),
     "demo": ("engate_api.demo.command", "a tour through two sandboxes"),
     "sandbox": ("engate_api.commands.sandbox", "one platform's sandbox"),
+    "new-plugin": ("engate_api.commands.new_plugin", "a new plugin with its sandbox and tests, to go on from"),
+    "conformance": ("engate_api.commands.conformance", "the suite that a plugin is held to, on an account"),
     "services": ("engate_api.commands.services", "a real PostgreSQL and a real Valkey on free local ports"),
     "backup": ("engate_api.commands.backup", "the database into a file, while it is in use"),
     "restore": ("engate_api.commands.restore", "the database from such a file"),

@@ -25,7 +25,7 @@ import structlog
 from litestar.testing import TestClient
 from tests.support import loaded as copies
 from tests.support.goods import goods, product, sale
-from tests.support.stage import merged_mapping, sandbox_class
+from tests.support.stage import merged_mapping, side
 
 from engate.logs import configure
 from engate.store.db import Store
@@ -229,7 +229,7 @@ def housed(folder: Path, url: str | None = None, known: Known | None = None) -> 
         url = f"sqlite:///{folder}/engate.db"
         (folder / "engate.db").write_bytes(migrated())
     settings = Settings(data=folder, database_url=url, installation_key=INSTALLATION_KEY, windows=SHORT)
-    boxes = known.pair.copied(url) if known else (sandbox_class(ERP)(limits=False), sandbox_class(SHOP)(limits=False))
+    boxes = known.pair.copied(url) if known else (side(ERP).sandbox(limits=False), side(SHOP).sandbox(limits=False))
     with ExitStack() as stack:
         erp, shop = (stack.enter_context(sandbox(box)) for box in boxes)
         if known is not None:

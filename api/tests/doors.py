@@ -20,9 +20,6 @@ from granian.constants import Interfaces
 from granian.log import LogLevels
 from granian.server.embed import Server
 from litestar import Litestar
-from tests.platforms import MANIFESTS
-from tests.platforms.fake_erp.sandbox import FakeErpSandbox
-from tests.platforms.fake_shop.sandbox import FakeShopSandbox
 from tests.support.goods import goods, sale
 from tests.support.loaded import Loaded, kept
 from tests.support.stage import SHORT, merged_mapping
@@ -30,6 +27,9 @@ from tests.support.stage import SHORT, merged_mapping
 from engate.clock import Clock, SystemClock
 from engate.store.db import Store
 from engate.testing.connect import PLAIN
+from engate.testing.fake_erp.sandbox import FakeErpSandbox
+from engate.testing.fake_shop.sandbox import FakeShopSandbox
+from engate.testing.fakes import MANIFESTS
 from engate.testing.outgoing import Outgoing
 from engate_api.app import create_app
 from engate_api.embedded import opened

@@ -10,9 +10,9 @@ import msgspec
 import pytest
 from api.tests.conftest import Caller, House, Loaded
 from api.tests.doors import doored
-from tests.platforms.fake_erp.plugin import FAKE_ERP_ASKING
 
 from engate import Invalid, Text, field
+from engate.testing.fake_erp.plugin import FAKE_ERP_ASKING
 
 
 @pytest.fixture

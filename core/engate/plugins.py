@@ -37,6 +37,7 @@ class Manifest(msgspec.Struct, frozen=True):
 
     `hook_api`: the version of the hooks that it was written for, as a number: what they mean may change with the next.
     `order_fields`: what an ERP wants with each order, which people map by sales channel; a part carries it as `fields`.
+    `typed`: names of the platform's that people type as they are, which its texts may quote.
     """
 
     key: str
@@ -46,6 +47,7 @@ class Manifest(msgspec.Struct, frozen=True):
     connection: str
     hook_api: int
     order_fields: type[msgspec.Struct] | None = None
+    typed: frozenset[str] = frozenset()
 
     def connection_class(self) -> type[Connection]:
         module, _, name = self.connection.partition(":")

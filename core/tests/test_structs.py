@@ -35,7 +35,7 @@ go_on.set()  # nobody else decodes yet
 if WHEN == "store":
     Store(f"sqlite:///{sys.argv[1]}/engate.db")
 if WHEN == "platform":
-    from tests.platforms.fake_shop.plugin import FAKE_SHOP
+    from engate.testing.fake_shop.plugin import FAKE_SHOP
     FAKE_SHOP.connection_class()
 go_on.clear()
 first = threading.Thread(target=decode)

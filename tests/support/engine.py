@@ -14,7 +14,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
-from tests.platforms import MANIFESTS
 from tests.support.stage import SHORT
 
 from engate.clock import SystemClock
@@ -25,6 +24,7 @@ from engate.store.db import Store
 from engate.sync.registry import Registry
 from engate.sync.runner import Runner
 from engate.testing.connect import CountingJournal
+from engate.testing.fakes import MANIFESTS
 
 ROOT = Path(__file__).resolve().parents[2]
 

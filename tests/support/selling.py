@@ -5,9 +5,10 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from tests.platforms.fake_shop.sandbox import FakeShopSandbox
 from tests.support.goods import sale
 from tests.support.stage import Stage
+
+from engate.testing.fake_shop.sandbox import FakeShopSandbox
 
 
 def skus(stage: Stage) -> list[tuple[str, str]]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from engate import NotSent, Rejected, Text
@@ -173,9 +174,11 @@ class Family:
         if not self._batch.may_defer:
             self._later(new)
             new = []
-        if new and self._default and not known:
-            first = new.pop(0)
-            known.append((first, await self._adopt(first)))
+        if new and not known:
+            first = new[0] if self._default else self._begun(new)
+            if first is not None:
+                new.remove(first)
+                known.append((first, await self._adopt(first)))
         await self._update(known)
         await self._create(new)
 
@@ -209,11 +212,22 @@ class Family:
         [found] = await self._shop.graphql(op.VARIANTS, ids=[item.remote])
         return bool(found)
 
+    def _begun(self, items: Sequence[Item[Sku]]) -> Item[Sku] | None:
+        """The SKU whose options the default variant has already, and no key yet: the answer of an attempt before was lost."""
+        if len(self._variants) != 1 or self._variants[0]["sku"] or self._variants[0]["barcode"]:
+            return None
+        for item in items:
+            with suppress(Rejected):  # told where it is made
+                if item.uncertain and _selected(self._variants[0]) == translate.options_of(item.want, self._shop.settings.option_name):
+                    return item
+        return None
+
     async def _adopt(self, item: Item[Sku]) -> Variant:
         """The default variant as this SKU: existing variants take the first value of an option that is made."""
         options = translate.options_of(item.want, self._shop.settings.option_name)
-        given = [{"name": name, "values": [{"name": value}]} for name, value in options]
-        await self._shop.do(op.OPTIONS_CREATE, "options", id=self._product, options=given)
+        if self._default:
+            given = [{"name": name, "values": [{"name": value}]} for name, value in options]
+            await self._shop.do(op.OPTIONS_CREATE, "options", id=self._product, options=given)
         variant = self._variants[0]
         variant["selectedOptions"] = [{"name": name, "value": value} for name, value in options]
         self._names, self._default = tuple(name for name, _ in options), False

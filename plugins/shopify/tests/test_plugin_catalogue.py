@@ -72,6 +72,20 @@ async def test_skus_come_beside_what_is_there_and_nothing_is_deleted(shop: Any) 
     assert [(outcomes[v["sku"]].remote, outcomes[v["sku"]].more) for v in held] == [(v["id"], v["inventoryItem"]["id"]) for v in held]
 
 
+@pytest.mark.trap("shopify.default-variant-begun")
+async def test_a_default_variant_whose_answer_was_lost_becomes_the_first_sku_all_the_same(shop: Any) -> None:
+    """Its options were made, and nobody heard of it: a second variant beside it would be one that nobody can sell, at no price."""
+    refs = {"product": await shop.product()}
+    await shop.api.faults({"kind": "reset_applied", "operation": "POST graphql productOptionsCreate", "times": 1})
+    items = [Item(key, a_sku(key), refs=refs) for key in ("A", "B")]
+    batch = await shop.push("skus", *items)
+    assert {outcome.state for outcome in batch.outcomes.values()} == {"unknown"}
+    for item in items:
+        item.uncertain = True
+    await shop.accepted("skus", *items)
+    assert [variant["sku"] for variant in await variants(shop, refs["product"])] == ["A", "B"]
+
+
 @pytest.mark.trap("shopify.options")
 async def test_a_grid_has_its_own_options_and_others_are_refused(shop: Any) -> None:
     product = await shop.product()

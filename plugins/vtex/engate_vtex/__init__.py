@@ -4,7 +4,13 @@ from engate.plugins import Manifest
 from engate_vtex.settings import VtexSettings
 
 manifest = Manifest(
-    key="vtex", name="VTEX", role="storefront", settings=VtexSettings, connection="engate_vtex.storefront:VtexStorefront", hook_api=3
+    key="vtex",
+    name="VTEX",
+    role="storefront",
+    settings=VtexSettings,
+    connection="engate_vtex.storefront:VtexStorefront",
+    hook_api=3,
+    typed=frozenset({"catalog", "catalog_endpoint", "pricing_write", "orders", "pricing"}),
 )
 
 __all__ = ["VtexSettings", "manifest"]

@@ -8,9 +8,7 @@ from engate.testing import conformance
 from engate_vtex import manifest
 from engate_vtex_sandbox import VtexSandbox
 
-TYPED = frozenset({"catalog", "catalog_endpoint", "pricing_write", "orders", "pricing"})
 
-
-@pytest.mark.parametrize("case", conformance.cases(manifest, VtexSandbox, typed=TYPED), ids=str)
+@pytest.mark.parametrize("case", conformance.cases(manifest, VtexSandbox), ids=str)
 async def test_conformance(case: conformance.Case) -> None:
     await case.run()

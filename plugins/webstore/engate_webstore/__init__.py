@@ -10,6 +10,7 @@ manifest = Manifest(
     settings=WebstoreSettings,
     connection="engate_webstore.storefront:WebstoreStorefront",
     hook_api=3,
+    typed=frozenset({"idEcommerce"}),
 )
 
 __all__ = ["WebstoreSettings", "manifest"]

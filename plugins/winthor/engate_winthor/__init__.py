@@ -12,4 +12,5 @@ manifest = Manifest(
     connection="engate_winthor.erp:Winthor",
     hook_api=3,
     order_fields=OrderFields,
+    typed=frozenset({"order_body.freight", "winthor-ferramenta-gateway"}),
 )

@@ -8,9 +8,7 @@ from engate.testing import conformance
 from engate_winthor import manifest
 from engate_winthor_sandbox import sandbox
 
-TYPED = frozenset({"order_body.freight", "winthor-ferramenta-gateway"})
 
-
-@pytest.mark.parametrize("case", conformance.cases(manifest, sandbox, typed=TYPED), ids=str)
+@pytest.mark.parametrize("case", conformance.cases(manifest, sandbox), ids=str)
 async def test_conformance(case: conformance.Case) -> None:
     await case.run()

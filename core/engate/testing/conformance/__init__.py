@@ -9,17 +9,15 @@ A case drives the plugin over real HTTP and raises AssertionError in words. Only
 
 from __future__ import annotations
 
-from collections.abc import Set
-
 from engate.model.kinds import KINDS
 from engate.plugins import Manifest, implemented
-from engate.testing.conformance import imports, pushes, readings, sends, texts
-from engate.testing.conformance.trial import Case, Check
+from engate.testing.conformance import basics, imports, pushes, readings, sends, texts
+from engate.testing.conformance.trial import Boxed, Case, Check, NotTried, Place
 from engate.testing.goods import goods
 from engate.testing.sandbox import Sandbox
 from engate.testing.world import Seed
 
-__all__ = ["Case", "cases"]
+__all__ = ["Boxed", "Case", "NotTried", "cases", "cases_at"]
 
 ROWS = 230
 """Products of the seed: more than two pages of what platforms usually give."""
@@ -27,30 +25,38 @@ ROWS = 230
 LISTS = tuple(kind.list_hook for kind in KINDS.values())
 KEYED = tuple(KINDS[name].list_hook for name in ("product", "sku", "image", "price", "stock"))
 STAMPED = tuple(KINDS[name].list_hook for name in ("product", "sku", "price", "stock"))
+SENDS = ("send_handling", "send_invoice", "send_tracking", "send_delivery", "send_cancellation")
 
 TABLE: tuple[tuple[tuple[str, ...], dict[str, Check]], ...] = (
+    (("list_choices", "read_choices"), {"choices": readings.choices}),
     (LISTS, {"resumes": readings.resumes}),
-    (KEYED, {"keys": readings.by_key}),
-    (STAMPED, {"stamps": readings.stamps}),
+    (KEYED, {"keys": readings.by_key, "killed": readings.killed}),
+    (STAMPED, {"since": readings.since, "stamps": readings.stamps, "meanwhile": readings.meanwhile}),
     (("list_products", "list_stock", "read_order_events"), readings.FAULTS),
+    (("read_listing",), pushes.LISTING),
     (("read_order_events",), sends.EVENTS),
+    (("read_orders",), sends.LISTED),
+    (("read_order",), sends.ORDERS),
     (pushes.HOOKS, pushes.CHECKS),
     (("import_order",), imports.CHECKS),
     (("list_fulfilment",), {"stamps": imports.stamps}),
-    (("send_handling", "send_invoice", "send_tracking", "send_delivery", "send_cancellation"), sends.CHECKS),
+    (SENDS, sends.CHECKS),
 )
 
 
-def cases(manifest: Manifest, sandbox: type[Sandbox], seed: Seed | None = None, typed: Set[str] = frozenset()) -> list[Case]:
-    """Every check that this plugin's hooks ask for. `seed`: what the ERP's sandbox holds, by default 230 products. `typed`: names of the
-    platform's that people type as they are, which texts may quote."""
+def cases(manifest: Manifest, sandbox: type[Sandbox], seed: Seed | None = None) -> list[Case]:
+    """Every check that this plugin's hooks ask for, each on a sandbox of its own. `seed`: what the ERP's holds, by default 230 products."""
+    return cases_at(manifest, Boxed(sandbox, seed or goods(ROWS)))
+
+
+def cases_at(manifest: Manifest, place: Place) -> list[Case]:
     offered = implemented(manifest.connection_class())
-    given = seed or goods(ROWS)
+    rows = [((hook,), checks) for hook, checks in basics.CHECKS.items()]
     found = [
-        Case(name, hook, check, manifest, sandbox, given)
-        for hooks, checks in TABLE
+        Case(name, hook, check, manifest, place)
+        for hooks, checks in (*rows, *TABLE)
         for hook in hooks
-        if hook in offered
+        if hook in offered or hook in basics.CHECKS
         for name, check in checks.items()
     ]
-    return [*found, Case("words", "texts", texts.in_words(typed), manifest, sandbox, given)]
+    return [*found, Case("words", "texts", texts.in_words(manifest.typed), manifest, place)]

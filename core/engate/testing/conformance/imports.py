@@ -4,35 +4,60 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from engate.errors import EngateError, NotSent, Rejected
-from engate.model import Absent, Address, Buyer, Found, Imported, Order, OrderItem, OrderPart, PartItem, PartRef, Payment, Query, Unsure
+from engate.model import (
+    Absent,
+    Address,
+    Buyer,
+    Found,
+    Imported,
+    Order,
+    OrderItem,
+    OrderPart,
+    PartItem,
+    PartRef,
+    Payment,
+    Query,
+    Unsure,
+    worth,
+)
 from engate.plugins import implemented
 from engate.testing.conformance.readings import LATER, later, newest_of
-from engate.testing.conformance.trial import Check, Trial
+from engate.testing.conformance.trial import Check, NotTried, Trial
 from engate.testing.world import Fault
 
 KEY = "9990001-01"
 ABSENT = "9990002-01"
 
 
-def part_of(trial: Trial, key: str = KEY) -> OrderPart:
+class Sums(NamedTuple):
+    """What an order costs besides its goods, and how many units it has."""
+
+    quantity: Decimal = Decimal(2)
+    freight: Decimal = Decimal(0)
+    discount: Decimal = Decimal(0)
+    interest: Decimal = Decimal(0)
+
+
+def part_of(trial: Trial, key: str = KEY, sums: Sums = Sums()) -> OrderPart:  # noqa: B008
     """Two units of the first SKU, paid by Pix, as the sandbox's own half of a mapping names branch and charge."""
     choices = trial.sandbox.describe().choices
     payment: dict[str, Any] = choices["payments"]["pix"]
     branch = str(choices["warehouses"]["main"]["branch"])
     sku = trial.sandbox.state()[0]
     price = sku.price or Decimal("10.00")
-    total = 2 * price
+    goods = worth(price, sums.quantity)
+    total = goods + sums.freight + sums.interest - sums.discount
     order = Order(
         key, "ready", "ready", datetime.now(UTC), Buyer("Maria da Silva", "52998224725", "maria@example.com", "+5511999998888"),
         Address("Rua das Flores", "100", "", "Centro", "São Paulo", "SP", "01001000", receiver="Maria da Silva"),
-        (OrderItem("1", "1", sku.key, sku.name, Decimal(2), price),), (Payment("pix", "Pix", total),), total, Decimal(0), Decimal(0),
-        Decimal(0), total,
+        (OrderItem("1", "1", sku.key, sku.name, sums.quantity, price),), (Payment("pix", "Pix", total),), goods, sums.freight,
+        sums.discount, sums.interest, total,
     )  # fmt: skip
     return OrderPart(
-        key, order, branch, (PartItem("1", sku.key, Decimal(2), price),), Decimal(0), Decimal(0), Decimal(0), total,
+        key, order, branch, (PartItem("1", sku.key, sums.quantity, price),), sums.freight, sums.discount, sums.interest, total,
         str(payment.get("charge", "")), str(payment.get("terms", "")),
         str(choices.get("carriers", {}).get("standard", {}).get("carrier", "")),
     )  # fmt: skip
@@ -68,7 +93,7 @@ async def lost_answer(trial: Trial, hook: str) -> None:
 async def cancelled_twice(trial: Trial, hook: str) -> None:
     erp: Any = trial.connection
     if "import_cancellation" not in implemented(type(trial.connection)):
-        return
+        raise NotTried("the plugin does not offer import_cancellation")
     part = part_of(trial)
     imported = await erp.import_order(part)
     for _ in range(2):
@@ -82,11 +107,33 @@ async def stamps(trial: Trial, hook: str) -> None:
     imported = await erp.import_order(part_of(trial))
     newest = newest_of(await trial.read(hook, Query()))
     if newest is None:
-        return
+        raise NotTried("its pages carry no stamp: the list is read whole each time")
     for step, to in zip(LATER, ("invoiced", "shipped", "delivered"), strict=True):
         trial.sandbox.clock.advance(step)
         trial.sandbox.progress(to, None)
         newest = await later(trial, hook, newest, {imported.key})
 
 
-CHECKS: dict[str, Check] = {"found": is_found, "lost answer": lost_answer, "cancelled twice": cancelled_twice}
+CHARGED = (
+    Sums(Decimal(3)),
+    Sums(Decimal(3), freight=Decimal("9.99")),
+    Sums(Decimal(7), discount=Decimal("0.05")),
+    Sums(Decimal(3), Decimal("19.90"), Decimal("1.01"), Decimal("0.07")),
+)
+"""Cents that do not divide evenly among the units."""
+
+
+async def sums(trial: Trial, hook: str) -> None:
+    """The ERP's total of an order is what was charged, to the cent: freight, discount and interest are in it."""
+    erp: Any = trial.connection
+    for n, charged in enumerate(CHARGED):
+        part = part_of(trial, f"99910{n:02d}-01", charged)
+        imported = await erp.import_order(part)
+        totals = {order.total for order in there(trial, part.reference)}
+        if "list_fulfilment" in implemented(type(trial.connection)):
+            told = await trial.read("list_fulfilment", Query(keys=(f"{part.branch}/{imported.key}",)))
+            totals |= {order.total for page in told for order in page.items if order.total is not None}
+        assert totals == {part.total}, f"charged {part.total} ({charged}), in the ERP {sorted(totals)}"
+
+
+CHECKS: dict[str, Check] = {"sums": sums, "found": is_found, "lost answer": lost_answer, "cancelled twice": cancelled_twice}

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from decimal import Decimal
 from typing import Any
 
 from engate.errors import EngateError, Forbidden, Rejected
-from engate.model import Batch, Brand, Category, Image, Item, Price, Product, Sku, StockLevel
+from engate.model import Batch, Brand, Category, Image, Item, Price, Product, Query, Sku, StockLevel
 from engate.model.kinds import KINDS, Kind
 from engate.plugins import implemented
 from engate.testing.conformance.trial import ALWAYS, Check, Trial
@@ -16,17 +17,20 @@ from engate.testing.world import Fault
 KINDS_OF_HOOK: dict[str, Kind] = {kind.push_hook: kind for kind in KINDS.values()}
 IN_ORDER = ("category", "brand", "product", "sku", "image", "price", "stock")
 COUNT = 3
+RICE, GOOD = Category("100", "Arroz"), Brand("5", "Marca Boa")
+OWN = "engate-conformance"
+"""Key and name of what is made in a shop that is somebody's: nothing that its people have is written to."""
 
 
 class Goods:
     """A category, a brand and a few products of one SKU each, and the shop's keys of what it has of them."""
 
-    def __init__(self, warehouse: str) -> None:
+    def __init__(self, warehouse: str, category: Category = RICE, brand: Brand = GOOD) -> None:
         numbers = range(1, COUNT + 1)
         self.docs: dict[str, list[Any]] = {
-            "category": [Category("100", "Arroz")],
-            "brand": [Brand("5", "Marca Boa")],
-            "product": [Product(f"P{n}", f"Produto {n}", f"Descrição {n}", "100", "5", show_without_stock=True) for n in numbers],
+            "category": [category],
+            "brand": [brand],
+            "product": [Product(f"P{n}", f"Produto {n}", f"Descrição {n}", RICE.key, GOOD.key, show_without_stock=True) for n in numbers],
             "sku": [
                 Sku(f"S{n}", f"P{n}", f"Produto {n} UN", gtin(n), weight_kg=Decimal("1.5"), height_cm=Decimal(10), width_cm=Decimal(20),
                     length_cm=Decimal(30))
@@ -53,6 +57,8 @@ class Goods:
 
 
 def goods_of(trial: Trial) -> Goods:
+    if trial.live:
+        return Goods("", Category(OWN, OWN), Brand(OWN, OWN))
     rows = trial.sandbox.describe().choices.get("warehouses", {})
     return Goods(next((str(row["warehouse"]) for row in rows.values()), ""))
 
@@ -84,10 +90,36 @@ async def twice(trial: Trial, hook: str) -> None:
     """What may have been applied is looked for, not made again: the same key of the shop, and the shop as it was."""
     kind = KINDS_OF_HOOK[hook]
     goods = await stocked(trial, up_to=kind.name)
-    keys, before = dict(goods.remote), trial.sandbox.state()
+    keys, before = dict(goods.remote), trial.state()
     _all_accepted(await push(trial, goods, kind, again=True))
     assert goods.remote == keys, "the second push was given other keys: there are two of it now"
-    assert trial.sandbox.state() == before, "the second push changed the shop"
+    assert trial.state() == before, "the second push changed the shop"
+
+
+async def lost_answer(trial: Trial, hook: str) -> None:
+    """It was applied and the answer is lost: when it is sent again it is found, and there is one of it."""
+    kind = KINDS_OF_HOOK[hook]
+    before = IN_ORDER.index(kind.name)
+    goods = await stocked(trial, up_to=IN_ORDER[before - 1]) if before else goods_of(trial)
+    trial.sick(Fault("reset_applied"))
+    with suppress(EngateError):
+        await getattr(trial.connection, hook)(goods.batch(kind))
+    trial.sick()
+    _all_accepted(await push(trial, goods, kind, again=True))
+    keys = dict(goods.remote)
+    _all_accepted(await push(trial, goods, kind, again=True))
+    assert goods.remote == keys, "each time another key: there are several of it now"
+    held = trial.sandbox.state()
+    keyed = [sku.key for sku in held if sku.key]
+    assert len(held) <= COUNT and len(set(keyed)) == len(keyed), f"of {COUNT} SKUs the shop holds {sorted(sku.key for sku in held)}"
+
+
+async def listed(trial: Trial, hook: str) -> None:
+    """What was pushed is in the shop's own list, by its reference."""
+    goods = await stocked(trial, up_to="sku")
+    found = {item.reference for page in await trial.read(hook, Query()) for item in page.items}
+    missing = {sku.key for sku in goods.docs["sku"]} - found
+    assert not missing, f"{sorted(missing)} were pushed and are not listed by their reference"
 
 
 async def _sick(trial: Trial, hook: str, fault: Fault) -> list[EngateError]:
@@ -127,5 +159,6 @@ async def reset(trial: Trial, hook: str) -> None:
     assert not any(isinstance(error, Rejected) for error in errors), "a lost answer was taken for a refusal"
 
 
-CHECKS: dict[str, Check] = {"twice": twice, "403": forbidden, "html": html, "reset": reset}
+LISTING: dict[str, Check] = {"pushed": listed}
+CHECKS: dict[str, Check] = {"twice": twice, "lost answer": lost_answer, "403": forbidden, "html": html, "reset": reset}
 HOOKS = tuple(KINDS[name].push_hook for name in IN_ORDER)

@@ -9,10 +9,17 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
+import msgspec
+
 from engate.errors import AuthFailed, Forbidden, RateLimited
+from engate.hooks import SHOP_CHOICES
 from engate.model import Query
-from engate.testing.conformance.trial import ALWAYS, Check, Trial, key_of, keys_of
+from engate.plugins import closing
+from engate.testing.conformance.trial import ALWAYS, Check, NotTried, Trial, ended, key_of, keys_of
+from engate.testing.sandbox import Staged
 from engate.testing.world import Change, Fault
+
+ERP_CHOICES = frozenset({"branches", "charges", "terms", "carriers", "price_tables"})
 
 PATIENCE = 2.0
 """Seconds after which a call that waits for its rate is believed to go on waiting."""
@@ -22,6 +29,8 @@ async def resumes(trial: Trial, hook: str) -> None:
     """From the cursor of any page the rest comes, and nothing of it is lost."""
     pages = await trial.read(hook, Query())
     keys = keys_of(pages)
+    if trial.live and not keys:
+        raise NotTried("the list is empty")
     assert len(set(keys)) == len(keys), "a full reading gave something twice"
     for n, page in enumerate(pages[:-1]):
         assert page.cursor is not None, f"page {n} of {len(pages)} has no cursor: a reading that stops there begins anew"
@@ -34,10 +43,76 @@ async def by_key(trial: Trial, hook: str) -> None:
     """`query.keys` gives just these, also those at the end of the list."""
     known = keys_of(await trial.read(hook, Query()))
     if not known:
-        return
+        raise NotTried("the list is empty")
     asked = tuple(dict.fromkeys((known[-1], known[0])))
     found = keys_of(await trial.read(hook, Query(keys=asked)))
     assert sorted(found) == sorted(asked), f"asked for {asked}, got {found[:5]}"
+
+
+async def choices(trial: Trial, hook: str) -> None:
+    """Every kind that a mapping can name, none of its keys twice; a kind that there is not is empty."""
+    kinds = SHOP_CHOICES if hook == "read_choices" else ERP_CHOICES
+    for kind in sorted(kinds):
+        found = await _choices(trial, hook, kind)
+        assert len(set(found)) == len(found), f"{kind}: something is listed twice"
+    assert await _choices(trial, hook, "no-such-kind") == [], "a kind that there is not has choices"
+
+
+async def _choices(trial: Trial, hook: str, kind: str) -> list[str]:
+    async with closing(getattr(trial.connection, hook)(kind)) as pages:
+        return [item.key async for page in pages for item in page.items]
+
+
+async def killed(trial: Trial, hook: str) -> None:
+    """A process dies after the first page: another one, which remembers nothing, goes on from its cursor."""
+    keys = set(keys_of(await trial.read(hook, Query())))
+    async with closing(getattr(trial.connection, hook)(Query())) as pages:
+        first = await anext(pages, None)
+    if first is None or first.cursor is None:
+        raise NotTried("the list has one page")
+    rest = await trial.read(hook, Query(cursor=first.cursor), trial.fresh())
+    lost = keys - set(keys_of([first, *rest]))
+    assert not lost, f"after a kill between two pages {len(lost)} items are missing: {sorted(lost)[:3]}"
+
+
+async def since(trial: Trial, hook: str) -> None:
+    """What bears the newest stamp comes again with it; and what comes with a later stamp comes with an earlier one too, as it would not
+    where stamps sort otherwise than time goes."""
+    marks = [page.watermark for page in await trial.read(hook, Query()) if page.watermark is not None]
+    if not marks:
+        raise NotTried("its pages carry no stamp: the list is read whole each time")
+    newest, oldest = max(marks), min(marks)
+    late = await trial.read(hook, Query(since=newest))
+    early = await trial.read(hook, Query(since=oldest))
+    assert keys_of(late), f"the reading since {newest} is empty, and something bears this stamp"
+    after = newest_of(late)
+    assert after is not None and after >= newest, f"the reading since {newest} ends at {after}, which sorts before it"
+    if ended(late) and ended(early):
+        more = set(keys_of(late)) - set(keys_of(early))
+        assert not more, f"{sorted(more)[:3]} come since {newest} and not since {oldest}: later stamps sort before earlier ones"
+        if ended(whole := await trial.read(hook, Query())):
+            unknown = set(keys_of(early)) - set(keys_of(whole))
+            assert not unknown, f"{sorted(unknown)[:3]} come since {oldest} and not in the whole list"
+
+
+async def meanwhile(trial: Trial, hook: str) -> None:
+    """What changes while a list is read is in this reading as it is then, or in the next one since its newest stamp: nothing is lost."""
+    calls = trial.sandbox.books.requests
+    await trial.read(hook, Query())
+    calls = trial.sandbox.books.requests - calls
+    skus = trial.sandbox.state()
+    changed = [
+        Change(sku.key, name=f"Nome novo {n}", price=_other(sku.price), stock=dict.fromkeys(sku.stock, 7 + n))
+        for n, sku in enumerate((skus[0], skus[len(skus) // 2], skus[-1]))
+    ]
+    trial.sandbox.stage(Staged("", "change", msgspec.Raw(msgspec.json.encode(changed)), (calls + 1) // 2))
+    pages = await trial.read(hook, Query())
+    newest = newest_of(pages)
+    if newest is None:
+        raise NotTried("its pages carry no stamp: the list is read whole each time")
+    held = {key_of(item): item for page in [*pages, *await trial.read(hook, Query(since=newest))] for item in page.items}
+    lost = [key_of(item) for page in await trial.read(hook, Query()) for item in page.items if held.get(key_of(item)) != item]
+    assert not lost, f"{lost[:3]} changed while the list was read, and the reading since {newest} does not bring it"
 
 
 LATER = (timedelta(hours=1), timedelta(days=20), timedelta(days=20))
@@ -48,7 +123,7 @@ async def stamps(trial: Trial, hook: str) -> None:
     """Stamps sort as text, and a reading since the newest one sees what changed after it. A list without stamps is read whole."""
     newest = newest_of(await trial.read(hook, Query()))
     if newest is None:
-        return
+        raise NotTried("its pages carry no stamp: the list is read whole each time")
     for n, step in enumerate(LATER):
         trial.sandbox.clock.advance(step)
         sku = trial.sandbox.state()[-1]

@@ -1,11 +1,11 @@
-"""A plugin connected to its sandbox, as a check drives it."""
+"""A plugin connected to its platform, as a check drives it: to a sandbox of its own, or to an account that is somebody's."""
 
 from __future__ import annotations
 
 import traceback
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
-from contextlib import asynccontextmanager
-from typing import Any, NamedTuple
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from typing import Any, NamedTuple, Protocol
 
 from engate.errors import EngateError
 from engate.hooks import Connection
@@ -13,28 +13,57 @@ from engate.model import Query
 from engate.plugins import Manifest, closing
 from engate.testing.connect import connected
 from engate.testing.sandbox import Sandbox
-from engate.testing.world import Fault, Seed
+from engate.testing.world import Fault, Seed, SkuState
 
 ALWAYS = 1_000_000
 DEADLINE = 1.0
 """Seconds that a call may take in a check that drips."""
 
 
-class Trial:
-    """`secrets`: what no error may ever show."""
+class NotTried(Exception):
+    """There is nothing to try it on; says what is missing."""
 
-    def __init__(self, sandbox: Sandbox, connection: Connection, secrets: Iterable[str]) -> None:
-        self.sandbox, self.connection = sandbox, connection
+
+class Trial:
+    """`secrets`: what no error may ever show. Without a sandbox it is an account that is somebody's: of each list only so many `pages` are
+    read there, and what must be seen from the platform's side cannot be."""
+
+    def __init__(self, connection: Connection, secrets: Iterable[str], sandbox: Sandbox | None = None, pages: int | None = None) -> None:
+        self.connection = connection
         self._secrets = [secret for secret in secrets if secret]
+        self._sandbox, self._pages = sandbox, pages
+
+    @property
+    def live(self) -> bool:
+        return self._sandbox is None
+
+    @property
+    def sandbox(self) -> Sandbox:
+        if self._sandbox is None:
+            raise NotTried("needs the platform's sandbox")
+        return self._sandbox
+
+    def state(self) -> list[SkuState]:
+        """Every SKU as the sandbox holds it; of an account nobody knows."""
+        return [] if self._sandbox is None else self._sandbox.state()
 
     def sick(self, *faults: Fault) -> None:
         """How the platform behaves from now on."""
         self.sandbox.faults.set(faults)
 
-    async def read(self, hook: str, query: Query) -> list[Any]:
-        """All pages."""
-        async with closing(getattr(self.connection, hook)(query)) as pages:
-            return [page async for page in pages]
+    def fresh(self) -> Connection:
+        """The same account in a process that has just started: it remembers nothing but the session."""
+        return type(self.connection)(self.connection.context)
+
+    async def read(self, hook: str, query: Query, connection: Connection | None = None) -> list[Any]:
+        """All pages; of an account the first ones."""
+        found: list[Any] = []
+        async with closing(getattr(connection or self.connection, hook)(query)) as pages:
+            async for page in pages:
+                found.append(page)
+                if len(found) == self._pages:
+                    break
+        return found
 
     async def fails(self, call: Awaitable[object]) -> EngateError:
         """The error that the call must end with; it shows no secret."""
@@ -48,10 +77,20 @@ class Trial:
     def hides(self, error: EngateError) -> None:
         shown = "".join(traceback.format_exception(error)) + repr(error)
         shown += " ".join((error.text.pt, error.text.en, error.hint.pt, error.hint.en))
-        assert not any(secret in shown for secret in self._secrets), f"{type(error).__name__} shows a secret"
+        assert not self.shows(shown), f"{type(error).__name__} shows a secret"
+
+    def shows(self, text: str) -> bool:
+        """Whether a secret stands in it."""
+        return any(secret in text for secret in self._secrets)
 
 
 Check = Callable[[Trial, str], Awaitable[None]]
+
+
+class Place(Protocol):
+    """Where a case gets its connection from."""
+
+    def trial(self, case: Case) -> AbstractAsyncContextManager[Trial]: ...
 
 
 class Case(NamedTuple):
@@ -61,28 +100,39 @@ class Case(NamedTuple):
     hook: str
     check: Check
     manifest: Manifest
-    sandbox: type[Sandbox]
-    seed: Seed
+    place: Place
 
     def __str__(self) -> str:
         return f"{self.hook}-{self.name}"
 
     async def run(self) -> None:
         """Raises AssertionError in words where the plugin does not hold it."""
-        async with self._trial() as trial:
+        with suppress(NotTried):
+            await self.attempt()
+
+    async def attempt(self) -> None:
+        """The same; raises NotTried where there is nothing to try it on."""
+        async with self.place.trial(self) as trial:
             await self.check(trial, self.hook)
 
+
+class Boxed(NamedTuple):
+    """A sandbox for each case alone."""
+
+    sandbox: type[Sandbox]
+    seed: Seed
+
     @asynccontextmanager
-    async def _trial(self) -> AsyncGenerator[Trial]:
+    async def trial(self, case: Case) -> AsyncGenerator[Trial]:
         box = self.sandbox(limits=False)
         if box.role == "erp":
             box.seed(self.seed)
         async with box.listening():
             said = box.describe()
             values = {**said.settings, **said.unlimited, **said.secrets}
-            deadline = DEADLINE if self.name == "drips" else None
-            async with connected(self.manifest, values, deadline=deadline) as connection:
-                yield Trial(box, connection, said.secrets.values())
+            deadline = DEADLINE if case.name == "drips" else None
+            async with connected(case.manifest, values, deadline=deadline) as connection:
+                yield Trial(connection, said.secrets.values(), box)
 
 
 def key_of(item: Any) -> str:
@@ -91,3 +141,8 @@ def key_of(item: Any) -> str:
 
 def keys_of(pages: Sequence[Any]) -> list[str]:
     return [key_of(item) for page in pages for item in page.items]
+
+
+def ended(pages: Sequence[Any]) -> bool:
+    """Whether the list was read to its end."""
+    return not pages or pages[-1].cursor is None

@@ -4,19 +4,22 @@ Each is a server on loopback (`sandbox.py`, on the base that all sandboxes share
 speaks to it. The wire is the model itself as JSON, so the plugins translate nothing.
 """
 
+# pyright: standard
 from __future__ import annotations
 
 from typing import Any
 
 import msgspec
-from tests.platforms.fake_erp.plugin import FAKE_ERP
-from tests.platforms.fake_erp.sandbox import FakeErpSandbox
-from tests.platforms.fake_shop.plugin import FAKE_SHOP
-from tests.platforms.fake_shop.sandbox import FakeShopSandbox
 
 from engate.hooks import Erp, Storefront
 from engate.plugins import Manifest
+from engate.testing.fake_erp.plugin import FAKE_ERP
+from engate.testing.fake_erp.sandbox import FakeErpSandbox
+from engate.testing.fake_shop.plugin import FAKE_SHOP
+from engate.testing.fake_shop.sandbox import FakeShopSandbox
 from engate.testing.sandbox import Sandbox
+
+__all__ = ["FAKE_ERP", "FAKE_SHOP", "MANIFESTS", "SANDBOXES", "lacking"]
 
 MANIFESTS: dict[str, Manifest] = {"fake_erp": FAKE_ERP, "fake_shop": FAKE_SHOP}
 SANDBOXES: dict[str, type[Sandbox]] = {"fake_erp": FakeErpSandbox, "fake_shop": FakeShopSandbox}
@@ -31,4 +34,4 @@ def lacking(manifest: Manifest, *hooks: str, **fields: Any) -> Manifest:
     if issubclass(cls, Storefront):
         fields = {"fetches": cls.fetches - set(hooks)} | fields
     globals()[name] = type(name, (cls,), {hook: getattr(role, hook) for hook in hooks} | fields)
-    return msgspec.structs.replace(manifest, connection=f"tests.platforms:{name}")
+    return msgspec.structs.replace(manifest, connection=f"engate.testing.fakes:{name}")

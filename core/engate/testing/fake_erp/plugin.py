@@ -1,5 +1,6 @@
 """The fake ERP's plugin: the wire is the model, so nothing is translated."""
 
+# pyright: standard
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
@@ -83,10 +84,11 @@ class FakeErp(Erp):
         return (await self.http.call("GET", "/me")).json(dict[str, str])["company"]
 
     async def _list(self, kind: str, item: Any, query: Query) -> AsyncIterator[Page[Any]]:
-        """Page after page; a session that died inside a 200 is told from an empty list."""
-        cursor: str | None = query.cursor or "0"
-        while cursor is not None:
-            params: dict[str, Any] = {"after": cursor}
+        """Page after page; a session that died inside a 200 is told from an empty list. No watermark is later than the beginning, which the
+        cursor carries: what changed on a page that was read already would have an earlier stamp than what was seen after it."""
+        after, _, began = (query.cursor or "0").partition("@")
+        while after:
+            params: dict[str, Any] = {"after": after}
             if query.since is not None:
                 params["since"] = query.since
             if query.keys is not None:
@@ -98,10 +100,11 @@ class FakeErp(Erp):
             answer = (await self.http.call("GET", f"/list/{kind}", operation=f"list {kind}", params=params)).json(dict[str, Any])
             if "denied" in answer:
                 raise Forbidden(Text("Sem acesso.", "No access."), operation=f"list {kind}")
-            cursor = answer["next"]
+            after, began = answer["next"], began or answer.get("now", "")
             rows = msgspec.convert(answer["items"], list[item], strict=False)
             also = {name: msgspec.convert(items, list[KINDS[name].struct], strict=False) for name, items in answer.get("also", {}).items()}
-            yield Page(rows, cursor, answer["newest"], answer.get("total"), also)
+            newest = answer["newest"] and min(answer["newest"], began)
+            yield Page(rows, f"{after}@{began}" if after else None, newest, answer.get("total"), also)
 
     def list_choices(self, kind: str) -> AsyncIterator[Page[Choice]]:
         return self._list(f"choice-{kind}", Choice, Query())
@@ -164,7 +167,7 @@ class FakeErp(Erp):
             raise Rejected(error.text, Text("Corrija no ERP.", "Fix it in the ERP."), code=f"fake.{error.status}") from None
 
 
-FAKE_ERP = Manifest("fake_erp", "Fake ERP", "erp", Settings, "tests.platforms.fake_erp.plugin:FakeErp", hook_api=3)
+FAKE_ERP = Manifest("fake_erp", "Fake ERP", "erp", Settings, "engate.testing.fake_erp.plugin:FakeErp", hook_api=3)
 FAKE_ERP_ASKING = msgspec.structs.replace(FAKE_ERP, order_fields=OrderFields)
 
 

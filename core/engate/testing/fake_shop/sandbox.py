@@ -1,5 +1,6 @@
 """The fake storefront's server. `switches` say how it behaves; the methods below the control protocol are what its people do."""
 
+# pyright: standard
 from __future__ import annotations
 
 import asyncio

@@ -1,5 +1,6 @@
 """The fake ERP's server. `switches` say how it behaves; the methods below the control protocol are what its users do."""
 
+# pyright: standard
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
@@ -124,6 +125,7 @@ class FakeErpSandbox(Sandbox):
             "items": [doc for _, (doc, _) in page],
             "next": str(end) if end < last else None,
             "newest": f"{newest:012d}" if newest is not None else None,
+            "now": f"{self._now():012d}",
             "total": len(rows) if self.switches.totals else None,
             "also": {name: self._hanging(name, {key for key, _ in page}) for name in filter(None, query.get("also", "").split("|"))},
         }
@@ -357,5 +359,9 @@ class FakeErpSandbox(Sandbox):
 
     def _next(self) -> int:
         """Greater each time, and by as many as seconds have passed."""
-        self._stamp = max(self._stamp + 1, int((self.clock.now() - self._began).total_seconds()))
+        self._stamp = max(self._stamp + 1, self._now())
         return self._stamp
+
+    def _now(self) -> int:
+        """No stamp so far is greater."""
+        return max(self._stamp, int((self.clock.now() - self._began).total_seconds()))

@@ -1,0 +1,61 @@
+"""The public stage (`engate.testing.stage`), as an author of a plugin uses it: on two platforms that no installation knows."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import msgspec
+
+from engate.clock import ManualClock
+from engate.model import Problem
+from engate.testing.fakes import FAKE_ERP, SANDBOXES, lacking
+from engate.testing.goods import goods, sale
+from engate.testing.stage import Side, Waiting, side, staged
+from engate.text import Text
+
+
+async def test_a_plugin_is_coupled_by_its_manifest_to_a_partner_that_need_not_be_named(tmp_path: Path) -> None:
+    """A catalogue there, an order back."""
+    erp = Side(lacking(FAKE_ERP, "list_images"), SANDBOXES["fake_erp"])
+    async with staged(f"sqlite:///{tmp_path}/engate.db", erp=erp, seed=goods(3)) as stage:
+        assert "images" not in await stage.flows() and "orders" in await stage.flows()
+        await stage.selling()
+        assert await stage.waiting() == []
+        sku = stage.erp.state()[0]
+        [key] = stage.shop.sell([sale(1, (sku.key, 2, str(sku.price)))]).values()
+        await stage.until(lambda: [order for order in stage.erp.orders() if order.storefront_key == key])
+        await stage.until(lambda: stage.shop.placed[key].state == "handling")
+        assert (await stage.order(key)).cause is None
+        assert (await stage.order("unknown")).state == ""
+
+
+async def test_what_waits_is_told_with_its_reason(tmp_path: Path) -> None:
+    async with staged(f"sqlite:///{tmp_path}/engate.db", seed=goods(2)) as stage:
+        why = Problem("erp.name", Text("Sem nome.", "No name."), Text("Preencha o nome.", "Fill in the name."))
+        stage.erp.put("product", msgspec.structs.replace(stage.erp.doc("product", "1001"), problems=(why,)))
+        await stage.activate()
+        await stage.until(lambda: any(sku.key == "1000-50000" and sku.visible for sku in stage.shop.state()))
+        await stage.quiet()
+        waiting = await stage.waiting()
+        assert Waiting("product", "1001", "erp.name", why.text) in waiting
+        assert {each.key.partition("-")[0].partition("@")[0].partition("/")[0] for each in waiting} == {"1001"}
+
+
+async def test_the_engine_goes_by_the_clock_that_is_given(tmp_path: Path) -> None:
+    """Nothing is due again before that clock says so."""
+    clock = ManualClock(datetime(2026, 11, 28, 12, tzinfo=UTC))
+    async with staged(f"sqlite:///{tmp_path}/engate.db", seed=goods(1), clock=clock) as stage:
+        await stage.selling()
+        stage.erp.change([])
+        stage.erp.put("brand", msgspec.structs.replace(stage.erp.doc("brand", "5"), name="Outra Marca"))
+        before = stage.erp.books.requests
+        clock.advance(timedelta(hours=2))
+        stage.runner.poke()
+        await stage.until(lambda: stage.shop.held["brand"]["5"]["want"]["name"] == "Outra Marca")
+        assert stage.erp.books.requests > before
+
+
+def test_a_platform_that_is_installed_is_found_by_its_name() -> None:
+    for name in ("winthor", "fake_shop"):
+        assert side(name).manifest.key == side(name).sandbox.platform == name
