@@ -15,6 +15,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("engate_api.demo.command", "a tour through two sandboxes"),
     "sandbox": ("engate_api.commands.sandbox", "one platform's sandbox"),
     "services": ("engate_api.commands.services", "a real PostgreSQL and a real Valkey on free local ports"),
+    "call": ("engate_api.commands.call", "one hook of a plugin against an account, its pages and its calls"),
     "backup": ("engate_api.commands.backup", "the database into a file, while it is in use"),
     "restore": ("engate_api.commands.restore", "the database from such a file"),
 }
