@@ -96,8 +96,16 @@ def masked(words: str) -> str:
 
 
 def without_secrets(words: str) -> str:
-    """Only what looks like a secret is masked."""
-    return _without(words, SECRETS)
+    """Only what looks like a secret is masked. Most words hold no sign of one: to see that takes a hundredth of the time."""
+    lowered = words.lower()
+    return _without(words, SECRETS) if any(sign in lowered for sign in SIGNS) else words[:MOST]
+
+
+SIGNS = (
+    "passw", "senha", "secret", "token", "authorization", "bearer", "basic", "apikey", "api_key", "api-key", "appkey", "app_key", "app-key",
+    "://", "/in/", "eng_", "shp", "eyj",
+)  # fmt: skip
+"""One of these is in whatever a pattern of `SECRETS` finds."""
 
 
 def _without(words: str, patterns: tuple[tuple[re.Pattern[str], Put], ...]) -> str:

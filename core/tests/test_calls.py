@@ -23,6 +23,7 @@ from engate.doing import naming
 from engate.errors import EngateError
 from engate.hidden import Hidden
 from engate.http import Http, Services, Terms, Transport
+from engate.logs import masked, without_secrets
 from engate.model import Batch, Item, Price, Query
 from engate.testing.connect import CountingJournal, MemoryTokens
 from engate.transcript import MOST, Line, about, readable, taken
@@ -206,6 +207,20 @@ async def test_a_secret_at_the_place_of_the_cut_is_not_shown_in_part(before: int
             await http.call("POST", "/x", body={})
     answer = ear.lines[0].said.answer
     assert "0123" not in answer and f"… ({len(body)} bytes)" in answer and len(answer) < MOST + 40
+
+
+LIKE_SECRETS = [
+    "https://user:very-secret@erp.example", "POST /in/3/very-secret/orders", "eng_very-secret", "shpat_verysecret", "eyJvery-secret.eyJ.x",
+    "Bearer very-secret-1", "basic very-secret-1", '{"Password": "very-secret"}', "passwd=very-secret", "<ns:SENHA>very-secret</ns:SENHA>",
+    "client_secret: very-secret", "ACCESS_TOKEN=very-secret", *(f"{name}=very-secret" for name in ("apiKey", "api-key", "API_KEY")),
+    *(f"{name}%3Dvery-secret" for name in ("appKey", "app-key", "APP_KEY", "Authorization")),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", LIKE_SECRETS)
+def test_what_looks_like_a_secret_is_masked_whatever_it_looks_like(text: str) -> None:
+    assert "very-secret" not in without_secrets(text) and "verysecret" not in without_secrets(text)
+    assert without_secrets(text) == masked(text), "the signs hide nothing from a pattern"
 
 
 # ---- nothing of it is in the way ----
