@@ -30,9 +30,14 @@ async def test_what_was_said_of_an_order_is_shown_to_whoever_may_see_it(tmp_path
         order = await sold(house, 1, BUYER)
         await house.until(lambda: house.in_erp(order))
         operator, reader = await role(house, "operator"), await role(house, "read")
+        hooks = {"find_order", "import_order", "send_handling"}
+
+        async def told() -> bool:
+            return hooks <= {each["hook"] for each in await calls(house, f"order={order}", key=operator)}
+
+        await house.until(told)
         found = await calls(house, f"order={order}", key=operator)
-        hooks = {each["hook"] for each in found}
-        assert {"find_order", "import_order", "send_handling"} <= hooks and all(each["order"] == order for each in found)
+        assert all(each["order"] == order for each in found)
         assert [each["id"] for each in found] == sorted((each["id"] for each in found), reverse=True)
         sent = next(each for each in found if each["hook"] == "import_order")
         assert (sent["method"], sent["path"], sent["outcome"], sent["attempt"]) == ("POST", "/orders", "ok", 1)
