@@ -30,6 +30,7 @@ MANY_PARAMETERS = {
     # what stands in a query, one parameter each, as of a route
     "api/engate_api/routes/orders.py:asked": "the filters of a list",
     "api/engate_api/routes/audit.py:asked": "the filters of a list",
+    "api/engate_api/routes/calls.py:asked": "the filters of a list",
     # the wiring of a process: each is what the object holds, and is given by name in one or two places
     "api/engate_api/installation.py:Installation.__init__": "made by the lifespan",
     "core/engate/sync/registry.py:Registry.__init__": "made once a process",

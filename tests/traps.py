@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from tests.trap import Trap
 from tests.traps_bulk import BULK
+from tests.traps_calls import CALLS
 from tests.traps_engine import ENGINE
 from tests.traps_mail import MAIL
 from tests.traps_mapping import MAPPING
@@ -1378,4 +1379,4 @@ PLATFORMS: tuple[Trap, ...] = (
         (f"{E_ORDERS}test_an_order_whose_answer_was_lost_is_found_by_its_reference",),
     ),
 )
-TRAPS = PLATFORMS + SHOPIFY + WEBSTORE + BULK + ENGINE + SHOPS_THAT_FETCH + OUTBOX + MAIL + MAPPING + RUNNING + PRIVACY
+TRAPS = PLATFORMS + SHOPIFY + WEBSTORE + BULK + ENGINE + SHOPS_THAT_FETCH + OUTBOX + MAIL + MAPPING + RUNNING + PRIVACY + CALLS

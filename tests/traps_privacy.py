@@ -109,8 +109,8 @@ PRIVACY: tuple[Trap, ...] = (
         "engine.buyer-kept-as-set",
         "A tenant whose ERP keeps the notes must not keep buyers for five years more: what is set has to be what is done.",
         f"{API}/embedded.py",
-        "upkeep.keep(store, settings.buyers_kept)",
-        "upkeep.keep(store, 1e9)",
+        "upkeep.keep(store, settings.buyers_kept, settings.calls_kept)",
+        "upkeep.keep(store, 1e9, 1e9)",
         (f"{BUYERS}test_how_long_a_buyer_is_kept_is_a_setting",),
     ),
     Trap(

@@ -17,6 +17,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "new-plugin": ("engate_api.commands.new_plugin", "a new plugin with its sandbox and tests, to go on from"),
     "conformance": ("engate_api.commands.conformance", "the suite that a plugin is held to, on an account"),
     "services": ("engate_api.commands.services", "a real PostgreSQL and a real Valkey on free local ports"),
+    "call": ("engate_api.commands.call", "one hook of a plugin against an account, its pages and its calls"),
     "backup": ("engate_api.commands.backup", "the database into a file, while it is in use"),
     "restore": ("engate_api.commands.restore", "the database from such a file"),
 }

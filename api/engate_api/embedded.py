@@ -15,8 +15,10 @@ from engate.logs import say
 from engate.secrets import open_vault
 from engate.store import config, lanes, tokens, upkeep
 from engate.store.broken import broken, shortly
+from engate.sync.calls import Calls
 from engate.sync.registry import Registry
 from engate.sync.runner import Runner
+from engate.transcript import Line
 from engate_api.dispatch import Dispatch, Embedded
 from engate_api.ending import working
 from engate_api.installation import FolderLock, Installation, open_store, process_name
@@ -36,8 +38,8 @@ def lifespan(settings: Settings, clock: Clock | None) -> Callable[[Litestar], Ab
 
 
 @asynccontextmanager
-async def opened(settings: Settings, clock: Clock) -> AsyncGenerator[Installation]:
-    """An installation whose lanes run: here, or (with Redis) in workers."""
+async def opened(settings: Settings, clock: Clock, told: Callable[[Line], None] | None = None) -> AsyncGenerator[Installation]:
+    """An installation whose lanes run: here, or (with Redis) in workers. `told`: hears of every call that is kept."""
     async with AsyncExitStack() as closing:
         if settings.redis_url is None:
             closing.callback(FolderLock(settings.data).release)
@@ -50,8 +52,11 @@ async def opened(settings: Settings, clock: Clock) -> AsyncGenerator[Installatio
                 tokens.free_all(c)
         vault = open_vault(store, settings.key_file)
         metrics = Metrics()
-        registry = Registry(store, vault, clock, metrics, public_url=settings.public_url)
+        calls = Calls(store, clock, metrics, everything=settings.calls == "all", told=told) if settings.calls_days else None
+        registry = Registry(store, vault, clock, metrics, public_url=settings.public_url, calls=calls)
         closing.push_async_callback(registry.close)
+        if calls is not None:
+            await closing.enter_async_context(working(calls.run()))
         if settings.redis_url is None:
             runner = Runner(store, registry, clock, windows=settings.windows, worker=process_name(), slots=settings.slots, metrics=metrics)
             dispatch: Dispatch = Embedded(runner)
@@ -59,10 +64,10 @@ async def opened(settings: Settings, clock: Clock) -> AsyncGenerator[Installatio
         else:
             dispatch = await importlib.import_module("engate_api.worker").open_dispatch(settings.redis_url)
         closing.push_async_callback(dispatch.close)
-        await closing.enter_async_context(working(upkeep.keep(store, settings.buyers_kept)))
+        await closing.enter_async_context(working(upkeep.keep(store, settings.buyers_kept, settings.calls_kept)))
         with store.write() as c:  # at the end: of a start that failed nobody would have seen it
             new_key = config.installation_key(c, settings.installation_key)
-        yield Installation(settings, store, vault, registry, clock, dispatch, metrics, new_key=new_key)
+        yield Installation(settings, store, vault, registry, clock, dispatch, metrics, new_key=new_key, calls=calls)
 
 
 async def _keep_running(runner: Runner) -> None:

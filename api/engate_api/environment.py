@@ -16,7 +16,7 @@ from engate.sync.runner import SLOTS
 from engate.sync.work import Windows
 from engate.text import Text
 from engate_api import env_file
-from engate_api.settings import KEEP_BUYERS_DAYS, START_WAIT, Settings, from_environment
+from engate_api.settings import CALLS_DAYS, KEEP_BUYERS_DAYS, START_WAIT, Settings, from_environment
 
 _WINDOWS = ", ".join(f"`{field.name}`" for field in msgspec.structs.fields(Windows))
 
@@ -79,6 +79,16 @@ VARIABLES: dict[str, Variable] = {
         Text("de 30 a 36500: depois de tantos dias um pedido terminado perde os dados do comprador (LGPD)",
              "30 to 36,500: after so many days an order that is over loses its buyer"),
         str(KEEP_BUYERS_DAYS),
+    ),
+    "ENGATE_CALLS_DAYS": Variable(
+        Text("de 0 a 90: dias em que ficam guardadas as chamadas às plataformas (`GET /calls`); 0: nenhuma é guardada",
+             "0 to 90: days for which calls of platforms are kept (`GET /calls`); 0: none is kept"),
+        str(CALLS_DAYS),
+    ),
+    "ENGATE_CALLS": Variable(
+        Text('"some": as que não deram certo, as de pedidos e exemplos das outras; "all": todas, para quem desenvolve',
+             '"some": those that did not end well, those about orders, and examples of the others; "all": every one, for developing'),
+        "some",
     ),
     "ENGATE_LOG_LEVEL": Variable(
         Text("`DEBUG`, `INFO`, `WARNING`, `ERROR` ou `CRITICAL`; vai para stderr",

@@ -14,6 +14,7 @@ from engate.secrets import Vault
 from engate.store.db import Store
 from engate.store.engines import file_of
 from engate.store.migrate import upgrade
+from engate.sync.calls import Calls
 from engate.sync.registry import Registry
 from engate.text import Text
 from engate_api.dispatch import Dispatch
@@ -36,10 +37,12 @@ class Installation:
         *,
         new_key: str | None = None,
         worker: str | None = None,
+        calls: Calls | None = None,
     ) -> None:
         self.settings, self.store, self.vault, self.registry = settings, store, vault, registry
         self.clock, self.dispatch, self.metrics = clock, dispatch, metrics
         self.worker = worker  # its name, where this process is a worker of scale mode
+        self.calls = calls  # None: no call is kept
         self.new_key = new_key  # the installation key, if it was made just now: to be printed once
         self.tempered = Tempered(store)
         self.keys_noted: dict[int, float] = {}  # key id -> when its last use was noted (real time)

@@ -29,13 +29,16 @@ Slots = Annotated[int, msgspec.Meta(ge=2, le=1024)]
 KEEP_BUYERS_DAYS = 1826
 """Five years: as long as a consumer may claim (CDC, art. 27) and the tax office may ask (CTN, art. 173 and 174)."""
 Days = Annotated[int, msgspec.Meta(ge=30, le=36_500)]
+CALLS_DAYS = 7
+CallsDays = Annotated[int, msgspec.Meta(ge=0, le=90)]
+Which = Literal["some", "all"]
 Wait = Annotated[float, msgspec.Meta(ge=0, le=86400)]
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """`redis_url` set = scale mode: this process runs no lanes, workers do. URLs and key are secret: never print this.
     `start_wait`: seconds that a start waits for PostgreSQL and Redis. `keep_buyers_days`: after so many days an order that is over loses
-    its buyer."""
+    its buyer. `calls`: which calls of platforms are kept, "some" or "all"; `calls_days`: for how long, 0: none is."""
 
     data: Path
     database_url: str
@@ -48,11 +51,18 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     public_url: str | None = None
     start_wait: float = START_WAIT
     keep_buyers_days: int = KEEP_BUYERS_DAYS
+    calls: str = "some"
+    calls_days: int = CALLS_DAYS
 
     @property
     def buyers_kept(self) -> float:
         """Seconds."""
         return self.keep_buyers_days * 86400.0
+
+    @property
+    def calls_kept(self) -> float:
+        """Seconds."""
+        return self.calls_days * 86400.0
 
     @property
     def sqlite(self) -> bool:
@@ -82,6 +92,8 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
         public_url=_public(environment.get("ENGATE_PUBLIC_URL") or None),
         start_wait=_decoded("ENGATE_START_WAIT", environment.get("ENGATE_START_WAIT") or str(START_WAIT), Wait),
         keep_buyers_days=_decoded("ENGATE_KEEP_BUYERS_DAYS", environment.get("ENGATE_KEEP_BUYERS_DAYS") or str(KEEP_BUYERS_DAYS), Days),
+        calls=_one_of("ENGATE_CALLS", (environment.get("ENGATE_CALLS") or "some").lower(), Which),
+        calls_days=_decoded("ENGATE_CALLS_DAYS", environment.get("ENGATE_CALLS_DAYS") or str(CALLS_DAYS), CallsDays),
     )
     if made.redis_url is not None and made.sqlite:
         raise Invalid(

@@ -24,6 +24,7 @@ from engate.journal import Metrics
 from engate.logs import configure, say
 from engate.secrets import open_vault
 from engate.store import lanes, upkeep
+from engate.sync.calls import Calls
 from engate.sync.registry import Registry
 from engate.sync.runner import Runner
 from engate.text import Text
@@ -107,7 +108,8 @@ async def work(settings: Settings, name: str, at: Address | None = None) -> None
     alive = [1]
     clock, metrics = SystemClock(), Metrics()
     budget = RedisBudget(redis, lambda: alive[0])
-    registry = Registry(store, vault, clock, metrics, budget=budget, public_url=settings.public_url)
+    calls = Calls(store, clock, metrics, everything=settings.calls == "all") if settings.calls_days else None
+    registry = Registry(store, vault, clock, metrics, budget=budget, public_url=settings.public_url, calls=calls)
     runner = Runner(store, registry, clock, windows=settings.windows, worker=name, slots=settings.slots, shared=True, metrics=metrics)
     shown = Installation(settings, store, vault, registry, clock, Arq(redis), metrics, worker=name)
     arq = Worker(
@@ -129,12 +131,13 @@ async def work(settings: Settings, name: str, at: Address | None = None) -> None
     print(f"engate worker: {name}", flush=True)  # noqa: T201
     try:
         async with (
+            working(*([calls.run()] if calls is not None else [])),  # the last to end: what the lanes said then is kept too
             _shown(shown, at, end),
             working(  # which ends first, whatever the server of the numbers does
                 _forever("runner", runner.run),
                 _forever("arq", arq.main),
                 _count_alive(store, alive),
-                upkeep.keep(store, settings.buyers_kept),
+                upkeep.keep(store, settings.buyers_kept, settings.calls_kept),
             ),
         ):
             if at is not None:

@@ -7,10 +7,11 @@ import base64
 import os
 import secrets
 import socket
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import httpx
@@ -167,6 +168,7 @@ async def doored(
     live: bool = False,
     shop_class: type[Any] = FakeShopSandbox,
     clock: Clock | None = None,
+    settings: Mapping[str, Any] = MappingProxyType({}),
 ) -> AsyncGenerator[Doored]:
     """`live`: as after `Doored.live()`, which is a copy of what went live once (with the fake shop)."""
     known = await _known() if live else None
@@ -179,18 +181,19 @@ async def doored(
         boxes: Any = FakeErpSandbox(limits=False), shop_class(limits=False)
     else:
         boxes = known.pair.copied(database)
-    settings = Settings(data=folder, database_url=database, installation_key=KEY, windows=SHORT, public_url=url if public else None)
+    told = Settings(data=folder, database_url=database, installation_key=KEY, windows=SHORT, public_url=url if public else None)
+    told = msgspec.structs.replace(told, **settings)
     async with AsyncExitStack() as open_:
         erp, shop = [await open_.enter_async_context(box.listening()) for box in boxes]
         if known is None:
             erp.seed(goods(2))
         else:
             known.moved(database, boxes, url)
-        installation = await open_.enter_async_context(opened(settings, clock or SystemClock()))
+        installation = await open_.enter_async_context(opened(told, clock or SystemClock()))
         client = await open_.enter_async_context(httpx.AsyncClient(base_url=url, timeout=20, verify=PLAIN))
         for manifest in MANIFESTS.values():
             installation.registry.add(manifest)
-        app = APPS.pop() if APPS else create_app(settings)
+        app = APPS.pop() if APPS else create_app(told)
         app.state.installation = installation
         server = Server(app, "127.0.0.1", port, interface=Interfaces.ASGINL, websockets=False, log_level=LogLevels.error)
         serving = asyncio.create_task(server.serve())

@@ -75,6 +75,7 @@ async def calls(house: Doored) -> list[Call]:
         Call("DELETE", conns, f"/connections/{other}", None, "connection.deleted"),
         Call("POST", f"{conns}/webhook-address", f"/connections/{house.shop_id}/webhook-address", {}, "connection.readdressed"),
         Call("POST", f"{conns}/test", f"/connections/{house.erp_id}/test", {}, "connection.tested"),
+        Call("POST", f"{conns}/calls", f"/connections/{house.erp_id}/calls", {"minutes": 5}, "connection.calls_kept"),
         Call("POST", "/integrations", "/integrations", pair, "integration.created"),
         Call("PATCH", ints, at, {"options": {"stock_buffer": 3}}, "integration.changed"),
         Call("PATCH", f"{ints}/flows/{{flow:str}}", f"{at}/flows/stock", {"every": 1800}, "integration.changed"),

@@ -83,6 +83,7 @@ async def test_a_key_that_only_reads_sees_no_buyer(tmp_path: Path) -> None:
             f"{at}/explain/order/{{any:path}}",
             f"{at}/causes",
             "/causes",
+            "/calls",
         }
         assert whole == lists, "an operator sees it"
         for asked in (BUYER.name, BUYER.document, BUYER.email, order):

@@ -47,6 +47,9 @@ ASKED: dict[str, list[Any]] = {
     "integration": [1],
     "key": [1],
     "what": ["connection", "connection.tested"],
+    "connection": [1],
+    "order": ["o9"],
+    "outcome": ["ok", "refused", "unknown"],
 }
 """What each query parameter is asked with: alone, and two by two."""
 
@@ -121,7 +124,8 @@ def questions(big: Big, who: str, path: str, *, pairs: bool) -> list[tuple[str, 
     values = {name: _values(big, admin, at, name) for name in names}
     alone = [{name: value} for name in names for value in values[name]]
     together = [{one: value, two: other} for one, two in itertools.combinations(names, 2) for value in values[one] for other in values[two]]
-    return [(at, query) for query in ({}, *alone, *(together if pairs else ()))]
+    ways = ({}, *alone, *(together if pairs else ()))
+    return [(at, query) for query in ways if at != "/calls" or "kind" not in query or "key" in query]
 
 
 def _plain(path: str) -> str:
@@ -137,6 +141,8 @@ def _values(big: Big, admin: Caller, at: str, name: str) -> list[Any]:
         fullest = sa.select(waiting.c.cause_id).where(waiting.c.cause_id.is_not(None)).group_by(waiting.c.cause_id)
         with big.store.read() as c:
             return list(c.execute(fullest.order_by(sa.func.count().desc()).limit(1)).scalars())
+    if at == "/calls" and name in ("connection", "integration"):
+        return [admin.get(f"/{name}s")["items"][0]["id"]]
     if name == "state":  # of a record, or of an order
         return ASKED[name][:3] if at.endswith("/records") else ASKED[name][3:]
     return SHEETS[name] if at.endswith("links.csv") else ASKED[name]

@@ -28,6 +28,7 @@ from engate import answers, bodies
 from engate.address import wrong_base, wrong_path
 from engate.answers import Call, Response
 from engate.bodies import MOST_BYTES, MOST_LINE
+from engate.calls import Exchange, Listener
 from engate.clock import Clock
 from engate.errors import AuthFailed, EngateError, Forbidden, Invalid, NotSent, RateLimited, Unknown
 from engate.limits import Budget, Governor, Meter, Rate
@@ -46,6 +47,8 @@ DEADLINE = 120.0
 """Seconds a platform may take for one call, all attempts together."""
 FINAL = frozenset({"too_large", "too_slow"})
 """Codes of what would only be the same again."""
+PLAIN = frozenset({"accept", "accept-encoding", "accept-language", "content-type", "user-agent"})
+"""Headers that hold no credentials."""
 _NOT_SENT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL)
 
 
@@ -130,7 +133,8 @@ class Journal(Protocol):
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class Services:
-    """What the engine lends a connection's clients. `account` names it in logs and metrics. `deadline`: a test's own, for every call."""
+    """What the engine lends a connection's clients. `account` names it in logs and metrics. `deadline`: a test's own, for every call.
+    `calls`: whoever keeps what is said."""
 
     account: str
     clock: Clock
@@ -141,6 +145,7 @@ class Services:
     budget: Budget | None = None
     pause: float = PAUSE
     deadline: float | None = None
+    calls: Listener | None = None
 
 
 Judge = Callable[[Response], "Literal['renew'] | EngateError | None"]
@@ -166,7 +171,9 @@ class Terms(msgspec.Struct, frozen=True):
 
 
 class _Spent:
-    """Seconds of one call that the platform has had so far; what we waited for on purpose does not count."""
+    """Seconds of one call that the platform has had so far; what we waited for on purpose does not count. `exchange`: the one under way."""
+
+    exchange: Exchange
 
     def __init__(self) -> None:
         self.seconds = 0.0
@@ -180,10 +187,18 @@ class _Spent:
 
 
 class _Flow:
-    """An answer whose body is read while it comes, outside the exchange that began it."""
+    """An answer whose body is read while it comes, outside what began it: its exchange is over when the body is."""
 
     answer: WireResponse | None = None
     since: float = 0.0
+    exchange: Exchange | None = None
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *raised: Any) -> None:
+        if self.exchange is not None:
+            self.exchange.__exit__(*raised)
 
 
 class Http:
@@ -206,6 +221,7 @@ class Http:
         self._timeout = {"connect": min(timeout, 10.0), "read": timeout, "write": timeout, "pool": timeout}
         self._deadline, self._most_bytes = services.deadline or max(terms.deadline, timeout), terms.most_bytes
         self._headers = {"accept": "application/json", "accept-encoding": bodies.ENCODINGS, **terms.headers}
+        self._hide(terms.headers)
         self._token: Token | None = None
         self._generation = -1
         self._renewing = asyncio.Lock()
@@ -275,21 +291,20 @@ class Http:
         call = Call(method, self._url(path, params), operation or path, True, groups, content, headers or {}, cost=cost, media="")
         flow = _Flow()
         try:
-            try:
-                await self._attempts(call, flow)
-                assert flow.answer is not None
-                async with aclosing(flow.answer) as answer:
-                    encoding = answer.headers.get("content-encoding", "")
-                    async for line in bodies.lines(answer.aiter_raw(), encoding, most_line):
-                        yield line
-            except bodies.TooLarge:
-                raise answers.too_large(call, most_line) from None
-            except (httpx.TransportError, httpx.StreamError, bodies.Undecodable) as error:
-                raise answers.doubt(call, type(error).__name__) from None
-            finally:
-                if flow.answer is not None:
-                    self.governor.leave(call.groups, call.cost, answered=False)  # it told nothing of its credits
-                    self._services.journal.note(call.method, call.operation, flow.answer.status_code, time.perf_counter() - flow.since)
+            with flow:
+                try:
+                    await self._attempts(call, flow)
+                    assert flow.answer is not None
+                    async with aclosing(flow.answer) as answer:
+                        encoding = answer.headers.get("content-encoding", "")
+                        async for line in bodies.lines(answer.aiter_raw(), encoding, most_line):
+                            yield line
+                except bodies.TooLarge:
+                    raise answers.too_large(call, most_line) from None
+                except (httpx.TransportError, httpx.StreamError, bodies.Undecodable) as error:
+                    raise answers.doubt(call, type(error).__name__) from None
+                finally:
+                    self._flown(call, flow)
         except EngateError as error:
             error.connection_id = self._services.connection_id
             raise
@@ -304,21 +319,24 @@ class Http:
             try:
                 with spent:
                     generation, token = await self._session()
-                response, meter = await self._once(call, token, spent, turn, flow)
-                if flow is not None and flow.answer is not None:
-                    return response  # its body is still to come: the status tells all
-                if meter is not None and meter.refused:
-                    waits = self.governor.paced(call.groups)
-                    raise answers.throttled(call)
-                verdict = self._verdict(call, response)
-                if verdict is None:
-                    if response.status not in call.expect:
-                        self.governor.went_well(call.groups)
-                    return response
-                if verdict != "renew":
-                    raise verdict
-                if token is None:
-                    raise answers.refused(call, response.status)
+                spent.exchange = Exchange(self._services.calls, call, attempt)
+                with spent.exchange:
+                    response, meter = await self._once(call, token, spent, turn, flow)
+                    if flow is not None and flow.answer is not None:
+                        return response  # its body is still to come: the status tells all
+                    if meter is not None and meter.refused:
+                        waits = self.governor.paced(call.groups)
+                        raise answers.throttled(call)
+                    verdict = self._verdict(call, response)
+                    if verdict is None:
+                        if response.status not in call.expect:
+                            self.governor.went_well(call.groups)
+                        return response
+                    if verdict != "renew":
+                        raise verdict
+                    if token is None:
+                        raise answers.refused(call, response.status)
+                    spent.exchange.session_over = True
                 renewals += 1
                 if renewals > 1 and (attempt >= ATTEMPTS or spent.seconds >= self._deadline):
                     raise answers.session_taken(call)
@@ -349,7 +367,10 @@ class Http:
         """One call without a session and without a retry, whatever the status: for a login, where a wrong try may lock a user."""
         content = msgspec.json.encode(body) if body is not None else None
         call = Call(method, self._url(path, None), path, method in ("GET", "HEAD"), content=content, headers=headers or {})
-        response, _ = await self._once(call, None, _Spent(), self.governor.turn())
+        spent = _Spent()
+        spent.exchange = Exchange(self._services.calls, call, login=True)
+        with spent.exchange:
+            response, _ = await self._once(call, None, spent, self.governor.turn())
         return response
 
     # ---- one exchange ----
@@ -395,12 +416,12 @@ class Http:
                     answer = await self._services.transport.handle_async_request(request)
                     headers = answers.Headers(answer.headers.raw)
                     if flow is not None and 200 <= answer.status_code < 300 and "html" not in headers.get("content-type", ""):
-                        flow.answer, flow.since = answer, started
+                        flow.answer, flow.since, flow.exchange = answer, started, spent.exchange
                         return Response(answer.status_code, headers, b""), None
                     async with aclosing(answer):
                         body = await bodies.read(answer.aiter_raw(), headers.get("content-encoding", ""), self._most_bytes)
             status = answer.status_code
-            response = Response(status, headers, body)
+            response = spent.exchange.response = Response(status, headers, body)
             meter = self._metered(response)
             return response, meter
         except httpx.ConnectError:
@@ -416,7 +437,22 @@ class Http:
         finally:
             if flow is None or flow.answer is None:
                 self.governor.leave(call.groups, call.cost, meter, answered=status != 0)
-                self._services.journal.note(call.method, call.operation, status, time.perf_counter() - started)
+                seconds = spent.exchange.seconds = time.perf_counter() - started
+                self._services.journal.note(call.method, call.operation, status, seconds)
+
+    def _flown(self, call: Call, flow: _Flow) -> None:
+        """The body of an answer that is read while it comes is over, however it ended."""
+        if flow.answer is None or flow.exchange is None:
+            return
+        self.governor.leave(call.groups, call.cost, answered=False)  # it told nothing of its credits
+        seconds = flow.exchange.seconds = time.perf_counter() - flow.since
+        flow.exchange.response = Response(flow.answer.status_code, answers.Headers(flow.answer.headers.raw), b"")
+        self._services.journal.note(call.method, call.operation, flow.answer.status_code, seconds)
+
+    def _hide(self, headers: Mapping[str, str]) -> None:
+        """Credentials that travel in these headers are shown nowhere."""
+        if self._services.calls is not None:
+            self._services.calls.hide(*(value for name, value in headers.items() if name.lower() not in PLAIN))
 
     def _metered(self, response: Response) -> Meter | None:
         """An answer of a shape that the plugin does not know says nothing of credits; what it amounts to is another question."""
@@ -465,6 +501,7 @@ class Http:
                 made = await self._services.tokens.replace(generation, lambda: auth.login(self))
                 generation, token = (await self._services.tokens.load())[0], made
             self._generation, self._token = generation, token
+            self._hide({"": token.value, **self._auth.headers(token)})
 
 
 def _content(given: Content | None) -> bytes | Body | None:

@@ -41,6 +41,7 @@ class Metrics:
         self._seconds = Histogram("engate_platform_call_seconds", "How long they took", labels, buckets=BUCKETS, registry=self._registry)
         self._slices = Counter("engate_slices", "Pieces of work that ended", ("lane", "outcome"), registry=self._registry)
         self._slice_seconds = Histogram("engate_slice_seconds", "How long they took", ("lane",), buckets=BUCKETS, registry=self._registry)
+        self._dropped = Counter("engate_calls_dropped", "Calls that the journal of calls had no room for", registry=self._registry)
         ProcessCollector(registry=self._registry)
         self._known: set[tuple[str, str]] = set()
         self._timer, self._counter = cache(self._seconds.labels), cache(self._calls.labels)
@@ -62,6 +63,9 @@ class Metrics:
         kind = lane.partition("/")[0]
         self._slices.labels(kind, outcome).inc()
         self._slice_seconds.labels(kind).observe(seconds)
+
+    def calls_dropped(self, count: int) -> None:
+        self._dropped.inc(count)
 
     def scraped(self, counted: Mapping[str, Counts]) -> bytes:
         """Everything in the text format, with these of `GAUGES` as just counted: one that is not given is not told."""

@@ -127,6 +127,8 @@ EVENTS: dict[str, Event] = {
     "door_failed": Event("error", "A platform's call could not be answered; it will come again.", ("connection", "code", "error")),
     "door_broke": Event("error", "A fault of engate or of the plugin while it answered a platform.", ("connection", "error", "exception")),
     "meter_failed": Event("warning", "What an answer said of its cost could not be read.", ("account", "error")),
+    "call_not_kept": Event("error", "A fault of engate: the journal of calls does not have what a plugin just said.", ("error",)),
+    "calls_not_kept": Event("warning", "The journal of calls was not written; where the database is away, it is tried again.", ("error",)),
     # ---- integrations ----
     "integration_made": Event("info", "Two accounts were coupled.", ("by", "tenant", "integration", "name")),
     "integration_changed": Event("info", "Its options, mapping, flows or name changed.", ("by", "tenant", "integration", "what")),

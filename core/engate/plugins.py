@@ -205,25 +205,24 @@ class _Caller:
             def start() -> Any:
                 return hook(**dict(zip(names, args, strict=True)))
 
-            if spec.pages:
-                return self._pages(spec, start)
-            batch = cast("Batch[Any]", args[0]) if args and isinstance(args[0], Batch) else None
-            return self._awaited(spec, start, batch)
+            asked = args[0] if args else None
+            return self._pages(spec, start, asked) if spec.pages else self._awaited(spec, start, asked)
 
         return call
 
-    async def _awaited(self, spec: Spec, start: Callable[[], Any], batch: Batch[Any] | None) -> Any:
+    async def _awaited(self, spec: Spec, start: Callable[[], Any], asked: Any) -> Any:
         try:
-            with self._attributed(spec.name):
+            with self._attributed(spec.name, asked):
                 async with asyncio.timeout(HOOK_TIMEOUT):
                     given = await start()
                 return boundary.answer(spec.name, spec.answer, given)
         finally:
-            if batch is not None:
+            if isinstance(asked, Batch):
+                batch = cast("Batch[Any]", asked)
                 self._attribute(spec.name, *(outcome.error for outcome in batch.outcomes.values()))
 
-    async def _pages(self, spec: Spec, start: Callable[[], Any]) -> AsyncIterator[Any]:
-        with self._attributed(spec.name):
+    async def _pages(self, spec: Spec, start: Callable[[], Any], asked: Any) -> AsyncIterator[Any]:
+        with self._attributed(spec.name, asked):
             given: object = start()
             if not isinstance(given, AsyncIterator):
                 expected = Text("um gerador assíncrono de páginas", "an async generator of pages")
@@ -231,7 +230,7 @@ class _Caller:
         iterator = cast("AsyncIterator[Any]", given)
         try:
             while True:
-                with self._attributed(spec.name):
+                with self._attributed(spec.name, asked):
                     try:
                         async with asyncio.timeout(HOOK_TIMEOUT):
                             page = await anext(iterator)
@@ -245,9 +244,9 @@ class _Caller:
                 await iterator.aclose()
 
     @contextmanager
-    def _attributed(self, name: str) -> Generator[None]:
+    def _attributed(self, name: str, asked: Any) -> Generator[None]:
         try:
-            with calling(name):
+            with calling(name, asked):
                 yield
         except EngateError as error:
             self._attribute(name, error)

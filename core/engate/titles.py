@@ -104,6 +104,13 @@ DELIVERIES: Mapping[str, Text] = {
     "refused": Text("Recusada: não é da plataforma", "Refused: not the platform's"),
 }
 """What became of something that a platform told by itself."""
+CALLS: Mapping[str, Text] = {
+    "ok": Text("Deu certo", "Went well"),
+    "refused": Text("Recusada pela plataforma", "Refused by the platform"),
+    "failed": Text("Sem resposta, e sem efeito", "No answer, and no effect"),
+    "unknown": Text("De efeito incerto", "Of unknown effect"),
+}
+"""How a call of a platform ended."""
 OWNERS: Mapping[str, Text] = {
     "person": Text("Uma pessoa", "A person"),
     "storefront": Text("A loja", "The shop"),

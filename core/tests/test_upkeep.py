@@ -89,7 +89,7 @@ def test_statistics_of_orders_follow_the_orders_not_the_catalogue(store: Store) 
 @pytest.mark.trap("engine.statistics")
 async def test_whoever_keeps_them_notices_by_itself(store: Store) -> None:
     grow(store, 0, 600)
-    task = asyncio.create_task(upkeep.keep(store, 1e9))
+    task = asyncio.create_task(upkeep.keep(store, 1e9, 1e9))
     try:
         async with asyncio.timeout(20):
             while known(store) != 600:  # noqa: ASYNC110  # the database's own statistics

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from engate.model import Address, Brand, Buyer, Category, Image, Invoice, Order, OrderPart, Price, Product, Sku, StockLevel, Warehouse
 from engate.store.blobs import pack
 from engate.store.db import Store
+from engate.transcript import Said
 
 NOW = 1_790_000_000.0
 SKUS = 33_000
@@ -25,8 +26,26 @@ RECORDS: dict[str, tuple[int, str | None, object]] = {
     "stock": (2 * SKUS, "CAST(n / 2 AS varchar(20))", StockLevel("1", "1", "1", Decimal(5))),
 }
 ORDERS = 20_000
+CALLS = 20_000
 CAUSES = 3_000
-LARGE = frozenset({"record", "link", "cause", "shop_order", "step", "part", "key_index", "document", "inbox", "lane", "run", "unit"})
+LARGE = frozenset(
+    {
+        "record",
+        "link",
+        "cause",
+        "shop_order",
+        "step",
+        "part",
+        "key_index",
+        "document",
+        "inbox",
+        "lane",
+        "run",
+        "unit",
+        "call",
+        "call_record",
+    }
+)
 """Tables that grow with the catalogue or with time: nobody may read one of them whole to answer a person."""
 
 
@@ -39,6 +58,7 @@ def fill(store: Store, tenant_id: int, id: int, *, share: int = 1, open_share: i
             filling.records(kind, count, parent or "NULL", pack(doc), open_share)
         filling.orders()
         filling.runs()
+        filling.calls()
 
 
 class _Filling:
@@ -123,6 +143,22 @@ class _Filling:
             ":tenant, :id, CASE n % 4 WHEN 0 THEN 'stock' WHEN 1 THEN 'prices' WHEN 2 THEN 'products' ELSE 'images' END, 'schedule', "
             "(1 = 0), 'done', :now",
         )  # fmt: skip
+
+    def calls(self) -> None:
+        erp = self._c.execute(sa.text("SELECT erp_id FROM integration WHERE id = :id"), {"id": self._given["id"]}).scalar_one()
+        self._run(
+            CALLS,
+            "call (tenant_id, connection_id, integration_id, at, hook, method, operation, status, outcome, ms, attempt, order_key, "
+            "example, said)",
+            ":tenant, :erp, :id, :now - n, 'push_stock', 'PUT', 'PUT stock', 200, CASE WHEN n % 100 = 0 THEN 'refused' ELSE 'ok' END, "
+            "12, 1, CASE WHEN n % 3 = 0 THEN 'o' || n % 500 END, CASE WHEN n % 3 = 0 THEN 0 ELSE 1 END, :said",
+            erp=erp, said=pack(Said("/stock/1", "", "{}", "{}")),
+        )  # fmt: skip
+        self._run(
+            CALLS,
+            "call_record (tenant_id, kind, key, call_id)",
+            f":tenant, 'sku', CAST(n % 500 AS varchar(20)), {self._first('call') - 1} + n",
+        )
 
 
 def order_doc() -> Order:

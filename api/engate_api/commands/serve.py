@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 from contextlib import ExitStack
 
@@ -9,6 +10,7 @@ import msgspec
 
 from engate.clock import SystemClock
 from engate.logs import configure, say
+from engate.transcript import Line, printed
 from engate_api.app import create_app
 from engate_api.commands.sandbox import Beside, beside
 from engate_api.embedded import opened
@@ -24,6 +26,7 @@ def main(argv: list[str]) -> int:
     asked = parser("engate serve", "The API and, without Redis, the lanes.")
     asked.add_argument("--host", default="127.0.0.1")
     asked.add_argument("--port", type=int, default=8000, help="0: any free one")
+    asked.add_argument("--journal", action="store_true", help="keep every call of a platform, and print it as it was made")
     asked.add_argument("--sandboxes", action="store_true", help="start every installed sandbox beside it")
     given, settings = told(asked, argv)
     configure(settings.log_level, json=settings.log_format == "json")
@@ -31,13 +34,15 @@ def main(argv: list[str]) -> int:
     wait_for_servers(settings)
     if given.sandboxes and settings.public_url is None:  # the sandboxes reach us where we are
         settings = msgspec.structs.replace(settings, public_url=at.url)
+    if given.journal:
+        settings = msgspec.structs.replace(settings, calls="all", calls_days=settings.calls_days or 1)
     with ExitStack() as stack:
-        return run(_serve(settings, at, stack, sandboxes=given.sandboxes))
+        return run(_serve(settings, at, stack, given))
 
 
-async def _serve(settings: Settings, at: Address, stack: ExitStack, *, sandboxes: bool) -> int:
+async def _serve(settings: Settings, at: Address, stack: ExitStack, given: argparse.Namespace) -> int:
     """Stops on SIGINT and SIGTERM: no new requests, then the lanes' slices end, then the database closes."""
-    async with opened(settings, SystemClock()) as installation:
+    async with opened(settings, SystemClock(), _print if given.journal else None) as installation:
         end = End()
         app = create_app(settings)
         app.state.installation = installation
@@ -47,12 +52,17 @@ async def _serve(settings: Settings, at: Address, stack: ExitStack, *, sandboxes
         # in this very process: a kill takes API and lanes together, and nobody is left behind with the folder's lock
         async with served(app, at, end.begin):
             say("serve_started", address=at.url)
-            if sandboxes:
+            if given.sandboxes:
                 running = await asyncio.to_thread(stack.enter_context, beside(at.host, at.port + 1))
                 print(_reached(at.url, installation.new_key, running), flush=True)
             await end.begun()
     say("serve_ended")
     return 0
+
+
+def _print(line: Line) -> None:
+    for text in printed(line, bodies=True):
+        print(text, flush=True)
 
 
 def _reached(api: str, key: str | None, sandboxes: list[Beside]) -> str:

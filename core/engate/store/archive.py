@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from engate.model.kinds import KINDS
-from engate.store import config, outbox
+from engate.store import calls, config, outbox
 from engate.store.db import insert
 from engate.store.outbox import Heir
 from engate.store.tables import (
@@ -154,6 +154,7 @@ def _move(c: sa.Connection, heir: Heir, now: float) -> int:
     # whoever writes a message just now is waited for, or it would go with the row that it points to
     c.execute(sa.select(integration.c.id).where(integration.c.id == old).with_for_update())
     outbox.move(c, heir, now)
+    calls.move(c, old, new)
     c.execute(sa.delete(integration).where(integration.c.id == old))
     return count
 

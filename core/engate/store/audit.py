@@ -33,6 +33,7 @@ ACTS: dict[str, Text] = {
     "connection.deleted": Text("Conta excluída", "Account deleted"),
     "connection.tested": Text("Conta testada", "Account tested"),
     "connection.readdressed": Text("Novo endereço de avisos da conta", "New address for the account's calls"),
+    "connection.calls_kept": Text("Chamadas da conta guardadas por um tempo", "Every call of the account kept for a while"),
     "integration.created": Text("Integração criada", "Integration created"),
     "integration.changed": Text("Integração alterada", "Integration changed"),
     "integration.activated": Text("Integração ativada", "Integration activated"),

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from engate import personal
 from engate.model import Address, Buyer, ErpOrder, Invoice, Order, OrderChange
 from engate.personal import Words
-from engate.store import deliveries, lanes
+from engate.store import calls, deliveries, lanes
 from engate.store.archive import GOES_ON, OVER
 from engate.store.blobs import pack, readable
 from engate.store.db import insert
@@ -162,6 +162,7 @@ def _of_order(c: sa.Connection, row: Any, doc: Order) -> None:
     )
     c.execute(sa.delete(outbox).where(letter))  # its error may hold the address; one that has not gone must not go any more
     c.execute(sa.update(inbox).where(inbox.c.integration_id == row.integration_id, inbox.c.order_key == row.key).values(doc=None))
+    calls.erase(c, row.tenant_id, row.integration_id, row.key)
 
 
 def _of_causes(c: sa.Connection, order_id: int, words: Words) -> None:

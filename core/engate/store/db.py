@@ -40,7 +40,7 @@ CLOSE_SECONDS, CUT_SECONDS = 5.0, 6.0
 second (one that is being opened is tried for 5 s)."""
 TRIES = 5
 """How often work that collided with other transactions (PostgreSQL ends one of two that wait for each other) is run again."""
-PERSONAL = ("shop_order", "part", "document", "step", "task", "cause", "key_index", "inbox", "delivery", "outbox")
+PERSONAL = ("shop_order", "part", "document", "step", "task", "cause", "key_index", "inbox", "delivery", "outbox", "call")
 """Tables in which something of a buyer may stand."""
 CLEAN_WAIT_MS = 500
 """Milliseconds for which whoever reads is waited for; nobody writes meanwhile."""

@@ -112,6 +112,7 @@ connection = sa.Table(
     sa.Column("door", sa.Integer, nullable=False, server_default="1"),  # raised: the platform must call another address
     sa.Column("calls_us", sa.Boolean, nullable=False, server_default=sa.false()),  # nothing works before it has
     _at("contacted_at"),  # when the platform was last here and was answered, to the minute
+    _at("calls_until"),  # until then every call is kept: somebody looks
     _at("created_at", nullable=False),
     sa.UniqueConstraint("tenant_id", "name"),
     sqlite_autoincrement=True,
@@ -403,6 +404,43 @@ delivery = sa.Table(
     sqlite_autoincrement=True,
 )  # fmt: skip
 """What a platform told by itself. Calls that are no platform's are one row for each reason, however many they are."""
+
+call = sa.Table(
+    "call", metadata, _id(), _tenant(),
+    sa.Column("connection_id", Id, sa.ForeignKey("connection.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("integration_id", Id, sa.ForeignKey("integration.id", ondelete="CASCADE")),  # null: of none, as a test of the account
+    _at("at", nullable=False),  # when it ended
+    sa.Column("hook", sa.String(40), nullable=False),  # "": of none
+    sa.Column("method", sa.String(10), nullable=False),
+    sa.Column("operation", sa.String(200), nullable=False),  # the path's template
+    sa.Column("status", sa.Integer, nullable=False),  # 0: no answer
+    sa.Column("outcome", sa.String(8), nullable=False),  # ok | refused | failed | unknown
+    sa.Column("error", sa.String(80), nullable=False, server_default=""),  # the code of what it met
+    sa.Column("ms", sa.Integer, nullable=False),
+    sa.Column("attempt", sa.Integer, nullable=False),
+    sa.Column("order_key", Key),  # the shop's key of the order that it was about
+    sa.Column("example", sa.Integer, nullable=False),  # 1: one of many that went well: the first to go where there are too many
+    sa.Column("said", sa.LargeBinary, nullable=False),  # path, request, answer: all that may name a buyer
+    # each says by itself which calls a list shows, newest first
+    sa.Index("ix_call_tenant", "tenant_id", "id", "outcome", "at"),
+    sa.Index("ix_call_connection", "connection_id", "id", "tenant_id", "outcome", "at"),
+    sa.Index("ix_call_integration", "integration_id", "id", "tenant_id", "outcome", "at"),
+    _where(sa.Index("ix_call_order", "tenant_id", "order_key", "id"), "order_key IS NOT NULL"),
+    _where(sa.Index("ix_call_example", "tenant_id", "id"), "example = 1"),
+    sa.Index("ix_call_at", "at"),
+    sqlite_autoincrement=True,
+)  # fmt: skip
+"""What plugins asked of their platforms, and what came back: the calls that are worth it, for some days."""
+
+call_record = sa.Table(
+    "call_record", metadata,
+    sa.Column("tenant_id", Id, primary_key=True, autoincrement=False),
+    sa.Column("kind", sa.String(20), primary_key=True),
+    sa.Column("key", Key, primary_key=True),
+    sa.Column("call_id", Id, sa.ForeignKey("call.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    sa.Index("ix_call_record_call", "call_id"),
+)  # fmt: skip
+"""Which records a call was about."""
 
 outbox = sa.Table(
     "outbox", metadata, _id(), _tenant(), _integration(),

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from engate.logs import say
-from engate.store import audit, buyers, deliveries, lanes, outbox
+from engate.store import audit, buyers, calls, deliveries, lanes, outbox
 from engate.store.db import Store
 from engate.store.noted import note, noted
 from engate.store.tables import order as shop_order
@@ -23,7 +23,22 @@ EVERY = 2.0
 FIRST, TIMES = 500, 4
 """Rows at which statistics are made first; then whenever there are four times as many."""
 CATALOGUE = ("record", "link", "cause", "run", "record_count")
-SELLING = ("lane", "inbox", "shop_order", "part", "unit", "document", "step", "order_cause", "key_index", "delivery", "told_key", "outbox")
+SELLING = (
+    "lane",
+    "inbox",
+    "shop_order",
+    "part",
+    "unit",
+    "document",
+    "step",
+    "order_cause",
+    "key_index",
+    "delivery",
+    "told_key",
+    "outbox",
+    "call",
+    "call_record",
+)
 """Each group by its own growth: statistics of twenty lanes, made while a catalogue was loaded, cost 29 ms a claim at 2,000 orders instead
 of 0.3 ms. No statistics are better than those of a table that was small."""
 LOOKED_AT = 1_000
@@ -34,8 +49,9 @@ CLEAN_EVERY = 30 * 86400.0
 LOCK = 0x656E67616E  # one process at a time makes them on PostgreSQL
 
 
-async def keep(store: Store, buyers_kept: float) -> None:
-    """Until cancelled; of several processes one does it. `buyers_kept`: seconds after which an order that is over loses its buyer."""
+async def keep(store: Store, buyers_kept: float, calls_kept: float) -> None:
+    """Until cancelled; of several processes one does it. `buyers_kept`: seconds after which an order that is over loses its buyer;
+    `calls_kept`: after which a call goes."""
     purged_at = -PURGE_EVERY
     while True:
         try:
@@ -46,6 +62,8 @@ async def keep(store: Store, buyers_kept: float) -> None:
                 for purge in (deliveries.purge, outbox.purge, audit.purge, lanes.forget_workers):
                     while await store.writing(lambda c, purge=purge: purge(c, time.time())):
                         pass
+                while await store.writing(lambda c: calls.purge(c, time.time() - calls_kept)):
+                    pass
                 await forget_buyers(store, buyers_kept, time.time())
                 await clean(store)
         except Exception as error:  # the lanes can do without

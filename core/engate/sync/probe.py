@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, cast
 
 import sqlalchemy as sa
 
+from engate.doing import naming
 from engate.errors import EngateError
 from engate.hooks import Connection, Storefront
 from engate.logs import say
@@ -42,9 +43,11 @@ async def tried(account: Connection) -> Tried:
     identity = ""
     try:
         async with asyncio.timeout(SECONDS):
-            checks += _lines(await account.test_connection())
+            with naming("test_connection"):
+                checks += _lines(await account.test_connection())
             if all(check.ok for check in checks):
-                identity = await account.identity()
+                with naming("identity"):
+                    identity = await account.identity()
     except Exception as error:
         return Tried([*checks, as_line("test", error)])
     if not checks or not all(check.ok for check in checks):
@@ -52,7 +55,8 @@ async def tried(account: Connection) -> Tried:
     calls_us = isinstance(account, Storefront) and bool(account.served())
     try:
         async with asyncio.timeout(SECONDS):
-            return Tried(checks, identity, _facts(await account.learn()), calls_us=calls_us)
+            with naming("learn"):
+                return Tried(checks, identity, _facts(await account.learn()), calls_us=calls_us)
     except Exception as error:
         say("facts_not_learnt", error=f"{type(error).__name__}: {error}")
         return Tried(checks, identity, None, as_line("facts", error), calls_us)
@@ -64,7 +68,8 @@ async def installed(account: Connection, url: str | None) -> list[Check]:
         return []
     try:
         async with asyncio.timeout(SECONDS):
-            return _lines(await account.install_webhooks(url))
+            with naming("install_webhooks"):
+                return _lines(await account.install_webhooks(url))
     except Exception as error:
         return [as_line("webhooks", error)]
 

@@ -24,6 +24,7 @@ from engate.store.db import Store
 from engate.store.tables import connection, integration
 from engate.store.tokens import StoredTokens
 from engate.sync import door
+from engate.sync.calls import Calls
 from engate.sync.work import Snapshot
 from engate.text import Text
 
@@ -41,8 +42,10 @@ class Registry:
         observers: Mapping[str, Observer] | None = None,
         budget: Budget | None = None,
         public_url: str | None = None,
+        calls: Calls | None = None,
     ) -> None:
         self.store, self.vault, self.clock, self._journal, self._budget = store, vault, clock, journal, budget
+        self._calls = calls
         self.public_url = public_url
         self.observers = Observers(discover_observers() if observers is None else observers)
         self.letters = Counter[int]()
@@ -101,6 +104,7 @@ class Registry:
             connection_id=id,
             budget=self._budget,
             pause=self.pause,
+            calls=self._calls.of(id, secrets.values()) if self._calls is not None else None,
         )
         made = manifest.connection_class()(Context(load(manifest.settings, {**row.settings, **secrets}), services, row.facts))
         self._connections[id] = ((row.revision, row.learned), made)

@@ -20,7 +20,7 @@ from engate.store.db import Store
 from engate.store.lanes import Claim, Take
 from engate.sync import failing
 from engate.sync.failing import Failed
-from engate.sync.lanes import slice_of
+from engate.sync.lanes import order_of, slice_of
 from engate.sync.pace import Pace
 from engate.sync.registry import Registry
 from engate.sync.telling import Post, outbox_slice
@@ -289,7 +289,7 @@ class Runner:
     async def _work_on(self, mine: Slice) -> None:
         claim = mine.claim
         priority.set(claim.prio)
-        mine.doing = doing.watched()
+        mine.doing = doing.watched(claim.integration_id, order_of(claim.name))
         self._slices += 1
         began = time.monotonic()
         outcome: Outcome = "dropped"

@@ -13,7 +13,8 @@ from engate.model import Invoice, Order
 from engate.store import deliveries
 from engate.store.blobs import readable
 from engate.store.tables import document, inbox, integration, order, order_cause
-from engate.store.views import orders
+from engate.store.views import calls, orders
+from engate.store.views.calls import BuyersCall
 from engate.store.views.causes import shown_doc
 from engate.store.views.orders import OrderView
 from engate.store.views.paging import instant
@@ -28,13 +29,15 @@ class Note(msgspec.Struct):
 
 
 class BuyersOrder(msgspec.Struct):
-    """An order with all that hangs on it. `order` null: the shop told of it, and nobody has worked on it yet; `told`: what it told."""
+    """An order with all that hangs on it. `order` null: the shop told of it, and nobody has worked on it yet; `told`: what it told.
+    `calls`: what the platforms were asked about it, as long as that is kept."""
 
     integration: int
     integration_name: str
     order: OrderView | None
     notes: list[Note]
     told: list[dict[str, Any]]
+    calls: list[BuyersCall]
 
 
 class BuyersDelivery(msgspec.Struct):
@@ -82,13 +85,14 @@ def whole_order(c: sa.Connection, tenant_id: int, held: Held) -> BuyersOrder:
     rows = c.execute(sa.select(document.c.key, document.c.doc).where(document.c.order_id == held.id).order_by(document.c.id))
     notes = [Note(row.key, note.xml) for row in rows if (note := readable(row.doc, Invoice)) is not None and note.xml]
     shown = orders.one_order(c, tenant_id, held.integration_id, held.key)
-    return BuyersOrder(held.integration_id, _name(c, held.integration_id), shown, notes, _told(c, held.integration_id, held.key))
+    said = calls.of_order(c, tenant_id, held.integration_id, held.key)
+    return BuyersOrder(held.integration_id, _name(c, held.integration_id), shown, notes, _told(c, held.integration_id, held.key), said)
 
 
 def told_order(c: sa.Connection, place: tuple[int, str]) -> BuyersOrder:
     """One that has only been told of."""
     id, key = place
-    return BuyersOrder(id, _name(c, id), None, [], _told(c, id, key))
+    return BuyersOrder(id, _name(c, id), None, [], _told(c, id, key), [])
 
 
 def _told(c: sa.Connection, integration_id: int, key: str) -> list[dict[str, Any]]:

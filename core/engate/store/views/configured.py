@@ -63,7 +63,8 @@ Doors = Callable[[Any], Door]
 class Connection(msgspec.Struct):
     """`secrets_set`: which secrets are stored; none is ever shown. `webhook_url`: the address that the platform calls, a secret: shown to
     admin keys. `webhook_why_not`: why it is not told of one, though its plugin could answer. `facts`: what the plugin learnt of the
-    account. `contacted_at`: when the platform last called us and was answered, to the minute."""
+    account. `contacted_at`: when the platform last called us and was answered, to the minute. `calls_until`: until then every
+    call of it is kept (`GET /calls`)."""
 
     id: int
     name: str
@@ -80,6 +81,7 @@ class Connection(msgspec.Struct):
     webhook_url: str | None
     webhook_why_not: Text | None
     contacted_at: datetime | None
+    calls_until: datetime | None
 
 
 class FlowView(msgspec.Struct):
@@ -162,6 +164,7 @@ def _connection(c: sa.Connection, row: Any, door: Door) -> Connection:
         door.url,
         door.why_not,
         instant(row.contacted_at),
+        instant(row.calls_until),
     )
 
 

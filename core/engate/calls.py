@@ -1,0 +1,66 @@
+"""One exchange with a platform, told where it ends: what was asked, what came back, and whether it did anything."""
+
+from __future__ import annotations
+
+from typing import Literal, Protocol
+
+from engate.answers import Call, Response
+from engate.errors import EngateError, Unavailable, Unknown
+from engate.logs import say
+
+Outcome = Literal["ok", "refused", "failed", "unknown"]
+"""ok: it was answered. refused: the platform said no. failed: no answer, and certainly no effect. unknown: it may have had an effect."""
+
+
+class Listener(Protocol):
+    """Of one connection: told of every exchange that ended, in the midst of the call. It must be quick."""
+
+    def ended(self, exchange: Exchange) -> None: ...
+
+    def hide(self, *secrets: str) -> None:
+        """Credentials and sessions that the connection uses from now on."""
+        ...
+
+
+class Exchange:
+    """One attempt at a call. `seconds` None: nothing was sent. `login`: what it carries is credentials. `session_over`: the answer said
+    that the session is dead."""
+
+    __slots__ = ("_listener", "attempt", "call", "error", "login", "response", "seconds", "session_over")
+
+    def __init__(self, listener: Listener | None, call: Call, attempt: int = 1, *, login: bool = False) -> None:
+        self._listener, self.call, self.attempt, self.login = listener, call, attempt, login
+        self.response: Response | None = None
+        self.error: BaseException | None = None
+        self.seconds: float | None = None
+        self.session_over = False
+
+    def __enter__(self) -> Exchange:
+        return self
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if self._listener is None or self.seconds is None:
+            return
+        self.error = error if not isinstance(error, GeneratorExit) else None
+        try:
+            self._listener.ended(self)
+        except Exception as fault:  # no call fails because somebody listens
+            say("call_not_kept", error=type(fault).__name__)
+
+    @property
+    def status(self) -> int:
+        """0: there was no answer."""
+        return self.response.status if self.response is not None else 0
+
+    @property
+    def outcome(self) -> Outcome:
+        error = self.error
+        if error is None:
+            if self.login and self.status >= 400:
+                return "refused" if self.status < 500 else "failed"
+            return "refused" if self.session_over else "ok"
+        if isinstance(error, Unknown):
+            return "unknown"
+        if not isinstance(error, EngateError):  # ended from outside while it was under way
+            return "failed" if self.call.reads else "unknown"
+        return "failed" if self.status == 0 or isinstance(error, Unavailable) else "refused"
