@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 from api.tests.conftest import ERP, SHOP, Box, sandbox
 from tests.support.goods import goods
-from  import sandbox_class
+from tests.support.stage import side
 
 from engate_api.cli import main
 
 
 @pytest.fixture
 def erp() -> Iterator[Box]:
-    with sandbox(sandbox_class(ERP)(limits=False)) as box:
+    with sandbox(side(ERP).sandbox(limits=False)) as box:
         box.post("seed", goods(3))
         yield box
 
