@@ -18,7 +18,7 @@ from engate.context import Context
 from engate.doing import current, naming
 from engate.errors import Invalid
 from engate.hidden import Hidden
-from engate.hooks import ROLES, Connection
+from engate.hooks import ROLES, Connection, Erp
 from engate.http import Services, Transport
 from engate.model import Check, Page, Query
 from engate.plugins import Manifest, discover
@@ -154,15 +154,18 @@ async def _pages(connection: Connection, given: argparse.Namespace) -> None:
     keys = tuple(key.strip() for key in given.keys.split(",") if key.strip()) if given.keys is not None else None
     asked = given.key if given.hook in BY_KEY else Query(given.since, given.cursor, given.scope, keys)
     told: AsyncIterator[Page[Any]] = getattr(connection, given.hook)(asked)
+    together = connection.together.get(given.hook, frozenset()) if isinstance(connection, Erp) else frozenset[str]()
     left = given.pages
     aside = sys.stderr if given.json else sys.stdout
     async with aclosing(cast("Any", told)) as pages:
         async for page in pages:
-            received = boundary.page(given.hook, SPECS[given.hook].answer, page)
-            _print(received.items, json=given.json)
-            for broken in received.broken:
-                print(f"! {broken.key or '?'}: {broken.problem.text.en}", file=aside)
-            about_it = {"cursor": page.cursor, "watermark": page.watermark, "total": page.total}
+            received = boundary.page(given.hook, SPECS[given.hook].answer, page, together)
+            for part in (received, *received.brought.values()):
+                _print(part.items, json=given.json)
+                for broken in part.broken:
+                    print(f"! {broken.key or '?'}: {broken.problem.text.en}", file=aside)
+            about_it: dict[str, object] = {"cursor": page.cursor, "watermark": page.watermark, "total": page.total}
+            about_it |= {name: len(part.items) for name, part in received.brought.items()}
             said = "".join(f", {name} {value!r}" for name, value in about_it.items() if value is not None)
             print(f"-- a page of {len(received.items)} items{said}", file=aside)
             left -= 1
