@@ -11,7 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from engate import model
 from engate.hooks import ROLES
+from engate.sync.flows import FLOWS
+from engate.testing.world import Fault
 from engate_api.cli import COMMANDS
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -46,6 +49,16 @@ def test_links_lead_somewhere(page: Path) -> None:
 def test_the_page_of_refusals_is_fresh() -> None:
     generate = runpy.run_path(str(ROOT / "docs/generate.py"))
     assert generate["refused"]() == (ROOT / "docs/refusals.md").read_text("utf-8"), "docs/refusals.md is stale: make docs"
+
+
+def test_the_reference_is_fresh_and_says_something_of_every_field() -> None:
+    generate = runpy.run_path(str(ROOT / "docs/generate.py"))
+    page = generate["reference"].page()
+    assert page == (ROOT / "docs/reference.md").read_text("utf-8"), "docs/reference.md is stale: make docs"
+    for kind in (model.Product, model.OrderPart, model.Invoice, Fault):
+        rows = page.split(f"### {kind.__name__}\n", 1)[1].split("\n### ")[0]
+        assert all(f"| `{field}` |" in rows for field in kind.__struct_fields__), kind
+    assert all(f"`{name}`" in page for flow in FLOWS.values() for name in (*flow.needs, *flow.uses))
 
 
 def test_the_example_plugin_works(tmp_path: Path) -> None:
