@@ -125,3 +125,33 @@ async def test_a_branch_whose_list_ends_too_early_is_said_though_another_is_whol
         await stage.resync(["stock"])
         await stage.quiet()
         assert not await stage.sql("select name from flow where cause_id is not null")
+
+
+@pytest.mark.trap("engine.scope-from-the-start")
+async def test_a_branch_that_is_mapped_while_another_is_read_begins_at_its_first_row(sqlite_database: str) -> None:
+    async with faked(sqlite_database, seed=goods(2), manifests=(SCOPED,), run=False) as stage:
+        erp: Any = stage.erp
+        key = sorted(sku.key for sku in erp.state())[0]
+        for number in range(6):
+            erp.put("price", Price(f"{key}@T2/{number}", key, D(number + 1), table="T2"))
+        await stage.activate()
+        await stage.store.writing(
+            lambda c: c.exec_driver_sql("update reading set cursor = '2', entities = 2 where kind = 'price'")
+        )  # the default table is half read
+        mapping = msgspec.structs.replace(await saved(stage), price_lists=(PriceListRow("T2", "p2"),))
+        await stage.change(mapping=mapping, flows=["prices"])
+        stage.start()
+        await stage.quiet()
+        assert next(query["after"] for kind, query in erp.lists if kind == "price" and query["scope"] == "T2") == "0"
+        [row] = await stage.sql("select entities from reading where kind = 'price' and scope = 'T2'")
+        assert row.entities == 6
+
+
+@pytest.mark.trap("engine.scope-superseded")
+async def test_scopes_of_a_run_that_another_takes_the_place_of_are_read_no_more(sqlite_database: str) -> None:
+    async with faked(sqlite_database, seed=goods(2), manifests=(SCOPED,)) as stage:
+        await stage.selling()
+        await stage.stop()
+        await stage.store.writing(lambda c: c.exec_driver_sql("update reading set under_way = 1 where kind = 'stock' and scope <> ''"))
+        await stage.resync(["stock"])
+        assert [row.scope for row in await stage.sql("select scope from reading where kind = 'stock' and under_way")] == [""]

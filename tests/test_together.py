@@ -14,7 +14,7 @@ from engate.testing.fakes import FAKE_ERP, lacking
 from engate.testing.world import Fault
 
 IMAGES = lacking(FAKE_ERP, together={"list_skus": frozenset({"image"})})
-ALL = lacking(FAKE_ERP, together={"list_products": frozenset({"sku", "image", "price", "stock"})})
+ALL = lacking(FAKE_ERP, together={"list_products": frozenset({"sku", "image"})})
 
 
 def lists(stage: Stage) -> dict[str, int]:
@@ -74,10 +74,27 @@ async def test_a_product_may_bring_everything_that_hangs_on_it(database: str) ->
     async with faked(database, seed=goods(5), manifests=(ALL,)) as stage:
         stage.erp.switches.page_size = 2
         await loaded(stage)
-        assert {kind for kind in lists(stage) if kind != "order"} == {
-            "warehouse", "category", "brand", "product",
-        }  # fmt: skip
+        assert not {"sku", "image"} & lists(stage).keys() and lists(stage)["product"] == 1
         assert all(sku.visible and sku.stock["main"] > 0 for sku in stage.shop.state())
+
+
+@pytest.mark.trap("engine.together-delta")
+async def test_what_a_delta_brings_says_nothing_of_what_changed_before_it(sqlite_database: str) -> None:
+    """The images were last read long before the SKUs were: only a reading of their own finds what is between."""
+    async with faked(sqlite_database, seed=goods(3), manifests=(ALL,)) as stage:
+        await loaded(stage)
+        of_images = "select watermark from reading where kind = 'image'"
+        await stage.store.writing(
+            lambda c: c.exec_driver_sql("update reading set watermark = '000000000001' where kind in ('image', 'sku')")
+        )
+        erp = stage.erp
+        key = sorted(sku.key for sku in erp.state())[0]
+        erp.put("product", erp.doc("product", erp.doc("sku", key).product))
+        erp.lists.clear()
+        await stage.resync(["products"], full=False)
+        await stage.quiet()
+        assert [row.watermark for row in await stage.sql(of_images)] == ["000000000001"]
+        assert [query.get("since") for kind, query in erp.lists if kind == "sku"] == ["000000000001"]
 
 
 @pytest.mark.trap("engine.together-off")

@@ -145,9 +145,9 @@ class Erp(Connection):
     the scope "". What is not mapped is not read. Of `list_stock` and `list_prices`."""
 
     together: ClassVar[Mapping[str, frozenset[str]]] = {}
-    """Kinds that a hook's pages bring besides their own (`Page.also`): {"list_skus": frozenset({"image"})}. A complete pass of the hook is
-    then one of them too, and their own `list_*` hook is only called where it is asked for alone. Of "product", "sku", "image", "price" and
-    "stock", each of them later ones, none whose hook is `scoped`."""
+    """Kinds that a hook's pages bring besides their own (`Page.also`): {"list_skus": frozenset({"image"})}. Where both are read whole at
+    once (a first load, a resync of both), a complete pass of the hook stands for the reading of the others; what a delta brings is kept
+    with it, and their own `list_*` hook is called as ever. Of "product", "sku" and "image", each of them later ones."""
 
     # -- list_*: read from the ERP, in pages --
 

@@ -97,8 +97,8 @@ def discover(entries: list[EntryPoint] | None = None) -> dict[str, Platform]:
 
 SCOPED: dict[str, Scope] = {"list_stock": "branches", "list_prices": "price_tables"}
 """What each hook can be scoped by."""
-TOGETHER = ("product", "sku", "image", "price", "stock")
-"""Kinds of which an earlier one may bring a later one."""
+TOGETHER = ("product", "sku", "image")
+"""Kinds of which an earlier one may bring a later one. (Prices and stock are read far more often than these.)"""
 KIND_OF = {kind.list_hook: kind.name for kind in KINDS.values()}
 
 

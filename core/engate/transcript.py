@@ -36,6 +36,8 @@ MOST_PATH, MOST_ERROR, MOST_HEADERS, MOST_HEADER = 1000, 600, 12, 120
 KIND_OF: Mapping[str, Kind] = {hook: kind for kind in KINDS.values() for hook in (kind.list_hook, kind.push_hook, kind.check_hook)}
 CATALOGUE = frozenset((*KIND_OF, "list_choices", "read_choices", "read_listing"))
 """Hooks whose calls name no buyer."""
+LISTS_ORDERS = frozenset({"find_order", "list_fulfilment", "read_orders", "read_order_events"})
+"""Hooks that may look through everybody's orders, whichever order they are called for."""
 HARMLESS = re.compile(r"content-type|date|retry-after|(?:x-)?(?:\w+-)?(?:request|correlation|trace)-id|(?:x-)?rate-?limit[\w-]*")
 """Headers of an answer that say how to find the call at the platform, or how fast to go on."""
 TEXTUAL = re.compile(r"json|xml|text|html|csv|form-urlencoded|graphql|javascript")
@@ -51,8 +53,23 @@ class About(NamedTuple):
 
     @property
     def may_name_buyers(self) -> bool:
-        """And nobody would find them."""
-        return self.order is None and self.hook not in CATALOGUE
+        """Others than the buyer of its order; and nobody would find them."""
+        return self.hook in LISTS_ORDERS or (self.order is None and self.hook not in CATALOGUE)
+
+
+class Ended(NamedTuple):
+    """How it ended, without the error itself: that would keep the frames it came through, and the whole answer with them."""
+
+    outcome: Outcome
+    code: str
+    text: str
+
+    @classmethod
+    def of(cls, exchange: Exchange) -> Ended:
+        error = exchange.error
+        if isinstance(error, EngateError):
+            return cls(exchange.outcome, error.code, error.text.en)
+        return cls(exchange.outcome, "cancelled" if error is not None else "", "")
 
 
 class Taken(NamedTuple):
@@ -64,6 +81,7 @@ class Taken(NamedTuple):
     exchange: Exchange
     sizes: tuple[int, int]
     example: bool
+    ended: Ended
 
     @property
     def weight(self) -> int:
@@ -116,7 +134,8 @@ def taken(exchange: Exchange, about: About, at: float, *, example: bool) -> Take
     exchange.call = msgspec.structs.replace(call, content=b"" if quiet or exchange.login else content[:SEARCHED])
     if response is not None:
         exchange.response = Response(response.status, response.headers, b"" if quiet else response.body[:LOOKED_AT])
-    return Taken(at, about, exchange, sizes, example)
+    ended, exchange.error = Ended.of(exchange), None
+    return Taken(at, about, exchange, sizes, example, ended)
 
 
 # ---- afterwards ----
@@ -124,7 +143,7 @@ def taken(exchange: Exchange, about: About, at: float, *, example: bool) -> Take
 
 def readable(one: Taken, hidden: Hidden) -> Line:
     exchange, about = one.exchange, one.about
-    call, response, error = exchange.call, exchange.response, exchange.error
+    call, response, ended = exchange.call, exchange.response, one.ended
     headers: Mapping[str, str] = response.headers if response is not None else {}
     content = call.content if isinstance(call.content, bytes) else b""
     path = call.url.raw_path.decode("ascii", "replace")
@@ -136,15 +155,14 @@ def readable(one: Taken, hidden: Hidden) -> Line:
 
     said = Said(
         clean(_plain(path, hidden))[:MOST_PATH],
-        clean(error.text.en)[:MOST_ERROR] if isinstance(error, EngateError) and response is None else "",  # else the answer says it
+        clean(ended.text)[:MOST_ERROR] if response is None else "",  # else the answer says it
         _shown(_Body(content, one.sizes[0], _media(call.headers)), hidden, clean),
         _shown(_Body(response.body, one.sizes[1], headers.get("content-type", "")), hidden, clean) if response is not None else "",
         dict([(name, clean(value)[:MOST_HEADER]) for name, value in headers.items() if HARMLESS.fullmatch(name)][:MOST_HEADERS]),
     )
-    code = error.code if isinstance(error, EngateError) else "cancelled" if error is not None else ""
     return Line(
-        one.at, about.integration_id, about.hook, call.method, masked(clean(call.operation))[:200], exchange.status, exchange.outcome,
-        code[:80], round((exchange.seconds or 0.0) * 1000), exchange.attempt, about.order, records, said, one.example,
+        one.at, about.integration_id, about.hook, call.method, masked(clean(call.operation))[:200], exchange.status, ended.outcome,
+        ended.code[:80], round((exchange.seconds or 0.0) * 1000), exchange.attempt, about.order, records, said, one.example,
     )  # fmt: skip
 
 

@@ -59,6 +59,7 @@ def start(c: sa.Connection, tenant_id: int, integration_id: int, asked: Asked, n
         for kind in asked.kinds
     ]  # fmt: skip
     c.execute(_upsert_of(c.dialect.name, FRESH), fresh)
+    c.execute(_NO_SCOPES, {"of_integration": integration_id, "of_kinds": list(asked.kinds)})
     if asked.trigger not in QUIET:
         say_after(c, "run_started", integration=integration_id, run=made, flow=asked.flow, trigger=asked.trigger)
     return made
@@ -86,6 +87,17 @@ _UNDER_WAY = sa.select(reading).where(
     reading.c.integration_id == sa.bindparam("of_integration"),
     reading.c.kind.in_(sa.bindparam("of_kinds", expanding=True)),
     reading.c.under_way,
+)
+# of the run before: the new one is split into its own
+_NO_SCOPES = (
+    sa.update(reading)
+    .where(
+        reading.c.integration_id == sa.bindparam("of_integration"),
+        reading.c.kind.in_(sa.bindparam("of_kinds", expanding=True)),
+        reading.c.scope != "",
+        reading.c.under_way,
+    )
+    .values(under_way=False, cursor=None, ahead=None, only=None)
 )
 _PLACE_OF = sa.select(reading).where(_OF_KIND)
 _WATERMARK_OF = sa.select(reading.c.watermark).where(_OF_KIND, reading.c.scope == sa.bindparam("of_scope"))
@@ -132,14 +144,17 @@ def split(c: sa.Connection, row: Any, scopes: Sequence[str]) -> None:
     c.execute(sa.delete(reading).where(of_kind, reading.c.scope.not_in(["", *scopes])))
     known = set(c.execute(sa.select(reading.c.scope).where(of_kind, reading.c.run_id == row.run_id)).scalars())
     fresh = [
-        {"integration_id": row.integration_id, "kind": row.kind, "scope": scope} | {name: getattr(row, name) for name in FRESH}
+        {"integration_id": row.integration_id, "kind": row.kind, "scope": scope}
+        | {name: getattr(row, name) for name in FRESH}
+        | {"cursor": None, "ahead": None, "total": None, "entities": 0, "under_way": True}
         for scope in scopes
         if scope not in known
     ]
     if fresh:
         c.execute(_upsert_of(c.dialect.name, FRESH), fresh)
     if "" not in scopes:
-        c.execute(sa.update(reading).where(_MINE).values(under_way=False, only=None), _of(row))
+        nowhere = {"under_way": False, "cursor": None, "ahead": None, "only": None, "watermark": None}
+        c.execute(sa.update(reading).where(_MINE).values(**nowhere), _of(row))
 
 
 _MINE = (
@@ -230,10 +245,10 @@ def reading_short(c: sa.Connection, row: Any, *, read: int) -> None:
     c.execute(sa.update(reading).where(_MINE).values(**values), _of(row))
 
 
-def kind_brought(c: sa.Connection, integration_id: int, kind: str, *, by: str) -> None:
-    """A complete reading of the kind `by` has brought this one too: it has been read as far as that."""
-    values = {"under_way": False, "cursor": None, "ahead": None, "only": None, "watermark": watermark_of(c, integration_id, by)}
-    keep_place(c, integration_id, kind, **values)
+def kind_brought(c: sa.Connection, row: Any, *, by: str) -> None:
+    """A complete reading of the kind `by` stood for this one: it has been read as far as that."""
+    values = {"under_way": False, "cursor": None, "ahead": None, "watermark": watermark_of(c, row.integration_id, by)}
+    c.execute(sa.update(reading).where(_MINE).values(**values), _of(row))
 
 
 def kind_is_read(c: sa.Connection, row: Any) -> bool:

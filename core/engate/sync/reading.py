@@ -35,10 +35,9 @@ async def read_slice(work: Work, flow: Flow) -> Later:
         todo = await work.store.writing(lambda c: _start_told(c, work, flow, kinds) or _start_scheduled(c, work, flow, kinds))
     if await scopes.split(work, todo):
         todo = await work.store.reading(lambda c: runs.under_way(c, work.integration_id, kinds))
-    brought: set[str] = set()
     for row in todo:
-        if row.kind in brought:
-            continue
+        if row is not todo[0] and not await work.store.reading(lambda c, row=row: _asked(c, work, row)):
+            continue  # an earlier kind of the flow brought it
         try:
             complete = await _read_kind(work, KINDS[row.kind], row)
         except EngateError as error:
@@ -46,8 +45,6 @@ async def read_slice(work: Work, flow: Flow) -> Later:
             raise
         if not complete:
             return Later(due=work.now())
-        if row.only is None:
-            brought |= together.kept(work, KINDS[row.kind])
     last = todo[-1]
     read = await work.store.writing(lambda c: _all_read(c, work, flow, last))
     if read.more:
@@ -69,6 +66,10 @@ def _begun(c: sa.Connection, work: Work, flow: Flow, kinds: list[str]) -> Begun:
     rows = runs.under_way(c, work.integration_id, kinds)
     stopped_at = None if rows else runs.stopped_at(c, work.integration_id, flow.name)
     return Begun(rows, stopped_at, together.waits_for(c, work, flow, rows))
+
+
+def _asked(c: sa.Connection, work: Work, row: Any) -> bool:
+    return any((each.scope, each.run_id) == (row.scope, row.run_id) for each in runs.under_way(c, work.integration_id, [row.kind]))
 
 
 def _start_told(c: sa.Connection, work: Work, flow: Flow, kinds: list[str]) -> list[Any]:
@@ -193,12 +194,14 @@ def _kind_read(c: sa.Connection, work: Work, kind: Kind, row: Any, ahead: str | 
         return True
     runs.reading_done(c, row, ahead=ahead, read=read)
     everything = row.full and row.only is None
-    if runs.kind_is_read(c, row):
+    if runs.kind_is_read(c, row) and not runs.is_short(runs.of_id(c, row.run_id)):
         changed.been_read(c, work.integration_id, kind.name, row.run_id, all_since=row.started_at if everything else None)
     if row.only is None:
         whole.unsay(c, work, whole.list_of(row))
         for name in together.kept(work, kind) & {each.name for each in FLOWS[kind.flow].kinds}:
-            runs.kind_brought(c, work.integration_id, name, by=kind.name)
+            for other in runs.under_way(c, work.integration_id, [name]):
+                if together.stands_for(row, other):
+                    runs.kind_brought(c, other, by=kind.name)
     if kind.name == "stock" and everything:
         units.forget(c, work.integration_id, row.scope, row.started_at)
     return True
@@ -218,11 +221,10 @@ def _keep(c: sa.Connection, work: Work, kind: Kind, row: Any, read: Read) -> boo
     items, changed = _keep_lot(c, work, kind, row, read.own)
     runs.page_done(c, row, read.place, items=items, changed=changed)
     for name in together.kept(work, kind) & read.brought.keys():
-        asked = [each for each in runs.under_way(c, work.integration_id, [name]) if each.only is None]
-        counts = next(iter(asked), row)  # a reading of its own, which this one saves
+        asked = [each for each in runs.under_way(c, work.integration_id, [name]) if together.stands_for(row, each)]
+        counts = next(iter(asked), row)
         items, changed = _keep_lot(c, work, KINDS[name], counts, read.brought[name])
-        of_the_run = counts is not row or KINDS[name].flow == kind.flow
-        runs.brought(c, counts, items=items if of_the_run else 0, changed=changed)
+        runs.brought(c, counts, items=items if asked else 0, changed=changed)
     return True
 
 

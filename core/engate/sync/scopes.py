@@ -30,14 +30,16 @@ def tables(work: Work) -> tuple[str, ...]:
 
 
 async def split(work: Work, todo: Sequence[Any]) -> bool:
-    """Each reading of a scoped kind becomes one for each scope. True: `todo` is another now."""
-    rows = [row for row in todo if not row.scope and of(work, KINDS[row.kind]) != [""]]
+    """Each reading of a scoped kind becomes one for each scope, and what is mapped no more is forgotten. True: `todo` is another now."""
+    rows = [row for row in todo if not row.scope and KINDS[row.kind].list_hook in work.coupling.scoped]
     if rows:
         await work.store.writing(lambda c: _split(c, work, rows))
     return bool(rows)
 
 
 def _split(c: sa.Connection, work: Work, rows: Sequence[Any]) -> None:
+    work.must_hold(c)
+    work.must_be_current(c)
     for row in rows:
         if runs.still_asked(c, row):
             runs.split(c, row, of(work, KINDS[row.kind]))

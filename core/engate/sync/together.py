@@ -1,4 +1,8 @@
-"""Flows whose kinds another flow's pages bring (`Erp.together`): an ERP that tells a SKU and its images in one answer is read once."""
+"""Flows whose kinds another flow's pages bring (`Erp.together`): an ERP that tells a SKU and its images in one answer is loaded once.
+
+Only a full reading stands for another one, and only for one that began with it: what a delta brings is kept, but says nothing of what
+changed before it, and what was asked for later may be newer than the pages.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from engate.model.kinds import KINDS, Kind
-from engate.store import runs
+from engate.store import changed, runs
 from engate.sync import images
 from engate.sync.flows import FLOWS, Flow, offered
 from engate.sync.work import Work
@@ -24,55 +28,58 @@ def kept(work: Work, kind: Kind) -> frozenset[str]:
 
 
 def brings(work: Work, flow: Flow) -> list[Flow]:
-    """The other flows that a complete reading of this one reads too."""
+    """The other flows whose every kind comes with this one's pages."""
     kinds = frozenset[str]().union(*(kept(work, kind) for kind in flow.kinds))
     others = [FLOWS[name] for name in dict.fromkeys(KINDS[kind].flow for kind in kinds)]
     return [each for each in others if each is not flow and kinds.issuperset(kind.name for kind in each.kinds)]
 
 
+def stands_for(row: Any, other: Any) -> bool:
+    """Whether the pages of this reading are those of the other one, too."""
+    return row.full and other.full and row.only is None and other.only is None and row.started_at == other.started_at
+
+
 def waits_for(c: sa.Connection, work: Work, flow: Flow, todo: Sequence[Any]) -> float | None:
-    """When to look again, because another flow brings what this one would read; None: it reads by itself."""
+    """When to look again, because a reading of another flow brings what is to be read; None: the flow reads it by itself."""
     carrier = next((each for each in FLOWS.values() if each.kinds and _wanted(work, each) and flow in brings(work, each)), None)
     if carrier is None:
         return None
-    under_way = [row for row in runs.under_way(c, work.integration_id, [kind.name for kind in carrier.kinds]) if row.only is None]
-    if todo:
-        covered = under_way and all(_covers(row, mine) for row in under_way for mine in todo)
-        return work.now() + AGAIN if covered else None
-    if under_way:
-        return work.now() + AGAIN
+    if not todo:
+        return _next_time(c, work, flow)
+    under_way = runs.under_way(c, work.integration_id, [kind.name for kind in carrier.kinds])
+    covered = under_way and all(stands_for(row, mine) for row in under_way for mine in todo)
+    return work.now() + AGAIN if covered else None
+
+
+def _next_time(c: sa.Connection, work: Work, flow: Flow) -> float | None:
+    """When the schedule wants a flow again that has just been read with another one; None: now, or the ERP has told of something."""
     read_at = runs.read_at(c, work.integration_id, flow.name)
-    fresh_until = (read_at or 0.0) + work.snapshot.every[flow.name]
-    return fresh_until if read_at is not None and fresh_until > work.now() and not _full_is_due(c, work, flow) else None
+    due = (read_at or 0.0) + work.snapshot.every[flow.name]
+    if due <= work.now() or runs.full_is_due(c, work.integration_id, flow.name, work.snapshot.full_every[flow.name], work.now()):
+        return None
+    return None if changed.waiting(c, work.integration_id, [kind.name for kind in flow.kinds]) else due
 
 
 def read(c: sa.Connection, work: Work, flow: Flow, last: Any) -> None:
-    """The flow has been read to its end, and with it those that it brings. `last`: its last reading."""
+    """The flow has been read to its end, and with it the runs that its pages stood for. `last`: its last reading."""
     for each in brings(work, flow):
         rows = runs.under_way(c, work.integration_id, [kind.name for kind in each.kinds])
-        if any(not _covers(last, row) for row in rows):
-            continue  # somebody asked for more, or later
-        for kind in each.kinds:
-            runs.kind_brought(c, work.integration_id, kind.name, by=_bringer(work, flow, kind))
+        # locked: nobody asks for another one meanwhile
+        if not rows or not all(stands_for(last, row) and runs.still_asked(c, row) for row in rows):
+            continue
+        for row in rows:
+            runs.kind_brought(c, row, by=_bringer(work, flow, KINDS[row.kind]))
+            changed.been_read(c, work.integration_id, row.kind, row.run_id, all_since=row.started_at)
         for run_id in {row.run_id for row in rows}:
             runs.pushes(c, run_id)
-        runs.flow_read(c, work.integration_id, each.name, full=last.full, now=work.now())
-        if each.name == "images" and last.full:
+        runs.flow_read(c, work.integration_id, each.name, full=True, now=work.now())
+        if each.name == "images":
             images.were_read(c, work)
         work.wake(c, (each.lane, each.priority))
 
 
 def _bringer(work: Work, flow: Flow, kind: Kind) -> str:
     return next(each.name for each in flow.kinds if kind.name in kept(work, each))
-
-
-def _covers(row: Any, other: Any) -> bool:
-    """Whether what this reading brings is all that the other one asks for."""
-    return other.only is None and row.only is None and (row.full or not other.full) and row.started_at >= other.started_at
-
-
-def _full_is_due(c: sa.Connection, work: Work, flow: Flow) -> bool:
-    return runs.full_is_due(c, work.integration_id, flow.name, work.snapshot.full_every[flow.name], work.now())
 
 
 def _wanted(work: Work, flow: Flow) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from datetime import timedelta
+from hashlib import blake2b
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 from urllib.parse import parse_qsl
 
@@ -285,7 +286,7 @@ class Winthor(Erp):
         """Always complete: this list has no changed-since, and offers come and go without a change. A price table is a region.
 
         Only where the connection names its region can the default price be told from those of other regions; else they are another pass.
-        The cursor says in which pass ("1:3").
+        The cursor says in which pass, and of which regions ("1/9f3a…:3"): with others the reading begins anew.
         """
         passes = self._price_passes(query.tables)
         if query.keys is not None:
@@ -294,14 +295,17 @@ class Winthor(Erp):
             found = [price for each in passes for row in await self._picked_prices(skus, each) for price in self._prices(row, now, each)]
             yield Page(_unique(price for price in found if price.key in query.keys))
             return
+        places = [f"{index}/{blake2b(repr(passes).encode(), digest_size=4).hexdigest()}" for index in range(len(passes))]
         at, _, cursor = (query.cursor or "").partition(":")
-        start = int(at) if at.isdigit() else 0
-        for index, each in list(enumerate(passes))[start:]:
-            following = f"{index + 1}:" if index + 1 < len(passes) else None
+        if at not in places:
+            at, cursor = places[0], ""
+        for index in range(places.index(at), len(passes)):
+            each = passes[index]
+            following = f"{places[index + 1]}:" if index + 1 < len(passes) else None
             list_of, params = self._price_list(each)
             async for part in self.client.pages(list_of.call, list_of.kind, list_of.key, params, cursor=cursor or None):
                 prices = [price for row in part.rows for price in self._prices(row, part.now, each)]
-                yield Page(_unique(prices), f"{index}:{part.cursor}" if part.cursor else following)
+                yield Page(_unique(prices), f"{places[index]}:{part.cursor}" if part.cursor else following)
             cursor = ""
 
     def _price_passes(self, tables: Iterable[str]) -> list[Mapping[str, str]]:
