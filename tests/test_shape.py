@@ -29,10 +29,8 @@ MANY_PARAMETERS = {
     "core/engate/testing/stage.py:staged": "a pair of a plugin's own tests",
     # what stands in a query, one parameter each, as of a route
     "api/engate_api/routes/orders.py:asked": "the filters of a list",
-    "api/engate_api/routes/audit.py:asked": "the filters of a list",
     "api/engate_api/routes/calls.py:asked": "the filters of a list",
     # the wiring of a process: each is what the object holds, and is given by name in one or two places
-    "api/engate_api/installation.py:Installation.__init__": "made by the lifespan",
     "core/engate/sync/registry.py:Registry.__init__": "made once a process",
     "core/engate/sync/runner.py:Runner.__init__": "made once a process",
     "core/engate/sync/work.py:Work.__init__": "made by the runner alone",

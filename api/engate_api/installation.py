@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import socket
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from engate.clock import Clock
@@ -22,30 +23,25 @@ from engate_api.settings import Settings
 from engate_api.tempered import Tempered
 
 
+@dataclass(eq=False, repr=False)
 class Installation:
     """Made by the lifespan (or by a worker that is watched), handed to the routes."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        store: Store,
-        vault: Vault,
-        registry: Registry,
-        clock: Clock,
-        dispatch: Dispatch,
-        metrics: Metrics,
-        *,
-        new_key: str | None = None,
-        worker: str | None = None,
-        calls: Calls | None = None,
-    ) -> None:
-        self.settings, self.store, self.vault, self.registry = settings, store, vault, registry
-        self.clock, self.dispatch, self.metrics = clock, dispatch, metrics
-        self.worker = worker  # its name, where this process is a worker of scale mode
-        self.calls = calls  # None: no call is kept
-        self.new_key = new_key  # the installation key, if it was made just now: to be printed once
-        self.tempered = Tempered(store)
-        self.keys_noted: dict[int, float] = {}  # key id -> when its last use was noted (real time)
+    settings: Settings
+    store: Store
+    vault: Vault
+    registry: Registry
+    clock: Clock
+    dispatch: Dispatch
+    metrics: Metrics
+    new_key: str | None = None  # the installation key, if it was made just now: to be printed once
+    worker: str | None = None  # its name, where this process is a worker of scale mode
+    calls: Calls | None = None  # None: no call is kept
+    tempered: Tempered = field(init=False)
+    keys_noted: dict[int, float] = field(default_factory=dict[int, float], init=False)  # key id -> when its use was noted (real time)
+
+    def __post_init__(self) -> None:
+        self.tempered = Tempered(self.store)
 
     def now(self) -> float:
         return self.clock.now().timestamp()

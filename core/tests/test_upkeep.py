@@ -97,6 +97,7 @@ async def test_whoever_keeps_them_notices_by_itself(store: Store) -> None:
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+    assert known(store) == 600
 
 
 @pytest.mark.trap("engine.views-apart")

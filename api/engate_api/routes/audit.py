@@ -8,40 +8,30 @@ from litestar import get
 from litestar.di import NamedDependency, Provide
 from litestar.params import QueryParameter
 
-from engate.store import config
 from engate.store.audit import ACTS, KINDS
 from engate.store.views import audit
 from engate.store.views.audit import Filters, Line
 from engate_api.auth import Caller, admin
 from engate_api.installation import Installation
+from engate_api.period import IN_PERIOD, OfIntegration, Period
 from engate_api.problems import documented
-from engate_api.requests import Cursor, Items, Limit, Moment, Word, items, known, moment, window
+from engate_api.requests import Cursor, Items, Limit, Word, items, known, window
 
-IntegrationId = Annotated[int | None, QueryParameter(name="integration", ge=1, le=2**53)]
 KeyId = Annotated[int | None, QueryParameter(name="key", ge=1, le=2**53)]
 
 
-async def asked(
-    installation: NamedDependency[Installation],
-    caller: NamedDependency[Caller],
-    integration_id: IntegrationId = None,
-    key_id: KeyId = None,
-    since: Moment = None,
-    until: Moment = None,
-    what: Word = None,
-) -> Filters:
-    """Which lines. A day is one of the tenant's zone."""
+def asked(period: NamedDependency[Period], integration_id: OfIntegration = None, key_id: KeyId = None, what: Word = None) -> Filters:
+    """Which lines."""
     if what is not None:
         known(what, (*KINDS, *ACTS), "what")
-    zone = await installation.store.glancing(lambda c: config.zone_of(c, caller.tenant_id))
-    return Filters(integration_id, key_id, moment(since, zone, "since"), moment(until, zone, "until", end=True), what)
+    return Filters(integration_id, key_id, *period, what)
 
 
 @get(
     "/audit",
     summary="Who changed what, newest first",
     guards=[admin],
-    dependencies={"filters": Provide(asked)},
+    dependencies={**IN_PERIOD, "filters": Provide(asked, sync_to_thread=False)},
     responses=documented(400, 401, 403, 422),
 )
 async def list_audit(

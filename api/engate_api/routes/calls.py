@@ -25,11 +25,11 @@ from engate.titles import CALLS
 from engate_api.auth import RANK, Caller, operator, reader
 from engate_api.changing import changing
 from engate_api.installation import Installation
+from engate_api.period import IN_PERIOD, OfIntegration, Period
 from engate_api.problems import documented
-from engate_api.requests import Cursor, Id, Items, Limit, Moment, Word, items, known, moment, window
+from engate_api.requests import Cursor, Id, Items, Limit, Word, items, known, window
 from engate_api.seen import Place, seen
 
-IntegrationId = Annotated[int | None, QueryParameter(name="integration", ge=1, le=2**53)]
 ConnectionId = Annotated[int | None, QueryParameter(name="connection", ge=1, le=2**53)]
 
 
@@ -45,27 +45,21 @@ class Watched(msgspec.Struct):
     calls_until: datetime | None
 
 
-async def asked(
-    installation: NamedDependency[Installation],
-    caller: NamedDependency[Caller],
-    integration_id: IntegrationId = None,
+def asked(
+    period: NamedDependency[Period],
+    record: NamedDependency[RecordKey | None],
+    integration_id: OfIntegration = None,
     connection_id: ConnectionId = None,
     order: Word = None,
-    kind: Word = None,
-    key: Word = None,
     outcome: Word = None,
-    since: Moment = None,
-    until: Moment = None,
 ) -> Filters:
-    """Which calls. A day is one of the tenant's zone."""
+    """Which calls."""
     if outcome is not None:
         known(outcome, CALLS, "outcome")
-    zone = await installation.store.glancing(lambda c: config.zone_of(c, caller.tenant_id))
-    period = moment(since, zone, "since"), moment(until, zone, "until", end=True)
-    return Filters(integration_id, connection_id, order, _record(kind, key), outcome, *period)
+    return Filters(integration_id, connection_id, order, record, outcome, *period)
 
 
-def _record(kind: str | None, key: str | None) -> RecordKey | None:
+def of_record(kind: Word = None, key: Word = None) -> RecordKey | None:
     if kind is not None:
         known(kind, KINDS, "kind")
     if key is not None:
@@ -79,11 +73,14 @@ def _record(kind: str | None, key: str | None) -> RecordKey | None:
     return None
 
 
+ASKED = {**IN_PERIOD, "record": Provide(of_record, sync_to_thread=False), "filters": Provide(asked, sync_to_thread=False)}
+
+
 @get(
     "/calls",
     summary="What was asked of platforms and what they answered, newest first",
     guards=[reader],
-    dependencies={"filters": Provide(asked)},
+    dependencies=ASKED,
     responses=documented(400, 401, 403, 422),
 )
 async def list_calls(

@@ -36,7 +36,7 @@ async def read_slice(work: Work, flow: Flow) -> Later:
     if await scopes.split(work, todo):
         todo = await work.store.reading(lambda c: runs.under_way(c, work.integration_id, kinds))
     for row in todo:
-        if row is not todo[0] and not await work.store.reading(lambda c, row=row: _asked(c, work, row)):
+        if together.may_come(work, KINDS[row.kind]) and not await work.store.reading(lambda c, row=row: _asked(c, work, row)):
             continue  # an earlier kind of the flow brought it
         try:
             complete = await _read_kind(work, KINDS[row.kind], row)
@@ -69,6 +69,7 @@ def _begun(c: sa.Connection, work: Work, flow: Flow, kinds: list[str]) -> Begun:
 
 
 def _asked(c: sa.Connection, work: Work, row: Any) -> bool:
+    """Whether it is still to be read."""
     return any((each.scope, each.run_id) == (row.scope, row.run_id) for each in runs.under_way(c, work.integration_id, [row.kind]))
 
 
@@ -220,7 +221,7 @@ def _keep(c: sa.Connection, work: Work, kind: Kind, row: Any, read: Read) -> boo
     work.must_be_current(c)
     items, changed = _keep_lot(c, work, kind, row, read.own)
     runs.page_done(c, row, read.place, items=items, changed=changed)
-    for name in together.kept(work, kind) & read.brought.keys():
+    for name in together.kept(work, kind) & read.brought.keys() if read.brought else ():
         asked = [each for each in runs.under_way(c, work.integration_id, [name]) if together.stands_for(row, each)]
         counts = next(iter(asked), row)
         items, changed = _keep_lot(c, work, KINDS[name], counts, read.brought[name])

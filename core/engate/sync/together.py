@@ -34,6 +34,11 @@ def brings(work: Work, flow: Flow) -> list[Flow]:
     return [each for each in others if each is not flow and kinds.issuperset(kind.name for kind in each.kinds)]
 
 
+def may_come(work: Work, kind: Kind) -> bool:
+    """Whether pages of another kind may bring this one."""
+    return any(kind.name in brought for brought in work.coupling.together.values())
+
+
 def stands_for(row: Any, other: Any) -> bool:
     """Whether the pages of this reading are those of the other one, too."""
     return row.full and other.full and row.only is None and other.only is None and row.started_at == other.started_at
@@ -41,6 +46,8 @@ def stands_for(row: Any, other: Any) -> bool:
 
 def waits_for(c: sa.Connection, work: Work, flow: Flow, todo: Sequence[Any]) -> float | None:
     """When to look again, because a reading of another flow brings what is to be read; None: the flow reads it by itself."""
+    if not any(may_come(work, kind) for kind in flow.kinds):
+        return None
     carrier = next((each for each in FLOWS.values() if each.kinds and _wanted(work, each) and flow in brings(work, each)), None)
     if carrier is None:
         return None
