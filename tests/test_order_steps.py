@@ -392,6 +392,22 @@ async def test_an_order_whose_number_nobody_told_is_adopted_by_its_reference(sql
         assert await stage.sql("select id from unit where freed_at is null") == []
 
 
+@pytest.mark.trap("engine.adopted-before-the-answer")
+async def test_an_order_that_is_listed_before_its_import_is_answered_enters_once_and_as_it_is_now(database: str) -> None:
+    async with faked(database, seed=goods(1), selling=True) as stage:
+        stage.erp.faults.set([Fault("late", "POST /orders", milliseconds=1_500)])
+        key = sell(stage)
+        await stage.until(lambda: in_erp(stage, key))
+        stage.erp.progress("picking", None)
+        await stage.until(lambda: stage.sql("select id from part where erp_key is not null"))
+        await state(stage, key, "picking")
+        await entered(stage, key)
+        await asleep(stage, key)
+        assert (await stage.order(key)).state == "picking"
+        [row] = await stage.sql("select count(*) as n from step where name in ('found', 'imported')")
+        assert row.n == 1
+
+
 async def test_without_search_and_without_references_a_person_decides(sqlite_database: str) -> None:
     endless = msgspec.structs.replace(SHORT, settles_within=None)
     manifests = (lacking(FAKE_ERP, settles_within=None),)

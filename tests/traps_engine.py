@@ -1291,6 +1291,14 @@ ENGINE: tuple[Trap, ...] = (
         ("tests/test_order_steps.py::test_an_order_whose_number_nobody_told_is_adopted_by_its_reference",),
     ),
     Trap(
+        "engine.adopted-before-the-answer",
+        "The listing shows an order before its import is answered, and may know more of it: the answer must not write over that.",
+        f"{CORE}/store/orders.py",
+        "_TO_ENTER = _TO_PART.where(part.c.erp_key.is_(None))",
+        "_TO_ENTER = _TO_PART",
+        ("tests/test_order_steps.py::test_an_order_that_is_listed_before_its_import_is_answered_enters_once_and_as_it_is_now",),
+    ),
+    Trap(
         "engine.hook-not-offered",
         "A step that one side does not offer would be tried for ever without a word.",
         f"{CORE}/sync/decide.py",

@@ -117,6 +117,7 @@ _PARTS = sa.select(part).where(is_(part.c.order_id, "of_id")).order_by(part.c.no
 _SHIPPED = sa.select(shipment).join(part, part.c.id == shipment.c.part_id).where(is_(part.c.order_id, "of_id"))
 _TO_ORDER = sa.update(order).where(is_(order.c.id, "of_id"))
 _TO_PART = sa.update(part).where(is_(part.c.id, "of_part"))
+_TO_ENTER = _TO_PART.where(part.c.erp_key.is_(None))
 _TO_PROMISE = _TO_PART.where(part.c.erp_key.is_(None), ~part.c.sending, is_(part.c.attempt, "of_attempt"))
 _UNSENT_PARTS = sa.delete(part).where(is_(part.c.order_id, "of_id"), part.c.erp_key.is_(None), part.c.attempt == 0)
 _CAUSE = _TO_ORDER.where(order.c.cause_id.is_distinct_from(sa.bindparam("of_cause", type_=order.c.cause_id.type)))
@@ -315,6 +316,12 @@ def forget_unreadable_parts(c: sa.Connection, order_id: int) -> bool:
 
 def update_part(c: sa.Connection, part_id: int, **values: Any) -> None:
     c.execute(_TO_PART, {"of_part": part_id, **values})
+
+
+def answered(c: sa.Connection, part_id: int, **values: Any) -> bool:
+    """What the ERP said to its import. False: the part has a key already, which a listing of the ERP's orders brought first. That may hold
+    newer facts than the answer, so it stays."""
+    return c.execute(_TO_ENTER, {"of_part": part_id, **values}).rowcount == 1
 
 
 def promise(c: sa.Connection, part_id: int, attempt: int) -> bool:

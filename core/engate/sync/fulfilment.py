@@ -97,7 +97,9 @@ def _adopted(c: sa.Connection, work: Work, said: list[ErpOrder]) -> list[str]:
         erp = mine.get((row.reference, row.branch))
         if erp is None:
             continue
-        orders.update_part(c, row.id, erp_key=erp.key, erp_state=erp.state, erp_doc=pack(_to_keep(row, erp)), sending=False, state="in_erp")
+        doc = pack(_to_keep(row, erp))
+        if not orders.answered(c, row.id, erp_key=erp.key, erp_state=erp.state, erp_doc=doc, sending=False, state="in_erp"):
+            continue
         follow(c, work, Share(row.order_id, row.branch), erp.state)
         orders.index(c, work.integration_id, "order", row.key, [erp.key])
         outlet_of(work).imported(c, Entered(row.key, row.no, erp.key), work.now())

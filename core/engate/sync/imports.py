@@ -118,7 +118,8 @@ async def _enter(work: Work, order: Stored, part: Part, where: Found | Imported)
 
 def _entered(c: sa.Connection, work: Work, order: Stored, part: Part, where: Found | Imported) -> None:
     """A definite yes: key and next step in one transaction."""
-    orders.update_part(c, part.id, erp_key=where.key, erp_state=where.state, sending=False, state="in_erp")
+    if not orders.answered(c, part.id, erp_key=where.key, erp_state=where.state, sending=False, state="in_erp"):
+        return
     follow(c, work, Share(order.id, part.branch), where.state)
     orders.index(c, work.integration_id, "order", order.key, [where.key])
     outlet_of(work).imported(c, Entered(order.key, part.no, where.key), work.now())
@@ -132,7 +133,8 @@ def _entered(c: sa.Connection, work: Work, order: Stored, part: Part, where: Fou
 
 
 def _refused(c: sa.Connection, work: Work, order: Stored, part: Part, reason: causes.Reason) -> None:
-    orders.update_part(c, part.id, sending=False, state="rejected")
+    if not orders.answered(c, part.id, sending=False, state="rejected"):
+        return
     order_waits(c, outlet_of(work), KeyedOrder(work.order_row(order.id), order.key), reason, work.now())
     orders.note(c, work.order_row(order.id), orders.Line("rejected", reason.text, part.no), work.now())
 

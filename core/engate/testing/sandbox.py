@@ -399,6 +399,10 @@ class Sandbox:
             case "latency":
                 await asyncio.sleep(fault.milliseconds / 1000)
                 return await perform(call)
+            case "late":
+                answer = await perform(call)
+                await asyncio.sleep(fault.milliseconds / 1000)
+                return answer
             case "401" | "403":
                 return self.refused(401 if fault.kind == "401" else 403)
             case "429":

@@ -206,8 +206,8 @@ class Ledger(msgspec.Struct, frozen=True):
 
 
 FaultKind = Literal[
-    "latency", "401", "403", "429", "500", "500_applied", "timeout_applied", "reset", "reset_applied", "html", "drip", "huge", "hang",
-    "duplicate_event", "reorder_event", "drop_event",
+    "latency", "late", "401", "403", "429", "500", "500_applied", "timeout_applied", "reset", "reset_applied", "html", "drip", "huge",
+    "hang", "duplicate_event", "reorder_event", "drop_event",
 ]  # fmt: skip
 
 
@@ -217,8 +217,9 @@ class Fault(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fiel
     The key is the order number for order operations and events, else the path with the body's own key. Which keys are hit follows from
     (`seed`, `kind`, key) alone, so a run can be repeated; each key is hit `times` times, so a retry gets through.
 
-    `401`, `403`: the session, or its right to this operation, is refused. `drip`: the right answer, one byte at a time. `huge`: a body that
-    never ends. `hang`: no answer at all. The last three go on until the client leaves.
+    `latency`: it waits, then acts. `late`: it acts, and answers later. `401`, `403`: the session, or its right to this operation, is
+    refused. `drip`: the right answer, one byte at a time. `huge`: a body that never ends. `hang`: no answer at all. The last three go on
+    until the client leaves.
     """
 
     kind: FaultKind
@@ -226,5 +227,5 @@ class Fault(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fiel
     rate: float = 1.0
     times: int = 1
     seed: int = 0
-    milliseconds: int = 0  # latency, timeout_applied: how long; drip: between two bytes
+    milliseconds: int = 0  # latency, late, timeout_applied: how long; drip: between two bytes
     megabytes: int = 64  # huge: sent as fast as the client takes them; what follows comes slowly
