@@ -25,7 +25,7 @@ import structlog
 from litestar.testing import TestClient
 from tests.support import loaded as copies
 from tests.support.goods import goods, product, sale
-from tests.support.stage import merged_mapping, side
+from tests.support.stage import PATIENCE, merged_mapping, side
 
 from engate.logs import configure
 from engate.store.db import Store
@@ -182,7 +182,7 @@ class House:
             admin.patch(f"/integrations/{id}/flows/{flow}", {"every": every})
         return id
 
-    def until(self, check: Callable[[], Any], seconds: float = 20.0) -> Any:
+    def until(self, check: Callable[[], Any], seconds: float = PATIENCE) -> Any:
         """Polls the real system."""
         deadline = time.monotonic() + seconds
         while True:

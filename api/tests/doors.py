@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import httpx
 import msgspec
+import sqlalchemy as sa
 from api.tests.conftest import migrated
 from granian.constants import Interfaces
 from granian.log import LogLevels
@@ -32,6 +33,7 @@ from engate.testing.fake_erp.sandbox import FakeErpSandbox
 from engate.testing.fake_shop.sandbox import FakeShopSandbox
 from engate.testing.fakes import MANIFESTS
 from engate.testing.outgoing import Outgoing
+from engate.testing.stage import PATIENCE
 from engate_api.app import create_app
 from engate_api.embedded import opened
 from engate_api.installation import Installation
@@ -109,15 +111,29 @@ class Doored:
     async def deliveries(self) -> list[Any]:
         return (await self.api("GET", f"/integrations/{self.id}/deliveries"))["items"]
 
-    async def until(self, check: Any, seconds: float = 20.0) -> Any:
+    async def until(self, check: Any, seconds: float = PATIENCE) -> Any:
         """Polls the real system."""
-        async with asyncio.timeout(seconds):
-            while True:
-                value = check()
-                value = await value if asyncio.iscoroutine(value) else value
-                if value:
-                    return value
-                await asyncio.sleep(0.03)
+        value = None
+        try:
+            async with asyncio.timeout(seconds):
+                while True:
+                    value = check()
+                    value = await value if asyncio.iscoroutine(value) else value
+                    if value:
+                        return value
+                    await asyncio.sleep(0.03)
+        except TimeoutError:
+            raise AssertionError(f"not within {seconds} s: {value!r}; {await self._standing()}") from None
+
+    async def _standing(self) -> dict[str, list[Any]]:
+        """Where everything is: what somebody looks at first who sees a test that waited in vain."""
+        asked = {
+            "lanes": "select name, due_at, not_before, tries, lease from lane",
+            "runs": "select id, flow, state from run",
+            "records": "select kind, key, r.state, r.run_id, c.code from record r left join cause c on c.id = r.cause_id",
+        }
+        return {name: await self.installation.store.reading(lambda c, q=q: [tuple(row) for row in c.execute(sa.text(q))])
+                for name, q in asked.items()}  # fmt: skip
 
 
 class Known(NamedTuple):

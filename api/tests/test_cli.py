@@ -19,6 +19,7 @@ import httpx
 import pytest
 from litestar.testing import TestClient
 
+from engate.testing.stage import PATIENCE
 from engate_api.app import create_app
 from engate_api.cli import main
 from engate_api.settings import from_environment
@@ -54,7 +55,7 @@ def serving(data: Path, *arguments: str, **more: str) -> Iterator[tuple[str, sub
             stream.close()
 
 
-def ready(url: str, seconds: float = 20.0) -> None:
+def ready(url: str, seconds: float = PATIENCE) -> None:
     deadline = time.monotonic() + seconds
     while True:
         try:

@@ -23,6 +23,7 @@ from api.tests.test_cli import environment
 
 from engate.store.tables import slice_count
 from engate.testing import services
+from engate.testing.stage import PATIENCE
 from engate_api.installation import process_name
 
 KEY = base64.b64encode(secrets.token_bytes(32)).decode()
@@ -78,7 +79,7 @@ def scale(tmp_path_factory: pytest.TempPathFactory) -> Generator[Scale]:
             yield Scale(api, worker, database, pid, folder / "worker.log")
 
 
-def until(check: Callable[[], Any], seconds: float = 20.0) -> Any:
+def until(check: Callable[[], Any], seconds: float = PATIENCE) -> Any:
     deadline = time.monotonic() + seconds
     while True:
         try:

@@ -15,9 +15,9 @@ from engate.clock import Clock
 from engate.plugins import Manifest
 from engate.sync.work import Windows
 from engate.testing import stage as public
-from engate.testing.stage import SHORT, OrderRow, Pair, Side, Stage, couple, installed, merged_mapping, played, side
+from engate.testing.stage import PATIENCE, SHORT, OrderRow, Pair, Side, Stage, couple, installed, merged_mapping, played, side
 
-__all__ = ["SHORT", "OrderRow", "Pair", "Side", "Stage", "couple", "faked", "merged_mapping", "neighbour", "side", "staged"]
+__all__ = ["PATIENCE", "SHORT", "OrderRow", "Pair", "Side", "Stage", "couple", "faked", "merged_mapping", "neighbour", "side", "staged"]
 
 
 @asynccontextmanager

@@ -54,6 +54,8 @@ PAUSE = 0.02
 SHORT = Windows(unknown_after=1.0, retry_first=0.05, retry_most=1.0, invoice_retry=0.2, settles_within=0.4, look_pause=0.1)
 OFTEN = (("orders", 0.2), ("fulfilment", 0.3))
 """How often, in seconds, a stage reads these flows; the others as an installation does, or when `resync` asks."""
+PATIENCE = 45.0
+"""Seconds that a wait lasts at most: a machine that does something else besides is no fault of what is tested."""
 
 
 class Side(NamedTuple):
@@ -184,7 +186,7 @@ class Stage:
     async def sql(self, text: str, **values: object) -> list[Any]:
         return await self.store.reading(lambda c: list(c.execute(sa.text(text), values)))
 
-    async def until(self, check: Any, seconds: float = 20.0) -> Any:
+    async def until(self, check: Any, seconds: float = PATIENCE) -> Any:
         """Polls a real system until `check()` (sync or async) is truthy."""
         deadline = asyncio.get_running_loop().time() + seconds
         while True:
@@ -198,7 +200,7 @@ class Stage:
                 raise AssertionError(f"not within {seconds} s: {value!r}; lanes {lanes}")
             await asyncio.sleep(0.02)
 
-    async def quiet(self, seconds: float = 30.0) -> None:
+    async def quiet(self, seconds: float = PATIENCE) -> None:
         """Until every run has ended."""
         await self.until(self._no_run, seconds)
 
