@@ -20,9 +20,12 @@ import msgspec
 import sqlalchemy as sa
 
 from engate.clock import SystemClock
+from engate.domain.mapping import PairMapping
+from engate.domain.options import Options
 from engate.hooks import Storefront
 from engate.model import Batch, Brand, Category, Check, Image, Price, Product, Sku, StockLevel, Warehouse
 from engate.model.kinds import KINDS
+from engate.operations import trigger
 from engate.plugins import Manifest
 from engate.secrets import Vault
 from engate.settings import Secret
@@ -31,9 +34,6 @@ from engate.store.config import Given, NewConnection, NewIntegration
 from engate.store.db import Store
 from engate.store.rows import RecordSet
 from engate.store.tables import metadata, record
-from engate.sync import trigger
-from engate.sync.mapping import PairMapping
-from engate.sync.options import Options
 from engate.sync.registry import Registry
 from engate.sync.runner import Runner
 from engate.sync.work import Windows

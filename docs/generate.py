@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 
 from engate import hooks
+from engate.domain.flows import FLOWS, Flow
 from engate.log_events import EVENTS, FIELDS
 from engate.plugins import Manifest, discover, fetched, implemented
-from engate.sync.flows import FLOWS, Flow
 from engate_api.demo.command import side
 from engate_api.demo.steps import STEPS, refusals
 from engate_api.environment import VARIABLES

@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args, get_origin
 import msgspec
 
 from engate import Context, Http, Meter, Rate, Response, Token, hooks, model
-from engate.sync.flows import FLOWS
+from engate.domain.flows import FLOWS
 from engate.testing import world
 
 HEAD = """# Reference

@@ -27,8 +27,8 @@ from tests.support.stage import Stage, neighbour, staged
 
 from engate.logs import configure
 from engate.model import Check
+from engate.operations import links, trigger
 from engate.store import config
-from engate.sync import links, trigger
 from engate.sync.work import Windows
 from engate.testing.sandbox import Sandbox
 from engate.testing.world import Change, Fault

@@ -27,16 +27,16 @@ from tests.support.goods import goods
 from tests.support.stage import Pair, merged_mapping
 
 from engate.clock import SystemClock
+from engate.domain.flows import FLOWS
 from engate.journal import Metrics
 from engate.logs import configure
 from engate.model import Check
+from engate.operations import trigger
 from engate.secrets import Vault
 from engate.store import config
 from engate.store.config import Given, NewConnection, NewIntegration
 from engate.store.db import Store
 from engate.store.tables import metadata
-from engate.sync import trigger
-from engate.sync.flows import FLOWS
 from engate.sync.registry import Registry
 from engate.sync.runner import Runner
 from engate.sync.work import Windows

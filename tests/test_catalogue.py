@@ -13,12 +13,12 @@ import sqlalchemy as sa
 from tests.support.goods import goods, gtin, product
 from tests.support.stage import SHORT, Stage, staged
 
+from engate.domain.options import Options
 from engate.model import Check
+from engate.operations import links, trigger
 from engate.store import config
 from engate.store.rows import RecordSet
 from engate.store.tables import record
-from engate.sync import links, trigger
-from engate.sync.options import Options
 from engate.testing.sandbox import Staged
 from engate.testing.world import Change, Fault, SeedSku
 from engate.text import Text

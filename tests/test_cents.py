@@ -12,8 +12,8 @@ from tests.support.stage import Stage, faked, staged
 
 from engate.model import Price
 from engate.store import config
-from engate.store.views import explain
 from engate.testing.world import Change
+from engate.views import explain
 
 D = Decimal
 

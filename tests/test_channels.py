@@ -10,7 +10,7 @@ from tests.support.goods import goods
 from tests.support.selling import asleep, entered, in_erp, sell, skus
 from tests.support.stage import Stage, faked
 
-from engate.sync.mapping import ChannelRow, PairMapping, PaymentRow
+from engate.domain.mapping import ChannelRow, PairMapping, PaymentRow
 from engate.testing.fake_erp.plugin import FAKE_ERP_ASKING
 from engate.testing.world import Fault
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from engate import model
+from engate.domain.flows import FLOWS
 from engate.hooks import ROLES
-from engate.sync.flows import FLOWS
 from engate.testing.world import Fault
 from engate_api.cli import COMMANDS
 

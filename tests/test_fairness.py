@@ -11,7 +11,7 @@ import pytest
 from tests.support.goods import goods, sale
 from tests.support.stage import SHORT, Stage, faked, neighbour
 
-from engate.sync import trigger
+from engate.operations import trigger
 from engate.testing.world import Change, Fault
 
 DRIP = Fault("drip", times=1_000_000, milliseconds=5000)

@@ -10,11 +10,11 @@ from msgspec.structs import replace
 from tests.support.goods import goods
 from tests.support.stage import Stage, faked, staged
 
+from engate.domain.mapping import PairMapping, WarehouseRow
+from engate.domain.options import PRODUCT_FIELDS, Options, ProductField
 from engate.model import StockLevel
-from engate.store.views import records
-from engate.sync.mapping import PairMapping, WarehouseRow
-from engate.sync.options import PRODUCT_FIELDS, Options, ProductField
 from engate.testing.world import Change
+from engate.views import records
 
 D = Decimal
 PRODUCT, SKU = "1000", "1000-50000"

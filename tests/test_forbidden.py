@@ -13,10 +13,10 @@ from tests.support.stage import SHORT, Stage, faked
 
 from engate.errors import AuthFailed, Forbidden
 from engate.hooks import Connection
+from engate.operations import trigger
 from engate.plugins import Manifest
 from engate.store import health
 from engate.store.health import Trouble
-from engate.sync import trigger
 from engate.testing.fake_erp.plugin import FAKE_ERP, FakeErp
 from engate.testing.fake_shop.plugin import FAKE_SHOP, FakeShop
 from engate.testing.fakes import lacking

@@ -10,10 +10,10 @@ import pytest
 from tests.support.goods import goods, gtin, product
 from tests.support.stage import Stage, faked
 
+from engate.domain.options import PRODUCT_FIELDS, Options, ProductField
 from engate.store import config
-from engate.store.views import explain
-from engate.sync.options import PRODUCT_FIELDS, Options, ProductField
 from engate.testing.world import SeedSku
+from engate.views import explain
 
 WRONG, LOST, WHOLE = "7891000100104", "75678164125", "075678164125"
 ANOTHER = "7891000100105"

@@ -13,10 +13,10 @@ from tests.support.selling import asleep, entered, sell, skus, told
 from tests.support.stage import SHORT, Stage, faked
 
 from engate import batch
+from engate.operations import trigger
 from engate.store import config, lanes
 from engate.store.lanes import Wake
 from engate.store.tables import lane
-from engate.sync import trigger
 from engate.testing.connect import ObservedTransport
 from engate.testing.contracts import Exchange
 from engate.testing.fake_shop.plugin import FAKE_SHOP, FakeShop

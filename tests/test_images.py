@@ -9,9 +9,9 @@ from tests.support.goods import goods
 from tests.support.stage import Stage, faked
 
 from engate.store import config
-from engate.store.views import explain, summary
 from engate.testing.fake_shop.plugin import FAKE_SHOP
 from engate.testing.fakes import FAKE_ERP, lacking
+from engate.views import explain, summary
 
 HIDES = lacking(FAKE_SHOP, hides_without_image=True)
 WITH, WITHOUT = "1000-50000", "1001-50001"

@@ -1,4 +1,5 @@
-"""Imports go one way: plugins -> engate <- engate_api. Read from the folders: a new plugin is covered, a deleted one not missed.
+"""Imports go one way: plugins -> engate <- engate_api, and inside engate from model up to operations and views. Read
+from the folders: a new plugin is covered, a deleted one not missed.
 
 A rule is broken by any import statement, wherever it stands (in a function, under TYPE_CHECKING). Folders named `tests` may use HTTP
 clients, name platforms and put a plugin beside its sandbox; the direction of imports binds them too.
@@ -21,6 +22,9 @@ HTTP_CLIENT = "core/engate/http.py"
 SANDBOX_BASE = "core/engate/testing/sandbox.py"
 OUTGOING = "core/engate/testing/outgoing.py"
 """What a sandbox sends out by itself goes through it."""
+LAYERS = {"model": 0, "domain": 1, "store": 2, "sync": 3, "operations": 4, "views": 4}
+"""Packages of engate, each with its height: one imports only what is lower. Modules beside them (errors, texts, hooks) are as low as
+the model; `testing` stands above all."""
 SERVERS_OF_GRAPHS = {"graphql"}
 """Libraries of the sandboxes alone."""
 
@@ -81,12 +85,42 @@ def problems(module: Module, owner: dict[str, str]) -> Iterator[str]:
                 yield f"{line}: a plugin and its sandbox share nothing, yet this imports {top}"
         elif top in CLIENTS and not module.is_test and not may_use(module, name):
             yield f"{line}: HTTP goes through engate.http, yet this imports {name}"
+        elif problem := upwards(module, name):
+            yield f"{line}: {problem}"
         elif top in SERVERS_OF_GRAPHS and not module.is_test and not module.is_sandbox:
             yield f"{line}: only a sandbox executes GraphQL, yet this imports {name}"
     if module.part in ("core", "api") and not module.is_test:
         for number, text in enumerate([module.path, *module.source.splitlines()]):
             if named := PLATFORM.search(text):
                 yield f"{number}: {module.part} names a platform: {named[0]}"
+
+
+def layer_of(module: Module) -> str | None:
+    """The layer of engate that it belongs to, "" for the modules beside them; None outside engate, and in `testing`."""
+    if module.package != "engate":
+        return None
+    folder, *inside = module.path.removeprefix("core/engate/").split("/")
+    if not inside:
+        return ""
+    return folder if folder != "testing" else None
+
+
+def upwards(module: Module, name: str) -> str | None:
+    """What is wrong with this import, where it goes against the layers."""
+    if module.part == "api" and not module.is_test and name.startswith("engate_api.routes."):
+        mine = module.path.removesuffix(".py").replace("/", ".").removeprefix("api.")
+        if mine.startswith("engate_api.routes.") and not name.startswith(mine):
+            return f"a route imports another: {name}"
+    mine = layer_of(module)
+    if mine is None:
+        return None
+    if mine == "domain" and name.partition(".")[0] == "sqlalchemy":
+        return "domain is pure, yet this imports sqlalchemy"
+    parts = name.split(".")
+    theirs = parts[1] if parts[0] == "engate" and len(parts) > 1 and parts[1] in LAYERS else None
+    if theirs is None or theirs == mine or LAYERS.get(mine, 0) > LAYERS[theirs] or (not mine and theirs == "model"):
+        return None
+    return f"{mine or 'a module beside the layers'} imports {theirs}"
 
 
 def may_use(module: Module, name: str) -> bool:
@@ -109,6 +143,12 @@ def test_the_rules_hold() -> None:
 
 GOOD = {
     "core/engate/__init__.py": "",
+    "core/engate/text.py": "from engate.model import Order\n",
+    "core/engate/domain/options.py": "from engate.model import Order\nfrom engate.text import Text\nfrom engate.domain import flows\n",
+    "core/engate/views/orders.py": "from engate.store import orders\nfrom engate.sync import pilot\nimport sqlalchemy\n",
+    "core/engate/testing/stage.py": "from engate.operations import trigger\nfrom engate.views import orders\n",
+    "api/engate_api/routes/orders.py": "from engate_api.routes.orders import x\n",
+    "api/engate_api/app.py": "from engate_api.routes import orders\n",
     "core/engate/http.py": "import httpx\nimport httpx_aiohttp\nfrom aiohttp import ClientSession\n",
     "core/engate/testing/sandbox.py": "from aiohttp import web\n",
     "core/engate/testing/outgoing.py": "import aiohttp\n",
@@ -132,6 +172,14 @@ BAD = {
     "a plugin's tests import another": ("plugins/red/tests/test_a.py", "import engate_blue\n", "another: engate_blue"),
     "a plugin imports its sandbox": ("plugins/red/engate_red/a.py", "import engate_red_sandbox.app\n", "share nothing"),
     "a sandbox imports its plugin": ("plugins/red/engate_red_sandbox/a.py", "from engate_red import endpoints\n", "share nothing"),
+    "domain imports the store": ("core/engate/domain/a.py", "from engate.store import orders\n", "domain imports store"),
+    "domain speaks SQL": ("core/engate/domain/a.py", "import sqlalchemy as sa\n", "domain is pure"),
+    "the store imports the engine": ("core/engate/store/a.py", "def f():\n    from engate.sync import work\n", "store imports sync"),
+    "the engine imports what people ask for": ("core/engate/sync/a.py", "from engate.operations import links\n", "sync imports operations"),
+    "views act": ("core/engate/views/a.py", "from engate.operations import trigger\n", "views imports operations"),
+    "operations read what people read": ("core/engate/operations/a.py", "import engate.views.orders\n", "operations imports views"),
+    "a low module imports the store": ("core/engate/secrets.py", "from engate.store.db import Store\n", "beside the layers imports store"),
+    "a route imports another": ("api/engate_api/routes/a.py", "from engate_api.routes.orders import x\n", "a route imports another"),
     "core uses httpx": ("core/engate/sync/a.py", "import httpx\n", "imports httpx"),
     "core serves": ("core/engate/a.py", "from aiohttp import web\n", "imports aiohttp.web"),
     "the API uses aiohttp": ("api/engate_api/a.py", "import aiohttp\n", "imports aiohttp"),

@@ -11,15 +11,15 @@ import sqlalchemy as sa
 from tests.support.stage import Stage, faked
 from tests.test_sharing import WAITS, both
 
+from engate.domain.sheet import Line
 from engate.door import Reply
 from engate.model import Price, Product, Sku, StockLevel
+from engate.operations import linking
+from engate.operations.linking import Wrong
 from engate.store import config, levels
 from engate.store.rows import RecordSet
 from engate.store.tables import record
-from engate.sync import linking
-from engate.sync.linking import Wrong
 from engate.sync.sharing import Shared
-from engate.sync.sheet import Line
 from engate.sync.work import pair_of, rules_of
 from tests.test_served import SERVES, House
 

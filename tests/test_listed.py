@@ -15,8 +15,8 @@ from tests.support.stage import Stage, faked
 
 from engate import batch
 from engate.model import Listing, Page, Query
+from engate.operations import links, trigger
 from engate.store.rows import RecordSet
-from engate.sync import links, trigger
 from engate.testing.fake_shop.plugin import FAKE_SHOP, FakeShop
 from engate.testing.fakes import lacking
 from engate.testing.world import Change, Fault, SeedSku

@@ -16,11 +16,11 @@ from tests.support.selling import asleep, entered, sell, skus, state
 from tests.support.stage import SHORT, Stage, faked
 
 from engate import smtp
+from engate.domain.options import Options
+from engate.operations import trigger
 from engate.settings import load
 from engate.smtp import MailServer
 from engate.store import mail_server
-from engate.sync import trigger
-from engate.sync.options import Options
 
 KEY = "F00001"
 SLOWLY = 60.0

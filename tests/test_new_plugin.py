@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 from tests.test_import_rules import violations
 
+from engate.domain.flows import FLOWS
 from engate.specs import SPECS
-from engate.sync.flows import FLOWS
 from engate_api.cli import main
 
 ROOT = Path(__file__).resolve().parent.parent

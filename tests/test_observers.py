@@ -12,8 +12,8 @@ from tests.support.goods import goods, gtin, product, sale
 from tests.support.stage import faked, staged
 
 from engate.hooks import Observer
-from engate.store.views.paging import Window
-from engate.store.views.running import runs
+from engate.views.paging import Window
+from engate.views.running import runs
 
 
 class Watching(Observer):

@@ -9,7 +9,7 @@ import pytest
 from tests.support.goods import goods, sale
 from tests.support.stage import Stage, staged
 
-from engate.store.views import explain
+from engate.views import explain
 
 D = Decimal
 CHANGE = "PATCH /api/order-system/orders/{changeOrderId}/changes"

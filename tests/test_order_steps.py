@@ -12,15 +12,15 @@ from tests.support.goods import BUYER, goods, sale
 from tests.support.selling import asleep, entered, in_erp, sell, skus, state, tasks, told
 from tests.support.stage import SHORT, Stage, faked
 
+from engate.domain.mapping import PairMapping, PaymentRow
 from engate.model import OrderEvent
 from engate.store import config, lanes
-from engate.store.views import explain
-from engate.store.views.orders import one_order
-from engate.sync.mapping import PairMapping, PaymentRow
 from engate.testing.fake_erp.plugin import FAKE_ERP
 from engate.testing.fake_shop.plugin import FAKE_SHOP
 from engate.testing.fakes import lacking
 from engate.testing.world import Fault, Sale, SaleItem, SalePayment
+from engate.views import explain
+from engate.views.orders import one_order
 
 D = Decimal
 

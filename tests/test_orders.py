@@ -13,11 +13,11 @@ from tests.support.goods import BUYER, goods, gtin, product, sale
 from tests.support.stage import SHORT, Stage, staged
 from tests.support.unbounded import UNBOUNDED
 
+from engate.domain.mapping import PairMapping
+from engate.domain.options import Options
+from engate.operations import trigger
 from engate.store import config
 from engate.store.rows import RecordSet
-from engate.sync import trigger
-from engate.sync.mapping import PairMapping
-from engate.sync.options import Options
 from engate.testing.world import Change, Fault, Sale, SaleItem, SalePayment, SeedBranch, SeedSku
 
 IMPORT = "POST /api/wholesale/v1/orders/"

@@ -20,15 +20,15 @@ from tests.test_forbidden import Rights, pair
 from tests.test_guards import let_go, take
 
 from engate import observers
+from engate.domain.mapping import PairMapping
+from engate.domain.options import Options
+from engate.operations import links, trigger
 from engate.store import archive, config, health, outbox
 from engate.store.config import NewIntegration
 from engate.store.tables import connection, integration
-from engate.store.views import queue
-from engate.store.views.paging import Window
-from engate.sync import links, trigger
-from engate.sync.mapping import PairMapping
-from engate.sync.options import Options
 from engate.testing.world import Fault
+from engate.views import queue
+from engate.views.paging import Window
 
 KEY = "F00001"
 SLOWLY = 60.0

@@ -12,10 +12,10 @@ from tests.support.goods import goods
 from tests.support.selling import in_erp, sell, state
 from tests.support.stage import Stage, faked
 
+from engate.domain.options import Options
 from engate.model import ErpOrder, OrderEvent, Page, Price, StockLevel
 from engate.store import lanes
 from engate.store.blobs import readable
-from engate.sync.options import Options
 from engate.testing.fake_erp.plugin import FakeErp
 from engate.testing.fake_shop.plugin import FakeShop
 from engate.testing.fakes import FAKE_ERP, FAKE_SHOP, lacking

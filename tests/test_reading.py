@@ -8,9 +8,9 @@ import pytest
 from tests.support.goods import goods, sale
 from tests.support.stage import Stage, faked
 
-from engate.store.views import configured
-from engate.sync.flows import offered
+from engate.domain.flows import offered
 from engate.testing.world import Change, Fault
+from engate.views import configured
 
 
 async def mark(stage: Stage, kind: str) -> tuple[str | None, float | None]:

@@ -6,8 +6,8 @@ import pytest
 from tests.support.stage import Stage, faked
 from tests.test_sharing import goods, over
 
+from engate.operations import links, trigger
 from engate.store.rows import RecordSet
-from engate.sync import links, trigger
 from engate.testing.world import Change
 
 SKU, ELSEWHERE = "1000-UN", "sku-elsewhere"

@@ -12,8 +12,8 @@ from tests.support.goods import goods, sale
 from tests.support.stage import SHORT, Stage, faked
 
 from engate.model import Check
+from engate.operations import links, trigger
 from engate.store import config, pushes
-from engate.sync import links, trigger
 from engate.testing.world import Change, Fault
 from engate.text import Text
 

@@ -11,14 +11,14 @@ from tests.support.goods import goods, sale
 from tests.support.selling import entered, sell, skus
 from tests.support.stage import SHORT, Stage, faked, staged
 
+from engate.domain.flows import offered
 from engate.model import OrderEvent
+from engate.operations import trigger
 from engate.store import archive
-from engate.store.views import configured
-from engate.sync import trigger
 from engate.sync.events import Ear, take_in
-from engate.sync.flows import offered
 from engate.testing.fakes import FAKE_SHOP, lacking
 from engate.testing.world import Fault
+from engate.views import configured
 
 ORDER = "GET /orders/{key}"
 OFTEN = msgspec.structs.replace(SHORT, orders_again=0.3)

@@ -10,8 +10,8 @@ import pytest
 from tests.support.goods import goods
 from tests.support.stage import Stage, faked
 
+from engate.domain.mapping import PairMapping, PriceListRow
 from engate.model import Price, StockLevel
-from engate.sync.mapping import PairMapping, PriceListRow
 from engate.testing.fakes import FAKE_ERP, lacking
 from engate.testing.world import Change
 

@@ -17,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.support.stage import Stage, faked
 
+from engate.domain.options import Options
 from engate.door import Asked, Reply, Whole, Wholes
 from engate.model import Image, Price, Problem, Product, Sku, StockLevel, Warehouse
 from engate.model.kinds import KINDS
@@ -26,7 +27,6 @@ from engate.store.rows import RecordSet
 from engate.store.tables import connection, integration, record
 from engate.sync import served
 from engate.sync.desk import OpenDesk
-from engate.sync.options import Options
 from engate.sync.work import pair_of, rules_of
 from engate.text import Text
 

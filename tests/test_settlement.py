@@ -13,10 +13,10 @@ from tests.support.goods import goods, gtin, product
 from tests.support.selling import asleep, entered, in_erp, sell, skus, state, tasks, told
 from tests.support.stage import Stage, faked
 
+from engate.domain.options import Options
 from engate.model import ErpOrder
+from engate.operations import trigger
 from engate.store.blobs import readable
-from engate.sync import trigger
-from engate.sync.options import Options
 from engate.testing.fake_erp.plugin import FAKE_ERP
 from engate.testing.fake_shop.plugin import FAKE_SHOP
 from engate.testing.fakes import lacking

@@ -14,13 +14,13 @@ from tests.support.goods import goods as seed_of
 from tests.support.goods import gtin, product, sale
 from tests.support.stage import Stage, faked
 
+from engate.domain.mapping import PairMapping, WarehouseRow
+from engate.domain.options import Options
 from engate.model import StockLevel
+from engate.operations import trigger
 from engate.store import config, levels
 from engate.store.blobs import unpack
 from engate.store.tables import integration, record
-from engate.sync import trigger
-from engate.sync.mapping import PairMapping, WarehouseRow
-from engate.sync.options import Options
 from engate.testing.world import Change, SeedSku
 
 SKU, OTHER = "1000-UN", "1000-CX"

@@ -12,13 +12,13 @@ from tests.support.goods import goods, sale
 from tests.support.stage import Stage, faked
 from tests.test_sharing import WAITS
 
+from engate.domain.sheet import Line
 from engate.model import Price
+from engate.operations import linking, trigger
 from engate.store import levels
 from engate.store.blobs import pack
 from engate.store.rows import RecordSet
 from engate.store.tables import record
-from engate.sync import linking, trigger
-from engate.sync.sheet import Line
 
 SERVES: dict[str, dict[str, object]] = {"fake_shop": {"serves": ["product", "sku", "price", "image"]}}
 SKU = "1000-50000"

@@ -10,9 +10,9 @@ import pytest
 from tests.support.goods import goods
 from tests.support.stage import Stage, faked, staged
 
+from engate.domain.mapping import PairMapping
+from engate.domain.options import Options
 from engate.model import Price
-from engate.sync.mapping import PairMapping
-from engate.sync.options import Options
 from engate.testing.fakes import FAKE_ERP, FAKE_SHOP, lacking
 
 D = Decimal

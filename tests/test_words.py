@@ -23,11 +23,12 @@ from typing import Any, get_args
 import pytest
 
 from engate import hooks, titles
+from engate.domain import next_step
 from engate.errors import Owner
 from engate.model.kinds import CALLED, KINDS
 from engate.model.orders import ShopState
 from engate.plugins import discover
-from engate.sync import decide, steps
+from engate.sync import steps
 from engate.testing.words import ENGLISH, PORTUGUESE, Said, faults, faults_in, said_in, words_of
 from engate.text import Text
 
@@ -158,14 +159,14 @@ def test_every_title_is_in_both_languages(name: str) -> None:
 
 
 def test_every_kind_state_hook_and_owner_has_a_title() -> None:
-    states = {*decide.ORDER, *decide.FINAL, *decide.BEFORE_THE_ERP.values()}
+    states = {*next_step.ORDER, *next_step.FINAL, *next_step.BEFORE_THE_ERP.values()}
     assert set(titles.ORDER_STATES) == set(titles.ORDER_WAITS) == states
     assert set(titles.SHOP_STATES) == set(get_args(ShopState)) - {"unknown"}
     assert set(titles.OWNERS) == set(get_args(Owner))
     assert set(KINDS) <= set(CALLED)
     offered = {name for side in (hooks.Connection, hooks.Erp, hooks.Storefront, hooks.Observer) for name in _hooks(side)}
     assert set(titles.HOOKS) == offered
-    assert set(steps.TITLES) == set(get_args(decide.Action))
+    assert set(steps.TITLES) == set(get_args(next_step.Action))
 
 
 def _hooks(side: type[Any]) -> Iterator[str]:

@@ -1349,7 +1349,7 @@ PLATFORMS: tuple[Trap, ...] = (
     Trap(
         "vtex.not-paid-yet",
         "An order exists in the shop long before it is paid, and only when it is ready may it reach the ERP.",
-        f"{CORE}/sync/parts.py",
+        f"{CORE}/domain/splitting.py",
         'if order.state == "ready":',
         'if order.state in ("ready", "awaiting_payment"):',
         (f"{E_ORDERS}test_cancelled_before_the_import_never_enters",),
@@ -1357,7 +1357,7 @@ PLATFORMS: tuple[Trap, ...] = (
     Trap(
         "vtex.sold-and-offered-again",
         "Until the ERP has reserved an order its reading still counts those units: pushed as it is, they are sold twice.",
-        f"{CORE}/sync/effective.py",
+        f"{CORE}/domain/effective.py",
         "        return sum((units for freed_at, units in pending",
         "        return 0 * sum((units for freed_at, units in pending",
         (f"{E_ORDERS}test_a_unit_that_is_sold_is_never_offered_again",),

@@ -147,7 +147,7 @@ CALLS: tuple[Trap, ...] = (
     Trap(
         "engine.calls-stranger",
         "The list of calls of one tenant shows those of all.",
-        f"{CORE}/store/views/calls.py",
+        f"{CORE}/views/calls.py",
         "        mine = call.c.tenant_id == tenant_id\n",
         "        mine = call.c.tenant_id > 0\n",
         (f"{SHOWN}test_what_was_said_of_an_order_is_shown_to_whoever_may_see_it",),

@@ -731,7 +731,7 @@ ENGINE: tuple[Trap, ...] = (
     Trap(
         "engine.carried-order-old",
         "Events come in any order: the one that came last may tell of the oldest state, and would bring a handled order back.",
-        f"{CORE}/sync/told.py",
+        f"{CORE}/domain/told.py",
         "stamp = max(doc.changed_at for doc in rivals)",
         "stamp = docs[-1].changed_at",
         (f"{TOLD}test_an_order_that_comes_late_overwrites_nothing",),
@@ -951,7 +951,7 @@ ENGINE: tuple[Trap, ...] = (
     Trap(
         "engine.cut-before-note",
         "A note of less than the shop's order never closes it: what was not attended has to leave the order first.",
-        f"{CORE}/sync/decide.py",
+        f"{CORE}/domain/next_step.py",
         '    if final and change_is_due(order, part, s):\n        return "change_in_shop"',
         '    if False:\n        return "change_in_shop"',
         ("tests/test_settlement.py::test_what_was_not_attended_leaves_the_shops_order_before_the_note",),
@@ -959,7 +959,7 @@ ENGINE: tuple[Trap, ...] = (
     Trap(
         "engine.no-note-while-changing",
         "A change and a note that cross leave the shop's order with the wrong total.",
-        f"{CORE}/sync/decide.py",
+        f"{CORE}/domain/next_step.py",
         'return None if _another_is_changing(order, part) else "invoice"',
         'return "invoice"',
         ("tests/test_settlement.py::test_a_note_of_another_part_waits_for_a_change_that_is_under_way",),
@@ -975,7 +975,7 @@ ENGINE: tuple[Trap, ...] = (
     Trap(
         "engine.changed-in-shop",
         "An order edited in the shop after its import: what the buyer gave up would be shipped all the same.",
-        f"{CORE}/sync/decide.py",
+        f"{CORE}/domain/next_step.py",
         "    if part.erp_state not in BILLED and settlement.differs(order, part):",
         "    if False:",
         (
@@ -986,7 +986,7 @@ ENGINE: tuple[Trap, ...] = (
     Trap(
         "engine.above-the-charge",
         "A note of more than the buyer paid is somebody's loss: never silently.",
-        f"{CORE}/sync/decide.py",
+        f"{CORE}/domain/next_step.py",
         "    if final and notes_go and latest_sent(part) is None and _must_be_asked(order, part, s):",
         "    if False:",
         ("tests/test_settlement.py::test_more_than_was_charged_is_asked_or_borne_and_never_silent",),
@@ -994,7 +994,7 @@ ENGINE: tuple[Trap, ...] = (
     Trap(
         "engine.taxes-on-top",
         "ST and IPI make a note larger than the charge: that is no difference that anybody owes.",
-        f"{CORE}/sync/settlement.py",
+        f"{CORE}/domain/settlement.py",
         "return value if value < part.doc.total or (above(part, notes) and not bear) else part.doc.total",
         "return value",
         ("tests/test_settlement.py::test_taxes_on_top_of_the_note_are_not_the_buyers",),
@@ -1002,7 +1002,7 @@ ENGINE: tuple[Trap, ...] = (
     Trap(
         "engine.wrong-gtin",
         "A barcode that is no GTIN was left out without a word: nobody ever mended it in the ERP.",
-        f"{CORE}/sync/effective.py",
+        f"{CORE}/domain/effective.py",
         "else wrong_gtin(sku) if wrong else None",
         "else None",
         ("tests/test_gtins.py::test_a_code_that_is_no_gtin_is_said_and_the_sku_sells_without_it[calls]",),
@@ -1066,7 +1066,7 @@ ENGINE: tuple[Trap, ...] = (
     Trap(
         "engine.name-missing",
         "A name that was lost in the ERP must not take the shop's away: what people know the thing by would be its code, or nothing.",
-        f"{CORE}/sync/effective.py",
+        f"{CORE}/domain/effective.py",
         "        if isinstance(doc, Category | Brand | Product | Sku) and not doc.name.strip():",
         "        if False:",
         ("tests/test_names.py::test_what_has_no_name_in_the_erp_keeps_the_shops",),
@@ -1106,7 +1106,7 @@ ENGINE: tuple[Trap, ...] = (
     Trap(
         "engine.rounding-shown",
         "Who compares the shop's price with the ERP's must see that it was rounded, and from what.",
-        f"{CORE}/store/views/explain.py",
+        f"{CORE}/views/explain.py",
         "        verdict.text = _with(verdict.text, _rounded(each))",
         "        _rounded(each)",
         ("tests/test_cents.py::test_the_explanation_shows_what_the_erp_said_and_what_the_shop_asks",),
@@ -1114,7 +1114,7 @@ ENGINE: tuple[Trap, ...] = (
     Trap(
         "engine.leading-form",
         "Two payments of one form count together: the ERP's charge is that of the form that carries most of the money.",
-        f"{CORE}/sync/parts.py",
+        f"{CORE}/domain/splitting.py",
         "        found[payment.form] = found.get(payment.form, Decimal(0)) + payment.value",
         "        found[payment.form] = max(found.get(payment.form, Decimal(0)), payment.value)",
         ("tests/test_order_steps.py::test_of_several_forms_the_erp_gets_the_charge_of_the_one_that_carries_most_and_the_order_says_so",),
@@ -1141,7 +1141,7 @@ ENGINE: tuple[Trap, ...] = (
     Trap(
         "engine.cause-of-each-note",
         "Notes of two orders may have one number: what is said of the one, and a retry of it, must not be the other's.",
-        f"{CORE}/sync/decide.py",
+        f"{CORE}/domain/next_step.py",
         '            "invoice.refused", f"{of}/{invoice.id}",',
         '            "invoice.refused", invoice.id,',
         ("tests/test_order_steps.py::test_notes_of_two_orders_with_one_number_are_two_causes_in_plain_words",),
@@ -1157,7 +1157,7 @@ ENGINE: tuple[Trap, ...] = (
     Trap(
         "engine.run-says-what-waits",
         "A run that is done although most of its records wait looks as if all were in the shop.",
-        f"{CORE}/store/views/running.py",
+        f"{CORE}/views/running.py",
         "        live.to_send + live.sent + live.waiting,\n        live,",
         "        live.sent,\n        live,",
         ("tests/test_observers.py::test_a_run_that_is_done_says_how_much_of_it_waits",),
@@ -1181,7 +1181,7 @@ ENGINE: tuple[Trap, ...] = (
     Trap(
         "engine.no-image-sells",
         "Who asks why a SKU is not on the site is told that a buyer can buy it, though the shop shows it to nobody.",
-        f"{CORE}/store/views/selling.py",
+        f"{CORE}/views/selling.py",
         "sku.cause.code == NO_IMAGE.code",
         "False",
         ("tests/test_images.py::test_a_sku_that_the_shop_hides_for_want_of_an_image_is_said_until_it_has_one",),
@@ -1213,7 +1213,7 @@ ENGINE: tuple[Trap, ...] = (
     Trap(
         "engine.paid-and-cancelled",
         "Who paid and cancelled before engate read the order is owed money; as an expired order nobody would ever look at it.",
-        f"{CORE}/store/orders.py",
+        f"{CORE}/domain/orders.py",
         "        return self.was_ready or self.doc.paid_at is not None",
         "        return self.was_ready",
         ("tests/test_order_steps.py::test_a_paid_order_that_is_cancelled_before_anybody_read_it_is_cancelled_and_its_refund_is_said",),
@@ -1221,7 +1221,7 @@ ENGINE: tuple[Trap, ...] = (
     Trap(
         "engine.charged-before-the-cancellation",
         "A shop's total may fall with the cancellation: the buyer was said to have paid nothing.",
-        f"{CORE}/sync/settlement.py",
+        f"{CORE}/domain/settlement.py",
         "    charged, before = order.charged, order.refunded_before\n",
         "    charged, before = order.doc.total, order.refunded_before\n",
         ("plugins/shopify/tests/test_coupled.py::test_what_a_cancelled_order_had_paid_is_said_though_its_total_is_nothing_now",),
@@ -1229,7 +1229,7 @@ ENGINE: tuple[Trap, ...] = (
     Trap(
         "engine.cancelled-explained",
         "The shop's last word of a cancelled order may be an old one, of a request: what became of the money follows from the order.",
-        f"{CORE}/store/views/explain.py",
+        f"{CORE}/views/explain.py",
         '    if found.state == "cancelled":\n',
         "    if False:\n",
         ("tests/test_order_money_platforms.py::test_a_cancelled_order_is_explained_by_what_it_is_not_by_an_old_word_of_the_shop",),
@@ -1245,7 +1245,7 @@ ENGINE: tuple[Trap, ...] = (
     Trap(
         "engine.erp-total-tolerated",
         "Taxes are rounded by document: a difference of a cent a line is nobody's work.",
-        f"{CORE}/sync/settlement.py",
+        f"{CORE}/domain/settlement.py",
         "> CENT * cents * len(part.doc.items)]",
         "> CENT * cents]",
         ("tests/test_settlement.py::test_what_is_tolerated_counts_by_line[1-0.02-False]",),
@@ -1253,7 +1253,7 @@ ENGINE: tuple[Trap, ...] = (
     Trap(
         "engine.erp-total-of-what-was-sent",
         "What the ERP cut is not in its total any more: the notes tell of that, and a second task would have nobody's answer.",
-        f"{CORE}/sync/settlement.py",
+        f"{CORE}/domain/settlement.py",
         "    return not said or said == _units((item.sku, item.quantity) for item in part.doc.items)",
         "    return True",
         ("tests/test_settlement.py::test_an_erp_order_of_another_total_is_a_task_with_both_sums_until_it_is_put_right",),
@@ -1277,7 +1277,7 @@ ENGINE: tuple[Trap, ...] = (
     Trap(
         "engine.every-shipment",
         "An order that leaves in two parcels has two tracking codes: the second must reach the buyer too.",
-        f"{CORE}/sync/decide.py",
+        f"{CORE}/domain/next_step.py",
         "next((shipment for shipment in shipments if shipment.key[:100] not in part.shipped), None)",
         "next((shipment for shipment in shipments if not part.shipped), None)",
         ("tests/test_order_steps.py::test_each_shipment_goes_once_with_its_own_lines",),
@@ -1301,7 +1301,7 @@ ENGINE: tuple[Trap, ...] = (
     Trap(
         "engine.hook-not-offered",
         "A step that one side does not offer would be tried for ever without a word.",
-        f"{CORE}/sync/decide.py",
+        f"{CORE}/domain/next_step.py",
         'return "cancel_in_erp" if "import_cancellation" in s.hooks else _not_offered("import_cancellation", part, s)',
         'return "cancel_in_erp"',
         ("tests/test_order_steps.py::test_an_erp_that_cannot_cancel_leaves_it_to_a_person_and_goes_on_when_it_is_done",),
@@ -1317,7 +1317,7 @@ ENGINE: tuple[Trap, ...] = (
     Trap(
         "engine.buyer-document",
         "A CPF or CNPJ with wrong check digits becomes a customer nobody can invoice.",
-        f"{CORE}/sync/parts.py",
+        f"{CORE}/domain/splitting.py",
         "    if order.delivery.country == BRAZIL and order.buyer.document and not valid_document(order.buyer.document):",
         "    if False:",
         ("tests/test_order_steps.py::test_a_buyer_with_a_wrong_document_is_attention_before_the_import",),
@@ -1325,7 +1325,7 @@ ENGINE: tuple[Trap, ...] = (
     Trap(
         "engine.foreign-note",
         "A note of another company beside the right one: neither may hide the other, and only ours goes.",
-        f"{CORE}/sync/decide.py",
+        f"{CORE}/domain/next_step.py",
         "    if companies and invoice.issuer and invoice.issuer not in companies:",
         "    if False:",
         ("tests/test_order_steps.py::test_of_several_notes_in_one_answer_each_is_judged_on_its_own",),
@@ -1333,7 +1333,7 @@ ENGINE: tuple[Trap, ...] = (
     Trap(
         "engine.unreadable-shown",
         "One stored document that cannot be read made every list and every explanation that it is part of answer 500.",
-        f"{CORE}/store/views/records.py",
+        f"{CORE}/views/records.py",
         "return Record(**_fields(row, readable(row.doc, KINDS[row.kind].struct)))",
         "from engate.store.blobs import unpack\n    return Record(**_fields(row, unpack(row.doc, KINDS[row.kind].struct)))",
         ("api/tests/test_unreadable.py::test_records_are_shown_with_what_is_wrong[empty]",),
@@ -1383,7 +1383,7 @@ ENGINE: tuple[Trap, ...] = (
     Trap(
         "engine.search-own",
         "One search over all integrations: without the tenant it answers with everybody's orders and buyers.",
-        f"{CORE}/store/views/search.py",
+        f"{CORE}/views/search.py",
         "integration.c.tenant_id == tenant_id",
         "sa.true()",
         ("api/tests/test_search.py::test_another_tenants_things_are_not_found",),
@@ -1399,7 +1399,7 @@ ENGINE: tuple[Trap, ...] = (
     Trap(
         "engine.queue-money-first",
         "A queue by age hides the order of today, which a buyer has paid, below a hundred products that never had a category.",
-        f"{CORE}/store/views/queue.py",
+        f"{CORE}/views/queue.py",
         "(-hangs.money, -hangs.orders, -hangs.skus, row.since, row.id)",
         "(row.since, row.id)",
         ("api/tests/test_queue.py::test_money_comes_before_what_waits_longer",),
@@ -1415,7 +1415,7 @@ ENGINE: tuple[Trap, ...] = (
     Trap(
         "engine.resume-reads-deltas",
         "Each end of a pause would read the whole catalogue: a support desk that pauses thrice a day loads it thrice.",
-        f"{CORE}/sync/trigger.py",
+        f"{CORE}/operations/trigger.py",
         "full=name not in whole",
         "full=True",
         ("api/tests/test_pause.py::test_after_a_pause_only_what_changed_is_read",),
@@ -1638,7 +1638,7 @@ ENGINE: tuple[Trap, ...] = (
     Trap(
         "engine.off-ends-calls",
         "Deactivating ends what is in flight: the slots of a tenant whose platform hangs are free again.",
-        f"{CORE}/sync/trigger.py",
+        f"{CORE}/operations/trigger.py",
         "    ask_to_end(c, id, but=(EVENTS, SAFETY))\n",
         "",
         (f"{FAIR}test_deactivating_ends_calls_in_flight_at_once",),
@@ -1703,7 +1703,7 @@ ENGINE: tuple[Trap, ...] = (
     Trap(
         "engine.lift",
         "What a person asks for waits for no back-off: `retried: 10` and nothing for a quarter of an hour is no answer.",
-        f"{CORE}/sync/trigger.py",
+        f"{CORE}/operations/trigger.py",
         "    lanes.lift(c, id, unique)\n",
         "",
         (f"{RETRY}test_a_reading_that_backs_off_for_an_hour_goes_when_a_person_asks[resync]",),
@@ -1825,7 +1825,7 @@ ENGINE: tuple[Trap, ...] = (
     Trap(
         "engine.refs-not-offered",
         "A storefront without brands: every branded product would wait for a link that never comes.",
-        f"{CORE}/sync/effective.py",
+        f"{CORE}/domain/effective.py",
         "if ref[1] in self.pair.kinds or ref[1:] in self.links]",
         "if True]",
         ("tests/test_what_a_pair_lacks.py::test_a_reference_to_what_this_pair_does_not_offer_is_left_out",),
@@ -1833,7 +1833,7 @@ ENGINE: tuple[Trap, ...] = (
     Trap(
         "engine.one-cause-for-all",
         "An ERP without brands and a shop that requires one: each product would be refused with a cause of its own.",
-        f"{CORE}/sync/effective.py",
+        f"{CORE}/domain/effective.py",
         "            elif ref in self.pair.requires:\n                return REQUIRED[ref]",
         "            elif ref in self.pair.requires:\n                continue",
         ("tests/test_what_a_pair_lacks.py::test_a_shop_that_requires_a_brand_says_so_once_for_all_products",),
@@ -1945,7 +1945,7 @@ ENGINE: tuple[Trap, ...] = (
     Trap(
         "engine.zone",
         "People read times in their own zone: a sentence in another is two hours off in Acre, and nobody sees it.",
-        f"{CORE}/store/views/selling.py",
+        f"{CORE}/views/selling.py",
         "at = when(sold.since, zone)",
         "at = when(sold.since, ZoneInfo('America/Sao_Paulo'))",
         ("api/tests/test_titles.py::test_times_are_said_in_the_tenants_zone",),

@@ -11,7 +11,7 @@ MAPPING: tuple[Trap, ...] = (
     Trap(
         "engine.channel-specific",
         "A row for every channel that counts before the channel's own gives its orders another operation's taxes.",
-        f"{CORE}/sync/channels.py",
+        f"{CORE}/domain/channels.py",
         'for channel in (as_channel(order.channel), "") for who in buyers',
         'for who in buyers for channel in ("", as_channel(order.channel))',
         (f"{PURE}test_the_most_specific_row_counts_and_that_one_whole",),
@@ -19,7 +19,7 @@ MAPPING: tuple[Trap, ...] = (
     Trap(
         "engine.channel-spelling",
         "People type channels: B2B with a space after it would be no order's channel, and its orders would take the row of all others.",
-        f"{CORE}/sync/mapping.py",
+        f"{CORE}/domain/mapping.py",
         "return channel.strip().casefold()",
         "return channel",
         (f"{PURE}test_a_channel_is_the_same_however_it_is_typed", f"{REST}test_a_channel_stands_in_one_row_however_it_is_typed"),
@@ -27,7 +27,7 @@ MAPPING: tuple[Trap, ...] = (
     Trap(
         "engine.channel-required",
         "An order that enters the ERP without what it requires of each order is refused there half made, or invoiced wrongly.",
-        f"{CORE}/sync/channels.py",
+        f"{CORE}/domain/channels.py",
         "    if faults:\n        return _unmapped(order, row, faults)\n",
         "",
         (
@@ -118,7 +118,7 @@ MAPPING: tuple[Trap, ...] = (
     Trap(
         "engine.channels-changed-only",
         "Rows of channels that a new version of the ERP's plugin does not take keep nobody from mapping a carrier.",
-        f"{API}/routes/integrations.py",
+        f"{API}/integration.py",
         'if "channels" in names and mapping.channels:',
         "if mapping.channels:",
         (f"{REST}test_a_kind_is_changed_though_another_is_out_of_date",),

@@ -183,7 +183,7 @@ OUTBOX: tuple[Trap, ...] = (
     Trap(
         "engine.outbox-retried",
         "A person who has mended an extension asks for a retry of its cause, and what was given up is told.",
-        f"{CORE}/sync/trigger.py",
+        f"{CORE}/operations/trigger.py",
         "woken |= {(each.lane, outbox.PRIORITY) for each in told.targets}",
         "woken |= set()",
         (f"{TESTS}test_who_takes_nothing_for_days_is_given_up_in_words_until_a_person_asks",),

@@ -180,7 +180,7 @@ PRIVACY: tuple[Trap, ...] = (
     Trap(
         "engine.cause-of-several",
         "Several orders wait for one refusal, which names the buyer of one of them: masked by another one's words it hides nothing.",
-        f"{CORE}/store/views/buyers.py",
+        f"{CORE}/views/buyers.py",
         "[*_read([row.doc]), *waited.get(row.cause_id, ())]",
         "_read([row.doc])",
         (f"{BUYERS}test_a_cause_of_several_orders_is_masked_by_the_words_of_each",),

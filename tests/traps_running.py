@@ -208,7 +208,7 @@ RUNNING: tuple[Trap, ...] = (
     Trap(
         "engine.restored-awake",
         "What fell asleep with a restore and is not woken by the activation stays undone for ever.",
-        f"{CORE}/sync/trigger.py",
+        f"{CORE}/operations/trigger.py",
         "    asleep.wake(c, tenant_id, id, now)\n",
         "",
         (f"{BACKUP}test_a_restored_copy_calls_nobody_until_it_is_activated",),

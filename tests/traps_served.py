@@ -12,7 +12,7 @@ SHOPS_THAT_FETCH: tuple[Trap, ...] = (
     Trap(
         "engine.id-form",
         "A person who takes the wrong column for the shop's ids would link every product to nothing, and stock would go nowhere.",
-        f"{CORE}/sync/linking.py",
+        f"{CORE}/operations/linking.py",
         "    return not form or re.fullmatch(form, remote, re.ASCII) is not None",
         "    return True",
         ("api/tests/test_link_sheets.py::test_an_id_stands_for_one_record_and_a_record_stands_once",),
@@ -28,7 +28,7 @@ SHOPS_THAT_FETCH: tuple[Trap, ...] = (
     Trap(
         "engine.linked-at-once",
         "Two SKUs that stand for one id of the shop: an order of it would send the wrong goods.",
-        f"{CORE}/sync/linking.py",
+        f"{CORE}/operations/linking.py",
         "    links.hold(c, of.integration_id)\n",
         "",
         ("tests/test_linking.py::test_of_two_who_say_one_id_at_once_one_is_told_so",),
@@ -44,7 +44,7 @@ SHOPS_THAT_FETCH: tuple[Trap, ...] = (
     Trap(
         "engine.silent-shop",
         "A shop that ceased to call fetches nothing and hands nothing in, and no call of ours fails: nobody would notice.",
-        f"{CORE}/store/views/configured.py",
+        f"{CORE}/views/configured.py",
         "    if now - at <= options.silence_hours * HOUR:",
         "    if True:",
         (f"{FETCHES}test_a_shop_that_falls_silent_is_said",),
@@ -164,7 +164,7 @@ SHOPS_THAT_FETCH: tuple[Trap, ...] = (
     Trap(
         "engine.handed-in-last",
         "A shop that hands its orders in cannot be asked: what it said last must count, whatever came in which order.",
-        f"{CORE}/sync/told.py",
+        f"{CORE}/domain/told.py",
         "        if doc is not None and doc.changed_at >= newest.changed_at:",
         "        if doc is not None:",
         ("core/tests/test_told.py::test_of_a_shop_that_cannot_be_asked_what_came_last_counts_unless_its_own_stamp_is_older",),
@@ -261,7 +261,7 @@ SHOPS_THAT_FETCH: tuple[Trap, ...] = (
     Trap(
         "engine.sharing-members",
         "A branch that leaves the warehouse takes its units along, though nothing of the others has changed.",
-        f"{CORE}/sync/effective.py",
+        f"{CORE}/domain/effective.py",
         '"with": ",".join(self.sharing[warehouse]), ',
         "",
         ("tests/test_sharing.py::test_a_branch_that_leaves_the_warehouse_takes_its_units_along",),
@@ -325,7 +325,7 @@ SHOPS_THAT_FETCH: tuple[Trap, ...] = (
     Trap(
         "engine.field-unsent",
         "A field that stays with the shop changes in the ERP: every product would be written for nothing, and what is ticked again never.",
-        f"{CORE}/sync/effective.py",
+        f"{CORE}/domain/effective.py",
         "        return blank(self.doc, self.kept)",
         "        return self.doc",
         ("tests/test_fields.py::test_a_field_that_is_not_ticked_goes_with_the_creation_alone",),
@@ -357,7 +357,7 @@ SHOPS_THAT_FETCH: tuple[Trap, ...] = (
     Trap(
         "engine.field-unshown",
         "The support desk would read that an empty name was sent.",
-        f"{CORE}/store/views/records.py",
+        f"{CORE}/views/records.py",
         ' for name, value in sent.items() if value != ""}',
         " for name, value in sent.items()}",
         ("tests/test_fields.py::test_of_what_is_the_shops_own_nobody_says_that_the_shop_holds_it[calls]",),
@@ -365,7 +365,7 @@ SHOPS_THAT_FETCH: tuple[Trap, ...] = (
     Trap(
         "engine.physical",
         "A physical balance holds what is sold already: told to who did not choose it, that is sold twice.",
-        f"{CORE}/sync/effective.py",
+        f"{CORE}/domain/effective.py",
         '        physical = level.physical if self.options.stock_sent == "physical" else None',
         "        physical = level.physical",
         ("tests/test_fields.py::test_the_balance_that_is_told_is_the_one_that_was_chosen",),

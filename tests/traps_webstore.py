@@ -231,7 +231,7 @@ WEBSTORE: tuple[Trap, ...] = (
     Trap(
         "engine.off-by-stock",
         "A shop that fetches its products hears some hours later that one is off; by its stock it would go on selling it until then.",
-        "core/engate/sync/effective.py",
+        "core/engate/domain/effective.py",
         "        if level.sku in self.against.off:\n            return Decimal(0)\n",
         "",
         (f"{WEBHOOK}test_what_is_not_for_sale_any_more_is_told_to_be_gone_until_it_comes_back[sku]",),

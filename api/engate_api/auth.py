@@ -6,6 +6,7 @@ from __future__ import annotations
 import time
 from typing import Any, Literal, NamedTuple
 
+import msgspec
 import sqlalchemy as sa
 from litestar.connection import ASGIConnection
 from litestar.exceptions import NotAuthorizedException, PermissionDeniedException
@@ -23,6 +24,15 @@ NOTED_EVERY = 60.0
 """Seconds between two notes of a key's last use."""
 
 Connected = ASGIConnection[Any, Any, Any, Any]
+
+
+class KeyMade(msgspec.Struct):
+    """`key` is answered this once."""
+
+    id: int
+    name: str
+    role: str
+    key: str
 
 
 class Caller(NamedTuple):

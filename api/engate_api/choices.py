@@ -9,12 +9,12 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from engate.domain.channels import Fields, wrong
+from engate.domain.mapping import KINDS, PairMapping
 from engate.fields import Fault, Field, Side
 from engate.model import Choice
 from engate.plugins import Coupling, Manifest
 from engate.settings import fields_of
-from engate.sync.channels import Fields, wrong
-from engate.sync.mapping import KINDS, PairMapping
 from engate.text import Text
 from engate_api.rows import in_words, refused
 

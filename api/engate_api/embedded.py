@@ -12,9 +12,9 @@ from litestar import Litestar
 from engate.clock import Clock, SystemClock
 from engate.journal import Metrics
 from engate.logs import say
-from engate.secrets import open_vault
 from engate.store import config, lanes, tokens, upkeep
 from engate.store.broken import broken, shortly
+from engate.store.vault import open_vault
 from engate.sync.calls import Calls
 from engate.sync.registry import Registry
 from engate.sync.runner import Runner

@@ -13,8 +13,8 @@ from litestar import Request
 from litestar.params import PathParameter, QueryParameter
 
 from engate.errors import Invalid
-from engate.store.views.paging import Rows, Window
 from engate.text import Text
+from engate.views.paging import Rows, Window
 from engate_api import parameters
 from engate_api.problems import FieldError, Refused
 

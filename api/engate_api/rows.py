@@ -8,10 +8,10 @@ from typing import Any
 
 import msgspec
 
+from engate.domain.mapping import KINDS, Kind, PairMapping
 from engate.errors import Invalid
 from engate.fields import MISSING, SHOWN, UNKNOWN, Fault, Field, invalid, translated
 from engate.model import FieldValue
-from engate.sync.mapping import KINDS, Kind, PairMapping
 from engate.text import Text
 from engate_api.problems import FieldError, Refused
 

@@ -10,8 +10,8 @@ import sqlalchemy as sa
 from engate import personal
 from engate.model import Order
 from engate.personal import Words
-from engate.store.views import buyers
 from engate.text import Text
+from engate.views import buyers
 from engate_api.auth import RANK, Caller
 from engate_api.installation import Installation
 from engate_api.problems import Refused

@@ -22,8 +22,8 @@ from engate.clock import SystemClock
 from engate.errors import Invalid
 from engate.journal import Metrics
 from engate.logs import configure, say
-from engate.secrets import open_vault
 from engate.store import lanes, upkeep
+from engate.store.vault import open_vault
 from engate.sync.calls import Calls
 from engate.sync.registry import Registry
 from engate.sync.runner import Runner

@@ -23,10 +23,10 @@ from api.tests.conftest import INSTALLATION_KEY, SHORT, House, Live, migrated
 from litestar.testing import TestClient
 from tests.support.goods import goods, sale
 
-from engate.secrets import open_vault
 from engate.store import backups
 from engate.store.db import Store
 from engate.store.tables import connection, installation, integration, tenant
+from engate.store.vault import open_vault
 from engate.testing import services
 from engate_api.app import create_app
 from engate_api.cli import main

@@ -9,7 +9,7 @@ import pytest
 from api.tests.doors import Doored
 from api.tests.test_served import fetch, served
 
-from engate.sync import sheet
+from engate.domain import sheet
 
 HEAD = "Código ERP;Nome;ID na loja"
 

@@ -13,10 +13,10 @@ from tests.support.goods import goods, sale
 
 from engate.errors import Invalid
 from engate.model import Check
+from engate.operations import trigger
 from engate.store import config
 from engate.store.db import Store
 from engate.store.tables import connection, integration, metadata, tenant
-from engate.sync import trigger
 from engate.text import Text
 
 

@@ -9,7 +9,7 @@ import structlog
 from api.tests.conftest import Loaded
 
 from engate.journal import MOST_OPERATIONS, Metrics
-from engate.store.views import summary
+from engate.views import summary
 
 
 def test_alive_and_ready_without_a_key(loaded: Loaded) -> None:

@@ -11,6 +11,7 @@ import pytest
 from api.tests.conftest import Live, Loaded
 from tests.support.goods import goods, gtin
 
+from engate.domain import reasons
 from engate.store import causes, outbox
 from engate.store.db import Store
 from engate.store.outbox import Message, Target
@@ -196,7 +197,7 @@ def test_a_retry_brings_back_all_messages_however_many_there_are(
     monkeypatch.setattr(outbox, "AGAIN", 2)
     _, admin, id = selling(goods(1))
     tenant_id, target = admin.get("/me")["tenant"]["id"], Target(id, "observer", "removed")
-    reason = causes.own("outbox.given_up", "observer/removed", Text("a", "a"), Text("b", "b"))
+    reason = reasons.own("outbox.given_up", "observer/removed", Text("a", "a"), Text("b", "b"))
     store, now = Store(f"sqlite:///{tmp_path}/engate.db"), time.time()  # what was given up a month ago is taken away
     with store.write() as c:
         outbox.write(c, tenant_id, [Message(target, f"{n}", {"hook": "on_run_finished", "event": {}}) for n in range(5)], now)

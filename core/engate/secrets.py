@@ -1,7 +1,7 @@
 """Secrets at rest: AES-GCM with a key id, bound to their place (tenant, connection, field) so that a row cannot be moved.
 
 The key comes from the environment (ENGATE_SECRET_KEY, base64 of 32 bytes). Only for SQLite with an empty database a key file is made beside
-it. A check value in the database tells a wrong key at start, before it harms anything. Losing the key loses the stored credentials.
+it. Losing the key loses the stored credentials.
 """
 
 from __future__ import annotations
@@ -15,17 +15,13 @@ from hashlib import sha256
 from hmac import digest
 from pathlib import Path
 
-import sqlalchemy as sa
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from engate.errors import Invalid
-from engate.store.db import Store, insert
-from engate.store.tables import installation, tenant
 from engate.text import Text
 
 ENVIRONMENT = "ENGATE_SECRET_KEY"
-_CHECK = b"engate"
 BYTES = 32
 
 
@@ -56,22 +52,8 @@ def place_of(tenant_id: int, connection_id: int, field: str) -> str:
     return f"{tenant_id}/{connection_id}/{field}"
 
 
-def open_vault(store: Store, key_file: Path | None) -> Vault:
-    """The installation's vault. `key_file`: where a key may be made (SQLite with an empty database only) or was made."""
-    with store.read() as c:
-        sealed = c.execute(sa.select(installation.c.value).where(installation.c.name == "secret_check")).scalar()
-        empty = sealed is None and c.execute(sa.select(tenant.c.id).limit(1)).first() is None
-    vault = Vault(_key(key_file, may_make=empty and store.sqlite))
-    if sealed is None:
-        with store.write() as c:  # another process may be starting too: the first one's check value counts
-            mine = insert(c, installation).values(name="secret_check", value=vault.seal(_CHECK, "check"))
-            c.execute(mine.on_conflict_do_nothing(index_elements=["name"]))
-            sealed = c.execute(sa.select(installation.c.value).where(installation.c.name == "secret_check")).scalar_one()
-    vault.open(sealed, "check")
-    return vault
-
-
-def _key(key_file: Path | None, *, may_make: bool) -> bytes:
+def key_of(key_file: Path | None, *, may_make: bool) -> bytes:
+    """The key of the environment or of the file. `may_make`: where there is none, one is made."""
     given = os.environ.get(ENVIRONMENT)
     if given:
         return _decoded(os.fsencode(given), ENVIRONMENT)

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+from engate.domain.mapping import PairMapping, PaymentRow, WarehouseRow
+from engate.domain.orders import Document, Part, Stored
 from engate.model import Address, Buyer, ErpOrder, ErpState, Invoice, Order, OrderItem, OrderPart, PartItem, Payment, ShopState, check_digit
-from engate.store.orders import Document, Part, Stored
-from engate.sync.mapping import PairMapping, PaymentRow, WarehouseRow
 
 D = Decimal
 AT = datetime(2026, 11, 21, 12, tzinfo=UTC)

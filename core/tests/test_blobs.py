@@ -10,9 +10,10 @@ from core.tests.orders_made import order
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engate.domain.digests import digest
 from engate.model import Order, OrderPart, PartItem, Price, Product, Sku
 from engate.model.common import Problem
-from engate.store.blobs import Unreadable, digest, pack, readable, unpack
+from engate.store.blobs import Unreadable, pack, readable, unpack
 from engate.text import Text
 
 texts = st.text(max_size=600)

@@ -20,10 +20,10 @@ from core.tests.orders_made import order as made_order
 from sqlalchemy import event
 from tests.support import bulk
 
+from engate.domain.reasons import Reason
 from engate.model import Address, Buyer, ErpOrder, Invoice, OrderChange, OrderPart, Payment
 from engate.store import buyers, causes, lanes, migrate, orders, upkeep, whose
 from engate.store.blobs import pack, unpack
-from engate.store.causes import Reason
 from engate.store.db import Store
 from engate.store.deliveries import Came, keep
 from engate.store.orders import Line, OrderRow, Shop

@@ -26,12 +26,12 @@ from engate.store.blobs import pack, unpack
 from engate.store.db import Store
 from engate.store.orders import Shop
 from engate.store.tables import call, call_record, connection, integration, metadata, order, tenant
-from engate.store.views import calls as views
-from engate.store.views.calls import Filters
-from engate.store.views.paging import Window
 from engate.sync import calls as journal
 from engate.sync.calls import Account, Calls
 from engate.transcript import Said
+from engate.views import calls as views
+from engate.views.calls import Filters
+from engate.views.paging import Window
 
 NOW = AT.timestamp()
 DAY = 86400.0

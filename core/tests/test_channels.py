@@ -8,13 +8,13 @@ import msgspec
 import pytest
 from core.tests.orders_made import MAPPING, order
 
+from engate.domain.channels import row_for, with_fields, wrong
+from engate.domain.mapping import ChannelRow, PairMapping
+from engate.domain.reasons import Reason
+from engate.domain.splitting import split
 from engate.errors import Invalid
 from engate.model import Buyer, OrderPart
 from engate.settings import field
-from engate.store.causes import Reason
-from engate.sync.channels import row_for, with_fields, wrong
-from engate.sync.mapping import ChannelRow, PairMapping
-from engate.sync.parts import split
 from engate.text import Text
 
 SHOPPER = Buyer("Ana", "39053344705")

@@ -12,18 +12,18 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from engate.domain.digests import digest
+from engate.domain.reasons import own
 from engate.model import StockLevel
 from engate.model.kinds import KINDS
 from engate.store import causes, desired, links, pushes, runs
-from engate.store.blobs import digest
-from engate.store.causes import own
 from engate.store.db import Store
 from engate.store.desired import Decided, Part, Wanted
 from engate.store.pushes import Settled, Wish
 from engate.store.rows import RecordSet
 from engate.store.tables import connection, integration, metadata, record, record_count, run, tenant
-from engate.store.views import running
 from engate.text import Text
+from engate.views import running
 
 STOCK = RecordSet(1, 1, "stock")
 KEYS = [f"k{n}" for n in range(8)]

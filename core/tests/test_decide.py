@@ -8,12 +8,12 @@ from typing import Any, get_args
 import pytest
 from core.tests.orders_made import AT, MAPPING, D, invoice, part, stored
 
+from engate.domain.next_step import FINAL, RESERVED, Situation, gate, next_action, state_of, state_of_order
+from engate.domain.options import Options
+from engate.domain.orders import Part, Stored
+from engate.domain.reasons import Reason
+from engate.domain.settlement import BILLED
 from engate.model import ErpState, Shipment, ShopState, Tracking
-from engate.store.causes import Reason
-from engate.store.orders import Part, Stored
-from engate.sync.decide import FINAL, RESERVED, Situation, gate, next_action, state_of, state_of_order
-from engate.sync.options import Options
-from engate.sync.settlement import BILLED
 
 ASK, ACCEPT = Options(), Options(cancel_while_picking="accept")
 INVOICED = BILLED | {"partly_invoiced"}

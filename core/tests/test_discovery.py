@@ -11,10 +11,10 @@ import msgspec
 import pytest
 
 from engate import Erp, Manifest, Secret, Storefront, field
+from engate.domain.mapping import KINDS
 from engate.hooks import SHOP_CHOICES
 from engate.plugins import PLATFORMS, discover
 from engate.settings import json_schema
-from engate.sync.mapping import KINDS
 
 
 class Sound(msgspec.Struct):

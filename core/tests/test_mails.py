@@ -7,12 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.mailbox import mailbox
 
+from engate.domain import mails
+from engate.domain.mails import EXAMPLE, OF_ORDER, OF_SHIPMENT, Template, Words
+from engate.domain.options import Options
 from engate.errors import AuthFailed, Invalid, Unavailable
 from engate.settings import load
 from engate.smtp import Letter, MailServer, message, send, valid_address
-from engate.sync import mails
-from engate.sync.mails import EXAMPLE, OF_ORDER, OF_SHIPMENT, Template, Words
-from engate.sync.options import Options
 
 ORDER = dict.fromkeys(OF_ORDER, "") | {"pedido": "125", "cliente": "Ana", "loja": "Casa"}
 ONE = {"transportadora": "Rápida", "rastreio": "BR1", "link": "https://r.example/BR1"}

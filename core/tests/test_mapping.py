@@ -5,9 +5,9 @@ from __future__ import annotations
 import msgspec
 import pytest
 
+from engate.domain.mapping import KINDS, ChannelRow, PairMapping, PaymentRow, PriceListRow, WarehouseRow, removed, with_row
+from engate.domain.options import touched
 from engate.settings import json_schema
-from engate.sync.mapping import KINDS, ChannelRow, PairMapping, PaymentRow, PriceListRow, WarehouseRow, removed, with_row
-from engate.sync.options import touched
 
 WHOLE = PairMapping(
     warehouses=(WarehouseRow("1", "main"),),

@@ -17,11 +17,11 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy.exc import DBAPIError
 
+from engate.domain.mapping import PairMapping
 from engate.errors import Invalid
 from engate.store import migrate
 from engate.store.db import Store
 from engate.store.tables import metadata
-from engate.sync.mapping import PairMapping
 
 NEXT = '''"""A release later: a column to a table that others point to, made NOT NULL."""
 import sqlalchemy as sa

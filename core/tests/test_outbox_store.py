@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from engate.domain import reasons
 from engate.store import archive, causes, outbox
 from engate.store.db import Store
 from engate.store.outbox import Failure, Heir, Message, Target
@@ -92,7 +93,7 @@ def test_the_oldest_that_is_due_comes_first_of_each_target(store: Store) -> None
 def test_what_was_given_up_waits_for_a_person(store: Store) -> None:
     write(store, (A, "1"), (B, "1"))
     write(store, (A, "2"), now=20.0)
-    reason = causes.own("outbox.given_up", "observer/a", Text("a", "a"), Text("b", "b"))
+    reason = reasons.own("outbox.given_up", "observer/a", Text("a", "a"), Text("b", "b"))
     with store.write() as c:
         cause = causes.ensure(c, 1, 1, {reason}, 30.0)[reason.key]
         outbox.give_up(c, outbox.as_old_as(c, A, 15.0), cause, 30.0)
@@ -108,7 +109,7 @@ def test_what_was_given_up_waits_for_a_person(store: Store) -> None:
 
 def given_up(store: Store, *keys: str) -> int:
     """The cause that these wait for."""
-    reason = causes.own("outbox.given_up", "observer/a", Text("a", "a"), Text("b", "b"))
+    reason = reasons.own("outbox.given_up", "observer/a", Text("a", "a"), Text("b", "b"))
     with store.write() as c:
         cause = causes.ensure(c, 1, 1, {reason}, 0.0)[reason.key]
         ids = c.execute(sa.select(table.c.id).where(table.c.key.in_(keys))).scalars().all()

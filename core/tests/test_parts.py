@@ -10,10 +10,10 @@ from core.tests.orders_made import MAPPING, D, item, order
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engate.domain.mapping import PairMapping, WarehouseRow
+from engate.domain.reasons import Reason
+from engate.domain.splitting import may_enter, share, split
 from engate.model import OrderPart, Payment
-from engate.store.causes import Reason
-from engate.sync.mapping import PairMapping, WarehouseRow
-from engate.sync.parts import may_enter, share, split
 
 CENT = D("0.01")
 cents = st.integers(0, 10_000_000).map(lambda n: D(n) / 100)

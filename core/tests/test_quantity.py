@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engate.domain.digests import digest
+from engate.domain.effective import Against, Rules
+from engate.domain.mapping import PairMapping, WarehouseRow
+from engate.domain.options import Options
 from engate.model import StockLevel, plain, whole_units, worth
-from engate.store.blobs import digest, pack, unpack
-from engate.sync.effective import Against, Rules
-from engate.sync.mapping import PairMapping, WarehouseRow
-from engate.sync.options import Options
+from engate.store.blobs import pack, unpack
 
 D = Decimal
 amounts = st.decimals(0, 10**9, allow_nan=False, allow_infinity=False, places=3)

@@ -13,13 +13,14 @@ import sqlalchemy as sa
 from core.tests.orders_made import order
 from sqlalchemy import event
 
+from engate.domain import reasons
+from engate.domain.digests import digest
+from engate.domain.reasons import Reason
 from engate.errors import Rejected
 from engate.model import Brand, Category, PartItem, Price, Product, Sku, StockLevel
 from engate.model.common import Problem
 from engate.model.kinds import KINDS
-from engate.store import causes, desired, families, links, orders, pushes, units
-from engate.store.blobs import digest
-from engate.store.causes import Reason
+from engate.store import desired, families, links, orders, pushes, units
 from engate.store.db import Store
 from engate.store.desired import Decided, Part, Wanted
 from engate.store.pushes import Claimed, Settled, Wish
@@ -78,7 +79,7 @@ def accept(store: Store, kind: str, rows: list[Claimed], remote: str = "r") -> N
 
 
 def refuse(store: Store, kind: str, rows: list[Claimed], words: str = "no") -> None:
-    reason = causes.of_error(Rejected(Text(words, words), code="shop.no"))
+    reason = reasons.of_error(Rejected(Text(words, words), code="shop.no"))
     with store.write() as c:
         pushes.wait_for(c, of(kind), [(row.id, reason) for row in rows], NOW, answered=True)
 
@@ -201,7 +202,7 @@ def problem(code: str = "no_link") -> Problem:
 
 def test_an_erp_problem_is_attention_and_ends_when_the_erp_is_fixed(store: Store) -> None:
     wrong = Product("p", "n", problems=(problem(),))
-    want(store, "product", wrong, reason=causes.of_problem(problem()))
+    want(store, "product", wrong, reason=reasons.of_problem(problem()))
     assert causes_of(store) == {"p": "no_link"} and claim(store, "product") == []
     want(store, "product", Product("p", "n", category="c"))
     assert states(store) == {"p": "to_send"} and causes_of(store) == {}
@@ -210,16 +211,16 @@ def test_an_erp_problem_is_attention_and_ends_when_the_erp_is_fixed(store: Store
 def test_an_erp_problem_that_is_not_in_the_digest_ends_too(store: Store) -> None:
     """Problems never count in the digest: the same digest without the problem must still release it, and with it must note it."""
     fine, wrong = Product("p", "n"), Product("p", "n", problems=(problem(),))
-    want(store, "product", wrong, reason=causes.of_problem(problem()))
+    want(store, "product", wrong, reason=reasons.of_problem(problem()))
     assert want(store, "product", fine) == 1 and states(store) == {"p": "to_send"}
     accept(store, "product", claim(store, "product"))
-    assert want(store, "product", wrong, reason=causes.of_problem(problem())) == 1
+    assert want(store, "product", wrong, reason=reasons.of_problem(problem())) == 1
     assert states(store) == {"p": "waiting"}
 
 
 def test_another_problem_replaces_the_first(store: Store) -> None:
-    want(store, "product", Product("p", "n", problems=(problem("a"),)), reason=causes.of_problem(problem("a")))
-    want(store, "product", Product("p", "n", problems=(problem("b"),)), reason=causes.of_problem(problem("b")))
+    want(store, "product", Product("p", "n", problems=(problem("a"),)), reason=reasons.of_problem(problem("a")))
+    want(store, "product", Product("p", "n", problems=(problem("b"),)), reason=reasons.of_problem(problem("b")))
     assert causes_of(store) == {"p": "b"}
 
 
@@ -232,7 +233,7 @@ def test_a_child_goes_when_its_parent_is_in_the_shop(store: Store) -> None:
 
 
 def test_a_wait_for_a_link_ends_when_the_link_appears(store: Store) -> None:
-    from engate.sync.effective import missing_link
+    from engate.domain.effective import missing_link
 
     want(store, "product", *(Product(f"p{n}", "n", category="c") for n in range(3)))
     rows = claim(store, "product")

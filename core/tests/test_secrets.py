@@ -11,10 +11,11 @@ import msgspec
 import pytest
 
 from engate.errors import Invalid
-from engate.secrets import ENVIRONMENT, Vault, open_vault, place_of
+from engate.secrets import ENVIRONMENT, Vault, place_of
 from engate.settings import Secret, field, json_schema, load, secret_fields
 from engate.store.db import Store
 from engate.store.tables import metadata, tenant
+from engate.store.vault import open_vault
 
 
 class Settings(msgspec.Struct):

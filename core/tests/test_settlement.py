@@ -10,11 +10,11 @@ from core.tests.orders_made import AT, MAPPING, D, invoice, item, order
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engate.domain import settlement
+from engate.domain.next_step import Situation, change_is_due
+from engate.domain.orders import Document, Part, Stored
+from engate.domain.splitting import split
 from engate.model import ErpItem, ErpOrder, ErpState, InvoiceItem, Order
-from engate.store.orders import Document, Part, Stored
-from engate.sync import settlement
-from engate.sync.decide import Situation, change_is_due
-from engate.sync.parts import split
 
 ALL = frozenset({"send_invoice", "send_order_change", "send_cancellation"})
 prices = st.integers(1, 5000).map(lambda cents: D(cents) / 100)

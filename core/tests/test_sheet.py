@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engate.domain.sheet import HEAD, Line, read, written
 from engate.errors import Invalid
-from engate.sync.sheet import HEAD, Line, read, written
 
 CELL = st.text(st.characters(codec="utf-8", exclude_categories=("Cs", "Cc")), min_size=1, max_size=20).map(str.strip).filter(bool)
 

@@ -8,8 +8,8 @@ from decimal import Decimal
 import msgspec
 import pytest
 
+from engate.domain.told import last, newest
 from engate.model import Address, Buyer, Order
-from engate.sync.told import last, newest
 
 ZERO = Decimal(0)
 AT = datetime(2026, 11, 21, 9, tzinfo=UTC)

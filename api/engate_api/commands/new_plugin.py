@@ -15,11 +15,11 @@ from importlib.resources.abc import Traversable
 from importlib.util import find_spec
 from pathlib import Path
 
+from engate.domain.flows import FLOWS
 from engate.errors import Invalid
 from engate.hooks import HOOK_API, Erp, Storefront
 from engate.plugins import PLATFORMS
 from engate.specs import SPECS, Spec
-from engate.sync.flows import FLOWS
 from engate.text import Text
 
 ROLES: dict[str, tuple[type, str]] = {"erp": (Erp, "ERP"), "storefront": (Storefront, "storefront")}

@@ -15,12 +15,12 @@ import sqlalchemy as sa
 
 from engate import private
 from engate.errors import Invalid
-from engate.secrets import open_vault
 from engate.store import asleep
 from engate.store.db import Store
 from engate.store.engines import file_of
 from engate.store.migrate import upgrade
 from engate.store.tables import metadata
+from engate.store.vault import open_vault
 from engate.text import Text
 from engate_api.commands import tools
 from engate_api.commands.backup import copy_database, dump

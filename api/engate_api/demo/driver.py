@@ -10,8 +10,8 @@ from typing import Any
 
 import msgspec
 
-from engate.sync import sheet
-from engate.sync.flows import FLOWS
+from engate.domain import sheet
+from engate.domain.flows import FLOWS
 from engate.testing.world import Change, Description, Ledger, OrderState, SkuState
 from engate_api.demo import checks
 from engate_api.demo.catalog import Catalog, Listed

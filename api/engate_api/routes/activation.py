@@ -11,24 +11,25 @@ from litestar import post
 from litestar.di import NamedDependency
 from litestar.params import JSONBody
 
+from engate.domain import unmapped
+from engate.domain.flows import FLOWS, offered
+from engate.domain.mapping import PairMapping
 from engate.errors import Invalid
 from engate.logs import say
 from engate.model import Query
+from engate.operations import links, trigger
 from engate.plugins import Coupling, closing
 from engate.store import archive, config
 from engate.store.audit import Act
-from engate.store.views import configured
-from engate.store.views.configured import Integration
-from engate.sync import links, trigger, unmapped
-from engate.sync.flows import FLOWS, offered
-from engate.sync.mapping import PairMapping
 from engate.text import Text
+from engate.views import configured
+from engate.views.configured import Integration
 from engate_api.auth import Caller, admin, operator
 from engate_api.changing import changing
 from engate_api.installation import Installation
+from engate_api.integration import check_mapping, flows_offered, shown
 from engate_api.problems import Refused, documented
 from engate_api.requests import Id, known
-from engate_api.routes.integrations import check_mapping, flows_offered, shown
 
 SkuKey = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 

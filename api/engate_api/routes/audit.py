@@ -9,8 +9,8 @@ from litestar.di import NamedDependency, Provide
 from litestar.params import QueryParameter
 
 from engate.store.audit import ACTS, KINDS
-from engate.store.views import audit
-from engate.store.views.audit import Filters, Line
+from engate.views import audit
+from engate.views.audit import Filters, Line
 from engate_api.auth import Caller, admin
 from engate_api.installation import Installation
 from engate_api.period import IN_PERIOD, OfIntegration, Period

@@ -19,10 +19,10 @@ from engate.smtp import LONGEST_ADDRESS, no_address, valid_address
 from engate.store import buyers, upkeep, whose
 from engate.store.audit import Act
 from engate.store.buyers import ERASED_AT_ONCE
-from engate.store.views import buyers as views
-from engate.store.views.buyers import BuyersDelivery, BuyersOrder
 from engate.store.whose import DELIVERIES, ORDERS, TOLD, Held, Kept, Spot, Whom
 from engate.text import Text, squeezed
+from engate.views import buyers as views
+from engate.views.buyers import BuyersDelivery, BuyersOrder
 from engate_api.auth import Caller, admin
 from engate_api.changing import changing
 from engate_api.installation import Installation

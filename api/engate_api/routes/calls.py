@@ -17,11 +17,11 @@ from engate.model.kinds import KINDS
 from engate.store import calls as kept
 from engate.store import config
 from engate.store.audit import Act
-from engate.store.views import calls
-from engate.store.views.calls import CallView, Filters, RecordKey
-from engate.store.views.paging import instant
 from engate.text import Text
 from engate.titles import CALLS
+from engate.views import calls
+from engate.views.calls import CallView, Filters, RecordKey
+from engate.views.paging import instant
 from engate_api.auth import RANK, Caller, operator, reader
 from engate_api.changing import changing
 from engate_api.installation import Installation

@@ -14,16 +14,17 @@ from litestar.params import JSONBody
 from engate.errors import Invalid
 from engate.logs import say
 from engate.model import Check
+from engate.operations import links
 from engate.plugins import Manifest
 from engate.settings import host_fields, secret_fields
 from engate.store import config
 from engate.store.audit import Act
 from engate.store.config import Given
 from engate.store.tables import connection
-from engate.store.views import configured
-from engate.store.views.configured import Connection, Door, Doors
-from engate.sync import door, links, probe
+from engate.sync import door, probe
 from engate.text import Text
+from engate.views import configured
+from engate.views.configured import Connection, Door, Doors
 from engate_api.auth import Caller, admin, operator, reader
 from engate_api.changing import changing
 from engate_api.installation import Installation

@@ -10,9 +10,9 @@ from litestar.di import NamedDependency
 from engate.store import config
 from engate.store import deliveries as kept
 from engate.store.audit import Act
-from engate.store.views import delivered
-from engate.store.views.delivered import Delivery
 from engate.sync import desk
+from engate.views import delivered
+from engate.views.delivered import Delivery
 from engate_api.auth import Caller, operator, reader
 from engate_api.changing import changing
 from engate_api.installation import Installation

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
 import msgspec
 import sqlalchemy as sa
@@ -11,34 +11,33 @@ from litestar import delete, get, patch, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, QueryParameter
 
-from engate.errors import EngateError, Invalid
-from engate.fields import wrong
+from engate.domain import mails
+from engate.domain.flows import FLOWS
+from engate.domain.mapping import PairMapping, removed
+from engate.domain.options import Options, resting, touched
 from engate.logs import say, say_after
 from engate.model import Choice
-from engate.plugins import Coupling
-from engate.settings import fields_of, json_schema
+from engate.operations import links, trigger
+from engate.settings import json_schema
 from engate.smtp import MailServer
 from engate.store import archive, config, lanes, mail_server, runs
 from engate.store.audit import Act
 from engate.store.tables import integration
-from engate.store.views import configured
-from engate.store.views.configured import Integration
-from engate.sync import links, mails, stock, trigger
-from engate.sync.flows import FLOWS, offered
-from engate.sync.mapping import PairMapping, removed
-from engate.sync.options import Options, resting, touched
+from engate.sync import stock
 from engate.text import Text
+from engate.views import configured
+from engate.views.configured import Integration
 from engate_api import choices
 from engate_api.auth import Caller, admin, operator, reader
 from engate_api.changing import changing
 from engate_api.installation import Installation
+from engate_api.integration import check_mapping, converted, options_of, shown
 from engate_api.problems import FieldError, Refused, documented
 from engate_api.requests import Cursor, Id, Items, Limit, Name, Number, Word, confirmed, cursor_of, known, window
-from engate_api.rows import mapping_of, once
+from engate_api.rows import mapping_of
 from engate_api.seen import seen
 from engate_api.waiting import until_ended
 
-S = TypeVar("S", bound=msgspec.Struct)
 OpenOrders = Annotated[Literal["archive", "forget"] | None, QueryParameter(name="open_orders")]
 Seconds = Annotated[float, msgspec.Meta(ge=0.1, le=31_536_000)]
 
@@ -305,58 +304,6 @@ def _can_write(c: sa.Connection, caller: Caller, options: Options, given: dict[s
 
 
 # ---- shared with activation, mapping and mail ----
-
-
-def options_of(values: dict[str, Any]) -> Options:
-    """Raises `Invalid` where they are no options."""
-    options = converted(values, Options, "options")
-    mails.check(options)
-    return options
-
-
-async def shown(installation: Installation, caller: Caller, id: int) -> Integration:
-    await installation.store.viewing(lambda c: config.integration_row(c, caller.tenant_id, id))
-    can = await flows_offered(installation, id)
-    now = installation.now()
-    return await installation.store.viewing(lambda c: configured.one_integration(c, caller.tenant_id, id, can, now))
-
-
-async def flows_offered(installation: Installation, id: int) -> dict[str, Text | None]:
-    """Why each flow is not offered, None where it is; a platform that is gone offers nothing."""
-    try:
-        return offered(await installation.registry.coupling(id))
-    except EngateError as error:
-        return dict.fromkeys(FLOWS, error.text)
-
-
-async def check_mapping(installation: Installation, caller: Caller, id: int, mapping: PairMapping, names: Any) -> None:
-    """`names`: the kinds of mapping that changed."""
-    if not names:
-        return
-
-    def rows(c: sa.Connection) -> tuple[Any, Any]:
-        row = config.integration_row(c, caller.tenant_id, id)
-        return config.connection_row(c, caller.tenant_id, row.erp_id), config.connection_row(c, caller.tenant_id, row.storefront_id)
-
-    once(mapping)
-    erp, storefront = await installation.store.viewing(rows)
-    if "channels" in names and mapping.channels:
-        choices.check_fields(mapping, installation.registry.manifest(erp.platform))
-    if erp.passed or storefront.passed:
-        coupling: Coupling = await installation.registry.coupling(id)
-        await choices.check(coupling, mapping, names, {"erp": erp.passed, "storefront": storefront.passed})
-
-
-def converted(values: dict[str, Any], kind: type[S], where: str) -> S:
-    try:
-        return msgspec.convert(values, kind)
-    except msgspec.ValidationError as error:
-        fault = wrong(fields_of(kind), values, error)
-        raise Invalid(
-            Text(f"Valor inválido: {fault.text.pt}.", f"Bad value: {fault.text.en}."),
-            Text("Veja GET /integrations/schema.", "See GET /integrations/schema."),
-            where=".".join(filter(None, (where, fault.where))),
-        ) from None
 
 
 ROUTES = [

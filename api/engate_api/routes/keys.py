@@ -12,9 +12,9 @@ from litestar.params import JSONBody
 from engate.logs import say
 from engate.store import config
 from engate.store.audit import Act
-from engate.store.views import configured
-from engate.store.views.configured import Key
-from engate_api.auth import Caller, admin
+from engate.views import configured
+from engate.views.configured import Key
+from engate_api.auth import Caller, KeyMade, admin
 from engate_api.changing import changing
 from engate_api.installation import Installation
 from engate_api.problems import documented
@@ -24,15 +24,6 @@ from engate_api.requests import Cursor, Id, Items, Limit, Name, items, window
 class NewKey(msgspec.Struct, forbid_unknown_fields=True):
     name: Name
     role: Literal["admin", "operator", "read"]
-
-
-class KeyMade(msgspec.Struct):
-    """`key` is answered this once."""
-
-    id: int
-    name: str
-    role: str
-    key: str
 
 
 @get("/keys", summary="Keys of the tenant", guards=[admin], responses=documented(400, 401, 403))

@@ -10,18 +10,19 @@ from litestar import Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromQuery, QueryParameter, RawBody
 
+from engate.domain import sheet
+from engate.operations import linking
+from engate.operations.linking import Wrong
 from engate.store import config
 from engate.store.audit import Act
 from engate.store.rows import RecordSet
-from engate.store.views.sheet import Linkable, linkable
-from engate.sync import linking, sheet
-from engate.sync.linking import Wrong
+from engate.views.sheet import Linkable, linkable
 from engate_api.auth import Caller, operator, reader
 from engate_api.changing import changing
 from engate_api.installation import Installation
+from engate_api.integration import id_form
 from engate_api.problems import documented
 from engate_api.requests import Id, known
-from engate_api.routes.links import id_form
 
 Kind = Annotated[str, QueryParameter(description="`product` or `sku`", max_length=20)]
 SHEET = "text/csv"

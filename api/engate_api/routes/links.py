@@ -11,18 +11,18 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 
 from engate.errors import Invalid
-from engate.hooks import Storefront
 from engate.model.kinds import KINDS
+from engate.operations import linking, links, trigger
 from engate.store import config
 from engate.store.audit import Act
 from engate.store.rows import RecordSet
-from engate.store.views import records
-from engate.store.views.records import Link
-from engate.sync import linking, links, trigger
 from engate.text import Text
+from engate.views import records
+from engate.views.records import Link
 from engate_api.auth import Caller, admin, operator, reader
 from engate_api.changing import changing
 from engate_api.installation import Installation
+from engate_api.integration import id_form
 from engate_api.problems import documented
 from engate_api.requests import Cursor, Id, Items, Limit, Word, confirmed, items, known, window
 
@@ -136,17 +136,6 @@ def _key(path: str) -> str:
     if not 1 <= len(key) <= 200:
         raise config.not_found("Ligação", "link")
     return key
-
-
-async def id_form(installation: Installation, caller: Caller, id: int) -> str:
-    """What the ids of this integration's shop look like; of a platform that is not there (any more) nobody knows."""
-
-    def platform(c: sa.Connection) -> str:
-        return config.connection_row(c, caller.tenant_id, config.integration_row(c, caller.tenant_id, id).storefront_id).platform
-
-    found = installation.registry.platforms.get(await installation.store.viewing(platform))
-    made = found.manifest.connection_class() if found is not None and found.manifest is not None else None
-    return made.id_form if made is not None and issubclass(made, Storefront) else ""
 
 
 ROUTES = [list_links, put_link, delete_link, delete_links]

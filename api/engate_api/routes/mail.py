@@ -11,23 +11,25 @@ from litestar import delete, get, post, put
 from litestar.di import NamedDependency
 from litestar.params import JSONBody
 
+from engate.domain import mails
+from engate.domain.mails import EXAMPLE, What, Words
+from engate.domain.options import Options
 from engate.errors import Invalid
 from engate.model import Check
+from engate.operations import trigger
 from engate.settings import host_fields, load
 from engate.smtp import LONGEST_ADDRESS, MailServer, no_address, valid_address
 from engate.store import config, mail_server, orders
 from engate.store.audit import Act
 from engate.store.mail_server import Kept
-from engate.sync import mailing, mails, trigger
-from engate.sync.mails import EXAMPLE, What, Words
-from engate.sync.options import Options
+from engate.sync import mailing
 from engate.text import Text
 from engate_api.auth import Caller, admin, operator, reader
 from engate_api.changing import changing
 from engate_api.installation import Installation
+from engate_api.integration import options_of
 from engate_api.problems import NEEDED, FieldError, Refused, documented
 from engate_api.requests import Id, known
-from engate_api.routes.integrations import options_of
 
 PLAIN = tuple(field.name for field in msgspec.structs.fields(MailServer) if field.name != "password")
 

@@ -10,20 +10,20 @@ from litestar import delete, get, put
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 
+from engate.domain.mapping import KINDS, PairMapping, with_row
+from engate.domain.options import touched
 from engate.errors import Invalid
 from engate.logs import say_after
+from engate.operations import trigger
 from engate.store import config
 from engate.store.audit import Act
-from engate.sync import trigger
-from engate.sync.mapping import KINDS, PairMapping, with_row
-from engate.sync.options import touched
 from engate.text import Text
 from engate_api.auth import Caller, operator, reader
 from engate_api.changing import changing
 from engate_api.installation import Installation
+from engate_api.integration import check_mapping
 from engate_api.problems import documented
 from engate_api.requests import Id, Items, known
-from engate_api.routes.integrations import check_mapping
 from engate_api.rows import mapping_of, once
 
 AT = "/integrations/{id:int}/mapping/{kind:str}"

@@ -20,8 +20,8 @@ from engate.store import lanes
 from engate.store.broken import FREE, FULL, Broken
 from engate.store.db import DatabaseSilent
 from engate.store.engines import file_of
-from engate.store.views import running
 from engate.text import Text
+from engate.views import running
 from engate_api.auth import reader
 from engate_api.installation import Installation
 from engate_api.problems import FieldError, Refused, documented

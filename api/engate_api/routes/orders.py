@@ -10,13 +10,13 @@ from litestar import Response, get, post
 from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath, FromQuery, JSONBody
 
+from engate.operations import trigger
 from engate.store import config
 from engate.store.audit import Act
-from engate.store.views import configured, order_sheet, orders
-from engate.store.views.orders import Filters, OrderLine, OrderView
-from engate.store.views.paging import Rows, Window
-from engate.sync import trigger
 from engate.titles import ORDER_STATES
+from engate.views import configured, order_sheet, orders
+from engate.views.orders import Filters, OrderLine, OrderView
+from engate.views.paging import Rows, Window
 from engate_api.auth import Caller, operator, reader
 from engate_api.changing import changing
 from engate_api.installation import Installation

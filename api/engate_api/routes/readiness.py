@@ -10,22 +10,23 @@ import sqlalchemy as sa
 from litestar import get
 from litestar.di import NamedDependency
 
+from engate.domain import unmapped
+from engate.domain.flows import offered
+from engate.domain.mapping import KINDS, PairMapping
+from engate.domain.options import Options
 from engate.errors import EngateError
 from engate.model import Check
 from engate.plugins import Coupling
 from engate.store import config
-from engate.sync import readiness, unmapped
-from engate.sync.flows import offered
-from engate.sync.mapping import KINDS, PairMapping
-from engate.sync.options import Options
+from engate.sync import readiness
 from engate.sync.readiness import Means
 from engate.text import Text
 from engate_api import choices
 from engate_api.auth import Caller, reader
 from engate_api.installation import Installation
+from engate_api.integration import check_mapping
 from engate_api.problems import documented
 from engate_api.requests import Id
-from engate_api.routes.integrations import check_mapping
 
 MOST_NAMED = 10
 

@@ -6,11 +6,11 @@ import sqlalchemy as sa
 from litestar import get, post
 from litestar.di import NamedDependency
 
+from engate.operations import trigger
 from engate.store import config, lanes
 from engate.store.audit import Act
-from engate.store.views import running
-from engate.store.views.running import Run
-from engate.sync import trigger
+from engate.views import running
+from engate.views.running import Run
 from engate_api.auth import Caller, operator, reader
 from engate_api.changing import changing
 from engate_api.installation import Installation

@@ -9,8 +9,8 @@ from litestar import get, post
 from litestar.di import NamedDependency
 from litestar.params import JSONBody, QueryParameter
 
-from engate.store.views import search
-from engate.store.views.search import Hits
+from engate.views import search
+from engate.views.search import Hits
 from engate_api.auth import Caller, reader
 from engate_api.installation import Installation
 from engate_api.problems import documented

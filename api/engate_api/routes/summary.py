@@ -10,20 +10,20 @@ from litestar import get, post
 from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath, JSONBody, QueryParameter
 
+from engate.domain.snapshot import Snapshot
 from engate.errors import Invalid
 from engate.model.kinds import KINDS
+from engate.operations import trigger
 from engate.store import config
 from engate.store.audit import Act
 from engate.store.tables import cause
-from engate.store.views import configured, explain, queue, records, summary
-from engate.store.views.explain import OrderExplained, SkuExplained
-from engate.store.views.paging import Window
-from engate.store.views.queue import Waiting
-from engate.store.views.records import Record
-from engate.store.views.summary import Summary
-from engate.sync import trigger
-from engate.sync.work import Snapshot
 from engate.text import Text
+from engate.views import configured, explain, queue, records, summary
+from engate.views.explain import OrderExplained, SkuExplained
+from engate.views.paging import Window
+from engate.views.queue import Waiting
+from engate.views.records import Record
+from engate.views.summary import Summary
 from engate_api.auth import Caller, operator, reader
 from engate_api.changing import changing
 from engate_api.installation import Installation

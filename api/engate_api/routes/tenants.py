@@ -15,12 +15,11 @@ from engate.logs import say
 from engate.store import audit, config
 from engate.store.audit import Act
 from engate.store.tables import tenant
-from engate_api.auth import Caller, admin, installer, reader
+from engate_api.auth import Caller, KeyMade, admin, installer, reader
 from engate_api.changing import changing
 from engate_api.installation import Installation
 from engate_api.problems import documented
 from engate_api.requests import Id, Name
-from engate_api.routes.keys import KeyMade
 
 Zone = Annotated[str, msgspec.Meta(min_length=1, max_length=40)]
 

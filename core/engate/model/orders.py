@@ -133,7 +133,7 @@ class OrderEvent(msgspec.Struct, frozen=True, omit_defaults=True):
     """Something happened to an order in the storefront. `key` identifies the event itself (a duplicate has the same).
 
     `doc`: the whole order, where the platform tells it with the event: then `read_order` is not asked. It counts by its `changed_at`; see
-    `engate.sync.told`.
+    `engate.domain.told`.
     """
 
     key: str

@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 import msgspec
 import sqlalchemy as sa
 
+from engate.domain.mapping import KINDS, PairMapping
+from engate.domain.options import Options
 from engate.store.tables import api_key, connection, flow, integration, link, mail_server, order, run, secret, task, tenant
-from engate.sync.mapping import KINDS, PairMapping
-from engate.sync.options import Options
 
 
 class Thing(NamedTuple):

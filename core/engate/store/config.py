@@ -12,6 +12,10 @@ import msgspec
 import sqlalchemy as sa
 
 from engate import local
+from engate.domain.flows import FLOWS
+from engate.domain.mapping import PairMapping
+from engate.domain.options import Options, resting
+from engate.domain.snapshot import Snapshot
 from engate.errors import Invalid
 from engate.model import Check
 from engate.plugins import Manifest
@@ -21,10 +25,6 @@ from engate.store import health
 from engate.store.asleep import IS_ASLEEP
 from engate.store.db import insert
 from engate.store.tables import api_key, connection, delivery, flow, installation, integration, run, secret, tenant, token
-from engate.sync.flows import FLOWS
-from engate.sync.mapping import PairMapping
-from engate.sync.options import Options, resting
-from engate.sync.work import Snapshot
 from engate.text import Text
 
 S = sa.Select[Any]

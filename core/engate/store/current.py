@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
+from engate.domain.snapshot import Stamp
 from engate.store.tables import connection, integration
-
-Stamp = tuple[int, int, int]
-"""Revisions of the integration, of its ERP connection and of its storefront connection."""
 
 _ERP, _SHOP = connection.alias("erp"), connection.alias("shop")
 _STAMP = (

@@ -7,9 +7,10 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
+from engate.domain.reasons import AWAITED, Reason
 from engate.model.kinds import KINDS, Kind
 from engate.store.blobs import pack, readable
-from engate.store.causes import AWAITED, Reason, ensure
+from engate.store.causes import ensure
 from engate.store.db import insert
 from engate.store.rows import ROWS, RecordSet, upsert
 from engate.store.tables import cause, key_index, reading, record

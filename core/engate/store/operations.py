@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import msgspec
 import sqlalchemy as sa
 
+from engate.domain.reasons import Reason
 from engate.store.blobs import pack, unpack
-from engate.store.causes import Reason
 from engate.store.tables import lane, operation, record
 
 LANE = "check"

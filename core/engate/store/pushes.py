@@ -10,10 +10,11 @@ from typing import Any, Literal, NamedTuple
 
 import sqlalchemy as sa
 
+from engate.domain.reasons import Reason
 from engate.model.kinds import KINDS, Kind
 from engate.store import links
 from engate.store.blobs import pack, readable
-from engate.store.causes import Reason, ensure
+from engate.store.causes import ensure
 from engate.store.rows import RecordSet
 from engate.store.tables import Id, cause, link, record
 

@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 import msgspec
 import sqlalchemy as sa
 
+from engate.domain.reasons import Reason
 from engate.errors import NO_HINT, EngateError
 from engate.logs import say_after
 from engate.model.kinds import KINDS
-from engate.store.causes import Reason
 from engate.store.db import insert_of
 from engate.store.links import SHARED
 from engate.store.pushes import MOVING

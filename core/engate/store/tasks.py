@@ -3,30 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from decimal import Decimal
 from typing import Any
 
 import msgspec
 import sqlalchemy as sa
 
-from engate.store.causes import Reason
+from engate.domain.orders import Task
 from engate.store.db import insert
 from engate.store.tables import order, task
 from engate.text import Text
-
-
-class Task(msgspec.Struct, frozen=True):
-    """`amount`: reais that were charged and are neither invoiced nor given back (negative: too much was). One of a code in an order."""
-
-    code: str
-    amount: Decimal
-    text: Text
-    hint: Text
-
-    def reason(self, order_key: str) -> Reason:
-        """Why the order waits for a person as long as this is open."""
-        return Reason(f"task:{self.code}:{self.amount}:{order_key}"[:200], self.code, "person", self.text, self.hint)
-
 
 # built once: every step of an order asks
 _OF_ORDER = sa.select(task).where(task.c.order_id == sa.bindparam("of_order")).order_by(task.c.id)

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
 
+from engate.domain.effective import Pending
 from engate.model import PartItem
 from engate.store.conditions import is_, one_of
 from engate.store.tables import unit
-
-Pending = dict[tuple[str, str], list[tuple[float | None, Decimal]]]
-"""(SKU, branch) -> (when the ERP took them over, units)."""
 
 
 def pending(c: sa.Connection, integration_id: int, skus: Sequence[str]) -> Pending:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
+from engate.domain.reasons import Reason, own
 from engate.model.kinds import CALLED, KINDS, Kind
 from engate.store import causes, families
-from engate.store.causes import Reason, own
 from engate.sync.work import Work
 from engate.text import Text
 

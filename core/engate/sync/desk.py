@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import sqlalchemy as sa
 
 from engate import boundary
+from engate.domain.flows import FLOWS
+from engate.domain.next_step import gate
 from engate.door import ALL, NOTHING, Asked, Desk, Known, Placed, Reply, Sight, Whole, Wholes
 from engate.errors import Invalid
 from engate.hooks import Erp
@@ -17,9 +19,7 @@ from engate.model.kinds import KINDS
 from engate.store import changed, deliveries, lanes
 from engate.store.deliveries import Came
 from engate.sync import placing
-from engate.sync.decide import gate
 from engate.sync.events import Ear, take_in
-from engate.sync.flows import FLOWS
 from engate.sync.handing import Handing, Pages
 from engate.sync.placing import Looked, Move
 from engate.text import Text

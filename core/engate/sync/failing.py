@@ -6,18 +6,20 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
+from engate.domain import reasons
+from engate.domain.reasons import Reason
+from engate.domain.snapshot import Snapshot
 from engate.errors import AuthFailed, EngateError, Forbidden, Unavailable
 from engate.hooks import Erp, Observer
 from engate.logs import say
 from engate.observers import Observers
 from engate.store import causes, config, health, lanes, orders, runs, waits
 from engate.store.broken import Broken
-from engate.store.causes import Reason
 from engate.store.health import Trouble
 from engate.store.lanes import Claim
 from engate.sync.lanes import flow_of, order_of
 from engate.sync.outbox import KeyedOrder, Outlet, order_waits
-from engate.sync.work import Snapshot, Windows
+from engate.sync.work import Windows
 from engate.text import Text
 from engate.titles import doing
 
@@ -112,10 +114,10 @@ def _reason(failed: Failed) -> Reason | None:
     error, order_key = failed.error, order_of(failed.claim.name)
     if isinstance(error, Forbidden):
         subject = f"{failed.side}/{error.operation or failed.hook}"
-        return causes.own(FORBIDDEN, subject, error.text, error.hint if error.hint.pt else _grant(error.operation, failed.hook))
+        return reasons.own(FORBIDDEN, subject, error.text, error.hint if error.hint.pt else _grant(error.operation, failed.hook))
     if order_key is not None and failed.claim.tries > PATIENCE:
         text = error.text if isinstance(error, EngateError) else _broke(failed.hook)
-        return causes.own(FAILING, order_key, text, WATCHED, "engate")
+        return reasons.own(FAILING, order_key, text, WATCHED, "engate")
     return None
 
 

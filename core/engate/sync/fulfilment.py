@@ -8,11 +8,12 @@ import sqlalchemy as sa
 
 from engate import personal
 from engate.boundary import Received
+from engate.domain import reasons
+from engate.domain.reasons import Reason
 from engate.model import ErpOrder, Query
 from engate.plugins import closing
-from engate.store import causes, orders, renames, runs
+from engate.store import orders, renames, runs
 from engate.store.blobs import pack, readable
-from engate.store.causes import Reason
 from engate.sync import whole
 from engate.sync.events import ORDER_PRIORITY, lane_of
 from engate.sync.outbox import Entered, KeyedOrder, order_waits, outlet_of
@@ -83,7 +84,7 @@ def _broken(c: sa.Connection, work: Work, page: Received[ErpOrder]) -> bool:
     problems = {each.key: each.problem for each in page.broken if each.key is not None}
     rows = orders.part_by_erp(c, work.integration_id, list(problems)) if problems else []
     for row in rows:
-        reason = causes.of_problem(problems[row.erp_key])
+        reason = reasons.of_problem(problems[row.erp_key])
         order_waits(c, outlet_of(work), KeyedOrder(work.order_row(row.order_id), row.key), reason, work.now())
     return bool(rows)
 

@@ -9,6 +9,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import sqlalchemy as sa
 
+from engate.domain.effective import BRAND_FOR_ALL, Effective, Pair, Rules
+from engate.domain.flows import offered
+from engate.domain.options import empty
+from engate.domain.snapshot import Snapshot
 from engate.door import Sight, Whole, Wholes, WholeSku
 from engate.errors import Unavailable
 from engate.model import Brand, Category, Item
@@ -18,11 +22,8 @@ from engate.store.families import BELOW, Row, Since
 from engate.store.pushes import Settled
 from engate.store.rows import RecordSet
 from engate.sync import pilot, served
-from engate.sync.effective import BRAND_FOR_ALL, Effective, Pair, Rules
-from engate.sync.flows import offered
-from engate.sync.options import empty
 from engate.sync.sharing import Shared
-from engate.sync.work import Snapshot, pair_of, rules_of
+from engate.sync.work import pair_of, rules_of
 from engate.text import Text
 
 if TYPE_CHECKING:

@@ -7,10 +7,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from engate.domain.effective import NO_IMAGE
 from engate.model import Image
 from engate.model.kinds import KINDS
 from engate.store import families
-from engate.sync.effective import NO_IMAGE
 from engate.sync.work import Work
 
 SKU = KINDS["sku"]

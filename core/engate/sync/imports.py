@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
+from engate.domain import reasons
+from engate.domain.next_step import refused
+from engate.domain.orders import Part, Stored
+from engate.domain.reasons import Reason
 from engate.errors import AuthFailed, EngateError, NotSent, Rejected
 from engate.logs import say_after
 from engate.model import Found, Imported, Unsure
-from engate.store import causes, orders
-from engate.store.causes import Reason
-from engate.store.orders import Part, Stored
-from engate.sync.decide import refused
+from engate.store import orders
 from engate.sync.outbox import Entered, KeyedOrder, order_waits, outlet_of
 from engate.sync.stock import Share, follow
 from engate.sync.work import Later, LeaseLost, Work
@@ -70,7 +71,7 @@ async def _waits(work: Work, order: Stored, part: Part, code: str, text: Text) -
     if order.cause_id is not None:
         return
     hint = Text("O engate tenta de novo sozinho.", "engate tries again by itself.")
-    reason = causes.own(code, part.reference, text, hint, "engate")
+    reason = reasons.own(code, part.reference, text, hint, "engate")
     await work.store.durably(lambda c: orders.set_cause(c, work.order_row(order.id), reason, work.now()))
 
 
@@ -86,7 +87,7 @@ async def _send(work: Work, order: Stored, part: Part) -> Later | None:
         await _waits(work, order, part, "order.not_sent", failure.text)
         return Later(due=work.retry_at(part.attempt))
     except Rejected as error:
-        reason = causes.of_error(error)
+        reason = reasons.of_error(error)
         await work.store.durably(lambda c: _refused(c, work, order, part, reason))
         return Later()
     except EngateError as error:
@@ -132,7 +133,7 @@ def _entered(c: sa.Connection, work: Work, order: Stored, part: Part, where: Fou
         orders.set_cause(c, work.order_row(order.id), None, work.now())
 
 
-def _refused(c: sa.Connection, work: Work, order: Stored, part: Part, reason: causes.Reason) -> None:
+def _refused(c: sa.Connection, work: Work, order: Stored, part: Part, reason: reasons.Reason) -> None:
     if not orders.answered(c, part.id, sending=False, state="rejected"):
         return
     order_waits(c, outlet_of(work), KeyedOrder(work.order_row(order.id), order.key), reason, work.now())
@@ -140,7 +141,7 @@ def _refused(c: sa.Connection, work: Work, order: Stored, part: Part, reason: ca
 
 
 def _fate_unknown(part: Part) -> Reason:
-    return causes.own(
+    return reasons.own(
         FATE_UNKNOWN, part.reference,
         Text("O ERP não respondeu à importação e o pedido não foi encontrado.",
              "The ERP did not answer the import and the order was not found."),

@@ -7,6 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from engate.domain.flows import FLOWS, offered
 from engate.errors import CapabilityMissing
 from engate.model.kinds import KINDS, Kind
 from engate.store import archive, desired, lanes, levels
@@ -15,7 +16,6 @@ from engate.store.desired import Decided, Part
 from engate.store.tables import integration
 from engate.sync import nodes
 from engate.sync.events import events_slice, safety_slice
-from engate.sync.flows import FLOWS, offered
 from engate.sync.fulfilment import fulfilment_slice
 from engate.sync.mending import mend_order
 from engate.sync.operations import check_slice

@@ -9,11 +9,11 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from engate.boundary import Received
+from engate.domain.reasons import own
 from engate.model import Listing, Query
 from engate.model.kinds import KINDS
 from engate.plugins import closing
 from engate.store import links, runs
-from engate.store.causes import own
 from engate.store.pushes import Claimed
 from engate.sync.settling import wake_children
 from engate.sync.work import Later, Outdated, Work

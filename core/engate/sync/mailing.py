@@ -12,19 +12,21 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from engate import smtp
+from engate.domain import mails, reasons
+from engate.domain.mails import What
+from engate.domain.orders import Stored
+from engate.domain.reasons import Reason
+from engate.domain.snapshot import Snapshot
 from engate.errors import AuthFailed, EngateError, Rejected, Unavailable, Unknown
 from engate.personal import mask_email
 from engate.secrets import Vault
 from engate.smtp import Letter, MailServer, valid_address
-from engate.store import causes, mail_server, orders, outbox
-from engate.store.causes import Reason
+from engate.store import mail_server, orders, outbox
 from engate.store.db import Store
 from engate.store.mail_server import Kept
-from engate.store.orders import Line, OrderRow, Stored
+from engate.store.orders import Line, OrderRow
 from engate.store.outbox import Message, Target
-from engate.sync import mails
-from engate.sync.mails import What
-from engate.sync.work import Snapshot, Work
+from engate.sync.work import Work
 from engate.text import Text
 
 MAIL, BUYERS = "mail", "buyers"
@@ -166,7 +168,7 @@ def reason_of(error: EngateError) -> Reason:
         f"{'Há e-mails que não saem' if one else 'E-mails aos clientes não saem'}. {error.text.pt}",
         f"{'Some e-mails' if one else 'E-mails to buyers'} do not go out. {error.text.en}",
     )
-    return causes.own(error.code, MAIL, text, error.hint, owner)
+    return reasons.own(error.code, MAIL, text, error.hint, owner)
 
 
 def changed(c: sa.Connection, tenant_id: int) -> list[tuple[int, list[int]]]:

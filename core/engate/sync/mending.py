@@ -5,9 +5,10 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from engate import personal
+from engate.domain import reasons
 from engate.logs import say
 from engate.model import Order, OrderEvent
-from engate.store import causes, inbox, orders
+from engate.store import inbox, orders
 from engate.sync.outbox import KeyedOrder, order_waits, outlet_of
 from engate.sync.work import Later, Work
 from engate.text import Text
@@ -44,8 +45,8 @@ def _tell(c: sa.Connection, work: Work, key: str) -> None:
     order_waits(c, outlet_of(work), KeyedOrder(work.order_row(id), key), _unreadable(key), work.now())
 
 
-def _unreadable(key: str) -> causes.Reason:
-    return causes.own(
+def _unreadable(key: str) -> reasons.Reason:
+    return reasons.own(
         "order.unreadable", key,
         Text("Os dados guardados deste pedido não podem ser lidos.", "The stored data of this order cannot be read."),
         Text("Acompanhe este pedido no ERP e na loja, e avise o suporte do engate.",

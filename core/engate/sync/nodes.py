@@ -6,12 +6,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from engate.domain.effective import BRAND_FOR_ALL, PLACEHOLDER, PLACEHOLDER_NAME
+from engate.domain.options import Options
 from engate.model import Brand, Category
 from engate.model.kinds import KINDS
 from engate.store import desired
 from engate.store.desired import Wanted
-from engate.sync.effective import BRAND_FOR_ALL, PLACEHOLDER, PLACEHOLDER_NAME
-from engate.sync.options import Options
 from engate.sync.work import Work
 
 

@@ -11,14 +11,14 @@ import asyncio
 
 import sqlalchemy as sa
 
+from engate.domain.effective import AWAITING, blank
+from engate.domain.reasons import Reason
 from engate.errors import EngateError, PluginFault, Unknown
 from engate.model import Batch, Item
 from engate.model.kinds import KINDS, Kind
 from engate.store import lanes, operations
 from engate.store.blobs import pack, readable
-from engate.store.causes import Reason
 from engate.store.operations import Begun, Open, Sent
-from engate.sync.effective import AWAITING, blank
 from engate.sync.settling import NOBODY_SAID, Told, Was, settle
 from engate.sync.work import Later, LeaseLost, Work
 from engate.text import Text

@@ -9,15 +9,9 @@ import msgspec
 import sqlalchemy as sa
 
 from engate import personal
-from engate.errors import AuthFailed, CapabilityMissing, EngateError, Forbidden, Rejected
-from engate.logs import say_after
-from engate.model import Order, PartItem
-from engate.store import causes, inbox, links, orders, tasks, units, waits
-from engate.store.causes import Reason
-from engate.store.orders import Part, Stored
-from engate.sync import mailing, settlement, told
-from engate.sync.channels import with_fields
-from engate.sync.decide import (
+from engate.domain import reasons, settlement, told
+from engate.domain.channels import with_fields
+from engate.domain.next_step import (
     FINAL,
     Action,
     Situation,
@@ -28,9 +22,16 @@ from engate.sync.decide import (
     state_of_order,
     state_without_parts,
 )
+from engate.domain.orders import Part, Stored, Task
+from engate.domain.reasons import Reason
+from engate.domain.settlement import ERP_TOTAL, SETTLEMENT
+from engate.domain.splitting import by_branch, split
+from engate.errors import AuthFailed, CapabilityMissing, EngateError, Forbidden, Rejected
+from engate.logs import say_after
+from engate.model import Order, PartItem
+from engate.store import inbox, links, orders, tasks, units, waits
+from engate.sync import mailing
 from engate.sync.outbox import KeyedOrder, Waiting, order_waits, outlet_of
-from engate.sync.parts import by_branch, split
-from engate.sync.settlement import ERP_TOTAL, SETTLEMENT
 from engate.sync.sharing import chosen
 from engate.sync.steps import STEPS, TITLES, Outcome, Step
 from engate.sync.stock import decide_anew, stock_moved
@@ -104,7 +105,7 @@ async def _perform(step: Step, action: Action, failed: list[tuple[Action, Engate
     try:
         return await STEPS[action](step)
     except (Rejected, CapabilityMissing) as error:
-        return causes.of_error(error)
+        return reasons.of_error(error)
     except AuthFailed:
         raise
     except EngateError as error:
@@ -118,7 +119,7 @@ def _failing(work: Work, order: Stored, failed: list[tuple[Action, EngateError]]
         return None  # a permission that is missing is a person's from the first time on: the runner says so
     action, error = failed[0]
     title = TITLES[action]
-    return causes.own(
+    return reasons.own(
         "order.step_failing", f"{action}/{order.key}",
         Text(f"Não foi possível {title.pt}: {error.text.pt}", f"{title.en.capitalize()} failed: {error.text.en}"),
         Text(f"O engate continua tentando. {error.hint.pt}".strip(), f"engate goes on trying. {error.hint.en}".strip()),
@@ -323,7 +324,7 @@ async def _settle(work: Work, order: Stored, situation: Situation) -> None:
         await work.store.durably(lambda c: _settled(c, work, order, wanted))
 
 
-def _settled(c: sa.Connection, work: Work, order: Stored, wanted: list[tasks.Task]) -> None:
+def _settled(c: sa.Connection, work: Work, order: Stored, wanted: list[Task]) -> None:
     opened = tasks.settle(c, order.id, [SETTLEMENT, ERP_TOTAL], wanted, work.now())
     for task in opened:
         orders.note(c, work.order_row(order.id), orders.Line("task", task.text), work.now())
@@ -332,7 +333,7 @@ def _settled(c: sa.Connection, work: Work, order: Stored, wanted: list[tasks.Tas
         orders.set_cause(c, work.order_row(order.id), None, work.now())
 
 
-def _settlement(order: Stored, situation: Situation) -> list[tasks.Task]:
+def _settlement(order: Stored, situation: Situation) -> list[Task]:
     good = situation.good_of(order)
     asked = [
         (part, part.change or settlement.change(order, part, good, "")) for part in order.parts if change_is_due(order, part, situation)

@@ -11,10 +11,10 @@ from uuid import uuid4
 
 import sqlalchemy as sa
 
+from engate.domain.reasons import Reason
 from engate.logs import say_after
 from engate.observers import Observers
 from engate.store import orders, outbox, pushes, runs
-from engate.store.causes import Reason
 from engate.store.orders import OrderRow
 from engate.store.outbox import Message, Target
 from engate.sync.work import Work

@@ -6,12 +6,12 @@ from typing import TypeVar
 
 import sqlalchemy as sa
 
+from engate.domain.effective import BRAND_FOR_ALL, PLACEHOLDER
+from engate.domain.snapshot import Snapshot
 from engate.model import Category, Product
 from engate.model.kinds import KINDS, Kind
 from engate.store.blobs import readable
 from engate.store.tables import record
-from engate.sync.effective import BRAND_FOR_ALL, PLACEHOLDER
-from engate.sync.work import Snapshot
 
 T = TypeVar("T")
 

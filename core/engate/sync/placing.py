@@ -15,13 +15,14 @@ from uuid import uuid4
 import msgspec
 import sqlalchemy as sa
 
+from engate.domain import told
+from engate.domain.orders import Stored
 from engate.door import Known, Note, Placed
 from engate.model import Invoice, Order, OrderEvent, ShopState
 from engate.store import archive, deliveries, inbox, orders
 from engate.store.deliveries import Came, Hearer
-from engate.store.orders import Place, Shop, Stored
+from engate.store.orders import Place, Shop
 from engate.store.tables import integration
-from engate.sync import told
 from engate.sync.events import hear
 
 

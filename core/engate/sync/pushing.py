@@ -8,16 +8,17 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
+from engate.domain import reasons
+from engate.domain.effective import BRAND_FOR_ALL, PLACEHOLDER, Effective, Rules, blank, missing_link
+from engate.domain.reasons import Reason
 from engate.errors import AuthFailed, EngateError, Forbidden, PluginFault, Unavailable, Unknown
 from engate.logs import say
 from engate.model import Batch, Item
 from engate.model.kinds import Kind, buyable
-from engate.store import causes, lanes, levels, links, pushes, runs
+from engate.store import lanes, levels, links, pushes, runs
 from engate.store.blobs import readable
-from engate.store.causes import Reason
 from engate.store.pushes import Claimed, Wish
 from engate.sync import after, listed, operations, pilot, quarantine, served, unlisted
-from engate.sync.effective import BRAND_FOR_ALL, PLACEHOLDER, Effective, Rules, blank, missing_link
 from engate.sync.reading import end_runs
 from engate.sync.settling import NOBODY_SAID, Told, Was, settle
 from engate.sync.sharing import Shared
@@ -113,7 +114,7 @@ def _claim(c: sa.Connection, work: Work, kind: Kind, room: Room, now: float) -> 
     rules = work.rules(c, kind.name, skus_of([row.doc for row in rows]))
     apart = listed.apart(c, work, rows) if kind.name == "product" and not is_served else set[str]()
     sending: list[tuple[Claimed, Effective]] = []
-    waiting: list[tuple[int, causes.Reason]] = []
+    waiting: list[tuple[int, reasons.Reason]] = []
     looked_at = len(rows)
     decided = [rules.effective(kind.name, row.doc, row.read_at) for row in rows]
     if kind.name == "stock":
@@ -147,7 +148,7 @@ def _shared(
     return [row for row, _ in kept], [found for _, found in kept]
 
 
-HELD = causes.own(
+HELD = reasons.own(
     "enrichment.map", "placeholder",
     Text("Sem equivalente na loja: aguarda classificação.", "No equivalent in the shop: waits to be classified."),
     Text("Ligue à categoria ou marca da loja em 'Ligações' da integração, ou escolha 'Criar na loja' nas opções 'Categorias novas' e "

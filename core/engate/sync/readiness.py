@@ -6,14 +6,14 @@ import asyncio
 from collections.abc import Collection, Iterator
 from typing import Any, NamedTuple
 
+from engate.domain.effective import AWAITING, Against, Pair, Rules
+from engate.domain.flows import FLOWS, offered
+from engate.domain.mapping import PairMapping
+from engate.domain.options import Options
+from engate.domain.reasons import Reason
 from engate.model import Check, Query, Sku
 from engate.model.kinds import KINDS, Kind
 from engate.plugins import Coupling, closing
-from engate.store.causes import Reason
-from engate.sync.effective import AWAITING, Against, Pair, Rules
-from engate.sync.flows import FLOWS, offered
-from engate.sync.mapping import PairMapping
-from engate.sync.options import Options
 from engate.sync.probe import as_line
 from engate.sync.work import pair_of
 from engate.text import Text

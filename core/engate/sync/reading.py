@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from engate.boundary import Broken, Received
+from engate.domain.effective import Rules
+from engate.domain.flows import FLOWS, Flow
 from engate.errors import EngateError
 from engate.model import Query
 from engate.model.kinds import KINDS, Kind
@@ -17,8 +19,6 @@ from engate.store import changed, desired, levels, runs, units
 from engate.store.desired import Wanted
 from engate.store.runs import Asked, Place
 from engate.sync import images, nodes, outbox, pilot, quarantine, renames, scopes, stock, together, unlisted, whole
-from engate.sync.effective import Rules
-from engate.sync.flows import FLOWS, Flow
 from engate.sync.renames import Renames
 from engate.sync.work import Later, Work, skus_of
 

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from engate.clock import Clock
 from engate.context import Context
+from engate.domain.snapshot import Snapshot
 from engate.errors import Unavailable
 from engate.hooks import Connection, Erp, Observer, Storefront
 from engate.http import PAUSE, Journal, Services, Transport
@@ -25,7 +26,6 @@ from engate.store.tables import connection, integration
 from engate.store.tokens import StoredTokens
 from engate.sync import door
 from engate.sync.calls import Calls
-from engate.sync.work import Snapshot
 from engate.text import Text
 
 

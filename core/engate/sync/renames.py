@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import msgspec
 import sqlalchemy as sa
 
+from engate.domain.reasons import Reason, own
 from engate.errors import Unavailable
 from engate.logs import say_after
 from engate.model import Query, Sku, StockLevel
@@ -16,7 +17,6 @@ from engate.model.kinds import KINDS
 from engate.plugins import closing
 from engate.store import desired, levels, renames
 from engate.store.blobs import unpack
-from engate.store.causes import Reason, own
 from engate.store.desired import Decided, Part, Wanted
 from engate.store.tables import record
 from engate.sync.work import Work

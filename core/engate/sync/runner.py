@@ -11,6 +11,7 @@ from uuid import uuid4
 
 from engate import doing
 from engate.clock import Clock
+from engate.domain.snapshot import Snapshot
 from engate.journal import Metrics, Outcome
 from engate.limits import priority
 from engate.logs import say
@@ -24,7 +25,7 @@ from engate.sync.lanes import order_of, slice_of
 from engate.sync.pace import Pace
 from engate.sync.registry import Registry
 from engate.sync.telling import Post, outbox_slice
-from engate.sync.work import Later, LeaseLost, Outdated, Snapshot, Windows, Work
+from engate.sync.work import Later, LeaseLost, Outdated, Windows, Work
 
 TTL = 15.0
 LONGEST_SLEEP = 0.25

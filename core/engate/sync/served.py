@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import sqlalchemy as sa
 
+from engate.domain.effective import Effective
+from engate.domain.reasons import Reason, own
 from engate.model.kinds import CALLED, KINDS, Kind
 from engate.store import causes, families
-from engate.store.causes import Reason, own
 from engate.sync import pilot
-from engate.sync.effective import Effective
 from engate.sync.work import Work
 from engate.text import Text
 

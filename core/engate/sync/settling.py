@@ -6,16 +6,17 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
+from engate.domain import reasons
+from engate.domain.reasons import Reason
+from engate.domain.splitting import ITEM_UNMAPPED
 from engate.errors import EngateError, NotYet, Rejected, Unknown
 from engate.model import Batch, Item, Outcome
 from engate.model.kinds import KINDS, Kind
-from engate.store import causes, links, pushes, runs, waits
-from engate.store.causes import Reason
+from engate.store import links, pushes, runs, waits
 from engate.store.links import Origin
 from engate.store.pushes import Settled
 from engate.sync import after, outbox
 from engate.sync.events import ORDER_PRIORITY, lane_of
-from engate.sync.parts import ITEM_UNMAPPED
 from engate.sync.work import Work
 from engate.text import Text
 
@@ -76,7 +77,7 @@ def settle(c: sa.Connection, work: Work, kind: Kind, told: Told) -> list[int]:
             if not item.uncertain:
                 untried.append(was.id)  # one in doubt is as it was
         elif outcome.state == "rejected":
-            refused.append((was.id, causes.of_error(outcome.error)))
+            refused.append((was.id, reasons.of_error(outcome.error)))
         else:
             unknown = outcome.state == "unknown"
             until = now + work.windows.unknown_after if unknown else work.retry_at(was.tries)

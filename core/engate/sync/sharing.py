@@ -8,12 +8,12 @@ from decimal import Decimal
 import msgspec
 import sqlalchemy as sa
 
+from engate.domain.effective import Against, Effective, Rules
+from engate.domain.mapping import PairMapping, sharing
+from engate.domain.splitting import warehouse_of
 from engate.model import Order, StockLevel
 from engate.store import levels, units
 from engate.store.levels import Level
-from engate.sync.effective import Against, Effective, Rules
-from engate.sync.mapping import PairMapping, sharing
-from engate.sync.parts import warehouse_of
 from engate.sync.work import Work
 
 

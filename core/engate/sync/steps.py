@@ -1,4 +1,4 @@
-"""The steps of an order's part: each calls one side and ends with what happened durable. `engate.sync.decide` says which is next."""
+"""The steps of an order's part: each calls one side and ends with what happened durable. `engate.domain.next_step` says which is next."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ import msgspec
 import sqlalchemy as sa
 
 from engate import personal
+from engate.domain import reasons, settlement
+from engate.domain.next_step import Action, Situation, latest_sent, next_shipment, refused, to_send
+from engate.domain.orders import Part, Stored
+from engate.domain.reasons import Reason
+from engate.domain.splitting import split
 from engate.errors import Rejected
 from engate.model import ErpOrder, PartRef, Query, ShopOrderRef
 from engate.plugins import closing
-from engate.store import causes, links, orders, renames, units
+from engate.store import links, orders, renames, units
 from engate.store.blobs import pack
-from engate.store.causes import Reason
-from engate.store.orders import Part, Stored
-from engate.sync import mailing, settlement
-from engate.sync.decide import Action, Situation, latest_sent, next_shipment, refused, to_send
+from engate.sync import mailing
 from engate.sync.imports import import_part, resolve_part
-from engate.sync.parts import split
 from engate.sync.sharing import kept
 from engate.sync.stock import Share, follow, stock_moved
 from engate.sync.work import Later, Work
@@ -244,7 +245,7 @@ def _told(work: Work, hook: str, what: Text) -> Text:
     return Text(f"{what.pt}: não há como informar a loja.", f"{what.en}: the shop cannot be told.")
 
 
-NOT_PUBLISHED = causes.own(
+NOT_PUBLISHED = reasons.own(
     "order.note_not_published", "erp",
     Text("Faturado, mas o ERP ainda não publicou a nota.", "Invoiced, but the ERP has not published the note yet."),
     Text("O engate pergunta de novo sozinho; se demorar, veja a emissão da nota no ERP.",

@@ -12,11 +12,13 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from engate.clock import Clock
+from engate.domain import reasons
+from engate.domain.reasons import Reason
+from engate.domain.snapshot import Snapshot
 from engate.errors import AuthFailed, EngateError
 from engate.logs import say, say_after
 from engate.observers import NotToldError
 from engate.store import archive, causes, lanes, orders, outbox
-from engate.store.causes import Reason
 from engate.store.db import Store
 from engate.store.lanes import Claim
 from engate.store.orders import Line
@@ -24,7 +26,7 @@ from engate.store.outbox import Failure, Target
 from engate.sync import mailing
 from engate.sync.mailing import MAIL, Mailman
 from engate.sync.registry import Registry
-from engate.sync.work import SLICE, Later, LeaseLost, Snapshot, Windows
+from engate.sync.work import SLICE, Later, LeaseLost, Windows
 from engate.text import Text
 
 ILL = 2
@@ -209,14 +211,14 @@ def _end(c: sa.Connection, post: Post) -> float | None:
 def _given_up(target: Target) -> Reason:
     name = target.name
     if target.kind == MAIL:
-        return causes.own(
+        return reasons.own(
             GIVEN_UP, MAIL,
             Text("O servidor de e-mail não aceita o que o engate tem a enviar aos clientes: os e-mails mais antigos não são mais tentados.",
                  "The mail server does not take what engate has to send to buyers: the oldest e-mails are not tried any more."),
             Text("Confira o servidor de e-mail e peça nova tentativa: todos serão enviados.",
                  "Check the mail server, then ask for a retry: all will be sent."),
         )  # fmt: skip
-    return causes.own(
+    return reasons.own(
         GIVEN_UP, f"{target.kind}/{name}",
         Text(f"'{name}' não recebe o que o engate tem a avisar: as mensagens mais antigas não são mais tentadas.",
              f"'{name}' does not take what engate has to tell: the oldest messages are not tried any more."),

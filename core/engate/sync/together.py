@@ -11,10 +11,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from engate.domain.flows import FLOWS, Flow, offered
 from engate.model.kinds import KINDS, Kind
 from engate.store import changed, runs
 from engate.sync import images
-from engate.sync.flows import FLOWS, Flow, offered
 from engate.sync.work import Work
 
 AGAIN = 60.0

@@ -6,12 +6,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from engate.domain import reasons
+from engate.domain.effective import missing_link
+from engate.domain.reasons import Reason
 from engate.model.kinds import CALLED, KINDS
 from engate.store import causes, links
 from engate.store.blobs import readable
-from engate.store.causes import Reason
 from engate.store.links import Unlisted
-from engate.sync.effective import missing_link
 from engate.sync.work import Work
 from engate.text import Text
 
@@ -31,7 +32,7 @@ def _reason(found: Unlisted) -> Reason:
     doc: Any = readable(found.doc, KINDS[found.waiting_kind].struct)
     who, what = CALLED[found.waiting_kind], CALLED[found.kind]
     name = f"'{doc.name}' ({found.waiting_key})" if doc is not None else found.waiting_key
-    return causes.own(
+    return reasons.own(
         "link.unlisted", f"{found.kind}/{found.key}",
         Text(f"No ERP, {who.pt} {name} aponta para {what.pt} {found.key}, que o ERP não lista.",
              f"In the ERP, {who.en} {name} refers to {what.en} {found.key}, which the ERP does not list."),

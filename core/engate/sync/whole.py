@@ -6,11 +6,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from engate.domain.effective import BRAND_FOR_ALL, PLACEHOLDER
+from engate.domain.reasons import Reason, own
 from engate.model.kinds import Kind
 from engate.store import causes, desired, runs
-from engate.store.causes import Reason, ensure, own
+from engate.store.causes import ensure
 from engate.store.runs import SHORT
-from engate.sync.effective import BRAND_FOR_ALL, PLACEHOLDER
 from engate.sync.work import Work
 from engate.text import Text
 

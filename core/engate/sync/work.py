@@ -11,19 +11,17 @@ import msgspec
 import sqlalchemy as sa
 
 from engate.clock import Clock
+from engate.domain.effective import Against, Pair, Rules
+from engate.domain.flows import offered
+from engate.domain.snapshot import Snapshot
 from engate.model import Sku, StockLevel
 from engate.model.kinds import KINDS, Kind
 from engate.plugins import Coupling
 from engate.store import current, families, lanes, links, runs, units
-from engate.store.current import Stamp
 from engate.store.db import Store
 from engate.store.lanes import Claim
 from engate.store.orders import OrderRow, Shop
 from engate.store.rows import RecordSet
-from engate.sync.effective import Against, Pair, Rules
-from engate.sync.flows import offered
-from engate.sync.mapping import PairMapping
-from engate.sync.options import Options
 from engate.sync.pace import Pace
 
 if TYPE_CHECKING:
@@ -60,30 +58,6 @@ class Windows(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def pause(self, tries: int) -> float:
         """Seconds before the next try, after so many that failed."""
         return min(self.retry_most, self.retry_first * 2 ** min(tries, 10))
-
-
-class Snapshot(msgspec.Struct, frozen=True):
-    """One integration as it was when the slice began."""
-
-    id: int
-    tenant_id: int
-    name: str
-    active: bool
-    options: Options
-    mapping: PairMapping
-    pilot: tuple[str, ...] | None
-    go_live_at: float | None
-    every: dict[str, float]  # flow -> seconds between readings
-    full_every: dict[str, float | None]
-    enabled: frozenset[str]
-    sides: tuple[tuple[int, int], tuple[int, int]]  # (connection, revision) of the ERP and of the storefront
-    stamp: Stamp
-    connected: bool  # both sides have passed a test as they are configured now
-    refused: bool  # credentials of one side were refused: no further try, it might lock the account
-    learned: tuple[int, int]  # how often the facts of each side have changed
-    archived: bool  # it was deleted: its open orders go on, and nothing else
-    listens: bool  # it went live, and no other integration has taken the shop over since
-    asleep: bool = False  # out of a backup, and nobody has activated it since
 
 
 class Later(NamedTuple):

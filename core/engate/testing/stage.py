@@ -26,18 +26,18 @@ import msgspec
 import sqlalchemy as sa
 
 from engate.clock import Clock, SystemClock
+from engate.domain.flows import FLOWS, offered
+from engate.domain.mapping import PairMapping
+from engate.domain.options import Options
 from engate.hooks import Observer
 from engate.model import Check
+from engate.operations import trigger
 from engate.plugins import PLATFORMS, Manifest
 from engate.secrets import ENVIRONMENT, Vault
 from engate.store import config
 from engate.store.config import Given, NewConnection, NewIntegration
 from engate.store.db import Store
 from engate.store.tables import metadata
-from engate.sync import trigger
-from engate.sync.flows import FLOWS, offered
-from engate.sync.mapping import PairMapping
-from engate.sync.options import Options
 from engate.sync.registry import Registry
 from engate.sync.runner import SLOTS, Runner
 from engate.sync.work import Windows

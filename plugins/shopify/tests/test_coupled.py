@@ -15,8 +15,8 @@ from tests.support.goods import goods, gtin, product, sale
 from tests.support.stage import Stage, staged
 
 from engate.store.config import NotFound
-from engate.store.views import explain
 from engate.testing.world import SeedSku
+from engate.views import explain
 from engate_shopify import bulk
 from engate_shopify_sandbox import cancelling
 

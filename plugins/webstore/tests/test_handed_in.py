@@ -12,10 +12,10 @@ from api.tests.doors import Doored
 from plugins.webstore.tests.test_coupled import D, ask, pull, push, sell, simple, store
 
 from engate.clock import ShiftedClock
+from engate.operations import trigger
 from engate.store.rows import RecordSet
 from engate.store.tables import integration
 from engate.store.tables import order as shop_order
-from engate.sync import trigger
 from engate_webstore_sandbox.document import order_document
 
 

@@ -12,9 +12,9 @@ import sqlalchemy as sa
 from engate.model.kinds import KINDS
 from engate.store.blobs import readable
 from engate.store.tables import cause, flow, integration, order, outbox, record
-from engate.store.views.causes import Cause
-from engate.store.views.paging import Rows, Window, instant
 from engate.text import Text
+from engate.views.causes import Cause
+from engate.views.paging import Rows, Window, instant
 
 By = Literal["impact", "age"]
 

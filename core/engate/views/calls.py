@@ -13,9 +13,9 @@ from engate import titles
 from engate.store import calls
 from engate.store.blobs import readable
 from engate.store.tables import call, call_record, connection, integration
-from engate.store.views.paging import Rows, Window, instant, page
 from engate.text import NO_TEXT, Text
 from engate.transcript import Said
+from engate.views.paging import Rows, Window, instant, page
 
 
 class RecordRef(msgspec.Struct):

@@ -10,9 +10,8 @@ from decimal import Decimal
 
 import msgspec
 
+from engate.domain.orders import Part, Stored, Task
 from engate.model import CENT, Cut, Invoice, OrderChange, PartItem
-from engate.store.orders import Part, Stored
-from engate.store.tasks import Task
 from engate.text import Text
 
 SETTLEMENT = "order.settlement"

@@ -13,12 +13,12 @@ from engate.model import Invoice, Order
 from engate.store import deliveries
 from engate.store.blobs import readable
 from engate.store.tables import document, inbox, integration, order, order_cause
-from engate.store.views import calls, orders
-from engate.store.views.calls import BuyersCall
-from engate.store.views.causes import shown_doc
-from engate.store.views.orders import OrderView
-from engate.store.views.paging import instant
 from engate.store.whose import Held
+from engate.views import calls, orders
+from engate.views.calls import BuyersCall
+from engate.views.causes import shown_doc
+from engate.views.orders import OrderView
+from engate.views.paging import instant
 
 
 class Note(msgspec.Struct):

@@ -9,13 +9,12 @@ from typing import Any, NamedTuple, cast
 
 import msgspec
 
+from engate.domain.digests import digest
+from engate.domain.mapping import PairMapping, sharing
+from engate.domain.options import Options, staying
+from engate.domain.reasons import Reason, of_problem, own
 from engate.model import Brand, Category, Price, Problem, Product, Sku, StockLevel, gtin, in_cents
 from engate.model.kinds import KINDS, Ref, titled, waits_for
-from engate.store.blobs import digest
-from engate.store.causes import Reason, of_problem, own
-from engate.store.units import Pending
-from engate.sync.mapping import PairMapping, sharing
-from engate.sync.options import Options, staying
 from engate.text import Text
 
 PLACEHOLDER = "@integracao"
@@ -24,6 +23,8 @@ BRAND_FOR_ALL = "@marca"
 """The brand of every product that has none in the ERP, where the option names one."""
 NO_BRAND = "link.brand"
 """The code of the problem that a product has no brand in the ERP: `brand_for_all` answers it."""
+Pending = dict[tuple[str, str], list[tuple[float | None, Decimal]]]
+"""(SKU, branch) -> (when the ERP took them over, units of orders that it did not reserve before)."""
 
 
 class Pair(NamedTuple):

@@ -1,4 +1,4 @@
-"""Taking links away, and letting lanes go that stood still: what people ask of an integration beyond `engate.sync.trigger`."""
+"""Taking links away, and letting lanes go that stood still: what people ask of an integration beyond `engate.operations.trigger`."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ from collections.abc import Iterable
 
 import sqlalchemy as sa
 
+from engate.domain.flows import FLOWS
 from engate.model.kinds import KINDS
+from engate.operations import trigger
 from engate.store import lanes, moved, pushes
 from engate.store.lanes import Wake
 from engate.store.rows import RecordSet
 from engate.store.tables import integration, link, reading, record
-from engate.sync import served, trigger
-from engate.sync.flows import FLOWS
+from engate.sync import served
 from engate.sync.lanes import PROBES
 from engate.sync.listed import LISTING
 

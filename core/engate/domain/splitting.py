@@ -7,10 +7,10 @@ from decimal import ROUND_DOWN, Decimal
 from math import ceil
 from types import MappingProxyType
 
+from engate.domain.mapping import PairMapping, PaymentRow
+from engate.domain.reasons import Reason, own
 from engate.local import money
 from engate.model import CENT, Order, OrderItem, OrderPart, PartItem, Payment, valid_document
-from engate.store.causes import Reason, own
-from engate.sync.mapping import PairMapping, PaymentRow
 from engate.text import Text
 
 BRAZIL = "BRA"

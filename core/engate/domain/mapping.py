@@ -96,7 +96,7 @@ def as_channel(channel: str) -> str:
 
 
 class ChannelRow(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """What the ERP wants with the orders of a channel. Which row an order takes: `engate.sync.channels`."""
+    """What the ERP wants with the orders of a channel. Which row an order takes: `engate.domain.channels`."""
 
     fields: Annotated[
         Mapping[str, FieldValue],

@@ -11,12 +11,12 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
+from engate.domain.snapshot import Snapshot
 from engate.model.kinds import KINDS, Kind
 from engate.store.tables import cause, inbox, link, order, record
-from engate.store.views.paging import instant
-from engate.store.views.running import Live, orders_of, records_of
 from engate.sync import pilot
-from engate.sync.work import Snapshot
+from engate.views.paging import instant
+from engate.views.running import Live, orders_of, records_of
 
 LINK = "own:waiting.link:"
 STEP = 1 << 40

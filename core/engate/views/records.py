@@ -12,9 +12,9 @@ import sqlalchemy as sa
 from engate.model.kinds import KINDS
 from engate.store.blobs import readable
 from engate.store.tables import cause, key_index, link, record
-from engate.store.views.causes import UNREADABLE, Cause, shown_doc
-from engate.store.views.paging import Rows, Window, begins, cut, instant
 from engate.text import Text
+from engate.views.causes import UNREADABLE, Cause, shown_doc
+from engate.views.paging import Rows, Window, begins, cut, instant
 
 
 class RecordRef(msgspec.Struct):
@@ -274,8 +274,8 @@ def _detail(row: Any) -> Detail:
 
 
 def _known(sent: dict[str, Any] | None) -> dict[str, Any] | None:
-    """Fields that are the shop's own are blank in what is kept of it (`engate.sync.effective.blank`). The empty ones that may be absent are
-    so already; a name that is empty was never sent."""
+    """Fields that are the shop's own are blank in what is kept of it (`engate.domain.effective.blank`). The empty ones that may be absent
+    are so already; a name that is empty was never sent."""
     return {name: value for name, value in sent.items() if value != ""} if sent is not None else None
 
 

@@ -10,14 +10,14 @@ import msgspec
 import sqlalchemy as sa
 
 from engate import titles
+from engate.domain.splitting import said_of_forms
 from engate.model import ErpOrder, Invoice, Order, OrderPart
 from engate.store import config, tasks
 from engate.store.blobs import readable
 from engate.store.tables import cause, document, inbox, key_index, order, part, step
-from engate.store.views.causes import UNREADABLE, Cause, shown_doc
-from engate.store.views.paging import LAST, Rows, Window, cut, instant, page
-from engate.sync.parts import said_of_forms
 from engate.text import NO_TEXT, Text, squeezed
+from engate.views.causes import UNREADABLE, Cause, shown_doc
+from engate.views.paging import LAST, Rows, Window, cut, instant, page
 
 
 class PartLine(msgspec.Struct):

@@ -11,8 +11,8 @@ import sqlalchemy as sa
 from engate import titles
 from engate.store.desired import UNREADABLE as SPOILT
 from engate.store.tables import cause
-from engate.store.views.paging import instant
 from engate.text import NO_TEXT, Text
+from engate.views.paging import instant
 
 
 class Cause(msgspec.Struct):

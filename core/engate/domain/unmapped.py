@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from engate.sync.channels import Fields, wrong
-from engate.sync.mapping import KINDS, PairMapping
+from engate.domain.channels import Fields, wrong
+from engate.domain.mapping import KINDS, PairMapping
 from engate.text import Text
 
 

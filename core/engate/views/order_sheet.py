@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from zoneinfo import ZoneInfo
 
 from engate import titles
+from engate.domain import sheet
 from engate.local import when
-from engate.store.views.orders import OrderLine
-from engate.sync import sheet
+from engate.views.orders import OrderLine
 
 HEADER = ("Pedido", "Número na loja", "Feito em", "Estado", "Total (R$)", "Canal", "Número no ERP", "O que espera", "O que fazer")
 CUT = "A lista continua: escolha um período menor."

@@ -10,11 +10,11 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from engate.domain.effective import NO_IMAGE
 from engate.local import money, when
 from engate.model.kinds import KINDS, buyable
-from engate.store.views.records import Detail
-from engate.sync.effective import NO_IMAGE
 from engate.text import Text
+from engate.views.records import Detail
 
 
 class Sold(msgspec.Struct):

@@ -12,8 +12,8 @@ import sqlalchemy as sa
 from engate import titles
 from engate.store import config
 from engate.store.tables import delivery
-from engate.store.views.paging import Rows, Window, instant
 from engate.text import NO_TEXT, Text
+from engate.views.paging import Rows, Window, instant
 
 
 class Delivery(msgspec.Struct):

@@ -14,8 +14,8 @@ from engate.errors import Owner
 from engate.model.kinds import KINDS
 from engate.store import backups, config, health, lanes
 from engate.store.tables import cause, connection, integration, order, record, record_count, run
-from engate.store.views.paging import Rows, Window, each, instant, page
 from engate.text import NO_TEXT, Text
+from engate.views.paging import Rows, Window, each, instant, page
 
 UNSETTLED = ("to_send", "sent", "waiting")
 

@@ -11,23 +11,24 @@ import msgspec
 import sqlalchemy as sa
 
 from engate import titles
+from engate.domain import settlement
+from engate.domain.flows import FLOWS
+from engate.domain.snapshot import Snapshot
 from engate.local import money, when
 from engate.model import Category, Product, in_cents
 from engate.model.kinds import CALLED, KINDS, titled, waits_for
 from engate.store import archive, config, orders
 from engate.store.tables import record
-from engate.store.views import orders as order_views
-from engate.store.views import records
-from engate.store.views.causes import UNREADABLE, Cause, shown
-from engate.store.views.orders import OrderView
-from engate.store.views.paging import instant
-from engate.store.views.records import Detail, RecordRef
-from engate.store.views.selling import Sold, answer
-from engate.store.views.summary import first_of
-from engate.sync import pilot, settlement
-from engate.sync.flows import FLOWS
-from engate.sync.work import Snapshot
+from engate.sync import pilot
 from engate.text import NO_TEXT, Text
+from engate.views import orders as order_views
+from engate.views import records
+from engate.views.causes import UNREADABLE, Cause, shown
+from engate.views.orders import OrderView
+from engate.views.paging import instant
+from engate.views.records import Detail, RecordRef
+from engate.views.selling import Sold, answer
+from engate.views.summary import first_of
 
 MOST_LEVELS = 20
 

@@ -12,10 +12,10 @@ from engate import titles
 from engate.model.kinds import titled
 from engate.store import config
 from engate.store.tables import integration, key_index
-from engate.store.views import explain, orders, records
-from engate.store.views.explain import Verdict
-from engate.store.views.paging import Window, begins
 from engate.text import Text, squeezed
+from engate.views import explain, orders, records
+from engate.views.explain import Verdict
+from engate.views.paging import Window, begins
 
 MOST = 12
 """Things that one answer names."""

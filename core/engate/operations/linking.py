@@ -9,11 +9,11 @@ from typing import NamedTuple, TypeVar
 import msgspec
 import sqlalchemy as sa
 
+from engate.domain.sheet import MOST_KEY, Line
+from engate.operations import trigger
 from engate.store import links
 from engate.store.rows import RecordSet
 from engate.store.tables import link, record
-from engate.sync import trigger
-from engate.sync.sheet import MOST_KEY, Line
 from engate.text import Text
 
 T = TypeVar("T")

@@ -11,14 +11,14 @@ import msgspec
 import sqlalchemy as sa
 
 from engate import titles
+from engate.domain.flows import FLOWS
+from engate.domain.mapping import PairMapping
+from engate.domain.options import Options, resting
 from engate.local import when
 from engate.store import config
 from engate.store.tables import api_key, cause, connection, flow, integration, run, secret
-from engate.store.views.paging import Rows, Window, each, instant, page
-from engate.sync.flows import FLOWS
-from engate.sync.mapping import PairMapping
-from engate.sync.options import Options, resting
 from engate.text import NO_TEXT, Text
+from engate.views.paging import Rows, Window, each, instant, page
 
 WORST = ("reauth_required", "degraded", "ok")
 
@@ -251,7 +251,7 @@ def integrations_of(c: sa.Connection, tenant_id: int, connection_id: int) -> lis
 
 
 def one_integration(c: sa.Connection, tenant_id: int, id: int, offered: Mapping[str, Text | None], now: float) -> Integration:
-    """`offered`: flow -> why not, None where it is (`engate.sync.flows.offered`)."""
+    """`offered`: flow -> why not, None where it is (`engate.domain.flows.offered`)."""
     row = config.integration_row(c, tenant_id, id)
     erp, storefront = (config.connection_row(c, tenant_id, each) for each in (row.erp_id, row.storefront_id))
     options = msgspec.convert(row.options, Options)

@@ -13,11 +13,11 @@ from decimal import Decimal
 from itertools import groupby
 from typing import Literal, NamedTuple
 
+from engate.domain.options import Options
+from engate.domain.orders import Part, Stored
+from engate.domain.settlement import reais, shipped_items
 from engate.errors import Invalid
 from engate.model import PartItem, Shipment
-from engate.store.orders import Part, Stored
-from engate.sync.options import Options
-from engate.sync.settlement import reais, shipped_items
 from engate.text import Text
 
 What = Literal["shipped", "delivered"]

@@ -8,18 +8,19 @@ from typing import Any, NamedTuple
 import msgspec
 import sqlalchemy as sa
 
+from engate.domain.flows import FLOWS
+from engate.domain.reasons import own
 from engate.errors import Invalid
 from engate.model import OrderEvent
 from engate.model.kinds import CALLED, KINDS
 from engate.store import asleep, causes, config, inbox, lanes, links, moved, orders, outbox, pushes, runs, tasks, waits
 from engate.store.blobs import pack
-from engate.store.causes import ensure, own
+from engate.store.causes import ensure
 from engate.store.lanes import Wake
 from engate.store.rows import RecordSet
 from engate.store.runs import Asked
 from engate.store.tables import cause, flow, link, order, record, run
 from engate.sync.events import ORDER_PRIORITY, lane_of
-from engate.sync.flows import FLOWS
 from engate.sync.imports import FATE_UNKNOWN
 from engate.sync.lanes import EVENTS, PROBES, SAFETY, lanes_of_flow
 from engate.text import Text

@@ -7,12 +7,12 @@ from typing import NamedTuple
 
 import msgspec
 
+from engate.domain.mapping import ChannelRow, PairMapping, as_channel
+from engate.domain.reasons import Reason, own
 from engate.errors import Invalid
 from engate.fields import invalid, translated
 from engate.model import FieldValue, Order, OrderPart
 from engate.settings import fields_of
-from engate.store.causes import Reason, own
-from engate.sync.mapping import ChannelRow, PairMapping, as_channel
 from engate.text import Text
 
 Fields = type[msgspec.Struct] | None

@@ -10,8 +10,8 @@ import sqlalchemy as sa
 
 from engate.store.audit import ACTS
 from engate.store.tables import audit
-from engate.store.views.paging import Rows, Window, each, instant, page
 from engate.text import Text
+from engate.views.paging import Rows, Window, each, instant, page
 
 
 class Changed(msgspec.Struct):

@@ -7,15 +7,15 @@ from typing import Literal
 
 import msgspec
 
+from engate.domain import settlement
+from engate.domain.mapping import PairMapping
+from engate.domain.options import Options
+from engate.domain.orders import Document, Part, Stored
+from engate.domain.reasons import Reason, own
+from engate.domain.settlement import BILLED
+from engate.domain.splitting import may_enter
 from engate.hooks import Fiscal
 from engate.model import Invoice, Shipment, plain, valid_key
-from engate.store.causes import Reason, own
-from engate.store.orders import Document, Part, Stored
-from engate.sync import settlement
-from engate.sync.mapping import PairMapping
-from engate.sync.options import Options
-from engate.sync.parts import may_enter
-from engate.sync.settlement import BILLED
 from engate.text import Text
 
 Action = Literal[

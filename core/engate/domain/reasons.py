@@ -1,0 +1,45 @@
+"""Why something waits: the words, whose turn it is, and a key that is the same for everything that one fix releases."""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from typing import NamedTuple
+
+from engate.errors import EngateError, Owner, Rejected
+from engate.model import Problem
+from engate.text import Text
+
+
+class Reason(NamedTuple):
+    """A cause before it has a row. `key` is the same for everything that one fix releases."""
+
+    key: str
+    code: str
+    owner: Owner
+    text: Text
+    hint: Text
+
+
+AWAITED = ("own:enrichment:", "own:sku.gtin:", "own:sku.image:")
+"""How the keys of those begin to which a record points once the shop has it. They are no reason to wait: another one,
+or none, is decided without anything to send."""
+
+
+def _key(origin: str, code: str, text: Text) -> str:
+    return f"{origin}:{code}:{blake2b(text.pt.encode(), digest_size=6).hexdigest()}"
+
+
+def of_problem(problem: Problem) -> Reason:
+    """What the ERP's own data lacks: found by reading, gone when a reading no longer finds it."""
+    return Reason(_key("erp", problem.code, problem.text), problem.code, "person", problem.text, problem.hint)
+
+
+def of_error(error: EngateError) -> Reason:
+    """What the storefront (or the ERP) refused: found by sending, gone when the data changes or a person asks for a retry."""
+    owner: Owner = error.owner if isinstance(error, Rejected) else "person"
+    return Reason(_key("answer", error.code, error.text), error.code, owner, error.text, error.hint)
+
+
+def own(code: str, subject: str, text: Text, hint: Text, owner: Owner = "person") -> Reason:
+    """engate's own reason: a missing mapping, link or rule; `subject` is what it is about ("branch/3")."""
+    return Reason(f"own:{code}:{subject}"[:200], code, owner, text, hint)
