@@ -12,6 +12,14 @@ ENDING = "api/tests/test_ending.py::"
 
 RUNNING: tuple[Trap, ...] = (
     Trap(
+        "api.count-without-collections",
+        "A list of runs stood still for half a minute: its thread had collected the garbage of the process, which counted as its cost.",
+        f"{API}/tempered.py",
+        "            return found, clock() - began - (COLLECTIONS.spent - collecting)",
+        "            return found, clock() - began",
+        ("api/tests/test_tempered.py::test_a_collection_of_garbage_is_no_cost_of_a_count",),
+    ),
+    Trap(
         "engine.readiness-reasons",
         "What a load would leave to people is not foretold: who goes live finds a thousand items waiting.",
         f"{CORE}/sync/readiness.py",
