@@ -1,5 +1,4 @@
-"""Imports go one way: plugins -> engate <- engate_api <- engate_demo. Read from the folders: a new plugin is covered, a deleted one is not
-missed.
+"""Imports go one way: plugins -> engate <- engate_api. Read from the folders: a new plugin is covered, a deleted one not missed.
 
 A rule is broken by any import statement, wherever it stands (in a function, under TYPE_CHECKING). Folders named `tests` may use HTTP
 clients, name platforms and put a plugin beside its sandbox; the direction of imports binds them too.
@@ -25,7 +24,7 @@ OUTGOING = "core/engate/testing/outgoing.py"
 SERVERS_OF_GRAPHS = {"graphql"}
 """Libraries of the sandboxes alone."""
 NEUTRAL = ("core", "api", "demo")
-"""Parts that import no plugin and name no platform."""
+"""Parts that import no plugin and name no platform. The demo stands on the API, and nothing else of ours imports it."""
 
 
 @dataclass(frozen=True)
