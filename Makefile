@@ -4,7 +4,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 # What runs, without what it is developed with: `make install PREFIX=/usr/local/engate`.
 PREFIX ?=
-PROJECTS := core/pyproject.toml api/pyproject.toml $(sort $(wildcard plugins/*/pyproject.toml))
+RUNTIME := core/pyproject.toml api/pyproject.toml $(sort $(wildcard plugins/*/pyproject.toml))
+PROJECTS := $(RUNTIME) demo/pyproject.toml
 DISTS := $(patsubst %/pyproject.toml,%,$(PROJECTS))
 PYTEST_ARGS ?=
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -69,12 +70,12 @@ docs: .venv ## what the READMEs take from the code
 
 # One resolution, three files: everything, what runs, and what builds the wheels; the latter two at the versions of the first.
 UV := .venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
-	--no-emit-index-url --no-emit-find-links --no-emit-package engate --custom-compile-command "make lock"
+	--no-emit-index-url --no-emit-find-links --no-emit-package engate --no-emit-package engate-api --custom-compile-command "make lock"
 lock: ## resolve the three lock files again (UPGRADE=1: to the newest versions)
 	$(PYTHON) -m venv .venv-lock
 	.venv-lock/bin/python -m pip install --quiet uv
 	$(UV) $(if $(UPGRADE),--upgrade) --output-file requirements.lock --group pyproject.toml:dev $(PROJECTS)
-	$(UV) --constraint requirements.lock --output-file requirements-runtime.lock $(PROJECTS)
+	$(UV) --constraint requirements.lock --output-file requirements-runtime.lock $(RUNTIME)
 	$(UV) --constraint requirements.lock --output-file requirements-build.lock --group pyproject.toml:build
 	rm -rf .venv-lock
 
@@ -89,7 +90,7 @@ install: ## what runs, without development tools, into a new folder: make instal
 	$(PYTHON) -m venv "$$build/venv"; \
 	"$$build/venv/bin/python" -m pip install --quiet --require-hashes -r requirements-build.lock; \
 	"$$build/venv/bin/python" -m pip wheel --quiet --no-index --no-deps --no-build-isolation --wheel-dir "$$build/wheels" \
-		$(addprefix ./,$(DISTS)); \
+		$(patsubst %/pyproject.toml,./%,$(RUNTIME)); \
 	$(PYTHON) -m venv --without-pip '$(PREFIX)'; \
 	pip="$$build/venv/bin/python -m pip --python $(PREFIX)/bin/python"; \
 	$$pip install --quiet --require-hashes -r requirements-runtime.lock; \
@@ -99,7 +100,7 @@ install: ## what runs, without development tools, into a new folder: make instal
 
 clean: ## remove what was made; stored data stays
 	rm -rf .venv .venv-lock .pytest_cache .ruff_cache .hypothesis dist
-	find core api plugins tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	find core api plugins demo tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # .venv: first the locked packages, then our own on top of them (pip refuses -e together with hashes).
 # A plugin folder that came or went makes the second step run again, as a changed pyproject.toml does.

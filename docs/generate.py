@@ -11,9 +11,9 @@ from engate import hooks
 from engate.domain.flows import FLOWS, Flow
 from engate.log_events import EVENTS, FIELDS
 from engate.plugins import Manifest, discover, fetched, implemented
-from engate_api.demo.command import side
-from engate_api.demo.steps import STEPS, refusals
 from engate_api.environment import VARIABLES
+from engate_demo.command import side
+from engate_demo.steps import STEPS, refusals
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
@@ -113,7 +113,7 @@ def refused() -> str:
         "What `engate demo` shows of each pair, and what it refuses because a plugin does not implement a hook that the step needs. It",
         "says so of any two platforms, also of those that are not here, and goes on. What an account does not offer though its plugin",
         "could is no such refusal: it ends a demo with exit code 1.",
-        "Generated from the steps' table (`api/engate_api/demo/steps.py`) and the plugins by `make docs`.",
+        "Generated from the steps' table (`demo/engate_demo/steps.py`) and the plugins by `make docs`.",
         "",
         "| step | " + " | ".join(f"{erp} → {storefront}" for erp, storefront, _ in columns) + " |",
         "| --- |" + " --- |" * len(columns),

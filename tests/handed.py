@@ -17,12 +17,12 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from engate.testing.world import Ledger
-from engate_api.demo import driver, goods
-from engate_api.demo.command import play
-from engate_api.demo.driver import Demo, Tour, listed
-from engate_api.demo.processes import API, Plan
-from engate_api.demo.progress import Show, show
-from engate_api.demo.steps import Step
+from engate_demo import driver, goods
+from engate_demo.command import play
+from engate_demo.driver import Demo, Tour, listed
+from engate_demo.processes import API, Plan
+from engate_demo.progress import Show, show
+from engate_demo.steps import Step
 
 INCLUDE = "CALL pedido.incluir"
 FAILED = ("http", "unreadable")

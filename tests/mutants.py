@@ -28,7 +28,7 @@ sys.path.insert(0, str(ROOT))
 
 from tests.traps import TRAPS, Trap  # noqa: E402
 
-DISTRIBUTIONS = ("core", "api", *(f"plugins/{path.name}" for path in sorted((ROOT / "plugins").iterdir()) if path.is_dir()))
+DISTRIBUTIONS = ("core", "api", *(f"plugins/{path.name}" for path in sorted((ROOT / "plugins").iterdir()) if path.is_dir()), "demo")
 PACKAGES = ("engate", "engate_api", *(p.parent.name for d in DISTRIBUTIONS[2:] for p in sorted((ROOT / d).glob("*/__init__.py"))))
 LEFT_OUT = shutil.ignore_patterns(".git", ".venv*", "data", "dist", "benchmarks", ".*_cache", ".hypothesis", "__pycache__")
 TEST_SECONDS = 30  # one test; a mutant that makes a loop endless is killed by it

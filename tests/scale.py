@@ -15,12 +15,12 @@ import msgspec
 import redis
 
 from engate.testing.world import Fault, Ledger
-from engate_api.demo import goods
-from engate_api.demo.command import Outcome, play
-from engate_api.demo.driver import Demo, Tour
-from engate_api.demo.processes import Plan
-from engate_api.demo.progress import show
-from engate_api.demo.trade import inject
+from engate_demo import goods
+from engate_demo.command import Outcome, play
+from engate_demo.driver import Demo, Tour
+from engate_demo.processes import Plan
+from engate_demo.progress import show
+from engate_demo.trade import inject
 
 LEAST_SHARE = 0.2
 BEFORE = 20  # orders in the ERP before anything is slowed down

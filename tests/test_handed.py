@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from tests.handed import Size, run
 
-from engate_api.demo.progress import Lines
+from engate_demo.progress import Lines
 
 
 @pytest.mark.timeout(180)

@@ -27,12 +27,14 @@ LAYERS = {"model": 0, "domain": 1, "store": 2, "sync": 3, "operations": 4, "view
 the model; `testing` stands above all."""
 SERVERS_OF_GRAPHS = {"graphql"}
 """Libraries of the sandboxes alone."""
+NEUTRAL = ("core", "api", "demo")
+"""Parts that import no plugin and name no platform. The demo stands on the API, and nothing else of ours imports it."""
 
 
 @dataclass(frozen=True)
 class Module:
     path: str  # from the root, with slashes
-    part: str  # "core", "api" or "plugins/<name>"
+    part: str  # "core", "api", "demo" or "plugins/<name>"
     package: str  # the top package it belongs to, "" in a folder of tests
     source: str
 
@@ -54,7 +56,7 @@ class Module:
 
 
 def modules(root: Path) -> list[Module]:
-    parts = [root / "core", root / "api", *sorted(path for path in (root / "plugins").glob("*") if path.is_dir())]
+    parts = [root / "core", root / "api", root / "demo", *sorted(path for path in (root / "plugins").glob("*") if path.is_dir())]
     found: list[Module] = []
     for part in parts:
         for path in sorted(part.rglob("*.py")):
@@ -74,10 +76,10 @@ def problems(module: Module, owner: dict[str, str]) -> Iterator[str]:
     """`owner`: every package of every plugin -> the plugin's folder."""
     for line, name in module.imports():
         top = name.partition(".")[0]
-        if top == "engate_api" and module.part != "api":
-            yield f"{line}: {module.part} imports engate_api"
+        if (top == "engate_api" and module.part not in ("api", "demo")) or (top == "engate_demo" and module.part != "demo"):
+            yield f"{line}: {module.part} imports {top}"
         elif top in owner:
-            if module.part in ("core", "api"):
+            if module.part in NEUTRAL:
                 yield f"{line}: {module.part} imports the plugin package {top}"
             elif owner[top] != module.part:
                 yield f"{line}: a plugin imports another: {top}"
@@ -89,7 +91,7 @@ def problems(module: Module, owner: dict[str, str]) -> Iterator[str]:
             yield f"{line}: {problem}"
         elif top in SERVERS_OF_GRAPHS and not module.is_test and not module.is_sandbox:
             yield f"{line}: only a sandbox executes GraphQL, yet this imports {name}"
-    if module.part in ("core", "api") and not module.is_test:
+    if module.part in NEUTRAL and not module.is_test:
         for number, text in enumerate([module.path, *module.source.splitlines()]):
             if named := PLATFORM.search(text):
                 yield f"{number}: {module.part} names a platform: {named[0]}"
@@ -132,7 +134,7 @@ def may_use(module: Module, name: str) -> bool:
 
 def test_the_rules_hold() -> None:
     found = modules(ROOT)
-    assert {"engate", "engate_api"} <= {module.package for module in found}
+    assert {"engate", "engate_api", "engate_demo"} <= {module.package for module in found}
     for project in (ROOT / "plugins").glob("*/pyproject.toml"):
         part = project.parent.relative_to(ROOT).as_posix()
         assert any(module.part == part and module.package for module in found), f"{part}: no package seen"
@@ -155,6 +157,8 @@ GOOD = {
     "core/tests/test_http.py": "import httpx\nSHOP = 'vtex'\n",
     "api/engate_api/__init__.py": "from engate import hooks\n\nNAMES = array.tolist()\n",
     "api/tests/test_api.py": "import aiohttp\nfrom engate_api import app\n",
+    "demo/engate_demo/__init__.py": "from engate import hooks\nimport engate_api.cli\n",
+    "demo/tests/test_demo.py": "from engate_demo import steps\nSHOP = 'vtex'\n",
     "plugins/red/engate_red/__init__.py": "from engate.http import Client\nfrom engate_red.settings import Settings\nfrom . import erp\n",
     "plugins/red/engate_red_sandbox/__init__.py": "from aiohttp import web\nfrom aiohttp.web import Request\nimport engate.testing\n",
     "plugins/red/engate_red_sandbox/graph.py": "from graphql import execute\nfrom engate.testing.outgoing import Outgoing\n",
@@ -168,6 +172,13 @@ BAD = {
     "core's tests import a plugin": ("core/tests/test_a.py", "import engate_blue\n", "plugin package engate_blue"),
     "the API imports a plugin": ("api/engate_api/a.py", "from engate_blue import manifest\n", "plugin package engate_blue"),
     "a plugin imports the API": ("plugins/red/engate_red/a.py", "from engate_api import cli\n", "imports engate_api"),
+    "core imports the demo": ("core/engate/a.py", "import engate_demo\n", "core imports engate_demo"),
+    "the API imports the demo": ("api/engate_api/a.py", "def f():\n    from engate_demo import goods\n", "api imports engate_demo"),
+    "the API's tests import the demo": ("api/tests/test_a.py", "from engate_demo import goods\n", "api imports engate_demo"),
+    "a plugin imports the demo": ("plugins/red/engate_red/a.py", "import engate_demo\n", "imports engate_demo"),
+    "the demo imports a plugin": ("demo/engate_demo/a.py", "import engate_red\n", "plugin package engate_red"),
+    "the demo imports a sandbox": ("demo/engate_demo/a.py", "import engate_red_sandbox\n", "plugin package engate_red_sandbox"),
+    "the demo uses httpx": ("demo/engate_demo/a.py", "import httpx\n", "imports httpx"),
     "a plugin imports another": ("plugins/red/engate_red/a.py", "import engate_blue\n", "another: engate_blue"),
     "a plugin's tests import another": ("plugins/red/tests/test_a.py", "import engate_blue\n", "another: engate_blue"),
     "a plugin imports its sandbox": ("plugins/red/engate_red/a.py", "import engate_red_sandbox.app\n", "share nothing"),
@@ -194,6 +205,7 @@ BAD = {
     "core names a platform": ("core/engate/a.py", "KEYS = {'VtexAccount': 1}\n", "names a platform: Vtex"),
     "core names a platform in a comment": ("core/engate/a.py", "x = 1  # as Olist does\n", "names a platform: Olist"),
     "core names a platform in a file name": ("core/engate/winthor_keys.py", "", "names a platform: winthor"),
+    "the demo names a platform": ("demo/engate_demo/a.py", "\nif key == 'shopify': ...\n", "demo names a platform: shopify"),
     "the API names a platform": ("api/engate_api/a.py", "\nif key == 'shopify': ...\n", "names a platform: shopify"),
 }
 

@@ -24,6 +24,7 @@ from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parent.parent
 PROJECTS = [ROOT / "core", ROOT / "api", *sorted(file.parent for file in (ROOT / "plugins").glob("*/pyproject.toml"))]
+"""What an administrator installs: all distributions but the demo."""
 DEVELOPMENT = (
     "pytest",
     "ruff",
@@ -74,7 +75,7 @@ def test_what_make_installs_is_what_is_locked() -> None:
         '$build"/wheels/*.whl',
     ]
     assert all("--require-hashes" in each or "--no-index" in each for each in installs)
-    assert all(f"./{project.relative_to(ROOT)}" in told.stdout for project in PROJECTS)
+    assert re.findall(r"(?<=\s)\./([\w/]+)", told.stdout) == [project.relative_to(ROOT).as_posix() for project in PROJECTS]
 
 
 @needs_make
@@ -146,7 +147,7 @@ def test_what_is_installed_serves_with_every_platform_and_holds_no_development_t
     said = subprocess.run([str(prefix / "bin/engate"), "--version"], capture_output=True, text=True, check=True).stdout
     assert said == "engate 0.1.0\n"
     there = {each.name.partition("-")[0].lower().replace("_", "-") for each in prefix.glob("lib/python3*/site-packages/*")}
-    assert {"engate", "engate-api", "litestar", "sqlalchemy"} <= there and not there & set(DEVELOPMENT)
+    assert {"engate", "engate-api", "litestar", "sqlalchemy"} <= there and not there & {*DEVELOPMENT, "engate-demo"}
     commands = {each.name for each in (prefix / "bin").iterdir()}
     assert "engate" in commands and not commands & set(DEVELOPMENT)
     with serving(prefix, tmp_path) as (url, key):
@@ -167,8 +168,18 @@ def test_what_is_installed_begins_a_plugin_and_tries_one(prefix: Path, tmp_path:
     run(str(prefix / "bin/engate"), "conformance", "--help")
 
 
+@pytest.mark.timeout(180)
+def test_what_is_installed_says_where_the_demo_is(prefix: Path) -> None:
+    engate = str(prefix / "bin/engate")
+    asked = subprocess.run([engate, "demo", "--erp", "x", "--storefront", "y"], capture_output=True, text=True, check=False)
+    assert asked.returncode == 1 and asked.stdout == ""
+    [said] = asked.stderr.splitlines()
+    assert "engate-demo" in said and "demo/" in said and (ROOT / "demo/pyproject.toml").is_file()
+    assert "demo" not in subprocess.run([engate, "--help"], capture_output=True, text=True, check=True).stdout
+
+
 def test_every_distribution_says_the_same_of_itself() -> None:
-    said = [tomllib.loads((project / "pyproject.toml").read_text("utf-8"))["project"] for project in PROJECTS]
+    said = [tomllib.loads((project / "pyproject.toml").read_text("utf-8"))["project"] for project in (*PROJECTS, ROOT / "demo")]
     for name in ("version", "license", "requires-python", "authors", "keywords", "classifiers"):
         assert all(each[name] == said[0][name] for each in said), name
     assert all(len(each["description"]) > 20 for each in said) and len({each["name"] for each in said}) == len(said)

@@ -34,7 +34,7 @@ MANY_PARAMETERS = {
     "core/engate/sync/registry.py:Registry.__init__": "made once a process",
     "core/engate/sync/runner.py:Runner.__init__": "made once a process",
     "core/engate/sync/work.py:Work.__init__": "made by the runner alone",
-    "api/engate_api/demo/command.py:play": "what tests change of a demo, by name",
+    "demo/engate_demo/command.py:play": "what tests change of a demo, by name",
 }
 """Functions that may take more, with why."""
 
@@ -56,8 +56,8 @@ class Function:
 
 
 def functions(root: Path) -> list[Function]:
-    """Of core, api and plugins, without their tests: those read as they are written."""
-    paths = [path for part in ("core", "api", "plugins") for path in sorted((root / part).rglob("*.py"))]
+    """Of core, api, plugins and demo, without their tests: those read as they are written."""
+    paths = [path for part in ("core", "api", "plugins", "demo") for path in sorted((root / part).rglob("*.py"))]
     found: list[Function] = []
     for path in paths:
         at = path.relative_to(root)
@@ -149,7 +149,7 @@ def test_what_is_allowed_passes(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("source", MANY.values(), ids=MANY.keys())
-@pytest.mark.parametrize("path", ["core/engate/b.py", "api/engate_api/b.py", "plugins/red/engate_red/b.py"])
+@pytest.mark.parametrize("path", ["core/engate/b.py", "api/engate_api/b.py", "plugins/red/engate_red/b.py", "demo/engate_demo/b.py"])
 def test_six_parameters_are_seen(tmp_path: Path, path: str, source: str) -> None:
     write(tmp_path, {**GOOD, path: source})
     [(name, count)] = too_many(tmp_path).items()

@@ -13,7 +13,7 @@ import pytest
 from tests.traps import TRAPS, Trap
 
 ROOT = Path(__file__).resolve().parent.parent
-FOLDERS = ("tests", "core", "api", "plugins")  # pytest's testpaths
+FOLDERS = ("tests", "core", "api", "plugins", "demo")  # pytest's testpaths
 LEAST = 60
 
 

@@ -1,4 +1,4 @@
-"""`engate <command>`: a table of commands, each in its own module with a `main(argv) -> exit status`."""
+"""`engate <command>`: a table of commands, each in its own module with a `main(argv) -> exit status`, and those that distributions add."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 
+from engate_api.commands import added
 from engate_api.words import in_words
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "serve": ("engate_api.commands.serve", "the API, and (without Redis) the lanes; --sandboxes: with every installed sandbox beside it"),
     "worker": ("engate_api.worker", "one worker, for scale mode"),
-    "demo": ("engate_api.demo.command", "a tour through two sandboxes"),
     "sandbox": ("engate_api.commands.sandbox", "one platform's sandbox"),
     "new-plugin": ("engate_api.commands.new_plugin", "a new plugin with its sandbox and tests, to go on from"),
     "conformance": ("engate_api.commands.conformance", "the suite that a plugin is held to, on an account"),
@@ -28,20 +28,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     if given == ["--version"]:
         print(f"engate {version('engate')}")
         return 0
-    if not given or given[0] not in COMMANDS:
-        asked = bool(given) and given[0] not in ("-h", "--help")
-        print(_usage(), file=sys.stderr if asked else sys.stdout)
-        return 2 if asked else 0
-    module = COMMANDS[given[0]][0]
+    if not given or given[0] in ("-h", "--help"):
+        print(_usage())
+        return 0
     try:
-        command = importlib.import_module(module)
-    except ModuleNotFoundError as error:
-        if error.name != module:
-            raise
-        print(f"engate {given[0]}: not in this installation", file=sys.stderr)
-        return 2
-    try:
-        return command.main(given[1:])
+        command = _command(given[0])
+        if command is None:
+            print(_usage(), file=sys.stderr)
+            return 2
+        return command(given[1:])
     except KeyboardInterrupt:
         return 130
     except Exception as error:
@@ -54,10 +49,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
 
 
+def _command(name: str) -> added.Command | None:
+    if name in COMMANDS:
+        return importlib.import_module(COMMANDS[name][0]).main
+    return added.command(name)
+
+
 def _usage() -> str:
     width = max(map(len, COMMANDS))
     lines = [f"  {name:{width}}  {about}" for name, (_, about) in COMMANDS.items()]
-    return "\n".join(["usage: engate <command> [--help]", "       engate --version", "", *lines])
+    return "\n".join(["usage: engate <command> [--help]", "       engate --version", "", *lines, *added.lines(COMMANDS.keys(), width)])
 
 
 if __name__ == "__main__":

@@ -10,17 +10,22 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from http import HTTPStatus
+from http.client import HTTPConnection
 from importlib.metadata import entry_points
-from typing import NamedTuple
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
+import msgspec
+
+from engate.testing.assortment import assortment
 from engate.testing.sandbox import serve
-from engate_api.demo import goods
-from engate_api.demo.web import Web
 from engate_api.loop import run
 
 GROUP = "engate.sandboxes"
 SKUS = 60
 """What an ERP beside `engate serve` begins with: loads in seconds under the platforms' own limits, some waiting for a person."""
+CONTROL_SECONDS = 60
 
 
 def main(argv: list[str]) -> int:
@@ -93,10 +98,19 @@ def _stocked(platform: str, child: subprocess.Popen[str]) -> Beside:
     url = child.stdout.readline().strip()
     if not url:
         return Beside(platform, "", 0)
-    with closing(Web(url)) as web:
-        if web.get("/_sandbox/health")["role"] != "erp":
-            return Beside(platform, url, 0)
-        catalog = goods.generated(SKUS)
-        for chunk in catalog.chunks():
-            web.post("/_sandbox/seed", chunk)
-    return Beside(platform, url, sum(len(product.skus) for product in catalog.seed.products))
+    if _control(url, "GET", "health")["role"] != "erp":
+        return Beside(platform, url, 0)
+    seed = assortment(SKUS)
+    _control(url, "POST", "seed", msgspec.json.encode(seed))
+    return Beside(platform, url, sum(len(product.skus) for product in seed.products))
+
+
+def _control(url: str, method: str, name: str, body: bytes | None = None) -> Any:
+    """What it answers by the control protocol."""
+    with closing(HTTPConnection(urlsplit(url).netloc, timeout=CONTROL_SECONDS)) as connection:
+        connection.request(method, f"/_sandbox/{name}", body, {"Content-Type": "application/json"})
+        answer = connection.getresponse()
+        said = answer.read()
+    if answer.status != HTTPStatus.OK:
+        raise RuntimeError(f"{url}: {name}: {answer.status} {said[:300]!r}")
+    return msgspec.json.decode(said)

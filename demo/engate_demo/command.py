@@ -13,14 +13,14 @@ from pathlib import Path
 from types import FrameType
 
 from engate.plugins import discover, fetched, implemented
-from engate_api.demo import dataset, goods
-from engate_api.demo.catalog import Catalog
-from engate_api.demo.driver import Demo, Tour
-from engate_api.demo.processes import EVENTS, NotStarted, Plan, Servers, running
-from engate_api.demo.progress import Show, show
-from engate_api.demo.report import Report, bare_rate
-from engate_api.demo.steps import STEPS, Side, Step, refusals
-from engate_api.demo.steps import run as run_steps
+from engate_demo import dataset, goods
+from engate_demo.catalog import Catalog
+from engate_demo.driver import Demo, Tour
+from engate_demo.processes import EVENTS, NotStarted, Plan, Servers, running
+from engate_demo.progress import Show, show
+from engate_demo.report import Report, bare_rate
+from engate_demo.steps import STEPS, Side, Step, refusals
+from engate_demo.steps import run as run_steps
 
 MOST_NAMED = 20
 

@@ -1,4 +1,7 @@
-"""The default catalogue: about 300 SKUs of Brazilian wholesale goods and their buyers, the same on every machine."""
+"""Brazilian wholesale goods, as many as are wanted, the same on every machine: what an ERP's sandbox sells where people try engate.
+
+Tests that need a few plain goods take those of `engate.testing.goods`.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,15 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import NamedTuple
 
-from engate.testing.world import Sale, SaleItem, SalePayment, Seed, SeedBrand, SeedCategory, SeedProduct, SeedSku
-from engate_api.demo.catalog import BRANCHES, Catalog, Listed, Skus, buyer, gtin
+from stdnum.br import cnpj
 
-DEFAULT_SKUS = 300
+from engate.testing.goods import gtin
+from engate.testing.world import Seed, SeedBranch, SeedBrand, SeedCategory, SeedProduct, SeedSku
+
+BRANCHES = (
+    SeedBranch("1", "Matriz São Paulo", "11222333" + "0001" + cnpj.calc_check_digits("112223330001"), "São Paulo", "SP"),
+    SeedBranch("2", "Filial Campinas", "11222333" + "0002" + cnpj.calc_check_digits("112223330002"), "Campinas", "SP"),
+)
 CENT = Decimal("0.01")
 MAIN, SECOND = (branch.key for branch in BRANCHES)
 PACKAGINGS = (("UN", 1), ("DZ", 12), ("CX", 24))
@@ -72,8 +80,8 @@ NO_CATEGORY, NO_BRAND, NO_WEIGHT = 29, 43, 61
 OFFER, ELSEWHERE = 10, 9  # every 10th product is on offer; every 9th is stocked in the second branch alone
 
 
-def generated(skus: int = DEFAULT_SKUS) -> Catalog:
-    """A catalogue of about this many SKUs: at least as many, less than one product more."""
+def assortment(skus: int) -> Seed:
+    """At least so many SKUs, and less than one product more."""
     categories, codes = _tree()
     brands = {name: str(nth) for nth, name in enumerate(sorted({brand for line in LINES for brand in line.brands}), 1)}
     products: list[SeedProduct] = []
@@ -84,8 +92,7 @@ def generated(skus: int = DEFAULT_SKUS) -> Catalog:
         product = _product(nth, variant, codes, brands)
         products.append(product)
         count += len(product.skus)
-    seed = Seed(BRANCHES, categories, tuple(SeedBrand(key, name) for name, key in brands.items()), tuple(products))
-    return Catalog(seed, lambda count, listed, now: list(_sales(products, count, listed)))
+    return Seed(BRANCHES, categories, tuple(SeedBrand(key, name) for name, key in brands.items()), tuple(products))
 
 
 def _tree() -> tuple[tuple[SeedCategory, ...], dict[tuple[str, ...], str]]:
@@ -161,47 +168,3 @@ def _sku(nth: int, place: int, price: Decimal, units: int) -> SeedSku:
         stock={MAIN: 0, SECOND: free} if nth % ELSEWHERE == 0 else {MAIN: free, SECOND: free // 3},
         list_price=(asked * Decimal("1.15")).quantize(CENT) if nth % OFFER == 0 else None,
     )
-
-
-# ---- orders ----
-
-_CITIES = (("São Paulo", "SP", "01310100"), ("Campinas", "SP", "13010111"), ("Curitiba", "PR", "80010000"))
-_FORMS = ("pix", "credit_card", "boleto", "credit_card", "pix", "debit_card")
-TWICE = 7  # this order has the same SKU on two lines
-
-
-def _sales(products: list[SeedProduct], count: int, listed: Skus) -> Iterator[Sale]:
-    """Orders of one to four lines, now and then with a discount or paid in two ways. Only what `listed` holds is sold."""
-    sellable = [listed[sku.ean] for product in products for sku in product.skus if sku.ean in listed]
-    if not sellable:
-        return
-    for number in range(1, count + 1):
-        lines = [_line(sellable, number, nth) for nth in range(1 + number * 3 % 4)]
-        if number == min(TWICE, count):
-            lines = [lines[0], *lines]
-        goods = sum((line.price * line.quantity for line in lines), Decimal(0))
-        discount = (goods * 5 / 100).quantize(CENT) if number % 6 == 0 else Decimal(0)
-        total = goods - discount + sum((line.freight for line in lines), Decimal(0))
-        city, state, zip_code = _CITIES[number % len(_CITIES)]
-        yield Sale(
-            number=number,
-            buyer=buyer(number, city, state, zip_code, company=number % 5 == 0),
-            items=tuple(lines),
-            payments=_payments(number, total),
-            discount=discount,
-            shipping="express" if number % 4 == 0 else "standard",
-        )
-
-
-def _line(sellable: list[Listed], number: int, nth: int) -> SaleItem:
-    sku = sellable[(number * 31 + nth * 17) % len(sellable)]
-    return SaleItem(sku.key, 1 + (number + nth) % 3, sku.price, Decimal("4.90") if nth else Decimal("14.90"))
-
-
-def _payments(number: int, total: Decimal) -> tuple[SalePayment, ...]:
-    form = _FORMS[number % len(_FORMS)]
-    installments = 1 + number % 3 if form == "credit_card" else 1
-    if number % 8 == 0:
-        voucher = min(Decimal("10.00"), total / 2).quantize(CENT)
-        return (SalePayment("voucher", voucher), SalePayment(form, total - voucher, installments))
-    return (SalePayment(form, total, installments),)

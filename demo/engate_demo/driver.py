@@ -13,13 +13,13 @@ import msgspec
 from engate.domain import sheet
 from engate.domain.flows import FLOWS
 from engate.testing.world import Change, Description, Ledger, OrderState, SkuState
-from engate_api.demo import checks
-from engate_api.demo.catalog import Catalog, Listed
-from engate_api.demo.checks import Cell, Sides
-from engate_api.demo.processes import Events, Servers
-from engate_api.demo.progress import Show
-from engate_api.demo.report import Report
-from engate_api.demo.web import Refused, Web
+from engate_demo import checks
+from engate_demo.catalog import Catalog, Listed
+from engate_demo.checks import Cell, Sides
+from engate_demo.processes import Events, Servers
+from engate_demo.progress import Show
+from engate_demo.report import Report
+from engate_demo.web import Refused, Web
 
 LEAST_PAUSE, MOST_PAUSE = 0.3, 5.0
 GENTLY = 10  # a question that took a second is asked again ten seconds later, within those bounds

@@ -14,8 +14,8 @@ from stdnum import ean
 from stdnum.br import cpf
 
 from engate.testing.world import SeedProduct
-from engate_api.demo.catalog import Catalog, Listed
-from engate_api.demo.dataset import Missing, read
+from engate_demo.catalog import Catalog, Listed
+from engate_demo.dataset import Missing, read
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 REAL = Path(os.environ.get("ENGATE_DATA_DIR") or Path(__file__).resolve().parents[2] / "shared/data/olist")

@@ -17,8 +17,10 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import NamedTuple
 
+from engate.testing.assortment import BRANCHES
+from engate.testing.goods import gtin
 from engate.testing.world import Sale, SaleItem, SalePayment, Seed, SeedBrand, SeedCategory, SeedProduct, SeedSku
-from engate_api.demo.catalog import BRANCHES, Catalog, Skus, buyer, gtin
+from engate_demo.catalog import Catalog, Skus, buyer
 
 Row = dict[str, str]
 FORMS = {"credit_card": "credit_card", "boleto": "boleto", "voucher": "voucher", "debit_card": "debit_card"}

@@ -6,8 +6,8 @@ from collections.abc import Collection
 from datetime import UTC, datetime
 
 from engate.testing.world import Fault, OrderState
-from engate_api.demo import checks
-from engate_api.demo.driver import Demo, listed
+from engate_demo import checks
+from engate_demo.driver import Demo, listed
 
 PER_SALE = 50  # orders placed in one request
 AHEAD = 200  # orders sold and not yet in the ERP, at most

@@ -26,7 +26,7 @@ from typing import Literal, get_args
 import msgspec
 
 from engate.testing import services, watchdog
-from engate_api.demo.web import Refused, Web
+from engate_demo.web import Refused, Web
 
 START_SECONDS = 60
 STOP_SECONDS = 25  # the watchdog kills after 20

@@ -11,9 +11,9 @@ import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import NamedTuple
 
-from engate_api.demo import driver, trade
-from engate_api.demo.driver import Demo, Stalled
-from engate_api.demo.web import Refused
+from engate_demo import driver, trade
+from engate_demo.driver import Demo, Stalled
+from engate_demo.web import Refused
 
 
 class Step(NamedTuple):

@@ -1,4 +1,4 @@
-"""What a demo needs of a catalogue, wherever it comes from: `goods` generates one, `datasets` reads one from files."""
+"""What a demo needs of a catalogue, wherever it comes from: `goods` generates one, `dataset` reads one from files."""
 
 from __future__ import annotations
 
@@ -8,16 +8,11 @@ from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
-from stdnum import ean
 from stdnum.br import cnpj
 
-from engate.testing.world import Buyer, Sale, Seed, SeedBranch
+from engate.testing.world import Buyer, Sale, Seed
 
 PRODUCTS_PER_SEED = 2_000
-BRANCHES = (
-    SeedBranch("1", "Matriz São Paulo", "11222333" + "0001" + cnpj.calc_check_digits("112223330001"), "São Paulo", "SP"),
-    SeedBranch("2", "Filial Campinas", "11222333" + "0002" + cnpj.calc_check_digits("112223330002"), "Campinas", "SP"),
-)
 
 
 class Listed(NamedTuple):
@@ -45,12 +40,6 @@ class Catalog:
         products = self.seed.products
         for start in range(0, len(products), PRODUCTS_PER_SEED):
             yield Seed(products=products[start : start + PRODUCTS_PER_SEED])
-
-
-def gtin(number: int) -> str:
-    """The GTIN-13 of an article number below 1,000,000,000, under a Brazilian prefix."""
-    body = f"789{number:09d}"
-    return body + ean.calc_check_digit(body)
 
 
 def valid_cpf(number: int) -> str:
