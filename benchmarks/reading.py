@@ -73,7 +73,8 @@ class Durable:
         self._c.execute("PRAGMA journal_mode=WAL")
         self._c.execute("PRAGMA synchronous=FULL")
         self._c.execute(
-            "CREATE TABLE IF NOT EXISTS row (kind TEXT, key TEXT, digest BLOB, doc BLOB, settled INT, PRIMARY KEY (kind, key)) WITHOUT ROWID"
+            "CREATE TABLE IF NOT EXISTS row "
+            "(kind TEXT, key TEXT, digest BLOB, doc BLOB, settled INT, PRIMARY KEY (kind, key)) WITHOUT ROWID"
         )
         self._waiting: list[tuple[str, str, bytes, bytes]] = []
         self.wrote = 0
@@ -90,9 +91,9 @@ class Durable:
         rows, self._waiting = self._waiting, []
         known: dict[tuple[str, str], bytes] = {}
         for path in {row[0] for row in rows}:
-            keys = [row[1] for row in rows if row[0] == path]
-            asked = f"SELECT key, digest FROM row WHERE kind = ? AND key IN ({', '.join('?' * len(keys))})"
-            known |= {(path, key): digest for key, digest in self._c.execute(asked, [path, *keys])}
+            keys = json.dumps([row[1] for row in rows if row[0] == path])
+            found = self._c.execute("SELECT key, digest FROM row WHERE kind = ? AND key IN (SELECT value FROM json_each(?))", (path, keys))
+            known |= {(path, key): digest for key, digest in found}
         new = [row for row in rows if known.get(row[:2]) != row[2]]
         if not new:
             return

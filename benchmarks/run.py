@@ -8,7 +8,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks import governor, pushing, reading, shopify
+from benchmarks import governor, latency, pushing, reading, shopify
 from benchmarks.harness import Result
 from engate.logs import configure
 
@@ -27,6 +27,7 @@ def main() -> int:
     add(asyncio.run(pushing.run()))
     add(governor.main())
     add(shopify.main())
+    add(asyncio.run(latency.run()))
     over = [result for result in results if not result.ok]
     print(f"{len(results) - len(over)} ok, {len(over)} over")
     return 0

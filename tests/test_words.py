@@ -190,8 +190,8 @@ def test_every_state_of_a_run_and_what_began_it_has_a_title() -> None:
 
 
 def _given(call: str, place: int) -> Iterator[str]:
-    """What stands at a place of every call of this name, in the engine."""
-    for file in sorted((ROOT / "core/engate").rglob("*.py")):
+    """What stands at a place of every call of this name, in the engine and in what people ask of it."""
+    for file in sorted(file for part in ("sync", "operations") for file in (ROOT / "core/engate" / part).rglob("*.py")):
         for node in ast.walk(_tree(file)):
             if isinstance(node, ast.Call) and len(node.args) > place:
                 name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
