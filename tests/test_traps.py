@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 from tests.mutants import choose
 from tests.mutated import flat, mutated
-from tests.trap import ROOT, Trap, tables
+from tests.trap import Trap, tables
 
-FOLDERS = ("tests", "core", "api", "plugins")  # pytest's testpaths
+ROOT = Path(__file__).resolve().parent.parent
+FOLDERS = ("tests", "core", "api", "plugins", "demo")  # pytest's testpaths
 LEAST = 60
 TABLES = tables()
 TRAPS = choose(TABLES, [])

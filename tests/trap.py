@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
-PARTS = ("plugins/*", "core", "api")
+DISTRIBUTIONS = ("plugins/*", "*")
 
 
 class Trap(NamedTuple):
@@ -35,13 +35,17 @@ class Table(NamedTuple):
 
     @property
     def place(self) -> str:
-        """`core`, `api` or the name of the plugin's folder."""
+        """The name of the distribution's folder: `core`, `api`, `vtex`."""
         first, second, *_ = self.module.split("/")
         return second if first == "plugins" else first
 
 
 def tables(root: Path = ROOT) -> list[Table]:
     """Every module of traps below this folder, the plugins' first."""
-    paths = [path for part in PARTS for path in sorted([*root.glob(f"{part}/tests/traps.py"), *root.glob(f"{part}/tests/traps/*.py")])]
+    paths = [
+        path
+        for folder in DISTRIBUTIONS
+        for path in sorted([*root.glob(f"{folder}/tests/traps.py"), *root.glob(f"{folder}/tests/traps/*.py")])
+    ]
     modules = {path.relative_to(root).as_posix(): runpy.run_path(str(path)) for path in paths}
     return [Table(path, module["__doc__"], module["TRAPS"]) for path, module in modules.items()]
