@@ -47,8 +47,8 @@ check: .venv ## formatting, lint, types and the import rules
 	$(BIN)/basedpyright
 	$(BIN)/python -m pytest -q tests/test_import_rules.py
 
-mutants: .venv ## break the code on purpose: do the tests notice?
-	$(BIN)/python tests/mutants.py
+mutants: .venv ## break the code on purpose: do the tests notice? P=vtex for one platform (core, api), or ids
+	$(BIN)/python tests/mutants.py $(P)
 
 scale: .venv ## PostgreSQL, Redis and many workers, with kills
 	$(BIN)/python tests/scale.py

@@ -1,6 +1,9 @@
 """`make mutants`: disables the guard behind each trap in turn; a test of that trap has to turn red.
 
-    .venv/bin/python tests/mutants.py [id ...]    # ids or their beginnings; none: all of them
+    .venv/bin/python tests/mutants.py [WORD ...]
+
+A word is `core`, `api` or the name of a plugin's folder (all traps that stand there), a trap's id, or how ids begin; without one all of
+them run. `make mutants P="vtex mail.once"` hands on what P holds.
 
 Works in copies of the tree, one a process, so nothing here is ever changed. First the tests run with every guard in place: where they
 are not green, a red one would prove nothing. Exit code 1 where a mutant survives, is no valid Python, or breaks the run itself.
@@ -26,7 +29,8 @@ from typing import NamedTuple
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from tests.traps import TRAPS, Trap  # noqa: E402
+from tests.mutated import flat, mutated  # noqa: E402
+from tests.trap import Table, Trap, tables  # noqa: E402
 
 DISTRIBUTIONS = ("core", "api", *(f"plugins/{path.name}" for path in sorted((ROOT / "plugins").iterdir()) if path.is_dir()), "demo")
 PACKAGES = ("engate", "engate_api", *(p.parent.name for d in DISTRIBUTIONS[2:] for p in sorted((ROOT / d).glob("*/__init__.py"))))
@@ -93,13 +97,13 @@ class Copy:
         started = time.perf_counter()
         path = self.folder / trap.file
         source = path.read_text("utf-8")
-        mutant = source.replace(trap.guard, trap.disabled)
+        mutant = mutated(source, trap.guard, trap.disabled)
+        if mutant is None or mutant == flat(source):
+            return Result(trap, "BROKEN", 0, output="the guard does not stand once in its file")
         try:
             compile(mutant, trap.file, "exec")
         except SyntaxError as error:
             return Result(trap, "BROKEN", 0, output=str(error))
-        if source.count(trap.guard) != 1 or mutant == source:
-            return Result(trap, "BROKEN", 0, output="the guard does not stand once in its file")
         for stale in path.parent.glob(f"__pycache__/{path.stem}.*"):
             stale.unlink()  # byte code is told from its source by size and second alone
         path.write_text(mutant, "utf-8")
@@ -114,14 +118,22 @@ class Copy:
         return Result(trap, "SURVIVED" if code == 0 else "BROKEN", seconds, output=output)
 
 
+def choose(every: list[Table], words: list[str]) -> list[Trap]:
+    """Those that stand in a place of this name or whose id begins so, each once; without words all of them."""
+    return [trap for each in every for trap in each.traps if not words or each.place in words or trap.id.startswith(tuple(words))]
+
+
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(description="Disables the guard behind each trap: do the tests notice?")
-    parser.add_argument("id", nargs="*", help="only these traps (or those whose id begins so)")
+    every = tables()
+    places = ", ".join(dict.fromkeys(each.place for each in every))
+    parser.add_argument("words", nargs="*", metavar="WORD", help=f"only these: a place ({places}), an id, or how ids begin (default: all)")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     given = parser.parse_args(arguments)
-    chosen = [trap for trap in TRAPS if not given.id or trap.id.startswith(tuple(given.id))]
-    if not chosen:
-        parser.error("no such trap")
+    for word in given.words:
+        if not choose(every, [word]):
+            parser.error(f"no trap stands in {word}, and no id begins so; the places are {places}")
+    chosen = choose(every, given.words)
     started = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="engate-mutants-") as folder:
         copies = [Copy(Path(folder) / str(number)) for number in range(max(1, min(given.processes, len(chosen))))]

@@ -1,4 +1,4 @@
-"""The table of traps, the marks on the tests and docs/traps.md say the same, and every guard is where the table says."""
+"""The tables of traps, the marks on the tests and docs/traps.md say the same, and every guard is where its table says."""
 
 from __future__ import annotations
 
@@ -10,11 +10,15 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from tests.traps import TRAPS, Trap
+from tests.mutants import choose
+from tests.mutated import flat, mutated
+from tests.trap import Trap, tables
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDERS = ("tests", "core", "api", "plugins", "demo")  # pytest's testpaths
 LEAST = 60
+TABLES = tables()
+TRAPS = choose(TABLES, [])
 
 
 @cache
@@ -46,6 +50,46 @@ def test_there_are_enough_and_each_has_its_own_id() -> None:
     assert len({(trap.file, trap.guard, trap.disabled) for trap in TRAPS}) == len(TRAPS)
 
 
+def beside(trap: Trap) -> str:
+    """Where it belongs: to the platform that its id names; any other to the part that has the guard."""
+    platform, part = trap.id.partition(".")[0], trap.file.partition("/")[0]
+    return platform if (ROOT / "plugins" / platform).is_dir() else part
+
+
+def test_each_stands_beside_what_it_guards() -> None:
+    assert [(each.module, trap.id) for each in TABLES for trap in each.traps if beside(trap) != each.place] == []
+
+
+def test_no_table_is_overlooked() -> None:
+    written = {path for folder in FOLDERS for pattern in ("traps*.py", "traps*/**/*.py") for path in (ROOT / folder).rglob(pattern)}
+    assert {path.relative_to(ROOT).as_posix() for path in written} == {each.module for each in TABLES}
+
+
+def test_a_new_plugins_table_is_found_by_itself(tmp_path: Path) -> None:
+    """Nothing lists the tables: the folder is enough, of one module or of several."""
+    for name, id in (("red/tests/traps.py", "red.late"), ("blue/tests/traps/orders.py", "blue.late")):
+        row = Trap(
+            id, "It breaks.", "plugins/red/engate_red/erp.py", "if late:", "if False:", ("plugins/red/tests/test_red.py::test_late",)
+        )
+        path = tmp_path / "plugins" / name
+        path.parent.mkdir(parents=True)
+        path.write_text(f'"""The traps."""\n\nfrom tests.trap import Trap\n\nTRAPS = ({row!r},)\n', "utf-8")
+    found = tables(tmp_path)
+    assert [(each.place, each.words, [trap.id for trap in each.traps]) for each in found] == [
+        ("blue", "The traps.", ["blue.late"]),
+        ("red", "The traps.", ["red.late"]),
+    ]
+    assert [trap.id for trap in choose(found, ["red"])] == [trap.id for trap in choose(found, ["red.la"])] == ["red.late"]
+    assert [trap.id for trap in choose(found, ["red", "blue"])] == [trap.id for trap in choose(found, [])] == ["blue.late", "red.late"]
+    assert choose(found, ["late"]) == []
+
+
+@pytest.mark.parametrize("place", ["core", "api"])
+def test_the_traps_of_a_part_are_chosen_by_its_name(place: str) -> None:
+    chosen = choose(TABLES, [place])
+    assert chosen and {trap.file.partition("/")[0] for trap in chosen} == {place}
+
+
 def functions(trap: Trap) -> list[str]:
     """Its tests without their parameters."""
     return [test.partition("[")[0] for test in trap.tests]
@@ -66,9 +110,17 @@ def test_every_mark_is_in_the_table_with_that_test() -> None:
 @pytest.mark.parametrize("trap", TRAPS, ids=lambda trap: trap.id)
 def test_its_guard_stands_once_and_goes(trap: Trap) -> None:
     source = (ROOT / trap.file).read_text("utf-8")
-    assert source.count(trap.guard) == 1, "make the guard of tests/traps.py what stands in the file"
-    mutant = source.replace(trap.guard, trap.disabled)
-    assert ast.dump(ast.parse(mutant)) != ast.dump(ast.parse(source)), "the mutant is the same program"
+    mutant = mutated(source, trap.guard, trap.disabled)
+    assert mutant is not None, f"the guard of {trap.id} does not stand once in {trap.file}: copy what stands there into its row"
+    assert ast.dump(ast.parse(mutant)) != program(source), "the mutant is the same program"
+
+
+@cache
+def program(source: str) -> str:
+    """Also sees to it that a mutant is made of the program that it says."""
+    found = ast.dump(ast.parse(source))
+    assert ast.dump(ast.parse(flat(source))) == found, "made flat it is another program"
+    return found
 
 
 @pytest.mark.parametrize("trap", TRAPS, ids=lambda trap: trap.id)

@@ -4,27 +4,30 @@ from __future__ import annotations
 
 from tests.trap import Trap
 
-CORE, API = "core/engate", "api/engate_api"
-
-HTTP, HTTP_SESSIONS = "core/tests/test_http.py::", "core/tests/test_http_sessions.py::"
-HTTP_LIMITS = "core/tests/test_http_limits.py::"
-LANES, GUARDS, FAIR = "core/tests/test_lanes.py::", "tests/test_guards.py::", "tests/test_fairness.py::"
-LOST = f"{GUARDS}test_who_lost_the_lane_of_an_order_does_nothing_more_outside"
-HEALTH, FORBID, RETRY, BATCHES = (
-    "core/tests/test_health.py::",
-    "tests/test_forbidden.py::",
-    "tests/test_retry.py::",
-    "tests/test_batches.py::",
-)
-ITEMS, OPERATIONS = "tests/test_items.py::", "tests/test_operations.py::"
-LIMITS, STREAMS, BUDGET = "core/tests/test_limits.py::", "core/tests/test_streams.py::", "api/tests/test_budget.py::"
+CORE = "core/engate"
 STRUCTS = "core/tests/test_structs.py::"
+TOLD = "tests/test_events_told.py::"
+HTTP_LIMITS = "core/tests/test_http_limits.py::"
+HTTP_SESSIONS = "core/tests/test_http_sessions.py::"
+HTTP = "core/tests/test_http.py::"
+LIMITS = "core/tests/test_limits.py::"
+STREAMS = "core/tests/test_streams.py::"
+OPERATIONS = "tests/test_operations.py::"
+ITEMS = "tests/test_items.py::"
+BOUNDARY = "core/tests/test_boundary.py::"
+QUARANTINE = "tests/test_quarantine.py::"
 DOOR = "api/tests/test_door.py::"
 PROBE = "tests/test_probe.py::"
-TOLD = "tests/test_events_told.py::"
-BOUNDARY, QUARANTINE = "core/tests/test_boundary.py::", "tests/test_quarantine.py::"
+GUARDS = "tests/test_guards.py::"
+LOST = "tests/test_guards.py::test_who_lost_the_lane_of_an_order_does_nothing_more_outside"
+LANES = "core/tests/test_lanes.py::"
+FAIR = "tests/test_fairness.py::"
+HEALTH = "core/tests/test_health.py::"
+FORBID = "tests/test_forbidden.py::"
+BATCHES = "tests/test_batches.py::"
+RETRY = "tests/test_retry.py::"
 
-ENGINE: tuple[Trap, ...] = (
+TRAPS: tuple[Trap, ...] = (
     # ---- the process ----
     Trap(
         "engine.structs-known",
@@ -233,22 +236,6 @@ ENGINE: tuple[Trap, ...] = (
         "if self._judge is not None and not response.html:",
         "if self._judge is not None and response.status < 429 and not response.html:",
         (f"{HTTP_SESSIONS}test_a_judge_sees_answers_of_every_status",),
-    ),
-    Trap(
-        "engine.large-calls-shared",
-        "A large call of one process waits while small ones of another take every credit that comes.",
-        f"{API}/budget.py",
-        "if first then return",
-        "if false then return",
-        (f"{BUDGET}test_a_large_call_of_one_process_is_not_starved_by_small_ones_of_another",),
-    ),
-    Trap(
-        "engine.learnt-shared",
-        "What one process learns of the rate, the others keep too.",
-        f"{API}/budget.py",
-        "if said and limit then redis.call",
-        "if false then redis.call",
-        (f"{BUDGET}test_what_one_process_learns_the_other_keeps",),
     ),
     Trap(
         "engine.lines-flat",
@@ -770,22 +757,6 @@ ENGINE: tuple[Trap, ...] = (
         (f"{DOOR}test_whoever_does_not_know_the_address_learns_nothing",),
     ),
     Trap(
-        "engine.door-body",
-        "A caller that never stops sending takes the memory of the whole installation.",
-        f"{API}/routes/door.py",
-        "            if len(found) > MOST_BODY:",
-        "            if False:",
-        (f"{DOOR}test_a_body_without_end_is_left_early",),
-    ),
-    Trap(
-        "engine.door-in-time",
-        "A platform waits a second or five, and takes the subscription away after some silences: a busy engine must not cost it.",
-        f"{API}/routes/door.py",
-        "registry.connection(row.id, glance=True)",
-        "registry.connection(row.id)",
-        (f"{DOOR}test_it_answers_while_the_lanes_have_every_reading_thread",),
-    ),
-    Trap(
         "engine.door-cut",
         "A plugin that hangs in an answer would hold the caller, and with enough callers the whole API.",
         f"{CORE}/sync/door.py",
@@ -922,22 +893,6 @@ ENGINE: tuple[Trap, ...] = (
         "if sending.were_all and pushed.all_accepted:",
         "if sending.were_all:",
         ("tests/test_batches.py::test_what_a_plugin_did_not_come_to_goes_on_at_once_and_counts_as_no_try",),
-    ),
-    Trap(
-        "engine.ready-in-time",
-        "A database that hangs never answers: whoever asks whether it is there must not wait for it.",
-        f"{API}/routes/operations.py",
-        'await installation.store.glancing(lambda c: c.execute(sa.text("SELECT 1")), READY_SECONDS)',
-        'await installation.store.viewing(lambda c: c.execute(sa.text("SELECT 1")))',
-        ("api/tests/test_hangs.py::test_a_database_that_hangs_is_named_within_two_seconds",),
-    ),
-    Trap(
-        "engine.redis-lost",
-        "A Redis that hangs would cost every call of a worker its whole timeout.",
-        f"{API}/budget.py",
-        "self._until = time.monotonic() + LOST_FOR",
-        "self._until = 0.0",
-        ("api/tests/test_hangs.py::test_work_goes_on_without_a_redis_that_hangs",),
     ),
     # ---- the money and the steps of an order ----
     Trap(
@@ -1405,14 +1360,6 @@ ENGINE: tuple[Trap, ...] = (
         ("api/tests/test_queue.py::test_money_comes_before_what_waits_longer",),
     ),
     Trap(
-        "engine.known-parameters",
-        "A filter that is misspelt would answer everything: who exports the orders that are ready gets all of them.",
-        "api/engate_api/app.py",
-        "        before_request=only_known,\n",
-        "",
-        ("api/tests/test_work.py::test_a_filter_that_no_list_has_is_refused_with_those_it_has",),
-    ),
-    Trap(
         "engine.resume-reads-deltas",
         "Each end of a pause would read the whole catalogue: a support desk that pauses thrice a day loads it thrice.",
         f"{CORE}/operations/trigger.py",
@@ -1790,22 +1737,6 @@ ENGINE: tuple[Trap, ...] = (
     ),
     # ---- restarts and clocks ----
     Trap(
-        "engine.free-at-start",
-        "After a kill nobody waits for the leases of a process that the folder's lock proves dead.",
-        "api/engate_api/embedded.py",
-        "                lanes.free_all(c)\n",
-        "",
-        ("api/tests/test_restart.py::test_what_a_killed_process_had_in_hand_is_taken_up_at_the_start",),
-    ),
-    Trap(
-        "engine.free-only-ours",
-        "On a shared database the lock of our folder says nothing of other machines.",
-        "api/engate_api/embedded.py",
-        "if settings.redis_url is None and settings.sqlite:",
-        "if settings.redis_url is None:",
-        ("api/tests/test_restart.py::test_where_another_machine_may_be_at_work_its_lease_is_waited_for",),
-    ),
-    Trap(
         "engine.clock-set-back",
         "A clock that was an hour ahead and is set right: nothing would be due for an hour, and no restart would help.",
         f"{CORE}/sync/runner.py",
@@ -1917,22 +1848,6 @@ ENGINE: tuple[Trap, ...] = (
         "turned = buyable(readable(row.have_doc, kind.struct)) != buyable(found.doc)",
         "turned = True",
         ("api/tests/test_selling.py::test_it_sells_at_its_price_and_since_when",),
-    ),
-    Trap(
-        "engine.mapping-rows",
-        "A list of payment forms that is sent with the new one only takes the others away, and the next order of those is stuck.",
-        f"{API}/routes/integrations.py",
-        "    if unsaid:\n",
-        "    if unsaid and len(unsaid) > 1000:\n",
-        ("api/tests/test_integrations.py::test_rows_of_the_mapping_come_and_go_one_by_one",),
-    ),
-    Trap(
-        "engine.open-orders",
-        "Who deletes an integration does not think of its open orders: the ERP would bill them and the shop never hear of it.",
-        f"{API}/routes/integrations.py",
-        "if any(left) and open_orders is None:",
-        "if False:",
-        ("api/tests/test_archive.py::test_what_is_open_is_counted_and_asked_for",),
     ),
     Trap(
         "engine.archive-goes-on",

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from tests.trap import Trap
 
-CORE, API = "core/engate", "api/engate_api"
-TOLD, STORED, SHOWN = "core/tests/test_calls.py::", "core/tests/test_calls_store.py::", "api/tests/test_calls.py::"
+CORE = "core/engate"
+TOLD = "core/tests/test_calls.py::"
+SHOWN = "api/tests/test_calls.py::"
+STORED = "core/tests/test_calls_store.py::"
 
-CALLS: tuple[Trap, ...] = (
+TRAPS: tuple[Trap, ...] = (
     Trap(
         "engine.calls-secret",
         "A platform repeats the password in its refusal, escaped or encoded as it likes: whoever reads the journal reads it.",
@@ -135,14 +137,6 @@ CALLS: tuple[Trap, ...] = (
         "call.c.at < before",
         "call.c.at < 0",
         (f"{STORED}test_calls_go_after_their_days[sqlite]",),
-    ),
-    Trap(
-        "engine.calls-read-key",
-        "A key that only reads sees in a body what is masked for it everywhere else.",
-        f"{API}/routes/calls.py",
-        '    if RANK[caller.role] < RANK["operator"]:\n',
-        "    if False:\n",
-        (f"{SHOWN}test_what_was_said_of_an_order_is_shown_to_whoever_may_see_it",),
     ),
     Trap(
         "engine.calls-stranger",

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from tests.trap import Trap
 
-CORE, API = "core/engate", "api/engate_api"
+CORE = "core/engate"
 TESTS = "tests/test_outbox.py::"
-STORE, OBSERVING = "core/tests/test_outbox_store.py::", "core/tests/test_observing.py::"
+STORE = "core/tests/test_outbox_store.py::"
+OBSERVING = "core/tests/test_observing.py::"
 
-OUTBOX: tuple[Trap, ...] = (
+TRAPS: tuple[Trap, ...] = (
     Trap(
         "engine.outbox-imported",
         "An order that entered the ERP is told of in the transaction that stores its key, or a crash right after would swallow it.",
@@ -267,14 +268,6 @@ OUTBOX: tuple[Trap, ...] = (
         '"error": "", "cause_id": None}',
         '"error": ""}',
         (f"{STORE}test_what_was_told_after_all_waits_for_nobody",),
-    ),
-    Trap(
-        "engine.outbox-all-again",
-        "A retry brings so many messages back at a time; whoever stops after the first piece leaves the rest, and says that all is well.",
-        f"{API}/routes/summary.py",
-        "    while more:\n",
-        "    while False:\n",
-        ("api/tests/test_work.py::test_a_retry_brings_back_all_messages_however_many_there_are",),
     ),
     Trap(
         "engine.outbox-marked-after",

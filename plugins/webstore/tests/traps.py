@@ -1,17 +1,17 @@
-"""The traps of Webstore, each of the contract's FACTS (webstore and olist): see `tests/traps.py`."""
+"""The traps of Webstore, drawn from the contract's FACTS (webstore and olist) and told in our own words."""
 
 from __future__ import annotations
 
 from tests.trap import Trap
 
 PLUGIN = "plugins/webstore/engate_webstore"
-HANDED_IN = "plugins/webstore/tests/test_handed_in.py::"
-STRANGERS = "plugins/webstore/tests/test_strangers.py::"
 COUPLED = "plugins/webstore/tests/test_coupled.py::"
+STRANGERS = "plugins/webstore/tests/test_strangers.py::"
 WEBHOOK = "plugins/webstore/tests/test_stock_webhook.py::"
+HANDED_IN = "plugins/webstore/tests/test_handed_in.py::"
 CATALOG = "plugins/webstore/tests/test_catalog.py::"
 
-WEBSTORE: tuple[Trap, ...] = (
+TRAPS: tuple[Trap, ...] = (
     Trap(
         "webstore.day-of-going-live",
         "An order carries a day and no time: taken for midnight, those of the day of going live were older than that and never entered.",
@@ -197,22 +197,6 @@ WEBSTORE: tuple[Trap, ...] = (
         (f"{CATALOG}test_of_a_flow_that_is_off_nothing_is_told_and_the_shop_keeps_its_own",),
     ),
     Trap(
-        "engine.flow-off-no-change",
-        "What a flow had still to tell when it was switched off is never told: its product would be a changed one for ever.",
-        "core/engate/sync/handing.py",
-        "[kind for kind in self._sight.kinds if KINDS[kind].flow in self._flows]",
-        "self._sight.kinds",
-        (f"{CATALOG}test_of_a_flow_that_is_off_nothing_is_told_and_the_shop_keeps_its_own",),
-    ),
-    Trap(
-        "engine.last-told-empty",
-        "What waits is told as it was told last: without what was the shop's own then, which an empty field would empty in the shop.",
-        "core/engate/sync/handing.py",
-        "            kept |= empty(row.kind, row.have_doc) ",
-        "            pass ",
-        (f"{CATALOG}test_what_was_the_shops_own_is_not_emptied_while_what_is_new_waits",),
-    ),
-    Trap(
         "webstore.kind-of-stock",
         "A shop that acts on one kind of message alone would stop taking stock: the kind is what was set, whichever balance is told.",
         f"{PLUGIN}/stock.py",
@@ -227,45 +211,5 @@ WEBSTORE: tuple[Trap, ...] = (
         '        if "stock" not in whole.flows:',
         "        if False:",
         (f"{WEBHOOK}test_where_the_shop_minds_its_own_stock_nothing_is_told_of_it",),
-    ),
-    Trap(
-        "engine.off-by-stock",
-        "A shop that fetches its products hears some hours later that one is off; by its stock it would go on selling it until then.",
-        "core/engate/domain/effective.py",
-        "        if level.sku in self.against.off:\n            return Decimal(0)\n",
-        "",
-        (f"{WEBHOOK}test_what_is_not_for_sale_any_more_is_told_to_be_gone_until_it_comes_back[sku]",),
-    ),
-    Trap(
-        "engine.off-by-its-flow",
-        "Who minds the prices in the shop has none in engate: taken for what costs nothing, everything would be told as sold out.",
-        "core/engate/store/families.py",
-        '    if "prices" in flows:\n',
-        "    if True:\n",
-        (f"{WEBHOOK}test_who_minds_the_prices_in_the_shop_is_told_the_stock_of_what_has_none",),
-    ),
-    Trap(
-        "engine.off-by-flow-anew",
-        "A flow that is switched off says no longer what is for sale: what it said before would keep the stock at 0 until units move.",
-        "api/engate_api/routes/integrations.py",
-        '        if "enabled" in values and flow in stock.SAYING:',
-        "        if False:",
-        (f"{WEBHOOK}test_what_a_flow_said_of_a_sale_counts_while_it_is_on[free]",),
-    ),
-    Trap(
-        "engine.off-told-anew",
-        "What switches a SKU off is not its stock: unless that is decided anew, the shop hears of it when units move next.",
-        "core/engate/sync/reading.py",
-        "    stock.sold_otherwise(c, work, docs)\n",
-        "",
-        (f"{WEBHOOK}test_what_is_not_for_sale_any_more_is_told_to_be_gone_until_it_comes_back[product]",),
-    ),
-    Trap(
-        "engine.served-one-sku",
-        "An answer about one variation says nothing of the others: their prices would count as held by the shop.",
-        "core/engate/sync/handing.py",
-        " if each.row.kind not in OF_SKU or sku.key in (each.row.key, each.row.parent)]",
-        "]",
-        (f"{COUPLED}test_of_a_variation_that_is_asked_for_the_others_are_not_told",),
     ),
 )

@@ -1,13 +1,14 @@
-"""The traps of letters to buyers: what would be sent twice, never, to whom it should not, or with a password in the open."""
+"""The traps of letters to buyers: what would be sent twice, never, or to whom it should not."""
 
 from __future__ import annotations
 
 from tests.trap import Trap
 
-CORE, API = "core/engate", "api/engate_api"
-TESTS, TEXTS, REST = "tests/test_mail.py::", "core/tests/test_mails.py::", "api/tests/test_mail.py::"
+CORE = "core/engate"
+TESTS = "tests/test_mail.py::"
+TEXTS = "core/tests/test_mails.py::"
 
-MAIL: tuple[Trap, ...] = (
+TRAPS: tuple[Trap, ...] = (
     Trap(
         "mail.owed",
         "A letter is owed in the transaction in which the order becomes what it tells of, or a crash right after would swallow it.",
@@ -89,22 +90,6 @@ MAIL: tuple[Trap, ...] = (
         (f"{TEXTS}test_what_a_buyer_typed_begins_no_other_header",),
     ),
     Trap(
-        "mail.password-stays",
-        "Whoever may change the server's address but does not know the password would have it sent to their own.",
-        f"{API}/routes/mail.py",
-        "    if moved and before.server.password:",
-        "    if False:",
-        (f"{REST}test_a_stored_password_does_not_follow_to_another_address",),
-    ),
-    Trap(
-        "mail.go-on",
-        "Letters that waited for the server would wait on after it was mended, until somebody finds their cause.",
-        f"{API}/routes/mail.py",
-        "    await _go_on(installation, caller)\n    return shown(kept)",
-        "    return shown(kept)",
-        (f"{REST}test_letters_that_waited_for_the_server_go_when_it_is_mended",),
-    ),
-    Trap(
         "mail.patient",
         "A server that looks through a letter before it takes it would be sent the same one again and again.",
         f"{CORE}/smtp.py",
@@ -167,22 +152,6 @@ MAIL: tuple[Trap, ...] = (
         "raises IndexError and others on what is no address\n        return False",
         "raises IndexError and others on what is no address\n        return True",
         (f"{TEXTS}test_what_is_no_address_is_known",),
-    ),
-    Trap(
-        "mail.needs-server",
-        "A switch without a server would promise letters that nobody sends.",
-        f"{API}/routes/integrations.py",
-        "    if switched and not mail_server.exists(c, caller.tenant_id):",
-        "    if False:",
-        (f"{REST}test_a_switch_needs_a_server_and_a_server_in_use_stays",),
-    ),
-    Trap(
-        "mail.server-in-use",
-        "Without the server, letters of integrations that write to buyers would wait for nobody.",
-        f"{API}/routes/mail.py",
-        "        if wishing:",
-        "        if False:",
-        (f"{REST}test_a_switch_needs_a_server_and_a_server_in_use_stays",),
     ),
     Trap(
         "mail.not-offered",

@@ -1,648 +1,24 @@
-"""The traps of the platforms: what goes wrong without a guard, where the guard stands, and which tests notice when it is gone.
-
-Drawn from the contracts' FACTS, told in our own words. `docs/traps.md` is generated from this table (`make docs`), `tests/test_traps.py`
-holds it against the marks of the tests (`@pytest.mark.trap("id")`), and `make mutants` disables the guards one by one.
-"""
+"""The traps of VTEX, drawn from the contract's FACTS and told in our own words."""
 
 from __future__ import annotations
 
 from tests.trap import Trap
-from tests.traps_bulk import BULK
-from tests.traps_calls import CALLS
-from tests.traps_engine import ENGINE
-from tests.traps_mail import MAIL
-from tests.traps_mapping import MAPPING
-from tests.traps_outbox import OUTBOX
-from tests.traps_privacy import PRIVACY
-from tests.traps_running import RUNNING
-from tests.traps_served import SHOPS_THAT_FETCH
-from tests.traps_shopify import SHOPIFY
-from tests.traps_webstore import WEBSTORE
 
-WINTHOR, VTEX, CORE = "plugins/winthor/engate_winthor", "plugins/vtex/engate_vtex", "core/engate"
-_W, _V = "plugins/winthor/tests/plugin/test_plugin", "plugins/vtex/tests/test_plugin"
-W_CATALOG, W_ORDERS, W_SESSION = f"{_W}_catalog.py::", f"{_W}_orders.py::", f"{_W}_session.py::"
-W_QUIRKS, W_TRAPS = f"{_W}_quirks.py::", f"{_W}_traps.py::"
-W_FOLLOWING, W_CONNECTION = f"{_W}_following.py::", f"{_W}_connection.py::"
-V_CATALOG, V_PRODUCTS, V_PRICES = f"{_V}_catalog.py::", f"{_V}_products.py::", f"{_V}_prices_stock.py::"
-E_ORDERS, E_CATALOGUE = "tests/test_orders.py::", "tests/test_catalogue.py::"
-V_ORDERS, V_CONNECTION, V_TRAPS = f"{_V}_orders.py::", f"{_V}_connection.py::", f"{_V}_traps.py::"
-V_CHANGES, V_HOOK = f"{_V}_changes.py::", f"{_V}_hook.py::"
+VTEX = "plugins/vtex/engate_vtex"
+CORE = "core/engate"
+V_PRICES = "plugins/vtex/tests/test_plugin_prices_stock.py::"
+V_CONNECTION = "plugins/vtex/tests/test_plugin_connection.py::"
+V_TRAPS = "plugins/vtex/tests/test_plugin_traps.py::"
+V_ORDERS = "plugins/vtex/tests/test_plugin_orders.py::"
+V_PRODUCTS = "plugins/vtex/tests/test_plugin_products.py::"
+V_CATALOG = "plugins/vtex/tests/test_plugin_catalog.py::"
+V_HOOK = "plugins/vtex/tests/test_plugin_hook.py::"
+E_ORDERS = "tests/test_orders.py::"
+V_CHANGES = "plugins/vtex/tests/test_plugin_changes.py::"
+E_CATALOGUE = "tests/test_catalogue.py::"
 
-
-PLATFORMS: tuple[Trap, ...] = (
-    # ---- WinThor: login ----
-    Trap(
-        "winthor.password-hash",
-        "WinThor compares the hash of the password as upper-case hex; the same hash in lower case is a wrong password.",
-        f"{WINTHOR}/session.py",
-        "usedforsecurity=False).hexdigest().upper()",
-        "usedforsecurity=False).hexdigest()",
-        (f"{W_CONNECTION}test_every_line_of_a_good_connection",),
-    ),
-    Trap(
-        "winthor.password-case",
-        "Most installations upper-case the password before hashing it, so a password hashed as typed is refused.",
-        f"{WINTHOR}/session.py",
-        'password.upper() if case == "upper" else password',
-        "password",
-        (f"{W_CONNECTION}test_every_line_of_a_good_connection",),
-    ),
-    Trap(
-        "winthor.user-locked",
-        "A refused login that is tried again by every lane locks the ERP user within minutes.",
-        "core/engate/refusals.py",
-        "if self._error is not None and self._clock.now() < self._at + self._cooling:",
-        "if False:",
-        (f"{W_CONNECTION}test_a_wrong_password_is_a_line_and_is_tried_once",),
-    ),
-    Trap(
-        "winthor.session-ends",
-        "A token cannot be renewed and may end at any moment: a 401 in the middle of the work means a new login, not a failure.",
-        f"{CORE}/http.py",
-        "if response.status == 401 and response.status not in call.expect:",
-        "if False:",
-        (f"{W_CONNECTION}test_a_session_that_ended_is_renewed_once",),
-    ),
-    Trap(
-        "winthor.token-clock",
-        "The end written in a token is on the ERP's clock: where that clock is hours behind ours, every call would log in anew.",
-        f"{WINTHOR}/session.py",
-        "    if claims.iat is not None:",
-        "    if False:",
-        (f"{W_TRAPS}test_an_erp_clock_hours_behind_does_not_log_in_at_every_call",),
-    ),
-    Trap(
-        "winthor.bare-token",
-        "Some installations want the token alone in the header, without the word before it.",
-        f"{WINTHOR}/session.py",
-        'token.value if self._scheme == "bare" else f"Bearer {token.value}"',
-        'f"Bearer {token.value}"',
-        (f"{W_SESSION}test_the_form_of_the_token",),
-    ),
-    # ---- WinThor: how its services speak ----
-    Trap(
-        "winthor.page-with-200",
-        "A failing service answers a web page with status 200, which must never pass for data.",
-        f"{CORE}/answers.py",
-        "if fits or not response.body:",
-        "if True:",
-        (f"{W_CATALOG}test_a_passing_fault_is_read_again", f"{W_FOLLOWING}test_a_cancellation_whose_answer_is_lost"),
-    ),
-    Trap(
-        "winthor.page-instead-of-404",
-        "A service that is stopped or being updated answers 404 in HTML: it has not refused the order, and the invoice is not missing.",
-        f"{WINTHOR}/client.py",
-        "if response.status == 404 and response.html:",
-        "if False:",
-        (f"{W_SESSION}test_a_404_of_jetty_is_a_service_that_is_down_and_no_answer",),
-    ),
-    Trap(
-        "winthor.contract-path",
-        "Paths can be overridden: one that leads to another host would send the password's hash there.",
-        "core/engate/overrides.py",
-        "if wrong is not None:",
-        "if False:",
-        (f"{W_CONNECTION}test_an_overridden_path_stays_on_the_erp",),
-    ),
-    Trap(
-        "winthor.health-page",
-        "A service that is down answers its health probe with a page and status 200.",
-        f"{WINTHOR}/erp.py",
-        'page = "html" in answer.headers.get("content-type", "") or answer.body.lstrip()[:1] == b"<"',
-        "page = False",
-        (f"{W_CONNECTION}test_a_service_that_is_down_is_a_line",),
-    ),
-    Trap(
-        "winthor.bare-array",
-        "Some lists come in an envelope and others as a bare array.",
-        f"{WINTHOR}/client.py",
-        "response.json(Envelope[kind] | list[kind])",
-        "response.json(Envelope[kind])",
-        (f"{W_CATALOG}test_choices",),
-    ),
-    Trap(
-        "winthor.error-with-200",
-        "An error object answered with status 200 must not read as an empty list, which would empty the shop.",
-        f"{WINTHOR}/client.py",
-        "    items: list[T]\n",
-        "    items: list[T] = []\n",
-        (f"{W_QUIRKS}test_an_error_told_with_200_is_no_empty_list",),
-    ),
-    Trap(
-        "winthor.names-of-pages",
-        "The sales service calls its page parameters otherwise than the rest; with the usual names every page is the first.",
-        f"{WINTHOR}/endpoints.py",
-        'plans: Paged = Paged("/winthor/venda/v0/planos-pagamentos", page="pagina",',
-        'plans: Paged = Paged("/winthor/venda/v0/planos-pagamentos", page="page",',
-        (f"{W_TRAPS}test_choices_of_many_pages",),
-    ),
-    Trap(
-        "winthor.size-of-pages",
-        "Regions spell the page size without a capital letter; the usual name is ignored, and a page has ten rows.",
-        f"{WINTHOR}/endpoints.py",
-        'regions: Paged = Paged("/winthor/cliente/v1/regiao", size="pagesize")',
-        'regions: Paged = Paged("/winthor/cliente/v1/regiao")',
-        (f"{W_TRAPS}test_a_long_list_of_regions_is_one_page",),
-    ),
-    Trap(
-        "winthor.rows-that-move",
-        "Pages are numbered by the server: a row that changes while we read moves, and pushes another one over the edge of a page.",
-        "core/engate/paging.py",
-        "stable = not at.loose or (from_start and windows == 1) or (at.attempt > 1 and from_start and not fresh)",
-        "stable = True",
-        (f"{W_QUIRKS}test_a_row_that_moves_while_we_read_hides_no_other",),
-    ),
-    Trap(
-        "winthor.row-over-the-edge",
-        "A row that leaves page 1 while page 2 is asked for moves the first row of page 2 to page 1, where nobody looks any more.",
-        "core/engate/paging.py",
-        "            if at.loose or page == 1 or any(key in self._seen for key in keys):",
-        "            if True:",
-        (
-            f"{W_QUIRKS}test_a_row_that_leaves_an_earlier_page_takes_no_other_with_it",
-            "core/tests/test_paging.py::test_a_row_that_leaves_an_earlier_page_takes_no_other_with_it",
-            "tests/test_catalogue.py::test_stock_of_a_row_that_moved_while_it_was_read",
-        ),
-    ),
-    Trap(
-        "winthor.repeated-page",
-        "A list that says there is more and answers the same page again would be read for ever.",
-        "core/engate/paging.py",
-        "            if got.more:\n                raise Unavailable(",
-        "            if False:\n                raise Unavailable(",
-        (f"{W_QUIRKS}test_a_list_that_repeats_its_page_is_an_error_and_no_endless_loop",),
-    ),
-    Trap(
-        "winthor.committed-late",
-        "A row may be committed after we read, with a stamp from before: without an overlap it is never read.",
-        "core/engate/stamps.py",
-        'return (local - timedelta(seconds=seconds)).isoformat(timespec="seconds")',
-        'return local.isoformat(timespec="seconds")',
-        (f"{W_TRAPS}test_what_was_committed_late_is_read_by_the_next_reading",),
-    ),
-    Trap(
-        "winthor.local-time",
-        "Changed-since is compared in the ERP's local time, without a zone; an instant sent as it is gets refused or skips hours.",
-        "core/engate/stamps.py",
-        "local = moment.astimezone(zone).replace(tzinfo=None) if moment.tzinfo else moment",
-        "local = moment",
-        (f"{W_TRAPS}test_a_changed_since_goes_in_the_erps_local_time",),
-    ),
-    Trap(
-        "winthor.stamp-of-2062",
-        "A row dated in the future would push the watermark ahead and silence the flow for years.",
-        "core/engate/stamps.py",
-        "return min(last, now) if last else None",
-        "return last",
-        (f"{W_QUIRKS}test_a_record_of_2062_does_not_silence_the_flow",),
-    ),
-    Trap(
-        "winthor.filter-ignored",
-        "A service that ignores an undocumented filter answers other rows, which must not be taken for the one that was asked for.",
-        f"{WINTHOR}/erp.py",
-        "if not all(fits(row, ask) for row in part.rows):",
-        "if False:",
-        (f"{W_QUIRKS}test_a_filter_that_is_ignored_is_noticed",),
-    ),
-    # ---- WinThor: catalogue ----
-    Trap(
-        "winthor.left-out-silently",
-        "Asked for e-commerce items, WinThor leaves those with a missing link out without a word.",
-        f"{WINTHOR}/endpoints.py",
-        'order="id", fixed="callOrigin=T")',
-        'order="id", fixed="callOrigin=W")',
-        (f"{W_CATALOG}test_products_for_the_shop_and_nothing_left_out_silently",),
-    ),
-    Trap(
-        "winthor.missing-link",
-        "A product without department, section, category or brand cannot be sold, and somebody has to be told which link is missing.",
-        f"{WINTHOR}/translate.py",
-        "problems = tuple(problem for link, problem in links if not text(link))",
-        "problems = ()",
-        (f"{W_CATALOG}test_products_for_the_shop_and_nothing_left_out_silently",),
-    ),
-    Trap(
-        "winthor.not-for-the-shop",
-        "Reading all products brings those that are not meant for the shop as well.",
-        f"{WINTHOR}/erp.py",
-        "keep=translate.for_shop,",
-        "keep=None,",
-        (f"{W_CATALOG}test_products_for_the_shop_and_nothing_left_out_silently",),
-    ),
-    Trap(
-        "winthor.all-packagings",
-        "Without a flag only the smallest packaging of a product is listed, and boxes never reach the shop.",
-        f"{WINTHOR}/endpoints.py",
-        'fixed="useAllPackages=Y"',
-        'fixed=""',
-        (f"{W_CATALOG}test_every_packaging_is_a_sku",),
-    ),
-    Trap(
-        "winthor.sku-key",
-        "Stock, prices and orders name a packaging by its auxiliary code and its product together; the code alone finds nothing.",
-        f"{WINTHOR}/translate.py",
-        'return text(row.key) or f"{text(row.code)}-{text(row.product)}"',
-        "return text(row.code)",
-        (f"{W_CATALOG}test_every_packaging_is_a_sku",),
-    ),
-    Trap(
-        "winthor.deleted-product",
-        "A product that was excluded in the ERP is still listed, marked inactive; it must not go on selling.",
-        f"{WINTHOR}/translate.py",
-        "        flag(row.active, True),\n        flag(row.show_without_stock, False),",
-        "        True,\n        flag(row.show_without_stock, False),",
-        (f"{W_TRAPS}test_a_product_excluded_in_the_erp_is_inactive",),
-    ),
-    Trap(
-        "winthor.no-images",
-        "WinThor serves no images: an address that is the same for all would put one picture on every product.",
-        f"{WINTHOR}/erp.py",
-        'if not any(place in self.settings.image_url for place in ("{code}", "{ean}", "{sku}")):',
-        "if False:",
-        (f"{W_CATALOG}test_without_an_address_there_are_no_images",),
-    ),
-    # ---- WinThor: stock and prices ----
-    Trap(
-        "winthor.stock-per-packaging",
-        "Without packaging mode stock comes for the smallest packaging alone, and boxes have none.",
-        f"{WINTHOR}/endpoints.py",
-        'fixed="usesPackagingSales=true"',
-        'fixed=""',
-        (f"{W_CATALOG}test_stock_of_every_configured_branch",),
-    ),
-    Trap(
-        "winthor.never-unlimited",
-        "The field that looks like 'sell without limit' means 'show when out of stock': passed on, the shop sells what nobody has.",
-        f"{WINTHOR}/translate.py",
-        'return StockLevel(f"{key}@{branch}", key, branch, max(NOTHING, row.quantity or NOTHING))',
-        'return StockLevel(f"{key}@{branch}", key, branch, max(NOTHING, row.quantity or NOTHING), unlimited=not row.quantity)',
-        (f"{W_TRAPS}test_show_when_out_of_stock_is_not_sell_without_limit",),
-    ),
-    Trap(
-        "winthor.stock-of-every-branch",
-        "Stock is listed only for the branches that are named, and a list of several goes as one value with commas.",
-        f"{WINTHOR}/erp.py",
-        'branches = {stock.call.branch: ",".join(asked)}',
-        "branches = {stock.call.branch: self.main_branch}",
-        (f"{W_CATALOG}test_stock_of_every_configured_branch",),
-    ),
-    Trap(
-        "winthor.price-per-packaging",
-        "Without a flag a price comes for the smallest packaging alone, and a box would have none.",
-        f"{WINTHOR}/endpoints.py",
-        'fixed="useMultiplePricesPerProductPackage=true"',
-        'fixed=""',
-        (f"{W_CATALOG}test_prices_are_what_the_erp_says",),
-    ),
-    Trap(
-        "winthor.offer",
-        "A running offer stands beside the table price, and it is the offer that is charged.",
-        f"{WINTHOR}/translate.py",
-        "if row.offer and row.offer > 0 and running(row.offer_start, row.offer_end, now):",
-        "if False:",
-        (f"{W_TRAPS}test_a_running_offer_is_the_price",),
-    ),
-    Trap(
-        "winthor.offer-over",
-        "An offer that is over or has not begun is still listed, with its dates; nothing changes in the row when they pass.",
-        f"{WINTHOR}/translate.py",
-        "return (begins is None or begins <= moment) and (ends is None or moment <= ends)",
-        "return True",
-        (f"{W_QUIRKS}test_an_offer_runs_by_the_erps_clock",),
-    ),
-    Trap(
-        "winthor.never-is-1900",
-        "A date that is not set comes as the first day of 1900: an offer without an end would have ended long ago.",
-        f"{WINTHOR}/translate.py",
-        'if not stamp or stamp.startswith("1900-01-01"):',
-        "if not stamp:",
-        (f"{W_TRAPS}test_an_offer_without_an_end_runs_on",),
-    ),
-    Trap(
-        "winthor.unreadable-value",
-        "One value that cannot be read, a date typed in another form, must keep its own record back and not the page it stands in.",
-        f"{WINTHOR}/translate.py",
-        "    except UNREADABLE:\n        return Price(",
-        "    except RecursionError:\n        return Price(",
-        (f"{W_QUIRKS}test_an_unreadable_date_keeps_its_own_price_back_and_no_other",),
-    ),
-    Trap(
-        "winthor.fixed-price",
-        "A fixed price overrides table and offer.",
-        f"{WINTHOR}/translate.py",
-        "    if is_fixed:\n",
-        "    if False:\n",
-        (f"{W_TRAPS}test_a_fixed_price_wins_over_table_and_offer",),
-    ),
-    Trap(
-        "winthor.price-of-region",
-        "One packaging has a price for each branch and region; the last row read would win.",
-        f"{WINTHOR}/erp.py",
-        "translate.of_region(row, self.main_branch, region) and (",
-        "(",
-        (f"{W_QUIRKS}test_prices_of_the_configured_branch_and_region",),
-    ),
-    Trap(
-        "winthor.price-tables",
-        "Where the connection names no region, the prices of other regions would pass for the default price.",
-        f"{WINTHOR}/erp.py",
-        "return [own, others] if others else [own]",
-        "return [own | others]",
-        (f"{W_QUIRKS}test_prices_of_other_regions_come_where_somebody_mapped_them",),
-    ),
-    Trap(
-        "winthor.branch-99",
-        "Branch 99 stands for all branches and is none itself.",
-        f"{WINTHOR}/erp.py",
-        'if text(row.id) not in ("", translate.ALL_BRANCHES)]',
-        'if text(row.id) != ""]',
-        (f"{W_CATALOG}test_choices",),
-    ),
-    # ---- WinThor: customers ----
-    Trap(
-        "winthor.customer-upsert",
-        "Posting a customer who exists rewrites the record a salesperson keeps, with the address of one delivery.",
-        f"{WINTHOR}/buyers.py",
-        "    if found:\n        return found, []\n",
-        "",
-        (f"{W_ORDERS}test_a_customer_that_exists_is_never_changed",),
-    ),
-    Trap(
-        "winthor.punctuation",
-        "Documents come back with their punctuation, so compared as they are no buyer is ever found.",
-        f"{WINTHOR}/buyers.py",
-        "same = [row for row in page.rows if customers.document(text(row.document)) == who and text(row.id)]",
-        "same = [row for row in page.rows if text(row.document) == who and text(row.id)]",
-        (f"{W_ORDERS}test_a_customer_is_created_once_and_then_found",),
-    ),
-    Trap(
-        "winthor.letters-in-cnpj",
-        "A CNPJ may hold letters: keeping digits only makes another document of it.",
-        f"{WINTHOR}/customers.py",
-        'return re.sub(r"[^0-9A-Z]", "", value.upper())',
-        'return re.sub(r"[^0-9]", "", value.upper())',
-        (f"{W_ORDERS}test_a_company_with_letters_in_its_cnpj",),
-    ),
-    Trap(
-        "winthor.customer-origin",
-        "A new customer without the origin of online sales is refused.",
-        f"{WINTHOR}/customers.py",
-        'ORIGIN = "VT"',
-        'ORIGIN = "WEB"',
-        (f"{W_ORDERS}test_an_order_enters_with_everything_the_erp_needs",),
-    ),
-    Trap(
-        "winthor.field-lengths",
-        "An address longer than the ERP's column refuses the customer, and with it the order.",
-        f"{WINTHOR}/customers.py",
-        "return tidy[:length].rstrip()",
-        "return tidy",
-        (f"{W_ORDERS}test_what_was_cut_stands_in_the_observation",),
-    ),
-    Trap(
-        "winthor.other-buyer",
-        "A service that ignores the document filter answers somebody, and the order would go under a stranger's name.",
-        f"{WINTHOR}/buyers.py",
-        "            if same:\n                return text(min(same,",
-        "            same = page.rows\n            if same:\n                return text(min(same,",
-        (f"{W_QUIRKS}test_another_buyers_record_is_never_used",),
-    ),
-    # ---- WinThor: orders ----
-    Trap(
-        "winthor.every-post-is-an-order",
-        "Every POST makes a new order, whatever reference it carries: one whose answer was lost must not be sent again.",
-        f"{WINTHOR}/erp.py",
-        'self.client.send("POST", self.contract.create_order, body, safe=False)',
-        'self.client.send("POST", self.contract.create_order, body, safe=True)',
-        (f"{W_ORDERS}test_a_lost_answer_is_unknown_and_never_sent_again",),
-    ),
-    Trap(
-        "winthor.search-that-fails",
-        "A search that failed has not found that the order is absent.",
-        f"{WINTHOR}/erp.py",
-        "return Unsure(error.text.en)",
-        "return Absent()",
-        (f"{W_ORDERS}test_a_search_that_fails_is_unsure",),
-    ),
-    Trap(
-        "winthor.search-of-days",
-        "Orders are listed for so many days back; after an outage of days two are not enough, and the order enters twice.",
-        f"{WINTHOR}/erp.py",
-        "days = max(SEARCH_DAYS, age // timedelta(days=1) + SEARCH_DAYS)",
-        "days = SEARCH_DAYS",
-        (f"{W_ORDERS}test_an_order_of_days_ago_is_found",),
-    ),
-    Trap(
-        "winthor.search-every-branch",
-        "An order of another branch looks absent, and a search in one branch permits a second order.",
-        f"{WINTHOR}/erp.py",
-        "self.search.listed((*self.branches, part.branch), days)",
-        "self.search.listed((part.branch,), days)",
-        (f"{W_ORDERS}test_an_order_is_found_in_every_configured_branch",),
-    ),
-    Trap(
-        "winthor.restless-list",
-        "A list of orders that changes while it is read may have hidden the one that is looked for.",
-        f"{WINTHOR}/erp.py",
-        "return Absent() if listed.whole else Unsure(",
-        "return Absent() if listed else Unsure(",
-        (f"{W_QUIRKS}test_a_list_that_never_holds_still_does_not_permit_an_order",),
-    ),
-    Trap(
-        "winthor.list-without-references",
-        "A list of orders that leaves the reference field out looks as if no order carried one, and every timeout would double an order.",
-        f"{WINTHOR}/erp.py",
-        "        if listed.blind:\n            return Unsure(",
-        "        if False:\n            return Unsure(",
-        (f"{W_QUIRKS}test_a_list_without_references_does_not_permit_an_order",),
-    ),
-    Trap(
-        "winthor.own-branch",
-        "A single order is answered only to who names its branch.",
-        f"{WINTHOR}/erp.py",
-        "params: dict[str, object] = {names.number: number, names.branch: branch,",
-        "params: dict[str, object] = {names.number: number, names.branch: self.main_branch,",
-        (f"{W_FOLLOWING}test_an_order_is_asked_for_in_its_own_branch",),
-    ),
-    Trap(
-        "winthor.yes-without-number",
-        "An answer of success without a number tells nothing: the order may exist or not, and only looking for it decides.",
-        f"{WINTHOR}/erp.py",
-        "        if not number:\n            raise Unknown(",
-        "        if False:\n            raise Unknown(",
-        (f"{W_QUIRKS}test_a_yes_without_a_number_is_unknown",),
-    ),
-    Trap(
-        "winthor.tax-permission",
-        "An order that does not say whether it may go without a tax figure is refused.",
-        f"{WINTHOR}/orders.py",
-        "        names.permissions: {names.without_tax: settings.accept_without_tax},\n",
-        "",
-        (f"{W_ORDERS}test_an_order_enters_with_everything_the_erp_needs",),
-    ),
-    Trap(
-        "winthor.freight-inside",
-        "Freight is inside the ERP's total: an order entered without it is worth less than the buyer paid.",
-        f"{WINTHOR}/orders.py",
-        "    if expenses:\n        made[_freight_field",
-        "    if False:\n        made[_freight_field",
-        (f"{W_ORDERS}test_the_erps_total_is_what_was_charged",),
-    ),
-    Trap(
-        "winthor.discount-in-prices",
-        "No field of an order is certain to take a discount, so it goes into the prices, in cents that sum exactly.",
-        f"{WINTHOR}/orders.py",
-        "return _sellable(part, discounted(part.items, goods, goods - on_goods)), expenses - (discount - on_goods)",
-        "return [(item.sku, item.quantity, item.price) for item in part.items], expenses",
-        (f"{W_ORDERS}test_the_erps_total_is_what_was_charged",),
-    ),
-    Trap(
-        "winthor.reason-nobody-shows",
-        "The ERP says why it refuses an order in one of several shapes; without its words nobody knows what to fix.",
-        f"{WINTHOR}/orders.py",
-        "words = _words(answer.body)",
-        'words = ""',
-        (f"{W_ORDERS}test_a_refusal_has_the_erps_words", f"{W_TRAPS}test_a_quantity_that_is_no_multiple_is_refused_with_its_reason"),
-    ),
-    Trap(
-        "winthor.blocked-customer",
-        "An order of a customer who is blocked or over the limit is taken in and held: it is not on its way.",
-        f"{WINTHOR}/orders.py",
-        '"B": "held"',
-        '"B": "in_erp"',
-        (f"{W_TRAPS}test_an_order_of_a_blocked_customer_is_held",),
-    ),
-    Trap(
-        "winthor.cut",
-        "What the stock cannot attend is cut from the order without a refusal.",
-        f"{WINTHOR}/orders.py",
-        "_counted(row.cut))",
-        "Decimal(0))",
-        (f"{W_TRAPS}test_what_the_stock_could_not_attend_is_told",),
-    ),
-    Trap(
-        "winthor.note-not-published",
-        "For a while after invoicing the note answers 404: it is not published yet, and nothing is wrong.",
-        f"{WINTHOR}/client.py",
-        "operation=operation, expect=(404,))",
-        "operation=operation)",
-        (f"{W_FOLLOWING}test_from_the_erp_to_the_buyers_door",),
-    ),
-    Trap(
-        "winthor.key-in-the-xml",
-        "Number, series and key of a note stand only in its XML, the key with letters before it.",
-        "core/engate/nfe.py",
-        'info.get("Id", "").removeprefix("NFe")',
-        'info.get("Id", "")',
-        (f"{W_FOLLOWING}test_from_the_erp_to_the_buyers_door",),
-    ),
-    Trap(
-        "winthor.note-of-another-company",
-        "An order's note may have been issued by a company that is not the connection's, and the shop must not show it to the buyer.",
-        f"{WINTHOR}/translate.py",
-        "branch_name(row), document(text(row.document)))",
-        "branch_name(row))",
-        (f"{E_ORDERS}test_a_note_of_another_company_never_reaches_the_shop",),
-    ),
-    Trap(
-        "winthor.reason-of-cancelling",
-        "A cancellation without a reason is refused, and a shop may give none.",
-        f"{WINTHOR}/erp.py",
-        "names.cancel_reason: reason.strip() or NO_REASON}",
-        "names.cancel_reason: reason.strip()}",
-        (f"{W_FOLLOWING}test_a_cancellation_needs_a_reason_so_it_always_has_one",),
-    ),
-    Trap(
-        "winthor.message-to-seller",
-        "A cancellation needs all three of its parameters, the flag about a message to the seller among them.",
-        f"{WINTHOR}/erp.py",
-        'names.cancel_notify: "false", ',
-        "",
-        (f"{W_FOLLOWING}test_a_cancellation",),
-    ),
-    Trap(
-        "winthor.invoiced-needs-return",
-        "An invoiced order is not cancelled but returned, which a person has to do.",
-        f"{WINTHOR}/erp.py",
-        '            if state == "invoiced":\n',
-        "            if False:\n",
-        (f"{W_FOLLOWING}test_an_invoiced_order_cannot_be_cancelled",),
-    ),
-    Trap(
-        "winthor.no-document",
-        "There are customers without a document: looked up without one, a buyer is booked on whoever comes first.",
-        f"{WINTHOR}/buyers.py",
-        "    if not customers.is_document(customers.document(part.order.buyer.document)):\n",
-        "    if False:\n",
-        (f"{W_ORDERS}test_a_buyer_without_a_document_is_booked_on_nobody",),
-    ),
-    Trap(
-        "winthor.no-reference",
-        "Orders that others placed carry no reference: an order without one would be found in any of them.",
-        f"{WINTHOR}/erp.py",
-        "        if not part.reference:\n",
-        "        if False:\n",
-        (f"{W_ORDERS}test_orders_that_others_placed_are_nobodys",),
-    ),
-    Trap(
-        "winthor.no-name",
-        "A product whose name was lost in WinThor must not be renamed to its code in the shop.",
-        f"{WINTHOR}/translate.py",
-        "        text(row.name),\n        text(row.description),",
-        "        text(row.name) or key,\n        text(row.description),",
-        ("tests/test_names.py::test_a_product_without_a_name_in_winthor_is_not_renamed_to_its_code",),
-    ),
-    Trap(
-        "winthor.zero-price",
-        "WinThor sells nothing for 0: a gift, or an order of nothing, is refused after its customer was "
-        "created, in words nobody can act on.",
-        f"{WINTHOR}/orders.py",
-        "    if not free:\n",
-        "    if True:\n",
-        (f"{W_ORDERS}test_what_would_cost_nothing_is_said_before_anything_is_sent",),
-    ),
-    Trap(
-        "winthor.cent-a-unit",
-        "A discount spread by value leaves a cheap line at 0 beside a dear one, and WinThor refuses the order for it.",
-        f"{WINTHOR}/orders.py",
-        "    if sum(shares) < sum(least):\n",
-        "    if True:\n",
-        (f"{W_ORDERS}test_a_discount_of_nearly_everything_leaves_every_line_a_cent",),
-    ),
-    Trap(
-        "winthor.note-lines",
-        "What a note invoices stands in its lines alone: taken as the order itself, what was cut is told to the shop as sent.",
-        "core/engate/nfe.py",
-        "            items=_items(_lines(info), sold),\n",
-        "",
-        (f"{W_FOLLOWING}test_a_note_says_what_it_invoices",),
-    ),
-    Trap(
-        "winthor.weighed",
-        "A weighed item is attended with its weight: cut to whole units, 0.95 of 1 reads as nothing.",
-        f"{WINTHOR}/orders.py",
-        "    return value if value is not None and value.is_finite() else Decimal(0)\n",
-        "    return Decimal(int(value or 0))\n",
-        (f"{W_FOLLOWING}test_a_note_by_weight",),
-    ),
-    Trap(
-        "winthor.packaging-on-a-note",
-        "A note names the product, and two packagings of it by their EAN alone: without it one is counted as the other.",
-        "core/engate/nfe.py",
-        "        alike = [item for item in alike if (_same(item.packing, line.ean) if has_ean else not gtin(item.packing))]\n",
-        "        pass\n",
-        (f"{W_FOLLOWING}test_two_packagings_of_one_product_on_two_notes",),
-    ),
-    Trap(
-        "winthor.unreadable-note",
-        "One note that cannot be read, among several, would keep all of them from the shop.",
-        "core/engate/nfe.py",
-        "    if failure is not None and not found:\n",
-        "    if failure is not None:\n",
-        (f"{W_FOLLOWING}test_a_note_that_cannot_be_read_does_not_hide_the_others",),
-    ),
-    # ---- VTEX: hosts, keys, limits ----
+TRAPS: tuple[Trap, ...] = (
+    # ---- hosts, keys, limits ----
     Trap(
         "vtex.pricing-host",
         "Prices live on another host, below the account's name; the catalogue's host does not know them.",
@@ -691,7 +67,7 @@ PLATFORMS: tuple[Trap, ...] = (
         '    "PATCH", "/api/logistics/pvt/inventory/skus/{sku}/warehouses/{warehouse}/quantity", safe=False\n',
         (f"{V_PRICES}test_a_500_after_stock_was_applied_ends_well",),
     ),
-    # ---- VTEX: units ----
+    # ---- units ----
     Trap(
         "vtex.order-in-cents",
         "Orders carry integer cents where prices carry decimals: read alike, every order is worth a hundred times as much.",
@@ -740,7 +116,7 @@ PLATFORMS: tuple[Trap, ...] = (
         "    if want.weight_kg < 0:\n",
         (f"{V_PRODUCTS}test_a_sku_without_weight_is_refused_before_any_call",),
     ),
-    # ---- VTEX: catalogue ----
+    # ---- catalogue ----
     Trap(
         "vtex.second-category",
         "Creating is never an upsert: a category that the shop has is made a second time.",
@@ -901,7 +277,7 @@ PLATFORMS: tuple[Trap, ...] = (
         "or not url:",
         (f"{V_PRODUCTS}test_an_address_that_vtex_cannot_fetch_is_refused_before_any_call",),
     ),
-    # ---- VTEX: prices ----
+    # ---- prices ----
     Trap(
         "vtex.fixed-prices-deleted",
         "Writing a price deletes the fixed prices that are not sent along: every campaign of the shop would be gone.",
@@ -934,7 +310,7 @@ PLATFORMS: tuple[Trap, ...] = (
         "    if want.base < 0:\n",
         (f"{V_PRICES}test_a_price_of_nothing_is_refused_before_any_call",),
     ),
-    # ---- VTEX: stock and warehouses ----
+    # ---- stock and warehouses ----
     Trap(
         "vtex.lead-time-zero",
         "Writing the whole inventory without a lead time sets it to zero and promises delivery today.",
@@ -983,7 +359,7 @@ PLATFORMS: tuple[Trap, ...] = (
         '"cost": 0.0,',
         (f"{V_PRICES}test_a_branch_without_a_mapping_gets_a_warehouse_with_the_dock",),
     ),
-    # ---- VTEX: the feed ----
+    # ---- the feed ----
     Trap(
         "vtex.capital-letter",
         "The retention is written with a capital letter and read with a small one.",
@@ -1112,7 +488,7 @@ PLATFORMS: tuple[Trap, ...] = (
         "            await self._acknowledge(items)\n            yield Page([translate.event(item) for item in items])\n",
         (f"{V_ORDERS}test_a_page_is_acknowledged_only_when_the_next_one_is_asked_for",),
     ),
-    # ---- VTEX: orders ----
+    # ---- orders ----
     Trap(
         "vtex.sku-twice",
         "One SKU may stand in an order twice, so a line is known by its own id alone.",
@@ -1370,13 +746,4 @@ PLATFORMS: tuple[Trap, ...] = (
         "found.append(Category(PLACEHOLDER, PLACEHOLDER_NAME, active=True))",
         (f"{E_CATALOGUE}test_new_categories_go_to_the_placeholder_until_they_are_linked_by_hand",),
     ),
-    Trap(
-        "winthor.no-deduplication",
-        "The reference of an order keeps nobody from making it again, so an order found under it is never sent a second time.",
-        f"{CORE}/sync/imports.py",
-        "    return found if isinstance(found, Found) else None\n",
-        "    return None\n",
-        (f"{E_ORDERS}test_an_order_whose_answer_was_lost_is_found_by_its_reference",),
-    ),
 )
-TRAPS = PLATFORMS + SHOPIFY + WEBSTORE + BULK + ENGINE + SHOPS_THAT_FETCH + OUTBOX + MAIL + MAPPING + RUNNING + PRIVACY + CALLS

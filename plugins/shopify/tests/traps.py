@@ -1,15 +1,22 @@
-"""The traps of Shopify, each of the contract's FACTS: see `tests/traps.py`."""
+"""The traps of Shopify, drawn from the contract's FACTS and told in our own words."""
 
 from __future__ import annotations
 
 from tests.trap import Trap
 
-PLUGIN, _T = "plugins/shopify/engate_shopify", "plugins/shopify/tests/test"
-CATALOGUE, ORDERS, CONNECTION = f"{_T}_plugin_catalogue.py::", f"{_T}_plugin_orders.py::", f"{_T}_plugin_connection.py::"
-WEBHOOKS, TRAPS, PEOPLE = f"{_T}_plugin_webhooks.py::", f"{_T}_plugin_traps.py::", f"{_T}_plugin_beside_people.py::"
-COUPLED = f"{_T}_coupled.py::"
+PLUGIN = "plugins/shopify/engate_shopify"
+CONNECTION = "plugins/shopify/tests/test_plugin_connection.py::"
+QUIRKS = "plugins/shopify/tests/test_plugin_traps.py::"
+ORDERS = "plugins/shopify/tests/test_plugin_orders.py::"
+CATALOGUE = "plugins/shopify/tests/test_plugin_catalogue.py::"
+COUPLED = "plugins/shopify/tests/test_coupled.py::"
+PEOPLE = "plugins/shopify/tests/test_plugin_beside_people.py::"
+WEBHOOKS = "plugins/shopify/tests/test_plugin_webhooks.py::"
+WAY = "plugins/shopify/tests/bulk/test_bulk_way.py::"
+LINES = "plugins/shopify/tests/bulk/test_bulk_lines.py::"
+FAILURES = "plugins/shopify/tests/bulk/test_bulk_failures.py::"
 
-SHOPIFY: tuple[Trap, ...] = (
+TRAPS: tuple[Trap, ...] = (
     # ---- sign-in, refusals and costs ----
     Trap(
         "shopify.app-refused",
@@ -81,7 +88,7 @@ SHOPIFY: tuple[Trap, ...] = (
         f"{PLUGIN}/client.py",
         '    "MAX_COST_EXCEEDED": _too_dear,\n',
         "",
-        (f"{TRAPS}test_a_query_that_costs_too_much_is_not_sent_again",),
+        (f"{QUIRKS}test_a_query_that_costs_too_much_is_not_sent_again",),
     ),
     Trap(
         "shopify.internal-error",
@@ -89,7 +96,7 @@ SHOPIFY: tuple[Trap, ...] = (
         f"{PLUGIN}/client.py",
         '    "INTERNAL_SERVER_ERROR": _broke,\n',
         "",
-        (f"{TRAPS}test_an_internal_error_inside_a_200_is_a_doubt",),
+        (f"{QUIRKS}test_an_internal_error_inside_a_200_is_a_doubt",),
     ),
     Trap(
         "shopify.other-user-errors",
@@ -97,7 +104,7 @@ SHOPIFY: tuple[Trap, ...] = (
         f"{PLUGIN}/client.py",
         'name.lower().endswith("usererrors")',
         'name == "userErrors"',
-        (f"{TRAPS}test_a_cancellation_that_is_refused_is_said",),
+        (f"{QUIRKS}test_a_cancellation_that_is_refused_is_said",),
     ),
     Trap(
         "shopify.order-number",
@@ -130,7 +137,7 @@ SHOPIFY: tuple[Trap, ...] = (
         f"{PLUGIN}/catalog.py",
         "            self._batch.linked(item, product, made=True)\n            await self._publish(product, publication)\n",
         "            self._batch.linked(item, product, made=True)\n",
-        (f"{TRAPS}test_what_is_made_is_published_and_can_be_bought",),
+        (f"{QUIRKS}test_what_is_made_is_published_and_can_be_bought",),
     ),
     Trap(
         "shopify.product-made-twice",
@@ -226,7 +233,7 @@ SHOPIFY: tuple[Trap, ...] = (
         f"{PLUGIN}/variants.py",
         "if variant is None and item.remote is not None and await self._elsewhere(item):",
         "if False:",
-        (f"{TRAPS}test_a_variant_that_people_moved_to_another_product_is_not_made_twice",),
+        (f"{QUIRKS}test_a_variant_that_people_moved_to_another_product_is_not_made_twice",),
     ),
     Trap(
         "shopify.image-later",
@@ -251,7 +258,7 @@ SHOPIFY: tuple[Trap, ...] = (
         f"{PLUGIN}/translate.py",
         "    elif item.have is not None and item.have.list_price is not None:\n",
         "    else:\n",
-        (f"{TRAPS}test_a_struck_price_of_the_shops_own_stays",),
+        (f"{QUIRKS}test_a_struck_price_of_the_shops_own_stays",),
     ),
     Trap(
         "shopify.price-list",
@@ -317,7 +324,7 @@ SHOPIFY: tuple[Trap, ...] = (
         f"{PLUGIN}/orders.py",
         'window = _moved(window, rows, found["pageInfo"]["endCursor"])',
         'window = Window(window.start, [], found["pageInfo"]["endCursor"])',
-        (f"{TRAPS}test_an_order_that_moves_while_the_list_is_read_hides_no_other",),
+        (f"{QUIRKS}test_an_order_that_moves_while_the_list_is_read_hides_no_other",),
     ),
     Trap(
         "shopify.current-quantity",
@@ -406,7 +413,7 @@ SHOPIFY: tuple[Trap, ...] = (
         f"{PLUGIN}/door.py",
         'number = (body.get("order_edit") or {}).get("order_id")',
         'number = (body.get("order_edit") or {}).get("id")',
-        (f"{TRAPS}test_an_edit_and_a_refund_are_told_of_their_order",),
+        (f"{QUIRKS}test_an_edit_and_a_refund_are_told_of_their_order",),
     ),
     Trap(
         "shopify.refund-id",
@@ -414,7 +421,7 @@ SHOPIFY: tuple[Trap, ...] = (
         f"{PLUGIN}/door.py",
         '            number = body.get("order_id")\n',
         '            number = body.get("id")\n',
-        (f"{TRAPS}test_an_edit_and_a_refund_are_told_of_their_order",),
+        (f"{QUIRKS}test_an_edit_and_a_refund_are_told_of_their_order",),
     ),
     Trap(
         "shopify.subscription-gone",
@@ -422,7 +429,7 @@ SHOPIFY: tuple[Trap, ...] = (
         f"{PLUGIN}/door.py",
         "            if topic not in there:\n",
         "            if not there:\n",
-        (f"{TRAPS}test_a_subscription_that_shopify_took_away_is_made_again",),
+        (f"{QUIRKS}test_a_subscription_that_shopify_took_away_is_made_again",),
     ),
     Trap(
         "shopify.old-address",
@@ -496,5 +503,206 @@ SHOPIFY: tuple[Trap, ...] = (
         "        await self._pay_back(raw, plan, change)\n",
         "",
         (f"{ORDERS}test_what_is_not_attended_leaves_the_order_and_is_paid_back_once",),
+    ),
+    # ---- bulk operations ----
+    Trap(
+        "shopify.bulk-threshold",
+        "A bulk operation of a few lines is upload, start, polls and download for what some calls would have done at once.",
+        f"{PLUGIN}/bulk.py",
+        "return batch.may_defer and len(items) >= (least or WORTH)",
+        "return batch.may_defer",
+        (f"{WAY}test_few_of_them_or_beside_an_operation_go_by_calls",),
+    ),
+    Trap(
+        "shopify.bulk-beside",
+        "A shop runs five bulk mutations of an app at a time: one a kind, or stock has no place beside a catalogue.",
+        f"{PLUGIN}/bulk.py",
+        "return batch.may_defer and len(items)",
+        "return len(items)",
+        (f"{WAY}test_few_of_them_or_beside_an_operation_go_by_calls",),
+    ),
+    Trap(
+        "shopify.bulk-published",
+        "What a bulk operation created is on no sales channel: without a publication nobody sees it.",
+        f"{PLUGIN}/catalog.py",
+        "            payload = await self._shop.graphql(op.PUBLISH_MANY, id=await self._publication.found.get(), input=body)\n",
+        "            payload = {} if body else {}\n",
+        (f"{WAY}test_a_first_load_goes_as_operations_and_can_be_bought",),
+    ),
+    Trap(
+        "shopify.bulk-token",
+        "Upload and result lie on a storage that is not the shop: whoever sends the shop's token there gives it away.",
+        f"{PLUGIN}/client.py",
+        'return self._context.http(f"{there.scheme}://{there.netloc}"), there.path',
+        "return self._http, there.path",
+        (f"{WAY}test_the_storage_gets_no_token",),
+    ),
+    Trap(
+        "shopify.bulk-line",
+        "COMPLETED does not mean that all lines went in: each holds its own refusals, inside its payload.",
+        f"{PLUGIN}/bulk.py",
+        "return payload if payload is not None and not faults_of(payload) else None",
+        "return payload",
+        (f"{LINES}test_a_line_that_names_what_it_wrote_and_says_no_is_not_believed",),
+    ),
+    Trap(
+        "shopify.bulk-siblings",
+        "What a list leaves out is deleted by productSet: variants, pictures and collections that people gave to a new product.",
+        f"{PLUGIN}/variants.py",
+        'return ours and blank and product["hasOnlyDefaultVariant"] and product["mediaCount"]["count"] == 0',
+        "return ours",
+        (f"{LINES}test_what_people_put_into_a_new_product_stays",),
+    ),
+    Trap(
+        "shopify.bulk-lists",
+        "A list that productSet gets is made just so: collections as they were when the file was written undo what came since.",
+        f"{PLUGIN}/variants.py",
+        '"input": {"productOptions": given, "variants": variants}',
+        '"input": {"productOptions": given, "variants": variants, "collections": []}',
+        (f"{LINES}test_what_happens_to_a_product_between_look_and_line_stays",),
+    ),
+    Trap(
+        "shopify.bulk-entries",
+        "A list has at most 250 entries, in a line as in a call: a product of more variants would be refused for ever.",
+        f"{PLUGIN}/groups.py",
+        "return [part for items in groups for part in chunks(items)]",
+        "return list(groups)",
+        (f"{LINES}test_a_line_of_a_large_product_has_no_more_entries_than_a_list_may",),
+    ),
+    Trap(
+        "shopify.bulk-look",
+        "Looks before an operation cost points, which come back slowly: a batch that is too large for them never ends within its hook.",
+        f"{PLUGIN}/bulk.py",
+        "    if batch.may_defer and load.points:\n        _leave(batch, room(load.points, shop.restored))\n",
+        "",
+        (f"{LINES}test_a_full_batch_is_looked_at_within_its_hooks_time",),
+    ),
+    Trap(
+        "shopify.bulk-family",
+        "A product whose SKUs go in two batches has some of them made by single calls, at ten times the points.",
+        f"{PLUGIN}/bulk.py",
+        "if taken >= most and product != last:",
+        "if taken >= most:",
+        (f"{LINES}test_the_skus_of_a_product_are_not_parted_by_what_a_batch_may_cost",),
+    ),
+    Trap(
+        "shopify.bulk-sibling-waits",
+        "A line of productSet deletes every variant that it does not name, also one that was made while the file waited.",
+        f"{PLUGIN}/variants.py",
+        "        if not self._batch.may_defer:\n            self._later(new)\n            new = []\n",
+        "",
+        (f"{LINES}test_no_variant_is_made_beside_an_operation_whose_line_would_delete_it",),
+    ),
+    Trap(
+        "shopify.bulk-compared",
+        "A quantity that is set without comparing gives units back to the shop that were sold while the file waited.",
+        f"{PLUGIN}/stock.py",
+        "before = translate.units(item.have) if item.have is not None else 0",
+        "before = None",
+        (f"{LINES}test_what_was_sold_since_is_not_sold_twice",),
+    ),
+    Trap(
+        "shopify.bulk-partial",
+        "A failed operation leaves a part of its answer, which looks like all of it: what is not in it would count as settled or lost.",
+        f"{PLUGIN}/bulk.py",
+        'if state is None or state["status"] != "COMPLETED":',
+        "if state is None:",
+        (f"{LINES}test_a_part_of_the_answer_settles_nothing",),
+    ),
+    Trap(
+        "shopify.bulk-places",
+        "Where all places are taken a large batch must not go by calls as a whole: it would outlast the hook.",
+        f"{PLUGIN}/bulk.py",
+        "if time.monotonic() >= until or not _heard(batch, piece):",
+        "if not _heard(batch, piece):",
+        (f"{FAILURES}test_what_the_time_of_a_hook_does_not_reach_was_not_tried",),
+    ),
+    Trap(
+        "shopify.bulk-pieces",
+        "Where no operation is to be had the load still streams: one piece a batch, and the rest backed off, would take days.",
+        f"{PLUGIN}/bulk.py",
+        "if time.monotonic() >= until or not _heard(batch, piece):",
+        "if True:",
+        (f"{FAILURES}test_where_all_places_are_taken_all_of_it_goes_by_calls_piece_by_piece",),
+    ),
+    Trap(
+        "shopify.bulk-go-on",
+        "A piece that nobody answers is the last: refused credentials are not tried once a piece, nor a shop that is down.",
+        f"{PLUGIN}/bulk.py",
+        "if time.monotonic() >= until or not _heard(batch, piece):",
+        "if time.monotonic() >= until:",
+        (f"{FAILURES}test_a_piece_that_nobody_answers_is_the_last_one",),
+    ),
+    Trap(
+        "shopify.bulk-lost-ticket",
+        "An operation whose ticket was lost writes the prices of its file when it comes to them: over newer ones of calls.",
+        f"{PLUGIN}/bulk.py",
+        "        await _wait_in_doubt(shop, batch, operations)\n",
+        "",
+        (f"{FAILURES}test_a_lost_ticket_does_not_overwrite_a_newer_price",),
+    ),
+    Trap(
+        "shopify.bulk-upload",
+        "A file that could not be uploaded has had no effect: its items are not in doubt, and need not be looked up one by one.",
+        f"{PLUGIN}/bulk.py",
+        "        raise unavailable(error) from None\n    if path is None:",
+        "        raise\n    if path is None:",
+        (f"{FAILURES}test_while_the_platform_is_down_nothing_was_sent_and_the_lane_hears_of_it",),
+    ),
+    Trap(
+        "shopify.bulk-down",
+        "A platform that is down is the lane's trouble: swallowed as words of each item, load after load would be uploaded in vain.",
+        f"{PLUGIN}/bulk.py",
+        "        raise told from None\n",
+        "",
+        (f"{FAILURES}test_while_the_platform_is_down_nothing_was_sent_and_the_lane_hears_of_it",),
+    ),
+    Trap(
+        "shopify.bulk-planning",
+        "A reading that fails before anything was sent leaves no doubt: 2,500 items would be looked up one by one.",
+        f"{PLUGIN}/bulk.py",
+        "        put_back(batch, batch.unreported(), told)\n",
+        "",
+        (f"{FAILURES}test_a_reading_that_fails_before_anything_is_sent_leaves_no_doubt",),
+    ),
+    Trap(
+        "shopify.bulk-storage",
+        "The storage says 403 to a signature that has expired: as a lost permission it would wait for a person in vain.",
+        f"{PLUGIN}/bulk.py",
+        "        except UNSIGNED:\n            return None",
+        "        except Rejected:\n            return None",
+        (f"{FAILURES}test_an_upload_whose_signature_expired_is_no_lost_permission",),
+    ),
+    Trap(
+        "shopify.bulk-result",
+        "The address of a result expires: each check is given a fresh one, and what was done is still told.",
+        f"{PLUGIN}/bulk.py",
+        "    except UNSIGNED as error:  # the next check",
+        "    except Unknown as error:  # the next check",
+        (f"{FAILURES}test_a_result_that_cannot_be_fetched_is_asked_for_again",),
+    ),
+    Trap(
+        "shopify.bulk-refusal",
+        "Shopify refuses an operation for reasons of its file or its text: no item of it was looked at, and none is refused.",
+        f"{PLUGIN}/bulk.py",
+        "    return False  # what is refused is the operation, never an item of it",
+        '    raise Rejected(Text("", str(codes)))',
+        (f"{FAILURES}test_where_the_operation_is_refused_for_good_its_items_go_by_calls",),
+    ),
+    Trap(
+        "shopify.bulk-file",
+        "A file that Shopify cannot read just now is a matter of minutes: the load is not pushed by calls because of it, nor refused.",
+        f"{PLUGIN}/bulk.py",
+        "    if codes & PASSING and not codes & BUSY:",
+        "    if False:",
+        (f"{FAILURES}test_a_passing_refusal_of_the_operation_is_no_refusal_of_its_items",),
+    ),
+    Trap(
+        "shopify.bulk-garbled",
+        "One line that cannot be read must not keep 2,499 others from being heard, check after check.",
+        f"{PLUGIN}/bulk.py",
+        "                with suppress(*GARBLED):",
+        "                with suppress():",
+        (f"{LINES}test_a_line_that_cannot_be_understood_costs_its_own_item_only",),
     ),
 )

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from tests.trap import Trap
 
-CORE, API = "core/engate", "api/engate_api"
-PURE, ENGINE, REST = "core/tests/test_channels.py::", "tests/test_channels.py::", "api/tests/test_mapping.py::"
+CORE = "core/engate"
+PURE = "core/tests/test_channels.py::"
+REST = "api/tests/test_mapping.py::"
+ENGINE = "tests/test_channels.py::"
 
-MAPPING: tuple[Trap, ...] = (
+TRAPS: tuple[Trap, ...] = (
     Trap(
         "engine.channel-specific",
         "A row for every channel that counts before the channel's own gives its orders another operation's taxes.",
@@ -68,60 +70,12 @@ MAPPING: tuple[Trap, ...] = (
         (f"{ENGINE}test_an_order_that_waits_for_its_mapping_holds_its_units",),
     ),
     Trap(
-        "winthor.customer-exempt",
-        "A buyer who writes Isenta, a dash or zeros has no state inscription: looked up by that, the order goes under another record.",
-        "plugins/winthor/engate_winthor/customers.py",
-        "return document(stated) if inscribed(stated) else EXEMPT",
-        "return document(stated) or EXEMPT",
-        ("plugins/winthor/tests/plugin/test_plugin_quirks.py::test_of_several_records_the_exempt_one_where_the_buyer_has_no_inscription",),
-    ),
-    Trap(
-        "engine.mapping-once",
-        "Two rows that say the same thing: the last one silently counts, and two tables of one list overwrite each other's prices.",
-        f"{API}/rows.py",
-        "                if values in seen:\n",
-        "                if False:\n",
-        (f"{REST}test_what_may_stand_in_one_row_only",),
-    ),
-    Trap(
-        "engine.terms-asked",
-        "Terms are optional only where the ERP has none: a row without them would let every order of its form be refused.",
-        f"{API}/choices.py",
-        'if field.choices and (values[field.name] or field.side == "erp"):',
-        "if field.choices and values[field.name]:",
-        (f"{REST}test_whether_terms_may_be_left_out_follows_from_what_the_erp_lists",),
-    ),
-    Trap(
         "engine.part-names",
         "Parts of orders that were imported before an upgrade are read after it: a renamed field would lose their charge.",
         f"{CORE}/model/orders.py",
         'charge: str = msgspec.field(name="billing", default="")',
         'charge: str = ""',
         ("core/tests/test_blobs.py::test_parts_are_stored_under_the_names_they_always_had",),
-    ),
-    Trap(
-        "engine.mapping-once-saved",
-        "Two people map two price tables to one list at once: each was checked alone, and their prices overwrite each other.",
-        f"{API}/routes/mapping.py",
-        "        after = with_row(before, kind, key, row)\n        once(after)\n",
-        "        after = with_row(before, kind, key, row)\n",
-        (f"{REST}test_two_rows_that_are_saved_at_once_cannot_say_the_same",),
-    ),
-    Trap(
-        "engine.mapping-changed-only",
-        "A charge that the ERP lost keeps nobody from mapping a carrier: only what is changed is held against what there is.",
-        f"{API}/choices.py",
-        "getattr(mapping, kind.name) if kind.name in names else ()",
-        "getattr(mapping, kind.name)",
-        (f"{REST}test_a_kind_is_changed_though_another_is_out_of_date",),
-    ),
-    Trap(
-        "engine.channels-changed-only",
-        "Rows of channels that a new version of the ERP's plugin does not take keep nobody from mapping a carrier.",
-        f"{API}/integration.py",
-        'if "channels" in names and mapping.channels:',
-        "if mapping.channels:",
-        (f"{REST}test_a_kind_is_changed_though_another_is_out_of_date",),
     ),
     Trap(
         "engine.field-exact",

@@ -1,16 +1,279 @@
-"""The traps of running an installation: what would lose it, close it or hide its state from whoever runs it, without the guard."""
+"""The traps of the API and its commands: what would lose, open or hide an installation without the guard."""
 
 from __future__ import annotations
 
 from tests.trap import Trap
 
-CORE, API = "core/engate", "api/engate_api"
-TROUBLE, BACKUP, STARTING = "api/tests/test_trouble.py::", "api/tests/test_backup.py::", "api/tests/test_starting.py::"
-LOGS = "tests/test_logs.py::"
-WATCHED, SCHEMA = "api/tests/test_watched.py::", "api/tests/test_schema.py::"
+API = "api/engate_api"
+WEBHOOK = "plugins/webstore/tests/test_stock_webhook.py::"
+BUDGET = "api/tests/test_budget.py::"
+DOOR = "api/tests/test_door.py::"
+SHOWN = "api/tests/test_calls.py::"
+REST = "api/tests/test_mail.py::"
+MAPPING_REST = "api/tests/test_mapping.py::"
+AUDIT = "api/tests/test_audit.py::"
+BUYERS = "api/tests/test_buyers.py::"
+TROUBLE = "api/tests/test_trouble.py::"
+BACKUP = "api/tests/test_backup.py::"
+STARTING = "api/tests/test_starting.py::"
+WATCHED = "api/tests/test_watched.py::"
+SCHEMA = "api/tests/test_schema.py::"
 ENDING = "api/tests/test_ending.py::"
 
-RUNNING: tuple[Trap, ...] = (
+TRAPS: tuple[Trap, ...] = (
+    # ---- served ----
+    Trap(
+        "engine.off-by-flow-anew",
+        "A flow that is switched off says no longer what is for sale: what it said before would keep the stock at 0 until units move.",
+        "api/engate_api/routes/integrations.py",
+        '        if "enabled" in values and flow in stock.SAYING:',
+        "        if False:",
+        (f"{WEBHOOK}test_what_a_flow_said_of_a_sale_counts_while_it_is_on[free]",),
+    ),
+    # ---- rates, streams, operations ----
+    Trap(
+        "engine.large-calls-shared",
+        "A large call of one process waits while small ones of another take every credit that comes.",
+        f"{API}/budget.py",
+        "if first then return",
+        "if false then return",
+        (f"{BUDGET}test_a_large_call_of_one_process_is_not_starved_by_small_ones_of_another",),
+    ),
+    Trap(
+        "engine.learnt-shared",
+        "What one process learns of the rate, the others keep too.",
+        f"{API}/budget.py",
+        "if said and limit then redis.call",
+        "if false then redis.call",
+        (f"{BUDGET}test_what_one_process_learns_the_other_keeps",),
+    ),
+    # ---- calls from platforms ----
+    Trap(
+        "engine.door-body",
+        "A caller that never stops sending takes the memory of the whole installation.",
+        f"{API}/routes/door.py",
+        "            if len(found) > MOST_BODY:",
+        "            if False:",
+        (f"{DOOR}test_a_body_without_end_is_left_early",),
+    ),
+    Trap(
+        "engine.door-in-time",
+        "A platform waits a second or five, and takes the subscription away after some silences: a busy engine must not cost it.",
+        f"{API}/routes/door.py",
+        "registry.connection(row.id, glance=True)",
+        "registry.connection(row.id)",
+        (f"{DOOR}test_it_answers_while_the_lanes_have_every_reading_thread",),
+    ),
+    # ---- the database's doors, and what people read ----
+    Trap(
+        "engine.ready-in-time",
+        "A database that hangs never answers: whoever asks whether it is there must not wait for it.",
+        f"{API}/routes/operations.py",
+        'await installation.store.glancing(lambda c: c.execute(sa.text("SELECT 1")), READY_SECONDS)',
+        'await installation.store.viewing(lambda c: c.execute(sa.text("SELECT 1")))',
+        ("api/tests/test_hangs.py::test_a_database_that_hangs_is_named_within_two_seconds",),
+    ),
+    Trap(
+        "engine.redis-lost",
+        "A Redis that hangs would cost every call of a worker its whole timeout.",
+        f"{API}/budget.py",
+        "self._until = time.monotonic() + LOST_FOR",
+        "self._until = 0.0",
+        ("api/tests/test_hangs.py::test_work_goes_on_without_a_redis_that_hangs",),
+    ),
+    # ---- what the shop never told ----
+    Trap(
+        "engine.known-parameters",
+        "A filter that is misspelt would answer everything: who exports the orders that are ready gets all of them.",
+        "api/engate_api/app.py",
+        "        before_request=only_known,\n",
+        "",
+        ("api/tests/test_work.py::test_a_filter_that_no_list_has_is_refused_with_those_it_has",),
+    ),
+    # ---- restarts and clocks ----
+    Trap(
+        "engine.free-at-start",
+        "After a kill nobody waits for the leases of a process that the folder's lock proves dead.",
+        "api/engate_api/embedded.py",
+        "                lanes.free_all(c)\n",
+        "",
+        ("api/tests/test_restart.py::test_what_a_killed_process_had_in_hand_is_taken_up_at_the_start",),
+    ),
+    Trap(
+        "engine.free-only-ours",
+        "On a shared database the lock of our folder says nothing of other machines.",
+        "api/engate_api/embedded.py",
+        "if settings.redis_url is None and settings.sqlite:",
+        "if settings.redis_url is None:",
+        ("api/tests/test_restart.py::test_where_another_machine_may_be_at_work_its_lease_is_waited_for",),
+    ),
+    # ---- what a pair does not have ----
+    Trap(
+        "engine.mapping-rows",
+        "A list of payment forms that is sent with the new one only takes the others away, and the next order of those is stuck.",
+        f"{API}/routes/integrations.py",
+        "    if unsaid:\n",
+        "    if unsaid and len(unsaid) > 1000:\n",
+        ("api/tests/test_integrations.py::test_rows_of_the_mapping_come_and_go_one_by_one",),
+    ),
+    Trap(
+        "engine.open-orders",
+        "Who deletes an integration does not think of its open orders: the ERP would bill them and the shop never hear of it.",
+        f"{API}/routes/integrations.py",
+        "if any(left) and open_orders is None:",
+        "if False:",
+        ("api/tests/test_archive.py::test_what_is_open_is_counted_and_asked_for",),
+    ),
+    # ---- calls ----
+    Trap(
+        "engine.calls-read-key",
+        "A key that only reads sees in a body what is masked for it everywhere else.",
+        f"{API}/routes/calls.py",
+        '    if RANK[caller.role] < RANK["operator"]:\n',
+        "    if False:\n",
+        (f"{SHOWN}test_what_was_said_of_an_order_is_shown_to_whoever_may_see_it",),
+    ),
+    # ---- mail ----
+    Trap(
+        "mail.password-stays",
+        "Whoever may change the server's address but does not know the password would have it sent to their own.",
+        f"{API}/routes/mail.py",
+        "    if moved and before.server.password:",
+        "    if False:",
+        (f"{REST}test_a_stored_password_does_not_follow_to_another_address",),
+    ),
+    Trap(
+        "mail.go-on",
+        "Letters that waited for the server would wait on after it was mended, until somebody finds their cause.",
+        f"{API}/routes/mail.py",
+        "    await _go_on(installation, caller)\n    return shown(kept)",
+        "    return shown(kept)",
+        (f"{REST}test_letters_that_waited_for_the_server_go_when_it_is_mended",),
+    ),
+    Trap(
+        "mail.needs-server",
+        "A switch without a server would promise letters that nobody sends.",
+        f"{API}/routes/integrations.py",
+        "    if switched and not mail_server.exists(c, caller.tenant_id):",
+        "    if False:",
+        (f"{REST}test_a_switch_needs_a_server_and_a_server_in_use_stays",),
+    ),
+    Trap(
+        "mail.server-in-use",
+        "Without the server, letters of integrations that write to buyers would wait for nobody.",
+        f"{API}/routes/mail.py",
+        "        if wishing:",
+        "        if False:",
+        (f"{REST}test_a_switch_needs_a_server_and_a_server_in_use_stays",),
+    ),
+    # ---- mapping ----
+    Trap(
+        "engine.mapping-once",
+        "Two rows that say the same thing: the last one silently counts, and two tables of one list overwrite each other's prices.",
+        f"{API}/rows.py",
+        "                if values in seen:\n",
+        "                if False:\n",
+        (f"{MAPPING_REST}test_what_may_stand_in_one_row_only",),
+    ),
+    Trap(
+        "engine.terms-asked",
+        "Terms are optional only where the ERP has none: a row without them would let every order of its form be refused.",
+        f"{API}/choices.py",
+        'if field.choices and (values[field.name] or field.side == "erp"):',
+        "if field.choices and values[field.name]:",
+        (f"{MAPPING_REST}test_whether_terms_may_be_left_out_follows_from_what_the_erp_lists",),
+    ),
+    Trap(
+        "engine.mapping-once-saved",
+        "Two people map two price tables to one list at once: each was checked alone, and their prices overwrite each other.",
+        f"{API}/routes/mapping.py",
+        "        after = with_row(before, kind, key, row)\n        once(after)\n",
+        "        after = with_row(before, kind, key, row)\n",
+        (f"{MAPPING_REST}test_two_rows_that_are_saved_at_once_cannot_say_the_same",),
+    ),
+    Trap(
+        "engine.mapping-changed-only",
+        "A charge that the ERP lost keeps nobody from mapping a carrier: only what is changed is held against what there is.",
+        f"{API}/choices.py",
+        "getattr(mapping, kind.name) if kind.name in names else ()",
+        "getattr(mapping, kind.name)",
+        (f"{MAPPING_REST}test_a_kind_is_changed_though_another_is_out_of_date",),
+    ),
+    Trap(
+        "engine.channels-changed-only",
+        "Rows of channels that a new version of the ERP's plugin does not take keep nobody from mapping a carrier.",
+        f"{API}/integration.py",
+        'if "channels" in names and mapping.channels:',
+        "if mapping.channels:",
+        (f"{MAPPING_REST}test_a_kind_is_changed_though_another_is_out_of_date",),
+    ),
+    # ---- outbox ----
+    Trap(
+        "engine.outbox-all-again",
+        "A retry brings so many messages back at a time; whoever stops after the first piece leaves the rest, and says that all is well.",
+        f"{API}/routes/summary.py",
+        "    while more:\n",
+        "    while False:\n",
+        ("api/tests/test_work.py::test_a_retry_brings_back_all_messages_however_many_there_are",),
+    ),
+    # ---- privacy ----
+    Trap(
+        "engine.audit-line",
+        "Somebody changes an account or an integration, and nobody can tell afterwards who it was and what stood there before.",
+        f"{API}/changing.py",
+        "        audit.keep(c, caller.by, act.done(result), was, now)\n",
+        "",
+        (f"{AUDIT}test_whatever_a_person_changes_leaves_a_line",),
+    ),
+    Trap(
+        "engine.audit-same-transaction",
+        "A line that is written beside its change tells of what never was, or says nothing of what is.",
+        f"{API}/changing.py",
+        "    return await installation.store.writing(go)\n",
+        "    result = await installation.store.writing(work)\n    await installation.store.writing(go)\n    return result\n",
+        (f"{AUDIT}test_a_change_and_its_line_are_there_together_or_not_at_all",),
+    ),
+    Trap(
+        "engine.buyer-masked",
+        "A key that is given to whoever only looks at lists shows them every buyer's document, address and telephone.",
+        f"{API}/seen.py",
+        '    if RANK[caller.role] >= RANK["operator"]:\n',
+        '    if RANK[caller.role] >= RANK["read"]:\n',
+        (f"{BUYERS}test_a_key_that_only_reads_sees_no_buyer",),
+    ),
+    Trap(
+        "engine.buyer-in-address",
+        "A CPF in the address of a request stays in the history of browsers and in the logs of every proxy.",
+        f"{API}/seen.py",
+        "asked is not None and personal.names_somebody(asked)",
+        "False",
+        (f"{BUYERS}test_a_document_or_an_address_is_asked_for_in_a_body",),
+    ),
+    Trap(
+        "engine.buyer-kept-as-set",
+        "A tenant whose ERP keeps the notes must not keep buyers for five years more: what is set has to be what is done.",
+        f"{API}/embedded.py",
+        "upkeep.keep(store, settings.buyers_kept, settings.calls_kept)",
+        "upkeep.keep(store, 1e9, 1e9)",
+        (f"{BUYERS}test_how_long_a_buyer_is_kept_is_a_setting",),
+    ),
+    Trap(
+        "engine.cause-in-the-queue",
+        "What an order no longer waits for, and a letter or a load still does, names its buyer in the queue of what waits.",
+        f"{API}/routes/summary.py",
+        "causes.items, first, lambda each: [each.id])",
+        "causes.items, first)",
+        (f"{BUYERS}test_a_cause_of_several_orders_is_masked_by_the_words_of_each",),
+    ),
+    Trap(
+        "engine.few-a-request",
+        "All of a buyer who bought thousands of times in one request: a proxy ends it, and nobody knows what was done.",
+        f"{API}/routes/buyers.py",
+        " and found < whose.FOUND:",
+        ":",
+        (f"{BUYERS}test_much_of_one_buyer_is_handed_out_and_taken_out_some_at_a_time",),
+    ),
+    # ---- running ----
     Trap(
         "api.count-without-collections",
         "A list of runs stood still for half a minute: its thread had collected the garbage of the process, which counted as its cost.",
@@ -18,22 +281,6 @@ RUNNING: tuple[Trap, ...] = (
         "            return found, clock() - began - (COLLECTIONS.spent - collecting)",
         "            return found, clock() - began",
         ("api/tests/test_tempered.py::test_a_collection_of_garbage_is_no_cost_of_a_count",),
-    ),
-    Trap(
-        "engine.readiness-reasons",
-        "What a load would leave to people is not foretold: who goes live finds a thousand items waiting.",
-        f"{CORE}/sync/readiness.py",
-        "        if reason is not None:\n            first",
-        "        if False:\n            first",
-        ("api/tests/test_readiness.py::test_what_would_wait_is_counted_with_an_example",),
-    ),
-    Trap(
-        "engine.readiness-weight",
-        "SKUs without a weight are found only when the shop refuses them.",
-        f"{CORE}/sync/readiness.py",
-        "    if light:\n",
-        "    if False:\n",
-        ("api/tests/test_readiness.py::test_what_would_wait_is_counted_with_an_example",),
     ),
     Trap(
         "engine.readiness-connection",
@@ -52,28 +299,12 @@ RUNNING: tuple[Trap, ...] = (
         ("api/tests/test_readiness.py::test_what_has_no_row_in_the_mapping_is_named",),
     ),
     Trap(
-        "engine.readiness-images",
-        "A shop that hides what has no image, and nobody who sends any: all is green, and nothing is to be seen.",
-        f"{CORE}/sync/readiness.py",
-        "    return coupling.hides_without_image and",
-        "    return False and",
-        ("api/tests/test_readiness.py::test_a_shop_that_hides_what_has_no_image_and_an_erp_that_serves_none",),
-    ),
-    Trap(
         "engine.settings-checked",
         "A single slot serves orders alone, so an installation with ENGATE_SLOTS=1 would start well and load nothing.",
         f"{API}/settings.py",
         "msgspec.Meta(ge=2, le=1024)",
         "msgspec.Meta(le=1024)",
         (f"{TROUBLE}test_a_setting_that_cannot_be_is_named_and_its_value_is_not",),
-    ),
-    Trap(
-        "engine.key-file-binary",
-        "A key file that was overwritten with something else ends the start with a traceback that names neither the file nor the way out.",
-        f"{CORE}/secrets.py",
-        "    except binascii.Error:\n",
-        "    except KeyError:\n",
-        (f"{TROUBLE}test_a_key_file_that_holds_no_key_is_named",),
     ),
     Trap(
         "engine.start-in-words",
@@ -92,45 +323,12 @@ RUNNING: tuple[Trap, ...] = (
         (f"{TROUBLE}test_a_database_that_is_gone_is_not_begun_anew_in_silence",),
     ),
     Trap(
-        "engine.ready-disk",
-        "A database on a full disk still answers: /ready says ok while nothing can be stored.",
-        f"{CORE}/store/db.py",
-        "            self._trouble = (found, time.monotonic())",
-        "            pass",
-        (f"{TROUBLE}test_a_full_disk_is_told_though_the_database_still_answers",),
-    ),
-    Trap(
         "engine.ready-disk-soon",
         "On a disk that is nearly full everything works until the moment when nothing does.",
         f"{API}/routes/operations.py",
         "_free_beside(file) < LEAST_FREE:",
         "_free_beside(file) < 0:",
         (f"{TROUBLE}test_a_disk_that_is_nearly_full_is_told_before_anything_fails",),
-    ),
-    Trap(
-        "engine.no-values-in-errors",
-        "An error of the database repeats what was to be stored: buyers' addresses would stand in the log.",
-        f"{CORE}/store/engines.py",
-        '"hide_parameters": True',
-        '"hide_parameters": False',
-        (f"{TROUBLE}test_an_error_of_the_database_says_nothing_of_what_was_to_be_stored",),
-    ),
-    # ---- files ----
-    Trap(
-        "engine.private-database",
-        "SQLite makes its file as the umask says, mostly readable by everybody on the machine: orders and addresses of buyers.",
-        f"{CORE}/store/db.py",
-        "            private.ensure(file)\n",
-        "            pass\n",
-        (f"{BACKUP}test_what_is_stored_is_closed_to_others_from_its_first_byte",),
-    ),
-    Trap(
-        "engine.private-key",
-        "A key that is closed to others after it was written was open for a moment, and stays so for whoever opened it then.",
-        f"{CORE}/private.py",
-        "MODE = 0o600",
-        "MODE = 0o644",
-        (f"{BACKUP}test_what_is_stored_is_closed_to_others_from_its_first_byte",),
     ),
     # ---- backup and restore ----
     Trap(
@@ -205,22 +403,6 @@ RUNNING: tuple[Trap, ...] = (
         "            open_vault(store, key_file)\n            active = asleep.put_all(c)\n",
         (f"{BACKUP}test_a_restore_that_fails_at_its_end_leaves_the_copy_asleep_and_says_the_way_back",),
     ),
-    Trap(
-        "engine.restored-asleep",
-        "A copy that was restored to look at something takes the shop's events, imports orders and writes to buyers beside the real one.",
-        f"{CORE}/sync/runner.py",
-        "        if snapshot.asleep:\n",
-        "        if False:\n",
-        (f"{BACKUP}test_a_restored_copy_calls_nobody_until_it_is_activated",),
-    ),
-    Trap(
-        "engine.restored-awake",
-        "What fell asleep with a restore and is not woken by the activation stays undone for ever.",
-        f"{CORE}/operations/trigger.py",
-        "    asleep.wake(c, tenant_id, id, now)\n",
-        "",
-        (f"{BACKUP}test_a_restored_copy_calls_nobody_until_it_is_activated",),
-    ),
     # ---- starting, and being there ----
     Trap(
         "engine.start-waits",
@@ -245,22 +427,6 @@ RUNNING: tuple[Trap, ...] = (
         "    sqlalchemy.exc.DBAPIError: of_database,\n",
         "",
         ("api/tests/test_hangs.py::test_a_database_that_is_down_is_a_503",),
-    ),
-    Trap(
-        "engine.worker-forgotten",
-        "Each restart is another process: after a month the list of workers is a list of the dead.",
-        f"{CORE}/store/upkeep.py",
-        "audit.purge, lanes.forget_workers)",
-        "audit.purge)",
-        (f"{STARTING}test_a_worker_of_yesterday_is_forgotten",),
-    ),
-    Trap(
-        "engine.disk-blames-nobody",
-        "A full disk of the database shows as a fault of whatever platform was being read, and support writes to the wrong people.",
-        f"{CORE}/sync/failing.py",
-        "        if isinstance(self.error, Broken):\n            return None\n",
-        "",
-        (f"{TROUBLE}test_a_full_disk_is_no_fault_of_a_platform_nor_of_engate",),
     ),
     Trap(
         "engine.worker-shown",
@@ -311,14 +477,6 @@ RUNNING: tuple[Trap, ...] = (
         (f"{STARTING}test_connections_that_say_nothing_do_not_keep_others_out",),
     ),
     Trap(
-        "engine.services-again",
-        "A server that was killed under `engate services` stays away without a word, and every worker waits for it.",
-        f"{CORE}/testing/services.py",
-        "        keeper.watch(said)\n",
-        "        pass\n",
-        (f"{STARTING}test_a_server_of_ours_that_ends_by_itself_is_started_again",),
-    ),
-    Trap(
         "engine.body-unreadable",
         "A body of a hundred thousand brackets is a 500 and a page of traceback each time somebody sends one.",
         f"{API}/bodies.py",
@@ -334,14 +492,6 @@ RUNNING: tuple[Trap, ...] = (
         "await asyncio.wait([serving], timeout=HTTP)",
         "await asyncio.wait([serving])",
         (f"{ENDING}test_serve_ends_in_time_though_a_client_and_a_platform_hang",),
-    ),
-    Trap(
-        "engine.end-database",
-        "A database that hangs keeps the process from ending: its threads wait for an answer that does not come.",
-        f"{CORE}/store/db.py",
-        "                self._opened.cut()",
-        "                pass",
-        (f"{ENDING}test_a_process_ends_in_time_though_the_database_hangs",),
     ),
     Trap(
         "engine.end-work",
@@ -393,35 +543,11 @@ RUNNING: tuple[Trap, ...] = (
     ),
     # ---- the log ----
     Trap(
-        "engine.log-bounded",
-        "A stranger's path of some kilobytes keeps a pattern busy for minutes, and with it every lane of the process.",
-        "core/engate/logs.py",
-        'words = words if len(words) <= MOST else f"{words[:MOST]}…"',
-        "pass",
-        ("tests/test_logs.py::test_what_a_stranger_may_write_without_end_takes_no_time",),
-    ),
-    Trap(
-        "engine.log-masked",
-        "A platform repeats what it refuses: buyers' documents, addresses and our own tokens would stand in the log.",
-        f"{CORE}/logs.py",
-        "            line[name] = masked(value)",
-        "            pass",
-        (f"{LOGS}test_personal_data_and_secrets_are_masked_in_words_from_elsewhere",),
-    ),
-    Trap(
         "engine.log-of-people",
         "A connection whose test fails shows it to whoever pressed the button, and to nobody who looks for it a day later.",
         f"{API}/routes/connections.py",
         "    _say_tested(caller, row, checks)\n",
         "",
         ("api/tests/test_logged.py::test_who_did_what_is_a_line_each",),
-    ),
-    Trap(
-        "engine.log-after-commit",
-        "A transaction that is rolled back and run again would tell twice what happened once, or never.",
-        f"{CORE}/logs.py",
-        "    if waiting is None:\n",
-        "    if True:\n",
-        (f"{LOGS}test_what_was_rolled_back_is_not_told",),
     ),
 )

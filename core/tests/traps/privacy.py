@@ -4,19 +4,13 @@ from __future__ import annotations
 
 from tests.trap import Trap
 
-CORE, API = "core/engate", "api/engate_api"
-AUDIT, BUYERS, STORED = "api/tests/test_audit.py::", "api/tests/test_buyers.py::", "core/tests/test_buyers_store.py::"
+CORE = "core/engate"
+AUDIT = "api/tests/test_audit.py::"
+BUYERS = "api/tests/test_buyers.py::"
+STORED = "core/tests/test_buyers_store.py::"
 RACE = "tests/test_erasure_race.py::"
 
-PRIVACY: tuple[Trap, ...] = (
-    Trap(
-        "engine.audit-line",
-        "Somebody changes an account or an integration, and nobody can tell afterwards who it was and what stood there before.",
-        f"{API}/changing.py",
-        "        audit.keep(c, caller.by, act.done(result), was, now)\n",
-        "",
-        (f"{AUDIT}test_whatever_a_person_changes_leaves_a_line",),
-    ),
+TRAPS: tuple[Trap, ...] = (
     Trap(
         "engine.audit-secret",
         "A trail that shows what was changed from what to what shows passwords too, for two years.",
@@ -24,14 +18,6 @@ PRIVACY: tuple[Trap, ...] = (
         '{f"secrets.{each.field}": _hidden(each.sealed) for each in sealed}',
         '{f"secrets.{each.field}": str(each.sealed) for each in sealed}',
         (f"{AUDIT}test_a_line_says_from_what_to_what_and_never_a_secret",),
-    ),
-    Trap(
-        "engine.audit-same-transaction",
-        "A line that is written beside its change tells of what never was, or says nothing of what is.",
-        f"{API}/changing.py",
-        "    return await installation.store.writing(go)\n",
-        "    result = await installation.store.writing(work)\n    await installation.store.writing(go)\n    return result\n",
-        (f"{AUDIT}test_a_change_and_its_line_are_there_together_or_not_at_all",),
     ),
     Trap(
         "engine.audit-purged",
@@ -42,28 +28,12 @@ PRIVACY: tuple[Trap, ...] = (
         (f"{AUDIT}test_lines_are_forgotten_after_two_years",),
     ),
     Trap(
-        "engine.buyer-masked",
-        "A key that is given to whoever only looks at lists shows them every buyer's document, address and telephone.",
-        f"{API}/seen.py",
-        '    if RANK[caller.role] >= RANK["operator"]:\n',
-        '    if RANK[caller.role] >= RANK["read"]:\n',
-        (f"{BUYERS}test_a_key_that_only_reads_sees_no_buyer",),
-    ),
-    Trap(
         "engine.buyer-in-words",
         "A platform that refuses an order names its buyer: masked fields beside such words hide nothing.",
         f"{CORE}/personal.py",
         "self.pattern.sub(lambda found: self.masks.get(found[0].casefold(), GONE), text) if self.pattern is not None else text",
         "text",
         (f"{BUYERS}test_a_key_that_only_reads_sees_no_buyer",),
-    ),
-    Trap(
-        "engine.buyer-in-address",
-        "A CPF in the address of a request stays in the history of browsers and in the logs of every proxy.",
-        f"{API}/seen.py",
-        "asked is not None and personal.names_somebody(asked)",
-        "False",
-        (f"{BUYERS}test_a_document_or_an_address_is_asked_for_in_a_body",),
     ),
     Trap(
         "engine.buyer-erased",
@@ -106,14 +76,6 @@ PRIVACY: tuple[Trap, ...] = (
         (f"{STORED}test_an_order_loses_its_buyer_after_its_time[sqlite]",),
     ),
     Trap(
-        "engine.buyer-kept-as-set",
-        "A tenant whose ERP keeps the notes must not keep buyers for five years more: what is set has to be what is done.",
-        f"{API}/embedded.py",
-        "upkeep.keep(store, settings.buyers_kept, settings.calls_kept)",
-        "upkeep.keep(store, 1e9, 1e9)",
-        (f"{BUYERS}test_how_long_a_buyer_is_kept_is_a_setting",),
-    ),
-    Trap(
         "engine.buyer-in-own-causes",
         "A word of a buyer's that is a common one goes from messages that have nothing to do with the order.",
         f"{CORE}/store/buyers.py",
@@ -125,7 +87,7 @@ PRIVACY: tuple[Trap, ...] = (
         "engine.erased-along-indexes",
         "Every key of an integration's search is read for each order that is erased, while SQLite lets nobody else write.",
         f"{CORE}/store/tables.py",
-        '    sa.Index("ix_key_index_target", "integration_id", "target", "kind", "key"),  # whole: SQLite would not take it else\n',
+        '    sa.Index("ix_key_index_target", "integration_id", "target", "kind", "key"),\n',
         "",
         (f"{STORED}test_an_order_is_erased_along_indexes[sqlite]",),
     ),
@@ -157,7 +119,7 @@ PRIVACY: tuple[Trap, ...] = (
         "engine.erased-while-told",
         "A note that the ERP tells of in that moment would keep its XML, which names the buyer.",
         f"{CORE}/store/orders.py",
-        "    .with_for_update(read=True, of=order)  # nobody takes a buyer out between our look and our commit\n",
+        "    .with_for_update(read=True, of=order)\n",
         "",
         (f"{RACE}test_what_is_read_while_a_buyer_is_taken_out_brings_nobody_back[erp]",),
     ),
@@ -184,22 +146,6 @@ PRIVACY: tuple[Trap, ...] = (
         "[*_read([row.doc]), *waited.get(row.cause_id, ())]",
         "_read([row.doc])",
         (f"{BUYERS}test_a_cause_of_several_orders_is_masked_by_the_words_of_each",),
-    ),
-    Trap(
-        "engine.cause-in-the-queue",
-        "What an order no longer waits for, and a letter or a load still does, names its buyer in the queue of what waits.",
-        f"{API}/routes/summary.py",
-        "causes.items, first, lambda each: [each.id])",
-        "causes.items, first)",
-        (f"{BUYERS}test_a_cause_of_several_orders_is_masked_by_the_words_of_each",),
-    ),
-    Trap(
-        "engine.few-a-request",
-        "All of a buyer who bought thousands of times in one request: a proxy ends it, and nobody knows what was done.",
-        f"{API}/routes/buyers.py",
-        " and found < whose.FOUND:",
-        ":",
-        (f"{BUYERS}test_much_of_one_buyer_is_handed_out_and_taken_out_some_at_a_time",),
     ),
     Trap(
         "engine.deleted-deliveries",
