@@ -14,7 +14,7 @@ from engate.operations import trigger
 from engate.store import config
 from engate.store.audit import Act
 from engate.titles import ORDER_STATES
-from engate.views import configured, order_sheet, orders
+from engate.views import configured, orders, orders_csv
 from engate.views.orders import Filters, OrderLine, OrderView
 from engate.views.paging import Rows, Window
 from engate_api.auth import Caller, operator, reader
@@ -110,7 +110,7 @@ async def get_orders_sheet(
             break
         at = Window(PAGE, found.next)
     zone = await installation.store.glancing(lambda c: config.zone_of(c, caller.tenant_id))
-    sheet = order_sheet.written(lines[:MOST], zone, cut=len(lines) >= MOST)
+    sheet = orders_csv.written(lines[:MOST], zone, cut=len(lines) >= MOST)
     return Response(sheet, media_type=SHEET, headers={"Content-Disposition": 'attachment; filename="pedidos.csv"'})
 
 
