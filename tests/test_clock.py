@@ -7,11 +7,9 @@ from decimal import Decimal
 
 import msgspec
 import pytest
-import sqlalchemy as sa
 from tests.support.goods import goods, sale
 from tests.support.stage import SHORT, Stage, faked
 
-from engate.store.tables import record
 from engate.testing.world import Change, Fault
 
 HOUR = 3600.0
@@ -60,20 +58,6 @@ async def test_after_the_clock_is_set_right_everything_is_due_again(database: st
         stage.shop.sell([sale(2, (first.key, 1, str(first.price)))])
         await stage.until(lambda: len(stage.erp.orders()) == 2)
         assert await _asleep(stage) == []
-
-
-async def test_a_price_that_is_dated_far_ahead_stays_so(sqlite_database: str) -> None:
-    """What a platform dates is no stamp of our clock."""
-    clock = Adjusted(HOUR)
-    async with faked(sqlite_database, seed=goods(1), clock=clock) as stage:
-        await stage.selling()
-        await stage.stop()
-        later = clock.now().timestamp() + 30 * 86400
-        await stage.store.writing(lambda c: c.execute(sa.update(record).values(effective_at=later)))
-        clock.ahead = 0.0
-        stage.start()
-        await stage.until(lambda: _pulled_back(stage))
-        assert {row.effective_at for row in await stage.sql("select effective_at from record")} == {later}
 
 
 async def _in_erp(stage: Stage, key: str) -> bool:

@@ -343,7 +343,6 @@ VERDICTS: Mapping[str, Text] = {
     "flow_disabled": Text("Carga desligada", "Flow switched off"),
     "not_in_pilot": Text("Fora do piloto", "Not in the pilot"),
     "waiting.parent": Text("Aguardando outro cadastro na loja", "Waiting for something else in the shop"),
-    "dated": Text("Com data para valer", "Holds from a date on"),
     "retrying": Text("Nova tentativa em breve", "Next try soon"),
     "told": Text("Avisado pela loja, ainda não lido", "Told by the shop, not read yet"),
 }

@@ -325,18 +325,6 @@ def test_a_page_read_while_rules_change_is_never_forgotten(store: Store) -> None
     assert row.want == digest(brand("v2"), {})
 
 
-def test_dated_prices_wait_for_their_day(store: Store) -> None:
-    with store.write() as c:
-        links.linked(c, of("sku"), [("s", "77")], NOW)
-    want(store, "price", Price("s", "s", Decimal(10)))
-    with store.write() as c:
-        c.execute(sa.update(record).values(effective_at=NOW + 100))
-    assert claim(store, "price") == []
-    with store.read() as c:
-        assert pushes.next_due(c, 1, "price", 30.0, NOW) == NOW + 100
-    assert len(claim(store, "price", now=NOW + 100)) == 1
-
-
 def test_sold_is_what_is_on_with_its_product_at_a_price(store: Store) -> None:
     want(store, "product", Product("p", "On"), Product("q", "Off", active=False))
     want(store, "sku", *(Sku(key, "p", key) for key in ("a", "free", "unpriced", "table")), Sku("off", "p", "off", active=False))

@@ -89,8 +89,3 @@ def become(c: sa.Connection, id: int, reason: Reason) -> None:
 def end(c: sa.Connection, id: int) -> None:
     """This one is over: whatever pointed to it goes on."""
     c.execute(sa.delete(cause).where(cause.c.id == id))
-
-
-def text_of(row: Any) -> dict[str, Any]:
-    """A cause as the API shows it."""
-    return {"code": row.code, "owner": row.owner, "text": row.text, "hint": row.hint, "since": row.since}

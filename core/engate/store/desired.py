@@ -87,7 +87,6 @@ def _want(c: sa.Connection, of: RecordSet, rows: Sequence[Wanted], run_id: int, 
                 "want": row.digest,
                 "cause_id": reasons[cause_key] if cause_key else None,
                 "run_id": run_id,
-                "seen": run_id,
                 "read_at": row.read_at,
                 "tries": 0,
                 "not_before": 0,
@@ -145,7 +144,7 @@ _READ_ANEW = (
     )
     .values(doc=sa.bindparam("b_doc"), read_at=sa.bindparam("b_read_at"))
 )
-_READ = ("parent", "doc", "want", "cause_id", "run_id", "seen", "read_at", "tries", "not_before")
+_READ = ("parent", "doc", "want", "cause_id", "run_id", "read_at", "tries", "not_before")
 
 
 def _index(c: sa.Connection, integration_id: int, kind: Kind, rows: Sequence[Wanted]) -> None:

@@ -61,7 +61,6 @@ class Row(NamedTuple):
     have: bytes | None
     have_doc: Any
     read_at: float
-    effective_at: float | None
     operation_id: int | None
     turn: int
     cause: str | None
@@ -203,7 +202,7 @@ def _rows(c: sa.Connection, integration_id: int, where: sa.ColumnElement[bool]) 
     same = (link.c.integration_id == record.c.integration_id) & (link.c.kind == record.c.kind) & (link.c.key == record.c.key)
     r = record.c
     columns = (
-        r.id, r.kind, r.key, r.parent, r.doc, r.want, r.have, r.have_doc, r.read_at, r.effective_at, r.operation_id, r.turn,
+        r.id, r.kind, r.key, r.parent, r.doc, r.want, r.have, r.have_doc, r.read_at, r.operation_id, r.turn,
         cause.c.key.label("cause"), cause.c.owner, link.c.remote, link.c.more,
     )  # fmt: skip
     source = record.outerjoin(cause, cause.c.id == r.cause_id).outerjoin(link, same)

@@ -371,7 +371,7 @@ _SENT = sa.update(document).where(is_(document.c.id, "of_id"))
 
 @cache
 def _document_of(dialect: str) -> Any:
-    return insert_of(dialect, document).on_conflict_do_nothing(index_elements=["part_id", "key", "version"])
+    return insert_of(dialect, document).on_conflict_do_nothing(index_elements=["part_id", "key"])
 
 
 def part_by_erp(c: sa.Connection, integration_id: int, erp_keys: Sequence[str]) -> list[Any]:

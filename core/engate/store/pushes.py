@@ -196,7 +196,6 @@ def _ready(select: _Select, state: str, shown: Literal["records", "parents", "co
             record.c.kind == kind,
             record.c.state == state,
             record.c.not_before <= sa.bindparam("now"),
-            record.c.effective_at.is_(None) | (record.c.effective_at <= sa.bindparam("now")),
         )
     )
     if state == "sent":
@@ -379,12 +378,11 @@ def doubt(c: sa.Connection, ids: Sequence[int]) -> None:
 
 
 def next_due(c: sa.Connection, integration_id: int, kind: str, unknown_after: float, now: float) -> float | None:
-    """The earliest time after `now` at which a resting record can go: a back-off ends, a dated price begins, a doubt may be cleared."""
+    """The earliest time after `now` at which a resting record can go: a back-off ends, a doubt may be cleared."""
     to_send = record.c.state == "to_send"
     found = c.execute(
         sa.select(
             sa.func.min(record.c.not_before).filter(to_send, record.c.not_before > now),
-            sa.func.min(record.c.effective_at).filter(to_send, record.c.effective_at > now),
             sa.func.min(record.c.sent_at + unknown_after + 0.05).filter(
                 record.c.state == "sent", record.c.cause_id.is_(None), record.c.operation_id.is_(None)
             ),

@@ -214,9 +214,7 @@ record = sa.Table(
     sa.Column("cause_id", Id, sa.ForeignKey("cause.id", ondelete="SET NULL")),
     sa.Column("tries", sa.Integer, nullable=False, server_default="0"),
     sa.Column("not_before", sa.Double, nullable=False, server_default="0"),
-    _at("effective_at"),  # dated prices: not before then
     sa.Column("run_id", Id),
-    sa.Column("seen", sa.BigInteger, nullable=False, server_default="0"),  # the last complete listing it was in
     _at("read_at", nullable=False),
     sa.Column("turn", sa.BigInteger, nullable=False, server_default="0"),  # number of the last decision to send it: see `Item.turn`
     sa.Column("operation_id", Id),  # the operation of the storefront that it is part of: not claimed until that is over
@@ -584,10 +582,9 @@ document = sa.Table(
     sa.Column("order_id", Id, sa.ForeignKey("shop_order.id", ondelete="CASCADE"), nullable=False),
     sa.Column("part_id", Id, sa.ForeignKey("part.id", ondelete="CASCADE"), nullable=False),
     sa.Column("key", sa.String(60), nullable=False),
-    sa.Column("version", sa.Integer, nullable=False, server_default="1"),
     sa.Column("doc", sa.LargeBinary, nullable=False),
     _at("created_at", nullable=False), _at("sent_at"),
-    sa.UniqueConstraint("part_id", "key", "version"),
+    sa.UniqueConstraint("part_id", "key"),
     sa.Index("ix_document_order", "order_id", "id"),
 )  # fmt: skip
 

@@ -59,12 +59,11 @@ class Pages(NamedTuple):
 
 
 class Live(NamedTuple):
-    """The integration of which something is handed out, and when that was asked for. `flows`: those that are offered and on."""
+    """The integration of which something is handed out. `flows`: those that are offered and on."""
 
     snapshot: Snapshot
     pair: Pair
     flows: frozenset[str]
-    at: float
 
 
 class Handing:
@@ -121,7 +120,7 @@ class Handing:
         self._tenant_id, self._integration_id = snapshot.tenant_id, snapshot.id
         coupling = await self._registry.coupling_of(snapshot)
         runs = frozenset(name for name, why in offered(coupling).items() if why is None)
-        return Live(snapshot, pair_of(coupling), runs & snapshot.enabled, self._at)
+        return Live(snapshot, pair_of(coupling), runs & snapshot.enabled)
 
     def _snapshot(self, c: sa.Connection) -> Snapshot | None:
         id = config.living_of(c, self._storefront_id)
@@ -161,7 +160,7 @@ class _Table:
         if current.stamp(c, live.snapshot.id) != live.snapshot.stamp:
             raise Unavailable(CHANGED, code="slow")  # the platform asks again
         self._c, self._sight = c, sight
-        self._snapshot, self._pair, self._flows, self._at = live
+        self._snapshot, self._pair, self._flows = live
         self._rules: dict[str, Rules] = {}
         self._nodes: dict[str, dict[str, Row]] = {}
         self.given: list[Given] = []
@@ -299,8 +298,7 @@ class _Table:
 
     def _goes(self, row: Row, found: Effective) -> bool:
         decided = found.reason is None and found.missing is None
-        begun = row.effective_at is None or row.effective_at <= self._at
-        return decided and begun and self._runs(row.kind) and _is_free(row)
+        return decided and self._runs(row.kind) and _is_free(row)
 
     def _runs(self, kind: str) -> bool:
         return KINDS[kind].flow in self._flows

@@ -6,11 +6,9 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-import sqlalchemy as sa
 
 from engate import titles
 from engate.store.desired import UNREADABLE as SPOILT
-from engate.store.tables import cause
 from engate.text import NO_TEXT, Text
 from engate.views.paging import instant
 
@@ -46,9 +44,3 @@ def shown_doc(doc: msgspec.Struct | None) -> dict[str, Any] | None:
 
 def shown(row: Any) -> Cause:
     return Cause(row.id, row.code, row.owner, Text(**row.text), Text(**row.hint), instant(row.since))
-
-
-def causes_by_id(c: sa.Connection, integration_id: int, ids: set[int]) -> dict[int, Cause]:
-    if not ids:
-        return {}
-    return {row.id: shown(row) for row in c.execute(sa.select(cause).where(cause.c.integration_id == integration_id, cause.c.id.in_(ids)))}

@@ -313,10 +313,6 @@ def _under_way(at: Detail, where: RecordRef, zone: ZoneInfo) -> Verdict:
         return Verdict(
             "sent", "engate", text, Text("O engate confere e reenvia sozinho.", "engate looks and resends by itself."), where, at.sent_at
         )
-    if at.effective_at is not None:
-        begins = when(at.effective_at, zone)
-        text = Text(f"Vale a partir de {begins.pt}.", f"Holds from {begins.en} on.")
-        return Verdict("dated", "engate", text, NOTHING, where)
     if at.retry_at is not None and at.tries:
         text = Text(
             f"Nova tentativa em breve ({at.tries} já feitas): {at.answer or ''}", f"Next try soon ({at.tries} made): {at.answer or ''}"

@@ -41,7 +41,6 @@ class Record(msgspec.Struct, kw_only=True):
     sent_at: datetime | None
     read_at: datetime | None
     retry_at: datetime | None
-    effective_at: datetime | None
     tries: int
     run: int | None
 
@@ -257,7 +256,6 @@ def _fields(row: Any, doc: Any) -> dict[str, Any]:
         "sent_at": instant(row.sent_at),
         "read_at": instant(row.read_at),
         "retry_at": instant(row.not_before) if row.not_before else None,
-        "effective_at": instant(row.effective_at),
         "tries": row.tries,
         "run": row.run_id,
     }

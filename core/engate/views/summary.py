@@ -163,7 +163,6 @@ def _moving_of(c: sa.Connection, snapshot: Snapshot, kind: Kind, live: Live) -> 
         record.c.integration_id == snapshot.id,
         record.c.kind == kind.name,
         record.c.state == "to_send",
-        record.c.effective_at.is_(None),
         ~blocked(kind),
     )
     if snapshot.pilot is not None:
