@@ -424,4 +424,13 @@ RUNNING: tuple[Trap, ...] = (
         "    if True:\n",
         (f"{LOGS}test_what_was_rolled_back_is_not_told",),
     ),
+    # ---- the author's kit ----
+    Trap(
+        "engine.described-as-rest",
+        "A sandbox whose description REST refuses is green in every test of its plugin, and the first demo fails.",
+        "core/engate/testing/connect.py",
+        "    belongs(manifest.settings, (*said.settings, *said.unlimited), said.secrets)\n",
+        "",
+        ("tests/test_stage.py::test_what_a_sandbox_says_of_a_connection_is_refused_as_rest_refuses_it",),
+    ),
 )

@@ -20,7 +20,7 @@ from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequenc
 from contextlib import asynccontextmanager
 from importlib.metadata import entry_points
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 import sqlalchemy as sa
@@ -41,13 +41,14 @@ from engate.store.tables import metadata
 from engate.sync.registry import Registry
 from engate.sync.runner import SLOTS, Runner
 from engate.sync.work import Windows
-from engate.testing.connect import CountingJournal, ObservedTransport
+from engate.testing.connect import CountingJournal, ObservedTransport, values_of
 from engate.testing.contracts import Exchange
 from engate.testing.fakes import MANIFESTS, SANDBOXES
 from engate.testing.sandbox import Sandbox
 from engate.testing.world import Seed
 from engate.text import Text
 
+S = TypeVar("S")
 GROUP = "engate.sandboxes"
 PAUSE = 0.02
 """Seconds before a client's first retry: what fails for good is known after a second, not after ten."""
@@ -144,9 +145,15 @@ class Stage:
         await self.quiet()
 
     async def change(self, *, mapping: PairMapping | None = None, options: Options | None = None, flows: Sequence[str]) -> None:
-        """A tenant saves other options or another mapping."""
-        values = {"mapping": mapping, "options": options}
-        given = {name: msgspec.to_builtins(value) for name, value in values.items() if value is not None}
+        """A tenant saves other options or another mapping. `flows`: those that it touches, whose records are decided anew."""
+        for flow in flows:
+            if flow not in FLOWS:
+                raise ValueError(f"there is no flow {flow!r}; there are {', '.join(FLOWS)}")
+        given: dict[str, Any] = {}
+        if mapping is not None:
+            given["mapping"] = msgspec.to_builtins(_of(PairMapping, "mapping", mapping))
+        if options is not None:
+            given["options"] = msgspec.to_builtins(_of(Options, "options", options))
         now = self.clock.now().timestamp()
 
         def save(c: sa.Connection) -> None:
@@ -242,15 +249,15 @@ async def couple(registry: Registry, name: str, pair: Pair) -> tuple[int, int]:
     ids: list[int] = []
     for box in (pair.erp, pair.shop):
         said = box.describe()
-        values = {**said.settings, **said.unlimited, **said.secrets, **pair.settings.get(said.platform, {})}
         manifest = registry.manifest(said.platform)
+        values = {**values_of(manifest, said), **pair.settings.get(said.platform, {})}
         new = NewConnection(manifest.key, Given(manifest, values))
         id = await store.writing(lambda c, new=new: config.create_connection(c, vault, tenant_id, new, now))
         await store.writing(lambda c, id=id: config.tested(c, id, 1, config.Tested([Check("stage", True, Text("", ""))]), now))
         ids.append(id)
     rows = merged_mapping(pair.erp.describe(), pair.shop.describe())
-    rows = pair.mapping(rows) if pair.mapping is not None else rows
-    made = NewIntegration("par", ids[0], ids[1], pair.options, rows)
+    rows = _of(PairMapping, "mapping", pair.mapping(rows)) if pair.mapping is not None else rows
+    made = NewIntegration("par", ids[0], ids[1], _of(Options, "options", pair.options), rows)
     integration_id = await store.writing(lambda c: config.create_integration(c, tenant_id, made, now))
     for flow, every in OFTEN:
         await store.writing(lambda c, f=flow, e=every: config.set_flow(c, integration_id, f, every=e))
@@ -320,6 +327,13 @@ async def staged(
         ids = await couple(registry, "Loja", Pair(left, right, options or Options(), settings, mapping))
         async with played(Stage(registry, left, right, ids, windows), runners) as stage:
             yield stage
+
+
+def _of(kind: type[S], name: str, given: object) -> S:
+    """Something else would be stored, and the engine would make nothing of it, in silence."""
+    if not isinstance(given, kind):
+        raise TypeError(f"{name}: not {given!r:.80}; give {kind.__name__}, from {kind.__module__}")
+    return given
 
 
 def _text(stored: Any) -> Text:

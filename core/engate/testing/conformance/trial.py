@@ -11,7 +11,7 @@ from engate.errors import EngateError
 from engate.hooks import Connection
 from engate.model import Query
 from engate.plugins import Manifest, closing
-from engate.testing.connect import connected
+from engate.testing.connect import connected, values_of
 from engate.testing.sandbox import Sandbox
 from engate.testing.world import Fault, Seed, SkuState
 
@@ -129,7 +129,7 @@ class Boxed(NamedTuple):
             box.seed(self.seed)
         async with box.listening():
             said = box.describe()
-            values = {**said.settings, **said.unlimited, **said.secrets}
+            values = values_of(case.manifest, said)
             deadline = DEADLINE if case.name == "drips" else None
             async with connected(case.manifest, values, deadline=deadline) as connection:
                 yield Trial(connection, said.secrets.values(), box)
