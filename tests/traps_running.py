@@ -433,4 +433,12 @@ RUNNING: tuple[Trap, ...] = (
         "",
         ("tests/test_stage.py::test_what_a_sandbox_says_of_a_connection_is_refused_as_rest_refuses_it",),
     ),
+    Trap(
+        "engine.scopes-conformance",
+        "A plugin that is asked branch by branch and lists all of them each time reads everything as often as there are branches.",
+        "core/engate/testing/conformance/scopes.py",
+        "    _alone(lists, hook)\n",
+        "",
+        ("tests/test_conformance_catches.py::test_what_is_wrong_by_scope_is_caught",),
+    ),
 )
