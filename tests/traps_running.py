@@ -441,4 +441,12 @@ RUNNING: tuple[Trap, ...] = (
         "",
         ("tests/test_conformance_catches.py::test_what_is_wrong_by_scope_is_caught",),
     ),
+    Trap(
+        "engine.login-lost",
+        "A login's answer is lost, and the order that was to follow it counts as perhaps sent: it waits for a search.",
+        "core/engate/http.py",
+        "            raise answers.no_session(error) from None\n",
+        "            raise\n",
+        ("core/tests/test_http_sessions.py::test_a_login_whose_answer_is_lost_leaves_no_doubt_of_the_call_that_it_was_for",),
+    ),
 )

@@ -91,7 +91,8 @@ class Waiting(NamedTuple):
 
 
 class Stage:
-    """One integration. `erp` and `shop` are the two sandboxes: `state()`, `orders()`, `change(...)`, `sell(...)`, `progress(...)`."""
+    """One integration. `erp` and `shop` are the two sandboxes: `state()`, `orders()`, `change(...)`, `sell(...)`, `progress(...)`; of a
+    fake one also `switches`. `clock`: the engine's; `registry`, `store`, `tenant_id` and `integration_id`: what it runs on."""
 
     slots = SLOTS
 
@@ -123,6 +124,7 @@ class Stage:
         return [name for name, why in offered(coupling).items() if why is None]
 
     async def activate(self, **more: Any) -> None:
+        """Switches it on, with every flow that the pair offers; it begins to load."""
         flows = await self.flows()
         now = self.clock.now().timestamp()
         how = trigger.Activation(flows, **more)
@@ -130,6 +132,7 @@ class Stage:
         self.runner.poke()
 
     async def resync(self, flows: list[str] | None = None, *, full: bool = True, skus: list[str] | None = None) -> list[int]:
+        """Reads these flows (None: all) again: whole, since their watermarks (`full=False`), or of these SKUs alone. Answers the runs."""
         now = self.clock.now().timestamp()
         names = flows or [name for name in FLOWS if name in trigger.LOADS]
         made = await self.store.writing(
@@ -164,6 +167,7 @@ class Stage:
         self.runner.poke()
 
     async def retry_order(self, key: str) -> None:
+        """What a person does with an order that waits, when its reason is gone."""
         now = self.clock.now().timestamp()
         await self.store.writing(lambda c: trigger.retry_order(c, self.tenant_id, self.integration_id, key, now))
         self.runner.poke()
@@ -178,6 +182,7 @@ class Stage:
         return OrderRow(rows[0].state, rows[0].code, [row.part for row in rows if row.part]) if rows else OrderRow("", None, [])
 
     async def waits(self, key: str, code: str | None) -> bool:
+        """Whether the order is known and waits for this (None: for nothing)."""
         row = await self.order(key)
         return row.state != "" and row.cause == code
 
@@ -191,6 +196,7 @@ class Stage:
         return sorted((Waiting(row.kind, row.key, row.code, _text(row.text)) for row in rows), key=lambda waiting: waiting[:3])
 
     async def sql(self, text: str, **values: object) -> list[Any]:
+        """Rows of the database, for what nothing else tells: `sql("select state from part where id = :id", id=1)`."""
         return await self.store.reading(lambda c: list(c.execute(sa.text(text), values)))
 
     async def until(self, check: Any, seconds: float = PATIENCE) -> Any:
@@ -314,8 +320,9 @@ async def staged(
     """A pair, coupled and not yet active. `url`: of a database, `sqlite:///FILE`; one that is empty gets its tables.
 
     `erp`, `shop`: a `Side`, or the name of one (see `side`). `seed`: what the ERP holds. `settings`: by a platform's key, what its
-    connection has besides what the sandbox describes. `mapping`: changes the pair mapping, made of both sandboxes' halves. `clock`: what
-    due times, watermarks and windows go by. `told`: hears of every exchange with the shop. `runners`: 0 = nothing is worked on.
+    connection has besides what the sandbox describes. `options`: what the tenant decides (`engate.domain.options.Options`). `mapping`: a
+    function that changes the pair mapping, which is made of both sandboxes' halves (see below). `clock`: an `engate.clock.ManualClock`,
+    what due times, watermarks and windows go by. `told`: hears of every exchange with the shop. `runners`: 0 = nothing is worked on.
     """
     sides = [side(each) if isinstance(each, str) else each for each in (erp, shop)]
     left, right = (each.sandbox(limits=False) for each in sides)
