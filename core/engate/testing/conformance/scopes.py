@@ -61,14 +61,13 @@ def _alone(lists: Lists, hook: str) -> None:
 
 
 def _another(lists: Lists, hook: str) -> None:
-    """A list that is only called by another name says the same of every SKU."""
+    """One list that is only called by other names says the same of every SKU in all of them. (Two may be alike: the default price table has
+    a name too.)"""
     amounts = [{item.sku: _amount(item) for page in pages for item in page.items} for pages in lists.values()]
-    for (one, said), (other, others) in combinations(zip(lists, amounts, strict=True), 2):
-        shared = said.keys() & others.keys()
-        assert not shared or any(said[sku] != others[sku] for sku in shared), (
-            f"{hook} says the same of all {len(shared)} SKUs in the scopes {one!r} and {other!r}: it asks for one list twice, or the "
-            "sandbox holds the same in both"
-        )
+    pairs = [(said, others, said.keys() & others.keys()) for said, others in combinations(amounts, 2)]
+    assert any(not shared or any(said[sku] != others[sku] for sku in shared) for said, others, shared in pairs), (
+        f"{hook} says the same of all SKUs in the scopes {list(lists)}: it asks for one list each time, or the sandbox holds one alone"
+    )
 
 
 def _amount(item: Any) -> Any:
