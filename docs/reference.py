@@ -48,7 +48,7 @@ def the_model() -> str:
 
 
 def the_client() -> str:
-    parts = ["## Http", _said(Http)]
+    parts = ["## Http", _said(Http), _kind("###", Context)]
     for method in (Context.http, Http.call, Http.lines, Http.plain):
         parts += [f"### `{method.__qualname__}`", f"```text\n{_wrapped(method)}\n```", _said(method)]
     return "\n\n".join([*parts, *(_kind("###", each) for each in (Auth, Token, Response, Rate, Meter))])
@@ -151,13 +151,15 @@ def _kind(level: str, kind: type) -> str:
         parts.append("\n".join(["| field | type | default |", "| --- | --- | --- |", *fields]))
     elif not issubclass(kind, msgspec.Struct):
         parts.append(_constructor(kind))
-    methods = [each for name, each in vars(kind).items() if not name.startswith("_") and inspect.isfunction(each)]
+    methods = [each for name, each in vars(kind).items() if not name.startswith("_") and inspect.isfunction(each) and kind is not Context]
     if not issubclass(kind, msgspec.Struct):
-        parts.append("\n".join(_line(each) for each in methods if _said(each) or kind is not stage.Stage))
+        read = [(name, each.fget) for name, each in vars(kind).items() if isinstance(each, property) and _said(each)]
+        lines = [f"- `{name}: {inspect.signature(get).return_annotation}`: {_said(get)}" for name, get in read]
+        parts.append("\n".join([*lines, *(_line(each) for each in methods if _said(each) or kind is not stage.Stage)]))
     return "\n\n".join(part for part in parts if part)
 
 
-GIVEN = (Response, sandbox.Call, stage.Stage)
+GIVEN = (Context, Response, sandbox.Call, stage.Stage)
 """What an author is given and never makes."""
 
 

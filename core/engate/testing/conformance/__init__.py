@@ -9,6 +9,9 @@ A case drives the plugin over real HTTP and raises AssertionError in words. Only
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from engate.hooks import Erp
 from engate.model.kinds import KINDS
 from engate.plugins import Manifest, implemented
@@ -42,10 +45,13 @@ TABLE: tuple[tuple[tuple[str, ...], dict[str, Check]], ...] = (
 )
 
 
-def cases(manifest: Manifest, sandbox: type[Sandbox], seed: Seed | None = None) -> list[Case]:
+def cases(
+    manifest: Manifest, sandbox: type[Sandbox], seed: Seed | None = None, settings: Mapping[str, object] = MappingProxyType({})
+) -> list[Case]:
     """Every check that this plugin's hooks ask for, each on a sandbox of its own. `seed`: what the ERP's holds (by default
-    `conformance.seed`)."""
-    return cases_at(manifest, Boxed(sandbox, seed or seeded.seed()))
+    `conformance.seed`: 430 products). `settings`: of the connection, besides what the sandbox describes: a plugin whose pages are larger
+    than 200 rows is given smaller ones, else its lists have one page and nothing resumes."""
+    return cases_at(manifest, Boxed(sandbox, seed or seeded.seed(), settings))
 
 
 def cases_at(manifest: Manifest, place: Place) -> list[Case]:
