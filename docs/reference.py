@@ -153,7 +153,7 @@ def _kind(level: str, kind: type) -> str:
         parts.append(_constructor(kind))
     methods = [each for name, each in vars(kind).items() if not name.startswith("_") and inspect.isfunction(each) and kind is not Context]
     if not issubclass(kind, msgspec.Struct):
-        read = [(name, each.fget) for name, each in vars(kind).items() if isinstance(each, property) and _said(each)]
+        read: list[tuple[str, Any]] = [(name, each.fget) for name, each in vars(kind).items() if isinstance(each, property) and _said(each)]
         lines = [f"- `{name}: {inspect.signature(get).return_annotation}`: {_said(get)}" for name, get in read]
         parts.append("\n".join([*lines, *(_line(each) for each in methods if _said(each) or kind is not stage.Stage)]))
     return "\n\n".join(part for part in parts if part)
