@@ -1,6 +1,6 @@
 """An ERP's own stamps of change as watermarks: local time without a zone, some of them nonsense.
 
-    since = stamps.earlier(query.since, self.overlap_seconds, zone)     # what is asked for
+    since = stamps.earlier(query.since, self.overlap_seconds, zone)  # what is asked for
     now = answer.date.astimezone(zone).replace(tzinfo=None).isoformat(timespec="seconds")
     watermark = stamps.newest((stamps.tidy(row.changed, "1900") for row in rows), now)
 

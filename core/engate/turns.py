@@ -17,7 +17,7 @@ class Once(Generic[T]):
     """Something that is read at the first need, by whoever asks first, and once. `load`: an async function without parameters.
     `keeps_failure`: a batch's, whose 250 items must not each try again; without it, whoever asks after a failure tries anew.
 
-        units = Once(self._client.units)     # in a hook, or for as long as the connection lives
+        units = Once(self._client.units)  # in a hook, or for as long as the connection lives
         factor = (await units.get())[row.product]
     """
 
