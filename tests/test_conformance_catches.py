@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from tests.support.scoped import BY_SCOPE, SCOPED, TabledErp
 
 from engate.errors import AuthFailed, EngateError, NotSent, Rejected
 from engate.model import Absent, Batch, Check, Choice, Item, Order, OrderEvent, OrderPart, Page, Query, ShopOrderRef
@@ -256,6 +257,97 @@ WRONG = (
     ("push_skus-lost answer", FAKE_SHOP, {"push_skus": _another_sku}),
     ("send_tracking-lost answer", FAKE_SHOP, {"send_tracking": _refused}),
 )
+
+
+def _heedless(hook: str) -> Any:
+    """Gives what it has, whatever the scope."""
+
+    async def listed(self: FakeErp, query: Query) -> AsyncIterator[Page[Any]]:
+        async for page in getattr(FakeErp, hook)(self, msgspec.structs.replace(query, scope="1" if hook == "list_stock" else "")):
+            yield page
+
+    return listed
+
+
+def _by_another_name(hook: str) -> Any:
+    """The same list for every scope; only its rows say that they are of it."""
+    of = "warehouse" if hook == "list_stock" else "table"
+
+    async def listed(self: FakeErp, query: Query) -> AsyncIterator[Page[Any]]:
+        first = "1" if hook == "list_stock" else ""
+        mine = msgspec.structs.replace(query, scope=first, keys=query.keys and tuple(key.partition("#")[0] for key in query.keys))
+        async for page in getattr(FakeErp, hook)(self, mine):
+            rows = [msgspec.structs.replace(row, key=f"{row.key}#{query.scope}", **{of: query.scope}) for row in page.items]
+            yield Page(rows, page.cursor, page.watermark)
+
+    return listed
+
+
+async def _keys_of_a_sku(self: FakeErp, query: Query) -> AsyncIterator[Page[Any]]:
+    """The key of a level is its SKU's, in every branch the same."""
+    async for page in FakeErp.list_stock(self, query):
+        yield Page([msgspec.structs.replace(row, key=row.sku) for row in page.items], page.cursor, page.watermark)
+
+
+async def _keys_of_all(self: FakeErp, query: Query) -> AsyncIterator[Page[Any]]:
+    """Who asks for keys gets them, whosesoever they are."""
+    scope = query.scope if query.keys is None else (query.keys[0].partition("@")[2])
+    async for page in FakeErp.list_stock(self, msgspec.structs.replace(query, scope=scope)):
+        yield page
+
+
+async def _goes_on_elsewhere(self: FakeErp, query: Query) -> AsyncIterator[Page[Any]]:
+    """A cursor is taken for one of the first branch."""
+    async for page in FakeErp.list_stock(self, msgspec.structs.replace(query, scope="1") if query.cursor else query):
+        yield page
+
+
+async def _one_branch(self: FakeErp, query: Query) -> AsyncIterator[Page[Any]]:
+    """Without a scope it knows its main branch alone."""
+    async for page in FakeErp.list_stock(self, msgspec.structs.replace(query, scope=query.scope or "1")):
+        yield page
+
+
+async def _news_of_all(self: FakeErp, query: Query) -> AsyncIterator[Page[Any]]:
+    """What has changed since, in any branch."""
+    async for page in FakeErp.list_stock(self, msgspec.structs.replace(query, scope="" if query.since else query.scope)):
+        yield page
+
+
+async def _no_news(self: FakeErp, query: Query) -> AsyncIterator[Page[Any]]:
+    """Every branch but the last one is read once and never again."""
+    async for page in FakeErp.list_stock(self, query):
+        yield Page([] if query.since and query.scope != "2" else page.items, page.cursor, page.watermark)
+
+
+WRONG_BY_SCOPE = (
+    ("list_stock", "whose warehouse is", _heedless("list_stock")),
+    ("list_prices", "whose table is", _heedless("list_prices")),
+    ("list_stock", "says the same of all", _by_another_name("list_stock")),
+    ("list_prices", "says the same of all", _by_another_name("list_prices")),
+    ("list_stock", "a key names one row", _keys_of_a_sku),
+    ("list_stock", "asked for", _keys_of_all),
+    ("list_stock", "asked for the scope '2'", _goes_on_elsewhere),
+    ("list_stock", "without a scope", _one_branch),
+    ("list_stock", "asked for the scope '1'", _news_of_all),
+    ("list_stock", "does not hold what changed", _no_news),
+)
+
+
+@pytest.mark.trap("engine.scopes-conformance")
+@pytest.mark.parametrize(("hook", "words", "wrong"), WRONG_BY_SCOPE, ids=[f"{hook}:{words}" for hook, words, _ in WRONG_BY_SCOPE])
+async def test_what_is_wrong_by_scope_is_caught(hook: str, words: str, wrong: Any) -> None:
+    """In a plugin that says that it is read by branch, or by price table."""
+    manifest = lacking(FAKE_ERP, scoped=BY_SCOPE, **{hook: wrong})
+    [case] = [case for case in conformance.cases(manifest, TabledErp) if str(case) == f"{hook}-scopes"]
+    with pytest.raises(AssertionError, match=words):
+        await case.run()
+
+
+async def test_one_scope_is_too_few_to_tell_whether_it_is_heeded() -> None:
+    [case] = [case for case in conformance.cases(SCOPED, FakeErpSandbox) if str(case) == "list_prices-scopes"]
+    with pytest.raises(AssertionError, match="price_tables.*are the sandbox's own"):
+        await case.run()
 
 
 @pytest.mark.trap("engine.stamps-over-a-month")

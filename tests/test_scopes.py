@@ -8,15 +8,14 @@ from typing import Any
 import msgspec
 import pytest
 from tests.support.goods import goods
+from tests.support.scoped import SCOPED
 from tests.support.stage import Stage, faked
 
 from engate.domain.mapping import PairMapping, PriceListRow
 from engate.model import Price, StockLevel
-from engate.testing.fakes import FAKE_ERP, lacking
 from engate.testing.world import Change
 
 D = Decimal
-SCOPED = lacking(FAKE_ERP, scoped={"list_stock": "branches", "list_prices": "price_tables"})
 
 
 def one_branch(mapping: PairMapping) -> PairMapping:

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import msgspec
+import pytest
 
 from engate.clock import ManualClock
+from engate.domain.mapping import PairMapping
+from engate.domain.options import Options
+from engate.errors import Invalid
 from engate.model import Problem
+from engate.testing import conformance
+from engate.testing.fake_erp.sandbox import FakeErpSandbox
 from engate.testing.fakes import FAKE_ERP, SANDBOXES, lacking
 from engate.testing.goods import goods, sale
 from engate.testing.stage import Side, Waiting, side, staged
+from engate.testing.world import Description
 from engate.text import Text
 
 
@@ -59,3 +67,51 @@ async def test_the_engine_goes_by_the_clock_that_is_given(tmp_path: Path) -> Non
 def test_a_platform_that_is_installed_is_found_by_its_name() -> None:
     for name in ("winthor", "fake_shop"):
         assert side(name).manifest.key == side(name).sandbox.platform == name
+
+
+class InTheWrongHalf(FakeErpSandbox):
+    def describe(self) -> Description:
+        said = super().describe()
+        return msgspec.structs.replace(said, settings={"base_url": self.base_url}, secrets={**said.secrets, "search": "yes"})
+
+
+class Misspelt(FakeErpSandbox):
+    def describe(self) -> Description:
+        said = super().describe()
+        return msgspec.structs.replace(said, settings={**said.settings, "adress": "x"})
+
+
+@pytest.mark.trap("engine.described-as-rest")
+@pytest.mark.parametrize(("box", "where"), [(InTheWrongHalf, "secrets.search"), (Misspelt, "settings.adress")])
+async def test_what_a_sandbox_says_of_a_connection_is_refused_as_rest_refuses_it(tmp_path: Path, box: Any, where: str) -> None:
+    """On the stage and in the conformance suite, so that a demo is not the first one to say it."""
+    with pytest.raises(Invalid) as refused:
+        async with staged(f"sqlite:///{tmp_path}/engate.db", erp=Side(FAKE_ERP, box)):
+            pass
+    assert refused.value.where == where
+    [case] = [case for case in conformance.cases(FAKE_ERP, box) if str(case) == "test_connection-lines"]
+    with pytest.raises(Invalid) as refused:
+        await case.run()
+    assert refused.value.where == where
+
+
+async def test_what_is_no_mapping_and_no_options_is_refused(tmp_path: Path) -> None:
+    """By their types, with where they come from; a flow that there is not, with the list of those that there are."""
+    url = f"sqlite:///{tmp_path}/engate.db"
+    nothing: Any = 1
+    bogus: Any = {"bogus": 1}
+    async with staged(url) as stage:
+        with pytest.raises(TypeError, match=r"mapping: not 1; give PairMapping, from engate\.domain\.mapping"):
+            await stage.change(mapping=nothing, flows=["orders"])
+        with pytest.raises(TypeError, match=r"options: not \{'bogus': 1\}; give Options, from engate\.domain\.options"):
+            await stage.change(options=bogus, flows=["orders"])
+        with pytest.raises(ValueError, match="no flow 'order'.*orders"):
+            await stage.change(options=Options(), flows=["order"])
+        await stage.change(mapping=PairMapping(), flows=["orders"])
+        assert [row.mapping for row in await stage.sql("select mapping from integration")] in ([{}], ["{}"])
+    with pytest.raises(TypeError, match="mapping: not 1"):
+        async with staged(f"{url}.2", mapping=lambda _mapping: nothing):
+            pass
+    with pytest.raises(TypeError, match="options"):
+        async with staged(f"{url}.3", options=bogus):
+            pass

@@ -198,6 +198,12 @@ def refused(call: Call, status: int) -> AuthFailed:
     )
 
 
+def no_session(error: Unknown) -> Unavailable:
+    """Nobody knows what became of a login."""
+    hint = Text("Verifique se o login da plataforma está no ar.", "Check whether the platform's login is up.")
+    return Unavailable(error.text, hint, code=error.code if error.code != Unknown.code else None)
+
+
 def sent_once(call: Call) -> NotSent:
     """It was refused, and what was to be sent cannot be had a second time."""
     return NotSent(

@@ -18,7 +18,7 @@ class SystemClock:
 
 
 class ManualClock:
-    """A clock that moves only when told; for tests and for sandboxes under their control protocol."""
+    """A clock that moves only when told; for tests and for sandboxes under their control protocol. `start`: aware."""
 
     def __init__(self, start: datetime) -> None:
         if start.tzinfo is None:
@@ -29,6 +29,7 @@ class ManualClock:
         return self._now
 
     def advance(self, by: timedelta) -> None:
+        """Forward by a `timedelta`. (The control protocol's `advance` takes seconds.)"""
         if by < timedelta(0):
             raise ValueError("time only moves forward")
         self._now += by
@@ -44,6 +45,7 @@ class ShiftedClock:
         return datetime.now(UTC) + self._offset
 
     def advance(self, by: timedelta) -> None:
+        """Forward by a `timedelta`."""
         if by < timedelta(0):
             raise ValueError("time only moves forward")
         self._offset += by

@@ -28,6 +28,7 @@ class Context:
 
     @property
     def clock(self) -> Clock:
+        """What the connection goes by: `context.clock.now()`, aware, in UTC. Never the machine's own."""
         return self._services.clock
 
     def http(

@@ -18,7 +18,9 @@ NO_HINT = Text("", "")
 
 
 class EngateError(Exception):
-    """The root. `code` is stable and dotted; `text` says what happened; `hint` says what to do."""
+    """The root. `text` says what happened, `hint` what to do (the second argument; may be left out): each in Portuguese and English.
+    `code` is stable and dotted ("sku.gtin"); without one it is the class's own.
+    """
 
     code = "error"
     connection_id: int | None = None
@@ -49,7 +51,7 @@ class NotYet(NotSent):
 
 
 class RateLimited(NotSent):
-    """Refused by rate. `retry_after` in seconds, None where the platform does not say."""
+    """Refused by rate. `retry_after`: seconds until it may be tried again; None where the platform does not say."""
 
     code = "rate_limited"
 
@@ -90,7 +92,8 @@ class Unknown(EngateError):
 
 
 class Rejected(EngateError):
-    """A definite no for this record: retrying the same data cannot help. It becomes the record's cause, owned by `owner`."""
+    """A definite no for this record: retrying the same data cannot help. It becomes the record's cause, under its `code`. `owner`: who can
+    end the wait: a person, the storefront (it has to classify something), or engate itself (tried again by itself)."""
 
     code = "rejected"
 
@@ -100,7 +103,9 @@ class Rejected(EngateError):
 
 
 class Answered(Rejected):
-    """The platform answered a 4xx that the plugin did not translate: its status and (redacted, shortened) body are kept."""
+    """The platform answered a 4xx that the plugin did not translate: `status` and `body` (raw bytes) are there for a plugin that does.
+    Raised by the client, with the code "http.404"; its words hold the body, shortened and without secrets.
+    """
 
     def __init__(self, method: str, path: str, status: int, body: bytes, excerpt: str) -> None:
         super().__init__(
@@ -129,7 +134,7 @@ class PluginFault(Unknown):
 
 
 class Invalid(EngateError):
-    """Input from a user that cannot be accepted: `where` is the path of the field."""
+    """Input from a user that cannot be accepted: `where` is the path of the field. What `__post_init__` of settings raises."""
 
     code = "invalid"
 

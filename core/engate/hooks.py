@@ -85,7 +85,8 @@ class Connection:
     """One tenant's account on a platform. Built once per connection and process; must not do I/O in `__init__`."""
 
     overlap_seconds: ClassVar[float] = 7200.0
-    """How far behind its watermark a delta reading starts again (25 h where stamps are dates)."""
+    """How far before `query.since` the plugin itself reads again, where it does (25 h where stamps are dates). engate hands back the
+    watermark as it was."""
 
     def __init__(self, context: Context) -> None:
         self.context = context

@@ -101,20 +101,48 @@ def unread(answer: WireResponse, body: bytes) -> WireResponse:
 
 
 class Token(msgspec.Struct, frozen=True):
-    """A session at the platform: `value` is secret; `expires_at` aware, None where the platform does not say."""
+    """A session at the platform: `value` is secret; `expires_at` aware, None where the platform does not say. Say it a minute early:
+    no call then travels with a session that ends on the way."""
 
     value: str
     expires_at: datetime | None = None
 
 
 class Auth(Protocol):
-    """A platform with sessions. (Credentials that travel with every call are simply `headers` of the client.)"""
+    """A platform with sessions: `context.http(..., auth=Login(settings, context.clock))`. (Credentials that travel with every call are
+    simply `headers` of the client.) Any object with these two methods is one.
+
+        class Login:
+            def __init__(self, settings, clock):
+                self._settings, self._clock = settings, clock
+
+            async def login(self, http):
+                body = {"id": self._settings.client_id, "secret": self._settings.client_secret.reveal()}
+                answer = await http.plain("POST", "/token", body=body)
+                if answer.status == 429:
+                    raise RateLimited(Text("Limite de chamadas.", "Rate limit."), retry_after=float(answer.headers.get("retry-after", "5")))
+                if 400 <= answer.status < 500:
+                    raise AuthFailed(Text("A chave foi recusada.", "The key was refused."), Text("Gere outra chave.", "Make another key."))
+                if answer.status != 200 or answer.html:
+                    raise Unavailable(Text("O login não abriu a sessão.", "The login opened no session."))
+                granted = answer.json(Granted)
+                return Token(granted.access_token, self._clock.now() + timedelta(seconds=granted.expires_in - 60))
+
+            def headers(self, token):
+                return {"authorization": f"Bearer {token.value}"}
+    """
 
     async def login(self, http: Http) -> Token:
-        """A new session, by `http.plain(...)`: called by one renewer at a time. `AuthFailed` where the credentials are wrong."""
+        """A new session, by `http.plain(...)`, whose statuses it judges itself: `AuthFailed` where the credentials are wrong (a person
+        has to renew them), `RateLimited` or `Unavailable` for what passes. Called by one renewer at a time: when there is no token, when
+        its `expires_at` is over, and after a 401. A login whose answer is lost counts as `Unavailable`: its call was not sent.
+        Where wrong tries lock the user, keep a refusal with `engate.refusals.Refused`.
+        """
         ...
 
-    def headers(self, token: Token) -> Mapping[str, str]: ...
+    def headers(self, token: Token) -> Mapping[str, str]:
+        """What each call carries, besides the client's own `headers`."""
+        ...
 
 
 class Tokens(Protocol):
@@ -364,7 +392,10 @@ class Http:
                 await asyncio.sleep(_pause(self._services.pause, attempt, None))
 
     async def plain(self, method: str, path: str, *, body: object = None, headers: Mapping[str, str] | None = None) -> Response:
-        """One call without a session and without a retry, whatever the status: for a login, where a wrong try may lock a user."""
+        """One call without a session and without a retry: for a login, where a wrong try may lock a user. It is handed back whatever its
+        status and its body are, and nothing judges it. It counts against no rate group. Raises `Unavailable` where the platform cannot be
+        reached, and where no answer came: `Unavailable` of a GET, `Unknown` of anything else.
+        """
         content = msgspec.json.encode(body) if body is not None else None
         call = Call(method, self._url(path, None), path, method in ("GET", "HEAD"), content=content, headers=headers or {})
         spent = _Spent()
@@ -498,10 +529,17 @@ class Http:
             generation, token = await self._services.tokens.load()
             if token is None or generation == seen or _expired(token, self._services.clock):
                 auth = self._auth
-                made = await self._services.tokens.replace(generation, lambda: auth.login(self))
+                made = await self._services.tokens.replace(generation, lambda: self._login(auth))
                 generation, token = (await self._services.tokens.load())[0], made
             self._generation, self._token = generation, token
             self._hide({"": token.value, **self._auth.headers(token)})
+
+    async def _login(self, auth: Auth) -> Token:
+        """Whatever became of a login, the call that it is for was certainly not sent."""
+        try:
+            return await auth.login(self)
+        except Unknown as error:
+            raise answers.no_session(error) from None
 
 
 def _content(given: Content | None) -> bytes | Body | None:

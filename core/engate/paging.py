@@ -29,8 +29,10 @@ CURSOR = 380
 
 
 class Fetched(NamedTuple, Generic[T]):
-    """One page as the server gave it. `more`: whether it says that there is a next one, None where it does not. `body` tells the same
-    answer from another; `answer`: whatever the caller wants back with the rows."""
+    """One page as the server gave it. `rows`: decoded, in the server's order. `more`: whether it says that there is a next one, None where
+    it does not (then a short page is the last). `body`: the raw answer, by which a server that repeats itself is seen. `answer`: whatever
+    the caller wants back with the rows (the response, for its `date` and its totals).
+    """
 
     rows: list[T]
     more: bool | None
@@ -39,7 +41,9 @@ class Fetched(NamedTuple, Generic[T]):
 
 
 class Part(NamedTuple, Generic[T]):
-    """Rows that were not handed out before. `cursor`: where to go on, None at the end; `whole`: nothing can have slipped between pages."""
+    """Rows that were not handed out before; there may be none. `cursor`: where to go on, at most 380 characters, None at the end: what
+    `Page.cursor` wants. `whole`: nothing can have slipped between pages. `answer`: what `Fetched.answer` was.
+    """
 
     rows: list[T]
     cursor: str | None
@@ -76,7 +80,26 @@ def _place(cursor: str | None, size: int) -> _Place:
 
 
 class Numbered(Generic[T]):
-    """One reading of one list. `key` identifies a row; its parts are split by "-" or a space."""
+    """One reading of one list whose pages have numbers.
+
+        async def list_brands(self, query):
+            async def fetch(page, size):
+                answer = await self.http.call("GET", "/brands", params={"page": page, "size": size, "since": query.since})
+                said = answer.json(Rows)
+                return Fetched(said.rows, said.more, answer.body, answer)
+
+            async for part in Numbered(fetch, lambda row: row.code, 200).pages(query.cursor):
+                newest = max((row.changed for row in part.rows), default=None)
+                yield Page([Brand(row.code, row.name) for row in part.rows], part.cursor, newest)
+
+    `fetch(page, size)`: pages begin with 1; `size` is the rows a page to ask for, which varies: windows overlap, so that a row that leaves
+    an earlier page moves none past the edge. `key`: what identifies a row, as text; its parts are split by "-" or a space. Ask for the rows
+    in the order of this key where the server can: a list in another order is read again until a pass brings nothing new (at most four).
+    `size`: the most rows a page that the server gives; where it gives fewer, that counts.
+
+    A new one for each call of a hook. A reading that resumes may hand out the last rows of the page before once more: engate keeps an item
+    once, whatever comes twice.
+    """
 
     def __init__(self, fetch: Fetch[T], key: Callable[[T], str], size: int) -> None:
         self._fetch, self._key, self._size = fetch, key, max(size, LEAST)
@@ -87,6 +110,8 @@ class Numbered(Generic[T]):
         self._stuck = 0
 
     async def pages(self, cursor: str | None = None) -> AsyncIterator[Part[T]]:
+        """From the beginning, or from where `cursor` (of a `Part`, through `Query.cursor`) was. One that is not ours begins anew. Raises
+        what `fetch` raises, and `Unavailable` where the server gives the same page again and says that there is more."""
         at = _place(cursor, self._size)
         self._seen.update(at.keys)
         while True:

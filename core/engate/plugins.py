@@ -316,7 +316,6 @@ class Coupling:
         self.after = sorted(storefront.after)
         self.hides_without_image = storefront.hides_without_image
         self.products_by_sku = storefront.products_by_sku
-        self.overlap_seconds = erp.overlap_seconds
         self.scoped, self.together = erp.scoped, erp.together
 
     def can(self, *names: str) -> bool:

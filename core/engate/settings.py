@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cache
 from typing import Any, TypeVar, get_type_hints
 
@@ -106,6 +107,24 @@ def secret_fields(kind: type[msgspec.Struct]) -> frozenset[str]:
 def host_fields(kind: type[msgspec.Struct]) -> frozenset[str]:
     """Which fields decide where the secrets go."""
     return _marked(kind, "x-host", True)
+
+
+def belongs(kind: type[msgspec.Struct], settings: Iterable[str], secrets: Iterable[str]) -> None:
+    """Every name is a field of the struct and stands in the right half: a misspelt secret must not be stored in the open."""
+    hidden = secret_fields(kind)
+    plain = {each.name for each in msgspec.structs.fields(kind)} - hidden
+    for given, allowed, half, other in ((settings, plain, "settings", "secrets"), (secrets, hidden, "secrets", "settings")):
+        for name in given:
+            if name in allowed:
+                continue
+            if name in plain | hidden:
+                text = Text(f"'{name}' não vai em {half}.", f"'{name}' does not go into {half}.")
+                hint = Text(f"Envie-o em {other}.", f"Send it in {other}.")
+            else:
+                names = ", ".join(sorted(allowed))
+                text = Text(f"'{name}' não existe.", f"There is no '{name}'.")
+                hint = Text(f"Válidos: {names}.", f"Valid: {names}.")
+            raise Invalid(text, hint, where=f"{half}.{name}")
 
 
 def _marked(kind: type[msgspec.Struct], name: str, value: object) -> frozenset[str]:

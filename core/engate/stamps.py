@@ -1,4 +1,11 @@
-"""An ERP's own stamps of change as watermarks: local time without a zone, some of them nonsense."""
+"""An ERP's own stamps of change as watermarks: local time without a zone, some of them nonsense.
+
+    since = stamps.earlier(query.since, self.overlap_seconds, zone)  # what is asked for
+    now = answer.date.astimezone(zone).replace(tzinfo=None).isoformat(timespec="seconds")
+    watermark = stamps.newest((stamps.tidy(row.changed, "1900") for row in rows), now)
+
+`overlap_seconds` is the connection's own: two hours, 25 h where stamps are dates. `answer` is the `Response`, `zone` the company's.
+"""
 
 from __future__ import annotations
 
@@ -20,13 +27,14 @@ def tidy(stamp: str | None, none: str = "") -> str:
 
 
 def newest(stamps: Iterable[str], now: str) -> str | None:
-    """The newest of these tidy stamps, but no later than the ERP's own now: a row dated 2062 must not silence a flow for 36 years."""
+    """The newest of these tidy stamps, but no later than `now`, the ERP's own: a row dated 2062 must not silence a flow for 36
+    years. None where there is no stamp."""
     last = max((stamp for stamp in stamps if stamp), default=None)
     return min(last, now) if last else None
 
 
 def earlier(mark: str | None, seconds: float, zone: tzinfo) -> str | None:
-    """A watermark so many seconds before, local and without a zone: what was committed late is read then."""
+    """A watermark so many seconds before, as local time in `zone` without its offset: what was committed late is read then."""
     if not mark:
         return None
     moment = datetime.fromisoformat(mark)

@@ -14,8 +14,12 @@ T = TypeVar("T")
 
 
 class Once(Generic[T]):
-    """Something that is read at the first need. `keeps_failure`: a batch's, whose 250 items must not each try again; without it, whoever
-    asks after a failure tries anew."""
+    """Something that is read at the first need, by whoever asks first, and once. `load`: an async function without parameters.
+    `keeps_failure`: a batch's, whose 250 items must not each try again; without it, whoever asks after a failure tries anew.
+
+        units = Once(self._client.units)  # in a hook, or for as long as the connection lives
+        factor = (await units.get())[row.product]
+    """
 
     def __init__(self, load: Callable[[], Awaitable[T]], *, keeps_failure: bool = False) -> None:
         self._load, self._keeps_failure = load, keeps_failure
@@ -24,6 +28,7 @@ class Once(Generic[T]):
         self._error: EngateError | None = None
 
     async def get(self) -> T:
+        """What `load` answered. Raises the `EngateError` that it raised."""
         async with self._lock:
             if self._error is not None:
                 raise self._error
@@ -37,12 +42,19 @@ class Once(Generic[T]):
 
 
 class Turns:
-    """One at a time per name: two items that would create the same thing, or write the same parent, take turns."""
+    """One at a time per name: two items that would create the same thing, or write the same parent, take turns.
+
+        async with self._turns.of(item.want.brand):
+            ...  # look for it, and create it where it is not there
+
+    Held by the connection, or by one call of a hook.
+    """
 
     def __init__(self) -> None:
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     def of(self, name: str) -> AbstractAsyncContextManager[None]:
+        """The turn of this name, to be held with `async with`."""
         lock = self._locks.get(name)
         if lock is None:
             lock = self._locks[name] = asyncio.Lock()

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from core.tests.http_client import Sessions, answering, calls, client, graph, guarded
-from core.tests.raw_server import Asked, raw_server, say
+from core.tests.raw_server import Asked, raw_server, reset, say
 
 from engate.clock import ManualClock
 from engate.errors import AuthFailed, EngateError, Forbidden, RateLimited, Rejected, Unavailable, Unknown
@@ -79,6 +79,25 @@ async def test_a_login_that_is_refused_when_the_session_ends_is_the_credentials_
         with pytest.raises(AuthFailed):
             await http.call("GET", "/x")
         assert calls(server, "/login") == 2
+
+
+@pytest.mark.trap("engine.login-lost")
+@pytest.mark.parametrize("lost", [1, 99])
+async def test_a_login_whose_answer_is_lost_leaves_no_doubt_of_the_call_that_it_was_for(lost: int) -> None:
+    """The order was certainly not sent: it is sent once when a login works, and may be sent later where none does."""
+
+    async def loses(asked: Asked, writer: asyncio.StreamWriter) -> bool:
+        return reset(writer) if asked.path == "/login" and calls(server, "/login") <= lost else say(writer, 200, "{}")
+
+    async with raw_server(loses) as server, client(server.url, auth=Sessions()) as http:
+        if lost == 1:
+            await http.call("POST", "/orders", body={})
+            assert calls(server, "/orders") == 1 and calls(server, "/login") == 2
+            return
+        with pytest.raises(Unavailable) as caught:
+            await http.call("POST", "/orders", body={})
+        assert calls(server, "/orders") == 0 and caught.value.connection_id == 7
+        assert "login" in caught.value.text.en and "looks before" not in caught.value.hint.en
 
 
 async def test_credentials_that_travel_with_every_call_are_tried_once() -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
+from engate.hooks import Storefront
 from engate.plugins import discover, fetched, implemented
 from engate_demo import dataset, goods
 from engate_demo.catalog import Catalog
@@ -133,7 +134,8 @@ def side(platform: str) -> Side:
     if found is None or found.manifest is None:
         raise NotStarted(f"{platform}: {found.failure if found else 'not installed'}")
     connection = found.manifest.connection_class()
-    return Side(found.manifest.name, implemented(connection), fetched(connection))
+    hides = issubclass(connection, Storefront) and connection.hides_without_image
+    return Side(found.manifest.name, implemented(connection), fetched(connection), hides)
 
 
 def tell(outcome: Outcome, *, as_json: bool) -> None:

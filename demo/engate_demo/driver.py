@@ -437,11 +437,12 @@ def check(demo: Demo) -> None:
     report.rate_limited = erp_ledger.rate_limited + shop_ledger.rate_limited
     report.bulk_operations = shop_ledger.effects.get("bulk_operations", 0)
     report.slices_by_worker = demo.operator.get("/workers")["slices"] if demo.integration else {}
-    demo.problems += checks.catalog_problems(sides)
-    demo.problems += checks.sum_problems(sides.erp, counts.skus_visible, counts.awaiting, counts.attention)
+    if demo.shows("load"):
+        demo.problems += checks.catalog_problems(sides)
+        demo.problems += checks.sum_problems(sides.erp, counts.skus_visible, counts.awaiting, counts.attention)
     demo.problems += checks.order_problems(orders, _ends(demo))
     demo.problems += _trade_problems(demo, shop_ledger)
-    if not counts.skus_visible:
+    if demo.shows("load") and not counts.skus_visible:
         demo.problems.append("no SKU is visible in the storefront")
 
 

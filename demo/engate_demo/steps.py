@@ -17,7 +17,8 @@ from engate_demo.web import Refused
 
 
 class Step(NamedTuple):
-    """`erp`, `storefront`: the hooks that it needs of each side. `after`: the step without which there is nothing to show."""
+    """`erp`, `storefront`: the hooks that it needs of each side. `shows`: it puts SKUs on sale, which some shops do not without images.
+    `after`: the step without which there is nothing to show."""
 
     name: str
     words: str
@@ -25,14 +26,17 @@ class Step(NamedTuple):
     after: str = ""
     erp: tuple[str, ...] = ()
     storefront: tuple[str, ...] = ()
+    shows: bool = False
 
 
 class Side(NamedTuple):
-    """A platform's name, the hooks that its plugin implements, and those of which it does the work by calling us."""
+    """A platform's name, the hooks that its plugin implements, and those of which it does the work by calling us. `hides_without_image`: of
+    a storefront, as its plugin says it."""
 
     name: str
     hooks: Collection[str]
     fetched: Collection[str] = ()
+    hides_without_image: bool = False
 
 
 STEPS: tuple[Step, ...] = (
@@ -40,7 +44,7 @@ STEPS: tuple[Step, ...] = (
     Step(
         "load", "Load the catalogue", driver.load, "register",
         erp=("list_products", "list_skus", "list_prices", "list_stock"),
-        storefront=("push_products", "push_skus", "push_prices", "push_stock"),
+        storefront=("push_products", "push_skus", "push_prices", "push_stock"), shows=True,
     ),
     Step(
         "sell", "Bring orders into the ERP", trade.sell, "load",
@@ -65,9 +69,12 @@ def refusals(erp: Side, storefront: Side) -> dict[str, str]:
     """Each step that this pair refuses: the hooks, and why."""
     found: dict[str, str] = {}
     for step in STEPS:
+        needs = [(erp, step.erp), (storefront, step.storefront)]
+        if step.shows and storefront.hides_without_image:
+            needs += [(erp, ("list_images",)), (storefront, ("push_images",))]
         lacking = [
             f"{hook} ({side.name} {LACKING})"
-            for side, needed in ((erp, step.erp), (storefront, step.storefront))
+            for side, needed in needs
             for hook in needed
             if hook not in side.hooks and hook not in side.fetched
         ]

@@ -138,9 +138,10 @@ def test_one_spoiled_stock_and_one_spoiled_order_are_named(passed: Played, capsy
 
 LAME = """
 from engate.testing.fakes import lacking
-from engate.testing.fake_erp.plugin import FAKE_ERP as ERP
+from engate.testing.fake_erp.plugin import FAKE_ERP
 from engate.testing.fake_shop.plugin import FAKE_SHOP
-SHOP = lacking(FAKE_SHOP, "send_tracking")
+ERP = lacking(FAKE_ERP{erp})
+SHOP = lacking(FAKE_SHOP{shop})
 """
 ENTRIES = """
 [engate.platforms]
@@ -160,17 +161,36 @@ def paid_by_pix(catalog: Catalog) -> Catalog:
     return dataclasses.replace(catalog, sales=sales)
 
 
+def install(folder: Path, monkeypatch: pytest.MonkeyPatch, erp: str = "", shop: str = "") -> None:
+    """Platforms as any author installs them: the fake pair, without what is named."""
+    monkeypatch.delitem(sys.modules, "lame", raising=False)
+    (folder / "lame.py").write_text(LAME.format(erp=erp, shop=shop))
+    (folder / "lame-1.dist-info").mkdir()
+    (folder / "lame-1.dist-info/METADATA").write_text("Metadata-Version: 2.1\nName: lame\nVersion: 1\n")
+    (folder / "lame-1.dist-info/entry_points.txt").write_text(ENTRIES)
+    monkeypatch.syspath_prepend(str(folder))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(folder), str(Path(__file__).resolve().parents[1])]))
+
+
+@pytest.mark.timeout(180)
+def test_a_shop_that_shows_nothing_without_an_image_and_an_erp_without_images_are_a_refusal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing could be bought: the load and what follows it are refused, and nothing is wrong."""
+    install(tmp_path, monkeypatch, erp=', "list_images"', shop=", hides_without_image=True")
+    outcome = play(Plan("fake_erp", "fake_shop", limits=False), paid_by_pix(goods.generated(20)), TOUR, Lines())
+    assert outcome.problems == []
+    assert outcome.report.refused["load"] == "list_images (Fake ERP does not offer it)"
+    assert outcome.report.refused["sell"] == outcome.report.refused["beyond"] == "load (refused itself)"
+    assert outcome.report.refused.keys() == {step.name for step in STEPS} - {"register", "check"}
+
+
 @pytest.mark.timeout(180)
 def test_a_step_that_a_pair_does_not_offer_is_refused_with_what_follows_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A shop that takes no tracking codes: a platform as any author installs one."""
-    (tmp_path / "lame.py").write_text(LAME)
-    (tmp_path / "lame-1.dist-info").mkdir()
-    (tmp_path / "lame-1.dist-info/METADATA").write_text("Metadata-Version: 2.1\nName: lame\nVersion: 1\n")
-    (tmp_path / "lame-1.dist-info/entry_points.txt").write_text(ENTRIES)
-    monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, [str(tmp_path), os.environ.get("PYTHONPATH")])))
+    """A shop that takes no tracking codes."""
+    install(tmp_path, monkeypatch, shop=', "send_tracking"')
     steps = tuple(step for step in STEPS if step.name not in ("resync", "beyond"))
     outcome = play(Plan("fake_erp", "fake_shop", limits=False), paid_by_pix(goods.generated(20)), TOUR, Lines(), steps=steps)
     assert outcome.problems == []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -16,7 +15,7 @@ from engate.logs import say
 from engate.model import Check
 from engate.operations import links
 from engate.plugins import Manifest
-from engate.settings import host_fields, secret_fields
+from engate.settings import belongs, host_fields, secret_fields
 from engate.store import config
 from engate.store.audit import Act
 from engate.store.config import Given
@@ -72,7 +71,7 @@ async def create_connection(
 ) -> Connection:
     known(data.platform, installation.registry.platforms, "platform")
     manifest = installation.registry.manifest(data.platform)
-    _belongs(manifest, data.settings, data.secrets)
+    belongs(manifest.settings, data.settings, data.secrets)
     new, now = config.NewConnection(data.name, Given(manifest, {**data.settings, **data.secrets})), installation.now()
 
     def create(c: sa.Connection) -> Connection:
@@ -105,7 +104,7 @@ async def change_connection(
     changes = {**data.settings, **data.secrets}
     manifest = installation.registry.manifest(row.platform) if changes else None
     if manifest is not None:
-        _belongs(manifest, data.settings, data.secrets)
+        belongs(manifest.settings, data.settings, data.secrets)
         _known_again(manifest, row.settings, data)
 
     def change(c: sa.Connection) -> Connection:
@@ -170,21 +169,6 @@ NO_PUBLIC_URL = Text(
     "A plataforma não avisa o engate: defina ENGATE_PUBLIC_URL com o endereço pelo qual ela o alcança.",
     "The platform does not call engate: set ENGATE_PUBLIC_URL to the address at which it reaches it.",
 )
-
-
-def _belongs(manifest: Manifest, settings: Iterable[str], secrets: Iterable[str]) -> None:
-    """Every name is one the platform knows, and stands in the right half: a misspelt secret must not be stored in the open."""
-    hidden = secret_fields(manifest.settings)
-    plain = {field.name for field in msgspec.structs.fields(manifest.settings)} - hidden
-    for given, allowed, half, other in ((settings, plain, "settings", "secrets"), (secrets, hidden, "secrets", "settings")):
-        for name in given:
-            if name in plain | hidden and name not in allowed:
-                raise Invalid(
-                    Text(f"'{name}' não vai em {half}.", f"'{name}' does not go into {half}."),
-                    Text(f"Envie-o em {other}.", f"Send it in {other}."),
-                    where=f"{half}.{name}",
-                )
-            known(name, sorted(allowed), f"{half}.{name}")
 
 
 def _known_again(manifest: Manifest, before: dict[str, Any], data: ConnectionChanges) -> None:

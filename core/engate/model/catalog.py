@@ -63,7 +63,8 @@ class Product(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Sku(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One sellable packaging of a product. `ean` is "" or a GTIN as the ERP holds it. `units`: how many base units it packs.
+    """One sellable packaging of a product. `ean` is "" or a GTIN as the ERP holds it. `units`: how many base units it packs. `name`: of the
+    packaging, without the product's; of an ERP whose packagings have no names what it is packed in ("CX 12"), else the product's name.
 
     `weight_kg`: gross, as it is sent. `packaging`: what tells it from the product's other packagings whatever its key and its EAN are
     ("UN/1"), "" where the ERP has nothing of the kind. A SKU that comes under a new key is known by it; it never enters the digest.
@@ -98,7 +99,10 @@ class Image(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Price(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What a SKU costs in one of the ERP's price tables ("" = the default). `list_price`: the price it is struck from, if any."""
+    """What a SKU costs in one of the ERP's price tables ("" = the default). `list_price`: the price it is struck from, if any.
+
+    `key`: of this price and of no other, over all tables: the SKU's key in the default one, "table/sku" in another, for example. It stays
+    the same when the price changes; `query.keys` asks by it."""
 
     key: str
     sku: str
@@ -113,7 +117,8 @@ class StockLevel(msgspec.Struct, frozen=True, omit_defaults=True):
 
     `physical`: what lies in the house, what the ERP reserves included; None where the ERP does not say, and towards a storefront, whose
     `quantity` is what it is to be told.
-    A storefront of whole units offers `engate.model.whole_units(quantity)`.
+    A storefront of whole units offers `engate.model.whole_units(quantity)`. `key`: of this SKU in this warehouse, unique over all of them
+    ("sku@branch", for example), and always the same; `query.keys` asks by it.
     """
 
     key: str

@@ -12,8 +12,9 @@ from engate.context import Context
 from engate.hooks import Connection
 from engate.http import Services, Token, Transport, WireRequest, WireResponse, body_of, unread
 from engate.plugins import Manifest
-from engate.settings import load
+from engate.settings import belongs, load
 from engate.testing.contracts import Exchange
+from engate.testing.world import Description
 
 QUICK = 0.01
 """Retries of a test do not wait."""
@@ -64,6 +65,13 @@ class ObservedTransport(Transport):
             self._told(Exchange(request.method, path, request.headers, sent, answer.status_code, answer.headers, body))
             return unread(answer, body)
         return answer
+
+
+def values_of(manifest: Manifest, said: Description) -> dict[str, object]:
+    """What a sandbox says of the connection that reaches it, its rates lifted: settings and secrets together. A name that is none of the
+    manifest's, or stands in the wrong half, is `Invalid`, as it is to REST."""
+    belongs(manifest.settings, (*said.settings, *said.unlimited), said.secrets)
+    return {**said.settings, **said.unlimited, **said.secrets}
 
 
 @asynccontextmanager

@@ -30,18 +30,21 @@ MAX_BODY = 64 * 1024 * 1024  # a seed of 30,000 products
 
 
 class Answer(NamedTuple):
-    """What an operation answers. `body` is bytes as they are, str as text, anything else as JSON (None = empty)."""
+    """What an operation answers. `body`: bytes as they are, str as text where `content_type` is no JSON, anything else as JSON (None =
+    empty). `headers`: besides Content-Type ({"Retry-After": "5"}). `wrote`: whether it changed state, for the ledger; None: a 2xx of what
+    is no GET did. `rows`: of a listing, how many rows this answer holds.
+    """
 
     status: int = 200
     body: object = None
     headers: dict[str, str] | None = None
     content_type: str = JSON
-    wrote: bool | None = None  # None: a 2xx of a non-GET operation counts as a write
-    rows: int = 0  # of a listing: how many rows this answer holds
+    wrote: bool | None = None
+    rows: int = 0
 
 
 class Refused(Exception):
-    """Raised by an operation to refuse: carries the platform's own answer."""
+    """Raised anywhere below an operation to refuse: carries the platform's own answer."""
 
     def __init__(self, answer: Answer) -> None:
         super().__init__(answer.status)
@@ -49,7 +52,12 @@ class Refused(Exception):
 
 
 class Call:
-    """One platform request as an operation sees it."""
+    """One platform request as an operation sees it.
+
+    `method`, `path` (without the query), `params` (what stood in the braces of the operation's path), `query` (a mapping of texts, the
+    first of a name; `query.getall(name)` gives each), `headers` (found in any case), `body` (bytes) and `operation`: the operation's name,
+    "POST /orders/{id}".
+    """
 
     __slots__ = ("_json", "body", "headers", "method", "operation", "params", "path", "query")
 
@@ -75,7 +83,9 @@ Handler = Callable[[Call], Answer | Awaitable[Answer]]
 
 @dataclass(slots=True)
 class Operation:
-    """`name` is "METHOD /path/{param}"; `group` is the platform's rate-limit group; `key` picks the fault key out of a call.
+    """One endpoint. `handler(call)` answers, or raises `Refused`; it may be a coroutine. Its `name` is "METHOD /path/{param}"; `group`: the
+    platform's rate-limit group, for `Sandbox.rate`; `key`: what tells a call from others of its operation, for faults (default: its path).
+    `reads`: None: a GET reads; True of a POST that only searches; or a function of the call.
 
     Where one address serves many operations (GraphQL), `named` tells from a call which one it is: ledger and faults go by that name.
     """
@@ -85,7 +95,7 @@ class Operation:
     handler: Handler
     group: str = ""
     key: Callable[[Call], str] | None = None
-    reads: bool | Callable[[Call], bool] | None = None  # None: GET reads; True for a POST that only searches
+    reads: bool | Callable[[Call], bool] | None = None
     named: Callable[[Call], str] | None = None
 
     @property
@@ -163,7 +173,12 @@ def _chosen(rule: Fault, key: str) -> bool:
 
 
 class RateWindow:
-    """A token bucket a platform enforces: `rate` a second, `burst` credits, on real time (rates are the one thing real time owns)."""
+    """A token bucket that a platform enforces, for `Sandbox.rate`: `rate` credits a second, up to `burst` of them, on real time (rates are
+    the one thing that real time owns).
+
+        wait = self._window.take(time.monotonic())
+        return Answer(429, {"error": "too many"}, {"Retry-After": str(math.ceil(wait))}) if wait else None
+    """
 
     def __init__(self, rate: float, burst: float) -> None:
         self.rate, self.burst = rate, burst
@@ -171,7 +186,7 @@ class RateWindow:
         self._at: float | None = None
 
     def take(self, now: float, cost: float = 1.0) -> float:
-        """0.0 when taken; else the seconds until it could be."""
+        """0.0 when taken; else the seconds until it could be. `now`: `time.monotonic()`."""
         if self._at is not None:
             self._level = min(self.burst, self._level + (now - self._at) * self.rate)
         self._at = now
@@ -215,7 +230,15 @@ class Staged(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Sandbox:
-    """Subclass it: fill `operations()`, `authorise`, and the control methods your role needs."""
+    """Subclass it: fill `operations`, `authorise` and `describe`, and the control methods below that your role has. What is not there is
+    answered with 501. An ERP's has `seed`, `change`, `cancel`, `progress`, `state` and `orders` (an empty list where the plugin takes no
+    orders), a storefront's `sell`, `cancel`, `state` and `orders`.
+
+    `limits`: whether the platform's rates are enforced; the suite and the stage switch them off, a demo does not. `clock`: what the sandbox
+    goes by (`self.clock.now()`, aware, UTC), also for the stamps of its rows: the control verb `advance` and tests move it. `seed`: of
+    `self.random`. Constructor parameters of your own have defaults and hand the rest on (`**options`). `self.base_url` is known once it
+    listens; `self.books.effects[...]` counts what the ledger shows besides.
+    """
 
     platform: ClassVar[str]
     role: ClassVar[Literal["erp", "storefront"]]
@@ -232,15 +255,17 @@ class Sandbox:
     # ---- what a platform's sandbox writes ----
 
     def operations(self) -> Iterable[Operation]:
-        """Every endpoint of the contract that the sandbox serves."""
+        """Every endpoint of the contract that the sandbox serves. A path may hold `{params}`; where the platform's addresses begin with a
+        path ("/v2"), each has it, and `base_url` in `describe` ends with it."""
         raise NotImplementedError
 
     def authorise(self, call: Call) -> Answer | None:
-        """None to let the call pass, else the platform's own refusal (401, 403)."""
+        """None to let the call pass, else the platform's own refusal (401, 403). Asked before everything else, of the login too."""
         raise NotImplementedError
 
     def rate(self, operation: Operation, call: Call) -> Answer | None:
-        """None to let the call pass, else the platform's own 429. Not asked when limits are off."""
+        """None to let the call pass, else the platform's own 429 (see `RateWindow`): the base enforces no rate. Not asked when limits are
+        off."""
         del operation, call
         return None
 
@@ -258,13 +283,17 @@ class Sandbox:
         return Answer(500, {"message": "Internal Server Error"})
 
     def describe(self) -> Description:
+        """What reaches this sandbox. Settings and secrets are those of the manifest, each in its half."""
         raise NotImplementedError
 
     def seed(self, seed: Seed) -> dict[str, object]:
-        """ERP: adds to the state. Storefront: an already existing shop (products, SKUs with prices and stock)."""
+        """ERP: adds to the state, the rows stamped now. Storefront: an already existing shop (products, SKUs with prices and stock). What
+        it answers is for people. Prices in tables besides the default one are the sandbox's own: where the plugin reads prices table by
+        table, each seeded SKU has another price there."""
         raise NotImplementedError
 
     def change(self, changes: list[Change]) -> dict[str, object]:
+        """ERP: what a user changes there; None leaves a field as it is. What it answers is for people."""
         raise NotImplementedError
 
     def sell(self, sales: list[Sale]) -> dict[str, str]:
@@ -283,9 +312,11 @@ class Sandbox:
         """Called after the clock moved: let what is due happen."""
 
     def state(self) -> list[SkuState]:
+        """Every SKU as this side holds it."""
         raise NotImplementedError
 
     def orders(self) -> list[OrderState]:
+        """Every order as this side holds it."""
         raise NotImplementedError
 
     def corrupt(self, kind: str, key: str) -> dict[str, object]:
@@ -474,7 +505,8 @@ class Sandbox:
 
     @asynccontextmanager
     async def listening(self, host: str = "127.0.0.1", port: int = 0):
-        """Serves until the block ends; `base_url` is set. Used by tests in process; `run` is the process of its own."""
+        """`async with sandbox.listening():` serves until the block ends; `base_url` is set. In a test's own process (`engate sandbox` is
+        one of its own)."""
         runner = web.AppRunner(self.application(), access_log=None, shutdown_timeout=0.5)
         await runner.setup()
         try:

@@ -20,7 +20,7 @@ from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequenc
 from contextlib import asynccontextmanager
 from importlib.metadata import entry_points
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 import sqlalchemy as sa
@@ -41,13 +41,14 @@ from engate.store.tables import metadata
 from engate.sync.registry import Registry
 from engate.sync.runner import SLOTS, Runner
 from engate.sync.work import Windows
-from engate.testing.connect import CountingJournal, ObservedTransport
+from engate.testing.connect import CountingJournal, ObservedTransport, values_of
 from engate.testing.contracts import Exchange
 from engate.testing.fakes import MANIFESTS, SANDBOXES
 from engate.testing.sandbox import Sandbox
 from engate.testing.world import Seed
 from engate.text import Text
 
+S = TypeVar("S")
 GROUP = "engate.sandboxes"
 PAUSE = 0.02
 """Seconds before a client's first retry: what fails for good is known after a second, not after ten."""
@@ -90,7 +91,8 @@ class Waiting(NamedTuple):
 
 
 class Stage:
-    """One integration. `erp` and `shop` are the two sandboxes: `state()`, `orders()`, `change(...)`, `sell(...)`, `progress(...)`."""
+    """One integration. `erp` and `shop` are the two sandboxes: `state()`, `orders()`, `change(...)`, `sell(...)`, `progress(...)`; of a
+    fake one also `switches`. `clock`: the engine's; `registry`, `store`, `tenant_id` and `integration_id`: what it runs on."""
 
     slots = SLOTS
 
@@ -122,6 +124,7 @@ class Stage:
         return [name for name, why in offered(coupling).items() if why is None]
 
     async def activate(self, **more: Any) -> None:
+        """Switches it on, with every flow that the pair offers; it begins to load."""
         flows = await self.flows()
         now = self.clock.now().timestamp()
         how = trigger.Activation(flows, **more)
@@ -129,6 +132,7 @@ class Stage:
         self.runner.poke()
 
     async def resync(self, flows: list[str] | None = None, *, full: bool = True, skus: list[str] | None = None) -> list[int]:
+        """Reads these flows (None: all) again: whole, since their watermarks (`full=False`), or of these SKUs alone. Answers the runs."""
         now = self.clock.now().timestamp()
         names = flows or [name for name in FLOWS if name in trigger.LOADS]
         made = await self.store.writing(
@@ -144,9 +148,15 @@ class Stage:
         await self.quiet()
 
     async def change(self, *, mapping: PairMapping | None = None, options: Options | None = None, flows: Sequence[str]) -> None:
-        """A tenant saves other options or another mapping."""
-        values = {"mapping": mapping, "options": options}
-        given = {name: msgspec.to_builtins(value) for name, value in values.items() if value is not None}
+        """A tenant saves other options or another mapping. `flows`: those that it touches, whose records are decided anew."""
+        for flow in flows:
+            if flow not in FLOWS:
+                raise ValueError(f"there is no flow {flow!r}; there are {', '.join(FLOWS)}")
+        given: dict[str, Any] = {}
+        if mapping is not None:
+            given["mapping"] = msgspec.to_builtins(_of(PairMapping, "mapping", mapping))
+        if options is not None:
+            given["options"] = msgspec.to_builtins(_of(Options, "options", options))
         now = self.clock.now().timestamp()
 
         def save(c: sa.Connection) -> None:
@@ -157,6 +167,7 @@ class Stage:
         self.runner.poke()
 
     async def retry_order(self, key: str) -> None:
+        """What a person does with an order that waits, when its reason is gone."""
         now = self.clock.now().timestamp()
         await self.store.writing(lambda c: trigger.retry_order(c, self.tenant_id, self.integration_id, key, now))
         self.runner.poke()
@@ -171,6 +182,7 @@ class Stage:
         return OrderRow(rows[0].state, rows[0].code, [row.part for row in rows if row.part]) if rows else OrderRow("", None, [])
 
     async def waits(self, key: str, code: str | None) -> bool:
+        """Whether the order is known and waits for this (None: for nothing)."""
         row = await self.order(key)
         return row.state != "" and row.cause == code
 
@@ -184,6 +196,7 @@ class Stage:
         return sorted((Waiting(row.kind, row.key, row.code, _text(row.text)) for row in rows), key=lambda waiting: waiting[:3])
 
     async def sql(self, text: str, **values: object) -> list[Any]:
+        """Rows of the database, for what nothing else tells: `sql("select state from part where id = :id", id=1)`."""
         return await self.store.reading(lambda c: list(c.execute(sa.text(text), values)))
 
     async def until(self, check: Any, seconds: float = PATIENCE) -> Any:
@@ -242,15 +255,15 @@ async def couple(registry: Registry, name: str, pair: Pair) -> tuple[int, int]:
     ids: list[int] = []
     for box in (pair.erp, pair.shop):
         said = box.describe()
-        values = {**said.settings, **said.unlimited, **said.secrets, **pair.settings.get(said.platform, {})}
         manifest = registry.manifest(said.platform)
+        values = {**values_of(manifest, said), **pair.settings.get(said.platform, {})}
         new = NewConnection(manifest.key, Given(manifest, values))
         id = await store.writing(lambda c, new=new: config.create_connection(c, vault, tenant_id, new, now))
         await store.writing(lambda c, id=id: config.tested(c, id, 1, config.Tested([Check("stage", True, Text("", ""))]), now))
         ids.append(id)
     rows = merged_mapping(pair.erp.describe(), pair.shop.describe())
-    rows = pair.mapping(rows) if pair.mapping is not None else rows
-    made = NewIntegration("par", ids[0], ids[1], pair.options, rows)
+    rows = _of(PairMapping, "mapping", pair.mapping(rows)) if pair.mapping is not None else rows
+    made = NewIntegration("par", ids[0], ids[1], _of(Options, "options", pair.options), rows)
     integration_id = await store.writing(lambda c: config.create_integration(c, tenant_id, made, now))
     for flow, every in OFTEN:
         await store.writing(lambda c, f=flow, e=every: config.set_flow(c, integration_id, f, every=e))
@@ -307,8 +320,9 @@ async def staged(
     """A pair, coupled and not yet active. `url`: of a database, `sqlite:///FILE`; one that is empty gets its tables.
 
     `erp`, `shop`: a `Side`, or the name of one (see `side`). `seed`: what the ERP holds. `settings`: by a platform's key, what its
-    connection has besides what the sandbox describes. `mapping`: changes the pair mapping, made of both sandboxes' halves. `clock`: what
-    due times, watermarks and windows go by. `told`: hears of every exchange with the shop. `runners`: 0 = nothing is worked on.
+    connection has besides what the sandbox describes. `options`: what the tenant decides (`engate.domain.options.Options`). `mapping`: a
+    function that changes the pair mapping, which is made of both sandboxes' halves (see below). `clock`: an `engate.clock.ManualClock`,
+    what due times, watermarks and windows go by. `told`: hears of every exchange with the shop. `runners`: 0 = nothing is worked on.
     """
     sides = [side(each) if isinstance(each, str) else each for each in (erp, shop)]
     left, right = (each.sandbox(limits=False) for each in sides)
@@ -320,6 +334,13 @@ async def staged(
         ids = await couple(registry, "Loja", Pair(left, right, options or Options(), settings, mapping))
         async with played(Stage(registry, left, right, ids, windows), runners) as stage:
             yield stage
+
+
+def _of(kind: type[S], name: str, given: object) -> S:
+    """Something else would be stored, and the engine would make nothing of it, in silence."""
+    if not isinstance(given, kind):
+        raise TypeError(f"{name}: not {given!r:.80}; give {kind.__name__}, from {kind.__module__}")
+    return given
 
 
 def _text(stored: Any) -> Text:

@@ -141,20 +141,28 @@ class Sale(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class SkuState(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A SKU as one side holds it. `key` is the ERP's SKU key on both sides (reference code in a storefront)."""
+    """A SKU as one side holds it; the demo compares both. `key` is the ERP's SKU key on both sides (reference code in a storefront),
+    `product` the ERP's product key.
+
+    `name`: of the SKU (its packaging), in an ERP's sandbox exactly as the plugin makes `Sku.name` of it. `price`: in the default table,
+    None without one. `stock`: by branch key in an ERP, by warehouse key in a storefront. `visible`: in a storefront, it can be bought now;
+    in an ERP, it is meant for the web and active. `missing`: in a storefront, the conditions that keep it from being visible; in an ERP,
+    what its data lacks so that it cannot be sold, each in a word or two ("category link"): what the plugin gives a `Problem` for. `remote`:
+    the side's own id; `product_remote`: that of its product, where it is another.
+    """
 
     key: str
-    product: str  # the ERP's product key
-    name: str  # the name of the SKU (packaging) as held
+    product: str
+    name: str
     product_name: str
     description: str
     ean: str
     price: Decimal | None
-    stock: Mapping[str, Count]  # branch key in an ERP, warehouse key in a storefront
-    visible: bool = True  # storefront: buyable now; ERP: flagged for the web and active
-    missing: tuple[str, ...] = ()  # storefront: the conditions that keep it from being visible; ERP: unusable facts ("category link")
-    remote: str = ""  # the side's own id
-    product_remote: str = ""  # that of its product, where it is another
+    stock: Mapping[str, Count]
+    visible: bool = True
+    missing: tuple[str, ...] = ()
+    remote: str = ""
+    product_remote: str = ""
 
 
 class OrderState(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -174,9 +182,15 @@ class OrderState(msgspec.Struct, frozen=True, omit_defaults=True):
 class Description(msgspec.Struct, frozen=True):
     """What reaches this sandbox: `settings` and `secrets` of a connection, integration `options`, and its half of each mapping row by tag.
 
-    `choices["payments"]["pix"]` of both sides merged is one row of the pair mapping `payments`.
-    `caller`: of a platform that works by calling engate, what it is told of that: the verb `configure` takes it together with `url`, the
-    address of its connection. `flat`: a SKU has no name of its own there, and a product of one SKU goes by its code.
+    `choices`: kind of rows -> tag -> this side's fields of one row: `choices["payments"]["pix"]` of both sides merged is one row of the
+    pair mapping `payments`. A tag that the other side does not have makes no row. Those in use: of `warehouses` "main" and "second" (an
+    ERP: `{"branch": key}`, a shop: `{"warehouse": key}`), of `payments` "pix", "credit_card", "debit_card", "boleto" and "voucher"
+    (`charge` and `terms`; `form`), of `carriers` "standard" and "express" (`carrier`; `shipping`). Tags of `price_lists` are each shop's
+    own: a test that needs such a row adds it. `unlimited`: settings that lift the connection's own rates, for a sandbox started with limits
+    off. `caller`: of a platform that works by calling engate, what it is told of that: the verb `configure` takes it together with `url`,
+    the address of its connection; `by_call`: settings with which it calls engate, where it is asked without them. `flat`: a SKU has no name
+    of its own there, and a product of one SKU goes by its code. `operations`: what faults are aimed at: "import_order" (ERP) -> the
+    operation's name.
     """
 
     platform: str
@@ -185,11 +199,11 @@ class Description(msgspec.Struct, frozen=True):
     secrets: dict[str, str]
     choices: dict[str, dict[str, dict[str, object]]]
     options: dict[str, object] = {}
-    unlimited: dict[str, object] = {}  # settings that lift the connection's own rates, for a sandbox started with limits off
+    unlimited: dict[str, object] = {}
     caller: dict[str, object] | None = None
     flat: bool = False
-    by_call: dict[str, object] = {}  # settings with which the platform calls engate, where it is asked without them
-    operations: dict[str, str] = {}  # what faults are aimed at: "import_order" (ERP) -> the operation's name
+    by_call: dict[str, object] = {}
+    operations: dict[str, str] = {}
 
 
 class Ledger(msgspec.Struct, frozen=True):

@@ -153,4 +153,28 @@ TRAPS: tuple[Trap, ...] = (
         "    if True:\n",
         (f"{LOGS}test_what_was_rolled_back_is_not_told",),
     ),
+    Trap(
+        "engine.described-as-rest",
+        "A sandbox whose description REST refuses is green in every test of its plugin, and the first demo fails.",
+        "core/engate/testing/connect.py",
+        "    belongs(manifest.settings, (*said.settings, *said.unlimited), said.secrets)\n",
+        "",
+        ("tests/test_stage.py::test_what_a_sandbox_says_of_a_connection_is_refused_as_rest_refuses_it",),
+    ),
+    Trap(
+        "engine.scopes-conformance",
+        "A plugin that is asked branch by branch and lists all of them each time reads everything as often as there are branches.",
+        "core/engate/testing/conformance/scopes.py",
+        "    _alone(lists, hook)\n",
+        "",
+        ("tests/test_conformance_catches.py::test_what_is_wrong_by_scope_is_caught",),
+    ),
+    Trap(
+        "engine.login-lost",
+        "A login's answer is lost, and the order that was to follow it counts as perhaps sent: it waits for a search.",
+        "core/engate/http.py",
+        "            raise answers.no_session(error) from None\n",
+        "            raise\n",
+        ("core/tests/test_http_sessions.py::test_a_login_whose_answer_is_lost_leaves_no_doubt_of_the_call_that_it_was_for",),
+    ),
 )

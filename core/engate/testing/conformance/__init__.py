@@ -9,18 +9,19 @@ A case drives the plugin over real HTTP and raises AssertionError in words. Only
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from engate.hooks import Erp
 from engate.model.kinds import KINDS
 from engate.plugins import Manifest, implemented
-from engate.testing.conformance import basics, imports, pushes, readings, sends, texts
+from engate.testing.conformance import basics, imports, pushes, readings, scopes, sends, texts
+from engate.testing.conformance import seed as seeded
 from engate.testing.conformance.trial import Boxed, Case, Check, NotTried, Place
-from engate.testing.goods import goods
 from engate.testing.sandbox import Sandbox
 from engate.testing.world import Seed
 
 __all__ = ["Boxed", "Case", "NotTried", "cases", "cases_at"]
-
-ROWS = 230
-"""Products of the seed: more than two pages of what platforms usually give."""
 
 LISTS = tuple(kind.list_hook for kind in KINDS.values())
 KEYED = tuple(KINDS[name].list_hook for name in ("product", "sku", "image", "price", "stock"))
@@ -44,17 +45,23 @@ TABLE: tuple[tuple[tuple[str, ...], dict[str, Check]], ...] = (
 )
 
 
-def cases(manifest: Manifest, sandbox: type[Sandbox], seed: Seed | None = None) -> list[Case]:
-    """Every check that this plugin's hooks ask for, each on a sandbox of its own. `seed`: what the ERP's holds, by default 230 products."""
-    return cases_at(manifest, Boxed(sandbox, seed or goods(ROWS)))
+def cases(
+    manifest: Manifest, sandbox: type[Sandbox], seed: Seed | None = None, settings: Mapping[str, object] = MappingProxyType({})
+) -> list[Case]:
+    """Every check that this plugin's hooks ask for, each on a sandbox of its own. `seed`: what the ERP's holds (by default
+    `conformance.seed`: 430 products). `settings`: of the connection, besides what the sandbox describes: a plugin whose pages are larger
+    than 200 rows is given smaller ones, else its lists have one page and nothing resumes."""
+    return cases_at(manifest, Boxed(sandbox, seed or seeded.seed(), settings))
 
 
 def cases_at(manifest: Manifest, place: Place) -> list[Case]:
-    offered = implemented(manifest.connection_class())
+    connection = manifest.connection_class()
+    offered = implemented(connection)
     rows = [((hook,), checks) for hook, checks in basics.CHECKS.items()]
+    by_scope = tuple(connection.scoped) if issubclass(connection, Erp) else ()
     found = [
         Case(name, hook, check, manifest, place)
-        for hooks, checks in (*rows, *TABLE)
+        for hooks, checks in (*rows, *TABLE, (by_scope, {"scopes": scopes.scopes}))
         for hook in hooks
         if hook in offered or hook in basics.CHECKS
         for name, check in checks.items()

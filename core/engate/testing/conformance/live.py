@@ -23,7 +23,7 @@ from engate.hooks import Connection, Storefront
 from engate.http import Services, Transport
 from engate.plugins import Manifest
 from engate.settings import Secret, load, secret_fields
-from engate.testing.conformance import basics, cases_at, pushes, readings, sends
+from engate.testing.conformance import basics, cases_at, pushes, readings, scopes, sends
 from engate.testing.conformance.trial import Case, Check, NotTried, Trial
 from engate.testing.connect import CountingJournal, MemoryTokens
 
@@ -32,7 +32,8 @@ PAGES = 5
 SAFE: frozenset[Check] = frozenset(
     (
         *(check for checks in basics.CHECKS.values() for check in checks.values()),
-        readings.choices, readings.resumes, readings.by_key, readings.killed, readings.since, sends.known,
+        readings.choices, readings.resumes, readings.by_key, readings.killed, readings.since, scopes.scopes,
+        sends.known,
     )
 )  # fmt: skip
 WRITES = frozenset({("read_order_events", "feed"), ("push_categories", "twice"), ("push_brands", "twice")})

@@ -53,12 +53,12 @@ async def choices(trial: Trial, hook: str) -> None:
     """Every kind that a mapping can name, none of its keys twice; a kind that there is not is empty."""
     kinds = SHOP_CHOICES if hook == "read_choices" else ERP_CHOICES
     for kind in sorted(kinds):
-        found = await _choices(trial, hook, kind)
+        found = await choices_of(trial, hook, kind)
         assert len(set(found)) == len(found), f"{kind}: something is listed twice"
-    assert await _choices(trial, hook, "no-such-kind") == [], "a kind that there is not has choices"
+    assert await choices_of(trial, hook, "no-such-kind") == [], "a kind that there is not has choices"
 
 
-async def _choices(trial: Trial, hook: str, kind: str) -> list[str]:
+async def choices_of(trial: Trial, hook: str, kind: str) -> list[str]:
     async with closing(getattr(trial.connection, hook)(kind)) as pages:
         return [item.key async for page in pages for item in page.items]
 

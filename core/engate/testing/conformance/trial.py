@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from typing import Any, NamedTuple, Protocol
 
@@ -11,7 +11,7 @@ from engate.errors import EngateError
 from engate.hooks import Connection
 from engate.model import Query
 from engate.plugins import Manifest, closing
-from engate.testing.connect import connected
+from engate.testing.connect import connected, values_of
 from engate.testing.sandbox import Sandbox
 from engate.testing.world import Fault, Seed, SkuState
 
@@ -117,10 +117,11 @@ class Case(NamedTuple):
 
 
 class Boxed(NamedTuple):
-    """A sandbox for each case alone."""
+    """A sandbox for each case alone. `settings`: of the connection, besides what the sandbox describes."""
 
     sandbox: type[Sandbox]
     seed: Seed
+    settings: Mapping[str, object] = {}
 
     @asynccontextmanager
     async def trial(self, case: Case) -> AsyncGenerator[Trial]:
@@ -129,7 +130,7 @@ class Boxed(NamedTuple):
             box.seed(self.seed)
         async with box.listening():
             said = box.describe()
-            values = {**said.settings, **said.unlimited, **said.secrets}
+            values = {**values_of(case.manifest, said), **self.settings}
             deadline = DEADLINE if case.name == "drips" else None
             async with connected(case.manifest, values, deadline=deadline) as connection:
                 yield Trial(connection, said.secrets.values(), box)

@@ -48,6 +48,7 @@ class Switches:
     truncate: dict[str, int] = field(default_factory=dict)  # kind, or kind/scope -> rows after which the list ends too early
     totals: bool = True  # a list says how many rows it has
     brands: bool = True
+    tables: tuple[str, ...] = ()  # price tables besides the default one that have a price of every SKU
     options: bool = False  # SKUs say what a buyer chooses by
     details: bool = False  # products say their unit, net weight, NCM and days of preparation
     number: bool = True  # an accepted order's answer holds its number
@@ -113,7 +114,7 @@ class FakeErpSandbox(Sandbox):
             rows = [(key, row) for key, row in rows if row[1] >= int(query["since"])]
         if "keys" in query and kind != "order":
             rows = [(key, row) for key, row in rows if key in query["keys"].split("|")]
-        if "scope" in query:
+        if query.get("scope") or ("scope" in query and kind == "price"):  # "": the default table; of stock every branch
             rows = [(key, row) for key, row in rows if SCOPE_OF[kind](row[0]) == query["scope"]]
         start, end = int(query["after"]), int(query["after"]) + self.switches.page_size
         self.lists.append((kind, dict(query)))
@@ -219,6 +220,8 @@ class FakeErpSandbox(Sandbox):
                 self.put("sku", Sku(key, product.key, sku.packaging, sku.ean, Decimal(sku.units), *size, options=options))
                 self.put("image", Image(f"{key}/0", key, f"https://imagens.example.com/{key}.jpg", "0"))
                 self.put("price", Price(key, key, sku.price))
+                for n, table in enumerate(self.switches.tables, 1):
+                    self.put("price", Price(f"{key}/{table}", key, sku.price + n, table=table))
                 for branch, quantity in sku.stock.items():
                     self.put("stock", StockLevel(f"{key}@{branch}", key, branch, Decimal(quantity)))
         return {"products": len(self.rows.get("product", {})), "skus": len(self.rows.get("sku", {}))}
