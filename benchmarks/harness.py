@@ -36,7 +36,7 @@ from engate.store.rows import RecordSet
 from engate.store.tables import metadata, record
 from engate.sync.registry import Registry
 from engate.sync.runner import Runner
-from engate.sync.work import Windows
+from engate.sync.work import Delays
 from engate.testing.connect import CountingJournal
 from engate.text import Text
 
@@ -178,7 +178,7 @@ async def engine(erp: tuple[Manifest, dict[str, Any]], shop: tuple[Manifest, dic
             await store.writing(lambda c, id=each: config.tested(c, id, 1, config.Tested([Check("bench", True, Text("", ""))]), 0.0))
         new = NewIntegration("bench", ids[0], ids[1], Options(), MAPPING)
         id = await store.writing(lambda c: config.create_integration(c, tenant_id, new, 0.0))
-        runner = Runner(store, registry, clock, windows=Windows(), worker="bench")
+        runner = Runner(store, registry, clock, delays=Delays(), worker="bench")
         made = Engine(store, registry, runner, tenant_id, id)
         await made.prepare_links()
         task = asyncio.create_task(runner.run())

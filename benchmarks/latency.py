@@ -25,11 +25,11 @@ from engate.domain.flows import FLOWS
 from engate.operations import trigger
 from engate.store import config
 from engate.sync.runner import Runner
-from engate.sync.work import Windows
+from engate.sync.work import Delays
+from engate.testing.facts import Change
 from engate.testing.fakes import MANIFESTS, SANDBOXES
 from engate.testing.goods import goods, sale
 from engate.testing.stage import Pair, couple, installed
-from engate.testing.world import Change
 
 EVERY = 5.0
 """Seconds between two readings of the prices and two of the shop's events: short, so that the benchmark is. A default of 300 s only adds
@@ -108,7 +108,7 @@ async def running(folder: str, places: list[tuple[str, str]]) -> AsyncGenerator[
     """Every pair coupled, active and loaded."""
     async with installed(f"sqlite:///{folder}/engate.db", MANIFESTS.values()) as registry:
         store, now = registry.store, time.time()
-        runner = Runner(store, registry, registry.clock, windows=Windows(), worker="latency")
+        runner = Runner(store, registry, registry.clock, delays=Delays(), worker="latency")
         for number, (pair, place) in enumerate(zip(pairs(len(places)), places, strict=True)):
             pair.erp.base_url, pair.shop.base_url = place
             tenant_id, id = await couple(registry, f"Loja {number}", pair)

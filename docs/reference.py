@@ -13,7 +13,7 @@ import msgspec
 from engate import Auth, Context, Http, Meter, Rate, Response, Text, Token, clock, errors, hooks, model, paging, refusals, stamps, turns
 from engate.domain.flows import FLOWS
 from engate.domain.mapping import CarrierRow, ChannelRow, PairMapping, PaymentRow, PriceListRow, WarehouseRow
-from engate.testing import sandbox, stage, world
+from engate.testing import facts, sandbox, stage
 from engate.titles import CAUSES
 
 HEAD = """# Reference
@@ -137,7 +137,7 @@ def flows() -> str:
 
 
 def control() -> str:
-    bodies = [each for each in vars(world).values() if isinstance(each, type) and each.__module__ == world.__name__]
+    bodies = [each for each in vars(facts).values() if isinstance(each, type) and each.__module__ == facts.__name__]
     structs = [each for each in bodies if issubclass(each, msgspec.Struct)]
     return "\n\n".join(
         ["## The control protocol", "Bodies and answers under `/_sandbox/`, as JSON.", *(_kind("###", each) for each in structs)]
@@ -253,7 +253,7 @@ MODULES = (
     *(f"engate.model.{name}." for name in ("catalog", "common", "orders", "fiscal")),
     *(
         "engate.text.",
-        "engate.testing.world.",
+        "engate.testing.facts.",
         "engate.testing.sandbox.",
         "engate.clock.",
         "engate.domain.mapping.",

@@ -29,14 +29,14 @@ from engate.logs import configure
 from engate.model import Check
 from engate.operations import links, trigger
 from engate.store import config
-from engate.sync.work import Windows
+from engate.sync.work import Delays
+from engate.testing.facts import Change, Fault
 from engate.testing.sandbox import Sandbox
-from engate.testing.world import Change, Fault
 from engate.text import Text
 
 PAIRS = (("fake_erp", "fake_shop"), ("winthor", "vtex"))
 SIDES = ("erp", "shop")
-FAST = Windows(
+FAST = Delays(
     unknown_after=0.5, retry_first=0.1, retry_most=1.0, invoice_retry=0.2, settles_within=0.5, look_pause=0.1, forbidden_wait=1.0,
     slow_after=1.5, slice_most=5.0,
 )  # fmt: skip
@@ -216,7 +216,7 @@ def _stock(box: Any, key: str) -> Any:
 async def run(url: str, pair: tuple[str, str], cases: Sequence[tuple[str, str]], *, seed: int, orders: int) -> tuple[float, list[Endured]]:
     """Every case (side, sickness) in turn: (seconds of a trade undisturbed, what was endured)."""
     erp_name, shop_name = pair
-    async with staged(url, erp_name=erp_name, shop_name=shop_name, seed=goods(3), windows=FAST, run=False) as sick:
+    async with staged(url, erp_name=erp_name, shop_name=shop_name, seed=goods(3), delays=FAST, run=False) as sick:
         sick.slots = SLOTS
         sick.start()
         await sick.selling()

@@ -16,7 +16,7 @@ import time
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from engate.testing.world import Ledger
+from engate.testing.facts import Ledger
 from engate_demo import driver, goods
 from engate_demo.command import play
 from engate_demo.driver import Demo, Tour, listed

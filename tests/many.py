@@ -28,8 +28,8 @@ from tests.support.stage import Pair, merged_mapping
 
 from engate.clock import SystemClock
 from engate.domain.flows import FLOWS
-from engate.journal import Metrics
 from engate.logs import configure
+from engate.metrics import Metrics
 from engate.model import Check
 from engate.operations import trigger
 from engate.secrets import Vault
@@ -39,9 +39,9 @@ from engate.store.db import Store
 from engate.store.tables import metadata
 from engate.sync.registry import Registry
 from engate.sync.runner import Runner
-from engate.sync.work import Windows
+from engate.sync.work import Delays
+from engate.testing.facts import Fault
 from engate.testing.fakes import MANIFESTS, SANDBOXES
-from engate.testing.world import Fault
 from engate.text import Text
 
 ANSWER_MS = 300
@@ -92,7 +92,7 @@ async def engine(url: str, places: list[tuple[str, str]]) -> AsyncGenerator[Stor
     for n, (pair, place) in enumerate(zip(pairs(len(places)), places, strict=True)):
         pair.erp.base_url, pair.shop.base_url = place
         await store.writing(lambda c, n=n, pair=pair: _couple(c, registry, f"Loja {n}", pair, now))
-    runner = Runner(store, registry, clock, windows=Windows(), worker="many")
+    runner = Runner(store, registry, clock, delays=Delays(), worker="many")
     running = asyncio.create_task(runner.run())
     try:
         yield store

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 import redis
 
-from engate.testing.world import Fault, Ledger
+from engate.testing.facts import Fault, Ledger
 from engate_demo import goods
 from engate_demo.command import Outcome, play
 from engate_demo.driver import Demo, Tour

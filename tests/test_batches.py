@@ -11,9 +11,9 @@ from tests.support.goods import goods
 from tests.support.stage import SHORT, Stage, faked
 
 from engate import NotSent, NotYet, Text, Unknown, batch
+from engate.testing.facts import Change
 from engate.testing.fake_shop.plugin import FAKE_SHOP, FakeShop
 from engate.testing.fakes import lacking
-from engate.testing.world import Change
 
 STUBBORN = msgspec.structs.replace(SHORT, retry_first=3600.0, retry_most=3600.0, unknown_after=3600.0)
 
@@ -51,7 +51,7 @@ async def test_what_a_plugin_chose_not_to_send_does_not_make_the_storefront_sile
             error = Unknown(Text("?", "?")) if n == 0 else NotSent(Text("Espera.", "Waits."))
             batch.failed(item, error)
 
-    async with faked(sqlite_database, seed=goods(5), windows=STUBBORN, manifests=(lacking(FAKE_SHOP, push_stock=push_stock),)) as stage:
+    async with faked(sqlite_database, seed=goods(5), delays=STUBBORN, manifests=(lacking(FAKE_SHOP, push_stock=push_stock),)) as stage:
         await stage.selling()
         quiet.append(True)
         stage.erp.change([Change(sku.key, stock={"1": 3}) for sku in stage.erp.state()])
@@ -76,7 +76,7 @@ async def test_what_a_plugin_did_not_come_to_goes_on_at_once_and_counts_as_no_tr
         await FakeShop.push_stock(self, batch)
         batch.items = whole
 
-    async with faked(sqlite_database, seed=goods(10), windows=STUBBORN, manifests=(lacking(FAKE_SHOP, push_stock=push_stock),)) as stage:
+    async with faked(sqlite_database, seed=goods(10), delays=STUBBORN, manifests=(lacking(FAKE_SHOP, push_stock=push_stock),)) as stage:
         await stage.selling()
         pieces[:] = [0]
         stage.erp.change([Change(sku.key, stock={"1": 3}) for sku in stage.erp.state()])
@@ -96,7 +96,7 @@ async def test_a_doubt_that_a_plugin_did_not_come_to_stays_one(sqlite_database: 
             batch.failed(item, NotYet(Text("?", "?")) if len(seen) % 2 == 0 else Unknown(Text("?", "?")))
 
     hasty = msgspec.structs.replace(SHORT, unknown_after=0.1)
-    async with faked(sqlite_database, seed=goods(1), windows=hasty, manifests=(lacking(FAKE_SHOP, push_stock=push_stock),)) as stage:
+    async with faked(sqlite_database, seed=goods(1), delays=hasty, manifests=(lacking(FAKE_SHOP, push_stock=push_stock),)) as stage:
         await stage.activate()
         await stage.until(lambda: len(seen) >= 5)
         assert seen[:5] == [False, True, True, True, True]
@@ -112,7 +112,7 @@ async def test_a_plugin_that_breaks_on_every_item_is_not_a_silent_storefront(sql
 
         await batch.each(push)
 
-    async with faked(sqlite_database, seed=goods(6), windows=STUBBORN, manifests=(lacking(FAKE_SHOP, push_stock=push_stock),)) as stage:
+    async with faked(sqlite_database, seed=goods(6), delays=STUBBORN, manifests=(lacking(FAKE_SHOP, push_stock=push_stock),)) as stage:
         await stage.activate()
         await stage.quiet()
         broken.append(True)
@@ -132,7 +132,7 @@ async def test_health_has_the_words_of_the_last_silence(sqlite_database: str) ->
             batch.failed(item, Unknown(Text(f"Erro: {words[0]}", words[0])))
 
     hasty = msgspec.structs.replace(SHORT, unknown_after=0.1)
-    async with faked(sqlite_database, seed=goods(6), windows=hasty, manifests=(lacking(FAKE_SHOP, push_stock=push_stock),)) as stage:
+    async with faked(sqlite_database, seed=goods(6), delays=hasty, manifests=(lacking(FAKE_SHOP, push_stock=push_stock),)) as stage:
         await stage.activate()
         await stage.until(lambda: _said(stage, "primeira"))
         words[0] = "segunda"
@@ -157,7 +157,7 @@ async def test_a_push_that_only_waits_is_no_recovery(sqlite_database: str) -> No
         for item in batch.items:
             batch.failed(item, Unknown(Text("Nada.", "Nothing.")))
 
-    async with faked(sqlite_database, seed=goods(6), windows=slow, manifests=(lacking(FAKE_SHOP, push_stock=push_stock),)) as stage:
+    async with faked(sqlite_database, seed=goods(6), delays=slow, manifests=(lacking(FAKE_SHOP, push_stock=push_stock),)) as stage:
         await stage.activate()
         await stage.until(lambda: _said(stage, "Nothing"))
         for _ in range(20):

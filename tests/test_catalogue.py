@@ -19,8 +19,8 @@ from engate.operations import links, trigger
 from engate.store import config
 from engate.store.rows import RecordSet
 from engate.store.tables import record
+from engate.testing.facts import Change, Fault, SeedSku
 from engate.testing.sandbox import Staged
-from engate.testing.world import Change, Fault, SeedSku
 from engate.text import Text
 
 D = Decimal
@@ -49,14 +49,14 @@ async def caused(stage: Stage, code: str) -> bool:
 
 
 def writes(stage: Stage) -> dict[str, int]:
-    return {name: n for name, n in stage.shop.books.writes.items() if "/feed" not in name}
+    return {name: n for name, n in stage.shop.counts.writes.items() if "/feed" not in name}
 
 
 def forget_books(stage: Stage) -> None:
     for box in (stage.shop, stage.erp):
-        box.books.writes.clear()
-        box.books.by_operation.clear()
-        box.books.requests = 0
+        box.counts.writes.clear()
+        box.counts.by_operation.clear()
+        box.counts.requests = 0
 
 
 def same(stage: Stage) -> None:
@@ -121,7 +121,7 @@ async def test_the_watermark_never_moves_on_a_reading_that_broke_off(sqlite_data
             stage.erp.change([Change(sku.key, stock={"1": 500 + n})])
         stage.erp.faults.set([Fault("html", "GET /api/stock-vtex", seed=3, rate=0.6, times=10_000)])
         await stage.resync(["stock"], full=False)
-        await stage.until(lambda: stage.erp.books.injected["html"] >= 5)
+        await stage.until(lambda: stage.erp.counts.injected["html"] >= 5)
         await stage.until(lambda: stage.sql("select id from run where error is not null"))
         assert await stage.sql("select watermark from reading where kind = 'stock'") == before
         goes_on = await stage.sql("select cursor from reading where kind = 'stock' and under_way")
@@ -180,7 +180,7 @@ async def test_a_sku_without_weight_waits_until_the_erp_has_it_or_the_option_say
 
 
 def catalogue_calls(stage: Stage) -> Counter[str]:
-    return Counter({name: sum(n.values()) for name, n in stage.erp.books.by_operation.items() if "/purchases/" in name})
+    return Counter({name: sum(n.values()) for name, n in stage.erp.counts.by_operation.items() if "/purchases/" in name})
 
 
 async def test_a_missing_category_is_attention_and_ends_when_the_erp_is_fixed(sqlite_database: str) -> None:
@@ -304,10 +304,10 @@ async def test_a_pilot_pushes_its_skus_and_what_they_need_and_widening_it_the_re
 async def test_a_changed_buffer_is_applied_from_what_was_read_without_asking_the_erp(sqlite_database: str) -> None:
     async with staged(sqlite_database, seed=goods(2)) as stage:
         await stage.selling()
-        asked = Counter({name: sum(n.values()) for name, n in stage.erp.books.by_operation.items() if "stock" in name})
+        asked = Counter({name: sum(n.values()) for name, n in stage.erp.counts.by_operation.items() if "stock" in name})
         await stage.change(options=Options(stock_buffer=40), flows=["stock"])
         await stage.until(lambda: sorted(sku.stock["1_main"] for sku in stage.shop.state()) == [60, 61])
-        now = Counter({name: sum(n.values()) for name, n in stage.erp.books.by_operation.items() if "stock" in name})
+        now = Counter({name: sum(n.values()) for name, n in stage.erp.counts.by_operation.items() if "stock" in name})
         assert now == asked
 
 
@@ -332,16 +332,16 @@ async def test_a_cancelled_run_makes_no_more_calls_until_somebody_asks(sqlite_da
     async with staged(sqlite_database, seed=goods(40)) as stage:
         stage.shop.faults.set([Fault("latency", PRICE_PUT, milliseconds=100)])
         await stage.activate()
-        await stage.until(lambda: stage.shop.books.in_flight[PRICE_PUT])
+        await stage.until(lambda: stage.shop.counts.in_flight[PRICE_PUT])
         [run] = await stage.sql("select id from run where flow = 'prices' and state in ('reading', 'pushing')")
         now = stage.clock.now().timestamp()
         row = await stage.store.reading(lambda c: trigger.run_row(c, stage.tenant_id, run.id))
         await stage.store.writing(lambda c: trigger.cancel_run(c, stage.tenant_id, row, now))
-        await stage.until(lambda: not stage.shop.books.in_flight[PRICE_PUT])
+        await stage.until(lambda: not stage.shop.counts.in_flight[PRICE_PUT])
         await stage.until(lambda: _at_rest(stage, "push/price", "read/prices"))
-        asked = Counter(stage.shop.books.by_operation[PRICE_PUT])
+        asked = Counter(stage.shop.counts.by_operation[PRICE_PUT])
         await stage.quiet()
-        assert stage.shop.books.by_operation[PRICE_PUT] == asked
+        assert stage.shop.counts.by_operation[PRICE_PUT] == asked
         assert {row.state for row in await stage.sql("select state from run where id = :id", id=run.id)} == {"cancelled"}
         await stage.resync(["prices"])
         await stage.until(lambda: len([sku for sku in stage.shop.state() if sku.visible]) == 40)
@@ -393,10 +393,10 @@ async def test_a_cancelled_reading_does_not_begin_anew_by_itself(sqlite_database
 
 async def test_a_runner_that_dies_in_mid_push_loses_nothing(sqlite_database: str) -> None:
     """Killed with prices on their way, some applied: another runner ends the load, and the shop holds what the ERP says."""
-    async with staged(sqlite_database, seed=goods(12), windows=PATIENT) as stage:
+    async with staged(sqlite_database, seed=goods(12), delays=PATIENT) as stage:
         stage.shop.faults.set([Fault("latency", PRICE_PUT, milliseconds=200)])
         await stage.activate()
-        await stage.until(lambda: stage.shop.books.in_flight[PRICE_PUT] > 2)
+        await stage.until(lambda: stage.shop.counts.in_flight[PRICE_PUT] > 2)
         await stage.stop()
         stage.shop.faults.set([])
         held = await stage.sql("select name from lane where lease is not null")
@@ -410,7 +410,7 @@ async def test_a_runner_that_dies_in_mid_push_loses_nothing(sqlite_database: str
 
 async def test_what_was_under_way_when_the_power_went_is_sent_again(sqlite_database: str) -> None:
     """No clean end at all: records marked as sent by a runner that is no more, lanes leased by it."""
-    async with staged(sqlite_database, seed=goods(3), windows=PATIENT, selling=True) as stage:
+    async with staged(sqlite_database, seed=goods(3), delays=PATIENT, selling=True) as stage:
         await stage.stop()
 
         def power_cut(c: sa.Connection) -> None:
@@ -450,7 +450,7 @@ async def test_effects_that_were_not_answered_are_neither_lost_nor_doubled(sqlit
         "POST /api/catalog/pvt/product", "POST /api/catalog/pvt/stockkeepingunit", "POST /api/catalog/pvt/category",
         "POST /api/catalog/pvt/brand", PRICE_PUT, "PUT /api/logistics/pvt/inventory",
     )  # fmt: skip
-    async with staged(sqlite_database, seed=goods(6), windows=PATIENT) as stage:
+    async with staged(sqlite_database, seed=goods(6), delays=PATIENT) as stage:
         stage.shop.faults.set([Fault(kind, operation, rate=0.7, seed=n, milliseconds=5) for n, operation in enumerate(operations)])
         await stage.activate()
         await stage.until(lambda: len([sku for sku in stage.shop.state() if sku.visible]) == 6, 30)
@@ -460,7 +460,7 @@ async def test_effects_that_were_not_answered_are_neither_lost_nor_doubled(sqlit
         assert len(api.shop.products) == len(api.shop.skus) == 6
         assert {len(sku.files) for sku in api.shop.skus.values()} == {1}
         assert len(api.shop.brands) == 1 and len(api.shop.categories) == 3
-        assert stage.shop.books.injected[kind] > 12
+        assert stage.shop.counts.injected[kind] > 12
         assert not await stage.sql("select id from record where state != 'settled'")
 
 
@@ -471,8 +471,8 @@ async def test_a_storefront_that_answers_no_push_is_degraded_until_it_does(sqlit
             stage.erp.change([Change(sku.key, price=D("9.87"))])
         await stage.resync(["prices"])
         await stage.until(lambda: _health(stage, "vtex", "degraded"))
-        tried = stage.shop.books.injected["500"]
-        await stage.until(lambda: stage.shop.books.injected["500"] > tried)
+        tried = stage.shop.counts.injected["500"]
+        await stage.until(lambda: stage.shop.counts.injected["500"] > tried)
         assert await _health(stage, "vtex", "degraded"), "though its events can be read"
         stage.shop.faults.set([])
         await stage.until(lambda: all(sku.price == D("9.87") for sku in stage.shop.state()))
@@ -524,7 +524,7 @@ async def test_credentials_that_are_refused_stop_everything_and_are_not_tried_on
         await stage.activate()
         await stage.until(lambda: stage.sql("select id from connection where health = 'reauth_required'"))
         await stage.until(lambda: _all_back_off(stage))
-        logins = sum(stage.erp.books.by_operation["POST /winthor/autenticacao/v1/login"].values())
+        logins = sum(stage.erp.counts.by_operation["POST /winthor/autenticacao/v1/login"].values())
         assert 1 <= logins <= 2
         assert not await stage.sql("select id from record")
 

@@ -12,7 +12,7 @@ from tests.support.stage import Stage, faked, staged
 
 from engate.model import Price
 from engate.store import config
-from engate.testing.world import Change
+from engate.testing.facts import Change
 from engate.views import explain
 
 D = Decimal

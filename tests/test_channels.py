@@ -11,8 +11,8 @@ from tests.support.selling import asleep, entered, in_erp, sell, skus
 from tests.support.stage import Stage, faked
 
 from engate.domain.mapping import ChannelRow, PairMapping, PaymentRow
+from engate.testing.facts import Fault
 from engate.testing.fake_erp.plugin import FAKE_ERP_ASKING
-from engate.testing.world import Fault
 
 SALE, RESALE = {"nature": "sale"}, {"nature": "resale", "seller": 9}
 

@@ -10,7 +10,7 @@ import pytest
 from tests.support.goods import goods, sale
 from tests.support.stage import SHORT, Stage, faked
 
-from engate.testing.world import Change, Fault
+from engate.testing.facts import Change, Fault
 
 HOUR = 3600.0
 PATIENT = msgspec.structs.replace(SHORT, retry_first=0.5, retry_most=2.0)
@@ -35,7 +35,7 @@ class Adjusted:
 )
 async def test_after_the_clock_is_set_right_everything_is_due_again(database: str, restart: bool) -> None:
     clock = Adjusted(HOUR)
-    async with faked(database, seed=goods(2), clock=clock, windows=PATIENT) as stage:
+    async with faked(database, seed=goods(2), clock=clock, delays=PATIENT) as stage:
         await stage.selling()
         first, second = stage.erp.state()
         # one import and one push of unknown effect, one push that backs off: all stamped by the wrong clock

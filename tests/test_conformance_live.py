@@ -15,13 +15,13 @@ from engate.model import Page, Query
 from engate.plugins import Manifest
 from engate.testing.conformance.live import Result, account
 from engate.testing.conformance.report import About, markdown
+from engate.testing.facts import Change
 from engate.testing.fake_erp.plugin import FakeErp
 from engate.testing.fake_erp.sandbox import PASSWORD, FakeErpSandbox
 from engate.testing.fake_shop.sandbox import FakeShopSandbox
 from engate.testing.fakes import FAKE_ERP, FAKE_SHOP, lacking
 from engate.testing.goods import goods
 from engate.testing.sandbox import Sandbox
-from engate.testing.world import Change
 
 READS = ("GET", "POST /login")
 
@@ -49,7 +49,7 @@ async def test_an_erp_is_read_and_nothing_of_it_is_changed() -> None:
         "test_connection-lines", "identity-same", "learn-facts", "list_choices-choices", "list_products-resumes", "list_products-keys",
         "list_products-killed", "list_prices-since", "texts-words",
     }  # fmt: skip
-    assert all(operation.startswith(READS) for operation in box.books.by_operation), box.books.by_operation
+    assert all(operation.startswith(READS) for operation in box.counts.by_operation), box.counts.by_operation
     untried = {result.why for result in results.values() if result.state == "not tried"}
     assert untried == {"needs the platform's sandbox"}
     assert results["import_order-found"].why == "needs the platform's sandbox"
@@ -59,7 +59,7 @@ async def test_a_shop_is_written_to_only_where_that_is_said() -> None:
     box = FakeShopSandbox(limits=False)
     results = await tried(FAKE_SHOP, box)
     assert [result for result in results.values() if result.state == "failed"] == []
-    assert all(operation.startswith("GET") for operation in box.books.by_operation) and "GET /feed" not in box.books.by_operation
+    assert all(operation.startswith("GET") for operation in box.counts.by_operation) and "GET /feed" not in box.counts.by_operation
     assert {name for name, result in results.items() if result.why == "changes the account: --write"} == {
         "read_order_events-feed", "push_categories-twice", "push_brands-twice",
     }  # fmt: skip
@@ -84,7 +84,7 @@ async def test_where_the_connection_fails_nothing_else_is_tried() -> None:
     results = await tried(FAKE_ERP, box, password="errada")
     assert results["test_connection-lines"].state == "failed" and "refused" in results["test_connection-lines"].why
     assert {result.state for name, result in results.items() if name != "test_connection-lines"} == {"not tried"}
-    assert box.books.requests <= 4 and "errada" not in repr(results)
+    assert box.counts.requests <= 4 and "errada" not in repr(results)
 
 
 async def _leaks(self: FakeErp, query: Query) -> AsyncIterator[Page[Any]]:

@@ -6,7 +6,7 @@ import pytest
 from tests.support.goods import goods
 from tests.support.stage import Stage, faked
 
-from engate.testing.world import Change
+from engate.testing.facts import Change
 
 ASKS, TAKES = 100.0, 20.0
 COSTLY = {"fake_shop": {"cost": {"stock": ASKS}}}
@@ -26,12 +26,12 @@ async def test_a_load_stays_within_the_credits_that_the_answers_tell_of(sqlite_d
         stage.shop.switches.points = (2000.0, 300.0)
         await restocked(stage)
         # before the switch nothing told of credits: at most what was let go at once then is refused
-        assert stage.shop.books.effects["throttled"] <= 16
-        before = stage.shop.books.effects["throttled"]
+        assert stage.shop.counts.effects["throttled"] <= 16
+        before = stage.shop.counts.effects["throttled"]
         stage.erp.change([Change(sku.key, stock={"1": 4}) for sku in stage.erp.state()])
         await stage.resync(["stock"])
         await stage.until(lambda: all(sku.stock == {"main": 4} for sku in stage.shop.state()))
-        assert stage.shop.books.effects["throttled"] == before
+        assert stage.shop.counts.effects["throttled"] == before
 
 
 async def test_a_rate_that_is_told_from_the_first_answer_on_is_never_overstepped(sqlite_database: str) -> None:
@@ -42,4 +42,4 @@ async def test_a_rate_that_is_told_from_the_first_answer_on_is_never_overstepped
         stage.erp.seed(goods(30))
         stage.start()
         await stage.selling()
-        assert stage.shop.books.effects["throttled"] == 0
+        assert stage.shop.counts.effects["throttled"] == 0

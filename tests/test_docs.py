@@ -14,7 +14,7 @@ import pytest
 from engate import model
 from engate.domain.flows import FLOWS
 from engate.hooks import ROLES
-from engate.testing.world import Fault
+from engate.testing.facts import Fault
 from engate_api.cli import COMMANDS
 from engate_api.commands.added import added
 

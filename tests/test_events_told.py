@@ -19,7 +19,7 @@ READ = "GET /orders/{key}"
 
 def looked(stage: Stage) -> int:
     """How often the shop was asked for an order."""
-    return sum(stage.shop.books.by_operation.get(READ, {}).values())
+    return sum(stage.shop.counts.by_operation.get(READ, {}).values())
 
 
 async def shop_says(stage: Stage, key: str, wanted: str) -> bool:
@@ -36,15 +36,15 @@ async def test_a_journal_is_read_on_from_where_it_was_left(sqlite_database: str)
         keys = [sell(stage, number=number) for number in range(1, 14)]
         for key in keys:
             await entered(stage, key)
-        await stage.until(lambda: stage.shop.books.effects["rows_listed"] >= len(stage.shop.queue))
+        await stage.until(lambda: stage.shop.counts.effects["rows_listed"] >= len(stage.shop.queue))
         await asleep(stage, keys[-1])  # no page is on its way: one that is cut off is asked for again
         await stage.stop()
         last = sell(stage, number=14)
         stage.start()
         await entered(stage, last)
         await asleep(stage, last)
-        await stage.until(lambda: stage.shop.books.effects["rows_listed"] >= len(stage.shop.queue))
-        assert stage.shop.books.effects["rows_listed"] == len(stage.shop.queue) >= 28
+        await stage.until(lambda: stage.shop.counts.effects["rows_listed"] >= len(stage.shop.queue))
+        assert stage.shop.counts.effects["rows_listed"] == len(stage.shop.queue) >= 28
         assert len(stage.erp.taken) == 14
 
 

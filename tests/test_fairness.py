@@ -12,7 +12,7 @@ from tests.support.goods import goods, sale
 from tests.support.stage import SHORT, Stage, faked, neighbour
 
 from engate.operations import trigger
-from engate.testing.world import Change, Fault
+from engate.testing.facts import Change, Fault
 
 DRIP = Fault("drip", times=1_000_000, milliseconds=5000)
 ENDLESS = msgspec.structs.replace(SHORT, slow_after=1.0, slice_most=3600.0)
@@ -20,7 +20,7 @@ ENDLESS = msgspec.structs.replace(SHORT, slow_after=1.0, slice_most=3600.0)
 
 async def test_a_dripping_erp_of_one_tenant_keeps_no_other_waiting(sqlite_database: str) -> None:
     """Each of its calls would last for minutes, and it has more orders than there are slots."""
-    async with faked(sqlite_database, seed=goods(2), windows=ENDLESS, run=False) as sick:
+    async with faked(sqlite_database, seed=goods(2), delays=ENDLESS, run=False) as sick:
         sick.slots = 16
         sick.start()
         await sick.selling()
@@ -36,7 +36,7 @@ async def test_a_dripping_erp_of_one_tenant_keeps_no_other_waiting(sqlite_databa
 
 @pytest.mark.trap("engine.order-slots", "engine.orders-alone")
 async def test_an_order_enters_though_the_catalogues_of_many_tenants_hold_every_other_slot(sqlite_database: str) -> None:
-    async with AsyncExitStack() as open_, faked(sqlite_database, seed=goods(1), windows=ENDLESS, run=False) as well:
+    async with AsyncExitStack() as open_, faked(sqlite_database, seed=goods(1), delays=ENDLESS, run=False) as well:
         well.slots = 4
         well.start()
         await well.selling()
@@ -67,7 +67,7 @@ async def _all_held(stage: Stage, slots: int) -> bool:
 
 @pytest.mark.trap("engine.slow-is-shown")
 async def test_what_hangs_is_named_in_health_while_it_hangs_and_forgotten_when_it_is_well(sqlite_database: str) -> None:
-    async with faked(sqlite_database, seed=goods(1), windows=msgspec.structs.replace(ENDLESS, slice_most=2.5), selling=True) as stage:
+    async with faked(sqlite_database, seed=goods(1), delays=msgspec.structs.replace(ENDLESS, slice_most=2.5), selling=True) as stage:
         stage.erp.faults.set([msgspec.structs.replace(DRIP, operation="GET /orders")])
         await _sell(stage, [1])
         said = await stage.until(lambda: _health(stage, "fake_erp", "degraded"))
@@ -84,7 +84,7 @@ async def test_what_hangs_is_named_in_health_while_it_hangs_and_forgotten_when_i
 
 @pytest.mark.trap("engine.off-ends-calls", "engine.off-at-once")
 async def test_deactivating_ends_calls_in_flight_at_once(sqlite_database: str) -> None:
-    async with faked(sqlite_database, seed=goods(1), windows=ENDLESS, selling=True) as stage:
+    async with faked(sqlite_database, seed=goods(1), delays=ENDLESS, selling=True) as stage:
         stage.erp.faults.set([DRIP])
         await _sell(stage, range(1, 6))
         await stage.until(lambda: _held(stage, least=5))
@@ -94,12 +94,12 @@ async def test_deactivating_ends_calls_in_flight_at_once(sqlite_database: str) -
         stage.runner.poke()
         await stage.until(lambda: _held(stage, most=0), 10)
         assert time.monotonic() - asked < 2.0, "not only at the next heartbeat"
-        await stage.until(lambda: not any(stage.erp.books.in_flight.values()))
+        await stage.until(lambda: not any(stage.erp.counts.in_flight.values()))
 
 
 async def test_an_import_that_is_ended_in_flight_is_looked_for_before_it_is_sent_again(sqlite_database: str) -> None:
     """The ERP took it, and answers so slowly that the slice is ended: the order is there once, whatever happens to the answer."""
-    async with faked(sqlite_database, seed=goods(1), windows=msgspec.structs.replace(ENDLESS, slice_most=2.0), selling=True) as stage:
+    async with faked(sqlite_database, seed=goods(1), delays=msgspec.structs.replace(ENDLESS, slice_most=2.0), selling=True) as stage:
         stage.erp.faults.set([msgspec.structs.replace(DRIP, operation="POST /orders", times=1)])
         [key] = await _sell(stage, [1])
         await stage.until(stage.erp.orders)
@@ -110,7 +110,7 @@ async def test_an_import_that_is_ended_in_flight_is_looked_for_before_it_is_sent
 
 @pytest.mark.trap("engine.slice-most")
 async def test_a_push_that_is_ended_in_flight_is_sent_again(sqlite_database: str) -> None:
-    async with faked(sqlite_database, seed=goods(1), windows=msgspec.structs.replace(ENDLESS, slice_most=2.0), selling=True) as stage:
+    async with faked(sqlite_database, seed=goods(1), delays=msgspec.structs.replace(ENDLESS, slice_most=2.0), selling=True) as stage:
         stage.shop.faults.set([msgspec.structs.replace(DRIP, operation="PUT", times=1)])
         [sku] = stage.erp.state()
         stage.erp.change([Change(sku.key, stock={"1": 3})])

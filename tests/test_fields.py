@@ -13,7 +13,7 @@ from tests.support.stage import Stage, faked, staged
 from engate.domain.mapping import PairMapping, WarehouseRow
 from engate.domain.options import PRODUCT_FIELDS, Options, ProductField
 from engate.model import StockLevel
-from engate.testing.world import Change
+from engate.testing.facts import Change
 from engate.views import records
 
 D = Decimal

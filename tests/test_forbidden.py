@@ -17,10 +17,10 @@ from engate.operations import trigger
 from engate.plugins import Manifest
 from engate.store import health
 from engate.store.health import Trouble
+from engate.testing.facts import Change
 from engate.testing.fake_erp.plugin import FAKE_ERP, FakeErp
 from engate.testing.fake_shop.plugin import FAKE_SHOP, FakeShop
 from engate.testing.fakes import lacking
-from engate.testing.world import Change
 from engate.text import Text
 
 PATIENT = msgspec.structs.replace(SHORT, forbidden_wait=3600.0)
@@ -77,7 +77,7 @@ def pair(rights: Rights) -> tuple[Manifest, ...]:
 @pytest.mark.parametrize(("hook", "side"), [("list_prices", "fake_erp"), ("push_prices", "fake_shop")])
 async def test_only_the_flow_that_lacks_it_waits_and_it_goes_on_when_a_person_asks(sqlite_database: str, hook: str, side: str) -> None:
     rights = Rights()
-    async with faked(sqlite_database, seed=goods(2), windows=PATIENT, manifests=pair(rights), selling=True) as stage:
+    async with faked(sqlite_database, seed=goods(2), delays=PATIENT, manifests=pair(rights), selling=True) as stage:
         rights.lacking.add(hook)
         first, second = stage.erp.state()
         stage.erp.change([Change(first.key, price=Decimal("77.00"))])
@@ -108,7 +108,7 @@ async def test_only_the_flow_that_lacks_it_waits_and_it_goes_on_when_a_person_as
 @pytest.mark.trap("engine.forbidden-outlasts-readings")
 async def test_a_reading_of_the_flow_does_not_hide_what_its_push_lacks(sqlite_database: str) -> None:
     rights = Rights()
-    async with faked(sqlite_database, seed=goods(1), windows=PATIENT, manifests=pair(rights), selling=True) as stage:
+    async with faked(sqlite_database, seed=goods(1), delays=PATIENT, manifests=pair(rights), selling=True) as stage:
         rights.lacking.add("push_prices")
         [sku] = stage.erp.state()
         stage.erp.change([Change(sku.key, price=Decimal("77.00"))])
@@ -124,7 +124,7 @@ async def test_a_reading_of_the_flow_does_not_hide_what_its_push_lacks(sqlite_da
 async def test_a_lane_that_gets_through_by_itself_ends_its_cause(sqlite_database: str) -> None:
     rights = Rights()
     hasty = msgspec.structs.replace(SHORT, forbidden_wait=0.3)
-    async with faked(sqlite_database, seed=goods(1), windows=hasty, manifests=pair(rights), selling=True) as stage:
+    async with faked(sqlite_database, seed=goods(1), delays=hasty, manifests=pair(rights), selling=True) as stage:
         rights.lacking.add("list_prices")
         await stage.resync(["prices"])
         await stage.until(lambda: _flow_causes(stage))
@@ -135,7 +135,7 @@ async def test_a_lane_that_gets_through_by_itself_ends_its_cause(sqlite_database
 
 async def test_an_order_that_lacks_it_waits_alone_with_its_own_cause(sqlite_database: str) -> None:
     rights = Rights()
-    async with faked(sqlite_database, seed=goods(1), windows=PATIENT, manifests=pair(rights), selling=True) as stage:
+    async with faked(sqlite_database, seed=goods(1), delays=PATIENT, manifests=pair(rights), selling=True) as stage:
         rights.lacking.add("find_order")
         [sku] = stage.shop.state()
         keys = stage.shop.sell([sale(n, (sku.key, 1, str(sku.price))) for n in (1, 2)])
@@ -163,7 +163,7 @@ async def test_single_items_that_are_forbidden_stop_the_push_and_the_others_are_
                 batch.failed(item, Forbidden(Text("Não.", "No."), operation="price"))
 
     manifests = (lacking(FAKE_SHOP, push_prices=push_prices),)
-    async with faked(sqlite_database, seed=goods(2), windows=PATIENT, manifests=manifests, run=False) as stage:
+    async with faked(sqlite_database, seed=goods(2), delays=PATIENT, manifests=manifests, run=False) as stage:
         spared.append(stage.erp.state()[0].key)
         stage.start()
         await stage.activate()

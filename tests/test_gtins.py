@@ -12,7 +12,7 @@ from tests.support.stage import Stage, faked
 
 from engate.domain.options import PRODUCT_FIELDS, Options, ProductField
 from engate.store import config
-from engate.testing.world import SeedSku
+from engate.testing.facts import SeedSku
 from engate.views import explain
 
 WRONG, LOST, WHOLE = "7891000100104", "75678164125", "075678164125"

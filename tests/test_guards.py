@@ -19,9 +19,9 @@ from engate.store.lanes import Wake
 from engate.store.tables import lane
 from engate.testing.connect import ObservedTransport
 from engate.testing.contracts import Exchange
+from engate.testing.facts import Change, Fault
 from engate.testing.fake_shop.plugin import FAKE_SHOP, FakeShop
 from engate.testing.fakes import lacking
-from engate.testing.world import Change, Fault
 
 FAR = 9_999_999_999.0
 KEY = "F00001"
@@ -117,21 +117,21 @@ def let_go(stage: Stage) -> None:
 @pytest.mark.parametrize("effect", EFFECTS, ids=lambda effect: effect.name)
 async def test_who_lost_the_lane_of_an_order_does_nothing_more_outside(sqlite_database: str, effect: Effect) -> None:
     thief = Thief()
-    async with faked(sqlite_database, seed=goods(1), told=thief.told, windows=NO_BEAT) as stage:
+    async with faked(sqlite_database, seed=goods(1), told=thief.told, delays=NO_BEAT) as stage:
         thief.stage = stage
         await stage.selling()
         await _step_before(stage, effect)
         box = stage.erp if effect.side == "erp" else stage.shop
         effect.asked(stage)
         await stage.until(lambda: stage.sql("select id from lane where name = :name and due_at is not null", name=LANE))
-        before = box.books.writes[effect.call]
+        before = box.counts.writes[effect.call]
         thief.lies_in_wait = True
         await _wake(stage, effect)
         await stage.until(lambda: not thief.lies_in_wait)
         await stage.until(lambda: not stage.runner.busy)
-        assert box.books.writes[effect.call] == before, "sent by one who no longer had the lane"
+        assert box.counts.writes[effect.call] == before, "sent by one who no longer had the lane"
         let_go(stage)
-        await stage.until(lambda: box.books.writes[effect.call] > before)
+        await stage.until(lambda: box.counts.writes[effect.call] > before)
 
 
 async def _step_before(stage: Stage, effect: Effect) -> None:
@@ -142,7 +142,7 @@ async def _step_before(stage: Stage, effect: Effect) -> None:
     elif effect.name == "finish_order":
         stage.erp.faults.set([Fault("500", effect.call, times=10_000)])
         sell(stage, 2)
-        await stage.until(lambda: stage.erp.books.injected["500"])
+        await stage.until(lambda: stage.erp.counts.injected["500"])
     else:
         sell(stage, 2)
         await stage.until(lambda: stage.erp.taken)
@@ -258,9 +258,9 @@ async def test_a_call_in_flight_ends_when_its_lane_is_somebody_elses(sqlite_data
     async with faked(sqlite_database, seed=goods(1), selling=True) as stage:
         stage.erp.faults.set([Fault("hang", "GET /orders", times=10_000)])
         sell(stage)
-        await stage.until(lambda: stage.erp.books.in_flight["GET /orders"])
+        await stage.until(lambda: stage.erp.counts.in_flight["GET /orders"])
         take(stage, LANE)
-        await stage.until(lambda: not stage.erp.books.in_flight["GET /orders"], 12)
+        await stage.until(lambda: not stage.erp.counts.in_flight["GET /orders"], 12)
 
 
 @pytest.mark.trap("engine.permit")
@@ -283,12 +283,12 @@ async def test_what_was_decided_by_an_older_configuration_is_not_sent(sqlite_dat
         await _wake(stage, effect)
         await stage.until(lambda: not off)
         await stage.until(lambda: stage.sql("select id from lane where name = :name and due_at is null and lease is null", name=LANE))
-        assert box.books.writes[effect.call] == 0
+        assert box.counts.writes[effect.call] == 0
         _switch(stage, active=True)
         now = stage.clock.now().timestamp()
         await stage.store.writing(lambda c: trigger.wake_all(c, stage.tenant_id, stage.integration_id, ["orders"], now))
         stage.runner.poke()
-        await stage.until(lambda: box.books.writes[effect.call])
+        await stage.until(lambda: box.counts.writes[effect.call])
 
 
 def _switch(stage: Stage, *, active: bool) -> None:

@@ -13,9 +13,9 @@ from tests.support.stage import Stage, faked
 
 from engate import NotSent, Rejected, Text, Unknown, batch
 from engate.store import lanes, pushes
+from engate.testing.facts import Change, SeedSku
 from engate.testing.fake_shop.plugin import FAKE_SHOP, FakeShop
 from engate.testing.fakes import FAKE_ERP, lacking
-from engate.testing.world import Change, SeedSku
 
 
 async def stocked(stage: Stage, quantity: int) -> None:
@@ -221,7 +221,7 @@ async def test_the_stock_of_a_sku_waits_for_its_price_where_the_shop_says_so(dat
         stage.erp.put("price", price)
         await stage.resync(["prices"], full=False)
         await stage.until(lambda: _on_sale(stage) == 2)
-        assert stage.shop.books.by_operation["PUT /{kind}/{key:.+}"]["422"] == 0, "nothing was sent in vain"
+        assert stage.shop.counts.by_operation["PUT /{kind}/{key:.+}"]["422"] == 0, "nothing was sent in vain"
 
 
 def _on_sale(stage: Stage) -> int:

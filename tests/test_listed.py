@@ -17,9 +17,9 @@ from engate import batch
 from engate.model import Listing, Page, Query
 from engate.operations import links, trigger
 from engate.store.rows import RecordSet
+from engate.testing.facts import Change, Fault, SeedSku
 from engate.testing.fake_shop.plugin import FAKE_SHOP, FakeShop
 from engate.testing.fakes import lacking
-from engate.testing.world import Change, Fault, SeedSku
 
 BY_SKU = lacking(FAKE_SHOP, products_by_sku=True)
 
@@ -66,7 +66,7 @@ async def test_an_empty_shop_is_looked_at_once_and_waits_for_nothing(sqlite_data
         await stage.selling()
         await stage.resync()
         await stage.quiet()
-        assert stage.shop.books.by_operation["GET /listing"].total() == 1
+        assert stage.shop.counts.by_operation["GET /listing"].total() == 1
 
 
 @pytest.mark.trap("engine.listed-apart")
@@ -111,13 +111,13 @@ async def link(stage: Stage, kind: str, key: str, remote: str) -> None:
 async def test_a_link_that_is_forgotten_is_found_again_by_the_listing(sqlite_database: str) -> None:
     async with shop_with({"antigo": ("1000-UN",)}, sqlite_database) as stage:
         await stage.selling()
-        there, read = stage.shop.ids["product", "1000"], stage.shop.books.by_operation["GET /listing"].total()
+        there, read = stage.shop.ids["product", "1000"], stage.shop.counts.by_operation["GET /listing"].total()
         now = stage.clock.now().timestamp()
         await stage.store.writing(lambda c: links.unlink(c, RecordSet(stage.tenant_id, stage.integration_id, "product"), "1000", now))
         stage.runner.poke()
         await stage.until(lambda: stage.sql("select id from link where kind = 'product' and key = '1000'"))
         await stage.quiet()
-        assert stage.shop.books.by_operation["GET /listing"].total() > read
+        assert stage.shop.counts.by_operation["GET /listing"].total() > read
         assert len(stage.shop.held["product"]) == 2 and stage.shop.ids["product", "1000"] == there
 
 
@@ -135,7 +135,7 @@ async def test_a_link_that_is_forgotten_while_products_are_pushed_is_found_befor
         stage.shop.faults.set([Fault("latency", "PUT /{kind}/{key:.+}", milliseconds=500)])
         stage.erp.change([Change("1001-UN", name="Outro nome")])
         await stage.resync(["products"], full=False)
-        await stage.until(lambda: stage.shop.books.in_flight["PUT /{kind}/{key:.+}"])
+        await stage.until(lambda: stage.shop.counts.in_flight["PUT /{kind}/{key:.+}"])
         now = stage.clock.now().timestamp()
         await stage.store.writing(lambda c: links.unlink(c, RecordSet(stage.tenant_id, stage.integration_id, "product"), "1000", now))
         [found] = await stage.until(lambda: stage.sql("select origin from link where kind = 'product' and key = '1000'"))

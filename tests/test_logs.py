@@ -22,7 +22,7 @@ from engate import logs
 from engate.errors import EngateError
 from engate.log_events import EVENTS, FIELDS
 from engate.store.db import Store
-from engate.testing.world import Change, Fault
+from engate.testing.facts import Change, Fault
 from engate.text import Text
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -282,7 +282,7 @@ async def test_credentials_that_are_refused_are_an_event_of_their_own(sqlite_dat
 
 async def test_a_slice_that_its_deadline_ended_is_an_event_of_its_own(sqlite_database: str, told: list[Any]) -> None:
     hasty = msgspec.structs.replace(SHORT, slice_most=1.0)
-    async with faked(sqlite_database, seed=goods(1), windows=hasty) as stage:  # nothing is loaded before: that would be ended too
+    async with faked(sqlite_database, seed=goods(1), delays=hasty) as stage:  # nothing is loaded before: that would be ended too
         stage.erp.faults.set([Fault("hang", "GET", times=1_000)])
         await stage.activate()
 

@@ -381,7 +381,7 @@ async def again(stage: Stage, code: str) -> None:
 
 async def test_what_no_server_takes_for_days_is_given_up_until_a_person_asks(sqlite_database: str) -> None:
     impatient = msgspec.structs.replace(SHORT, outbox_most=0.0, retry_most=0.1)
-    async with mailbox() as box, faked(sqlite_database, seed=goods(1), options=SHIPPED, selling=True, windows=impatient) as stage:
+    async with mailbox() as box, faked(sqlite_database, seed=goods(1), options=SHIPPED, selling=True, delays=impatient) as stage:
         box.data = "554 5.7.1 Spam"
         await use(stage, box)
         await ship(stage)

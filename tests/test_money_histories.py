@@ -15,7 +15,7 @@ from tests.support.goods import goods, gtin, product
 from tests.support.selling import asleep, in_erp, sell, state, tasks, told
 from tests.support.stage import Stage, faked, staged
 
-from engate.testing.world import SeedBranch, SeedSku
+from engate.testing.facts import SeedBranch, SeedSku
 
 D = Decimal
 ORDERS = 8

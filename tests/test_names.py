@@ -9,7 +9,7 @@ import pytest
 from tests.support.goods import goods
 from tests.support.stage import Stage, faked, staged
 
-from engate.testing.world import Change
+from engate.testing.facts import Change
 
 FLOWS = {"category": "categories", "brand": "brands", "product": "products", "sku": "products"}
 

@@ -13,9 +13,9 @@ from tests.support.stage import SHORT, Stage, faked
 from tests.test_guards import let_go, take
 
 from engate import NotYet, Unavailable, Unknown, batch
+from engate.testing.facts import Change, Fault
 from engate.testing.fake_shop.plugin import FAKE_SHOP, FakeShop
 from engate.testing.fakes import lacking
-from engate.testing.world import Change, Fault
 from engate.text import Text
 
 BULK: dict[str, dict[str, object]] = {"fake_shop": {"bulk": ["stock"], "ask_after": 0.05}}
@@ -39,7 +39,7 @@ async def under_way(stage: Stage) -> bool:
 
 async def asked_again(stage: Stage, times: int) -> None:
     """So often what became of its operation."""
-    asked = stage.shop.books.by_operation["GET /bulk/{ticket}"]
+    asked = stage.shop.counts.by_operation["GET /bulk/{ticket}"]
     before = asked["200"]
     await stage.until(lambda: asked["200"] > before + times)
 
@@ -68,13 +68,13 @@ async def test_a_load_as_one_operation_settles_line_by_line(sqlite_database: str
 @pytest.mark.trap("engine.operation-rest")
 async def test_each_line_has_its_own_outcome_and_what_is_not_told_is_unknown(sqlite_database: str) -> None:
     slow = msgspec.structs.replace(SHORT, unknown_after=3600.0)
-    async with faked(sqlite_database, seed=goods(6), settings=BULK, windows=slow) as stage:
+    async with faked(sqlite_database, seed=goods(6), settings=BULK, delays=slow) as stage:
         keys = sorted(f"{sku.key}@1" for sku in stage.erp.state())
         stage.shop.switches.refuses, stage.shop.switches.drops = frozenset(keys[:1]), frozenset(keys[1:3])
         await stage.activate()
 
         async def told() -> bool:
-            asked = stage.shop.books.by_operation.get("GET /bulk/{ticket}/lines")
+            asked = stage.shop.counts.by_operation.get("GET /bulk/{ticket}/lines")
             return bool(asked) and not await operations(stage)
 
         await stage.until(told, 10)
@@ -89,7 +89,7 @@ async def test_each_line_has_its_own_outcome_and_what_is_not_told_is_unknown(sql
 @pytest.mark.trap("engine.operation-claims")
 async def test_a_wish_that_changes_meanwhile_waits_until_the_operation_is_over(sqlite_database: str) -> None:
     hasty = msgspec.structs.replace(SHORT, unknown_after=0.1)
-    async with faked(sqlite_database, seed=goods(3), settings=BULK, windows=hasty, selling=True) as stage:
+    async with faked(sqlite_database, seed=goods(3), settings=BULK, delays=hasty, selling=True) as stage:
         before = {sku.key: sku.stock for sku in stage.shop.state()}
         stage.shop.switches.works = False
         await restock(stage, 8)
@@ -120,8 +120,8 @@ async def test_an_operation_survives_a_restart(database: str) -> None:
 
 @pytest.mark.trap("engine.operation-endless")
 async def test_an_operation_that_never_ends_is_given_up_in_words(sqlite_database: str) -> None:
-    windows = msgspec.structs.replace(SHORT, operation_most=0.5, unknown_after=3600.0)
-    async with faked(sqlite_database, seed=goods(2), settings=BULK, windows=windows) as stage:
+    delays = msgspec.structs.replace(SHORT, operation_most=0.5, unknown_after=3600.0)
+    async with faked(sqlite_database, seed=goods(2), settings=BULK, delays=delays) as stage:
         stage.shop.switches.works = False
         await stage.activate()
 
@@ -135,8 +135,8 @@ async def test_an_operation_that_never_ends_is_given_up_in_words(sqlite_database
 
 
 async def test_what_was_given_up_goes_again_as_uncertain(sqlite_database: str) -> None:
-    windows = msgspec.structs.replace(SHORT, operation_most=0.2, unknown_after=0.2)
-    async with faked(sqlite_database, seed=goods(1), settings=BULK, windows=windows) as stage:
+    delays = msgspec.structs.replace(SHORT, operation_most=0.2, unknown_after=0.2)
+    async with faked(sqlite_database, seed=goods(1), settings=BULK, delays=delays) as stage:
         stage.shop.switches.works = False
         await stage.activate()
         await stage.until(lambda: len(submitted(stage)) >= 2)
@@ -179,7 +179,7 @@ async def test_who_lost_the_lane_of_an_operation_does_not_even_ask(sqlite_databa
         [row] = await operations(stage)
         await stage.stop()
         name = f"check/stock/{row.id}"
-        asked = stage.shop.books.by_operation["GET /bulk/{ticket}"]["200"]
+        asked = stage.shop.counts.by_operation["GET /bulk/{ticket}"]["200"]
         finding = stage.store.reading
 
         async def found_and_lost(work: Any) -> Any:
@@ -196,7 +196,7 @@ async def test_who_lost_the_lane_of_an_operation_does_not_even_ask(sqlite_databa
 
         await stage.until(is_stolen)
         await stage.until(lambda: not stage.runner.busy)
-        assert stage.shop.books.by_operation["GET /bulk/{ticket}"]["200"] == asked
+        assert stage.shop.counts.by_operation["GET /bulk/{ticket}"]["200"] == asked
         stage.store.reading = finding  # type: ignore[method-assign]
 
 
@@ -222,7 +222,7 @@ async def test_lines_that_were_reported_before_a_check_failed_stay_settled(sqlit
 async def test_a_plugin_that_defers_what_it_cannot_ask_for_leaves_a_doubt(sqlite_database: str) -> None:
     slow = msgspec.structs.replace(SHORT, unknown_after=3600.0)
     manifest = lacking(FAKE_SHOP, "check_stock")
-    async with faked(sqlite_database, seed=goods(2), settings=BULK, windows=slow, manifests=(manifest,)) as stage:
+    async with faked(sqlite_database, seed=goods(2), settings=BULK, delays=slow, manifests=(manifest,)) as stage:
         await stage.activate()
         await stage.until(lambda: submitted(stage))
 
@@ -356,7 +356,7 @@ async def test_what_was_too_much_for_an_operation_goes_when_it_is_over(sqlite_da
 
     patient = msgspec.structs.replace(SHORT, retry_first=3600.0, retry_most=3600.0, unknown_after=3600.0)
     manifests = (lacking(FAKE_SHOP, push_stock=push_stock),)
-    async with faked(sqlite_database, seed=goods(5), settings=BULK, windows=patient, manifests=manifests) as stage:
+    async with faked(sqlite_database, seed=goods(5), settings=BULK, delays=patient, manifests=manifests) as stage:
         await stage.selling()
         assert pieces == [2, 2, 1] and len(submitted(stage)) == 3
 

@@ -86,11 +86,11 @@ async def test_a_change_that_takes_its_time_keeps_the_note_waiting(sqlite_databa
         number = await entered(stage, key)
         stage.erp.corrupt("cut", f"{number}/1=1")
         invoiced(stage)
-        await stage.until(lambda: stage.shop.books.by_operation.get(CHANGE))
+        await stage.until(lambda: stage.shop.counts.by_operation.get(CHANGE))
         assert in_shop(stage, key).invoices == ()
         stage.shop.progress("changed", None)
         await stage.until(lambda: in_shop(stage, key).phase == "invoiced")
-        assert stage.shop.books.by_operation[CHANGE] == {"202": 1}
+        assert stage.shop.counts.by_operation[CHANGE] == {"202": 1}
         assert await tasks(stage, key) == {}
 
 

@@ -15,10 +15,10 @@ from tests.support.stage import SHORT, Stage, faked
 from engate.domain.mapping import PairMapping, PaymentRow
 from engate.model import OrderEvent
 from engate.store import config, lanes
+from engate.testing.facts import Fault, Sale, SaleItem, SalePayment
 from engate.testing.fake_erp.plugin import FAKE_ERP
 from engate.testing.fake_shop.plugin import FAKE_SHOP
 from engate.testing.fakes import lacking
-from engate.testing.world import Fault, Sale, SaleItem, SalePayment
 from engate.views import explain
 from engate.views.orders import one_order
 
@@ -44,7 +44,7 @@ async def nothing_to_push(stage: Stage) -> None:
 
 
 def reads_of_orders(stage: Stage) -> int:
-    return stage.shop.books.by_operation["GET /orders/{key}"]["200"]
+    return stage.shop.counts.by_operation["GET /orders/{key}"]["200"]
 
 
 # ---- what one side does not offer (F2, F7) ----
@@ -139,7 +139,7 @@ async def test_each_shipment_goes_once_with_its_own_lines(sqlite_database: str) 
         await asleep(stage, key)
         said = [(body["code"], [(line, D(quantity)) for line, quantity in body["items"]]) for body in told(stage, key, "shipment")]
         assert said == [("BR1", [("1", D(2))]), ("BR2", [("1", D(3))])]
-        assert stage.shop.books.by_operation["POST /orders/{key}/shipment"] == {"200": 2}
+        assert stage.shop.counts.by_operation["POST /orders/{key}/shipment"] == {"200": 2}
 
 
 # ---- stock that the shop moves by itself (W2) ----
@@ -332,7 +332,7 @@ async def test_notes_that_come_in_a_listing_are_kept(sqlite_database: str) -> No
 async def test_what_the_erp_took_is_found_at_once_whatever_its_bound(sqlite_database: str, killed: bool) -> None:
     """The answer was lost, or the process was killed before it noted it. No list of the ERP's orders is read meanwhile."""
     patient = msgspec.structs.replace(SHORT, settles_within=3600.0)
-    async with faked(sqlite_database, seed=goods(1), windows=patient, selling=True) as stage:
+    async with faked(sqlite_database, seed=goods(1), delays=patient, selling=True) as stage:
         await stage.store.writing(lambda c: config.set_flow(c, stage.integration_id, "fulfilment", enabled=False))
         kind = "timeout_applied" if killed else "reset_applied"
         stage.erp.faults.set([Fault(kind, "POST /orders", times=1, milliseconds=2_000)])
@@ -349,15 +349,15 @@ async def test_what_the_erp_took_is_found_at_once_whatever_its_bound(sqlite_data
 @pytest.mark.trap("engine.absent-within-the-bound")
 async def test_what_the_erp_does_not_have_yet_is_not_sent_again_before_its_bound(sqlite_database: str) -> None:
     patient = msgspec.structs.replace(SHORT, settles_within=3600.0)
-    async with faked(sqlite_database, seed=goods(1), windows=patient, selling=True) as stage:
+    async with faked(sqlite_database, seed=goods(1), delays=patient, selling=True) as stage:
         stage.erp.faults.set([Fault("500", "POST /orders", times=1)])
         key = sell(stage)
         await state(stage, key, "importing")
         for n in range(4):  # each event of the shop is a look at the ERP
             stage.shop.refund(key, D("0.01") * n)
             await stage.until(lambda: _nothing_unhandled(stage))
-        assert stage.erp.books.by_operation["GET /orders"]["200"] >= 4
-        assert sum(stage.erp.books.by_operation["POST /orders"].values()) == 1 and in_erp(stage, key) == []
+        assert stage.erp.counts.by_operation["GET /orders"]["200"] >= 4
+        assert sum(stage.erp.counts.by_operation["POST /orders"].values()) == 1 and in_erp(stage, key) == []
 
 
 async def _nothing_unhandled(stage: Stage) -> bool:
@@ -382,7 +382,7 @@ async def test_an_erp_without_a_search_takes_an_order_that_was_never_sent(sqlite
 async def test_an_order_whose_number_nobody_told_is_adopted_by_its_reference(sqlite_database: str, kind: Any) -> None:
     """The ERP took it; the answer was lost, or held no number. The listing of its orders shows our reference."""
     patient = msgspec.structs.replace(SHORT, settles_within=3600.0)
-    async with faked(sqlite_database, seed=goods(1), settings=NO_SEARCH, windows=patient, selling=True) as stage:
+    async with faked(sqlite_database, seed=goods(1), settings=NO_SEARCH, delays=patient, selling=True) as stage:
         stage.erp.switches.number = kind != "no number"
         stage.erp.faults.set([Fault(kind, "POST /orders", times=1)] if kind != "no number" else [])
         key = sell(stage)
@@ -411,7 +411,7 @@ async def test_an_order_that_is_listed_before_its_import_is_answered_enters_once
 async def test_without_search_and_without_references_a_person_decides(sqlite_database: str) -> None:
     endless = msgspec.structs.replace(SHORT, settles_within=None)
     manifests = (lacking(FAKE_ERP, settles_within=None),)
-    async with faked(sqlite_database, seed=goods(1), settings=NO_SEARCH, windows=endless, manifests=manifests, selling=True) as stage:
+    async with faked(sqlite_database, seed=goods(1), settings=NO_SEARCH, delays=endless, manifests=manifests, selling=True) as stage:
         stage.erp.switches.references = False
         stage.erp.faults.set([Fault("500", "POST /orders", times=1)])
         key = sell(stage)

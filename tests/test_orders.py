@@ -18,7 +18,7 @@ from engate.domain.options import Options
 from engate.operations import trigger
 from engate.store import config
 from engate.store.rows import RecordSet
-from engate.testing.world import Change, Fault, Sale, SaleItem, SalePayment, SeedBranch, SeedSku
+from engate.testing.facts import Change, Fault, Sale, SaleItem, SalePayment, SeedBranch, SeedSku
 
 IMPORT = "POST /api/wholesale/v1/orders/"
 D = Decimal
@@ -66,7 +66,7 @@ async def test_an_order_whose_answer_was_lost_is_found_by_its_reference(sqlite_d
         stage.erp.faults.set([Fault("timeout_applied", IMPORT, times=1, milliseconds=5)])
         key = sell(stage)
         await stage.until(lambda: in_shop(stage, key).phase == "in_erp")
-        assert stage.erp.books.injected["timeout_applied"] and len(in_erp(stage, key)) == 1
+        assert stage.erp.counts.injected["timeout_applied"] and len(in_erp(stage, key)) == 1
 
 
 @pytest.mark.parametrize(("database", "runners"), [("sqlite", 1), ("sqlite", 2), ("postgresql", 2)], indirect=["database"])
@@ -85,12 +85,12 @@ async def test_whatever_happens_to_the_import_there_is_one_erp_order(database: s
         assert set(copies) == set(keys.values()) and set(copies.values()) == {1}
         totals = {order.key: order.total for order in stage.shop.orders()}
         assert {order.storefront_key: order.total for order in stage.erp.orders()} == totals
-        assert len([kind for kind in kinds if stage.erp.books.injected[kind]]) == 6
+        assert len([kind for kind in kinds if stage.erp.counts.injected[kind]]) == 6
 
 
 async def test_a_part_of_unknown_fate_does_not_keep_the_other_out(sqlite_database: str) -> None:
     patient = msgspec.structs.replace(SHORT, settles_within=3600.0)
-    async with staged(sqlite_database, seed=two_branches(), windows=patient, selling=True) as stage:
+    async with staged(sqlite_database, seed=two_branches(), delays=patient, selling=True) as stage:
         (first, price), (second, other) = skus(stage)
         stage.erp.faults.set([Fault("500", IMPORT, rate=0.5, seed=2, times=1)])  # it hits the first part
         key = stage.shop.sell([sale(1, (first, 1, price), (second, 1, other))])["1"]
@@ -106,7 +106,7 @@ async def _states(stage: Stage, key: str, parts: list[str]) -> bool:
 @pytest.mark.parametrize("by_cause", [False, True])
 async def test_where_the_erp_knows_no_bound_a_person_looks_and_then_it_goes_again(sqlite_database: str, by_cause: bool) -> None:
     endless = msgspec.structs.replace(SHORT, settles_within=None)
-    async with staged(sqlite_database, seed=goods(1), windows=endless, run=False) as stage:
+    async with staged(sqlite_database, seed=goods(1), delays=endless, run=False) as stage:
         stage.registry.add(UNBOUNDED)
         stage.start()
         await stage.selling()
@@ -144,7 +144,7 @@ async def test_events_doubled_out_of_order_or_lost_change_nothing(sqlite_databas
         await stage.until(lambda: len(stage.erp.orders()) >= 10)
         await stage.until(lambda: all(order.phase == "in_erp" for order in stage.shop.orders()))
         assert sorted(order.storefront_key for order in stage.erp.orders()) == sorted(keys)
-        assert stage.shop.books.effects["events_duplicated"] and stage.shop.books.effects["events_dropped"]
+        assert stage.shop.counts.effects["events_duplicated"] and stage.shop.counts.effects["events_dropped"]
 
 
 async def test_an_event_of_an_order_that_the_shop_does_not_have_is_put_away(sqlite_database: str) -> None:
@@ -341,7 +341,7 @@ async def test_the_rest_of_an_order_enters_though_the_shop_says_handling(sqlite_
         key = stage.shop.sell([sale(1, (first, 1, price), (second, 1, other), paid=False)])["1"]
         stage.erp.faults.set([Fault("500", IMPORT, rate=1.0, times=3)])
         stage.shop.progress("paid", [key])
-        await stage.until(lambda: stage.erp.books.injected["500"])
+        await stage.until(lambda: stage.erp.counts.injected["500"])
         api: Any = stage.shop
         api.orders_api.move(api.orders_api.orders[key], "start-handling")
         api.orders_api.move(api.orders_api.orders[key], "handling")
@@ -455,7 +455,7 @@ async def test_cancelled_in_the_erp_is_cancelled_in_the_shop(sqlite_database: st
         stage.erp.cancel([order.key], "Sem estoque")
         await stage.until(lambda: in_shop(stage, key).phase == "cancelled")
         await stage.until(lambda: _state(stage, key, "cancelled"))
-        assert stage.shop.books.by_operation["POST /api/oms/pvt/orders/{orderId}/cancel"] == {"200": 2}
+        assert stage.shop.counts.by_operation["POST /api/oms/pvt/orders/{orderId}/cancel"] == {"200": 2}
 
 
 # ---- stock ----
@@ -559,7 +559,7 @@ async def test_a_note_that_is_not_published_yet_is_sent_when_it_is(sqlite_databa
         stage.erp.clock.advance(timedelta(minutes=11))
         await stage.until(lambda: in_shop(stage, key).phase == "invoiced")
         await stage.until(lambda: stage.waits(key, None))
-        asked = stage.erp.books.by_operation["GET /winthor/fiscal/v1/documentosfiscais/nfe/invoiceDocument"]
+        asked = stage.erp.counts.by_operation["GET /winthor/fiscal/v1/documentosfiscais/nfe/invoiceDocument"]
         assert asked["404"] >= 1 and in_shop(stage, key).invoices == in_erp(stage, key)[0].invoices
 
 

@@ -26,7 +26,7 @@ from engate.operations import links, trigger
 from engate.store import archive, config, health, outbox
 from engate.store.config import NewIntegration
 from engate.store.tables import connection, integration
-from engate.testing.world import Fault
+from engate.testing.facts import Fault
 from engate.views import queue
 from engate.views.paging import Window
 
@@ -195,7 +195,7 @@ async def test_one_that_cancels_itself_has_not_taken_it(sqlite_database: str) ->
         raise asyncio.CancelledError
 
     watching.takes = cancels
-    async with faked(sqlite_database, seed=goods(1), selling=True, windows=NEVER, observers={"watching": watching}) as stage:
+    async with faked(sqlite_database, seed=goods(1), selling=True, delays=NEVER, observers={"watching": watching}) as stage:
         await sold(stage, 1)
 
         async def failed() -> bool:
@@ -218,7 +218,7 @@ async def test_one_message_that_breaks_holds_no_other_and_an_ill_observer_is_lef
             raise RuntimeError
 
     watching.takes = hangs()
-    async with faked(sqlite_database, seed=goods(1), selling=True, windows=NEVER, observers={"watching": watching}) as stage:
+    async with faked(sqlite_database, seed=goods(1), selling=True, delays=NEVER, observers={"watching": watching}) as stage:
         await sold(stage, 4)
         await stage.stop()
         watching.heard.clear()
@@ -375,7 +375,7 @@ async def test_an_archive_stays_while_a_person_may_ask_for_what_was_given_up(sql
     dead.takes = breaks
     hopeless = msgspec.structs.replace(SHORT, retry_first=0.01, retry_most=0.01, outbox_most=-1.0)
     both = {"watching": watching, "dead": dead}
-    async with faked(sqlite_database, seed=goods(1), windows=hopeless, observers=both) as stage:
+    async with faked(sqlite_database, seed=goods(1), delays=hopeless, observers=both) as stage:
         await stage.selling()
         sell(stage)
         await entered(stage, KEY)
@@ -438,7 +438,7 @@ async def test_who_takes_nothing_for_days_is_given_up_in_words_until_a_person_as
     watching = Watching()
     watching.takes = breaks
     impatient = msgspec.structs.replace(SHORT, retry_first=0.01, retry_most=0.01, outbox_most=0.0)
-    async with faked(database, seed=goods(1), windows=impatient, observers={"watching": watching}) as stage:
+    async with faked(database, seed=goods(1), delays=impatient, observers={"watching": watching}) as stage:
         await stage.selling()
         await sold(stage, 1)
         await stage.until(lambda: listed(stage))
@@ -474,7 +474,7 @@ async def test_however_old_it_is_a_first_failure_gives_nothing_up(sqlite_databas
 
     watching.takes = thrice
     old = msgspec.structs.replace(SHORT, retry_first=0.01, retry_most=0.01, outbox_most=-1.0)
-    async with faked(sqlite_database, seed=goods(1), selling=True, windows=old, observers={"watching": watching}) as stage:
+    async with faked(sqlite_database, seed=goods(1), selling=True, delays=old, observers={"watching": watching}) as stage:
         await sold(stage, 1)
         await stage.until(watching.orders)
         assert len(watching.heard) == 4 and await listed(stage) == []
@@ -493,7 +493,7 @@ async def test_messages_that_always_break_are_given_up_alone(sqlite_database: st
 
     watching.takes = hangs()
     hasty = msgspec.structs.replace(SHORT, retry_first=0.01, retry_most=0.01, outbox_most=-1.0)
-    async with faked(sqlite_database, seed=goods(1), selling=True, windows=hasty, observers={"watching": watching}) as stage:
+    async with faked(sqlite_database, seed=goods(1), selling=True, delays=hasty, observers={"watching": watching}) as stage:
         await sold(stage, 4)
         await stage.stop()
         watching.takes = takes
@@ -520,7 +520,7 @@ async def test_an_order_that_a_listing_brings_back_is_told_of(sqlite_database: s
     patient = msgspec.structs.replace(SHORT, settles_within=3600.0)
     settings: dict[str, dict[str, object]] = {"fake_erp": {"search": False}}
     seen = {"watching": watching}
-    async with faked(sqlite_database, seed=goods(1), settings=settings, windows=patient, selling=True, observers=seen) as stage:
+    async with faked(sqlite_database, seed=goods(1), settings=settings, delays=patient, selling=True, observers=seen) as stage:
         stage.erp.faults.set([Fault("500_applied", "POST /orders", times=1)])
         sell(stage)
         [order] = await entered(stage, KEY)
@@ -551,9 +551,9 @@ async def failures(stage: Stage, key: str) -> int:
 async def test_what_an_order_waits_for_is_told_once_however_often_it_is_tried(sqlite_database: str, how: str) -> None:
     """Each try looks at the order anew, and for a moment it waits for nothing."""
     watching, rights = Watching(), Rights()
-    windows = msgspec.structs.replace(SHORT, retry_first=0.01, retry_most=0.05)
+    delays = msgspec.structs.replace(SHORT, retry_first=0.01, retry_most=0.05)
     seen = {"watching": watching}
-    async with faked(sqlite_database, seed=goods(1), manifests=pair(rights), windows=windows, observers=seen) as stage:
+    async with faked(sqlite_database, seed=goods(1), manifests=pair(rights), delays=delays, observers=seen) as stage:
         await stage.selling()
         if how == "forbidden":
             rights.lacking.add("find_order")
@@ -614,7 +614,7 @@ async def test_one_that_hangs_is_no_platforms_fault(sqlite_database: str, monkey
     hanging.takes = hangs()
     monkeypatch.setattr(observers, "TIMEOUT", 1000.0)
     soon = msgspec.structs.replace(SHORT, slow_after=0.2)
-    async with faked(sqlite_database, seed=goods(1), windows=soon, observers={"hanging": hanging}) as stage:
+    async with faked(sqlite_database, seed=goods(1), delays=soon, observers={"hanging": hanging}) as stage:
         await stage.activate()
 
         async def shown() -> bool:

@@ -34,7 +34,7 @@ async def facts(stage: Stage) -> Any:
 @pytest.mark.trap("engine.facts-rebuild", "engine.facts-wake")
 async def test_what_an_account_can_do_follows_from_what_is_learnt_of_it(database: str) -> None:
     """A plan without images; then somebody buys another one: no restart, no change of settings, no person asks."""
-    async with faked(database, seed=goods(2), windows=OFTEN) as stage:
+    async with faked(database, seed=goods(2), delays=OFTEN) as stage:
         stage.shop.switches.plan = "basic"
         await stage.activate()
 
@@ -59,7 +59,7 @@ async def test_what_an_account_can_do_follows_from_what_is_learnt_of_it(database
 
 @pytest.mark.trap("engine.probe-shows")
 async def test_a_line_that_fails_is_the_health_until_it_passes(sqlite_database: str) -> None:
-    async with faked(sqlite_database, seed=goods(1), windows=OFTEN, selling=True) as stage:
+    async with faked(sqlite_database, seed=goods(1), delays=OFTEN, selling=True) as stage:
         stage.shop.switches.scope = False
         await stage.until(lambda: is_degraded(stage), SOON)
         said = msgspec.json.decode((await health(stage)).health_cause)
@@ -72,7 +72,7 @@ async def test_a_line_that_fails_is_the_health_until_it_passes(sqlite_database: 
 
 @pytest.mark.trap("engine.probe-installs")
 async def test_a_subscription_that_was_lost_is_made_again(sqlite_database: str) -> None:
-    async with faked(sqlite_database, seed=goods(1), windows=OFTEN) as stage:
+    async with faked(sqlite_database, seed=goods(1), delays=OFTEN) as stage:
         stage.registry.public_url = HERE
         await stage.activate()
         await stage.until(lambda: set(stage.shop.hooks) == {"orders", "stock"}, SOON)
@@ -91,4 +91,4 @@ async def test_whoever_tested_by_hand_has_looked_for_today(sqlite_database: str)
             return len(rows) == 2 and all(row.due_at > stage.clock.now().timestamp() + 80_000 for row in rows)
 
         await stage.until(planned)
-        assert "GET /me" not in stage.shop.books.by_operation
+        assert "GET /me" not in stage.shop.counts.by_operation

@@ -17,8 +17,8 @@ import pytest
 import yaml
 
 from engate.errors import Owner
-from engate.journal import GAUGES, Dependency, Metrics, Outcome
 from engate.log_events import EVENTS
+from engate.metrics import GAUGES, Dependency, Metrics, Outcome
 from engate.store import db, health
 from engate.store.db import Store
 from engate_api import ending

@@ -16,10 +16,10 @@ from engate.domain.options import Options
 from engate.model import ErpOrder, OrderEvent, Page, Price, StockLevel
 from engate.store import lanes
 from engate.store.blobs import readable
+from engate.testing.facts import Change, Fault
 from engate.testing.fake_erp.plugin import FakeErp
 from engate.testing.fake_shop.plugin import FakeShop
 from engate.testing.fakes import FAKE_ERP, FAKE_SHOP, lacking
-from engate.testing.world import Change, Fault
 
 SPOILT = b"\0\xc1"
 """No document of any kind."""

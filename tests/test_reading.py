@@ -9,7 +9,7 @@ from tests.support.goods import goods, sale
 from tests.support.stage import Stage, faked
 
 from engate.domain.flows import offered
-from engate.testing.world import Change, Fault
+from engate.testing.facts import Change, Fault
 from engate.views import configured
 
 
@@ -132,7 +132,7 @@ async def test_a_short_list_is_not_forgotten_when_the_next_one_fails_for_a_while
         stage.erp.faults.set([Fault("500", "GET /list", rate=0.5, seed=SKU_NOT_PRODUCT, times=6)])
         await stage.resync(["products"])
         await stage.quiet()
-        assert stage.erp.books.injected["500"] and (await told(stage, "products") or {})["code"] == "reading.short"
+        assert stage.erp.counts.injected["500"] and (await told(stage, "products") or {})["code"] == "reading.short"
         assert (await mark(stage, "products"))[1] == before
 
 

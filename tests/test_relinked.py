@@ -8,7 +8,7 @@ from tests.test_sharing import goods, over
 
 from engate.operations import links, trigger
 from engate.store.rows import RecordSet
-from engate.testing.world import Change
+from engate.testing.facts import Change
 
 SKU, ELSEWHERE = "1000-UN", "sku-elsewhere"
 BELOW = ("price", "stock", "image")

@@ -11,8 +11,8 @@ from tests.support.goods import goods, gtin, sale
 from tests.support.stage import Stage, faked, staged
 
 from engate.model import Image, Price, Sku, StockLevel
+from engate.testing.facts import Change
 from engate.testing.sandbox import Staged
-from engate.testing.world import Change
 
 D = Decimal
 UN = ("10000", "1000")

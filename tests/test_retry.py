@@ -14,7 +14,7 @@ from tests.support.stage import SHORT, Stage, faked
 from engate.model import Check
 from engate.operations import links, trigger
 from engate.store import config, pushes
-from engate.testing.world import Change, Fault
+from engate.testing.facts import Change, Fault
 from engate.text import Text
 
 STUBBORN = msgspec.structs.replace(SHORT, retry_first=3600.0, retry_most=7200.0, unknown_after=0.5)
@@ -50,7 +50,7 @@ def _not_tried(c: sa.Connection, until: float) -> None:
 @pytest.mark.trap("engine.lift-records")
 @pytest.mark.parametrize("ask", [_records, _resync, _tested], ids=["retry", "resync", "test"])
 async def test_a_push_that_backs_off_for_an_hour_goes_when_a_person_asks(sqlite_database: str, ask: Ask) -> None:
-    async with faked(sqlite_database, seed=goods(8), windows=STUBBORN, selling=True) as stage:
+    async with faked(sqlite_database, seed=goods(8), delays=STUBBORN, selling=True) as stage:
         stage.shop.faults.set([msgspec.structs.replace(DOWN, operation="PUT")])
         stage.erp.change([Change(sku.key, stock={"1": 3}) for sku in stage.erp.state()])
         await stage.resync(["stock"])
@@ -65,7 +65,7 @@ async def test_a_push_that_backs_off_for_an_hour_goes_when_a_person_asks(sqlite_
 @pytest.mark.trap("engine.lift")
 @pytest.mark.parametrize("ask", [_resync, _tested], ids=["resync", "test"])
 async def test_a_reading_that_backs_off_for_an_hour_goes_when_a_person_asks(sqlite_database: str, ask: Ask) -> None:
-    async with faked(sqlite_database, seed=goods(1), windows=STUBBORN, selling=True) as stage:
+    async with faked(sqlite_database, seed=goods(1), delays=STUBBORN, selling=True) as stage:
         stage.erp.faults.set([DOWN])
         await stage.resync(["stock"])
         await stage.until(lambda: _backs_off(stage, "read/stock"))
@@ -78,7 +78,7 @@ async def test_a_reading_that_backs_off_for_an_hour_goes_when_a_person_asks(sqli
 
 @pytest.mark.parametrize("ask", ["order", "test"])
 async def test_an_order_that_backs_off_for_an_hour_goes_when_a_person_asks(sqlite_database: str, ask: str) -> None:
-    async with faked(sqlite_database, seed=goods(1), windows=STUBBORN, selling=True) as stage:
+    async with faked(sqlite_database, seed=goods(1), delays=STUBBORN, selling=True) as stage:
         stage.erp.faults.set([msgspec.structs.replace(DOWN, operation="GET /orders")])
         [sku] = stage.shop.state()
         key = stage.shop.sell([sale(1, (sku.key, 1, str(sku.price)))])["1"]

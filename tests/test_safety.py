@@ -16,8 +16,8 @@ from engate.model import OrderEvent
 from engate.operations import trigger
 from engate.store import archive
 from engate.sync.events import Ear, take_in
+from engate.testing.facts import Fault
 from engate.testing.fakes import FAKE_SHOP, lacking
-from engate.testing.world import Fault
 from engate.views import configured
 
 ORDER = "GET /orders/{key}"
@@ -37,7 +37,7 @@ async def told(stage: Stage) -> str | None:
 
 @pytest.mark.trap("engine.never-told")
 async def test_an_order_sold_while_the_feed_was_dead_is_found(sqlite_database: str) -> None:
-    async with faked(sqlite_database, seed=goods(3), windows=OFTEN) as stage:
+    async with faked(sqlite_database, seed=goods(3), delays=OFTEN) as stage:
         shop: Any = stage.shop
         await stage.selling()
         await listed_once(stage)
@@ -45,13 +45,13 @@ async def test_an_order_sold_while_the_feed_was_dead_is_found(sqlite_database: s
         keys = [sell(stage, number=number) for number in range(1, 26)]
         await stage.until(lambda: len(stage.erp.orders()) == len(keys))
         events = await stage.sql("select key from inbox")
-        assert all(row.key.startswith("list/") for row in events) and not shop.books.by_operation.get("POST /feed")
+        assert all(row.key.startswith("list/") for row in events) and not shop.counts.by_operation.get("POST /feed")
 
 
 @pytest.mark.trap("engine.known-already")
 async def test_it_takes_in_once_and_reads_nothing_that_is_known(sqlite_database: str) -> None:
     """However often the list names an order, and whatever the feed told before."""
-    async with faked(sqlite_database, seed=goods(3), windows=OFTEN, selling=True) as stage:
+    async with faked(sqlite_database, seed=goods(3), delays=OFTEN, selling=True) as stage:
         await listed_once(stage)
         key = sell(stage)
         await stage.until(lambda: [order.phase for order in stage.shop.orders()] == ["in_erp"])
@@ -59,16 +59,16 @@ async def test_it_takes_in_once_and_reads_nothing_that_is_known(sqlite_database:
             await stage.until(lambda: _settled(stage, key))
             await _lists(stage, 2)
         await stage.store.writing(lambda c: c.exec_driver_sql("delete from inbox where key like 'list/%'"))  # of before we knew
-        reads = stage.shop.books.by_operation[ORDER]["200"]
+        reads = stage.shop.counts.by_operation[ORDER]["200"]
         await _lists(stage, 4)
         assert await stage.sql("select key from inbox where key like 'list/%'") == []
-        assert stage.shop.books.by_operation[ORDER]["200"] == reads > 0 and len(stage.erp.orders()) == 1
+        assert stage.shop.counts.by_operation[ORDER]["200"] == reads > 0 and len(stage.erp.orders()) == 1
         assert len({row.key for row in await stage.sql("select key from inbox")}) == len(await stage.sql("select key from inbox"))
 
 
 async def test_an_archived_integration_hears_of_its_orders_though_the_feed_is_dead(sqlite_database: str) -> None:
     """And takes no new ones in."""
-    async with faked(sqlite_database, seed=goods(1), windows=OFTEN, selling=True) as stage:
+    async with faked(sqlite_database, seed=goods(1), delays=OFTEN, selling=True) as stage:
         await listed_once(stage)
         key = sell(stage)
         await entered(stage, key)
@@ -82,7 +82,7 @@ async def test_an_archived_integration_hears_of_its_orders_though_the_feed_is_de
 
 @pytest.mark.trap("engine.archived-takes-none")
 async def test_what_was_listed_before_a_deletion_and_is_taken_in_after_it_takes_no_new_order_in(sqlite_database: str) -> None:
-    async with faked(sqlite_database, seed=goods(1), windows=OFTEN, selling=True) as stage:
+    async with faked(sqlite_database, seed=goods(1), delays=OFTEN, selling=True) as stage:
         await entered(stage, key := sell(stage))
         [row] = await stage.sql("select storefront_id from integration")
         now = stage.clock.now().timestamp()
@@ -98,7 +98,7 @@ async def test_what_was_listed_before_a_deletion_and_is_taken_in_after_it_takes_
 
 
 async def _lists(stage: Stage, more: int) -> None:
-    done = stage.shop.books.by_operation["GET /listed"]
+    done = stage.shop.counts.by_operation["GET /listed"]
     before = done["200"]
     await stage.until(lambda: done["200"] >= before + more)
 
@@ -113,7 +113,7 @@ async def _settled(stage: Stage, key: str) -> bool:
 
 @pytest.mark.trap("engine.short-orders")
 async def test_a_list_of_orders_that_ends_too_early_is_read_again(sqlite_database: str) -> None:
-    async with faked(sqlite_database, seed=goods(3), windows=OFTEN) as stage:
+    async with faked(sqlite_database, seed=goods(3), delays=OFTEN) as stage:
         shop: Any = stage.shop
         await stage.selling()
         await listed_once(stage)
@@ -149,16 +149,16 @@ async def test_switching_on_again_reads_the_list_at_once(sqlite_database: str) -
 
 
 async def test_a_shop_without_such_a_list_goes_on_as_it_is(sqlite_database: str) -> None:
-    async with faked(sqlite_database, seed=goods(3), windows=OFTEN, manifests=(lacking(FAKE_SHOP, "read_orders"),)) as stage:
+    async with faked(sqlite_database, seed=goods(3), delays=OFTEN, manifests=(lacking(FAKE_SHOP, "read_orders"),)) as stage:
         await stage.selling()
         sell(stage)
         await stage.until(lambda: [order.phase for order in stage.shop.orders()] == ["in_erp"])
-        assert "GET /listed" not in stage.shop.books.by_operation
+        assert "GET /listed" not in stage.shop.counts.by_operation
 
 
 @pytest.mark.trap("vtex.lost-events")
 async def test_an_order_whose_events_vtex_lost_is_found_in_its_list(sqlite_database: str) -> None:
-    async with staged(sqlite_database, seed=goods(3), windows=OFTEN) as stage:
+    async with staged(sqlite_database, seed=goods(3), delays=OFTEN) as stage:
         shop: Any = stage.shop
         shop.orders_api.index_delay *= 0
         await stage.selling()

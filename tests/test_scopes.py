@@ -13,7 +13,7 @@ from tests.support.stage import Stage, faked
 
 from engate.domain.mapping import PairMapping, PriceListRow
 from engate.model import Price, StockLevel
-from engate.testing.world import Change
+from engate.testing.facts import Change
 
 D = Decimal
 

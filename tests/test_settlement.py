@@ -17,10 +17,10 @@ from engate.domain.options import Options
 from engate.model import ErpOrder
 from engate.operations import trigger
 from engate.store.blobs import readable
+from engate.testing.facts import SeedBranch, SeedSku
 from engate.testing.fake_erp.plugin import FAKE_ERP
 from engate.testing.fake_shop.plugin import FAKE_SHOP
 from engate.testing.fakes import lacking
-from engate.testing.world import SeedBranch, SeedSku
 
 D = Decimal
 DUE = "order.settlement"
@@ -75,7 +75,7 @@ async def test_a_change_that_is_only_requested_holds_the_note_until_it_is_throug
         stage.erp.cut(order.key, {sku: 1})
         stage.erp.invoice(order.key, value=order.total - D(price))
         await stage.until(lambda: stage.shop.pending)
-        await stage.until(lambda: len([verb for verb in stage.shop.books.by_operation if verb.endswith("/change")]) and _asked(stage) >= 3)
+        await stage.until(lambda: len([verb for verb in stage.shop.counts.by_operation if verb.endswith("/change")]) and _asked(stage) >= 3)
         assert told(stage, key, "invoice") == [] and await tasks(stage, key) == {}
         stage.shop.settle_changes()
         await stage.until(lambda: stage.shop.placed[key].state == "invoiced")
@@ -87,7 +87,7 @@ async def _documents(stage: Stage, count: int) -> bool:
 
 
 def _asked(stage: Stage) -> int:
-    return sum(stage.shop.books.by_operation["POST /orders/{key}/change"].values())
+    return sum(stage.shop.counts.by_operation["POST /orders/{key}/change"].values())
 
 
 @pytest.mark.trap("engine.no-note-while-changing", "engine.change-stored-first")

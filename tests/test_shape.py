@@ -33,7 +33,7 @@ MANY_PARAMETERS = {
     # the wiring of a process: each is what the object holds, and is given by name in one or two places
     "core/engate/sync/registry.py:Registry.__init__": "made once a process",
     "core/engate/sync/runner.py:Runner.__init__": "made once a process",
-    "core/engate/sync/work.py:Work.__init__": "made by the runner alone",
+    "core/engate/sync/work.py:SliceContext.__init__": "made by the runner alone",
     "demo/engate_demo/command.py:play": "what tests change of a demo, by name",
 }
 """Functions that may take more, with why."""

@@ -21,7 +21,7 @@ from engate.operations import trigger
 from engate.store import config, levels
 from engate.store.blobs import unpack
 from engate.store.tables import integration, record
-from engate.testing.world import Change, SeedSku
+from engate.testing.facts import Change, SeedSku
 
 SKU, OTHER = "1000-UN", "1000-CX"
 
@@ -67,10 +67,10 @@ async def test_an_unchanged_reading_sends_nothing(sqlite_database: str) -> None:
     async with faked(sqlite_database, seed=goods({"1": 5, "2": 7}), mapping=both) as stage:
         await stage.activate()
         await until(stage, ("main", 12))
-        before = sum(sum(counts.values()) for name, counts in stage.shop.books.by_operation.items() if name.startswith("PUT"))
+        before = sum(sum(counts.values()) for name, counts in stage.shop.counts.by_operation.items() if name.startswith("PUT"))
         await stage.resync(["stock"])
         await stage.quiet()
-        assert sum(sum(counts.values()) for name, counts in stage.shop.books.by_operation.items() if name.startswith("PUT")) == before
+        assert sum(sum(counts.values()) for name, counts in stage.shop.counts.by_operation.items() if name.startswith("PUT")) == before
 
 
 async def test_a_branch_that_alone_has_a_sku_carries_it(sqlite_database: str) -> None:

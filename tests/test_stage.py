@@ -15,11 +15,11 @@ from engate.domain.options import Options
 from engate.errors import Invalid
 from engate.model import Problem
 from engate.testing import conformance
+from engate.testing.facts import Description
 from engate.testing.fake_erp.sandbox import FakeErpSandbox
 from engate.testing.fakes import FAKE_ERP, SANDBOXES, lacking
 from engate.testing.goods import goods, sale
 from engate.testing.stage import Side, Waiting, side, staged
-from engate.testing.world import Description
 from engate.text import Text
 
 
@@ -57,11 +57,11 @@ async def test_the_engine_goes_by_the_clock_that_is_given(tmp_path: Path) -> Non
         await stage.selling()
         stage.erp.change([])
         stage.erp.put("brand", msgspec.structs.replace(stage.erp.doc("brand", "5"), name="Outra Marca"))
-        before = stage.erp.books.requests
+        before = stage.erp.counts.requests
         clock.advance(timedelta(hours=2))
         stage.runner.poke()
         await stage.until(lambda: stage.shop.held["brand"]["5"]["want"]["name"] == "Outra Marca")
-        assert stage.erp.books.requests > before
+        assert stage.erp.counts.requests > before
 
 
 def test_a_platform_that_is_installed_is_found_by_its_name() -> None:

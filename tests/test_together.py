@@ -10,8 +10,8 @@ from tests.support.goods import goods
 from tests.support.stage import Stage, faked
 
 from engate.model import Image
+from engate.testing.facts import Fault
 from engate.testing.fakes import FAKE_ERP, lacking
-from engate.testing.world import Fault
 
 IMAGES = lacking(FAKE_ERP, together={"list_skus": frozenset({"image"})})
 ALL = lacking(FAKE_ERP, together={"list_products": frozenset({"sku", "image"})})

@@ -10,8 +10,8 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from litestar import Litestar
 
 from engate.clock import Clock, SystemClock
-from engate.journal import Metrics
 from engate.logs import say
+from engate.metrics import Metrics
 from engate.store import config, lanes, tokens, upkeep
 from engate.store.broken import broken, shortly
 from engate.store.vault import open_vault
@@ -58,7 +58,7 @@ async def opened(settings: Settings, clock: Clock, told: Callable[[Line], None] 
         if calls is not None:
             await closing.enter_async_context(working(calls.run()))
         if settings.redis_url is None:
-            runner = Runner(store, registry, clock, windows=settings.windows, worker=process_name(), slots=settings.slots, metrics=metrics)
+            runner = Runner(store, registry, clock, delays=settings.delays, worker=process_name(), slots=settings.slots, metrics=metrics)
             dispatch: Dispatch = Embedded(runner)
             await closing.enter_async_context(working(_keep_running(runner)))
         else:

@@ -13,12 +13,12 @@ import msgspec
 from engate.errors import Invalid
 from engate.secrets import ENVIRONMENT as SECRET_KEY
 from engate.sync.runner import SLOTS
-from engate.sync.work import Windows
+from engate.sync.work import Delays
 from engate.text import Text
 from engate_api import env_file
 from engate_api.settings import CALLS_DAYS, KEEP_BUYERS_DAYS, START_WAIT, Settings, from_environment
 
-_WINDOWS = ", ".join(f"`{field.name}`" for field in msgspec.structs.fields(Windows))
+_DELAYS = ", ".join(f"`{field.name}`" for field in msgspec.structs.fields(Delays))
 
 
 class Variable(NamedTuple):
@@ -66,8 +66,8 @@ VARIABLES: dict[str, Variable] = {
              "2 to 1024: lanes that a process works on at once; the last quarter serve only orders"),
         str(SLOTS),
     ),
-    "ENGATE_WINDOWS": Variable(
-        Text(f"JSON: quanto esperar pelas coisas, em segundos: {_WINDOWS}", f"JSON: how long to wait for things, in seconds: {_WINDOWS}"),
+    "ENGATE_DELAYS": Variable(
+        Text(f"JSON: quanto esperar pelas coisas, em segundos: {_DELAYS}", f"JSON: how long to wait for things, in seconds: {_DELAYS}"),
         "{}",
     ),
     "ENGATE_START_WAIT": Variable(

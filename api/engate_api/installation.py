@@ -10,7 +10,7 @@ from pathlib import Path
 
 from engate.clock import Clock
 from engate.errors import Invalid
-from engate.journal import Metrics
+from engate.metrics import Metrics
 from engate.secrets import Vault
 from engate.store.db import Store
 from engate.store.engines import file_of

@@ -16,7 +16,7 @@ from engate.address import wrong_base
 from engate.answers import NOT_JSON
 from engate.errors import Invalid
 from engate.sync.runner import SLOTS
-from engate.sync.work import Windows
+from engate.sync.work import Delays
 from engate.text import Text
 
 POSTGRESQL = "postgresql+psycopg"
@@ -44,7 +44,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     database_url: str
     redis_url: str | None = None
     installation_key: str | None = None
-    windows: Windows = Windows()
+    delays: Delays = Delays()
     slots: int = SLOTS
     log_level: str = "INFO"
     log_format: str = "text"
@@ -85,7 +85,7 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
         database_url=_database(environment.get("ENGATE_DATABASE_URL") or f"sqlite:///{data}/engate.db"),
         redis_url=_redis(environment.get("ENGATE_REDIS_URL") or None),
         installation_key=environment.get("ENGATE_INSTALLATION_KEY") or None,
-        windows=_decoded("ENGATE_WINDOWS", environment.get("ENGATE_WINDOWS") or "{}", Windows),
+        delays=_decoded("ENGATE_DELAYS", environment.get("ENGATE_DELAYS") or "{}", Delays),
         slots=_decoded("ENGATE_SLOTS", environment.get("ENGATE_SLOTS") or str(SLOTS), Slots),
         log_level=_one_of("ENGATE_LOG_LEVEL", (environment.get("ENGATE_LOG_LEVEL") or "INFO").upper(), Level),
         log_format=_one_of("ENGATE_LOG_FORMAT", (environment.get("ENGATE_LOG_FORMAT") or "text").lower(), Form),

@@ -20,8 +20,8 @@ from redis.exceptions import RedisError
 
 from engate.clock import SystemClock
 from engate.errors import Invalid
-from engate.journal import Metrics
 from engate.logs import configure, say
+from engate.metrics import Metrics
 from engate.store import lanes, upkeep
 from engate.store.vault import open_vault
 from engate.sync.calls import Calls
@@ -110,7 +110,7 @@ async def work(settings: Settings, name: str, at: Address | None = None) -> None
     budget = RedisBudget(redis, lambda: alive[0])
     calls = Calls(store, clock, metrics, everything=settings.calls == "all") if settings.calls_days else None
     registry = Registry(store, vault, clock, metrics, budget=budget, public_url=settings.public_url, calls=calls)
-    runner = Runner(store, registry, clock, windows=settings.windows, worker=name, slots=settings.slots, shared=True, metrics=metrics)
+    runner = Runner(store, registry, clock, delays=settings.delays, worker=name, slots=settings.slots, shared=True, metrics=metrics)
     shown = Installation(settings, store, vault, registry, clock, Arq(redis), metrics, worker=name)
     arq = Worker(
         functions=[func(_wake, name="wake", keep_result=0)],

@@ -29,10 +29,10 @@ from tests.support.stage import PATIENCE, merged_mapping, side
 
 from engate.logs import configure
 from engate.store.db import Store
-from engate.sync.work import Windows
+from engate.sync.work import Delays
 from engate.testing.connect import PLAIN
+from engate.testing.facts import Description, Seed
 from engate.testing.sandbox import Sandbox
-from engate.testing.world import Description, Seed
 from engate_api.app import create_app
 from engate_api.installation import open_store
 from engate_api.settings import Settings
@@ -41,7 +41,7 @@ LOG = io.StringIO()
 KEY = re.compile(r"eng_[\w-]{43}")
 os.environ.setdefault("ENGATE_SECRET_KEY", base64.b64encode(secrets.token_bytes(32)).decode())
 ERP, SHOP = os.environ.get("ENGATE_TEST_ERP", "winthor"), os.environ.get("ENGATE_TEST_SHOP", "vtex")
-SHORT = Windows(unknown_after=1.0, retry_first=0.05, retry_most=1.0, invoice_retry=0.2, settles_within=0.4, look_pause=0.1)
+SHORT = Delays(unknown_after=1.0, retry_first=0.05, retry_most=1.0, invoice_retry=0.2, settles_within=0.4, look_pause=0.1)
 INSTALLATION_KEY = "eng_installation_" + secrets.token_urlsafe(16)
 
 
@@ -228,7 +228,7 @@ def housed(folder: Path, url: str | None = None, known: Known | None = None) -> 
     if url is None:
         url = f"sqlite:///{folder}/engate.db"
         (folder / "engate.db").write_bytes(migrated())
-    settings = Settings(data=folder, database_url=url, installation_key=INSTALLATION_KEY, windows=SHORT)
+    settings = Settings(data=folder, database_url=url, installation_key=INSTALLATION_KEY, delays=SHORT)
     boxes = known.pair.copied(url) if known else (side(ERP).sandbox(limits=False), side(SHOP).sandbox(limits=False))
     with ExitStack() as stack:
         erp, shop = (stack.enter_context(sandbox(box)) for box in boxes)

@@ -197,7 +197,7 @@ async def doored(
         boxes: Any = FakeErpSandbox(limits=False), shop_class(limits=False)
     else:
         boxes = known.pair.copied(database)
-    told = Settings(data=folder, database_url=database, installation_key=KEY, windows=SHORT, public_url=url if public else None)
+    told = Settings(data=folder, database_url=database, installation_key=KEY, delays=SHORT, public_url=url if public else None)
     told = msgspec.structs.replace(told, **settings)
     async with AsyncExitStack() as open_:
         erp, shop = [await open_.enter_async_context(box.listening()) for box in boxes]

@@ -46,5 +46,5 @@ async def test_nothing_is_sent_to_a_shop_that_asks(tmp_path: Path) -> None:
         assert (said["state"], said["tracking"][0]["code"], len(said["notes"])) == ("delivered", "BR1", 1)
         await moved(house, dies.key, "cancelled")
         assert (await known(house, dies.key))["state"] == "cancelled"
-        assert [name for name in house.shop.books.by_operation if "/orders/{key}" in name] == []
+        assert [name for name in house.shop.counts.by_operation if "/orders/{key}" in name] == []
         assert (await house.api("GET", f"/integrations/{house.id}/orders?attention=true"))["items"] == []

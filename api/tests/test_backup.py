@@ -199,7 +199,7 @@ def test_a_backup_of_another_version_is_brought_to_this_one_and_a_newer_one_repl
 
 
 def restarted(folder: Path) -> Settings:
-    return Settings(data=folder, database_url=f"sqlite:///{folder}/engate.db", installation_key=INSTALLATION_KEY, windows=SHORT)
+    return Settings(data=folder, database_url=f"sqlite:///{folder}/engate.db", installation_key=INSTALLATION_KEY, delays=SHORT)
 
 
 DAYS = timedelta(days=2)

@@ -23,7 +23,7 @@ from engate.clock import SystemClock
 from engate.model import Buyer as BuyerOf
 from engate.store import orders, whose
 from engate.store.tables import flow
-from engate.testing.world import Buyer
+from engate.testing.facts import Buyer
 from engate_api.auth import reader
 from engate_api.embedded import opened as running
 from engate_api.settings import Settings

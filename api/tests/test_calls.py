@@ -13,7 +13,7 @@ import pytest
 from api.tests.doors import KEY, Doored, doored
 from api.tests.test_buyers import BUYER, delivered, in_files, opened, shows, sold, waits
 
-from engate.testing.world import Change
+from engate.testing.facts import Change
 
 
 async def calls(house: Doored, query: str = "", **more: Any) -> list[Any]:

@@ -59,7 +59,7 @@ def test_an_account_passes_and_the_report_names_what_was_tried(
     monkeypatch.setenv("THE_PASSWORD", erp.box.about.secrets["password"])
     erp.write(password="env:THE_PASSWORD")
     report = tmp_path / "report.md"
-    writes = sum(erp.served_by.books.writes.values())
+    writes = sum(erp.served_by.counts.writes.values())
     assert erp.run("--json", "--report", str(report)) == 0
     said = capsys.readouterr()
     rows = by_name(said.out)
@@ -86,9 +86,9 @@ def test_an_account_passes_and_the_report_names_what_was_tried(
             and str(erp.box.about.settings["base_url"]) not in shown
             and identity not in shown
         )
-    sent = {name for name in erp.served_by.books.by_operation if not name.startswith("GET")}
+    sent = {name for name in erp.served_by.counts.by_operation if not name.startswith("GET")}
     assert all("login" in name for name in sent), sent
-    assert sum(erp.served_by.books.writes.values()) - writes <= len(sent) * 2
+    assert sum(erp.served_by.counts.writes.values()) - writes <= len(sent) * 2
 
 
 def test_the_table_has_a_line_a_check_with_its_time(shop: Account, capsys: pytest.CaptureFixture[str]) -> None:
@@ -97,7 +97,7 @@ def test_the_table_has_a_line_a_check_with_its_time(shop: Account, capsys: pytes
     assert any(line.startswith("ok") and " s  test_connection lines" in line for line in lines)
     assert any(line.startswith("not tried") and "push_brands twice" in line and line.endswith("--write") for line in lines)
     assert lines[-1].endswith("not tried") and "0 failed" in lines[-1]
-    assert sum(shop.served_by.books.writes.values()) == 0
+    assert sum(shop.served_by.counts.writes.values()) == 0
 
 
 def test_with_write_it_makes_what_it_says(shop: Account, capsys: pytest.CaptureFixture[str]) -> None:
@@ -107,7 +107,7 @@ def test_with_write_it_makes_what_it_says(shop: Account, capsys: pytest.CaptureF
     assert shop.run("--write", "--json") == 0
     rows = by_name(capsys.readouterr().out)
     assert rows["push_brands-twice"]["state"] == rows["push_categories-twice"]["state"] == "ok"
-    assert sum(shop.served_by.books.writes.values()) >= 2
+    assert sum(shop.served_by.counts.writes.values()) >= 2
 
 
 def test_a_failure_ends_it_with_1(erp: Account, capsys: pytest.CaptureFixture[str]) -> None:

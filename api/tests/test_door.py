@@ -15,7 +15,7 @@ from api.tests.doors import SELDOM, Doored, doored
 
 from engate.model import OrderEvent
 from engate.sync import door
-from engate.testing.world import Change
+from engate.testing.facts import Change
 
 WRONG = "x" * 43
 
@@ -222,10 +222,10 @@ async def test_what_was_told_before_the_integration_was_live_counts_when_it_come
         await house.until(lambda: house.in_erp(key))
         [row] = await house.deliveries()
         assert (row["outcome"], row["times"]) == ("taken", 2)
-        looked = sum(house.shop.books.by_operation["GET /orders/{key}"].values())
+        looked = sum(house.shop.counts.by_operation["GET /orders/{key}"].values())
         replayed = await house.api("POST", f"/integrations/{house.id}/deliveries/{row['id']}/replay", {})
         assert replayed == {"orders": 1, "keys": 0}
-        await house.until(lambda: sum(house.shop.books.by_operation["GET /orders/{key}"].values()) > looked)
+        await house.until(lambda: sum(house.shop.counts.by_operation["GET /orders/{key}"].values()) > looked)
         await house.api("POST", f"/integrations/{house.id}/deliveries/999/replay", {}, status=404)
 
 

@@ -8,7 +8,7 @@ import pytest
 import structlog
 from api.tests.conftest import Loaded
 
-from engate.journal import MOST_OPERATIONS, Metrics
+from engate.metrics import MOST_OPERATIONS, Metrics
 from engate.views import summary
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from api.tests.doors import Doored, doored
 
-from engate.testing.world import Change
+from engate.testing.facts import Change
 
 
 async def runs(house: Doored) -> list[Any]:

@@ -50,7 +50,7 @@ async def test_an_order_that_is_handed_in_has_its_number_at_once_and_enters_once
         [row] = (await house.api("GET", f"/integrations/{house.id}/orders"))["items"]
         assert row["key"] == given.key
         await house.until(lambda: house.in_erp(given.key))
-        assert house.shop.books.by_operation.get("GET /orders/{key}") is None, "it came whole: nobody asks for it"
+        assert house.shop.counts.by_operation.get("GET /orders/{key}") is None, "it came whole: nobody asks for it"
         [entered] = house.in_erp(given.key)
         assert await place(house, given) == (200, number)
         house.erp.progress("invoiced", [entered.key])
@@ -212,7 +212,7 @@ async def test_a_shop_that_hands_its_orders_in_is_never_asked(tmp_path: Path) ->
             said = (await house.shop.ask(f"{await house.url()}/order", of))[1]
             assert (said["number"], said["order"]["raw_state"]) == (number, "ready")
         assert await move(house, "nobody's", "ready") == 404
-        assert not {"GET /feed", "GET /listed", "GET /orders/{key}"} & set(house.shop.books.by_operation)
+        assert not {"GET /feed", "GET /listed", "GET /orders/{key}"} & set(house.shop.counts.by_operation)
         assert len(house.in_erp(given.key)) == 1
 
 

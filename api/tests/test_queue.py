@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from api.tests.doors import KEY, Doored, doored
 
-from engate.testing.world import Change
+from engate.testing.facts import Change
 
 
 async def causes(house: Doored, asked: str = "", at: str = "") -> list[Any]:

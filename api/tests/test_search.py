@@ -13,7 +13,7 @@ import pytest
 from api.tests.doors import KEY, Doored, doored
 from tests.support.goods import sale
 
-from engate.testing.world import Change
+from engate.testing.facts import Change
 
 
 async def found(house: Doored, q: str) -> list[Any]:

@@ -11,7 +11,7 @@ import pytest
 from api.tests.conftest import House, Live
 from tests.support.goods import goods, gtin, product
 
-from engate.testing.world import Seed, SeedSku
+from engate.testing.facts import Seed, SeedSku
 
 Explained = dict[str, Any]
 

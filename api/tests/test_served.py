@@ -15,7 +15,7 @@ from api.tests.doors import Doored, doored
 from tests.support.goods import goods, gtin
 
 from engate.store.tables import connection
-from engate.testing.world import Change, SeedSku
+from engate.testing.facts import Change, SeedSku
 
 FETCHED = frozenset({"product", "sku", "price", "image"})
 D = Decimal

@@ -37,12 +37,12 @@ from engate_api.settings import Settings, from_environment
         ("ENGATE_SLOTS", "many"),
         ("ENGATE_KEEP_BUYERS_DAYS", "29"),
         ("ENGATE_KEEP_BUYERS_DAYS", "five years"),
-        ("ENGATE_WINDOWS", '{"retry_first": -1}'),
-        ("ENGATE_WINDOWS", '{"slow_after": 0}'),
-        ("ENGATE_WINDOWS", '{"beat": 20}'),
-        ("ENGATE_WINDOWS", '{"retry_frist": 5}'),
-        ("ENGATE_WINDOWS", "[]"),
-        ("ENGATE_WINDOWS", "[" * 100_000),
+        ("ENGATE_DELAYS", '{"retry_first": -1}'),
+        ("ENGATE_DELAYS", '{"slow_after": 0}'),
+        ("ENGATE_DELAYS", '{"beat": 20}'),
+        ("ENGATE_DELAYS", '{"retry_frist": 5}'),
+        ("ENGATE_DELAYS", "[]"),
+        ("ENGATE_DELAYS", "[" * 100_000),
         ("ENGATE_DATABASE_URL", "postgres://engate:very-secret@db/engate"),
         ("ENGATE_DATABASE_URL", "mysql://engate:very-secret@db/engate"),
         ("ENGATE_DATABASE_URL", "very-secret"),
@@ -64,7 +64,7 @@ def test_a_setting_that_cannot_be_is_named_and_its_value_is_not(name: str, value
 
 def test_a_misspelt_window_is_told_the_names_there_are() -> None:
     with pytest.raises(Invalid) as caught:
-        from_environment({"ENGATE_WINDOWS": '{"retry_frist": 5}'})
+        from_environment({"ENGATE_DELAYS": '{"retry_frist": 5}'})
     assert "retry_frist" in caught.value.text.en and "retry_first" in caught.value.hint.en
 
 

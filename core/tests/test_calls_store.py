@@ -18,7 +18,7 @@ from engate import doing
 from engate.answers import Call, Response
 from engate.calls import Exchange
 from engate.clock import ManualClock
-from engate.journal import Metrics
+from engate.metrics import Metrics
 from engate.model import Query
 from engate.store import calls as kept
 from engate.store import orders

@@ -10,8 +10,8 @@ from typing import ClassVar, Literal
 import aiohttp
 import pytest
 
+from engate.testing.facts import Fault, FaultKind
 from engate.testing.sandbox import Answer, Call, Operation, Sandbox
-from engate.testing.world import Fault, FaultKind
 
 
 class Shelf(Sandbox):
@@ -59,7 +59,7 @@ async def test_a_session_or_a_permission_is_refused_and_nothing_is_done(kind: Fa
         assert sandbox.stored == 0
         async with http.post("/things") as answer:
             assert answer.status == 200  # once for each key
-        ledger = sandbox.books.report()
+        ledger = sandbox.counts.report()
     assert ledger.injected == {kind: 1}
     assert ledger.by_operation == {"POST /things": {kind: 1, "200": 1}}
     assert ledger.writes == {"POST /things": 1}
@@ -71,11 +71,11 @@ async def test_an_answer_drips_byte_by_byte_until_the_client_leaves() -> None:
             assert answer.status == 200 and answer.content_length == len(b'{"id":1}')
             assert await answer.content.readexactly(1) == b"{"
             assert await answer.content.readexactly(3) == b'"id'
-            assert sandbox.books.in_flight["POST /things"] == 1
+            assert sandbox.counts.in_flight["POST /things"] == 1
             answer.close()
-        await _until(lambda: not sandbox.books.in_flight["POST /things"])
+        await _until(lambda: not sandbox.counts.in_flight["POST /things"])
         assert sandbox.stored == 1
-        assert sandbox.books.aborted == {"POST /things": 1} and sandbox.books.writes == {"POST /things": 1}
+        assert sandbox.counts.aborted == {"POST /things": 1} and sandbox.counts.writes == {"POST /things": 1}
 
 
 async def test_a_huge_answer_goes_on_until_the_client_leaves() -> None:
@@ -85,8 +85,8 @@ async def test_a_huge_answer_goes_on_until_the_client_leaves() -> None:
             got = await answer.content.readexactly(2**20 + 4096)
             assert got.strip() == b"["
             answer.close()
-        await _until(lambda: not sandbox.books.in_flight["GET /things"])
-        assert sandbox.books.aborted == {"GET /things": 1}
+        await _until(lambda: not sandbox.counts.in_flight["GET /things"])
+        assert sandbox.counts.aborted == {"GET /things": 1}
         async with http.get("/things") as answer:
             assert await answer.json() == [1, 2, 3]
 
@@ -96,8 +96,8 @@ async def test_a_server_that_hangs_answers_nothing_until_the_client_leaves() -> 
         with pytest.raises(TimeoutError):
             async with http.post("/things", timeout=aiohttp.ClientTimeout(0.2)):
                 pass
-        await _until(lambda: not sandbox.books.in_flight["POST /things"])
-        assert sandbox.stored == 0 and sandbox.books.aborted == {"POST /things": 1} and not sandbox.books.writes
+        await _until(lambda: not sandbox.counts.in_flight["POST /things"])
+        assert sandbox.stored == 0 and sandbox.counts.aborted == {"POST /things": 1} and not sandbox.counts.writes
 
 
 async def test_a_sandbox_that_stops_does_not_wait_for_its_endless_answers() -> None:
@@ -105,7 +105,7 @@ async def test_a_sandbox_that_stops_does_not_wait_for_its_endless_answers() -> N
         async with Shelf().listening() as sandbox:
             sandbox.faults.set([Fault("hang")])
             waiting = asyncio.create_task(http.post(f"{sandbox.base_url}/things").__aenter__())
-            await _until(lambda: sandbox.books.in_flight["POST /things"])
+            await _until(lambda: sandbox.counts.in_flight["POST /things"])
         with pytest.raises(aiohttp.ClientError):
             await waiting
 
@@ -135,7 +135,7 @@ async def test_a_platform_has_verbs_of_its_own_beside_those_of_all() -> None:
             assert await answer.json() == 2
         async with http.get("/_sandbox/health") as answer:
             assert await answer.json() == {"platform": "shelf", "role": "erp"}
-        assert sandbox.books.requests == 0
+        assert sandbox.counts.requests == 0
 
 
 class Desk(Sandbox):
@@ -165,7 +165,7 @@ async def test_one_address_of_many_operations_is_counted_and_hit_by_their_names(
             async with http.post("/desk", data=word.encode()) as answer:
                 seen.append(await answer.json() if answer.status == 200 else answer.status)
     assert seen == ["POST desk read-a", "POST desk write-b", 500, "POST desk write-a", 401]
-    ledger = sandbox.books.report()
+    ledger = sandbox.counts.report()
     assert ledger.by_operation == {
         "POST desk read-a": {"200": 1}, "POST desk write-b": {"200": 1}, "POST desk write-a": {"500": 1, "200": 1},
         "POST desk steal": {"401": 1},

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from stdnum.br import cnpj
 
-from engate.testing.world import Buyer, Sale, Seed
+from engate.testing.facts import Buyer, Sale, Seed
 
 PRODUCTS_PER_SEED = 2_000
 

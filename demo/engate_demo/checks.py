@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import NamedTuple
 
-from engate.testing.world import Count, OrderState, SkuState
+from engate.testing.facts import Count, OrderState, SkuState
 
 Cell = tuple[str, str, str]
 """One thing that can differ: ("product" | "sku" | "price" | "stock", the ERP's key, field or warehouse)."""

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from engate.testing.assortment import BRANCHES
+from engate.testing.facts import Sale, SaleItem, SalePayment, Seed, SeedBrand, SeedCategory, SeedProduct, SeedSku
 from engate.testing.goods import gtin
-from engate.testing.world import Sale, SaleItem, SalePayment, Seed, SeedBrand, SeedCategory, SeedProduct, SeedSku
 from engate_demo.catalog import Catalog, Skus, buyer
 
 Row = dict[str, str]

@@ -12,7 +12,7 @@ import msgspec
 
 from engate.domain import sheet
 from engate.domain.flows import FLOWS
-from engate.testing.world import Change, Description, Ledger, OrderState, SkuState
+from engate.testing.facts import Change, Description, Ledger, OrderState, SkuState
 from engate_demo import checks
 from engate_demo.catalog import Catalog, Listed
 from engate_demo.checks import Cell, Sides

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
 from engate.testing.assortment import CENT, assortment
-from engate.testing.world import Sale, SaleItem, SalePayment, SeedProduct
+from engate.testing.facts import Sale, SaleItem, SalePayment, SeedProduct
 from engate_demo.catalog import Catalog, Listed, Skus, buyer
 
 DEFAULT_SKUS = 300

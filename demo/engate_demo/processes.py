@@ -39,7 +39,7 @@ WINDOWS: Mapping[str, float] = {
     "look_pause": 0.3,
     "orders_again": 5.0,
 }
-"""Short windows (engate.sync.work.Windows), so that real time is enough."""
+"""Short delays (engate.sync.work.Delays), so that real time is enough."""
 API = "api"
 COMMAND = (sys.executable, "-m", "engate_api.cli")
 
@@ -143,7 +143,7 @@ def running(plan: Plan) -> Generator[Servers]:
             "ENGATE_DATA": str(folder / "data"),
             "ENGATE_INSTALLATION_KEY": key,
             "ENGATE_SECRET_KEY": given.get("ENGATE_SECRET_KEY") or base64.b64encode(secrets.token_bytes(32)).decode(),
-            "ENGATE_WINDOWS": msgspec.json.encode(WINDOWS).decode(),
+            "ENGATE_DELAYS": msgspec.json.encode(WINDOWS).decode(),
             "ENGATE_LOG_LEVEL": os.environ.get("ENGATE_LOG_LEVEL", "WARNING"),
             "ENGATE_DATABASE_URL": database,
             "ENGATE_REDIS_URL": redis,

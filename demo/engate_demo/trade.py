@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import UTC, datetime
 
-from engate.testing.world import Fault, OrderState
+from engate.testing.facts import Fault, OrderState
 from engate_demo import checks
 from engate_demo.driver import Demo, listed
 

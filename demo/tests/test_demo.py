@@ -21,7 +21,7 @@ import pytest
 from msgspec.structs import replace
 from stdnum.br import cnpj, cpf
 
-from engate.testing.world import OrderState, Sale, SalePayment, SkuState
+from engate.testing.facts import OrderState, Sale, SalePayment, SkuState
 from engate_demo import checks, goods
 from engate_demo.catalog import Catalog, Listed, Skus
 from engate_demo.command import Outcome, play, tell

@@ -13,7 +13,7 @@ import pytest
 from stdnum import ean
 from stdnum.br import cpf
 
-from engate.testing.world import SeedProduct
+from engate.testing.facts import SeedProduct
 from engate_demo.catalog import Catalog, Listed
 from engate_demo.dataset import Missing, read
 

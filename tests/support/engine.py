@@ -64,8 +64,8 @@ async def main(url: str, *observers: str) -> None:
     for manifest in MANIFESTS.values():
         registry.add(manifest)
     await store.durably(lanes.free_all)  # as at every start: nobody else works
-    windows = msgspec.structs.replace(SHORT, unknown_after=2.0)
-    await Runner(store, registry, clock, windows=windows, worker="killed").run()
+    delays = msgspec.structs.replace(SHORT, unknown_after=2.0)
+    await Runner(store, registry, clock, delays=delays, worker="killed").run()
 
 
 def _observer(said: str) -> tuple[str, Observer]:

@@ -13,7 +13,7 @@ from tests.support.loaded import LOADED, Loaded, kept
 
 from engate.clock import Clock
 from engate.plugins import Manifest
-from engate.sync.work import Windows
+from engate.sync.work import Delays
 from engate.testing import stage as public
 from engate.testing.stage import PATIENCE, SHORT, OrderRow, Pair, Side, Stage, couple, installed, merged_mapping, played, side
 
@@ -51,13 +51,13 @@ async def staged(
 async def _copied(url: str, sides: list[Side], runners: int, more: dict[str, Any]) -> AsyncGenerator[Stage]:
     """Of what the load depends on, a copy is made of that; the rest is this test's own."""
     given = {name: more.pop(name, None) for name in ("seed", "options", "settings")}
-    windows: Windows = more.pop("windows", SHORT)
+    delays: Delays = more.pop("delays", SHORT)
     clock: Clock | None = more.pop("clock", None)
-    loaded = await _loaded((sides[0].manifest.key, sides[1].manifest.key), {**given, "windows": windows})
+    loaded = await _loaded((sides[0].manifest.key, sides[1].manifest.key), {**given, "delays": delays})
     boxes = loaded.copied(url)
     async with boxes[0].listening(), boxes[1].listening(), installed(url, [each.manifest for each in sides], clock, **more) as registry:
         await registry.store.writing(lambda c: loaded.moved(c, boxes, given["settings"] or {}))
-        made = Stage(registry, *boxes, (loaded.tenant_id, loaded.integration_id), windows)
+        made = Stage(registry, *boxes, (loaded.tenant_id, loaded.integration_id), delays)
         assert await made.flows() == loaded.flows, "the manifests of this test offer others: call stage.selling()"
         async with played(made, runners) as stage:
             yield stage
@@ -95,6 +95,6 @@ async def neighbour(
     left, right = (each.sandbox(limits=False) for each in sides)
     async with left.listening() as erp, right.listening() as shop:
         erp.seed(seed)
-        other = Stage(stage.registry, erp, shop, await couple(stage.registry, name, Pair(erp, shop)), stage.windows)
+        other = Stage(stage.registry, erp, shop, await couple(stage.registry, name, Pair(erp, shop)), stage.delays)
         other.runner = stage.runner
         yield other

@@ -15,7 +15,7 @@ from litestar import Response, get
 from litestar.di import NamedDependency
 from sqlalchemy.exc import SQLAlchemyError
 
-from engate.journal import Counts, Dependency
+from engate.metrics import Counts, Dependency
 from engate.store import lanes
 from engate.store.broken import FREE, FULL, Broken
 from engate.store.db import DatabaseSilent

@@ -7,15 +7,15 @@ import sqlalchemy as sa
 from engate.domain.reasons import Reason, own
 from engate.model.kinds import CALLED, KINDS, Kind
 from engate.store import causes, families
-from engate.sync.work import Work
+from engate.sync.work import SliceContext
 from engate.text import Text
 
 
-def waits(work: Work, kind: Kind) -> bool:
+def waits(work: SliceContext, kind: Kind) -> bool:
     return any(one == kind.name for one, _ in work.coupling.after)
 
 
-def wait(c: sa.Connection, work: Work, kind: Kind) -> None:
+def wait(c: sa.Connection, work: SliceContext, kind: Kind) -> None:
     """Those whose other kind the shop never had wait for it; the others go. What nobody sends is not waited for."""
     work.must_be_current(c)
     for one, other in work.coupling.after:
@@ -29,7 +29,7 @@ def wait(c: sa.Connection, work: Work, kind: Kind) -> None:
         families.wait_for_other(c, work.records_of(kind.name), cause_id, other)
 
 
-def there(c: sa.Connection, work: Work, kind: Kind) -> None:
+def there(c: sa.Connection, work: SliceContext, kind: Kind) -> None:
     """The shop has some of this kind: what waited for it can go."""
     kinds = [KINDS[one] for one, other in work.coupling.after if other == kind.name]
     work.wake(c, *((f"push/{each.name}", each.priority) for each in kinds))

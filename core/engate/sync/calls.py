@@ -17,8 +17,8 @@ from engate import doing
 from engate.calls import Exchange
 from engate.clock import Clock
 from engate.hidden import Hidden
-from engate.journal import Metrics
 from engate.logs import say
+from engate.metrics import Metrics
 from engate.store import calls
 from engate.store.broken import broken, shortly
 from engate.store.calls import Call

@@ -13,7 +13,7 @@ from engate.plugins import closing
 from engate.store import archive, inbox, lanes, orders, runs
 from engate.store.orders import Shop
 from engate.sync import quarantine, whole
-from engate.sync.work import Later, Work
+from engate.sync.work import NextTurn, SliceContext
 
 ORDER_PRIORITY = 0
 LISTED = "shop_order"
@@ -26,7 +26,7 @@ def lane_of(order_key: str) -> str:
     return f"order/{order_key}"
 
 
-async def events_slice(work: Work) -> Later:
+async def events_slice(work: SliceContext) -> NextTurn:
     """Reads until the storefront has nothing more to tell, or the slice is over. Also while inactive: feeds die if nobody reads them."""
     row = await work.store.reading(lambda c: runs.place_of(c, work.integration_id, TOLD))
     since = row.watermark if row is not None else None
@@ -34,8 +34,8 @@ async def events_slice(work: Work) -> Later:
         async for page in pages:
             await work.store.durably(lambda c, page=page: _receive(c, work, page))
             if work.time_is_up():
-                return Later(due=work.now())
-    return Later(due=work.now() + work.snapshot.every["orders"])
+                return NextTurn(due=work.now())
+    return NextTurn(due=work.now() + work.snapshot.every["orders"])
 
 
 class Listing(NamedTuple):
@@ -47,7 +47,7 @@ class Listing(NamedTuple):
     total: int | None = None
 
 
-async def safety_slice(work: Work) -> Later:
+async def safety_slice(work: SliceContext) -> NextTurn:
     """The shop's own list of orders, now and then: what a feed lost, or a hook that was not heard, would never be found. Resumable."""
     row = await work.store.reading(lambda c: runs.place_of(c, work.integration_id, LISTED))
     since = row.watermark if row is not None else None
@@ -62,19 +62,19 @@ async def safety_slice(work: Work) -> Later:
             )
             await work.store.durably(lambda c, page=page, at=at: _listed(c, work, page, at))
             if work.time_is_up() and page.cursor is not None:
-                return Later(due=work.now())
+                return NextTurn(due=work.now())
     await work.store.durably(lambda c: _all_listed(c, work, at, since))
-    return Later(due=work.now() + work.windows.orders_again)
+    return NextTurn(due=work.now() + work.delays.orders_again)
 
 
-def _listed(c: sa.Connection, work: Work, page: Received[OrderEvent], at: Listing) -> None:
+def _listed(c: sa.Connection, work: SliceContext, page: Received[OrderEvent], at: Listing) -> None:
     """What we know to be so already needs no look."""
     known = orders.raw_states(c, work.integration_id, [event.order for event in page.items])
     _take_in(c, work, [event for event in page.items if known.get(event.order) != event.raw_state])
     runs.keep_place(c, work.integration_id, LISTED, **at._asdict())
 
 
-def _all_listed(c: sa.Connection, work: Work, at: Listing, since: str | None) -> None:
+def _all_listed(c: sa.Connection, work: SliceContext, at: Listing, since: str | None) -> None:
     whole_list = at.total is None or at.entities >= at.total
     runs.keep_place(c, work.integration_id, LISTED, **Listing()._asdict(), watermark=(at.ahead or since) if whole_list else since)
     if whole_list:
@@ -84,7 +84,7 @@ def _all_listed(c: sa.Connection, work: Work, at: Listing, since: str | None) ->
         whole.say(c, work, "orders", whole.of_count(LISTED, at.entities, at.total))
 
 
-def _receive(c: sa.Connection, work: Work, page: Received[OrderEvent]) -> None:
+def _receive(c: sa.Connection, work: SliceContext, page: Received[OrderEvent]) -> None:
     events = page.items + quarantine.events_of(page.broken, work.now())
     _take_in(c, work, events)
     if page.watermark is not None:
@@ -100,7 +100,7 @@ class Ear(NamedTuple):
     storefront_id: int
 
 
-def _take_in(c: sa.Connection, work: Work, heard: list[OrderEvent]) -> None:
+def _take_in(c: sa.Connection, work: SliceContext, heard: list[OrderEvent]) -> None:
     ear = Ear(work.tenant_id, work.integration_id, work.snapshot.sides[1][0])
     take_in(c, ear, heard, work.now())
 

@@ -19,7 +19,7 @@ from engate.store.health import Trouble
 from engate.store.lanes import Claim
 from engate.sync.lanes import flow_of, order_of
 from engate.sync.outbox import KeyedOrder, Outlet, order_waits
-from engate.sync.work import Windows
+from engate.sync.work import Delays
 from engate.text import Text
 from engate.titles import doing
 
@@ -58,14 +58,14 @@ def side_of(snapshot: Snapshot, hook: str) -> int | None:
     return erp if hasattr(Erp, hook) else storefront
 
 
-def back_off(failed: Failed, windows: Windows, now: float) -> float:
+def back_off(failed: Failed, delays: Delays, now: float) -> float:
     """When the lane may be tried again."""
     claim, error = failed.claim, failed.error
     if isinstance(error, AuthFailed):
         return now + REAUTH_WAIT
     if isinstance(error, Forbidden) and order_of(claim.name) is None:
-        return now + windows.forbidden_wait  # only a person can grant it: no use in hurrying
-    return now + windows.pause(claim.tries)
+        return now + delays.forbidden_wait  # only a person can grant it: no use in hurrying
+    return now + delays.pause(claim.tries)
 
 
 class Told(NamedTuple):

@@ -18,14 +18,14 @@ from engate.sync import whole
 from engate.sync.events import ORDER_PRIORITY, lane_of
 from engate.sync.outbox import Entered, KeyedOrder, order_waits, outlet_of
 from engate.sync.stock import Share, follow
-from engate.sync.work import Later, Work
+from engate.sync.work import NextTurn, SliceContext
 from engate.text import Text
 
 KIND = "order"
 NO_ORDER = frozenset({"cancelled", "rejected"})
 
 
-async def fulfilment_slice(work: Work) -> Later:
+async def fulfilment_slice(work: SliceContext) -> NextTurn:
     """One delta over the ERP's orders. Small and frequent: it starts anew when interrupted."""
     since = await work.store.reading(lambda c: runs.watermark_of(c, work.integration_id, KIND))
     ahead, held, read, total = since, False, 0, None
@@ -40,10 +40,10 @@ async def fulfilment_slice(work: Work) -> Later:
     # what the ERP said of one of our orders and we could not take in must be listed again
     newest = since if held else ahead
     await work.store.writing(lambda c: _read(c, work, since, newest, short))
-    return Later(due=work.now() + work.snapshot.every["fulfilment"])
+    return NextTurn(due=work.now() + work.snapshot.every["fulfilment"])
 
 
-def _read(c: sa.Connection, work: Work, since: str | None, ahead: str | None, short: Reason | None) -> None:
+def _read(c: sa.Connection, work: SliceContext, since: str | None, ahead: str | None, short: Reason | None) -> None:
     """The watermark moves only over a list that was whole."""
     if short is None:
         if ahead != since:
@@ -53,7 +53,7 @@ def _read(c: sa.Connection, work: Work, since: str | None, ahead: str | None, sh
         whole.say(c, work, "fulfilment", short)
 
 
-def _keep(c: sa.Connection, work: Work, page: Received[ErpOrder]) -> bool:
+def _keep(c: sa.Connection, work: SliceContext, page: Received[ErpOrder]) -> bool:
     """Whether something was said of our orders that cannot be used."""
     work.must_hold(c)  # whoever has the lane now may have read newer facts
     now = renames.as_now(c, work.integration_id, page.items)
@@ -79,7 +79,7 @@ def _to_keep(row: Any, said: ErpOrder) -> ErpOrder:
     return personal.erased_erp(said) if row.erased_at is not None else said
 
 
-def _broken(c: sa.Connection, work: Work, page: Received[ErpOrder]) -> bool:
+def _broken(c: sa.Connection, work: SliceContext, page: Received[ErpOrder]) -> bool:
     """Their orders wait with the words of what is wrong."""
     problems = {each.key: each.problem for each in page.broken if each.key is not None}
     rows = orders.part_by_erp(c, work.integration_id, list(problems)) if problems else []
@@ -89,7 +89,7 @@ def _broken(c: sa.Connection, work: Work, page: Received[ErpOrder]) -> bool:
     return bool(rows)
 
 
-def _adopted(c: sa.Connection, work: Work, said: list[ErpOrder]) -> list[str]:
+def _adopted(c: sa.Connection, work: SliceContext, said: list[ErpOrder]) -> list[str]:
     """Orders that carry our reference and whose number nobody told us: an import that was not answered, or answered without one.
     Returns the keys of the shop's orders."""
     mine = {(erp.reference, erp.branch): erp for erp in said if erp.reference and erp.state not in NO_ORDER}

@@ -17,7 +17,7 @@ from engate.door import Sight, Whole, Wholes, WholeSku
 from engate.errors import Unavailable
 from engate.model import Brand, Category, Item
 from engate.model.kinds import KINDS, buyable
-from engate.store import causes, config, current, families, links, pushes, runs
+from engate.store import causes, config, families, links, pushes, revisions, runs
 from engate.store.families import BELOW, Row, Since
 from engate.store.pushes import Settled
 from engate.store.rows import RecordSet
@@ -157,7 +157,7 @@ class _Table:
     """What may be shown now, of one integration, in one transaction. `given`: what the shop did not hold so."""
 
     def __init__(self, c: sa.Connection, live: Live, sight: Sight) -> None:
-        if current.stamp(c, live.snapshot.id) != live.snapshot.stamp:
+        if revisions.stamp(c, live.snapshot.id) != live.snapshot.stamp:
             raise Unavailable(CHANGED, code="slow")  # the platform asks again
         self._c, self._sight = c, sight
         self._snapshot, self._pair, self._flows = live

@@ -14,7 +14,7 @@ from engate.model import Found, Imported, Unsure
 from engate.store import orders
 from engate.sync.outbox import Entered, KeyedOrder, order_waits, outlet_of
 from engate.sync.stock import Share, follow
-from engate.sync.work import Later, LeaseLost, Work
+from engate.sync.work import LeaseLost, NextTurn, SliceContext
 from engate.text import Text
 
 FATE_UNKNOWN = "order.fate_unknown"
@@ -22,10 +22,10 @@ LOOKS = 2
 """How often an order of unknown fate must be found absent, after the bound, before it is sent again."""
 
 
-async def import_part(work: Work, order: Stored, part: Part) -> Later | None:
+async def import_part(work: SliceContext, order: Stored, part: Part) -> NextTurn | None:
     """Also the first time: look before sending. Unsure never permits a send."""
     found = await _look(work, order, part)
-    if isinstance(found, Later):
+    if isinstance(found, NextTurn):
         return found
     if found is not None:
         await _enter(work, order, part, found)
@@ -33,16 +33,16 @@ async def import_part(work: Work, order: Stored, part: Part) -> Later | None:
     return await _send(work, order, part)
 
 
-async def resolve_part(work: Work, order: Stored, part: Part) -> Later | Reason | None:
+async def resolve_part(work: SliceContext, order: Stored, part: Part) -> NextTurn | Reason | None:
     """An import went out and was not answered (or we died). Found is definite at any time. Absent counts no earlier than the ERP's bound,
     and twice, then it may go again. Where the ERP declares no bound, a person decides."""
-    bound = work.windows.settles_within if work.windows.settles_within is not None else work.coupling.settles_within
+    bound = work.delays.settles_within if work.delays.settles_within is not None else work.coupling.settles_within
     if part.sent_at is None:
         # whoever sent it died on the way: nobody knows when the call left, but it was before now
         await work.store.durably(lambda c: orders.update_part(c, part.id, sent_at=work.now()))
     sent_at = part.sent_at or work.now()
     found = await _look(work, order, part)
-    if isinstance(found, Later):
+    if isinstance(found, NextTurn):
         return found
     if found is not None:
         await _enter(work, order, part, found)
@@ -50,23 +50,23 @@ async def resolve_part(work: Work, order: Stored, part: Part) -> Later | Reason 
     if bound is None:
         return _fate_unknown(part)
     if work.now() < sent_at + bound:
-        return Later(due=sent_at + bound)  # it may still come: absent says nothing yet
+        return NextTurn(due=sent_at + bound)  # it may still come: absent says nothing yet
     looks = part.looks + 1
     again = looks >= LOOKS
     await work.store.durably(lambda c: orders.update_part(c, part.id, looks=looks, sending=not again))
-    return None if again else Later(due=work.now() + work.windows.look_pause)
+    return None if again else NextTurn(due=work.now() + work.delays.look_pause)
 
 
-async def _look(work: Work, order: Stored, part: Part) -> Found | Later | None:
+async def _look(work: SliceContext, order: Stored, part: Part) -> Found | NextTurn | None:
     found = await work.coupling.erp.find_order(part.doc)
     if isinstance(found, Unsure):
         text = Text("O ERP não disse com certeza se já tem o pedido.", "The ERP did not say for certain whether it has the order.")
         await _waits(work, order, part, "order.unsure", text)
-        return Later(due=work.now() + work.windows.unknown_after)
+        return NextTurn(due=work.now() + work.delays.unknown_after)
     return found if isinstance(found, Found) else None
 
 
-async def _waits(work: Work, order: Stored, part: Part, code: str, text: Text) -> None:
+async def _waits(work: SliceContext, order: Stored, part: Part, code: str, text: Text) -> None:
     """Nobody need do anything, but nothing waits without a word (that of a person comes first)."""
     if order.cause_id is not None:
         return
@@ -75,7 +75,7 @@ async def _waits(work: Work, order: Stored, part: Part, code: str, text: Text) -
     await work.store.durably(lambda c: orders.set_cause(c, work.order_row(order.id), reason, work.now()))
 
 
-async def _send(work: Work, order: Stored, part: Part) -> Later | None:
+async def _send(work: SliceContext, order: Stored, part: Part) -> NextTurn | None:
     await work.store.durably(lambda c: _promise(c, work, part))
     try:
         imported = await work.coupling.erp.import_order(part.doc)
@@ -85,11 +85,11 @@ async def _send(work: Work, order: Stored, part: Part) -> Later | None:
         if isinstance(failure, AuthFailed):
             raise
         await _waits(work, order, part, "order.not_sent", failure.text)
-        return Later(due=work.retry_at(part.attempt))
+        return NextTurn(due=work.retry_at(part.attempt))
     except Rejected as error:
         reason = reasons.of_error(error)
         await work.store.durably(lambda c: _refused(c, work, order, part, reason))
-        return Later()
+        return NextTurn()
     except EngateError as error:
         text = error.text
         await work.store.durably(lambda c: _uncertain(c, work, order, part, text))
@@ -98,7 +98,7 @@ async def _send(work: Work, order: Stored, part: Part) -> Later | None:
     return None
 
 
-def _promise(c: sa.Connection, work: Work, part: Part) -> None:
+def _promise(c: sa.Connection, work: SliceContext, part: Part) -> None:
     """Before the call: whoever finds `sending` knows that an order may be on its way. Only one can promise."""
     work.must_hold(c)
     work.must_be_current(c)
@@ -106,18 +106,18 @@ def _promise(c: sa.Connection, work: Work, part: Part) -> None:
         raise LeaseLost(work.claim.name)
 
 
-def _uncertain(c: sa.Connection, work: Work, order: Stored, part: Part, text: Text) -> None:
+def _uncertain(c: sa.Connection, work: SliceContext, order: Stored, part: Part, text: Text) -> None:
     """The ERP's bound counts from here: look-ups and retries may have passed since the promise."""
     say_after(c, "order_uncertain", integration=work.integration_id, order=order.key, part=part.no, error=text.en)
     orders.update_part(c, part.id, sent_at=work.now())
     orders.note(c, work.order_row(order.id), orders.Line("uncertain", text, part.no), work.now())
 
 
-async def _enter(work: Work, order: Stored, part: Part, where: Found | Imported) -> None:
+async def _enter(work: SliceContext, order: Stored, part: Part, where: Found | Imported) -> None:
     await work.store.durably(lambda c: _entered(c, work, order, part, where))
 
 
-def _entered(c: sa.Connection, work: Work, order: Stored, part: Part, where: Found | Imported) -> None:
+def _entered(c: sa.Connection, work: SliceContext, order: Stored, part: Part, where: Found | Imported) -> None:
     """A definite yes: key and next step in one transaction."""
     if not orders.answered(c, part.id, erp_key=where.key, erp_state=where.state, sending=False, state="in_erp"):
         return
@@ -133,7 +133,7 @@ def _entered(c: sa.Connection, work: Work, order: Stored, part: Part, where: Fou
         orders.set_cause(c, work.order_row(order.id), None, work.now())
 
 
-def _refused(c: sa.Connection, work: Work, order: Stored, part: Part, reason: reasons.Reason) -> None:
+def _refused(c: sa.Connection, work: SliceContext, order: Stored, part: Part, reason: reasons.Reason) -> None:
     if not orders.answered(c, part.id, sending=False, state="rejected"):
         return
     order_waits(c, outlet_of(work), KeyedOrder(work.order_row(order.id), order.key), reason, work.now())

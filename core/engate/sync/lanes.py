@@ -23,7 +23,7 @@ from engate.sync.orders import order_slice
 from engate.sync.probe import SIDES, probe_slice
 from engate.sync.pushing import push_slice
 from engate.sync.reading import read_slice
-from engate.sync.work import Later, Work
+from engate.sync.work import NextTurn, SliceContext
 
 EVENTS = "events"
 SAFETY = "safety"
@@ -58,7 +58,7 @@ def order_of(lane: str) -> str | None:
     return rest if head == "order" else None
 
 
-def slice_of(work: Work) -> Awaitable[Later]:
+def slice_of(work: SliceContext) -> Awaitable[NextTurn]:
     """The slice that this lane needs now."""
     head, _, rest = work.claim.name.partition("/")
     match head:
@@ -89,7 +89,7 @@ def slice_of(work: Work) -> Awaitable[Later]:
             raise CapabilityMissing(work.claim.name)
 
 
-async def _probe(work: Work, side: str) -> Later:
+async def _probe(work: SliceContext, side: str) -> NextTurn:
     later, learned = await probe_slice(work, side)
     if learned:
         # what was not offered may be now, in every integration of the account
@@ -97,7 +97,7 @@ async def _probe(work: Work, side: str) -> Later:
     return later
 
 
-def _wake_flows(c: sa.Connection, work: Work, connection_id: int) -> None:
+def _wake_flows(c: sa.Connection, work: SliceContext, connection_id: int) -> None:
     uses = (integration.c.erp_id == connection_id) | (integration.c.storefront_id == connection_id)
     live = sa.select(integration.c.id).where(uses, integration.c.activated_at.is_not(None), integration.c.deleted_at.is_(None))
     names = dict(lane for flow in FLOWS for lane in lanes_of_flow(flow))
@@ -105,9 +105,9 @@ def _wake_flows(c: sa.Connection, work: Work, connection_id: int) -> None:
         lanes.wake(c, [lanes.Wake(work.tenant_id, id, name, prio, work.now()) for name, prio in names.items()])
 
 
-async def _archived(work: Work, head: str, rest: str) -> Later:
+async def _archived(work: SliceContext, head: str, rest: str) -> NextTurn:
     """Its open orders go on; when the last has ended, it goes."""
-    later = Later()
+    later = NextTurn()
     if head == "order":
         later = await _order(work, rest)
     elif (head, rest) == ("read", "fulfilment") and _offers(work, "fulfilment"):
@@ -116,35 +116,35 @@ async def _archived(work: Work, head: str, rest: str) -> Later:
     return later
 
 
-def _offers(work: Work, flow: str) -> bool:
+def _offers(work: SliceContext, flow: str) -> bool:
     return flow in work.snapshot.enabled and offered(work.coupling)[flow] is None
 
 
-def _hears(work: Work) -> bool:
+def _hears(work: SliceContext) -> bool:
     return work.snapshot.listens and _offers(work, "orders") and not work.coupling.hands_in_orders
 
 
-def _reads_orders(work: Work) -> bool:
+def _reads_orders(work: SliceContext) -> bool:
     return _hears(work) and work.coupling.can("read_orders")
 
 
-def _pushes(work: Work, kind: Kind) -> bool:
+def _pushes(work: SliceContext, kind: Kind) -> bool:
     """Nodes of our own (`nodes`) go also where the ERP has none of the kind."""
     return kind.flow in work.snapshot.enabled and work.coupling.can(kind.push_hook)
 
 
-async def _order(work: Work, key: str) -> Later:
+async def _order(work: SliceContext, key: str) -> NextTurn:
     try:
         return await order_slice(work, key)
     except Unreadable:
         return await mend_order(work, key)
 
 
-async def _nothing() -> Later:
-    return Later()
+async def _nothing() -> NextTurn:
+    return NextTurn()
 
 
-async def _refresh(work: Work, name: str) -> Later:
+async def _refresh(work: SliceContext, name: str) -> NextTurn:
     """Options, mapping or links changed: what should be is decided anew from what was read; nothing is asked of the ERP."""
     kind = KINDS[name]
     await work.store.writing(lambda c: nodes.want(c, work))
@@ -152,10 +152,10 @@ async def _refresh(work: Work, name: str) -> Later:
     while after is not None:
         after = await work.store.writing(lambda c, after=after: _refresh_some(c, work, name, after))
     await work.store.writing(lambda c: work.wake(c, (f"push/{kind.name}", kind.priority)))
-    return Later()
+    return NextTurn()
 
 
-def _refresh_some(c: sa.Connection, work: Work, name: str, after: int) -> int | None:
+def _refresh_some(c: sa.Connection, work: SliceContext, name: str, after: int) -> int | None:
     work.must_be_current(c)
     of, part = work.records_of(name), Part(after=after)
     skus = desired.parents(c, of, part) if name == "stock" else desired.keys(c, of, part) if name == "sku" else ()

@@ -16,7 +16,7 @@ from engate.plugins import closing
 from engate.store import links, runs
 from engate.store.pushes import Claimed
 from engate.sync.settling import wake_children
-from engate.sync.work import Later, Outdated, Work
+from engate.sync.work import NextTurn, Outdated, SliceContext
 from engate.text import Text
 
 LISTING = "listing"
@@ -32,7 +32,7 @@ APART = own(
 )  # fmt: skip
 
 
-async def before_products(work: Work) -> Later | None:
+async def before_products(work: SliceContext) -> NextTurn | None:
     """None: what the shop had is linked, products may go. Otherwise when to come back; the end of the reading of SKUs wakes, too."""
     if not _tells(work):
         return None
@@ -40,18 +40,18 @@ async def before_products(work: Work) -> Later | None:
     if place is not None and place.watermark == DONE:
         return None
     if place is not None and await _skus_under_way(work):
-        return Later()
+        return NextTurn()
     at = At(place is not None, place.cursor if place is not None else None)
     async with closing(work.coupling.storefront.read_listing(Query(cursor=at.cursor))) as pages:
         async for page in pages:
             if not at.began and (page.items or page.broken) and await _skus_under_way(work):
                 # an empty shop waits for nothing; this one for the ERP's SKUs, by which its products are known
                 await work.store.durably(lambda c: runs.keep_place(c, work.integration_id, LISTING, cursor=None, watermark=None))
-                return Later()
+                return NextTurn()
             await work.store.durably(lambda c, page=page, at=at: _keep(c, work, page, at))
             at = At(began=True, cursor=page.cursor)
             if work.time_is_up() and page.cursor is not None:
-                return Later(due=work.now())
+                return NextTurn(due=work.now())
     await work.store.durably(lambda c: _done(c, work, at))
     return None
 
@@ -63,7 +63,7 @@ class At(NamedTuple):
     cursor: str | None
 
 
-def must_be_read(c: sa.Connection, work: Work) -> None:
+def must_be_read(c: sa.Connection, work: SliceContext) -> None:
     """A link may have been forgotten since we looked: the list is read again before its product could be made a second time."""
     if _tells(work):
         place = runs.place_of(c, work.integration_id, LISTING)
@@ -71,26 +71,26 @@ def must_be_read(c: sa.Connection, work: Work) -> None:
             raise Outdated
 
 
-def _tells(work: Work) -> bool:
+def _tells(work: SliceContext) -> bool:
     return work.coupling.products_by_sku and work.coupling.can("read_listing")
 
 
-async def _skus_under_way(work: Work) -> bool:
+async def _skus_under_way(work: SliceContext) -> bool:
     return bool(await work.store.reading(lambda c: runs.under_way(c, work.integration_id, ["sku"])))
 
 
-def _keep(c: sa.Connection, work: Work, page: Received[Listing], at: At) -> None:
+def _keep(c: sa.Connection, work: SliceContext, page: Received[Listing], at: At) -> None:
     _must_go_on(c, work, at)
     _link(c, work, [row for row in page.items if row.product and row.reference])
     runs.keep_place(c, work.integration_id, LISTING, cursor=page.cursor, watermark=None)
 
 
-def _done(c: sa.Connection, work: Work, at: At) -> None:
+def _done(c: sa.Connection, work: SliceContext, at: At) -> None:
     _must_go_on(c, work, at)
     runs.keep_place(c, work.integration_id, LISTING, cursor=None, watermark=DONE)
 
 
-def _must_go_on(c: sa.Connection, work: Work, at: At) -> None:
+def _must_go_on(c: sa.Connection, work: SliceContext, at: At) -> None:
     """A link that was forgotten meanwhile began the reading anew: its product may have stood on a page before."""
     work.must_hold(c)
     place = runs.place_of(c, work.integration_id, LISTING)
@@ -98,7 +98,7 @@ def _must_go_on(c: sa.Connection, work: Work, at: At) -> None:
         raise Outdated
 
 
-def _link(c: sa.Connection, work: Work, rows: Sequence[Listing]) -> None:
+def _link(c: sa.Connection, work: SliceContext, rows: Sequence[Listing]) -> None:
     """One for one: what is linked stays, and a product of the shop stands for one of the ERP, the first that is found in it."""
     parents = links.parents_of(c, work.integration_id, [row.reference for row in rows])
     known = [row for row in rows if row.reference in parents]
@@ -112,7 +112,7 @@ def _link(c: sa.Connection, work: Work, rows: Sequence[Listing]) -> None:
             wake_children(c, work, KINDS[kind])
 
 
-def apart(c: sa.Connection, work: Work, rows: Sequence[Claimed]) -> set[str]:
+def apart(c: sa.Connection, work: SliceContext, rows: Sequence[Claimed]) -> set[str]:
     """Products that would be made although the shop has SKUs of theirs, in a product that is not linked to them."""
     if not work.coupling.products_by_sku:
         return set()

@@ -26,7 +26,7 @@ from engate.store.db import Store
 from engate.store.mail_server import Kept
 from engate.store.orders import Line, OrderRow
 from engate.store.outbox import Message, Target
-from engate.sync.work import Work
+from engate.sync.work import SliceContext
 from engate.text import Text
 
 MAIL, BUYERS = "mail", "buyers"
@@ -40,7 +40,7 @@ TOGETHER = 4
 """Letters of one tenant that are under way at a time in one process: a server that hangs holds so many slots and no more."""
 
 
-def owe(c: sa.Connection, work: Work, order: Stored, state: str) -> None:
+def owe(c: sa.Connection, work: SliceContext, order: Stored, state: str) -> None:
     """The order is in this state: its buyer is to know, if the switch is on and it holds of the whole order."""
     what = next((each for each in mails.WHATS if each == state), None)
     if what is None or not mails.wanted(work.snapshot.options, what) or (what == "shipped" and not mails.all_shipped(order)):

@@ -10,22 +10,22 @@ from engate.logs import say
 from engate.model import Order, OrderEvent
 from engate.store import inbox, orders
 from engate.sync.outbox import KeyedOrder, order_waits, outlet_of
-from engate.sync.work import Later, Work
+from engate.sync.work import NextTurn, SliceContext
 from engate.text import Text
 
 
-async def mend_order(work: Work, key: str) -> Later:
+async def mend_order(work: SliceContext, key: str) -> NextTurn:
     """Its document from the shop, its parts where nothing has gone out yet; a part that has gone out is for a person."""
     say("order_unreadable", integration=work.integration_id, order=key)
     if work.coupling.hands_in_orders:  # it cannot be asked
         await work.store.durably(lambda c: _tell(c, work, key))
-        return Later()
+        return NextTurn()
     doc = await work.coupling.storefront.read_order(key)
     mended = await work.store.durably(lambda c: _mended(c, work, key, doc))
-    return Later(due=work.now()) if mended else Later()
+    return NextTurn(due=work.now()) if mended else NextTurn()
 
 
-def _mended(c: sa.Connection, work: Work, key: str, doc: Order) -> bool:
+def _mended(c: sa.Connection, work: SliceContext, key: str, doc: Order) -> bool:
     work.must_hold(c)
     doc = personal.erased(doc) if orders.is_erased(c, work.integration_id, key) else doc
     id = orders.keep(c, work.orders_of, doc, "received", work.now())
@@ -38,7 +38,7 @@ def _mended(c: sa.Connection, work: Work, key: str, doc: Order) -> bool:
     return False
 
 
-def _tell(c: sa.Connection, work: Work, key: str) -> None:
+def _tell(c: sa.Connection, work: SliceContext, key: str) -> None:
     work.must_hold(c)
     id = orders.id_of(c, work.integration_id, key)
     assert id is not None

@@ -12,7 +12,7 @@ from engate.model import Brand, Category
 from engate.model.kinds import KINDS
 from engate.store import desired
 from engate.store.desired import Wanted
-from engate.sync.work import Work
+from engate.sync.work import SliceContext
 
 
 def wanted(options: Options, kind: str) -> list[Any]:
@@ -26,7 +26,7 @@ def wanted(options: Options, kind: str) -> list[Any]:
     return found
 
 
-def want(c: sa.Connection, work: Work, *, run_id: int = 0) -> None:
+def want(c: sa.Connection, work: SliceContext, *, run_id: int = 0) -> None:
     """They follow the options, whether the ERP has such nodes or not."""
     for name in ("category", "brand"):
         kind = KINDS[name]

@@ -20,11 +20,11 @@ from engate.store import lanes, operations
 from engate.store.blobs import pack, readable
 from engate.store.operations import Begun, Open, Sent
 from engate.sync.settling import NOBODY_SAID, Told, Was, settle
-from engate.sync.work import Later, LeaseLost, Work
+from engate.sync.work import LeaseLost, NextTurn, SliceContext
 from engate.text import Text
 
 
-def uncheckable(work: Work, kind: Kind) -> PluginFault | None:
+def uncheckable(work: SliceContext, kind: Kind) -> PluginFault | None:
     """A plugin that defers what it cannot ask for."""
     if work.coupling.can(kind.check_hook):
         return None
@@ -41,7 +41,7 @@ def any_open(c: sa.Connection, integration_id: int, kind: Kind) -> bool:
     return operations.any_open(c, integration_id, kind.name)
 
 
-def keep(c: sa.Connection, work: Work, kind: Kind, told: Told, marked_at: float) -> None:
+def keep(c: sa.Connection, work: SliceContext, kind: Kind, told: Told, marked_at: float) -> None:
     """What the push hook deferred waits for its operation."""
     assert told.batch.ticket is not None
     ticket, due = told.batch.ticket
@@ -49,7 +49,7 @@ def keep(c: sa.Connection, work: Work, kind: Kind, told: Told, marked_at: float)
     if not sent:
         return
     now = work.now()
-    begun = Begun(kind.name, ticket, sent, marked_at, now, now + work.windows.operation_most)
+    begun = Begun(kind.name, ticket, sent, marked_at, now, now + work.delays.operation_most)
     id = operations.keep(c, work.tenant_id, work.integration_id, begun)
     if id is not None:
         work.wake(c, (operations.lane_of(kind.name, id), kind.priority), at=now + due)
@@ -76,18 +76,18 @@ def _sent(item: Item[object], was: Was) -> Sent:
     )
 
 
-async def check_slice(work: Work, rest: str) -> Later:
+async def check_slice(work: SliceContext, rest: str) -> NextTurn:
     """Asks once; `rest`: kind and number of the operation."""
     name, _, number = rest.partition("/")
     kind = KINDS[name]
     found = await work.store.reading(lambda c: operations.find(c, work.integration_id, int(number)))
     if found is None:
-        return Later()
+        return NextTurn()
     told = _told(kind, found)
     if work.now() >= found.until or not told.batch.items:
         given_up = told._replace(rest=_endless(found))
         await work.store.durably(lambda c: _end(c, work, kind, found, given_up))
-        return Later()
+        return NextTurn()
     await work.store.durably(work.must_hold)
     seconds: float | None = 0.0
     failure: EngateError | None = None
@@ -106,7 +106,7 @@ async def check_slice(work: Work, rest: str) -> Later:
     if failure is not None:
         raise failure
     work.answered = True
-    return Later(due=None if seconds is None else work.now() + seconds)
+    return NextTurn(due=None if seconds is None else work.now() + seconds)
 
 
 def _told(kind: Kind, found: Open) -> Told:
@@ -149,7 +149,7 @@ def _told(kind: Kind, found: Open) -> Told:
     return Told(Batch(items, ticket=(found.ticket, 0.0)), was, None)
 
 
-def _end(c: sa.Connection, work: Work, kind: Kind, found: Open, told: Told) -> bool:
+def _end(c: sa.Connection, work: SliceContext, kind: Kind, found: Open, told: Told) -> bool:
     """Settles what has an outcome; without any item left the operation is over. False: the lane is somebody else's, who asks again."""
     if not lanes.held(c, work.claim.id, work.lease):
         return False

@@ -35,7 +35,7 @@ from engate.sync.outbox import KeyedOrder, Waiting, order_waits, outlet_of
 from engate.sync.sharing import chosen
 from engate.sync.steps import STEPS, TITLES, Outcome, Step
 from engate.sync.stock import decide_anew, stock_moved
-from engate.sync.work import Later, Work
+from engate.sync.work import NextTurn, SliceContext
 from engate.text import Text
 from engate.titles import SHOP_STATES
 
@@ -49,14 +49,14 @@ TRIES = 2
 """So often a step may fail before people hear of it: the next tries may get through, and most do."""
 
 
-async def order_slice(work: Work, key: str) -> Later:
+async def order_slice(work: SliceContext, key: str) -> NextTurn:
     """Does what can be done for this order now. A part that must wait, or whose step fails, does not keep the others."""
     situation, order = await _begun(work, key)
-    waiting: dict[int, Later | Reason] = {}
+    waiting: dict[int, NextTurn | Reason] = {}
     failed: list[tuple[Action, EngateError]] = []
     for _ in range(MOST_STEPS):
         if order is None:
-            return Later()
+            return NextTurn()
         await _show(work, order)  # before the next step, which may fail
         step = _next_step(order, waiting, situation)
         if step is None:
@@ -67,7 +67,7 @@ async def order_slice(work: Work, key: str) -> Later:
             waiting[part.id] = outcome
         order = await work.store.reading(lambda c: orders.load(c, work.integration_id, key))
     else:
-        return Later(due=work.now())
+        return NextTurn(due=work.now())
     reason = next((outcome for outcome in waiting.values() if isinstance(outcome, Reason)), None)
     await _settle(work, order, situation)
     await _attention(work, order, reason or _failing(work, order, failed), over=not waiting)
@@ -75,11 +75,11 @@ async def order_slice(work: Work, key: str) -> Later:
         raise failed[0][1]
     if reason is None and order.cause_id is None and order.told_cause is not None:
         await work.store.durably(lambda c: orders.set_cause(c, work.order_row(order.id), None, work.now()))
-    dues = [outcome.due for outcome in waiting.values() if isinstance(outcome, Later) and outcome.due is not None]
-    return Later(due=min(dues, default=None))
+    dues = [outcome.due for outcome in waiting.values() if isinstance(outcome, NextTurn) and outcome.due is not None]
+    return NextTurn(due=min(dues, default=None))
 
 
-def _situation(c: sa.Connection, work: Work) -> Situation:
+def _situation(c: sa.Connection, work: SliceContext) -> Situation:
     coupling = work.coupling
     return Situation(
         work.snapshot.mapping,
@@ -110,10 +110,10 @@ async def _perform(step: Step, action: Action, failed: list[tuple[Action, Engate
         raise
     except EngateError as error:
         failed.append((action, error))
-        return Later()
+        return NextTurn()
 
 
-def _failing(work: Work, order: Stored, failed: list[tuple[Action, EngateError]]) -> Reason | None:
+def _failing(work: SliceContext, order: Stored, failed: list[tuple[Action, EngateError]]) -> Reason | None:
     """A step that fails again and again is said, with the words of whoever refuses; engate goes on trying."""
     if not failed or work.claim.tries <= TRIES or isinstance(failed[0][1], Forbidden):
         return None  # a permission that is missing is a person's from the first time on: the runner says so
@@ -138,19 +138,19 @@ class Heard(NamedTuple):
     order: Stored | None
 
 
-async def _begun(work: Work, key: str) -> tuple[Situation, Stored | None]:
+async def _begun(work: SliceContext, key: str) -> tuple[Situation, Stored | None]:
     """The situation, and the order as it is to be worked on."""
     situation, heard = await work.store.reading(lambda c: (_situation(c, work), _heard(c, work, key)))
     return situation, await _read_when_told(work, key, heard)
 
 
-def _heard(c: sa.Connection, work: Work, key: str) -> Heard:
+def _heard(c: sa.Connection, work: SliceContext, key: str) -> Heard:
     newest, docs = inbox.unhandled(c, work.integration_id, key)
     asked = newest is not None and None in docs and not work.coupling.hands_in_orders
     return Heard(newest, docs, None if asked else orders.load(c, work.integration_id, key))
 
 
-async def _read_when_told(work: Work, key: str, heard: Heard) -> Stored | None:
+async def _read_when_told(work: SliceContext, key: str, heard: Heard) -> Stored | None:
     """Reads the order when an event has not been acted on. Decides it anew when it waits for a rule that may hold by now, and before it is
     sent for the first time: what it was decided by may have been put right since."""
     newest, order = heard.newest, heard.order
@@ -183,13 +183,13 @@ def _handed_in(heard: Heard) -> Order | None:
     return told.last(heard.told, heard.order.doc) if heard.order is not None else None
 
 
-def _let_go(c: sa.Connection, work: Work, key: str, newest: int | None) -> Stored | None:
+def _let_go(c: sa.Connection, work: SliceContext, key: str, newest: int | None) -> Stored | None:
     """The events say nothing new."""
     inbox.handled(c, work.integration_id, key, newest or 0, work.now())
     return orders.load(c, work.integration_id, key)
 
 
-async def _ask(work: Work, key: str) -> Order | None:
+async def _ask(work: SliceContext, key: str) -> Order | None:
     """The order as the shop has it now; None where it does not have it (any more): nothing can be done with its event."""
     try:
         return await work.coupling.storefront.read_order(key)
@@ -199,7 +199,7 @@ async def _ask(work: Work, key: str) -> Order | None:
         return None
 
 
-def _keep(c: sa.Connection, work: Work, doc: Order, newest: int | None) -> Stored | None:
+def _keep(c: sa.Connection, work: SliceContext, doc: Order, newest: int | None) -> Stored | None:
     """The order as read, its parts where they can be made, and its units out of what the shop may sell. Returns it as it is then."""
     now = work.now()
     before = orders.load(c, work.integration_id, doc.key, to_change=True)
@@ -240,7 +240,7 @@ def shop_state(doc: Order) -> Text:
     return SHOP_STATES.get(doc.state) or Text(f"'{doc.raw_state}'", f"'{doc.raw_state}'")
 
 
-def _make_parts(c: sa.Connection, work: Work, id: int, doc: Order, now: float) -> None:
+def _make_parts(c: sa.Connection, work: SliceContext, id: int, doc: Order, now: float) -> None:
     ignored = _ignored(work, doc)
     if ignored is not None:
         orders.set_state(c, id, "ignored", now)
@@ -265,7 +265,7 @@ def _make_parts(c: sa.Connection, work: Work, id: int, doc: Order, now: float) -
         orders.charged(c, id, doc)
 
 
-def _hold_units(c: sa.Connection, work: Work, id: int, items: Mapping[str, Sequence[PartItem]]) -> None:
+def _hold_units(c: sa.Connection, work: SliceContext, id: int, items: Mapping[str, Sequence[PartItem]]) -> None:
     freed = units.reserve(c, work.integration_id, id, items)
     if items:
         decide_anew(c, work, sorted({*freed, *(item.sku for each in items.values() for item in each)}))
@@ -273,7 +273,7 @@ def _hold_units(c: sa.Connection, work: Work, id: int, items: Mapping[str, Seque
         stock_moved(c, work, sorted(set(freed)))  # no part of it will say so
 
 
-def _ignored(work: Work, doc: Order) -> Text | None:
+def _ignored(work: SliceContext, doc: Order) -> Text | None:
     if doc.test:
         return Text("Pedido de teste: não entra no ERP.", "Test order: it does not enter the ERP.")
     go_live = work.snapshot.go_live_at
@@ -285,7 +285,7 @@ def _ignored(work: Work, doc: Order) -> Text | None:
 # ---- what people see ----
 
 
-async def _attention(work: Work, order: Stored, reason: Reason | None, *, over: bool) -> None:
+async def _attention(work: SliceContext, order: Stored, reason: Reason | None, *, over: bool) -> None:
     """Why the order waits now. `over`: nothing of it waits, so what it waited for before is over (an open task is not)."""
     if reason is None and not (over and order.parts and not refused(*order.parts) and (order.cause_id is not None or order.tasks)):
         return
@@ -298,7 +298,7 @@ async def _attention(work: Work, order: Stored, reason: Reason | None, *, over: 
     await work.store.durably(note)
 
 
-async def _show(work: Work, order: Stored) -> None:
+async def _show(work: SliceContext, order: Stored) -> None:
     """The states as they are."""
     found = _states(order)
     if found is None:
@@ -317,14 +317,14 @@ async def _show(work: Work, order: Stored) -> None:
     await work.store.durably(show)
 
 
-async def _settle(work: Work, order: Stored, situation: Situation) -> None:
+async def _settle(work: SliceContext, order: Stored, situation: Situation) -> None:
     """When nothing more can be done now: what of the money is nobody's becomes a task, or is one no longer."""
     wanted = _settlement(order, situation)
     if [(task.code, task.amount) for task in wanted] != order.tasks:
         await work.store.durably(lambda c: _settled(c, work, order, wanted))
 
 
-def _settled(c: sa.Connection, work: Work, order: Stored, wanted: list[Task]) -> None:
+def _settled(c: sa.Connection, work: SliceContext, order: Stored, wanted: list[Task]) -> None:
     opened = tasks.settle(c, order.id, [SETTLEMENT, ERP_TOTAL], wanted, work.now())
     for task in opened:
         orders.note(c, work.order_row(order.id), orders.Line("task", task.text), work.now())

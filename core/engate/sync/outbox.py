@@ -17,7 +17,7 @@ from engate.observers import Observers
 from engate.store import orders, outbox, pushes, runs
 from engate.store.orders import OrderRow
 from engate.store.outbox import Message, Target
-from engate.sync.work import Work
+from engate.sync.work import SliceContext
 
 OBSERVER = "observer"
 
@@ -79,7 +79,7 @@ class Outlet(NamedTuple):
         outbox.write(c, self.tenant_id, [Message(target, key, payload) for key, payload in payloads for target in targets], now)
 
 
-def outlet_of(work: Work) -> Outlet:
+def outlet_of(work: SliceContext) -> Outlet:
     return Outlet(work.registry.observers, work.tenant_id, work.integration_id)
 
 
@@ -104,7 +104,7 @@ def order_waits(c: sa.Connection, outlet: Outlet, order: KeyedOrder, reason: Rea
     return True
 
 
-def records_wait(c: sa.Connection, work: Work, kind: str, ids: Sequence[int]) -> None:
+def records_wait(c: sa.Connection, work: SliceContext, kind: str, ids: Sequence[int]) -> None:
     """The storefront has refused these."""
     outlet = outlet_of(work)
     if ids and outlet.wanted("on_attention"):

@@ -17,7 +17,7 @@ from engate.store import config, health, runs
 from engate.store.health import Trouble
 from engate.store.tables import connection
 from engate.sync import door
-from engate.sync.work import Later, Work
+from engate.sync.work import NextTurn, SliceContext
 from engate.text import Text
 
 SIDES = ("erp", "storefront")
@@ -89,31 +89,31 @@ def other_account(before: str, now: str) -> Check:
     )
 
 
-async def probe_slice(work: Work, side: str) -> tuple[Later, bool]:
+async def probe_slice(work: SliceContext, side: str) -> tuple[NextTurn, bool]:
     """(when again, whether something new was learnt). What fails shows as the connection's health, in the words of its line.
 
     Whoever looked last, another integration of the account or a person who tested it, has looked for all."""
     id = work.snapshot.sides[SIDES.index(side)][0]
     row = await work.store.reading(lambda c: c.execute(sa.select(connection).where(connection.c.id == id)).one())
     account = await work.registry.connection(id)
-    again = (row.probed_at or 0.0) + work.windows.probe_every
+    again = (row.probed_at or 0.0) + work.delays.probe_every
     checks: list[Check] = []
     learned = False
     if work.claim.trouble_of is not None or again <= work.now():
         found = await tried(account)
         checks, learned = await _looked(work, row, found)
-        again = work.now() + work.windows.probe_every
+        again = work.now() + work.delays.probe_every
     checks += await installed(account, work.registry.door_of(row))
     failed = next((check for check in checks if not check.ok), None)
     if failed is None:
-        return Later(due=again), learned
+        return NextTurn(due=again), learned
     trouble = Trouble(id, runs.error_of(EngateError(failed.text, failed.hint, code=failed.name)))
     await work.store.durably(lambda c: health.met(c, work.claim.id, trouble))
     say("probe_failed", connection=id, line=failed.name, error=failed.text.en)
-    return Later(due=work.now() + work.windows.probe_again, through=False), learned
+    return NextTurn(due=work.now() + work.delays.probe_again, through=False), learned
 
 
-async def _looked(work: Work, row: Any, found: Tried) -> tuple[list[Check], bool]:
+async def _looked(work: SliceContext, row: Any, found: Tried) -> tuple[list[Check], bool]:
     """The lines of it, and whether the facts are other ones now."""
     checks = [*found.checks, *([found.unlearned] if found.unlearned is not None else [])]
     if found.identity and row.identity and found.identity != row.identity:

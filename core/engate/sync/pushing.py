@@ -22,7 +22,7 @@ from engate.sync import after, listed, operations, pilot, quarantine, served, un
 from engate.sync.reading import end_runs
 from engate.sync.settling import NOBODY_SAID, Told, Was, settle
 from engate.sync.sharing import Shared
-from engate.sync.work import Later, Work, skus_of
+from engate.sync.work import NextTurn, SliceContext, skus_of
 from engate.text import Text
 
 TEXTS = frozenset({"name", "description"})
@@ -30,7 +30,7 @@ SILENT = 5
 """So many calls without any answer are the storefront's doing, not the records'."""
 
 
-async def push_slice(work: Work, kind: Kind) -> Later:
+async def push_slice(work: SliceContext, kind: Kind) -> NextTurn:
     """Pushes batch after batch until nothing is ready or the slice is over. What the shop fetches is only told so: see `_waits`."""
     if served.hangs_on_served(work, kind):
         await work.store.writing(lambda c: served.ask_for_links(c, work, kind))
@@ -60,9 +60,9 @@ async def push_slice(work: Work, kind: Kind) -> Later:
             if sending.were_all and pushed.all_accepted:
                 break  # what became ready meanwhile has woken the lane, and looking costs as much as there is that cannot go
         if work.time_is_up():
-            return Later(due=work.now(), through=work.answered)
+            return NextTurn(due=work.now(), through=work.answered)
     due = await work.store.writing(lambda c: _next(c, work, kind, marked_at))
-    return Later(due=due, through=work.answered or due is None)  # a lane that only waits has not been answered
+    return NextTurn(due=due, through=work.answered or due is None)  # a lane that only waits has not been answered
 
 
 class Sending(NamedTuple):
@@ -92,7 +92,7 @@ class Room(NamedTuple):
         return Room(self.bulk, self.bulk, self.bulk) if may_defer and self.bulk else self
 
 
-def _claim(c: sa.Connection, work: Work, kind: Kind, room: Room, now: float) -> tuple[Sending, bool]:
+def _claim(c: sa.Connection, work: SliceContext, kind: Kind, room: Room, now: float) -> tuple[Sending, bool]:
     """Decides once more what each record should be, and marks as sent what can go. (records to send, whether any was found)"""
     work.must_hold(c)
     work.must_be_current(c)
@@ -102,7 +102,7 @@ def _claim(c: sa.Connection, work: Work, kind: Kind, room: Room, now: float) -> 
     if kind.name in ("category", "product"):
         links.release_linked(c, work.integration_id)
     only = pilot.allowed(c, work.snapshot, kind) if work.snapshot.pilot is not None else None
-    since = now - work.windows.unknown_after
+    since = now - work.delays.unknown_after
     may_defer = not operations.any_open(c, work.integration_id, kind)
     room = room.now(may_defer)
     beside = room.bulk > 0 and not may_defer  # what is new gathers for the next operation
@@ -132,7 +132,7 @@ def _claim(c: sa.Connection, work: Work, kind: Kind, room: Room, now: float) -> 
 
 
 def _shared(
-    c: sa.Connection, work: Work, rules: Rules, rows: list[Claimed], decided: list[Effective]
+    c: sa.Connection, work: SliceContext, rules: Rules, rows: list[Claimed], decided: list[Effective]
 ) -> tuple[list[Claimed], list[Effective]]:
     """Where several branches are one warehouse of the shop: those that carry its sum, with the sum. The others are done."""
     if not rules.sharing:
@@ -159,7 +159,7 @@ HELD = reasons.own(
 )  # fmt: skip
 
 
-def _waits(work: Work, kind: Kind, row: Claimed, found: Effective) -> Reason | None:
+def _waits(work: SliceContext, kind: Kind, row: Claimed, found: Effective) -> Reason | None:
     """Why a record does not go now."""
     is_served = work.serves(kind)
     if not is_served and _stays_here(work, kind, row):
@@ -171,14 +171,14 @@ def _waits(work: Work, kind: Kind, row: Claimed, found: Effective) -> Reason | N
     return served.TO_FETCH if is_served else None
 
 
-def _stays_here(work: Work, kind: Kind, row: Claimed) -> bool:
+def _stays_here(work: SliceContext, kind: Kind, row: Claimed) -> bool:
     """With the option `placeholder`, nodes without an equivalent are not created: products go to the placeholder instead."""
     options = work.snapshot.options
     choice = options.new_categories if kind.name == "category" else options.new_brands if kind.name == "brand" else "create"
     return choice == "placeholder" and row.key not in (PLACEHOLDER, BRAND_FOR_ALL) and row.remote is None
 
 
-async def _push(work: Work, kind: Kind, sending: Sending, marked_at: float) -> Pushed:
+async def _push(work: SliceContext, kind: Kind, sending: Sending, marked_at: float) -> Pushed:
     """One batch through the plugin; whatever happens, what was answered is settled."""
     batch = Batch([_item(work, kind, row, found) for row, found in sending.rows], may_defer=sending.may_defer)
     was = {row.key: _was(kind, row, found, item) for (row, found), item in zip(sending.rows, batch.items, strict=True)}
@@ -212,7 +212,7 @@ async def _push(work: Work, kind: Kind, sending: Sending, marked_at: float) -> P
     return Pushed(_silent(len(unanswered), unanswered[0]) if len(unanswered) >= SILENT else None, all_accepted)
 
 
-def _item(work: Work, kind: Kind, row: Claimed, found: Effective) -> Item[Any]:
+def _item(work: SliceContext, kind: Kind, row: Claimed, found: Effective) -> Item[Any]:
     refs = dict(found.refs)
     if kind.parent_kind and row.parent_remote:
         refs[kind.parent_kind] = row.parent_remote
@@ -255,7 +255,7 @@ def _was(kind: Kind, row: Claimed, found: Effective, item: Item[Any]) -> Was:
     return Was(row.id, row.key, accepted, found.digest, row.remote, row.more, row.tries, found.awaiting, as_read, turned, own)
 
 
-def _settle(c: sa.Connection, work: Work, kind: Kind, told: Told, marked_at: float) -> None:
+def _settle(c: sa.Connection, work: SliceContext, kind: Kind, told: Told, marked_at: float) -> None:
     settle(c, work, kind, told)
     if told.rest is None:
         operations.keep(c, work, kind, told, marked_at)
@@ -263,9 +263,9 @@ def _settle(c: sa.Connection, work: Work, kind: Kind, told: Told, marked_at: flo
         pushes.doubt(c, [was.id for was in told.was.values()])
 
 
-def _next(c: sa.Connection, work: Work, kind: Kind, looked_at: float) -> float | None:
+def _next(c: sa.Connection, work: SliceContext, kind: Kind, looked_at: float) -> float | None:
     """Nothing was ready when we looked: when could something be? Also the moment to end runs."""
     if kind.name in ("category", "product"):
         unlisted.say(c, work)
     end_runs(c, work)
-    return pushes.next_due(c, work.integration_id, kind.name, work.windows.unknown_after, looked_at)
+    return pushes.next_due(c, work.integration_id, kind.name, work.delays.unknown_after, looked_at)

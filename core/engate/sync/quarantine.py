@@ -14,11 +14,11 @@ from engate.model.kinds import Kind
 from engate.store import desired, runs
 from engate.store.blobs import readable
 from engate.store.pushes import Claimed
-from engate.sync.work import Work
+from engate.sync.work import SliceContext
 from engate.text import Text
 
 
-def stand_ins(c: sa.Connection, work: Work, kind: Kind, broken: list[tuple[Broken, float]]) -> list[tuple[Any, float]]:
+def stand_ins(c: sa.Connection, work: SliceContext, kind: Kind, broken: list[tuple[Broken, float]]) -> list[tuple[Any, float]]:
     """Documents for broken items that say which record they are: the last sound one, with the problem as its cause."""
     keyed = {each.key: (each, asked_at) for each, asked_at in broken if each.key is not None}
     last = desired.docs_of(c, work.integration_id, kind.name, list(keyed)) if keyed else {}
@@ -43,7 +43,7 @@ def lost(c: sa.Connection, row: Any, kind: str, broken: list[tuple[Broken, float
     say_after(c, "items_left_out", integration=row.integration_id, kind=kind, count=len(nameless), example=example.text.en)
 
 
-def sound(c: sa.Connection, work: Work, kind: Kind, rows: list[Claimed]) -> list[Claimed]:
+def sound(c: sa.Connection, work: SliceContext, kind: Kind, rows: list[Claimed]) -> list[Claimed]:
     """Without those whose stored document cannot be read: they wait until they have been read from the ERP again."""
     spoilt = [row.id for row in rows if row.doc is None]
     if spoilt:

@@ -20,18 +20,18 @@ from engate.store.desired import Wanted
 from engate.store.runs import Asked, Place
 from engate.sync import images, nodes, outbox, pilot, quarantine, renames, scopes, stock, together, unlisted, whole
 from engate.sync.renames import Renames
-from engate.sync.work import Later, Work, skus_of
+from engate.sync.work import NextTurn, SliceContext, skus_of
 
 
-async def read_slice(work: Work, flow: Flow) -> Later:
+async def read_slice(work: SliceContext, flow: Flow) -> NextTurn:
     """Goes on with the flow's reading, or starts the scheduled one. Ends when the slice is over or everything has been read."""
     kinds = [kind.name for kind in flow.kinds]
     todo, stopped_at, look_at = await work.store.reading(lambda c: _begun(c, work, flow, kinds))
     if look_at is not None:
-        return Later(due=look_at)
+        return NextTurn(due=look_at)
     if not todo:
         if stopped_at is not None and stopped_at + work.snapshot.every[flow.name] > work.now():
-            return Later(due=stopped_at + work.snapshot.every[flow.name])  # a person cancelled it: not again before its next time
+            return NextTurn(due=stopped_at + work.snapshot.every[flow.name])  # a person cancelled it: not again before its next time
         todo = await work.store.writing(lambda c: _start_told(c, work, flow, kinds) or _start_scheduled(c, work, flow, kinds))
     if await scopes.split(work, todo):
         todo = await work.store.reading(lambda c: runs.under_way(c, work.integration_id, kinds))
@@ -44,14 +44,14 @@ async def read_slice(work: Work, flow: Flow) -> Later:
             await work.store.writing(partial(runs.failed, run_id=row.run_id, error=error, now=work.now()))
             raise
         if not complete:
-            return Later(due=work.now())
+            return NextTurn(due=work.now())
     last = todo[-1]
     read = await work.store.writing(lambda c: _all_read(c, work, flow, last))
     if read.more:
-        return Later(due=work.now())
+        return NextTurn(due=work.now())
     # what was told of in between does not put the schedule off
     before = read.before if read.before is not None else work.now()
-    return Later(due=max(work.now(), before + work.snapshot.every[flow.name]))
+    return NextTurn(due=max(work.now(), before + work.snapshot.every[flow.name]))
 
 
 class Begun(NamedTuple):
@@ -62,18 +62,18 @@ class Begun(NamedTuple):
     look_at: float | None
 
 
-def _begun(c: sa.Connection, work: Work, flow: Flow, kinds: list[str]) -> Begun:
+def _begun(c: sa.Connection, work: SliceContext, flow: Flow, kinds: list[str]) -> Begun:
     rows = runs.under_way(c, work.integration_id, kinds)
     stopped_at = None if rows else runs.stopped_at(c, work.integration_id, flow.name)
     return Begun(rows, stopped_at, together.waits_for(c, work, flow, rows))
 
 
-def _asked(c: sa.Connection, work: Work, row: Any) -> bool:
+def _asked(c: sa.Connection, work: SliceContext, row: Any) -> bool:
     """Whether it is still to be read."""
     return any((each.scope, each.run_id) == (row.scope, row.run_id) for each in runs.under_way(c, work.integration_id, [row.kind]))
 
 
-def _start_told(c: sa.Connection, work: Work, flow: Flow, kinds: list[str]) -> list[Any]:
+def _start_told(c: sa.Connection, work: SliceContext, flow: Flow, kinds: list[str]) -> list[Any]:
     """Just what the ERP said has changed, if nothing else is being read."""
     keys = changed.waiting(c, work.integration_id, kinds)
     if not keys or runs.under_way(c, work.integration_id, kinds):
@@ -83,7 +83,7 @@ def _start_told(c: sa.Connection, work: Work, flow: Flow, kinds: list[str]) -> l
     return runs.under_way(c, work.integration_id, kinds)
 
 
-def _start_scheduled(c: sa.Connection, work: Work, flow: Flow, kinds: list[str]) -> list[Any]:
+def _start_scheduled(c: sa.Connection, work: SliceContext, flow: Flow, kinds: list[str]) -> list[Any]:
     asked = runs.under_way(c, work.integration_id, kinds)
     if asked:
         return asked  # somebody asked for one between our look and this transaction: theirs goes on
@@ -92,7 +92,7 @@ def _start_scheduled(c: sa.Connection, work: Work, flow: Flow, kinds: list[str])
     return runs.under_way(c, work.integration_id, kinds)
 
 
-def _full_is_due(c: sa.Connection, work: Work, flow: Flow) -> bool:
+def _full_is_due(c: sa.Connection, work: SliceContext, flow: Flow) -> bool:
     return runs.full_is_due(c, work.integration_id, flow.name, work.snapshot.full_every[flow.name], work.now())
 
 
@@ -106,7 +106,7 @@ HELD_FOR = 1.0
 """Seconds after which pages are kept however few they are: a slow ERP's pages do not wait for each other."""
 
 
-async def _read_kind(work: Work, kind: Kind, row: Any) -> bool:
+async def _read_kind(work: SliceContext, kind: Kind, row: Any) -> bool:
     """True when this kind has been read to its end."""
     since = (
         None
@@ -136,7 +136,7 @@ async def _read_kind(work: Work, kind: Kind, row: Any) -> bool:
     return await _store(work, kind, row, read, ended=True)
 
 
-async def _store(work: Work, kind: Kind, row: Any, read: Read, *, ended: bool = False) -> bool:
+async def _store(work: SliceContext, kind: Kind, row: Any, read: Read, *, ended: bool = False) -> bool:
     """The pages read so far become durable. False: the reading was cancelled or superseded."""
     skus = read.own if kind.name == "sku" else read.brought.get("sku")
     if skus is not None and skus.docs:
@@ -186,7 +186,7 @@ class Read:
         return time.monotonic() - self._since
 
 
-def _kind_read(c: sa.Connection, work: Work, kind: Kind, row: Any, ahead: str | None) -> bool:
+def _kind_read(c: sa.Connection, work: SliceContext, kind: Kind, row: Any, ahead: str | None) -> bool:
     read, why = runs.counted(c, row).entities, whole.missing(c, work, kind, row)
     if why is not None:
         runs.reading_short(c, row, read=read)
@@ -213,7 +213,7 @@ def _wanted(rules: Rules, kind: Kind, doc: Any, read_at: float) -> Wanted:
     return Wanted(doc.key, kind.parent(doc) if kind.parent else None, doc, found.digest, found.reason, read_at, found.awaiting)
 
 
-def _keep(c: sa.Connection, work: Work, kind: Kind, row: Any, read: Read) -> bool:
+def _keep(c: sa.Connection, work: SliceContext, kind: Kind, row: Any, read: Read) -> bool:
     """False: the reading was cancelled or superseded; its pages are dropped."""
     if not runs.still_asked(c, row):
         return False
@@ -229,7 +229,7 @@ def _keep(c: sa.Connection, work: Work, kind: Kind, row: Any, read: Read) -> boo
     return True
 
 
-def _keep_lot(c: sa.Connection, work: Work, kind: Kind, row: Any, lot: Lot) -> tuple[int, int]:
+def _keep_lot(c: sa.Connection, work: SliceContext, kind: Kind, row: Any, lot: Lot) -> tuple[int, int]:
     """(how many of one kind there were, how many of them are to be pushed anew). `row`: the reading that they belong to."""
     quarantine.lost(c, row, kind.name, lot.broken, work.now())
     docs = lot.docs + quarantine.stand_ins(c, work, kind, lot.broken)
@@ -252,7 +252,7 @@ def _keep_lot(c: sa.Connection, work: Work, kind: Kind, row: Any, lot: Lot) -> t
     return len(docs), changed
 
 
-def _changed(c: sa.Connection, work: Work, kind: Kind, docs: list[Any]) -> None:
+def _changed(c: sa.Connection, work: SliceContext, kind: Kind, docs: list[Any]) -> None:
     """Some of these are to be pushed."""
     work.wake(c, (f"push/{kind.name}", kind.priority))
     stock.sold_otherwise(c, work, docs)
@@ -265,7 +265,7 @@ PILOT_NEEDS = ("category", "brand", "product")
 """Which of these a pilot may push is known only once its SKUs and their products have been read."""
 
 
-def end_runs(c: sa.Connection, work: Work) -> None:
+def end_runs(c: sa.Connection, work: SliceContext) -> None:
     """Those none of whose records can move any more; observers will be told."""
     outlet = outbox.outlet_of(work)
     for run in runs.finish(c, work.integration_id, work.now(), idle=pilot.held_back(c, work.snapshot)):
@@ -280,7 +280,7 @@ class AllRead(NamedTuple):
     before: float | None
 
 
-def _all_read(c: sa.Connection, work: Work, flow: Flow, last: Any) -> AllRead:
+def _all_read(c: sa.Connection, work: SliceContext, flow: Flow, last: Any) -> AllRead:
     run = runs.of_id(c, last.run_id)
     short, was_told = runs.is_short(run), run is not None and run.trigger == TOLD
     if not short and not was_told:

@@ -19,7 +19,7 @@ from engate.store import desired, levels, renames
 from engate.store.blobs import unpack
 from engate.store.desired import Decided, Part, Wanted
 from engate.store.tables import record
-from engate.sync.work import Work
+from engate.sync.work import SliceContext
 from engate.text import Text
 
 STOCK = KINDS["stock"]
@@ -34,7 +34,7 @@ class Renames(NamedTuple):
     gone: tuple[str, ...] = ()
 
 
-async def found(work: Work, skus: Sequence[Sku]) -> Renames:
+async def found(work: SliceContext, skus: Sequence[Sku]) -> Renames:
     """Which of the SKUs just read are known ones under a new key: same product, same packaging, and the ERP has the old key no more."""
     known = await work.store.reading(lambda c: renames.siblings(c, work.integration_id, skus))
     if not known:
@@ -48,7 +48,7 @@ async def found(work: Work, skus: Sequence[Sku]) -> Renames:
     return decide([(sku, old) for sku, old in pairs if old.key not in there])
 
 
-async def _still_there(work: Work, old: set[str], new: set[str]) -> set[str]:
+async def _still_there(work: SliceContext, old: set[str], new: set[str]) -> set[str]:
     """The old keys that the ERP still has. It must know the new ones in the same answer: an empty one proves nothing."""
     answered: set[str] = set()
     async with closing(work.coupling.erp.list_skus(Query(keys=(*sorted(old), *sorted(new))))) as pages:
@@ -95,7 +95,7 @@ def _unclear(new: str, olds: list[str]) -> Reason:
     )  # fmt: skip
 
 
-def apply(c: sa.Connection, work: Work, found: Renames) -> None:
+def apply(c: sa.Connection, work: SliceContext, found: Renames) -> None:
     """In the transaction that stores the SKUs under their new keys."""
     for old, new in found.moves:
         if renames.unknown(c, work.integration_id, [old]):
@@ -109,7 +109,7 @@ def apply(c: sa.Connection, work: Work, found: Renames) -> None:
         _sell_no_more(c, work, found.gone)
 
 
-def _decide_anew(c: sa.Connection, work: Work, name: str, parents: list[str]) -> None:
+def _decide_anew(c: sa.Connection, work: SliceContext, name: str, parents: list[str]) -> None:
     if name == STOCK.name:
         levels.hold(c, work.integration_id, parents)  # as in `engate.sync.stock`
     rules = work.rules(c, name, parents)
@@ -123,7 +123,7 @@ def _decide_anew(c: sa.Connection, work: Work, name: str, parents: list[str]) ->
         _, after = desired.revisit(c, work.records_of(name), decide, Part(parents, after), work.now())
 
 
-def _sell_no_more(c: sa.Connection, work: Work, keys: Sequence[str]) -> None:
+def _sell_no_more(c: sa.Connection, work: SliceContext, keys: Sequence[str]) -> None:
     """The ERP has these no more: what is left of them in the shop would be sold and refused."""
     rows = c.execute(
         sa.select(record.c.doc, record.c.run_id).where(

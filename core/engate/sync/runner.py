@@ -12,9 +12,9 @@ from uuid import uuid4
 from engate import doing
 from engate.clock import Clock
 from engate.domain.snapshot import Snapshot
-from engate.journal import Metrics, Outcome
 from engate.limits import priority
 from engate.logs import say
+from engate.metrics import Metrics, Outcome
 from engate.store import clocks, config, desired, health, lanes, outbox
 from engate.store.broken import broken, shortly
 from engate.store.db import Store
@@ -25,7 +25,7 @@ from engate.sync.lanes import order_of, slice_of
 from engate.sync.pace import Pace
 from engate.sync.registry import Registry
 from engate.sync.telling import Post, outbox_slice
-from engate.sync.work import Later, LeaseLost, Outdated, Windows, Work
+from engate.sync.work import Delays, LeaseLost, NextTurn, Outdated, SliceContext
 
 TTL = 15.0
 LONGEST_SLEEP = 0.25
@@ -71,14 +71,14 @@ class Runner:
         registry: Registry,
         clock: Clock,
         *,
-        windows: Windows,
+        delays: Delays,
         worker: str,
         slots: int = SLOTS,
         shared: bool = False,
         metrics: Metrics | None = None,
     ) -> None:
         self._shared, self._metrics = shared, metrics or Metrics()
-        self._store, self._registry, self._clock, self._windows = store, registry, clock, windows
+        self._store, self._registry, self._clock, self._delays = store, registry, clock, delays
         self._worker, self._slots, self._order_slots = worker, slots, max(1, slots // 4)
         self._lease = f"{worker}/{uuid4().hex[:12]}"
         self._running: dict[int, Slice] = {}
@@ -190,7 +190,7 @@ class Runner:
 
     async def _beat(self) -> None:
         while True:
-            await asyncio.sleep(self._windows.beat if self._running else 0.2)
+            await asyncio.sleep(self._delays.beat if self._running else 0.2)
             running = list(self._running)
             if not running:
                 continue
@@ -205,7 +205,7 @@ class Runner:
         """Ends what somebody asks to cancel, at once, and shows what hangs."""
         while True:
             try:
-                async with asyncio.timeout(min(LONGEST_LOOK, self._windows.slow_after / 4)):
+                async with asyncio.timeout(min(LONGEST_LOOK, self._delays.slow_after / 4)):
                     await self._asked.wait()
             except TimeoutError:
                 pass
@@ -228,7 +228,7 @@ class Runner:
     async def _show_slow(self) -> None:
         for each in list(self._running.values()):
             seconds = each.doing.seconds()
-            if each.troubled or each.snapshot is None or seconds < self._windows.slow_after:
+            if each.troubled or each.snapshot is None or seconds < self._delays.slow_after:
                 continue
             each.troubled = True
             trouble = failing.slow(each.snapshot, each.doing.hook, seconds)
@@ -314,7 +314,7 @@ class Runner:
         finally:
             self._metrics.worked(claim.name, outcome, time.monotonic() - began)
 
-    def _settle(self, c: Any, mine: Slice, later: Later) -> float | None:
+    def _settle(self, c: Any, mine: Slice, later: NextTurn) -> float | None:
         """When something is due next."""
         if later.back_off is not None:
             lanes.back_off(c, mine.claim, self._lease, later.back_off)
@@ -330,11 +330,11 @@ class Runner:
         met = broken(error) or error  # the database, whatever hook was at work
         failed = Failed(mine.claim, mine.snapshot, mine.doing.hook, met, self._registry.observers)
         now = self._clock.now().timestamp()
-        until = failing.back_off(failed, self._windows, now)
+        until = failing.back_off(failed, self._delays, now)
         failing.tell(failed, until - now)
         await self._store.durably(lambda c: failing.keep(c, self._lease, failed, until, now))
 
-    async def _slice(self, mine: Slice) -> Later:
+    async def _slice(self, mine: Slice) -> NextTurn:
         claim = mine.claim
         snapshot = config.renewed(self._snapshots.get(claim.integration_id), mine.standing)
         if snapshot is None:
@@ -342,15 +342,15 @@ class Runner:
         mine.snapshot = snapshot
         if snapshot is None:
             self._snapshots.pop(claim.integration_id, None)
-            return Later()
+            return NextTurn()
         self._snapshots[claim.integration_id] = snapshot
         if snapshot.asleep:
-            return Later(through=False)  # activating it wakes every lane
+            return NextTurn(through=False)  # activating it wakes every lane
         if claim.name.startswith(outbox.LANE):
             post = Post(
                 store=self._store,
                 clock=self._clock,
-                windows=self._windows,
+                delays=self._delays,
                 snapshot=snapshot,
                 claim=claim,
                 lease=self._lease,
@@ -359,14 +359,14 @@ class Runner:
             return await outbox_slice(post)
         now = self._clock.now().timestamp()
         if not snapshot.connected:
-            return Later(through=False)  # settings that nobody has tested: a passed test wakes every lane
+            return NextTurn(through=False)  # settings that nobody has tested: a passed test wakes every lane
         if snapshot.refused:
-            return Later(back_off=now + failing.REAUTH_WAIT)
+            return NextTurn(back_off=now + failing.REAUTH_WAIT)
         coupling = await self._registry.coupling_of(snapshot)
-        work = Work(
+        work = SliceContext(
             store=self._store,
             clock=self._clock,
-            windows=self._windows,
+            delays=self._delays,
             snapshot=snapshot,
             coupling=coupling,
             claim=claim,
@@ -374,16 +374,16 @@ class Runner:
             pace=self._pace,
             registry=self._registry,
         )
-        whole = asyncio.timeout(self._windows.slice_most)
+        whole = asyncio.timeout(self._delays.slice_most)
         try:
             async with whole:
                 return await slice_of(work)
         except Outdated:
-            return Later(due=now, through=False)
+            return NextTurn(due=now, through=False)
         except TimeoutError:
             if not whole.expired():
                 raise
-            raise failing.overstayed(mine.doing.hook, self._windows.slice_most) from None
+            raise failing.overstayed(mine.doing.hook, self._delays.slice_most) from None
 
 
 def _on_tick(due: float | None, now: float) -> float | None:

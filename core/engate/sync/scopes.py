@@ -9,10 +9,10 @@ import sqlalchemy as sa
 
 from engate.model.kinds import KINDS, Kind
 from engate.store import runs
-from engate.sync.work import Work
+from engate.sync.work import SliceContext
 
 
-def of(work: Work, kind: Kind) -> list[str]:
+def of(work: SliceContext, kind: Kind) -> list[str]:
     """What is mapped. The default price table has no row of its own; where no branch is mapped, one reading without a scope says so."""
     mapping = work.snapshot.mapping
     match work.coupling.scoped.get(kind.list_hook):
@@ -24,12 +24,12 @@ def of(work: Work, kind: Kind) -> list[str]:
             return [""]
 
 
-def tables(work: Work) -> tuple[str, ...]:
+def tables(work: SliceContext) -> tuple[str, ...]:
     """The price tables that are mapped, besides the default one."""
     return tuple(sorted(row.table for row in work.snapshot.mapping.price_lists))
 
 
-async def split(work: Work, todo: Sequence[Any]) -> bool:
+async def split(work: SliceContext, todo: Sequence[Any]) -> bool:
     """Each reading of a scoped kind becomes one for each scope, and what is mapped no more is forgotten. True: `todo` is another now."""
     rows = [row for row in todo if not row.scope and KINDS[row.kind].list_hook in work.coupling.scoped]
     if rows:
@@ -37,7 +37,7 @@ async def split(work: Work, todo: Sequence[Any]) -> bool:
     return bool(rows)
 
 
-def _split(c: sa.Connection, work: Work, rows: Sequence[Any]) -> None:
+def _split(c: sa.Connection, work: SliceContext, rows: Sequence[Any]) -> None:
     work.must_hold(c)
     work.must_be_current(c)
     for row in rows:

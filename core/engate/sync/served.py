@@ -11,7 +11,7 @@ from engate.domain.reasons import Reason, own
 from engate.model.kinds import CALLED, KINDS, Kind
 from engate.store import causes, families
 from engate.sync import pilot
-from engate.sync.work import Work
+from engate.sync.work import SliceContext
 from engate.text import Text
 
 TO_FETCH = own(
@@ -41,12 +41,12 @@ PARENTS = sorted({kind.parent_kind for kind in KINDS.values() if kind.parent_kin
 CAUSES = (TO_FETCH.key, *(link_by_hand(kind).key for kind in PARENTS))
 
 
-def hangs_on_served(work: Work, kind: Kind) -> bool:
+def hangs_on_served(work: SliceContext, kind: Kind) -> bool:
     """It is pushed, and what it hangs on is fetched."""
     return kind.parent_kind is not None and work.serves(KINDS[kind.parent_kind]) and not work.serves(kind)
 
 
-def ask_for_links(c: sa.Connection, work: Work, kind: Kind) -> None:
+def ask_for_links(c: sa.Connection, work: SliceContext, kind: Kind) -> None:
     """Those whose parent nobody has linked wait for a person; those whose parent is linked by now go on."""
     work.must_be_current(c)
     assert kind.parent_kind is not None
@@ -56,7 +56,7 @@ def ask_for_links(c: sa.Connection, work: Work, kind: Kind) -> None:
     families.wait_for_links(c, work.records_of(kind.name), cause_id, only)
 
 
-def named(c: sa.Connection, work: Work, kind: Kind, found: Sequence[Effective]) -> list[Effective]:
+def named(c: sa.Connection, work: SliceContext, kind: Kind, found: Sequence[Effective]) -> list[Effective]:
     """What is pushed and hangs on a SKU that the shop fetched tells the numbers under which it did, `refs["sku.id"]` and
     `refs["product.id"]`, the key of the product that a person has linked, `refs["product"]`, and how many SKUs that has,
     `refs["product.of"]`."""

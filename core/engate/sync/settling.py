@@ -17,7 +17,7 @@ from engate.store.links import Origin
 from engate.store.pushes import Settled
 from engate.sync import after, outbox
 from engate.sync.events import ORDER_PRIORITY, lane_of
-from engate.sync.work import Work
+from engate.sync.work import SliceContext
 from engate.text import Text
 
 NOBODY_SAID = Unknown(
@@ -52,7 +52,7 @@ class Told(NamedTuple):
     rest: EngateError | None
 
 
-def settle(c: sa.Connection, work: Work, kind: Kind, told: Told) -> list[int]:
+def settle(c: sa.Connection, work: SliceContext, kind: Kind, told: Told) -> list[int]:
     """Stores every outcome; returns the records that have one."""
     now = work.now()
     accepted: list[Settled] = []
@@ -80,7 +80,7 @@ def settle(c: sa.Connection, work: Work, kind: Kind, told: Told) -> list[int]:
             refused.append((was.id, reasons.of_error(outcome.error)))
         else:
             unknown = outcome.state == "unknown"
-            until = now + work.windows.unknown_after if unknown else work.retry_at(was.tries)
+            until = now + work.delays.unknown_after if unknown else work.retry_at(was.tries)
             again.append((was.id, until, unknown, outcome.error.text.en))
     new_links = pushes.accept(c, work.records_of(kind.name), accepted, now)
     found.keep(c, work, kind)
@@ -131,13 +131,13 @@ class _Links:
         elif item.more != was.more:
             self._second_keys.append((was.key, item.more))
 
-    def keep(self, c: sa.Connection, work: Work, kind: Kind) -> None:
+    def keep(self, c: sa.Connection, work: SliceContext, kind: Kind) -> None:
         for origin, found in self.half_made.items():
             links.linked(c, work.records_of(kind.name), found, work.now(), origin)
         links.second_keys(c, work.integration_id, kind.name, self._second_keys)
 
 
-def wake_children(c: sa.Connection, work: Work, kind: Kind) -> None:
+def wake_children(c: sa.Connection, work: SliceContext, kind: Kind) -> None:
     """There are new links of this kind: what waited for them can go."""
     waiting = [k for k in KINDS.values() if k.parent_kind == kind.name or (kind.name in links.SHARED and k.name in ("category", "product"))]
     work.wake(c, *((f"push/{k.name}", k.priority) for k in waiting))

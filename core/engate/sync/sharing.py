@@ -14,7 +14,7 @@ from engate.domain.splitting import warehouse_of
 from engate.model import Order, StockLevel
 from engate.store import levels, units
 from engate.store.levels import Level
-from engate.sync.work import Work
+from engate.sync.work import SliceContext
 
 
 class Shared:
@@ -66,7 +66,7 @@ class Shared:
         return list(found)
 
 
-def chosen(c: sa.Connection, work: Work, id: int, order: Order, skus: Mapping[str, str]) -> dict[str, str]:
+def chosen(c: sa.Connection, work: SliceContext, id: int, order: Order, skus: Mapping[str, str]) -> dict[str, str]:
     """Warehouse -> the first of its branches that has all that the order takes from it. The first where none has, or no stock is read.
 
     An order is decided more than once until it goes (when it comes, when it is paid): what it has reserved is its own. Who decides about

@@ -23,7 +23,7 @@ from engate.sync import mailing
 from engate.sync.imports import import_part, resolve_part
 from engate.sync.sharing import kept
 from engate.sync.stock import Share, follow, stock_moved
-from engate.sync.work import Later, Work
+from engate.sync.work import NextTurn, SliceContext
 from engate.text import Text
 from engate.titles import HOOKS
 
@@ -31,7 +31,7 @@ from engate.titles import HOOKS
 class Step(msgspec.Struct, frozen=True):
     """What a step is given."""
 
-    work: Work
+    work: SliceContext
     order: Stored
     part: Part
     situation: Situation
@@ -63,7 +63,7 @@ class Step(msgspec.Struct, frozen=True):
             orders.set_cause(c, work.order_row(order.id), None, work.now())
 
 
-Outcome = Later | Reason | None
+Outcome = NextTurn | Reason | None
 """None: it is done, decide again; a reason: a person must decide."""
 
 
@@ -236,7 +236,7 @@ async def _handling(step: Step) -> Outcome:
     return None
 
 
-def _told(work: Work, hook: str, what: Text) -> Text:
+def _told(work: SliceContext, hook: str, what: Text) -> Text:
     """How the shop learns of it: from us, by asking, or not at all."""
     if work.coupling.calls(hook):
         return Text(f"{what.pt}: a loja foi informada.", f"{what.en}: the shop was told.")
@@ -286,7 +286,7 @@ async def _not_published(step: Step) -> Outcome:
     work, order = step.work, step.order
     if order.cause_id is None:
         await work.store.durably(lambda c: orders.set_cause(c, work.order_row(order.id), NOT_PUBLISHED, work.now()))
-    return Later(due=work.now() + work.windows.invoice_retry)
+    return NextTurn(due=work.now() + work.delays.invoice_retry)
 
 
 async def _invoice(step: Step) -> Outcome:

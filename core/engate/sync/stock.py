@@ -11,14 +11,14 @@ from engate.model import Price, Product, Sku
 from engate.model.kinds import KINDS
 from engate.store import desired, families, levels, pushes, units
 from engate.store.desired import Decided, Part
-from engate.sync.work import Work
+from engate.sync.work import SliceContext
 
 STOCK = KINDS["stock"]
 SAYING = frozenset({"products", "prices"})
 """Flows that say, while they are on, whether a SKU is for sale."""
 
 
-def decide_anew(c: sa.Connection, work: Work, skus: Sequence[str]) -> None:
+def decide_anew(c: sa.Connection, work: SliceContext, skus: Sequence[str]) -> None:
     """What the shop should offer of these SKUs: units of orders that the ERP does not hold yet changed, or whether they are for sale."""
     work.must_be_current(c)
     levels.hold(c, work.integration_id, skus)  # before it is looked up what speaks against them: somebody may be changing just that
@@ -36,7 +36,7 @@ def decide_anew(c: sa.Connection, work: Work, skus: Sequence[str]) -> None:
         work.wake(c, (f"push/{STOCK.name}", STOCK.priority))
 
 
-def sold_otherwise(c: sa.Connection, work: Work, docs: Sequence[Any]) -> None:
+def sold_otherwise(c: sa.Connection, work: SliceContext, docs: Sequence[Any]) -> None:
     """What was read of these may have switched SKUs off or on. A shop that fetches all but their stock hears of it by that at once."""
     if not work.pair.stock_tells_all:
         return
@@ -47,7 +47,7 @@ def sold_otherwise(c: sa.Connection, work: Work, docs: Sequence[Any]) -> None:
         decide_anew(c, work, sorted(skus))
 
 
-def stock_moved(c: sa.Connection, work: Work, skus: list[str]) -> None:
+def stock_moved(c: sa.Connection, work: SliceContext, skus: list[str]) -> None:
     """An order step by which a shop may move its stock by itself (it gives a cancelled order's units back): pushed anew, and decided when
     it is, whatever the shop accepted last."""
     if pushes.resend(c, work.integration_id, STOCK.name, skus):
@@ -61,7 +61,7 @@ class Share(NamedTuple):
     branch: str
 
 
-def follow(c: sa.Connection, work: Work, share: Share, state: str) -> None:
+def follow(c: sa.Connection, work: SliceContext, share: Share, state: str) -> None:
     """What the ERP says of a part: from when it reserves the units they are out of its own number; of what it cancelled before that they
     are for sale again."""
     if state == "cancelled":

@@ -26,7 +26,7 @@ from engate.store.outbox import Failure, Target
 from engate.sync import mailing
 from engate.sync.mailing import MAIL, Mailman
 from engate.sync.registry import Registry
-from engate.sync.work import SLICE, Later, LeaseLost, Windows
+from engate.sync.work import SLICE, Delays, LeaseLost, NextTurn
 from engate.text import Text
 
 ILL = 2
@@ -48,7 +48,7 @@ class Post(NamedTuple):
 
     store: Store
     clock: Clock
-    windows: Windows
+    delays: Delays
     snapshot: Snapshot
     claim: Claim
     lease: str
@@ -72,9 +72,9 @@ class Post(NamedTuple):
     def now(self) -> float:
         return self.clock.now().timestamp()
 
-    def longer(self) -> Later:
+    def longer(self) -> NextTurn:
         """Not before a pause that grows with each try in a row that came to nothing."""
-        return Later(back_off=self.now() + self.windows.pause(self.claim.tries))
+        return NextTurn(back_off=self.now() + self.delays.pause(self.claim.tries))
 
 
 class Told(NamedTuple):
@@ -97,7 +97,7 @@ class Next(NamedTuple):
     row: Any = None
 
 
-async def outbox_slice(post: Post) -> Later:
+async def outbox_slice(post: Post) -> NextTurn:
     """Tells one after the other, oldest first, until nothing is due or the slice is over."""
     until, failures = time.monotonic() + SLICE, 0
     tried: Tried | None = None
@@ -106,11 +106,11 @@ async def outbox_slice(post: Post) -> Later:
         if not held:
             raise LeaseLost(post.claim.name)
         if row is None:
-            return Later(due=await post.store.durably(lambda c: _end(c, post)))
+            return NextTurn(due=await post.store.durably(lambda c: _end(c, post)))
         if failures == ILL or post.busy:
             return post.longer()
         if not failures and time.monotonic() >= until:
-            return Later(due=post.now())
+            return NextTurn(due=post.now())
         told = await _tell(post, row)
         failures = 0 if told.error is None else failures + 1
         tried = Tried(row, told, failures)
@@ -160,13 +160,13 @@ def _failed(c: sa.Connection, post: Post, tried: Tried, error: NotToldError | En
     cause_id = _cause(c, post, shown) if shown is not None else None
     if cause_id is not None and tried.row.kind == MAIL:
         _about(c, post, tried, cause_id)
-    outbox.failed(c, tried.row.id, now + post.windows.pause(tried.row.tries), Failure(str(error), cause_id))
+    outbox.failed(c, tried.row.id, now + post.delays.pause(tried.row.tries), Failure(str(error), cause_id))
     about = {"integration": post.snapshot.id, "kind": post.target.kind, "target": post.target.name}
     say_after(c, "message_failed", **about, tries=tried.row.tries + 1, error=str(error))
     if isinstance(error, AuthFailed) and cause_id is not None:
         outbox.give_up(c, [tried.row.id], cause_id, now)  # a person must mend it first, whose retry brings it back
         return
-    hopeless = _hopeless(c, post, tried, now - post.windows.outbox_most)
+    hopeless = _hopeless(c, post, tried, now - post.delays.outbox_most)
     if not hopeless:
         return
     target = post.target

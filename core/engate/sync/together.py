@@ -15,26 +15,26 @@ from engate.domain.flows import FLOWS, Flow, offered
 from engate.model.kinds import KINDS, Kind
 from engate.store import changed, runs
 from engate.sync import images
-from engate.sync.work import Work
+from engate.sync.work import SliceContext
 
 AGAIN = 60.0
 """Seconds after which a flow looks again whether the one that brings its kinds has come to its end; that one wakes it, too."""
 
 
-def kept(work: Work, kind: Kind) -> frozenset[str]:
+def kept(work: SliceContext, kind: Kind) -> frozenset[str]:
     """The kinds that the pages of this one bring and that somebody wants."""
     brought = work.coupling.together.get(kind.list_hook, frozenset())
     return frozenset(name for name in brought if _wanted(work, FLOWS[KINDS[name].flow]))
 
 
-def brings(work: Work, flow: Flow) -> list[Flow]:
+def brings(work: SliceContext, flow: Flow) -> list[Flow]:
     """The other flows whose every kind comes with this one's pages."""
     kinds = frozenset[str]().union(*(kept(work, kind) for kind in flow.kinds))
     others = [FLOWS[name] for name in dict.fromkeys(KINDS[kind].flow for kind in kinds)]
     return [each for each in others if each is not flow and kinds.issuperset(kind.name for kind in each.kinds)]
 
 
-def may_come(work: Work, kind: Kind) -> bool:
+def may_come(work: SliceContext, kind: Kind) -> bool:
     """Whether pages of another kind may bring this one."""
     return any(kind.name in brought for brought in work.coupling.together.values())
 
@@ -44,7 +44,7 @@ def stands_for(row: Any, other: Any) -> bool:
     return row.full and other.full and row.only is None and other.only is None and row.started_at == other.started_at
 
 
-def waits_for(c: sa.Connection, work: Work, flow: Flow, todo: Sequence[Any]) -> float | None:
+def waits_for(c: sa.Connection, work: SliceContext, flow: Flow, todo: Sequence[Any]) -> float | None:
     """When to look again, because a reading of another flow brings what is to be read; None: the flow reads it by itself."""
     if not any(may_come(work, kind) for kind in flow.kinds):
         return None
@@ -58,7 +58,7 @@ def waits_for(c: sa.Connection, work: Work, flow: Flow, todo: Sequence[Any]) -> 
     return work.now() + AGAIN if covered else None
 
 
-def _next_time(c: sa.Connection, work: Work, flow: Flow) -> float | None:
+def _next_time(c: sa.Connection, work: SliceContext, flow: Flow) -> float | None:
     """When the schedule wants a flow again that has just been read with another one; None: now, or the ERP has told of something."""
     read_at = runs.read_at(c, work.integration_id, flow.name)
     due = (read_at or 0.0) + work.snapshot.every[flow.name]
@@ -67,7 +67,7 @@ def _next_time(c: sa.Connection, work: Work, flow: Flow) -> float | None:
     return None if changed.waiting(c, work.integration_id, [kind.name for kind in flow.kinds]) else due
 
 
-def read(c: sa.Connection, work: Work, flow: Flow, last: Any) -> None:
+def read(c: sa.Connection, work: SliceContext, flow: Flow, last: Any) -> None:
     """The flow has been read to its end, and with it the runs that its pages stood for. `last`: its last reading."""
     for each in brings(work, flow):
         rows = runs.under_way(c, work.integration_id, [kind.name for kind in each.kinds])
@@ -85,9 +85,9 @@ def read(c: sa.Connection, work: Work, flow: Flow, last: Any) -> None:
         work.wake(c, (each.lane, each.priority))
 
 
-def _bringer(work: Work, flow: Flow, kind: Kind) -> str:
+def _bringer(work: SliceContext, flow: Flow, kind: Kind) -> str:
     return next(each.name for each in flow.kinds if kind.name in kept(work, each))
 
 
-def _wanted(work: Work, flow: Flow) -> bool:
+def _wanted(work: SliceContext, flow: Flow) -> bool:
     return flow.name in work.snapshot.enabled and offered(work.coupling)[flow.name] is None

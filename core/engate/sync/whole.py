@@ -12,14 +12,14 @@ from engate.model.kinds import Kind
 from engate.store import causes, desired, runs
 from engate.store.causes import ensure
 from engate.store.runs import SHORT
-from engate.sync.work import Work
+from engate.sync.work import SliceContext
 from engate.text import Text
 
 HALF = 2
 """A full reading of less than one in so many of what is known is not believed the first time."""
 
 
-def missing(c: sa.Connection, work: Work, kind: Kind, row: Any) -> Reason | None:
+def missing(c: sa.Connection, work: SliceContext, kind: Kind, row: Any) -> Reason | None:
     """Why this reading, which has come to its end, cannot have been whole; None: it was.
 
     The platform's own count is never overruled. Half of what is known may be true: where the next full reading ends with the same number,
@@ -36,7 +36,7 @@ def missing(c: sa.Connection, work: Work, kind: Kind, row: Any) -> Reason | None
     return None
 
 
-def _stored(c: sa.Connection, work: Work, kind: Kind) -> int:
+def _stored(c: sa.Connection, work: SliceContext, kind: Kind) -> int:
     """How many records an integration has that was read before readings were counted; of one scope nobody knows."""
     if kind.list_hook in work.coupling.scoped:
         return 0
@@ -69,10 +69,10 @@ def _of_known(of: str, read: int, known: int) -> Reason:
     )  # fmt: skip
 
 
-def say(c: sa.Connection, work: Work, flow: str, reason: Reason) -> None:
+def say(c: sa.Connection, work: SliceContext, flow: str, reason: Reason) -> None:
     """The flow shows it until a reading is whole."""
     runs.flow_short(c, work.integration_id, flow, ensure(c, work.tenant_id, work.integration_id, {reason}, work.now())[reason.key])
 
 
-def unsay(c: sa.Connection, work: Work, of: str) -> None:
+def unsay(c: sa.Connection, work: SliceContext, of: str) -> None:
     causes.release(c, work.integration_id, [f"own:{SHORT}:{of}"])

@@ -17,7 +17,7 @@ from engate.domain.snapshot import Snapshot
 from engate.model import Sku, StockLevel
 from engate.model.kinds import KINDS, Kind
 from engate.plugins import Coupling
-from engate.store import current, families, lanes, links, runs, units
+from engate.store import families, lanes, links, revisions, runs, units
 from engate.store.db import Store
 from engate.store.lanes import Claim
 from engate.store.orders import OrderRow, Shop
@@ -34,8 +34,8 @@ SLICE = 5.0
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=1e9)]
 
 
-class Windows(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How long engate waits for things, in seconds on the injected clock. A demo runs on real time with short windows."""
+class Delays(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How long engate waits for things, in seconds on the injected clock. A demo runs on real time with short delays."""
 
     unknown_after: Seconds = 30.0  # a push of unknown effect is looked up again after this
     operation_most: Seconds = 86400.0  # an operation of the storefront that takes longer is not waited for
@@ -60,7 +60,7 @@ class Windows(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return min(self.retry_most, self.retry_first * 2 ** min(tries, 10))
 
 
-class Later(NamedTuple):
+class NextTurn(NamedTuple):
     """How a slice ended: `due` = next turn (None: until woken); `back_off`: not before then whatever arrives. `through`: it says something
     of what the lane met before, which is over then."""
 
@@ -116,7 +116,7 @@ def _against(c: sa.Connection, snapshot: Snapshot, pair: Pair, skus: Sequence[st
     return Against(units.pending(c, snapshot.id, skus), off)
 
 
-class Work:
+class SliceContext:
     """One slice of one lane."""
 
     def __init__(
@@ -124,7 +124,7 @@ class Work:
         *,
         store: Store,
         clock: Clock,
-        windows: Windows,
+        delays: Delays,
         snapshot: Snapshot,
         coupling: Coupling,
         claim: Claim,
@@ -132,7 +132,7 @@ class Work:
         pace: Pace,
         registry: Registry,
     ) -> None:
-        self.store, self.clock, self.windows, self.snapshot, self.pace = store, clock, windows, snapshot, pace
+        self.store, self.clock, self.delays, self.snapshot, self.pace = store, clock, delays, snapshot, pace
         self.coupling, self.claim, self.lease, self.registry = coupling, claim, lease, registry
         self._until = time.monotonic() + SLICE
         self.answered = False
@@ -180,11 +180,11 @@ class Work:
         lanes.wake(c, [lanes.Wake(self.tenant_id, self.integration_id, name, prio, due) for name, prio in names])
 
     def retry_at(self, tries: int) -> float:
-        return self.now() + self.windows.pause(tries)
+        return self.now() + self.delays.pause(tries)
 
     def must_be_current(self, c: sa.Connection) -> None:
         """Raises Outdated unless the snapshot still holds: in the transaction that stores what was decided by it."""
-        if current.stamp(c, self.integration_id) != self.snapshot.stamp:
+        if revisions.stamp(c, self.integration_id) != self.snapshot.stamp:
             raise Outdated(self.claim.name)
 
     def must_hold(self, c: sa.Connection) -> None:

@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 from stdnum.br import cnpj
 
+from engate.testing.facts import Seed, SeedBranch, SeedBrand, SeedCategory, SeedProduct, SeedSku
 from engate.testing.goods import gtin
-from engate.testing.world import Seed, SeedBranch, SeedBrand, SeedCategory, SeedProduct, SeedSku
 
 BRANCHES = (
     SeedBranch("1", "Matriz São Paulo", "11222333" + "0001" + cnpj.calc_check_digits("112223330001"), "São Paulo", "SP"),

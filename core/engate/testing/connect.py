@@ -14,7 +14,7 @@ from engate.http import Services, Token, Transport, WireRequest, WireResponse, b
 from engate.plugins import Manifest
 from engate.settings import belongs, load
 from engate.testing.contracts import Exchange
-from engate.testing.world import Description
+from engate.testing.facts import Description
 
 QUICK = 0.01
 """Retries of a test do not wait."""
@@ -52,9 +52,9 @@ class CountingJournal:
 class ObservedTransport(Transport):
     """Tells of every exchange that had an answer, of those below the address `only`."""
 
-    def __init__(self, told: Callable[[Exchange], None], *, only: str = "") -> None:
+    def __init__(self, on_exchange: Callable[[Exchange], None], *, only: str = "") -> None:
         super().__init__()
-        self._told, self._only = told, only
+        self._on_exchange, self._only = on_exchange, only
 
     async def handle_async_request(self, request: WireRequest) -> WireResponse:
         answer = await super().handle_async_request(request)
@@ -62,7 +62,7 @@ class ObservedTransport(Transport):
             body = await answer.aread()
             path = request.url.raw_path.decode()
             sent = body_of(request)
-            self._told(Exchange(request.method, path, request.headers, sent, answer.status_code, answer.headers, body))
+            self._on_exchange(Exchange(request.method, path, request.headers, sent, answer.status_code, answer.headers, body))
             return unread(answer, body)
         return answer
 
@@ -81,12 +81,12 @@ async def connected(
     *,
     clock: Clock | None = None,
     journal: CountingJournal | None = None,
-    told: Callable[[Exchange], None] | None = None,
+    on_exchange: Callable[[Exchange], None] | None = None,
     deadline: float | None = None,
 ) -> AsyncGenerator[Connection]:
-    """The platform's connection with these settings (secrets among them), over real HTTP. `told`: hears of every exchange.
+    """The platform's connection with these settings (secrets among them), over real HTTP. `on_exchange`: hears of every exchange.
     `deadline`: seconds that any call may take, less than the plugin's own."""
-    transport = Transport() if told is None else ObservedTransport(told)
+    transport = Transport() if on_exchange is None else ObservedTransport(on_exchange)
     services = Services(
         account=manifest.key,
         clock=clock or SystemClock(),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from engate.testing.world import Buyer, Sale, SaleItem, SalePayment, Seed, SeedBranch, SeedBrand, SeedCategory, SeedProduct, SeedSku
+from engate.testing.facts import Buyer, Sale, SaleItem, SalePayment, Seed, SeedBranch, SeedBrand, SeedCategory, SeedProduct, SeedSku
 
 
 def gtin(number: int) -> str:

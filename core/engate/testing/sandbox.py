@@ -23,7 +23,7 @@ import msgspec
 from aiohttp import web
 
 from engate.clock import ManualClock, ShiftedClock
-from engate.testing.world import Change, Description, Fault, Ledger, OrderState, Sale, Seed, SkuState
+from engate.testing.facts import Change, Description, Fault, Ledger, OrderState, Sale, Seed, SkuState
 
 JSON = "application/json"
 MAX_BODY = 64 * 1024 * 1024  # a seed of 30,000 products
@@ -104,7 +104,7 @@ class Operation:
 
 
 @dataclass(slots=True)
-class Books:
+class LedgerCounts:
     """The mutable ledger."""
 
     requests: int = 0
@@ -135,8 +135,8 @@ class Books:
 class Faults:
     """Which call is hit follows from (seed, kind, key) alone; each key is hit `times` times."""
 
-    def __init__(self, books: Books) -> None:
-        self._books = books
+    def __init__(self, counts: LedgerCounts) -> None:
+        self._counts = counts
         self._rules: list[Fault] = []
         self._hits: Counter[tuple[int, str]] = Counter()
 
@@ -157,7 +157,7 @@ class Faults:
             if self._hits[index, key] >= rule.times or not _chosen(rule, key):
                 continue
             self._hits[index, key] += 1
-            self._books.injected[rule.kind] += 1
+            self._counts.injected[rule.kind] += 1
             return rule
         return None
 
@@ -237,7 +237,7 @@ class Sandbox:
     `limits`: whether the platform's rates are enforced; the suite and the stage switch them off, a demo does not. `clock`: what the sandbox
     goes by (`self.clock.now()`, aware, UTC), also for the stamps of its rows: the control verb `advance` and tests move it. `seed`: of
     `self.random`. Constructor parameters of your own have defaults and hand the rest on (`**options`). `self.base_url` is known once it
-    listens; `self.books.effects[...]` counts what the ledger shows besides.
+    listens; `self.counts.effects[...]` counts what the ledger shows besides.
     """
 
     platform: ClassVar[str]
@@ -247,8 +247,8 @@ class Sandbox:
         self.limits = limits
         self.clock = clock or ShiftedClock()
         self.random = random.Random(seed)
-        self.books = Books()
-        self.faults = Faults(self.books)
+        self.counts = LedgerCounts()
+        self.faults = Faults(self.counts)
         self.base_url = ""  # known once it listens
         self._staged: list[Staged] = []
 
@@ -349,7 +349,7 @@ class Sandbox:
     def _readers(self) -> dict[str, Callable[[], object]]:
         """What GET answers under `/_sandbox/`. A platform that has more to show adds to it."""
         return {
-            "describe": self.describe, "ledger": self.books.report, "state": self.state, "orders": self.orders,
+            "describe": self.describe, "ledger": self.counts.report, "state": self.state, "orders": self.orders,
             "health": lambda: {"platform": self.platform, "role": self.role},
         }  # fmt: skip
 
@@ -373,51 +373,51 @@ class Sandbox:
                 return refused.answer
 
         async def serve(request: web.Request) -> web.StreamResponse:
-            books, name = self.books, operation.name
-            books.requests += 1
-            books.in_flight[name] += 1
+            counts, name = self.counts, operation.name
+            counts.requests += 1
+            counts.in_flight[name] += 1
             status = "reset"
             try:
                 call = Call(request, name, await request.read())
                 if operation.named is not None:
-                    books.in_flight[name] -= 1
+                    counts.in_flight[name] -= 1
                     name = call.operation = operation.named(call)
-                    books.in_flight[name] += 1
+                    counts.in_flight[name] += 1
                 reads = asked(call) if callable(asked) else asked
                 answer = self.authorise(call)
                 if answer is None and self.limits:
                     answer = self.rate(operation, call)
                     if answer is not None:
-                        books.rate_limited += 1
+                        counts.rate_limited += 1
                 if answer is None:
                     fault = self.faults.pick(name, operation.key(call) if operation.key else call.path)
                     if fault is not None:
                         answer = await self._injected(fault, operation, call, perform)
                         if answer is None:
                             if fault.kind.endswith("_applied"):
-                                books.writes[name] += 1
+                                counts.writes[name] += 1
                             return _abort(request)
                     else:
                         answer = await perform(call)
                     wrote = answer.wrote if answer.wrote is not None else (not reads and 200 <= answer.status < 300)
                     if wrote:
-                        books.writes[name] += 1
+                        counts.writes[name] += 1
                     if fault is not None and fault.kind in _ENDLESS:
                         await _ENDLESS[fault.kind](request, fault, answer)
-                        books.aborted[name] += 1
+                        counts.aborted[name] += 1
                         return _abort(request)
                 status = str(answer.status)
                 if answer.rows:
-                    books.effects["rows_listed"] += answer.rows
+                    counts.effects["rows_listed"] += answer.rows
                 if request.transport is None or request.transport.is_closing():
-                    books.aborted[name] += 1
+                    counts.aborted[name] += 1
                 return _response(answer)
             except (ConnectionResetError, asyncio.CancelledError):
-                books.aborted[name] += 1
+                counts.aborted[name] += 1
                 raise
             finally:
-                books.in_flight[name] -= 1
-                books.note(name, status)
+                counts.in_flight[name] -= 1
+                counts.note(name, status)
                 self._play(name)
 
         return serve
@@ -498,9 +498,9 @@ class Sandbox:
     def _reset(self, body: bytes) -> object:
         """Zeroes the ledger; the platform's state stays."""
         del body
-        in_flight = self.books.in_flight
-        self.books.__init__()
-        self.books.in_flight = in_flight
+        in_flight = self.counts.in_flight
+        self.counts.__init__()
+        self.counts.in_flight = in_flight
         return {}
 
     @asynccontextmanager

@@ -40,19 +40,19 @@ from engate.store.db import Store
 from engate.store.tables import metadata
 from engate.sync.registry import Registry
 from engate.sync.runner import SLOTS, Runner
-from engate.sync.work import Windows
+from engate.sync.work import Delays
 from engate.testing.connect import CountingJournal, ObservedTransport, values_of
 from engate.testing.contracts import Exchange
+from engate.testing.facts import Seed
 from engate.testing.fakes import MANIFESTS, SANDBOXES
 from engate.testing.sandbox import Sandbox
-from engate.testing.world import Seed
 from engate.text import Text
 
 S = TypeVar("S")
 GROUP = "engate.sandboxes"
 PAUSE = 0.02
 """Seconds before a client's first retry: what fails for good is known after a second, not after ten."""
-SHORT = Windows(unknown_after=1.0, retry_first=0.05, retry_most=1.0, invoice_retry=0.2, settles_within=0.4, look_pause=0.1)
+SHORT = Delays(unknown_after=1.0, retry_first=0.05, retry_most=1.0, invoice_retry=0.2, settles_within=0.4, look_pause=0.1)
 OFTEN = (("orders", 0.2), ("fulfilment", 0.3))
 """How often, in seconds, a stage reads these flows; the others as an installation does, or when `resync` asks."""
 PATIENCE = 45.0
@@ -96,15 +96,15 @@ class Stage:
 
     slots = SLOTS
 
-    def __init__(self, registry: Registry, erp: Any, shop: Any, ids: tuple[int, int], windows: Windows = SHORT) -> None:
-        self.registry, self.erp, self.shop, self.windows = registry, erp, shop, windows
+    def __init__(self, registry: Registry, erp: Any, shop: Any, ids: tuple[int, int], delays: Delays = SHORT) -> None:
+        self.registry, self.erp, self.shop, self.delays = registry, erp, shop, delays
         self.store, self.clock = registry.store, registry.clock
         self.tenant_id, self.integration_id = ids
         self._running: list[asyncio.Task[None]] = []
         self.runner = self._new_runner()
 
     def _new_runner(self) -> Runner:
-        return Runner(self.store, self.registry, self.clock, windows=self.windows, worker=f"test-{len(self._running)}", slots=self.slots)
+        return Runner(self.store, self.registry, self.clock, delays=self.delays, worker=f"test-{len(self._running)}", slots=self.slots)
 
     def start(self) -> None:
         """One more runner, as another process is."""
@@ -312,27 +312,27 @@ async def staged(
     settings: Mapping[str, dict[str, object]] = MappingProxyType({}),
     mapping: Callable[[PairMapping], PairMapping] | None = None,
     clock: Clock | None = None,
-    windows: Windows = SHORT,
+    delays: Delays = SHORT,
     runners: int = 1,
     observers: Mapping[str, Observer] = MappingProxyType({}),
-    told: Callable[[Exchange], None] | None = None,
+    on_exchange: Callable[[Exchange], None] | None = None,
 ) -> AsyncGenerator[Stage]:
     """A pair, coupled and not yet active. `url`: of a database, `sqlite:///FILE`; one that is empty gets its tables.
 
     `erp`, `shop`: a `Side`, or the name of one (see `side`). `seed`: what the ERP holds. `settings`: by a platform's key, what its
     connection has besides what the sandbox describes. `options`: what the tenant decides (`engate.domain.options.Options`). `mapping`: a
     function that changes the pair mapping, which is made of both sandboxes' halves (see below). `clock`: an `engate.clock.ManualClock`,
-    what due times, watermarks and windows go by. `told`: hears of every exchange with the shop. `runners`: 0 = nothing is worked on.
+    what due times, watermarks and delays go by. `on_exchange`: hears of every exchange with the shop. `runners`: 0 = nothing is worked on.
     """
     sides = [side(each) if isinstance(each, str) else each for each in (erp, shop)]
     left, right = (each.sandbox(limits=False) for each in sides)
     async with left.listening(), right.listening(), installed(url, [each.manifest for each in sides], clock, observers) as registry:
         if seed is not None:
             left.seed(seed)
-        if told is not None:
-            registry.transport = ObservedTransport(told, only=right.base_url)
+        if on_exchange is not None:
+            registry.transport = ObservedTransport(on_exchange, only=right.base_url)
         ids = await couple(registry, "Loja", Pair(left, right, options or Options(), settings, mapping))
-        async with played(Stage(registry, left, right, ids, windows), runners) as stage:
+        async with played(Stage(registry, left, right, ids, delays), runners) as stage:
             yield stage
 
 

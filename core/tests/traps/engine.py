@@ -1078,10 +1078,10 @@ TRAPS: tuple[Trap, ...] = (
         "engine.found-at-once",
         "Who waits for the ERP's bound before the first look keeps an order that is there from going on, for minutes after each restart.",
         f"{CORE}/sync/imports.py",
-        "    found = await _look(work, order, part)\n    if isinstance(found, Later):\n        return found\n    if found is not None:\n"
+        "    found = await _look(work, order, part)\n    if isinstance(found, NextTurn):\n        return found\n    if found is not None:\n"
         "        await _enter(work, order, part, found)\n        return None\n    if bound is None:",
-        "    if bound is not None and work.now() < sent_at + bound:\n        return Later(due=sent_at + bound)\n"
-        "    found = await _look(work, order, part)\n    if isinstance(found, Later):\n        return found\n    if found is not None:\n"
+        "    if bound is not None and work.now() < sent_at + bound:\n        return NextTurn(due=sent_at + bound)\n"
+        "    found = await _look(work, order, part)\n    if isinstance(found, NextTurn):\n        return found\n    if found is not None:\n"
         "        await _enter(work, order, part, found)\n        return None\n    if bound is None:",
         ("tests/test_order_steps.py::test_what_the_erp_took_is_found_at_once_whatever_its_bound",),
     ),
@@ -1578,7 +1578,7 @@ TRAPS: tuple[Trap, ...] = (
         "engine.slice-most",
         "A slice that never ends is ended: its slot is needed.",
         f"{CORE}/sync/runner.py",
-        "whole = asyncio.timeout(self._windows.slice_most)",
+        "whole = asyncio.timeout(self._delays.slice_most)",
         "whole = asyncio.timeout(None)",
         (f"{FAIR}test_a_push_that_is_ended_in_flight_is_sent_again",),
     ),

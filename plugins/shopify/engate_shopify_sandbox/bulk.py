@@ -13,7 +13,7 @@ import msgspec
 from aiohttp import web
 from graphql import FieldNode, InlineFragmentNode, OperationDefinitionNode, SelectionSetNode
 
-from engate.testing.sandbox import Answer, Books, Call
+from engate.testing.sandbox import Answer, Call, LedgerCounts
 from engate_shopify_sandbox import graph, paging
 from engate_shopify_sandbox.access import Token
 from engate_shopify_sandbox.context import Context
@@ -67,8 +67,8 @@ class Operation:
 
 
 class Bulk:
-    def __init__(self, shop: Shop, engine: Engine, context: Callable[[Token], Context], books: Callable[[], Books]) -> None:
-        self.shop, self.engine, self.context, self.books = shop, engine, context, books
+    def __init__(self, shop: Shop, engine: Engine, context: Callable[[Token], Context], counts: Callable[[], LedgerCounts]) -> None:
+        self.shop, self.engine, self.context, self.counts = shop, engine, context, counts
         self.uploads: dict[str, bytes | None] = {}  # key -> what was uploaded; None: nothing yet
         self.operations: dict[str, Operation] = {}
         self._queue: asyncio.Queue[Operation] = asyncio.Queue()
@@ -122,7 +122,7 @@ class Bulk:
         self.operations[operation.id] = operation
         self._paused.append(operation)
         self._go_on()
-        self.books().effects["bulk_operations"] += 1
+        self.counts().effects["bulk_operations"] += 1
         return operation
 
     def _go_on(self) -> None:

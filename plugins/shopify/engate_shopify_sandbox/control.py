@@ -8,8 +8,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Literal, Protocol
 
-from engate.testing.sandbox import Books
-from engate.testing.world import Description, OrderState, Sale, Seed, SeedProduct, SkuState
+from engate.testing.facts import Description, OrderState, Sale, Seed, SeedProduct, SkuState
+from engate.testing.sandbox import LedgerCounts
 from engate_shopify_sandbox import access, base, cancelling, fulfilment, groups, orders, prices, sales, stock, variants
 from engate_shopify_sandbox.access import Access
 from engate_shopify_sandbox.cost import Bucket
@@ -28,7 +28,7 @@ SHIPPING = {"standard": ("envio-normal", "Entrega normal"), "express": ("envio-e
 class Server(Protocol):
     """What the control protocol needs of the sandbox."""
 
-    books: Books
+    counts: LedgerCounts
     bucket: Bucket
     access: Access
     webhooks: Webhooks
@@ -123,7 +123,7 @@ class Control:
         for sale in sales_given:
             sales.check(self.shop, sale, SHIPPING, lambda variant: missing(variant, self.shop.now()))
         found = {str(sale.number): sales.place(self.shop, sale, SHIPPING[sale.shipping]) for sale in sales_given}
-        self.server.books.effects["orders_created"] += len(found)
+        self.server.counts.effects["orders_created"] += len(found)
         return {number: str(number_of(order.id)) for number, order in found.items()}
 
     def order(self, key: str) -> Order:

@@ -8,7 +8,7 @@ from typing import Any
 from engate_shopify_sandbox.context import Context
 from engate_shopify_sandbox.errors import Invalid, user_error
 from engate_shopify_sandbox.fulfilment import OPEN
-from engate_shopify_sandbox.order import NONE, FulfillmentOrder, Line, Order, Work, bag
+from engate_shopify_sandbox.order import NONE, FulfillmentOrder, Line, Order, SliceContext, bag
 from engate_shopify_sandbox.paging import page
 from engate_shopify_sandbox.registry import field, mutation
 from engate_shopify_sandbox.shop import Shop
@@ -194,7 +194,7 @@ def _more(shop: Shop, order: Order, line: Line, quantity: int) -> None:
     open_one = next((one for one in order.fulfillment_orders if one.status in OPEN), order.fulfillment_orders[0])
     work = next((one for one in open_one.works if one.line_item is line), None)
     if work is None:
-        work = shop.add(Work(shop.new_id("FulfillmentOrderLineItem"), line, 0))
+        work = shop.add(SliceContext(shop.new_id("FulfillmentOrderLineItem"), line, 0))
         open_one.works.append(work)
     work.total_quantity += quantity
     work.remaining_quantity += quantity
@@ -206,7 +206,7 @@ def _more(shop: Shop, order: Order, line: Line, quantity: int) -> None:
 
 def less(order: Order, line: Line, quantity: int, *, restock: bool) -> None:
     """So many units of a line are not sent any more."""
-    places: list[tuple[FulfillmentOrder, Work]] = [
+    places: list[tuple[FulfillmentOrder, SliceContext]] = [
         (one, work) for one in reversed(order.fulfillment_orders) for work in one.works if work.line_item is line
     ]
     for source, work in places:

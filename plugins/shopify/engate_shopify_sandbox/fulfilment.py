@@ -6,12 +6,12 @@ from typing import Any
 
 from engate_shopify_sandbox.context import Context
 from engate_shopify_sandbox.errors import Invalid, user_error
-from engate_shopify_sandbox.order import Fulfillment, FulfillmentOrder, Line, Work, bag
+from engate_shopify_sandbox.order import Fulfillment, FulfillmentOrder, Line, SliceContext, bag
 from engate_shopify_sandbox.paging import page
 from engate_shopify_sandbox.registry import field, mutation, query
 from engate_shopify_sandbox.shop import Shop
 
-Chosen = list[tuple[FulfillmentOrder, Work, int]]
+Chosen = list[tuple[FulfillmentOrder, SliceContext, int]]
 OPEN = ("OPEN", "IN_PROGRESS")
 IN_TRANSIT = ("IN_TRANSIT", "OUT_FOR_DELIVERY", "CARRIER_PICKED_UP")
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
-from engate.testing.world import Buyer
+from engate.testing.facts import Buyer
 from engate_shopify_sandbox.ids import number_of
 from engate_shopify_sandbox.shop import CURRENCY
 from engate_shopify_sandbox.things import Location, Owner, Variant
@@ -117,7 +117,7 @@ class Transaction:
         return bag(self.amount)
 
 
-class Work:
+class SliceContext:
     """A line of a fulfilment order."""
 
     typename = "FulfillmentOrderLineItem"
@@ -162,7 +162,7 @@ class FulfillmentOrder:
         self.id, self.order, self.location = key, order, location
         self.created_at = self.updated_at = self.fulfill_at = now
         self.fulfill_by = None
-        self.works: list[Work] = []
+        self.works: list[SliceContext] = []
         self.holds: list[dict[str, Any]] = []
         self.cancelled = False
         self.request_status = "UNSUBMITTED"
@@ -201,7 +201,7 @@ class Fulfillment:
         self.display_status = "FULFILLED"
         self.tracking: list[dict[str, Any]] = []
         self.events: list[dict[str, Any]] = []
-        self.works: list[tuple[FulfillmentOrder, Work, int]] = []
+        self.works: list[tuple[FulfillmentOrder, SliceContext, int]] = []
         self.delivered_at: datetime | None = None
         self.in_transit_at: datetime | None = None
         self.estimated_delivery_at: datetime | None = None

@@ -5,10 +5,10 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from engate.testing.world import Sale
+from engate.testing.facts import Sale
 from engate_shopify_sandbox import edits, orders
 from engate_shopify_sandbox.ids import gid
-from engate_shopify_sandbox.order import CENT, NONE, FulfillmentOrder, Line, Order, ShippingLine, Transaction, Work
+from engate_shopify_sandbox.order import CENT, NONE, FulfillmentOrder, Line, Order, ShippingLine, SliceContext, Transaction
 from engate_shopify_sandbox.shop import Shop
 from engate_shopify_sandbox.things import Variant
 
@@ -148,7 +148,7 @@ def _route(shop: Shop, order: Order, line: Line) -> None:
         if home is None:
             home = shop.add(FulfillmentOrder(shop.new_id("FulfillmentOrder"), order, level.location, shop.now()))
             order.fulfillment_orders.append(home)
-        home.works.append(shop.add(Work(shop.new_id("FulfillmentOrderLineItem"), line, part)))
+        home.works.append(shop.add(SliceContext(shop.new_id("FulfillmentOrderLineItem"), line, part)))
         shop.tell("INVENTORY_LEVELS_UPDATE", level)
 
 

@@ -10,8 +10,8 @@ import msgspec
 from aiohttp import web
 
 from engate.clock import ManualClock, ShiftedClock
+from engate.testing.facts import Description, OrderState, Sale, Seed, SkuState
 from engate.testing.sandbox import Answer, Call, Operation, Sandbox
-from engate.testing.world import Description, OrderState, Sale, Seed, SkuState
 from engate_shopify_sandbox import (
     access,
     base,
@@ -72,9 +72,9 @@ class ShopifySandbox(Sandbox):
         self.engine.enforced = limits
         if not limits:
             self.bucket.unlimited()
-        self.webhooks = Webhooks(self.shop, self.access, self.faults, lambda: self.books)
+        self.webhooks = Webhooks(self.shop, self.access, self.faults, lambda: self.counts)
         self.shop.begin, self.shop.tell = self.webhooks.begin, self.webhooks.tell
-        self.bulk = Bulk(self.shop, self.engine, lambda token: self._context(token, in_bulk=True), lambda: self.books)
+        self.bulk = Bulk(self.shop, self.engine, lambda token: self._context(token, in_bulk=True), lambda: self.counts)
         self.control = Control(self.shop, self)
 
     def _context(self, token: Token, *, in_bulk: bool = False) -> Context:

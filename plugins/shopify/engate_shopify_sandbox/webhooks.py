@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from engate.testing.outgoing import Outgoing, Pump
-from engate.testing.sandbox import Books, Faults
+from engate.testing.sandbox import Faults, LedgerCounts
 from engate_shopify_sandbox import payloads
 from engate_shopify_sandbox.access import Access, released
 from engate_shopify_sandbox.context import Context
@@ -77,8 +77,8 @@ class Delivery:
 
 
 class Webhooks:
-    def __init__(self, shop: Shop, access: Access, faults: Faults, books: Callable[[], Books]) -> None:
-        self.shop, self.access, self.faults, self.books = shop, access, faults, books
+    def __init__(self, shop: Shop, access: Access, faults: Faults, counts: Callable[[], LedgerCounts]) -> None:
+        self.shop, self.access, self.faults, self.counts = shop, access, faults, counts
         self.subscriptions: dict[str, Subscription] = {}
         self.pump: Pump[Delivery] = Pump(shop.now, self._send)
         self.held: list[Delivery] = []  # reordered: they go after the next one
@@ -106,7 +106,7 @@ class Webhooks:
         return matcher(subscription.filter, fields, lambda source: "")(body)
 
     def _emit(self, subscription: Subscription, body: dict[str, Any], key: str) -> None:
-        effects = self.books().effects
+        effects = self.counts().effects
         if self.faults.event("drop_event", key):
             effects["events_dropped"] += 1
             return
@@ -154,7 +154,7 @@ class Webhooks:
         self.held.clear()
 
     async def _send(self, outgoing: Outgoing, delivery: Delivery) -> None:
-        subscription, effects = delivery.subscription, self.books().effects
+        subscription, effects = delivery.subscription, self.counts().effects
         if subscription.id not in self.subscriptions:
             return
         if delivery.after is not None:

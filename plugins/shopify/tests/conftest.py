@@ -264,7 +264,7 @@ async def shop(api: Api, request: pytest.FixtureRequest) -> AsyncIterator[Shop]:
         made[0].hold(exchange)
 
     values = {**said.settings, **said.secrets}
-    told = connected(manifest, values, clock=api.sandbox.clock, journal=journal, told=hold)
+    told = connected(manifest, values, clock=api.sandbox.clock, journal=journal, on_exchange=hold)
     async with told as front:
         assert isinstance(front, ShopifyStorefront)
         made.append(Shop(api, front, journal))

@@ -15,7 +15,7 @@ from tests.support.goods import goods, gtin, product, sale
 from tests.support.stage import Stage, staged
 
 from engate.store.config import NotFound
-from engate.testing.world import SeedSku
+from engate.testing.facts import SeedSku
 from engate.views import explain
 from engate_shopify import bulk
 from engate_shopify_sandbox import cancelling
@@ -56,7 +56,7 @@ async def phase(stage: Stage, wanted: str) -> None:
 
 
 def calls(stage: Stage, name: str) -> int:
-    return sum(stage.shop.books.by_operation.get(f"POST graphql {name}", {}).values())
+    return sum(stage.shop.counts.by_operation.get(f"POST graphql {name}", {}).values())
 
 
 async def test_an_order_there_and_back_and_the_echo_of_our_own_writes_is_read_once(sqlite_database: str) -> None:
@@ -84,9 +84,9 @@ async def test_an_order_there_and_back_and_the_echo_of_our_own_writes_is_read_on
 
         await stage.until(at_rest)
         await listened(stage)
-        read, writes = calls(stage, "order"), sum(stage.shop.books.writes.values())
+        read, writes = calls(stage, "order"), sum(stage.shop.counts.writes.values())
         await listened(stage)
-        assert calls(stage, "order") - read <= 1 and sum(stage.shop.books.writes.values()) == writes
+        assert calls(stage, "order") - read <= 1 and sum(stage.shop.counts.writes.values()) == writes
 
 
 async def listened(stage: Stage) -> None:

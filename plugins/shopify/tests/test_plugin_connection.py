@@ -31,7 +31,7 @@ async def test_client_credentials_open_a_session_and_renew_it(shop: Any) -> None
         assert set((await lines(front)).values()) == {True}
         await shop.api.advance(25 * 3600)
         assert await front.identity() == await shop.front.identity()
-    assert sum(counts["401"] for counts in shop.api.sandbox.books.by_operation.values()) == 0
+    assert sum(counts["401"] for counts in shop.api.sandbox.counts.by_operation.values()) == 0
 
 
 @pytest.mark.trap("shopify.app-refused")

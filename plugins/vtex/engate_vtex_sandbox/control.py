@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Literal
 
-from engate.testing.world import OrderState, Sale, Seed, SeedProduct, SkuState
+from engate.testing.facts import OrderState, Sale, Seed, SeedProduct, SkuState
 from engate_vtex_sandbox.catalog import new_brand, new_category
 from engate_vtex_sandbox.order import Line, Order, Payment, is_company
 from engate_vtex_sandbox.orders import CANCEL_REQUESTED, CANCELED, HANDLING, UNPAID

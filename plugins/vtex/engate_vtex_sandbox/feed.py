@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from engate.testing.sandbox import Answer, Books, Call, Faults
+from engate.testing.sandbox import Answer, Call, Faults, LedgerCounts
 from engate_vtex_sandbox.rules import common as common_rules
 from engate_vtex_sandbox.rules import orders as order_rules
 from engate_vtex_sandbox.rules.common import KEY_HEADER, document
@@ -124,12 +124,12 @@ class Step(NamedTuple):
 
 
 class Feed:
-    def __init__(self, now: Callable[[], datetime], settle: Callable[[], None], faults: Faults, books: Callable[[], Books]) -> None:
+    def __init__(self, now: Callable[[], datetime], settle: Callable[[], None], faults: Faults, counts: Callable[[], LedgerCounts]) -> None:
         """`settle` lets every order whose window has ended move on, before anything is read."""
         self.now = now
         self.settle = settle
         self.faults = faults
-        self.books = books
+        self.counts = counts
         self.queues: dict[str, Queue] = {}
         self._events = 0
 
@@ -178,7 +178,7 @@ class Feed:
         queue = self.queue(call)
         body = document(call)
         order_rules.refuse_handles(body.get("handles"))
-        self.books().effects["events_committed"] += queue.commit(set(body["handles"]))
+        self.counts().effects["events_committed"] += queue.commit(set(body["handles"]))
         return Answer(200, wrote=False)  # an acknowledgement: nothing of the shop changed
 
     def queue(self, call: Call) -> Queue:
@@ -207,7 +207,7 @@ class Feed:
             "eventId": f"{self._events:032X}", "domain": "Fulfillment", "state": state, "lastState": step.last_state, "orderId": order,
             "lastChange": step.last_change, "currentChange": step.current_change,
         }  # fmt: skip
-        effects = self.books().effects
+        effects = self.counts().effects
         for queue in self.queues.values():
             if at - queue.last_event_at >= queue.retention or not queue.wants(state):
                 continue

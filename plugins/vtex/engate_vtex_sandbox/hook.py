@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from engate.testing.outgoing import Outgoing, Pump
-from engate.testing.sandbox import Answer, Books, Call, Faults
+from engate.testing.sandbox import Answer, Call, Faults, LedgerCounts
 from engate_vtex_sandbox.feed import Step
 from engate_vtex_sandbox.rules import common as common_rules
 from engate_vtex_sandbox.rules import orders as order_rules
@@ -57,8 +57,8 @@ class Notice:
 
 
 class Hooks:
-    def __init__(self, account: str, now: Callable[[], datetime], faults: Faults, books: Callable[[], Books]) -> None:
-        self.account, self.now, self.faults, self.books = account, now, faults, books
+    def __init__(self, account: str, now: Callable[[], datetime], faults: Faults, counts: Callable[[], LedgerCounts]) -> None:
+        self.account, self.now, self.faults, self.counts = account, now, faults, counts
         self.hooks: dict[str, Hook] = {}
         self.pump: Pump[Notice] = Pump(now, self._send)
 
@@ -120,7 +120,7 @@ class Hooks:
         }  # fmt: skip
 
     def _notify(self, notice: Notice, number: str) -> None:
-        effects = self.books().effects
+        effects = self.counts().effects
         if self.faults.event("drop_event", number):
             effects["events_dropped"] += 1
             return
@@ -134,7 +134,7 @@ class Hooks:
             self.pump.put(Notice(notice.hook, notice.order, notice.body, notice.due))
 
     async def _send(self, outgoing: Outgoing, notice: Notice) -> None:
-        hook, effects = notice.hook, self.books().effects
+        hook, effects = notice.hook, self.counts().effects
         if self.hooks.get(hook.key) is not hook:
             return
         status = await outgoing.post(hook.url, notice.body, {**JSON, **hook.config["hook"]["headers"]})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from engate.testing.world import Buyer
+from engate.testing.facts import Buyer
 from engate_vtex_sandbox.payments import FORMS
 from engate_vtex_sandbox.shop import Reservation, Shop, Sku, number, stamp_with_zone
 from engate_vtex_sandbox.shop import decimal as exact

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from engate.testing.sandbox import Answer, Books, Call
+from engate.testing.sandbox import Answer, Call, LedgerCounts
 from engate_vtex_sandbox import order_list
 from engate_vtex_sandbox.changes import Changes
 from engate_vtex_sandbox.feed import Feed, Step
@@ -38,12 +38,17 @@ class Waits(NamedTuple):
 
 class Orders:
     def __init__(
-        self, logistics: Logistics, now: Callable[[], datetime], books: Callable[[], Books], base_url: Callable[[], str], waits: Waits
+        self,
+        logistics: Logistics,
+        now: Callable[[], datetime],
+        counts: Callable[[], LedgerCounts],
+        base_url: Callable[[], str],
+        waits: Waits,
     ) -> None:
         self.shop = logistics.shop
         self.logistics = logistics
         self.now = now
-        self.books = books
+        self.counts = counts
         self.base_url = base_url
         self.window_to_cancel = waits.window_to_cancel
         self.index_delay = waits.index_delay
@@ -57,7 +62,7 @@ class Orders:
 
     def add(self, order: Order) -> None:
         self.orders[order.key] = order
-        self.books().effects["orders_created"] += 1
+        self.counts().effects["orders_created"] += 1
         self.move(order, "order-created")
         self.move(order, UNPAID)
 

@@ -10,8 +10,8 @@ import msgspec
 from aiohttp import web
 
 from engate.clock import ManualClock, ShiftedClock
+from engate.testing.facts import Description, OrderState, Sale, Seed, SkuState
 from engate.testing.sandbox import Answer, Call, Handler, Operation, Refused, Sandbox
-from engate.testing.world import Description, OrderState, Sale, Seed, SkuState
 from engate_vtex_sandbox import control
 from engate_vtex_sandbox.catalog import Catalog
 from engate_vtex_sandbox.changes import Changes
@@ -56,11 +56,11 @@ class VtexSandbox(Sandbox):
         self.pricing = Pricing(self.shop, self.clock.now, self.rates)
         self.logistics = Logistics(self.shop, self.clock.now)
         self.orders_api = Orders(
-            self.logistics, self.clock.now, self._books, self._base_url,
+            self.logistics, self.clock.now, self._counts, self._base_url,
             Waits(timedelta(seconds=window_to_cancel), timedelta(seconds=index_delay)),
         )  # fmt: skip
-        self.feed = Feed(self.clock.now, self.orders_api.settle, self.faults, self._books)
-        self.hooks = Hooks(ACCOUNT, self.clock.now, self.faults, self._books)
+        self.feed = Feed(self.clock.now, self.orders_api.settle, self.faults, self._counts)
+        self.hooks = Hooks(ACCOUNT, self.clock.now, self.faults, self._counts)
         self.orders_api.feed, self.orders_api.hooks = self.feed, self.hooks
         self.changes = Changes(ACCOUNT, self.orders_api.find, self.clock.now, self.orders_api.changed, self.random)
         self.orders_api.changes = self.changes
@@ -71,8 +71,8 @@ class VtexSandbox(Sandbox):
     def _base_url(self) -> str:
         return self.base_url
 
-    def _books(self):
-        return self.books
+    def _counts(self):
+        return self.counts
 
     def application(self) -> web.Application:
         app = super().application()

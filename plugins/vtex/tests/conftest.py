@@ -232,7 +232,7 @@ class Shop:
 
     async def connect(self, **settings: object) -> VtexStorefront:
         values = {**self.described["settings"], **self.described["secrets"], "rates": FAST, **settings}
-        connection = await self.stack.enter_async_context(connected(manifest, values, journal=self.journal, told=self._hold))
+        connection = await self.stack.enter_async_context(connected(manifest, values, journal=self.journal, on_exchange=self._hold))
         assert isinstance(connection, VtexStorefront)
         return connection
 

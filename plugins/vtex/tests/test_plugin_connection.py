@@ -14,7 +14,7 @@ from engate import AuthFailed, Forbidden, Invalid, Rate, Secret, Storefront, Tex
 from engate.model import Check, Item, Price, Query
 from engate.plugins import implemented
 from engate.settings import json_schema, load, secret_fields
-from engate.testing.world import Fault
+from engate.testing.facts import Fault
 from engate_vtex import VtexSettings, checks, endpoints, listing, manifest
 from engate_vtex.storefront import VtexStorefront
 from engate_vtex_sandbox import sandbox
@@ -126,7 +126,7 @@ async def test_the_published_budgets_are_never_overrun(shop: Any) -> None:
         shop.traffic = None  # holding each call against the schema takes so long that credits come back meanwhile
         await shop.accepted("prices", *(Item(str(n), Price(str(n), "1001-1", Decimal(n)), refs={"sku": sku}) for n in range(1, 581)))
         assert shop.calls().count("PUT /pricing/prices/{sku} 200") == 580
-        assert box.books.rate_limited == 0
+        assert box.counts.rate_limited == 0
 
 
 # ---- the connection test ----

@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any, NamedTuple
 
 from engate.testing.outgoing import Outgoing
-from engate.testing.sandbox import Books, Faults
+from engate.testing.sandbox import Faults, LedgerCounts
 from engate_webstore_sandbox import wire
 from engate_webstore_sandbox.alarm import Alarm
 from engate_webstore_sandbox.envelope import STOPPING, Said, read
@@ -27,10 +27,10 @@ class NotConnected(ValueError):
 
 
 class Ground(NamedTuple):
-    """What a store stands on. `settings` and `books`: as they are now."""
+    """What a store stands on. `settings` and `counts`: as they are now."""
 
     settings: Callable[[], Settings]
-    books: Callable[[], Books]
+    counts: Callable[[], LedgerCounts]
     faults: Faults
     alarm: Alarm
     exchanges: Exchanges
@@ -65,8 +65,8 @@ class Client:
         async with self._slot(service):
             said, body = await self._exchange(service, sent, key)
         name = f"CALL {service}"
-        books, token = self.ground.books(), self.settings.token
-        books.note(name, str(said.code) if said.code else said.verdict)
+        counts, token = self.ground.counts(), self.settings.token
+        counts.note(name, str(said.code) if said.code else said.verdict)
         self.ground.exchanges.note(Exchange(
             self.ground.alarm.now(), service, key, said.verdict, "out", said.status, said.code,
             tuple(shown(error, token) for error in said.errors), shown(told, token), shown(body, token),
@@ -84,7 +84,7 @@ class Client:
             return Said("silent"), b""
         self.pace.learn(told.headers.get("x-limit-api"))
         said = read(told.status, told.body)
-        self.ground.books().effects["calls_refused_by_rate"] += said.code == TOO_MANY or said.status == TOO_MANY_REQUESTS
+        self.ground.counts().effects["calls_refused_by_rate"] += said.code == TOO_MANY or said.status == TOO_MANY_REQUESTS
         return said, told.body
 
     async def _rest(self, said: Said, nth: int) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from engate.testing.world import Count, Description, OrderState, Sale, Seed, SeedProduct, SkuState
+from engate.testing.facts import Count, Description, OrderState, Sale, Seed, SeedProduct, SkuState
 from engate_webstore_sandbox.events import Events
 from engate_webstore_sandbox.goods import Article, Goods, Product
 from engate_webstore_sandbox.sales import CANCELLED, FORMS, OPEN, SHIPPING, Order, Sales, missing

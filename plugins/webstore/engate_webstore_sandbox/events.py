@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
 
-from engate.testing.sandbox import Books, Faults
+from engate.testing.sandbox import Faults, LedgerCounts
 from engate_webstore_sandbox.alarm import Alarm
 from engate_webstore_sandbox.sales import Order
 
@@ -17,13 +17,13 @@ class Event(NamedTuple):
 
 
 class Events:
-    def __init__(self, faults: Faults, alarm: Alarm, books: Callable[[], Books]) -> None:
-        self.faults, self.alarm, self.books = faults, alarm, books
+    def __init__(self, faults: Faults, alarm: Alarm, counts: Callable[[], LedgerCounts]) -> None:
+        self.faults, self.alarm, self.counts = faults, alarm, counts
         self.waiting: deque[Event] = deque()
         self.held: list[Event] = []  # reordered: they go after the next one
 
     def tell(self, order: Order) -> None:
-        key, effects = str(order.sale), self.books().effects
+        key, effects = str(order.sale), self.counts().effects
         if self.faults.event("drop_event", key):
             effects["events_dropped"] += 1
             return

@@ -55,7 +55,7 @@ class Pull:
             else:
                 await self._products(report, whole_list=what == "all" or self.last is None)
                 self.last = began if report.complete else self.last
-        effects = self.client.ground.books().effects
+        effects = self.client.ground.counts().effects
         for name in ("created", "updated", "unchanged"):
             effects[f"products_{name}"] += getattr(report, name)
         effects["pulls"] += 1

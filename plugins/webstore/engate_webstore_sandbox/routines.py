@@ -76,5 +76,5 @@ class Routines:
         try:
             await work
         except Exception as error:
-            self.client.ground.books().effects["routines_failed"] += 1
+            self.client.ground.counts().effects["routines_failed"] += 1
             self.client.ground.exchanges.note(Exchange(self.alarm.now(), name, "", "failed", errors=(f"{type(error).__name__}: {error}",)))

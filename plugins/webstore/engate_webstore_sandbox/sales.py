@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Literal, NamedTuple
 
-from engate.testing.world import Buyer, Count, Sale
+from engate.testing.facts import Buyer, Count, Sale
 from engate_webstore_sandbox.goods import Article, Goods, Product
 
 FIRST_NUMBER = 100_001

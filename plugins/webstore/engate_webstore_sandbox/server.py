@@ -9,9 +9,9 @@ import msgspec
 from aiohttp import web
 
 from engate.clock import ManualClock, ShiftedClock
+from engate.testing.facts import Description, OrderState, Sale, Seed, SkuState
 from engate.testing.outgoing import Outgoing
 from engate.testing.sandbox import Answer, Call, Operation, Sandbox
-from engate.testing.world import Description, OrderState, Sale, Seed, SkuState
 from engate_webstore_sandbox import malformed, stock
 from engate_webstore_sandbox.alarm import Alarm
 from engate_webstore_sandbox.client import Client, Ground
@@ -44,13 +44,13 @@ class WebstoreSandbox(Sandbox):
         self.alarm, self.exchanges, self.goods = Alarm(self.clock.now), Exchanges(), Goods()
         self.sales = Sales(self.goods)
         self.client = Client(
-            Ground(lambda: self.settings, lambda: self.books, self.faults, self.alarm, self.exchanges), Outgoing(timeout), limits=limits
+            Ground(lambda: self.settings, lambda: self.counts, self.faults, self.alarm, self.exchanges), Outgoing(timeout), limits=limits
         )
         self.pull = Pull(self.client, self.goods, lambda: self.settings)
         self.push = Push(self.client, self.sales, lambda: self.settings, self.random)
         self.poll = Poll(self.client, self.sales)
-        self.events = Events(self.faults, self.alarm, lambda: self.books)
-        self.stock = Stock(self.goods, lambda: self.settings, Ledgers(lambda: self.books, self.exchanges), self.clock.now)
+        self.events = Events(self.faults, self.alarm, lambda: self.counts)
+        self.stock = Stock(self.goods, lambda: self.settings, Ledgers(lambda: self.counts, self.exchanges), self.clock.now)
         self.control = Control(self.goods, self.sales, self.events)
         self.routines = Routines(self.client, self.events, self.pull, self.push, self.poll)
 
@@ -91,7 +91,7 @@ class WebstoreSandbox(Sandbox):
 
     def sell(self, sales: list[Sale]) -> dict[str, str]:
         orders = self.control.sell(sales, self.settings, self.clock.now())
-        self.books.effects["orders_created"] += len(orders)
+        self.counts.effects["orders_created"] += len(orders)
         return {str(order.sale): order.key for order in orders}
 
     def cancel(self, keys: list[str], reason: str) -> dict[str, object]:

@@ -11,7 +11,7 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
-from engate.testing.sandbox import Answer, Books, Call, Refused
+from engate.testing.sandbox import Answer, Call, LedgerCounts, Refused
 from engate_webstore_sandbox.exchanges import Exchange, Exchanges, shown
 from engate_webstore_sandbox.goods import Goods
 from engate_webstore_sandbox.settings import Settings
@@ -27,7 +27,7 @@ DATA = {"tipoEstoque": str, "saldo": (int, float), "idProduto": (int, str), "sku
 
 
 class Ledgers(NamedTuple):
-    books: Callable[[], Books]
+    counts: Callable[[], LedgerCounts]
     exchanges: Exchanges
 
 
@@ -72,7 +72,7 @@ class Stock:
     def _keep(self, data: dict[str, Any], unmapped: int) -> None:
         mapped, parent = data["skuMapeamento"], data["skuMapeamentoPai"]
         found = self.goods.article(int(mapped)) if ID.fullmatch(mapped) else None
-        effects = self.ledgers.books().effects
+        effects = self.ledgers.counts().effects
         if found is None:
             effects["webhooks_unmapped"] += 1
             raise _refuse(unmapped, f"no product {mapped}")

@@ -13,7 +13,7 @@ from plugins.webstore.tests.test_coupled import ask, changed, held, pull, push, 
 from tests.support.goods import goods, gtin
 
 from engate.model import Problem
-from engate.testing.world import Change
+from engate.testing.facts import Change
 from engate.text import Text
 
 D = Decimal

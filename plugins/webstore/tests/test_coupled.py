@@ -17,7 +17,7 @@ from tests.support.goods import goods, gtin, product, sale
 
 from engate.clock import Clock
 from engate.store.tables import delivery
-from engate.testing.world import Change, SeedSku
+from engate.testing.facts import Change, SeedSku
 from engate_webstore_sandbox import WebstoreSandbox, malformed
 from engate_webstore_sandbox.push import Asked
 
@@ -208,7 +208,7 @@ async def test_stock_is_told_of_what_a_person_has_linked(tmp_path: Path) -> None
         for code, units in (("1000-UN", 3), ("1001-CX", 8)):
             await changed(house, Change(code, stock={"1": units}), "stock")
             await house.until(lambda code=code, units=units: held(house)[code][2] == units)
-        assert not house.shop.books.effects["webhooks_unmapped"]
+        assert not house.shop.counts.effects["webhooks_unmapped"]
 
 
 async def test_a_stock_webhook_that_is_not_there_is_a_line(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from plugins.webstore.tests.conftest import BUYER, START, Store
 from plugins.webstore.tests.erp import Doc, Erp, error, ok, validate
 
-from engate.testing.world import Buyer
+from engate.testing.facts import Buyer
 from engate_webstore_sandbox import malformed
 from engate_webstore_sandbox.document import installments, order_document
 from engate_webstore_sandbox.sales import Line, Order

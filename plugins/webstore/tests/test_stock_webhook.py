@@ -17,7 +17,7 @@ from tests.support.goods import goods
 
 from engate.model import Problem
 from engate.store.tables import cause, record
-from engate.testing.world import Change
+from engate.testing.facts import Change
 from engate.text import Text
 from engate_webstore_sandbox import stock
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from engate.testing.sandbox import Answer, Books, Call
+from engate.testing.sandbox import Answer, Call, LedgerCounts
 from engate_winthor_sandbox import rules
 from engate_winthor_sandbox.wire import ErpTime, body_of
 
@@ -32,9 +32,9 @@ class Account:
 
 
 class Sessions:
-    def __init__(self, time: ErpTime, books: Books, randomness: random.Random, account: Account) -> None:
+    def __init__(self, time: ErpTime, counts: LedgerCounts, randomness: random.Random, account: Account) -> None:
         self.time = time
-        self.books = books
+        self.counts = counts
         self.user = account.login
         self.password = account.password
         self.upper_cased = account.upper_cased
@@ -73,7 +73,7 @@ class Sessions:
     def login(self, call: Call) -> Answer:
         body = body_of(call)
         right = body.get("login") == self.user and hmac.compare_digest(str(body.get("senha")).encode(), self.expected().encode())
-        self.books.effects["logins" if right else "logins_refused"] += 1
+        self.counts.effects["logins" if right else "logins_refused"] += 1
         rules.credentials_right(right)
         return Answer(body={"accessToken": self._issue()}, wrote=False)
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from engate.testing.facts import Change, Level, Seed, SeedProduct, SeedSku
 from engate.testing.sandbox import Answer, Call
-from engate.testing.world import Change, Level, Seed, SeedProduct, SeedSku
 from engate_winthor_sandbox import rules
 from engate_winthor_sandbox.company import Parameters
 from engate_winthor_sandbox.wire import ErpTime, Table, dumps, encoded, flag, number, page_of, paged, since_of

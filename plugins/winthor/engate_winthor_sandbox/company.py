@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from engate.testing.facts import SeedBranch
 from engate.testing.sandbox import Answer, Call
-from engate.testing.world import SeedBranch
 from engate_winthor_sandbox import rules
 from engate_winthor_sandbox.wire import ErpTime, Page, Table, dumps, encoded, envelope, flag, page_of, paged, since_of
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from decimal import Decimal
 
 from engate.model import plain
-from engate.testing.world import Change, Description, OrderState, Seed, SkuState
+from engate.testing.facts import Change, Description, OrderState, Seed, SkuState
 from engate_winthor_sandbox import desk
 from engate_winthor_sandbox.catalog import Sku
 from engate_winthor_sandbox.company import ALL_BRANCHES, CARRIERS, DEFAULT_SELLER, PAYMENTS, PRICE_REGION

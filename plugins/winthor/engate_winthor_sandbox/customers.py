@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from engate.testing.sandbox import Answer, Books, Call
+from engate.testing.sandbox import Answer, Call, LedgerCounts
 from engate_winthor_sandbox import rules
 from engate_winthor_sandbox.company import (
     DEFAULT_ACTIVITY,
@@ -100,9 +100,9 @@ def _normalised(body: Mapping[str, Any]) -> dict[str, Any]:
 
 
 class Customers:
-    def __init__(self, time: ErpTime, books: Books, company: Company) -> None:
+    def __init__(self, time: ErpTime, counts: LedgerCounts, company: Company) -> None:
         self.time = time
-        self.books = books
+        self.counts = counts
         self.company = company
         self.rows: Table[Customer] = Table()
         self._by_document: dict[tuple[str, str], int] = {}
@@ -149,10 +149,10 @@ class Customers:
         number = self._by_document.get((data["personIdentificationNumber"], data["stateInscription"]))
         if number is not None:
             rules.customer_may_update(self.company.parameters.get("4532") == "S")
-            self.books.effects["customers_updated"] += 1
+            self.counts.effects["customers_updated"] += 1
             return Answer(body=encoded(self._store(number, self.rows.rows[number].data | data)))
         number, self._next = self._next, self._next + 1
-        self.books.effects["customers_created"] += 1
+        self.counts.effects["customers_created"] += 1
         return Answer(201, encoded(self._store(number, data)))
 
     def update(self, call: Call) -> Answer:
@@ -163,7 +163,7 @@ class Customers:
         assert customer is not None
         data = customer.data | {name: value for name, value in body.items() if name != "id"}
         rules.customer_fields_given(data, MANDATORY)
-        self.books.effects["customers_updated"] += 1
+        self.counts.effects["customers_updated"] += 1
         return Answer(body=encoded(self._store(customer.id, self._checked(data))))
 
     def _checked(self, body: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from datetime import timedelta
 from decimal import Decimal
 from xml.sax.saxutils import escape
 
-from engate.testing.sandbox import Answer, Books, Call
+from engate.testing.sandbox import Answer, Call, LedgerCounts
 from engate_winthor_sandbox import rules
 from engate_winthor_sandbox.company import Branch, Company, bare
 from engate_winthor_sandbox.orders import Invoice, Item, Order, Orders
@@ -34,9 +34,9 @@ def check_digit(digits: str) -> str:
 class Fiscal:
     """`window`: seconds of the sandbox clock between the invoice and the XML that can be read."""
 
-    def __init__(self, time: ErpTime, books: Books, company: Company, orders: Orders, window: float) -> None:
+    def __init__(self, time: ErpTime, counts: LedgerCounts, company: Company, orders: Orders, window: float) -> None:
         self.time = time
-        self.books = books
+        self.counts = counts
         self.company = company
         self.orders = orders
         self.window = window
@@ -80,7 +80,7 @@ class Fiscal:
         published = self.time.now() + timedelta(seconds=self.window)
         made = Invoice(self._transactions, serial, SERIES, body + check_digit(body), local, published)
         self._by_transaction[self._transactions] = (order, made)
-        self.books.effects["invoices_issued"] += 1
+        self.counts.effects["invoices_issued"] += 1
         return made
 
     def undo(self, order: Order) -> None:
@@ -98,7 +98,7 @@ class Fiscal:
         rules.invoice_published(bool(found))
         packed = flag(call.query, "returnBase64")
         shown = [{"invoiceXml": _packed(xml) if packed else xml} for xml in (self._xml(order, note) for order, note in found)]
-        self.books.effects["invoice_documents_read"] += 1
+        self.counts.effects["invoice_documents_read"] += 1
         return Answer(body=shown[0] if len(shown) == 1 else shown)
 
     def _notes(self, wanted: str, transaction: str) -> list[tuple[Order, Invoice]]:

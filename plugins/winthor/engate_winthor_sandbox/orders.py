@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Any
 
-from engate.testing.sandbox import Answer, Books, Call
+from engate.testing.sandbox import Answer, Call, LedgerCounts
 from engate_winthor_sandbox import rules
 from engate_winthor_sandbox.catalog import Sku
 from engate_winthor_sandbox.company import SELLERS, punctuated_document
@@ -140,9 +140,9 @@ class Order:
 
 
 class Orders:
-    def __init__(self, time: ErpTime, books: Books, stock: Stock, customers: Customers) -> None:
+    def __init__(self, time: ErpTime, counts: LedgerCounts, stock: Stock, customers: Customers) -> None:
         self.time = time
-        self.books = books
+        self.counts = counts
         self.company = stock.company
         self.catalog = stock.catalog
         self.stock = stock
@@ -165,7 +165,7 @@ class Orders:
         for item in order.items:
             self.stock.free(item.warehouse, item.sku, item.quantity)
         order.cancel_reason = reason
-        self.books.effects["orders_cancelled"] += 1
+        self.counts.effects["orders_cancelled"] += 1
         self.moved(order, "C")
 
     # ---- operations ----
@@ -199,9 +199,9 @@ class Orders:
         self._next += 1
         order.state = self._first_state(order)
         self.rows.put(order.id, order)
-        self.books.effects["orders_created"] += 1
+        self.counts.effects["orders_created"] += 1
         if any(item.cut for item in items):
-            self.books.effects["orders_cut"] += 1
+            self.counts.effects["orders_cut"] += 1
         return order
 
     def _customer(self, given: object) -> Customer:

@@ -8,8 +8,8 @@ from typing import ClassVar, Literal
 from aiohttp import web
 
 from engate.clock import ManualClock, ShiftedClock
+from engate.testing.facts import Change, Description, OrderState, Seed, SkuState
 from engate.testing.sandbox import Answer, Call, Handler, Operation, Refused, Sandbox, by_body, by_query
-from engate.testing.world import Change, Description, OrderState, Seed, SkuState
 from engate_winthor_sandbox import control, rules
 from engate_winthor_sandbox.auth import Account
 from engate_winthor_sandbox.world import World
@@ -29,7 +29,7 @@ class WinthorSandbox(Sandbox):
         self, *, limits: bool = True, clock: ManualClock | ShiftedClock | None = None, seed: int = 0, account: Account | None = None
     ) -> None:
         super().__init__(limits=limits, clock=clock, seed=seed)
-        self.world = World(self.clock, self.books, self.random, account or Account())
+        self.world = World(self.clock, self.counts, self.random, account or Account())
         self._date = (0, "")  # the Date header of a second
 
     def operations(self) -> Iterable[Operation]:
@@ -93,7 +93,7 @@ class WinthorSandbox(Sandbox):
     def rate(self, operation: Operation, call: Call) -> Answer | None:
         """No rate is documented; Jetty's threads are what there is."""
         del operation, call
-        if sum(self.books.in_flight.values()) <= MAX_IN_FLIGHT:
+        if sum(self.counts.in_flight.values()) <= MAX_IN_FLIGHT:
             return None
         return Answer(503, JETTY.format(status=503), content_type="text/html")
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from decimal import ROUND_FLOOR, Decimal
 
 from engate.model import plain
+from engate.testing.facts import Count
 from engate.testing.sandbox import Answer, Call
-from engate.testing.world import Count
 from engate_winthor_sandbox import rules
 from engate_winthor_sandbox.catalog import Catalog, Product, Sku, smallest_packaging
 from engate_winthor_sandbox.company import Company

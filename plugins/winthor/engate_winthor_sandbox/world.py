@@ -6,7 +6,7 @@ import random
 from dataclasses import dataclass, field
 
 from engate.clock import Clock
-from engate.testing.sandbox import Books
+from engate.testing.sandbox import LedgerCounts
 from engate_winthor_sandbox.auth import Account, Sessions
 from engate_winthor_sandbox.catalog import Catalog
 from engate_winthor_sandbox.company import Company
@@ -19,19 +19,19 @@ from engate_winthor_sandbox.wire import ErpTime
 
 
 class World:
-    def __init__(self, clock: Clock, books: Books, randomness: random.Random, account: Account) -> None:
+    def __init__(self, clock: Clock, counts: LedgerCounts, randomness: random.Random, account: Account) -> None:
         time = ErpTime(clock)
         self.time = time
-        self.books = books
+        self.counts = counts
         self.account = account
-        self.sessions = Sessions(time, books, randomness, account)
+        self.sessions = Sessions(time, counts, randomness, account)
         self.company = Company(time)
         self.catalog = Catalog(time, self.company.parameters)
         self.stock = Stock(time, self.company, self.catalog)
         self.prices = Prices(time, self.company, self.catalog)
-        self.customers = Customers(time, books, self.company)
-        self.orders = Orders(time, books, self.stock, self.customers)
-        self.fiscal = Fiscal(time, books, self.company, self.orders, account.invoice_window)
+        self.customers = Customers(time, counts, self.company)
+        self.orders = Orders(time, counts, self.stock, self.customers)
+        self.fiscal = Fiscal(time, counts, self.company, self.orders, account.invoice_window)
         self.services = Services()
 
 

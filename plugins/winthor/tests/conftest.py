@@ -14,7 +14,7 @@ import pytest
 
 from engate.clock import ManualClock
 from engate.testing.connect import PLAIN
-from engate.testing.world import Seed, SeedBranch, SeedBrand, SeedCategory, SeedProduct, SeedSku
+from engate.testing.facts import Seed, SeedBranch, SeedBrand, SeedCategory, SeedProduct, SeedSku
 from engate_winthor_sandbox import WinthorSandbox
 
 START = datetime(2026, 11, 27, 12, 0, 0, tzinfo=UTC)  # 09:00 in São Paulo

@@ -136,7 +136,7 @@ async def test_date_header_is_the_clock_of_the_erp(erp: Any) -> None:
 
 
 async def test_more_requests_at_once_than_jetty_has_threads(erp: Any) -> None:
-    held = erp.sandbox.books.in_flight  # this many calls are being answered, beside the one that asks
+    held = erp.sandbox.counts.in_flight  # this many calls are being answered, beside the one that asks
     held["held"] = 63
     assert (await erp.http.get(DEPARTMENTS)).status_code == 200
     held["held"] = 64

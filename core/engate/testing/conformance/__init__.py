@@ -18,8 +18,8 @@ from engate.plugins import Manifest, implemented
 from engate.testing.conformance import basics, imports, pushes, readings, scopes, sends, texts
 from engate.testing.conformance import seed as seeded
 from engate.testing.conformance.trial import Boxed, Case, Check, NotTried, Place
+from engate.testing.facts import Seed
 from engate.testing.sandbox import Sandbox
-from engate.testing.world import Seed
 
 __all__ = ["Boxed", "Case", "NotTried", "cases", "cases_at"]
 

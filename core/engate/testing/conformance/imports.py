@@ -26,7 +26,7 @@ from engate.model import (
 from engate.plugins import implemented
 from engate.testing.conformance.readings import LATER, later, newest_of
 from engate.testing.conformance.trial import Check, NotTried, Trial
-from engate.testing.world import Fault
+from engate.testing.facts import Fault
 
 KEY = "9990001-01"
 ABSENT = "9990002-01"

@@ -11,8 +11,8 @@ from engate.model import Batch, Brand, Category, Image, Item, Price, Product, Qu
 from engate.model.kinds import KINDS, Kind
 from engate.plugins import implemented
 from engate.testing.conformance.trial import ALWAYS, Check, Trial
+from engate.testing.facts import Fault
 from engate.testing.goods import gtin
-from engate.testing.world import Fault
 
 KINDS_OF_HOOK: dict[str, Kind] = {kind.push_hook: kind for kind in KINDS.values()}
 IN_ORDER = ("category", "brand", "product", "sku", "image", "price", "stock")

@@ -16,8 +16,8 @@ from engate.hooks import SHOP_CHOICES
 from engate.model import Query
 from engate.plugins import closing
 from engate.testing.conformance.trial import ALWAYS, Check, NotTried, Trial, ended, key_of, keys_of
+from engate.testing.facts import Change, Fault
 from engate.testing.sandbox import Staged
-from engate.testing.world import Change, Fault
 
 ERP_CHOICES = frozenset({"branches", "charges", "terms", "carriers", "price_tables"})
 
@@ -97,9 +97,9 @@ async def since(trial: Trial, hook: str) -> None:
 
 async def meanwhile(trial: Trial, hook: str) -> None:
     """What changes while a list is read is in this reading as it is then, or in the next one since its newest stamp: nothing is lost."""
-    calls = trial.sandbox.books.requests
+    calls = trial.sandbox.counts.requests
     await trial.read(hook, Query())
-    calls = trial.sandbox.books.requests - calls
+    calls = trial.sandbox.counts.requests - calls
     skus = trial.sandbox.state()
     changed = [
         Change(sku.key, name=f"Nome novo {n}", price=_other(sku.price), stock=dict.fromkeys(sku.stock, 7 + n))

@@ -9,7 +9,7 @@ from typing import Any
 from engate.model import Query
 from engate.testing.conformance.readings import choices_of, newest_of
 from engate.testing.conformance.trial import NotTried, Trial, ended, key_of, keys_of
-from engate.testing.world import Change
+from engate.testing.facts import Change
 
 Lists = dict[str, list[Any]]
 """Scope -> the pages of its list."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from engate.testing.facts import Seed, SeedBranch, SeedBrand, SeedCategory, SeedProduct
 from engate.testing.goods import goods
-from engate.testing.world import Seed, SeedBranch, SeedBrand, SeedCategory, SeedProduct
 
 ROWS = 430
 """Products: three pages of what platforms usually give (200)."""

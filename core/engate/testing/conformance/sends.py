@@ -15,8 +15,8 @@ from engate.plugins import closing, implemented
 from engate.testing.conformance.pushes import stocked
 from engate.testing.conformance.readings import newest_of
 from engate.testing.conformance.trial import ALWAYS, Check, NotTried, Trial
+from engate.testing.facts import Fault
 from engate.testing.goods import sale
-from engate.testing.world import Fault
 
 STEPS = ("send_handling", "send_invoice", "send_tracking", "send_delivery")
 FEW = 3

@@ -12,8 +12,8 @@ from engate.hooks import Connection
 from engate.model import Query
 from engate.plugins import Manifest, closing
 from engate.testing.connect import connected, values_of
+from engate.testing.facts import Fault, Seed, SkuState
 from engate.testing.sandbox import Sandbox
-from engate.testing.world import Fault, Seed, SkuState
 
 ALWAYS = 1_000_000
 DEADLINE = 1.0

@@ -29,8 +29,8 @@ from engate.model import (
     Warehouse,
     check_digit,
 )  # fmt: skip
+from engate.testing.facts import Change, Description, OrderState, Seed, SeedProduct, SkuState
 from engate.testing.sandbox import Answer, Call, Operation, Sandbox
-from engate.testing.world import Change, Description, OrderState, Seed, SeedProduct, SkuState
 
 PASSWORD = "senha-do-fake"  # noqa: S105
 CNPJ = "11222333000181"
@@ -161,7 +161,7 @@ class FakeErpSandbox(Sandbox):
         self.fields[key], self.mapped[key] = body.get("fields"), body["mapped"]
         state: Any = self.switches.first_state
         self._put_order(ErpOrder(key, body["branch"], state, state, body["reference"], total, tuple(items), ()))
-        self.books.effects["orders_created"] += 1
+        self.counts.effects["orders_created"] += 1
         if self.switches.reserves and state != "held":
             self._move_stock(items, body["branch"], -1)
         return Answer(201, {"key": key if self.switches.number else "", "state": state})

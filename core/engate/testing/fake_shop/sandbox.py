@@ -15,9 +15,9 @@ from typing import Any, ClassVar, Literal, Self, cast
 import msgspec
 
 from engate.model import Address, Buyer, Choice, Listing, Order, OrderEvent, OrderItem, Payment
+from engate.testing.facts import Change, Description, OrderState, Sale, Seed, SkuState
 from engate.testing.outgoing import Outgoing
 from engate.testing.sandbox import Answer, Call, Operation, RateWindow, Sandbox
-from engate.testing.world import Change, Description, OrderState, Sale, Seed, SkuState
 
 TOKEN = "token-da-loja-fake"  # noqa: S105
 HOOK_SECRET = "segredo-dos-avisos"  # noqa: S105
@@ -192,7 +192,7 @@ class FakeShopSandbox(Sandbox):
                 self._points = RateWindow(*self.switches.points)
             refused = self._points.take(time.monotonic(), asked) > 0
             if refused:
-                self.books.effects["throttled"] += 1
+                self.counts.effects["throttled"] += 1
                 return Answer(body={"error": "THROTTLED", "cost": self._cost(asked, None)}, wrote=False)
             answer = self._take(call)
             self._points.take(time.monotonic(), taken - asked)
@@ -390,7 +390,7 @@ class FakeShopSandbox(Sandbox):
             Address(buyer.street, buyer.number, buyer.complement, buyer.district, buyer.city, buyer.state, buyer.zip_code), items, payments,
             goods, freight, sale.discount, Decimal(0), goods + freight - sale.discount, shipping="post", channel=sale.channel,
         )  # fmt: skip
-        self.books.effects["orders_created"] += 1
+        self.counts.effects["orders_created"] += 1
         self._move_stock(self.placed[key], -1 if self.switches.reserves else 0)
         self._move(self.placed[key], state="ready" if sale.paid else "awaiting_payment")
         return key
@@ -488,11 +488,11 @@ class FakeShopSandbox(Sandbox):
             doc = now if self.switches.whole else None
             event = OrderEvent(f"e{self._events}", order.key, now.state, now.raw_state, doc=doc)
             twice = self.faults.event("duplicate_event", order.key)
-            self.books.effects["events_duplicated"] += twice
+            self.counts.effects["events_duplicated"] += twice
             self.queue += [event] * (1 + twice)
             if self.switches.calls:
                 self.tell("orders", msgspec.json.encode(event), twice=twice)
-        self.books.effects["events_emitted" if kept else "events_dropped"] += 1
+        self.counts.effects["events_emitted" if kept else "events_dropped"] += 1
 
     def _warehouse_of(self, sku: str) -> str:
         held = [row for row in self.held.get("stock", {}).values() if row["want"]["sku"] == sku]

@@ -14,7 +14,7 @@ from aiohttp import web
 from engate.clock import Clock, ManualClock
 from engate.model import Address, Buyer, Order, OrderItem, OrderPart, Page, PartItem, Payment
 from engate.testing.connect import CountingJournal, connected
-from engate.testing.world import Seed, SeedBranch, SeedBrand, SeedCategory, SeedProduct, SeedSku
+from engate.testing.facts import Seed, SeedBranch, SeedBrand, SeedCategory, SeedProduct, SeedSku
 from engate_winthor import manifest
 from engate_winthor.erp import Winthor
 from engate_winthor_sandbox import sandbox

@@ -11,7 +11,7 @@ from engate.http import ATTEMPTS
 from engate.model import Query
 from engate.plugins import discover
 from engate.testing.connect import CountingJournal
-from engate.testing.world import Change, Fault
+from engate.testing.facts import Change, Fault
 
 UN, BOX = "7891000100103-1", "17891000061197-5"
 Gather = Callable[[Any], Awaitable[list[Any]]]

@@ -8,7 +8,7 @@ import pytest
 from engate import AuthFailed, Invalid, NotSent, Rejected
 from engate.model import Query
 from engate.settings import load
-from engate.testing.world import Fault
+from engate.testing.facts import Fault
 from engate_winthor import manifest
 
 Gather = Callable[[Any], Awaitable[list[Any]]]

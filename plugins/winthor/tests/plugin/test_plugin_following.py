@@ -9,7 +9,7 @@ import pytest
 
 from engate import Rejected
 from engate.model import PartItem, PartRef, Query, valid_key
-from engate.testing.world import Fault
+from engate.testing.facts import Fault
 
 Gather = Callable[[Any], Awaitable[list[Any]]]
 CREATE = "POST /api/wholesale/v1/orders/"

@@ -10,7 +10,7 @@ import pytest
 
 from engate import AuthFailed, Forbidden, NotSent, Rejected, Unknown
 from engate.model import Absent, Address, Buyer, Found, PartItem, Query, Unsure
-from engate.testing.world import Fault
+from engate.testing.facts import Fault
 
 Gather = Callable[[Any], Awaitable[list[Any]]]
 CREATE = "POST /api/wholesale/v1/orders/"

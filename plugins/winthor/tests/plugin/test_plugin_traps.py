@@ -10,7 +10,7 @@ import pytest
 from engate import Rejected
 from engate.clock import SystemClock
 from engate.model import PartItem, Query
-from engate.testing.world import Change, Seed, SeedBranch, SeedProduct, SeedSku
+from engate.testing.facts import Change, Seed, SeedBranch, SeedProduct, SeedSku
 
 Gather = Callable[[Any], Awaitable[list[Any]]]
 UN = "7891000100103-1"
