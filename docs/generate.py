@@ -1,5 +1,5 @@
 """Writes what is generated: the capability table of the READMEs, the table of settings, the pages of traps, of refusals, of the log, and
-the reference (`reference.py`). `make docs` runs it; tests fail when one is stale."""
+the reference (`reference.py`) and the examples (`examples.py`). `make docs` runs it; tests fail when one is stale."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from engate_demo.steps import STEPS, refusals
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from docs import reference  # noqa: E402
+from docs import examples, reference  # noqa: E402
 from tests.trap import tables  # noqa: E402
 
 READMES = {"README.md": "en", "README.pt-BR.md": "pt"}
@@ -158,6 +158,7 @@ if __name__ == "__main__":
     (ROOT / "docs/logs.md").write_text(lines_of_the_log(), "utf-8")
     (ROOT / "docs/refusals.md").write_text(refused(), "utf-8")
     (ROOT / "docs/traps.md").write_text(traps(), "utf-8")
+    (ROOT / "docs/examples.md").write_text(examples.page(), "utf-8")
     (ROOT / "docs/reference.md").write_text(reference.page(), "utf-8")
     for name, language in READMES.items():
         file = ROOT / name

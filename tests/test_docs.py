@@ -62,6 +62,13 @@ def test_the_reference_is_fresh_and_says_something_of_every_field() -> None:
     assert all(f"`{name}`" in page for flow in FLOWS.values() for name in (*flow.needs, *flow.uses))
 
 
+def test_every_hook_has_an_example_that_is_the_code_which_tests_run() -> None:
+    page = runpy.run_path(str(ROOT / "docs/generate.py"))["examples"].page()
+    assert page == (ROOT / "docs/examples.md").read_text("utf-8"), "docs/examples.md is stale: make docs"
+    shown = {name for name in hooks() if f"def {name}(" in page}
+    assert {name for name in hooks() if name not in shown} == {"check_warehouses", "check_categories", "check_brands", "check_images"}
+
+
 def test_the_example_plugin_works(tmp_path: Path) -> None:
     """The plugin of docs/plugin-author.md, written into a folder as it stands there, passes its own tests."""
     files = re.findall(r"^```python\n# (\S+)\n(.*?)^```$", (ROOT / "docs/plugin-author.md").read_text("utf-8"), re.MULTILINE | re.DOTALL)
