@@ -52,7 +52,7 @@ def writes(stage: Stage) -> dict[str, int]:
     return {name: n for name, n in stage.shop.counts.writes.items() if "/feed" not in name}
 
 
-def forget_books(stage: Stage) -> None:
+def forget_counts(stage: Stage) -> None:
     for box in (stage.shop, stage.erp):
         box.counts.writes.clear()
         box.counts.by_operation.clear()
@@ -75,7 +75,7 @@ def same(stage: Stage) -> None:
 async def test_a_full_resync_of_an_unchanged_catalogue_writes_nothing(sqlite_database: str) -> None:
     async with staged(sqlite_database, seed=goods(5), selling=True) as stage:
         same(stage)
-        forget_books(stage)
+        forget_counts(stage)
         made = await stage.resync()
         await stage.quiet()
         assert writes(stage) == {}
@@ -103,7 +103,7 @@ async def test_a_change_outside_any_watermark_is_found_by_a_full_reading_only(sq
 
 async def test_a_change_is_found_by_the_delta(sqlite_database: str) -> None:
     async with staged(sqlite_database, seed=goods(3), selling=True) as stage:
-        forget_books(stage)
+        forget_counts(stage)
         key = stage.erp.state()[1].key
         stage.erp.change([Change(key, stock={"1": 3}, price=D("7.77"), name="Outro")])
         await stage.resync(["products", "prices", "stock"], full=False)
@@ -137,7 +137,7 @@ async def test_a_resync_of_one_sku_reads_and_writes_only_what_it_is_about(sqlite
         first, second = (sku.key for sku in stage.erp.state()[:2])
         stage.erp.change([Change(key, stock={"1": 1}, price=D("1.11"), touch=False) for key in (first, second)])
         before = await stage.sql("select kind, watermark from reading where kind != 'order' order by kind")
-        forget_books(stage)
+        forget_counts(stage)
         await stage.resync(["products", "prices", "stock"], skus=[first])
         await stage.quiet()
         shop = by_key(stage.shop.state())
@@ -365,7 +365,7 @@ async def test_what_a_cancelled_run_had_under_way_is_not_sent_again_by_itself(sq
         stage.runner.poke()
         await stage.until(lambda: stage.sql("select id from lane where name = 'push/price' and lease is null"))
         stage.shop.faults.set([])
-        forget_books(stage)
+        forget_counts(stage)
         unanswered = "select id from record where kind = 'price' and state = 'sent' and sent_at + :after < :now"
         await stage.until(lambda: stage.sql(unanswered, after=SHORT.unknown_after + 0.5, now=stage.clock.now().timestamp()))
         assert not writes(stage)
@@ -503,7 +503,7 @@ async def test_changed_settings_work_on_nothing_until_they_have_passed_a_test(sq
         [shop] = await stage.sql("select id, revision from connection where platform = 'vtex'")
         await stage.store.writing(lambda c: c.execute(sa.text("update connection set revision = revision + 1 where platform = 'vtex'")))
         stage.erp.change([Change(stage.erp.state()[0].key, price=D("3.21"))])
-        forget_books(stage)
+        forget_counts(stage)
         await stage.resync(["prices"])
         await stage.until(lambda: stage.sql("select id from lane where name = 'read/prices' and due_at is null and lease is null"))
         assert stage.shop.state()[0].price != D("3.21") and not writes(stage)

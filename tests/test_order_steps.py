@@ -8,13 +8,15 @@ from typing import Any
 
 import msgspec
 import pytest
+import sqlalchemy as sa
 from tests.support.goods import BUYER, goods, sale
 from tests.support.selling import asleep, entered, in_erp, sell, skus, state, tasks, told
 from tests.support.stage import SHORT, Stage, faked
 
 from engate.domain.mapping import PairMapping, PaymentRow
-from engate.model import OrderEvent
+from engate.model import ErpOrder, OrderEvent
 from engate.store import config, lanes
+from engate.store.tables import part
 from engate.testing.facts import Fault, Sale, SaleItem, SalePayment
 from engate.testing.fake_erp.plugin import FAKE_ERP
 from engate.testing.fake_shop.plugin import FAKE_SHOP
@@ -404,8 +406,84 @@ async def test_an_order_that_is_listed_before_its_import_is_answered_enters_once
         await entered(stage, key)
         await asleep(stage, key)
         assert (await stage.order(key)).state == "picking"
-        [row] = await stage.sql("select count(*) as n from step where name in ('found', 'imported')")
-        assert row.n == 1
+        assert await _entries(stage) == ["found"], "the listing was first, and the answer did not enter it again"
+
+
+async def _entries(stage: Stage) -> list[str]:
+    return [row.name for row in await stage.sql("select name from step where name in ('found', 'imported', 'rejected') order by id")]
+
+
+def _slip_in(stage: Stage, key: str, number: str) -> None:
+    """The ERP has an order with our reference that it told nobody of."""
+    total = stage.shop.placed[key].total
+    stage.erp._put_order(ErpOrder(number, "1", "in_erp", "in_erp", key, total, (), ()))
+
+
+@pytest.mark.trap("engine.adopted-while-searched")
+async def test_an_order_that_is_listed_while_it_is_searched_goes_on(sqlite_database: str) -> None:
+    """The search looked before the order was there, and answers after the listing has shown it."""
+    async with faked(sqlite_database, seed=goods(1), selling=True) as stage:
+        stage.erp.faults.set([Fault("500", "POST /orders", times=1)])
+        key = sell(stage)
+        await stage.until(lambda: stage.sql("select id from part where sending"))
+        stage.erp.faults.set([Fault("late", "GET /orders", milliseconds=1_500, times=1)])
+        await stage.until(lambda: stage.erp.counts.in_flight["GET /orders"])
+        _slip_in(stage, key, "6999")
+        await stage.until(lambda: stage.sql("select id from part where erp_key = '6999'"))
+        before = sum(stage.erp.counts.by_operation["GET /orders"].values())
+        await state(stage, key, "in_erp")
+        await asleep(stage, key)
+        assert await stage.sql("select id from part where sending") == [] and await _entries(stage) == ["found"]
+        assert sum(stage.erp.counts.by_operation["GET /orders"].values()) == before + 1, "nobody searches for what has a number"
+
+
+@pytest.mark.trap("engine.sending-ends-with-a-number")
+async def test_a_part_that_was_left_under_way_with_its_number_goes_on(sqlite_database: str) -> None:
+    async with faked(sqlite_database, seed=goods(1), selling=True) as stage:
+        key = sell(stage)
+        await entered(stage, key)
+        await asleep(stage, key)
+        await stage.store.writing(lambda c: c.execute(sa.update(part).values(sending=True)))
+        await stage.retry_order(key)
+        await stage.until(lambda: _nothing_under_way(stage))
+        stage.erp.progress("picking", None)
+        await state(stage, key, "picking")
+
+
+async def _nothing_under_way(stage: Stage) -> bool:
+    return not await stage.sql("select id from part where sending")
+
+
+@pytest.mark.trap("engine.twice-in-the-erp")
+async def test_two_numbers_for_one_order_are_a_persons_task_and_both_are_found(sqlite_database: str) -> None:
+    async with faked(sqlite_database, seed=goods(1), selling=True) as stage:
+        stage.erp.faults.set([Fault("late", "POST /orders", milliseconds=1_500)])
+        key = sell(stage)
+        await stage.until(lambda: in_erp(stage, key))
+        stage.erp.taken.clear()
+        _slip_in(stage, key, "6999")
+        await stage.until(lambda: stage.sql("select id from part where erp_key = '6999'"))
+        await stage.until(lambda: stage.waits(key, "order.twice_in_erp"))
+        assert "6999 e 7000" in await words(stage, key) and "Cancele no ERP o 7000" in await words(stage, key)
+        numbers = await stage.sql("select key from key_index where kind = 'order' and target = :key", key=key)
+        assert {"6999", "7000"} <= {row.key for row in numbers}
+
+
+@pytest.mark.trap("engine.refused-and-listed")
+async def test_a_refusal_of_an_order_that_is_listed_stays_in_its_timeline(sqlite_database: str) -> None:
+    async with faked(sqlite_database, seed=goods(1), selling=True) as stage:
+        stage.erp.switches.refuses = "Cliente bloqueado"
+        stage.erp.faults.set([Fault("late", "POST /orders", milliseconds=1_500)])
+        key = sell(stage)
+        await stage.until(lambda: stage.erp.counts.in_flight["POST /orders"])
+        _slip_in(stage, key, "6999")
+        await stage.until(lambda: stage.sql("select id from part where erp_key = '6999'"))
+        await stage.until(lambda: _refusal_said(stage))
+        await state(stage, key, "in_erp")
+
+
+async def _refusal_said(stage: Stage) -> bool:
+    return await _entries(stage) == ["found", "rejected"]
 
 
 async def test_without_search_and_without_references_a_person_decides(sqlite_database: str) -> None:

@@ -33,6 +33,7 @@ CALLS_DAYS = 7
 CallsDays = Annotated[int, msgspec.Meta(ge=0, le=90)]
 Which = Literal["some", "all"]
 Wait = Annotated[float, msgspec.Meta(ge=0, le=86400)]
+RENAMED = {"ENGATE_WINDOWS": "ENGATE_DELAYS"}
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,7 +79,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
-    """From the variables of `environment.VARIABLES`."""
+    """From the variables of `environment.VARIABLES`. One that has another name now is refused: without a word its value would not count."""
+    for old, new in RENAMED.items():
+        if environment.get(old):
+            raise Invalid(
+                Text(f"{old} se chama {new} agora.", f"{old} is called {new} now."),
+                Text(f"Passe o valor para {new} e retire {old}.", f"Move its value to {new} and leave {old} out."),
+                where=old,
+            )
     data = Path(environment.get("ENGATE_DATA") or "data").absolute()
     made = Settings(
         data=data,

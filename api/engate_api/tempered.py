@@ -1,4 +1,5 @@
-"""Counts that are asked for again and again are made at most a twentieth of the time, however many ask and however much there is."""
+"""Counts that are asked for again and again are made at most a twentieth of the time, however many ask and however much there is.
+Collections of garbage are not counted: they are the whole process's."""
 
 from __future__ import annotations
 

@@ -37,6 +37,7 @@ from engate_api.settings import Settings, from_environment
         ("ENGATE_SLOTS", "many"),
         ("ENGATE_KEEP_BUYERS_DAYS", "29"),
         ("ENGATE_KEEP_BUYERS_DAYS", "five years"),
+        ("ENGATE_WINDOWS", '{"settles_within": 3600}'),
         ("ENGATE_DELAYS", '{"retry_first": -1}'),
         ("ENGATE_DELAYS", '{"slow_after": 0}'),
         ("ENGATE_DELAYS", '{"beat": 20}'),

@@ -1,4 +1,4 @@
-"""Time as a parameter: due dates, watermarks and windows read a Clock; leases and request rates read real time."""
+"""Time as a parameter: due dates, watermarks and delays read a Clock; leases and request rates read real time."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class ManualClock:
 
 
 class ShiftedClock:
-    """Real time plus an offset that can be advanced: a sandbox on real time whose windows can still be skipped."""
+    """Real time plus an offset that can be advanced: a sandbox on real time whose delays can still be skipped."""
 
     def __init__(self, offset: timedelta = timedelta(0)) -> None:
         self._offset = offset

@@ -393,8 +393,8 @@ class Http:
 
     async def plain(self, method: str, path: str, *, body: object = None, headers: Mapping[str, str] | None = None) -> Response:
         """One call without a session and without a retry: for a login, where a wrong try may lock a user. It is handed back whatever its
-        status and its body are, and nothing judges it. It counts against no rate group. Raises `Unavailable` where the platform cannot be
-        reached, and where no answer came: `Unavailable` of a GET, `Unknown` of anything else.
+        status and its body are, and nothing judges it. It counts against no rate group. Where the platform cannot be reached it raises
+        `Unavailable`; where it was reached and no answer came, `Unavailable` of a GET and `Unknown` of anything else.
         """
         content = msgspec.json.encode(body) if body is not None else None
         call = Call(method, self._url(path, None), path, method in ("GET", "HEAD"), content=content, headers=headers or {})
@@ -535,7 +535,7 @@ class Http:
             self._hide({"": token.value, **self._auth.headers(token)})
 
     async def _login(self, auth: Auth) -> Token:
-        """Whatever became of a login, the call that it is for was certainly not sent."""
+        """Whatever became of a login, the call that it is for was certainly not sent, so it is tried again, with another login."""
         try:
             return await auth.login(self)
         except Unknown as error:

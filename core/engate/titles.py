@@ -286,6 +286,7 @@ CAUSES: Mapping[str, Text] = {
     "order.step_not_offered": Text("Cancelamento a fazer à mão", "Cancellation to be made by hand"),
     "order.step_failing": Text("Etapa do pedido que não passa", "Order step that keeps failing"),
     "order.failing": Text("Etapa do pedido que não passa", "Order step that keeps failing"),
+    "order.twice_in_erp": Text("Pedido duas vezes no ERP", "Order twice in the ERP"),
     "order.fate_unknown": Text("Resultado incerto no ERP", "Uncertain in the ERP"),
     "order.unsure": Text("O ERP ainda não diz se tem o pedido", "The ERP does not say yet whether it has the order"),
     "order.not_ready": Text("Pedido ainda não liberado na loja", "Order not released by the shop yet"),

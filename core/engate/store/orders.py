@@ -55,7 +55,7 @@ _PARTS = sa.select(part).where(is_(part.c.order_id, "of_id")).order_by(part.c.no
 _SHIPPED = sa.select(shipment).join(part, part.c.id == shipment.c.part_id).where(is_(part.c.order_id, "of_id"))
 _TO_ORDER = sa.update(order).where(is_(order.c.id, "of_id"))
 _TO_PART = sa.update(part).where(is_(part.c.id, "of_part"))
-_TO_ENTER = _TO_PART.where(part.c.erp_key.is_(None))
+_UNENTERED = _TO_PART.where(part.c.erp_key.is_(None))
 _TO_PROMISE = _TO_PART.where(part.c.erp_key.is_(None), ~part.c.sending, is_(part.c.attempt, "of_attempt"))
 _UNSENT_PARTS = sa.delete(part).where(is_(part.c.order_id, "of_id"), part.c.erp_key.is_(None), part.c.attempt == 0)
 _CAUSE = _TO_ORDER.where(order.c.cause_id.is_distinct_from(sa.bindparam("of_cause", type_=order.c.cause_id.type)))
@@ -256,10 +256,14 @@ def update_part(c: sa.Connection, part_id: int, **values: Any) -> None:
     c.execute(_TO_PART, {"of_part": part_id, **values})
 
 
-def answered(c: sa.Connection, part_id: int, **values: Any) -> bool:
-    """What the ERP said to its import. False: the part has a key already, which a listing of the ERP's orders brought first. That may hold
-    newer facts than the answer, so it stays."""
-    return c.execute(_TO_ENTER, {"of_part": part_id, **values}).rowcount == 1
+def update_unentered(c: sa.Connection, part_id: int, **values: Any) -> bool:
+    """The same of a part that has no number of the ERP yet. False: it has one, which an answer or a listing of the ERP's orders brought
+    meanwhile; nothing is changed then."""
+    return c.execute(_UNENTERED, {"of_part": part_id, **values}).rowcount == 1
+
+
+def erp_key_of(c: sa.Connection, part_id: int) -> str | None:
+    return c.execute(sa.select(part.c.erp_key).where(part.c.id == part_id)).scalar_one()
 
 
 def promise(c: sa.Connection, part_id: int, attempt: int) -> bool:

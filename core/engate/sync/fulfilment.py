@@ -99,7 +99,7 @@ def _adopted(c: sa.Connection, work: SliceContext, said: list[ErpOrder]) -> list
         if erp is None:
             continue
         doc = pack(_to_keep(row, erp))
-        if not orders.answered(c, row.id, erp_key=erp.key, erp_state=erp.state, erp_doc=doc, sending=False, state="in_erp"):
+        if not orders.update_unentered(c, row.id, erp_key=erp.key, erp_state=erp.state, erp_doc=doc, sending=False, state="in_erp"):
             continue
         follow(c, work, Share(row.order_id, row.branch), erp.state)
         orders.index(c, work.integration_id, "order", row.key, [erp.key])

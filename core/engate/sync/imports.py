@@ -6,18 +6,19 @@ import sqlalchemy as sa
 
 from engate.domain import reasons
 from engate.domain.next_step import refused
-from engate.domain.orders import Part, Stored
+from engate.domain.orders import Part, Stored, Task
 from engate.domain.reasons import Reason
 from engate.errors import AuthFailed, EngateError, NotSent, Rejected
 from engate.logs import say_after
 from engate.model import Found, Imported, Unsure
-from engate.store import orders
-from engate.sync.outbox import Entered, KeyedOrder, order_waits, outlet_of
+from engate.store import orders, tasks
+from engate.sync.outbox import Entered, KeyedOrder, Waiting, order_waits, outlet_of
 from engate.sync.stock import Share, follow
 from engate.sync.work import LeaseLost, NextTurn, SliceContext
 from engate.text import Text
 
 FATE_UNKNOWN = "order.fate_unknown"
+TWICE = "order.twice_in_erp"
 LOOKS = 2
 """How often an order of unknown fate must be found absent, after the bound, before it is sent again."""
 
@@ -53,8 +54,14 @@ async def resolve_part(work: SliceContext, order: Stored, part: Part) -> NextTur
         return NextTurn(due=sent_at + bound)  # it may still come: absent says nothing yet
     looks = part.looks + 1
     again = looks >= LOOKS
-    await work.store.durably(lambda c: orders.update_part(c, part.id, looks=looks, sending=not again))
+    await work.store.durably(lambda c: _absent(c, work, part, looks, again))
     return None if again else NextTurn(due=work.now() + work.delays.look_pause)
+
+
+def _absent(c: sa.Connection, work: SliceContext, part: Part, looks: int, again: bool) -> None:
+    """The search did not find it. A listing may have meanwhile, and its word stands."""
+    work.must_hold(c)
+    orders.update_unentered(c, part.id, looks=looks, sending=not again)
 
 
 async def _look(work: SliceContext, order: Stored, part: Part) -> Found | NextTurn | None:
@@ -81,9 +88,11 @@ async def _send(work: SliceContext, order: Stored, part: Part) -> NextTurn | Non
         imported = await work.coupling.erp.import_order(part.doc)
     except NotSent as error:
         failure = error
-        await work.store.durably(lambda c: orders.update_part(c, part.id, sending=False))
+        left = await work.store.durably(lambda c: orders.update_unentered(c, part.id, sending=False))
         if isinstance(failure, AuthFailed):
             raise
+        if not left:
+            return None
         await _waits(work, order, part, "order.not_sent", failure.text)
         return NextTurn(due=work.retry_at(part.attempt))
     except Rejected as error:
@@ -108,8 +117,9 @@ def _promise(c: sa.Connection, work: SliceContext, part: Part) -> None:
 
 def _uncertain(c: sa.Connection, work: SliceContext, order: Stored, part: Part, text: Text) -> None:
     """The ERP's bound counts from here: look-ups and retries may have passed since the promise."""
+    if not orders.update_unentered(c, part.id, sent_at=work.now()):
+        return
     say_after(c, "order_uncertain", integration=work.integration_id, order=order.key, part=part.no, error=text.en)
-    orders.update_part(c, part.id, sent_at=work.now())
     orders.note(c, work.order_row(order.id), orders.Line("uncertain", text, part.no), work.now())
 
 
@@ -119,7 +129,8 @@ async def _enter(work: SliceContext, order: Stored, part: Part, where: Found | I
 
 def _entered(c: sa.Connection, work: SliceContext, order: Stored, part: Part, where: Found | Imported) -> None:
     """A definite yes: key and next step in one transaction."""
-    if not orders.answered(c, part.id, erp_key=where.key, erp_state=where.state, sending=False, state="in_erp"):
+    if not orders.update_unentered(c, part.id, erp_key=where.key, erp_state=where.state, sending=False, state="in_erp"):
+        _entered_before(c, work, order, part, where.key)
         return
     follow(c, work, Share(order.id, part.branch), where.state)
     orders.index(c, work.integration_id, "order", order.key, [where.key])
@@ -133,10 +144,25 @@ def _entered(c: sa.Connection, work: SliceContext, order: Stored, part: Part, wh
         orders.set_cause(c, work.order_row(order.id), None, work.now())
 
 
-def _refused(c: sa.Connection, work: SliceContext, order: Stored, part: Part, reason: reasons.Reason) -> None:
-    if not orders.answered(c, part.id, sending=False, state="rejected"):
+def _entered_before(c: sa.Connection, work: SliceContext, order: Stored, part: Part, key: str) -> None:
+    """A listing of the ERP's orders brought the part's number first, with facts that may be newer than the answer. Another number is
+    another order in the ERP: only a person can tell which one counts."""
+    first = orders.erp_key_of(c, part.id)
+    orders.update_part(c, part.id, sending=False)
+    if first == key:
         return
-    order_waits(c, outlet_of(work), KeyedOrder(work.order_row(order.id), order.key), reason, work.now())
+    orders.index(c, work.integration_id, "order", order.key, [key])
+    text = Text(f"O ERP tem dois pedidos deste: {first} e {key}.", f"The ERP has two orders for this one: {first} and {key}.")
+    hint = Text(f"Cancele no ERP o {key}; o engate acompanha o {first}. Depois encerre a pendência.",
+                f"Cancel {key} in the ERP; engate follows {first}. Then close the task.")  # fmt: skip
+    for task in tasks.settle(c, order.id, [], [Task(TWICE, part.doc.total, text, hint)], work.now()):
+        orders.note(c, work.order_row(order.id), orders.Line("task", task.text, part.no), work.now())
+        outlet_of(work).attention(c, [Waiting(f"order/{order.key}", task.code)], work.now())
+
+
+def _refused(c: sa.Connection, work: SliceContext, order: Stored, part: Part, reason: reasons.Reason) -> None:
+    if orders.update_unentered(c, part.id, sending=False, state="rejected"):
+        order_waits(c, outlet_of(work), KeyedOrder(work.order_row(order.id), order.key), reason, work.now())
     orders.note(c, work.order_row(order.id), orders.Line("rejected", reason.text, part.no), work.now())
 
 

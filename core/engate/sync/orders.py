@@ -45,6 +45,8 @@ OPTIONAL = (
     "import_cancellation", "import_order_change", "finish_order", "send_handling", "send_order_change", "send_invoice", "send_tracking",
     "send_delivery", "send_cancellation", "send_cancel_refusal",
 )  # fmt: skip
+OF_MONEY = (SETTLEMENT, ERP_TOTAL)
+"""Codes of the tasks that the sums of an order open and end."""
 TRIES = 2
 """So often a step may fail before people hear of it: the next tries may get through, and most do."""
 
@@ -320,12 +322,12 @@ async def _show(work: SliceContext, order: Stored) -> None:
 async def _settle(work: SliceContext, order: Stored, situation: Situation) -> None:
     """When nothing more can be done now: what of the money is nobody's becomes a task, or is one no longer."""
     wanted = _settlement(order, situation)
-    if [(task.code, task.amount) for task in wanted] != order.tasks:
+    if [(task.code, task.amount) for task in wanted] != [standing for standing in order.tasks if standing[0] in OF_MONEY]:
         await work.store.durably(lambda c: _settled(c, work, order, wanted))
 
 
 def _settled(c: sa.Connection, work: SliceContext, order: Stored, wanted: list[Task]) -> None:
-    opened = tasks.settle(c, order.id, [SETTLEMENT, ERP_TOTAL], wanted, work.now())
+    opened = tasks.settle(c, order.id, OF_MONEY, wanted, work.now())
     for task in opened:
         orders.note(c, work.order_row(order.id), orders.Line("task", task.text), work.now())
         outlet_of(work).attention(c, [Waiting(f"order/{order.key}", task.code)], work.now())

@@ -295,7 +295,7 @@ class Runner:
         began = time.monotonic()
         outcome: Outcome = "dropped"
         try:
-            later = await self._slice(mine)
+            turn = await self._slice(mine)
         except asyncio.CancelledError:
             outcome = "cancelled"
             # cancelled by a person or by our own end: the lane goes on when somebody claims it
@@ -309,18 +309,16 @@ class Runner:
             outcome = "failed"
             await self._failed(mine, error)
         else:
-            self._due = await self._store.durably(lambda c: self._settle(c, mine, later))
+            self._due = await self._store.durably(lambda c: self._settle(c, mine, turn))
             mine.settled, outcome = True, "done"
         finally:
             self._metrics.worked(claim.name, outcome, time.monotonic() - began)
 
-    def _settle(self, c: Any, mine: Slice, later: NextTurn) -> float | None:
+    def _settle(self, c: Any, mine: Slice, turn: NextTurn) -> float | None:
         """When something is due next."""
-        if later.back_off is not None:
-            lanes.back_off(c, mine.claim, self._lease, later.back_off)
-        elif (
-            lanes.settle(c, mine.claim, self._lease, _on_tick(later.due, self._clock.now().timestamp())) and later.through and mine.troubled
-        ):
+        if turn.back_off is not None:
+            lanes.back_off(c, mine.claim, self._lease, turn.back_off)
+        elif lanes.settle(c, mine.claim, self._lease, _on_tick(turn.due, self._clock.now().timestamp())) and turn.through and mine.troubled:
             health.got_through(c, mine.claim.integration_id, mine.claim.id)
         return lanes.next_due(c)
 

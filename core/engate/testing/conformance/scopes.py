@@ -7,6 +7,7 @@ from itertools import combinations
 from typing import Any
 
 from engate.model import Query
+from engate.plugins import SCOPED
 from engate.testing.conformance.readings import choices_of, newest_of
 from engate.testing.conformance.trial import NotTried, Trial, ended, key_of, keys_of
 from engate.testing.facts import Change
@@ -15,7 +16,6 @@ Lists = dict[str, list[Any]]
 """Scope -> the pages of its list."""
 MOST = 3
 """Scopes that are read, of those that the platform lists."""
-NAMES = {"list_stock": "branches", "list_prices": "price_tables"}
 
 
 async def scopes(trial: Trial, hook: str) -> None:
@@ -32,14 +32,14 @@ async def scopes(trial: Trial, hook: str) -> None:
 
 
 async def _lists(trial: Trial, hook: str) -> Lists:
-    named = [name for name in await choices_of(trial, "list_choices", NAMES[hook]) if name][:MOST]
+    named = [name for name in await choices_of(trial, "list_choices", SCOPED[hook]) if name][:MOST]
     asked = ["", *named] if hook == "list_prices" else named
     found = {scope: await trial.read(hook, Query(scope=scope)) for scope in asked}
     lists = {scope: pages for scope, pages in found.items() if keys_of(pages)}
     if len(lists) < 2 and trial.live:
-        raise NotTried(f"there are rows of {len(lists)} of the {NAMES[hook]}")
+        raise NotTried(f"there are rows of {len(lists)} of the {SCOPED[hook]}")
     assert len(lists) > 1, (
-        f"of the {NAMES[hook]} {asked} there are rows of {list(lists)} only: without two of them nobody sees whether {hook} heeds "
+        f"of the {SCOPED[hook]} {asked} there are rows of {list(lists)} only: without two of them nobody sees whether {hook} heeds "
         "`query.scope`. The suite seeds stock in two branches; price tables besides the default one are the sandbox's own"
     )
     return lists
