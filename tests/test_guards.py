@@ -117,7 +117,7 @@ def let_go(stage: Stage) -> None:
 @pytest.mark.parametrize("effect", EFFECTS, ids=lambda effect: effect.name)
 async def test_who_lost_the_lane_of_an_order_does_nothing_more_outside(sqlite_database: str, effect: Effect) -> None:
     thief = Thief()
-    async with faked(sqlite_database, seed=goods(1), told=thief.told, delays=NO_BEAT) as stage:
+    async with faked(sqlite_database, seed=goods(1), on_exchange=thief.told, delays=NO_BEAT) as stage:
         thief.stage = stage
         await stage.selling()
         await _step_before(stage, effect)
@@ -185,7 +185,7 @@ async def test_who_lost_the_lane_of_a_push_sends_no_further_batch(sqlite_databas
             take(stages[0], "push/stock")
 
     manifests = (lacking(FAKE_SHOP, push_stock=small),)
-    async with faked(sqlite_database, seed=goods(60), told=told, manifests=manifests) as stage:
+    async with faked(sqlite_database, seed=goods(60), on_exchange=told, manifests=manifests) as stage:
         await stage.selling()
         stages.append(stage)
         before = len(stage.shop.puts)
@@ -273,7 +273,7 @@ async def test_what_was_decided_by_an_older_configuration_is_not_sent(sqlite_dat
         if off and exchange.method == "GET" and exchange.path == f"/orders/{KEY}":
             off.pop()()
 
-    async with faked(sqlite_database, seed=goods(1), told=told) as stage:
+    async with faked(sqlite_database, seed=goods(1), on_exchange=told) as stage:
         await stage.selling()
         await _step_before(stage, effect)
         box = stage.erp if effect.side == "erp" else stage.shop
@@ -311,7 +311,7 @@ async def test_a_batch_is_decided_by_the_options_of_then(sqlite_database: str) -
         await FakeShop.push_stock(self, batch)
 
     manifests = (lacking(FAKE_SHOP, push_stock=small),)
-    async with faked(sqlite_database, seed=goods(15), told=told, manifests=manifests) as stage:
+    async with faked(sqlite_database, seed=goods(15), on_exchange=told, manifests=manifests) as stage:
         await stage.selling()
         stages.append(stage)
         stage.erp.change([Change(sku.key, stock={"1": 10}) for sku in stage.erp.state()])

@@ -12,7 +12,7 @@ async def test_products_go_there_and_an_order_comes_back(database: str) -> None:
     traffic = contracts.traffic("vtex")
     against: list[str] = []
     told = (lambda exchange: against.extend(traffic.hold(exchange))) if traffic is not None else None
-    async with staged(database, seed=goods(8), told=told) as stage:
+    async with staged(database, seed=goods(8), on_exchange=told) as stage:
         stage.erp.corrupt("parameter", "invoice_window=0")
         await stage.activate()
         await stage.until(lambda: sum(sku.visible for sku in stage.shop.state()) == 8)
