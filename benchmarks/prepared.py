@@ -11,6 +11,7 @@ from multiprocessing.connection import Connection
 from urllib.parse import parse_qs
 
 import msgspec
+from stdnum import ean
 
 Answer = Callable[[str, str, bytes], bytes]
 """(method, target, body) -> a whole HTTP answer."""
@@ -134,7 +135,7 @@ def _product(n: int) -> Mapping[str, object]:
         "showWithoutStock": False,
         "supplierId": 7,
         "factoryId": f"F{n}",
-        "barCode": str(7890000000000 + n),
+        "barCode": _ean(n),
         "unity": "UN",
         "realHeight3": 10,
         "realWidth3": 20,
@@ -146,6 +147,12 @@ def _product(n: int) -> Mapping[str, object]:
     }
 
 
+def _ean(n: int) -> str:
+    """One that a shop takes: with its check digit."""
+    digits = str(789000000000 + n)
+    return digits + ean.calc_check_digit(digits)
+
+
 def _sku(n: int) -> Mapping[str, object]:
     return {
         "id": 7890000000000 + n,
@@ -153,7 +160,7 @@ def _sku(n: int) -> Mapping[str, object]:
         "productSKUId": key_of(n),
         "name": "UN",
         "nameproduct": f"PRODUTO NUMERO {n} EMBALADO",
-        "listOfEAN": [str(7890000000000 + n)],
+        "listOfEAN": [_ean(n)],
         "unitMultiplier": 1,
         "price": Decimal("19.90"),
         "isActive": True,
