@@ -5,9 +5,14 @@ Statements of the hot path are built once: building one costs more than running 
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
 
 
 def is_(column: sa.Column[Any], name: str) -> sa.ColumnElement[bool]:
@@ -15,4 +20,43 @@ def is_(column: sa.Column[Any], name: str) -> sa.ColumnElement[bool]:
 
 
 def one_of(column: sa.Column[Any], name: str) -> sa.ColumnElement[bool]:
-    return column.in_(sa.bindparam(name, expanding=True))
+    """The column has one of the values of a collection, which is one parameter however many it holds: with a parameter for each value,
+    SQLAlchemy and the database prepare the statement anew for each number of values."""
+    return _OneOf(column, sa.bindparam(name, type_=_Values(column.type)))
+
+
+class _OneOf(FunctionElement[Any]):
+    type: Any = sa.types.NULLTYPE  # of a Boolean SQLAlchemy writes "= 1" behind it, and SQLite then uses no index
+    inherit_cache = True
+
+
+@compiles(_OneOf, "sqlite")
+def _on_sqlite(element: _OneOf, compiler: Any, **how: Any) -> str:
+    column, values = (compiler.process(clause, **how) for clause in element.clauses)
+    return f"{column} IN (SELECT value FROM json_each({values}))"  # noqa: S608  # both are rendered by SQLAlchemy
+
+
+@compiles(_OneOf, "postgresql")
+def _on_postgresql(element: _OneOf, compiler: Any, **how: Any) -> str:
+    column, values = (compiler.process(clause, **how) for clause in element.clauses)
+    return f"{column} = ANY({values})"
+
+
+class _Values(sa.types.TypeDecorator[Collection[Any]]):
+    """JSON on SQLite, an array on PostgreSQL."""
+
+    impl = sa.Text
+    cache_ok = True
+
+    def __init__(self, of: Any) -> None:
+        super().__init__()
+        self.of = of
+
+    def load_dialect_impl(self, dialect: sa.Dialect) -> Any:
+        stored: Any = sa.Text() if dialect.name == "sqlite" else ARRAY(self.of.dialect_impl(dialect))
+        return dialect.type_descriptor(stored)
+
+    def process_bind_param(self, value: Collection[Any] | None, dialect: sa.Dialect) -> Any:
+        if value is None or dialect.name != "sqlite":
+            return value if value is None else list(value)
+        return msgspec.json.encode(value).decode()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -11,7 +12,9 @@ from engate.domain.reasons import AWAITED, Reason
 from engate.model.kinds import KINDS, Kind
 from engate.store.blobs import pack, readable
 from engate.store.causes import ensure
-from engate.store.db import insert
+from engate.store.conditions import one_of
+from engate.store.db import insert_of
+from engate.store.many import execute_many
 from engate.store.rows import ROWS, RecordSet, upsert
 from engate.store.tables import cause, key_index, reading, record
 from engate.text import Text
@@ -93,7 +96,7 @@ def _want(c: sa.Connection, of: RecordSet, rows: Sequence[Wanted], run_id: int, 
             }
         )
     if anew:
-        c.execute(_READ_ANEW, anew)
+        execute_many(c, _READ_ANEW, anew)
     _hear(c, of, heard, now)
     if upserts:
         upsert(c, record, _READ, upserts)
@@ -112,7 +115,7 @@ def _hear(c: sa.Connection, of: RecordSet, heard: Sequence[tuple[int, Reason | N
     if not heard:
         return
     ids = ensure(c, of.tenant_id, of.integration_id, {awaiting for _, awaiting in heard if awaiting}, now)
-    c.execute(_HEAR, [{"of_id": id, "b_cause": ids[awaiting.key] if awaiting else None} for id, awaiting in heard])
+    execute_many(c, _HEAR, [{"of_id": id, "b_cause": ids[awaiting.key] if awaiting else None} for id, awaiting in heard])
 
 
 _HEAR = sa.update(record).where(record.c.id == sa.bindparam("of_id")).values(cause_id=sa.bindparam("b_cause"))
@@ -131,7 +134,7 @@ _KNOWN = (
     .where(
         record.c.integration_id == sa.bindparam("of_integration"),
         record.c.kind == sa.bindparam("of_kind"),
-        record.c.key.in_(sa.bindparam("of_keys", expanding=True)),
+        one_of(record.c.key, "of_keys"),
     )
 )
 _READ_ANEW = (
@@ -147,6 +150,11 @@ _READ_ANEW = (
 _READ = ("parent", "doc", "want", "cause_id", "run_id", "read_at", "tries", "not_before")
 
 
+@cache
+def _index_of(dialect: str) -> Any:
+    return insert_of(dialect, key_index).on_conflict_do_nothing()
+
+
 def _index(c: sa.Connection, integration_id: int, kind: Kind, rows: Sequence[Wanted]) -> None:
     """So that a SKU is found by its EAN. A key it once had still finds it."""
     if kind.also is None:
@@ -154,7 +162,7 @@ def _index(c: sa.Connection, integration_id: int, kind: Kind, rows: Sequence[Wan
     found = ((kind.also(row.doc), row.key) for row in rows)
     values = [{"integration_id": integration_id, "key": key[:200], "kind": kind.name, "target": target} for key, target in found if key]
     if values:
-        c.execute(insert(c, key_index).on_conflict_do_nothing(), values)
+        execute_many(c, _index_of(c.dialect.name), values)
 
 
 class Part(NamedTuple):

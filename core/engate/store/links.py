@@ -58,20 +58,26 @@ def linked(
 
 def _replaced(c: sa.Connection, of: RecordSet, remotes: Mapping[str, str]) -> list[str]:
     """Of these keys, those that stood for another one."""
-    mine = (link.c.integration_id == of.integration_id) & (link.c.kind == of.kind) & link.c.key.in_(list(remotes))
-    return [row.key for row in c.execute(sa.select(link.c.key, link.c.remote).where(mine)) if row.remote != remotes[row.key]]
+    mine = {"of_integration": of.integration_id, "of_kind": of.kind, "of_keys": list(remotes)}
+    return [row.key for row in c.execute(_REMOTES, mine) if row.remote != remotes[row.key]]
+
+
+_REMOTES = sa.select(link.c.key, link.c.remote).where(
+    is_(link.c.integration_id, "of_integration"), is_(link.c.kind, "of_kind"), one_of(link.c.key, "of_keys")
+)
 
 
 def still_linked(c: sa.Connection, integration_id: int, kind: str, keys: Sequence[str]) -> set[str]:
     """Of these keys, those that still have their link: one may have been taken away while its record was on its way."""
-    found = sa.select(link.c.key).where(link.c.integration_id == integration_id, link.c.kind == kind, link.c.key.in_(keys))
-    return set(c.execute(found).scalars())
+    if not keys:
+        return set()
+    return {row.key for row in c.execute(_REMOTES, {"of_integration": integration_id, "of_kind": kind, "of_keys": keys})}
 
 
 def second_keys(c: sa.Connection, integration_id: int, kind: str, pairs: Sequence[tuple[str, str]]) -> None:
     """Of things that are linked: whoever said what they are, has said so. Pairs: (key, second key)."""
-    mine = (link.c.integration_id == integration_id) & (link.c.kind == kind) & (is_(link.c.key, "b_key"))
     if pairs:
+        mine = (link.c.integration_id == integration_id) & (link.c.kind == kind) & (is_(link.c.key, "b_key"))
         rows = [{"b_key": key, "b_more": more} for key, more in pairs]
         c.execute(sa.update(link).where(mine).values(more=sa.bindparam("b_more")), rows)
 

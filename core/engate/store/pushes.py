@@ -15,6 +15,8 @@ from engate.model.kinds import KINDS, Kind
 from engate.store import links
 from engate.store.blobs import pack, readable
 from engate.store.causes import ensure
+from engate.store.conditions import one_of
+from engate.store.many import execute_many
 from engate.store.rows import RecordSet
 from engate.store.tables import Id, cause, link, record
 
@@ -40,7 +42,9 @@ class Claimed(NamedTuple):
 
     def numbered(self, digest: bytes, now: float) -> Claimed:
         """With the number of the decision to send this digest, as `mark_sent` is about to store it."""
-        return self if self.turn_of == digest else self._replace(turn=max(self.turn + 1, int(now)), turn_of=digest)
+        if self.turn_of == digest:
+            return self
+        return Claimed(*self[:-2], max(self.turn + 1, int(now)), digest)  # `_replace` costs three times as much, for every record
 
 
 class Settled(NamedTuple):
@@ -79,25 +83,26 @@ def claim(c: sa.Connection, integration_id: int, kind: Kind, wish: Wish) -> list
     asked = {"integration": integration_id, "now": wish.now, "unknown_before": wish.unknown_before, "only": list(only or ())}
     select = _Select(kind.name, only is not None, changed=wish.changed, alone=wish.alone)
     rows = _together(c, select, asked, limit, max(limit, wish.most)) if kind.together else _of_both(c, select, asked, limit)
+    struct = kind.struct
     return [
         Claimed(
-            row.id,
-            row.key,
-            readable(row.doc, kind.struct),
-            row.have_doc,
-            row.sent is not None,
-            row.remote,
-            row.parent_remote,
-            row.tries,
-            row.read_at,
-            row.want,
-            row.origin == "made",
-            row.more or "",
-            row.parent_more or "",
-            row.turn,
-            row.turn_of,
+            id,
+            key,
+            readable(doc, struct),
+            have_doc,
+            sent is not None,
+            remote,
+            parent_remote,
+            tries,
+            read_at,
+            want,
+            origin == "made",
+            more or "",
+            parent_more or "",
+            turn,
+            turn_of,
         )
-        for row in rows
+        for id, key, _, doc, have_doc, sent, tries, read_at, want, turn, turn_of, remote, origin, more, parent_remote, parent_more in rows
     ]
 
 
@@ -225,7 +230,7 @@ def _turn(digest: Any) -> Any:
 
 _SENT = (
     sa.update(record)
-    .where(record.c.id.in_(sa.bindparam("ids", expanding=True)))
+    .where(one_of(record.c.id, "ids"))
     .values(sent=record.c.want, have=None, sent_at=sa.bindparam("at"), turn=_turn(record.c.want), turn_of=record.c.want)
 )
 _DIGEST = sa.bindparam("b_sent", type_=sa.LargeBinary)
@@ -242,19 +247,23 @@ def _held(digest: Any) -> Any:
     return sa.case((record.c.turn_of == digest, digest), else_=None)
 
 
+_TURNED_AT = sa.func.coalesce(sa.bindparam("b_turned_at", type_=sa.Double), record.c.turned_at)
 _ACCEPT_AS_READ = (
     sa.update(record)
-    .where(record.c.id.in_(sa.bindparam("ids", expanding=True)), record.c.want == record.c.sent)
-    .values(have=_held(record.c.sent), have_doc=record.c.doc, cause_id=None, answer="", answered_at=sa.bindparam("at"), **_SETTLED)
+    .where(one_of(record.c.id, "ids"), record.c.want == record.c.sent)
+    .values(
+        have=_held(record.c.sent), have_doc=record.c.doc, cause_id=None, answer="",
+        answered_at=sa.bindparam("at"), turned_at=_TURNED_AT, **_SETTLED,
+    )
     .returning(record.c.id)
-)
+)  # fmt: skip
 _ACCEPT = (
     sa.update(record)
     .where(record.c.id == sa.bindparam("b_id"))
     .values(
         have=_held(sa.bindparam("b_have", type_=sa.LargeBinary)),
         have_doc=sa.bindparam("b_doc"), cause_id=sa.bindparam("b_cause"), answer=sa.bindparam("b_answer"),
-        answered_at=sa.bindparam("at"), **_SETTLED,
+        answered_at=sa.bindparam("at"), turned_at=_TURNED_AT, **_SETTLED,
     )
 )  # fmt: skip
 
@@ -271,7 +280,7 @@ def mark_sent(c: sa.Connection, rows: Iterable[tuple[int, bytes, bytes]], now: f
     if same:
         c.execute(_SENT, {"ids": same, "at": now, "second": int(now)})
     if other:
-        c.execute(_SENT_OTHER, other)
+        execute_many(c, _SENT_OTHER, other)
 
 
 def accept(c: sa.Connection, of: RecordSet, rows: Sequence[Settled], now: float) -> bool:
@@ -279,12 +288,14 @@ def accept(c: sa.Connection, of: RecordSet, rows: Sequence[Settled], now: float)
     if not rows:
         return False
     # what was sent just as read, and was not read anew meanwhile, needs no document from us: one statement for all
-    plain = [row.id for row in rows if row.as_read and not row.answer and row.awaiting is None]
-    done = set(c.execute(_ACCEPT_AS_READ, {"ids": plain, "at": now}).scalars()) if plain else set[int]()
+    plain = [row for row in rows if row.as_read and not row.answer and row.awaiting is None]
+    done = _accept_as_read(c, [row.id for row in plain if row.turned], now, now)
+    done |= _accept_as_read(c, [row.id for row in plain if not row.turned], now, None)
     rest = [row for row in rows if row.id not in done]
     if rest:
         reasons = ensure(c, of.tenant_id, of.integration_id, {row.awaiting for row in rest if row.awaiting}, now)
-        c.execute(
+        execute_many(
+            c,
             _ACCEPT,
             [
                 {
@@ -294,19 +305,21 @@ def accept(c: sa.Connection, of: RecordSet, rows: Sequence[Settled], now: float)
                     "b_answer": row.answer[:300],
                     "b_cause": reasons[row.awaiting.key] if row.awaiting else None,
                     "at": now,
+                    "b_turned_at": now if row.turned else None,
                 }
                 for row in rest
             ],
         )
-    turned = [row.id for row in rows if row.turned]
-    if turned:
-        c.execute(sa.update(record).where(record.c.id.in_(turned)).values(turned_at=now))
     there = links.still_linked(c, of.integration_id, of.kind, [row.key for row in rows if row.had_remote])
     new = [(row.key, row.remote, row.more) for row in rows if row.remote and row.key not in there]
     links.linked(c, of, new, now)
     told = [(row.key, row.more) for row in rows if row.key in there and row.more != row.had_more]
     links.second_keys(c, of.integration_id, of.kind, told)
     return bool(new)
+
+
+def _accept_as_read(c: sa.Connection, ids: list[int], now: float, turned_at: float | None) -> set[int]:
+    return set(c.execute(_ACCEPT_AS_READ, {"ids": ids, "at": now, "b_turned_at": turned_at}).scalars()) if ids else set()
 
 
 def wait_for(c: sa.Connection, of: RecordSet, rows: Sequence[tuple[int, Reason]], now: float, *, answered: bool) -> None:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
+from engate.store.many import execute_many
 from engate.store.tables import metadata
 
 ROWS = 500
@@ -26,7 +27,7 @@ class RecordSet(NamedTuple):
 def upsert(c: sa.Connection, table: sa.Table, fields: Sequence[str], rows: Sequence[dict[str, Any]]) -> None:
     """Rows of records or links; those that are there get these fields. On PostgreSQL one statement for all: its triggers run once."""
     if c.dialect.name == "sqlite":
-        c.execute(_one_by_one(table.name, tuple(fields)), rows)
+        execute_many(c, _one_by_one(table.name, tuple(fields)), rows)
         return
     unique = {(row["integration_id"], row["kind"], row["key"]): row for row in rows}
     names = tuple(rows[0])

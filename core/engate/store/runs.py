@@ -13,6 +13,7 @@ from engate.domain.reasons import Reason
 from engate.errors import NO_HINT, EngateError
 from engate.logs import say_after
 from engate.model.kinds import KINDS
+from engate.store.conditions import one_of
 from engate.store.db import insert_of
 from engate.store.links import SHARED
 from engate.store.pushes import MOVING
@@ -369,9 +370,12 @@ def failed(c: sa.Connection, run_id: int, error: EngateError, now: float) -> Non
 
 def pushed(c: sa.Connection, ids: Sequence[int]) -> None:
     """Counts accepted records on the runs that wanted them."""
-    counts = c.execute(sa.select(record.c.run_id, sa.func.count()).where(record.c.id.in_(ids)).group_by(record.c.run_id)).all()
-    for run_id, count in counts:
-        c.execute(sa.update(run).where(run.c.id == run_id).values(pushed=run.c.pushed + count))
+    for run_id, count in c.execute(_BY_RUN, {"of_ids": ids}).all():
+        c.execute(_PUSHED, {"of_id": run_id, "more": count})
+
+
+_BY_RUN = sa.select(record.c.run_id, sa.func.count()).where(one_of(record.c.id, "of_ids")).group_by(record.c.run_id)
+_PUSHED = sa.update(run).where(run.c.id == sa.bindparam("of_id")).values(pushed=run.c.pushed + sa.bindparam("more"))
 
 
 def cancel(c: sa.Connection, run_id: int, now: float) -> None:

@@ -26,6 +26,7 @@ from engate.sync.work import NextTurn, SliceContext, skus_of
 from engate.text import Text
 
 TEXTS = frozenset({"name", "description"})
+NO_FIELDS: frozenset[str] = frozenset()
 SILENT = 5
 """So many calls without any answer are the storefront's doing, not the records'."""
 
@@ -219,7 +220,7 @@ def _item(work: SliceContext, kind: Kind, row: Claimed, found: Effective) -> Ite
         if row.parent_more:
             refs[f"{kind.parent_kind}.more"] = row.parent_more
     made = row.made and row.have_doc is None
-    texts = frozenset[str]() if work.snapshot.options.overwrite_enriched else TEXTS
+    texts = NO_FIELDS if work.snapshot.options.overwrite_enriched else TEXTS
     return Item(
         row.key,
         found.doc,
@@ -228,7 +229,7 @@ def _item(work: SliceContext, kind: Kind, row: Claimed, found: Effective) -> Ite
         refs=refs,
         uncertain=row.uncertain,
         made=made,
-        kept=found.kept | texts if row.remote is not None and not made else frozenset[str](),
+        kept=found.kept | texts if row.remote is not None and not made else NO_FIELDS,
         id=row.id,
         more=row.more,
         turn=row.turn,

@@ -573,8 +573,8 @@ TRAPS: tuple[Trap, ...] = (
         "engine.unreadable-claim",
         "One stored document that cannot be read stopped every batch of its kind.",
         f"{CORE}/store/pushes.py",
-        "            readable(row.doc, kind.struct),\n            row.have_doc,",
-        "            readable(row.doc, kind.struct) or {}[row.id],\n            row.have_doc,",
+        "            readable(doc, struct),\n            have_doc,",
+        "            readable(doc, struct) or {}[id],\n            have_doc,",
         (f"{QUARANTINE}test_a_spoilt_document_stops_no_batch_and_is_read_again[sqlite]",),
     ),
     Trap(
