@@ -15,6 +15,7 @@ from engate.http import Services, Transport
 from engate.limits import Rate
 from engate.testing.connect import CountingJournal, MemoryTokens
 from engate.testing.sandbox import RateWindow
+from engate_api import loop
 from engate_vtex.endpoints import DEFAULT_RATES
 
 SECONDS = float(os.environ.get("BENCH_GOVERNOR_SECONDS", "120"))
@@ -73,4 +74,4 @@ async def run() -> list[Result]:
 
 
 def main() -> list[Result]:
-    return asyncio.run(run())
+    return loop.run(run())

@@ -31,6 +31,7 @@ from engate.testing.facts import Change
 from engate.testing.fakes import MANIFESTS, SANDBOXES
 from engate.testing.goods import goods, sale
 from engate.testing.stage import Pair, couple, installed
+from engate_api import loop
 
 EVERY = 5.0
 """Seconds between two readings of the prices and two of the shop's events: short, so that the benchmark is. A default of 300 s only adds
@@ -160,4 +161,4 @@ async def run() -> list[Result]:
 
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-    asyncio.run(serve(int(sys.argv[1])))
+    loop.run(serve(int(sys.argv[1])))

@@ -19,6 +19,7 @@ import msgspec
 from benchmarks.harness import COUNTING, TIMES, Counting, Engine, Result, engine, median, peak_mib, timed
 from benchmarks.prepared import erp, platform
 from engate.http import Transport
+from engate_api import loop
 from engate_winthor import manifest as winthor
 from engate_winthor.client import Envelope
 from engate_winthor.rows import PriceRow, ProductRow, SkuRow, StockRow
@@ -195,4 +196,4 @@ def memory() -> list[Result]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(asyncio.run(_grow(sys.argv[1], int(sys.argv[2])))))
+    print(json.dumps(loop.run(_grow(sys.argv[1], int(sys.argv[2])))))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from pathlib import Path
 
@@ -11,6 +10,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from benchmarks import governor, latency, pushing, reading, shopify
 from benchmarks.harness import Result
 from engate.logs import configure
+from engate_api import loop
 
 
 def main() -> int:
@@ -22,12 +22,12 @@ def main() -> int:
         for result in found:
             print(result.line(), flush=True)
 
-    add(asyncio.run(reading.run()))
+    add(loop.run(reading.run()))
     add(reading.memory())
-    add(asyncio.run(pushing.run()))
+    add(loop.run(pushing.run()))
     add(governor.main())
     add(shopify.main())
-    add(asyncio.run(latency.run()))
+    add(loop.run(latency.run()))
     over = [result for result in results if not result.ok]
     print(f"{len(results) - len(over)} ok, {len(over)} over")
     return 0

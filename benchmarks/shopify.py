@@ -22,6 +22,7 @@ from engate.errors import EngateError
 from engate.hooks import Storefront
 from engate.model import Batch, Category, Image, Item, Outcome, Price, Product, Sku, StockLevel
 from engate.testing.connect import CountingJournal, connected
+from engate_api import loop
 from engate_shopify import bulk, manifest, stock
 from engate_shopify.images import Images
 from engate_shopify.pricing import Prices
@@ -298,8 +299,8 @@ async def delta() -> list[Result]:
 
 def main() -> list[Result]:
     normal = (bulk.WORTH, stock.WORTH)
-    lines, sooner = asyncio.run(worth())
-    lines += asyncio.run(largest())
+    lines, sooner = loop.run(worth())
+    lines += loop.run(largest())
     bulk.WORTH, stock.WORTH = normal
     print("\n".join(lines), flush=True)
     words = ", ".join(f"{kind} {size}" for kind, size in sooner.items())
@@ -308,7 +309,7 @@ def main() -> list[Result]:
             "6 operation: threshold over the earliest size", normal[0] / max(1, min(sooner.values(), default=1)), 1.0, f"sooner: {words}"
         )
     ]
-    return [*found, *asyncio.run(budget()), *asyncio.run(delta())]
+    return [*found, *loop.run(budget()), *asyncio.run(delta())]
 
 
 if __name__ == "__main__":

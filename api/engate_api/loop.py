@@ -1,8 +1,10 @@
-"""The event loop of every process: uvloop where it exists (a tenth less CPU a request), else the standard one."""
+"""How every process of ours runs: on uvloop where it exists (a tenth less CPU a request), else on the standard loop; with fewer collections
+of garbage."""
 
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
@@ -13,6 +15,12 @@ except ImportError:
 
 T = TypeVar("T")
 
+COLLECT_AFTER = 5_000
+"""New objects that were not freed by themselves. A page of 500 rows has thousands that are: with Python's 700 a load spent a twelfth of its
+CPU looking through them, with 5,000 a fiftieth."""
+
 
 def run(main: Coroutine[Any, Any, T]) -> T:
+    gc.freeze()  # modules, types, statements: they stay
+    gc.set_threshold(COLLECT_AFTER)
     return _run(main)

@@ -52,7 +52,8 @@ def want(c: sa.Connection, of: RecordSet, rows: Sequence[Wanted], *, run_id: int
 def _want(c: sa.Connection, of: RecordSet, rows: Sequence[Wanted], run_id: int, now: float) -> int:
     # the last word counts where an ERP lists an entity twice; in the order of keys, so that two readers do not lock each other out
     by_key = {row.key: row for row in sorted(rows, key=lambda row: row.key)}
-    known = {row.key: row for row in c.execute(_KNOWN, {"of_integration": of.integration_id, "of_kind": of.kind, "of_keys": list(by_key)})}
+    asked = {"of_integration": of.integration_id, "of_kind": of.kind, "of_keys": list(by_key)}
+    known = {row[0]: row for row in c.execute(_KNOWN, asked).all()}
     reasons = ensure(c, of.tenant_id, of.integration_id, {row.reason for row in by_key.values() if row.reason}, now)
     kind = KINDS[of.kind]
     upserts: list[dict[str, Any]] = []
@@ -107,7 +108,7 @@ def _want(c: sa.Connection, of: RecordSet, rows: Sequence[Wanted], run_id: int, 
 def _hears_otherwise(old: Any, awaiting: Reason | None) -> bool:
     """Whether people hear something else by now of what the shop has: a code that it never got was replaced, or taken out."""
     said = old.cause_key
-    return old.have == old.want and (said is None or said.startswith(AWAITED)) and said != (awaiting.key if awaiting else None)
+    return said != (awaiting.key if awaiting else None) and old.have == old.want and (said is None or said.startswith(AWAITED))
 
 
 def _hear(c: sa.Connection, of: RecordSet, heard: Sequence[tuple[int, Reason | None]], now: float) -> None:
@@ -121,13 +122,12 @@ def _hear(c: sa.Connection, of: RecordSet, heard: Sequence[tuple[int, Reason | N
 _HEAR = sa.update(record).where(record.c.id == sa.bindparam("of_id")).values(cause_id=sa.bindparam("b_cause"))
 _KNOWN = (
     sa.select(
-        record.c.id,
         record.c.key,
+        record.c.id,
         record.c.doc,
         record.c.want,
         record.c.have,
         record.c.parent,
-        record.c.cause_id,
         cause.c.key.label("cause_key"),
     )  # fmt: skip
     .select_from(record.outerjoin(cause, record.c.cause_id == cause.c.id))
