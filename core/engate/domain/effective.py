@@ -11,9 +11,9 @@ import msgspec
 
 from engate.domain.digests import digest
 from engate.domain.mapping import PairMapping, sharing
-from engate.domain.options import Options, staying
+from engate.domain.options import Options, classified_in_the_shop, one_for_all, staying
 from engate.domain.reasons import Reason, of_problem, own
-from engate.model import Brand, Category, Price, Problem, Product, Sku, StockLevel, gtin, in_cents
+from engate.model import Brand, Category, Price, Problem, Product, Sku, StockLevel, Warehouse, gtin, in_cents
 from engate.model.kinds import KINDS, Ref, titled, waits_for
 from engate.text import Text
 
@@ -140,15 +140,17 @@ class Rules:
                 return self._sku(doc)
             case Category() | Brand() | Product():
                 return self._referring(kind, doc)
+            case Warehouse():
+                return self._warehouse(doc)
             case _:
-                return self._warehouse(doc) if kind == "warehouse" else self._plain(doc)
+                return self._plain(doc)
 
     def _answered(self, problem: Problem) -> bool:
         return problem.code == NO_BRAND and bool(self.options.brand_for_all)
 
-    def ignores(self, kind: str, doc: Any) -> bool:
+    def ignores(self, doc: Any) -> bool:
         """What nobody asked for: prices of a table that is not mapped."""
-        return kind == "price" and bool(doc.table) and doc.table not in self.price_lists
+        return isinstance(doc, Price) and bool(doc.table) and doc.table not in self.price_lists
 
     @staticmethod
     def _plain(doc: Any) -> Effective:
@@ -212,7 +214,7 @@ class Rules:
 
     def _price(self, price: Price) -> Effective:
         price_list = self.price_lists.get(price.table)
-        if self.ignores("price", price):
+        if self.ignores(price):
             reason = own(
                 "mapping.price_table", price.table,
                 Text(f"A tabela de preço '{price.table}' não está mapeada.", f"Price table '{price.table}' is not mapped."),
@@ -231,7 +233,7 @@ class Rules:
             return Effective(doc, refs, digest(doc, refs), named)
         for name, ref_kind, wanted in named:
             key, remote = wanted, self.links.get((ref_kind, wanted))
-            if kind == "product" and (
+            if not KINDS[kind].shared and (
                 wanted == PLACEHOLDER or (remote is None and self._placeholder(ref_kind) and wanted != BRAND_FOR_ALL)
             ):
                 key, awaiting = PLACEHOLDER, AWAITING
@@ -243,14 +245,15 @@ class Rules:
 
     def _named(self, kind: str, doc: Any) -> list[Ref] | Reason:
         """What the document refers to. A kind that this pair does not offer is not waited for."""
-        refs_of = KINDS[kind].refs or no_refs
+        told = KINDS[kind]
+        refs_of = told.refs or no_refs
         named = [ref for ref in refs_of(doc) if ref[1] in self.pair.kinds or ref[1:] in self.links]
-        if kind != "product":
+        if told.shared:
             return named
-        for ref in ("category", "brand"):
+        for ref in told.refers_to:
             if ref in self.pair.served or any(name == ref for name, _, _ in named):
                 continue  # who fetches products takes or leaves them as they are
-            if ref == "brand" and self.options.brand_for_all:
+            if one_for_all(self.options, KINDS[ref]):
                 named.append((ref, ref, BRAND_FOR_ALL))
             elif ref in self.pair.requires and self._placeholder(ref):
                 named.append((ref, ref, PLACEHOLDER))
@@ -259,8 +262,7 @@ class Rules:
         return named
 
     def _placeholder(self, kind: str) -> bool:
-        choice = self.options.new_categories if kind == "category" else self.options.new_brands
-        return choice == "placeholder"
+        return classified_in_the_shop(self.options, KINDS[kind])
 
 
 def priced_in_cents(price: Price) -> Price:

@@ -7,6 +7,7 @@ from typing import Annotated, Literal, get_args
 
 import msgspec
 
+from engate.model.kinds import Kind
 from engate.settings import called, field, json_schema
 
 
@@ -304,6 +305,16 @@ def staying(options: Options) -> dict[str, frozenset[str]]:
 def empty(kind: str, doc: msgspec.Struct) -> frozenset[str]:
     """Fields that can stay with the shop and of which this document says nothing."""
     return frozenset(name for held in HELD_IN.values() for of, name in held if of == kind and not getattr(doc, name))
+
+
+def classified_in_the_shop(options: Options, kind: Kind) -> bool:
+    """Whether one that the shop has no equivalent of stays here, and what refers to it goes to the placeholder until people link it."""
+    return bool(kind.new_ones) and getattr(options, kind.new_ones) == "placeholder"
+
+
+def one_for_all(options: Options, kind: Kind) -> str:
+    """The name of the one that stands for all that are missing in the ERP ("" = none does)."""
+    return getattr(options, kind.one_for_all) if kind.one_for_all else ""
 
 
 def resting(options: Options) -> frozenset[str]:

@@ -14,21 +14,43 @@ Ref = tuple[str, str, str]
 """(name of the reference in `Item.refs`, kind, ERP key)"""
 
 
-class Kind(msgspec.Struct, frozen=True):
-    """`parent`: the one record without which this one cannot be pushed (kind, key), matched in SQL because there are as many as SKUs.
-    `refs`: the few shared ones (categories, brands), resolved when a batch is made. `priority`: 0 = orders … 9.
-    `also`: other keys by which people look for it. `together`: those of one parent go in one batch."""
+class Kind(msgspec.Struct, frozen=True, kw_only=True):
+    """All that tells one kind from another: nobody else asks for its name.
+
+    `called`: as people call one of it within a sentence; `title`: many. `batch`: records of a push, where the storefront says nothing.
+    `priority`: 0 = orders … 9.
+    `parent`: the one record without which this one cannot be pushed (kind, key), matched in SQL because there are as many as SKUs.
+    `refs`: the few shared ones of the kinds `refers_to`, resolved when a batch is made. `also`: other keys by which people look for it.
+    `together`: those of one parent go in one batch.
+    `shared`: many records refer to one of it; `new_ones`: the option that says what becomes of one that the shop has no equivalent of;
+    `one_for_all`: the option that names one for what has none.
+    `sold`: what a buyer orders. `counted`: units, of which orders that the ERP does not know of are subtracted. `by_table`: one for each
+    price table that is mapped. `known_by_skus`: a shop's own may carry no reference of the ERP's and be known by its SKUs only.
+    `own_link`: it stands for one thing of the shop, and that for no other."""
 
     name: str
     flow: str
     struct: type[Any]
+    called: Text
+    title: Text
     list_hook: str
     push_hook: str
-    batch: int
+    batch: int = 250
     priority: int
     parent_kind: str | None = None
     parent: Callable[[Any], str] | None = None
     refs: Callable[[Any], tuple[Ref, ...]] | None = None
+    refers_to: tuple[str, ...] = ()
+    also: Callable[[Any], str] | None = None
+    together: bool = False
+    shared: bool = False
+    new_ones: str = ""
+    one_for_all: str = ""
+    sold: bool = False
+    counted: bool = False
+    by_table: bool = False
+    known_by_skus: bool = False
+    own_link: bool = False
 
     @property
     def check_hook(self) -> str:
@@ -37,9 +59,6 @@ class Kind(msgspec.Struct, frozen=True):
     @property
     def has_refs(self) -> bool:
         return self.refs is not None
-
-    also: Callable[[Any], str] | None = None
-    together: bool = False
 
 
 def _category_refs(c: Category) -> tuple[Ref, ...]:
@@ -58,17 +77,55 @@ def _product_refs(p: Product) -> tuple[Ref, ...]:
 KINDS: dict[str, Kind] = {
     kind.name: kind
     for kind in (
-        Kind("warehouse", "warehouses", Warehouse, "list_warehouses", "push_warehouses", 50, 4),
-        Kind("category", "categories", Category, "list_categories", "push_categories", 250, 5, refs=_category_refs),
-        Kind("brand", "brands", Brand, "list_brands", "push_brands", 250, 5),
-        Kind("product", "products", Product, "list_products", "push_products", 250, 6, refs=_product_refs),
-        Kind("sku", "products", Sku, "list_skus", "push_skus", 250, 6, "product", lambda s: s.product, also=lambda s: s.ean, together=True),
-        Kind("image", "images", Image, "list_images", "push_images", 250, 7, "sku", lambda i: i.sku),
-        Kind("price", "prices", Price, "list_prices", "push_prices", 250, 3, "sku", lambda p: p.sku),
-        Kind("stock", "stock", StockLevel, "list_stock", "push_stock", 250, 2, "sku", lambda s: s.sku),
+        Kind(
+            name="warehouse", flow="warehouses", struct=Warehouse, list_hook="list_warehouses", push_hook="push_warehouses",
+            called=Text("o depósito", "warehouse"), title=Text("Filiais", "Branches"), batch=50, priority=4,
+        ),
+        Kind(
+            name="category", flow="categories", struct=Category, list_hook="list_categories", push_hook="push_categories",
+            called=Text("a categoria", "category"), title=Text("Categorias", "Categories"), priority=5,
+            refs=_category_refs, refers_to=("category",), shared=True, new_ones="new_categories",
+        ),
+        Kind(
+            name="brand", flow="brands", struct=Brand, list_hook="list_brands", push_hook="push_brands",
+            called=Text("a marca", "brand"), title=Text("Marcas", "Brands"), priority=5, shared=True,
+            new_ones="new_brands", one_for_all="brand_for_all",
+        ),
+        Kind(
+            name="product", flow="products", struct=Product, list_hook="list_products", push_hook="push_products",
+            called=Text("o produto", "product"), title=Text("Produtos", "Products"), priority=6,
+            refs=_product_refs, refers_to=("category", "brand"), known_by_skus=True, own_link=True,
+        ),
+        Kind(
+            name="sku", flow="products", struct=Sku, list_hook="list_skus", push_hook="push_skus",
+            called=Text("o SKU", "SKU"), title=Text("SKUs", "SKUs"), priority=6,
+            parent_kind="product", parent=lambda s: s.product, also=lambda s: s.ean, together=True, sold=True, own_link=True,
+        ),
+        Kind(
+            name="image", flow="images", struct=Image, list_hook="list_images", push_hook="push_images",
+            called=Text("a imagem", "image"), title=Text("Imagens", "Images"), priority=7, parent_kind="sku", parent=lambda i: i.sku,
+        ),
+        Kind(
+            name="price", flow="prices", struct=Price, list_hook="list_prices", push_hook="push_prices",
+            called=Text("o preço", "price"), title=Text("Preços", "Prices"), priority=3,
+            parent_kind="sku", parent=lambda p: p.sku, by_table=True,
+        ),
+        Kind(
+            name="stock", flow="stock", struct=StockLevel, list_hook="list_stock", push_hook="push_stock",
+            called=Text("o estoque", "stock"), title=Text("Estoques", "Stock levels"), priority=2,
+            parent_kind="sku", parent=lambda s: s.sku, counted=True,
+        ),
     )
-}
+}  # fmt: skip
 """In the order of an initial load."""
+SHARED = {kind.name: kind for kind in KINDS.values() if kind.shared}
+"""Kinds that many records refer to: waiting for one of these is a cause, not a join."""
+OF_A_SKU = {kind.name: kind for kind in KINDS.values() if kind.parent_kind == "sku"}
+
+
+def referring(kind: str) -> list[Kind]:
+    """Kinds whose documents name records of this one."""
+    return [each for each in KINDS.values() if kind in each.refers_to]
 
 
 def buyable(doc: Any) -> bool:
@@ -84,17 +141,7 @@ def buyable(doc: Any) -> bool:
             return doc is not None
 
 
-CALLED: dict[str, Text] = {
-    "warehouse": Text("o depósito", "warehouse"),
-    "category": Text("a categoria", "category"),
-    "brand": Text("a marca", "brand"),
-    "product": Text("o produto", "product"),
-    "sku": Text("o SKU", "SKU"),
-    "image": Text("a imagem", "image"),
-    "price": Text("o preço", "price"),
-    "stock": Text("o estoque", "stock"),
-    "order": Text("o pedido", "order"),
-}
+CALLED: dict[str, Text] = {**{kind.name: kind.called for kind in KINDS.values()}, "order": Text("o pedido", "order")}
 """As people call what a key stands for, within a sentence."""
 
 

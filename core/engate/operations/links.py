@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import sqlalchemy as sa
 
 from engate.domain.flows import FLOWS
-from engate.model.kinds import KINDS
+from engate.model.kinds import KINDS, referring
 from engate.operations import trigger
 from engate.store import lanes, moved, pushes
 from engate.store.lanes import Wake
@@ -16,9 +16,6 @@ from engate.store.tables import integration, link, reading, record
 from engate.sync import served
 from engate.sync.lanes import PROBES
 from engate.sync.listed import LISTING
-
-REFERRING = {"category": ("category", "product"), "brand": ("product",)}
-"""Kinds whose documents name a record of this kind."""
 
 
 def unlink(c: sa.Connection, of: RecordSet, key: str, now: float) -> bool:
@@ -31,13 +28,13 @@ def unlink(c: sa.Connection, of: RecordSet, key: str, now: float) -> bool:
     gone = c.execute(sa.delete(link).where(which, link.c.key == key))
     if gone.rowcount == 0:
         return False
-    if kind == "product":
+    if KINDS[kind].known_by_skus:
         _list_again(c, id, sa.select(record.c.key).where(record.c.integration_id == id, record.c.kind == "sku", record.c.parent == key))
     mine = (record.c.integration_id == id) & (record.c.kind == kind) & (record.c.key == key)
     c.execute(sa.update(record).where(mine).values(**moved.FOREIGN))
     moved.again(c, of, [key], now)
     _wake(c, tenant_id, id, [(f"push/{kind}", KINDS[kind].priority)], now)
-    _wake(c, tenant_id, id, [(f"refresh/{name}", KINDS[name].priority) for name in REFERRING.get(kind, ())], now)
+    _wake(c, tenant_id, id, [(f"refresh/{each.name}", each.priority) for each in referring(kind)], now)
     return True
 
 

@@ -12,7 +12,7 @@ from engate.domain.flows import FLOWS
 from engate.domain.reasons import own
 from engate.errors import Invalid
 from engate.model import OrderEvent
-from engate.model.kinds import CALLED, KINDS
+from engate.model.kinds import CALLED, KINDS, OF_A_SKU, referring
 from engate.store import asleep, causes, config, inbox, lanes, links, moved, orders, outbox, pushes, runs, tasks, waits
 from engate.store.blobs import pack
 from engate.store.causes import ensure
@@ -130,7 +130,7 @@ def _keys(c: sa.Connection, id: int, skus: Sequence[str]) -> dict[str, list[str]
         sa.select(record.c.kind, record.c.key).where(
             record.c.integration_id == id,
             record.c.parent.in_(skus),
-            record.c.kind.in_([k.name for k in KINDS.values() if k.parent_kind == "sku"]),
+            record.c.kind.in_(list(OF_A_SKU)),
         )
     ).all()
     found: dict[str, list[str]] = {"sku": list(skus), "product": sorted({row.parent for row in known})}
@@ -269,7 +269,7 @@ def close_tasks(c: sa.Connection, tenant_id: int, id: int, done: Done, now: floa
 
 def link_by_hand(c: sa.Connection, of: RecordSet, key: str, remote: str, now: float) -> None:
     """A person says what stands for what: whatever waited for it goes on. A product or SKU stands for one thing only."""
-    if of.kind in ("product", "sku"):
+    if KINDS[of.kind].own_link:
         links.hold(c, of.integration_id)
         _one_to_one(c, of.integration_id, of.kind, key, remote)
     links_said(c, of, [(key, remote)], now)
@@ -285,11 +285,11 @@ def links_said(c: sa.Connection, of: RecordSet, pairs: Sequence[tuple[str, str]]
     c.execute(sa.update(record).where(mine, record.c.key.in_([key for key, _ in pairs])).values(cause_id=None))
     if moving:
         c.execute(sa.update(record).where(mine, record.c.key.in_(moving)).values(**moved.FOREIGN))
-    affected = {"category": ("category", "product"), "brand": ("brand", "product")}.get(kind, (kind,))
-    _wake(c, tenant_id, id, [(f"refresh/{name}", KINDS[name].priority) for name in affected], now)
+    affected = {each.name: each for each in (KINDS[kind], *referring(kind))}
+    _wake(c, tenant_id, id, [(f"refresh/{name}", each.priority) for name, each in affected.items()], now)
     children = [k for k in KINDS.values() if k.parent_kind == kind]
     _wake(c, tenant_id, id, [(f"push/{k.name}", k.priority) for k in (*children, KINDS[kind])], now)
-    if kind == "sku":
+    if KINDS[kind].sold:
         gone = [f"own:order.item_unmapped:sku/{remote}" for _, remote in pairs]
         ids = c.execute(sa.select(cause.c.id).where(cause.c.integration_id == id, cause.c.key.in_(gone))).scalars().all()
         _wake(c, tenant_id, id, [(lane_of(order_key), ORDER_PRIORITY) for order_key in waits.orders_for(c, id, ids)], now)

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from engate.model.kinds import KINDS, buyable
+from engate.model.kinds import KINDS, OF_A_SKU, buyable
 from engate.store.blobs import pack, readable
 from engate.store.rows import RecordSet
 from engate.store.tables import cause, key_index, link, record
@@ -116,7 +116,7 @@ def changed(c: sa.Connection, integration_id: int, only: Collection[str] | None,
     return list(c.execute(sa.select(product.c.id).where(among, moved(product) | of_skus).order_by(product.c.id + 0)).scalars())
 
 
-BELOW = [kind.name for kind in KINDS.values() if kind.parent_kind == "sku"]
+BELOW = list(OF_A_SKU)
 
 
 def by_ids(c: sa.Connection, integration_id: int, ids: Sequence[int]) -> list[Row]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 import sqlalchemy as sa
 
 from engate.model import OrderItem
+from engate.model.kinds import SHARED
 from engate.store import causes, moved
 from engate.store.conditions import is_, one_of
 from engate.store.rows import RecordSet, upsert
@@ -15,8 +16,6 @@ from engate.store.tables import cause, flow, integration, link, reading, record
 
 Origin = Literal["engate", "made", "listed", "person"]
 """Where a link comes from: found or made by a push, made by one that did not finish it, found in the shop's list, or said by a person."""
-SHARED = frozenset({"category", "brand"})
-"""Kinds that many records refer to: waiting for one of these is a cause, not a join."""
 WAITING_LINK = "own:waiting.link:"
 
 
@@ -143,15 +142,14 @@ class Unlisted(NamedTuple):
     doc: bytes
 
 
-def unlisted(c: sa.Connection, integration_id: int, flows: Mapping[str, str]) -> list[Unlisted]:
-    """Waits for the link of a record that does not exist, although its kind was read to the end after the first that waits for it.
-    `flows`: kind -> the flow that reads it."""
+def unlisted(c: sa.Connection, integration_id: int) -> list[Unlisted]:
+    """Waits for the link of a record that does not exist, although its kind was read to the end after the first that waits for it."""
     waits = c.execute(_WAITS, {"of_integration": integration_id, "of_owner": "engate"}).all()
     found: list[Unlisted] = []
-    for kind, flow_name in flows.items():
+    for kind, told in SHARED.items():
         mine = _of_kind(waits, kind)
         of = {"of_integration": integration_id, "of_kind": kind}
-        read_at = c.execute(_READ_TO_THE_END, of | {"of_flow": flow_name}).scalar() if mine else None
+        read_at = c.execute(_READ_TO_THE_END, of | {"of_flow": told.flow}).scalar() if mine else None
         if read_at is None:
             continue
         there = set(c.execute(_THERE, of | {"of_keys": list(mine)}).scalars())
@@ -162,11 +160,11 @@ def unlisted(c: sa.Connection, integration_id: int, flows: Mapping[str, str]) ->
     return found
 
 
-def listed_again(c: sa.Connection, integration_id: int, kinds: Iterable[str]) -> list[tuple[int, str, str]]:
+def listed_again(c: sa.Connection, integration_id: int) -> list[tuple[int, str, str]]:
     """Of the waits that became a person's, those for a record that exists by now: (cause, kind, key)."""
     waits = c.execute(_WAITS, {"of_integration": integration_id, "of_owner": "person"}).all()
     found: list[tuple[int, str, str]] = []
-    for kind in kinds:
+    for kind in SHARED:
         mine = _of_kind(waits, kind)
         asked = {"of_integration": integration_id, "of_kind": kind, "of_keys": list(mine)}
         there = c.execute(_THERE, asked).scalars().all() if mine else ()

@@ -8,14 +8,14 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from engate.model.kinds import KINDS
+from engate.model.kinds import KINDS, OF_A_SKU
 from engate.store import lanes
 from engate.store.rows import RecordSet
 from engate.store.tables import cause, link, record
 
 BELOW: dict[str, Sequence[str]] = {
     "product": ["sku"],
-    "sku": [kind.name for kind in KINDS.values() if kind.parent_kind == "sku"],
+    "sku": list(OF_A_SKU),
 }
 FOREIGN: dict[str, Any] = {"have": None, "have_doc": None, "turn_of": None}
 """Nothing is known of what the new place holds."""
@@ -28,8 +28,8 @@ def again(c: sa.Connection, of: RecordSet, keys: Collection[str], now: float) ->
     if not keys or of.kind not in BELOW:
         return
     below = BELOW[of.kind]
-    _reset(c, of, below, keys, FOREIGN if of.kind == "sku" else DOUBTED)
-    if of.kind == "sku":
+    _reset(c, of, below, keys, FOREIGN if KINDS[of.kind].sold else DOUBTED)
+    if KINDS[of.kind].sold:
         hanging = sa.select(record.c.key).where(*_hanging(of, below, keys))
         # an image's own key is one of the SKU that it hung on
         c.execute(sa.delete(link).where(link.c.integration_id == of.integration_id, link.c.kind.in_(below), link.c.key.in_(hanging)))

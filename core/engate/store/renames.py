@@ -9,13 +9,12 @@ import msgspec
 import sqlalchemy as sa
 
 from engate.model import ErpOrder, Invoice, OrderPart, Sku
-from engate.model.kinds import KINDS
+from engate.model.kinds import OF_A_SKU
 from engate.store.blobs import pack, readable, unpack
 from engate.store.db import insert
 from engate.store.tables import document, integration, key_index, link, part, record, unit
 
 OVER = ("delivered", "cancelled", "expired", "ignored")
-OF_A_SKU = tuple(kind for kind in KINDS.values() if kind.parent_kind == "sku")
 
 
 def siblings(c: sa.Connection, integration_id: int, skus: Sequence[Sku]) -> list[Sku]:
@@ -39,7 +38,7 @@ def unknown(c: sa.Connection, integration_id: int, keys: Iterable[str]) -> set[s
 
 def rename(c: sa.Connection, integration_id: int, old: str, new: str) -> None:
     """Record, link, children, pending units, open orders and look-ups."""
-    for kind in OF_A_SKU:
+    for kind in OF_A_SKU.values():
         rows = c.execute(_mine(integration_id, kind.name).where(record.c.parent == old)).all()
         for row in rows:
             key = new + row.key.removeprefix(old) if row.key.startswith(old) else row.key

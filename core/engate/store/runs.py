@@ -12,10 +12,9 @@ import sqlalchemy as sa
 from engate.domain.reasons import Reason
 from engate.errors import NO_HINT, EngateError
 from engate.logs import say_after
-from engate.model.kinds import KINDS
+from engate.model.kinds import KINDS, SHARED
 from engate.store.conditions import one_of
 from engate.store.db import insert_of
-from engate.store.links import SHARED
 from engate.store.pushes import MOVING
 from engate.store.tables import cause, flow, reading, record, run
 from engate.text import Text
@@ -303,7 +302,7 @@ _FULLY_READ = _FLOW_READ.values(full_at=sa.bindparam("of_now"))
 _PUSHING = sa.select(run).where(run.c.integration_id == sa.bindparam("of_integration"), run.c.state == "pushing")
 _UNSETTLED = MOVING.where(record.c.run_id == sa.bindparam("of_run")).limit(1)
 _WAITING = sa.select(sa.func.count()).where(record.c.run_id == sa.bindparam("of_run"), record.c.state.in_(("to_send", "sent", "waiting")))
-_SHARED_MOVE = MOVING.where(record.c.integration_id == sa.bindparam("of_integration"), record.c.kind.in_(SHARED)).limit(1)
+_SHARED_MOVE = MOVING.where(record.c.integration_id == sa.bindparam("of_integration"), record.c.kind.in_(list(SHARED))).limit(1)
 _OWNER = sa.select(cause.c.owner).where(cause.c.id == record.c.cause_id).scalar_subquery()
 _UNFINISHED = (
     sa.select(record.c.id)
@@ -329,7 +328,7 @@ def finish(c: sa.Connection, integration_id: int, now: float, *, idle: sa.Column
         if ANCESTORS[row.flow] & reading_now or unsettled(c, row.id, idle):
             continue
         # … and so does one that waits for a category or brand which is on its way
-        if shared_move and ANCESTORS[row.flow] & SHARED and unfinished(c, row.id, idle):
+        if shared_move and ANCESTORS[row.flow] & SHARED.keys() and unfinished(c, row.id, idle):
             continue
         short = is_short(row)
         if row.trigger in QUIET and row.changed == 0 and not short:

@@ -281,7 +281,7 @@ class _Table:
         """As the rules want it; where it may not go, as the shop last had it; else nothing."""
         rules = self._rules_of(row.kind)
         found = rules.effective(row.kind, row.doc, row.read_at) if row.doc is not None else None
-        if found is not None and row.kind == "stock":
+        if found is not None and KINDS[row.kind].counted:
             found = self._shared.decided(found)
             if found is None:
                 return None  # another branch's number carries it

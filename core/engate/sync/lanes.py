@@ -158,14 +158,15 @@ async def _refresh(work: SliceContext, name: str) -> NextTurn:
 def _refresh_some(c: sa.Connection, work: SliceContext, name: str, after: int) -> int | None:
     work.must_be_current(c)
     of, part = work.records_of(name), Part(after=after)
-    skus = desired.parents(c, of, part) if name == "stock" else desired.keys(c, of, part) if name == "sku" else ()
-    if name == "stock" and skus:
+    kind = KINDS[name]
+    skus = desired.parents(c, of, part) if kind.counted else desired.keys(c, of, part) if kind.sold else ()
+    if kind.counted and skus:
         levels.hold(c, work.integration_id, skus)  # as in `engate.sync.stock`
     rules = work.rules(c, name, skus)
     ignored: list[str] = []
 
     def decide(doc: Any, read_at: float) -> Decided:
-        if rules.ignores(name, doc):
+        if rules.ignores(doc):
             ignored.append(doc.key)
         found = rules.effective(name, doc, read_at)
         return Decided(found.digest, found.reason, found.awaiting)

@@ -7,31 +7,27 @@ from typing import Any
 import sqlalchemy as sa
 
 from engate.domain.effective import BRAND_FOR_ALL, PLACEHOLDER, PLACEHOLDER_NAME
-from engate.domain.options import Options
-from engate.model import Brand, Category
-from engate.model.kinds import KINDS
+from engate.domain.options import Options, classified_in_the_shop, one_for_all
+from engate.model.kinds import SHARED, Kind
 from engate.store import desired
 from engate.store.desired import Wanted
 from engate.sync.work import SliceContext
 
 
-def wanted(options: Options, kind: str) -> list[Any]:
+def wanted(options: Options, kind: Kind) -> list[Any]:
     found: list[Any] = []
-    if kind == "category" and options.new_categories == "placeholder":
-        found.append(Category(PLACEHOLDER, PLACEHOLDER_NAME, active=False))
-    if kind == "brand" and options.new_brands == "placeholder":
-        found.append(Brand(PLACEHOLDER, PLACEHOLDER_NAME, active=False))
-    if kind == "brand" and options.brand_for_all:
-        found.append(Brand(BRAND_FOR_ALL, options.brand_for_all))
+    if classified_in_the_shop(options, kind):
+        found.append(kind.struct(key=PLACEHOLDER, name=PLACEHOLDER_NAME, active=False))
+    if name := one_for_all(options, kind):
+        found.append(kind.struct(key=BRAND_FOR_ALL, name=name))
     return found
 
 
 def want(c: sa.Connection, work: SliceContext, *, run_id: int = 0) -> None:
     """They follow the options, whether the ERP has such nodes or not."""
-    for name in ("category", "brand"):
-        kind = KINDS[name]
+    for name, kind in SHARED.items():
         pushed = work.coupling.can(kind.push_hook) and not work.serves(kind)
-        docs = wanted(work.snapshot.options, name) if pushed else []
+        docs = wanted(work.snapshot.options, kind) if pushed else []
         if not docs:
             continue
         rules = work.rules(c, name)

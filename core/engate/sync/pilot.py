@@ -8,31 +8,25 @@ import sqlalchemy as sa
 
 from engate.domain.effective import BRAND_FOR_ALL, PLACEHOLDER
 from engate.domain.snapshot import Snapshot
-from engate.model import Category, Product
-from engate.model.kinds import KINDS, Kind
+from engate.model.kinds import KINDS, OF_A_SKU, Kind
 from engate.store.blobs import readable
 from engate.store.tables import record
 
 T = TypeVar("T")
+SKU, PRODUCT = KINDS["sku"], KINDS["product"]
 
 
 def allowed(c: sa.Connection, snapshot: Snapshot, kind: Kind) -> set[str]:
     """The keys of this kind that the pilot may push."""
     skus = set(snapshot.pilot or ())
-    if kind.name == "sku":
+    if kind.sold:
         return skus
-    if kind.name == "warehouse":
+    if kind.name in OF_A_SKU:
+        return set(c.execute(_of(snapshot, kind, record.c.key).where(record.c.parent.in_(skus))).scalars())
+    if not kind.shared and not kind.has_refs:
         return {row.branch for row in snapshot.mapping.warehouses}
-    if kind.parent_kind == "sku":
-        return set(c.execute(_of(snapshot, kind.name, record.c.key).where(record.c.parent.in_(skus))).scalars())
-    products = set(c.execute(_of(snapshot, "sku", record.c.parent).where(record.c.key.in_(skus))).scalars())
-    if kind.name == "product":
-        return products
-    blobs = c.execute(_of(snapshot, "product", record.c.doc).where(record.c.key.in_(products))).scalars()
-    docs = [doc for blob in blobs if (doc := readable(blob, Product)) is not None]
-    if kind.name == "brand":
-        return {doc.brand for doc in docs if doc.brand} | {PLACEHOLDER, BRAND_FOR_ALL}
-    return _with_ancestors(c, snapshot, {doc.category for doc in docs if doc.category}) | {PLACEHOLDER}
+    products = set(c.execute(_of(snapshot, SKU, record.c.parent).where(record.c.key.in_(skus))).scalars())
+    return products if not kind.shared else _referred_to(c, snapshot, kind, products) | {PLACEHOLDER, BRAND_FOR_ALL}
 
 
 def held_back(c: sa.Connection, snapshot: Snapshot) -> sa.ColumnElement[bool] | None:
@@ -42,15 +36,18 @@ def held_back(c: sa.Connection, snapshot: Snapshot) -> sa.ColumnElement[bool] | 
     return sa.or_(*((record.c.kind == kind.name) & record.c.key.not_in(allowed(c, snapshot, kind)) for kind in KINDS.values()))
 
 
-def _with_ancestors(c: sa.Connection, snapshot: Snapshot, keys: set[str]) -> set[str]:
+def _referred_to(c: sa.Connection, snapshot: Snapshot, kind: Kind, products: set[str]) -> set[str]:
+    """What these products name of this kind, and what that names of it in turn."""
     found: set[str] = set()
+    of, keys = PRODUCT, products
     while keys:
+        blobs = c.execute(_of(snapshot, of, record.c.doc).where(record.c.key.in_(keys))).scalars()
+        docs = [doc for blob in blobs if (doc := readable(blob, of.struct)) is not None]
+        keys = {key for doc in docs if of.refs is not None for _, named, key in of.refs(doc) if named == kind.name} - found
         found |= keys
-        blobs = c.execute(_of(snapshot, "category", record.c.doc).where(record.c.key.in_(keys))).scalars()
-        keys = {doc.parent for blob in blobs if (doc := readable(blob, Category)) is not None and doc.parent} - found
+        of = kind
     return found
 
 
-def _of(snapshot: Snapshot, kind: str, column: sa.Column[T]) -> sa.Select[T]:
-    assert kind in KINDS
-    return sa.select(column).where(record.c.integration_id == snapshot.id, record.c.kind == kind)
+def _of(snapshot: Snapshot, kind: Kind, column: sa.Column[T]) -> sa.Select[T]:
+    return sa.select(column).where(record.c.integration_id == snapshot.id, record.c.kind == kind.name)

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from engate.domain import reasons
 from engate.domain.effective import BRAND_FOR_ALL, PLACEHOLDER, Effective, Rules, blank, missing_link
+from engate.domain.options import classified_in_the_shop
 from engate.domain.reasons import Reason
 from engate.errors import AuthFailed, EngateError, Forbidden, PluginFault, Unavailable, Unknown
 from engate.logs import say
@@ -37,7 +38,7 @@ async def push_slice(work: SliceContext, kind: Kind) -> NextTurn:
         await work.store.writing(lambda c: served.ask_for_links(c, work, kind))
     if after.waits(work, kind):
         await work.store.writing(lambda c: after.wait(c, work, kind))
-    if kind.name == "product" and not work.serves(kind):
+    if kind.known_by_skus and not work.serves(kind):
         wait = await listed.before_products(work)
         if wait is not None:
             return wait
@@ -98,9 +99,9 @@ def _claim(c: sa.Connection, work: SliceContext, kind: Kind, room: Room, now: fl
     work.must_hold(c)
     work.must_be_current(c)
     is_served = work.serves(kind)
-    if kind.name == "product" and not is_served:
+    if kind.known_by_skus and not is_served:
         listed.must_be_read(c, work)
-    if kind.name in ("category", "product"):
+    if kind.has_refs:
         links.release_linked(c, work.integration_id)
     only = pilot.allowed(c, work.snapshot, kind) if work.snapshot.pilot is not None else None
     since = now - work.delays.unknown_after
@@ -113,12 +114,12 @@ def _claim(c: sa.Connection, work: SliceContext, kind: Kind, room: Room, now: fl
     were_all = len(rows) < room.size and not kind.together  # a batch of whole families may be small because the next one is large
     rows = quarantine.sound(c, work, kind, rows)
     rules = work.rules(c, kind.name, skus_of([row.doc for row in rows]))
-    apart = listed.apart(c, work, rows) if kind.name == "product" and not is_served else set[str]()
+    apart = listed.apart(c, work, rows) if kind.known_by_skus and not is_served else set[str]()
     sending: list[tuple[Claimed, Effective]] = []
     waiting: list[tuple[int, reasons.Reason]] = []
     looked_at = len(rows)
     decided = [rules.effective(kind.name, row.doc, row.read_at) for row in rows]
-    if kind.name == "stock":
+    if kind.counted:
         rows, decided = _shared(c, work, rules, rows, decided)
         were_all = were_all and len(rows) == looked_at  # a record that carries a sum may have become ready
     for row, found in zip(rows, served.named(c, work, kind, decided), strict=True):
@@ -174,9 +175,7 @@ def _waits(work: SliceContext, kind: Kind, row: Claimed, found: Effective) -> Re
 
 def _stays_here(work: SliceContext, kind: Kind, row: Claimed) -> bool:
     """With the option `placeholder`, nodes without an equivalent are not created: products go to the placeholder instead."""
-    options = work.snapshot.options
-    choice = options.new_categories if kind.name == "category" else options.new_brands if kind.name == "brand" else "create"
-    return choice == "placeholder" and row.key not in (PLACEHOLDER, BRAND_FOR_ALL) and row.remote is None
+    return classified_in_the_shop(work.snapshot.options, kind) and row.key not in (PLACEHOLDER, BRAND_FOR_ALL) and row.remote is None
 
 
 async def _push(work: SliceContext, kind: Kind, sending: Sending, marked_at: float) -> Pushed:
@@ -266,7 +265,7 @@ def _settle(c: sa.Connection, work: SliceContext, kind: Kind, told: Told, marked
 
 def _next(c: sa.Connection, work: SliceContext, kind: Kind, looked_at: float) -> float | None:
     """Nothing was ready when we looked: when could something be? Also the moment to end runs."""
-    if kind.name in ("category", "product"):
+    if kind.has_refs:
         unlisted.say(c, work)
     end_runs(c, work)
     return pushes.next_due(c, work.integration_id, kind.name, work.delays.unknown_after, looked_at)

@@ -61,8 +61,8 @@ async def _beginning(coupling: Coupling, kind: Kind) -> list[Any]:
 
 
 def _judged(rules: Rules, kind: Kind, docs: list[Any]) -> Iterator[Check]:
-    title = TITLES[kind.name]
-    counted = [doc for doc in docs if not rules.ignores(kind.name, doc)]
+    title = kind.title
+    counted = [doc for doc in docs if not rules.ignores(doc)]
     if docs and not counted:
         yield Check(
             kind.name, False, Text(f"{title.pt}: só de tabelas sem linha.", f"{title.en}: only of tables without a row."), PRICE_LISTS
@@ -116,16 +116,6 @@ def _no_images() -> Check:
     return Check("images", False, text, Text("Inclua as imagens na própria loja.", "Add the images in the shop itself."))
 
 
-TITLES = {
-    "warehouse": Text("Filiais", "Branches"),
-    "category": Text("Categorias", "Categories"),
-    "brand": Text("Marcas", "Brands"),
-    "product": Text("Produtos", "Products"),
-    "sku": Text("SKUs", "SKUs"),
-    "image": Text("Imagens", "Images"),
-    "price": Text("Preços", "Prices"),
-    "stock": Text("Estoques", "Stock levels"),
-}
 EMPTY = Text(
     "Confira no ERP o que está marcado para a loja, e o acesso da conta.",
     "Check in the ERP what is flagged for the shop, and the account's access.",

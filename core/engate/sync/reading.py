@@ -114,7 +114,7 @@ async def _read_kind(work: SliceContext, kind: Kind, row: Any) -> bool:
         else await work.store.reading(lambda c: runs.watermark_of(c, work.integration_id, kind.name, row.scope))
     )
     only = tuple(row.only) if row.only is not None else None
-    tables = scopes.tables(work) if kind.name == "price" else ()
+    tables = scopes.tables(work) if kind.by_table else ()
     query = Query(since=since, cursor=row.cursor, scope=row.scope, keys=only, tables=tables)
     read = Read(Place(row.cursor, row.ahead, row.total))
     try:
@@ -138,7 +138,7 @@ async def _read_kind(work: SliceContext, kind: Kind, row: Any) -> bool:
 
 async def _store(work: SliceContext, kind: Kind, row: Any, read: Read, *, ended: bool = False) -> bool:
     """The pages read so far become durable. False: the reading was cancelled or superseded."""
-    skus = read.own if kind.name == "sku" else read.brought.get("sku")
+    skus = read.own if kind.sold else read.brought.get("sku")
     if skus is not None and skus.docs:
         skus.renamed = await renames.found(work, [doc for doc, _ in skus.docs])
     return await work.store.writing(
@@ -203,7 +203,7 @@ def _kind_read(c: sa.Connection, work: SliceContext, kind: Kind, row: Any, ahead
             for other in runs.under_way(c, work.integration_id, [name]):
                 if together.stands_for(row, other):
                     runs.kind_brought(c, other, by=kind.name)
-    if kind.name == "stock" and everything:
+    if kind.counted and everything:
         units.forget(c, work.integration_id, row.scope, row.started_at)
     return True
 
@@ -237,13 +237,13 @@ def _keep_lot(c: sa.Connection, work: SliceContext, kind: Kind, row: Any, lot: L
     # decided in this transaction: an order that came in while the pages were fetched must be seen
     skus = skus_of([doc for doc, _ in docs])
     if (
-        kind.name == "stock" and skus and work.pair.stock_tells_all
+        kind.counted and skus and work.pair.stock_tells_all
     ):  # whoever switches one of these on at this moment decides its stock before or after us
         levels.hold(c, work.integration_id, skus)
     rules = work.rules(c, kind.name, skus)
-    ignored = [doc.key for doc, _ in docs if rules.ignores(kind.name, doc)]
+    ignored = [doc.key for doc, _ in docs if rules.ignores(doc)]
     desired.forget(c, work.integration_id, kind.name, ignored)
-    wanted = [_wanted(rules, kind, doc, asked_at) for doc, asked_at in docs if not rules.ignores(kind.name, doc)]
+    wanted = [_wanted(rules, kind, doc, asked_at) for doc, asked_at in docs if not rules.ignores(doc)]
     unclear = lot.renamed.unclear
     wanted = [each._replace(reason=each.reason or unclear.get(each.key)) for each in wanted] if unclear else wanted
     changed = desired.want(c, work.records_of(kind.name), wanted, run_id=row.run_id, now=work.now())

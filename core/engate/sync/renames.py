@@ -13,7 +13,7 @@ from engate.domain.reasons import Reason, own
 from engate.errors import Unavailable
 from engate.logs import say_after
 from engate.model import Query, Sku, StockLevel
-from engate.model.kinds import KINDS
+from engate.model.kinds import KINDS, OF_A_SKU
 from engate.plugins import closing
 from engate.store import desired, levels, renames
 from engate.store.blobs import unpack
@@ -102,7 +102,7 @@ def apply(c: sa.Connection, work: SliceContext, found: Renames) -> None:
             continue  # somebody else was quicker
         renames.rename(c, work.integration_id, old, new)
         say_after(c, "sku_key_changed", integration=work.integration_id, old=old, new=new)
-        for kind in renames.OF_A_SKU:
+        for kind in OF_A_SKU.values():
             _decide_anew(c, work, kind.name, [new])
             work.wake(c, (f"push/{kind.name}", kind.priority))
     if found.gone:

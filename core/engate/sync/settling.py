@@ -139,8 +139,8 @@ class _Links:
 
 def wake_children(c: sa.Connection, work: SliceContext, kind: Kind) -> None:
     """There are new links of this kind: what waited for them can go."""
-    waiting = [k for k in KINDS.values() if k.parent_kind == kind.name or (kind.name in links.SHARED and k.name in ("category", "product"))]
-    work.wake(c, *((f"push/{k.name}", k.priority) for k in waiting))
-    if kind.name == "sku":
+    waiting = [each for each in KINDS.values() if each.parent_kind == kind.name or kind.name in each.refers_to]
+    work.wake(c, *((f"push/{each.name}", each.priority) for each in waiting))
+    if kind.sold:
         unmapped = waits.orders_with(c, work.integration_id, ITEM_UNMAPPED)
         work.wake(c, *((lane_of(key), ORDER_PRIORITY) for key in unmapped))

@@ -16,15 +16,13 @@ from engate.store.links import Unlisted
 from engate.sync.work import SliceContext
 from engate.text import Text
 
-FLOWS_OF = {"category": "categories", "brand": "brands"}
-
 
 def say(c: sa.Connection, work: SliceContext) -> None:
     """Of what waits for a link: that to which no record leads, though its list was read to the end since. The cause keeps its key, so
     that it ends when the link is there after all. Once there is a record it is a wait like others: what holds that up is said of it."""
-    for id, kind, key in links.listed_again(c, work.integration_id, FLOWS_OF):
+    for id, kind, key in links.listed_again(c, work.integration_id):
         causes.become(c, id, missing_link(kind, key))
-    for found in links.unlisted(c, work.integration_id, FLOWS_OF):
+    for found in links.unlisted(c, work.integration_id):
         causes.become(c, found.cause_id, _reason(found))
 
 

@@ -15,7 +15,7 @@ from engate.domain.effective import Against, Pair, Rules
 from engate.domain.flows import offered
 from engate.domain.snapshot import Snapshot
 from engate.model import Sku, StockLevel
-from engate.model.kinds import KINDS, Kind
+from engate.model.kinds import KINDS, SHARED, Kind
 from engate.plugins import Coupling
 from engate.store import families, lanes, links, revisions, runs, units
 from engate.store.db import Store
@@ -92,13 +92,14 @@ def skus_of(docs: Iterable[Any]) -> list[str]:
 
 def rules_of(c: sa.Connection, snapshot: Snapshot, pair: Pair, kind: str, skus: Sequence[str] = ()) -> Rules:
     """What decides about records of this kind, as of this transaction; `skus`: those asked about, or whose stock is."""
-    against = _against(c, snapshot, pair, skus) if kind == "stock" else Against({})
-    if kind == "sku" and pair.needs_image:
+    told = KINDS[kind]
+    against = _against(c, snapshot, pair, skus) if told.counted else Against({})
+    if told.sold and pair.needs_image:
         against = Against({}, imageless=_imageless(c, snapshot, skus))
     return Rules(
         snapshot.options,
         snapshot.mapping,
-        links.links_of(c, snapshot.id, ("category", "brand")) if KINDS[kind].has_refs else {},
+        links.links_of(c, snapshot.id, list(SHARED)) if told.has_refs else {},
         against,
         pair,
     )

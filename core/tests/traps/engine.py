@@ -418,8 +418,8 @@ TRAPS: tuple[Trap, ...] = (
         "engine.together",
         "A storefront whose product call replaces the whole list of variants deletes those that came in another batch.",
         f"{CORE}/model/kinds.py",
-        "also=lambda s: s.ean, together=True)",
-        "also=lambda s: s.ean)",
+        "also=lambda s: s.ean, together=True,",
+        "also=lambda s: s.ean,",
         (f"{ITEMS}test_the_skus_of_a_product_come_in_one_batch[sqlite-whole]",),
     ),
     Trap(
@@ -1869,8 +1869,8 @@ TRAPS: tuple[Trap, ...] = (
         "engine.tables-unasked",
         "A price in a table that nobody mapped would turn a SKU that sells into a person's task.",
         f"{CORE}/sync/reading.py",
-        "ignored = [doc.key for doc, _ in docs if rules.ignores(kind.name, doc)]",
-        "ignored = [doc.key for doc, _ in docs if rules.ignores(kind.name, doc)]\n    rules.ignores = lambda *_: False",
+        "ignored = [doc.key for doc, _ in docs if rules.ignores(doc)]",
+        "ignored = [doc.key for doc, _ in docs if rules.ignores(doc)]\n    rules.ignores = lambda *_: False",
         ("tests/test_what_a_pair_lacks.py::test_a_price_in_a_table_that_nobody_mapped_is_nobodys_task",),
     ),
     Trap(

@@ -742,8 +742,8 @@ TRAPS: tuple[Trap, ...] = (
         "vtex.active-placeholder",
         "The category that new goods wait in must be inactive, or they are on sale before anybody has looked at them.",
         "core/engate/sync/nodes.py",
-        "found.append(Category(PLACEHOLDER, PLACEHOLDER_NAME, active=False))",
-        "found.append(Category(PLACEHOLDER, PLACEHOLDER_NAME, active=True))",
+        "found.append(kind.struct(key=PLACEHOLDER, name=PLACEHOLDER_NAME, active=False))",
+        "found.append(kind.struct(key=PLACEHOLDER, name=PLACEHOLDER_NAME, active=True))",
         (f"{E_CATALOGUE}test_new_categories_go_to_the_placeholder_until_they_are_linked_by_hand",),
     ),
 )
