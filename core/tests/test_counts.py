@@ -133,7 +133,9 @@ def test_what_is_counted_is_what_there_is(store: Store, steps: list[tuple[Do, in
                 }
                 assert said == Counter((row.kind, row.state) for row in there if row.integration_id == id)
             for id in (1, 2, 3):
-                live = running.one_run(c, c.execute(sa.select(run).where(run.c.id == id)).one()).live
+                found = runs.of_id(c, id)
+                assert found is not None
+                live = running.one_run(c, found).live
                 assert {s: n for s in running.LIVE if (n := getattr(live, s))} == Counter(row.state for row in there if row.run_id == id)
             gauges = running.gauges(c, 1.0).records
             assert gauges == Counter((row.kind, row.state) for row in there)

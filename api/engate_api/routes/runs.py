@@ -56,7 +56,7 @@ async def cancel_run(installation: NamedDependency[Installation], caller: NamedD
 
     def cancel(c: sa.Connection) -> tuple[int, list[str]]:
         row = trigger.run_row(c, caller.tenant_id, id)
-        return row.integration_id, trigger.cancel_run(c, caller.tenant_id, row, now) if row.state in OPEN else []
+        return row.integration_id, trigger.cancel_run(c, row, now) if row.state in OPEN else []
 
     integration_id, names = await changing(installation, caller, Act("run.cancelled", id), cancel)
     if names:

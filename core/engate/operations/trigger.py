@@ -9,7 +9,7 @@ import msgspec
 import sqlalchemy as sa
 
 from engate.domain.flows import FLOWS
-from engate.domain.reasons import own
+from engate.domain.reasons import Reason, own
 from engate.errors import Invalid
 from engate.model import OrderEvent
 from engate.model.kinds import CALLED, KINDS, OF_A_SKU, referring
@@ -18,7 +18,7 @@ from engate.store.blobs import pack
 from engate.store.causes import ensure
 from engate.store.lanes import Wake
 from engate.store.rows import RecordSet
-from engate.store.runs import Asked
+from engate.store.runs import Asked, Run
 from engate.store.tables import cause, flow, link, order, record, run
 from engate.sync.events import ORDER_PRIORITY, lane_of
 from engate.sync.imports import FATE_UNKNOWN
@@ -150,20 +150,20 @@ def _start(c: sa.Connection, tenant_id: int, id: int, asked: Asked, now: float) 
     return made
 
 
-def cancel_run(c: sa.Connection, tenant_id: int, run_row: Any, now: float) -> list[str]:
+def cancel_run(c: sa.Connection, run: Run, now: float) -> list[str]:
     """Stops a run: nothing more of it is read or pushed. Returns the lanes to wait for (what is in flight ends by itself)."""
-    flow = FLOWS[run_row.flow]
-    runs.cancel(c, run_row.id, now)
-    reason = _cancelled(run_row.flow)
-    cause_id = ensure(c, tenant_id, run_row.integration_id, {reason}, now)[reason.key]
+    flow = FLOWS[run.flow]
+    runs.cancel(c, run.id, now)
+    reason = _cancelled(run.flow)
+    cause_id = ensure(c, run.tenant_id, run.integration_id, {reason}, now)[reason.key]
     # also what is under way: if it stays unanswered it is not sent again before somebody asks
-    c.execute(sa.update(record).where(record.c.run_id == run_row.id, record.c.state.in_(("to_send", "sent"))).values(cause_id=cause_id))
+    c.execute(sa.update(record).where(record.c.run_id == run.id, record.c.state.in_(("to_send", "sent"))).values(cause_id=cause_id))
     names = [flow.lane, *(f"push/{kind.name}" for kind in flow.kinds)]
-    lanes.ask_to_cancel(c, run_row.integration_id, names)
+    lanes.ask_to_cancel(c, run.integration_id, names)
     return names
 
 
-def _cancelled(flow: str) -> Any:
+def _cancelled(flow: str) -> Reason:
     return own(
         "run.cancelled", flow,
         Text("A carga foi cancelada por um operador.", "The run was cancelled by an operator."),
@@ -317,11 +317,11 @@ def _one_to_one(c: sa.Connection, id: int, kind: str, key: str, remote: str) -> 
         )
 
 
-def run_row(c: sa.Connection, tenant_id: int, run_id: int) -> Any:
+def run_row(c: sa.Connection, tenant_id: int, run_id: int) -> Run:
     row = c.execute(config.mine(run, tenant_id, run.c.id == run_id)).first()
     if row is None:
         raise config.not_found("Carga", "run")
-    return row
+    return Run(*row)
 
 
 def _wake(c: sa.Connection, tenant_id: int, id: int, names: Iterable[tuple[str, int]], now: float) -> None:

@@ -28,6 +28,45 @@ QUIET = ("schedule", "webhook")
 """What begins runs that nobody asked for: told only where they changed something."""
 
 
+class Reading(NamedTuple):
+    """How far one kind (of one scope) has been read: a row of its table. `only`: these keys (None: all). See `engate.store.tables`."""
+
+    integration_id: int
+    kind: str
+    scope: str
+    watermark: str | None
+    ahead: str | None
+    full: bool
+    only: list[str] | None
+    cursor: str | None
+    under_way: bool
+    run_id: int
+    entities: int
+    total: int | None
+    known: int | None
+    short: int | None
+    started_at: float
+
+
+class Run(NamedTuple):
+    """A run: a row of its table. `only`: kind -> keys (None: all); `error`: code, text and hint of why it is not whole."""
+
+    id: int
+    tenant_id: int
+    integration_id: int
+    flow: str
+    trigger: str
+    full: bool
+    only: dict[str, list[str]] | None
+    state: str
+    started_at: float
+    ended_at: float | None
+    entities: int
+    changed: int
+    pushed: int
+    error: dict[str, Any] | None
+
+
 class Asked(NamedTuple):
     """What a run is to read. `keys`: of each kind only these (None: whatever there is)."""
 
@@ -65,7 +104,7 @@ def start(c: sa.Connection, tenant_id: int, integration_id: int, asked: Asked, n
     return made
 
 
-def _said(c: sa.Connection, row: Any, state: str, now: float) -> None:
+def _said(c: sa.Connection, row: Run, state: str, now: float) -> None:
     """The line of its end."""
     about = {"integration": row.integration_id, "run": row.id, "flow": row.flow, "trigger": row.trigger, "state": state}
     counts = {"read": row.entities, "changed": row.changed, "pushed": row.pushed, "seconds": round(now - row.started_at, 1)}
@@ -122,8 +161,8 @@ def _upsert_of(dialect: str, names: frozenset[str]) -> Any:
     return s.on_conflict_do_update(index_elements=["integration_id", "kind", "scope"], set_={name: s.excluded[name] for name in names})
 
 
-def under_way(c: sa.Connection, integration_id: int, kinds: Sequence[str]) -> list[Any]:
-    rows = c.execute(_UNDER_WAY, {"of_integration": integration_id, "of_kinds": kinds}).all()
+def under_way(c: sa.Connection, integration_id: int, kinds: Sequence[str]) -> list[Reading]:
+    rows = [Reading(*row) for row in c.execute(_UNDER_WAY, {"of_integration": integration_id, "of_kinds": kinds})]
     order = list(KINDS)
     return sorted(rows, key=lambda row: (order.index(row.kind), row.scope))
 
@@ -137,7 +176,7 @@ def ever_read(c: sa.Connection, integration_id: int, kind: str) -> bool:
     return c.execute(_EVER_READ, {"of_integration": integration_id, "of_kind": kind}).first() is not None
 
 
-def split(c: sa.Connection, row: Any, scopes: Sequence[str]) -> None:
+def split(c: sa.Connection, row: Reading, scopes: Sequence[str]) -> None:
     """The reading of a kind becomes one for each of these scopes. Again for the same run: nothing. How far a scope had been read that is
     none of these is forgotten: what is mapped again is read whole."""
     of_kind = (reading.c.integration_id == row.integration_id) & (reading.c.kind == row.kind)
@@ -184,11 +223,11 @@ _PAGE_OF_RUN = (
 )
 
 
-def _of(row: Any) -> dict[str, Any]:
+def _of(row: Reading) -> dict[str, Any]:
     return {"of_integration": row.integration_id, "of_kind": row.kind, "of_scope": row.scope, "of_run": row.run_id}
 
 
-def still_asked(c: sa.Connection, row: Any) -> bool:
+def still_asked(c: sa.Connection, row: Reading) -> bool:
     """Whether this reading still goes on: nobody cancelled it or asked for another one meanwhile."""
     return c.execute(_STILL_ASKED, _of(row)).first() is not None
 
@@ -201,13 +240,13 @@ class Place(NamedTuple):
     total: int | None
 
 
-def page_done(c: sa.Connection, row: Any, place: Place, *, items: int, changed: int) -> None:
+def page_done(c: sa.Connection, row: Reading, place: Place, *, items: int, changed: int) -> None:
     """A page is durable: the reading goes on after it."""
     c.execute(_PAGE, _of(row) | {"next": place.cursor, "newest": place.ahead, "total": place.total, "more": items})
     brought(c, row, items=items, changed=changed)
 
 
-def brought(c: sa.Connection, row: Any, *, items: int, changed: int) -> None:
+def brought(c: sa.Connection, row: Reading, *, items: int, changed: int) -> None:
     """Counts on the run what one of its pages held; `items`: of the run's own flow."""
     c.execute(_PAGE_OF_RUN, {"of_run": row.run_id, "more": items, "new": changed})
 
@@ -222,12 +261,12 @@ class Counted(NamedTuple):
     short: int | None
 
 
-def counted(c: sa.Connection, row: Any) -> Counted:
+def counted(c: sa.Connection, row: Reading) -> Counted:
     found = c.execute(sa.select(reading.c.entities, reading.c.total, reading.c.known, reading.c.short).where(_MINE), _of(row)).one()
     return Counted(*found)
 
 
-def reading_done(c: sa.Connection, row: Any, *, ahead: str | None, read: int) -> None:
+def reading_done(c: sa.Connection, row: Reading, *, ahead: str | None, read: int) -> None:
     """Complete: only now the watermark moves (never on a partial reading, never on one of some keys)."""
     values: dict[str, Any] = {"under_way": False, "cursor": None, "ahead": None, "only": None}
     if row.only is None and ahead is not None:
@@ -237,7 +276,7 @@ def reading_done(c: sa.Connection, row: Any, *, ahead: str | None, read: int) ->
     c.execute(sa.update(reading).where(_MINE).values(**values), _of(row))
 
 
-def reading_short(c: sa.Connection, row: Any, *, read: int) -> None:
+def reading_short(c: sa.Connection, row: Reading, *, read: int) -> None:
     """It ended, but not with everything there is: the next one reads what this one should have."""
     values: dict[str, Any] = {"under_way": False, "cursor": None, "ahead": None}
     if row.full:
@@ -245,13 +284,13 @@ def reading_short(c: sa.Connection, row: Any, *, read: int) -> None:
     c.execute(sa.update(reading).where(_MINE).values(**values), _of(row))
 
 
-def kind_brought(c: sa.Connection, row: Any, *, by: str) -> None:
+def kind_brought(c: sa.Connection, row: Reading, *, by: str) -> None:
     """A complete reading of the kind `by` stood for this one: it has been read as far as that."""
     values = {"under_way": False, "cursor": None, "ahead": None, "watermark": watermark_of(c, row.integration_id, by)}
     c.execute(sa.update(reading).where(_MINE).values(**values), _of(row))
 
 
-def kind_is_read(c: sa.Connection, row: Any) -> bool:
+def kind_is_read(c: sa.Connection, row: Reading) -> bool:
     """Whether no scope of the row's kind is being read any more."""
     return not under_way(c, row.integration_id, [row.kind])
 
@@ -264,7 +303,7 @@ def fell_short(c: sa.Connection, run_id: int, reason: Reason) -> None:
     c.execute(sa.update(run).where(run.c.id == run_id).values(error=error))
 
 
-def is_short(row: Any) -> bool:
+def is_short(row: Run | None) -> bool:
     """Whether a list that this run read ended too early."""
     error: dict[str, Any] = (row.error if row is not None else None) or {}
     return error.get("code") == SHORT
@@ -275,8 +314,9 @@ def flow_short(c: sa.Connection, integration_id: int, flow_name: str, cause_id: 
     c.execute(sa.update(flow).where(flow.c.integration_id == integration_id, flow.c.name == flow_name).values(cause_id=cause_id))
 
 
-def of_id(c: sa.Connection, run_id: int) -> Any:
-    return c.execute(_RUN, {"of_run": run_id}).first()
+def of_id(c: sa.Connection, run_id: int) -> Run | None:
+    row = c.execute(_RUN, {"of_run": run_id}).first()
+    return Run(*row) if row is not None else None
 
 
 def pushes(c: sa.Connection, run_id: int) -> None:
@@ -314,13 +354,13 @@ _UNFINISHED = (
 )
 
 
-def finish(c: sa.Connection, integration_id: int, now: float, *, idle: sa.ColumnElement[bool] | None) -> list[Any]:
+def finish(c: sa.Connection, integration_id: int, now: float, *, idle: sa.ColumnElement[bool] | None) -> list[Run]:
     """Ends the runs none of whose records can still move (`idle` ones never do; None: there are none). Returns them.
     Scheduled readings that changed nothing leave no trace."""
-    pushing = c.execute(_PUSHING, {"of_integration": integration_id}).all()
+    pushing = [Run(*row) for row in c.execute(_PUSHING, {"of_integration": integration_id})]
     if not pushing:
         return []
-    ended: list[Any] = []
+    ended: list[Run] = []
     reading_now = {row.kind for row in under_way(c, integration_id, list(KINDS))}
     shared_move = _there_is(c, _SHARED_MOVE, idle, of_integration=integration_id)
     for row in pushing:
@@ -421,9 +461,9 @@ def keep_place(c: sa.Connection, integration_id: int, kind: str, **place: Any) -
     c.execute(_upsert_of(c.dialect.name, frozenset(place)), row)
 
 
-def place_of(c: sa.Connection, integration_id: int, kind: str) -> Any:
-    """Its row (watermark, cursor, ahead, entities, total), or None."""
-    return c.execute(_PLACE_OF, {"of_integration": integration_id, "of_kind": kind}).first()
+def place_of(c: sa.Connection, integration_id: int, kind: str) -> Reading | None:
+    row = c.execute(_PLACE_OF, {"of_integration": integration_id, "of_kind": kind}).first()
+    return Reading(*row) if row is not None else None
 
 
 def _ancestors(kind: str) -> set[str]:

@@ -17,6 +17,7 @@ from engate.observers import Observers
 from engate.store import orders, outbox, pushes, runs
 from engate.store.orders import OrderRow
 from engate.store.outbox import Message, Target
+from engate.store.runs import Run
 from engate.sync.work import SliceContext
 
 OBSERVER = "observer"
@@ -61,7 +62,7 @@ class Outlet(NamedTuple):
             # no name of its own: the same thing may wait for the same reason again, later
             self._observed(c, "on_attention", [Event(f"attention/{uuid4().hex}", each._asdict()) for each in waiting], now)
 
-    def run_finished(self, c: sa.Connection, run: Any, now: float) -> None:
+    def run_finished(self, c: sa.Connection, run: Run, now: float) -> None:
         if not self.wanted("on_run_finished"):
             return
         counts = {"read": run.entities, "changed": run.changed, "pushed": run.pushed, "waiting": runs.waiting(c, run.id)}

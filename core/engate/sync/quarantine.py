@@ -14,6 +14,7 @@ from engate.model.kinds import Kind
 from engate.store import desired, runs
 from engate.store.blobs import readable
 from engate.store.pushes import Claimed
+from engate.store.runs import Reading
 from engate.sync.work import SliceContext
 from engate.text import Text
 
@@ -25,7 +26,7 @@ def stand_ins(c: sa.Connection, work: SliceContext, kind: Kind, broken: list[tup
     return [(stand_in(kind.struct, each, readable(last.get(key), kind.struct)), at) for key, (each, at) in keyed.items()]
 
 
-def lost(c: sa.Connection, row: Any, kind: str, broken: list[tuple[Broken, float]], now: float) -> None:
+def lost(c: sa.Connection, row: Reading, kind: str, broken: list[tuple[Broken, float]], now: float) -> None:
     """Broken items that do not even say which record they are: the run of `row` tells how many, and one of them."""
     nameless = [each for each, _ in broken if each.key is None]
     if not nameless:

@@ -17,7 +17,7 @@ from engate.model.kinds import KINDS, Kind
 from engate.plugins import closing
 from engate.store import changed, desired, levels, runs, units
 from engate.store.desired import Wanted
-from engate.store.runs import Asked, Place
+from engate.store.runs import Asked, Place, Reading
 from engate.sync import images, nodes, outbox, pilot, quarantine, renames, scopes, stock, together, unlisted, whole
 from engate.sync.renames import Renames
 from engate.sync.work import NextTurn, SliceContext, skus_of
@@ -57,7 +57,7 @@ async def read_slice(work: SliceContext, flow: Flow) -> NextTurn:
 class Begun(NamedTuple):
     """What is being read; else when a person stopped the last run, if one did. `look_at`: another flow brings it until then."""
 
-    rows: list[Any]
+    rows: list[Reading]
     stopped_at: float | None
     look_at: float | None
 
@@ -68,12 +68,12 @@ def _begun(c: sa.Connection, work: SliceContext, flow: Flow, kinds: list[str]) -
     return Begun(rows, stopped_at, together.waits_for(c, work, flow, rows))
 
 
-def _asked(c: sa.Connection, work: SliceContext, row: Any) -> bool:
+def _asked(c: sa.Connection, work: SliceContext, row: Reading) -> bool:
     """Whether it is still to be read."""
     return any((each.scope, each.run_id) == (row.scope, row.run_id) for each in runs.under_way(c, work.integration_id, [row.kind]))
 
 
-def _start_told(c: sa.Connection, work: SliceContext, flow: Flow, kinds: list[str]) -> list[Any]:
+def _start_told(c: sa.Connection, work: SliceContext, flow: Flow, kinds: list[str]) -> list[Reading]:
     """Just what the ERP said has changed, if nothing else is being read."""
     keys = changed.waiting(c, work.integration_id, kinds)
     if not keys or runs.under_way(c, work.integration_id, kinds):
@@ -83,7 +83,7 @@ def _start_told(c: sa.Connection, work: SliceContext, flow: Flow, kinds: list[st
     return runs.under_way(c, work.integration_id, kinds)
 
 
-def _start_scheduled(c: sa.Connection, work: SliceContext, flow: Flow, kinds: list[str]) -> list[Any]:
+def _start_scheduled(c: sa.Connection, work: SliceContext, flow: Flow, kinds: list[str]) -> list[Reading]:
     asked = runs.under_way(c, work.integration_id, kinds)
     if asked:
         return asked  # somebody asked for one between our look and this transaction: theirs goes on
@@ -106,7 +106,7 @@ HELD_FOR = 1.0
 """Seconds after which pages are kept however few they are: a slow ERP's pages do not wait for each other."""
 
 
-async def _read_kind(work: SliceContext, kind: Kind, row: Any) -> bool:
+async def _read_kind(work: SliceContext, kind: Kind, row: Reading) -> bool:
     """True when this kind has been read to its end."""
     since = (
         None
@@ -136,7 +136,7 @@ async def _read_kind(work: SliceContext, kind: Kind, row: Any) -> bool:
     return await _store(work, kind, row, read, ended=True)
 
 
-async def _store(work: SliceContext, kind: Kind, row: Any, read: Read, *, ended: bool = False) -> bool:
+async def _store(work: SliceContext, kind: Kind, row: Reading, read: Read, *, ended: bool = False) -> bool:
     """The pages read so far become durable. False: the reading was cancelled or superseded."""
     skus = read.own if kind.sold else read.brought.get("sku")
     if skus is not None and skus.docs:
@@ -186,7 +186,7 @@ class Read:
         return time.monotonic() - self._since
 
 
-def _kind_read(c: sa.Connection, work: SliceContext, kind: Kind, row: Any, ahead: str | None) -> bool:
+def _kind_read(c: sa.Connection, work: SliceContext, kind: Kind, row: Reading, ahead: str | None) -> bool:
     read, why = runs.counted(c, row).entities, whole.missing(c, work, kind, row)
     if why is not None:
         runs.reading_short(c, row, read=read)
@@ -213,7 +213,7 @@ def _wanted(rules: Rules, kind: Kind, doc: Any, read_at: float) -> Wanted:
     return Wanted(doc.key, kind.parent(doc) if kind.parent else None, doc, found.digest, found.reason, read_at, found.awaiting)
 
 
-def _keep(c: sa.Connection, work: SliceContext, kind: Kind, row: Any, read: Read) -> bool:
+def _keep(c: sa.Connection, work: SliceContext, kind: Kind, row: Reading, read: Read) -> bool:
     """False: the reading was cancelled or superseded; its pages are dropped."""
     if not runs.still_asked(c, row):
         return False
@@ -229,7 +229,7 @@ def _keep(c: sa.Connection, work: SliceContext, kind: Kind, row: Any, read: Read
     return True
 
 
-def _keep_lot(c: sa.Connection, work: SliceContext, kind: Kind, row: Any, lot: Lot) -> tuple[int, int]:
+def _keep_lot(c: sa.Connection, work: SliceContext, kind: Kind, row: Reading, lot: Lot) -> tuple[int, int]:
     """(how many of one kind there were, how many of them are to be pushed anew). `row`: the reading that they belong to."""
     quarantine.lost(c, row, kind.name, lot.broken, work.now())
     docs = lot.docs + quarantine.stand_ins(c, work, kind, lot.broken)
@@ -280,7 +280,7 @@ class AllRead(NamedTuple):
     before: float | None
 
 
-def _all_read(c: sa.Connection, work: SliceContext, flow: Flow, last: Any) -> AllRead:
+def _all_read(c: sa.Connection, work: SliceContext, flow: Flow, last: Reading) -> AllRead:
     run = runs.of_id(c, last.run_id)
     short, was_told = runs.is_short(run), run is not None and run.trigger == TOLD
     if not short and not was_told:

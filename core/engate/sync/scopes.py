@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import sqlalchemy as sa
 
 from engate.model.kinds import KINDS, Kind
 from engate.store import runs
+from engate.store.runs import Reading
 from engate.sync.work import SliceContext
 
 
@@ -29,7 +29,7 @@ def tables(work: SliceContext) -> tuple[str, ...]:
     return tuple(sorted(row.table for row in work.snapshot.mapping.price_lists))
 
 
-async def split(work: SliceContext, todo: Sequence[Any]) -> bool:
+async def split(work: SliceContext, todo: Sequence[Reading]) -> bool:
     """Each reading of a scoped kind becomes one for each scope, and what is mapped no more is forgotten. True: `todo` is another now."""
     rows = [row for row in todo if not row.scope and KINDS[row.kind].list_hook in work.coupling.scoped]
     if rows:
@@ -37,7 +37,7 @@ async def split(work: SliceContext, todo: Sequence[Any]) -> bool:
     return bool(rows)
 
 
-def _split(c: sa.Connection, work: SliceContext, rows: Sequence[Any]) -> None:
+def _split(c: sa.Connection, work: SliceContext, rows: Sequence[Reading]) -> None:
     work.must_hold(c)
     work.must_be_current(c)
     for row in rows:

@@ -7,13 +7,13 @@ changed before it, and what was asked for later may be newer than the pages.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import sqlalchemy as sa
 
 from engate.domain.flows import FLOWS, Flow, offered
 from engate.model.kinds import KINDS, Kind
 from engate.store import changed, runs
+from engate.store.runs import Reading
 from engate.sync import images
 from engate.sync.work import SliceContext
 
@@ -39,12 +39,12 @@ def may_come(work: SliceContext, kind: Kind) -> bool:
     return any(kind.name in brought for brought in work.coupling.together.values())
 
 
-def stands_for(row: Any, other: Any) -> bool:
+def stands_for(row: Reading, other: Reading) -> bool:
     """Whether the pages of this reading are those of the other one, too."""
     return row.full and other.full and row.only is None and other.only is None and row.started_at == other.started_at
 
 
-def waits_for(c: sa.Connection, work: SliceContext, flow: Flow, todo: Sequence[Any]) -> float | None:
+def waits_for(c: sa.Connection, work: SliceContext, flow: Flow, todo: Sequence[Reading]) -> float | None:
     """When to look again, because a reading of another flow brings what is to be read; None: the flow reads it by itself."""
     if not any(may_come(work, kind) for kind in flow.kinds):
         return None
@@ -67,7 +67,7 @@ def _next_time(c: sa.Connection, work: SliceContext, flow: Flow) -> float | None
     return None if changed.waiting(c, work.integration_id, [kind.name for kind in flow.kinds]) else due
 
 
-def read(c: sa.Connection, work: SliceContext, flow: Flow, last: Any) -> None:
+def read(c: sa.Connection, work: SliceContext, flow: Flow, last: Reading) -> None:
     """The flow has been read to its end, and with it the runs that its pages stood for. `last`: its last reading."""
     for each in brings(work, flow):
         rows = runs.under_way(c, work.integration_id, [kind.name for kind in each.kinds])

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import sqlalchemy as sa
 
 from engate.domain.effective import BRAND_FOR_ALL, PLACEHOLDER
@@ -11,7 +9,7 @@ from engate.domain.reasons import Reason, own
 from engate.model.kinds import Kind
 from engate.store import causes, desired, runs
 from engate.store.causes import ensure
-from engate.store.runs import SHORT
+from engate.store.runs import SHORT, Reading
 from engate.sync.work import SliceContext
 from engate.text import Text
 
@@ -19,7 +17,7 @@ HALF = 2
 """A full reading of less than one in so many of what is known is not believed the first time."""
 
 
-def missing(c: sa.Connection, work: SliceContext, kind: Kind, row: Any) -> Reason | None:
+def missing(c: sa.Connection, work: SliceContext, kind: Kind, row: Reading) -> Reason | None:
     """Why this reading, which has come to its end, cannot have been whole; None: it was.
 
     The platform's own count is never overruled. Half of what is known may be true: where the next full reading ends with the same number,
@@ -43,7 +41,7 @@ def _stored(c: sa.Connection, work: SliceContext, kind: Kind) -> int:
     return desired.count(c, work.integration_id, kind.name, but=(PLACEHOLDER, BRAND_FOR_ALL))
 
 
-def list_of(row: Any) -> str:
+def list_of(row: Reading) -> str:
     """Of which list something is said: its kind, and the scope where it has one."""
     return f"{row.kind}/{row.scope}" if row.scope else row.kind
 

@@ -13,6 +13,7 @@ from engate import titles
 from engate.errors import Owner
 from engate.model.kinds import KINDS
 from engate.store import backups, config, health, lanes
+from engate.store.runs import Run as RunRow
 from engate.store.tables import cause, connection, integration, order, record, record_count, run
 from engate.text import NO_TEXT, Text
 from engate.views.paging import Rows, Window, each, instant, page
@@ -60,10 +61,10 @@ def runs(c: sa.Connection, tenant_id: int, integration_id: int, window: Window) 
     ids = sa.select(run.c.id).where(run.c.integration_id == integration_id)
     rows = page(c, ids, config.mine(run, tenant_id), window, newest_first=True)
     live = _live(c, [row.id for row in rows.items])
-    return each(rows, lambda row: _shown(row, live[row.id]))
+    return each(rows, lambda row: _shown(RunRow(*row), live[row.id]))
 
 
-def one_run(c: sa.Connection, row: Any) -> Run:
+def one_run(c: sa.Connection, row: RunRow) -> Run:
     return _shown(row, _live(c, [row.id])[row.id])
 
 
@@ -86,7 +87,7 @@ def _rest(total: int, live: Live) -> int:
     return total - live.to_send - live.sent - live.waiting
 
 
-def _shown(row: Any, live: Live) -> Run:
+def _shown(row: RunRow, live: Live) -> Run:
     return Run(
         row.id,
         row.integration_id,
