@@ -13,6 +13,7 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import OpenAPIRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme, Tag
 
+from engate.version import VERSION
 from engate_api.subjects import SUBJECTS
 
 METHODS = ("get", "post", "put", "patch", "delete")
@@ -21,7 +22,7 @@ METHODS = ("get", "post", "put", "patch", "delete")
 def config() -> OpenAPIConfig:
     return OpenAPIConfig(
         title="engate",
-        version="1",
+        version=VERSION,
         description="Couples any ERP to any storefront.",
         use_handler_docstrings=True,
         security=[{"key": []}],

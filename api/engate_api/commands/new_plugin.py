@@ -21,6 +21,7 @@ from engate.hooks import HOOK_API, Erp, Storefront
 from engate.plugins import PLATFORMS
 from engate.specs import SPECS, Spec
 from engate.text import Text
+from engate.version import VERSION
 
 ROLES: dict[str, tuple[type, str]] = {"erp": (Erp, "ERP"), "storefront": (Storefront, "storefront")}
 THERE = {"erp": "list_brands", "storefront": "push_brands"}
@@ -96,6 +97,7 @@ def _words(name: str, role: str) -> dict[str, str]:
         "__ROLE__": title,
         "__ROLE_KEY__": role,
         "__HOOK_API__": str(HOOK_API),
+        "__VERSION__": VERSION,
         "__HOOKS__": "\n".join(f"    # {_signature(spec)}" for spec in hooks),
         "__TO_WRITE__": "\n".join(f'    "{spec.name}",' for spec in hooks if spec.name in needed),
         "engate-acme": f"engate-{name.replace('_', '-')}",
