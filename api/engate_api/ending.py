@@ -30,7 +30,10 @@ class End:
         self._loop = asyncio.get_running_loop()
         threading.Thread(target=self._watch, args=(longest,), daemon=True, name="end").start()
         for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: self.begin())
+            signal.signal(number, self._signalled)
+
+    def _signalled(self, _number: int, _frame: object) -> None:
+        self.begin()
 
     def begin(self) -> None:
         self._asked.put(None)
@@ -43,7 +46,7 @@ class End:
         self._asked.get()
         self._loop.call_soon_threadsafe(self._begun.set)
         time.sleep(longest)
-        # beside us: whoever reads the log may hang too
+        # in a thread of its own: writing the log may hang too
         saying = threading.Thread(target=lambda: say("end_forced", seconds=longest), daemon=True)
         saying.start()
         saying.join(1.0)

@@ -80,7 +80,7 @@ def _is_there(settings: Settings) -> None:
 
 
 class FolderLock:
-    """Two processes must not run the lanes of one data folder: whoever comes second is told so. Freed by the system when we die."""
+    """Two processes must not run the lanes of one data folder: the second is refused. The system frees the lock when the process ends."""
 
     def __init__(self, data: Path) -> None:
         data.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -13,13 +13,14 @@ from engate.errors import Invalid
 from engate.fields import MISSING, SHOWN, UNKNOWN, Fault, Field, invalid, translated
 from engate.model import FieldValue
 from engate.text import Text
+from engate_api.bodies import is_object
 from engate_api.problems import FieldError, Refused
 
 PLACE = re.compile(r"\$\.(\w+)\[(\d+)\](?:\.(\w+))?(?:\.(.+))?")
 
 
 def refused(text: Text, hint: Text, faults: Sequence[Fault]) -> Refused:
-    """The first fault stands in the text too: not everybody is shown the list."""
+    """The first fault is in the text too: some clients do not show the list of errors."""
     first, errors = faults[0].text, [FieldError.of(fault.where, fault.text) for fault in faults]
     return Refused(422, "mapping", Text(f"{text.pt} {first.pt}.", f"{text.en} {first.en}."), hint, errors=errors)
 
@@ -54,7 +55,7 @@ def _said(values: dict[str, Any], place: str, message: str) -> Text:
         return Text(f"Mapeamento inválido: {why.pt}. Há: {there.pt}.", f"Bad mapping: {why.en}. There are: {there.en}.")
     kind = KINDS[found[1]]
     row: Any = values[kind.name][int(found[2])]
-    words = in_words(kind, row if isinstance(row, dict) else {})
+    words = in_words(kind, row if is_object(row) else {})
     if unknown := UNKNOWN.search(message):
         name, there = unknown[1][:SHOWN], _listed(kind.fields.values())
         pt, en = f"não há um campo '{name}'. Há: {there.pt}", f"there is no field '{name}'. There are: {there.en}"
@@ -62,7 +63,7 @@ def _said(values: dict[str, Any], place: str, message: str) -> Text:
     missing = MISSING.search(message)
     name = missing[1] if missing else found[3]
     field = kind.fields.get(name or "")
-    if field is None or not isinstance(row, dict):
+    if field is None or not is_object(row):
         why = translated(message)
         return Text(f"{words.pt}: linha inválida: {why.pt}.", f"{words.en}: bad row: {why.en}.")
     title = field.title

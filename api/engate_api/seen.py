@@ -1,4 +1,4 @@
-"""What a key sees of buyers: an operator everything, a key that only reads what it needs to recognise an order by."""
+"""What a key sees of buyers. Operators see everything; a `read` key sees buyers masked."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ MOST_NAMED = 20
 
 @dataclass(frozen=True)
 class Outcome:
-    """`problems` empty: everything was as it should be."""
+    """`problems`: what the checks found wrong; empty where all is well."""
 
     report: Report
     problems: list[str] = field(default_factory=list)

@@ -88,7 +88,7 @@ def _name(part: Path, target: Path) -> None:
     except OSError as error:
         if error.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS):
             raise
-        must_be_new(target)  # a disk that knows no links
+        must_be_new(target)  # the file system has no hard links
         part.rename(target)
 
 

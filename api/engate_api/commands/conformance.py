@@ -55,7 +55,7 @@ def main(argv: list[str]) -> int:
 
 
 async def _results(manifest: Manifest, values: dict[str, object], given: argparse.Namespace) -> list[Result]:
-    """Each is printed when it is known: an account may take its time."""
+    """Prints each result as soon as it is known: some accounts are slow."""
     found: list[Result] = []
     async with account(manifest, values, given.pages) as tried:
         async for result in tried.results(writes=given.write):

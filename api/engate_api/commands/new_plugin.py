@@ -89,7 +89,7 @@ def _check_name(name: str) -> None:
 
 
 def _words(name: str, role: str) -> dict[str, str]:
-    """What stands in the templates, and what takes its place."""
+    """Each placeholder of the templates, and its replacement."""
     own, title = ROLES[role]
     hooks = [spec for spec in SPECS.values() if spec.role is own and spec.name != THERE[role]]
     needed = {hook for flow in FLOWS.values() for hook in flow.needs}
@@ -121,7 +121,7 @@ def _copy(template: Traversable, to: Path, words: dict[str, str]) -> None:
 
 
 def _put(text: str, words: dict[str, str]) -> str:
-    """In one pass: a name that holds another word of these is not read again."""
+    """All placeholders in one pass: a replacement is not replaced again."""
     return re.sub("|".join(map(re.escape, words)), lambda found: words[found[0]], text)
 
 

@@ -60,8 +60,7 @@ async def replay_delivery(installation: NamedDependency[Installation], caller: N
         row = kept.one(c, caller.tenant_id, _sides(c, caller.tenant_id, id), delivery)
         return Replayed(*desk.replay(c, id, row, now))
 
-    act = Act("delivery.replayed", delivery, id, lambda found: {"orders": found.orders, "keys": found.keys})
-    found = await changing(installation, caller, act, again)
+    found = await changing(installation, caller, Act("delivery.replayed", delivery, id, msgspec.structs.asdict), again)
     await installation.dispatch.wake(id)
     return found
 
