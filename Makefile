@@ -109,8 +109,8 @@ $(shell rm -f .venv/.ready)
 endif
 
 # Asked for by name, another Python than .venv was made with makes it anew: make test PYTHON=python3.13
-ifneq ($(origin PYTHON),file)
-ifneq ($(shell $(PYTHON) -V 2>&1),$(shell .venv/bin/python -V 2>&1))
+ifneq ($(and $(filter-out file,$(origin PYTHON)),$(wildcard .venv/bin/python)),)
+ifneq ($(shell $(PYTHON) -V),$(shell .venv/bin/python -V))
 $(shell rm -f .venv/.locked)
 endif
 endif
