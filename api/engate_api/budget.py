@@ -70,7 +70,7 @@ LOST_FOR = 5.0
 
 
 class Lost:
-    """True for some seconds after Redis did not answer: whoever needs it then does without at once, instead of waiting each time."""
+    """True for some seconds after Redis did not answer. Meanwhile callers do without it at once, instead of waiting each time."""
 
     def __init__(self) -> None:
         self._until = 0.0

@@ -55,7 +55,7 @@ class End:
 
 @asynccontextmanager
 async def working(*work: Coroutine[Any, Any, None]) -> AsyncGenerator[None]:
-    """Tasks beside what is done meanwhile; at its end they end too."""
+    """Runs tasks beside the block, and cancels them at its end."""
     tasks = [asyncio.create_task(each) for each in work]
     try:
         yield
@@ -64,8 +64,8 @@ async def working(*work: Coroutine[Any, Any, None]) -> AsyncGenerator[None]:
 
 
 async def ended(tasks: Sequence[asyncio.Task[Any]], again: float = 5.0, longest: float = WORK) -> None:
-    """Cancelled once more where it was not heard: a library may swallow a cancellation, and the process would go on after SIGTERM. What
-    has not ended then is let go: what it waits for is closed next."""
+    """Cancels a task again that does not end: a library may swallow a cancellation, and the process would go on after SIGTERM. A task
+    that has not ended after `longest` seconds is left alone: what it waits for is closed next."""
     until = time.monotonic() + longest
     while left := [task for task in tasks if not task.done()]:
         if time.monotonic() >= until:

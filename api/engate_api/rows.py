@@ -1,4 +1,4 @@
-"""Rows of a mapping as people know them: which row is wrong, and what of it, by the titles that its form shows."""
+"""Errors in rows of a mapping, in the words of the form: which row is wrong, and why."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def _listed(named: Iterable[Kind | Field]) -> Text:
 
 
 def _exact(values: dict[str, Any], place: str) -> str:
-    """Which of a row's order fields is meant: the place that is told says only that it is one of them."""
+    """The place with the name of the order field that is wrong: the validation error says only that it is one of them."""
     found = PLACE.match(place)
     if found is None or not place.endswith("[...]"):
         return place

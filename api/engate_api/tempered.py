@@ -1,5 +1,5 @@
-"""Counts that are asked for again and again are made at most a twentieth of the time, however many ask and however much there is.
-Collections of garbage are not counted: they are the whole process's."""
+"""Answers of costly counts are kept for a while, so that counting takes at most a twentieth of the time, however many ask. The time of
+garbage collections is left out: they are of the whole process."""
 
 from __future__ import annotations
 

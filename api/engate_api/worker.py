@@ -76,7 +76,7 @@ async def _pool(redis_url: str) -> ArqRedis:
 
 
 class Arq:
-    """One job an integration: wakes coalesce while nobody has taken them."""
+    """One job per integration: further wakes are merged into it until a worker takes it."""
 
     def __init__(self, redis: ArqRedis) -> None:
         self._redis, self._lost = redis, Lost()

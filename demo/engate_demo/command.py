@@ -166,7 +166,7 @@ def _keep(demo: Demo) -> None:
 
 @contextmanager
 def _terminated() -> Iterator[None]:
-    """SIGTERM unwinds as Ctrl-C does, so that what was started is stopped."""
+    """SIGTERM ends the demo as Ctrl-C does, so that everything it started is stopped."""
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt

@@ -49,7 +49,7 @@ def main(argv: list[str]) -> int:
 
 
 def write(name: str, role: str, into: Path) -> Path:
-    """The folder of the plugin. It appears whole or not at all, and takes nobody's place."""
+    """Writes the folder of the plugin and returns it. It appears only when it is complete, and replaces nothing."""
     made = into / name
     if not into.is_dir():
         raise Invalid(

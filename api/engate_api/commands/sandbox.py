@@ -60,8 +60,8 @@ class Beside(NamedTuple):
 
 @contextmanager
 def beside(host: str, first_port: int) -> Generator[list[Beside]]:
-    """Every installed sandbox as a child process, on the ports from `first_port` where they are free; each ERP with some goods in it.
-    They end with us, in whatever way we end, and forget everything."""
+    """Starts every installed sandbox as a child process, on the ports from `first_port` where they are free; each ERP with some goods in
+    it. They end with this process, however it ends, and keep no data."""
     children: list[tuple[str, subprocess.Popen[str]]] = []
     try:
         for nth, name in enumerate(sorted(entry_points(group=GROUP).names)):

@@ -63,7 +63,7 @@ def _json(raw: bytes) -> object:
 
 
 def _value(path: Path, name: str, value: Any) -> object:
-    """With what the environment holds in the place of each `env:NAME`."""
+    """The value, with each `env:NAME` replaced by that variable of the environment."""
     if isinstance(value, list):
         return [_value(path, name, each) for each in cast("list[Any]", value)]
     if is_object(value):

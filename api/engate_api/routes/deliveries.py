@@ -52,8 +52,8 @@ async def list_deliveries(
     responses=documented(400, 401, 403, 404, 409),
 )
 async def replay_delivery(installation: NamedDependency[Installation], caller: NamedDependency[Caller], id: Id, delivery: Id) -> Replayed:
-    """Its orders are read from the shop as they are now, its keys from the ERP: what was told then may be old. An order that a shop handed
-    in while nobody listened is taken as it was kept, unless it came again since."""
+    """Reads its orders from the shop and its keys from the ERP, as they are now. An order that a shop handed in while the integration was
+    inactive is taken from the stored delivery, unless it came again since."""
     now = installation.now()
 
     def again(c: sa.Connection) -> Replayed:

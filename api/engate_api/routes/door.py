@@ -1,7 +1,5 @@
-"""The door: the one address without an API key. Whoever calls it knows a part of it that nobody can guess; see `engate.door`.
-
-The address is secret, so nothing here leaves a trace of it: no error reaches the handlers that log a path.
-"""
+"""The door: the address that platforms call, without an API key. A part of the address is a secret; see `engate.door`. Nothing here may
+log it, so no error reaches the handlers that log a path."""
 
 from __future__ import annotations
 
