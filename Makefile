@@ -108,6 +108,13 @@ ifneq ($(shell cat .venv/.dists 2>/dev/null),$(DISTS))
 $(shell rm -f .venv/.ready)
 endif
 
+# Asked for by name, another Python than .venv was made with makes it anew: make test PYTHON=python3.13
+ifneq ($(and $(filter-out file,$(origin PYTHON)),$(wildcard .venv/bin/python)),)
+ifneq ($(shell $(PYTHON) -V),$(shell .venv/bin/python -V))
+$(shell rm -f .venv/.locked)
+endif
+endif
+
 .venv: .venv/.ready
 
 .venv/.locked: requirements.lock
@@ -116,7 +123,7 @@ endif
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
 	@touch $@
 
-.venv/.ready: .venv/.locked $(PROJECTS)
+.venv/.ready: .venv/.locked $(PROJECTS) core/engate/version.py
 	@old=$$($(BIN)/python -m pip list --editable --format freeze | cut -d= -f1); \
 		test -z "$$old" || $(BIN)/python -m pip uninstall --quiet --yes $$old
 	$(BIN)/python -m pip install --quiet --no-index --no-deps --no-build-isolation $(addprefix -e ./,$(DISTS))

@@ -72,7 +72,7 @@ def flat(source: str) -> str:
             made.append(lines[row - 1][:column] if begins else lines[row - 1][end[1] : column] if row == end[0] else " ")
             made.append("" if number in left_out else _written(lines, token))
             begins = False
-        end = token.end
+        end = _end(token)
         depth += _deeper(token)
     return "".join(made)
 
@@ -84,10 +84,18 @@ def _deeper(token: TokenInfo) -> int:
 
 def _written(lines: list[str], token: TokenInfo) -> str:
     """As it stands in the source; `token.string` differs in f-strings."""
-    (first, start), (last, end) = token.start, token.end
+    (first, start), (last, end) = token.start, _end(token)
     if first == last:
         return lines[first - 1][start:end]
     return "\n".join([lines[first - 1][start:], *lines[first : last - 1], lines[last - 1][:end]])
+
+
+def _end(token: TokenInfo) -> tuple[int, int]:
+    """Counted from the text of a string: Python 3.12.1 tells a wrong column where it has several lines and letters that are not ASCII."""
+    if token.type != STRING:
+        return token.end
+    (row, column), (*before, last) = token.start, token.string.split("\n")
+    return row + len(before), len(last) if before else column + len(last)
 
 
 class Brackets(NamedTuple):

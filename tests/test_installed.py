@@ -22,6 +22,8 @@ import httpx
 import pytest
 from packaging.requirements import Requirement
 
+from engate.version import VERSION
+
 ROOT = Path(__file__).resolve().parent.parent
 PROJECTS = [ROOT / "core", ROOT / "api", *sorted(file.parent for file in (ROOT / "plugins").glob("*/pyproject.toml"))]
 """What an administrator installs: all distributions but the demo."""
@@ -145,7 +147,7 @@ def serving(prefix: Path, folder: Path) -> Iterator[tuple[str, str]]:
 @pytest.mark.timeout(180)
 def test_what_is_installed_serves_with_every_platform_and_holds_no_development_tool(prefix: Path, tmp_path: Path) -> None:
     said = subprocess.run([str(prefix / "bin/engate"), "--version"], capture_output=True, text=True, check=True).stdout
-    assert said == "engate 0.1.0\n"
+    assert said == f"engate {VERSION}\n"
     there = {each.name.partition("-")[0].lower().replace("_", "-") for each in prefix.glob("lib/python3*/site-packages/*")}
     assert {"engate", "engate-api", "litestar", "sqlalchemy"} <= there and not there & {*DEVELOPMENT, "engate-demo"}
     commands = {each.name for each in (prefix / "bin").iterdir()}
@@ -157,7 +159,7 @@ def test_what_is_installed_serves_with_every_platform_and_holds_no_development_t
         platforms = httpx.get(url + "/platforms", headers=admin).json()["items"]
         assert len(platforms) == len(PROJECTS) - 2 and [each["failure"] for each in platforms if each["failure"]] == []
         assert httpx.get(url + "/ready").json() == {"status": "ok"}
-        assert httpx.get(url + "/schema/openapi.json").json()["info"]["title"] == "engate"
+        assert httpx.get(url + "/schema/openapi.json").json()["info"]["version"] == VERSION
 
 
 @pytest.mark.timeout(180)
@@ -180,6 +182,6 @@ def test_what_is_installed_says_where_the_demo_is(prefix: Path) -> None:
 
 def test_every_distribution_says_the_same_of_itself() -> None:
     said = [tomllib.loads((project / "pyproject.toml").read_text("utf-8"))["project"] for project in (*PROJECTS, ROOT / "demo")]
-    for name in ("version", "license", "requires-python", "authors", "keywords", "classifiers"):
+    for name in ("license", "requires-python", "authors", "keywords", "classifiers"):
         assert all(each[name] == said[0][name] for each in said), name
     assert all(len(each["description"]) > 20 for each in said) and len({each["name"] for each in said}) == len(said)

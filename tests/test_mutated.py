@@ -245,3 +245,8 @@ def test_what_is_made_flat_is_the_same_program() -> None:
     ]
     broken = [ast.get_source_segment(made, node) or "" for node in simple if node.lineno != node.end_lineno]
     assert len(broken) == 2 and all('"""' in each for each in broken), "only strings hold breaks"
+
+
+def test_a_text_of_several_lines_stays_as_it_is_whatever_its_letters() -> None:
+    source = 'def f() -> None:\n    """São Paulo,\n    Minas"""\n    return 1\n'
+    assert flat(source) == source

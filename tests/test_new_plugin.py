@@ -17,6 +17,7 @@ from tests.test_import_rules import violations
 
 from engate.domain.flows import FLOWS
 from engate.specs import SPECS
+from engate.version import VERSION
 from engate_api.cli import main
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -83,7 +84,8 @@ def test_it_says_of_itself_what_every_distribution_says(made: tuple[str, Path]) 
     """tests/test_installed.py holds all of them to it."""
     role, folder = made
     core, own = (tomllib.loads((path / "pyproject.toml").read_text("utf-8")) for path in (ROOT / "core", folder / "plugins" / NAMED[role]))
-    for said in ("version", "license", "requires-python", "authors", "keywords", "classifiers"):
+    assert own["project"]["version"] == VERSION
+    for said in ("license", "requires-python", "authors", "keywords", "classifiers"):
         assert own["project"][said] == core["project"][said], said
     assert own["project"]["entry-points"] == {
         "engate.platforms": {NAMED[role]: f"engate_{NAMED[role]}:manifest"},

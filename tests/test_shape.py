@@ -40,8 +40,6 @@ MANY_PARAMETERS = {
 
 MANY_LINES = {
     "core/engate/store/migrations/versions/r0001_first.py:upgrade": "the tables as they were, written out",
-    "plugins/vtex/engate_vtex_sandbox/order.py:document": "one literal: the document as the contract shows it",
-    "plugins/vtex/engate_vtex_sandbox/order.py:_item": "one literal: the document as the contract shows it",
     "plugins/vtex/engate_vtex_sandbox/sku_document.py:full": "one literal: the document as the contract shows it",
 }
 """Functions that may be longer, with why."""

@@ -27,7 +27,7 @@ Connected = ASGIConnection[Any, Any, Any, Any]
 
 
 class KeyMade(msgspec.Struct):
-    """`key` is answered this once."""
+    """`key` is shown in this answer only: engate stores its hash."""
 
     id: int
     name: str
@@ -45,7 +45,7 @@ class Caller(NamedTuple):
 
     @property
     def by(self) -> By:
-        """As the audit trail calls it."""
+        """The caller as the audit trail names it."""
         return By(self.tenant_id, self.key_id or None, self.name, self.role)
 
 

@@ -1,8 +1,8 @@
-"""The body of a request, whatever somebody sends."""
+"""Reading the body of a request. One that cannot be read is a clear 400."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeGuard
 
 from litestar import Request
 from litestar.exceptions import ClientException, SerializationException
@@ -16,8 +16,13 @@ SEND_JSON = Text(
 )
 
 
+def is_object(value: object) -> TypeGuard[dict[str, Any]]:
+    """An object of JSON or TOML: its names are texts."""
+    return isinstance(value, dict)
+
+
 class Unread(ClientException):
-    """A body that is no JSON of ours: the sender's fault."""
+    """The body is not the JSON that the route takes."""
 
     def __init__(self, text: Text, hint: Text = SEND_JSON) -> None:
         super().__init__(text.en)
@@ -28,7 +33,7 @@ EMPTY = Text("O corpo da requisição está vazio.", "The body of the request is
 
 
 class Body(Request[Any, Any, Any]):
-    """A form, text in another encoding or nested beyond all bounds is said as what it is."""
+    """Says what is wrong with a body that cannot be read: no JSON, another encoding, or too many levels."""
 
     async def json(self) -> Any:
         try:

@@ -70,7 +70,7 @@ LOST_FOR = 5.0
 
 
 class Lost:
-    """True for some seconds after Redis did not answer: whoever needs it then does without at once, instead of waiting each time."""
+    """True for some seconds after Redis did not answer. Meanwhile callers do without it at once, instead of waiting each time."""
 
     def __init__(self) -> None:
         self._until = 0.0
@@ -121,7 +121,7 @@ class RedisBudget:
         say("budget_alone", error=type(error).__name__)
 
     def _share(self, key: str, rate: Rate | None, ask: Ask) -> tuple[float, float]:
-        """This worker's part of the rate, with no burst: nobody knows what the others have spent."""
+        """This worker's share of the rate, without a burst: it cannot know what the other workers have spent."""
         if rate is None:
             return UNKNOWN, 0.0
         mine = rate.per_second * PACE / max(1, self._workers())

@@ -1,4 +1,4 @@
-"""The one way in which a route changes something: the change and the line of the audit trail that says so, in one transaction."""
+"""Every route changes data through this function. The change and its line of the audit trail are one transaction."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 async def changing(installation: Installation, caller: Caller, act: Act, work: Callable[[sa.Connection], T]) -> T:
-    """A line that cannot be written fails the change; a change that is rolled back takes its line along."""
+    """If the line cannot be written, the change is rolled back too."""
     now = installation.now()
 
     def go(c: sa.Connection) -> T:

@@ -1,9 +1,8 @@
-"""What a mapping can name on each side, and whether it does: what is not there is refused with what there is."""
+"""The values that a mapping may name on each side. A mapping that names another value is refused, and the answer lists the values."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import aclosing
 from difflib import get_close_matches
 from typing import Any, NamedTuple
 
@@ -13,7 +12,7 @@ from engate.domain.channels import Fields, wrong
 from engate.domain.mapping import KINDS, PairMapping
 from engate.fields import Fault, Field, Side
 from engate.model import Choice
-from engate.plugins import Coupling, Manifest
+from engate.plugins import Coupling, Manifest, closing
 from engate.settings import fields_of
 from engate.text import Text
 from engate_api.rows import in_words, refused
@@ -33,12 +32,13 @@ def _fields(order_fields: Fields) -> Iterable[Field]:
 
 
 async def read(coupling: Coupling, kind: str, side: Side) -> list[Choice]:
-    """Empty where that side cannot say."""
+    """Empty where the platform of that side does not list its choices."""
     erp = side == "erp"
     if not coupling.can("list_choices" if erp else "read_choices"):
         return []
     found: list[Choice] = []
-    async with aclosing(coupling.erp.list_choices(kind) if erp else coupling.storefront.read_choices(kind)) as pages:  # pyright: ignore[reportArgumentType]
+    told = coupling.erp.list_choices(kind) if erp else coupling.storefront.read_choices(kind)
+    async with closing(told) as pages:
         async for page in pages:
             found += page.items
     return found
@@ -132,7 +132,7 @@ def _unknown(named: _Named, choices: list[Choice]) -> Fault:
 
 
 def _nearest(value: str, choices: list[Choice]) -> list[Choice]:
-    """Those that are spelt like it first."""
+    """All choices, those with a similar spelling first."""
     spelt = {word.casefold(): choice for choice in choices for word in (choice.name, choice.key)}
     near = [spelt[word] for word in get_close_matches(value.casefold(), spelt, NEAREST)]
     return list(dict.fromkeys((*near, *choices)))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Sequence
-from importlib.metadata import version
 
+from engate.version import VERSION
 from engate_api.commands import added
 from engate_api.words import in_words
 
@@ -26,7 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
 def main(argv: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if argv is None else argv)
     if given == ["--version"]:
-        print(f"engate {version('engate')}")
+        print(f"engate {VERSION}")
         return 0
     if not given or given[0] in ("-h", "--help"):
         print(_usage())

@@ -1,4 +1,4 @@
-"""Dispatch only wakes: the lanes in the database say what is due, so a lost or doubled wake loses nothing."""
+"""A dispatch only wakes workers. What is due stands in the lanes in the database, so a lost or doubled wake loses nothing."""
 
 from __future__ import annotations
 

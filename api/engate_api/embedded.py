@@ -1,4 +1,4 @@
-"""The life of the API process: it opens what it needs, runs the lanes itself unless Redis is set, and closes in the opposite order."""
+"""Start and end of the API process. It runs the lanes itself unless Redis is set."""
 
 from __future__ import annotations
 
@@ -65,13 +65,13 @@ async def opened(settings: Settings, clock: Clock, told: Callable[[Line], None] 
             dispatch = await importlib.import_module("engate_api.worker").open_dispatch(settings.redis_url)
         closing.push_async_callback(dispatch.close)
         await closing.enter_async_context(working(upkeep.keep(store, settings.buyers_kept, settings.calls_kept)))
-        with store.write() as c:  # at the end: of a start that failed nobody would have seen it
+        with store.write() as c:  # last: a start that fails before would not print the key
             new_key = config.installation_key(c, settings.installation_key)
         yield Installation(settings, store, vault, registry, clock, dispatch, metrics, new_key=new_key, calls=calls)
 
 
 async def _keep_running(runner: Runner) -> None:
-    """The runner, started again should it ever break: the API must not live on without its lanes."""
+    """The runner; it is started again if it fails, so that the API never runs without its lanes."""
     while True:
         try:
             await runner.run()

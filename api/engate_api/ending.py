@@ -30,7 +30,10 @@ class End:
         self._loop = asyncio.get_running_loop()
         threading.Thread(target=self._watch, args=(longest,), daemon=True, name="end").start()
         for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: self.begin())
+            signal.signal(number, self._signalled)
+
+    def _signalled(self, _number: int, _frame: object) -> None:
+        self.begin()
 
     def begin(self) -> None:
         self._asked.put(None)
@@ -43,7 +46,7 @@ class End:
         self._asked.get()
         self._loop.call_soon_threadsafe(self._begun.set)
         time.sleep(longest)
-        # beside us: whoever reads the log may hang too
+        # in a thread of its own: writing the log may hang too
         saying = threading.Thread(target=lambda: say("end_forced", seconds=longest), daemon=True)
         saying.start()
         saying.join(1.0)
@@ -52,7 +55,7 @@ class End:
 
 @asynccontextmanager
 async def working(*work: Coroutine[Any, Any, None]) -> AsyncGenerator[None]:
-    """Tasks beside what is done meanwhile; at its end they end too."""
+    """Runs tasks beside the block, and cancels them at its end."""
     tasks = [asyncio.create_task(each) for each in work]
     try:
         yield
@@ -61,8 +64,8 @@ async def working(*work: Coroutine[Any, Any, None]) -> AsyncGenerator[None]:
 
 
 async def ended(tasks: Sequence[asyncio.Task[Any]], again: float = 5.0, longest: float = WORK) -> None:
-    """Cancelled once more where it was not heard: a library may swallow a cancellation, and the process would go on after SIGTERM. What
-    has not ended then is let go: what it waits for is closed next."""
+    """Cancels a task again that does not end: a library may swallow a cancellation, and the process would go on after SIGTERM. A task
+    that has not ended after `longest` seconds is left alone: what it waits for is closed next."""
     until = time.monotonic() + longest
     while left := [task for task in tasks if not task.done()]:
         if time.monotonic() >= until:

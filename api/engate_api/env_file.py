@@ -56,7 +56,7 @@ def _wrong(file: Path, number: int) -> Invalid:
 
 
 def _unquoted(pieces: str) -> str:
-    """Between single quotes everything is what it is; between double ones a backslash takes the meaning from four characters."""
+    """Single quotes keep everything as written. Within double quotes a backslash escapes four characters."""
     return "".join(
         each["single"] if each["single"] is not None else re.sub(r'\\(?:(["\\`$])|\n)', lambda one: one[1] or "", each["double"])
         for each in QUOTED.finditer(pieces)
@@ -64,7 +64,7 @@ def _unquoted(pieces: str) -> str:
 
 
 def _unescaped(plain: str) -> str:
-    """A backslash keeps what follows it as it is, and joins lines; blanks at the end do not count."""
+    """Outside quotes a backslash escapes the next character and joins lines. Blanks at the end are dropped."""
     pieces = PIECE.findall(plain)
     while pieces and pieces[-1].isspace():
         pieces.pop()

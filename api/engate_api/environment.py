@@ -103,7 +103,7 @@ VARIABLES: dict[str, Variable] = {
 
 
 def parser(command: str, words: str) -> argparse.ArgumentParser:
-    """Of a command that the environment speaks to: its help names every variable."""
+    """The parser of a command that reads settings from the environment. Its help names every variable."""
     width = max(map(len, VARIABLES))
     lines = ["environment:"]
     for name, variable in VARIABLES.items():
@@ -119,7 +119,7 @@ def parser(command: str, words: str) -> argparse.ArgumentParser:
 
 
 def told(parser: argparse.ArgumentParser, argv: list[str]) -> tuple[argparse.Namespace, Settings]:
-    """What the command line says, and the settings: of the file that it names, else of the environment."""
+    """The parsed command line, and the settings: from the file that it names, else from the environment."""
     given = parser.parse_args(argv)
     if given.env_file is not None:
         _take(given.env_file)
@@ -127,7 +127,7 @@ def told(parser: argparse.ArgumentParser, argv: list[str]) -> tuple[argparse.Nam
 
 
 def _take(file: Path) -> None:
-    """Nothing of ours that a shell still holds counts beside it: a rehearsal must not reach the real database."""
+    """With a file, engate's variables in the shell do not count: a rehearsal must not reach the real database."""
     values = env_file.read(file)
     unknown = sorted(name for name in values if name.startswith(OURS) and name not in VARIABLES)
     if unknown:

@@ -66,7 +66,7 @@ def open_store(settings: Settings) -> Store:
 
 
 def _is_there(settings: Settings) -> None:
-    """A key without its database is no first start: the file was lost or emptied, and a new one would hide it."""
+    """Refuses to start where there is a key and no database: the file was lost or emptied, and a new one would hide that."""
     file, key = file_of(settings.database_url), settings.key_file
     if file is None or key is None or not key.exists() or (file.exists() and file.stat().st_size):
         return
@@ -80,7 +80,7 @@ def _is_there(settings: Settings) -> None:
 
 
 class FolderLock:
-    """Two processes must not run the lanes of one data folder: whoever comes second is told so. Freed by the system when we die."""
+    """Two processes must not run the lanes of one data folder: the second is refused. The system frees the lock when the process ends."""
 
     def __init__(self, data: Path) -> None:
         data.mkdir(mode=0o700, parents=True, exist_ok=True)

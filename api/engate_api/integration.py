@@ -1,7 +1,8 @@
-"""What several routes need of an integration: as it is shown, what it offers, and whether options and mapping hold."""
+"""What several routes need of an integration: its view, the flows that it offers, and the checks of options and mapping."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any, TypeVar
 
 import msgspec
@@ -29,7 +30,7 @@ S = TypeVar("S", bound=msgspec.Struct)
 
 
 def options_of(values: dict[str, Any]) -> Options:
-    """Raises `Invalid` where they are no options."""
+    """Raises `Invalid` where the values are not valid options."""
     options = converted(values, Options, "options")
     mails.check(options)
     return options
@@ -50,7 +51,7 @@ async def flows_offered(installation: Installation, id: int) -> dict[str, Text |
         return dict.fromkeys(FLOWS, error.text)
 
 
-async def check_mapping(installation: Installation, caller: Caller, id: int, mapping: PairMapping, names: Any) -> None:
+async def check_mapping(installation: Installation, caller: Caller, id: int, mapping: PairMapping, names: Collection[str]) -> None:
     """`names`: the kinds of mapping that changed."""
     if not names:
         return
@@ -81,7 +82,7 @@ def converted(values: dict[str, Any], kind: type[S], where: str) -> S:
 
 
 async def id_form(installation: Installation, caller: Caller, id: int) -> str:
-    """What the ids of this integration's shop look like; of a platform that is not there (any more) nobody knows."""
+    """What the ids of this integration's shop look like. "" where its plugin is not installed."""
 
     def platform(c: sa.Connection) -> str:
         return config.connection_row(c, caller.tenant_id, config.integration_row(c, caller.tenant_id, id).storefront_id).platform

@@ -1,4 +1,4 @@
-"""The OpenAPI document, and a page that shows it and loads nothing: neither from the internet nor from here."""
+"""The OpenAPI document, and a page that shows it. The page loads no scripts, styles or other files."""
 
 from __future__ import annotations
 
@@ -13,15 +13,17 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import OpenAPIRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme, Tag
 
+from engate.version import VERSION
 from engate_api.subjects import SUBJECTS
 
+Json = dict[str, Any]
 METHODS = ("get", "post", "put", "patch", "delete")
 
 
 def config() -> OpenAPIConfig:
     return OpenAPIConfig(
         title="engate",
-        version="1",
+        version=VERSION,
         description="Couples any ERP to any storefront.",
         use_handler_docstrings=True,
         security=[{"key": []}],
@@ -32,8 +34,8 @@ def config() -> OpenAPIConfig:
     )
 
 
-def _name_of(handler: HTTPRouteHandler, _method: Any, _path: Any) -> str:
-    """The name of its function: clients call their methods by it, so it stays."""
+def _name_of(handler: HTTPRouteHandler, _method: object, _path: object) -> str:
+    """The name of the route's function. Generated clients name their methods after it, so a rename breaks them."""
     return handler.handler_name
 
 
@@ -43,8 +45,9 @@ class Page(OpenAPIRenderPlugin):
     def __init__(self) -> None:
         super().__init__(path="/", media_type=MediaType.HTML)
 
-    def render(self, request: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:
-        return "\n".join(page(openapi_schema, self.get_openapi_json_route(request))).encode()
+    def render(self, request: Request[Any, Any, Any], openapi_schema: Json) -> bytes:
+        at = self.get_openapi_json_route(request)  # pyright: ignore[reportUnknownMemberType]  # litestar says nothing of its request's types
+        return "\n".join(page(openapi_schema, at)).encode()
 
 
 STYLE = (
@@ -56,7 +59,7 @@ STYLE = (
 KEEPS_TO_ITSELF = "default-src 'none'; style-src 'unsafe-inline'"
 
 
-def page(document: dict[str, Any], at: str) -> Iterator[str]:
+def page(document: Json, at: str) -> Iterator[str]:
     info, tags = document["info"], document["tags"]
     yield "<!DOCTYPE html>"
     yield '<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -83,33 +86,39 @@ def _anchor(name: str) -> str:
     return "subject-" + "".join(letter if letter.isalnum() else "-" for letter in name.lower())
 
 
-def _operation(method: str, path: str, operation: dict[str, Any]) -> Iterator[str]:
+def _operation(method: str, path: str, operation: Json) -> Iterator[str]:
     yield f'<details id="{escape(operation["operationId"])}"><summary><b>{method.upper()}</b> <code>{escape(path)}</code> '
     yield f"{escape(operation['summary'])}</summary>"
     yield f"<p>{escape(operation.get('description') or '')} (<code>{escape(operation['operationId'])}</code>"
     yield f"{', no key' if {} in (operation.get('security') or []) else ''})</p><ul>"
-    for parameter in operation.get("parameters") or []:
+    parameters: list[Json] = operation.get("parameters") or []
+    for parameter in parameters:
         required = " (required)" if parameter.get("required") else ""
         about = escape(parameter.get("description") or "")
         yield f"<li>{escape(parameter['in'])} <code>{escape(parameter['name'])}</code>{required}: {_kind(parameter['schema'])} {about}</li>"
-    for media, content in (operation.get("requestBody") or {}).get("content", {}).items():
+    body: Json = operation.get("requestBody") or {}
+    bodies: dict[str, Json] = body.get("content", {})
+    for media, content in bodies.items():
         yield f"<li>body <code>{escape(media)}</code>: {_kind(content.get('schema') or {})}</li>"
-    for status, answer in (operation.get("responses") or {}).items():
-        shapes = [_kind(content["schema"]) for content in (answer.get("content") or {}).values() if content.get("schema")]
+    answers: dict[str, Json] = operation.get("responses") or {}
+    for status, answer in answers.items():
+        contents: dict[str, Json] = answer.get("content") or {}
+        shapes = [_kind(content["schema"]) for content in contents.values() if content.get("schema")]
         yield f"<li>{escape(status)} {escape(answer['description'])}{': ' if shapes else ''}{', '.join(shapes)}</li>"
     yield "</ul></details>"
 
 
-def _schema(schema: dict[str, Any]) -> Iterator[str]:
+def _schema(schema: Json) -> Iterator[str]:
     yield f"<p>{escape(schema.get('description') or '')}</p><ul>"
-    needed = schema.get("required") or []
-    for name, field in (schema.get("properties") or {}).items():
+    needed: list[str] = schema.get("required") or []
+    fields: dict[str, Json] = schema.get("properties") or {}
+    for name, field in fields.items():
         yield f"<li><code>{escape(name)}</code>{' (required)' if name in needed else ''}: {_kind(field)}</li>"
     yield "</ul>"
 
 
-def _kind(schema: dict[str, Any]) -> str:
-    """A type in a few words; one that has a name, by its name."""
+def _kind(schema: Json) -> str:
+    """A type in a few words. A named schema is a link to it."""
     if "$ref" in schema:
         name = escape(schema["$ref"].rpartition("/")[2])
         return f'<a href="#schema-{name}"><code>{name}</code></a>'
@@ -118,9 +127,9 @@ def _kind(schema: dict[str, Any]) -> str:
             return " or ".join(_kind(each) for each in schema[together])
     if "enum" in schema:
         return " or ".join(f"<code>{escape(str(each))}</code>" for each in schema["enum"])
-    kind = schema.get("type", "anything")
+    kind: str | list[str] = schema.get("type", "anything")
     if kind == "array":
         return f"list of {_kind(schema.get('items') or {})}"
     if kind == "object" and isinstance(schema.get("additionalProperties"), dict):
         return f"object of {_kind(schema['additionalProperties'])}"
-    return escape(" or ".join(kind) if isinstance(kind, list) else str(kind))
+    return escape(kind if isinstance(kind, str) else " or ".join(kind))

@@ -13,14 +13,14 @@ from litestar.typing import FieldDefinition
 
 @cache
 def of(handler: HTTPRouteHandler) -> dict[str, FieldDefinition]:
-    """Everything that this route, or what it depends on, is given; by its name in the code."""
+    """All parameters of this route and of its dependencies, by their names in the code."""
     signatures = [handler.parsed_fn_signature, *(each.parsed_fn_signature for each in handler.resolve_dependencies().values())]
     return {name: field for each in signatures for name, field in each.parameters.items()}
 
 
 @cache
 def in_query(handler: HTTPRouteHandler) -> tuple[str, ...]:
-    """As they stand in the address."""
+    """The names of the query parameters, as the address has them."""
     return tuple(called(field, name) for name, field in of(handler).items() if isinstance(field.kwarg_definition, QueryParameter))
 
 
@@ -29,7 +29,7 @@ def called(field: FieldDefinition, name: str) -> str:
 
 
 def values(annotation: Any) -> tuple[str, ...]:
-    """The few that something of this type can be; none where it is not so."""
+    """The values of a `Literal` type, also inside a union; none for any other type."""
     if get_origin(annotation) is Literal:
         return tuple(str(each) for each in get_args(annotation))
     return tuple(value for each in get_args(annotation) if not isinstance(each, str) for value in values(each))

@@ -1,4 +1,4 @@
-"""A start that comes before PostgreSQL or Redis waits for them a while, and says so every few seconds: machines start in any order."""
+"""A process that starts before PostgreSQL or Redis waits for them, and says so every few seconds."""
 
 from __future__ import annotations
 
@@ -61,8 +61,9 @@ def _look_database(url: str) -> None:
 
 
 def _look_redis(url: str) -> None:
-    client = redis.Redis.from_url(url, socket_timeout=SECONDS, socket_connect_timeout=SECONDS)
+    # redis gives its **kwargs no types
+    client = redis.Redis.from_url(url, socket_timeout=SECONDS, socket_connect_timeout=SECONDS)  # pyright: ignore[reportUnknownMemberType]
     try:
-        client.ping()
+        client.ping()  # pyright: ignore[reportUnknownMemberType]
     finally:
         client.close()

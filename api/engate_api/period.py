@@ -1,4 +1,4 @@
-"""What lists of what happened are filtered by: an integration, and a period in the tenant's days."""
+"""Filters of the lists of events: an integration, and a period. A day is one of the tenant's time zone."""
 
 from __future__ import annotations
 

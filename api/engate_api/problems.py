@@ -19,7 +19,7 @@ from engate.logs import say
 from engate.store.broken import broken, lasts, shortly
 from engate.text import Text
 from engate_api import parameters
-from engate_api.bodies import EMPTY, SEND_JSON, Unread
+from engate_api.bodies import EMPTY, SEND_JSON, Unread, is_object
 
 MEDIA = "application/problem+json"
 
@@ -160,7 +160,7 @@ def of_http(request: Request[Any, Any, Any], error: HTTPException) -> Response[P
     said = TEXTS.get(status, ("refused", Text(HTTPStatus(status).phrase, HTTPStatus(status).phrase), Text("", "")))
     errors: list[FieldError] = []
     if isinstance(error.extra, list):
-        errors = [_of_field(request, each) for each in error.extra if isinstance(each, dict)]
+        errors = [_of_field(request, each) for each in error.extra if is_object(each)]
         if errors == [FieldError.of("body", EMPTY)]:
             said = (said[0], EMPTY, SEND_JSON)
     elif isinstance(error, Unread):
@@ -175,7 +175,7 @@ def _of_field(request: Request[Any, Any, Any], extra: dict[str, Any]) -> FieldEr
     text = translated(message)
     if (source, key) == ("body", "data"):  # the body as a whole: litestar's own name for it, which is all that it says of none
         return FieldError.of(source, EMPTY if message == "'data'" else text)
-    handler = request.scope.get("route_handler")
+    handler = dict(request.scope).get("route_handler")
     kind = None
     if isinstance(handler, HTTPRouteHandler):
         field = parameters.of(handler).get(key)
@@ -199,7 +199,7 @@ def of_data(_request: Request[Any, Any, Any], _error: sqlalchemy.exc.DataError) 
 
 
 def of_database(request: Request[Any, Any, Any], error: Exception) -> Response[Problem]:
-    """It is down, locked, full, damaged, or took longer than anybody waits. A statement that cannot be is a fault of ours."""
+    """The database is down, locked, full, damaged or too slow: 503. An invalid statement is a fault of engate: 500."""
     found = broken(error)
     if found is None and isinstance(error, sqlalchemy.exc.ProgrammingError | sqlite3.ProgrammingError):
         return of_anything(request, error)
@@ -212,7 +212,7 @@ def of_database(request: Request[Any, Any, Any], error: Exception) -> Response[P
 
 
 def of_anything(request: Request[Any, Any, Any], error: Exception) -> Response[Problem]:
-    """A fault of ours: the log has the traceback, the caller does not."""
+    """A fault of engate. The traceback goes to the log, not into the answer."""
     say("request_broke", method=request.method, path=request.url.path, exc_info=error)
     return _answer(500, INTERNAL)
 

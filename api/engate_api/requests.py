@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Iterable
 from datetime import date, datetime, time, timedelta
 from typing import Annotated, Any, Generic, TypeVar
 from zoneinfo import ZoneInfo
@@ -99,7 +100,7 @@ def moment(given: str | None, zone: ZoneInfo, where: str, *, end: bool = False) 
 
 
 def confirmed(given: str | None, name: str) -> None:
-    """What cannot be undone is asked for with the integration's name."""
+    """An act that cannot be undone needs the integration's name as confirmation."""
     if given != name:
         raise Refused(
             409,
@@ -109,9 +110,9 @@ def confirmed(given: str | None, name: str) -> None:
         )
 
 
-def known(name: str, among: object, where: str) -> None:
+def known(name: str, among: Iterable[str], where: str) -> None:
     """A name out of a fixed set; `Invalid` lists the set."""
-    names = list(among)  # type: ignore[call-overload]
+    names = list(among)
     if name not in names:
         raise Invalid(
             Text(f"'{name}' não existe.", f"There is no '{name}'."),

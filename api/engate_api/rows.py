@@ -1,4 +1,4 @@
-"""Rows of a mapping as people know them: which row is wrong, and what of it, by the titles that its form shows."""
+"""Errors in rows of a mapping, in the words of the form: which row is wrong, and why."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ from engate.errors import Invalid
 from engate.fields import MISSING, SHOWN, UNKNOWN, Fault, Field, invalid, translated
 from engate.model import FieldValue
 from engate.text import Text
+from engate_api.bodies import is_object
 from engate_api.problems import FieldError, Refused
 
 PLACE = re.compile(r"\$\.(\w+)\[(\d+)\](?:\.(\w+))?(?:\.(.+))?")
 
 
 def refused(text: Text, hint: Text, faults: Sequence[Fault]) -> Refused:
-    """The first fault stands in the text too: not everybody is shown the list."""
+    """The first fault is in the text too: some clients do not show the list of errors."""
     first, errors = faults[0].text, [FieldError.of(fault.where, fault.text) for fault in faults]
     return Refused(422, "mapping", Text(f"{text.pt} {first.pt}.", f"{text.en} {first.en}."), hint, errors=errors)
 
@@ -54,7 +55,7 @@ def _said(values: dict[str, Any], place: str, message: str) -> Text:
         return Text(f"Mapeamento inválido: {why.pt}. Há: {there.pt}.", f"Bad mapping: {why.en}. There are: {there.en}.")
     kind = KINDS[found[1]]
     row: Any = values[kind.name][int(found[2])]
-    words = in_words(kind, row if isinstance(row, dict) else {})
+    words = in_words(kind, row if is_object(row) else {})
     if unknown := UNKNOWN.search(message):
         name, there = unknown[1][:SHOWN], _listed(kind.fields.values())
         pt, en = f"não há um campo '{name}'. Há: {there.pt}", f"there is no field '{name}'. There are: {there.en}"
@@ -62,7 +63,7 @@ def _said(values: dict[str, Any], place: str, message: str) -> Text:
     missing = MISSING.search(message)
     name = missing[1] if missing else found[3]
     field = kind.fields.get(name or "")
-    if field is None or not isinstance(row, dict):
+    if field is None or not is_object(row):
         why = translated(message)
         return Text(f"{words.pt}: linha inválida: {why.pt}.", f"{words.en}: bad row: {why.en}.")
     title = field.title
@@ -82,7 +83,7 @@ def _listed(named: Iterable[Kind | Field]) -> Text:
 
 
 def _exact(values: dict[str, Any], place: str) -> str:
-    """Which of a row's order fields is meant: the place that is told says only that it is one of them."""
+    """The place with the name of the order field that is wrong: the validation error says only that it is one of them."""
     found = PLACE.match(place)
     if found is None or not place.endswith("[...]"):
         return place

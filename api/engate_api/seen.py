@@ -1,4 +1,4 @@
-"""What a key sees of buyers: an operator everything, a key that only reads what it needs to recognise an order by."""
+"""What a key sees of buyers. Operators see everything; a `read` key sees buyers masked."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ async def seen(
     orders: Callable[[T], Iterable[Place]],
     causes: Callable[[T], Iterable[int]] = lambda _: (),
 ) -> list[T]:
-    """These views as the caller may see them. `orders`, `causes`: those that each tells of. What an order waits for is told too, in the
-    words of whichever order waited for it first."""
+    """These views as the caller may see them. `orders`, `causes`: those that a view names. The words of a cause may name the buyer of the
+    order that met it first, so buyers of all orders that waited for it are masked."""
     if RANK[caller.role] >= RANK["operator"]:
         return list(views)
     places, ids = {place for view in views for place in orders(view)}, {id for view in views for id in causes(view)}

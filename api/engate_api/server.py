@@ -1,4 +1,4 @@
-"""The HTTP server inside a process of ours: `engate serve`, and a worker that is watched."""
+"""The HTTP server of `engate serve`, and of a worker that was given a port."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ import resource
 import socket
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server.embed import Server
+from litestar.types import ASGIApp
 
 from engate.errors import EngateError, Invalid
 from engate.logs import say
@@ -59,10 +60,10 @@ CHOOSE = Text("Escolha outra com --port.", "Choose another with --port.")
 
 
 @asynccontextmanager
-async def served(app: Any, at: Address, died: Callable[[], None]) -> AsyncGenerator[None]:
+async def served(app: ASGIApp, at: Address, died: Callable[[], None]) -> AsyncGenerator[None]:
     """While this lasts, it answers. `died` is called where it does not any more, and the end says why: a process that nobody can ask is
     started again by whoever watches it."""
-    address(at.host, at.port)  # once more: since the start somebody may have taken it
+    address(at.host, at.port)  # checked again: another process may have taken the port since the start
     server = _server_of(app, at)
     serving = asyncio.create_task(server.serve())
     serving.add_done_callback(lambda _: died())
@@ -71,7 +72,7 @@ async def served(app: Any, at: Address, died: Callable[[], None]) -> AsyncGenera
     finally:
         alone = serving.done()
         server.stop()
-        await asyncio.wait([serving], timeout=HTTP)  # the library waits without end for whoever is still connected
+        await asyncio.wait([serving], timeout=HTTP)  # the library itself waits for open connections without a limit
         if not serving.done():
             say("end_cut", what="http", seconds=HTTP)
             serving.cancel()
@@ -86,8 +87,8 @@ async def served(app: Any, at: Address, died: Callable[[], None]) -> AsyncGenera
         ) from error  # fmt: skip
 
 
-def _server_of(app: Any, at: Address) -> Server:
-    """HTTP/1 alone: what speaks more than that stands in front."""
+def _server_of(app: ASGIApp, at: Address) -> Server:
+    """HTTP/1 only. A proxy in front speaks the newer versions."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = CONNECTIONS + FILES_LEFT
     if soft < wanted:

@@ -1,4 +1,4 @@
-"""What an installation is told by its environment. What cannot be is refused in one sentence that names the variable, never its value."""
+"""The settings of an installation, from environment variables. A bad value is refused; the error names the variable, never its value."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ REDIS = ("redis", "rediss", "unix")
 Level = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
 Form = Literal["text", "json"]
 Slots = Annotated[int, msgspec.Meta(ge=2, le=1024)]
-"""One is for orders alone, so that a single one would load nothing."""
+"""At least two: one slot serves orders only, so with a single one no catalogue would be loaded."""
 KEEP_BUYERS_DAYS = 1826
 """Five years: as long as a consumer may claim (CDC, art. 27) and the tax office may ask (CTN, art. 173 and 174)."""
 Days = Annotated[int, msgspec.Meta(ge=30, le=36_500)]

@@ -1,5 +1,5 @@
-"""Counts that are asked for again and again are made at most a twentieth of the time, however many ask and however much there is.
-Collections of garbage are not counted: they are the whole process's."""
+"""Answers of costly counts are kept for a while, so that counting takes at most a twentieth of the time, however many ask. The time of
+garbage collections is left out: they are of the whole process."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import gc
 import threading
 import time
 from collections.abc import Callable, Hashable
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
@@ -16,7 +16,7 @@ from engate.store.db import Store
 
 T = TypeVar("T")
 FREE = 0.010
-"""Seconds: what costs less is counted for everybody who asks."""
+"""Seconds. Answers that cost less are not kept."""
 TIMES = 20
 """An answer that cost more is good for so many times as long as it took: 300 ms for 6 s."""
 MOST = 500
@@ -41,7 +41,7 @@ gc.callbacks.append(COLLECTIONS.note)
 
 
 class Tempered:
-    """One per process."""
+    """Answers of costly counts, kept for a time that grows with their cost. One per process."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -52,16 +52,16 @@ class Tempered:
         """Those who ask the same at once share one answer. `asked` names tenant and integration: nobody gets another's."""
         known = self._known.get(asked)
         if known is not None and time.monotonic() < known[0]:
-            return cast("T", known[1])
+            return known[1]
         task = self._under_way.get(asked)
         if task is None:
             task = self._under_way[asked] = asyncio.create_task(self._count(asked, work))
             task.add_done_callback(lambda done: self._ended(asked, done))
-        return cast("T", await asyncio.shield(task))
+        return await asyncio.shield(task)
 
     async def _count(self, asked: Hashable, work: Callable[[sa.Connection], T]) -> T:
         def timed(c: sa.Connection) -> tuple[T, float]:
-            # SQLite works in this very thread: its own time, whatever else the machine does
+            # SQLite works in this thread: CPU time of the thread does not depend on the load of the machine
             clock = time.thread_time if self._store.sqlite else time.monotonic
             began, collecting = clock(), COLLECTIONS.spent
             found = work(c)
@@ -78,4 +78,4 @@ class Tempered:
     def _ended(self, asked: Hashable, done: asyncio.Task[Any]) -> None:
         del self._under_way[asked]
         if not done.cancelled():
-            done.exception()  # those who waited have it
+            done.exception()  # marks the exception as retrieved: the callers get it from the task

@@ -1,4 +1,4 @@
-"""Waiting for slices that were asked to cancel: once it returns, nothing more of them reaches a platform."""
+"""Waits for slices that were asked to cancel. Afterwards none of them calls a platform any more."""
 
 from __future__ import annotations
 

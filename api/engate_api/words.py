@@ -1,4 +1,4 @@
-"""What ends a command, in one sentence that says what to do; a traceback is for faults of ours alone."""
+"""Errors that end a command, as one sentence that says what to do. Only faults of engate show a traceback."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SEE = Text("Corrija e inicie de novo.", "Correct it, then start again.")
 
 
 def in_words(error: Exception) -> EngateError | None:
-    """None: a fault of ours."""
+    """None: the error is a fault of engate."""
     if isinstance(error, EngateError):
         return error
     if isinstance(error, OSError) and error.errno is not None:

@@ -7,7 +7,9 @@ least twice a second anyway.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
+from functools import partial
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -23,6 +25,7 @@ from engate.errors import Invalid
 from engate.logs import configure, say
 from engate.metrics import Metrics
 from engate.store import lanes, upkeep
+from engate.store.db import Store
 from engate.store.vault import open_vault
 from engate.sync.calls import Calls
 from engate.sync.registry import Registry
@@ -54,7 +57,9 @@ async def open_dispatch(redis_url: str) -> Dispatch:
 async def _pool(redis_url: str) -> ArqRedis:
     """A Redis that hangs is a Redis that is lost: no call waits long, and none is made again by itself."""
     told, said = RedisSettings.from_dsn(redis_url), urlsplit(redis_url)
-    told.username, told.password = (unquote(each) if each is not None else None for each in (said.username, said.password))  # arq does not
+    told.username, told.password = (
+        unquote(each) if each is not None else None for each in (said.username, said.password)
+    )  # arq does not unquote them
     redis = await create_pool(
         told,
         job_serializer=encode,
@@ -62,15 +67,16 @@ async def _pool(redis_url: str) -> ArqRedis:
         default_queue_name=QUEUE,
         expires_extra_ms=EXPIRES_MS,
     )
-    redis.connection_pool.connection_kwargs |= {"socket_timeout": ANSWER, "socket_connect_timeout": ANSWER, "retry": Retry(NoBackoff(), 0)}
-    closing: Any = redis.connection_pool.disconnect()  # a coroutine, which its types do not say
+    limits = {"socket_timeout": ANSWER, "socket_connect_timeout": ANSWER, "retry": Retry(NoBackoff(), 0)}
+    redis.connection_pool.connection_kwargs |= limits  # pyright: ignore[reportUnknownMemberType]  # a dict of anything
+    closing: Any = redis.connection_pool.disconnect()  # a coroutine; its annotation does not say so
     await closing
-    redis.connection_pool.reset()  # what was opened before knows nothing of these
+    redis.connection_pool.reset()  # connections that are open already do not have these limits
     return redis
 
 
 class Arq:
-    """One job an integration: wakes coalesce while nobody has taken them."""
+    """One job per integration: further wakes are merged into it until a worker takes it."""
 
     def __init__(self, redis: ArqRedis) -> None:
         self._redis, self._lost = redis, Lost()
@@ -86,7 +92,7 @@ class Arq:
 
     async def ready(self) -> bool:
         try:
-            return bool(await self._redis.ping())
+            return bool(await self._redis.ping())  # pyright: ignore[reportUnknownMemberType]  # its **kwargs have no types
         except (RedisError, OSError):
             return False
 
@@ -131,9 +137,9 @@ async def work(settings: Settings, name: str, at: Address | None = None) -> None
     print(f"engate worker: {name}", flush=True)  # noqa: T201
     try:
         async with (
-            working(*([calls.run()] if calls is not None else [])),  # the last to end: what the lanes said then is kept too
+            working(*([calls.run()] if calls is not None else [])),  # ends last, so that the calls made while the lanes end are kept too
             _shown(shown, at, end),
-            working(  # which ends first, whatever the server of the numbers does
+            working(  # ends first, also where the HTTP server hangs
                 _forever("runner", runner.run),
                 _forever("arq", arq.main),
                 _count_alive(store, alive),
@@ -158,8 +164,8 @@ def _shown(installation: Installation, at: Address | None, end: End) -> Abstract
     return served(create_shown(installation), at, end.begin)
 
 
-async def _forever(what: str, run: Any) -> None:
-    """A worker outlives a database or Redis that goes away for a while."""
+async def _forever(what: str, run: Callable[[], Awaitable[object]]) -> None:
+    """Starts `run` again after an error: a worker survives an outage of the database or of Redis."""
     while True:
         try:
             await run()
@@ -168,13 +174,13 @@ async def _forever(what: str, run: Any) -> None:
         await asyncio.sleep(0.5)
 
 
-async def _count_alive(store: Any, alive: list[int]) -> None:
-    """How many workers share the rates, should Redis be away."""
+async def _count_alive(store: Store, alive: list[int]) -> None:
+    """Keeps count of the live workers: they share the request rates while Redis is away."""
     while True:
         await asyncio.sleep(lanes.SEEN_EVERY)
         try:
             now = SystemClock().now().timestamp()
-            alive[0] = max(1, await store.reading(lambda c, now=now: lanes.workers_alive(c, now - lanes.ALIVE)))
+            alive[0] = max(1, await store.reading(partial(lanes.workers_alive, since=now - lanes.ALIVE)))
         except Exception as error:
             say("worker_interrupted", what="count", error=type(error).__name__)
 

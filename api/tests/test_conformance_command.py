@@ -14,6 +14,7 @@ from tests.support.stage import side
 
 from engate.testing.goods import goods
 from engate.testing.sandbox import Sandbox
+from engate.version import VERSION
 from engate_api.cli import main
 
 
@@ -76,9 +77,9 @@ def test_an_account_passes_and_the_report_names_what_was_tried(
         "hook": "import_order", "check": "found", "state": "not tried", "why": "needs the platform's sandbox", "seconds": 0.0,
     }  # fmt: skip
     about = json.loads(said.out)["about"]
-    assert about["plugin"] == f"engate-{ERP}" and about["version"] == "0.1.0" and "list_stock" in about["hooks"]
+    assert about["plugin"] == f"engate-{ERP}" and about["version"] == VERSION and "list_stock" in about["hooks"]
     published = report.read_text("utf-8")
-    assert "| list_products | resumes | ok |" in published and f"engate-{ERP} 0.1.0" in published and "hook API" in published
+    assert "| list_products | resumes | ok |" in published and f"engate-{ERP} {VERSION}" in published and "hook API" in published
     identity = "11222333000181"
     for shown in (said.out, said.err, published):
         assert (

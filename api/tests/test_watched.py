@@ -24,6 +24,7 @@ from api.tests.test_cli import environment
 from engate.store.tables import slice_count
 from engate.testing import services
 from engate.testing.stage import PATIENCE
+from engate.version import VERSION
 from engate_api.installation import process_name
 
 KEY = base64.b64encode(secrets.token_bytes(32)).decode()
@@ -107,6 +108,8 @@ def test_a_worker_tells_how_it_is_and_counts_what_it_alone_knows(scale: Scale) -
     # what is one for the whole installation is told once: summed over processes it would be a multiple
     assert whole["engate_workers_alive"] == 1 and "engate_workers_alive" not in mine and "engate_lanes_due" not in mine
     assert "process_resident_memory_bytes" in mine
+    version = f'engate_build_info{{version="{VERSION}"}}'
+    assert mine[version] == whole[version] == 1
     assert httpx.get(scale.worker + "/me").status_code == 404  # and nothing else of the API
 
 

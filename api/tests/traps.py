@@ -513,8 +513,8 @@ TRAPS: tuple[Trap, ...] = (
         "engine.port-taken-later",
         "While a start waits for its servers somebody takes the port: the end says nothing of what to do, or two share it.",
         f"{API}/server.py",
-        "    address(at.host, at.port)  # once more",
-        "    # once more",
+        "    address(at.host, at.port)  # checked again",
+        "    # checked again",
         (f"{ENDING}test_a_port_that_is_taken_while_a_start_waits_ends_it_in_words",),
     ),
     Trap(

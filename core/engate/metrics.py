@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any, Literal
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector, generate_latest
+
+from engate.version import VERSION
 
 MOST_OPERATIONS = 400
 BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
@@ -43,6 +45,7 @@ class Metrics:
         self._slice_seconds = Histogram("engate_slice_seconds", "How long they took", ("lane",), buckets=BUCKETS, registry=self._registry)
         self._dropped = Counter("engate_calls_dropped", "Calls that the journal of calls had no room for", registry=self._registry)
         ProcessCollector(registry=self._registry)
+        Info("engate_build", "The version that this process runs", registry=self._registry).info({"version": VERSION})
         self._known: set[tuple[str, str]] = set()
         self._timer, self._counter = cache(self._seconds.labels), cache(self._calls.labels)
         """Looking up a child by its labels costs as much as counting."""

@@ -1,4 +1,4 @@
-"""What a demo needs of a catalogue, wherever it comes from: `goods` generates one, `dataset` reads one from files."""
+"""The catalogue of a demo. `goods` generates one; `dataset` reads one from files."""
 
 from __future__ import annotations
 

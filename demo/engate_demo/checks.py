@@ -1,4 +1,4 @@
-"""Compares what the two sandboxes hold. Pure: no store, no API, and nothing is asked here."""
+"""Compares what the two sandboxes hold. Pure functions: no store, no API, no calls."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def _differences(ours: SkuState, theirs: SkuState, warehouses: Mapping[str, str]
 
 
 def _sums(ours: SkuState, warehouses: Mapping[str, str]) -> dict[str, Count]:
-    """What each warehouse is to offer."""
+    """The stock that each warehouse should offer: the sum over its branches."""
     found: dict[str, Count] = {}
     for branch, quantity in ours.stock.items():
         if branch in warehouses:
@@ -94,7 +94,7 @@ def cells(skus: Iterable[SkuState], warehouses: Mapping[str, str] | None = None)
 
 
 def changed(before: dict[Cell, object], after: dict[Cell, object]) -> dict[Cell, object]:
-    """What is other than it was: the cell, and its value now (None: gone)."""
+    """The cells whose value differs, with their new value (None: gone)."""
     return {cell: after.get(cell) for cell in before.keys() | after.keys() if before.get(cell) != after.get(cell)}
 
 

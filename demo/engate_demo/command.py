@@ -28,7 +28,7 @@ MOST_NAMED = 20
 
 @dataclass(frozen=True)
 class Outcome:
-    """`problems` empty: everything was as it should be."""
+    """`problems`: what the checks found wrong; empty where all is well."""
 
     report: Report
     problems: list[str] = field(default_factory=list)
@@ -166,7 +166,7 @@ def _keep(demo: Demo) -> None:
 
 @contextmanager
 def _terminated() -> Iterator[None]:
-    """SIGTERM unwinds as Ctrl-C does, so that what was started is stopped."""
+    """SIGTERM ends the demo as Ctrl-C does, so that everything it started is stopped."""
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt

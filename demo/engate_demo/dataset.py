@@ -191,7 +191,7 @@ def _product(
 
 
 def _weight(row: Row) -> Decimal:
-    """Kilograms; 0 where the source has none."""
+    """In kilograms; 0 where the source has no weight."""
     return Decimal(row["product_weight_g"] or 0) / 1000
 
 

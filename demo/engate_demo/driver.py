@@ -22,7 +22,7 @@ from engate_demo.report import Report
 from engate_demo.web import Refused, Web
 
 LEAST_PAUSE, MOST_PAUSE = 0.3, 5.0
-GENTLY = 10  # a question that took a second is asked again ten seconds later, within those bounds
+GENTLY = 10  # the pause is ten times as long as the question took, within those bounds
 OPEN = frozenset(("reading", "pushing"))
 
 
@@ -31,12 +31,12 @@ LATE_LIST = 300.0
 
 
 class Stalled(Exception):
-    """What was waited for did not come any nearer."""
+    """There was no progress for as long as the demo waits."""
 
 
 @dataclass(frozen=True)
 class Tour:
-    """What is done. `patience`: seconds without any progress after which waiting is given up."""
+    """What a demo does. `patience`: seconds without progress after which it gives up."""
 
     orders: int = 50
     cancelled_in_shop: int = 50  # every so many orders
@@ -139,7 +139,7 @@ class Demo:
             started = time.monotonic()
             done, total, over = look()
             took = time.monotonic() - started
-            self.show.at(done, done if over else total)  # what waits for somebody else is no part of it any more
+            self.show.at(done, done if over else total)  # records that wait for a person or the shop are not waited for
             if over:
                 return
             if (done, total) != reached:
@@ -217,7 +217,7 @@ def register(demo: Demo) -> None:
 
 
 NEEDED = ("products", "prices", "stock", "orders", "fulfilment")
-"""The flows that the steps live by."""
+"""The flows that the steps need."""
 
 
 def _call_us(demo: Demo, address: str | None) -> None:
@@ -297,10 +297,10 @@ def listed(demo: Demo) -> dict[str, Listed]:
 
 
 def delta(demo: Demo) -> None:
-    """Prices and stocks change in the ERP alone; the schedule finds them, and nothing else travels."""
+    """Prices and stocks change in the ERP. The next scheduled reading finds them, and nothing else is sent."""
     demo.show.step("Changing prices and stocks in the ERP")
     demo.shop.post("/_sandbox/faults", [])
-    demo.resync("delta", "delta", ["prices", "stock"])  # what the orders left behind is settled first
+    demo.resync("delta", "delta", ["prices", "stock"])  # changes of stock by the orders are settled first
     before = demo.sides()
     ledger, latest = demo.shop_ledger(), _latest_run(demo)
     demo.erp.post("/_sandbox/change", _changes(demo.tour, before))

@@ -45,7 +45,7 @@ COMMAND = (sys.executable, "-m", "engate_api.cli")
 
 
 class NotStarted(Exception):
-    """A server ended or said nothing; the text holds the end of its log."""
+    """A server ended, or did not say its address; the text holds the end of its log."""
 
 
 @dataclass(frozen=True)
@@ -204,7 +204,7 @@ def address(child: Child) -> str:
 
 
 def _wait_ready(child: Child, base: str) -> None:
-    """Until the API says that it can work. Raises NotStarted."""
+    """Waits until the API is ready. Raises NotStarted."""
     deadline = time.monotonic() + START_SECONDS
     with closing(Web(base)) as web:
         while time.monotonic() < deadline and child.running():

@@ -86,7 +86,8 @@ def refusals(erp: Side, storefront: Side) -> dict[str, str]:
 
 
 def run(demo: Demo, steps: Sequence[Step], after: Mapping[str, Callable[[Demo], None]] | None = None) -> None:
-    """The steps in order, timed; the last one always, so that what was reached is told. `after`: more to do when a step is over."""
+    """Runs the steps in order and times them. The last one always runs, so that the report is made. `after`: more to do when a step is
+    over."""
     *way, end = steps
     for step in way:
         if step.name in demo.refused:
@@ -100,7 +101,7 @@ def run(demo: Demo, steps: Sequence[Step], after: Mapping[str, Callable[[Demo], 
 
 
 def _passed(demo: Demo, step: Step) -> bool:
-    """Whether the step came to its end; where not, why, and what the servers said last."""
+    """Runs one step. False where it failed; then the reason and the ends of the servers' logs are told."""
     started = time.monotonic()
     try:
         step.act(demo)

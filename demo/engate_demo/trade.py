@@ -15,7 +15,7 @@ HELD_MILLISECONDS = 200  # how long a connection is held before it drops
 
 
 def sell(demo: Demo) -> None:
-    """Every order enters the ERP once, whatever was duplicated, lost or timed out on its way."""
+    """Every order enters the ERP once, although events are doubled or lost and imports time out."""
     inject(demo)
     _sell(demo)
     demo.list_is_current()
@@ -44,7 +44,7 @@ def inject(demo: Demo) -> None:
 
 
 def _share(demo: Demo, share: float) -> float:
-    """Of few orders enough that some are hit."""
+    """The share, raised where there are few orders, so that at least some are hit."""
     return min(1.0, max(share, 5 / demo.tour.orders))
 
 

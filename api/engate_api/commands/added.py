@@ -1,7 +1,5 @@
-"""Commands that distributions add to `engate`, each an entry point of one group: a function of the arguments that answers the status.
-
-None is imported before somebody runs it: what is broken in one is said by that one alone.
-"""
+"""Commands that distributions add to `engate`: entry points of one group, each a function of the arguments that returns the exit status.
+A command is imported when it runs, so a broken one fails alone."""
 
 from __future__ import annotations
 
@@ -19,7 +17,7 @@ OURS = {"demo": ("engate-demo", "demo/")}
 
 
 def added() -> dict[str, list[EntryPoint]]:
-    """By name; several where several distributions bring it."""
+    """The entry points by name; more than one where several distributions use the same name."""
     found: dict[str, list[EntryPoint]] = {}
     for entry in sorted(entry_points(group=GROUP), key=lambda each: (each.name, distribution(each))):
         found.setdefault(entry.name, []).append(entry)

@@ -67,7 +67,8 @@ def must_be_new(file: Path) -> None:
 
 
 def copy_database(source: Path, target: Path) -> None:
-    """By SQLite's online backup, into a file that appears whole or not at all, readable only by us, and takes nobody's place."""
+    """By SQLite's online backup. The file appears only when it is complete, is readable by its owner alone, and replaces no other
+    file."""
     if not source.exists():
         raise Invalid(Text(f"Não há banco em {source}.", f"There is no database at {source}."), code="no_database")
     part = target.with_name(target.name + ".part")
@@ -88,12 +89,12 @@ def _name(part: Path, target: Path) -> None:
     except OSError as error:
         if error.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS):
             raise
-        must_be_new(target)  # a disk that knows no links
+        must_be_new(target)  # the file system has no hard links
         part.rename(target)
 
 
 def dump(url: str, file: Path) -> None:
-    """The same by pg_dump: whoever stops it, or the machine, leaves nothing that looks like a backup."""
+    """The same by pg_dump. If it is interrupted, nothing that looks like a backup is left."""
     part = file.with_name(file.name + ".part")
     part.unlink(missing_ok=True)
     private.write_new(part)
@@ -114,7 +115,7 @@ def _secret(settings: Settings) -> bytes:
 
 
 def _note(url: str) -> None:
-    """For whoever watches: /metrics says when the last backup was made. One that could not be noted is a backup all the same."""
+    """Notes the time of the backup, for `/metrics`. A backup that cannot be noted is still a good one."""
     try:
         store = Store(url)
         try:

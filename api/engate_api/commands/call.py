@@ -32,7 +32,7 @@ from engate_api.loop import run
 
 BASICS = ("test_connection", "identity", "learn")
 BY_KEY = {"read_order": "the shop's key of the order", "list_choices": "the kind of choice", "read_choices": "the kind of choice"}
-"""Hooks that are asked for one thing: what it is."""
+"""Hooks that take one argument, and what it is."""
 WIDE = 160
 """Characters of an item that are shown."""
 
@@ -188,7 +188,7 @@ def _print(items: Sequence[Any], *, json: bool) -> None:
 
 
 def _line(item: Any) -> str:
-    """What differs from its default, shortened."""
+    """The fields that differ from their defaults, shortened."""
     if isinstance(item, Check):
         return f"{'ok' if item.ok else 'NO':3} {item.name}: {item.text.en} {item.hint.en}".rstrip()
     if not isinstance(item, msgspec.Struct):

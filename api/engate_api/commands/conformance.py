@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from datetime import UTC, datetime
-from importlib.metadata import entry_points, version
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import msgspec
@@ -16,6 +16,7 @@ from engate.plugins import PLATFORMS, Manifest, discover
 from engate.testing.conformance.live import PAGES, WRITES_SAID, Result, account
 from engate.testing.conformance.report import About, counted, markdown
 from engate.text import Text
+from engate.version import VERSION
 from engate_api.commands.settings_file import read_settings
 from engate_api.loop import run
 
@@ -42,7 +43,7 @@ def main(argv: list[str]) -> int:
             Text("Crie-a antes, ou escolha outra.", "Make it first, or choose another."),
             where="--report", code="no_folder",
         )  # fmt: skip
-    about = About.of(manifest, _distribution(manifest.key), version("engate"), datetime.now(UTC))
+    about = About.of(manifest, _distribution(manifest.key), VERSION, datetime.now(UTC))
     results = run(_results(manifest, values, given))
     if given.json:
         print(msgspec.json.encode({"about": about, "results": results}).decode())
@@ -54,7 +55,7 @@ def main(argv: list[str]) -> int:
 
 
 async def _results(manifest: Manifest, values: dict[str, object], given: argparse.Namespace) -> list[Result]:
-    """Each is printed when it is known: an account may take its time."""
+    """Prints each result as soon as it is known: some accounts are slow."""
     found: list[Result] = []
     async with account(manifest, values, given.pages) as tried:
         async for result in tried.results(writes=given.write):

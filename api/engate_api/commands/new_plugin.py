@@ -21,6 +21,7 @@ from engate.hooks import HOOK_API, Erp, Storefront
 from engate.plugins import PLATFORMS
 from engate.specs import SPECS, Spec
 from engate.text import Text
+from engate.version import VERSION
 
 ROLES: dict[str, tuple[type, str]] = {"erp": (Erp, "ERP"), "storefront": (Storefront, "storefront")}
 THERE = {"erp": "list_brands", "storefront": "push_brands"}
@@ -48,7 +49,7 @@ def main(argv: list[str]) -> int:
 
 
 def write(name: str, role: str, into: Path) -> Path:
-    """The folder of the plugin. It appears whole or not at all, and takes nobody's place."""
+    """Writes the folder of the plugin and returns it. It appears only when it is complete, and replaces nothing."""
     made = into / name
     if not into.is_dir():
         raise Invalid(
@@ -88,7 +89,7 @@ def _check_name(name: str) -> None:
 
 
 def _words(name: str, role: str) -> dict[str, str]:
-    """What stands in the templates, and what takes its place."""
+    """Each placeholder of the templates, and its replacement."""
     own, title = ROLES[role]
     hooks = [spec for spec in SPECS.values() if spec.role is own and spec.name != THERE[role]]
     needed = {hook for flow in FLOWS.values() for hook in flow.needs}
@@ -96,6 +97,7 @@ def _words(name: str, role: str) -> dict[str, str]:
         "__ROLE__": title,
         "__ROLE_KEY__": role,
         "__HOOK_API__": str(HOOK_API),
+        "__VERSION__": VERSION,
         "__HOOKS__": "\n".join(f"    # {_signature(spec)}" for spec in hooks),
         "__TO_WRITE__": "\n".join(f'    "{spec.name}",' for spec in hooks if spec.name in needed),
         "engate-acme": f"engate-{name.replace('_', '-')}",
@@ -119,7 +121,7 @@ def _copy(template: Traversable, to: Path, words: dict[str, str]) -> None:
 
 
 def _put(text: str, words: dict[str, str]) -> str:
-    """In one pass: a name that holds another word of these is not read again."""
+    """All placeholders in one pass: a replacement is not replaced again."""
     return re.sub("|".join(map(re.escape, words)), lambda found: words[found[0]], text)
 
 

@@ -117,7 +117,7 @@ def _into_file(settings: Settings, file: Path, replace: bool) -> int:
         copy_database(file, staged)
         active = _put_to_sleep(f"sqlite:///{staged}", settings.key_file)
         if target.exists():
-            # moved, not read: it may be damaged
+            # moved without reading it: it may be damaged
             before = _free_name(target.with_name(target.name + ".before"))
             for ending in [each for each in ("", *BESIDE) if _beside(target, each).exists()]:
                 _beside(target, ending).rename(_beside(before, ending))
@@ -228,7 +228,7 @@ AND NOT EXISTS (
   WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass AND d.objid = r.oid AND d.deptype IN ('a', 'i')
   AND t.relname = ANY(%(ours)s) AND pg_table_is_visible(t.oid))
 """
-"""Whatever stays when our tables go: it is left as it is, also where the backup knows another state of it."""
+"""Tables and the like of other programs in the same database. They are left as they are, also where the backup holds them."""
 
 OTHERS = (
     "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() "
@@ -237,7 +237,7 @@ OTHERS = (
 
 
 GONE_WITHIN = 5.0
-"""Seconds in which the server takes leave of a session that was closed: also of our own dump's."""
+"""Seconds that the server may still list a session after it was closed, as that of the dump."""
 
 
 def _nobody_else(c: sa.Connection) -> None:

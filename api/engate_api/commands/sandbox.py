@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import closing, contextmanager
 from http import HTTPStatus
 from http.client import HTTPConnection
@@ -47,7 +47,7 @@ def main(argv: list[str]) -> int:
 
 def _end_with_stdin() -> None:
     sys.stdin.buffer.read()
-    os._exit(0)  # nothing to save: a sandbox lives in memory
+    os._exit(0)  # nothing to save: a sandbox keeps its data in memory
 
 
 class Beside(NamedTuple):
@@ -59,9 +59,9 @@ class Beside(NamedTuple):
 
 
 @contextmanager
-def beside(host: str, first_port: int) -> Iterator[list[Beside]]:
-    """Every installed sandbox as a child process, on the ports from `first_port` where they are free; each ERP with some goods in it.
-    They end with us, in whatever way we end, and forget everything."""
+def beside(host: str, first_port: int) -> Generator[list[Beside]]:
+    """Starts every installed sandbox as a child process, on the ports from `first_port` where they are free; each ERP with some goods in
+    it. They end with this process, however it ends, and keep no data."""
     children: list[tuple[str, subprocess.Popen[str]]] = []
     try:
         for nth, name in enumerate(sorted(entry_points(group=GROUP).names)):
@@ -83,7 +83,7 @@ def beside(host: str, first_port: int) -> Iterator[list[Beside]]:
 
 
 def _if_free(host: str, port: int) -> int:
-    """The port, or 0 (any) where somebody has it."""
+    """The port, or 0 (any free one) where it is in use."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -32,7 +32,7 @@ def main(argv: list[str]) -> int:
     configure(settings.log_level, json=settings.log_format == "json")
     at = address(given.host, given.port)
     wait_for_servers(settings)
-    if given.sandboxes and settings.public_url is None:  # the sandboxes reach us where we are
+    if given.sandboxes and settings.public_url is None:  # the sandboxes run on this machine
         settings = msgspec.structs.replace(settings, public_url=at.url)
     if given.journal:
         settings = msgspec.structs.replace(settings, calls="all", calls_days=settings.calls_days or 1)

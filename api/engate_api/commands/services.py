@@ -20,8 +20,12 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--folder", type=Path, default=from_environment().data / "services", help="PostgreSQL's data stay there")
     given = parser.parse_args(argv)
     stopped = threading.Event()
+
+    def stop(_number: int, _frame: object) -> None:
+        stopped.set()
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stopped.set())
+        signal.signal(number, stop)
     try:
         with postgres(given.folder / "postgres", said=_say) as database, valkey(given.folder / "valkey", said=_say) as redis:
             print(f"export ENGATE_DATABASE_URL='{database}'", flush=True)

@@ -14,6 +14,7 @@ import msgspec
 from engate.answers import NOT_JSON
 from engate.errors import Invalid
 from engate.text import Text
+from engate_api.bodies import is_object
 
 FROM = "env:"
 """A text that begins so stands for a variable of the environment: a secret need not be in the file."""
@@ -44,13 +45,13 @@ def read_settings(path: Path) -> dict[str, object]:
             Text('Uma linha por ajuste: base_url = "https://…" em TOML, {"base_url": "https://…"} em JSON.',
                  'One line a setting: base_url = "https://…" in TOML, {"base_url": "https://…"} in JSON.'),
         ) from None  # fmt: skip
-    if not isinstance(given, dict):
+    if not is_object(given):
         raise _wrong(
             Text(f"{path}: deve ser um objeto de ajustes.", f"{path}: it must be an object of settings."),
             Text('Exemplo: {"base_url": "https://…", "password": "env:SENHA"}.',
                  'Example: {"base_url": "https://…", "password": "env:PASSWORD"}.'),
         )  # fmt: skip
-    return {name: _value(path, name, value) for name, value in cast("dict[str, Any]", given).items()}
+    return {name: _value(path, name, value) for name, value in given.items()}
 
 
 def _toml(raw: bytes) -> object:
@@ -62,11 +63,11 @@ def _json(raw: bytes) -> object:
 
 
 def _value(path: Path, name: str, value: Any) -> object:
-    """With what the environment holds in the place of each `env:NAME`."""
+    """The value, with each `env:NAME` replaced by that variable of the environment."""
     if isinstance(value, list):
         return [_value(path, name, each) for each in cast("list[Any]", value)]
-    if isinstance(value, dict):
-        return {key: _value(path, f"{name}.{key}", each) for key, each in cast("dict[str, Any]", value).items()}
+    if is_object(value):
+        return {key: _value(path, f"{name}.{key}", each) for key, each in value.items()}
     if not (isinstance(value, str) and value.startswith(FROM)):
         return value
     variable = value.removeprefix(FROM)

@@ -1,4 +1,4 @@
-"""PostgreSQL's own tools for a copy of a database: run as they should be, with the password where nobody sees it."""
+"""Runs pg_dump, pg_restore and psql. The password goes to them by the environment, never on the command line."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from engate.errors import Invalid
 from engate.text import Text
 
 SAID = 300
-"""Letters of what a tool says that are repeated."""
+"""Characters of a tool's output that an error repeats."""
 
 
 def dump(url: str, file: Path) -> None:
@@ -41,7 +41,7 @@ def contents(file: Path) -> list[str] | None:
 
 
 class Refill:
-    """What is there goes and what a file holds comes, in one transaction: all or nothing."""
+    """Replaces the tables by those of a dump, in one transaction."""
 
     def __init__(self, url: str, file: Path, entries: Iterable[str]) -> None:
         """`entries`: those lines of its contents that are wanted."""

@@ -86,7 +86,7 @@ async def activate_integration(
     pilot = data.pilot
     if pilot is None and not data.everything:
         if row.activated_at is not None:
-            pilot = row.pilot  # switched on again: as it was decided before
+            pilot = row.pilot  # active before: the pilot of then still counts
         elif not await _is_empty(coupling):
             raise _pilot_needed()
     go_live_at = data.go_live_at.timestamp() if data.go_live_at else None
@@ -100,7 +100,11 @@ async def activate_integration(
         runs = trigger.activate(c, caller.tenant_id, id, trigger.Activation(flows, pilot, go_live_at), now)
         return runs, adopted, unmapped.waits(snapshot.mapping, flows, coupling.order_fields)
 
-    act = Act("integration.activated", id, asked=lambda made: {"runs": made[0], "adopted_orders": made[1]})
+    def asked(made: tuple[list[int], int, list[Text]]) -> dict[str, object]:
+        runs, adopted, _ = made
+        return {"runs": runs, "adopted_orders": adopted}
+
+    act = Act("integration.activated", id, asked=asked)
     runs, adopted, waits = await changing(installation, caller, act, go)
     say("integration_activated", by=caller.key_id, tenant=caller.tenant_id, integration=id, count=adopted or None)
     await installation.dispatch.wake(id)
@@ -185,7 +189,7 @@ def _connected(c: sa.Connection, tenant_id: int, id: int) -> Any:
 
 
 async def _is_empty(coupling: Coupling) -> bool:
-    """Whether the shop has no SKU yet; one that cannot be listed counts as not empty."""
+    """Whether the shop has no SKU yet. A shop that cannot be listed counts as not empty."""
     if not coupling.can("read_listing"):
         return False
     async with closing(coupling.storefront.read_listing(Query())) as pages:

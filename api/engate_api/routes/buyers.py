@@ -110,7 +110,7 @@ def _spot(cursor: str) -> Spot:
 
 
 def _behind(spots: list[Spot], at: Spot) -> Spot | None:
-    """What is looked at after this."""
+    """The spot that follows this one; None at the end."""
     here = spots.index(at._replace(after=0))
     return spots[here + 1] if here + 1 < len(spots) else None
 
@@ -183,15 +183,14 @@ class Erasing:
                 buyers.soil(c, now)
                 return buyers.erase(c, [each.id for each in some], now)
 
-            act = Act("buyers.erased", "", asked=lambda places: {"erased": [f"{id}/{key}" for id, key in places]})
-            places = await changing(self._installation, self._caller, act, take_out)
+            places = await changing(self._installation, self._caller, Act("buyers.erased", "", asked=_erased), take_out)
             self.said = True
             self.done.erased += [OrderRef(*place) for place in places]
             left -= set(places)
         self.done.under_way += [OrderRef(*place) for place in sorted(left)]
 
     async def deliveries(self, found: list[Kept]) -> None:
-        """What is about an order under way stays with it."""
+        """Empties deliveries. One about an order that still needs its buyer stays."""
         free = [kept for kept in found if not kept.needed]
         self.done.not_taken += sum(kept.alone for kept in free)
         ids, now = [kept.row.id for kept in free if not kept.alone], self._installation.now()
@@ -202,14 +201,22 @@ class Erasing:
             buyers.soil(c, now)
             return buyers.empty(c, ids)
 
-        act = Act("buyers.erased", "", asked=lambda count: {"deliveries": count})
+        def asked(count: int) -> dict[str, int]:
+            return {"deliveries": count}
+
+        act = Act("buyers.erased", "", asked=asked)
         self.done.deliveries += await changing(self._installation, self._caller, act, take_out)
         self.said = True
 
     async def say(self) -> None:
-        """It was asked for, and there was nothing to do."""
+        """Writes the audit line of a request that erased nothing."""
         under_way = [f"{each.integration}/{each.key}" for each in self.done.under_way]
         await changing(self._installation, self._caller, Act("buyers.erased", "", asked={"under_way": under_way}), lambda _: None)
+
+
+def _erased(places: list[tuple[int, str]]) -> dict[str, list[str]]:
+    """As the audit trail tells it: the integration and the key of each order."""
+    return {"erased": [f"{id}/{key}" for id, key in places]}
 
 
 async def _cleaned(installation: Installation) -> bool:

@@ -103,7 +103,7 @@ async def list_calls(
 
 
 def _without_words(each: CallView) -> CallView:
-    """As a key that only reads sees it: that it was made, and how it ended."""
+    """The call as a `read` key sees it: without what was sent and answered."""
     return msgspec.structs.replace(each, operation=masked(each.operation), path=None, request=None, answer=None, headers=None)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -78,7 +79,7 @@ async def create_connection(
         id = config.create_connection(c, installation.vault, caller.tenant_id, new, now)
         return configured.one_connection(c, caller.tenant_id, id, _doors(installation, caller))
 
-    made = await changing(installation, caller, Act("connection.created", lambda made: made.id), create)
+    made = await changing(installation, caller, Act("connection.created", attrgetter("id")), create)
     about = {"by": caller.key_id, "tenant": caller.tenant_id, "connection": made.id}
     say("connection_made", **about, platform=data.platform, name=data.name)
     return made
@@ -217,7 +218,10 @@ async def test_connection(installation: NamedDependency[Installation], caller: N
             links.revive(c, caller.tenant_id, used_by, now)
         return passed
 
-    passed = await changing(installation, caller, Act("connection.tested", id, asked=lambda passed: {"passed": passed}), keep)
+    def asked(passed: bool) -> dict[str, bool]:
+        return {"passed": passed}
+
+    passed = await changing(installation, caller, Act("connection.tested", id, asked=asked), keep)
     _say_tested(caller, row, checks)
     if passed:
         for each in used_by:

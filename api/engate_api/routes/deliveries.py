@@ -52,16 +52,15 @@ async def list_deliveries(
     responses=documented(400, 401, 403, 404, 409),
 )
 async def replay_delivery(installation: NamedDependency[Installation], caller: NamedDependency[Caller], id: Id, delivery: Id) -> Replayed:
-    """Its orders are read from the shop as they are now, its keys from the ERP: what was told then may be old. An order that a shop handed
-    in while nobody listened is taken as it was kept, unless it came again since."""
+    """Reads its orders from the shop and its keys from the ERP, as they are now. An order that a shop handed in while the integration was
+    inactive is taken from the stored delivery, unless it came again since."""
     now = installation.now()
 
     def again(c: sa.Connection) -> Replayed:
         row = kept.one(c, caller.tenant_id, _sides(c, caller.tenant_id, id), delivery)
         return Replayed(*desk.replay(c, id, row, now))
 
-    act = Act("delivery.replayed", delivery, id, lambda found: {"orders": found.orders, "keys": found.keys})
-    found = await changing(installation, caller, act, again)
+    found = await changing(installation, caller, Act("delivery.replayed", delivery, id, msgspec.structs.asdict), again)
     await installation.dispatch.wake(id)
     return found
 

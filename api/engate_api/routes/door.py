@@ -1,7 +1,5 @@
-"""The door: the one address without an API key. Whoever calls it knows a part of it that nobody can guess; see `engate.door`.
-
-The address is secret, so nothing here leaves a trace of it: no error reaches the handlers that log a path.
-"""
+"""The door: the address that platforms call, without an API key. A part of the address is a secret; see `engate.door`. Nothing here may
+log it, so no error reaches the handlers that log a path."""
 
 from __future__ import annotations
 
@@ -26,7 +24,7 @@ BODY_SECONDS = 10.0
 """That a caller may take to send a body."""
 METHODS = [HttpMethod.GET, HttpMethod.POST, HttpMethod.PUT, HttpMethod.PATCH, HttpMethod.DELETE, HttpMethod.HEAD, HttpMethod.OPTIONS]
 LATER = ("database", "slow", "not_live")
-"""Of a moment: the platform asks again."""
+"""Errors that pass by themselves: a 503, so that the platform calls again."""
 BELOW = "/in/{connection:str}/{name:str}"
 
 
@@ -65,14 +63,14 @@ async def knock(
     except TimeoutError:
         return _empty(408)
     except ClientException:
-        return _empty(400)  # it left before it had sent all
+        return _empty(400)  # the client closed the connection before it had sent the whole body
     except Exception as error:
         return _empty(_status(id, error))
     return Response(reply.body, status_code=reply.status, media_type=reply.content_type, headers=dict(reply.headers))
 
 
 def _status(connection: int, error: Exception) -> int:
-    """What happened is told to the log alone."""
+    """The reason of a failure goes to the log only."""
     if isinstance(error, EngateError):
         say("door_failed", connection=connection, code=error.code, error=error.text.en)
         return 503 if error.code in LATER else 500

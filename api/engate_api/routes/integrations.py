@@ -105,7 +105,7 @@ async def create_integration(
         new = config.NewIntegration(data.name, data.erp_connection, data.storefront_connection, options, mapping)
         return config.create_integration(c, caller.tenant_id, new, now)
 
-    id = await changing(installation, caller, Act("integration.created", lambda id: id), create)
+    id = await changing(installation, caller, Act("integration.created", int), create)
     try:
         await check_mapping(installation, caller, id, mapping, data.mapping)
     except BaseException:
@@ -291,7 +291,7 @@ def _agreed(before: PairMapping, after: PairMapping, agreed: list[str]) -> None:
 
 
 def _can_write(c: sa.Connection, caller: Caller, options: Options, given: dict[str, Any]) -> None:
-    """Who switches letters on needs a mail server."""
+    """Refuses options that switch e-mails to buyers on where the tenant has no mail server."""
     switched = [f"mail_{what}" for what in mails.WHATS if given.get(f"mail_{what}") and mails.wanted(options, what)]
     if switched and not mail_server.exists(c, caller.tenant_id):
         raise Refused(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import Literal
 
 import msgspec
@@ -37,7 +38,7 @@ async def list_keys(
 @post("/keys", summary="Make a key", guards=[admin], responses=documented(400, 401, 403))
 async def create_key(installation: NamedDependency[Installation], caller: NamedDependency[Caller], data: JSONBody[NewKey]) -> KeyMade:
     now = installation.now()
-    act = Act("key.created", lambda made: made[0])
+    act = Act("key.created", itemgetter(0))
     id, key = await changing(installation, caller, act, lambda c: config.create_key(c, caller.tenant_id, data.name, data.role, now))
     say("key_made", by=caller.key_id, tenant=caller.tenant_id, key=id, name=data.name, role=data.role)
     return KeyMade(id, data.name, data.role, key)

@@ -124,8 +124,10 @@ async def delete_links(
         confirmed(confirm, config.integration_row(c, caller.tenant_id, id).name)
         return links.unlink_all(c, caller.tenant_id, id, now)
 
-    act = Act("links.deleted", ("", ()), id, lambda count: {"links": count})
-    count = await changing(installation, caller, act, go)
+    def asked(count: int) -> dict[str, int]:
+        return {"links": count}
+
+    count = await changing(installation, caller, Act("links.deleted", ("", ()), id, asked), go)
     await installation.dispatch.wake(id)
     return Unlinked(count)
 

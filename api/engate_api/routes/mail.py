@@ -198,7 +198,7 @@ def _changed(before: Kept | None, data: NewMailServer) -> MailServer:
 
 
 async def _go_on(installation: Installation, caller: Caller) -> None:
-    """Letters that waited for a person are due now."""
+    """E-mails that waited for a working mail server are due now."""
     now = installation.now()
     for id, causes in await installation.store.viewing(lambda c: mailing.changed(c, caller.tenant_id)):
         for cause_id in causes:

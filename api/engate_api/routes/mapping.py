@@ -63,7 +63,7 @@ async def put_mapping_row(
     name = KINDS[kind].key_of(row)
     after = with_row(msgspec.convert(before.mapping, PairMapping), kind, name, row)
     once(after)
-    await check_mapping(installation, caller, id, PairMapping(**{kind: (row,)}), [kind])  # the others may be out of date
+    await check_mapping(installation, caller, id, PairMapping(**{kind: (row,)}), [kind])  # rows of other kinds may be out of date
     await _save(installation, caller, id, (kind, name, row))
     return msgspec.to_builtins(row)
 

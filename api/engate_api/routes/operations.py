@@ -53,7 +53,7 @@ class Workers(msgspec.Struct):
 
 @get("/health", summary="Alive", opt={"exclude_from_auth": True}, security=[{}])
 async def get_health(installation: NamedDependency[Installation]) -> Health:
-    """Asks nobody: it tells what this process has met."""
+    """Asks neither database nor Redis: it tells the errors that this process has met."""
     return _degraded([trouble.text] if (trouble := _trouble(installation)) else [])
 
 
@@ -113,7 +113,7 @@ NOT_WORKING = Text(
 )
 READY_SECONDS = 1.5
 COUNT_SECONDS = 5.0
-"""Prometheus waits ten."""
+"""Seconds for counting; Prometheus gives up after ten."""
 LEAST_FREE = 32 * 2**20
 """Bytes on the disk of a SQLite database with which it can still work a while."""
 
@@ -128,7 +128,7 @@ def _trouble(installation: Installation) -> Broken | None:
 
 
 def _free_beside(file: Path) -> int:
-    """Bytes. Of a folder that is gone the database itself says so."""
+    """Free bytes. A folder that is gone counts as enough: the database reports it."""
     try:
         return shutil.disk_usage(file.parent).free
     except OSError:
@@ -144,7 +144,7 @@ async def _database_answers(installation: Installation) -> bool:
 
 
 async def _somebody_works(installation: Installation) -> bool:
-    """Also where the database does not say. Without Redis this process works itself; a worker speaks of itself alone."""
+    """True too where the database does not answer. Without Redis this process works itself. A worker asks about itself only."""
     if installation.settings.redis_url is None:
         return True
     since = installation.now() - lanes.ALIVE
@@ -172,7 +172,7 @@ async def get_metrics(installation: NamedDependency[Installation]) -> Response[b
         up["redis"] = _redis_answers(installation)
     counted, answered = await asyncio.gather(_counted(installation), asyncio.gather(*up.values()))
     answers: dict[Dependency, bool] = dict(zip(up, answered, strict=True))
-    if counted is None:  # it may answer and be slow to count: only its own answer says that it is away
+    if counted is None:  # slow counting is no outage: the answer to SELECT 1 says whether the database is there
         counted = {}
     answers["storage"] = _trouble(installation) is None
     dependencies = {(name,): float(works) for name, works in answers.items()}
@@ -180,7 +180,7 @@ async def get_metrics(installation: NamedDependency[Installation]) -> Response[b
 
 
 async def _counted(installation: Installation) -> dict[str, Counts] | None:
-    """Of the whole installation; a worker leaves that to the API. None: the database does not say."""
+    """Counts of the whole installation, told by the API only. None: the database did not answer."""
     if installation.worker is not None:
         return {}
     now = installation.now()
@@ -213,5 +213,5 @@ async def list_workers(installation: NamedDependency[Installation]) -> Workers:
 
 
 WITHOUT_KEY = [get_health, get_ready, get_metrics]
-"""What a worker answers too, where it is given a port."""
+"""Routes that a worker with a port serves too."""
 ROUTES = [*WITHOUT_KEY, list_workers]

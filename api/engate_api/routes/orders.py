@@ -166,7 +166,7 @@ class Closing(msgspec.Struct, forbid_unknown_fields=True):
 async def close_tasks(
     installation: NamedDependency[Installation], caller: NamedDependency[Caller], id: Id, key: FromPath[str], data: JSONBody[Closing]
 ) -> OrderView:
-    """Money that was given back outside the shop, or a difference that is borne. Another difference opens a task again."""
+    """For money that was given back outside the shop, or a loss that is accepted. A new difference opens a new task."""
     now = installation.now()
 
     def go(c: sa.Connection) -> OrderView:

@@ -83,7 +83,7 @@ async def _mapped(installation: Installation, caller: Caller, id: int, mapping: 
 
 
 async def _unmapped(coupling: Coupling, means: Means) -> list[Check]:
-    """What orders and stock would wait for."""
+    """The rows of the mapping that orders and stock would wait for."""
     on = {name for name, why in offered(coupling).items() if why is None and name in means.flows}
     lines: list[Check] = []
     if "stock" in on:

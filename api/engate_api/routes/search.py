@@ -1,4 +1,4 @@
-"""What a key means, wherever it is: the first thing that a support desk asks."""
+"""Search for a key over everything that a tenant has."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ Sort = Annotated[Literal["impact", "age"], QueryParameter(name="sort")]
 
 
 class Retry(msgspec.Struct, forbid_unknown_fields=True):
-    """Either these records, or all that wait for a cause."""
+    """Either these records, or all records that wait for this cause."""
 
     records: Annotated[list[Number], msgspec.Meta(min_length=1, max_length=500)] | None = None
     cause: Number | None = None
@@ -202,7 +202,7 @@ async def retry_records(
     now, what = installation.now(), trigger.Retried(data.cause, data.records or ())
 
     def again(c: sa.Connection) -> trigger.Again:
-        """Messages go also of an integration that stands still."""
+        """Messages are retried also where the integration is inactive; records and orders are not."""
         made = trigger.retry(c, caller.tenant_id, id, what, now)
         stands = configured.why_not(c, caller.tenant_id, id) if made.things > made.messages else None
         if stands is not None:
@@ -219,8 +219,12 @@ async def retry_records(
         return again(c)
 
     of = data.cause or (data.records or [""])[0]
-    asked = {"cause": data.cause} if data.cause is not None else {"records": data.records}
-    act = Act("records.retried", of, id, lambda made: {**asked, "things": made.things})
+
+    def asked(made: trigger.Again) -> dict[str, object]:
+        which = {"cause": data.cause} if data.cause is not None else {"records": data.records}
+        return {**which, "things": made.things}
+
+    act = Act("records.retried", of, id, asked)
     count, _, more = await changing(installation, caller, act, go)
     while more:
         further, _, more = await changing(installation, caller, act, again)

@@ -120,34 +120,7 @@ def document(order: Order, shop: Shop, base_url: str) -> dict[str, Any]:
     buyer = order.buyer
     first, _, last = buyer.name.partition(" ")
     return {
-        "orderId": order.key,
-        "sequence": str(order.sequence),
-        "marketplaceOrderId": "",
-        "marketplaceServicesEndpoint": f"{base_url}/api/oms?an={shop.account}",
-        "sellerOrderId": f"00-{order.key}",
-        "origin": "Marketplace",
-        "affiliateId": "",
-        "salesChannel": order.channel,
-        "merchantName": None,
-        "status": order.state,
-        "workflowIsInError": False,
-        "statusDescription": DESCRIPTIONS.get(order.state, order.state),
-        "value": order.value,
-        "creationDate": stamp_with_zone(order.created_at),
-        "lastChange": stamp_with_zone(order.changed_at),
-        "orderGroup": order.group,
-        "followUpEmail": f"{order.group}@ct.vtex.com.br",
-        "lastMessage": None,
-        "hostname": shop.account,
-        "isCompleted": True,
-        "roundingError": 0,
-        "orderFormId": order.lines[0].unique_id.lower(),
-        "allowCancellation": not order.invoices and order.state != "canceled",
-        "allowEdition": False,
-        "isCheckedIn": False,
-        "authorizedDate": _stamp(order.authorized_at),
-        "invoicedDate": _stamp(order.invoiced_at),
-        "cancelReason": order.cancel_reason,
+        **_head(order, shop, base_url),
         "checkedInPickupPointId": None,
         "totals": totals(order),
         "sellers": [
@@ -180,6 +153,40 @@ def document(order: Order, shop: Shop, base_url: str) -> dict[str, Any]:
         "items": [_item(line, order, shop) for line in order.live],
         "marketplaceItems": [],
     }  # fmt: skip
+
+
+def _head(order: Order, shop: Shop, base_url: str) -> dict[str, Any]:
+    """Which order it is, where it stands, and since when."""
+    return {
+        "orderId": order.key,
+        "sequence": str(order.sequence),
+        "marketplaceOrderId": "",
+        "marketplaceServicesEndpoint": f"{base_url}/api/oms?an={shop.account}",
+        "sellerOrderId": f"00-{order.key}",
+        "origin": "Marketplace",
+        "affiliateId": "",
+        "salesChannel": order.channel,
+        "merchantName": None,
+        "status": order.state,
+        "workflowIsInError": False,
+        "statusDescription": DESCRIPTIONS.get(order.state, order.state),
+        "value": order.value,
+        "creationDate": stamp_with_zone(order.created_at),
+        "lastChange": stamp_with_zone(order.changed_at),
+        "orderGroup": order.group,
+        "followUpEmail": f"{order.group}@ct.vtex.com.br",
+        "lastMessage": None,
+        "hostname": shop.account,
+        "isCompleted": True,
+        "roundingError": 0,
+        "orderFormId": order.lines[0].unique_id.lower(),
+        "allowCancellation": not order.invoices and order.state != "canceled",
+        "allowEdition": False,
+        "isCheckedIn": False,
+        "authorizedDate": _stamp(order.authorized_at),
+        "invoicedDate": _stamp(order.invoiced_at),
+        "cancelReason": order.cancel_reason,
+    }
 
 
 def totals(order: Order) -> list[dict[str, Any]]:
@@ -268,9 +275,6 @@ def _item(line: Line, order: Order, shop: Shop) -> dict[str, Any]:
     """With a unit multiplier, `price` is of one unit of measure and `sellingPrice` of what is sold: their sums differ from the totals."""
     sku, product = line.sku, line.sku.product
     multiplier = line.multiplier
-    each, extra = divmod(line.total, line.quantity)
-    prices = [{"value": each, "quantity": line.quantity - extra}, {"value": each + 1, "quantity": extra}]
-    chain = shop.categories[product.doc["CategoryId"]].chain()
     return {
         "uniqueId": line.unique_id,
         "id": str(sku.id),
@@ -299,18 +303,7 @@ def _item(line: Line, order: Order, shop: Shop) -> dict[str, Any]:
         "commission": 0,
         "tax": 0,
         "preSaleDate": None,
-        "additionalInfo": {
-            "brandName": shop.brands[product.doc["BrandId"]]["Name"], "brandId": str(product.doc["BrandId"]),
-            "categoriesIds": "/" + "/".join(str(node.id) for node in chain) + "/",
-            "categories": [{"id": node.id, "name": node.doc["Name"]} for node in chain[::-1]], "productClusterId": "",
-            "commercialConditionId": str(sku.doc["CommercialConditionId"]), "offeringInfo": None, "offeringType": None,
-            "offeringTypeId": None,
-            "dimension": {
-                "cubicweight": sku.doc["CubicWeight"], "height": round(sku.doc["PackagedHeight"]),
-                "length": round(sku.doc["PackagedLength"]), "weight": sku.doc["PackagedWeightKg"],
-                "width": round(sku.doc["PackagedWidth"]),
-            },
-        },
+        "additionalInfo": _additional_info(line, shop),
         "measurementUnit": sku.doc["MeasurementUnit"],
         "unitMultiplier": number(multiplier),
         "sellingPrice": round(line.total / line.quantity),
@@ -318,10 +311,7 @@ def _item(line: Line, order: Order, shop: Shop) -> dict[str, Any]:
         "shippingPrice": None,
         "rewardValue": 0,
         "freightCommission": 0,
-        "priceDefinition": {
-            "sellingPrices": [price for price in prices if price["quantity"]], "calculatedSellingPrice": round(line.total / line.quantity),
-            "total": line.total, "reason": None,
-        },
+        "priceDefinition": _price_definition(line),
         "taxCode": product.doc["TaxCode"],
         "parentItemIndex": None,
         "parentAssemblyBinding": None,
@@ -330,6 +320,36 @@ def _item(line: Line, order: Order, shop: Shop) -> dict[str, Any]:
         "assemblies": [],
         "costPrice": line.price,
     }  # fmt: skip
+
+
+def _additional_info(line: Line, shop: Shop) -> dict[str, Any]:
+    """Brand, categories and measures of what was sold."""
+    sku, product = line.sku, line.sku.product
+    chain = shop.categories[product.doc["CategoryId"]].chain()
+    return {
+        "brandName": shop.brands[product.doc["BrandId"]]["Name"], "brandId": str(product.doc["BrandId"]),
+        "categoriesIds": "/" + "/".join(str(node.id) for node in chain) + "/",
+        "categories": [{"id": node.id, "name": node.doc["Name"]} for node in chain[::-1]], "productClusterId": "",
+        "commercialConditionId": str(sku.doc["CommercialConditionId"]), "offeringInfo": None, "offeringType": None,
+        "offeringTypeId": None,
+        "dimension": {
+            "cubicweight": sku.doc["CubicWeight"], "height": round(sku.doc["PackagedHeight"]),
+            "length": round(sku.doc["PackagedLength"]), "weight": sku.doc["PackagedWeightKg"],
+            "width": round(sku.doc["PackagedWidth"]),
+        },
+    }  # fmt: skip
+
+
+def _price_definition(line: Line) -> dict[str, Any]:
+    """What each unit cost: where the line's total does not divide evenly, some cost a cent more."""
+    each, extra = divmod(line.total, line.quantity)
+    prices = [{"value": each, "quantity": line.quantity - extra}, {"value": each + 1, "quantity": extra}]
+    return {
+        "sellingPrices": [price for price in prices if price["quantity"]],
+        "calculatedSellingPrice": round(line.total / line.quantity),
+        "total": line.total,
+        "reason": None,
+    }
 
 
 def _price_tags(line: Line) -> list[dict[str, Any]]:

@@ -6,7 +6,6 @@ import re
 import unicodedata
 from datetime import datetime
 from decimal import Decimal
-from itertools import count
 from typing import Any
 
 UNLIMITED = 1_000_000  # the quantity the platform shows for an unlimited stock
@@ -130,14 +129,15 @@ class Shop:
         self.policies: dict[int, str] = {1: "Loja principal", 2: "Marketplaces"}
         self.warehouses: dict[str, dict[str, Any]] = {}
         self.docks: dict[str, dict[str, Any]] = {}
-        self._ids = {"category": count(1), "brand": count(2_000_000), "product": count(1), "sku": count(1), "file": count(500),
-                     "group": count(1), "field": count(1), "value": count(1), "specification": count(1)}  # fmt: skip
+        self._next_ids = {"category": 1, "brand": 2_000_000, "product": 1, "sku": 1, "file": 500, "group": 1, "field": 1, "value": 1,
+                          "specification": 1}  # fmt: skip
 
     def next_id(self, kind: str, taken: dict[int, Any] | None = None) -> int:
         """The platform's own next id, skipping those that callers chose."""
-        key = next(self._ids[kind])
+        key = self._next_ids[kind]
         while taken is not None and key in taken:
-            key = next(self._ids[kind])
+            key += 1
+        self._next_ids[kind] = key + 1
         return key
 
     # ---- what makes a SKU buyable ----

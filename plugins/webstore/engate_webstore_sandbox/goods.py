@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
-from itertools import count
 from typing import Any, NamedTuple
 
 from engate_webstore_sandbox.envelope import listed, number, text
@@ -76,7 +75,7 @@ class Goods:
         self._by_id: dict[int, tuple[Product, Article]] = {}
         self._by_code: dict[str, int] = {}
         self._by_erp: dict[str, int] = {}
-        self._ids = count(FIRST_ID)
+        self._next_id = FIRST_ID
 
     # ---- looking ----
 
@@ -107,9 +106,9 @@ class Goods:
             if codes.count(code) > 1 or (other is not None and other[0] is not product):
                 raise Unusable(f"the code {code} is another product's too")
         before = _snapshot(home)
-        home.id = home.id or next(self._ids)
+        home.id = home.id or self._new_id()
         for article in articles:
-            article.id = article.id or (next(self._ids) if told.varied else home.id)
+            article.id = article.id or (self._new_id() if told.varied else home.id)
         home.erp, home.fields = told.erp, {**home.fields, **told.fields}
         self._index(home, articles)
         return "created" if product is None else "updated" if _snapshot(home) != before else "unchanged"
@@ -135,6 +134,11 @@ class Goods:
             if article.erp:
                 self._by_erp[article.erp] = article.id
 
+    def _new_id(self) -> int:
+        given = self._next_id
+        self._next_id += 1
+        return given
+
     # ---- a store that sold before ----
 
     def add(self, fields: dict[str, Any], articles: list[Article]) -> Product:
@@ -142,9 +146,9 @@ class Goods:
         for article in articles:
             if self.of_code(article.codigo) is not None:
                 raise ValueError(f"the code {article.codigo} is taken")
-        product = Product(next(self._ids), fields=fields)
+        product = Product(self._new_id(), fields=fields)
         for article in articles:
-            article.id = product.id if len(articles) == 1 else next(self._ids)
+            article.id = product.id if len(articles) == 1 else self._new_id()
         self._index(product, articles)
         return product
 

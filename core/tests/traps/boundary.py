@@ -1,0 +1,190 @@
+"""The traps of what a plugin gives us: answers that are checked, and one record that cannot be used beside all the others."""
+
+from __future__ import annotations
+
+from tests.trap import Trap
+
+CORE = "core/engate"
+STRUCTS = "core/tests/test_structs.py::"
+BOUNDARY = "core/tests/test_boundary.py::"
+QUARANTINE = "tests/test_quarantine.py::"
+
+TRAPS: tuple[Trap, ...] = (
+    Trap(
+        "engine.structs-known",
+        "A struct that two threads decode for the first time at once ends the whole process: every tenant stands still.",
+        f"{CORE}/store/db.py",
+        "make_known()  # before there is a second thread",
+        "pass",
+        (f"{STRUCTS}test_two_threads_decode_a_new_struct_at_once",),
+    ),
+    Trap(
+        "engine.structs-of-platforms",
+        "The structs of a platform are imported when its first connection is built, with the threads at work: they end the process too.",
+        f"{CORE}/plugins.py",
+        "        make_known()\n",
+        "",
+        (f"{STRUCTS}test_two_threads_decode_a_new_struct_at_once",),
+    ),
+    Trap(
+        "engine.batch-stops",
+        "A permission that is missing for one item is missing for all: 250 more calls would only be refused too.",
+        f"{CORE}/model/common.py",
+        "except (AuthFailed, Forbidden) as error:",
+        "except AuthFailed as error:",
+        ("core/tests/test_batch.py::test_what_every_item_would_meet_is_met_once",),
+    ),
+    Trap(
+        "engine.unknown-hook",
+        "A misspelt hook is silently never called: it is named when the plugin is loaded.",
+        f"{CORE}/specs.py",
+        "    _no_other(connection, {spec.name for spec in mine})",
+        "    pass",
+        (f"{BOUNDARY}test_a_misspelt_hook_is_named_with_the_one_that_was_meant",),
+    ),
+    Trap(
+        "engine.hook-async",
+        "A plain function in the place of a coroutine fails in the first slice, far from its author.",
+        f"{CORE}/specs.py",
+        "        _fits(connection, spec)",
+        "        pass",
+        (f"{BOUNDARY}test_a_hook_is_async_and_gives_pages",),
+    ),
+    Trap(
+        "engine.order-keys-reached",
+        "An order whose key holds a slash is found by no address of the API: nobody could look at it, retry it or close its tasks.",
+        f"{CORE}/boundary.py",
+        "if self._segment is not None and not is_segment(key := getattr(good, self._segment)):",
+        "if False:",
+        (f"{BOUNDARY}test_an_orders_key_that_no_address_can_hold_is_the_plugins_fault",),
+    ),
+    Trap(
+        "engine.items-checked",
+        "One record that a plugin built wrongly was stored, could not be read any more, and stopped its whole kind for ever.",
+        f"{CORE}/boundary.py",
+        "            good.append(check(item))",
+        "            good.append(item)",
+        (
+            f"{BOUNDARY}test_a_wrong_item_is_told_apart_with_its_field_and_value",
+            f"{BOUNDARY}test_whatever_a_plugin_gives_is_readable_afterwards",
+        ),
+    ),
+    Trap(
+        "engine.pages-checked",
+        "A list in the place of a page, or a cursor that is none, is said with the hook's name and what was expected.",
+        f"{CORE}/plugins.py",
+        "received = boundary.page(spec.name, spec.answer, page, self._together.get(spec.name, frozenset()))",
+        "received = boundary.Received(page.items, page.cursor, page.watermark)",
+        (f"{BOUNDARY}test_what_is_no_page_is_said_with_the_hooks_name",),
+    ),
+    Trap(
+        "engine.answers-checked",
+        "An order or an ERP's number of another shape would be stored and never read again.",
+        f"{CORE}/plugins.py",
+        "return boundary.answer(spec.name, spec.answer, given)",
+        "return given",
+        (f"{BOUNDARY}test_an_answer_is_what_its_hook_declares",),
+    ),
+    Trap(
+        "engine.errors-attributed",
+        "An error that a plugin raises itself belongs to a connection too: without that, health shows an old reason and nothing is said.",
+        f"{CORE}/plugins.py",
+        "error.connection_id = self._connection_id",
+        "pass",
+        (
+            f"{BOUNDARY}test_an_error_is_attributed_to_the_side_and_the_hook_it_came_from",
+            f"{BOUNDARY}test_the_errors_of_single_items_are_attributed_too",
+        ),
+    ),
+    Trap(
+        "engine.quarantine",
+        "An item that is wrong is a record that waits with its cause; its last sound document stays, and is not sent meanwhile.",
+        f"{CORE}/sync/reading.py",
+        "docs = lot.docs + quarantine.stand_ins(c, work, kind, lot.broken)",
+        "docs = lot.docs",
+        (
+            f"{QUARANTINE}test_one_wrong_item_of_a_first_load_waits_alone_and_goes_when_the_plugin_is_mended",
+            f"{QUARANTINE}test_the_last_sound_document_stays_and_is_not_sent_while_its_item_is_wrong",
+        ),
+    ),
+    Trap(
+        "engine.nameless",
+        "An item that does not even say which record it is would be gone without a word.",
+        f"{CORE}/sync/reading.py",
+        "    quarantine.lost(c, row, kind.name, lot.broken, work.now())\n",
+        "",
+        (f"{QUARANTINE}test_an_item_that_does_not_say_which_one_it_is_is_told_by_the_run",),
+    ),
+    Trap(
+        "engine.mended-plugin",
+        "What was wrong with a plugin's item does not change in the ERP: a delta reading never brings it again after the plugin is mended.",
+        f"{CORE}/sync/runner.py",
+        "            await self._store.durably(desired.read_broken_again)\n",
+        "",
+        (f"{QUARANTINE}test_a_process_that_starts_reads_again_what_a_plugin_built_wrongly",),
+    ),
+    Trap(
+        "engine.unreadable-claim",
+        "One stored document that cannot be read stopped every batch of its kind.",
+        f"{CORE}/store/pushes.py",
+        "            readable(doc, struct),\n            have_doc,",
+        "            readable(doc, struct) or {}[id],\n            have_doc,",
+        (f"{QUARANTINE}test_a_spoilt_document_stops_no_batch_and_is_read_again[sqlite]",),
+    ),
+    Trap(
+        "engine.unreadable-have",
+        "What the storefront last accepted may be unreadable too: then it is simply not known.",
+        f"{CORE}/sync/pushing.py",
+        "have=readable(row.have_doc, kind.struct) if not row.uncertain else None",
+        "have=(readable(row.have_doc, kind.struct) or {}[row.id]) if row.have_doc and not row.uncertain else None",
+        (f"{QUARANTINE}test_a_spoilt_document_stops_no_batch_and_is_read_again[sqlite]",),
+    ),
+    Trap(
+        "engine.unreadable-revisit",
+        "A document that cannot be read does not keep the others from what a changed option means for them.",
+        f"{CORE}/store/desired.py",
+        "        if doc is None:\n            if row.cause_key",
+        "        if doc is None:\n            raise ValueError\n            if row.cause_key",
+        (f"{QUARANTINE}test_a_spoilt_document_does_not_stop_what_is_decided_anew",),
+    ),
+    Trap(
+        "engine.unreadable-order",
+        "An order whose stored document cannot be read would stand still for ever: the shop still has it.",
+        f"{CORE}/sync/lanes.py",
+        "    except Unreadable:\n        return await mend_order(work, key)",
+        "    except Unreadable:\n        raise",
+        (f"{QUARANTINE}test_an_order_whose_document_is_spoilt_is_read_from_the_shop_again",),
+    ),
+    Trap(
+        "engine.broken-event",
+        "A feed hands an event out once: one that is built wrongly still says which order it is about.",
+        f"{CORE}/sync/events.py",
+        "page.items + quarantine.events_of(page.broken, work.now())",
+        "page.items",
+        (f"{QUARANTINE}test_an_event_that_is_wrong_still_brings_its_order",),
+    ),
+    Trap(
+        "engine.broken-fulfilment",
+        "A listing by change date shows a change once: the watermark must not pass one that could not be taken in.",
+        f"{CORE}/sync/fulfilment.py",
+        "newest = since if held else ahead",
+        "newest = ahead",
+        (f"{QUARANTINE}test_what_the_erp_says_of_an_order_is_not_lost_when_it_was_built_wrongly",),
+    ),
+    Trap(
+        "engine.stamps-over-a-month",
+        "A stamp that begins with the day sorts right until the month ends; then every change is before what was read, and is never seen.",
+        f"{CORE}/testing/conformance/readings.py",
+        "timedelta(days=20), timedelta(days=20))",
+        "timedelta(hours=1), timedelta(hours=1))",
+        ("tests/test_conformance_catches.py::test_what_is_wrong_is_caught",),
+    ),
+    Trap(
+        "engine.unreadable-shown",
+        "One stored document that cannot be read made every list and every explanation that it is part of answer 500.",
+        f"{CORE}/views/records.py",
+        "return Record(**_fields(row, readable(row.doc, KINDS[row.kind].struct)))",
+        "from engate.store.blobs import unpack\n    return Record(**_fields(row, unpack(row.doc, KINDS[row.kind].struct)))",
+        ("api/tests/test_unreadable.py::test_records_are_shown_with_what_is_wrong[empty]",),
+    ),
+)
