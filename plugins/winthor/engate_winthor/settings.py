@@ -162,6 +162,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         zone(self.timezone)
         endpoints.load(self.contract)
 
+    @property
+    def main_branch(self) -> str:
+        """The branch whose products, packagings and prices are read."""
+        return self.price_branch or self.branches[0]
+
 
 def zone(name: str) -> ZoneInfo:
     try:

@@ -10,7 +10,6 @@ import msgspec
 
 from engate import Text
 from engate.model import Brand, Category, Choice, Image, Price, Problem, Product, Sku, StockLevel, Warehouse, gtin
-from engate_winthor.customers import document
 from engate_winthor.rows import (
     BillingRow,
     BranchRow,
@@ -28,6 +27,7 @@ from engate_winthor.rows import (
     flag,
     text,
 )
+from engate_winthor.translate_customers import document
 
 ALL_BRANCHES = "99"
 """WinThor's branch that stands for every branch; it is none itself."""
