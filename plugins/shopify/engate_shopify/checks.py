@@ -104,6 +104,11 @@ async def _orders(shop: Shopify) -> Text:
     return Text("Pedidos e dados do comprador acessíveis.", "Orders and buyers' data within reach.")
 
 
+async def identity(shop: Shopify) -> str:
+    """The shop as Shopify itself names it: a domain of its own may change."""
+    return str((await shop.graphql(op.SHOP))["myshopifyDomain"]).lower()
+
+
 async def learn(shop: Shopify) -> dict[str, str]:
     """What support asks first: on the plan depend rates, buyers' data, companies; the version says whether ours is still served."""
     answer = await shop.answer(op.PLAN)

@@ -12,7 +12,7 @@ from engate_vtex import translate_changes as translate
 from engate_vtex import translate_orders
 from engate_vtex.client import Vtex
 from engate_vtex.endpoints import Endpoint
-from engate_vtex.orders import Orders, change_under_way
+from engate_vtex.orders import Orders
 
 
 class Changes:
@@ -75,6 +75,14 @@ class Changes:
                 operation="Change order",
             )
         return answer
+
+
+def change_under_way(key: str) -> NotSent:
+    return NotSent(
+        Text(f"A alteração do pedido {key} na VTEX está em andamento.", f"The change of order {key} in VTEX is under way."),
+        Text("O engate confere de novo em instantes.", "engate looks again shortly."),
+        code="change.requested",
+    )
 
 
 def _not_handled(key: str, status: str, change: OrderChange) -> NotSent | Rejected:

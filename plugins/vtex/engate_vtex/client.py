@@ -35,9 +35,9 @@ class Vtex:
             "payments": host(settings.payments_url or f"https://{settings.account}.vtexpayments.com.br"),
         }
 
-    async def configured(self, endpoint: Endpoint) -> dict[str, Any] | None:
-        """What this key's feed or hook is configured for; None where it has none."""
-        answer = await self.call(endpoint, expect=(404,))
+    async def find(self, endpoint: Endpoint, **given: Any) -> dict[str, Any] | None:
+        """What is asked for; None where VTEX has none. It says so by 404, by an empty answer, or by null with 200."""
+        answer = await self.call(endpoint, expect=(404,), **given)
         return None if answer.status == 404 or not answer.body else answer.json(dict[str, Any] | None)
 
     async def call(

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from engate.clock import Clock
 from engate.model import OrderEvent, Page, Query
-from engate_vtex import hook
+from engate_vtex import webhooks
 from engate_vtex.client import Vtex
 from engate_vtex.order_list import OrderList
 from engate_vtex.orders import Orders
@@ -30,7 +30,7 @@ class Events:
         now = self._clock.now()
         if now < self._again:
             return
-        called = await hook.calls_us(self._vtex)
+        called = await webhooks.calls_us(self._vtex)
         async with aclosing(self._orders.left() if called else self._orders.events()) as pages:
             async for page in pages:
                 yield page

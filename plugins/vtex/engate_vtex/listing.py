@@ -9,7 +9,7 @@ from typing import Any
 from engate.model import Choice, Listing, Page, Query
 from engate_vtex import endpoints as at
 from engate_vtex.client import Vtex
-from engate_vtex.logistics import read_warehouses
+from engate_vtex.stock import read_warehouses
 
 SKUS_PER_PAGE = 100
 """Each SKU costs a call of its own for its reference and EAN, so a page stays small; VTEX would give 1,000 ids."""

@@ -8,7 +8,7 @@ from engate.model import Item, Price
 from engate_vtex import endpoints as at
 from engate_vtex import translate
 from engate_vtex.client import Vtex
-from engate_vtex.products import FreshSkus
+from engate_vtex.skus import FreshSkus
 
 
 class Prices:

@@ -13,16 +13,15 @@ from hashlib import blake2b
 from typing import Any
 
 from engate import Asked, Desk, EngateError, Known, Placed, PluginFault, Reply, Sight, Unavailable, Wholes
-from engate_webstore import catalog, contacts, envelope, orders
-from engate_webstore.catalog import SAO_PAULO
+from engate_webstore import contacts, envelope, translate, translate_orders
 from engate_webstore.envelope import DUPLICATE, INVALID, NO_PAGE, NOT_FOUND, NOTHING, RETRY, TOO_MANY, Call, Refused
 from engate_webstore.settings import WebstoreSettings
 
 PAGE = 100
-LOOK = Sight(hands_out=frozenset(), shows=catalog.priced)
-LOOK_AT_PRODUCTS = Sight(frozenset({"product", "sku", "price", "image"}), frozenset(), catalog.priced)
-STOCK = Sight(frozenset({"stock"}), frozenset({"stock"}), catalog.priced)
-PRODUCT = Sight(hands_out=frozenset({"product", "sku", "price", "image", "category", "brand"}), shows=catalog.priced)
+LOOK = Sight(hands_out=frozenset(), shows=translate.priced)
+LOOK_AT_PRODUCTS = Sight(frozenset({"product", "sku", "price", "image"}), frozenset(), translate.priced)
+STOCK = Sight(frozenset({"stock"}), frozenset({"stock"}), translate.priced)
+PRODUCT = Sight(hands_out=frozenset({"product", "sku", "price", "image", "category", "brand"}), shows=translate.priced)
 NOT_OFFERED = ("idTag", "idListaPreco", "dataCriacao")
 """Filters of `produtos.pesquisa` by what engate does not know: an answer without them would be another one than was asked for."""
 SITUATIONS = ("A", "I", "E")
@@ -89,24 +88,24 @@ class Facade:
             raise Refused(INVALID, *wrong)
         if not code and not gtin:
             page = await desk.products(call.page, PAGE, None, LOOK)
-            rows = [(whole, catalog.row(whole)) for whole in page.items]
-            return _listed(call, page, [catalog.travelling(*each) for each in rows if situation in ("", each[1]["situacao"])])
+            rows = [(whole, translate.row(whole)) for whole in page.items]
+            return _listed(call, page, [translate.travelling(*each) for each in rows if situation in ("", each[1]["situacao"])])
         found = await desk.having(gtin, LOOK) if gtin else [await desk.product(code, LOOK)]
-        rows = [(whole, row) for whole in found if whole is not None for row in catalog.rows(whole)]
+        rows = [(whole, row) for whole in found if whole is not None for row in translate.rows(whole)]
         wanted = {"codigo": code, "gtin": gtin, "situacao": situation}
-        kept = [catalog.travelling(*each) for each in rows if all(value in ("", each[1][name]) for name, value in wanted.items())]
+        kept = [translate.travelling(*each) for each in rows if all(value in ("", each[1][name]) for name, value in wanted.items())]
         return _listed(call, Wholes((), 1 if kept else 0, len(kept)), kept)
 
     async def changed_products(self, call: Call, desk: Desk) -> Mapping[str, Any]:
         page = await desk.products(call.page, PAGE, _since(call), LOOK_AT_PRODUCTS)
-        return _listed(call, page, [catalog.travelling(whole, catalog.row(whole)) | _changed(call) for whole in page.items])
+        return _listed(call, page, [translate.travelling(whole, translate.row(whole)) | _changed(call) for whole in page.items])
 
     async def changed_stock(self, call: Call, desk: Desk) -> Mapping[str, Any]:
         """A row for each SKU: variations have a stock of their own."""
         page, most = await desk.products(call.page, PAGE, _since(call), STOCK), self._settings.unlimited_stock
         if not all("stock" in whole.flows for whole in page.items):
             raise Refused(NOTHING, NO_STOCK)
-        return _listed(call, page, [catalog.stock(whole, sku, most) | _changed(call) for whole in page.items for sku in whole.skus])
+        return _listed(call, page, [translate.stock(whole, sku, most) | _changed(call) for whole in page.items for sku in whole.skus])
 
     async def product(self, call: Call, desk: Desk) -> Mapping[str, Any]:
         id, option = call.number(), self._settings.option_name
@@ -114,9 +113,9 @@ class Facade:
         if whole is None:
             raise Refused(NOT_FOUND, "registro não localizado")
         asked = next((each for each in whole.skus if each.sku.id == id), None)
-        if asked is not None and catalog.varied(whole):
-            return {"produto": catalog.travelling(whole, catalog.variation(whole, asked, option))}
-        return {"produto": catalog.travelling(whole, catalog.product(whole, option))}
+        if asked is not None and translate.varied(whole):
+            return {"produto": translate.travelling(whole, translate.variation(whole, asked, option))}
+        return {"produto": translate.travelling(whole, translate.product(whole, option))}
 
     async def stock(self, call: Call, desk: Desk) -> Mapping[str, Any]:
         id = call.number()
@@ -126,7 +125,7 @@ class Facade:
         if "stock" not in whole.flows:
             raise Refused(NOTHING, NO_STOCK)
         asked = next((each for each in whole.skus if each.sku.id == id), None)
-        return {"produto": catalog.stock(whole, asked, self._settings.unlimited_stock)}
+        return {"produto": translate.stock(whole, asked, self._settings.unlimited_stock)}
 
     # ---- contacts: what counts of a buyer comes with the order, nothing is kept of what is said before ----
 
@@ -155,7 +154,7 @@ class Facade:
         return {"registros": {"registro": {"sequencia": "1", "status": "OK", "id": placed.number, "numero": placed.number}}}
 
     async def _placed(self, call: Call, desk: Desk) -> Placed:
-        order = await orders.read(call.document("pedido"), call.at, desk.sku)
+        order = await translate_orders.read(call.document("pedido"), call.at, desk.sku)
         try:
             placed = await desk.place(order)
         except PluginFault:
@@ -173,17 +172,17 @@ class Facade:
         known = await desk.order(key or call.number("numero"))
         if known is None:
             raise Refused(NOTHING, "a consulta não retornou registros")
-        return {"pagina": 1, "numero_paginas": 1, "pedidos": [{"pedido": orders.line(known)}]}
+        return {"pagina": 1, "numero_paginas": 1, "pedidos": [{"pedido": translate_orders.line(known)}]}
 
     async def order(self, call: Call, desk: Desk) -> Mapping[str, Any]:
-        return {"pedido": orders.whole(await self._known(call.number(), desk))}
+        return {"pedido": translate_orders.whole(await self._known(call.number(), desk))}
 
     async def move(self, call: Call, desk: Desk) -> Mapping[str, Any]:
         known = await self._known(call.number(), desk)
         given = call.text("situacao")
-        if not orders.is_situation(given):
+        if not translate_orders.is_situation(given):
             raise Refused(INVALID, f"situacao inválida: {given[:40]}")
-        state, word = orders.situation(given)
+        state, word = translate_orders.situation(given)
         if not await desk.move(known.order.key, state, word):
             raise Refused(RETRY, "a situação não pôde ser alterada agora; tente depois")
         return {}
@@ -193,7 +192,7 @@ class Facade:
         found = next((note for note in known.notes if note.id == call.number()), None) if known is not None else None
         if known is None or found is None:
             raise Refused(NOT_FOUND, "registro não localizado")
-        return {"nota_fiscal": orders.note(known, found)}
+        return {"nota_fiscal": translate_orders.note(known, found)}
 
     async def _known(self, number: int, desk: Desk) -> Known:
         known = await desk.order(number)
@@ -216,7 +215,7 @@ def _listed(call: Call, page: Wholes, rows: list[dict[str, Any]]) -> dict[str, A
 
 
 def _changed(call: Call) -> dict[str, str]:
-    return {"data_alteracao": catalog.moment(call.at)}
+    return {"data_alteracao": translate.moment(call.at)}
 
 
 async def _kept(call: Call, desk: Desk, why: str) -> None:
@@ -230,7 +229,7 @@ def _since(call: Call) -> datetime:
     given = call.text("dataAlteracao")
     for form in ("%d/%m/%Y %H:%M:%S", "%d/%m/%Y"):
         try:
-            return datetime.strptime(given, form).replace(tzinfo=SAO_PAULO)
+            return datetime.strptime(given, form).replace(tzinfo=translate.SAO_PAULO)
         except ValueError:
             continue
     raise Refused(envelope.MISSING if not given else INVALID, "dataAlteracao: dd/mm/aaaa hh:mm:ss")

@@ -16,8 +16,8 @@ from engate.answers import NOT_JSON
 from engate.errors import Answered
 from engate.http import Http
 from engate.model import Batch, Check, Item, StockLevel
-from engate_webstore.catalog import units
 from engate_webstore.settings import WebstoreSettings
+from engate_webstore.translate import units
 
 VERSION = "1.0.0"
 CHECK_ID = Text("Confira o ID do produto ligado na loja.", "Check the product id that it is linked to in the shop.")

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from functools import cached_property
 
-from engate import Asked, Context, Desk, Reply, Storefront, Text
+from engate import Asked, Context, Desk, Reply, Storefront
 from engate.model import Batch, Check, Choice, Page, StockLevel
+from engate_webstore import checks
 from engate_webstore.facade import Facade
 from engate_webstore.settings import WebstoreSettings
 from engate_webstore.stock import StockWebhook
@@ -39,42 +40,7 @@ class WebstoreStorefront(Storefront):
         return StockWebhook(self.context, self._settings) if self._settings.stock_webhook else None
 
     async def test_connection(self) -> list[Check]:
-        """Of Webstore's own only the stock webhook can be called; the rest says what people still have to do there."""
-        lines = [
-            Check(
-                "address",
-                True,
-                Text("O engate está pronto para a Webstore o chamar.", "engate is ready to be called by Webstore."),
-                Text(
-                    "Informe à Webstore o endereço desta conexão e o token; o último contato aparece na conexão.",
-                    "Give Webstore this connection's address and the token; the connection shows its last contact.",
-                ),
-            )
-        ]
-        if self._stock is not None:
-            lines += [await self._stock.probe(), self._company()]
-        else:
-            lines.append(
-                Check(
-                    "stock_webhook",
-                    True,
-                    Text("Sem webhook de estoque: a loja só recebe o estoque quando o consulta.",
-                         "No stock webhook: the shop gets stock only when it asks for it."),
-                )
-            )  # fmt: skip
-        return lines
-
-    def _company(self) -> Check:
-        """A receiver checks whose message it is by the CNPJ in it (olist FACTS, section 4)."""
-        if self._settings.document:
-            return Check("document", True, Text("O webhook informa o CNPJ da empresa.", "The webhook tells the company's CNPJ."))
-        return Check(
-            "document",
-            True,  # the rest works without it, and no receiver is known that insists
-            Text("O webhook de estoque não informa o CNPJ da empresa.", "The stock webhook does not tell the company's CNPJ."),
-            Text("Preencha o CNPJ na conexão: a loja confere por ele de quem é a mensagem.",
-                 "Fill in the connection's CNPJ: the shop checks by it whose message it is."),
-        )  # fmt: skip
+        return await checks.run(self._settings, self._stock)
 
     async def identity(self) -> str:
         return f"loja {self._settings.store}"

@@ -6,13 +6,13 @@ from tests.trap import Trap
 
 WINTHOR = "plugins/winthor/engate_winthor"
 CORE = "core/engate"
-W_CONNECTION = "plugins/winthor/tests/plugin/test_plugin_connection.py::"
-W_TRAPS = "plugins/winthor/tests/plugin/test_plugin_traps.py::"
-W_SESSION = "plugins/winthor/tests/plugin/test_plugin_session.py::"
-W_CATALOG = "plugins/winthor/tests/plugin/test_plugin_catalog.py::"
-W_FOLLOWING = "plugins/winthor/tests/plugin/test_plugin_following.py::"
-W_QUIRKS = "plugins/winthor/tests/plugin/test_plugin_quirks.py::"
-W_ORDERS = "plugins/winthor/tests/plugin/test_plugin_orders.py::"
+W_CONNECTION = "plugins/winthor/tests/test_plugin_connection.py::"
+W_TRAPS = "plugins/winthor/tests/test_plugin_traps.py::"
+W_SESSION = "plugins/winthor/tests/test_plugin_session.py::"
+W_CATALOG = "plugins/winthor/tests/test_plugin_catalog.py::"
+W_FOLLOWING = "plugins/winthor/tests/test_plugin_fulfilment.py::"
+W_QUIRKS = "plugins/winthor/tests/test_plugin_quirks.py::"
+W_ORDERS = "plugins/winthor/tests/test_plugin_orders.py::"
 E_ORDERS = "tests/test_orders.py::"
 
 TRAPS: tuple[Trap, ...] = (
@@ -642,6 +642,6 @@ TRAPS: tuple[Trap, ...] = (
         "plugins/winthor/engate_winthor/translate_customers.py",
         "return document(stated) if inscribed(stated) else EXEMPT",
         "return document(stated) or EXEMPT",
-        ("plugins/winthor/tests/plugin/test_plugin_quirks.py::test_of_several_records_the_exempt_one_where_the_buyer_has_no_inscription",),
+        ("plugins/winthor/tests/test_plugin_quirks.py::test_of_several_records_the_exempt_one_where_the_buyer_has_no_inscription",),
     ),
 )

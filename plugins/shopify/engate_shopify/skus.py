@@ -14,9 +14,9 @@ from engate import NotSent, Rejected, Text
 from engate.model import Batch, Item, Sku
 from engate_shopify import bulk, translate
 from engate_shopify import operations as op
-from engate_shopify.catalog import gone
 from engate_shopify.client import Shopify, faults_of, refused
 from engate_shopify.groups import accepted_only, by_row, chunks, in_groups, lots
+from engate_shopify.products import gone
 
 Variant = dict[str, Any]
 Options = tuple[tuple[str, str], ...]

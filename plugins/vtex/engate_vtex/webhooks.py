@@ -47,7 +47,7 @@ async def answer(settings: VtexSettings, asked: Asked, desk: Desk) -> Reply:
 
 
 async def config(vtex: Vtex) -> dict[str, Any] | None:
-    return await vtex.configured(at.HOOK_CONFIG)
+    return await vtex.find(at.HOOK_CONFIG)
 
 
 def is_ours(held: dict[str, Any]) -> bool:

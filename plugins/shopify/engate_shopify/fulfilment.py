@@ -24,7 +24,7 @@ OPEN = ("OPEN", "IN_PROGRESS")
 NOTE = re.compile(r"nfe_key(?:_(\d+))?")
 
 
-class Shipping:
+class Fulfilment:
     def __init__(self, shop: Shopify) -> None:
         self._shop = shop
         self._defined: set[str] = set()

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 from engate import Known, Note
 from engate.model import CENT, Address, Buyer, Order, OrderItem, Payment, ShopState
-from engate_webstore.catalog import SAO_PAULO
 from engate_webstore.envelope import INVALID, Refused
+from engate_webstore.translate import SAO_PAULO
 
 _0 = Decimal(0)
 STATES: Mapping[str, ShopState] = {
