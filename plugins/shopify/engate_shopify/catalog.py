@@ -19,7 +19,7 @@ OWNERS = ("PRODUCT", "COLLECTION")
 
 
 async def define(shop: Shopify, definition: dict[str, Any]) -> None:
-    """One that is there already is fine, and one that is not pinned where the shop's pins are used up."""
+    """Makes a metafield definition. An existing one is fine. It is made without a pin where the shop's pins are used up."""
     faults = faults_of(await shop.graphql(op.DEFINE, definition=definition))
     if any(fault.get("code") == "PINNED_LIMIT_REACHED" for fault in faults):
         faults = faults_of(await shop.graphql(op.DEFINE, definition={**definition, "pin": False}))
@@ -41,7 +41,7 @@ def _undefined(definition: Mapping[str, Any], faults: Sequence[Mapping[str, Any]
 
 
 class Definitions:
-    """The metafield definitions that lookups by the ERP's key need: made once a process, whoever asks first."""
+    """The metafield definitions that lookups by the ERP's key need. Made once a process, by whoever needs them first."""
 
     def __init__(self, shop: Shopify) -> None:
         self._shop = shop
@@ -80,5 +80,5 @@ class Categories:
 
 
 async def push_brand(item: Item[Brand]) -> str:
-    """A brand is a word in each product: its name is its key. Products of a renamed one are sent again by their own change."""
+    """A brand is a field of each product, so its name is its key. When it is renamed, its products change and are sent again."""
     return translate.name_within(item.want.name, "brand", item.key)

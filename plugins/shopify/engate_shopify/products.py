@@ -68,7 +68,7 @@ class Products:
             self._changed.add(product["id"])
 
     async def finish(self) -> None:
-        """Made is not yet published: fifty at a time."""
+        """Reports the items. New products are published first, fifty at a time."""
         waiting = self._batch.unreported()
         for item in waiting:
             if item.remote in self._changed:
@@ -123,12 +123,12 @@ class Products:
         return found["id"] if found else None
 
     async def _publish(self, product: str, publication: str) -> None:
-        """Without it nobody sees the product, whatever its status says."""
+        """Publishes the product: without that nobody sees it, whatever its status says."""
         await self._shop.do(op.PUBLISH, "publish", id=product, input=[{"publicationId": publication}])
 
 
 def category_left(item: Item[Product]) -> str | None:
-    """The category that it had: of its collections, the others are the merchandisers'."""
+    """The category that the product leaves. Its other collections are not touched: people of the shop put it there."""
     had = item.have and item.have.category
     moves = had and had != item.want.category and "category" in translate.to_write(item, translate.PRODUCT_OWNED)
     return had if moves else None

@@ -14,7 +14,7 @@ from engate_vtex.order_list import OrderList
 from engate_vtex.orders import Orders
 
 SELDOM = timedelta(seconds=30)
-"""Where VTEX calls us, it is asked so often whether it still does, and what it did not tell."""
+"""Where VTEX calls us: how often it is asked whether the hook is still there, and for orders that the hook may have missed."""
 OVERLAP = 900.0
 """Seconds: the list is some four minutes late."""
 
@@ -26,7 +26,7 @@ class Events:
         self._again = datetime.min.replace(tzinfo=UTC)
 
     async def pages(self, query: Query) -> AsyncGenerator[Page[OrderEvent]]:
-        """The feed has a position of its own: the query says nothing to it."""
+        """The feed keeps its own position, so the query's cursor does not matter to it."""
         now = self._clock.now()
         if now < self._again:
             return

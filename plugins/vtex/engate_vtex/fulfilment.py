@@ -19,7 +19,7 @@ class Fulfilment:
         self._vtex, self._orders = vtex, orders
 
     async def send_handling(self, shop_order: ShopOrderRef) -> None:
-        """Only 204 is a yes. Anything else is read again: the order may be there already, or somebody may have cancelled it."""
+        """Only 204 means done. After any other answer the order is read: it may be in handling already, or cancelled."""
         answer = await self._vtex.call(at.START_HANDLING, order=shop_order.key, expect=(409,))
         if answer.status == 204:
             return
@@ -55,7 +55,7 @@ class Fulfilment:
         try:
             await self._vtex.call(at.INVOICE, order=shop_order.key, body=body)
         except Answered as refused:
-            if UNDER_WAY in refused.body:  # somebody changes the order in the Admin: VTEX breaks where both meet
+            if UNDER_WAY in refused.body:  # somebody is changing the order in the Admin: VTEX takes no note meanwhile
                 raise change_under_way(shop_order.key) from None
             raise
 
@@ -68,7 +68,7 @@ class Fulfilment:
         await self._vtex.call(at.DELIVERY, order=shop_order.key, invoice=number, body=translate.delivery_body(delivered_at))
 
     async def _sent_number(self, shop_order: ShopOrderRef, invoice: Invoice | None) -> str:
-        """Under which number the note went: VTEX's packages are found by that, ours by the access key."""
+        """The number under which the note was sent. VTEX finds a package by that number; we find it by the access key."""
         package = translate.package_of(await self._orders.raw(shop_order.key), invoice) if invoice is not None else None
         if package is None:
             number = f" {invoice.number}" if invoice is not None else ""
@@ -83,7 +83,8 @@ class Fulfilment:
         return str(package["invoiceNumber"])
 
     async def send_cancellation(self, shop_order: ShopOrderRef, reason: str) -> None:
-        """The first call may only request it; the next one, minutes later, confirms. Done is what reads as cancelled."""
+        """The first call may only request the cancellation; the next one, minutes later, confirms it. It is done when the order reads as
+        cancelled."""
         if await self._cancelled(shop_order):
             return
         try:

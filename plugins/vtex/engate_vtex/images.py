@@ -37,7 +37,7 @@ class Images:
             )
 
     async def _files(self, item: Item[Image], sku: str) -> list[dict[str, Any]]:
-        """What the SKU has: after a timeout our image may be among it, and at the first link the shop's own."""
+        """The images that the SKU has. After a timeout ours may be among them; at the first link, the shop's own."""
         if sku in self._fresh and not item.uncertain:
             return []
         answer = await self._vtex.call(at.FILES, sku=sku, expect=(404,))
@@ -49,6 +49,7 @@ class Images:
         return answer.status != 404
 
     async def _create(self, sku: str, body: translate.Body) -> str:
-        answer = (await self._vtex.call(at.FILE_CREATE, sku=sku, body=body)).json()
-        made = answer if isinstance(answer, list) else [answer]
+        answer = await self._vtex.call(at.FILE_CREATE, sku=sku, body=body)
+        said: dict[str, Any] | list[dict[str, Any]] = answer.json(dict[str, Any] | list[dict[str, Any]])
+        made = said if isinstance(said, list) else [said]
         return str(next((file for file in reversed(made) if file.get("Name") == body["Name"]), made[-1])["Id"])

@@ -24,14 +24,14 @@ class Orders:
     # ---- the feed ----
 
     async def events(self) -> AsyncGenerator[Page[OrderEvent]]:
-        """Until the feed is empty. A page is acknowledged when the next one is asked for: whoever asks has made it durable."""
+        """Reads until the feed is empty. A page is acknowledged when the next one is asked for: by then the caller has stored it."""
         await self._ensure_feed()
         while items := await self._read_feed():
             yield Page([translate.event(item) for item in items])
             await self._acknowledge(items)
 
     async def _ensure_feed(self) -> None:
-        """Once per process: the feed exists and tells what we need. Later on its reading says when it has gone."""
+        """Makes sure, once per process, that the feed exists and tells what we need. Later a reading answers 404 when it is gone."""
         if self._configured:
             return
         settings = self._vtex.settings
@@ -46,8 +46,8 @@ class Orders:
         return await self._vtex.find(at.FEED_CONFIG)
 
     async def left(self) -> AsyncGenerator[Page[OrderEvent]]:
-        """Of a feed of ours that a hook has taken the place of, what it still has to tell. It goes when it holds nothing any more, also
-        nothing that was read and not acknowledged: on the day the hook is lost, two weeks of it would be read."""
+        """What a feed of ours still holds after a hook has taken its place. The feed is deleted once it holds nothing, not even events that
+        were read and not acknowledged. If it stayed, two weeks of events would be read on the day the hook is lost."""
         if await self._own_feed() is None:
             return
         async with aclosing(self.events()) as pages:
@@ -68,7 +68,7 @@ class Orders:
         await self._vtex.call(at.FEED_CONFIGURE, body=translate.feed_config(settings.feed_visibility, settings.feed_retention))
 
     async def _read_feed(self) -> list[dict[str, Any]]:
-        """One lot. A feed without events for its retention period loses its configuration (404): it is made again."""
+        """One lot of events. A feed that had no events for its retention period loses its configuration (404), and is made again."""
         answer = await self._vtex.call(at.FEED, query={"maxlot": LOT}, expect=(404,))
         if answer.status == 404:
             await self._configure_feed()
@@ -82,7 +82,8 @@ class Orders:
         return answer.json(list[dict[str, Any]] | None) or []
 
     async def _acknowledge(self, items: list[dict[str, Any]]) -> None:
-        """Every handle, those of duplicates and of states we do not know too: what is not committed comes back for ever."""
+        """Acknowledges every handle, also those of duplicates and of unknown states: an event that is not acknowledged comes back for
+        ever."""
         await self._vtex.call(at.FEED_COMMIT, body={"handles": [item["handle"] for item in items]})
 
     # ---- the order ----

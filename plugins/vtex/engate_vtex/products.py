@@ -45,7 +45,7 @@ class Products:
         return product
 
     async def _update(self, item: Item[Product], product: str, category: str, brand: str, *, listed: bool) -> None:
-        """`listed`: it is in the trade policy for certain. A creation that broke off half-way is completed here."""
+        """`listed`: it is known to be in the trade policy. A creation that broke off half-way is completed here."""
         fields = translate.to_write(item, translate.PRODUCT_OWNED)
         listed = listed or item.have is not None
         if not fields and listed:

@@ -95,7 +95,7 @@ class Skus:
         new, old = gtin(item.want.ean), gtin(item.have.ean) if item.have is not None else ""
         if item.have is not None and new == old:
             return
-        held = (await self._vtex.call(at.EANS, sku=sku)).json(list[str]) if new or old else []
+        held: list[str] = (await self._vtex.call(at.EANS, sku=sku)).json(list[str]) if new or old else []
         if new and new not in held and (item.have is not None or item.uncertain or not held):
             await self._add_ean(item.want, sku, new)
         if old and old in held:
@@ -119,7 +119,7 @@ class Skus:
 
 
 def _only_ean(item: Item[Sku]) -> bool:
-    """Whether the EAN is all that changed: it has calls of its own. Of what is the shop's own nobody knows what it was."""
+    """Whether only the EAN changed, which has calls of its own. Fields that are the shop's own are not compared."""
     want, have = item.want, item.have
     if have is None or "ean" in item.kept or want.ean == have.ean:
         return False

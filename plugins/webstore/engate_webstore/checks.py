@@ -1,4 +1,4 @@
-"""The connection test: of Webstore's own only the stock webhook can be called; the rest says what people still have to do there."""
+"""The connection test. Of Webstore only the stock webhook can be called; the other lines say what people still have to do there."""
 
 from __future__ import annotations
 

@@ -23,15 +23,15 @@ LOOK_AT_PRODUCTS = Sight(frozenset({"product", "sku", "price", "image"}), frozen
 STOCK = Sight(frozenset({"stock"}), frozenset({"stock"}), translate.priced)
 PRODUCT = Sight(hands_out=frozenset({"product", "sku", "price", "image", "category", "brand"}), shows=translate.priced)
 NOT_OFFERED = ("idTag", "idListaPreco", "dataCriacao")
-"""Filters of `produtos.pesquisa` by what engate does not know: an answer without them would be another one than was asked for."""
+"""Filters of `produtos.pesquisa` that engate cannot apply. They are refused: an answer that ignored them would be wrong."""
 SITUATIONS = ("A", "I", "E")
 NO_STOCK = "o estoque não é informado"
-"""It is the shop's own: a 0 would take everything off sale."""
+"""Answered where the stock is left to the shop: a 0 would take everything off sale."""
 Service = Callable[["Facade", Call, Desk], Awaitable[Mapping[str, Any]]]
 
 
 class Facade:
-    """Of one connection and process."""
+    """The facade of one connection, in one process."""
 
     def __init__(self, settings: WebstoreSettings) -> None:
         self._settings = settings
@@ -54,11 +54,11 @@ class Facade:
             return envelope.refused(Refused(RETRY, "a integração não está ativa agora; tente depois"), limit)
 
     def broke(self) -> Reply:
-        """The store reads no status. What happened is in engate's log."""
+        """The answer when engate itself failed. The store does not read the status; what happened stands in engate's log."""
         return envelope.refused(Refused(RETRY, "erro inesperado; tente depois"), self._settings.calls_a_minute)
 
     async def _verified(self, asked: Asked, desk: Desk) -> Call:
-        """Whose token cannot be read might be anybody."""
+        """The call, if it can be read and has the token. Nothing of any other is kept: its sender is not known."""
         try:
             call = envelope.read(asked)
             envelope.allowed(call, self._settings.token.reveal())
@@ -69,7 +69,7 @@ class Facade:
         return call
 
     def _count(self, at: datetime) -> None:
-        """A sliding minute."""
+        """Refuses a call beyond those of one minute."""
         while self._calls and self._calls[0] <= at - timedelta(minutes=1):
             self._calls.popleft()
         if len(self._calls) >= self._settings.calls_a_minute:
@@ -79,7 +79,8 @@ class Facade:
     # ---- products ----
 
     async def search(self, call: Call, desk: Desk) -> Mapping[str, Any]:
-        """All of them, or those with this code and GTIN; a variation is answered by its own line. `situacao` leaves gaps in a page."""
+        """`produtos.pesquisa`: all products, or those with this code and GTIN. A variation has a line of its own. A page that is filtered
+        by `situacao` is shorter than the others."""
         code, gtin, situation = call.text("pesquisa"), call.text("gtin"), call.text("situacao").upper()
         wrong = [f"{name}: filtro não disponível" for name in NOT_OFFERED if call.text(name)]
         if situation and situation not in SITUATIONS:
@@ -101,7 +102,7 @@ class Facade:
         return _listed(call, page, [translate.travelling(whole, translate.row(whole)) | _changed(call) for whole in page.items])
 
     async def changed_stock(self, call: Call, desk: Desk) -> Mapping[str, Any]:
-        """A row for each SKU: variations have a stock of their own."""
+        """One row for each SKU: each variation has its own stock."""
         page, most = await desk.products(call.page, PAGE, _since(call), STOCK), self._settings.unlimited_stock
         if not all("stock" in whole.flows for whole in page.items):
             raise Refused(NOTHING, NO_STOCK)
@@ -206,7 +207,7 @@ class Facade:
 
 
 def _listed(call: Call, page: Wholes, rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """`rows`: what this page comes to."""
+    """The answer for one page. `rows`: its lines."""
     if page.pages == 0:
         raise Refused(NOTHING, "a consulta não retornou registros")
     if call.page > page.pages:
@@ -219,7 +220,7 @@ def _changed(call: Call) -> dict[str, str]:
 
 
 async def _kept(call: Call, desk: Desk, why: str) -> None:
-    """An order that is not taken, where the operator sees it."""
+    """Stores an order that was refused, so that the operator sees it."""
     said = call.raw("pedido")
     if said:
         await desk.reject(f"pedido/{blake2b(said, digest_size=16).hexdigest()}", why, said)

@@ -1,4 +1,4 @@
-"""The Webstore storefront: it calls us for products and with orders; only stock is sent to it."""
+"""The Webstore storefront: every hook, each handed to the module of its subject. The shop calls us; only stock is sent to it."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ ASKED_ABOUT = frozenset({"send_handling", "send_invoice", "send_tracking", "send
 class WebstoreStorefront(Storefront):
     """One store at Webstore.
 
-    Prices travel with the products that it fetches. What became of an order it asks (`pedido.obter`, `nota.fiscal.obter`). Stock is told
-    by the webhook for what a person has linked to a product of the shop, and answered to whoever asks for it.
+    The store fetches products with their prices, and asks what became of its orders (`pedido.obter`, `nota.fiscal.obter`). Stock is sent by
+    the webhook for SKUs that a person has linked to a product of the shop; it is also answered when the store asks.
     """
 
     fetches = FETCHED | HANDED_IN | ASKED_ABOUT | {"push_stock"}
@@ -36,7 +36,7 @@ class WebstoreStorefront(Storefront):
 
     @cached_property
     def _stock(self) -> StockWebhook | None:
-        """Made when it is needed: whatever may be wrong with its address keeps nobody out of the facade."""
+        """Made when it is first needed: a wrong address of the webhook must not keep the facade from working."""
         return StockWebhook(self.context, self._settings) if self._settings.stock_webhook else None
 
     async def test_connection(self) -> list[Check]:
@@ -49,7 +49,7 @@ class WebstoreStorefront(Storefront):
         return self.fetches - {"push_stock"} if self._settings.stock_webhook else self.fetches
 
     async def read_choices(self, kind: str) -> AsyncIterator[Page[Choice]]:
-        """A store has one stock, without a name of its own; its forms of payment nobody lists."""
+        """A store has one stock, without a name. There is no list of its forms of payment."""
         yield Page([Choice(WAREHOUSE, "Estoque da loja")] if kind == "warehouses" else [])
 
     async def answer(self, asked: Asked, desk: Desk) -> Reply:

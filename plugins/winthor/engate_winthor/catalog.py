@@ -12,11 +12,11 @@ from engate_winthor.checks import unavailable
 from engate_winthor.client import Client
 from engate_winthor.endpoints import Paged
 from engate_winthor.lists import Lists, RowList, T, unique
-from engate_winthor.rows import SkuRow, text
+from engate_winthor.rows import BrandRow, ProductRow, SkuRow, id_of, text
 
 
 class _Packaging(NamedTuple):
-    """What one row of the packagings says. `image`: None where there are no images."""
+    """What one row of the packagings becomes. `image` is None where the connection has no address of images."""
 
     sku: Sku
     image: Image | None
@@ -33,7 +33,7 @@ class Catalog:
         self._branch = client.settings.main_branch
 
     async def categories(self, query: Query) -> AsyncIterator[Page[Category]]:
-        """Three lists, one tree. The cursor says in which list ("section:3")."""
+        """Departments, sections and categories: three lists, one tree. The cursor names the list ("section:3")."""
         rows, contract = self._client.rows, self._contract
         levels: dict[str, tuple[Paged, type[Any], Callable[[Any], Category]]] = {
             "department": (contract.departments, rows.department, translate.department),
@@ -47,23 +47,23 @@ class Catalog:
             following = f"{names[place + 1]}:1" if place + 1 < len(names) else None
             reading = msgspec.structs.replace(query, cursor=page or None)
             page = ""
-            async for part in self._lists.pages(reading, RowList(call, kind, lambda row: text(row.id)), made):
+            async for part in self._lists.pages(reading, RowList[Any](call, kind, id_of), made):
                 part.items = [item for item in part.items if query.keys is None or item.key in query.keys]
                 part.cursor = f"{names[place]}:{part.cursor}" if part.cursor else following
                 yield part
 
     async def brands(self, query: Query) -> AsyncIterator[Page[Brand]]:
-        brands = RowList(self._contract.brands, self._client.rows.brand, lambda row: text(row.id))
+        brands = RowList[BrandRow](self._contract.brands, self._client.rows.brand, id_of)
         async for page in self._lists.pages(query, brands, translate.brand):
             page.items = [item for item in page.items if query.keys is None or item.key in query.keys]
             yield page
 
     async def products(self, query: Query) -> AsyncIterator[Page[Product]]:
-        """With callOrigin=T: asked for e-commerce items only (W), WinThor leaves those with a missing link out without a word."""
+        """Asked with callOrigin=T (all items). With W (e-commerce items only) WinThor silently leaves out those with a missing link."""
         if query.keys is not None:
             yield Page([item for key in query.keys for item in await self._one_product(key)])
             return
-        products = RowList(self._contract.products, self._client.rows.product, lambda row: text(row.id))
+        products = RowList[ProductRow](self._contract.products, self._client.rows.product, id_of)
         branch = {products.call.branch: self._branch}
         async for page in self._lists.pages(query, products, translate.product, keep=translate.for_shop, params=branch):
             yield page
@@ -75,7 +75,7 @@ class Catalog:
         return [translate.product(row) for row in found if text(row.id) == key and translate.for_shop(row)]
 
     async def skus(self, query: Query) -> AsyncIterator[Page[Sku]]:
-        """The images come with them: their addresses follow from the same rows."""
+        """SKUs, together with their images: the addresses of the images follow from the same rows."""
         template = "" if "list_images" in unavailable(self._settings) else self._settings.image_url
         async for page in self._sku_rows(query, lambda row: _Packaging(translate.sku(row), _image(row, template))):
             images = [each.image for each in page.items if each.image is not None]

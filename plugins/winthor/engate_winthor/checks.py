@@ -1,4 +1,4 @@
-"""What the connection test says, whose account it is, and what it cannot do as it is set up."""
+"""The connection test, the identity of the company, and which hooks the settings leave without a source."""
 
 from collections.abc import Mapping
 
@@ -16,7 +16,7 @@ from engate_winthor.translate_customers import document
 
 
 async def run(client: Client, search: OrderSearch) -> list[Check]:
-    """The connection test: one line a thing that must work, changing nothing."""
+    """The connection test: one line for each thing that must work. It changes nothing."""
     checks = [await _health(client, name, path) for name, path in msgspec.structs.asdict(client.contract.health).items()]
     client.login.refused.forget()
     try:
@@ -33,7 +33,7 @@ async def run(client: Client, search: OrderSearch) -> list[Check]:
 
 
 async def _orders(client: Client, search: OrderSearch) -> Check:
-    """Whether an order that was sent could be found again: without that, none may be sent."""
+    """Whether an order that was sent can be found again. Where it cannot, no order may be sent."""
     try:
         listed = await search.listed(client.settings.branches, SEARCH_DAYS)
     except EngateError as error:
@@ -54,7 +54,7 @@ async def _orders(client: Client, search: OrderSearch) -> Check:
 
 
 async def _health(client: Client, service: str, path: str) -> Check:
-    """A service that is up answers text; one that is down, a Jetty page, sometimes with status 200."""
+    """A service that is up answers plain text. One that is down answers a page of Jetty, sometimes with status 200."""
     name = f"service.{service}"
     try:
         answer = await client.open.plain("GET", path)
@@ -85,7 +85,7 @@ def _branch(branch: str, row: BranchRow | None) -> Check:
 
 
 async def identity(client: Client) -> str:
-    """The root of the main branch's CNPJ: the company, whatever address or user it is reached by."""
+    """The first eight characters of the main branch's CNPJ: they name the company, whatever address or user it is reached by."""
     main = client.settings.main_branch
     for row in await branches(client):
         if text(row.id) == main and (found := document(text(row.document))):

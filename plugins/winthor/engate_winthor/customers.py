@@ -1,15 +1,15 @@
-"""Which WinThor customer an order goes under: looked up by document, created where there is none, never changed."""
+"""The WinThor customer of an order: looked up by document, created where there is none, never changed."""
 
 from engate import Answered, NotSent, Rejected, Text, Unavailable, Unknown
 from engate.model import OrderPart
 from engate_winthor import translate_customers as translate
 from engate_winthor import translate_orders
 from engate_winthor.client import Client
-from engate_winthor.rows import CustomerRow, flag, text
+from engate_winthor.rows import CustomerRow, flag, id_of, text
 
 
 async def customer_of(client: Client, part: OrderPart) -> tuple[str, list[str]]:
-    """(customer number, notes for the order). All of it happens before the order is sent: none of it leaves the order uncertain."""
+    """(customer number, notes for the order). All of it happens before the order is sent, so no failure here leaves the order in doubt."""
     if client.settings.customer_policy == "default_customer":
         if not client.settings.default_customer:
             raise Rejected(
@@ -19,7 +19,7 @@ async def customer_of(client: Client, part: OrderPart) -> tuple[str, list[str]]:
             )
         return client.settings.default_customer, []
     if not translate.is_document(translate.document(part.order.buyer.document)):
-        raise _no_document(part)  # there are customers without one: nothing is like nothing
+        raise _no_document(part)  # WinThor has customers without a document, and none of them is this buyer
     found = await find(client, part)
     if found:
         return found, []
@@ -35,7 +35,7 @@ async def find(client: Client, part: OrderPart) -> str:
     who, inscription = translate.document(part.order.buyer.document), translate.inscription(part.order.buyer.state_inscription)
     names = client.contract.customers
     for asked in (who, translate.punctuated(who)):
-        async for page in client.pages(names, client.rows.customer, lambda row: text(row.id), {names.only: asked}):
+        async for page in client.pages(names, client.rows.customer, id_of, {names.only: asked}):
             same = [row for row in page.rows if translate.document(text(row.document)) == who and text(row.id)]
             if same:
                 return text(min(same, key=lambda row: _preference(row, inscription)).id)
@@ -60,7 +60,8 @@ def _no_document(part: OrderPart) -> Rejected:
 
 
 def _preference(row: CustomerRow, inscription: str) -> tuple[bool, bool, int]:
-    """One document may have several records (one for each state inscription): active, with the buyer's own inscription, the oldest."""
+    """The order of preference where one document has several records, one for each state inscription: active ones first, then those with
+    the buyer's own inscription, then the oldest."""
     number = text(row.id)
     return (
         not flag(row.active, True),

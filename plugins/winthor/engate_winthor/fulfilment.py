@@ -1,4 +1,4 @@
-"""What became of orders in the ERP: their state, their shipments and, once invoiced, their notes."""
+"""What the ERP did with orders: their state, their shipments and, once invoiced, their notes."""
 
 from collections.abc import AsyncIterator
 

@@ -20,8 +20,11 @@ class Orders:
         self._contract, self._settings = client.contract, client.settings
 
     async def find_order(self, part: OrderPart) -> Found | Absent | Unsure:
-        """Every configured branch (and the part's own), every page, back to the day the order was placed. Whatever fails is `Unsure`.
-        Orders that others placed have no reference: looked for by none, each of them would be the one."""
+        """Looks through every page of every configured branch and the part's own, back to the day the order was placed.
+
+        Whatever fails is `Unsure`. A part without a reference is too: orders that were entered by hand carry none, so each of them would
+        match.
+        """
         if not part.reference:
             return Unsure("the order has no reference to be found by")
         age = self._client.clock.now() - part.order.placed_at
@@ -30,12 +33,12 @@ class Orders:
         try:
             listed = await self._search.listed((*self._settings.branches, part.branch), days)
         except (AuthFailed, Forbidden):
-            raise  # a person has to act: not to be hidden among what passes
+            raise  # a person has to act, so it must not look like a passing failure
         except EngateError as error:
             return Unsure(error.text.en)
         matches = listed.orders.get(part.reference)
         if matches:
-            # Should there be several, the living one counts.
+            # Of several the one that is not cancelled counts.
             best = min(matches, key=lambda row: translate.state(row.status) == "cancelled")
             return Found(text(best.number), translate.state(best.status))
         if listed.blind:
@@ -97,7 +100,7 @@ class Orders:
         return translate.state(rows[0].status) if rows else ""
 
     async def one(self, branch: str, number: str) -> list[OrderRow]:
-        """One order, asked for in its own branch: in any other it looks absent. No number is no order's."""
+        """One order, asked for in its own branch: in any other it looks absent. Without a number there is no order."""
         if not number:
             return []
         names = self._contract.order_params

@@ -17,10 +17,10 @@ class Prices:
         self._branch, self._region = client.settings.main_branch, client.settings.price_region
 
     async def pages(self, query: Query) -> AsyncIterator[Page[Price]]:
-        """Always complete: this list has no changed-since, and offers come and go without a change. A price table is a region.
+        """Always complete: the list has no changed-since, and an offer begins and ends without a change. A price table is a region.
 
-        Only where the connection names its region can the default price be told from those of other regions; else they are another pass.
-        The cursor says in which pass, and of which regions ("1/9f3a…:3"): with others the reading begins anew.
+        Only where the connection names its region can the default price be told from those of other regions; else they are read in a second
+        pass. The cursor names the pass and its regions ("1/9f3a…:3"). With other regions the reading begins anew.
         """
         passes = self._passes(query.tables)
         if query.keys is not None:

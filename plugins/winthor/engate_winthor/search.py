@@ -1,4 +1,7 @@
-"""Looking for orders by the reference they carry. No filter for it is known, so the list is read; one reading serves many who look."""
+"""Finds orders by the reference they carry.
+
+No filter for it is known, so the list is read. One reading serves all who look at that time.
+"""
 
 import asyncio
 from collections.abc import Coroutine, Iterable
@@ -25,7 +28,7 @@ class Listed(msgspec.Struct):
 
     @property
     def blind(self) -> bool:
-        """Orders are listed, and none has the field of the reference: such a list cannot say that one is absent."""
+        """Whether orders are listed, and none has the field of the reference. Such a list cannot say that an order is absent."""
         return bool(self.orders) and all(row.reference is msgspec.UNSET for rows in self.orders.values() for row in rows)
 
 
@@ -38,8 +41,10 @@ class _Reading:
 
 
 class OrderSearch:
-    """Whoever asks while a reading is under way waits for the next one: an answer is never older than its question. A reading that nobody
-    waits for any more is ended: a call that hangs would keep everybody after it waiting."""
+    """Whoever asks while a reading is under way waits for the next one, so an answer is never older than its question.
+
+    A reading that nobody waits for any more is ended: a call that hangs would keep all later ones waiting.
+    """
 
     def __init__(self, client: Client) -> None:
         self._client = client

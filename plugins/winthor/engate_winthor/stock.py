@@ -11,7 +11,7 @@ from engate_winthor.rows import StockRow, text
 
 
 async def warehouses(client: Client, query: Query) -> AsyncIterator[Page[Warehouse]]:
-    """The configured branches, one that WinThor does not know with a problem."""
+    """The configured branches. One that WinThor does not know has a problem."""
     known = {text(row.id): row for row in await branches(client)}
     wanted = [branch for branch in client.settings.branches if query.keys is None or branch in query.keys]
     yield Page(
@@ -27,7 +27,7 @@ class Stock:
         self._client, self._lists = client, lists
 
     async def pages(self, query: Query) -> AsyncIterator[Page[StockLevel]]:
-        stock = RowList[StockRow](self._client.contract.stock, self._client.rows.stock, lambda row: f"{text(row.sku)} {text(row.branch)}")
+        stock = RowList[StockRow](self._client.contract.stock, self._client.rows.stock, _place)
         asked = [branch for branch in self._client.settings.branches if query.scope in ("", branch)]
         if not asked:  # mapped, and none of those that this connection sells from
             yield Page([])
@@ -47,3 +47,7 @@ class Stock:
             rows += await self._lists.picked(stock, codes, lambda row, ask: text(row.sku).rpartition("-")[2] == ask, params)
         found = {level.key: level for level in map(translate.stock, filter(ours, rows))}
         yield Page([found[key] for key in query.keys if key in found])
+
+
+def _place(row: StockRow) -> str:
+    return f"{text(row.sku)} {text(row.branch)}"

@@ -1,4 +1,4 @@
-"""The buyer as a WinThor customer: fields cleaned and cut to WinThor's lengths, with everything that did not fit handed back as notes."""
+"""The buyer as a WinThor customer: fields cleaned and cut to WinThor's lengths. What did not fit is handed back as notes."""
 
 import re
 from typing import Any
@@ -25,7 +25,7 @@ def inscription(stated: str) -> str:
 
 
 def is_document(value: str) -> bool:
-    """Nothing, a part of one, and one figure all over (what people type to get on) are nobody's CPF or CNPJ."""
+    """Whether this is a whole, valid CPF or CNPJ. One digit repeated (111.111.111-11) passes the check digits and is nobody's."""
     return valid_document(value) and len(set(value)) > 1
 
 
@@ -60,7 +60,7 @@ class Fitted:
 
 
 def customer_body(order: Order, charge: str, names: CustomerBody, settings: Settings) -> tuple[dict[str, Any], list[str]]:
-    """A new customer, and what did not fit. Raises `Rejected` where WinThor's mandatory fields have no value: none is invented."""
+    """(a new customer, notes of what did not fit). Raises `Rejected` where a mandatory field has no value: none is invented."""
     buyer, to, fit = order.buyer, order.delivery, Fitted()
     who = document(buyer.document)
     street = fit("Endereço", to.street, 40)
@@ -128,7 +128,7 @@ def consumer(order: Order, names: ConsumerBody) -> dict[str, Any]:
 
 
 def delivery_note(order: Order) -> str:
-    """Where to deliver, on the order itself: the customer's own record may say another place, and is never changed."""
+    """The place of delivery, as a note of the order: the customer's record may name another place, and is never changed."""
     to = order.delivery
     place = ", ".join(
         part

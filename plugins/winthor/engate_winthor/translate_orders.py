@@ -15,7 +15,7 @@ from engate.model import CENT, ErpItem, ErpOrder, ErpState, OrderPart, PartItem,
 from engate.nfe import Sold
 from engate_winthor.endpoints import Contract
 from engate_winthor.order_fields import asked
-from engate_winthor.rows import OrderItemRow, OrderRow, text
+from engate_winthor.rows import OrderItemRow, OrderRow, is_array, is_object, text
 from engate_winthor.settings import Settings
 
 STATES: dict[str, ErpState] = {"L": "in_erp", "P": "held", "B": "held", "M": "picking", "F": "invoiced", "C": "cancelled"}
@@ -56,12 +56,12 @@ def _sku(row: OrderItemRow) -> str:
 
 
 def _counted(value: Decimal | None) -> Decimal:
-    """A weighed item is attended with the weight it had: 0.95 of 1."""
+    """The quantity of a line. A weighed item has the weight that was delivered: 0.95 of 1."""
     return value if value is not None and value.is_finite() else Decimal(0)
 
 
 def sold(row: OrderRow) -> list[Sold]:
-    """What the lines of the order's notes can be known by."""
+    """The items of the order, by which the lines of its notes are recognised."""
     return [Sold(_sku(item), text(item.product), text(item.packing), _counted(item.quantity)) for item in row.items or []]
 
 
@@ -79,7 +79,7 @@ def number(body: bytes, names: str) -> str:
     for name in names.split(","):
         held: Any = answer
         for step in name.strip().split("."):
-            held = held.get(step) if isinstance(held, dict) else None
+            held = held.get(step) if is_object(held) else None
         if isinstance(held, (str, int)) and not isinstance(held, bool) and text(held):
             return text(held)
     return ""
@@ -122,9 +122,9 @@ Line = tuple[str, Decimal, Decimal]
 def money(part: OrderPart) -> tuple[list[Line], Decimal]:
     """(lines, other expenses) that add up to exactly what was charged.
 
-    Expenses are freight and interest. What is left over the total is discount: it follows from the total, because item prices may have
-    it in already (then only cents of rounding are left), and it goes into the prices, the one money field of an order that is certain.
-    More than the order's own discount, or less than rounding explains, adds up to something else than was charged: it must not enter.
+    Expenses are freight and interest. What goods and expenses exceed the total by is discount. It is computed from the total, because item
+    prices may have it in already: then only cents of rounding are left. It goes into the prices, the one money field of an order that every
+    installation has. An order whose sum differs by more than its own discount and rounding explain is refused.
     """
     goods = sum((item.value for item in part.items), Decimal(0))
     expenses = part.freight + part.interest
@@ -163,7 +163,7 @@ def discounted(items: tuple[PartItem, ...], goods: Decimal, target: Decimal) -> 
 
 
 def _shares(items: tuple[PartItem, ...], goods: Decimal, target: Decimal) -> list[int]:
-    """The target by the items' value, in cents: what is up to each, less what is up to the one before."""
+    """The target split by the items' value, in cents that sum exactly: differences of rounded running totals."""
     shares: list[int] = []
     value = before = Decimal(0)
     for item in items:
@@ -175,7 +175,7 @@ def _shares(items: tuple[PartItem, ...], goods: Decimal, target: Decimal) -> lis
 
 
 def _floored(shares: list[int], least: list[int]) -> list[int]:
-    """Shares raised to their least, at the expense of those with most room; as they are where there are not so many cents."""
+    """Shares raised to their least; the cents are taken from those with most above theirs. Unchanged where there are too few cents."""
     if sum(shares) < sum(least):
         return shares
     raised = [max(share, floor) for share, floor in zip(shares, least, strict=True)]
@@ -188,7 +188,7 @@ def _floored(shares: list[int], least: list[int]) -> list[int]:
 
 
 def _sellable(part: OrderPart, lines: list[Line]) -> list[Line]:
-    """WinThor refuses a price of 0. What it calls a bonus is a sale of its own, with terms of its own: a person makes it."""
+    """WinThor refuses a price of 0. A bonus is a sale of another type, with its own terms: a person enters it."""
     free = {sku for sku, _, price in lines if price <= 0}
     if not free:
         return lines
@@ -220,7 +220,7 @@ def _freight_field(name: str, part: OrderPart) -> str:
 
 
 def complete(part: OrderPart) -> None:
-    """What WinThor cannot do without, said before anything is sent."""
+    """Refuses a part that lacks what WinThor requires, before anything is sent."""
     asked(part)
     payments = Text("Preencha em 'Pagamentos' da integração e reenvie.", "Fill it in under the integration's 'Payments', then retry.")
     branches = Text("Preencha em 'Filiais e depósitos' da integração e reenvie.", "Fill it in under 'Branches and warehouses', then retry.")
@@ -267,7 +267,8 @@ class _Error(msgspec.Struct):
 
 
 def refusal(answer: Answered, seller: str = "") -> Rejected:
-    """WinThor's own words for a refusal, whatever shape they came in, with what to do next. `seller`: whom a row of channels gives."""
+    """WinThor's own words for a refusal, in whatever shape they came, with what to do next. `seller`: the one that a row of channels gives,
+    if any."""
     words = _words(answer.body)
     if not words:
         return answer
@@ -296,11 +297,11 @@ def _words(body: bytes) -> str:
     except NOT_JSON:
         return ""
     found = [error.message or error.description, error.detail]
-    for inner in error.details if isinstance(error.details, list) else []:
-        found += [inner.get("message"), inner.get("detailedMessage")] if isinstance(inner, dict) else [inner]
+    for inner in error.details if is_array(error.details) else []:
+        found += [inner.get("message"), inner.get("detailedMessage")] if is_object(inner) else [inner]
     unique = dict.fromkeys(re.sub(r"\s+", " ", word).strip() for word in found if isinstance(word, str) and word.strip())
     return "; ".join(word for word in unique if FIELD.sub("", word) == word or FIELD.sub("", word) not in unique)[:500]
 
 
 FIELD = re.compile(r"^[\w.\[\]]+: ")
-"""The message once more, behind the name of a field that no operator knows."""
+"""The name of a field before a message. Operators do not know it, and often the message stands there without it too."""
