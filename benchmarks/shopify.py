@@ -26,8 +26,8 @@ from engate_api import loop
 from engate_shopify import bulk, manifest, stock
 from engate_shopify.images import Images
 from engate_shopify.pricing import Prices
+from engate_shopify.skus import Skus
 from engate_shopify.storefront import ShopifyStorefront
-from engate_shopify.variants import Skus
 from engate_shopify_sandbox import ShopifySandbox
 from engate_shopify_sandbox.cost import PLANS, Bucket
 

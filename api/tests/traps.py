@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.trap import Trap
 
 API = "api/engate_api"
-WEBHOOK = "plugins/webstore/tests/test_stock_webhook.py::"
+WEBHOOK = "plugins/webstore/tests/test_plugin_stock.py::"
 BUDGET = "api/tests/test_budget.py::"
 DOOR = "api/tests/test_door.py::"
 SHOWN = "api/tests/test_calls.py::"

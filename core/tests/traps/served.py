@@ -5,8 +5,8 @@ from __future__ import annotations
 from tests.trap import Trap
 
 CORE = "core/engate"
-CATALOG = "plugins/webstore/tests/test_catalog.py::"
-WEBHOOK = "plugins/webstore/tests/test_stock_webhook.py::"
+CATALOG = "plugins/webstore/tests/test_plugin_catalog.py::"
+WEBHOOK = "plugins/webstore/tests/test_plugin_stock.py::"
 COUPLED = "plugins/webstore/tests/test_coupled.py::"
 FETCHES = "api/tests/test_served.py::"
 SERVED = "tests/test_served.py::"
@@ -260,7 +260,7 @@ TRAPS: tuple[Trap, ...] = (
         f"{CORE}/sync/desk.py",
         "lambda note: gate(note, erp.fiscal, found.companies) is None)",
         "lambda note: True)",
-        ("plugins/webstore/tests/test_handed_in.py::test_the_store_hears_of_the_newest_note_that_counts_and_its_number_stays_its_own",),
+        ("plugins/webstore/tests/test_plugin_orders.py::test_the_store_hears_of_the_newest_note_that_counts_and_its_number_stays_its_own",),
     ),
     Trap(
         "engine.handed-in-not-asked",

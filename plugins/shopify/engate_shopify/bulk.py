@@ -1,7 +1,7 @@
-"""Bulk operations: one mutation over the lines of a file, which the shop works off by itself and without points.
+"""Bulk operations: one mutation over the lines of a file. The shop runs it by itself, and it costs no points.
 
-What a line says is believed only where it names what it wrote: those items are accepted. Every other one (refused, not in the file, not in
-the answer) is pushed by itself afterwards, by the calls that a small batch takes, so that a refusal has the same words either way.
+An item is accepted only if a line of the answer names what was written. Every other item (refused, not in the file, not in the answer) is
+pushed afterwards by the calls of a small batch, so that a refusal has the same words either way.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from engate_shopify.operations import Operation
 
 T = TypeVar("T")
 WORTH = 100
-"""Fewer are sooner done by calls: docs/decisions/bulk.md."""
+"""Items from which an operation is faster than calls: docs/decisions/bulk.md."""
 MOST = 2500
 """Items of one operation."""
 LOOKING = 36.0
-"""Seconds of a hook in which the looks before an operation are paid for, with an empty bucket: a slice ends after 120."""
+"""Seconds of a hook that the readings before an operation may wait for points, with an empty bucket. A slice ends after 120."""
 AT_A_TIME = 250
 """Items of one piece by calls."""
 LARGEST = 50 * 1024 * 1024
@@ -36,41 +36,42 @@ LARGEST = 50 * 1024 * 1024
 SOONEST, LATEST = 2.0, 30.0
 """Seconds until an operation is asked for again: a quarter of its age, within these."""
 PATIENCE = 20.0
-"""Seconds of one hook in which items are pushed by themselves: a piece that has begun is ended."""
+"""Seconds of one hook for pushing items by calls. A piece that has begun is finished."""
 PORTION = 50
 OPEN = ("CREATED", "RUNNING", "CANCELING")
 
 
 class Load(Protocol[T]):
-    """What one kind makes of an operation."""
+    """What a kind of record has to offer for an operation."""
 
     points: int
     """What the looks before an operation cost an item, at most."""
 
     def heard(self, payload: Mapping[str, Any]) -> None:
-        """A line that went well."""
+        """Takes the payload of a line without errors."""
         ...
 
     async def finish(self) -> None:
-        """After the last line."""
+        """Called after the last line."""
         ...
 
     async def alone(self, items: Sequence[Item[T]]) -> None:
-        """By calls."""
+        """Pushes these items by calls."""
         ...
 
     async def push(self) -> None:
-        """The whole batch."""
+        """Pushes the whole batch."""
         ...
 
 
 def worth(batch: Batch[Any], items: Sequence[Item[Any]], least: int | None = None) -> bool:
-    """`least`: of a kind that calls take many of."""
+    """Whether so many items are worth an operation. `least`: for a kind of which one call takes many."""
     return batch.may_defer and len(items) >= (least or WORTH)
 
 
 async def sending(shop: Shopify, batch: Batch[T], load: Load[T], *operations: Operation) -> None:
-    """A push hook. What ends with `NotSent` has sent nothing of what it did not report: that is put back, and the lane hears of it."""
+    """Runs a push hook. After `NotSent` nothing was sent of the items without an outcome: they are put back, and the error goes to the
+    lane."""
     if batch.may_defer and load.points:
         _leave(batch, room(load.points, shop.restored))
     try:
@@ -83,12 +84,12 @@ async def sending(shop: Shopify, batch: Batch[T], load: Load[T], *operations: Op
 
 
 def room(points: int, restored: float) -> int:
-    """Items whose looks can be paid for in time, where so many points come back a second."""
+    """How many items can be read in time, at so many points an item and so many points restored a second."""
     return int(LOOKING * restored / points)
 
 
 def _leave(batch: Batch[Any], most: int) -> None:
-    """What is too much for this time goes next; the SKUs of a product stay together."""
+    """Leaves the items beyond `most` for the next push. The SKUs of a product stay together."""
     taken, last = 0, None
     for item in batch.unreported():
         product = item.refs.get("product", item.key)
@@ -99,8 +100,8 @@ def _leave(batch: Batch[Any], most: int) -> None:
 
 
 async def _wait_in_doubt(shop: Shopify, batch: Batch[T], operations: Sequence[Operation]) -> None:
-    """An operation whose ticket we lost would overwrite what is pushed now with its older lines: while one of this kind runs, what is in
-    doubt waits. (Of a text that is none of ours nobody knows whose it is.)"""
+    """Items in doubt wait while an operation of their kind runs: if its ticket was lost, its older lines would overwrite what is pushed
+    now. An operation with a text that is not ours may be of any kind."""
     doubtful = [item for item in batch.unreported() if item.uncertain]
     if not doubtful:
         return
@@ -121,14 +122,14 @@ IN_DOUBT = NotYet(
 
 
 def unavailable(error: EngateError) -> Unavailable:
-    """What keeps the lane from going on."""
+    """The error as one that stops the lane for now."""
     made = Unavailable(error.text, error.hint)
     made.connection_id = error.connection_id
     return made
 
 
 def put_back(batch: Batch[T], items: Sequence[Item[T]], error: NotSent) -> None:
-    """Later, because of `error`. A doubt stays one."""
+    """These items go later, because of `error`. An item in doubt stays in doubt."""
     for item in items:
         batch.failed(item, Unknown(error.text, error.hint) if item.uncertain else error)
 
@@ -141,7 +142,7 @@ LATER = NotSent(
 
 
 class Plan(NamedTuple, Generic[T]):
-    """What goes as one operation: these items, by this mutation over these lines."""
+    """One operation: its items, its mutation and its lines."""
 
     items: Sequence[Item[T]]
     operation: Operation
@@ -149,7 +150,7 @@ class Plan(NamedTuple, Generic[T]):
 
 
 async def push(shop: Shopify, batch: Batch[T], load: Load[T], plan: Plan[T] | None) -> None:
-    """What is in no plan goes by calls, before the operation begins: its ticket is kept only when the hook has ended."""
+    """Items outside the plan go by calls, before the operation begins: its ticket is stored only when the hook has ended."""
     until = time.monotonic() + PATIENCE
     inside = {item.key for item in plan.items} if plan is not None else set[str]()
     await _by_calls(batch, load, [item for item in batch.unreported() if item.key not in inside], until)
@@ -158,7 +159,7 @@ async def push(shop: Shopify, batch: Batch[T], load: Load[T], plan: Plan[T] | No
 
 
 async def _by_calls(batch: Batch[T], load: Load[T], items: Sequence[Item[T]], until: float) -> None:
-    """Piece by piece: at least one, and no more once the time is over or nobody answers."""
+    """Pushes piece by piece: at least one, and no more once the time is over or a piece got no answers."""
     for start in range(0, len(items), AT_A_TIME):
         piece = items[start : start + AT_A_TIME]
         await load.alone(piece)
@@ -180,7 +181,7 @@ NOT_YET = NotYet(
 
 
 def lines(batch: Batch[T], items: Sequence[Item[T]], line: Callable[[Item[T]], Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
-    """A line an item; one that cannot be written as such is refused."""
+    """One line for each item. An item that cannot be written is refused."""
     for item in items:
         try:
             yield line(item)
@@ -192,7 +193,7 @@ def lines(batch: Batch[T], items: Sequence[Item[T]], line: Callable[[Item[T]], M
 
 
 async def begin(shop: Shopify, batch: Batch[T], operation: Operation, lines: Iterable[Mapping[str, Any]]) -> bool:
-    """Whether what is unreported was taken care of: as an operation, or put back. False: it goes by calls."""
+    """Whether the items without an outcome were handled: sent as an operation, or put back. False: they go by calls."""
     try:
         path = await _stage(shop, lines)
     except Unknown as error:  # nothing happens in the shop before the operation is begun
@@ -211,7 +212,7 @@ async def begin(shop: Shopify, batch: Batch[T], operation: Operation, lines: Ite
 
 
 async def _stage(shop: Shopify, lines: Iterable[Mapping[str, Any]]) -> str | None:
-    """Uploads the lines; answers where they are. Lines beyond the largest file are left out. None: there is no place for them."""
+    """Uploads the lines and returns their path. Lines beyond the largest file are left out. None: the shop gave no place for them."""
     try:
         [target] = (await shop.do(op.STAGE, "bulk", input=[STAGED]))["stagedTargets"]
     except Rejected:
@@ -229,11 +230,11 @@ async def _stage(shop: Shopify, lines: Iterable[Mapping[str, Any]]) -> str | Non
 
 
 UNSIGNED = (AuthFailed, Forbidden, Rejected)
-"""A storage refuses what is signed wrong or too late: this account's permission is not in question."""
+"""The storage refuses an upload that is signed wrong or too late. That says nothing of this account's permissions."""
 STAGED = {"resource": "BULK_MUTATION_VARIABLES", "filename": "engate.jsonl", "mimeType": "text/jsonl", "httpMethod": "POST"}
 BUSY = frozenset({"LIMIT_REACHED", "OPERATION_IN_PROGRESS"})
 PASSING = frozenset({"INTERNAL_FILE_SERVER_ERROR", "NO_SUCH_FILE"})
-"""Of the file, which another attempt uploads anew."""
+"""Errors of the file, which another attempt uploads anew."""
 
 
 def write_form(file: BinaryIO, form: Mapping[str, str], lines: Iterable[Mapping[str, Any]]) -> str:
@@ -322,7 +323,7 @@ ENDED = {
 
 
 def _doubt(batch: Batch[T], state: Mapping[str, Any] | None) -> None:
-    """What a failed one leaves is a part of the answer: nobody knows of any line but by looking."""
+    """After a failed operation the answer is incomplete: which lines were applied is only known by reading."""
     how = Text("sumiu", "it is gone") if state is None else ENDED.get(state["status"], ENDED["FAILED"])
     why = f" ({state['errorCode']})" if state is not None and state["errorCode"] else ""
     text = Text(

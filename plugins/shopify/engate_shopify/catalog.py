@@ -1,4 +1,4 @@
-"""Collections for categories, the vendor for brands, products.
+"""Collections for categories, the vendor for brands.
 
 All that engate makes carries the ERP's key in a metafield of type id, which is unique in the shop: it is looked for before it is made.
 """
@@ -8,20 +8,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from engate import NotSent, Rejected, Text
-from engate.checks import Failed
-from engate.model import Batch, Brand, Category, Item, Product
+from engate import Rejected, Text
+from engate.model import Batch, Brand, Category, Item
 from engate.turns import Once
-from engate_shopify import bulk, checks, translate
 from engate_shopify import operations as op
+from engate_shopify import translate
 from engate_shopify.client import Shopify, faults_of, refused
 
 OWNERS = ("PRODUCT", "COLLECTION")
-PUBLISHED_AT_ONCE = 50
 
 
 async def define(shop: Shopify, definition: dict[str, Any]) -> None:
-    """One that is there already is fine, and one that is not pinned where the shop's pins are used up."""
+    """Makes a metafield definition. An existing one is fine. It is made without a pin where the shop's pins are used up."""
     faults = faults_of(await shop.graphql(op.DEFINE, definition=definition))
     if any(fault.get("code") == "PINNED_LIMIT_REACHED" for fault in faults):
         faults = faults_of(await shop.graphql(op.DEFINE, definition={**definition, "pin": False}))
@@ -43,7 +41,7 @@ def _undefined(definition: Mapping[str, Any], faults: Sequence[Mapping[str, Any]
 
 
 class Definitions:
-    """The metafield definitions that lookups by the ERP's key need: made once a process, whoever asks first."""
+    """The metafield definitions that lookups by the ERP's key need. Made once a process, by whoever needs them first."""
 
     def __init__(self, shop: Shopify) -> None:
         self._shop = shop
@@ -53,20 +51,6 @@ class Definitions:
         for owner in OWNERS:
             await define(self._shop, translate.definition(owner))
         return True
-
-
-class Publication:
-    """Where products are published to."""
-
-    def __init__(self, shop: Shopify) -> None:
-        self._shop = shop
-        self.found = Once(self._find)
-
-    async def _find(self) -> str:
-        try:
-            return self._shop.settings.publication or await checks.publication(self._shop)
-        except Failed as failed:
-            raise NotSent(failed.text, failed.hint, code="publication") from None
 
 
 class Categories:
@@ -96,134 +80,5 @@ class Categories:
 
 
 async def push_brand(item: Item[Brand]) -> str:
-    """A brand is a word in each product: its name is its key. Products of a renamed one are sent again by their own change."""
+    """A brand is a field of each product, so its name is its key. When it is renamed, its products change and are sent again."""
     return translate.name_within(item.want.name, "brand", item.key)
-
-
-class Products:
-    """The products of one batch."""
-
-    points = 0
-
-    def __init__(self, shop: Shopify, batch: Batch[Product], definitions: Definitions, publication: Publication) -> None:
-        self._shop, self._batch, self._definitions, self._publication = shop, batch, definitions, publication
-        self._made: dict[str, str] = {}
-        self._changed: set[str] = set()
-
-    async def push(self) -> None:
-        """New ones, or those that changed, as one operation where there are many of them."""
-        await bulk.push(self._shop, self._batch, self, await self._plan())
-
-    async def _plan(self) -> bulk.Plan[Product] | None:
-        new = [item for item in self._batch.items if item.remote is None and not item.uncertain]
-        changed = [item for item in self._batch.items if item.remote is not None and item.have is not None]
-        chosen = max(new, changed, key=len)
-        if not bulk.worth(self._batch, chosen):
-            return None
-        if chosen is new:
-            await self._definitions.made.get()
-            return bulk.Plan(new, op.PRODUCTS_CREATE, bulk.lines(self._batch, new, _create_line))
-        left = {had: await self._collection(had) for had in {category_left(item) for item in changed} if had}
-        return bulk.Plan(changed, op.PRODUCTS_UPDATE, bulk.lines(self._batch, changed, lambda item: _update_line(item, left)))
-
-    # ---- what an operation answers ----
-
-    def heard(self, payload: Mapping[str, Any]) -> None:
-        product = payload["product"]
-        held = product.get("metafield")
-        if held is not None:
-            self._made[held["value"]] = product["id"]
-        else:
-            self._changed.add(product["id"])
-
-    async def finish(self) -> None:
-        """Made is not yet published: fifty at a time."""
-        waiting = self._batch.unreported()
-        for item in waiting:
-            if item.remote in self._changed:
-                self._batch.accepted(item)
-        made = [item for item in waiting if item.key in self._made]
-        for item in made:
-            self._batch.linked(item, self._made[item.key], made=True)
-        for start in range(0, len(made), PUBLISHED_AT_ONCE):
-            part = made[start : start + PUBLISHED_AT_ONCE]
-            body = {"publishablesToAdd": [item.remote for item in part]}
-            payload = await self._shop.graphql(op.PUBLISH_MANY, id=await self._publication.found.get(), input=body)
-            if not faults_of(payload):
-                for item in part:
-                    self._batch.accepted(item)
-
-    # ---- by calls ----
-
-    async def alone(self, items: Sequence[Item[Product]]) -> None:
-        await self._batch.each(self._push, at_once=self._shop.settings.at_once, items=items)
-
-    async def _push(self, item: Item[Product]) -> str:
-        await self._definitions.made.get()
-        publication = await self._publication.found.get()
-        product = item.remote or await self._find(item)
-        if product is None:
-            body = translate.product_create(item.want, item.refs)
-            made = await self._shop.do(op.PRODUCT_CREATE, "product", product=body)
-            product = str(made["product"]["id"])
-            self._batch.linked(item, product, made=True)
-            await self._publish(product, publication)
-            return product
-        await self._update(item, product)
-        if item.have is None and item.made:  # one that people made is shown or hidden as they have it
-            await self._publish(product, publication)
-        return product
-
-    async def _find(self, item: Item[Product]) -> str | None:
-        found = await self._shop.graphql(op.PRODUCT_BY_ID, identifier=translate.custom_id(item.want.key))
-        if found is not None:
-            self._batch.linked(item, found["id"], made=item.uncertain)
-        return found and found["id"]
-
-    async def _update(self, item: Item[Product], product: str) -> None:
-        had = category_left(item)
-        left = {had: await self._collection(had)} if had else {}
-        body = update_body(item, left)
-        if body:
-            await self._shop.do(op.PRODUCT_UPDATE, "product", product={"id": product, **body})
-
-    async def _collection(self, category: str) -> str | None:
-        found: dict[str, Any] | None = await self._shop.graphql(op.COLLECTION_BY_ID, identifier=translate.custom_id(category))
-        return found["id"] if found else None
-
-    async def _publish(self, product: str, publication: str) -> None:
-        """Without it nobody sees the product, whatever its status says."""
-        await self._shop.do(op.PUBLISH, "publish", id=product, input=[{"publicationId": publication}])
-
-
-def category_left(item: Item[Product]) -> str | None:
-    """The category that it had: of its collections, the others are the merchandisers'."""
-    had = item.have and item.have.category
-    moves = had and had != item.want.category and "category" in translate.to_write(item, translate.PRODUCT_OWNED)
-    return had if moves else None
-
-
-def update_body(item: Item[Product], left: Mapping[str, str | None]) -> dict[str, Any]:
-    """`left`: the collections of categories that products have left."""
-    body = translate.product_fields(item.want, item.refs, translate.to_write(item, translate.PRODUCT_OWNED))
-    if collection := left.get(category_left(item) or ""):
-        body["collectionsToLeave"] = [collection]
-    if item.have is None and not item.made:
-        body["metafields"] = [translate.metafield(item.want.key)]  # from now on it is found by the ERP's key
-    return body
-
-
-def _create_line(item: Item[Product]) -> Mapping[str, Any]:
-    return {"product": translate.product_create(item.want, item.refs)}
-
-
-def _update_line(item: Item[Product], left: Mapping[str, str | None]) -> Mapping[str, Any]:
-    return {"product": {"id": item.remote, **update_body(item, left)}}
-
-
-def gone(item: Item[Any], product: str) -> Rejected:
-    return Rejected(
-        Text(f"{item.key}: a Shopify não tem mais o produto {product}.", f"{item.key}: Shopify has no product {product} any more."),
-        Text("Desvincule o produto na integração e reenvie.", "Unlink the product in the integration, then retry."),
-        code="product.missing",
-    )

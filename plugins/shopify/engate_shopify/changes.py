@@ -1,6 +1,7 @@
-"""What the ERP does not attend: an order edit, and the money back.
+"""What the ERP does not attend: an order edit, and a refund.
 
-Neither can be repeated blindly. What the lines shall come to is written down in a metafield of the order first; a second try compares.
+Neither can be repeated blindly. So the quantities that the lines are to have are written into a metafield of the order first, and a second
+try compares with them.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from engate_shopify.translate import NAMESPACE, amount, idempotency_key
 
 
 class Plan(msgspec.Struct):
-    """`lines`: what each shall have in the end; `back`: what shall have been paid back in all."""
+    """`lines`: the quantity that each line is to have. `back`: the total that is to be refunded."""
 
     lines: dict[str, int]
     back: Decimal
@@ -94,7 +95,8 @@ def _targets(held: dict[str, int], change: OrderChange) -> dict[str, int]:
 
 
 def _calculated(lines: list[dict[str, Any]], edited: list[dict[str, Any]]) -> dict[str, str]:
-    """line -> its line in the edit, which does not name it: the one of the same variant and quantity, in their order."""
+    """line -> its line in the edit. The edit does not name the original line, so lines are matched by variant and quantity, in their
+    order."""
     free = list(edited)
     found: dict[str, str] = {}
     for line in lines:

@@ -36,7 +36,7 @@ async def _access(shop: Shopify) -> Text:
 
 
 async def _version(shop: Shopify) -> Text:
-    """A version that is gone is answered by the oldest one left, without a word in the body."""
+    """A version that is gone is served by the oldest one left. Only a header says so."""
     answered = (await shop.answer(op.SHOP)).headers.get("x-shopify-api-version", VERSION)
     if answered != VERSION:
         raise Failed(
@@ -70,7 +70,7 @@ async def _locations(shop: Shopify) -> Text:
 
 
 async def publication(shop: Shopify) -> str:
-    """The one products are published to: as the settings say, or the only one there is."""
+    """The publication of the products: the one of the settings, or the only one there is."""
     ids = [row["id"] for row in (await shop.graphql(op.PUBLICATIONS))["nodes"]]
     chosen = shop.settings.publication
     if (chosen and chosen not in ids) or (not chosen and len(ids) != 1):
@@ -88,7 +88,7 @@ async def _publication(shop: Shopify) -> Text:
 
 
 async def _currency(shop: Shopify) -> Text:
-    """Orders and prices are in reais."""
+    """The shop's currency must be the real: orders and prices are in reais."""
     currency = (await shop.graphql(op.SHOP))["currencyCode"]
     if currency != "BRL":
         raise Failed(
@@ -99,13 +99,18 @@ async def _currency(shop: Shopify) -> Text:
 
 
 async def _orders(shop: Shopify) -> Text:
-    """The buyer's data too: some plans do not give it."""
+    """Orders must be readable with the buyer's data: some plans do not give it."""
     await shop.graphql(op.LAST_ORDER)
     return Text("Pedidos e dados do comprador acessíveis.", "Orders and buyers' data within reach.")
 
 
+async def identity(shop: Shopify) -> str:
+    """The shop as Shopify itself names it: a domain of its own may change."""
+    return str((await shop.graphql(op.SHOP))["myshopifyDomain"]).lower()
+
+
 async def learn(shop: Shopify) -> dict[str, str]:
-    """What support asks first: on the plan depend rates, buyers' data, companies; the version says whether ours is still served."""
+    """What support asks first. Rates, buyers' data and companies depend on the plan; the version says whether ours is still served."""
     answer = await shop.answer(op.PLAN)
     plan = answer.json(dict[str, Any])["data"]["shop"]["plan"]["publicDisplayName"]
     return {"plan": str(plan), "api": answer.headers.get("x-shopify-api-version", VERSION)}

@@ -1,4 +1,4 @@
-"""The shop as a thing to call: one address, one text and its variables; credits by what each answer says of them."""
+"""Calls to the shop: one address, one text with its variables. Each answer says how many points are left."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class Envelope(msgspec.Struct):
 
 
 def meter(answer: Response) -> Meter | None:
-    """The bucket after this call, told by every answer that was counted."""
+    """The bucket after this call. Every answer that cost points says it."""
     said: Envelope = answer.json(Envelope)
     if said.extensions is None or said.extensions.cost is None:
         return None
@@ -130,7 +130,7 @@ def _denied(failure: Failure, answer: Response) -> EngateError:
 
 
 def _too_dear(failure: Failure, answer: Response) -> EngateError:
-    """The same text would cost the same again."""
+    """A query over Shopify's limit for one query. A retry would cost the same again, so it is refused."""
     del answer
     return Rejected(
         Text(f"Consulta cara demais: {failure.message}", f"Query too expensive: {failure.message}"),
@@ -159,7 +159,7 @@ ERRORS: Mapping[str, Callable[[Failure, Response], EngateError]] = {
 
 
 class Credentials:
-    """An app of the shop's own organisation: a session of 24 h for its id and secret."""
+    """The login of an app of the shop's own organisation: its id and secret give a session of 24 h."""
 
     def __init__(self, settings: ShopifySettings, clock: Clock) -> None:
         self._settings, self._clock = settings, clock

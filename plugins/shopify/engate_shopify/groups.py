@@ -1,4 +1,4 @@
-"""Items that go in groups: one after the other, each with the outcome of its own entry."""
+"""Items that one call takes together. Each has the outcome of its own entry."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def lots(groups: Iterable[Sequence[T]]) -> list[Sequence[T]]:
 
 
 async def in_groups(batch: Batch[T], at_once: int, groups: Iterable[Sequence[Item[T]]], push: Callable[[Any], Awaitable[None]]) -> None:
-    """Each group by itself: what one ends with is of its items; a missing permission ends all."""
+    """Pushes each group by itself. The error of a group is that of its items; a missing permission ends all groups."""
     todo = iter(groups)
     stopped: list[EngateError] = []
 
@@ -53,7 +53,7 @@ async def in_groups(batch: Batch[T], at_once: int, groups: Iterable[Sequence[Ite
 
 
 def accepted_only(batch: Batch[T], check: Callable[[Item[T]], object]) -> list[Item[T]]:
-    """The items that pass; the others are reported, or were already."""
+    """The items that pass the check. The others are reported, or were already."""
     good: list[Item[T]] = []
     for item in batch.unreported():
         try:
@@ -65,7 +65,7 @@ def accepted_only(batch: Batch[T], check: Callable[[Item[T]], object]) -> list[I
 
 
 def by_row(faults: Iterable[Mapping[str, Any]], rows: int) -> dict[int, list[Mapping[str, Any]]]:
-    """The refusals of each entry; one that names none is of all of them."""
+    """The refusals of each entry. One that names no entry is of all of them."""
     found: dict[int, list[Mapping[str, Any]]] = defaultdict(list)
     for fault in faults:
         row = row_of(fault)

@@ -1,4 +1,4 @@
-"""Images: a file by a name of ours (sent again, it replaces itself), then the product's, then the variant's picture."""
+"""Images: a file under a name of ours (sent again, it replaces itself), then attached to the product, then set as the variant's picture."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from engate_shopify.pricing import gone_sku
 
 LOOKS = 6
 PAUSE = 0.5
-"""Seconds before the second look, then growing: Shopify fetches and works on the file by itself."""
+"""Seconds before the second look at a file, then growing: Shopify fetches and processes it by itself."""
 DONE = ("READY", "FAILED")
 
 
@@ -25,7 +25,7 @@ class Images:
     """The images of one batch."""
 
     points = 2 + LOOKS
-    """Which product a variant is of, and the looks at a file that is slow."""
+    """Points for an item: the reading of the variant's product, and the looks at a slow file."""
 
     def __init__(self, shop: Shopify, batch: Batch[Image]) -> None:
         self._shop, self._batch = shop, batch
@@ -79,7 +79,7 @@ class Images:
     # ---- files ----
 
     async def _prepare(self, items: Sequence[Item[Image]]) -> None:
-        """Each has a file that is ready and its product's; one that is no variant's picture is accepted with that."""
+        """Gives each item a file that is ready and attached to its product. An item that is no variant's picture is accepted then."""
         for part in chunks(items):
             found = await self._shop.graphql(op.VARIANTS, ids=[item.refs["sku"] for item in part])
             for item, variant in zip(part, found, strict=True):
@@ -98,7 +98,7 @@ class Images:
         return [item for item in items if item.key not in self._batch.outcomes]
 
     async def _upload(self, items: Sequence[Item[Image]]) -> None:
-        """Or the file that an attempt before made and did not finish."""
+        """Uploads files, or takes those that an earlier attempt made and did not finish."""
         begun = [item for item in items if item.remote is not None and item.made and item.have is None and not item.uncertain]
         there = await self._statuses([item.remote for item in begun if item.remote is not None])
         self._files |= {item.key: item.remote for item in begun if item.remote is not None and there[item.remote] not in (None, "FAILED")}
@@ -131,7 +131,7 @@ class Images:
                 left = self._open(left) if faults else []
 
     async def _statuses(self, files: Sequence[str]) -> dict[str, str | None]:
-        """None: there is no such file."""
+        """The status of each file; None where there is no such file."""
         found: dict[str, str | None] = {}
         for part in chunks(files):
             rows = await self._shop.graphql(op.FILES, ids=list(part))
@@ -154,7 +154,7 @@ class Images:
             self._batch.failed(item, _processing())
 
     async def _attach(self, items: Sequence[Item[Image]]) -> None:
-        """What may be the product's already is looked for."""
+        """Attaches files to their products. A file that may be attached already is looked for first."""
         todo: list[Item[Image]] = []
         for item in items:
             if (item.uncertain or item.have is not None) and await self._attached(item):

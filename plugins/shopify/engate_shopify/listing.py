@@ -24,7 +24,7 @@ async def choices(shop: Shopify, kind: str) -> AsyncIterator[Page[Choice]]:
 
 
 async def _seen(shop: Shopify, kind: str) -> list[Choice]:
-    """Shopify has no list of either: those of the newest orders."""
+    """The values that the newest orders have: Shopify has no list of payment gateways or shipping methods."""
     found: dict[str, str] = {}
     for order in (await shop.graphql(op.GATEWAYS))["nodes"]:
         if kind == "payments":
@@ -35,7 +35,7 @@ async def _seen(shop: Shopify, kind: str) -> list[Choice]:
 
 
 async def variants(shop: Shopify, query: Query) -> AsyncIterator[Page[Listing]]:
-    """By id, in windows: nobody pages past 25,000, and an id does not move."""
+    """Variants by id, in windows: a list ends at 25,000, and an id does not change."""
     last = query.cursor or "0"
     while True:
         found = await shop.graphql(op.LISTING, query=f"id:>{last}")

@@ -1,4 +1,4 @@
-"""Orders in: what changed, by the instant of the change; and the order itself."""
+"""Orders in: which ones changed, by the instant of the change, and the order itself."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class Orders:
 
 
 def _moved(window: Window, rows: list[dict[str, Any]], end: str) -> Window:
-    """On to the last instant of the page; only within one instant that fills a page, by Shopify's own cursor."""
+    """The window after this page begins at its last instant. Shopify's own cursor is used only where one instant fills a page."""
     last = rows[-1]["updatedAt"]
     same = [row["id"] for row in rows if row["updatedAt"] == last]
     if last == window.start:
@@ -79,7 +79,8 @@ def _moved(window: Window, rows: list[dict[str, Any]], end: str) -> Window:
 
 
 def _cursor(window: Window) -> str:
-    """No longer than engate keeps one: of many orders of one instant only some are known as told, and the others are told twice."""
+    """The window as text, no longer than engate stores. Of many orders of one instant only some are remembered; the others are told
+    twice."""
     seen = window.seen
     while len(text := msgspec.json.encode(Window(window.start, seen, window.after)).decode()) > LONGEST_CURSOR and seen:
         seen = seen[len(seen) // 2 + 1 :]

@@ -18,7 +18,7 @@ class Prices:
     """The prices of one batch."""
 
     points = 2
-    """Which product a variant is of."""
+    """Points for an item: the reading of the variant's product."""
 
     def __init__(self, shop: Shopify, batch: Batch[Price]) -> None:
         self._shop, self._batch = shop, batch
@@ -27,7 +27,7 @@ class Prices:
         self._currencies: dict[str, str] = {}
 
     async def push(self) -> None:
-        """Those of the variants themselves as one operation where there are many; lists take 250 a call."""
+        """Prices of the variants themselves go as one operation where there are many; a price list takes 250 a call."""
         items = accepted_only(self._batch, self._check)
         await self._in_lists([item for item in items if item.refs.get("price_list")])
         await self._find([item for item in items if not item.refs.get("price_list")])
@@ -44,12 +44,12 @@ class Prices:
         translate.positive(item.want)
 
     async def _find(self, items: Sequence[Item[Price]]) -> None:
-        """A mutation is of one product: which one, only the variant says."""
+        """The product of each variant: a mutation is of one product, and only the variant says which."""
         for part in chunks(items):
             found = await self._shop.graphql(op.VARIANTS, ids=[item.refs["sku"] for item in part])
             for item, variant in zip(part, found, strict=True):
                 if not variant:
-                    self._batch.failed(item, _gone(item))
+                    self._batch.failed(item, gone_sku(item))
                     continue
                 self._variants[item.key] = variant
                 if translate.same_price(variant, translate.price_fields(item)):
@@ -113,7 +113,7 @@ class Prices:
             items = [item for item in items if item.key not in self._batch.outcomes] if faults else []
 
     def _report(self, items: Sequence[Item[Price]], payload: Any, *, whole: bool = False) -> bool:
-        """`whole`: one bad row kept the others out too, so that only it is reported."""
+        """Reports a call. `whole`: one bad row kept the others out too, so only the bad one is reported."""
         faults = by_row(faults_of(payload), len(items))
         for row, item in enumerate(items):
             if row in faults:
@@ -123,12 +123,9 @@ class Prices:
         return bool(faults)
 
 
-def _gone(item: Item[Any]) -> Rejected:
+def gone_sku(item: Item[Any]) -> Rejected:
     return Rejected(
         Text(f"A Shopify não tem mais o SKU {item.want.sku}.", f"Shopify has no SKU {item.want.sku} any more."),
         Text("Desvincule o SKU na integração e reenvie.", "Unlink the SKU in the integration, then retry."),
         code="sku.missing",
     )
-
-
-gone_sku = _gone

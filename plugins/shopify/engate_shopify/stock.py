@@ -1,7 +1,7 @@
-"""Stock: absolute quantities per inventory item and location, each compared with what the shop holds.
+"""Stock: absolute quantities per inventory item and location, each written on condition of what the shop holds.
 
-By calls it is compared with what was just read, in an operation with what engate last wrote. A quantity that moved in between (a sale) is
-refused as stale and read anew: what is written is never older than what it replaces.
+Calls compare with what was just read, an operation with what engate last wrote. A quantity that changed in between (a sale) is refused as
+stale and read anew, so what is written is never older than what it replaces.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from engate_shopify.pricing import gone_sku
 
 ROUNDS = 5
 LOT, READ = 250, 120
-"""What one call may write, and of how many one may ask within the points of one query."""
+"""The levels that one call may write, and that one query may read within its points."""
 HEADER = {"name": "available", "reason": "correction", "referenceDocumentUri": "gid://engate/StockLoad/erp"}
 WORTH = 250
-"""Levels that are sooner set by an operation: a call sets many."""
+"""Levels from which an operation is faster: one call sets many."""
 
 
 async def push_warehouse(item: Item[Warehouse]) -> str:
@@ -41,7 +41,8 @@ class Stock:
         self._heard: set[tuple[str, str]] = set()
 
     async def push(self) -> None:
-        """Many as one operation, each against what the shop held when it last took one of ours; what was sold since is stale, and read."""
+        """Many levels go as one operation, each compared with what the shop held when it last took ours. A level that was sold from since
+        is refused as stale, and read."""
         accepted_only(self._batch, _check)
         chosen = [item for item in self._batch.unreported() if not item.uncertain and item.refs.get("sku.more")]
         plan = bulk.Plan(chosen, op.STOCK_SET_ONE, map(_line, chosen)) if bulk.worth(self._batch, chosen, WORTH) else None
@@ -50,7 +51,8 @@ class Stock:
     # ---- what an operation answers ----
 
     def heard(self, payload: Mapping[str, Any]) -> None:
-        for change in (payload["inventoryAdjustmentGroup"] or {}).get("changes", ()):
+        group: Mapping[str, Any] | None = payload["inventoryAdjustmentGroup"]
+        for change in group.get("changes", ()) if group else ():
             self._heard.add((change["item"]["id"], change["location"]["id"]))
 
     async def finish(self) -> None:
@@ -68,7 +70,7 @@ class Stock:
         await in_groups(self._batch, self._shop.settings.at_once, lots, self._lot)
 
     async def _lot(self, items: Sequence[Item[StockLevel]]) -> None:
-        """Those of one location, until each is settled."""
+        """The levels of one location, until each has an outcome."""
         for round_ in range(ROUNDS):
             levels = await self._read(items)
             rows = [item for item in items if item.key in levels]
@@ -85,7 +87,7 @@ class Stock:
             self._batch.failed(item, moved)
 
     async def _read(self, items: Sequence[Item[StockLevel]]) -> dict[str, tuple[str, int]]:
-        """item key -> (inventory item, what is available). What is settled without a write is reported, and not in it."""
+        """item key -> (inventory item, what is available). Items that need no write are reported here and left out."""
         location = items[0].refs["warehouse"]
         found: list[dict[str, Any] | None] = []
         for start in range(0, len(items), READ):
@@ -108,7 +110,7 @@ class Stock:
         return levels
 
     async def _activate(self, item: Item[StockLevel], inventory: str) -> None:
-        """The first level of an item at a location comes with its quantity."""
+        """Activates an item at a location, with its first quantity."""
         units, location = translate.units(item.want), item.refs["warehouse"]
         key = translate.idempotency_key("activate", inventory, location, units, item.turn)
         payload = await self._shop.graphql(op.STOCK_ACTIVATE, item=inventory, location=location, available=units, key=key)

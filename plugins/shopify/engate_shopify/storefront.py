@@ -28,18 +28,19 @@ from engate.model import (
     StockLevel,
     Warehouse,
 )
-from engate_shopify import bulk, checks, door, listing
+from engate_shopify import bulk, checks, listing, webhooks
 from engate_shopify import operations as op
 from engate_shopify.bulk import AT_A_TIME, MOST
-from engate_shopify.catalog import Categories, Definitions, Products, Publication, push_brand
+from engate_shopify.catalog import Categories, Definitions, push_brand
 from engate_shopify.changes import Changes
 from engate_shopify.client import Shopify
+from engate_shopify.fulfilment import Fulfilment
 from engate_shopify.images import Images
 from engate_shopify.orders import EVENTS_OVERLAP, Orders
 from engate_shopify.pricing import Prices
-from engate_shopify.shipping import Shipping
+from engate_shopify.products import Products, Publication
+from engate_shopify.skus import Skus
 from engate_shopify.stock import Stock, push_warehouse
-from engate_shopify.variants import Skus
 
 
 class ShopifyStorefront(Storefront):
@@ -57,7 +58,7 @@ class ShopifyStorefront(Storefront):
         self._definitions = Definitions(self._shop)
         self._publication = Publication(self._shop)
         self._orders = Orders(self._shop)
-        self._shipping = Shipping(self._shop)
+        self._fulfilment = Fulfilment(self._shop)
         self._changes = Changes(self._shop)
 
     async def test_connection(self) -> list[Check]:
@@ -67,14 +68,13 @@ class ShopifyStorefront(Storefront):
         return await checks.learn(self._shop)
 
     async def identity(self) -> str:
-        """The shop as Shopify itself names it: a domain of its own may change."""
-        return str((await self._shop.graphql(op.SHOP))["myshopifyDomain"]).lower()
+        return await checks.identity(self._shop)
 
     async def answer(self, asked: Asked, desk: Desk) -> Reply:
-        return await door.answer(self._shop.settings, asked, desk)
+        return await webhooks.answer(self._shop.settings, asked, desk)
 
     async def install_webhooks(self, url: str) -> list[Check]:
-        return await door.install(self._shop, url)
+        return await webhooks.install(self._shop, url)
 
     # -- master data --
 
@@ -145,11 +145,11 @@ class ShopifyStorefront(Storefront):
         return await self._orders.read(key)
 
     async def send_handling(self, shop_order: ShopOrderRef) -> None:
-        await self._shipping.send_handling(shop_order)
+        await self._fulfilment.send_handling(shop_order)
 
     async def send_invoice(self, shop_order: ShopOrderRef, invoice: Invoice, part: OrderPart) -> None:
         del part
-        await self._shipping.send_invoice(shop_order, invoice)
+        await self._fulfilment.send_invoice(shop_order, invoice)
 
     async def send_order_change(self, shop_order: ShopOrderRef, part: OrderPart, change: OrderChange) -> None:
         del part
@@ -157,11 +157,11 @@ class ShopifyStorefront(Storefront):
 
     async def send_tracking(self, shop_order: ShopOrderRef, part: OrderPart, shipment: Shipment, invoice: Invoice | None) -> None:
         del invoice
-        await self._shipping.send_tracking(shop_order, part, shipment)
+        await self._fulfilment.send_tracking(shop_order, part, shipment)
 
     async def send_delivery(self, shop_order: ShopOrderRef, part: OrderPart, delivered_at: str, invoice: Invoice | None) -> None:
         del invoice
-        await self._shipping.send_delivery(shop_order, part, delivered_at)
+        await self._fulfilment.send_delivery(shop_order, part, delivered_at)
 
     async def send_cancellation(self, shop_order: ShopOrderRef, reason: str) -> None:
-        await self._shipping.send_cancellation(shop_order, reason)
+        await self._fulfilment.send_cancellation(shop_order, reason)

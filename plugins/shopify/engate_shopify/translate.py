@@ -32,7 +32,8 @@ NOTE_FIELDS = {"nfe_key": "Chave da NF-e", "nfe_number": "Número da NF-e", "nfe
 
 
 def note_definition(field: str, suffix: str) -> Body:
-    """Without a definition the Admin does not show a metafield; pinned, it stands on the order's page. Only so many can be."""
+    """The definition of a metafield of notes. The Admin shows no metafield without one. A pinned one stands on the order's page; the number
+    of pins is limited."""
     name = f"{NOTE_FIELDS[field]} {suffix.strip('_')}".strip()
     made = {"name": name, "namespace": NAMESPACE, "key": field + suffix, "type": "single_line_text_field", "ownerType": "ORDER"}
     return {**made, "pin": not suffix}
@@ -97,7 +98,7 @@ def status(active: bool) -> str:
 
 
 def paragraphs(text: str) -> str:
-    """Plain text of the ERP as HTML: a "<" in it is a letter."""
+    """Plain text of the ERP as HTML: a "<" in it is escaped."""
     return "".join(f"<p>{html.escape(line.strip(), quote=False)}</p>" for line in text.splitlines() if line.strip())
 
 
@@ -126,7 +127,7 @@ SKU_OWNED = ("name", "ean", "weight_kg", "active", "options")
 
 
 def options_of(want: Sku, option_name: str) -> tuple[tuple[str, str], ...]:
-    """What a buyer chooses by. Shopify tells variants by these alone, so every SKU has at least one."""
+    """The options that a buyer chooses by. Shopify tells variants apart by them alone, so every SKU has at least one."""
     chosen = want.options or ((option_name, want.name),)
     if len(chosen) > 3:
         raise Rejected(
@@ -138,7 +139,7 @@ def options_of(want: Sku, option_name: str) -> tuple[tuple[str, str], ...]:
 
 
 def apart(options: tuple[tuple[str, str], ...], taken: Iterable[tuple[tuple[str, str], ...]], key: str) -> tuple[tuple[str, str], ...]:
-    """Two SKUs of one name would be one variant: the second one carries its key."""
+    """Two SKUs with the same options would be one variant, so the second one's value carries its key."""
     folded = {_folded(other) for other in taken}
     if _folded(options) not in folded:
         return options
@@ -169,7 +170,7 @@ def variant_fields(want: Sku, fields: set[str]) -> Body:
 
 
 def file_name(want: Image) -> str:
-    """The same for the same image of the ERP: a second upload replaces the first."""
+    """A file name, the same for the same image of the ERP: a second upload replaces the first."""
     digest = hashlib.sha256(want.key.encode()).hexdigest()[:16]
     return f"engate-{digest}{_ending(want)}"
 
@@ -259,5 +260,5 @@ def units(want: StockLevel) -> int:
 
 
 def idempotency_key(*parts: object) -> str:
-    """The same for the same decisions with the same variables, another one for anything else."""
+    """A key that is the same for the same decisions with the same variables, and another one for anything else."""
     return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()[:40]

@@ -32,10 +32,15 @@ FULFILMENT: Mapping[str, ShopState] = {
     "FULFILLED": "invoiced",
 }
 TAG = "engate"
-"""On orders that the ERP has: what the shop's people see and can search for."""
+"""The tag of orders that the ERP has: people of the shop see it and can search for it."""
 CREDENTIALS = ("TAX_CREDENTIAL_BR", "SHIPPING_CREDENTIAL_BR")
 ATTRIBUTES = ("cpf", "cnpj", "cpf/cnpj", "cpf_cnpj", "documento")
 COUNTRIES = {"BR": "BRA"}
+
+
+def inner(raw: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """An object inside an answer; empty where the shop has none."""
+    return raw[name] or {}
 
 
 def gid(key: str) -> str:
@@ -65,7 +70,7 @@ def document(text: str | None) -> str:
 
 
 def state(cancelled: object, financial: str | None, fulfilment: str | None) -> ShopState:
-    """Payment first: what is not paid is not shipped, whatever its fulfilment says."""
+    """The state of an order. Payment counts first: an unpaid order is not shipped, whatever its fulfilment says."""
     if cancelled:
         return "cancelled"
     if financial in AWAITING:
@@ -117,7 +122,7 @@ def _order(raw: Mapping[str, Any], lines: list[Mapping[str, Any]]) -> Order:
         freight = ZERO if total == 0 else freight
     items_total = sum((item.value for item in items), ZERO)
     discount, interest = sums(raw, items_total + freight, total)
-    shipping = raw["shippingLine"] or {}
+    shipping = inner(raw, "shippingLine")
     return Order(
         key=number(raw["id"]),
         state=marked(state(*facts), raw["tags"]),
@@ -125,7 +130,7 @@ def _order(raw: Mapping[str, Any], lines: list[Mapping[str, Any]]) -> Order:
         placed_at=datetime.fromisoformat(raw["createdAt"]),
         paid_at=instant(done[-1]["processedAt"]) if done else None,
         buyer=_buyer(raw),
-        delivery=_address(raw["shippingAddress"] or raw["billingAddress"] or {}),
+        delivery=_address(raw["shippingAddress"] or inner(raw, "billingAddress")),
         items=items,
         payments=tuple(_payments(raw, done or paid)),
         items_total=items_total,
@@ -143,10 +148,10 @@ def _order(raw: Mapping[str, Any], lines: list[Mapping[str, Any]]) -> Order:
 
 
 def _item(line: Mapping[str, Any], places: Mapping[str, str]) -> OrderItem:
-    """What is left of the line after edits and refunds; a cancelled order shows what it was."""
+    """The line as it is after edits and refunds. Of a cancelled order, as it was."""
     return OrderItem(
         line=line["id"],
-        sku=(line["variant"] or {}).get("id") or "",
+        sku=inner(line, "variant").get("id") or "",
         reference=line["sku"] or "",
         name=line["name"],
         quantity=Decimal(line["currentQuantity"] or line["quantity"]),
@@ -159,7 +164,7 @@ def _places(raw: Mapping[str, Any]) -> dict[str, str]:
     """line -> location. "" stands for all of them where there is only one."""
     found: dict[str, str] = {}
     for fulfilment in raw["fulfillmentOrders"]["nodes"]:
-        location = (fulfilment["assignedLocation"]["location"] or {}).get("id") or ""
+        location = inner(fulfilment["assignedLocation"], "location").get("id") or ""
         if location and fulfilment["status"] != "CANCELLED":
             found |= {node["lineItem"]["id"]: location for node in fulfilment["lineItems"]["nodes"]}
     if len(set(found.values())) == 1:
@@ -168,9 +173,10 @@ def _places(raw: Mapping[str, Any]) -> dict[str, str]:
 
 
 def sums(raw: Mapping[str, Any], gross: Decimal, total: Decimal) -> tuple[Decimal, Decimal]:
-    """(discount, interest): what the lines and the freight differ from the total by.
+    """(discount, interest): the difference of the lines and the freight from the total.
 
-    Within what Shopify says of discounts and taxes; where it is more, nothing is made to fit, and the order's sums disagree.
+    Only within what Shopify says of discounts and taxes. Where the difference is larger, Shopify's own figures are kept, and the order's
+    sums disagree.
     """
     rest = total - gross
     tax = ZERO if raw["taxesIncluded"] else money(raw["currentTotalTaxSet"])
@@ -182,7 +188,7 @@ def sums(raw: Mapping[str, Any], gross: Decimal, total: Decimal) -> tuple[Decima
 
 
 def _payments(raw: Mapping[str, Any], paid: list[Mapping[str, Any]]) -> Iterator[Payment]:
-    """Pending ones too: a Pix that nobody has paid yet. Without any, the gateways that the order names."""
+    """The payments, also pending ones (a Pix that is not paid yet). Without any, the first gateway that the order names."""
     for one in paid:
         gateway = one["gateway"] or next(iter(raw["paymentGatewayNames"]), "")
         yield Payment(form=gateway, name=gateway, value=money(one["amountSet"]), tid=one["paymentId"] or "")
@@ -197,11 +203,11 @@ def _documents(raw: Mapping[str, Any]) -> Iterator[str | None]:
     yield from (fields.get(key) for key in CREDENTIALS)
     attributes = {one["key"].strip().casefold(): one["value"] for one in raw["customAttributes"]}
     yield from (attributes.get(name) for name in ATTRIBUTES)
-    yield from ((raw[name] or {}).get("company") for name in ("billingAddress", "shippingAddress"))
+    yield from (inner(raw, name).get("company") for name in ("billingAddress", "shippingAddress"))
 
 
 def _buyer(raw: Mapping[str, Any]) -> Buyer:
-    billing, delivery, customer = raw["billingAddress"] or {}, raw["shippingAddress"] or {}, raw["customer"] or {}
+    billing, delivery, customer = inner(raw, "billingAddress"), inner(raw, "shippingAddress"), inner(raw, "customer")
     held = [document(text) for text in _documents(raw)]
     number = next((one for one in held if valid_document(one)), next((one for one in held if one[:11].isdigit()), ""))
     company = len(number) == 14

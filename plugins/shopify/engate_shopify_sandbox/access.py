@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from engate.testing.sandbox import Answer, Call
+from engate_shopify_sandbox.registry import is_object
 
 STATIC = "shpat_sandboxenteateoktodaloja00001"
 CATALOGUE_ONLY = "shpat_sandboxenteateokcatalogo0002"
@@ -93,7 +94,7 @@ def _fields(call: Call) -> dict[str, Any]:
             body = call.json()
         except msgspec.DecodeError:
             return {}
-        return body if isinstance(body, dict) else {}
+        return body if is_object(body) else {}
     return dict(parse_qsl(call.body.decode("utf-8", "replace")))
 
 

@@ -81,7 +81,7 @@ def installation(context: Context, _source: Any, args: dict[str, Any]) -> dict[s
 def versions(context: Context, _source: Any, args: dict[str, Any]) -> list[dict[str, Any]]:
     del args
     found = access.released(context.shop.now())
-    shown = [{"handle": one, "displayName": one, "supported": True} for one in found]
+    shown: list[dict[str, Any]] = [{"handle": one, "displayName": one, "supported": True} for one in found]
     shown[-1]["displayName"] += " (Latest)"
     return [*shown, {"handle": "unstable", "displayName": "unstable", "supported": False}]
 

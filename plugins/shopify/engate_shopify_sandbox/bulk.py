@@ -19,7 +19,7 @@ from engate_shopify_sandbox.access import Token
 from engate_shopify_sandbox.context import Context
 from engate_shopify_sandbox.engine import Asked, Engine
 from engate_shopify_sandbox.errors import Invalid, user_error
-from engate_shopify_sandbox.registry import field, mutation, query
+from engate_shopify_sandbox.registry import Answers, field, is_object, mutation, query
 from engate_shopify_sandbox.search import matcher
 from engate_shopify_sandbox.shop import Shop
 
@@ -231,7 +231,7 @@ def _rows(connection: dict[str, Any], parent: str | None) -> Iterator[dict[str, 
     """Each node a line, its connections taken out and following it as lines of their own."""
     for edge in connection["edges"]:
         node = dict(edge["node"])
-        inner = {name: value for name, value in node.items() if isinstance(value, dict) and "edges" in value}
+        inner = {name: value for name, value in node.items() if is_object(value) and "edges" in value}
         for name in inner:
             del node[name]
         if parent is not None:
@@ -384,7 +384,7 @@ def bulk_operation(context: Context, _source: Any, args: dict[str, Any]) -> Any:
 @query("bulkOperations")
 def bulk_operations(context: Context, _source: Any, args: dict[str, Any]) -> Any:
     context.bulk.settle()
-    fields = {"status": lambda one: one.state, "operation_type": lambda one: one.type, "id": lambda one: one.id.rpartition("/")[2]}
+    fields: Answers = {"status": lambda one: one.state, "operation_type": lambda one: one.type, "id": lambda one: one.id.rpartition("/")[2]}
     matches = matcher(args.get("query"), fields, lambda one: "")
     return paging.page([one for one in context.bulk.operations.values() if matches(one)], args)
 

@@ -12,7 +12,7 @@ from engate_shopify_sandbox.context import Context
 from engate_shopify_sandbox.errors import Invalid, user_error
 from engate_shopify_sandbox.order import NONE, Fulfillment, Line, Order, Refund, Return, Transaction, bag
 from engate_shopify_sandbox.paging import page
-from engate_shopify_sandbox.registry import field, mutation, query
+from engate_shopify_sandbox.registry import field, inner, mutation, query
 from engate_shopify_sandbox.shop import Shop
 
 NOTE = 255
@@ -70,7 +70,7 @@ def settle(shop: Shop) -> None:
             job.done = True
             if why_not(job.order) is None:  # something else may have happened meanwhile: then nothing is done
                 args = job.args
-                refunds = bool((args.get("refundMethod") or {}).get("originalPaymentMethodsRefund"))
+                refunds = bool(inner(args, "refundMethod").get("originalPaymentMethodsRefund"))
                 apply(shop, job.order, Wish(args["reason"], refunds, args["restock"], args.get("staffNote")))
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from functools import cache
 
-from graphql import GraphQLEnumType, GraphQLObjectType, get_named_type
+from graphql import GraphQLEnumType, GraphQLObjectType
 
 from engate_shopify_sandbox import graph
+from engate_shopify_sandbox.cost import named_type
 from engate_shopify_sandbox.errors import UserError
 
 BY_PLACE = (("metafields", ("INVALID_METAFIELD",)), ("variants", ("INVALID_VARIANT",)))
@@ -34,11 +35,11 @@ def _codes(mutation: str) -> frozenset[str]:
     """The codes of the user errors of a mutation's payload."""
     root = graph.schema().mutation_type
     assert root is not None
-    payload = get_named_type(root.fields[mutation].type)
+    payload = named_type(root.fields[mutation].type)
     assert isinstance(payload, GraphQLObjectType)
-    errors = next(get_named_type(field.type) for name, field in payload.fields.items() if name.endswith("serErrors"))
+    errors = next(named_type(field.type) for name, field in payload.fields.items() if name.endswith("serErrors"))
     code = errors.fields.get("code") if isinstance(errors, GraphQLObjectType) else None
-    kind = get_named_type(code.type) if code is not None else None
+    kind = named_type(code.type) if code is not None else None
     return frozenset(kind.values) if isinstance(kind, GraphQLEnumType) else frozenset()
 
 

@@ -18,8 +18,10 @@ from graphql import (
     FragmentDefinitionNode,
     FragmentSpreadNode,
     GraphQLInterfaceType,
+    GraphQLNamedType,
     GraphQLObjectType,
     GraphQLSchema,
+    GraphQLType,
     GraphQLUnionType,
     InlineFragmentNode,
     OperationDefinitionNode,
@@ -29,6 +31,8 @@ from graphql import (
     is_composite_type,
 )
 from graphql.execution.values import VariableValues, get_argument_values
+
+from engate_shopify_sandbox.registry import is_array, listed
 
 MOST = 1000
 MUTATION = 10
@@ -103,7 +107,7 @@ class Measure:
     def _mutation(self, node: FieldNode, root: GraphQLObjectType, data: Any) -> float:
         definition = root.fields[node.name.value]
         args = get_argument_values(definition, node, self.variables)
-        payload = get_named_type(definition.type)
+        payload = named_type(definition.type)
         inner = UNASKED if data is UNASKED else data.get(node.alias.value if node.alias else node.name.value)
         total = MUTATION + (_set_extra(args["input"]) if node.name.value == "productSet" else 0)
         if inner is None or node.selection_set is None or not isinstance(payload, GraphQLObjectType):
@@ -133,7 +137,7 @@ class Measure:
         definition = getattr(kind, "fields", {}).get(name)
         if definition is None or node.selection_set is None:
             return 0
-        named = get_named_type(definition.type)
+        named: Any = named_type(definition.type)
         if not is_composite_type(named) or named.name in WRAPPERS or _is_user_error(named):
             return 0
         inner: Any = UNASKED
@@ -144,7 +148,7 @@ class Measure:
         args = get_argument_values(definition, node, self.variables)
         if named.name.endswith("Connection"):
             return self._connection(node.selection_set, named, inner, args)
-        if isinstance(inner, list):
+        if is_array(inner):
             return sum(self._one(node.selection_set, named, item, free=free) for item in inner if item is not None)
         times = (args.get("first") or len(args.get("ids") or "1")) if inner is UNASKED else 1
         return times * self._one(node.selection_set, named, inner, free=free)
@@ -158,7 +162,7 @@ class Measure:
         for node in self._fields(selections, kind):
             if node.name.value not in ("nodes", "edges") or node.selection_set is None:
                 continue
-            item = get_named_type(kind.fields[node.name.value].type)
+            item = named_type(kind.fields[node.name.value].type)
             rows = [UNASKED] if data is UNASKED else data.get(node.alias.value if node.alias else node.name.value) or []
             for row in rows:
                 each = self._row(node, item, row)
@@ -172,12 +176,17 @@ class Measure:
         return sum(self._field(inner, kind, row, free=False) for inner in self._fields(node.selection_set, kind))
 
 
+def named_type(kind: GraphQLType) -> GraphQLNamedType:
+    """The type without its list and non-null. The types of the library's own function are incomplete."""
+    return get_named_type(kind)
+
+
 def _is_user_error(kind: Any) -> bool:
     return any(interface.name == "DisplayableError" for interface in getattr(kind, "interfaces", ()))
 
 
 def _set_extra(given: dict[str, Any]) -> float:
     """productSet: 0.2 a variant, 0.4 a metafield, 1.9 a file, 0.6 a variant's file."""
-    variants = given.get("variants") or []
-    metafields = len(given.get("metafields") or []) + sum(len(one.get("metafields") or []) for one in variants)
-    return 0.2 * len(variants) + 0.4 * metafields + 1.9 * len(given.get("files") or []) + 0.6 * sum("file" in one for one in variants)
+    variants = listed(given, "variants")
+    metafields = len(listed(given, "metafields")) + sum(len(listed(one, "metafields")) for one in variants)
+    return 0.2 * len(variants) + 0.4 * metafields + 1.9 * len(listed(given, "files")) + 0.6 * sum("file" in one for one in variants)

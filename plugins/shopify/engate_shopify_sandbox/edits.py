@@ -10,7 +10,7 @@ from engate_shopify_sandbox.errors import Invalid, user_error
 from engate_shopify_sandbox.fulfilment import OPEN
 from engate_shopify_sandbox.order import NONE, FulfillmentOrder, Line, Order, SliceContext, bag
 from engate_shopify_sandbox.paging import page
-from engate_shopify_sandbox.registry import field, mutation
+from engate_shopify_sandbox.registry import Answers, field, mutation
 from engate_shopify_sandbox.shop import Shop
 from engate_shopify_sandbox.things import Variant
 
@@ -62,13 +62,13 @@ def added_rows(context: Context, source: Edit, args: dict[str, Any]) -> Any:
     return page([row for row in source.rows if row.line is None], args)
 
 
-EDIT = {
+EDIT: Answers = {
     "subtotalLineItemsQuantity": lambda one: sum(row.quantity for row in one.rows),
     "subtotalPriceSet": lambda one: bag(one.total - one.original_order.current_freight), "totalPriceSet": lambda one: bag(one.total),
     "totalOutstandingSet": lambda one: bag(one.total - one.original_order.received + one.original_order.refunded),
     "cartDiscountAmountSet": lambda one: bag(one.original_order.current_discount),
 }  # fmt: skip
-ROW = {
+ROW: Answers = {
     "title": lambda one: one.variant.product.title, "sku": lambda one: one.variant.sku, "variantTitle": lambda one: one.variant.title,
     "editableQuantity": lambda one: one.quantity - one.fulfilled, "editableQuantityBeforeChanges": lambda one: one.before - one.fulfilled,
     "restockable": lambda one: True, "restocking": lambda one: one.restock, "originalUnitPriceSet": lambda one: bag(one.price),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from graphql import ExecutionResult, GraphQLError, GraphQLResolveInfo, execute
+from graphql import ExecutionResult, GraphQLError, GraphQLResolveInfo, execute  # pyright: ignore[reportUnknownVariableType]
 
 from engate_shopify_sandbox import codes, graph, registry, scopes
 from engate_shopify_sandbox.context import Context
@@ -104,7 +104,7 @@ class Engine:
 
     # ---- a root field ----
 
-    def field(self, info: GraphQLResolveInfo, args: dict[str, Any], measure: Measure, context: Context) -> Any:
+    def field(self, info: GraphQLResolveInfo[Any], args: dict[str, Any], measure: Measure, context: Context) -> Any:
         """A query or a mutation: what is refused before its own function is asked, then the function."""
         name, is_mutation = info.field_name, info.parent_type.name == "Mutation"
         scopes.check(context, name)
@@ -127,7 +127,7 @@ class _Root:
     def __init__(self, engine: Engine, measure: Measure, context: Context) -> None:
         self.engine, self.measure, self.context = engine, measure, context
 
-    def __call__(self, source: Any, info: GraphQLResolveInfo, **args: Any) -> Any:
+    def __call__(self, source: Any, info: GraphQLResolveInfo[Any], **args: Any) -> Any:
         if info.path.prev is None:
             return self.engine.field(info, args, self.measure, self.context)
         return registry.read(source, info, **args)
@@ -137,7 +137,7 @@ def _mutated(resolver: registry.Resolver, context: Context, name: str, args: dic
     """The payload: with empty user errors where there are none."""
     errors = scopes.USER_ERRORS.get(name, "userErrors")
     try:
-        payload = {errors: [], "userErrors": [], **resolver(context, None, args)}
+        payload: dict[str, Any] = {errors: [], "userErrors": [], **resolver(context, None, args)}
         payload["userErrors"] = codes.fit(name, payload["userErrors"])
         return payload
     except Invalid as invalid:
@@ -154,10 +154,10 @@ def _check_lists(name: str, args: dict[str, Any]) -> None:
 
 
 def _lists(value: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], int]]:
-    if isinstance(value, dict):
+    if registry.is_object(value):
         for key, inner in value.items():
             yield from _lists(inner, (*path, key))
-    elif isinstance(value, list):
+    elif registry.is_array(value):
         yield path, len(value)
         for inner in value:
             yield from _lists(inner, path)
@@ -172,7 +172,7 @@ def _wrote(measure: Measure, result: ExecutionResult) -> bool:
 
 def _rows(data: dict[str, Any]) -> int:
     """Of the connections that were asked for by themselves."""
-    found = [one for one in data.values() if isinstance(one, dict)]
+    found = [one for one in data.values() if registry.is_object(one)]
     return sum(len(one.get("nodes") or one.get("edges") or ()) for one in found if "nodes" in one or "edges" in one)
 
 

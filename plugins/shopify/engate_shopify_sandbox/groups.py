@@ -9,7 +9,7 @@ from engate_shopify_sandbox.context import Context
 from engate_shopify_sandbox.errors import Invalid, user_error
 from engate_shopify_sandbox.ids import number_of
 from engate_shopify_sandbox.paging import ordered, page
-from engate_shopify_sandbox.registry import field, mutation, query
+from engate_shopify_sandbox.registry import Answers, field, inner, mutation, query
 from engate_shopify_sandbox.search import matcher
 from engate_shopify_sandbox.shop import Shop
 from engate_shopify_sandbox.things import Collection, slug
@@ -43,7 +43,7 @@ def _check(shop: Shop, own: Collection | None, given: dict[str, Any]) -> None:
 
 @mutation("collectionCreate")
 def create(context: Context, _source: Any, args: dict[str, Any]) -> dict[str, Any]:
-    shop, given = context.shop, args.get("collection") or {}
+    shop, given = context.shop, inner(args, "collection")
     _check(shop, None, given)
     made = new(shop, given["title"], given.get("handle"))
     return {"collection": _write(shop, made, given)}
@@ -51,7 +51,7 @@ def create(context: Context, _source: Any, args: dict[str, Any]) -> dict[str, An
 
 @mutation("collectionUpdate")
 def update(context: Context, _source: Any, args: dict[str, Any]) -> dict[str, Any]:
-    shop, given = context.shop, args.get("collection") or {}
+    shop, given = context.shop, inner(args, "collection")
     found = shop.find(given["id"], "Collection") if given.get("id") else None
     if found is None:
         raise Invalid(user_error("collection.id", "Collection does not exist"))
@@ -85,12 +85,12 @@ def by_identifier(context: Context, _source: Any, args: dict[str, Any]) -> Any:
 
 @query("collections")
 def collections(context: Context, _source: Any, args: dict[str, Any]) -> Any:
-    fields = {
+    fields: Answers = {
         "title": lambda one: one.title, "handle": lambda one: one.handle, "updated_at": lambda one: one.updated_at,
         "id": lambda one: number_of(one.id), "collection_type": lambda one: "custom",
     }  # fmt: skip
     matches = matcher(args.get("query"), fields, lambda one: one.title)
-    sorts = {"TITLE": lambda one: one.title, "UPDATED_AT": lambda one: one.updated_at}
+    sorts: Answers = {"TITLE": lambda one: one.title, "UPDATED_AT": lambda one: one.updated_at}
     found = [one for one in context.shop.all("Collection") if matches(one)]
     return page(
         ordered(found, sorts.get(args.get("sortKey", "ID"), lambda one: number_of(one.id))), args, context.shop.settings.pages_reach

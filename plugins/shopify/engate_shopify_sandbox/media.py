@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from engate_shopify_sandbox.context import Context
 from engate_shopify_sandbox.errors import Invalid, user_error
 from engate_shopify_sandbox.paging import page
-from engate_shopify_sandbox.registry import field, mutation, query
+from engate_shopify_sandbox.registry import Answers, field, mutation, query
 from engate_shopify_sandbox.search import matcher
 from engate_shopify_sandbox.shop import Shop
 from engate_shopify_sandbox.things import File, Product
@@ -108,7 +108,7 @@ def mime_type(context: Context, source: File, args: dict[str, Any]) -> str | Non
 
 @query("files")
 def files(context: Context, _source: Any, args: dict[str, Any]) -> Any:
-    fields = {"filename": lambda one: one.filename, "id": lambda one: one.id.rpartition("/")[2]}
+    fields: Answers = {"filename": lambda one: one.filename, "id": lambda one: one.id.rpartition("/")[2]}
     matches = matcher(args.get("query"), fields, lambda one: one.filename)
     return page([one for one in context.shop.all("MediaImage") if matches(one)], args, context.shop.settings.pages_reach)
 

@@ -12,7 +12,7 @@ from engate_shopify_sandbox.context import Context
 from engate_shopify_sandbox.errors import Invalid, UserError, refuse, user_error
 from engate_shopify_sandbox.ids import kind_of, number_of
 from engate_shopify_sandbox.paging import ordered, page
-from engate_shopify_sandbox.registry import field, mutation, query
+from engate_shopify_sandbox.registry import field, inner, mutation, query
 from engate_shopify_sandbox.scopes import check_owner
 from engate_shopify_sandbox.search import matcher
 from engate_shopify_sandbox.shop import Shop
@@ -40,7 +40,7 @@ class Definition:
         self.type_name, self.owner_type = given["type"], given["ownerType"]
         self.description = given.get("description")
         self.pinned_position = 1 if given.get("pin") else None
-        wished = (given.get("capabilities") or {}).get("uniqueValues") or {}
+        wished = inner(inner(given, "capabilities"), "uniqueValues")
         self.unique = self.type_name == "id" or bool(wished.get("enabled"))
 
     @property

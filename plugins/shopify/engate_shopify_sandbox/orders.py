@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -11,7 +12,7 @@ from engate_shopify_sandbox.errors import Invalid, user_error
 from engate_shopify_sandbox.order import NONE, FulfillmentOrder, Line, Order, ShippingLine, Transaction, bag
 from engate_shopify_sandbox.paging import ordered, page
 from engate_shopify_sandbox.products import count
-from engate_shopify_sandbox.registry import field, mutation, query
+from engate_shopify_sandbox.registry import Answers, Resolver, field, mutation, query
 from engate_shopify_sandbox.search import Fields, matcher
 from engate_shopify_sandbox.shop import CURRENCY, Shop
 
@@ -59,7 +60,7 @@ def _search(context: Context, text: str | None) -> list[Order]:
 @query("orders")
 def orders(context: Context, _source: Any, args: dict[str, Any]) -> Any:
     shop = context.shop
-    sorts = {
+    sorts: Answers = {
         "UPDATED_AT": lambda one: listed_stamp(shop, one), "CREATED_AT": lambda one: one.created_at, "ORDER_NUMBER": lambda one: one.number,
         "ID": lambda one: one.legacy_resource_id, "TOTAL_PRICE": lambda one: one.total,
     }  # fmt: skip
@@ -86,7 +87,7 @@ def order_by_identifier(context: Context, _source: Any, args: dict[str, Any]) ->
 
 # ---- money ----
 
-SUMS = {
+SUMS: Answers = {
     "subtotalPriceSet": lambda one: one.subtotal, "totalPriceSet": lambda one: one.total, "originalTotalPriceSet": lambda one: one.total,
     "totalShippingPriceSet": lambda one: one.freight, "totalTaxSet": lambda one: NONE, "totalDiscountsSet": lambda one: one.discount,
     "totalOutstandingSet": lambda one: one.outstanding, "totalReceivedSet": lambda one: one.received,
@@ -97,7 +98,7 @@ SUMS = {
     "totalTipReceivedSet": lambda one: NONE, "cartDiscountAmountSet": lambda one: one.discount,
     "currentCartDiscountAmountSet": lambda one: one.current_discount,
 }  # fmt: skip
-LINE_SUMS = {
+LINE_SUMS: Answers = {
     "originalUnitPriceSet": lambda one: one.price, "originalTotalSet": lambda one: one.price * one.quantity,
     "discountedUnitPriceSet": lambda one: one.price, "discountedTotalSet": lambda one: one.price * one.quantity,
     "discountedUnitPriceAfterAllDiscountsSet": lambda one: one.unit_after_discounts, "totalDiscountSet": lambda one: NONE,
@@ -105,7 +106,7 @@ LINE_SUMS = {
     "unfulfilledDiscountedTotalSet": lambda one: one.price * one.unfulfilled_quantity,
 }  # fmt: skip
 """An order's discount is no discount of the line: only `discountAllocations` and the price after all discounts know of it."""
-SHIPPING_SUMS = {
+SHIPPING_SUMS: Answers = {
     "originalPriceSet": lambda one: one.price, "discountedPriceSet": lambda one: one.price,
     "currentDiscountedPriceSet": lambda one: one.price - one.refunded,
 }  # fmt: skip
@@ -128,7 +129,7 @@ def gateways(source: Order) -> list[str]:
     return list(dict.fromkeys(one.gateway for one in source.transactions))
 
 
-SIMPLE = {
+SIMPLE: Answers = {
     "cancellation": lambda one: {"staffNote": one.staff_note} if one.cancelled_at else None,
     "closed": lambda one: one.closed_at is not None,
     "confirmed": lambda one: True, "confirmationNumber": lambda one: f"{one.number:09X}", "sourceName": lambda one: one.channel,
@@ -149,7 +150,7 @@ for _name, _read in SIMPLE.items():
     field(f"Order.{_name}")(lambda context, source, args, read=_read: read(source))
 
 
-def _protected(what: str, read: Any) -> Any:
+def _protected(what: str, read: Callable[[Order], Any]) -> Resolver:
     def resolver(context: Context, source: Order, args: dict[str, Any]) -> Any:
         context.need_protected_data(what)
         return read(source)

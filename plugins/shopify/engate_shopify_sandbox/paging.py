@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import datetime
@@ -18,7 +18,7 @@ _WHOLE: ContextVar[bool] = ContextVar("whole", default=False)
 
 
 @contextmanager
-def unpaged() -> Iterator[None]:
+def unpaged() -> Generator[None]:
     """Inside, every connection is whole: a bulk query names no sizes."""
     before = _WHOLE.set(True)
     try:

@@ -113,7 +113,7 @@ def edit(source: Any) -> dict[str, Any]:
     def rows(sign: int) -> list[dict[str, int]]:
         return [{"id": number_of(line.id), "delta": delta * sign} for line, delta in moved if delta * sign > 0]
 
-    body = {
+    body: dict[str, Any] = {
         "id": number_of(key), "app_id": None, "order_id": number_of(changed.id), "created_at": _stamp(changed.now()),
         "notify_customer": False,
         "staff_note": "", "line_items": {"additions": rows(1), "removals": rows(-1)},

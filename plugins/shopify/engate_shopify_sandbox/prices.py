@@ -10,7 +10,7 @@ from engate_shopify_sandbox.context import Context
 from engate_shopify_sandbox.errors import Invalid, refuse, user_error
 from engate_shopify_sandbox.ids import gid
 from engate_shopify_sandbox.paging import page
-from engate_shopify_sandbox.registry import field, mutation, query
+from engate_shopify_sandbox.registry import field, listed, mutation, query
 from engate_shopify_sandbox.shop import CURRENCY, Shop
 
 MARKET = gid("Market", 1)
@@ -161,7 +161,7 @@ def catalog_places_count(context: Context, source: Catalog, args: dict[str, Any]
 @mutation("catalogCreate")
 def create_catalog(context: Context, _source: Any, args: dict[str, Any]) -> dict[str, Any]:
     shop, given = context.shop, args["input"]
-    wished, markets = given["context"].get("companyLocationIds") or [], given["context"].get("marketIds") or []
+    wished, markets = listed(given["context"], "companyLocationIds"), listed(given["context"], "marketIds")
     if bool(wished) == bool(markets):
         raise Invalid(user_error("input.context", "Must provide exactly one context type.", "MUST_PROVIDE_EXACTLY_ONE_CONTEXT_TYPE"))
     if wished and not shop.settings.b2b:

@@ -9,7 +9,7 @@ from engate_shopify_sandbox.context import Context
 from engate_shopify_sandbox.errors import Invalid, user_error
 from engate_shopify_sandbox.registry import field, mutation, query
 from engate_shopify_sandbox.shop import Shop
-from engate_shopify_sandbox.things import DEFAULT, Product, Variant
+from engate_shopify_sandbox.things import DEFAULT, Option, Product, Variant
 
 QUANTITIES = 50_000
 
@@ -215,7 +215,7 @@ def _write_options(shop: Shop, product: Product, given: dict[str, Any]) -> None:
             product.options = [variants.default_option(shop, product)]
         return
     old = {option.name: option for option in product.options}
-    made = []
+    made: list[Option] = []
     for one in asked:
         names = [value["name"] for value in one["values"]]
         held = old.get(one["name"])

@@ -10,7 +10,7 @@ from engate_shopify_sandbox.context import Context
 from engate_shopify_sandbox.errors import Invalid, user_error
 from engate_shopify_sandbox.ids import kind_of
 from engate_shopify_sandbox.paging import ordered, page
-from engate_shopify_sandbox.registry import field, mutation, query
+from engate_shopify_sandbox.registry import Answers, field, inner, listed, mutation, query
 from engate_shopify_sandbox.scopes import check_owner
 from engate_shopify_sandbox.search import Fields, matcher, values_of_only
 from engate_shopify_sandbox.shop import CURRENCY, DOMAIN, ONLINE_STORE, Shop
@@ -97,9 +97,9 @@ def new(shop: Shop, given: dict[str, Any], at: str) -> Product:
 @mutation("productCreate")
 def create(context: Context, _source: Any, args: dict[str, Any]) -> dict[str, Any]:
     """With options, the variant of their first values; without, the one default variant."""
-    shop, given = context.shop, args.get("product") or {}
+    shop, given = context.shop, inner(args, "product")
     check(shop, None, given, "product")
-    options = given.get("productOptions") or []
+    options = listed(given, "productOptions")
     variants.check_options(options, "product.productOptions")
     files = args.get("media") or ()
     handle_of(shop, given, None, "product")
@@ -121,7 +121,7 @@ def create(context: Context, _source: Any, args: dict[str, Any]) -> dict[str, An
 @mutation("productUpdate")
 def update(context: Context, _source: Any, args: dict[str, Any]) -> dict[str, Any]:
     """The product by `identifier`, else by the input's id. Metafields are merged, media added."""
-    shop, given = context.shop, args.get("product") or {}
+    shop, given = context.shop, inner(args, "product")
     identifier = args.get("identifier") or ({"id": given["id"]} if given.get("id") else None)
     if identifier is None:
         raise Invalid(user_error("product.id", "Product id or identifier is required"))
@@ -150,7 +150,7 @@ def create_options(context: Context, _source: Any, args: dict[str, Any]) -> dict
         raise Invalid(user_error("variantStrategy", "Only LEAVE_AS_IS is served here.", "UNSUPPORTED_COMBINED_LISTING_PARENT_OPERATION"))
     variants.check_options(args["options"], "options")
     alone = product.has_only_default_variant
-    kept = [] if alone else product.options
+    kept: list[Option] = [] if alone else product.options
     if len(kept) + len(args["options"]) > variants.OPTIONS:
         raise Invalid(user_error("options", "Can only specify a maximum of 3 options", "OPTIONS_OVER_LIMIT"))
     if {one["name"] for one in args["options"]} & {option.name for option in kept}:
@@ -158,7 +158,7 @@ def create_options(context: Context, _source: Any, args: dict[str, Any]) -> dict
     made = [variants.new_option(shop, product, one["name"], [value["name"] for value in one["values"]]) for one in args["options"]]
     product.options = [*kept, *made]
     for one in product.variants:
-        old = {} if alone else one.values
+        old: dict[str, str] = {} if alone else one.values
         one.values = {**old, **{option.name: next(iter(option.by_name)) for option in made}}
     variants.touched(shop, product)
     return {"product": product}
@@ -202,7 +202,7 @@ FIELDS: Fields = {
     "barcode": lambda one: [variant.barcode for variant in one.variants],
     "published_status": lambda one: "published" if ONLINE_STORE in one.publications else "unpublished",
 }  # fmt: skip
-SORTS = {
+SORTS: Answers = {
     "ID": lambda one: one.legacy_resource_id, "CREATED_AT": lambda one: one.created_at, "UPDATED_AT": lambda one: one.updated_at,
     "TITLE": lambda one: one.title, "VENDOR": lambda one: one.vendor, "PRODUCT_TYPE": lambda one: one.product_type,
     "INVENTORY_TOTAL": lambda one: one.total_inventory,
@@ -265,7 +265,11 @@ def product_by_identifier(context: Context, _source: Any, args: dict[str, Any]) 
 
 @query("productVariants")
 def product_variants(context: Context, _source: Any, args: dict[str, Any]) -> Any:
-    sorts = {"SKU": lambda one: one.sku or "", "TITLE": lambda one: one.title, "INVENTORY_QUANTITY": lambda one: one.inventory_quantity}
+    sorts: Answers = {
+        "SKU": lambda one: one.sku or "",
+        "TITLE": lambda one: one.title,
+        "INVENTORY_QUANTITY": lambda one: one.inventory_quantity,
+    }
     text, shop = args.get("query"), context.shop
     matches = matcher(text, _with_metafields(shop, VARIANT_FIELDS), lambda one: f"{one.display_name} {one.sku}")
     wanted = values_of_only("sku", text)  # the common question has an index

@@ -8,7 +8,7 @@ from typing import Any
 from engate_shopify_sandbox.context import Context
 from engate_shopify_sandbox.errors import Invalid, user_error
 from engate_shopify_sandbox.paging import page
-from engate_shopify_sandbox.registry import field, mutation
+from engate_shopify_sandbox.registry import field, listed, mutation
 
 BOTH = ("Product", "Collection")
 MOST = 50
@@ -59,7 +59,7 @@ def update(context: Context, _source: Any, args: dict[str, Any]) -> dict[str, An
     publication, given = context.shop.find(args["id"], "Publication"), args["input"]
     if publication is None:
         raise Invalid(user_error("id", "Publication not found.", "PUBLICATION_NOT_FOUND"))
-    add, remove = given.get("publishablesToAdd") or [], given.get("publishablesToRemove") or []
+    add, remove = listed(given, "publishablesToAdd"), listed(given, "publishablesToRemove")
     if len(add) + len(remove) > MOST:
         raise Invalid(user_error("input", f"At most {MOST} publishables at once.", "PUBLICATION_UPDATE_LIMIT_EXCEEDED"))
     for name, keys in (("publishablesToAdd", add), ("publishablesToRemove", remove)):

@@ -6,8 +6,8 @@ A field without a function of its own is read off the object: `updatedAt` from a
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from graphql import GraphQLResolveInfo
 
@@ -15,8 +15,29 @@ if TYPE_CHECKING:
     from engate_shopify_sandbox.context import Context
 
 Resolver = Callable[["Context", Any, dict[str, Any]], Any]
+Answers = Mapping[str, Callable[[Any], Any]]
+"""What an object says of each of its fields."""
 FIELDS: dict[tuple[str, str], Resolver] = {}
 _UPPER = re.compile(r"(?<!^)(?=[A-Z])")
+
+
+def is_object(value: object) -> TypeGuard[dict[str, Any]]:
+    """Whether a value that somebody else wrote is a JSON object."""
+    return isinstance(value, dict)
+
+
+def is_array(value: object) -> TypeGuard[list[Any]]:
+    return isinstance(value, list)
+
+
+def inner(given: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """An object inside an input; empty where it was not given."""
+    return given.get(name) or {}
+
+
+def listed(given: Mapping[str, Any], name: str) -> list[Any]:
+    """A list inside an input; empty where it was not given."""
+    return given.get(name) or []
 
 
 def field(*names: str) -> Callable[[Resolver], Resolver]:
@@ -44,16 +65,16 @@ def snake(name: str) -> str:
     return _UPPER.sub("_", name).lower()
 
 
-def read(source: Any, info: GraphQLResolveInfo, **args: Any) -> Any:
+def read(source: Any, info: GraphQLResolveInfo[Any], **args: Any) -> Any:
     """The resolver of every field; what each type answers stands in the modules."""
     resolver = FIELDS.get((info.parent_type.name, info.field_name))
     if resolver is not None:
         return resolver(info.context, source, args)
-    if isinstance(source, dict):
+    if is_object(source):
         return source.get(info.field_name)
     return getattr(source, snake(info.field_name))
 
 
 def type_of(source: Any, *_: Any) -> str:
     """The concrete type of an object behind an interface or a union."""
-    return source["__typename"] if isinstance(source, dict) else source.typename
+    return source["__typename"] if is_object(source) else source.typename

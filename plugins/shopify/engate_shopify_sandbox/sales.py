@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -25,7 +26,7 @@ def whole(quantity: Any) -> int:
     return int(quantity)
 
 
-def check(shop: Shop, sale: Sale, shippings: dict[str, tuple[str, str]], missing: Any) -> None:
+def check(shop: Shop, sale: Sale, shippings: dict[str, tuple[str, str]], missing: Callable[[Variant], tuple[str, ...]]) -> None:
     """ValueError where it cannot be bought so."""
     where = f"sale {sale.number}"
     if not sale.items or not sale.payments:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import Any, TypeGuard
 
 Fields = Mapping[str, Callable[[Any], Any]]
 """A field's name -> what an item holds there: a text, a number, an instant, or several."""
@@ -95,7 +95,11 @@ class _Parser:
 
 
 def _several(value: Any) -> Iterable[Any]:
-    return value if isinstance(value, (list, tuple, set, frozenset)) else (value,)
+    return value if _is_many(value) else (value,)
+
+
+def _is_many(value: object) -> TypeGuard[Iterable[Any]]:
+    return isinstance(value, (list, tuple, set, frozenset))
 
 
 def _compare(held: Any, sign: str | None, value: str, *, exact: bool) -> bool:

@@ -39,6 +39,7 @@ from engate_shopify_sandbox.control import Control
 from engate_shopify_sandbox.cost import Bucket
 from engate_shopify_sandbox.engine import Asked, Engine
 from engate_shopify_sandbox.idempotency import Keys
+from engate_shopify_sandbox.registry import is_array, is_object
 from engate_shopify_sandbox.shop import Shop
 from engate_shopify_sandbox.webhooks import Webhooks
 
@@ -225,10 +226,10 @@ def _asked(call: Call) -> Asked | None:
 
 
 def _texts(value: Any, name: str) -> Iterable[tuple[str, str]]:
-    if isinstance(value, dict):
+    if is_object(value):
         for key, inner in value.items():
             yield from _texts(inner, key)
-    elif isinstance(value, list):
+    elif is_array(value):
         for inner in value:
             yield from _texts(inner, name)
     elif isinstance(value, str):

@@ -8,7 +8,7 @@ from typing import Any
 from engate_shopify_sandbox.context import Context
 from engate_shopify_sandbox.errors import Invalid, UserError, refuse, user_error
 from engate_shopify_sandbox.paging import page
-from engate_shopify_sandbox.registry import field, mutation, query
+from engate_shopify_sandbox.registry import Answers, field, mutation, query
 from engate_shopify_sandbox.search import matcher
 from engate_shopify_sandbox.shop import Shop
 from engate_shopify_sandbox.things import Item, Level, Location
@@ -115,7 +115,7 @@ def inventory_item(context: Context, _source: Any, args: dict[str, Any]) -> Any:
 
 @query("inventoryItems")
 def inventory_items(context: Context, _source: Any, args: dict[str, Any]) -> Any:
-    fields = {"sku": lambda one: one.sku, "id": lambda one: one.legacy_resource_id, "updated_at": lambda one: one.updated_at}
+    fields: Answers = {"sku": lambda one: one.sku, "id": lambda one: one.legacy_resource_id, "updated_at": lambda one: one.updated_at}
     matches = matcher(args.get("query"), fields, lambda one: one.sku or "")
     return page([one for one in context.shop.all("InventoryItem") if matches(one)], args, context.shop.settings.pages_reach)
 

@@ -8,7 +8,7 @@ from typing import Any
 from engate_shopify_sandbox import media, metafields, stock
 from engate_shopify_sandbox.context import Context
 from engate_shopify_sandbox.errors import Invalid, UserError, user_error
-from engate_shopify_sandbox.registry import field, mutation, query
+from engate_shopify_sandbox.registry import field, inner, mutation, query
 from engate_shopify_sandbox.shop import Shop
 from engate_shopify_sandbox.things import DEFAULT, Option, Product, Variant
 
@@ -101,7 +101,7 @@ def check(shop: Shop, own: Variant | None, given: dict[str, Any], at: list[str])
     for name, money in (("price", price), ("compareAtPrice", compare)):
         if money is not None and money < 0:
             raise Invalid(user_error([*at, name], "Price must be greater than or equal to 0", "GREATER_THAN_OR_EQUAL_TO"))
-    item = given.get("inventoryItem") or {}
+    item = inner(given, "inventoryItem")
     for sku in (given.get("sku"), item.get("sku")):
         if sku is not None and len(sku) > SKU_LENGTH:
             raise Invalid(user_error([*at, "sku"], "SKU is too long", "TOO_LONG"))
@@ -145,7 +145,7 @@ def _write_item(shop: Shop, variant: Variant, given: dict[str, Any]) -> None:
     for name, attribute in ITEM:
         if name in given:
             setattr(item, attribute, given[name])
-    weight = (given.get("measurement") or {}).get("weight")
+    weight = inner(given, "measurement").get("weight")
     if weight is not None:
         item.weight = weight
     if given:

@@ -25,7 +25,7 @@ from engate_shopify_sandbox.errors import Invalid, user_error
 from engate_shopify_sandbox.graph import show_instant
 from engate_shopify_sandbox.ids import number_of
 from engate_shopify_sandbox.paging import page
-from engate_shopify_sandbox.registry import field, mutation, query
+from engate_shopify_sandbox.registry import Answers, field, mutation, query
 from engate_shopify_sandbox.search import matcher
 from engate_shopify_sandbox.shop import DOMAIN, Shop
 
@@ -102,7 +102,7 @@ class Webhooks:
                 self._emit(one, body, str(number) if number is not None else topic)
 
     def _passes(self, subscription: Subscription, body: dict[str, Any]) -> bool:
-        fields = {name: (lambda source, name=name: source[name]) for name in body}
+        fields: Answers = {name: (lambda source, name=name: source[name]) for name in body}
         return matcher(subscription.filter, fields, lambda source: "")(body)
 
     def _emit(self, subscription: Subscription, body: dict[str, Any], key: str) -> None:

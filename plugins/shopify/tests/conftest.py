@@ -8,13 +8,14 @@ from typing import Any, cast
 import httpx
 import msgspec
 import pytest
+from plugins.shopify.tests.loads import Load, products, skus
 
 from engate.clock import ManualClock
-from engate.model import Batch, Brand, Category, Item, Price, Product, Sku, StockLevel
+from engate.model import Batch, Brand, Category, Item, Outcome, Price, Product, Sku, StockLevel
 from engate.testing import contracts
 from engate.testing.connect import PLAIN, CountingJournal, connected
 from engate.testing.contracts import Exchange
-from engate_shopify import manifest
+from engate_shopify import bulk, manifest, stock
 from engate_shopify.storefront import ShopifyStorefront
 from engate_shopify_sandbox import ShopifySandbox
 from engate_shopify_sandbox.contract import GraphContract
@@ -286,3 +287,19 @@ def vendor() -> GraphContract:
     if (held := schema()) is None:
         pytest.skip("no contracts (ENGATE_CONTRACTS)")
     return held
+
+
+# ---- many at a time ----
+
+
+@pytest.fixture
+def few_levels(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So few levels are worth an operation that a test can make them."""
+    monkeypatch.setattr(stock, "WORTH", bulk.WORTH)
+
+
+@pytest.fixture
+async def catalogue(shop: Shop) -> AsyncIterator[dict[str, Outcome]]:
+    """The outcomes of a load of products and their SKUs, made by operations."""
+    made = await Load(shop, "products", products()).accepted()
+    yield await Load(shop, "skus", skus(made)).accepted()

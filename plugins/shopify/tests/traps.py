@@ -8,13 +8,13 @@ PLUGIN = "plugins/shopify/engate_shopify"
 CONNECTION = "plugins/shopify/tests/test_plugin_connection.py::"
 QUIRKS = "plugins/shopify/tests/test_plugin_traps.py::"
 ORDERS = "plugins/shopify/tests/test_plugin_orders.py::"
-CATALOGUE = "plugins/shopify/tests/test_plugin_catalogue.py::"
+CATALOGUE = "plugins/shopify/tests/test_plugin_catalog.py::"
 COUPLED = "plugins/shopify/tests/test_coupled.py::"
 PEOPLE = "plugins/shopify/tests/test_plugin_beside_people.py::"
 WEBHOOKS = "plugins/shopify/tests/test_plugin_webhooks.py::"
-WAY = "plugins/shopify/tests/bulk/test_bulk_way.py::"
-LINES = "plugins/shopify/tests/bulk/test_bulk_lines.py::"
-FAILURES = "plugins/shopify/tests/bulk/test_bulk_failures.py::"
+WAY = "plugins/shopify/tests/test_plugin_bulk.py::"
+LINES = "plugins/shopify/tests/test_plugin_bulk_lines.py::"
+FAILURES = "plugins/shopify/tests/test_plugin_bulk_failures.py::"
 
 TRAPS: tuple[Trap, ...] = (
     # ---- sign-in, refusals and costs ----
@@ -118,7 +118,7 @@ TRAPS: tuple[Trap, ...] = (
     Trap(
         "shopify.custom-id",
         "Nothing makes a creation safe to repeat: what engate made carries the ERP's key and is looked for first.",
-        f"{PLUGIN}/catalog.py",
+        f"{PLUGIN}/products.py",
         "product = item.remote or await self._find(item)",
         "product = item.remote",
         (f"{CATALOGUE}test_what_was_made_and_not_heard_of_is_found_by_the_erps_key",),
@@ -134,7 +134,7 @@ TRAPS: tuple[Trap, ...] = (
     Trap(
         "shopify.not-published",
         "An active product is seen by nobody until it is published.",
-        f"{PLUGIN}/catalog.py",
+        f"{PLUGIN}/products.py",
         "            self._batch.linked(item, product, made=True)\n            await self._publish(product, publication)\n",
         "            self._batch.linked(item, product, made=True)\n",
         (f"{QUIRKS}test_what_is_made_is_published_and_can_be_bought",),
@@ -150,7 +150,7 @@ TRAPS: tuple[Trap, ...] = (
     Trap(
         "shopify.people-hide",
         "A product that people keep hidden must not be published because engate met it for the first time.",
-        f"{PLUGIN}/catalog.py",
+        f"{PLUGIN}/products.py",
         "if item.have is None and item.made:",
         "if item.have is None:",
         (f"{COUPLED}test_a_product_that_people_made_is_updated_and_stays_theirs",),
@@ -166,7 +166,7 @@ TRAPS: tuple[Trap, ...] = (
     Trap(
         "shopify.old-collection",
         "A product stays in the collection of its old category unless it is told to leave just that one.",
-        f"{PLUGIN}/catalog.py",
+        f"{PLUGIN}/products.py",
         'if collection := left.get(category_left(item) or ""):',
         "if collection := None:",
         (f"{CATALOGUE}test_a_merchandisers_collection_survives_a_new_category",),
@@ -198,7 +198,7 @@ TRAPS: tuple[Trap, ...] = (
     Trap(
         "shopify.default-variant",
         "A new product has a variant of its own, which must become the first SKU and not stand beside it.",
-        f"{PLUGIN}/variants.py",
+        f"{PLUGIN}/skus.py",
         "first = new[0] if self._default",
         "first = None if self._default",
         (f"{CATALOGUE}test_skus_come_beside_what_is_there_and_nothing_is_deleted",),
@@ -206,7 +206,7 @@ TRAPS: tuple[Trap, ...] = (
     Trap(
         "shopify.default-variant-begun",
         "The default variant becomes the first SKU also where it has its options already, because an answer was lost.",
-        f"{PLUGIN}/variants.py",
+        f"{PLUGIN}/skus.py",
         "else self._begun(new)",
         "else None",
         (f"{CATALOGUE}test_a_default_variant_whose_answer_was_lost_becomes_the_first_sku_all_the_same",),
@@ -214,7 +214,7 @@ TRAPS: tuple[Trap, ...] = (
     Trap(
         "shopify.options",
         "All variants of a product have the same options: others are a person's to settle.",
-        f"{PLUGIN}/variants.py",
+        f"{PLUGIN}/skus.py",
         "if {name.casefold() for name, _ in options} != {name.casefold() for name in self._names}:",
         "if False:",
         (f"{CATALOGUE}test_a_grid_has_its_own_options_and_others_are_refused",),
@@ -230,7 +230,7 @@ TRAPS: tuple[Trap, ...] = (
     Trap(
         "shopify.sku-elsewhere",
         "A variant that stands in another product would be made a second time, and one code be sold twice.",
-        f"{PLUGIN}/variants.py",
+        f"{PLUGIN}/skus.py",
         "if variant is None and item.remote is not None and await self._elsewhere(item):",
         "if False:",
         (f"{QUIRKS}test_a_variant_that_people_moved_to_another_product_is_not_made_twice",),
@@ -386,7 +386,7 @@ TRAPS: tuple[Trap, ...] = (
     Trap(
         "shopify.forged",
         "Whoever knows the address can call it: only the signature over the raw bytes tells Shopify.",
-        f"{PLUGIN}/door.py",
+        f"{PLUGIN}/webhooks.py",
         "    if not signed(settings, asked):\n",
         "    if False:\n",
         (f"{WEBHOOKS}test_an_order_that_is_placed_is_told_and_verified",),
@@ -394,7 +394,7 @@ TRAPS: tuple[Trap, ...] = (
     Trap(
         "shopify.rotated-secret",
         "For an hour after a rotation Shopify may sign with the old secret.",
-        f"{PLUGIN}/door.py",
+        f"{PLUGIN}/webhooks.py",
         "for one in (settings.client_secret, settings.old_client_secret) if one",
         "for one in (settings.client_secret,) if one",
         (f"{WEBHOOKS}test_an_order_that_is_placed_is_told_and_verified",),
@@ -402,7 +402,7 @@ TRAPS: tuple[Trap, ...] = (
     Trap(
         "shopify.told-twice",
         "The same delivery comes more than once.",
-        f"{PLUGIN}/door.py",
+        f"{PLUGIN}/webhooks.py",
         "await desk.deliver(delivery, events=[event])",
         'await desk.deliver(f"{delivery}/{id(event)}", events=[event])',
         (f"{WEBHOOKS}test_an_order_that_is_placed_is_told_and_verified",),
@@ -410,15 +410,15 @@ TRAPS: tuple[Trap, ...] = (
     Trap(
         "shopify.edit-id",
         "The webhook of an edit carries the edit's id beside the order's.",
-        f"{PLUGIN}/door.py",
-        'number = (body.get("order_edit") or {}).get("order_id")',
-        'number = (body.get("order_edit") or {}).get("id")',
+        f"{PLUGIN}/webhooks.py",
+        'number = edit.get("order_id")',
+        'number = edit.get("id")',
         (f"{QUIRKS}test_an_edit_and_a_refund_are_told_of_their_order",),
     ),
     Trap(
         "shopify.refund-id",
         "The webhook of a refund carries the refund's id beside the order's.",
-        f"{PLUGIN}/door.py",
+        f"{PLUGIN}/webhooks.py",
         '            number = body.get("order_id")\n',
         '            number = body.get("id")\n',
         (f"{QUIRKS}test_an_edit_and_a_refund_are_told_of_their_order",),
@@ -426,7 +426,7 @@ TRAPS: tuple[Trap, ...] = (
     Trap(
         "shopify.subscription-gone",
         "Shopify takes a subscription away that failed eight times, and says nothing.",
-        f"{PLUGIN}/door.py",
+        f"{PLUGIN}/webhooks.py",
         "            if topic not in there:\n",
         "            if not there:\n",
         (f"{QUIRKS}test_a_subscription_that_shopify_took_away_is_made_again",),
@@ -434,7 +434,7 @@ TRAPS: tuple[Trap, ...] = (
     Trap(
         "shopify.old-address",
         "A subscription of a former address goes on calling it.",
-        f"{PLUGIN}/door.py",
+        f"{PLUGIN}/webhooks.py",
         'if node["topic"] in TOPICS and node["uri"] != url:',
         "if False:",
         (f"{WEBHOOKS}test_webhooks_are_installed_once_and_those_of_another_address_go",),
@@ -451,7 +451,7 @@ TRAPS: tuple[Trap, ...] = (
     Trap(
         "shopify.second-note",
         "A metafield is overwritten as a whole: the second note of an order would take the place of the first.",
-        f"{PLUGIN}/shipping.py",
+        f"{PLUGIN}/fulfilment.py",
         "suffix = _place(fields, invoice.id)",
         'suffix = ""',
         (f"{ORDERS}test_two_notes_stand_beside_each_other",),
@@ -459,7 +459,7 @@ TRAPS: tuple[Trap, ...] = (
     Trap(
         "shopify.note-unseen",
         "A metafield without a definition is not shown to anybody in the Admin.",
-        f"{PLUGIN}/shipping.py",
+        f"{PLUGIN}/fulfilment.py",
         "        await self._define(suffix)\n",
         "",
         (f"{ORDERS}test_a_note_is_shown_in_the_admin",),
@@ -467,7 +467,7 @@ TRAPS: tuple[Trap, ...] = (
     Trap(
         "shopify.shipped-twice",
         "Nothing makes a fulfilment safe to repeat: an equal one is looked for first.",
-        f"{PLUGIN}/shipping.py",
+        f"{PLUGIN}/fulfilment.py",
         "_by_location(raw, _left(raw, wanted, shipment.tracking.code))",
         "_by_location(raw, wanted)",
         (f"{ORDERS}test_a_shipment_and_its_delivery_are_told_once",),
@@ -475,15 +475,15 @@ TRAPS: tuple[Trap, ...] = (
     Trap(
         "shopify.cancel-job",
         "A cancellation is a job of its own time: asked for anew after a restart, it would be asked for twice.",
-        f"{PLUGIN}/shipping.py",
-        'job := self._jobs.get(key) or (raw["metafield"] or {}).get("value")',
+        f"{PLUGIN}/fulfilment.py",
+        'job := self._jobs.get(key) or translate.inner(raw, "metafield").get("value")',
         "job := self._jobs.get(key)",
         (f"{ORDERS}test_a_cancellation_is_not_asked_for_again_after_a_restart",),
     ),
     Trap(
         "shopify.note-pins",
         "A shop's pins, and its definitions, run out: a note that must be defined to be written would be refused from then on.",
-        f"{PLUGIN}/shipping.py",
+        f"{PLUGIN}/fulfilment.py",
         "with suppress(Rejected, Forbidden):",
         "with suppress():",
         (f"{ORDERS}test_a_note_goes_also_where_its_definitions_do_not",),
@@ -524,7 +524,7 @@ TRAPS: tuple[Trap, ...] = (
     Trap(
         "shopify.bulk-published",
         "What a bulk operation created is on no sales channel: without a publication nobody sees it.",
-        f"{PLUGIN}/catalog.py",
+        f"{PLUGIN}/products.py",
         "            payload = await self._shop.graphql(op.PUBLISH_MANY, id=await self._publication.found.get(), input=body)\n",
         "            payload = {} if body else {}\n",
         (f"{WAY}test_a_first_load_goes_as_operations_and_can_be_bought",),
@@ -548,7 +548,7 @@ TRAPS: tuple[Trap, ...] = (
     Trap(
         "shopify.bulk-siblings",
         "What a list leaves out is deleted by productSet: variants, pictures and collections that people gave to a new product.",
-        f"{PLUGIN}/variants.py",
+        f"{PLUGIN}/skus.py",
         'return ours and blank and product["hasOnlyDefaultVariant"] and product["mediaCount"]["count"] == 0',
         "return ours",
         (f"{LINES}test_what_people_put_into_a_new_product_stays",),
@@ -556,7 +556,7 @@ TRAPS: tuple[Trap, ...] = (
     Trap(
         "shopify.bulk-lists",
         "A list that productSet gets is made just so: collections as they were when the file was written undo what came since.",
-        f"{PLUGIN}/variants.py",
+        f"{PLUGIN}/skus.py",
         '"input": {"productOptions": given, "variants": variants}',
         '"input": {"productOptions": given, "variants": variants, "collections": []}',
         (f"{LINES}test_what_happens_to_a_product_between_look_and_line_stays",),
@@ -588,7 +588,7 @@ TRAPS: tuple[Trap, ...] = (
     Trap(
         "shopify.bulk-sibling-waits",
         "A line of productSet deletes every variant that it does not name, also one that was made while the file waited.",
-        f"{PLUGIN}/variants.py",
+        f"{PLUGIN}/skus.py",
         "        if not self._batch.may_defer:\n            self._later(new)\n            new = []\n",
         "",
         (f"{LINES}test_no_variant_is_made_beside_an_operation_whose_line_would_delete_it",),

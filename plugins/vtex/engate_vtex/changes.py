@@ -1,4 +1,5 @@
-"""What the ERP does not attend leaves the order: VTEX's order modifications, which it carries out some time after it took them."""
+"""What the ERP does not attend is taken out of the order, by VTEX's order modifications. VTEX carries one out some time after it accepted
+it."""
 
 from __future__ import annotations
 
@@ -12,7 +13,7 @@ from engate_vtex import translate_changes as translate
 from engate_vtex import translate_orders
 from engate_vtex.client import Vtex
 from engate_vtex.endpoints import Endpoint
-from engate_vtex.orders import Orders, change_under_way
+from engate_vtex.orders import Orders
 
 
 class Changes:
@@ -20,7 +21,7 @@ class Changes:
         self._vtex, self._orders = vtex, orders
 
     async def send(self, shop_order: ShopOrderRef, part: OrderPart, change: OrderChange) -> None:
-        """Looks first, asks once, and is done when the order itself shows it."""
+        """Looks whether the change was asked for, asks for it once, and is done when the order shows it."""
         key = shop_order.key
         request = await self._request_of(key, change)
         if request is None:
@@ -35,7 +36,8 @@ class Changes:
                 raise change_under_way(key)
 
     async def _request_of(self, key: str, change: OrderChange) -> Mapping[str, Any] | None:
-        """Ours, with its status; None where VTEX's history has none. One under way may be missing there: then a second is refused."""
+        """Our request with its status; None where VTEX's history has none. One under way may be missing there; VTEX then refuses a second
+        one."""
         history = (await self._call(at.CHANGES, order=key, query={"an": self._account})).json(dict[str, Any])
         found = translate.newest(history.get("requests") or (), change.reference)
         return None if found is None else await self._detail(key, found)
@@ -63,7 +65,7 @@ class Changes:
         return self._vtex.settings.account
 
     async def _call(self, endpoint: Endpoint, *, expect: tuple[int, ...] = (), **given: Any) -> Response:
-        """403 is about this operation alone: the key, or the account, may not change orders."""
+        """A 403 is about this operation alone: the key or the account may not change orders."""
         answer = await self._vtex.call(endpoint, expect=(403, *expect), **given)
         if answer.status == 403:  # noqa: PLR2004
             raise Forbidden(
@@ -77,8 +79,16 @@ class Changes:
         return answer
 
 
+def change_under_way(key: str) -> NotSent:
+    return NotSent(
+        Text(f"A alteração do pedido {key} na VTEX está em andamento.", f"The change of order {key} in VTEX is under way."),
+        Text("O engate confere de novo em instantes.", "engate looks again shortly."),
+        code="change.requested",
+    )
+
+
 def _not_handled(key: str, status: str, change: OrderChange) -> NotSent | Rejected:
-    """Before handling VTEX takes no change yet; after it, none any more."""
+    """VTEX takes changes only while the order is in handling: before that it is too early, afterwards too late."""
     called = translate_orders.called(status)
     if translate_orders.state(status) == "ready":
         return NotSent(

@@ -9,10 +9,10 @@ from engate import Text
 from engate.checks import Failed, Probe, lines_of
 from engate.model import Check
 from engate_vtex import endpoints as at
-from engate_vtex import hook, translate_orders
+from engate_vtex import translate_orders, webhooks
 from engate_vtex.client import Vtex
-from engate_vtex.logistics import read_docks, read_warehouses
 from engate_vtex.orders import Orders
+from engate_vtex.stock import read_docks, read_warehouses
 
 
 async def run(vtex: Vtex) -> list[Check]:
@@ -100,11 +100,11 @@ async def _events(vtex: Vtex) -> Text:
 
 
 async def _hook(vtex: Vtex) -> Text:
-    held = await hook.config(vtex)
+    held = await webhooks.config(vtex)
     if held is None:
         return Text("Hook ainda não configurado: o engate o cria ao ativar.", "Hook not configured yet: engate makes it on activation.")
-    if not hook.is_ours(held):
-        raise Failed(hook.SOMEBODY_ELSES.text, _ITS_OWN_KEY)
+    if not webhooks.is_ours(held):
+        raise Failed(webhooks.SOMEBODY_ELSES.text, _ITS_OWN_KEY)
     return Text("Hook configurado.", "Hook configured.")
 
 

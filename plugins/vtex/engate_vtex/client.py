@@ -1,4 +1,4 @@
-"""The account as a thing to call: one client per VTEX host, and the credentials as headers."""
+"""Calls to the account: one client per VTEX host, with the credentials as headers."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from engate_vtex.settings import VtexSettings
 
 
 def credits_left(answer: Response) -> Meter | None:
-    """Pricing says how many burst credits of the route are left, which others of the account spend too. What it does not say in figures of
-    ours (how fast they come back, how many we leave free) stays as configured; the header is optional."""
+    """Pricing says how many burst credits of the route are left; other systems of the account spend them too. How fast they come back and
+    how many we leave free stays as configured. The header is optional."""
     left = answer.headers.get("ratelimit-remaining", "")
     return Meter(remaining=float(left)) if left.isdigit() else None
 
@@ -35,9 +35,9 @@ class Vtex:
             "payments": host(settings.payments_url or f"https://{settings.account}.vtexpayments.com.br"),
         }
 
-    async def configured(self, endpoint: Endpoint) -> dict[str, Any] | None:
-        """What this key's feed or hook is configured for; None where it has none."""
-        answer = await self.call(endpoint, expect=(404,))
+    async def find(self, endpoint: Endpoint, **given: Any) -> dict[str, Any] | None:
+        """What is asked for; None where VTEX has none. It says so by 404, by an empty answer, or by null with 200."""
+        answer = await self.call(endpoint, expect=(404,), **given)
         return None if answer.status == 404 or not answer.body else answer.json(dict[str, Any] | None)
 
     async def call(

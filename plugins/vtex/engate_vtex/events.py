@@ -8,13 +8,13 @@ from datetime import UTC, datetime, timedelta
 
 from engate.clock import Clock
 from engate.model import OrderEvent, Page, Query
-from engate_vtex import hook
+from engate_vtex import webhooks
 from engate_vtex.client import Vtex
 from engate_vtex.order_list import OrderList
 from engate_vtex.orders import Orders
 
 SELDOM = timedelta(seconds=30)
-"""Where VTEX calls us, it is asked so often whether it still does, and what it did not tell."""
+"""Where VTEX calls us: how often it is asked whether the hook is still there, and for orders that the hook may have missed."""
 OVERLAP = 900.0
 """Seconds: the list is some four minutes late."""
 
@@ -26,11 +26,11 @@ class Events:
         self._again = datetime.min.replace(tzinfo=UTC)
 
     async def pages(self, query: Query) -> AsyncGenerator[Page[OrderEvent]]:
-        """The feed has a position of its own: the query says nothing to it."""
+        """The feed keeps its own position, so the query's cursor does not matter to it."""
         now = self._clock.now()
         if now < self._again:
             return
-        called = await hook.calls_us(self._vtex)
+        called = await webhooks.calls_us(self._vtex)
         async with aclosing(self._orders.left() if called else self._orders.events()) as pages:
             async for page in pages:
                 yield page

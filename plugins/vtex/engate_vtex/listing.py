@@ -9,7 +9,8 @@ from typing import Any
 from engate.model import Choice, Listing, Page, Query
 from engate_vtex import endpoints as at
 from engate_vtex.client import Vtex
-from engate_vtex.logistics import read_warehouses
+from engate_vtex.stock import read_warehouses
+from engate_vtex.translate_orders import inner
 
 SKUS_PER_PAGE = 100
 """Each SKU costs a call of its own for its reference and EAN, so a page stays small; VTEX would give 1,000 ids."""
@@ -17,7 +18,7 @@ POLICIES_PER_PAGE = 100
 
 
 async def skus(vtex: Vtex, query: Query) -> AsyncIterator[Page[Listing]]:
-    """By page of ids; a new SKU gets a higher id, so a page that was read stays as it was."""
+    """The SKUs, by pages of ids. A new SKU gets a higher id, so a page that was read stays as it was."""
     if query.keys is not None:
         yield Page(await _details(vtex, query.keys))
         return
@@ -39,7 +40,7 @@ async def _listing(vtex: Vtex, sku: str) -> Listing | None:
     if answer.status == 404:
         return None
     raw = answer.json(dict[str, Any])
-    other = raw.get("AlternateIds") or {}
+    other = inner(raw, "AlternateIds")
     return Listing(
         sku=str(raw["Id"]),
         reference=other.get("RefId") or "",
@@ -72,7 +73,7 @@ async def _shippings(vtex: Vtex) -> list[Choice]:
     page, pages = 1, 1
     while page <= pages:
         answer = (await vtex.call(at.SHIPPING_POLICIES, query={"page": page, "perPage": POLICIES_PER_PAGE})).json(dict[str, Any])
-        pages = (answer.get("paging") or {}).get("pages") or 1
+        pages = inner(answer, "paging").get("pages") or 1
         for policy in answer.get("items") or ():
             found.append(Choice(policy["id"], _policy_name(policy), bool(policy.get("isActive", True))))
         page += 1

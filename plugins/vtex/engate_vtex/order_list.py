@@ -1,7 +1,7 @@
-"""The list of orders by date: what the feed lost or the hook never told.
+"""The list of orders by date, for what the feed lost or the hook never told.
 
-It is late by minutes, shows 30 pages of 100, and knows no date of the last change: asked for are what was created and what was paid, in
-spans of time that fit.
+The list is late by minutes, shows at most 30 pages of 100, and has no filter by the last change. So it is asked for orders that were
+created, then for those that were paid, in spans of time that fit into 30 pages.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ SIZE = 100
 PAGES = 30
 SHORTEST = timedelta(seconds=1)
 AHEAD = timedelta(hours=1)
-"""Beyond our own clock: what VTEX's is ahead of it."""
+"""How far a span reaches beyond our clock: VTEX's clock may be ahead of it."""
 
 
 class Span(msgspec.Struct, array_like=True):
@@ -66,7 +66,7 @@ class OrderList:
             if span.page == 1 and total > SIZE * PAGES and span.end - span.start > SHORTEST:
                 span = span.halved()
                 continue
-            rows = answer["list"] or []
+            rows = translate.rows(answer, "list")
             if not rows and (span.page - 1) * SIZE < total:
                 raise Unavailable(
                     Text("A lista de pedidos da VTEX terminou cedo demais.", "VTEX's list of orders ended too early."),

@@ -8,7 +8,7 @@ from engate.model import Item, Price
 from engate_vtex import endpoints as at
 from engate_vtex import translate
 from engate_vtex.client import Vtex
-from engate_vtex.products import FreshSkus
+from engate_vtex.skus import FreshSkus
 
 
 class Prices:
@@ -28,7 +28,7 @@ class Prices:
         return sku
 
     async def _read(self, item: Item[Price], sku: str) -> dict[str, Any] | None:
-        """What stands there, because the PUT deletes the fixed prices it does not carry; None where there is no price yet."""
+        """The price as it is, because the PUT deletes the fixed prices it does not carry. None where there is no price yet."""
         if sku in self._fresh and item.have is None and not item.uncertain:
             return None
         answer = await self._vtex.call(at.PRICE, sku=translate.numeric(sku), expect=(404,))

@@ -30,16 +30,19 @@ from engate.model import (
     StockLevel,
     Warehouse,
 )
-from engate_vtex import checks, hook, listing
+from engate_vtex import checks, listing, webhooks
 from engate_vtex.catalog import Brands, Categories
 from engate_vtex.changes import Changes
 from engate_vtex.client import Vtex
 from engate_vtex.events import Events
-from engate_vtex.logistics import Stock, Warehouses
+from engate_vtex.fulfilment import Fulfilment
+from engate_vtex.images import Images
 from engate_vtex.order_list import OrderList
 from engate_vtex.orders import Orders
 from engate_vtex.pricing import Prices
-from engate_vtex.products import FreshSkus, Images, Products, Skus
+from engate_vtex.products import Products
+from engate_vtex.skus import FreshSkus, Skus
+from engate_vtex.stock import Stock, Warehouses
 
 T = TypeVar("T")
 
@@ -62,6 +65,7 @@ class VtexStorefront(Storefront):
         self._orders = Orders(self._vtex)
         self._order_list = OrderList(self._vtex, context.clock, self.overlap_seconds)
         self._events = Events(self._vtex, self._orders, context.clock)
+        self._fulfilment = Fulfilment(self._vtex, self._orders)
         self._changes = Changes(self._vtex, self._orders)
 
     async def test_connection(self) -> list[Check]:
@@ -72,10 +76,10 @@ class VtexStorefront(Storefront):
         return self._vtex.settings.account.lower()
 
     async def answer(self, asked: Asked, desk: Desk) -> Reply:
-        return await hook.answer(self._vtex.settings, asked, desk)
+        return await webhooks.answer(self._vtex.settings, asked, desk)
 
     async def install_webhooks(self, url: str) -> list[Check]:
-        return await hook.install(self._vtex, url)
+        return await webhooks.install(self._vtex, url)
 
     # -- master data --
 
@@ -126,21 +130,21 @@ class VtexStorefront(Storefront):
         return await self._orders.read(key)
 
     async def send_handling(self, shop_order: ShopOrderRef) -> None:
-        await self._orders.send_handling(shop_order)
+        await self._fulfilment.send_handling(shop_order)
 
     async def send_invoice(self, shop_order: ShopOrderRef, invoice: Invoice, part: OrderPart) -> None:
-        await self._orders.send_invoice(shop_order, invoice, part)
+        await self._fulfilment.send_invoice(shop_order, invoice, part)
 
     async def send_order_change(self, shop_order: ShopOrderRef, part: OrderPart, change: OrderChange) -> None:
         await self._changes.send(shop_order, part, change)
 
     async def send_tracking(self, shop_order: ShopOrderRef, part: OrderPart, shipment: Shipment, invoice: Invoice | None) -> None:
         del part
-        await self._orders.send_tracking(shop_order, invoice, shipment.tracking)
+        await self._fulfilment.send_tracking(shop_order, invoice, shipment.tracking)
 
     async def send_delivery(self, shop_order: ShopOrderRef, part: OrderPart, delivered_at: str, invoice: Invoice | None) -> None:
         del part
-        await self._orders.send_delivery(shop_order, invoice, delivered_at)
+        await self._fulfilment.send_delivery(shop_order, invoice, delivered_at)
 
     async def send_cancellation(self, shop_order: ShopOrderRef, reason: str) -> None:
-        await self._orders.send_cancellation(shop_order, reason)
+        await self._fulfilment.send_cancellation(shop_order, reason)

@@ -31,7 +31,7 @@ def trimmed(name: str) -> str:
 
 
 def same_name(name: str) -> str:
-    """What two names that mean the same thing have in common."""
+    """A name in the form by which names are compared."""
     return " ".join(name.split()).casefold()
 
 
@@ -115,7 +115,7 @@ def to_write(item: Item[T], owned: Iterable[str]) -> set[str]:
 
 
 def writable(body: Mapping[str, Any]) -> Body:
-    """What was read, as it may be sent back whole: a PUT wipes what it does not carry, and takes no nulls for what it calls numbers."""
+    """What was read, in a form that a PUT takes: it wipes fields that it does not carry, and takes no null for a number."""
     return {name: value for name, value in body.items() if name != "Id" and value is not None}
 
 
@@ -186,7 +186,7 @@ def name_of(want: Category | Brand) -> str:
 
 
 def renamed(body: Mapping[str, Any], name: str, followers: Iterable[str]) -> Body:
-    """The new name, and the texts that were only a copy of the old one: what somebody has rewritten stays."""
+    """The new name, also for those texts that were a copy of the old one. What somebody has rewritten stays."""
     return {"Name": name, **{text: name for text in followers if (body.get(text) or body.get("Name")) == body.get("Name")}}
 
 
@@ -300,12 +300,12 @@ def sku_whole(body: Mapping[str, Any], changes: Mapping[str, Any]) -> Body:
 
 
 def image_tag(want: Image) -> str:
-    """What every file name of ours ends with, so that it is recognised in the SKU's files."""
+    """The ending of every file name of ours, by which the file is recognised among the SKU's."""
     return "-" + slug(want.key)
 
 
 def image_body(want: Image, *, main: bool | None = None) -> Body:
-    """VTEX fetches the URL; one that does not end as it wants is refused there without a word that helps."""
+    """VTEX fetches the URL. It refuses one with an ending that it does not know, without saying why."""
     url = want.url.strip()
     if not url.lower().startswith(("http://", "https://")) or not url.lower().endswith(IMAGE_ENDINGS):
         raise Rejected(

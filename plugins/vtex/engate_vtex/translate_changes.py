@@ -23,7 +23,7 @@ PLACES = Decimal("0.0001")
 
 
 def tag(reference: str) -> str:
-    """In brackets: the reference of a part is the beginning of another's."""
+    """The part's reference in brackets: without them the reference of one part may be the beginning of another's."""
     return f"[{reference}]"
 
 
@@ -49,7 +49,7 @@ def told(raw: Mapping[str, Any], reference: str) -> bool:
 
 
 def shows(raw: Mapping[str, Any], part: OrderPart, change: OrderChange) -> bool:
-    """Whether the document of the order has a change that VTEX calls done: it names it, or it is worth less by that much."""
+    """Whether the order shows a change that VTEX calls done: it names the change, or its value has fallen by that much."""
     return told(raw, change.reference) or orders.order(raw).total <= part.order.total - change.refund
 
 
@@ -57,8 +57,8 @@ def shows(raw: Mapping[str, Any], part: OrderPart, change: OrderChange) -> bool:
 
 
 def body(raw: Mapping[str, Any], change: OrderChange) -> Body:
-    """`raw`: the order as VTEX holds it now. Its value falls by exactly what is to be given back: what the units that go are worth in the
-    order, and the rest as an amount."""
+    """The request. `raw`: the order as VTEX holds it now. Its value falls by exactly what is to be given back: the value of the removed
+    units in the order, and the rest as an amount."""
     lines = {item["uniqueId"]: item for item in raw["items"]}
     removed: list[Body] = []
     replaced: list[Body] = []
@@ -110,7 +110,7 @@ def _weighed_off(item: Mapping[str, Any], cut: Cut) -> tuple[Body, int]:
     sold = Decimal(item["quantity"])
     left = sold - cut.quantity
     count, each = measured(left, Decimal(str(item.get("unitMultiplier") or 1)))
-    defined = (item.get("priceDefinition") or {}).get("total")
+    defined = orders.inner(item, "priceDefinition").get("total")
     total = cents(orders.unit_price(item) * sold) if defined is None else int(defined)
     kept = int((total * left / sold).quantize(Decimal(1), ROUND_HALF_UP))
     old, new = {**_named(item), "quantity": item["quantity"]}, {**_named(item), "quantity": count}
@@ -140,7 +140,7 @@ def _not_there(change: OrderChange) -> Rejected:
 
 
 def refused(order: str, change: OrderChange, words: Text) -> Rejected:
-    """VTEX does not change the order: its words, and what a person does instead."""
+    """The refusal of a change: VTEX's words, and what a person can do instead."""
     return Rejected(
         Text(f"A VTEX não alterou o pedido {order}: {words.pt}", f"VTEX did not change the order {order}: {words.en}"),
         Text(

@@ -55,8 +55,18 @@ CALLED: dict[str, Text] = {
 """States as the Admin calls them."""
 
 
+def inner(raw: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """An object inside a document; empty where VTEX has none."""
+    return raw.get(name) or {}
+
+
+def rows(raw: Mapping[str, Any], name: str) -> Sequence[Mapping[str, Any]]:
+    """A list of objects inside a document; empty where VTEX has none."""
+    return raw.get(name) or ()
+
+
 def called(status: str | None) -> Text:
-    """In quotes, as a screen has it; a state that is not in the table stays VTEX's own word."""
+    """The state in quotes, as the Admin shows it. One that is not in the table stays VTEX's own word."""
     said = CALLED.get(status or "") or Text(status or "?", status or "?")
     return Text(f"'{said.pt}'", f"'{said.en}'")
 
@@ -96,7 +106,7 @@ STATES: dict[str, ShopState] = {
     "canceled": "cancelled",
     "cancelled": "cancelled",
 }
-"""VTEX's own pages spell the cancel side in several ways. What is not here stays "unknown" and is shown with its own word."""
+"""VTEX's own pages spell the states of cancellation in several ways. A state that is not here is "unknown" and is shown by its own word."""
 
 FEED_STATES = (
     "order-created",
@@ -123,7 +133,8 @@ FEED_STATES = (
     "cancel",
     "canceled",
 )
-"""What the feed tells us, in the schema's own spelling (VTEX does not check it): the stations, not the steps between them."""
+"""The states that the feed tells us of, in the schema's spelling, which VTEX does not check. States that an order only passes through are
+left out."""
 
 
 def state(raw: str | None) -> ShopState:
@@ -191,7 +202,7 @@ def feed_config(visibility: int, retention: int) -> Body:
 
 
 def _filter() -> Body:
-    """FromWorkflow: the other type skips events."""
+    """The type FromWorkflow: FromOrders skips events."""
     return {"type": "FromWorkflow", "status": list(FEED_STATES)}
 
 
@@ -201,13 +212,13 @@ def hook_config(url: str, headers: Mapping[str, str]) -> Body:
 
 def tells_all(config: Mapping[str, Any]) -> bool:
     """Whether a feed or a hook that exists tells everything we need."""
-    chosen = config.get("filter") or {}
+    chosen = inner(config, "filter")
     return chosen.get("type") == "FromWorkflow" and set(FEED_STATES) <= set(chosen.get("status") or ())
 
 
 def keeps(config: Mapping[str, Any], visibility: int, retention: int) -> bool:
     """Whether it holds events as long as the connection's settings say (the reading spells the retention in lower case)."""
-    queue = config.get("queue") or {}
+    queue = inner(config, "queue")
     return queue.get("visibilityTimeoutInSeconds") == visibility and queue.get("messageRetentionPeriodInSeconds") == retention
 
 
@@ -233,10 +244,10 @@ def order(raw: Mapping[str, Any]) -> Order:
 
 
 def _order(raw: Mapping[str, Any]) -> Order:
-    shipping = raw.get("shippingData") or {}
-    logistics = {info["itemIndex"]: info for info in shipping.get("logisticsInfo") or ()}
+    shipping = inner(raw, "shippingData")
+    logistics = {info["itemIndex"]: info for info in rows(shipping, "logisticsInfo")}
     items = tuple(_item(item, logistics.get(index, {})) for index, item in enumerate(raw["items"]))
-    payments = tuple(_payments(raw.get("paymentData") or {}))
+    payments = tuple(_payments(inner(raw, "paymentData")))
     sums = charged(raw, items)
     placed = instant(raw["creationDate"])
     if placed is None:
@@ -247,8 +258,8 @@ def _order(raw: Mapping[str, Any]) -> Order:
         raw_state=raw.get("status") or "",
         placed_at=placed,
         paid_at=instant(raw.get("authorizedDate")),
-        buyer=_buyer(raw.get("clientProfileData") or {}),
-        delivery=_address(shipping.get("address") or {}),
+        buyer=_buyer(inner(raw, "clientProfileData")),
+        delivery=_address(inner(shipping, "address")),
         items=items,
         payments=payments,
         shipping=next((name for info in logistics.values() if (name := _shipping(info))), ""),
@@ -280,7 +291,8 @@ def _item(raw: Mapping[str, Any], logistics: Mapping[str, Any]) -> OrderItem:
 
 def _served_by(logistics: Mapping[str, Any]) -> Mapping[str, Any]:
     """The delivery that takes most of an item's units."""
-    return max(logistics.get("deliveryIds") or (), key=lambda delivery: delivery.get("quantity") or 0, default={})
+    nobody: Mapping[str, Any] = {}
+    return max(rows(logistics, "deliveryIds"), key=lambda delivery: delivery.get("quantity") or 0, default=nobody)
 
 
 def _shipping(logistics: Mapping[str, Any]) -> str:
@@ -289,8 +301,9 @@ def _shipping(logistics: Mapping[str, Any]) -> str:
 
 
 def unit_price(raw: Mapping[str, Any]) -> Decimal:
-    """What one of what is sold costs: from the line's own total, as VTEX advises, for `sellingPrice` may be rounded or of one measure."""
-    defined = raw.get("priceDefinition") or {}
+    """The price of one unit that is sold. From the line's own total, as VTEX advises: `sellingPrice` may be rounded, or be the price of one
+    measure."""
+    defined = inner(raw, "priceDefinition")
     if defined.get("total") is not None:
         return (money(defined["total"]) / int(raw["quantity"])).quantize(Decimal("0.01"), ROUND_HALF_UP)
     multiplier = Decimal(str(raw.get("unitMultiplier") or 1))
@@ -320,7 +333,7 @@ def charged(raw: Mapping[str, Any], items: Iterable[OrderItem]) -> Sums:
     totals = {entry["id"]: int(entry["value"]) for entry in raw.get("totals") or ()}
     value, net = int(raw["value"]), sum(totals.values())
     interest = sum(
-        max(0, paid["value"] - paid["referenceValue"]) for paid in _paid(raw.get("paymentData") or {}) if paid.get("referenceValue")
+        max(0, paid["value"] - paid["referenceValue"]) for paid in _paid(inner(raw, "paymentData")) if paid.get("referenceValue")
     )
     total = value + interest if abs(value - net) < abs(value - net - interest) else value
     lines = cents(sum((item.value for item in items), Decimal(0)))
@@ -337,7 +350,8 @@ def charged(raw: Mapping[str, Any], items: Iterable[OrderItem]) -> Sums:
 
 
 def given_back(raw: Mapping[str, Any]) -> Decimal:
-    """In reais: what changes took off (the total named Change, else what each change says), and what returns gave back."""
+    """The amount given back, in reais: what changes took off (the total named Change, else the sum of the changes), and what returns gave
+    back."""
     changed = [-int(entry["value"]) for entry in raw.get("totals") or () if entry["id"] == "Change"]
     if not changed:
         changed = [int(entry.get("discountValue") or 0) - int(entry.get("incrementValue") or 0) for entry in changes(raw)]
@@ -346,12 +360,12 @@ def given_back(raw: Mapping[str, Any]) -> Decimal:
 
 def changes(raw: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
     """The order modifications that went through."""
-    return (raw.get("changesAttachment") or {}).get("changesData") or ()
+    return rows(inner(raw, "changesAttachment"), "changesData")
 
 
 def _restituted(package: Mapping[str, Any]) -> int:
-    """A return gives its value back by itself; where VTEX says how much it was, that counts."""
-    said = [one["value"] for one in (package.get("restitutions") or {}).values() if one and one.get("value") is not None]
+    """The cents that a return gave back: those that VTEX states, else the value of its note."""
+    said = [one["value"] for one in inner(package, "restitutions").values() if one and one.get("value") is not None]
     return sum(said) if said else int(package.get("invoiceValue") or 0)
 
 
@@ -364,7 +378,7 @@ def _paid(data: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
 
 def _payments(data: Mapping[str, Any]) -> Iterable[Payment]:
     for paid in _paid(data):
-        answers = {name.lower(): value for name, value in (paid.get("connectorResponses") or {}).items() if value}
+        answers = {name.lower(): value for name, value in inner(paid, "connectorResponses").items() if value}
         yield Payment(
             form=str(paid.get("paymentSystem") or ""),
             name=paid.get("paymentSystemName") or "",
@@ -420,12 +434,12 @@ def plain_number(number: str) -> str:
 
 def packages(raw: Mapping[str, Any], kind: str = "Output") -> list[Mapping[str, Any]]:
     """The notes the order has: of sale (Output) or of returns (Input)."""
-    attached = (raw.get("packageAttachment") or {}).get("packages") or ()
+    attached = rows(inner(raw, "packageAttachment"), "packages")
     return [package for package in attached if package.get("type", "Output") == kind]
 
 
 def package_of(raw: Mapping[str, Any], invoice: Invoice) -> Mapping[str, Any] | None:
-    """The order's note with this access key. A note without one is told by its number and instant: no key is no likeness."""
+    """The order's note with this access key. A note without a key is recognised by its number and instant."""
     wanted = access_key(invoice.key)
     if wanted:
         return next((package for package in packages(raw) if access_key(package.get("invoiceKey") or "") == wanted), None)
@@ -434,7 +448,8 @@ def package_of(raw: Mapping[str, Any], invoice: Invoice) -> Mapping[str, Any] | 
 
 
 def free_number(raw: Mapping[str, Any], invoice: Invoice) -> str:
-    """The note's number; two branches may have issued the same one, and a number that is there already would only renew a receipt."""
+    """A number for the note that the order does not have yet: two branches may have issued the same one, and VTEX takes a repeated number
+    for the first note again."""
     taken = {package.get("invoiceNumber") for package in packages(raw)}
     candidates = _numbers(invoice)
     return next((candidate for candidate in candidates if candidate not in taken), candidates[-1])
@@ -446,9 +461,9 @@ def _numbers(invoice: Invoice) -> tuple[str, ...]:
 
 
 def invoiced_value(raw: Mapping[str, Any], invoice: Invoice, part: OrderPart) -> int:
-    """Cents: never more than the note, than the part was charged, or than the order still lacks.
+    """The note's value in cents: at most the note's total, what the part was charged, and what the order still lacks.
 
-    VTEX closes the order when its notes sum to its value: ICMS-ST or IPI on the note and the card's interest would overshoot it.
+    VTEX closes the order when its notes sum to its value. ICMS-ST or IPI on the note and the card's interest would exceed that.
     """
     sent = sum(int(package.get("invoiceValue") or 0) for package in packages(raw))
     return min(cents(invoice.value), cents(part.total), int(raw["value"]) - sent)
@@ -471,11 +486,11 @@ def invoice_body(raw: Mapping[str, Any], invoice: Invoice, part: OrderPart) -> B
 
 
 PIECE = ("", "un")
-"""Measurement units of what is sold by the piece: there is no part of one."""
+"""Measurement units of what is sold by the piece, so of which there are no fractions."""
 
 
 def _invoiced(line: Mapping[str, Any], item: PartItem) -> Body:
-    """Whole units, as VTEX has them. Part of a weighed one is that one, at the price of what it weighed."""
+    """An item of the note in whole units, as VTEX has them. Part of a weighed unit counts as one, at the price of what it weighed."""
     units, each = whole_units(item.quantity), item.price
     if not is_whole(item.quantity):
         if (line.get("measurementUnit") or "") in PIECE:

@@ -206,7 +206,7 @@ class Changes:
     def _shown(self, change: Change, where: Literal["accepted", "history", "detail"]) -> dict[str, Any]:
         """Three shapes of one thing: the schemas want `totals`, `remove` and `settings` otherwise in each."""
         removed = change.body.get("remove")
-        own = {"customPaymentSystemsAllowed": []}
+        own: dict[str, Any] = {"customPaymentSystemsAllowed": []}
         old = {"items": [_from(item) for item in removed["items"]], **_NOTHING_ELSE} if removed else None
         return {
             "requestId": change.id,

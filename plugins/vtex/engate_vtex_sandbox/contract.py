@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from engate.testing.contracts import Contracts, Deviation, Spec
+from engate_vtex_sandbox.rules.common import is_array, is_object
 from engate_vtex_sandbox.server import ACCOUNT, VtexSandbox
 
 PRICE = "GET /pricing/prices/{itemId}"
@@ -68,13 +69,13 @@ def _fix_up(document: dict[str, Any]) -> None:
 
 
 def _markup_to_number(node: Any) -> None:
-    if isinstance(node, dict):
+    if is_object(node):
         markup = node.get("markup")
-        if isinstance(markup, dict) and markup.get("type") == "integer":
+        if is_object(markup) and markup.get("type") == "integer":
             markup["type"] = "number"
             markup.pop("format", None)
         for value in node.values():
             _markup_to_number(value)
-    elif isinstance(node, list):
+    elif is_array(node):
         for value in node:
             _markup_to_number(value)

@@ -306,7 +306,7 @@ def _phase(order: Order):
         return "cancelled"
     if order.state == "invoiced":
         packages = order.invoices
-        if all((package["courierStatus"] or {}).get("finished") for package in packages.values()):
+        if all(package["courierStatus"] and package["courierStatus"].get("finished") for package in packages.values()):
             return "delivered"
         return "shipped" if order.tracked.issuperset(packages) else "invoiced"
     return "in_erp" if order.state in (HANDLING, CANCEL_REQUESTED) else "open"

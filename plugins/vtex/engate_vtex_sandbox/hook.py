@@ -69,11 +69,12 @@ class Hooks:
         common_rules.refuse_absent(body, "filter", "hook")
         chosen, hook = order_rules.filter_of(body["filter"]), body["hook"]
         order_rules.refuse_hook(hook)
-        order_rules.refuse_insecure_hook(urlsplit(hook["url"]))
+        url: str = hook["url"]
+        order_rules.refuse_insecure_hook(urlsplit(url))
         assert self.pump.outgoing is not None
-        order_rules.refuse_hook_that_does_not_answer(await self.pump.outgoing.post(hook["url"], PING, JSON))
+        order_rules.refuse_hook_that_does_not_answer(await self.pump.outgoing.post(url, PING, JSON))
         key = call.headers[KEY_HEADER]
-        config = {"filter": chosen, "hook": {"url": hook["url"], "headers": hook["headers"]}}
+        config = {"filter": chosen, "hook": {"url": url, "headers": hook["headers"]}}
         self.forget(key)
         self.hooks[key] = Hook(key, config, self.now())
         return Answer(200, self._body(self.hooks[key], "", NO_STEP))

@@ -158,7 +158,7 @@ class Logistics:
         names = self.shop.warehouse_names()
         stocks = {name: sku.stock_in(name) for name in names}
         whole_in = next((name for name in names if stocks[name].available >= quantity), None)
-        wanted, taken = quantity, []
+        wanted, taken = quantity, list[tuple[str, int]]()
         for name in names if whole_in is None else [whole_in]:
             units = min(wanted, stocks[name].available)
             if units:
@@ -166,7 +166,7 @@ class Logistics:
                 wanted -= units
         if wanted:
             raise ValueError(f"SKU {sku.ref}: {quantity} wanted, {quantity - wanted} available")
-        made = []
+        made: list[Reservation] = []
         for name, units in taken:
             reservation = Reservation(lock_id, sku, name, units, self.now())
             docks = self.shop.warehouses[name]["warehouseDocks"]

@@ -362,7 +362,7 @@ def _price_tags(line: Line) -> list[dict[str, Any]]:
 
 def _shipping(order: Order, first: str, last: str) -> dict[str, Any]:
     buyer = order.buyer
-    address = {
+    address: dict[str, Any] = {
         "addressType": "residential", "receiverName": buyer.name, "addressId": order.group, "versionId": None, "entityId": None,
         "postalCode": buyer.zip_code, "city": buyer.city, "state": buyer.state, "country": "BRA", "street": buyer.street,
         "number": buyer.number, "neighborhood": buyer.district, "complement": buyer.complement, "reference": None, "geoCoordinates": [],

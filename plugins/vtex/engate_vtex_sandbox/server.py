@@ -23,7 +23,7 @@ from engate_vtex_sandbox.payments import FORMS, payment_systems
 from engate_vtex_sandbox.pricing import Pricing
 from engate_vtex_sandbox.rates import Rates, too_many
 from engate_vtex_sandbox.rules import common as common_rules
-from engate_vtex_sandbox.rules.common import KEY_HEADER
+from engate_vtex_sandbox.rules.common import KEY_HEADER, is_object
 from engate_vtex_sandbox.shop import Shop
 from engate_vtex_sandbox.skus import Skus
 from engate_vtex_sandbox.specifications import Specifications
@@ -320,7 +320,7 @@ def _by(name: str) -> Callable[[Call], str]:
             body = call.json()
         except msgspec.DecodeError:
             return call.path
-        return f"{call.path}|{body.get(name)}" if isinstance(body, dict) else call.path
+        return f"{call.path}|{body.get(name)}" if is_object(body) else call.path
 
     return key
 

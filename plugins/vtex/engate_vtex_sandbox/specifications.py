@@ -117,7 +117,7 @@ class Specifications:
             {"FieldTypeId": 7, "CategoryId": category, "FieldGroupId": group["Id"], "Name": body["FieldName"], "IsActive": True}
         )
         product.specifications = [line for line in product.specifications if line["FieldId"] != field["Id"]]
-        lines = []
+        lines: list[dict[str, Any]] = []
         for name in body["FieldValues"]:
             known = (value for value in self.shop.field_values.values() if value["FieldId"] == field["Id"] and value["Name"] == name)
             value = next(known, None) or self._add_value(field["Id"], {"Name": name})

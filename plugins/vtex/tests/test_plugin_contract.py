@@ -32,7 +32,7 @@ from engate.model import (
     Warehouse,
 )
 from engate_vtex import endpoints as at
-from engate_vtex import logistics, translate, translate_changes, translate_orders
+from engate_vtex import stock, translate, translate_changes, translate_orders
 
 FOLDER = Path(os.environ.get("ENGATE_CONTRACTS", Path(__file__).resolve().parents[3].parent / "shared" / "contracts")) / "vtex"
 FILES = {"commerce": ("catalog-api.json", "logistics-api.json", "orders-api.json"), "pricing": ("pricing-api.json",)}
@@ -132,7 +132,7 @@ BODIES: list[tuple[at.Endpoint, object]] = [
     (at.PRICE_UPDATE, translate.price_body(Item("1", Price("1", "1", Decimal("10.5"))), OLD_PRICE)),
     (at.PRICE_FIXED, translate.fixed_price(Price("1", "1", Decimal("10.5"), Decimal(12)), "2")),
     (at.STOCK_QUANTITY, translate.stock_body(StockLevel("1", "1", "1", Decimal(3)))),
-    (at.WAREHOUSE_CREATE, logistics.warehouse_body(Warehouse("1", "Matriz"), "1", {"id": "d", "name": "Doca"})),
+    (at.WAREHOUSE_CREATE, stock.warehouse_body(Warehouse("1", "Matriz"), "1", {"id": "d", "name": "Doca"})),
     (at.FEED_CONFIGURE, translate_orders.feed_config(240, 345_600)),
     (at.HOOK_CONFIGURE, translate_orders.hook_config("https://engate.example/in/1/a", {"key": "secret"})),
     (at.FEED_COMMIT, {"handles": ["h"]}),

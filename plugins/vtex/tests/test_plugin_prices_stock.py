@@ -12,7 +12,7 @@ from engate import Meter, Rejected, Response, Unknown
 from engate.clock import ManualClock
 from engate.model import Item, Price, StockLevel, Warehouse
 from engate_vtex.client import credits_left
-from engate_vtex.products import FreshSkus
+from engate_vtex.skus import FreshSkus
 
 QUANTITY = "/api/logistics/pvt/inventory/skus/{sku}/warehouses/{warehouse}/quantity"
 WAREHOUSES = "/api/logistics/pvt/configuration/warehouses"

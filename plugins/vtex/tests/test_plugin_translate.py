@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from engate import Rejected, Unavailable
 from engate.model import Brand, Category, Image, Invoice, Item, Price, Product, Sku, StockLevel
-from engate_vtex import logistics, translate, translate_orders
+from engate_vtex import stock, translate, translate_orders
 
 # ---- names and references ----
 
@@ -145,7 +145,7 @@ def test_stock_always_says_both() -> None:
 
 
 def test_warehouse_ids_have_one_case_and_no_spaces() -> None:
-    assert [logistics.warehouse_id(key) for key in ("1", " Loja 02 ", "SP/3")] == ["1", "loja-02", "sp-3"]
+    assert [stock.warehouse_id(key) for key in ("1", " Loja 02 ", "SP/3")] == ["1", "loja-02", "sp-3"]
 
 
 def test_our_image_is_known_by_its_key_whatever_its_name_was() -> None:

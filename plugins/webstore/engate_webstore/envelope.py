@@ -1,4 +1,4 @@
-"""How the Olist API v2 is spoken: a service named in the path, fields in a form, an answer with status 200 whatever happened.
+"""The protocol of the Olist API v2: the path names a service, fields come in a form, every answer has status 200.
 
 Contract: olist FACTS, section 1 (call, envelope, error codes).
 """
@@ -6,10 +6,10 @@ Contract: olist FACTS, section 1 (call, envelope, error codes).
 from __future__ import annotations
 
 import hmac
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from hashlib import sha256
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -26,8 +26,17 @@ DONE, WRONG, REFUSED = "3", "2", "1"
 """`status_processamento`: done; the fields are wrong; not worked on."""
 
 
+def is_object(value: object) -> TypeGuard[Mapping[str, Any]]:
+    """Whether a value that somebody else wrote is a JSON object."""
+    return isinstance(value, Mapping)
+
+
+def is_array(value: object) -> TypeGuard[Sequence[Any]]:
+    return isinstance(value, list)
+
+
 class Refused(Exception):
-    """What the caller is told instead of an answer."""
+    """A refusal: its code and its texts go to the caller."""
 
     def __init__(self, code: int, *texts: str) -> None:
         super().__init__(code)
@@ -35,7 +44,7 @@ class Refused(Exception):
 
 
 class Call(NamedTuple):
-    """One call: the service without `.php`, and its fields; a document is text, or what a JSON body held."""
+    """One call. `service`: its name without `.php`. `fields`: a document in one is JSON text, or an object where the body was JSON."""
 
     service: str
     fields: Mapping[str, Any]
@@ -58,15 +67,15 @@ class Call(NamedTuple):
                 given = msgspec.json.decode(given)
             except NOT_JSON:
                 raise Refused(MALFORMED, f"{name} não é um JSON válido") from None
-        inner = given.get(name, given) if isinstance(given, dict) else None
-        if not isinstance(inner, dict):
+        inner = given.get(name, given) if is_object(given) else None
+        if not is_object(inner):
             raise Refused(MALFORMED, f"{name} não é um objeto")
         if NUL in msgspec.json.encode(inner):
             raise Refused(INVALID, f"{name} tem um caractere nulo")
         return inner
 
     def raw(self, name: str) -> bytes:
-        """A document as it came."""
+        """The document of a field, as bytes."""
         given = self.fields.get(name) or ""
         return given.encode() if isinstance(given, str) else msgspec.json.encode(given)
 
@@ -92,8 +101,8 @@ def read(asked: Asked) -> Call:
     fields: dict[str, Any] = dict(asked.query)
     try:
         if "json" in asked.headers.get("content-type", ""):
-            given = msgspec.json.decode(asked.body) if asked.body else {}
-            if not isinstance(given, dict):
+            given: object = msgspec.json.decode(asked.body) if asked.body else {}
+            if not is_object(given):
                 raise Refused(MALFORMED, "o corpo não é um objeto")
             fields |= given
         else:
@@ -104,7 +113,7 @@ def read(asked: Asked) -> Call:
 
 
 def allowed(call: Call, token: str) -> None:
-    """In constant time, whatever its length: digests are compared."""
+    """Refuses a call without the token. Digests are compared, in constant time, so the time tells nothing of the token."""
     given = call.text("token")
     if not given:
         raise Refused(NO_TOKEN, "token não informado")

@@ -13,26 +13,25 @@ from hashlib import blake2b
 from typing import Any
 
 from engate import Asked, Desk, EngateError, Known, Placed, PluginFault, Reply, Sight, Unavailable, Wholes
-from engate_webstore import catalog, contacts, envelope, orders
-from engate_webstore.catalog import SAO_PAULO
+from engate_webstore import contacts, envelope, translate, translate_orders
 from engate_webstore.envelope import DUPLICATE, INVALID, NO_PAGE, NOT_FOUND, NOTHING, RETRY, TOO_MANY, Call, Refused
 from engate_webstore.settings import WebstoreSettings
 
 PAGE = 100
-LOOK = Sight(hands_out=frozenset(), shows=catalog.priced)
-LOOK_AT_PRODUCTS = Sight(frozenset({"product", "sku", "price", "image"}), frozenset(), catalog.priced)
-STOCK = Sight(frozenset({"stock"}), frozenset({"stock"}), catalog.priced)
-PRODUCT = Sight(hands_out=frozenset({"product", "sku", "price", "image", "category", "brand"}), shows=catalog.priced)
+LOOK = Sight(hands_out=frozenset(), shows=translate.priced)
+LOOK_AT_PRODUCTS = Sight(frozenset({"product", "sku", "price", "image"}), frozenset(), translate.priced)
+STOCK = Sight(frozenset({"stock"}), frozenset({"stock"}), translate.priced)
+PRODUCT = Sight(hands_out=frozenset({"product", "sku", "price", "image", "category", "brand"}), shows=translate.priced)
 NOT_OFFERED = ("idTag", "idListaPreco", "dataCriacao")
-"""Filters of `produtos.pesquisa` by what engate does not know: an answer without them would be another one than was asked for."""
+"""Filters of `produtos.pesquisa` that engate cannot apply. They are refused: an answer that ignored them would be wrong."""
 SITUATIONS = ("A", "I", "E")
 NO_STOCK = "o estoque não é informado"
-"""It is the shop's own: a 0 would take everything off sale."""
+"""Answered where the stock is left to the shop: a 0 would take everything off sale."""
 Service = Callable[["Facade", Call, Desk], Awaitable[Mapping[str, Any]]]
 
 
 class Facade:
-    """Of one connection and process."""
+    """The facade of one connection, in one process."""
 
     def __init__(self, settings: WebstoreSettings) -> None:
         self._settings = settings
@@ -55,11 +54,11 @@ class Facade:
             return envelope.refused(Refused(RETRY, "a integração não está ativa agora; tente depois"), limit)
 
     def broke(self) -> Reply:
-        """The store reads no status. What happened is in engate's log."""
+        """The answer when engate itself failed. The store does not read the status; what happened stands in engate's log."""
         return envelope.refused(Refused(RETRY, "erro inesperado; tente depois"), self._settings.calls_a_minute)
 
     async def _verified(self, asked: Asked, desk: Desk) -> Call:
-        """Whose token cannot be read might be anybody."""
+        """The call, if it can be read and has the token. Nothing of any other is kept: its sender is not known."""
         try:
             call = envelope.read(asked)
             envelope.allowed(call, self._settings.token.reveal())
@@ -70,7 +69,7 @@ class Facade:
         return call
 
     def _count(self, at: datetime) -> None:
-        """A sliding minute."""
+        """Refuses a call beyond those of one minute."""
         while self._calls and self._calls[0] <= at - timedelta(minutes=1):
             self._calls.popleft()
         if len(self._calls) >= self._settings.calls_a_minute:
@@ -80,7 +79,8 @@ class Facade:
     # ---- products ----
 
     async def search(self, call: Call, desk: Desk) -> Mapping[str, Any]:
-        """All of them, or those with this code and GTIN; a variation is answered by its own line. `situacao` leaves gaps in a page."""
+        """`produtos.pesquisa`: all products, or those with this code and GTIN. A variation has a line of its own. A page that is filtered
+        by `situacao` is shorter than the others."""
         code, gtin, situation = call.text("pesquisa"), call.text("gtin"), call.text("situacao").upper()
         wrong = [f"{name}: filtro não disponível" for name in NOT_OFFERED if call.text(name)]
         if situation and situation not in SITUATIONS:
@@ -89,24 +89,24 @@ class Facade:
             raise Refused(INVALID, *wrong)
         if not code and not gtin:
             page = await desk.products(call.page, PAGE, None, LOOK)
-            rows = [(whole, catalog.row(whole)) for whole in page.items]
-            return _listed(call, page, [catalog.travelling(*each) for each in rows if situation in ("", each[1]["situacao"])])
+            rows = [(whole, translate.row(whole)) for whole in page.items]
+            return _listed(call, page, [translate.travelling(*each) for each in rows if situation in ("", each[1]["situacao"])])
         found = await desk.having(gtin, LOOK) if gtin else [await desk.product(code, LOOK)]
-        rows = [(whole, row) for whole in found if whole is not None for row in catalog.rows(whole)]
+        rows = [(whole, row) for whole in found if whole is not None for row in translate.rows(whole)]
         wanted = {"codigo": code, "gtin": gtin, "situacao": situation}
-        kept = [catalog.travelling(*each) for each in rows if all(value in ("", each[1][name]) for name, value in wanted.items())]
+        kept = [translate.travelling(*each) for each in rows if all(value in ("", each[1][name]) for name, value in wanted.items())]
         return _listed(call, Wholes((), 1 if kept else 0, len(kept)), kept)
 
     async def changed_products(self, call: Call, desk: Desk) -> Mapping[str, Any]:
         page = await desk.products(call.page, PAGE, _since(call), LOOK_AT_PRODUCTS)
-        return _listed(call, page, [catalog.travelling(whole, catalog.row(whole)) | _changed(call) for whole in page.items])
+        return _listed(call, page, [translate.travelling(whole, translate.row(whole)) | _changed(call) for whole in page.items])
 
     async def changed_stock(self, call: Call, desk: Desk) -> Mapping[str, Any]:
-        """A row for each SKU: variations have a stock of their own."""
+        """One row for each SKU: each variation has its own stock."""
         page, most = await desk.products(call.page, PAGE, _since(call), STOCK), self._settings.unlimited_stock
         if not all("stock" in whole.flows for whole in page.items):
             raise Refused(NOTHING, NO_STOCK)
-        return _listed(call, page, [catalog.stock(whole, sku, most) | _changed(call) for whole in page.items for sku in whole.skus])
+        return _listed(call, page, [translate.stock(whole, sku, most) | _changed(call) for whole in page.items for sku in whole.skus])
 
     async def product(self, call: Call, desk: Desk) -> Mapping[str, Any]:
         id, option = call.number(), self._settings.option_name
@@ -114,9 +114,9 @@ class Facade:
         if whole is None:
             raise Refused(NOT_FOUND, "registro não localizado")
         asked = next((each for each in whole.skus if each.sku.id == id), None)
-        if asked is not None and catalog.varied(whole):
-            return {"produto": catalog.travelling(whole, catalog.variation(whole, asked, option))}
-        return {"produto": catalog.travelling(whole, catalog.product(whole, option))}
+        if asked is not None and translate.varied(whole):
+            return {"produto": translate.travelling(whole, translate.variation(whole, asked, option))}
+        return {"produto": translate.travelling(whole, translate.product(whole, option))}
 
     async def stock(self, call: Call, desk: Desk) -> Mapping[str, Any]:
         id = call.number()
@@ -126,7 +126,7 @@ class Facade:
         if "stock" not in whole.flows:
             raise Refused(NOTHING, NO_STOCK)
         asked = next((each for each in whole.skus if each.sku.id == id), None)
-        return {"produto": catalog.stock(whole, asked, self._settings.unlimited_stock)}
+        return {"produto": translate.stock(whole, asked, self._settings.unlimited_stock)}
 
     # ---- contacts: what counts of a buyer comes with the order, nothing is kept of what is said before ----
 
@@ -155,7 +155,7 @@ class Facade:
         return {"registros": {"registro": {"sequencia": "1", "status": "OK", "id": placed.number, "numero": placed.number}}}
 
     async def _placed(self, call: Call, desk: Desk) -> Placed:
-        order = await orders.read(call.document("pedido"), call.at, desk.sku)
+        order = await translate_orders.read(call.document("pedido"), call.at, desk.sku)
         try:
             placed = await desk.place(order)
         except PluginFault:
@@ -173,17 +173,17 @@ class Facade:
         known = await desk.order(key or call.number("numero"))
         if known is None:
             raise Refused(NOTHING, "a consulta não retornou registros")
-        return {"pagina": 1, "numero_paginas": 1, "pedidos": [{"pedido": orders.line(known)}]}
+        return {"pagina": 1, "numero_paginas": 1, "pedidos": [{"pedido": translate_orders.line(known)}]}
 
     async def order(self, call: Call, desk: Desk) -> Mapping[str, Any]:
-        return {"pedido": orders.whole(await self._known(call.number(), desk))}
+        return {"pedido": translate_orders.whole(await self._known(call.number(), desk))}
 
     async def move(self, call: Call, desk: Desk) -> Mapping[str, Any]:
         known = await self._known(call.number(), desk)
         given = call.text("situacao")
-        if not orders.is_situation(given):
+        if not translate_orders.is_situation(given):
             raise Refused(INVALID, f"situacao inválida: {given[:40]}")
-        state, word = orders.situation(given)
+        state, word = translate_orders.situation(given)
         if not await desk.move(known.order.key, state, word):
             raise Refused(RETRY, "a situação não pôde ser alterada agora; tente depois")
         return {}
@@ -193,7 +193,7 @@ class Facade:
         found = next((note for note in known.notes if note.id == call.number()), None) if known is not None else None
         if known is None or found is None:
             raise Refused(NOT_FOUND, "registro não localizado")
-        return {"nota_fiscal": orders.note(known, found)}
+        return {"nota_fiscal": translate_orders.note(known, found)}
 
     async def _known(self, number: int, desk: Desk) -> Known:
         known = await desk.order(number)
@@ -207,7 +207,7 @@ class Facade:
 
 
 def _listed(call: Call, page: Wholes, rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """`rows`: what this page comes to."""
+    """The answer for one page. `rows`: its lines."""
     if page.pages == 0:
         raise Refused(NOTHING, "a consulta não retornou registros")
     if call.page > page.pages:
@@ -216,11 +216,11 @@ def _listed(call: Call, page: Wholes, rows: list[dict[str, Any]]) -> dict[str, A
 
 
 def _changed(call: Call) -> dict[str, str]:
-    return {"data_alteracao": catalog.moment(call.at)}
+    return {"data_alteracao": translate.moment(call.at)}
 
 
 async def _kept(call: Call, desk: Desk, why: str) -> None:
-    """An order that is not taken, where the operator sees it."""
+    """Stores an order that was refused, so that the operator sees it."""
     said = call.raw("pedido")
     if said:
         await desk.reject(f"pedido/{blake2b(said, digest_size=16).hexdigest()}", why, said)
@@ -230,7 +230,7 @@ def _since(call: Call) -> datetime:
     given = call.text("dataAlteracao")
     for form in ("%d/%m/%Y %H:%M:%S", "%d/%m/%Y"):
         try:
-            return datetime.strptime(given, form).replace(tzinfo=SAO_PAULO)
+            return datetime.strptime(given, form).replace(tzinfo=translate.SAO_PAULO)
         except ValueError:
             continue
     raise Refused(envelope.MISSING if not given else INVALID, "dataAlteracao: dd/mm/aaaa hh:mm:ss")

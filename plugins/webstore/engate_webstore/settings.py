@@ -131,6 +131,6 @@ class WebstoreSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
 
 
 def _wrong_address(url: str) -> Text | None:
-    """Never says anything of the address itself: it is a secret."""
+    """What is wrong with the address. The words never repeat it: it is a secret."""
     wrong = wrong_base(url)
     return wrong if wrong is not None else wrong_path(urlsplit(url).path or "/")

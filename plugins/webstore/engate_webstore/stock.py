@@ -1,7 +1,7 @@
-"""The stock webhook: the shop is told what may be sold of each product that is linked to one of its own.
+"""The stock webhook: it tells the shop the stock of each product that is linked to one of the shop's.
 
-Its address is a secret: whoever has it is believed. A server may tell it again in what it answers (a page of errors names the path that was
-asked for), so of an answer nothing but its status is told, and whether it names an error. Contract: olist FACTS, section 4.A.
+Its address is a secret: whoever has it can change the stock. An answer may repeat the address (an error page names the path), so errors say
+only the status of an answer, and whether it names an error. Contract: olist FACTS, section 4.A.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ from engate.answers import NOT_JSON
 from engate.errors import Answered
 from engate.http import Http
 from engate.model import Batch, Check, Item, StockLevel
-from engate_webstore.catalog import units
+from engate_webstore.envelope import is_object
 from engate_webstore.settings import WebstoreSettings
+from engate_webstore.translate import units
 
 VERSION = "1.0.0"
 CHECK_ID = Text("Confira o ID do produto ligado na loja.", "Check the product id that it is linked to in the shop.")
@@ -35,7 +36,7 @@ class StockWebhook:
         await batch.each(self._tell, at_once=4)
 
     async def probe(self) -> Check:
-        """As the ERP's own panel tries an address (contract: FACTS, section 4): a GET that is answered with 200."""
+        """Tries the address as the ERP's panel does (contract: olist FACTS, section 4): a GET that is answered with 200."""
         try:
             await self._call("GET", "webhook")
         except EngateError as error:
@@ -81,11 +82,11 @@ def _refused(status: int) -> Rejected:
 
 
 def _accepted(answer: Response) -> None:
-    """200 is received (contract); what is answered besides is only read for an error that it names."""
+    """By the contract 200 means received. The body is read only for an error that it names."""
     try:
         said = msgspec.json.decode(answer.body)
     except NOT_JSON:
         return
-    if isinstance(said, dict) and (said.get("error") or said.get("erro")):
+    if is_object(said) and (said.get("error") or said.get("erro")):
         text = Text("A Webstore recusou o estoque: a resposta informa um erro.", "Webstore refused the stock: its answer names an error.")
         raise Rejected(text, CHECK_ID, code="webstore.stock")

@@ -1,12 +1,13 @@
-"""The Webstore storefront: it calls us for products and with orders; only stock is sent to it."""
+"""The Webstore storefront: every hook, each handed to the module of its subject. The shop calls us; only stock is sent to it."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from functools import cached_property
 
-from engate import Asked, Context, Desk, Reply, Storefront, Text
+from engate import Asked, Context, Desk, Reply, Storefront
 from engate.model import Batch, Check, Choice, Page, StockLevel
+from engate_webstore import checks
 from engate_webstore.facade import Facade
 from engate_webstore.settings import WebstoreSettings
 from engate_webstore.stock import StockWebhook
@@ -20,8 +21,8 @@ ASKED_ABOUT = frozenset({"send_handling", "send_invoice", "send_tracking", "send
 class WebstoreStorefront(Storefront):
     """One store at Webstore.
 
-    Prices travel with the products that it fetches. What became of an order it asks (`pedido.obter`, `nota.fiscal.obter`). Stock is told
-    by the webhook for what a person has linked to a product of the shop, and answered to whoever asks for it.
+    The store fetches products with their prices, and asks what became of its orders (`pedido.obter`, `nota.fiscal.obter`). Stock is sent by
+    the webhook for SKUs that a person has linked to a product of the shop; it is also answered when the store asks.
     """
 
     fetches = FETCHED | HANDED_IN | ASKED_ABOUT | {"push_stock"}
@@ -35,46 +36,11 @@ class WebstoreStorefront(Storefront):
 
     @cached_property
     def _stock(self) -> StockWebhook | None:
-        """Made when it is needed: whatever may be wrong with its address keeps nobody out of the facade."""
+        """Made when it is first needed: a wrong address of the webhook must not keep the facade from working."""
         return StockWebhook(self.context, self._settings) if self._settings.stock_webhook else None
 
     async def test_connection(self) -> list[Check]:
-        """Of Webstore's own only the stock webhook can be called; the rest says what people still have to do there."""
-        lines = [
-            Check(
-                "address",
-                True,
-                Text("O engate está pronto para a Webstore o chamar.", "engate is ready to be called by Webstore."),
-                Text(
-                    "Informe à Webstore o endereço desta conexão e o token; o último contato aparece na conexão.",
-                    "Give Webstore this connection's address and the token; the connection shows its last contact.",
-                ),
-            )
-        ]
-        if self._stock is not None:
-            lines += [await self._stock.probe(), self._company()]
-        else:
-            lines.append(
-                Check(
-                    "stock_webhook",
-                    True,
-                    Text("Sem webhook de estoque: a loja só recebe o estoque quando o consulta.",
-                         "No stock webhook: the shop gets stock only when it asks for it."),
-                )
-            )  # fmt: skip
-        return lines
-
-    def _company(self) -> Check:
-        """A receiver checks whose message it is by the CNPJ in it (olist FACTS, section 4)."""
-        if self._settings.document:
-            return Check("document", True, Text("O webhook informa o CNPJ da empresa.", "The webhook tells the company's CNPJ."))
-        return Check(
-            "document",
-            True,  # the rest works without it, and no receiver is known that insists
-            Text("O webhook de estoque não informa o CNPJ da empresa.", "The stock webhook does not tell the company's CNPJ."),
-            Text("Preencha o CNPJ na conexão: a loja confere por ele de quem é a mensagem.",
-                 "Fill in the connection's CNPJ: the shop checks by it whose message it is."),
-        )  # fmt: skip
+        return await checks.run(self._settings, self._stock)
 
     async def identity(self) -> str:
         return f"loja {self._settings.store}"
@@ -83,7 +49,7 @@ class WebstoreStorefront(Storefront):
         return self.fetches - {"push_stock"} if self._settings.stock_webhook else self.fetches
 
     async def read_choices(self, kind: str) -> AsyncIterator[Page[Choice]]:
-        """A store has one stock, without a name of its own; its forms of payment nobody lists."""
+        """A store has one stock, without a name. There is no list of its forms of payment."""
         yield Page([Choice(WAREHOUSE, "Estoque da loja")] if kind == "warehouses" else [])
 
     async def answer(self, asked: Asked, desk: Desk) -> Reply:

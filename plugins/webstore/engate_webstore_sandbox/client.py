@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any, NamedTuple
@@ -95,7 +95,7 @@ class Client:
         return await alarm.until(alarm.now() + timedelta(seconds=self.settings.pause * 2 ** (nth - 1)))
 
     @asynccontextmanager
-    async def _slot(self, service: str) -> AsyncIterator[None]:
+    async def _slot(self, service: str) -> AsyncGenerator[None]:
         paced = self.limits and self.settings.pace
         async with self._free:
             await self._free.wait_for(lambda: self._under_way < self._most(paced))

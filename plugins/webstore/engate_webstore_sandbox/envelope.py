@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeGuard
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -16,6 +16,15 @@ PASSING = frozenset((6, 11, 35, 99))
 STOPPING = frozenset((1, 2, 5, 7, 8))
 """Of the account: nothing goes on before somebody has looked."""
 Verdict = Literal["ok", "erro", "parcial", "http", "unreadable", "silent", "lost"]
+
+
+def is_object(value: object) -> TypeGuard[dict[str, Any]]:
+    """Whether a value that somebody else wrote is a JSON object."""
+    return isinstance(value, dict)
+
+
+def is_array(value: object) -> TypeGuard[list[Any]]:
+    return isinstance(value, list)
 
 
 class Said(NamedTuple):
@@ -78,10 +87,10 @@ def errors_of(held: dict[str, Any]) -> tuple[str, ...]:
 
 def listed(held: Any, inner: str = "") -> list[dict[str, Any]]:
     """A list of objects, each within `inner` where it is given. One element can come as an object, none as "" or not at all."""
-    rows = [] if held in (None, "") else held if isinstance(held, list) else [held]
-    found = [row.get(inner, row) if inner and isinstance(row, dict) else row for row in rows]
+    rows: list[Any] = [] if held in (None, "") else held if is_array(held) else [held]
+    found: list[Any] = [row.get(inner, row) if inner and is_object(row) else row for row in rows]
     for row in found:
-        if not isinstance(row, dict):
+        if not is_object(row):
             raise ValueError(f"an object was expected, not {row!r}")
     return found
 

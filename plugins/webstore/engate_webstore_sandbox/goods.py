@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from engate_webstore_sandbox.envelope import listed, number, text
+from engate_webstore_sandbox.envelope import is_array, is_object, listed, number, text
 
 MOST = {"nome": 120, "codigo": 30, "unidade": 3, "gtin": 14}
 NUMBERS = (
@@ -200,8 +200,8 @@ def fields_of(doc: dict[str, Any]) -> dict[str, Any]:
 
 def addresses(held: Any, inner: str) -> list[str]:
     """`anexos[].anexo`: an address each, within an object or alone."""
-    rows = [] if held in (None, "") else held if isinstance(held, list) else [held]
-    return [text(row.get(inner) if isinstance(row, dict) else row) for row in rows]
+    rows: list[Any] = [] if held in (None, "") else held if is_array(held) else [held]
+    return [text(row.get(inner) if is_object(row) else row) for row in rows]
 
 
 def grade_of(held: Any) -> dict[str, str]:

@@ -51,6 +51,18 @@ class Kind(NamedTuple):
     raw: Callable[[bytes], bytes | None] | None = None  # of the document as JSON; None: the field is left out
 
 
+def _half(order: bytes) -> bytes:
+    return order[: len(order) // 2]
+
+
+def _always(held: bytes | None) -> Callable[[bytes], bytes | None]:
+    def raw(order: bytes) -> bytes | None:
+        del order
+        return held
+
+    return raw
+
+
 KINDS: dict[str, Kind] = {
     "no_name": Kind((VALIDATION,), _with("", "cliente", "nome")),
     "name_left_out": Kind((VALIDATION,), _without("cliente", "nome")),
@@ -68,12 +80,12 @@ KINDS: dict[str, Kind] = {
     "negative_quantity": Kind((VALIDATION,), _with("-1", "item", "quantidade")),
     "bad_state": Kind((VALIDATION,), _with("quase pronto", "situacao")),
     "long_number": Kind((VALIDATION,), _with("9" * 51, "numero_pedido_ecommerce")),
-    "broken_json": Kind((MALFORMED,), raw=lambda doc: doc[: len(doc) // 2]),
-    "broken_xml": Kind((MALFORMED,), raw=lambda doc: b"<pedido><cliente><nome>Maria</cliente>"),
-    "not_utf8": Kind((MALFORMED,), raw=lambda doc: b'{"pedido":{"obs":"Jo\xe3o"}}'),
-    "list": Kind((MALFORMED, VALIDATION), raw=lambda doc: b"[]"),
-    "empty_document": Kind((MALFORMED, NO_PARAMETER), raw=lambda doc: b""),
-    "no_document": Kind((NO_PARAMETER,), raw=lambda doc: None),
+    "broken_json": Kind((MALFORMED,), raw=_half),
+    "broken_xml": Kind((MALFORMED,), raw=_always(b"<pedido><cliente><nome>Maria</cliente>")),
+    "not_utf8": Kind((MALFORMED,), raw=_always(b'{"pedido":{"obs":"Jo\xe3o"}}')),
+    "list": Kind((MALFORMED, VALIDATION), raw=_always(b"[]")),
+    "empty_document": Kind((MALFORMED, NO_PARAMETER), raw=_always(b"")),
+    "no_document": Kind((NO_PARAMETER,), raw=_always(None)),
 }
 EMPTY_BODY, AMPERSAND = "empty_body", "ampersand"
 WHOLE: dict[str, tuple[int, ...]] = {EMPTY_BODY: (NO_TOKEN, NO_PARAMETER), AMPERSAND: (MALFORMED, VALIDATION)}

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from engate_webstore_sandbox.client import Client
-from engate_webstore_sandbox.envelope import Said, text
+from engate_webstore_sandbox.envelope import Said, is_object, text
 from engate_webstore_sandbox.sales import OVER, Note, Order, Sales
 
 NONE = ("", "0")
@@ -62,4 +62,4 @@ class Poll:
 
 def _inner(said: Said, name: str) -> dict[str, Any]:
     held = said.retorno.get(name) if said.ok else None
-    return held if isinstance(held, dict) else {}
+    return held if is_object(held) else {}

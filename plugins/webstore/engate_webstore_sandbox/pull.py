@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from engate_webstore_sandbox.client import Client
-from engate_webstore_sandbox.envelope import NO_SUCH_PAGE, NOTHING_FOUND, Said, day, listed, moment, number, text, whole
+from engate_webstore_sandbox.envelope import NO_SUCH_PAGE, NOTHING_FOUND, Said, day, is_object, listed, moment, number, text, whole
 from engate_webstore_sandbox.goods import OWN, Article, Goods, Told, Unusable, fields_of, grade_of
 from engate_webstore_sandbox.settings import Settings
 
@@ -228,4 +228,4 @@ def _article(id: str, fields: dict[str, Any]) -> Article:
 def _inner(said: Said) -> dict[str, Any]:
     """The one product of an answer; nothing where there is none."""
     held = said.retorno.get("produto") if said.ok else None
-    return held if isinstance(held, dict) else {}
+    return held if is_object(held) else {}

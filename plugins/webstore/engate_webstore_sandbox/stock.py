@@ -12,6 +12,7 @@ from urllib.parse import quote, urlencode
 import msgspec
 
 from engate.testing.sandbox import Answer, Call, LedgerCounts, Refused
+from engate_webstore_sandbox.envelope import is_object
 from engate_webstore_sandbox.exchanges import Exchange, Exchanges, shown
 from engate_webstore_sandbox.goods import Goods
 from engate_webstore_sandbox.settings import Settings
@@ -127,7 +128,7 @@ def _read(call: Call) -> dict[str, Any]:
 
 
 def _shape(doc: Any, fields: dict[str, Any]) -> None:
-    if not isinstance(doc, dict):
+    if not is_object(doc):
         raise _refuse(400, "an object was expected")
     for name, kinds in fields.items():
         if not isinstance(doc.get(name), kinds) or isinstance(doc.get(name), bool):

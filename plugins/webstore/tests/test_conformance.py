@@ -9,7 +9,7 @@ from engate_webstore import manifest
 from engate_webstore_sandbox import sandbox
 
 CASES = [case for case in conformance.cases(manifest, sandbox) if case.hook != "push_stock"]
-"""The shop fetches its products by calling engate, so nothing has a stock before it is coupled: see test_stock_webhook.py."""
+"""The shop fetches its products by calling engate, so nothing has a stock before it is coupled: see test_plugin_stock.py."""
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

@@ -6,19 +6,19 @@ from tests.trap import Trap
 
 PLUGIN = "plugins/webstore/engate_webstore"
 COUPLED = "plugins/webstore/tests/test_coupled.py::"
-STRANGERS = "plugins/webstore/tests/test_strangers.py::"
-WEBHOOK = "plugins/webstore/tests/test_stock_webhook.py::"
-HANDED_IN = "plugins/webstore/tests/test_handed_in.py::"
-CATALOG = "plugins/webstore/tests/test_catalog.py::"
+STRANGERS = "plugins/webstore/tests/test_plugin_access.py::"
+WEBHOOK = "plugins/webstore/tests/test_plugin_stock.py::"
+HANDED_IN = "plugins/webstore/tests/test_plugin_orders.py::"
+CATALOG = "plugins/webstore/tests/test_plugin_catalog.py::"
 
 TRAPS: tuple[Trap, ...] = (
     Trap(
         "webstore.day-of-going-live",
         "An order carries a day and no time: taken for midnight, those of the day of going live were older than that and never entered.",
-        "plugins/webstore/engate_webstore/orders.py",
+        "plugins/webstore/engate_webstore/translate_orders.py",
         "max(found, min(at, found + LAST_OF_DAY))",
         "found",
-        ("plugins/webstore/tests/test_handed_in.py::test_an_order_of_the_day_on_which_the_shop_went_live_enters",),
+        ("plugins/webstore/tests/test_plugin_orders.py::test_an_order_of_the_day_on_which_the_shop_went_live_enters",),
     ),
     Trap(
         "webstore.token",
@@ -55,7 +55,7 @@ TRAPS: tuple[Trap, ...] = (
     Trap(
         "webstore.required",
         "A line without its price would enter the ERP as a gift.",
-        f"{PLUGIN}/orders.py",
+        f"{PLUGIN}/translate_orders.py",
         "            if not _text(row, needed):",
         "            if False:",
         (f"{COUPLED}test_what_is_malformed_is_refused_as_documented_and_kept",),
@@ -103,7 +103,7 @@ TRAPS: tuple[Trap, ...] = (
     Trap(
         "webstore.half-a-cent",
         "A freight of half a cent is money that no note can hold: the order would end as a settlement that nobody can close.",
-        f"{PLUGIN}/orders.py",
+        f"{PLUGIN}/translate_orders.py",
         "for places in (4, 10, 2))",
         "for places in (4, 10, 10))",
         (f"{HANDED_IN}test_what_no_order_can_hold_is_refused_and_kept",),
@@ -111,7 +111,7 @@ TRAPS: tuple[Trap, ...] = (
     Trap(
         "webstore.code-alone",
         "An ERP code that is also the number of another article in the shop would be taken for that one: the wrong goods leave.",
-        f"{PLUGIN}/orders.py",
+        f"{PLUGIN}/translate_orders.py",
         'OrderItem(str(index), "", code,',
         "OrderItem(str(index), code, code,",
         (f"{HANDED_IN}test_a_line_names_the_erps_code_and_never_an_id_of_the_shop",),
@@ -120,16 +120,16 @@ TRAPS: tuple[Trap, ...] = (
         "webstore.variation",
         "A variation's stock that is listed under its parent reaches nobody.",
         f"{PLUGIN}/facade.py",
-        "catalog.stock(whole, sku, most)",
-        "catalog.stock(whole, None, most)",
+        "translate.stock(whole, sku, most)",
+        "translate.stock(whole, None, most)",
         (f"{COUPLED}test_what_changed_is_pulled_again_and_nothing_else",),
     ),
     Trap(
         "webstore.list-only-looks",
         "A list of names is not the product: taken for it, a product that was never asked for would count as held by the store.",
         f"{PLUGIN}/facade.py",
-        "LOOK = Sight(hands_out=frozenset(), shows=catalog.priced)",
-        "LOOK = Sight(shows=catalog.priced)",
+        "LOOK = Sight(hands_out=frozenset(), shows=translate.priced)",
+        "LOOK = Sight(shows=translate.priced)",
         (f"{COUPLED}test_only_what_an_answer_carried_counts_as_held",),
     ),
     Trap(
@@ -144,14 +144,14 @@ TRAPS: tuple[Trap, ...] = (
         "webstore.carried",
         "Who asks for stock alone has not heard the price.",
         f"{PLUGIN}/facade.py",
-        'STOCK = Sight(frozenset({"stock"}), frozenset({"stock"}), catalog.priced)',
-        'STOCK = Sight(frozenset({"stock"}), shows=catalog.priced)',
+        'STOCK = Sight(frozenset({"stock"}), frozenset({"stock"}), translate.priced)',
+        'STOCK = Sight(frozenset({"stock"}), shows=translate.priced)',
         (f"{COUPLED}test_only_what_an_answer_carried_counts_as_held",),
     ),
     Trap(
         "webstore.without-a-price",
         "Prices come after the products: what is handed out before its price has come is on sale for nothing.",
-        f"{PLUGIN}/catalog.py",
+        f"{PLUGIN}/translate.py",
         "    return any(not price.want.table for price in each.prices)",
         "    return True",
         (f"{CATALOG}test_what_has_no_price_yet_is_not_there_yet",),
@@ -159,7 +159,7 @@ TRAPS: tuple[Trap, ...] = (
     Trap(
         "webstore.one-product",
         "A product that gets a second packaging under another number is another one to the store, which sells the first at its old price.",
-        f"{PLUGIN}/catalog.py",
+        f"{PLUGIN}/translate.py",
         '        "id": whole.product.id,\n        "nome": whole.product.want.name[:MOST_NAME],\n        "codigo": whole.product.key if',
         '        "id": whole.product.id if several else sku.sku.id,\n        "nome": "?",\n        "codigo": whole.product.key if',
         (f"{CATALOG}test_a_product_that_gets_a_second_packaging_stays_the_same_product",),
@@ -175,7 +175,7 @@ TRAPS: tuple[Trap, ...] = (
     Trap(
         "webstore.off",
         "A variation says nothing of itself by which it could be off: told with its stock it is sold.",
-        f"{PLUGIN}/catalog.py",
+        f"{PLUGIN}/translate.py",
         "    return each.sku.want.active and ",
         "    return ",
         (f"{CATALOG}test_a_variation_that_is_off_in_the_erp_is_not_sold",),
@@ -183,7 +183,7 @@ TRAPS: tuple[Trap, ...] = (
     Trap(
         "webstore.left-out",
         "A field that does not travel and is answered empty is emptied in the shop.",
-        f"{PLUGIN}/catalog.py",
+        f"{PLUGIN}/translate.py",
         " if name not in left_out}",
         "}",
         (f"{CATALOG}test_what_does_not_travel_is_not_told_and_the_shop_keeps_its_own",),
@@ -191,7 +191,7 @@ TRAPS: tuple[Trap, ...] = (
     Trap(
         "webstore.flow-left-out",
         "Whose prices or pictures are the shop's own has them overwritten by what engate told last, with every change of a name.",
-        f"{PLUGIN}/catalog.py",
+        f"{PLUGIN}/translate.py",
         "    left_out = left_out.union(*(names for flow, names in OF_FLOW.items() if flow not in whole.flows))\n",
         "",
         (f"{CATALOG}test_of_a_flow_that_is_off_nothing_is_told_and_the_shop_keeps_its_own",),

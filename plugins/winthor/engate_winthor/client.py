@@ -17,7 +17,7 @@ from engate_winthor.settings import Settings, zone
 
 T = TypeVar("T")
 GROUPS = ("winthor",)
-"""One group: nothing is documented about rates, and a refusal by one service is a refusal by the one host behind all."""
+"""One group for all calls: no rates are documented, and one host stands behind all services, so a 429 of one is a 429 of all."""
 _NONE: Mapping[str, object] = {}
 EMPTY = "1900-01-01"
 """How WinThor writes "never"."""
@@ -84,8 +84,8 @@ class Client:
         """(rows, whether there is a next page) of an envelope or a bare array, which does not say."""
         if response.status == 204:
             return [], False
-        page: Any = response.json(Envelope[kind] | list[kind])
-        return (page, None) if isinstance(page, list) else (page.items, page.has_next)
+        page: Envelope[T] | list[T] = response.json(Envelope[kind] | list[kind])
+        return (page.items, page.has_next) if isinstance(page, Envelope) else (page, None)
 
     # ---- single things ----
 
@@ -131,7 +131,7 @@ class Client:
 
 
 def _not_running(path: str) -> Unavailable:
-    """A 404 in HTML is Jetty's, of a service that is stopped or being updated: it says nothing about what was asked for."""
+    """A 404 in HTML comes from Jetty, of a service that is stopped or being updated. It does not say that what was asked for is absent."""
     return Unavailable(
         Text(f"O serviço do WinThor não está no ar ({path}).", f"The WinThor service is not running ({path})."),
         Text("Inicie ou atualize o serviço na rotina 801/812.", "Start or update the service in routine 801/812."),

@@ -1,153 +1,95 @@
-"""The buyer as a WinThor customer: fields cleaned and cut to WinThor's lengths, with everything that did not fit handed back as notes."""
+"""The WinThor customer of an order: looked up by document, created where there is none, never changed."""
 
-import re
-from typing import Any
-
-from engate import Rejected, Text
-from engate.model import Order, inscribed, valid_document
-from engate_winthor.endpoints import ConsumerBody, CustomerBody
-from engate_winthor.settings import Settings
-
-BRAZIL = 1058
-ORIGIN = "VT"
-EXEMPT = "ISENTO"
-NO_NUMBER = "S/N"
+from engate import Answered, NotSent, Rejected, Text, Unavailable, Unknown
+from engate.model import OrderPart
+from engate_winthor import translate_customers as translate
+from engate_winthor import translate_orders
+from engate_winthor.client import Client
+from engate_winthor.rows import CustomerRow, flag, id_of, text
 
 
-def document(value: str) -> str:
-    """A CPF or CNPJ without punctuation. Letters stay: a CNPJ may hold them since July 2026."""
-    return re.sub(r"[^0-9A-Z]", "", value.upper())
+async def customer_of(client: Client, part: OrderPart) -> tuple[str, list[str]]:
+    """(customer number, notes for the order). All of it happens before the order is sent, so no failure here leaves the order in doubt."""
+    if client.settings.customer_policy == "default_customer":
+        if not client.settings.default_customer:
+            raise Rejected(
+                Text("A conexão não diz qual é o cliente padrão.", "The connection does not say which customer is the default one."),
+                Text("Preencha 'Cliente padrão' na conexão.", "Fill in 'Default customer' in the connection."),
+                code="customer.default",
+            )
+        return client.settings.default_customer, []
+    if not translate.is_document(translate.document(part.order.buyer.document)):
+        raise _no_document(part)  # WinThor has customers without a document, and none of them is this buyer
+    found = await find(client, part)
+    if found:
+        return found, []
+    return await create(client, part)
 
 
-def inscription(stated: str) -> str:
-    """A state inscription as WinThor's records hold it: whoever has none, however that is written, is exempt."""
-    return document(stated) if inscribed(stated) else EXEMPT
+async def find(client: Client, part: OrderPart) -> str:
+    """The number of the customer with the buyer's document; "" where none has it.
+
+    Asked with the bare document, then with its punctuation: which of them the filter compares is not documented. A row with another
+    document (the filter was ignored) is nobody's order.
+    """
+    who, inscription = translate.document(part.order.buyer.document), translate.inscription(part.order.buyer.state_inscription)
+    names = client.contract.customers
+    for asked in (who, translate.punctuated(who)):
+        async for page in client.pages(names, client.rows.customer, id_of, {names.only: asked}):
+            same = [row for row in page.rows if translate.document(text(row.document)) == who and text(row.id)]
+            if same:
+                return text(min(same, key=lambda row: _preference(row, inscription)).id)
+    return ""
 
 
-def is_document(value: str) -> bool:
-    """Nothing, a part of one, and one figure all over (what people type to get on) are nobody's CPF or CNPJ."""
-    return valid_document(value) and len(set(value)) > 1
-
-
-def digits(value: str) -> str:
-    return re.sub(r"\D", "", value)
-
-
-def phone(value: str) -> str:
-    """Area code and number; the country code 55 is not kept in WinThor."""
-    found = digits(value)
-    return found[2:] if len(found) > 11 and found.startswith("55") else found
-
-
-def punctuated(value: str) -> str:
-    """A document as people write it: some installations look customers up only in this form."""
-    if len(value) == 11:
-        return f"{value[:3]}.{value[3:6]}.{value[6:9]}-{value[9:]}"
-    return f"{value[:2]}.{value[2:5]}.{value[5:8]}/{value[8:12]}-{value[12:]}"
-
-
-class Fitted:
-    """Cuts texts to WinThor's lengths and keeps what was cut: nothing a buyer wrote disappears."""
-
-    def __init__(self) -> None:
-        self.notes: list[str] = []
-
-    def __call__(self, label: str, value: str, length: int) -> str:
-        tidy = re.sub(r"\s+", " ", value).strip()
-        if len(tidy) > length:
-            self.notes.append(f"{label}: {tidy}")
-        return tidy[:length].rstrip()
-
-
-def customer_body(order: Order, charge: str, names: CustomerBody, settings: Settings) -> tuple[dict[str, Any], list[str]]:
-    """A new customer, and what did not fit. Raises `Rejected` where WinThor's mandatory fields have no value: none is invented."""
-    buyer, to, fit = order.buyer, order.delivery, Fitted()
-    who = document(buyer.document)
-    street = fit("Endereço", to.street, 40)
-    number = fit("Número", to.number or NO_NUMBER, 6)
-    district = fit("Bairro", to.district, 40)
-    name = fit("Nome", (buyer.company_name if buyer.company else "") or buyer.name, 60)
-    email = fit("E-mail", buyer.email, 100)
-    called = fit("Telefone", phone(buyer.phone), 13)
-    zip_code = digits(to.zip_code)
-    for value, field, pt, en in (
-        (name, "name", "nome", "name"), (street, "street", "endereço", "street"), (district, "district", "bairro", "district"),
-        (zip_code, "zip_code", "CEP", "zip code"), (email, "email", "e-mail", "e-mail"),
-    ):  # fmt: skip
-        if not value:
-            raise _missing(field, pt, en)
-    made: dict[str, Any] = {
-        names.name: name,
-        names.trade_name: fit("Fantasia", buyer.name if buyer.company else name, 40) if buyer.company else name[:40].rstrip(),
-        names.document: who,
-        names.inscription: fit("Inscrição estadual", inscription(buyer.state_inscription), 15),
-        names.billing_street: street,
-        names.billing_number: number,
-        names.billing_zip: zip_code,
-        names.billing_phone: called,
-        names.district: district,
-        names.commercial_street: street,
-        names.commercial_number: number,
-        names.commercial_zip: zip_code,
-        names.commercial_phone: called,
-        names.complement: fit("Complemento", to.complement, 80),
-        names.city_id: int(settings.city) if settings.city else None,
-        names.city: to.city,
-        names.state: to.state,
-        names.email: email,
-        names.square: int(settings.square),
-        names.seller: int(settings.seller),
-        names.activity: int(settings.activity),
-        names.country: BRAZIL,
-        names.origin: ORIGIN,
-        names.billing: charge,
-        names.corporate: len(who) == 14,
-        names.contributor: buyer.contributor,
-        names.final_consumer: not buyer.contributor,
-    }
-    return {field: value for field, value in made.items() if field and value not in (None, "")}, fit.notes
-
-
-def consumer(order: Order, names: ConsumerBody) -> dict[str, Any]:
-    """The buyer of an order that goes under the default customer."""
-    buyer, to = order.buyer, order.delivery
-    made = {
-        names.document: document(buyer.document),
-        names.name: buyer.name,
-        names.email: buyer.email,
-        names.street: to.street,
-        names.number: to.number or NO_NUMBER,
-        names.complement: to.complement,
-        names.district: to.district,
-        names.city: to.city,
-        names.state: to.state,
-        names.zip_code: digits(to.zip_code),
-        names.phone: phone(buyer.phone),
-    }
-    return {field: value for field, value in made.items() if field and value}
-
-
-def delivery_note(order: Order) -> str:
-    """Where to deliver, on the order itself: the customer's own record may say another place, and is never changed."""
-    to = order.delivery
-    place = ", ".join(
-        part
-        for part in (f"{to.street}, {to.number or NO_NUMBER}", to.complement, to.district, f"{to.city}/{to.state}")
-        if part.strip(" ,/")
-    )
-    receiver = f", a/c {to.receiver}" if to.receiver and to.receiver != order.buyer.name else ""
-    return f"Entrega: {place}, CEP {digits(to.zip_code)}{receiver}"
-
-
-def _missing(field: str, pt: str, en: str) -> Rejected:
+def _no_document(part: OrderPart) -> Rejected:
+    wrong = bool(part.order.buyer.document)
     return Rejected(
         Text(
-            f"O comprador não tem {pt}, que o WinThor exige para cadastrar o cliente.",
-            f"The buyer has no {en}, which WinThor demands of a new customer.",
+            "O CPF ou CNPJ do comprador não confere." if wrong else "O comprador não informou CPF nem CNPJ.",
+            "The buyer's CPF or CNPJ does not check." if wrong else "The buyer gave neither a CPF nor a CNPJ.",
         ),
         Text(
-            "Complete o dado na loja, ou cadastre o cliente na rotina 302, e reenvie.",
-            "Complete it in the shop, or register the customer in routine 302, then retry.",
+            "Peça o CPF ou CNPJ ao comprador, corrija no pedido da loja e reenvie. Para vender sem documento, mude a conexão para o cliente"
+            " padrão.",
+            "Ask the buyer for the CPF or CNPJ, correct it in the shop's order, then retry. To sell without one, change the connection to"
+            " the default customer.",
         ),
-        code=f"customer.{field}",
+        code="buyer.document",
     )
+
+
+def _preference(row: CustomerRow, inscription: str) -> tuple[bool, bool, int]:
+    """The order of preference where one document has several records, one for each state inscription: active ones first, then those with
+    the buyer's own inscription, then the oldest."""
+    number = text(row.id)
+    return (
+        not flag(row.active, True),
+        translate.inscription(text(row.inscription)) != inscription,
+        int(number) if number.isdigit() else 0,
+    )
+
+
+async def create(client: Client, part: OrderPart) -> tuple[str, list[str]]:
+    """Creates the buyer.
+
+    POST /customer/ is an upsert by document and inscription, and both are the same each time: a repeat after a lost answer finds its
+    own record and writes the same values. That is why it counts as safe to repeat, which an order never is.
+    """
+    made, notes = translate.customer_body(part.order, part.charge, client.contract.customer_body, client.settings)
+    try:
+        answer = await client.send("POST", client.contract.create_customer, made, safe=True)
+    except Unknown as error:
+        raise NotSent(error.text, error.hint, code="customer.unknown") from None
+    except Answered as error:
+        raise translate_orders.refusal(error) from None
+    number = translate_orders.number(answer.body, client.contract.customer_number) or await find(client, part)
+    if not number:
+        raise Unavailable(
+            Text("O WinThor aceitou o cliente, mas não diz o código dele.", "WinThor took the customer, but does not say its number."),
+            Text(
+                "Confira o cliente na rotina 302; o pedido ainda não foi enviado.",
+                "Check the customer in routine 302; the order is not sent yet.",
+            ),
+        )
+    return number, notes

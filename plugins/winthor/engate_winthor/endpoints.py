@@ -13,7 +13,8 @@ from engate.overrides import overridden
 
 
 class Paged(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A list. `order`: the immutable field it is sorted by; `fixed`: further parameters; `only`: asks for one thing only."""
+    """A list. `order`: the immutable field it is sorted by. `fixed`: parameters that every call has. `only`: the parameter that asks for
+    one thing."""
 
     path: str
     order: str = ""
@@ -33,7 +34,7 @@ class LoginNames(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class HealthPaths(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The four services without which nothing works: plain text, without a session."""
+    """The health addresses of the four services that are needed. They answer plain text, without a session."""
 
     gateway: str = "/winthor/autenticacao/v1/health"
     orders: str = "/api/wholesale/v1/health"

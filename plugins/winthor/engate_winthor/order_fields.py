@@ -1,4 +1,4 @@
-"""What of a WinThor order may differ by sales channel. What a row leaves out is as the connection says."""
+"""The fields of a WinThor order that may differ by sales channel. A field that a row leaves out is as the connection's settings say."""
 
 from typing import Annotated, Literal
 
@@ -9,7 +9,7 @@ from engate.model import OrderPart
 
 
 class OrderFields(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A bonus sale (type 5) is none of a channel: it needs the charge BNF and payment terms of type B, and buyers pay for nothing."""
+    """A bonus sale (type 5) is no choice of a channel: it needs the charge BNF and payment terms of type B."""
 
     seller: Annotated[
         str,
@@ -42,7 +42,7 @@ class OrderFields(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 def asked(part: OrderPart) -> OrderFields:
-    """Before anything is sent: a part may be older than this version of the plugin."""
+    """The mapped fields of a part, read before anything is sent: a part may be older than this version of the plugin."""
     try:
         return msgspec.convert(part.fields, OrderFields)
     except msgspec.ValidationError as error:

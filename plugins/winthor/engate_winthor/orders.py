@@ -1,306 +1,109 @@
-"""Orders: a part as the body WinThor creates an order from, and WinThor's orders as `ErpOrder`. Pure functions."""
+"""Orders: looked for, imported, cancelled."""
 
-import re
-from collections.abc import Callable
-from datetime import datetime
-from decimal import ROUND_HALF_UP, Decimal
-from math import ceil
-from typing import Any
+from datetime import timedelta
 
-import msgspec
-
-from engate import Answered, Rejected, Text
-from engate.answers import NOT_JSON
-from engate.model import CENT, ErpItem, ErpOrder, ErpState, OrderPart, PartItem, Shipment, Tracking, is_whole, plain, whole_units
-from engate.nfe import Sold
-from engate_winthor.endpoints import Contract
+from engate import Answered, AuthFailed, EngateError, Forbidden, NotSent, Rejected, Text, Unknown
+from engate.model import Absent, Found, Imported, OrderPart, PartRef, Unsure
+from engate_winthor import customers, translate_customers
+from engate_winthor import translate_orders as translate
+from engate_winthor.client import GROUPS, Client
 from engate_winthor.order_fields import asked
-from engate_winthor.rows import OrderItemRow, OrderRow, text
-from engate_winthor.settings import Settings
+from engate_winthor.rows import OrderRow, text
+from engate_winthor.search import NO_REFERENCE, SEARCH_DAYS, OrderSearch
 
-STATES: dict[str, ErpState] = {"L": "in_erp", "P": "held", "B": "held", "M": "picking", "F": "invoiced", "C": "cancelled"}
-"""posicao: released, pending, blocked (credit, limit, margin), assembled, invoiced, cancelled."""
-
-
-def state(posicao: str | None) -> ErpState:
-    return STATES.get((posicao or "").strip().upper(), "unknown")
+NO_REASON = "Cancelado na loja"
 
 
-# ---- reading ----
+class Orders:
+    def __init__(self, client: Client, search: OrderSearch) -> None:
+        self._client, self._search = client, search
+        self._contract, self._settings = client.contract, client.settings
 
+    async def find_order(self, part: OrderPart) -> Found | Absent | Unsure:
+        """Looks through every page of every configured branch and the part's own, back to the day the order was placed.
 
-def erp_order(row: OrderRow, instant: Callable[[str | None], datetime | None], delivered_words: tuple[str, ...]) -> ErpOrder:
-    """One row of /orders/list. `instant` reads the ERP's local stamps."""
-    code = text(row.tracking)
-    items = row.items or []
-    return ErpOrder(
-        key=text(row.number),
-        branch=text(row.branch),
-        state=state(row.status),
-        raw_state=(row.status or "").strip(),
-        reference=text(row.reference),
-        total=row.total,
-        items=tuple(_item(item) for item in items),
-        shipments=(Shipment(code, Tracking(code, carrier=text(row.carrier))),) if code else (),
-        delivered_at=instant(row.delivery) if _delivered(items, delivered_words) else None,
-        changed_at=row.changed or "",
-    )
+        Whatever fails is `Unsure`. A part without a reference is too: orders that were entered by hand carry none, so each of them would
+        match.
+        """
+        if not part.reference:
+            return Unsure("the order has no reference to be found by")
+        age = self._client.clock.now() - part.order.placed_at
+        # An order may have been created at any time since it was placed: after an outage of days, two days back would miss it.
+        days = max(SEARCH_DAYS, age // timedelta(days=1) + SEARCH_DAYS)
+        try:
+            listed = await self._search.listed((*self._settings.branches, part.branch), days)
+        except (AuthFailed, Forbidden):
+            raise  # a person has to act, so it must not look like a passing failure
+        except EngateError as error:
+            return Unsure(error.text.en)
+        matches = listed.orders.get(part.reference)
+        if matches:
+            # Of several the one that is not cancelled counts.
+            best = min(matches, key=lambda row: translate.state(row.status) == "cancelled")
+            return Found(text(best.number), translate.state(best.status))
+        if listed.blind:
+            return Unsure(NO_REFERENCE.en)
+        return Absent() if listed.whole else Unsure("the list of orders changed while it was read")
 
-
-def _item(row: OrderItemRow) -> ErpItem:
-    return ErpItem(_sku(row), _counted(row.quantity), _counted(row.cut))
-
-
-def _sku(row: OrderItemRow) -> str:
-    return f"{text(row.packing)}-{text(row.product)}"
-
-
-def _counted(value: Decimal | None) -> Decimal:
-    """A weighed item is attended with the weight it had: 0.95 of 1."""
-    return value if value is not None and value.is_finite() else Decimal(0)
-
-
-def sold(row: OrderRow) -> list[Sold]:
-    """What the lines of the order's notes can be known by."""
-    return [Sold(_sku(item), text(item.product), text(item.packing), _counted(item.quantity)) for item in row.items or []]
-
-
-def _delivered(items: list[OrderItemRow], words: tuple[str, ...]) -> bool:
-    """Whether every item says that it was delivered: `deliveryDate` alone is a promise, made when the order is placed."""
-    return bool(items) and all(text(item.delivery).upper() in words for item in items)
-
-
-def number(body: bytes, names: str) -> str:
-    """The first of these names that holds a value in a JSON answer ("data.id": inside); "" where none does or it is no JSON."""
-    try:
-        answer = msgspec.json.decode(body)
-    except NOT_JSON:
-        return ""
-    for name in names.split(","):
-        held: Any = answer
-        for step in name.strip().split("."):
-            held = held.get(step) if isinstance(held, dict) else None
-        if isinstance(held, (str, int)) and not isinstance(held, bool) and text(held):
-            return text(held)
-    return ""
-
-
-# ---- creating ----
-
-
-def body(part: OrderPart, customer: str, notes: list[str], contract: Contract, settings: Settings) -> dict[str, Any]:
-    """The order as POST /orders/ wants it. The ERP's total must become what was charged, to the cent."""
-    names, fields = contract.order_body, asked(part)
-    lines, expenses = money(part)
-    made: dict[str, Any] = {
-        names.branch: part.branch,
-        names.customer: {names.customer_id: code(customer)},
-        names.seller: code(fields.seller or settings.seller),
-        names.origin: fields.sale_origin or settings.sale_origin,
-        names.kind: fields.sale_type or settings.sale_type,
-        names.billing: part.charge,
-        names.plan: code(part.terms),
-        names.reference: part.reference,
-        names.items: [
-            {names.item_sku: sku, names.item_quantity: plain(quantity), names.item_price: price} for sku, quantity, price in lines
-        ],
-        names.permissions: {names.without_tax: settings.accept_without_tax},
-    }
-    if expenses:
-        made[_freight_field(names.freight, part)] = expenses
-    if part.carrier and names.carrier:
-        made[names.carrier] = code(part.carrier)
-    if notes and names.observation:
-        made[names.observation] = " | ".join(notes)
-    return made
-
-
-Line = tuple[str, Decimal, Decimal]
-"""(SKU key, quantity, unit price)"""
-
-
-def money(part: OrderPart) -> tuple[list[Line], Decimal]:
-    """(lines, other expenses) that add up to exactly what was charged.
-
-    Expenses are freight and interest. What is left over the total is discount: it follows from the total, because item prices may have
-    it in already (then only cents of rounding are left), and it goes into the prices, the one money field of an order that is certain.
-    More than the order's own discount, or less than rounding explains, adds up to something else than was charged: it must not enter.
-    """
-    goods = sum((item.value for item in part.items), Decimal(0))
-    expenses = part.freight + part.interest
-    discount = goods + expenses - part.total
-    rounding = CENT * sum(ceil(item.quantity) for item in part.items)
-    if not min(part.discount, 0) - rounding <= discount <= max(part.discount, 0) + rounding:
-        raise Rejected(
-            Text(
-                f"O pedido soma {goods + expenses - part.discount} e foi cobrado {part.total}.",
-                f"The order adds up to {goods + expenses - part.discount} and {part.total} was charged.",
-            ),
-            Text("Confira itens, frete, juros e descontos na loja.", "Check items, freight, interest and discounts in the shop."),
-            code="order.total",
-        )
-    if discount <= 0:
-        return _sellable(part, [(item.sku, item.quantity, item.price) for item in part.items]), expenses - discount
-    least = CENT * sum(whole_units(item.quantity) for item in part.items if item.price > 0)
-    on_goods = min(discount, max(goods - least, discount - expenses))
-    return _sellable(part, discounted(part.items, goods, goods - on_goods)), expenses - (discount - on_goods)
-
-
-def discounted(items: tuple[PartItem, ...], goods: Decimal, target: Decimal) -> list[Line]:
-    """The lines worth `goods` repriced to be worth `target`, each by its share of the value, in cents that sum exactly.
-
-    A line whose cents do not divide by its quantity becomes two, one cent a unit apart: 3 for R$ 20,00 is 2 of 6,67 and 1 of 6,66.
-    What costs something keeps a cent a unit, as far as there are cents: WinThor sells nothing for 0.
-    """
-    lines: list[Line] = []
-    shares = _floored(_shares(items, goods, target), [whole_units(item.quantity) if item.price > 0 else 0 for item in items])
-    for item, share in zip(items, shares, strict=True):
-        low, more = divmod(share, whole_units(item.quantity))
-        for quantity, cents in ((item.quantity - more, low), (Decimal(more), low + 1)):
-            if quantity:
-                lines.append((item.sku, quantity, cents * CENT))
-    return lines
-
-
-def _shares(items: tuple[PartItem, ...], goods: Decimal, target: Decimal) -> list[int]:
-    """The target by the items' value, in cents: what is up to each, less what is up to the one before."""
-    shares: list[int] = []
-    value = before = Decimal(0)
-    for item in items:
-        value += item.value
-        upto = (target * value / goods).quantize(CENT, ROUND_HALF_UP) if goods else Decimal(0)
-        shares.append(int((upto - before) / CENT))
-        before = upto
-    return shares
-
-
-def _floored(shares: list[int], least: list[int]) -> list[int]:
-    """Shares raised to their least, at the expense of those with most room; as they are where there are not so many cents."""
-    if sum(shares) < sum(least):
-        return shares
-    raised = [max(share, floor) for share, floor in zip(shares, least, strict=True)]
-    short = sum(raised) - sum(shares)
-    for index in sorted(range(len(raised)), key=lambda i: raised[i] - least[i], reverse=True):
-        taken = min(short, raised[index] - least[index])
-        raised[index] -= taken
-        short -= taken
-    return raised
-
-
-def _sellable(part: OrderPart, lines: list[Line]) -> list[Line]:
-    """WinThor refuses a price of 0. What it calls a bonus is a sale of its own, with terms of its own: a person makes it."""
-    free = {sku for sku, _, price in lines if price <= 0}
-    if not free:
-        return lines
-    named = {item.line: item.name for item in part.order.items}
-    names = ", ".join(dict.fromkeys(named.get(item.line) or item.sku for item in part.items if item.sku in free))
-    raise Rejected(
-        Text(f"Sai por R$ 0,00 e o WinThor não vende de graça: {names}.", f"Costs nothing, and WinThor sells nothing for free: {names}."),
-        Text(
-            "Lance este pedido no WinThor à mão, com o brinde como bonificação (tipo de venda 5, cobrança BNF, plano do tipo B). Para os"
-            " próximos, dê ao brinde um preço a partir de R$ 0,01 na loja.",
-            "Enter this order in WinThor by hand, with the gift as a bonus sale (type 5, charge BNF, terms of type B). For those to come,"
-            " give the gift a price from R$ 0.01 in the shop.",
-        ),
-        code="order.zero_price",
-    )
-
-
-def _freight_field(name: str, part: OrderPart) -> str:
-    if not name:
-        raise Rejected(
-            Text(
-                f"O pedido {part.reference} tem frete, e o contrato desta instalação não diz em que campo enviar.",
-                f"Order {part.reference} has freight, and this installation's contract names no field for it.",
-            ),
-            Text("Preencha 'order_body.freight' nos ajustes do contrato.", "Fill in 'order_body.freight' in the contract overrides."),
-            code="order.freight",
-        )
-    return name
-
-
-def complete(part: OrderPart) -> None:
-    """What WinThor cannot do without, said before anything is sent."""
-    asked(part)
-    payments = Text("Preencha em 'Pagamentos' da integração e reenvie.", "Fill it in under the integration's 'Payments', then retry.")
-    branches = Text("Preencha em 'Filiais e depósitos' da integração e reenvie.", "Fill it in under 'Branches and warehouses', then retry.")
-    for value, what, called, hint in (
-        (part.charge, "charge", Text("cobrança", "charge"), payments),
-        (part.terms, "terms", Text("plano de pagamento", "payment terms"), payments),
-        (part.branch, "branch", Text("filial", "branch"), branches),
-        (part.reference, "reference", Text("referência", "reference"), Text("Avise o suporte do engate.", "Tell engate's support.")),
-    ):
-        if not value:
-            raise Rejected(
-                Text(f"O pedido {part.reference} não tem {called.pt} do WinThor.", f"Order {part.reference} has no WinThor {called.en}."),
-                hint,
-                code=f"order.{what}",
+    async def import_order(self, part: OrderPart) -> Imported:
+        translate.complete(part)
+        translate.money(part)  # what does not add up is said before a customer is created
+        customer, notes = await customers.customer_of(self._client, part)
+        body = translate.body(part, customer, [translate_customers.delivery_note(part.order), *notes], self._contract, self._settings)
+        if self._settings.customer_policy == "default_customer" and self._contract.order_body.consumers:
+            body[self._contract.order_body.consumers] = [translate_customers.consumer(part.order, self._contract.consumer_body)]
+        try:
+            answer = await self._client.send("POST", self._contract.create_order, body, safe=False)
+        except Answered as error:
+            raise translate.refusal(error, asked(part).seller) from None
+        number = translate.number(answer.body, self._contract.order_number)
+        if not number:
+            raise Unknown(
+                Text("O WinThor aceitou o pedido, mas não disse o número.", "WinThor took the order, but did not say its number."),
+                Text("O engate procura o pedido antes de qualquer reenvio.", "engate looks for the order before it sends anything again."),
             )
-    fraction = next((item for item in part.items if not is_whole(item.quantity)), None)
-    if fraction is not None:
-        raise Rejected(
-            Text(
-                f"O WinThor vende a embalagem {fraction.sku} inteira, e o pedido traz {plain(fraction.quantity)}.",
-                f"WinThor sells packaging {fraction.sku} whole, and the order has {plain(fraction.quantity)}.",
-            ),
-            Text(
-                "Na loja, venda este item por unidade inteira; lance este pedido no WinThor à mão ou altere a quantidade na loja.",
-                "In the shop, sell this item by whole units; enter this order in WinThor by hand, or change its quantity in the shop.",
-            ),
-            code="order.fraction",
-        )
+        said = translate.number(answer.body, self._contract.order_status)
+        return Imported(number, translate.state(said) if said else "in_erp")
 
+    async def import_cancellation(self, part: PartRef, reason: str) -> None:
+        names = self._contract.order_params
+        params = {names.cancel_number: part.key, names.cancel_notify: "false", names.cancel_reason: reason.strip() or NO_REASON}
+        try:
+            await self._client.guarded.call("DELETE", self._contract.cancel_order, params=params, groups=GROUPS, media="")
+        except Answered as error:
+            state = await self._state_of(part)
+            if state == "cancelled":
+                return
+            if state == "invoiced":
+                raise Rejected(
+                    Text(f"O pedido {part.key} já está faturado no WinThor.", f"Order {part.key} is invoiced in WinThor already."),
+                    Text(
+                        "Cancele a nota no WinThor dentro do prazo, ou faça a devolução; depois reenvie o cancelamento.",
+                        "Cancel the note in WinThor in time, or make a return; then retry the cancellation.",
+                    ),
+                    code="erp.invoiced",
+                ) from None
+            if error.status == 404:
+                raise Rejected(
+                    Text(f"O WinThor não tem o pedido {part.key}.", f"WinThor has no order {part.key}."),
+                    Text("Confira o número do pedido e a filial no WinThor.", "Check the order's number and branch in WinThor."),
+                    code="erp.not_found",
+                ) from None
+            raise translate.refusal(error) from None
 
-def code(value: str) -> int | str:
-    """WinThor's numeric codes travel as numbers."""
-    return int(value) if value.isascii() and value.isdigit() else value
+    async def _state_of(self, part: PartRef) -> str:
+        """The order's state now; "" where it cannot be read (then the refusal itself is what counts)."""
+        try:
+            rows = await self.one(part.branch, part.key)
+        except NotSent:
+            return ""
+        return translate.state(rows[0].status) if rows else ""
 
-
-# ---- refusals ----
-
-
-class _Error(msgspec.Struct):
-    message: Any = None
-    description: Any = None
-    detail: Any = msgspec.field(name="detailedMessage", default=None)
-    details: Any = None
-
-
-def refusal(answer: Answered, seller: str = "") -> Rejected:
-    """WinThor's own words for a refusal, whatever shape they came in, with what to do next. `seller`: whom a row of channels gives."""
-    words = _words(answer.body)
-    if not words:
-        return answer
-    return Rejected(
-        Text(f"O WinThor recusou: {words}", f"WinThor refused: {words}"),
-        _hint(words, seller),
-        code=f"erp.http_{answer.status}",
-    )
-
-
-def _hint(words: str, seller: str) -> Text:
-    if seller and re.search(r"vendedor|\brca\b", words, re.IGNORECASE):
-        return Text(
-            f"O vendedor {seller} vem de 'Canais de venda' da integração: corrija-o ali, ou cadastre-o no WinThor, e reenvie.",
-            f"Seller {seller} comes from the integration's 'Sales channels': fix it there, or register it in WinThor, then retry.",
-        )
-    return Text(
-        "Corrija no WinThor o que a mensagem aponta (cliente, cobrança, plano, produto ou tributação) e reenvie.",
-        "Fix in WinThor what the message names (customer, charge, payment terms, product or tax figure), then retry.",
-    )
-
-
-def _words(body: bytes) -> str:
-    try:
-        error = msgspec.json.decode(body, type=_Error)
-    except NOT_JSON:
-        return ""
-    found = [error.message or error.description, error.detail]
-    for inner in error.details if isinstance(error.details, list) else []:
-        found += [inner.get("message"), inner.get("detailedMessage")] if isinstance(inner, dict) else [inner]
-    unique = dict.fromkeys(re.sub(r"\s+", " ", word).strip() for word in found if isinstance(word, str) and word.strip())
-    return "; ".join(word for word in unique if FIELD.sub("", word) == word or FIELD.sub("", word) not in unique)[:500]
-
-
-FIELD = re.compile(r"^[\w.\[\]]+: ")
-"""The message once more, behind the name of a field that no operator knows."""
+    async def one(self, branch: str, number: str) -> list[OrderRow]:
+        """One order, asked for in its own branch: in any other it looks absent. Without a number there is no order."""
+        if not number:
+            return []
+        names = self._contract.order_params
+        params: dict[str, object] = {names.number: number, names.branch: branch, names.documents: "true"}
+        found = await self._client.one(self._contract.one_order, self._client.rows.order, params)
+        return [row for row in found if text(row.number) == number]

@@ -1,7 +1,8 @@
-"""The rows WinThor answers, decoded straight into structs: numbers exact, ids as they come, flags in all their dresses."""
+"""The rows WinThor answers, decoded straight into structs. Numbers are exact. Ids and flags stay as they come: WinThor writes them in
+several ways."""
 
 from decimal import Decimal
-from typing import Any, TypeVar, cast, get_type_hints
+from typing import Any, Protocol, TypeGuard, TypeVar, cast, get_type_hints
 
 import msgspec
 
@@ -103,7 +104,7 @@ class PriceRow(Row, rename=ROWS["price"]):
 
 
 class StockRow(Row, rename=ROWS["stock"]):
-    """Without `unlimitedQuantity`: it means "show when out of stock", and is nobody's business here."""
+    """`unlimitedQuantity` is not read: it means "show when out of stock", not that the stock has no end."""
 
     sku: Id = None
     quantity: Number = None
@@ -154,7 +155,7 @@ class OrderItemRow(Row, rename=ROWS["order_item"]):
 
 
 class OrderRow(Row, rename=ROWS["order"]):
-    """`reference`: UNSET where the row has no such field at all, which tells less than a null."""
+    """`reference`: UNSET where the row has no such field at all. A null says that there is no reference; a missing field says nothing."""
 
     number: Id = None
     status: str | None = None
@@ -207,6 +208,23 @@ def text(value: object) -> str:
     """An id or a name as trimmed text; None, a field that is not there and 0 (no link) are ""."""
     found = "" if value is None or value is msgspec.UNSET else str(value).strip()
     return "" if found == "0" else found
+
+
+class Identified(Protocol):
+    id: Id
+
+
+def id_of(row: Identified) -> str:
+    return text(row.id)
+
+
+def is_object(value: object) -> TypeGuard[dict[str, Any]]:
+    """Whether a value of a shape that is not documented is a JSON object."""
+    return isinstance(value, dict)
+
+
+def is_array(value: object) -> TypeGuard[list[Any]]:
+    return isinstance(value, list)
 
 
 def flag(value: Flag, default: bool) -> bool:

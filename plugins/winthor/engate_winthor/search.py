@@ -1,13 +1,23 @@
-"""Looking for orders by the reference they carry. No filter for it is known, so the list is read; one reading serves many who look."""
+"""Finds orders by the reference they carry.
+
+No filter for it is known, so the list is read. One reading serves all who look at that time.
+"""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Coroutine, Iterable
 from typing import Any
 
 import msgspec
 
+from engate import Text
 from engate_winthor.client import Client
 from engate_winthor.rows import OrderRow, text
+
+SEARCH_DAYS = 2
+NO_REFERENCE = Text(
+    "A lista de pedidos do WinThor não mostra a referência da loja.",
+    "WinThor's list of orders does not show the shop's reference.",
+)
 
 
 class Listed(msgspec.Struct):
@@ -18,7 +28,7 @@ class Listed(msgspec.Struct):
 
     @property
     def blind(self) -> bool:
-        """Orders are listed, and none has the field of the reference: such a list cannot say that one is absent."""
+        """Whether orders are listed, and none has the field of the reference. Such a list cannot say that an order is absent."""
         return bool(self.orders) and all(row.reference is msgspec.UNSET for rows in self.orders.values() for row in rows)
 
 
@@ -31,11 +41,13 @@ class _Reading:
 
 
 class OrderSearch:
-    """Whoever asks while a reading is under way waits for the next one: an answer is never older than its question. A reading that nobody
-    waits for any more is ended: a call that hangs would keep everybody after it waiting."""
+    """Whoever asks while a reading is under way waits for the next one, so an answer is never older than its question.
 
-    def __init__(self, client: Client, key: Callable[[OrderRow], str]) -> None:
-        self._client, self._key = client, key
+    A reading that nobody waits for any more is ended: a call that hangs would keep all later ones waiting.
+    """
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
         self._reading = asyncio.Lock()
         self._next: _Reading | None = None
         self._branches: dict[str, None] = {}
@@ -62,8 +74,12 @@ class OrderSearch:
             self._next, branches, days, self._days = None, ",".join(self._branches), self._days, 0
             call, names = self._client.contract.orders, self._client.contract.order_params
             found = Listed({}, whole=False)
-            async for page in self._client.pages(call, self._client.rows.order, self._key, {call.branch: branches, names.days: days}):
+            async for page in self._client.pages(call, self._client.rows.order, order_key, {call.branch: branches, names.days: days}):
                 for row in page.rows:
                     found.orders.setdefault(text(row.reference), []).append(row)
                 found.whole = page.whole
             return found
+
+
+def order_key(row: OrderRow) -> str:
+    return text(row.number)

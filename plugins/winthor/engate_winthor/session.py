@@ -1,4 +1,4 @@
-"""Logging in: WinThor's MD5 of the password, and the life of the token it gives."""
+"""The login: WinThor's MD5 of the password, and how long the token lasts."""
 
 import base64
 import hashlib
@@ -16,7 +16,7 @@ from engate_winthor.endpoints import LoginNames
 from engate_winthor.settings import AuthScheme, PasswordCase, Settings
 
 MARGIN = timedelta(seconds=60)
-"""A token is given up this long before its end, so that no call travels with one that dies on the way."""
+"""A token is renewed this long before its end, so that it does not end while a call is on its way."""
 COOLING = timedelta(minutes=15)
 """After a refused login nothing is tried for this long: some installations lock the user after a few wrong tries."""
 
@@ -54,7 +54,7 @@ class Login:
 
 
 def digest(password: str, case: PasswordCase) -> str:
-    """MD5 in upper-case hex, of the password upper-cased or as typed: WinThor's own way, no choice of ours."""
+    """MD5 in upper-case hex, of the password upper-cased or as typed: that is what WinThor compares."""
     text = password.upper() if case == "upper" else password
     return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest().upper()
 

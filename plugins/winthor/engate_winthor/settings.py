@@ -158,9 +158,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     ] = {}
 
     def __post_init__(self) -> None:
-        """So that a mistake is told to whoever saves it."""
+        """A mistake is told to the person who saves the settings."""
         zone(self.timezone)
         endpoints.load(self.contract)
+
+    @property
+    def main_branch(self) -> str:
+        """The branch whose products, packagings and prices are read."""
+        return self.price_branch or self.branches[0]
 
 
 def zone(name: str) -> ZoneInfo:

@@ -10,7 +10,6 @@ import msgspec
 
 from engate import Text
 from engate.model import Brand, Category, Choice, Image, Price, Problem, Product, Sku, StockLevel, Warehouse, gtin
-from engate_winthor.customers import document
 from engate_winthor.rows import (
     BillingRow,
     BranchRow,
@@ -26,11 +25,14 @@ from engate_winthor.rows import (
     SkuRow,
     StockRow,
     flag,
+    is_array,
+    is_object,
     text,
 )
+from engate_winthor.translate_customers import document
 
 ALL_BRANCHES = "99"
-"""WinThor's branch that stands for every branch; it is none itself."""
+"""WinThor's code that stands for every branch. It is no branch itself."""
 NOTHING = Decimal(0)
 UNREADABLE = (ValueError, ArithmeticError)
 """What reading a value raises that is no date or number."""
@@ -87,7 +89,7 @@ UNKNOWN_BRANCH = Problem(
 
 
 def unreadable(row: msgspec.Struct, readers: Mapping[str, Callable[[Any], object]]) -> tuple[Problem, ...]:
-    """A problem for each of these fields whose reader raises: what one record holds must not keep the rest of its page from the shop."""
+    """A problem for each of these fields that cannot be read: one bad record must not keep the rest of its page from the shop."""
     return tuple(_unreadable(row, field) for field, read in readers.items() if _raises(read, getattr(row, field)))
 
 
@@ -114,7 +116,7 @@ def _unreadable(row: msgspec.Struct, field: str) -> Problem:
 
 
 def finite(value: Number) -> None:
-    """Raises for what is a number to the decoder alone ("NaN")."""
+    """Raises for "NaN" and the infinities, which the decoder takes for numbers."""
     if value is not None and not value.is_finite():
         raise ValueError(value)
 
@@ -152,7 +154,7 @@ def brand(row: BrandRow) -> Brand:
 
 
 def for_shop(row: ProductRow) -> bool:
-    """Flagged "Enviar para e-commerce"; a row that does not say is not."""
+    """Whether the row is flagged "Enviar para e-commerce". One that does not say is not for the shop."""
     return flag(row.visible, False)
 
 
@@ -211,9 +213,9 @@ SHORTEST_CODE = 8
 def ean(listed: object, code: str) -> str:
     """The first of the listed EANs, else the auxiliary code where that is a GTIN itself (the usual case). It is a number in WinThor, so
     the zeros that it begins with are lost."""
-    values: list[Any] = listed if isinstance(listed, list) else [listed]
+    values = listed if is_array(listed) else [listed]
     for value in values:
-        found = text(next(iter(value.values()), None) if isinstance(value, dict) else value)
+        found = text(next(iter(value.values()), None) if is_object(value) else value)
         if found:
             return gtin(found) or found
     return gtin(code) if len(code) >= SHORTEST_CODE else ""
@@ -251,7 +253,7 @@ def price(row: PriceRow, now: str, table: str = "") -> Price:
 
 
 def _amounts(row: PriceRow, now: str) -> tuple[Decimal, Decimal | None]:
-    """(what it costs, what that is struck from)"""
+    """(the price, the struck list price or None)"""
     table = row.price or NOTHING
     is_fixed, amount = fixed(row.fixed)
     if is_fixed:
@@ -303,7 +305,8 @@ def of_region(row: PriceRow, branch: str, region: str) -> bool:
 
 
 def stock(row: StockRow) -> StockLevel:
-    """As WinThor says it, 2.5 kg too: the storefront decides what it can offer. Less than none is none. Never unlimited (`StockRow`)."""
+    """The quantity as WinThor says it, also 2.5 kg: the storefront decides what it can offer. A negative one counts as 0. Never unlimited
+    (`StockRow`)."""
     key, branch = text(row.sku), text(row.branch)
     try:
         finite(row.quantity)

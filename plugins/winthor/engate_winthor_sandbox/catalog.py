@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from engate.testing.facts import Change, Level, Seed, SeedProduct, SeedSku
 from engate.testing.sandbox import Answer, Call
@@ -293,9 +294,14 @@ class Catalog:
     def change(self, sku: Sku, change: Change) -> None:
         """The product's half of a change (prices and stock have their own). `touch=False` leaves every stamp where it is."""
         product, stamp = sku.product, self.time.stamp()
-        fields = {"name": change.name, "description": change.description, "weight": change.weight_kg, "for_web": change.for_web,
-                  "category": None if change.category is None else self._link("category", change.category)}  # fmt: skip
-        asked = {name for name, value in fields.items() if value is not None} | ({"category"} if change.category == "" else set())
+        fields: dict[str, Any] = {
+            "name": change.name,
+            "description": change.description,
+            "weight": change.weight_kg,
+            "for_web": change.for_web,
+            "category": None if change.category is None else self._link("category", change.category),
+        }
+        asked = {name for name, value in fields.items() if value is not None} | ({"category"} if change.category == "" else set[str]())
         if not asked:
             return
         for name in asked:

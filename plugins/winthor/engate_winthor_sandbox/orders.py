@@ -205,7 +205,7 @@ class Orders:
         return order
 
     def _customer(self, given: object) -> Customer:
-        wanted: Any = given.get("id") if isinstance(given, dict) else None  # pyright: ignore
+        wanted: Any = given.get("id") if rules.is_object(given) else None
         customer = self.customers.get(wanted)
         rules.order_customer_known(customer is not None, wanted)
         return customer  # pyright: ignore
@@ -339,4 +339,4 @@ def decimal(value: object) -> Decimal:
 
 def _consumer(body: dict[str, Any]) -> dict[str, Any] | None:
     given = body.get("listConsumerData")
-    return given[0] if isinstance(given, list) and given and isinstance(given[0], dict) else None  # pyright: ignore
+    return given[0] if rules.is_array(given) and given and rules.is_object(given[0]) else None

@@ -10,7 +10,7 @@ import re
 from collections.abc import Collection, Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeGuard
 
 from engate.testing.sandbox import Answer, Refused
 
@@ -23,6 +23,15 @@ _CNPJ = re.compile(r"[0-9A-Z]{12}[0-9]{2}", re.ASCII)
 SALE_ORIGINS = ("F", "W", "R", "T")
 SALE_TYPES = ("1", "5", "7", "8")
 BONUS = "5"
+
+
+def is_object(value: object) -> TypeGuard[dict[str, Any]]:
+    """Whether a value that somebody else wrote is a JSON object."""
+    return isinstance(value, dict)
+
+
+def is_array(value: object) -> TypeGuard[list[Any]]:
+    return isinstance(value, list)
 
 
 def problem(code: str, message: str, detail: str = "", details: list[dict[str, str]] | None = None) -> dict[str, object]:
@@ -245,12 +254,12 @@ def order_bonus_terms(sale_type: str, charging: str, plan_kind: str) -> None:
 
 
 def order_tax_permission_given(permissions: object) -> None:
-    if not isinstance(permissions, dict) or not isinstance(permissions.get("acceptOrderWithoutTax"), bool):  # pyright: ignore
+    if not is_object(permissions) or not isinstance(permissions.get("acceptOrderWithoutTax"), bool):
         _bad_order("permissions.acceptOrderWithoutTax", "permissions.acceptOrderWithoutTax deve ser informado")
 
 
 def order_has_items(items: object) -> None:
-    if not isinstance(items, list) or not items or not all(isinstance(item, dict) for item in items):  # pyright: ignore
+    if not is_array(items) or not items or not all(is_object(item) for item in items):
         _bad_order("listOfOrderItem", "O pedido não tem itens")
 
 

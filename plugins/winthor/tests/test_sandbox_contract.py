@@ -41,39 +41,39 @@ def conform(schemas: Registry[Any], reference: str, value: object) -> None:
     Draft4Validator({"$ref": f"{BASE}{reference}"}, registry=schemas).validate(value)
 
 
-async def test_departments(erp: Any, schemas: Registry[Any]) -> None:
-    listed = await erp.get(DEPARTMENTS)
+async def test_departments(api: Any, schemas: Registry[Any]) -> None:
+    listed = await api.get(DEPARTMENTS)
     assert len(listed["items"]) == 2
     conform(schemas, "schemas/ProductDepartment_1_000.json#/definitions/PagedDepartments", listed)
-    conform(schemas, "schemas/ProductDepartment_1_000.json#/definitions/Department", await erp.get(f"{DEPARTMENTS}/1"))
+    conform(schemas, "schemas/ProductDepartment_1_000.json#/definitions/Department", await api.get(f"{DEPARTMENTS}/1"))
 
 
-async def test_errors(erp: Any, schemas: Registry[Any]) -> None:
-    number = await erp.place()
-    await erp.progress("invoiced")
+async def test_errors(api: Any, schemas: Registry[Any]) -> None:
+    number = await api.place()
+    await api.progress("invoiced")
     answers = [
-        await erp.http.get(DEPARTMENTS, params={"page": 0}),
-        await erp.http.get(f"{DEPARTMENTS}/99"),
-        await erp.cancel(number),
-        await erp.cancel("1"),
-        await erp.cancel(""),
-        await erp.http.post("/api/wholesale/v1/customer/", json={}),
-        await erp.post({}),
+        await api.http.get(DEPARTMENTS, params={"page": 0}),
+        await api.http.get(f"{DEPARTMENTS}/99"),
+        await api.cancel(number),
+        await api.cancel("1"),
+        await api.cancel(""),
+        await api.http.post("/api/wholesale/v1/customer/", json={}),
+        await api.post({}),
     ]
     assert [answer.status_code for answer in answers] == [400, 404, 400, 404, 400, 400, 400]
     for answer in answers:
         conform(schemas, "apis/types/totvsApiTypesBase.json#/definitions/ErrorModel", answer.json())
 
 
-async def test_cancel_takes_what_the_operation_declares(erp: Any, schemas: Registry[Any]) -> None:
+async def test_cancel_takes_what_the_operation_declares(api: Any, schemas: Registry[Any]) -> None:
     operation = schemas[f"{BASE}apis/WholeSaleOrderCancel_v1_000.json"].contents
     parameters = operation["components"]["parameters"].values()
     required = {parameter["name"] for parameter in parameters if parameter["required"]}
     assert required == {"id", "sendMessageRca", "reasonCancellation"}
     statuses = set(operation["paths"]["/orders"]["delete"]["responses"])
-    number = await erp.place()
+    number = await api.place()
     for name in required:
-        refused = await erp.cancel(number, **{name: None})
+        refused = await api.cancel(number, **{name: None})
         assert refused.status_code == 400
         assert name in refused.json()["message"]
-    assert str((await erp.cancel(number)).status_code) in statuses
+    assert str((await api.cancel(number)).status_code) in statuses

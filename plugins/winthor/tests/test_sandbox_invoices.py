@@ -14,16 +14,16 @@ PEN, BOX, NOTEBOOK = "7891234567895-101", "77101-101", "7899876543217-102"
 NFE = "{http://www.portalfiscal.inf.br/nfe}"
 
 
-async def document(erp: Any, **query: Any) -> Any:
-    return await erp.http.get(DOCUMENT, params=query)
+async def document(api: Any, **query: Any) -> Any:
+    return await api.http.get(DOCUMENT, params=query)
 
 
-async def invoiced(erp: Any, *items: tuple[str, float, float], **given: Any) -> tuple[str, ElementTree.Element]:
+async def invoiced(api: Any, *items: tuple[str, float, float], **given: Any) -> tuple[str, ElementTree.Element]:
     """An order that went to F and its XML, once it can be read."""
-    number = await erp.place(*items, **given)
-    assert await erp.progress("invoiced", number) == 1
-    await erp.advance(2)
-    answer = await document(erp, orderId=number)
+    number = await api.place(*items, **given)
+    assert await api.progress("invoiced", number) == 1
+    await api.advance(2)
+    answer = await document(api, orderId=number)
     assert answer.status_code == 200, answer.text
     return number, ElementTree.fromstring(answer.json()["invoiceXml"])
 
@@ -50,99 +50,99 @@ def check_digit(key: str) -> int:
 # ---- the way of an order ----
 
 
-async def test_orders_move_on_and_their_stamp_with_them(erp: Any) -> None:
-    number = await erp.place((PEN, 1, 2.5), (NOTEBOOK, 1, 19.9))
+async def test_orders_move_on_and_their_stamp_with_them(api: Any) -> None:
+    number = await api.place((PEN, 1, 2.5), (NOTEBOOK, 1, 19.9))
     seen: list[tuple[str, str]] = []
     for step in ("assembled", "invoiced", "shipped", "delivered"):
-        await erp.advance(60)
-        assert await erp.progress(step) == 1
-        row = await erp.read(number)
-        (state,) = await erp.control("orders")
+        await api.advance(60)
+        assert await api.progress(step) == 1
+        row = await api.read(number)
+        (state,) = await api.control("orders")
         seen.append((row["orderStatus"], state["phase"]))
         assert row["lastChange"] == f"2026-11-27T09:0{len(seen)}:00"
         assert bool(row["trackingNumber"]) is (len(seen) >= 3)
         expected = ("PENDENTE", "PENDENTE", "EM TRANSITO", "ENTREGUE")[len(seen) - 1]
         assert {item["deliveryStatus"] for item in row["listOfOrderItem"]} == {expected}
         assert row["deliveryDate"] == ("2026-11-27T09:04:00" if len(seen) == 4 else "1900-01-01T00:00:00")
-        assert await erp.progress(step) == 0  # nothing is left to move
+        assert await api.progress(step) == 0  # nothing is left to move
     assert seen == [("M", "in_erp"), ("F", "invoiced"), ("F", "shipped"), ("F", "delivered")]
 
 
-async def test_only_what_can_move_moves(erp: Any) -> None:
-    first, second, third = await erp.place(), await erp.place(), await erp.place()
-    await erp.cancel(third)
-    assert await erp.progress("shipped") == 0
-    assert await erp.progress("delivered") == 0
-    assert await erp.progress("assembled", first) == 1
-    assert await erp.progress("invoiced") == 2
-    assert await erp.progress("delivered", first) == 1
-    assert await erp.progress("shipped") == 1
-    assert {order["key"]: order["phase"] for order in await erp.control("orders")} == {
+async def test_only_what_can_move_moves(api: Any) -> None:
+    first, second, third = await api.place(), await api.place(), await api.place()
+    await api.cancel(third)
+    assert await api.progress("shipped") == 0
+    assert await api.progress("delivered") == 0
+    assert await api.progress("assembled", first) == 1
+    assert await api.progress("invoiced") == 2
+    assert await api.progress("delivered", first) == 1
+    assert await api.progress("shipped") == 1
+    assert {order["key"]: order["phase"] for order in await api.control("orders")} == {
         first: "delivered", second: "shipped", third: "cancelled",
     }  # fmt: skip
-    unknown = await erp.http.post("/_sandbox/progress", json={"to": "paid"})
+    unknown = await api.http.post("/_sandbox/progress", json={"to": "paid"})
     assert unknown.status_code == 422
-    assert (await erp.http.post("/_sandbox/progress", json={"to": "invoiced", "keys": ["1"]})).status_code == 422
+    assert (await api.http.post("/_sandbox/progress", json={"to": "invoiced", "keys": ["1"]})).status_code == 422
 
 
-async def test_an_invoice_can_be_undone(erp: Any) -> None:
-    number, root = await invoiced(erp, (NOTEBOOK, 2, 19.9))
-    await erp.progress("shipped")
-    assert await erp.progress("undone") == 0  # nobody undoes all of them
-    assert await erp.progress("undone", number) == 1
-    row = await erp.read(number)
+async def test_an_invoice_can_be_undone(api: Any) -> None:
+    number, root = await invoiced(api, (NOTEBOOK, 2, 19.9))
+    await api.progress("shipped")
+    assert await api.progress("undone") == 0  # nobody undoes all of them
+    assert await api.progress("undone", number) == 1
+    row = await api.read(number)
     assert (row["orderStatus"], row["trackingNumber"], row["listOfOrderItem"][0]["deliveryStatus"]) == ("M", None, "PENDENTE")
-    assert await erp.quantity(NOTEBOOK) == 3  # reserved again
-    assert (await document(erp, orderId=number)).status_code == 404
-    await erp.progress("invoiced", number)
-    await erp.advance(2)
-    again = ElementTree.fromstring((await document(erp, orderId=number)).json()["invoiceXml"])
+    assert await api.quantity(NOTEBOOK) == 3  # reserved again
+    assert (await document(api, orderId=number)).status_code == 404
+    await api.progress("invoiced", number)
+    await api.advance(2)
+    again = ElementTree.fromstring((await document(api, orderId=number)).json()["invoiceXml"])
     assert text(again, "infProt/chNFe") != text(root, "infProt/chNFe")
-    assert (await document(erp, transactionId="700001")).status_code == 404
-    assert await erp.quantity(NOTEBOOK) == 3
+    assert (await document(api, transactionId="700001")).status_code == 404
+    assert await api.quantity(NOTEBOOK) == 3
 
 
 # ---- the document ----
 
 
-async def test_document_is_published_a_while_after_the_invoice(erp: Any) -> None:
-    number = await erp.place()
-    assert (await document(erp, orderId=number)).status_code == 404
-    await erp.progress("invoiced")
+async def test_document_is_published_a_while_after_the_invoice(api: Any) -> None:
+    number = await api.place()
+    assert (await document(api, orderId=number)).status_code == 404
+    await api.progress("invoiced")
     for seconds in (0, 1.9):
-        await erp.advance(seconds)
-        missing = await document(erp, orderId=number)
+        await api.advance(seconds)
+        missing = await document(api, orderId=number)
         assert (missing.status_code, missing.json()["code"]) == (404, "INVOICE_NOT_FOUND")
-    await erp.advance(0.1)
-    assert set((await document(erp, orderId=number)).json()) == {"invoiceXml"}
-    await erp.corrupt("parameter", "invoice_window=60")
-    second = await erp.place()
-    await erp.progress("invoiced")
-    await erp.advance(59)
-    assert (await document(erp, orderId=second)).status_code == 404
-    await erp.advance(1)
-    assert (await document(erp, orderId=second)).status_code == 200
+    await api.advance(0.1)
+    assert set((await document(api, orderId=number)).json()) == {"invoiceXml"}
+    await api.corrupt("parameter", "invoice_window=60")
+    second = await api.place()
+    await api.progress("invoiced")
+    await api.advance(59)
+    assert (await document(api, orderId=second)).status_code == 404
+    await api.advance(1)
+    assert (await document(api, orderId=second)).status_code == 200
 
 
-async def test_document_needs_an_order_or_a_transaction(erp: Any) -> None:
-    missing = await document(erp)
+async def test_document_needs_an_order_or_a_transaction(api: Any) -> None:
+    missing = await document(api)
     assert (missing.status_code, missing.json()["detailedMessage"].split(":")[0]) == (400, "orderId")
     for query in ({"orderId": "1"}, {"orderId": "x"}, {"transactionId": "1"}, {"transactionId": "x"}):
-        assert (await document(erp, **query)).status_code == 404
-    number, _ = await invoiced(erp)
-    by_order, by_transaction = await document(erp, orderId=number), await document(erp, transactionId="700001")
+        assert (await document(api, **query)).status_code == 404
+    number, _ = await invoiced(api)
+    by_order, by_transaction = await document(api, orderId=number), await document(api, transactionId="700001")
     assert by_order.json() == by_transaction.json()
 
 
-async def test_document_in_base64(erp: Any) -> None:
-    number, _ = await invoiced(erp)
-    plain = (await document(erp, orderId=number)).json()["invoiceXml"]
-    packed = (await document(erp, orderId=number, returnBase64="true")).json()["invoiceXml"]
+async def test_document_in_base64(api: Any) -> None:
+    number, _ = await invoiced(api)
+    plain = (await document(api, orderId=number)).json()["invoiceXml"]
+    packed = (await document(api, orderId=number, returnBase64="true")).json()["invoiceXml"]
     assert base64.b64decode(packed).decode() == plain
 
 
-async def test_document_is_an_authorised_production_sale_note(erp: Any) -> None:
-    number, root = await invoiced(erp, (PEN, 3, 2.45), (BOX, 1, 27.9), otherExpenses=12.34)
+async def test_document_is_an_authorised_production_sale_note(api: Any) -> None:
+    number, root = await invoiced(api, (PEN, 3, 2.45), (BOX, 1, 27.9), otherExpenses=12.34)
     assert root.tag == f"{NFE}nfeProc"
     for path, expected in {
         "ide/mod": "55", "ide/serie": "1", "ide/nNF": "1", "ide/tpAmb": "1", "ide/finNFe": "1", "ide/tpNF": "1",
@@ -150,21 +150,21 @@ async def test_document_is_an_authorised_production_sale_note(erp: Any) -> None:
         "ICMSTot/vProd": "35.25", "ICMSTot/vOutro": "12.34", "ICMSTot/vNF": "47.59", "detPag/vPag": "47.59",
     }.items():  # fmt: skip
         assert text(root, path) == expected, path
-    assert text(root, "ICMSTot/vNF") == (await erp.read(number))["totalValue"]
+    assert text(root, "ICMSTot/vNF") == (await api.read(number))["totalValue"]
     assert texts(root, "det/prod/cProd") == ["101", "101"]
     assert texts(root, "det/prod/cEAN") == ["7891234567895", "SEM GTIN"]
     assert texts(root, "det/prod/qCom") == ["3.0000", "1.0000"]
     assert texts(root, "det/prod/vProd") == ["7.35", "27.90"]
     assert texts(root, "det/prod/vOutro") == ["12.34"]
-    (order,) = await erp.control("orders")
+    (order,) = await api.control("orders")
     assert order["invoices"] == [text(root, "infProt/chNFe")]
-    assert (await erp.effects())["invoices_issued"] == 1
+    assert (await api.effects())["invoices_issued"] == 1
 
 
 @pytest.mark.parametrize(("branch", "uf", "cnpj"), [("1", "35", "11222333000181"), ("2", "41", "12ABC34501DE35")])
-async def test_access_key(erp: Any, branch: str, uf: str, cnpj: str) -> None:
+async def test_access_key(api: Any, branch: str, uf: str, cnpj: str) -> None:
     for serial in (1, 2, 3):
-        _, root = await invoiced(erp, (PEN, 1, 2.5), branchId=branch)
+        _, root = await invoiced(api, (PEN, 1, 2.5), branchId=branch)
         key = text(root, "infProt/chNFe")
         assert re.fullmatch(r"[0-9]{6}[A-Z0-9]{12}[0-9]{26}", key)
         assert key[:35] == f"{uf}2611{cnpj}55001{serial:09d}1"
@@ -175,104 +175,104 @@ async def test_access_key(erp: Any, branch: str, uf: str, cnpj: str) -> None:
         assert text(root, "emit/CNPJ") == cnpj
 
 
-async def test_the_month_of_the_key_is_local(erp: Any) -> None:
-    await erp.advance(4 * 86_400 - 9 * 3600 - 1)  # 23:59:59 of November 30 in São Paulo: December in UTC
-    _, root = await invoiced(erp)
+async def test_the_month_of_the_key_is_local(api: Any) -> None:
+    await api.advance(4 * 86_400 - 9 * 3600 - 1)  # 23:59:59 of November 30 in São Paulo: December in UTC
+    _, root = await invoiced(api)
     assert text(root, "infProt/chNFe")[2:6] == "2611"
     assert text(root, "ide/dhEmi") == "2026-11-30T23:59:59-03:00"
 
 
-async def test_cuts_are_not_on_the_note(erp: Any) -> None:
-    await erp.change(PEN, stock={"1": 0})
-    _, root = await invoiced(erp, (PEN, 1, 2.5), (NOTEBOOK, 9, 10))
+async def test_cuts_are_not_on_the_note(api: Any) -> None:
+    await api.change(PEN, stock={"1": 0})
+    _, root = await invoiced(api, (PEN, 1, 2.5), (NOTEBOOK, 9, 10))
     assert texts(root, "det/prod/cProd") == ["102"]
     assert text(root, "det/prod/qCom") == "5.0000"
     assert text(root, "ICMSTot/vNF") == "50.00"
 
 
-async def test_buyer_is_the_customer_or_the_consumer_of_the_order(erp: Any) -> None:
-    customer = (await erp.http.post("/api/wholesale/v1/customer/", json=erp.customer(name="Ana & Filhos"))).json()["id"]
-    _, root = await invoiced(erp, customer={"id": customer})
+async def test_buyer_is_the_customer_or_the_consumer_of_the_order(api: Any) -> None:
+    customer = (await api.http.post("/api/wholesale/v1/customer/", json=api.customer(name="Ana & Filhos"))).json()["id"]
+    _, root = await invoiced(api, customer={"id": customer})
     assert (text(root, "dest/CPF"), text(root, "dest/xNome")) == ("52998224725", "Ana & Filhos")
     consumer = [{"taxId": "12.ABC.345/01DE-35", "customerName": "Loja Nova"}]
-    _, root = await invoiced(erp, listConsumerData=consumer)
+    _, root = await invoiced(api, listConsumerData=consumer)
     assert (text(root, "dest/CNPJ"), text(root, "dest/xNome")) == ("12ABC34501DE35", "Loja Nova")
 
 
 # ---- what the ERP's people do ----
 
 
-async def documents(erp: Any, number: str) -> list[str]:
+async def documents(api: Any, number: str) -> list[str]:
     """The XML of every note of an order."""
-    await erp.advance(2)
-    found = (await document(erp, orderId=number)).json()
+    await api.advance(2)
+    found = (await document(api, orderId=number)).json()
     return [one["invoiceXml"] for one in found] if isinstance(found, list) else [found["invoiceXml"]]
 
 
-async def test_an_item_is_cut_before_it_is_invoiced(erp: Any) -> None:
+async def test_an_item_is_cut_before_it_is_invoiced(api: Any) -> None:
     """Three sold, one attended."""
-    number = await erp.place((PEN, 3, 2.5), (NOTEBOOK, 1, 19.9))
-    available = await erp.quantity(PEN)
-    await erp.advance(60)
-    await erp.corrupt("cut", f"{number}/1=1")
-    row = await erp.read(number)
+    number = await api.place((PEN, 3, 2.5), (NOTEBOOK, 1, 19.9))
+    available = await api.quantity(PEN)
+    await api.advance(60)
+    await api.corrupt("cut", f"{number}/1=1")
+    row = await api.read(number)
     assert [(item["quantity"], item["wantageQuantity"]) for item in row["listOfOrderItem"]] == [(1, 2), (1, 0)]
     assert (row["lastChange"], row["totalValue"]) == ("2026-11-27T09:01:00", "22.40")
-    assert await erp.quantity(PEN) == available + 2
-    await erp.progress("invoiced", number)
-    (xml,) = await documents(erp, number)
+    assert await api.quantity(PEN) == available + 2
+    await api.progress("invoiced", number)
+    (xml,) = await documents(api, number)
     root = ElementTree.fromstring(xml)
     assert (texts(root, "det/prod/qCom"), text(root, "ICMSTot/vNF")) == (["1.0000", "1.0000"], "22.40")
     for wrong in (f"{number}/1=1", "1/1=1"):  # invoiced by now; no such order
-        assert (await erp.http.post("/_sandbox/corrupt", json={"kind": "cut", "key": wrong})).status_code == 422
+        assert (await api.http.post("/_sandbox/corrupt", json={"kind": "cut", "key": wrong})).status_code == 422
 
 
 @pytest.mark.parametrize(("weight", "cut", "total"), [("0.95", 0.05, "18.91"), ("1.08", 0, "21.49")])
-async def test_an_item_is_weighed(erp: Any, weight: str, cut: float, total: str) -> None:
-    number = await erp.place((NOTEBOOK, 1, 19.9))
-    await erp.corrupt("weighed", f"{number}/1={weight}")
-    (item,) = (await erp.read(number))["listOfOrderItem"]
+async def test_an_item_is_weighed(api: Any, weight: str, cut: float, total: str) -> None:
+    number = await api.place((NOTEBOOK, 1, 19.9))
+    await api.corrupt("weighed", f"{number}/1={weight}")
+    (item,) = (await api.read(number))["listOfOrderItem"]
     assert (item["quantity"], item["wantageQuantity"]) == (float(weight), cut)
-    await erp.progress("invoiced", number)
-    (xml,) = await documents(erp, number)
+    await api.progress("invoiced", number)
+    (xml,) = await documents(api, number)
     root = ElementTree.fromstring(xml)
     assert (text(root, "det/prod/qCom"), text(root, "ICMSTot/vNF")) == (f"{weight}00", total)
 
 
-async def test_an_item_is_cancelled_and_with_the_last_one_the_order(erp: Any) -> None:
-    number = await erp.place((PEN, 3, 2.5), (NOTEBOOK, 1, 19.9))
-    await erp.corrupt("item_cancelled", f"{number}/1")
-    row = await erp.read(number)
+async def test_an_item_is_cancelled_and_with_the_last_one_the_order(api: Any) -> None:
+    number = await api.place((PEN, 3, 2.5), (NOTEBOOK, 1, 19.9))
+    await api.corrupt("item_cancelled", f"{number}/1")
+    row = await api.read(number)
     assert ([item["sequence"] for item in row["listOfOrderItem"]], row["totalValue"], row["orderStatus"]) == ([2], "19.90", "L")
-    await erp.corrupt("item_cancelled", f"{number}/2")
-    assert (await erp.read(number))["orderStatus"] == "C"
+    await api.corrupt("item_cancelled", f"{number}/2")
+    assert (await api.read(number))["orderStatus"] == "C"
 
 
-async def test_an_order_may_have_several_notes(erp: Any) -> None:
-    number, _ = await invoiced(erp, (PEN, 3, 2.5), (NOTEBOOK, 1, 19.9), otherExpenses=5)
-    await erp.corrupt("note_split", f"{number}=2")
-    first, second = [ElementTree.fromstring(xml) for xml in await documents(erp, number)]
+async def test_an_order_may_have_several_notes(api: Any) -> None:
+    number, _ = await invoiced(api, (PEN, 3, 2.5), (NOTEBOOK, 1, 19.9), otherExpenses=5)
+    await api.corrupt("note_split", f"{number}=2")
+    first, second = [ElementTree.fromstring(xml) for xml in await documents(api, number)]
     assert (texts(first, "det/prod/cProd"), text(first, "ICMSTot/vNF")) == (["101"], "12.50")
     assert (texts(second, "det/prod/cProd"), text(second, "ICMSTot/vNF")) == (["102"], "19.90")
     assert len({text(root, "infProt/chNFe") for root in (first, second)}) == 2
-    (order,) = await erp.control("orders")
+    (order,) = await api.control("orders")
     assert order["invoices"] == [text(root, "infProt/chNFe") for root in (first, second)]
-    packed = (await document(erp, orderId=number, returnBase64="true")).json()
+    packed = (await document(api, orderId=number, returnBase64="true")).json()
     assert base64.b64decode(packed[1]["invoiceXml"]).startswith(b"<?xml")
-    assert (await document(erp, transactionId="700002")).json()["invoiceXml"]
-    await erp.progress("undone", number)
-    assert (await document(erp, orderId=number)).status_code == (await document(erp, transactionId="700002")).status_code == 404
+    assert (await document(api, transactionId="700002")).json()["invoiceXml"]
+    await api.progress("undone", number)
+    assert (await document(api, orderId=number)).status_code == (await document(api, transactionId="700002")).status_code == 404
 
 
-async def test_notes_that_are_not_like_the_others(erp: Any) -> None:
-    number, own = await invoiced(erp)
-    await erp.corrupt("note_foreign", number)
-    await erp.corrupt("note_unreadable", number)
-    good, foreign, broken = await documents(erp, number)
+async def test_notes_that_are_not_like_the_others(api: Any) -> None:
+    number, own = await invoiced(api)
+    await api.corrupt("note_foreign", number)
+    await api.corrupt("note_unreadable", number)
+    good, foreign, broken = await documents(api, number)
     assert text(ElementTree.fromstring(good), "infProt/chNFe") == text(own, "infProt/chNFe")
     key = text(ElementTree.fromstring(foreign), "infProt/chNFe")
     assert key[6:20] == "99888777000161" and int(key[43]) == check_digit(key)
     with pytest.raises(ElementTree.ParseError):
         ElementTree.fromstring(broken)
     for kind, wrong in (("note_split", f"{number}=1"), ("note_foreign", "1")):
-        assert (await erp.http.post("/_sandbox/corrupt", json={"kind": kind, "key": wrong})).status_code == 422
+        assert (await api.http.post("/_sandbox/corrupt", json={"kind": kind, "key": wrong})).status_code == 422

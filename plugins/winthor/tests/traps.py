@@ -6,13 +6,13 @@ from tests.trap import Trap
 
 WINTHOR = "plugins/winthor/engate_winthor"
 CORE = "core/engate"
-W_CONNECTION = "plugins/winthor/tests/plugin/test_plugin_connection.py::"
-W_TRAPS = "plugins/winthor/tests/plugin/test_plugin_traps.py::"
-W_SESSION = "plugins/winthor/tests/plugin/test_plugin_session.py::"
-W_CATALOG = "plugins/winthor/tests/plugin/test_plugin_catalog.py::"
-W_FOLLOWING = "plugins/winthor/tests/plugin/test_plugin_following.py::"
-W_QUIRKS = "plugins/winthor/tests/plugin/test_plugin_quirks.py::"
-W_ORDERS = "plugins/winthor/tests/plugin/test_plugin_orders.py::"
+W_CONNECTION = "plugins/winthor/tests/test_plugin_connection.py::"
+W_TRAPS = "plugins/winthor/tests/test_plugin_traps.py::"
+W_SESSION = "plugins/winthor/tests/test_plugin_session.py::"
+W_CATALOG = "plugins/winthor/tests/test_plugin_catalog.py::"
+W_FOLLOWING = "plugins/winthor/tests/test_plugin_fulfilment.py::"
+W_QUIRKS = "plugins/winthor/tests/test_plugin_quirks.py::"
+W_ORDERS = "plugins/winthor/tests/test_plugin_orders.py::"
 E_ORDERS = "tests/test_orders.py::"
 
 TRAPS: tuple[Trap, ...] = (
@@ -93,7 +93,7 @@ TRAPS: tuple[Trap, ...] = (
     Trap(
         "winthor.health-page",
         "A service that is down answers its health probe with a page and status 200.",
-        f"{WINTHOR}/erp.py",
+        f"{WINTHOR}/checks.py",
         'page = "html" in answer.headers.get("content-type", "") or answer.body.lstrip()[:1] == b"<"',
         "page = False",
         (f"{W_CONNECTION}test_a_service_that_is_down_is_a_line",),
@@ -185,7 +185,7 @@ TRAPS: tuple[Trap, ...] = (
     Trap(
         "winthor.filter-ignored",
         "A service that ignores an undocumented filter answers other rows, which must not be taken for the one that was asked for.",
-        f"{WINTHOR}/erp.py",
+        f"{WINTHOR}/lists.py",
         "if not all(fits(row, ask) for row in part.rows):",
         "if False:",
         (f"{W_QUIRKS}test_a_filter_that_is_ignored_is_noticed",),
@@ -210,7 +210,7 @@ TRAPS: tuple[Trap, ...] = (
     Trap(
         "winthor.not-for-the-shop",
         "Reading all products brings those that are not meant for the shop as well.",
-        f"{WINTHOR}/erp.py",
+        f"{WINTHOR}/catalog.py",
         "keep=translate.for_shop,",
         "keep=None,",
         (f"{W_CATALOG}test_products_for_the_shop_and_nothing_left_out_silently",),
@@ -242,8 +242,8 @@ TRAPS: tuple[Trap, ...] = (
     Trap(
         "winthor.no-images",
         "WinThor serves no images: an address that is the same for all would put one picture on every product.",
-        f"{WINTHOR}/erp.py",
-        'if not any(place in self.settings.image_url for place in ("{code}", "{ean}", "{sku}")):',
+        f"{WINTHOR}/checks.py",
+        'if not any(place in settings.image_url for place in ("{code}", "{ean}", "{sku}")):',
         "if False:",
         (f"{W_CATALOG}test_without_an_address_there_are_no_images",),
     ),
@@ -267,9 +267,9 @@ TRAPS: tuple[Trap, ...] = (
     Trap(
         "winthor.stock-of-every-branch",
         "Stock is listed only for the branches that are named, and a list of several goes as one value with commas.",
-        f"{WINTHOR}/erp.py",
-        'branches = {stock.call.branch: ",".join(asked)}',
-        "branches = {stock.call.branch: self.main_branch}",
+        f"{WINTHOR}/stock.py",
+        'params = {stock.call.branch: ",".join(asked)}',
+        "params = {stock.call.branch: self._client.settings.main_branch}",
         (f"{W_CATALOG}test_stock_of_every_configured_branch",),
     ),
     Trap(
@@ -323,15 +323,15 @@ TRAPS: tuple[Trap, ...] = (
     Trap(
         "winthor.price-of-region",
         "One packaging has a price for each branch and region; the last row read would win.",
-        f"{WINTHOR}/erp.py",
-        "translate.of_region(row, self.main_branch, region) and (",
+        f"{WINTHOR}/pricing.py",
+        "translate.of_region(row, self._branch, region) and (",
         "(",
         (f"{W_QUIRKS}test_prices_of_the_configured_branch_and_region",),
     ),
     Trap(
         "winthor.price-tables",
         "Where the connection names no region, the prices of other regions would pass for the default price.",
-        f"{WINTHOR}/erp.py",
+        f"{WINTHOR}/pricing.py",
         "return [own, others] if others else [own]",
         "return [own | others]",
         (f"{W_QUIRKS}test_prices_of_other_regions_come_where_somebody_mapped_them",),
@@ -339,7 +339,7 @@ TRAPS: tuple[Trap, ...] = (
     Trap(
         "winthor.branch-99",
         "Branch 99 stands for all branches and is none itself.",
-        f"{WINTHOR}/erp.py",
+        f"{WINTHOR}/listing.py",
         'if text(row.id) not in ("", translate.ALL_BRANCHES)]',
         'if text(row.id) != ""]',
         (f"{W_CATALOG}test_choices",),
@@ -348,7 +348,7 @@ TRAPS: tuple[Trap, ...] = (
     Trap(
         "winthor.customer-upsert",
         "Posting a customer who exists rewrites the record a salesperson keeps, with the address of one delivery.",
-        f"{WINTHOR}/buyers.py",
+        f"{WINTHOR}/customers.py",
         "    if found:\n        return found, []\n",
         "",
         (f"{W_ORDERS}test_a_customer_that_exists_is_never_changed",),
@@ -356,15 +356,15 @@ TRAPS: tuple[Trap, ...] = (
     Trap(
         "winthor.punctuation",
         "Documents come back with their punctuation, so compared as they are no buyer is ever found.",
-        f"{WINTHOR}/buyers.py",
-        "same = [row for row in page.rows if customers.document(text(row.document)) == who and text(row.id)]",
+        f"{WINTHOR}/customers.py",
+        "same = [row for row in page.rows if translate.document(text(row.document)) == who and text(row.id)]",
         "same = [row for row in page.rows if text(row.document) == who and text(row.id)]",
         (f"{W_ORDERS}test_a_customer_is_created_once_and_then_found",),
     ),
     Trap(
         "winthor.letters-in-cnpj",
         "A CNPJ may hold letters: keeping digits only makes another document of it.",
-        f"{WINTHOR}/customers.py",
+        f"{WINTHOR}/translate_customers.py",
         'return re.sub(r"[^0-9A-Z]", "", value.upper())',
         'return re.sub(r"[^0-9]", "", value.upper())',
         (f"{W_ORDERS}test_a_company_with_letters_in_its_cnpj",),
@@ -372,7 +372,7 @@ TRAPS: tuple[Trap, ...] = (
     Trap(
         "winthor.customer-origin",
         "A new customer without the origin of online sales is refused.",
-        f"{WINTHOR}/customers.py",
+        f"{WINTHOR}/translate_customers.py",
         'ORIGIN = "VT"',
         'ORIGIN = "WEB"',
         (f"{W_ORDERS}test_an_order_enters_with_everything_the_erp_needs",),
@@ -380,7 +380,7 @@ TRAPS: tuple[Trap, ...] = (
     Trap(
         "winthor.field-lengths",
         "An address longer than the ERP's column refuses the customer, and with it the order.",
-        f"{WINTHOR}/customers.py",
+        f"{WINTHOR}/translate_customers.py",
         "return tidy[:length].rstrip()",
         "return tidy",
         (f"{W_ORDERS}test_what_was_cut_stands_in_the_observation",),
@@ -388,7 +388,7 @@ TRAPS: tuple[Trap, ...] = (
     Trap(
         "winthor.other-buyer",
         "A service that ignores the document filter answers somebody, and the order would go under a stranger's name.",
-        f"{WINTHOR}/buyers.py",
+        f"{WINTHOR}/customers.py",
         "            if same:\n                return text(min(same,",
         "            same = page.rows\n            if same:\n                return text(min(same,",
         (f"{W_QUIRKS}test_another_buyers_record_is_never_used",),
@@ -397,15 +397,15 @@ TRAPS: tuple[Trap, ...] = (
     Trap(
         "winthor.every-post-is-an-order",
         "Every POST makes a new order, whatever reference it carries: one whose answer was lost must not be sent again.",
-        f"{WINTHOR}/erp.py",
-        'self.client.send("POST", self.contract.create_order, body, safe=False)',
-        'self.client.send("POST", self.contract.create_order, body, safe=True)',
+        f"{WINTHOR}/orders.py",
+        'self._client.send("POST", self._contract.create_order, body, safe=False)',
+        'self._client.send("POST", self._contract.create_order, body, safe=True)',
         (f"{W_ORDERS}test_a_lost_answer_is_unknown_and_never_sent_again",),
     ),
     Trap(
         "winthor.search-that-fails",
         "A search that failed has not found that the order is absent.",
-        f"{WINTHOR}/erp.py",
+        f"{WINTHOR}/orders.py",
         "return Unsure(error.text.en)",
         "return Absent()",
         (f"{W_ORDERS}test_a_search_that_fails_is_unsure",),
@@ -413,7 +413,7 @@ TRAPS: tuple[Trap, ...] = (
     Trap(
         "winthor.search-of-days",
         "Orders are listed for so many days back; after an outage of days two are not enough, and the order enters twice.",
-        f"{WINTHOR}/erp.py",
+        f"{WINTHOR}/orders.py",
         "days = max(SEARCH_DAYS, age // timedelta(days=1) + SEARCH_DAYS)",
         "days = SEARCH_DAYS",
         (f"{W_ORDERS}test_an_order_of_days_ago_is_found",),
@@ -421,15 +421,15 @@ TRAPS: tuple[Trap, ...] = (
     Trap(
         "winthor.search-every-branch",
         "An order of another branch looks absent, and a search in one branch permits a second order.",
-        f"{WINTHOR}/erp.py",
-        "self.search.listed((*self.branches, part.branch), days)",
-        "self.search.listed((part.branch,), days)",
+        f"{WINTHOR}/orders.py",
+        "self._search.listed((*self._settings.branches, part.branch), days)",
+        "self._search.listed((part.branch,), days)",
         (f"{W_ORDERS}test_an_order_is_found_in_every_configured_branch",),
     ),
     Trap(
         "winthor.restless-list",
         "A list of orders that changes while it is read may have hidden the one that is looked for.",
-        f"{WINTHOR}/erp.py",
+        f"{WINTHOR}/orders.py",
         "return Absent() if listed.whole else Unsure(",
         "return Absent() if listed else Unsure(",
         (f"{W_QUIRKS}test_a_list_that_never_holds_still_does_not_permit_an_order",),
@@ -437,7 +437,7 @@ TRAPS: tuple[Trap, ...] = (
     Trap(
         "winthor.list-without-references",
         "A list of orders that leaves the reference field out looks as if no order carried one, and every timeout would double an order.",
-        f"{WINTHOR}/erp.py",
+        f"{WINTHOR}/orders.py",
         "        if listed.blind:\n            return Unsure(",
         "        if False:\n            return Unsure(",
         (f"{W_QUIRKS}test_a_list_without_references_does_not_permit_an_order",),
@@ -445,15 +445,15 @@ TRAPS: tuple[Trap, ...] = (
     Trap(
         "winthor.own-branch",
         "A single order is answered only to who names its branch.",
-        f"{WINTHOR}/erp.py",
+        f"{WINTHOR}/orders.py",
         "params: dict[str, object] = {names.number: number, names.branch: branch,",
-        "params: dict[str, object] = {names.number: number, names.branch: self.main_branch,",
+        "params: dict[str, object] = {names.number: number, names.branch: self._settings.main_branch,",
         (f"{W_FOLLOWING}test_an_order_is_asked_for_in_its_own_branch",),
     ),
     Trap(
         "winthor.yes-without-number",
         "An answer of success without a number tells nothing: the order may exist or not, and only looking for it decides.",
-        f"{WINTHOR}/erp.py",
+        f"{WINTHOR}/orders.py",
         "        if not number:\n            raise Unknown(",
         "        if False:\n            raise Unknown(",
         (f"{W_QUIRKS}test_a_yes_without_a_number_is_unknown",),
@@ -461,7 +461,7 @@ TRAPS: tuple[Trap, ...] = (
     Trap(
         "winthor.tax-permission",
         "An order that does not say whether it may go without a tax figure is refused.",
-        f"{WINTHOR}/orders.py",
+        f"{WINTHOR}/translate_orders.py",
         "        names.permissions: {names.without_tax: settings.accept_without_tax},\n",
         "",
         (f"{W_ORDERS}test_an_order_enters_with_everything_the_erp_needs",),
@@ -469,7 +469,7 @@ TRAPS: tuple[Trap, ...] = (
     Trap(
         "winthor.freight-inside",
         "Freight is inside the ERP's total: an order entered without it is worth less than the buyer paid.",
-        f"{WINTHOR}/orders.py",
+        f"{WINTHOR}/translate_orders.py",
         "    if expenses:\n        made[_freight_field",
         "    if False:\n        made[_freight_field",
         (f"{W_ORDERS}test_the_erps_total_is_what_was_charged",),
@@ -477,7 +477,7 @@ TRAPS: tuple[Trap, ...] = (
     Trap(
         "winthor.discount-in-prices",
         "No field of an order is certain to take a discount, so it goes into the prices, in cents that sum exactly.",
-        f"{WINTHOR}/orders.py",
+        f"{WINTHOR}/translate_orders.py",
         "return _sellable(part, discounted(part.items, goods, goods - on_goods)), expenses - (discount - on_goods)",
         "return [(item.sku, item.quantity, item.price) for item in part.items], expenses",
         (f"{W_ORDERS}test_the_erps_total_is_what_was_charged",),
@@ -485,7 +485,7 @@ TRAPS: tuple[Trap, ...] = (
     Trap(
         "winthor.reason-nobody-shows",
         "The ERP says why it refuses an order in one of several shapes; without its words nobody knows what to fix.",
-        f"{WINTHOR}/orders.py",
+        f"{WINTHOR}/translate_orders.py",
         "words = _words(answer.body)",
         'words = ""',
         (f"{W_ORDERS}test_a_refusal_has_the_erps_words", f"{W_TRAPS}test_a_quantity_that_is_no_multiple_is_refused_with_its_reason"),
@@ -493,7 +493,7 @@ TRAPS: tuple[Trap, ...] = (
     Trap(
         "winthor.blocked-customer",
         "An order of a customer who is blocked or over the limit is taken in and held: it is not on its way.",
-        f"{WINTHOR}/orders.py",
+        f"{WINTHOR}/translate_orders.py",
         '"B": "held"',
         '"B": "in_erp"',
         (f"{W_TRAPS}test_an_order_of_a_blocked_customer_is_held",),
@@ -501,7 +501,7 @@ TRAPS: tuple[Trap, ...] = (
     Trap(
         "winthor.cut",
         "What the stock cannot attend is cut from the order without a refusal.",
-        f"{WINTHOR}/orders.py",
+        f"{WINTHOR}/translate_orders.py",
         "_counted(row.cut))",
         "Decimal(0))",
         (f"{W_TRAPS}test_what_the_stock_could_not_attend_is_told",),
@@ -533,7 +533,7 @@ TRAPS: tuple[Trap, ...] = (
     Trap(
         "winthor.reason-of-cancelling",
         "A cancellation without a reason is refused, and a shop may give none.",
-        f"{WINTHOR}/erp.py",
+        f"{WINTHOR}/orders.py",
         "names.cancel_reason: reason.strip() or NO_REASON}",
         "names.cancel_reason: reason.strip()}",
         (f"{W_FOLLOWING}test_a_cancellation_needs_a_reason_so_it_always_has_one",),
@@ -541,7 +541,7 @@ TRAPS: tuple[Trap, ...] = (
     Trap(
         "winthor.message-to-seller",
         "A cancellation needs all three of its parameters, the flag about a message to the seller among them.",
-        f"{WINTHOR}/erp.py",
+        f"{WINTHOR}/orders.py",
         'names.cancel_notify: "false", ',
         "",
         (f"{W_FOLLOWING}test_a_cancellation",),
@@ -549,7 +549,7 @@ TRAPS: tuple[Trap, ...] = (
     Trap(
         "winthor.invoiced-needs-return",
         "An invoiced order is not cancelled but returned, which a person has to do.",
-        f"{WINTHOR}/erp.py",
+        f"{WINTHOR}/orders.py",
         '            if state == "invoiced":\n',
         "            if False:\n",
         (f"{W_FOLLOWING}test_an_invoiced_order_cannot_be_cancelled",),
@@ -557,15 +557,15 @@ TRAPS: tuple[Trap, ...] = (
     Trap(
         "winthor.no-document",
         "There are customers without a document: looked up without one, a buyer is booked on whoever comes first.",
-        f"{WINTHOR}/buyers.py",
-        "    if not customers.is_document(customers.document(part.order.buyer.document)):\n",
+        f"{WINTHOR}/customers.py",
+        "    if not translate.is_document(translate.document(part.order.buyer.document)):\n",
         "    if False:\n",
         (f"{W_ORDERS}test_a_buyer_without_a_document_is_booked_on_nobody",),
     ),
     Trap(
         "winthor.no-reference",
         "Orders that others placed carry no reference: an order without one would be found in any of them.",
-        f"{WINTHOR}/erp.py",
+        f"{WINTHOR}/orders.py",
         "        if not part.reference:\n",
         "        if False:\n",
         (f"{W_ORDERS}test_orders_that_others_placed_are_nobodys",),
@@ -582,7 +582,7 @@ TRAPS: tuple[Trap, ...] = (
         "winthor.zero-price",
         "WinThor sells nothing for 0: a gift, or an order of nothing, is refused after its customer was "
         "created, in words nobody can act on.",
-        f"{WINTHOR}/orders.py",
+        f"{WINTHOR}/translate_orders.py",
         "    if not free:\n",
         "    if True:\n",
         (f"{W_ORDERS}test_what_would_cost_nothing_is_said_before_anything_is_sent",),
@@ -590,7 +590,7 @@ TRAPS: tuple[Trap, ...] = (
     Trap(
         "winthor.cent-a-unit",
         "A discount spread by value leaves a cheap line at 0 beside a dear one, and WinThor refuses the order for it.",
-        f"{WINTHOR}/orders.py",
+        f"{WINTHOR}/translate_orders.py",
         "    if sum(shares) < sum(least):\n",
         "    if True:\n",
         (f"{W_ORDERS}test_a_discount_of_nearly_everything_leaves_every_line_a_cent",),
@@ -606,7 +606,7 @@ TRAPS: tuple[Trap, ...] = (
     Trap(
         "winthor.weighed",
         "A weighed item is attended with its weight: cut to whole units, 0.95 of 1 reads as nothing.",
-        f"{WINTHOR}/orders.py",
+        f"{WINTHOR}/translate_orders.py",
         "    return value if value is not None and value.is_finite() else Decimal(0)\n",
         "    return Decimal(int(value or 0))\n",
         (f"{W_FOLLOWING}test_a_note_by_weight",),
@@ -639,9 +639,9 @@ TRAPS: tuple[Trap, ...] = (
     Trap(
         "winthor.customer-exempt",
         "A buyer who writes Isenta, a dash or zeros has no state inscription: looked up by that, the order goes under another record.",
-        "plugins/winthor/engate_winthor/customers.py",
+        "plugins/winthor/engate_winthor/translate_customers.py",
         "return document(stated) if inscribed(stated) else EXEMPT",
         "return document(stated) or EXEMPT",
-        ("plugins/winthor/tests/plugin/test_plugin_quirks.py::test_of_several_records_the_exempt_one_where_the_buyer_has_no_inscription",),
+        ("plugins/winthor/tests/test_plugin_quirks.py::test_of_several_records_the_exempt_one_where_the_buyer_has_no_inscription",),
     ),
 )

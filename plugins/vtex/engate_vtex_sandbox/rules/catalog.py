@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from engate_vtex_sandbox import refusals
-from engate_vtex_sandbox.rules.common import INT32
+from engate_vtex_sandbox.rules.common import INT32, is_array
 
 if TYPE_CHECKING:
     from engate_vtex_sandbox.shop import Product, Shop, Sku
@@ -257,7 +257,7 @@ def refuse_without_field_value(field: Mapping[str, Any], body: Mapping[str, Any]
 
 
 def refuse_without_values(values: object) -> None:
-    if not isinstance(values, list) or not values or not all(isinstance(value, str) and value for value in values):
+    if not is_array(values) or not values or not all(isinstance(value, str) and value for value in values):
         raise refusals.message(400, "FieldValues must be a list of texts")
 
 

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from engate_vtex_sandbox import refusals
+from engate_vtex_sandbox.rules.common import is_array, is_object
 
 if TYPE_CHECKING:
     from engate_vtex_sandbox.order import Line, Order
@@ -139,15 +140,15 @@ def items_of(given: object, name: str) -> list[dict[str, Any]]:
     """The items of `remove`, of `from` or of `to`."""
     if given is None:
         return []
-    items: Any = given.get("items") if isinstance(given, dict) else None  # pyright: ignore
-    refuse_change_shape(isinstance(items, list) and bool(items) and all(isinstance(item, dict) for item in items), name)
+    items: Any = given.get("items") if is_object(given) else None
+    refuse_change_shape(is_array(items) and bool(items) and all(is_object(item) for item in items), name)
     return items
 
 
 def pairs_of(given: object) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
     """The pairs of `replace`: here one item in the place of one."""
     pairs: Any = given or []
-    refuse_change_shape(isinstance(pairs, list) and all(isinstance(pair, dict) for pair in pairs), "replace")
+    refuse_change_shape(is_array(pairs) and all(is_object(pair) for pair in pairs), "replace")
     for pair in pairs:
         old, new = items_of(pair.get("from"), "from"), items_of(pair.get("to"), "to")
         refuse_change_shape(len(old) == len(new) == 1, "replace")

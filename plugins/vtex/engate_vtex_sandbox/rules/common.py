@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, TypeGuard
 
 import msgspec
 
@@ -17,6 +17,15 @@ INT32 = 2**31 - 1
 KEY_HEADER = "X-VTEX-API-AppKey"
 TOKEN_HEADER = "X-VTEX-API-AppToken"  # noqa: S105
 SPAN = re.compile(r"(\d+\.)?\d{2}:[0-5]\d:[0-5]\d")  # dd.hh:mm:ss, days optional
+
+
+def is_object(value: object) -> TypeGuard[dict[str, Any]]:
+    """Whether a value that somebody else wrote is a JSON object."""
+    return isinstance(value, dict)
+
+
+def is_array(value: object) -> TypeGuard[list[Any]]:
+    return isinstance(value, list)
 
 
 def refuse_missing_header(call: Call, name: str) -> None:
@@ -48,7 +57,7 @@ def refuse_unknown_route() -> None:
 def document(call: Call) -> dict[str, Any]:
     """The body as an object; 400 when there is none, it is no JSON, or another type."""
     value = decoded(call)
-    if not isinstance(value, dict):
+    if not is_object(value):
         raise refusals.message(400, "The request body must be an object")
     return value
 
@@ -56,7 +65,7 @@ def document(call: Call) -> dict[str, Any]:
 def listing(call: Call) -> list[Any]:
     """The body as an array; 400 as for `document`."""
     value = decoded(call)
-    if not isinstance(value, list):
+    if not is_array(value):
         raise refusals.message(400, "The request body must be an array")
     return value
 

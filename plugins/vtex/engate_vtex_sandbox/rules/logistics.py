@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from engate_vtex_sandbox import refusals
-from engate_vtex_sandbox.rules.common import INT32, SPAN, instant
+from engate_vtex_sandbox.rules.common import INT32, SPAN, instant, is_object
 
 if TYPE_CHECKING:
     from engate_vtex_sandbox.shop import Shop, Stock
@@ -30,7 +30,7 @@ def refuse_place_name(name: object) -> None:
 
 def refuse_warehouse_dock(dock: object) -> None:
     names = ("dockId", "name", "time", "cost", "translateDays", "costToDisplay")
-    if not isinstance(dock, dict) or any(not isinstance(dock.get(name), str) for name in names):
+    if not is_object(dock) or any(not isinstance(dock.get(name), str) for name in names):
         raise refusals.error(400, "1", f"Each entry of warehouseDocks needs the texts {', '.join(names)}")
 
 

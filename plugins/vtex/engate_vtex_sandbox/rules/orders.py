@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult
 
 from engate_vtex_sandbox import refusals
-from engate_vtex_sandbox.rules.common import instant
+from engate_vtex_sandbox.rules.common import instant, is_array, is_object
 
 if TYPE_CHECKING:
     from engate_vtex_sandbox.order import Order
@@ -82,7 +82,7 @@ def refuse_invoice_without_items(items: object) -> None:
 
 
 def refuse_foreign_item(item: object, order: Order) -> None:
-    if not isinstance(item, dict) or item.get("id") not in {str(line.sku.id) for line in order.live}:
+    if not is_object(item) or item.get("id") not in {str(line.sku.id) for line in order.live}:
         raise refusals.error(400, "OMS016", "An item of the invoice is not in the order")
 
 
@@ -138,9 +138,7 @@ def refuse_delivered_date(value: object) -> None:
 
 def refuse_tracking_events(events: object) -> None:
     names = ("city", "state", "description", "date")
-    if not isinstance(events, list) or not all(
-        isinstance(event, dict) and all(isinstance(event.get(name), str) for name in names) for event in events
-    ):
+    if not is_array(events) or not all(is_object(event) and all(isinstance(event.get(name), str) for name in names) for event in events):
         raise refusals.error(400, "OMS025", f"Each of events needs the texts {', '.join(names)}")
 
 
@@ -172,7 +170,7 @@ def refuse_no_feed(found: object) -> None:
 
 
 def refuse_filter(body: object) -> None:
-    if not isinstance(body, dict) or not isinstance(body.get("type"), str):
+    if not is_object(body) or not isinstance(body.get("type"), str):
         raise refusals.error(400, "1", "filter.type is required")
 
 
@@ -197,7 +195,7 @@ def refuse_expressions(kind: str) -> None:
 
 def refuse_status_list(status: object) -> None:
     """A list of texts; their spelling is not checked, as on the platform."""
-    if not isinstance(status, list) or not all(isinstance(name, str) for name in status):
+    if not is_array(status) or not all(isinstance(name, str) for name in status):
         raise refusals.error(400, "1", "filter.status must be a list of texts")
 
 
@@ -226,7 +224,7 @@ def refuse_lot(text: str | None) -> None:
 
 
 def refuse_handles(handles: object) -> None:
-    if not isinstance(handles, list) or not handles or not all(isinstance(handle, str) for handle in handles):
+    if not is_array(handles) or not handles or not all(isinstance(handle, str) for handle in handles):
         raise refusals.error(400, "1", "handles must be a list of texts")
 
 
@@ -251,8 +249,8 @@ def refuse_no_hook(found: object) -> None:
 
 def refuse_hook(hook: object) -> None:
     """`url`, and `headers`: texts by their names, of which the schema requires `key`."""
-    headers = hook.get("headers") if isinstance(hook, dict) else None
-    if not isinstance(hook, dict) or not isinstance(hook.get("url"), str) or not isinstance(headers, dict):
+    headers = hook.get("headers") if is_object(hook) else None
+    if not is_object(hook) or not isinstance(hook.get("url"), str) or not is_object(headers):
         raise refusals.error(400, "1", "hook.url and hook.headers are required")
     if "key" not in headers or not all(isinstance(value, str) for value in headers.values()):
         raise refusals.error(400, "1", "hook.headers must hold texts, key among them")

@@ -10,9 +10,9 @@ import msgspec
 import pytest
 import sqlalchemy as sa
 from api.tests.doors import Doored
-from plugins.webstore.tests.test_catalog import NOTHING, loaded, put
 from plugins.webstore.tests.test_coupled import ask, held, pull, read, simple, store
 from plugins.webstore.tests.test_coupled import states as states_of
+from plugins.webstore.tests.test_plugin_catalog import NOTHING, loaded, put
 from tests.support.goods import goods
 
 from engate.model import Problem

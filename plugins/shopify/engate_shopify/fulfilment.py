@@ -24,7 +24,7 @@ OPEN = ("OPEN", "IN_PROGRESS")
 NOTE = re.compile(r"nfe_key(?:_(\d+))?")
 
 
-class Shipping:
+class Fulfilment:
     def __init__(self, shop: Shopify) -> None:
         self._shop = shop
         self._defined: set[str] = set()
@@ -32,13 +32,13 @@ class Shipping:
         """order -> the cancellation that its metafield could not be given"""
 
     async def send_handling(self, shop_order: ShopOrderRef) -> None:
-        """A tag: adding one that is there changes nothing."""
+        """Sets a tag. Adding a tag that is there changes nothing."""
         await self._shop.do(op.TAG, "tag", id=translate.gid(shop_order.key), tags=[translate.TAG])
 
     # ---- the note ----
 
     async def send_invoice(self, shop_order: ShopOrderRef, invoice: Invoice) -> None:
-        """In metafields of our own, the second note of an order beside the first. The same note is written over itself."""
+        """Writes the note into metafields of ours, a second note of an order beside the first. The same note overwrites itself."""
         order = translate.gid(shop_order.key)
         held = await self._shop.graphql(op.ORDER_NOTES, id=order)
         if held is None:
@@ -56,7 +56,8 @@ class Shipping:
             await self._shop.do(op.METAFIELDS_SET, "invoice", metafields=rows)
 
     async def _define(self, suffix: str) -> None:
-        """Once a process: of the first note of an order, of a second one, ... They are there to be seen: a note goes without them too."""
+        """Makes the definitions of a note's metafields, once a process for each suffix. They only make the fields visible in the Admin, so
+        a note is sent without them too."""
         if suffix in self._defined:
             return
         for field in translate_items.NOTE_FIELDS:
@@ -67,7 +68,7 @@ class Shipping:
     # ---- shipments ----
 
     async def send_tracking(self, shop_order: ShopOrderRef, part: OrderPart, shipment: Shipment) -> None:
-        """Nothing makes a creation safe to repeat: an equal fulfilment is looked for first."""
+        """A creation is not safe to repeat, so an equal fulfilment is looked for first."""
         raw = await self._fulfilment(shop_order)
         wanted = _units(part)
         for lines in _by_location(raw, _left(raw, wanted, shipment.tracking.code)):
@@ -111,15 +112,15 @@ class Shipping:
     # ---- the cancellation ----
 
     async def send_cancellation(self, shop_order: ShopOrderRef, reason: str) -> None:
-        """A job: through when the order says so, asked for again only when the last one has ended without it.
+        """Cancels by a job. It is done when the order says so, and is asked for again only when the last job has ended without that.
 
-        Which job it is stands in a metafield of the order: whoever asks next, after a restart too, looks at that one.
+        A metafield of the order holds the job's id: the next attempt, also after a restart, looks at that job.
         """
         key = translate.gid(shop_order.key)
         raw = await self._cancel_state(key)
         if raw["cancelledAt"]:
             return
-        if job := self._jobs.get(key) or (raw["metafield"] or {}).get("value"):
+        if job := self._jobs.get(key) or translate.inner(raw, "metafield").get("value"):
             asked = await self._shop.graphql(op.JOB, id=job)
             if asked is not None and not asked["done"]:
                 raise _requested()
@@ -136,7 +137,7 @@ class Shipping:
         raise _requested()
 
     async def _keep_job(self, order: str, job: str) -> None:
-        """Whatever comes of it, the cancellation was asked for."""
+        """Stores the job's id in the order; where that fails, in this process: the cancellation was asked for."""
         kept = {"ownerId": order, "namespace": NAMESPACE, "key": "cancel_job", "type": "single_line_text_field", "value": job}
         try:
             await self._shop.do(op.METAFIELDS_SET, "cancellation", metafields=[kept])
@@ -189,16 +190,17 @@ def _lines(fulfilment: dict[str, Any]) -> Units:
 
 
 def _cut_off(raw: dict[str, Any]) -> bool:
-    """Whether the answer holds less than there is: what is not seen must not be shipped twice, nor be missed."""
+    """Whether the answer was cut off. A fulfilment that is not seen must not be made twice."""
     orders = raw["fulfillmentOrders"]
     held = [one["lineItems"] for one in orders["nodes"]] + [one["fulfillmentLineItems"] for one in raw["fulfillments"]]
     return any(connection["pageInfo"]["hasNextPage"] for connection in (orders, *held))
 
 
 def _left(raw: dict[str, Any], wanted: Units, code: str) -> Units:
-    """What of the shipment is not there yet: known by its code, or (one's own fleet has none) by just its lines.
+    """The units of the shipment that are not fulfilled yet. Its fulfilments are recognised by the tracking code, or by their lines where
+    there is no code (the shop's own fleet).
 
-    A shipment from two locations is two fulfilments, of which an attempt before may have made the first.
+    A shipment from two locations is two fulfilments, of which an earlier attempt may have made the first.
     """
     left = dict(wanted)
     for one in _live(raw):
@@ -225,7 +227,7 @@ def _by_location(raw: dict[str, Any], wanted: Units) -> list[list[dict[str, Any]
                 left[line] -= units
                 lines.append({"id": node["id"], "quantity": units})
         if lines:
-            location = (order["assignedLocation"]["location"] or {}).get("id") or ""
+            location = translate.inner(order["assignedLocation"], "location").get("id") or ""
             places[location].append({"fulfillmentOrderId": order["id"], "fulfillmentOrderLineItems": lines})
     if any(left.values()):
         raise Rejected(

@@ -39,7 +39,7 @@ class Warehouses:
             return known[wanted.casefold()]
 
     async def _read(self) -> dict[str, str]:
-        """By the id in one case: "Loja" and "loja" would be two warehouses that share their stock."""
+        """The warehouses by their id in lower case: "Loja" and "loja" would be two warehouses that share their stock."""
         return {warehouse["id"].casefold(): warehouse["id"] for warehouse in await read_warehouses(self._vtex)}
 
     async def _create(self, want: Warehouse, warehouse: str) -> None:
@@ -61,7 +61,7 @@ def warehouse_id(key: str) -> str:
 
 
 def choose_dock(docks: list[dict[str, Any]], wanted: str) -> dict[str, Any]:
-    """The dock of the setting, else the only active one; which one to take out of several is not ours to guess."""
+    """The dock of the setting, else the only active one. Out of several none is guessed."""
     active = [dock for dock in docks if dock.get("isActive", True)]
     found = [dock for dock in active if dock["id"] == wanted] if wanted else active
     if len(found) != 1:

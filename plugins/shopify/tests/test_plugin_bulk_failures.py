@@ -7,11 +7,13 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from plugins.shopify.tests.bulk.loads import MANY, Load, levels, prices, products, skus, used
+from plugins.shopify.tests.loads import MANY, Load, levels, prices, products, skus, used
 
 from engate import AuthFailed, NotYet, Unavailable
 from engate.model import Item, Outcome
 from engate_shopify import bulk
+
+pytestmark = pytest.mark.usefixtures("few_levels")
 
 
 @pytest.mark.trap("shopify.bulk-pieces")

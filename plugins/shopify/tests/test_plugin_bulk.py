@@ -7,10 +7,12 @@ from typing import Any
 
 import msgspec
 import pytest
-from plugins.shopify.tests.bulk.loads import ALL_OF_IT, MANY, Load, images, levels, prices, products, skus, used
+from plugins.shopify.tests.loads import ALL_OF_IT, MANY, Load, images, levels, prices, products, skus, used
 
 from engate.model import Item, Outcome
 from engate_shopify import bulk
+
+pytestmark = pytest.mark.usefixtures("few_levels")
 
 
 @pytest.mark.trap("shopify.bulk-published")

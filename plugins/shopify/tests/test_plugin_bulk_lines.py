@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from plugins.shopify.tests.bulk.loads import ALL_OF_IT, MANY, Load, code_of, images, levels, prices, products, skus, used
+from plugins.shopify.tests.loads import ALL_OF_IT, MANY, Load, code_of, images, levels, prices, products, skus, used
 
 from engate import NotYet, Rejected
 from engate.model import Item, Outcome, Product, Sku
@@ -15,6 +15,8 @@ from engate_shopify import bulk, stock
 from engate_shopify import images as images_of_shop
 from engate_shopify import operations as op
 from engate_shopify_sandbox import metafields
+
+pytestmark = pytest.mark.usefixtures("few_levels")
 
 
 async def test_a_line_that_says_no_has_the_words_of_a_call(shop: Any) -> None:

@@ -44,7 +44,7 @@ NO_SECRET = Check(
 
 
 def signed(settings: ShopifySettings, asked: Asked) -> bool:
-    """Over the raw bytes, with either secret while one is rotated."""
+    """Whether the raw bytes are signed, with either secret while one is being rotated."""
     given = asked.headers.get("x-shopify-hmac-sha256", "").encode()
     secrets = [one.reveal().encode() for one in (settings.client_secret, settings.old_client_secret) if one]
     rights = [base64.b64encode(hmac.digest(secret, asked.body, "sha256")) for secret in secrets]
@@ -69,10 +69,11 @@ async def answer(settings: ShopifySettings, asked: Asked, desk: Desk) -> Reply:
 
 
 def order_of(topic: str, body: dict[str, Any]) -> str | None:
-    """An edit and a refund carry their own id beside the order's."""
+    """The order's id in a notification: an edit and a refund have an id of their own beside it."""
     match topic:
         case "orders/edited":
-            number = (body.get("order_edit") or {}).get("order_id")
+            edit: dict[str, Any] = body.get("order_edit") or {}
+            number = edit.get("order_id")
         case "refunds/create":
             number = body.get("order_id")
         case _ if topic in TOPICS.values():
@@ -90,7 +91,7 @@ def _raw(body: dict[str, Any]) -> tuple[object, str | None, str | None]:
 
 
 async def install(shop: Shopify, url: str) -> list[Check]:
-    """One subscription a topic, to our address alone: Shopify deletes those that failed too often."""
+    """Makes one subscription a topic, to our address only. Shopify deletes subscriptions that failed too often."""
     if not shop.settings.client_secret:
         return [NO_SECRET]
     try:

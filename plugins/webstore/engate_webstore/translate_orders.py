@@ -1,4 +1,7 @@
-"""Orders as the Olist API v2 takes and tells them. Contract: olist FACTS, sections 1 (pedido.incluir, pedido.obter) and 3 (situations)."""
+"""Orders as documents of the Olist API v2, both ways.
+
+Contract: olist FACTS, sections 1 (pedido.incluir, pedido.obter) and 3 (situations).
+"""
 
 from __future__ import annotations
 
@@ -10,8 +13,8 @@ from typing import Any, NamedTuple
 
 from engate import Known, Note
 from engate.model import CENT, Address, Buyer, Order, OrderItem, Payment, ShopState
-from engate_webstore.catalog import SAO_PAULO
-from engate_webstore.envelope import INVALID, Refused
+from engate_webstore.envelope import INVALID, Refused, is_array, is_object
+from engate_webstore.translate import SAO_PAULO
 
 _0 = Decimal(0)
 STATES: Mapping[str, ShopState] = {
@@ -47,15 +50,15 @@ SITUATIONS: Mapping[str, str] = {
 """Slug -> label: what is told in a call, and what is answered."""
 ID = re.compile(r"[0-9]{1,15}")
 KEY = re.compile(r"(?!\.{1,2}$)[^/\\\x00-\x1f\x7f-\x9f]{1,50}")
-"""It stands in addresses of the operator's."""
+"""A key stands in paths of engate's own addresses, so it holds no slash."""
 QUANTITY, PRICE, MONEY = (re.compile(rf"[0-9]{{1,11}}(\.[0-9]{{1,{places}}})?") for places in (4, 10, 2))
 """Decimal places as a fiscal note has room for them: a unit price may have more than cents (what is sold by weight), an amount may not."""
 AUTHORISED = 6
-"""What a note is told as that counts."""
+"""The situation of a note that is authorised."""
 MOST_UNITS, MOST_MONEY = Decimal(10**7), Decimal(10**9)
 """Above that it is a slip of somebody's hand."""
 MOST_DOCUMENT = 20
-"""Longer than any: what is cut to it stays wrong, and finds room where orders are looked up by it."""
+"""Longer than any document: one that is cut to this is still invalid, and fits into the column by which orders are looked up."""
 OLDEST = datetime(2000, 1, 1, tzinfo=UTC)
 LAST_OF_DAY = timedelta(hours=23, minutes=59, seconds=59)
 MOST_AHEAD = timedelta(days=366)
@@ -73,15 +76,14 @@ def is_situation(given: str) -> bool:
 
 
 async def read(doc: Mapping[str, Any], at: datetime, sku_of: SkuOf) -> Order:
-    """`pedido.incluir`. Raises Refused with everything that is wrong of it at once."""
+    """`pedido.incluir`. Raises `Refused` with everything that is wrong, at once."""
     wrong: list[str] = []
     key = _text(doc, "numero_pedido_ecommerce")
     if not KEY.fullmatch(key):
         wrong.append("numero_pedido_ecommerce: de 1 a 50 caracteres, sem barra nem caractere de controle")
     placed = _date(doc, "data_pedido", at, wrong)
     items = await _items(doc, sku_of, wrong)
-    client = doc.get("cliente")
-    client = client if isinstance(client, Mapping) else {}
+    client = _inner(doc, "cliente")
     if not _text(client, "nome"):
         wrong.append("cliente.nome é obrigatório")
     freight, discount = _money(doc, "valor_frete", wrong), _money(doc, "valor_desconto", wrong)
@@ -97,14 +99,14 @@ async def read(doc: Mapping[str, Any], at: datetime, sku_of: SkuOf) -> Order:
     if wrong:
         raise Refused(INVALID, *wrong)
     state, word = situation(_text(doc, "situacao") or "aberto")
-    delivery = doc.get("endereco_entrega")
+    delivery = _inner(doc, "endereco_entrega")
     return Order(
         key=key,
         state=state,
         raw_state=word,
         placed_at=placed,
         buyer=_buyer(client),
-        delivery=_address(delivery if isinstance(delivery, Mapping) and _text(delivery, "endereco") else client, _text(client, "nome")),
+        delivery=_address(delivery if _text(delivery, "endereco") else client, _text(client, "nome")),
         items=tuple(items),
         payments=payments,
         items_total=worth,
@@ -144,7 +146,8 @@ async def _items(doc: Mapping[str, Any], sku_of: SkuOf, wrong: list[str]) -> lis
 
 
 def _payments(doc: Mapping[str, Any], total: Decimal, wrong: list[str]) -> tuple[Payment, ...]:
-    """By form, as the instalments say; where they do not sum to the order, all of it by the order's own form."""
+    """The payments by form, from the instalments. Where those do not sum to the order's total, all of it is paid by the order's own
+    form."""
     own = _text(doc, "forma_pagamento")
     parts: dict[str, list[Decimal]] = {}
     for row in _listed(doc.get("parcelas"), "parcela"):
@@ -181,6 +184,12 @@ def _address(given: Mapping[str, Any], receiver: str) -> Address:
     )
 
 
+def _inner(given: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """An object inside; empty where there is none."""
+    held = given.get(name)
+    return held if is_object(held) else {}
+
+
 def _text(given: Mapping[str, Any], name: str) -> str:
     value = given.get(name)
     return str(value).strip() if isinstance(value, str | int | float | Decimal) and not isinstance(value, bool) else ""
@@ -209,8 +218,8 @@ def _number(given: Mapping[str, Any], name: str, form: Form, wrong: list[str]) -
 
 
 def _date(given: Mapping[str, Any], name: str, at: datetime, wrong: list[str]) -> datetime:
-    """dd/mm/yyyy in São Paulo, with or without the time of day; without one the order is of now. A bare day is as late in it as can be:
-    what was placed on the day on which the shop went live is no older than that."""
+    """dd/mm/yyyy in São Paulo, with or without the time of day. Without a date the order is of now. A date without a time counts as the end
+    of that day, or as now: an order of the day on which the shop went live must not count as older than that."""
     said = _text(given, name)
     if not said:
         return at
@@ -227,9 +236,9 @@ def _date(given: Mapping[str, Any], name: str, at: datetime, wrong: list[str]) -
 
 def _listed(given: object, name: str) -> Sequence[Mapping[str, Any]]:
     """`[{"item": {...}}]`; one alone may come as an object, none as ""."""
-    rows = given if isinstance(given, list) else [given] if isinstance(given, Mapping) else []
-    found = [row.get(name, row) if isinstance(row, Mapping) else None for row in rows]
-    return [row for row in found if isinstance(row, Mapping)]
+    rows = given if is_array(given) else [given]
+    found = [row.get(name, row) for row in rows if is_object(row)]
+    return [row for row in found if is_object(row)]
 
 
 # ---- what the shop is told ----
@@ -256,7 +265,7 @@ def line(known: Known) -> dict[str, Any]:
 
 
 def whole(known: Known) -> dict[str, Any]:
-    """`pedido.obter`. Instalments are not told back: of them engate keeps what each form of payment amounts to, not their days."""
+    """`pedido.obter`. Without instalments: engate keeps the sum of each form of payment, not the days."""
     order = known.order
     newest = known.notes[-1] if known.notes else None
     sent = [tracking.dispatched_at for tracking in known.tracking if tracking.dispatched_at is not None]
@@ -299,7 +308,7 @@ def _item(item: OrderItem) -> dict[str, Any]:
 
 
 def note(known: Known, found: Note) -> dict[str, Any]:
-    """`nota.fiscal.obter`, of one that counts."""
+    """`nota.fiscal.obter` of an authorised note."""
     invoice = found.invoice
     return {
         "id": found.id,

@@ -14,15 +14,15 @@ from engate import NotSent, Rejected, Text
 from engate.model import Batch, Item, Sku
 from engate_shopify import bulk, translate
 from engate_shopify import operations as op
-from engate_shopify.catalog import gone
 from engate_shopify.client import Shopify, faults_of, refused
 from engate_shopify.groups import accepted_only, by_row, chunks, in_groups, lots
+from engate_shopify.products import gone
 
 Variant = dict[str, Any]
 Options = tuple[tuple[str, str], ...]
 MOST = 250
 SET_MOST = 100
-"""Of a product that goes to `productSet`: what its answer shows."""
+"""Variants of a product that goes to `productSet`: as many as its answer shows."""
 FRESH_AT_ONCE = 240
 """Products that one query can be asked about."""
 FEW, MANY = 15, 100
@@ -33,7 +33,7 @@ class Skus:
     """The SKUs of one batch."""
 
     points = 4
-    """The look at a new product."""
+    """Points for an item: the reading of a new product."""
 
     def __init__(self, shop: Shopify, batch: Batch[Sku]) -> None:
         self._shop, self._batch = shop, batch
@@ -87,7 +87,7 @@ def _of_a_product(item: Item[Sku]) -> str:
 
 
 def families(items: Iterable[Item[Sku]]) -> dict[str, list[Item[Sku]]]:
-    """By product."""
+    """The items by product."""
     grouped: dict[str, list[Item[Sku]]] = defaultdict(list)
     for item in items:
         grouped[item.refs["product"]].append(item)
@@ -100,17 +100,17 @@ def _change_line(items: Sequence[Item[Sku]]) -> Mapping[str, Any]:
 
 
 class NewProducts:
-    """Products that engate made and that have no SKU yet. Only these are given to `productSet`.
+    """Products that engate made and that have no SKU yet. Only these go to `productSet`.
 
-    It deletes what a list that it gets leaves out, and leaves the lists alone that it does not get: it gets none but the variants and their
-    options. What is in the others may change between look and line.
+    `productSet` deletes what a given list leaves out, and keeps lists that are not given. So it gets only the variants and their options:
+    other lists may change between our reading and the line.
     """
 
     def __init__(self, shop: Shopify) -> None:
         self._shop = shop
 
     async def lines(self, new: Mapping[str, Sequence[Item[Sku]]]) -> dict[str, Mapping[str, Any]]:
-        """By product. One that is not as it was made has none."""
+        """The line of each product. A product that people changed since it was made has none."""
         made: dict[str, Mapping[str, Any]] = {}
         for part in chunks(list(new), FRESH_AT_ONCE):
             for found in await self._shop.graphql(op.FRESH, ids=part):
@@ -183,7 +183,8 @@ class Family:
         await self._create(new)
 
     def _later(self, new: Sequence[Item[Sku]]) -> None:
-        """While an operation runs no variant is made: its line may be of this product, and delete what it does not name."""
+        """While an operation runs no variant is made: a line of it may be of this product, and would delete variants that it does not
+        name."""
         for item in new:
             self._batch.failed(item, _waits())
 
@@ -202,7 +203,7 @@ class Family:
             after, first = found["variants"]["pageInfo"]["endCursor"], MANY
 
     def _of(self, item: Item[Sku]) -> Variant | None:
-        """The linked one, else the one that carries the ERP's key."""
+        """The linked variant, else the one that carries the ERP's key."""
         if item.remote is not None and (found := next((v for v in self._variants if v["id"] == item.remote), None)):
             return found
         return next((variant for variant in self._variants if variant["sku"] == item.want.key), None)
@@ -213,7 +214,7 @@ class Family:
         return bool(found)
 
     def _begun(self, items: Sequence[Item[Sku]]) -> Item[Sku] | None:
-        """The SKU whose options the default variant has already, and no key yet: the answer of an attempt before was lost."""
+        """The SKU whose options the default variant has already, without a key: the answer of an earlier attempt was lost."""
         if len(self._variants) != 1 or self._variants[0]["sku"] or self._variants[0]["barcode"]:
             return None
         for item in items:
@@ -259,7 +260,7 @@ class Family:
                     self._accept(item, variant)
 
     async def _create(self, new: list[Item[Sku]]) -> None:
-        """A creation is all or nothing: what is refused by itself goes out, and the rest again."""
+        """A creation is all or nothing: entries that are refused are taken out, and the rest is sent again."""
         bodies: list[tuple[Item[Sku], dict[str, Any]]] = []
         for item in new:
             try:
@@ -289,7 +290,7 @@ class Family:
         self._batch.accepted(item, variant["id"], more=variant["inventoryItem"]["id"])
 
     def _options(self, item: Item[Sku], but: Variant | None = None) -> Options:
-        """In the product's own option names; they cannot be others than the product's."""
+        """The options of a SKU, under the product's own option names. A SKU with other names is refused."""
         options = translate.options_of(item.want, self._names[0] if not item.want.options and len(self._names) == 1 else
                                        self._shop.settings.option_name)  # fmt: skip
         if {name.casefold() for name, _ in options} != {name.casefold() for name in self._names}:

@@ -26,7 +26,7 @@ PING = {"hookConfig": "ping"}
 
 
 def secret(settings: VtexSettings) -> str:
-    """It follows from the key's token: nobody types it in, and a new token makes a new one."""
+    """The secret of the hook, derived from the key's token: nobody has to type it, and a new token makes a new secret."""
     return hmac.digest(settings.app_token.reveal().encode(), f"order hook of {settings.account.lower()}".encode(), "sha256").hex()
 
 
@@ -47,31 +47,31 @@ async def answer(settings: VtexSettings, asked: Asked, desk: Desk) -> Reply:
 
 
 async def config(vtex: Vtex) -> dict[str, Any] | None:
-    return await vtex.configured(at.HOOK_CONFIG)
+    return await vtex.find(at.HOOK_CONFIG)
 
 
 def is_ours(held: dict[str, Any]) -> bool:
-    """An engate made it, with this token or with one before."""
+    """Whether an engate made the hook, with this token or an earlier one."""
     return _headers(held).items() >= MADE_BY.items()
 
 
 def is_right(vtex: Vtex, held: dict[str, Any] | None) -> bool:
-    """It tells all that is needed, with the secret of today."""
+    """Whether the hook tells all that is needed, with the present secret."""
     return held is not None and translate.tells_all(held) and _headers(held).get(SECRET) == secret(vtex.settings)
 
 
 def _headers(held: dict[str, Any]) -> dict[str, str]:
-    """By their names in lower case."""
-    return {name.lower(): value for name, value in ((held.get("hook") or {}).get("headers") or {}).items()}
+    """The hook's headers, by their names in lower case."""
+    return {name.lower(): value for name, value in translate.inner(translate.inner(held, "hook"), "headers").items()}
 
 
 async def calls_us(vtex: Vtex) -> bool:
-    """By the connection's settings, and by what VTEX holds now: a hook without a notification for three days is gone."""
+    """Whether orders come by hook: the settings say so, and VTEX has ours. VTEX deletes a hook that sent nothing for three days."""
     return vtex.settings.orders_by == "hook" and is_right(vtex, await config(vtex))
 
 
 async def install(vtex: Vtex, url: str) -> list[Check]:
-    """Where orders come by hook: one that calls this address. Else none of ours."""
+    """Makes the hook that calls this address where orders come by hook; else deletes ours."""
     try:
         held = await config(vtex)
         if vtex.settings.orders_by == "feed":

@@ -11,7 +11,8 @@ from engate import Rejected, Unavailable
 from engate import nfe as fiscal
 from engate.model import Address, Buyer, Order
 from engate.settings import load
-from engate_winthor import customers, endpoints
+from engate_winthor import endpoints
+from engate_winthor import translate_customers as translate
 from engate_winthor.settings import Settings
 
 D = Decimal
@@ -31,7 +32,7 @@ def order(*, buyer: Buyer | None = None, **address: Any) -> Order:
 
 
 def test_a_new_customer_has_every_mandatory_field() -> None:
-    made, notes = customers.customer_body(order(), "PIX", BODY, SETTINGS)
+    made, notes = translate.customer_body(order(), "PIX", BODY, SETTINGS)
     assert made == {
         "name": "Ana Lima", "tradeName": "Ana Lima", "personIdentificationNumber": "39053344705", "stateInscription": "ISENTO",
         "billingAddress": "Rua A", "billingAddressNumber": "10", "billingZipCode": "01001000", "billingPhone": "11999990000",
@@ -45,7 +46,7 @@ def test_a_new_customer_has_every_mandatory_field() -> None:
 
 def test_a_company_with_letters_in_its_cnpj_and_an_inscription() -> None:
     buyer = Buyer("Loja", "12.ABC.345/01de-35", "a@b.c", company=True, company_name="Loja Ltda", state_inscription="111.222.333.444")
-    made, _ = customers.customer_body(order(buyer=buyer), "", BODY, SETTINGS)
+    made, _ = translate.customer_body(order(buyer=buyer), "", BODY, SETTINGS)
     assert (made["name"], made["tradeName"], made["personIdentificationNumber"]) == ("Loja Ltda", "Loja", "12ABC34501DE35")
     assert (
         made["corporate"] is True
@@ -58,21 +59,21 @@ def test_a_company_with_letters_in_its_cnpj_and_an_inscription() -> None:
 @pytest.mark.parametrize("written", ["", "Isento", "ISENTA", " isento ", "-", "000000"])
 def test_who_has_no_inscription_is_no_contributor_however_that_is_written(written: str) -> None:
     buyer = Buyer("Loja", "11222333000181", "a@b.c", company=True, company_name="Loja Ltda", state_inscription=written)
-    made, _ = customers.customer_body(order(buyer=buyer), "", BODY, SETTINGS)
+    made, _ = translate.customer_body(order(buyer=buyer), "", BODY, SETTINGS)
     assert (made["stateInscription"], made["contributor"], made["finalCostumer"]) == ("ISENTO", False, True)
 
 
 def test_a_rural_producer_is_a_contributor_with_a_cpf() -> None:
     """For the order's row of channels and for the customer's record alike."""
     buyer = Buyer("João", "39053344705", "a@b.c", state_inscription="P-01100424.3/002")
-    made, _ = customers.customer_body(order(buyer=buyer), "", BODY, SETTINGS)
+    made, _ = translate.customer_body(order(buyer=buyer), "", BODY, SETTINGS)
     assert buyer.contributor and (made["contributor"], made["finalCostumer"], made["corporate"]) == (True, False, False)
 
 
 def test_what_does_not_fit_goes_to_the_notes_and_is_not_lost() -> None:
     street, name = "Avenida " + "muito " * 10 + "longa", "Ana " + "de " * 30 + "Lima"
     buyer = Buyer(name, "39053344705", "a@b.c", "+5511999990000")
-    made, notes = customers.customer_body(
+    made, notes = translate.customer_body(
         order(street=street, number="1234567", complement="fundos", district="B" * 41, buyer=buyer), "", BODY, SETTINGS
     )
     assert (
@@ -86,7 +87,7 @@ def test_what_does_not_fit_goes_to_the_notes_and_is_not_lost() -> None:
 
 
 def test_no_number_is_said() -> None:
-    made, _ = customers.customer_body(order(number=""), "", BODY, SETTINGS)
+    made, _ = translate.customer_body(order(number=""), "", BODY, SETTINGS)
     assert made["billingAddressNumber"] == made["commercialAddressNumber"] == "S/N"
 
 
@@ -102,7 +103,7 @@ def test_no_number_is_said() -> None:
 )  # fmt: skip
 def test_a_mandatory_field_is_never_invented(buyer: Buyer | None, address: dict[str, str], code: str) -> None:
     with pytest.raises(Rejected) as caught:
-        customers.customer_body(order(buyer=buyer, **address), "", BODY, SETTINGS)
+        translate.customer_body(order(buyer=buyer, **address), "", BODY, SETTINGS)
     assert caught.value.code == code and "302" in caught.value.hint.pt
 
 
@@ -110,15 +111,15 @@ def test_a_mandatory_field_is_never_invented(buyer: Buyer | None, address: dict[
     ("typed", "kept"), [("+55 (11) 99999-0000", "11999990000"), ("5511999990000", "11999990000"), ("55 3333-4444", "5533334444")]
 )
 def test_phones(typed: str, kept: str) -> None:
-    assert customers.phone(typed) == kept
+    assert translate.phone(typed) == kept
 
 
 def test_documents_as_people_write_them() -> None:
-    assert customers.punctuated("39053344705") == "390.533.447-05" and customers.punctuated("12ABC34501DE35") == "12.ABC.345/01DE-35"
+    assert translate.punctuated("39053344705") == "390.533.447-05" and translate.punctuated("12ABC34501DE35") == "12.ABC.345/01DE-35"
 
 
 def test_the_delivery_stands_on_the_order() -> None:
-    note = customers.delivery_note(order(number="", complement="apto 3", receiver="Bia"))
+    note = translate.delivery_note(order(number="", complement="apto 3", receiver="Bia"))
     assert note == "Entrega: Rua A, S/N, apto 3, Centro, São Paulo/SP, CEP 01001000, a/c Bia"
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from engate import Answered, Invalid, Rejected
 from engate.model import Address, Buyer, Order, OrderPart, PartItem
-from engate_winthor import endpoints, orders, translate
+from engate_winthor import endpoints, translate, translate_orders
 from engate_winthor.client import stamp_of, watermark
 from engate_winthor.rows import OrderRow, PriceRow, ProductRow, Rows, SkuRow, StockRow, flag, text
 
@@ -296,7 +296,7 @@ def test_show_when_out_of_stock_is_never_sell_without_limit() -> None:
     ],
 )
 def test_posicao(posicao: str | None, state: str) -> None:
-    assert orders.state(posicao) == state
+    assert translate_orders.state(posicao) == state
 
 
 def order_row(**fields: Any) -> OrderRow:
@@ -313,7 +313,7 @@ def instant(stamp: str | None) -> datetime | None:
 
 
 def read(**fields: Any) -> Any:
-    return orders.erp_order(order_row(**fields), instant, ("ENTREGUE",))
+    return translate_orders.erp_order(order_row(**fields), instant, ("ENTREGUE",))
 
 
 def test_an_order_row() -> None:
@@ -342,30 +342,30 @@ def part(*items: PartItem, total: str, freight: str = "0", discount: str = "0", 
 
 
 def test_without_a_discount_prices_stay_as_they_are() -> None:
-    assert orders.money(part(PartItem("0", "A-1", D(3), D("6.66")), total="24.98", freight="4", interest="1")) == (
+    assert translate_orders.money(part(PartItem("0", "A-1", D(3), D("6.66")), total="24.98", freight="4", interest="1")) == (
         [("A-1", 3, D("6.66"))],
         D(5),
     )
 
 
 def test_a_discount_goes_into_the_prices_in_exact_cents() -> None:
-    lines, expenses = orders.money(part(PartItem("0", "A-1", D(3), D(10)), total="25", freight="5", discount="10"))
+    lines, expenses = translate_orders.money(part(PartItem("0", "A-1", D(3), D(10)), total="25", freight="5", discount="10"))
     assert lines == [("A-1", 1, D("6.66")), ("A-1", 2, D("6.67"))] and expenses == 5
 
 
 def test_prices_that_have_the_discount_in_are_not_discounted_twice() -> None:
-    assert orders.money(part(PartItem("0", "A-1", D(2), D("9.50")), total="19", discount="1")) == ([("A-1", 2, D("9.50"))], D(0))
+    assert translate_orders.money(part(PartItem("0", "A-1", D(2), D("9.50")), total="19", discount="1")) == ([("A-1", 2, D("9.50"))], D(0))
 
 
 def test_a_discount_larger_than_the_goods_comes_off_the_freight() -> None:
     wanted = part(PartItem("0", "A-1", D(2), D(5)), total="3", freight="5", discount="12")
-    assert orders.money(wanted) == ([("A-1", 2, D("0.01"))], D("2.98"))  # nothing is sold for 0
+    assert translate_orders.money(wanted) == ([("A-1", 2, D("0.01"))], D("2.98"))  # nothing is sold for 0
 
 
 def test_a_line_keeps_a_cent_a_unit() -> None:
     """A discount of nearly everything: by their shares the cheap ones would cost nothing."""
     wanted = part(PartItem("0", "A-1", D(1), D(100)), PartItem("1", "B-2", D(3), D("0.10")), total="1.00", discount="99.30")
-    assert orders.money(wanted) == ([("A-1", 1, D("0.97")), ("B-2", 3, D("0.01"))], D(0))
+    assert translate_orders.money(wanted) == ([("A-1", 1, D("0.97")), ("B-2", 3, D("0.01"))], D(0))
 
 
 @pytest.mark.parametrize(
@@ -379,22 +379,25 @@ def test_a_line_keeps_a_cent_a_unit() -> None:
 )
 def test_what_would_cost_nothing_never_enters(items: tuple[PartItem, ...], total: str, discount: str) -> None:
     with pytest.raises(Rejected) as caught:
-        orders.money(part(*items, total=total, discount=discount))
+        translate_orders.money(part(*items, total=total, discount=discount))
     assert caught.value.code == "order.zero_price" and items[-1].sku in caught.value.text.pt and "bonificação" in caught.value.hint.pt
 
 
 def test_a_surcharge_of_rounding_over_the_whole_order_may_land_on_one_part() -> None:
-    assert orders.money(part(PartItem("0", "A-1", D(1), D(10)), total="10.05", discount="-0.05")) == ([("A-1", 1, D(10))], D("0.05"))
+    assert translate_orders.money(part(PartItem("0", "A-1", D(1), D(10)), total="10.05", discount="-0.05")) == (
+        [("A-1", 1, D(10))],
+        D("0.05"),
+    )
 
 
 def test_cents_of_rounding_go_with_the_expenses() -> None:
-    assert orders.money(part(PartItem("0", "A-1", D(3), D("6.66")), total="20")) == ([("A-1", 3, D("6.66"))], D("0.02"))
+    assert translate_orders.money(part(PartItem("0", "A-1", D(3), D("6.66")), total="20")) == ([("A-1", 3, D("6.66"))], D("0.02"))
 
 
 @pytest.mark.parametrize("total", ["15", "30"])
 def test_an_order_that_does_not_add_up_never_enters(total: str) -> None:
     with pytest.raises(Rejected) as caught:
-        orders.money(part(PartItem("0", "A-1", D(2), D(10)), total=total, discount="1"))
+        translate_orders.money(part(PartItem("0", "A-1", D(2), D(10)), total=total, discount="1"))
     assert caught.value.code == "order.total" and total in caught.value.text.pt
 
 
@@ -410,10 +413,10 @@ def test_what_the_erp_adds_up_is_what_was_charged(bought: list[tuple[int, int]],
     made = part(*items, total=str(total), freight=str(D(freight) / 100), discount=str(D(discount) / 100), interest=str(D(interest) / 100))
     if min(cents for _, cents in bought) == 0 or total * 100 < sum(quantity for quantity, _ in bought):
         with pytest.raises(Rejected) as caught:
-            orders.money(made)
+            translate_orders.money(made)
         assert caught.value.code == "order.zero_price"
         return
-    lines, expenses = orders.money(made)
+    lines, expenses = translate_orders.money(made)
     assert sum(quantity * unit for _, quantity, unit in lines) + expenses == total
     assert expenses >= 0 and all(unit > 0 and unit == round(unit, 2) and quantity > 0 for _, quantity, unit in lines)
     for n, (quantity, _) in enumerate(bought):
@@ -429,11 +432,11 @@ def test_what_the_erp_adds_up_is_what_was_charged(bought: list[tuple[int, int]],
     ],
 )  # fmt: skip
 def test_the_number_of_a_new_order(answer: object, number: str) -> None:
-    assert orders.number(msgspec.json.encode(answer), endpoints.Contract().order_number) == number
+    assert translate_orders.number(msgspec.json.encode(answer), endpoints.Contract().order_number) == number
 
 
 def test_an_answer_that_is_no_json_has_no_number() -> None:
-    assert orders.number(b"OK", "orderId") == ""
+    assert translate_orders.number(b"OK", "orderId") == ""
 
 
 @pytest.mark.parametrize(
@@ -448,12 +451,12 @@ def test_an_answer_that_is_no_json_has_no_number() -> None:
     ],
 )
 def test_a_refusal_has_the_platforms_words(answer: object, words: str) -> None:
-    refused = orders.refusal(Answered("POST", "/orders/", 400, msgspec.json.encode(answer), "…"))
+    refused = translate_orders.refusal(Answered("POST", "/orders/", 400, msgspec.json.encode(answer), "…"))
     assert words in refused.text.pt and refused.code == "erp.http_400" and refused.hint.pt
 
 
 def test_a_refusal_in_another_shape_keeps_its_excerpt() -> None:
-    assert "isto" in orders.refusal(Answered("POST", "/orders/", 400, b"isto", "isto")).text.pt
+    assert "isto" in translate_orders.refusal(Answered("POST", "/orders/", 400, b"isto", "isto")).text.pt
 
 
 # ---- contract ----

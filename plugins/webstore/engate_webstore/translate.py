@@ -1,7 +1,8 @@
-"""Products as the Olist API v2 tells them, out of what engate hands out.
+"""Products of the ERP as documents of the Olist API v2. Pure.
 
-A product of which the ERP has one SKU is a simple one: its code is the SKU's. One of several is a parent with variations, also while only
-one of them may be shown. `id` is the product's either way, so that it stays the same product to the shop when it gets a second SKU.
+A product with one SKU in the ERP is a simple one: its code is the SKU's. A product with several is a parent with variations, also while
+only one of them may be shown. `id` is the product's in both cases, so that it stays the same product to the shop when it gets a second SKU.
+
 Contract: olist FACTS, section 1 (produtos.pesquisa, produto.obter, produto.obter.estoque).
 """
 
@@ -19,7 +20,7 @@ from engate.model import Item, Price, Product, StockLevel
 SAO_PAULO = ZoneInfo("America/Sao_Paulo")
 MOST_NAME, MOST_UNIT = 120, 3
 UNIT = "UN"
-"""Of what the ERP has no unit: the contract asks for one."""
+"""The unit of a product that has none in the ERP: the contract requires one."""
 NAMES = {
     "description": "descricao_complementar", "unit": "unidade", "ncm": "ncm", "net_weight_kg": "peso_liquido",
     "preparation_days": "dias_preparacao", "ean": "gtin", "weight_kg": "peso_bruto", "height_cm": "alturaEmbalagem",
@@ -36,22 +37,22 @@ def moment(at: datetime) -> str:
 
 
 def priced(each: WholeSku) -> bool:
-    """Its price has come, if only before their flow was switched off: without one the shop would sell it for nothing."""
+    """Whether its price is known, also from before the flow of prices was switched off. Without one the shop would sell it for nothing."""
     return any(not price.want.table for price in each.prices)
 
 
 def sells(whole: Whole, each: WholeSku) -> bool:
-    """The ERP has it on, at a price."""
+    """Whether the SKU is active in the ERP and has a price."""
     return each.sku.want.active and _costs(whole, each)
 
 
 def offers(whole: Whole, each: WholeSku) -> bool:
-    """The same, and its product is on."""
+    """Whether the SKU sells and its product is active."""
     return whole.product.want.active and sells(whole, each)
 
 
 def in_stock(whole: Whole, each: WholeSku) -> bool:
-    """The same, as far as the flows run that say so: what the shop minds itself is no reason to tell it 0."""
+    """Whether its stock is told; else 0 is. Only flows that run count: what the shop maintains itself is no reason to tell it 0."""
     return offers(whole, each) if "products" in whole.flows else _costs(whole, each)
 
 
@@ -64,7 +65,8 @@ def varied(whole: Whole) -> bool:
 
 
 def travelling(whole: Whole, doc: dict[str, Any]) -> dict[str, Any]:
-    """Without what stays with the shop: it keeps what an answer leaves out. The brand of what has none in the ERP no flow tells."""
+    """The document without the fields that stay with the shop, which keeps what an answer leaves out. Where the ERP gives a product no
+    brand, the field goes also while the flow of brands does not run."""
     left_out = {NAMES[name] for name in whole.product.kept | whole.skus[0].sku.kept if name in NAMES}
     left_out = left_out.union(*(names for flow, names in OF_FLOW.items() if flow not in whole.flows))
     if whole.brand is not None and whole.product.want.brand is None:
@@ -90,7 +92,7 @@ def row(whole: Whole) -> dict[str, Any]:
 
 
 def rows(whole: Whole) -> list[dict[str, Any]]:
-    """Its own line, and those of its variations, which are found by their codes and GTINs."""
+    """The product's line and those of its variations: a search by code or GTIN may be for either."""
     return [row(whole), *(_variation_row(whole, each) for each in (whole.skus if varied(whole) else ()))]
 
 
@@ -101,7 +103,7 @@ def _variation_row(whole: Whole, each: WholeSku) -> dict[str, Any]:
 
 
 def product(whole: Whole, option: str) -> dict[str, Any]:
-    """`produto.obter`. `option`: what the option of SKUs is called that have none of their own."""
+    """`produto.obter`. `option`: the name of the option for SKUs that have no options of their own."""
     several = varied(whole)
     pictures = list(dict.fromkeys(image.want.url for each in whole.skus for image in sorted(each.images, key=lambda i: i.want.position)))
     return row(whole) | {
@@ -118,7 +120,7 @@ def product(whole: Whole, option: str) -> dict[str, Any]:
 
 
 def variation(whole: Whole, each: WholeSku, option: str) -> dict[str, Any]:
-    """`produto.obter` of one variation: what is its own, and the rest of its product."""
+    """`produto.obter` of one variation: its own fields, and those of its product for the rest."""
     return product(whole, option) | {
         **_variation(each, option),
         "nome": each.sku.want.name[:MOST_NAME],
@@ -131,7 +133,8 @@ def variation(whole: Whole, each: WholeSku, option: str) -> dict[str, Any]:
 
 
 def _sold(whole: Whole) -> Sequence[WholeSku]:
-    """A variation says of itself nothing by which it could be off: those that are off are left out. All of them: the product is off."""
+    """The SKUs that are shown. A variation has no field that says it is inactive, so inactive ones are left out. Where all are, all are
+    shown and the product is inactive."""
     return [each for each in whole.skus if sells(whole, each)] or whole.skus
 
 
@@ -140,13 +143,13 @@ def _unit(whole: Whole) -> str:
 
 
 def _details(product: Product) -> dict[str, Any]:
-    """Of what the ERP says nothing, neither does the answer: the shop may know it."""
+    """Fields that the ERP leaves empty are left out: the shop may have its own."""
     days = {"dias_preparacao": str(product.preparation_days)} if product.preparation_days is not None else {}
     return ({"ncm": product.ncm} if product.ncm else {}) | days
 
 
 def _sizes(whole: Whole, each: WholeSku) -> dict[str, Any]:
-    """The net weight is that of as many base units as it packs."""
+    """Weights and sizes. The net weight is that of all base units in the packaging."""
     size, net = each.sku.want, whole.product.want.net_weight_kg
     return ({"peso_liquido": _number(net * size.units)} if net else {}) | {
         "peso_bruto": _number(size.weight_kg),
@@ -189,8 +192,8 @@ def _struck(price: Price) -> tuple[Decimal, Decimal]:
 
 
 def stock(whole: Whole, each: WholeSku | None, unlimited: int) -> dict[str, Any]:
-    """`produto.obter.estoque` of one variation, or of a product (`each` None). What the ERP reserves is out of it already.
-    `unlimited`: what is told of a stock that the ERP does not count."""
+    """`produto.obter.estoque` of one variation, or of a product (`each` is None). The ERP's reservations are off it already. `unlimited`:
+    the number for a stock that the ERP does not count."""
     skus = whole.skus if each is None or not varied(whole) else [each]
     one = whole.product if skus is whole.skus else skus[0].sku
     levels = [(level, units(level.want, unlimited) if in_stock(whole, sku) else _0) for sku in skus for level in sku.stock]
@@ -211,7 +214,7 @@ def _deposit(level: Item[StockLevel], told: Decimal) -> dict[str, str]:
 
 
 def units(level: StockLevel, unlimited: int) -> Decimal:
-    """The contract knows numbers alone."""
+    """The contract has numbers only, nothing for a stock without end."""
     return Decimal(unlimited) if level.unlimited else level.quantity
 
 
