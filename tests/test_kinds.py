@@ -24,7 +24,7 @@ def _sides(node: ast.Compare) -> list[ast.expr]:
     """What is compared for being the same; whether a pair has a kind is another question."""
     if isinstance(node.ops[0], ast.Eq | ast.NotEq):
         return [node.left, *node.comparators]
-    one_of = [each for each in node.comparators if isinstance(each, ast.Tuple | ast.Set | ast.List)]
+    one_of: list[ast.expr] = [each for each in node.comparators if isinstance(each, ast.Tuple | ast.Set | ast.List)]
     return one_of if isinstance(node.ops[0], ast.In | ast.NotIn) else []
 
 
