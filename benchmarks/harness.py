@@ -26,6 +26,7 @@ from engate.hooks import Storefront
 from engate.model import Batch, Brand, Category, Check, Image, Price, Product, Sku, StockLevel, Warehouse
 from engate.model.kinds import KINDS
 from engate.operations import trigger
+from engate.operations.scope import Scope
 from engate.plugins import Manifest
 from engate.secrets import Vault
 from engate.settings import Secret
@@ -130,7 +131,7 @@ class Engine:
 
     async def activate(self, flows: list[str], pilot: list[str] | None = None) -> None:
         how = trigger.Activation(flows, pilot)
-        await self.store.writing(lambda c: trigger.activate(c, self.tenant_id, self.id, how, time.time()))
+        await self.store.writing(lambda c: trigger.activate(Scope(c, self.tenant_id, self.id, time.time()), how))
         self.runner.poke()
 
     async def all_read(self, flows: list[str]) -> bool:
@@ -148,7 +149,7 @@ class Engine:
         self.runner.poke()
 
     async def resync(self, flows: list[str]) -> None:
-        await self.store.writing(lambda c: trigger.resync(c, self.tenant_id, self.id, trigger.Resync(flows), time.time()))
+        await self.store.writing(lambda c: trigger.resync(Scope(c, self.tenant_id, self.id, time.time()), trigger.Resync(flows)))
         self.runner.poke()
 
     async def done(self) -> None:

@@ -24,6 +24,7 @@ import msgspec
 from benchmarks.harness import Result
 from engate.domain.flows import FLOWS
 from engate.operations import trigger
+from engate.operations.scope import Scope
 from engate.store import config
 from engate.sync.runner import Runner
 from engate.sync.work import Delays
@@ -119,7 +120,7 @@ async def running(folder: str, places: list[tuple[str, str]]) -> AsyncGenerator[
                 every = EVERY if flow.name in ("prices", "orders") else flow.every
                 await store.writing(lambda c, id=id, name=flow.name, every=every: config.set_flow(c, id, name, every=every))
             how = trigger.Activation(list(FLOWS))
-            await store.writing(lambda c, t=tenant_id, id=id, how=how: trigger.activate(c, t, id, how, now))
+            await store.writing(lambda c, t=tenant_id, id=id, how=how: trigger.activate(Scope(c, t, id, now), how))
         task = asyncio.create_task(runner.run())
         try:
             while await store.reading(lambda c: any(config.open_runs(c, id) for id in range(1, len(places) + 1))):

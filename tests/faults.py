@@ -28,6 +28,7 @@ from tests.support.stage import Stage, neighbour, staged
 from engate.logs import configure
 from engate.model import Check
 from engate.operations import links, trigger
+from engate.operations.scope import Scope
 from engate.store import config
 from engate.sync.work import Delays
 from engate.testing.facts import Change, Fault
@@ -180,7 +181,7 @@ class House:
             "select key from shop_order where integration_id = :id and cause_id is not null and state = 'rejected'", id=sick.integration_id
         )
         for row in waiting:
-            await sick.store.writing(lambda c, key=row.key: trigger.retry_order(c, sick.tenant_id, sick.integration_id, key, now))
+            await sick.store.writing(lambda c, key=row.key: trigger.retry_order(Scope(c, sick.tenant_id, sick.integration_id, now), key))
         await sick.resync()
 
     async def _equal(self) -> bool:

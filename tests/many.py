@@ -32,6 +32,7 @@ from engate.logs import configure
 from engate.metrics import Metrics
 from engate.model import Check
 from engate.operations import trigger
+from engate.operations.scope import Scope
 from engate.secrets import Vault
 from engate.store import config
 from engate.store.config import Given, NewConnection, NewIntegration
@@ -115,7 +116,7 @@ def _couple(c: sa.Connection, registry: Registry, name: str, pair: Pair, now: fl
         ids.append(id)
     mapping = merged_mapping(pair.erp.describe(), pair.shop.describe())
     integration_id = config.create_integration(c, tenant_id, NewIntegration("par", ids[0], ids[1], pair.options, mapping), now)
-    trigger.activate(c, tenant_id, integration_id, trigger.Activation(list(FLOWS)), now)
+    trigger.activate(Scope(c, tenant_id, integration_id, now), trigger.Activation(list(FLOWS)))
 
 
 async def measured(options: argparse.Namespace, url: str, places: list[tuple[str, str]]) -> tuple[float, float]:

@@ -16,6 +16,7 @@ from tests.support.stage import SHORT, Stage, staged
 from engate.domain.options import Options
 from engate.model import Check
 from engate.operations import links, trigger
+from engate.operations.scope import Scope
 from engate.store import config
 from engate.store.rows import RecordSet
 from engate.store.tables import record
@@ -213,7 +214,7 @@ async def test_what_the_shop_refuses_stays_until_the_data_change_or_somebody_ret
         assert await causes(stage) == {what: code}
         [cause] = await stage.sql("select id from cause where code = :code", code=code)
         now = stage.clock.now().timestamp()
-        await stage.store.writing(lambda c: trigger.retry(c, stage.tenant_id, stage.integration_id, trigger.Retried(cause.id), now))
+        await stage.store.writing(lambda c: trigger.retry(Scope(c, stage.tenant_id, stage.integration_id, now), trigger.Retried(cause.id)))
         await stage.until(lambda: _refused(stage))
         assert list(await causes(stage)) == [what]  # refused again: the data are the same
         sku = next(sku.key for sku in stage.erp.state() if sku.product == "1000")
@@ -240,7 +241,7 @@ async def test_what_was_left_half_made_in_the_shop_gets_the_erps_later_changes(s
         shop.shop.drop_eans(next(sku for sku in shop.shop.skus.values() if sku.ref == "antigo"), [gtin(0)])
         [cause] = await stage.sql("select id from cause where code = 'sku.ean'")
         now = stage.clock.now().timestamp()
-        await stage.store.writing(lambda c: trigger.retry(c, stage.tenant_id, stage.integration_id, trigger.Retried(cause.id), now))
+        await stage.store.writing(lambda c: trigger.retry(Scope(c, stage.tenant_id, stage.integration_id, now), trigger.Retried(cause.id)))
         stage.runner.poke()
         await stage.until(lambda: half.eans == [gtin(0)])
         await stage.quiet()

@@ -12,6 +12,7 @@ from tests.support.goods import goods, sale
 from tests.support.stage import SHORT, Stage, faked, neighbour
 
 from engate.operations import trigger
+from engate.operations.scope import Scope
 from engate.testing.facts import Change, Fault
 
 DRIP = Fault("drip", times=1_000_000, milliseconds=5000)
@@ -90,7 +91,7 @@ async def test_deactivating_ends_calls_in_flight_at_once(sqlite_database: str) -
         await stage.until(lambda: _held(stage, least=5))
         await _beaten(stage)  # so that the next heartbeat is three seconds away
         asked = time.monotonic()
-        await stage.store.writing(lambda c: trigger.deactivate(c, stage.tenant_id, stage.integration_id))
+        await stage.store.writing(lambda c: trigger.deactivate(Scope(c, stage.tenant_id, stage.integration_id, 0.0)))
         stage.runner.poke()
         await stage.until(lambda: _held(stage, most=0), 10)
         assert time.monotonic() - asked < 2.0, "not only at the next heartbeat"

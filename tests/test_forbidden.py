@@ -14,6 +14,7 @@ from tests.support.stage import SHORT, Stage, faked
 from engate.errors import AuthFailed, Forbidden
 from engate.hooks import Connection
 from engate.operations import trigger
+from engate.operations.scope import Scope
 from engate.plugins import Manifest
 from engate.store import health
 from engate.store.health import Trouble
@@ -97,7 +98,7 @@ async def test_only_the_flow_that_lacks_it_waits_and_it_goes_on_when_a_person_as
         rights.lacking.clear()
         now = stage.clock.now().timestamp()
         asked = trigger.Retried(cause.id)
-        again = await stage.store.writing(lambda c: trigger.retry(c, stage.tenant_id, stage.integration_id, asked, now))
+        again = await stage.store.writing(lambda c: trigger.retry(Scope(c, stage.tenant_id, stage.integration_id, now), asked))
         assert again == trigger.Again(1, messages=0, more=False)
         stage.runner.poke()
         await stage.until(lambda: next(s for s in stage.shop.state() if s.key == first.key).price == Decimal("77.00"))

@@ -14,6 +14,7 @@ from tests.support.stage import SHORT, Stage, faked
 
 from engate import batch
 from engate.operations import trigger
+from engate.operations.scope import Scope
 from engate.store import config, lanes
 from engate.store.lanes import Wake
 from engate.store.tables import lane
@@ -234,7 +235,9 @@ async def test_who_lost_the_lane_of_a_reading_keeps_no_page_of_it(
         change(stage)
         stages.append(stage)
         flow = name.removeprefix("read/")
-        await stage.store.writing(lambda c: trigger.ask(c, stage.tenant_id, stage.integration_id, [flow], stage.clock.now().timestamp()))
+        await stage.store.writing(
+            lambda c: trigger.ask(Scope(c, stage.tenant_id, stage.integration_id, stage.clock.now().timestamp()), [flow])
+        )
         stage.start()
         await stage.until(lambda: stolen)
         await stage.until(lambda: not stage.runner.busy)
@@ -286,7 +289,7 @@ async def test_what_was_decided_by_an_older_configuration_is_not_sent(sqlite_dat
         assert box.counts.writes[effect.call] == 0
         _switch(stage, active=True)
         now = stage.clock.now().timestamp()
-        await stage.store.writing(lambda c: trigger.wake_all(c, stage.tenant_id, stage.integration_id, ["orders"], now))
+        await stage.store.writing(lambda c: trigger.wake_all(Scope(c, stage.tenant_id, stage.integration_id, now), ["orders"]))
         stage.runner.poke()
         await stage.until(lambda: box.counts.writes[effect.call])
 

@@ -18,6 +18,7 @@ from tests.support.stage import SHORT, Stage, faked
 from engate import smtp
 from engate.domain.options import Options
 from engate.operations import trigger
+from engate.operations.scope import Scope
 from engate.settings import load
 from engate.smtp import MailServer
 from engate.store import mail_server
@@ -375,7 +376,7 @@ async def again(stage: Stage, code: str) -> None:
     """A person wants what waits for this tried again."""
     [cause] = await stage.sql("select id from cause where code = :code", code=code)
     now, what = stage.clock.now().timestamp(), trigger.Retried(cause.id)
-    await stage.store.writing(lambda c: trigger.retry(c, stage.tenant_id, stage.integration_id, what, now))
+    await stage.store.writing(lambda c: trigger.retry(Scope(c, stage.tenant_id, stage.integration_id, now), what))
     stage.runner.poke()
 
 

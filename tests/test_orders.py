@@ -16,6 +16,7 @@ from tests.support.unbounded import UNBOUNDED
 from engate.domain.mapping import PairMapping
 from engate.domain.options import Options
 from engate.operations import trigger
+from engate.operations.scope import Scope
 from engate.store import config
 from engate.store.rows import RecordSet
 from engate.testing.facts import Change, Fault, Sale, SaleItem, SalePayment, SeedBranch, SeedSku
@@ -127,7 +128,7 @@ async def _retry(stage: Stage, key: str, by_cause: bool) -> None:
     [row] = await stage.sql("select cause_id from shop_order where key = :key", key=key)
     now = stage.clock.now().timestamp()
     asked = trigger.Retried(row.cause_id)
-    again = await stage.store.writing(lambda c: trigger.retry(c, stage.tenant_id, stage.integration_id, asked, now))
+    again = await stage.store.writing(lambda c: trigger.retry(Scope(c, stage.tenant_id, stage.integration_id, now), asked))
     assert again == trigger.Again(1, messages=0, more=False)
     stage.runner.poke()
 
@@ -529,7 +530,7 @@ async def test_a_cancelled_order_gives_its_units_back(sqlite_database: str) -> N
 
 async def test_while_inactive_events_are_taken_in_and_afterwards_all_orders_enter_once(sqlite_database: str) -> None:
     async with staged(sqlite_database, seed=goods(1), selling=True) as stage:
-        await stage.store.writing(lambda c: trigger.deactivate(c, stage.tenant_id, stage.integration_id))
+        await stage.store.writing(lambda c: trigger.deactivate(Scope(c, stage.tenant_id, stage.integration_id, 0.0)))
         keys = [sell(stage, n) for n in range(1, 6)]
         await stage.until(lambda: _taken_in(stage, len(keys)))
         queue: Any = stage.shop

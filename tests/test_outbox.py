@@ -23,6 +23,7 @@ from engate import observers
 from engate.domain.mapping import PairMapping
 from engate.domain.options import Options
 from engate.operations import links, trigger
+from engate.operations.scope import Scope
 from engate.store import archive, config, health, outbox
 from engate.store.config import NewIntegration
 from engate.store.tables import connection, integration
@@ -290,7 +291,7 @@ async def test_who_lost_the_lane_tells_nothing_more_and_what_it_told_is_not_told
 
 
 async def inactive(stage: Stage) -> None:
-    await stage.store.writing(lambda c: trigger.deactivate(c, stage.tenant_id, stage.integration_id))
+    await stage.store.writing(lambda c: trigger.deactivate(Scope(c, stage.tenant_id, stage.integration_id, 0.0)))
 
 
 async def refused(stage: Stage) -> None:
@@ -456,7 +457,7 @@ async def test_who_takes_nothing_for_days_is_given_up_in_words_until_a_person_as
         watching.takes = None
         asked = trigger.Retried(cause.id)
         now = stage.clock.now().timestamp()
-        again = await stage.store.writing(lambda c: trigger.retry(c, stage.tenant_id, stage.integration_id, asked, now))
+        again = await stage.store.writing(lambda c: trigger.retry(Scope(c, stage.tenant_id, stage.integration_id, now), asked))
         assert again == (cause.messages, cause.messages, False)
         stage.runner.poke()
         await stage.until(lambda: all_told(stage))
@@ -634,7 +635,7 @@ async def test_who_is_told_while_an_integration_is_switched_off_is_told_once(sql
     async with faked(sqlite_database, seed=goods(1), selling=True, observers={"watching": watching}) as stage:
         await sold(stage, 1)
         await stage.until(lambda: watching.heard)
-        await stage.store.writing(lambda c: links.stop(c, stage.tenant_id, stage.integration_id))
+        await stage.store.writing(lambda c: links.stop(Scope(c, stage.tenant_id, stage.integration_id, 0.0)))
         await inactive(stage)
         assert [row.name for row in await stage.sql("select name from lane where cancel and name like 'outbox%'")] == []
         gone.set()

@@ -13,6 +13,7 @@ from tests.support.stage import SHORT, Stage, faked
 
 from engate.model import Check
 from engate.operations import links, trigger
+from engate.operations.scope import Scope
 from engate.store import config, pushes
 from engate.testing.facts import Change, Fault
 from engate.text import Text
@@ -29,11 +30,11 @@ def _now(stage: Stage) -> float:
 
 def _records(c: sa.Connection, stage: Stage) -> None:
     ids = c.execute(sa.text("select id from record where kind = 'stock'")).scalars().all()
-    trigger.retry(c, stage.tenant_id, stage.integration_id, trigger.Retried(None, ids), _now(stage))
+    trigger.retry(Scope(c, stage.tenant_id, stage.integration_id, _now(stage)), trigger.Retried(None, ids))
 
 
 def _resync(c: sa.Connection, stage: Stage) -> None:
-    trigger.resync(c, stage.tenant_id, stage.integration_id, trigger.Resync(["stock"]), _now(stage))
+    trigger.resync(Scope(c, stage.tenant_id, stage.integration_id, _now(stage)), trigger.Resync(["stock"]))
 
 
 def _tested(c: sa.Connection, stage: Stage) -> None:

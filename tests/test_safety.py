@@ -14,6 +14,7 @@ from tests.support.stage import SHORT, Stage, faked, staged
 from engate.domain.flows import offered
 from engate.model import OrderEvent
 from engate.operations import trigger
+from engate.operations.scope import Scope
 from engate.store import archive
 from engate.sync.events import Ear, take_in
 from engate.testing.facts import Fault
@@ -141,7 +142,7 @@ async def test_switching_on_again_reads_the_list_at_once(sqlite_database: str) -
         shop: Any = stage.shop
         await stage.selling()
         await listed_once(stage)
-        await stage.store.writing(lambda c: trigger.deactivate(c, stage.tenant_id, stage.integration_id))
+        await stage.store.writing(lambda c: trigger.deactivate(Scope(c, stage.tenant_id, stage.integration_id, 0.0)))
         shop.switches.tells = False
         sell(stage)
         await stage.activate()

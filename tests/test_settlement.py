@@ -16,6 +16,7 @@ from tests.support.stage import Stage, faked
 from engate.domain.options import Options
 from engate.model import ErpOrder
 from engate.operations import trigger
+from engate.operations.scope import Scope
 from engate.store.blobs import readable
 from engate.testing.facts import SeedBranch, SeedSku
 from engate.testing.fake_erp.plugin import FAKE_ERP
@@ -40,7 +41,7 @@ async def close(stage: Stage, key: str) -> None:
     """A person says that the order's task is done."""
     now = stage.clock.now().timestamp()
     await stage.store.writing(
-        lambda c: trigger.close_tasks(c, stage.tenant_id, stage.integration_id, trigger.Done(key, "Pix devolvido"), now)
+        lambda c: trigger.close_tasks(Scope(c, stage.tenant_id, stage.integration_id, now), trigger.Done(key, "Pix devolvido"))
     )
     stage.runner.poke()
 

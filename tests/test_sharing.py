@@ -18,6 +18,7 @@ from engate.domain.mapping import PairMapping, WarehouseRow
 from engate.domain.options import Options
 from engate.model import StockLevel
 from engate.operations import trigger
+from engate.operations.scope import Scope
 from engate.store import config, levels
 from engate.store.blobs import unpack
 from engate.store.tables import integration, record
@@ -100,7 +101,7 @@ async def mapped(stage: Stage, rows: tuple[WarehouseRow, ...]) -> None:
         mapping = replace(snapshot.mapping, warehouses=rows)
         values = {"mapping": msgspec.to_builtins(mapping), "revision": integration.c.revision + 1}
         c.execute(sa.update(integration).where(integration.c.id == stage.integration_id).values(**values))
-        trigger.changed(c, stage.tenant_id, stage.integration_id, ["stock"], stage.clock.now().timestamp())
+        trigger.changed(Scope(c, stage.tenant_id, stage.integration_id, stage.clock.now().timestamp()), ["stock"])
 
     await stage.store.writing(change)
     stage.runner.poke()
@@ -193,7 +194,7 @@ async def test_two_orders_at_once_choose_one_after_the_other(new_database: Calla
         await until(stage, ("main", 5))
         await stage.pushed()
         with stage.store.engine.begin() as other:  # the first order moves to branch 2 while the second one chooses
-            levels.hold(other, stage.integration_id, [SKU])
+            levels.lock(other, stage.integration_id, [SKU])
             other.execute(sa.text("update unit set branch = '2'"))
             stage.shop.sell([replace(sale(2, (SKU, 5, "10.00")), paid=False)])
             await stage.until(lambda: stage.sql(WAITS))

@@ -15,6 +15,7 @@ from tests.test_sharing import WAITS
 from engate.domain.sheet import Line
 from engate.model import Price
 from engate.operations import linking, trigger
+from engate.operations.scope import Scope
 from engate.store import levels
 from engate.store.blobs import pack
 from engate.store.rows import RecordSet
@@ -55,7 +56,7 @@ async def cost(stage: Stage, base: int) -> Price:
 
 def on_sale(c: sa.Connection, stage: Stage, price: Price) -> None:
     """As a reading of prices does: it holds the SKU's stock and has read the price, and is not through."""
-    levels.hold(c, stage.integration_id, [SKU])
+    levels.lock(c, stage.integration_id, [SKU])
     c.execute(sa.update(record).where(record.c.kind == "price", record.c.key == SKU).values(doc=pack(price)))
 
 
@@ -84,7 +85,7 @@ async def test_what_goes_on_sale_while_its_stock_is_decided_is_told_with_it(new_
                 stage.shop.sell([sale(1, (SKU, 1, "7.00"))])
             else:
                 now = stage.clock.now().timestamp()
-                await stage.store.writing(lambda c: trigger.changed(c, stage.tenant_id, stage.integration_id, ["stock"], now))
+                await stage.store.writing(lambda c: trigger.changed(Scope(c, stage.tenant_id, stage.integration_id, now), ["stock"]))
                 stage.runner.poke()
             await stage.until(lambda: stage.sql(WAITS))
         await stage.until(lambda: units(stage) == [AFTER[by]], 6)

@@ -14,6 +14,7 @@ from tests.support.goods import goods, sale
 from engate.errors import Invalid
 from engate.model import Check
 from engate.operations import trigger
+from engate.operations.scope import Scope
 from engate.store import config
 from engate.store.db import Store
 from engate.store.tables import connection, integration, metadata, tenant
@@ -75,7 +76,7 @@ def test_who_comes_second_at_the_same_moment_is_refused_too(database: str) -> No
     def go(id: int) -> str:
         try:
             with store.write() as c:
-                trigger.activate(c, 1, id, trigger.Activation(["stock"]), 1.0)
+                trigger.activate(Scope(c, 1, id, 1.0), trigger.Activation(["stock"]))
         except (Invalid, IntegrityError) as error:
             return type(error).__name__
         return "active"

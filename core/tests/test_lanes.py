@@ -64,11 +64,11 @@ def test_who_lost_the_lease_can_no_longer_settle_and_hears_of_it(store: Store) -
     [first] = claim(store, ttl=0.0)
     [second] = claim(store, lease="other")
     with store.write() as c:
-        assert not lanes.held(c, first.id, "me") and lanes.held(c, second.id, "other")
+        assert not lanes.leased(c, first.id, "me") and lanes.leased(c, second.id, "other")
         assert lanes.beat(c, [first.id], "me", 30) == {}
         assert not lanes.settle(c, first, "me")
         assert not lanes.back_off(c, first, "me", 99)
-        assert lanes.held(c, second.id, "other")
+        assert lanes.leased(c, second.id, "other")
         assert lanes.settle(c, second, "other")
 
 
@@ -375,7 +375,7 @@ class Model(RuleBasedStateMachine):
         one, lease = self.held.pop(name)
         with self.store.write() as c:
             c.execute(sa.update(lane).where(lane.c.id == one.id).values(lease_until=0))
-            assert not lanes.held(c, one.id, lease)
+            assert not lanes.leased(c, one.id, lease)
 
     @invariant()
     def nobody_forgot_anything(self) -> None:

@@ -337,7 +337,7 @@ def row(table: str, **given: object) -> sa.Insert:
 def test_documents_and_records_are_what_they_were_though_columns_are_gone(store: Store, tmp_path: Path) -> None:
     """A note that had been sent is not sent again, and what hangs on an order still does."""
     before = tmp_path / "before"
-    shutil.copytree(migrate.SCRIPTS, before, ignore=shutil.ignore_patterns("__pycache__", "r0015*"))
+    shutil.copytree(migrate.SCRIPTS, before, ignore=shutil.ignore_patterns("__pycache__", "r0015*", "r0016*"))
     migrate.upgrade(store, before)
     fill(store)
     with store.write() as c:
@@ -349,8 +349,11 @@ def test_documents_and_records_are_what_they_were_though_columns_are_gone(store:
             c.execute(row("document", tenant_id=1, integration_id=1, order_id=1, part_id=1, key=key, sent_at=sent_at))
         for key in ("p1", "p2"):
             c.execute(row("record", tenant_id=1, integration_id=1, kind="product", key=key, have=b"x" if key == "p1" else None))
+        for key, origin in (("p1", "made"), ("p2", "listed")):
+            c.execute(row("link", tenant_id=1, integration_id=1, kind="product", key=key, remote=key, origin=origin))
     migrate.upgrade(store)
     with store.read() as c:
+        assert c.exec_driver_sql("SELECT key, origin FROM link ORDER BY id").all() == [("p1", "unfinished"), ("p2", "listed")]
         assert c.exec_driver_sql("SELECT key, sent_at FROM document ORDER BY id").all() == [("note/1", NOW), ("note/2", None)]
         assert c.exec_driver_sql("SELECT key, state FROM record ORDER BY id").all() == [("p1", "settled"), ("p2", "to_send")]
     with pytest.raises(DBAPIError), store.write() as c:  # one of a key, as before

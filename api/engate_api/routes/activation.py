@@ -18,6 +18,7 @@ from engate.errors import Invalid
 from engate.logs import say
 from engate.model import Query
 from engate.operations import links, trigger
+from engate.operations.scope import Scope
 from engate.plugins import Coupling, closing
 from engate.store import archive, config
 from engate.store.audit import Act
@@ -97,7 +98,7 @@ async def activate_integration(
         assert snapshot is not None
         flows = [name for name, why in offered(coupling).items() if why is None and name in snapshot.enabled]
         adopted = archive.adopt(c, caller.tenant_id, id, now)
-        runs = trigger.activate(c, caller.tenant_id, id, trigger.Activation(flows, pilot, go_live_at), now)
+        runs = trigger.activate(Scope.of(c, caller.tenant_id, id, now), trigger.Activation(flows, pilot, go_live_at))
         return runs, adopted, unmapped.waits(snapshot.mapping, flows, coupling.order_fields)
 
     def asked(made: tuple[list[int], int, list[Text]]) -> dict[str, object]:
@@ -121,7 +122,7 @@ async def activate_integration(
 )
 async def deactivate_integration(installation: NamedDependency[Installation], caller: NamedDependency[Caller], id: Id) -> Integration:
     act = Act("integration.deactivated", id)
-    await changing(installation, caller, act, lambda c: trigger.deactivate(c, caller.tenant_id, id))
+    await changing(installation, caller, act, lambda c: trigger.deactivate(Scope.of(c, caller.tenant_id, id, 0.0)))
     say("integration_deactivated", by=caller.key_id, tenant=caller.tenant_id, integration=id)
     await installation.dispatch.wake(id)
     return await shown(installation, caller, id)
@@ -148,8 +149,8 @@ async def start_resync(
     def start(c: sa.Connection) -> list[int]:
         for name in flows:
             if name not in trigger.LOADS:
-                links.wake_flow(c, caller.tenant_id, id, name, now)
-        return trigger.resync(c, caller.tenant_id, id, trigger.Resync(loads, data.mode == "full", data.skus), now)
+                links.wake_flow(Scope.of(c, caller.tenant_id, id, now), name)
+        return trigger.resync(Scope.of(c, caller.tenant_id, id, now), trigger.Resync(loads, data.mode == "full", data.skus))
 
     asked = {"flows": flows, "mode": data.mode, **({"skus": data.skus} if data.skus else {})}
     runs = await changing(installation, caller, Act("integration.resynced", id, asked=asked), start)

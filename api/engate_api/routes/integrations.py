@@ -18,6 +18,7 @@ from engate.domain.options import Options, resting, touched
 from engate.logs import say, say_after
 from engate.model import Choice
 from engate.operations import links, trigger
+from engate.operations.scope import Scope
 from engate.settings import json_schema
 from engate.smtp import MailServer
 from engate.store import archive, config, lanes, mail_server, runs
@@ -154,14 +155,14 @@ async def change_integration(
                 flows |= touched(kind, before, after)
         if values:
             config.update_integration(c, caller.tenant_id, id, **values)
-            trigger.changed(c, caller.tenant_id, id, flows, now)
+            trigger.changed(Scope.of(c, caller.tenant_id, id, now), flows)
         what = ", ".join([*(["name"] if data.name is not msgspec.UNSET else []), *sorted(values)])
         say_after(c, "integration_changed", by=caller.key_id, tenant=caller.tenant_id, integration=id, what=what)
         rested, rests = (resting(msgspec.convert(each, Options)) for each in (fresh.options, values.get("options", fresh.options)))
         for flow in rests - rested:
             runs.switched_off(c, id, flow, now)
         for flow in rests ^ rested:
-            links.wake_flow(c, caller.tenant_id, id, flow, now)
+            links.wake_flow(Scope.of(c, caller.tenant_id, id, now), flow)
 
     await changing(installation, caller, Act("integration.changed", id), change)
     await installation.dispatch.wake(id)
@@ -188,11 +189,11 @@ async def change_flow(
             config.set_flow(c, id, flow, **values)
             if values.get("enabled") is False:
                 runs.switched_off(c, id, flow, now)
-            links.wake_flow(c, caller.tenant_id, id, flow, now)
+            links.wake_flow(Scope.of(c, caller.tenant_id, id, now), flow)
         if "enabled" in values and flow in stock.SAYING:
-            trigger.changed(c, caller.tenant_id, id, [stock.STOCK.flow], now)
+            trigger.changed(Scope.of(c, caller.tenant_id, id, now), [stock.STOCK.flow])
         if "enabled" in values and flow == "images":
-            trigger.changed(c, caller.tenant_id, id, ["products"], now)  # whether people hear of SKUs without an image
+            trigger.changed(Scope.of(c, caller.tenant_id, id, now), ["products"])  # whether people hear of SKUs without an image
         say_after(c, "integration_changed", by=caller.key_id, tenant=caller.tenant_id, integration=id, what=f"flow {flow}")
 
     await changing(installation, caller, Act("integration.changed", id), change)
@@ -235,7 +236,7 @@ async def delete_integration(
     confirmed(confirm, row.name)
     if any(left) and open_orders is None:
         raise _still_open(left)
-    await changing(installation, caller, Act("integration.stopping", id), lambda c: links.stop(c, caller.tenant_id, id))
+    await changing(installation, caller, Act("integration.stopping", id), lambda c: links.stop(Scope.of(c, caller.tenant_id, id, 0.0)))
     await installation.dispatch.wake(id)
     await until_ended(installation, lambda c: lanes.cancelling(c, id))
     now = installation.now()
@@ -243,7 +244,7 @@ async def delete_integration(
     def end(c: sa.Connection) -> None:
         if any(archive.open_of(c, id)) and open_orders == "archive":
             archive.put_away(c, caller.tenant_id, id, now)
-            trigger.wake_all(c, caller.tenant_id, id, ("orders", "fulfilment"), now)
+            trigger.wake_all(Scope.of(c, caller.tenant_id, id, now), ("orders", "fulfilment"))
         else:
             config.delete_integration(c, caller.tenant_id, id)
 

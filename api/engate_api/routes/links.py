@@ -13,6 +13,7 @@ from litestar.params import FromPath, JSONBody
 from engate.errors import Invalid
 from engate.model.kinds import KINDS
 from engate.operations import linking, links, trigger
+from engate.operations.scope import Scope
 from engate.store import config
 from engate.store.audit import Act
 from engate.store.rows import RecordSet
@@ -122,7 +123,7 @@ async def delete_links(
 
     def go(c: sa.Connection) -> int:
         confirmed(confirm, config.integration_row(c, caller.tenant_id, id).name)
-        return links.unlink_all(c, caller.tenant_id, id, now)
+        return links.unlink_all(Scope.of(c, caller.tenant_id, id, now))
 
     def asked(count: int) -> dict[str, int]:
         return {"links": count}

@@ -17,6 +17,7 @@ from engate.domain.options import Options
 from engate.errors import Invalid
 from engate.model import Check
 from engate.operations import trigger
+from engate.operations.scope import Scope
 from engate.settings import host_fields, load
 from engate.smtp import LONGEST_ADDRESS, MailServer, no_address, valid_address
 from engate.store import config, mail_server, orders
@@ -203,7 +204,9 @@ async def _go_on(installation: Installation, caller: Caller) -> None:
     for id, causes in await installation.store.viewing(lambda c: mailing.changed(c, caller.tenant_id)):
         for cause_id in causes:
             what = trigger.Retried(cause_id)
-            while (await installation.store.writing(lambda c, id=id, what=what: trigger.retry(c, caller.tenant_id, id, what, now))).more:
+            while (
+                await installation.store.writing(lambda c, id=id, what=what: trigger.retry(Scope(c, caller.tenant_id, id, now), what))
+            ).more:
                 pass
         await installation.dispatch.wake(id)
 

@@ -15,6 +15,7 @@ from engate.domain.options import touched
 from engate.errors import Invalid
 from engate.logs import say_after
 from engate.operations import trigger
+from engate.operations.scope import Scope
 from engate.store import config
 from engate.store.audit import Act
 from engate.text import Text
@@ -96,7 +97,7 @@ async def _save(installation: Installation, caller: Caller, id: int, change: tup
         once(after)
         if after != before:
             config.update_integration(c, caller.tenant_id, id, mapping=msgspec.to_builtins(after))
-            trigger.changed(c, caller.tenant_id, id, touched(PairMapping, before, after), now)
+            trigger.changed(Scope.of(c, caller.tenant_id, id, now), touched(PairMapping, before, after))
             what = f"mapping {kind}/{key}"
             say_after(c, "integration_changed", by=caller.key_id, tenant=caller.tenant_id, integration=id, what=what)
 

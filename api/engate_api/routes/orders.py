@@ -11,6 +11,7 @@ from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath, FromQuery, JSONBody
 
 from engate.operations import trigger
+from engate.operations.scope import Scope
 from engate.store import config
 from engate.store.audit import Act
 from engate.titles import ORDER_STATES
@@ -142,7 +143,7 @@ async def retry_order(
         stands = configured.why_not(c, caller.tenant_id, id)
         if stands is not None:
             raise Refused(409, *stands)
-        trigger.retry_order(c, caller.tenant_id, id, key, now)
+        trigger.retry_order(Scope.of(c, caller.tenant_id, id, now), key)
         return _find(c, caller, id, key)
 
     order = await changing(installation, caller, Act("order.retried", key, id, {}), go)
@@ -171,7 +172,7 @@ async def close_tasks(
 
     def go(c: sa.Connection) -> OrderView:
         config.integration_row(c, caller.tenant_id, id)
-        trigger.close_tasks(c, caller.tenant_id, id, trigger.Done(key, data.note), now)
+        trigger.close_tasks(Scope.of(c, caller.tenant_id, id, now), trigger.Done(key, data.note))
         return _find(c, caller, id, key)
 
     order = await changing(installation, caller, Act("order.tasks_closed", key, id, {}), go)

@@ -14,6 +14,7 @@ from engate.domain.snapshot import Snapshot
 from engate.errors import Invalid
 from engate.model.kinds import KINDS
 from engate.operations import trigger
+from engate.operations.scope import Scope
 from engate.store import config
 from engate.store.audit import Act
 from engate.store.tables import cause
@@ -203,7 +204,7 @@ async def retry_records(
 
     def again(c: sa.Connection) -> trigger.Again:
         """Messages are retried also where the integration is inactive; records and orders are not."""
-        made = trigger.retry(c, caller.tenant_id, id, what, now)
+        made = trigger.retry(Scope.of(c, caller.tenant_id, id, now), what)
         stands = configured.why_not(c, caller.tenant_id, id) if made.things > made.messages else None
         if stands is not None:
             raise Refused(409, *stands)

@@ -276,7 +276,7 @@ class Options(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fi
     ] = ""
 
 
-HELD_IN: Mapping[ProductField, tuple[tuple[str, str], ...]] = {
+FIELDS_OF: Mapping[ProductField, tuple[tuple[str, str], ...]] = {
     "name": (("product", "name"), ("sku", "name")),
     "description": (("product", "description"),),
     "gtin": (("sku", "ean"),),
@@ -295,7 +295,7 @@ def staying(options: Options) -> dict[str, frozenset[str]]:
     """Kind -> fields of the model that do not travel to a shop that has the thing already."""
     found: dict[str, set[str]] = {}
     for name in set(PRODUCT_FIELDS).difference(options.product_fields):
-        for kind, held in HELD_IN[name]:
+        for kind, held in FIELDS_OF[name]:
             found.setdefault(kind, set()).add(held)
     if not options.send_preparation_days:
         found.setdefault("product", set()).add("preparation_days")
@@ -304,7 +304,7 @@ def staying(options: Options) -> dict[str, frozenset[str]]:
 
 def empty(kind: str, doc: msgspec.Struct) -> frozenset[str]:
     """Fields that can stay with the shop and of which this document says nothing."""
-    return frozenset(name for held in HELD_IN.values() for of, name in held if of == kind and not getattr(doc, name))
+    return frozenset(name for held in FIELDS_OF.values() for of, name in held if of == kind and not getattr(doc, name))
 
 
 def classified_in_the_shop(options: Options, kind: Kind) -> bool:

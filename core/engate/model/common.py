@@ -83,10 +83,10 @@ class Item(Generic[T]):
     `want`: what the storefront should hold. `have`: what it last accepted (None: never, or unknown). `remote`: the linked storefront key.
     `more`: the second key of the same thing, where the storefront has two and a push told it ("" otherwise, also of a person's link).
     `refs`: storefront keys of what `want` refers to (names in `engate.model.kinds`), and `refs["sku.more"]` the second key of one that has
-    one. `uncertain`: an earlier attempt may have been applied: look before creating. `made`: engate itself made what `remote` names, and it
-    was not accepted since: nothing in it is the shop's own. `kept`: fields that belong to the shop's people once it exists there: not to be
-    overwritten; of what a shop fetches: not to be told (a name is never among these). `turn`: the number of this decision, greater than
-    those of all earlier ones of this record; a retry has the same one.
+    one. `uncertain`: an earlier attempt may have been applied: look before creating. `unfinished`: engate itself made what `remote`
+    names, and it was not accepted since: nothing in it is the shop's own. `kept`: fields that belong to the shop's people once it exists
+    there: not to be overwritten; of what a shop fetches: not to be told (a name is never among these). `turn`: the number of this
+    decision, greater than those of all earlier ones of this record; a retry has the same one.
     """
 
     key: str
@@ -96,7 +96,7 @@ class Item(Generic[T]):
     remote: str | None = None
     refs: Mapping[str, str] = field(default_factory=dict[str, str])
     uncertain: bool = False
-    made: bool = False
+    unfinished: bool = False
     kept: frozenset[str] = frozenset()
     id: int = 0
     more: str = ""
@@ -153,11 +153,11 @@ class Batch(Generic[T]):
             state = "unknown"
         self._report(item, Outcome(state, error=_ours(error)))
 
-    def linked(self, item: Item[T], remote: str, *, made: bool = False, more: str = "") -> None:
-        """The storefront's key is known although the item is not finished: kept even if the rest fails, and so is that engate `made` it."""
+    def linked(self, item: Item[T], remote: str, *, unfinished: bool = False, more: str = "") -> None:
+        """The storefront's key is known although the item is not finished: kept even if the rest fails. `unfinished`: engate made it."""
         key, second = _key(remote), _key(more)
         item.more = second or (item.more if key == item.remote else "")
-        item.remote, item.made = key, item.made or made
+        item.remote, item.unfinished = key, item.unfinished or unfinished
 
     def deferred(self, ticket: str, due: float) -> None:
         """The storefront took what is not reported otherwise as one operation that outlasts the call: `ticket` is its key there (one a

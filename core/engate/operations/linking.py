@@ -118,7 +118,7 @@ def _taken(c: sa.Connection, of: RecordSet, remotes: Sequence[str]) -> dict[str,
 
 def link_all(c: sa.Connection, of: RecordSet, lines: Sequence[Line], now: float) -> list[Wrong]:
     """At most 500 lines of a sheet that was looked at; what somebody has linked otherwise since then is left out and told."""
-    links.hold(c, of.integration_id)
+    links.lock(c, of.integration_id)
     looked = look(c, of, lines)
     if looked.ready:
         trigger.links_said(c, of, [(line.key, line.remote) for line in looked.ready], now)

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from engate.domain.flows import FLOWS
 from engate.model.kinds import KINDS, referring
 from engate.operations import trigger
+from engate.operations.scope import Scope
 from engate.store import lanes, moved, pushes
 from engate.store.lanes import Wake
 from engate.store.rows import RecordSet
@@ -38,8 +39,9 @@ def unlink(c: sa.Connection, of: RecordSet, key: str, now: float) -> bool:
     return True
 
 
-def unlink_all(c: sa.Connection, tenant_id: int, id: int, now: float) -> int:
+def unlink_all(scope: Scope) -> int:
     """Forgets every link of an integration: everything is looked for by its reference again. Returns how many there were."""
+    c, tenant_id, id, now = scope
     gone = c.execute(sa.delete(link).where(link.c.tenant_id == tenant_id, link.c.integration_id == id))
     _list_again(c, id)
     c.execute(sa.update(record).where(record.c.integration_id == id).values(**moved.FOREIGN))
@@ -55,9 +57,9 @@ def _list_again(c: sa.Connection, id: int, skus: sa.Select[tuple[str]] | None = 
         c.execute(sa.delete(link).where(mine, link.c.key.in_(skus)))
 
 
-def wake_flow(c: sa.Connection, tenant_id: int, id: int, flow: str, now: float) -> None:
+def wake_flow(scope: Scope, flow: str) -> None:
     """Its schedule changed, or somebody asks for it now."""
-    trigger.ask(c, tenant_id, id, [flow], now)
+    trigger.ask(scope, [flow])
 
 
 def revive(c: sa.Connection, tenant_id: int, integration_ids: Iterable[int], now: float) -> None:
@@ -69,7 +71,7 @@ def revive(c: sa.Connection, tenant_id: int, integration_ids: Iterable[int], now
         served.start_anew(c, id)
     look_after(c, tenant_id, ids, now)
     for id in c.execute(sa.select(integration.c.id).where(integration.c.id.in_(ids), integration.c.activated_at.is_not(None))).scalars():
-        trigger.wake_all(c, tenant_id, id, FLOWS, now)
+        trigger.wake_all(Scope(c, tenant_id, id, now), FLOWS)
 
 
 def look_after(c: sa.Connection, tenant_id: int, integration_ids: Iterable[int], now: float) -> None:
@@ -79,8 +81,9 @@ def look_after(c: sa.Connection, tenant_id: int, integration_ids: Iterable[int],
         _wake(c, tenant_id, id, PROBES, now)
 
 
-def stop(c: sa.Connection, tenant_id: int, id: int) -> None:
+def stop(scope: Scope) -> None:
     """Nothing of it runs on: what is under way is asked to end. `stopping` tells when it has."""
+    c, tenant_id, id, _ = scope
     c.execute(sa.update(integration).where(integration.c.tenant_id == tenant_id, integration.c.id == id).values(active=False))
     trigger.ask_to_end(c, id)
 

@@ -13,6 +13,7 @@ from engate.domain.reasons import Reason, own
 from engate.errors import Invalid
 from engate.model import OrderEvent
 from engate.model.kinds import CALLED, KINDS, OF_A_SKU, referring
+from engate.operations.scope import Scope
 from engate.store import asleep, causes, config, inbox, lanes, links, moved, orders, outbox, pushes, runs, tasks, waits
 from engate.store.blobs import pack
 from engate.store.causes import ensure
@@ -37,42 +38,44 @@ class Activation(NamedTuple):
     go_live_at: float | None = None
 
 
-def activate(c: sa.Connection, tenant_id: int, id: int, how: Activation, now: float) -> list[int]:
+def activate(scope: Scope, how: Activation) -> list[int]:
     """Switches on and reads: what was never read whole, as a whole; else what changed since. Orders that waited go on. Returns the runs."""
-    whole = _read_whole(c, tenant_id, id)
+    c, tenant_id, id, now = scope
+    whole = _read_whole(scope)
     values: dict[str, Any] = {"active": True, "activated_at": now, "pilot": list(how.pilot) if how.pilot is not None else None}
     if how.go_live_at is not None:
         values["go_live_at"] = how.go_live_at
     config.claim_shop(c, tenant_id, id)
     config.update_integration(c, tenant_id, id, **values)
     asleep.wake(c, tenant_id, id, now)
-    made = [
-        _start(c, tenant_id, id, _asked(name, "activation", full=name not in whole, keys=None), now) for name in how.flows if name in LOADS
-    ]
-    wake_all(c, tenant_id, id, how.flows, now)
-    _wake(c, tenant_id, id, PROBES, now)
+    made = [_start(scope, _asked(name, "activation", full=name not in whole, keys=None)) for name in how.flows if name in LOADS]
+    wake_all(scope, how.flows)
+    _wake(scope, PROBES)
     return made
 
 
-def _read_whole(c: sa.Connection, tenant_id: int, id: int) -> frozenset[str]:
+def _read_whole(scope: Scope) -> frozenset[str]:
     """Flows of which all has been read once: a delta finds what a pause missed. (A pilot reads all, and holds back what is pushed.)"""
+    c, tenant_id, id, _ = scope
     if config.integration_row(c, tenant_id, id, to_change=True).activated_at is None:
         return frozenset()
     return frozenset(c.execute(sa.select(flow.c.name).where(flow.c.integration_id == id, flow.c.full_at.is_not(None))).scalars())
 
 
-def wake_all(c: sa.Connection, tenant_id: int, id: int, flows: Iterable[str], now: float) -> None:
+def wake_all(scope: Scope, flows: Iterable[str]) -> None:
     """Every lane of these flows, and of every order that is not over."""
-    _wake(c, tenant_id, id, [lane for name in flows for lane in lanes_of_flow(name)], now)
+    c, id = scope.c, scope.integration_id
+    _wake(scope, [lane for name in flows for lane in lanes_of_flow(name)])
     waiting = inbox.orders(c, id)
     live = c.execute(
         sa.select(order.c.key).where(order.c.integration_id == id, order.c.state.not_in(("delivered", "cancelled", "expired", "ignored")))
     ).scalars()
-    _wake(c, tenant_id, id, [(lane_of(key), ORDER_PRIORITY) for key in {*waiting, *live}], now)
+    _wake(scope, [(lane_of(key), ORDER_PRIORITY) for key in {*waiting, *live}])
 
 
-def deactivate(c: sa.Connection, tenant_id: int, id: int) -> None:
+def deactivate(scope: Scope) -> None:
     """Nothing is pushed or imported any more, and what is under way is asked to end; events are still taken in."""
+    c, tenant_id, id, _ = scope
     config.update_integration(c, tenant_id, id, active=False)
     ask_to_end(c, id, but=(EVENTS, SAFETY))
 
@@ -91,24 +94,24 @@ class Resync(NamedTuple):
     skus: Sequence[str] | None = None
 
 
-def resync(c: sa.Connection, tenant_id: int, id: int, what: Resync, now: float) -> list[int]:
+def resync(scope: Scope, what: Resync) -> list[int]:
     """One run for each flow."""
     made: list[int] = []
-    keys = _keys(c, id, what.skus) if what.skus is not None else None
+    keys = _keys(scope.c, scope.integration_id, what.skus) if what.skus is not None else None
     for name in what.flows:
         mine = {kind.name: keys[kind.name] for kind in FLOWS[name].kinds if kind.name in keys} if keys is not None else None
         if keys is not None and not mine:
             continue
-        made.append(_start(c, tenant_id, id, _asked(name, "request", full=what.full, keys=mine), now))
-    ask(c, tenant_id, id, what.flows, now)
+        made.append(_start(scope, _asked(name, "request", full=what.full, keys=mine)))
+    ask(scope, what.flows)
     return made
 
 
-def ask(c: sa.Connection, tenant_id: int, id: int, flows: Iterable[str], now: float) -> None:
+def ask(scope: Scope, flows: Iterable[str]) -> None:
     """Somebody wants these flows looked at now: no back-off of theirs stands in the way."""
     names = [lane for name in flows for lane in lanes_of_flow(name)]
-    pushes.lift(c, id, [kind.name for name in flows for kind in FLOWS[name].kinds])
-    _wake(c, tenant_id, id, names, now)
+    pushes.lift(scope.c, scope.integration_id, [kind.name for name in flows for kind in FLOWS[name].kinds])
+    _wake(scope, names)
 
 
 def _keys(c: sa.Connection, id: int, skus: Sequence[str]) -> dict[str, list[str]]:
@@ -143,10 +146,11 @@ def _asked(name: str, trigger: str, *, full: bool, keys: dict[str, list[str]] | 
     return Asked(name, [kind.name for kind in FLOWS[name].kinds], trigger, full, keys)
 
 
-def _start(c: sa.Connection, tenant_id: int, id: int, asked: Asked, now: float) -> int:
+def _start(scope: Scope, asked: Asked) -> int:
+    c, tenant_id, id, now = scope
     causes.release(c, id, [_cancelled(asked.flow).key])
     made = runs.start(c, tenant_id, id, asked, now)
-    _wake(c, tenant_id, id, [(f"push/{kind.name}", kind.priority) for kind in FLOWS[asked.flow].kinds], now)
+    _wake(scope, [(f"push/{kind.name}", kind.priority) for kind in FLOWS[asked.flow].kinds])
     return made
 
 
@@ -171,17 +175,18 @@ def _cancelled(flow: str) -> Reason:
     )  # fmt: skip
 
 
-def changed(c: sa.Connection, tenant_id: int, id: int, flows: Iterable[str], now: float) -> None:
+def changed(scope: Scope, flows: Iterable[str]) -> None:
     """Options, mapping or links of these flows changed: their records are decided anew, waiting orders looked at again."""
+    c, id = scope.c, scope.integration_id
     names = set(flows)
     if "prices" in names:  # a table that was not mapped was not kept: it is read anew
         c.execute(sa.update(flow).where(flow.c.integration_id == id, flow.c.name == "prices").values(full_at=None))
-        _wake(c, tenant_id, id, [(FLOWS["prices"].lane, FLOWS["prices"].priority)], now)
+        _wake(scope, [(FLOWS["prices"].lane, FLOWS["prices"].priority)])
     wakes = [(f"refresh/{kind.name}", kind.priority) for kind in KINDS.values() if kind.flow in names]
     if "orders" in names:
         waiting = c.execute(sa.select(order.c.key).where(order.c.integration_id == id, order.c.cause_id.is_not(None))).scalars()
         wakes += [(lane_of(key), ORDER_PRIORITY) for key in waiting]
-    _wake(c, tenant_id, id, wakes, now)
+    _wake(scope, wakes)
 
 
 class Retried(NamedTuple):
@@ -199,8 +204,9 @@ class Again(NamedTuple):
     more: bool
 
 
-def retry(c: sa.Connection, tenant_id: int, id: int, what: Retried, now: float) -> Again:
+def retry(scope: Scope, what: Retried) -> Again:
     """It goes again, and so does what backed off on the way."""
+    c, tenant_id, id, now = scope
     cause_id = what.cause_id
     mine = (record.c.tenant_id == tenant_id) & (record.c.integration_id == id)
     which = record.c.cause_id == cause_id if cause_id is not None else record.c.id.in_(list(what.record_ids))
@@ -211,21 +217,22 @@ def retry(c: sa.Connection, tenant_id: int, id: int, what: Retried, now: float) 
     if cause_id is not None:
         keys = waits.orders_for(c, id, [cause_id])
         for key in keys:
-            retry_order(c, tenant_id, id, key, now)
+            retry_order(scope, key)
         flows = config.flows_waiting_for(c, id, cause_id)
-        ask(c, tenant_id, id, flows, now)
+        ask(scope, flows)
         told = outbox.again(c, id, cause_id, now)
         woken |= {(each.lane, outbox.PRIORITY) for each in told.targets}
         messages, more = told.messages, told.more
         count += len(keys) + len(flows) + messages
         if not more:
             c.execute(sa.delete(cause).where(cause.c.id == cause_id, cause.c.tenant_id == tenant_id))
-    _wake(c, tenant_id, id, sorted(woken), now)
+    _wake(scope, sorted(woken))
     return Again(count, messages, more)
 
 
-def retry_order(c: sa.Connection, tenant_id: int, id: int, key: str, now: float) -> None:
+def retry_order(scope: Scope, key: str) -> None:
     """Looks at the order again, from the shop on; a refused part may go once more."""
+    c, tenant_id, id, now = scope
     stored = orders.load(c, id, key)
     if stored is None:
         raise config.not_found("Pedido", "order")
@@ -242,7 +249,7 @@ def retry_order(c: sa.Connection, tenant_id: int, id: int, key: str, now: float)
     orders.set_cause(c, orders.OrderRow(tenant_id, id, stored.id), None, now)
     asked = OrderEvent(f"retry/{key}/{now}"[:200], key, stored.doc.state, "retry")
     inbox.receive(c, tenant_id, id, [asked], now)
-    _wake(c, tenant_id, id, [(lane_of(key), ORDER_PRIORITY)], now)
+    _wake(scope, [(lane_of(key), ORDER_PRIORITY)])
 
 
 class Done(NamedTuple):
@@ -252,8 +259,9 @@ class Done(NamedTuple):
     note: str
 
 
-def close_tasks(c: sa.Connection, tenant_id: int, id: int, done: Done, now: float) -> int:
+def close_tasks(scope: Scope, done: Done) -> int:
     """A person has seen to what stands open of an order. Returns how many tasks were closed."""
+    c, tenant_id, id, now = scope
     key, note = done
     stored = orders.load(c, id, key)
     if stored is None:
@@ -263,14 +271,14 @@ def close_tasks(c: sa.Connection, tenant_id: int, id: int, done: Done, now: floa
         text = Text(f"Pendência encerrada: {note}", f"Task closed: {note}")
         orders.note(c, orders.OrderRow(tenant_id, id, stored.id), orders.Line("task_closed", text), now)
         orders.set_cause(c, orders.OrderRow(tenant_id, id, stored.id), None, now)
-        _wake(c, tenant_id, id, [(lane_of(key), ORDER_PRIORITY)], now)
+        _wake(scope, [(lane_of(key), ORDER_PRIORITY)])
     return closed
 
 
 def link_by_hand(c: sa.Connection, of: RecordSet, key: str, remote: str, now: float) -> None:
     """A person says what stands for what: whatever waited for it goes on. A product or SKU stands for one thing only."""
     if KINDS[of.kind].own_link:
-        links.hold(c, of.integration_id)
+        links.lock(c, of.integration_id)
         _one_to_one(c, of.integration_id, of.kind, key, remote)
     links_said(c, of, [(key, remote)], now)
 
@@ -278,6 +286,7 @@ def link_by_hand(c: sa.Connection, of: RecordSet, key: str, remote: str, now: fl
 def links_said(c: sa.Connection, of: RecordSet, pairs: Sequence[tuple[str, str]], now: float) -> None:
     """People said these (the ERP's key, the shop's), at most 500, which nothing speaks against."""
     tenant_id, id, kind = of
+    scope = Scope(c, tenant_id, id, now)
     mine = (record.c.integration_id == id) & (record.c.kind == kind)
     # what a shop fetched before anybody said its key there, it holds all the same; what another link led to says nothing
     moving = links.still_linked(c, id, kind, [key for key, _ in pairs])
@@ -286,13 +295,13 @@ def links_said(c: sa.Connection, of: RecordSet, pairs: Sequence[tuple[str, str]]
     if moving:
         c.execute(sa.update(record).where(mine, record.c.key.in_(moving)).values(**moved.FOREIGN))
     affected = {each.name: each for each in (KINDS[kind], *referring(kind))}
-    _wake(c, tenant_id, id, [(f"refresh/{name}", each.priority) for name, each in affected.items()], now)
+    _wake(scope, [(f"refresh/{name}", each.priority) for name, each in affected.items()])
     children = [k for k in KINDS.values() if k.parent_kind == kind]
-    _wake(c, tenant_id, id, [(f"push/{k.name}", k.priority) for k in (*children, KINDS[kind])], now)
+    _wake(scope, [(f"push/{k.name}", k.priority) for k in (*children, KINDS[kind])])
     if KINDS[kind].sold:
         gone = [f"own:order.item_unmapped:sku/{remote}" for _, remote in pairs]
         ids = c.execute(sa.select(cause.c.id).where(cause.c.integration_id == id, cause.c.key.in_(gone))).scalars().all()
-        _wake(c, tenant_id, id, [(lane_of(order_key), ORDER_PRIORITY) for order_key in waits.orders_for(c, id, ids)], now)
+        _wake(scope, [(lane_of(order_key), ORDER_PRIORITY) for order_key in waits.orders_for(c, id, ids)])
 
 
 def _one_to_one(c: sa.Connection, id: int, kind: str, key: str, remote: str) -> None:
@@ -324,8 +333,9 @@ def run_row(c: sa.Connection, tenant_id: int, run_id: int) -> Run:
     return Run(*row)
 
 
-def _wake(c: sa.Connection, tenant_id: int, id: int, names: Iterable[tuple[str, int]], now: float) -> None:
+def _wake(scope: Scope, names: Iterable[tuple[str, int]]) -> None:
     """What a person asks for waits for no back-off."""
+    c, tenant_id, id, now = scope
     unique = dict(names)
     lanes.lift(c, id, unique)
     lanes.wake(c, [Wake(tenant_id, id, name, prio, now) for name, prio in unique.items()])

@@ -168,7 +168,7 @@ def _claim_of(dialect: str) -> Any:
 
 
 @cache
-def _held_of(dialect: str) -> Any:
+def _leased_of(dialect: str) -> Any:
     ours = (lane.c.id == _param("lane", sa.BigInteger)) & (lane.c.lease == _param("mine", sa.String))
     return sa.select(lane.c.id).where(ours, lane.c.lease_until >= _now_of(dialect))
 
@@ -219,9 +219,9 @@ def beat(c: sa.Connection, ids: list[int], lease: str, ttl: float) -> dict[int, 
     return {row.id: row.cancel for row in rows}
 
 
-def held(c: sa.Connection, id: int, lease: str) -> bool:
+def leased(c: sa.Connection, id: int, lease: str) -> bool:
     """Whether the lease is still ours: asked in the transaction that permits an outside effect."""
-    return c.execute(_held_of(c.dialect.name), _given(c, lane=id, mine=lease)).first() is not None
+    return c.execute(_leased_of(c.dialect.name), _given(c, lane=id, mine=lease)).first() is not None
 
 
 def settle(c: sa.Connection, claimed: Claim, lease: str, next_due: float | None = None) -> bool:

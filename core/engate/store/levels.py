@@ -34,7 +34,7 @@ def of_skus(c: sa.Connection, integration_id: int, skus: Collection[str]) -> dic
     return found
 
 
-def hold(c: sa.Connection, integration_id: int, skus: Collection[str]) -> None:
+def lock(c: sa.Connection, integration_id: int, skus: Collection[str]) -> None:
     """Nobody else decides about the stock of these SKUs until this transaction ends: as `desired.revisit` locks them."""
     mine = (record.c.integration_id == integration_id) & (record.c.kind == "stock") & record.c.parent.in_(skus)
     c.execute(sa.select(record.c.id).where(mine).order_by(record.c.id).with_for_update())

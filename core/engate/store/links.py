@@ -14,12 +14,12 @@ from engate.store.conditions import is_, one_of
 from engate.store.rows import RecordSet, upsert
 from engate.store.tables import cause, flow, integration, link, reading, record
 
-Origin = Literal["engate", "made", "listed", "person"]
+Origin = Literal["engate", "unfinished", "listed", "person"]
 """Where a link comes from: found or made by a push, made by one that did not finish it, found in the shop's list, or said by a person."""
 WAITING_LINK = "own:waiting.link:"
 
 
-def hold(c: sa.Connection, integration_id: int) -> None:
+def lock(c: sa.Connection, integration_id: int) -> None:
     """Whoever looks whether a key of the storefront is free waits for whoever gives one away."""
     c.execute(sa.select(integration.c.id).where(integration.c.id == integration_id).with_for_update(key_share=True))
 

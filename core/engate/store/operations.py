@@ -28,7 +28,7 @@ class Sent(msgspec.Struct, frozen=True, omit_defaults=True):
     more: str = ""
     refs: dict[str, str] = {}
     uncertain: bool = False
-    made: bool = False
+    unfinished: bool = msgspec.field(default=False, name="made")  # stored by this name before it had its own
     kept: tuple[str, ...] = ()
     tries: int = 0
     awaiting: Reason | bool = False  # a bool: of an older version, which knew one reason alone

@@ -34,7 +34,7 @@ class Claimed(NamedTuple):
     tries: int
     read_at: float
     want: bytes
-    made: bool  # its link came from a push that made the thing and did not finish it
+    unfinished: bool  # its link came from a push that made the thing and did not finish it
     more: str = ""  # second keys of its own link and of its parent's
     parent_more: str = ""
     turn: int = 0
@@ -96,7 +96,7 @@ def claim(c: sa.Connection, integration_id: int, kind: Kind, wish: Wish) -> list
             tries,
             read_at,
             want,
-            origin == "made",
+            origin == "unfinished",
             more or "",
             parent_more or "",
             turn,
@@ -242,7 +242,7 @@ _SENT_OTHER = (
 _SETTLED = {"sent": None, "sent_at": None, "turn_of": None, "tries": 0, "not_before": 0}
 
 
-def _held(digest: Any) -> Any:
+def _accepted(digest: Any) -> Any:
     """What was decided and is accepted is what the storefront holds, unless it moved by itself meanwhile (`resend`)."""
     return sa.case((record.c.turn_of == digest, digest), else_=None)
 
@@ -252,7 +252,7 @@ _ACCEPT_AS_READ = (
     sa.update(record)
     .where(one_of(record.c.id, "ids"), record.c.want == record.c.sent)
     .values(
-        have=_held(record.c.sent), have_doc=record.c.doc, cause_id=None, answer="",
+        have=_accepted(record.c.sent), have_doc=record.c.doc, cause_id=None, answer="",
         answered_at=sa.bindparam("at"), turned_at=_TURNED_AT, **_SETTLED,
     )
     .returning(record.c.id)
@@ -261,7 +261,7 @@ _ACCEPT = (
     sa.update(record)
     .where(record.c.id == sa.bindparam("b_id"))
     .values(
-        have=_held(sa.bindparam("b_have", type_=sa.LargeBinary)),
+        have=_accepted(sa.bindparam("b_have", type_=sa.LargeBinary)),
         have_doc=sa.bindparam("b_doc"), cause_id=sa.bindparam("b_cause"), answer=sa.bindparam("b_answer"),
         answered_at=sa.bindparam("at"), turned_at=_TURNED_AT, **_SETTLED,
     )

@@ -314,7 +314,7 @@ link = sa.Table(
     sa.Column("key", Key, nullable=False),
     sa.Column("remote", Key, nullable=False),
     sa.Column("more", Key, nullable=False, server_default=""),  # a second key of the same thing, where the storefront has two
-    sa.Column("origin", sa.String(10), nullable=False),  # engate | made | listed | person: see `links.Origin`
+    sa.Column("origin", sa.String(10), nullable=False),  # engate | unfinished | listed | person: see `links.Origin`
     _at("at", nullable=False),
     sa.UniqueConstraint("integration_id", "kind", "key"),
     sa.Index("ix_link_remote", "integration_id", "kind", "remote"),

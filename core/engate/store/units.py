@@ -53,11 +53,11 @@ def reserve(c: sa.Connection, integration_id: int, order_id: int, items: Mapping
     """Until the ERP has the order, its units are subtracted from what the shop offers. `items`: by branch. Returns the SKUs of what it had
     reserved before."""
     freed = free(c, order_id)
-    hold(c, integration_id, order_id, items)
+    withhold(c, integration_id, order_id, items)
     return freed
 
 
-def hold(c: sa.Connection, integration_id: int, order_id: int, items: Mapping[str, Sequence[PartItem]]) -> None:
+def withhold(c: sa.Connection, integration_id: int, order_id: int, items: Mapping[str, Sequence[PartItem]]) -> None:
     """These units are not for sale though the ERP does not reserve them."""
     rows = [
         {"integration_id": integration_id, "order_id": order_id, "sku": item.sku, "branch": branch, "quantity": item.quantity}

@@ -55,7 +55,7 @@ def _read(c: sa.Connection, work: SliceContext, since: str | None, ahead: str | 
 
 def _keep(c: sa.Connection, work: SliceContext, page: Received[ErpOrder]) -> bool:
     """Whether something was said of our orders that cannot be used."""
-    work.must_hold(c)  # whoever has the lane now may have read newer facts
+    work.must_have_lease(c)  # whoever has the lane now may have read newer facts
     now = renames.as_now(c, work.integration_id, page.items)
     said = {erp.key: erp for erp in now}
     woken: set[str] = set(_adopted(c, work, now))

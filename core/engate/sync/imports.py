@@ -60,7 +60,7 @@ async def resolve_part(work: SliceContext, order: Stored, part: Part) -> NextTur
 
 def _absent(c: sa.Connection, work: SliceContext, part: Part, looks: int, again: bool) -> None:
     """The search did not find it. A listing may have meanwhile, and its word stands."""
-    work.must_hold(c)
+    work.must_have_lease(c)
     orders.update_unentered(c, part.id, looks=looks, sending=not again)
 
 
@@ -109,7 +109,7 @@ async def _send(work: SliceContext, order: Stored, part: Part) -> NextTurn | Non
 
 def _promise(c: sa.Connection, work: SliceContext, part: Part) -> None:
     """Before the call: whoever finds `sending` knows that an order may be on its way. Only one can promise."""
-    work.must_hold(c)
+    work.must_have_lease(c)
     work.must_be_current(c)
     if not orders.promise(c, part.id, part.attempt):
         raise LeaseLost(work.claim.name)

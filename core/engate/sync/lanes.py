@@ -161,7 +161,7 @@ def _refresh_some(c: sa.Connection, work: SliceContext, name: str, after: int) -
     kind = KINDS[name]
     skus = desired.parents(c, of, part) if kind.counted else desired.keys(c, of, part) if kind.sold else ()
     if kind.counted and skus:
-        levels.hold(c, work.integration_id, skus)  # as in `engate.sync.stock`
+        levels.lock(c, work.integration_id, skus)  # as in `engate.sync.stock`
     rules = work.rules(c, name, skus)
     ignored: list[str] = []
 

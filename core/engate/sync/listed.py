@@ -92,7 +92,7 @@ def _done(c: sa.Connection, work: SliceContext, at: At) -> None:
 
 def _must_go_on(c: sa.Connection, work: SliceContext, at: At) -> None:
     """A link that was forgotten meanwhile began the reading anew: its product may have stood on a page before."""
-    work.must_hold(c)
+    work.must_have_lease(c)
     place = runs.place_of(c, work.integration_id, LISTING)
     if At(place is not None, place.cursor if place is not None else None) != at:
         raise Outdated

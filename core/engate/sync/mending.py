@@ -26,7 +26,7 @@ async def mend_order(work: SliceContext, key: str) -> NextTurn:
 
 
 def _mended(c: sa.Connection, work: SliceContext, key: str, doc: Order) -> bool:
-    work.must_hold(c)
+    work.must_have_lease(c)
     doc = personal.erased(doc) if orders.is_erased(c, work.integration_id, key) else doc
     id = orders.keep(c, work.orders_of, doc, "received", work.now())
     if orders.forget_unreadable_parts(c, id):
@@ -39,7 +39,7 @@ def _mended(c: sa.Connection, work: SliceContext, key: str, doc: Order) -> bool:
 
 
 def _tell(c: sa.Connection, work: SliceContext, key: str) -> None:
-    work.must_hold(c)
+    work.must_have_lease(c)
     id = orders.id_of(c, work.integration_id, key)
     assert id is not None
     order_waits(c, outlet_of(work), KeyedOrder(work.order_row(id), key), _unreadable(key), work.now())

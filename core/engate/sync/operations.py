@@ -66,7 +66,7 @@ def _sent(item: Item[object], was: Was) -> Sent:
         item.more,
         dict(item.refs),
         item.uncertain,
-        item.made,
+        item.unfinished,
         tuple(sorted(item.kept)),
         was.tries,
         was.awaiting or False,
@@ -88,7 +88,7 @@ async def check_slice(work: SliceContext, rest: str) -> NextTurn:
         given_up = told._replace(rest=_endless(found))
         await work.store.durably(lambda c: _end(c, work, kind, found, given_up))
         return NextTurn()
-    await work.store.durably(work.must_hold)
+    await work.store.durably(work.must_have_lease)
     seconds: float | None = 0.0
     failure: EngateError | None = None
     held = False
@@ -123,7 +123,7 @@ def _told(kind: Kind, found: Open) -> Told:
                 remote=each.remote,
                 refs=each.refs,
                 uncertain=each.uncertain,
-                made=each.made,
+                unfinished=each.unfinished,
                 kept=frozenset(each.kept),
                 id=each.id,
                 more=each.more,
@@ -151,7 +151,7 @@ def _told(kind: Kind, found: Open) -> Told:
 
 def _end(c: sa.Connection, work: SliceContext, kind: Kind, found: Open, told: Told) -> bool:
     """Settles what has an outcome; without any item left the operation is over. False: the lane is somebody else's, who asks again."""
-    if not lanes.held(c, work.claim.id, work.lease):
+    if not lanes.leased(c, work.claim.id, work.lease):
         return False
     if operations.find(c, work.integration_id, found.id) is None:
         return True

@@ -29,7 +29,7 @@ def allowed(c: sa.Connection, snapshot: Snapshot, kind: Kind) -> set[str]:
     return products if not kind.shared else _referred_to(c, snapshot, kind, products) | {PLACEHOLDER, BRAND_FOR_ALL}
 
 
-def held_back(c: sa.Connection, snapshot: Snapshot) -> sa.ColumnElement[bool] | None:
+def outside(c: sa.Connection, snapshot: Snapshot) -> sa.ColumnElement[bool] | None:
     """The records that the pilot keeps here; None without a pilot."""
     if snapshot.pilot is None:
         return None

@@ -96,7 +96,7 @@ class Room(NamedTuple):
 
 def _claim(c: sa.Connection, work: SliceContext, kind: Kind, room: Room, now: float) -> tuple[Sending, bool]:
     """Decides once more what each record should be, and marks as sent what can go. (records to send, whether any was found)"""
-    work.must_hold(c)
+    work.must_have_lease(c)
     work.must_be_current(c)
     is_served = work.serves(kind)
     if kind.known_by_skus and not is_served:
@@ -150,7 +150,7 @@ def _shared(
     return [row for row, _ in kept], [found for _, found in kept]
 
 
-HELD = reasons.own(
+UNCLASSIFIED = reasons.own(
     "enrichment.map", "placeholder",
     Text("Sem equivalente na loja: aguarda classificação.", "No equivalent in the shop: waits to be classified."),
     Text("Ligue à categoria ou marca da loja em 'Ligações' da integração, ou escolha 'Criar na loja' nas opções 'Categorias novas' e "
@@ -165,7 +165,7 @@ def _waits(work: SliceContext, kind: Kind, row: Claimed, found: Effective) -> Re
     """Why a record does not go now."""
     is_served = work.serves(kind)
     if not is_served and _stays_here(work, kind, row):
-        return HELD
+        return UNCLASSIFIED
     if found.reason is not None:
         return found.reason
     if found.missing is not None:
@@ -218,7 +218,7 @@ def _item(work: SliceContext, kind: Kind, row: Claimed, found: Effective) -> Ite
         refs[kind.parent_kind] = row.parent_remote
         if row.parent_more:
             refs[f"{kind.parent_kind}.more"] = row.parent_more
-    made = row.made and row.have_doc is None
+    unfinished = row.unfinished and row.have_doc is None
     texts = NO_FIELDS if work.snapshot.options.overwrite_enriched else TEXTS
     return Item(
         row.key,
@@ -227,8 +227,8 @@ def _item(work: SliceContext, kind: Kind, row: Claimed, found: Effective) -> Ite
         remote=row.remote,
         refs=refs,
         uncertain=row.uncertain,
-        made=made,
-        kept=found.kept | texts if row.remote is not None and not made else NO_FIELDS,
+        unfinished=unfinished,
+        kept=found.kept | texts if row.remote is not None and not unfinished else NO_FIELDS,
         id=row.id,
         more=row.more,
         turn=row.turn,
@@ -259,7 +259,7 @@ def _settle(c: sa.Connection, work: SliceContext, kind: Kind, told: Told, marked
     settle(c, work, kind, told)
     if told.rest is None:
         operations.keep(c, work, kind, told, marked_at)
-    if not lanes.held(c, work.claim.id, work.lease):
+    if not lanes.leased(c, work.claim.id, work.lease):
         pushes.doubt(c, [was.id for was in told.was.values()])
 
 

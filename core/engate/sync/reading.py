@@ -102,7 +102,7 @@ TOLD = "webhook"
 ROWS = 500
 """Rows that are kept in one transaction: a commit for every page of 100 cost more than the reading."""
 
-HELD_FOR = 1.0
+KEEP_AFTER = 1.0
 """Seconds after which pages are kept however few they are: a slow ERP's pages do not wait for each other."""
 
 
@@ -123,7 +123,7 @@ async def _read_kind(work: SliceContext, kind: Kind, row: Reading) -> bool:
             async for page in pages:
                 read.add(page, asked_at)
                 up = work.time_is_up() and page.cursor is not None
-                if up or read.rows() >= ROWS or read.held_for() > HELD_FOR:
+                if up or read.rows() >= ROWS or read.age() > KEEP_AFTER:
                     if not await _store(work, kind, row, read):
                         return False
                     read = Read(read.place)
@@ -182,7 +182,7 @@ class Read:
     def rows(self) -> int:
         return len(self.own.docs) + sum(len(lot.docs) for lot in self.brought.values())
 
-    def held_for(self) -> float:
+    def age(self) -> float:
         return time.monotonic() - self._since
 
 
@@ -217,7 +217,7 @@ def _keep(c: sa.Connection, work: SliceContext, kind: Kind, row: Reading, read: 
     """False: the reading was cancelled or superseded; its pages are dropped."""
     if not runs.still_asked(c, row):
         return False
-    work.must_hold(c)  # whoever has the lane now may have read newer pages
+    work.must_have_lease(c)  # whoever has the lane now may have read newer pages
     work.must_be_current(c)
     items, changed = _keep_lot(c, work, kind, row, read.own)
     runs.page_done(c, row, read.place, items=items, changed=changed)
@@ -239,7 +239,7 @@ def _keep_lot(c: sa.Connection, work: SliceContext, kind: Kind, row: Reading, lo
     if (
         kind.counted and skus and work.pair.stock_tells_all
     ):  # whoever switches one of these on at this moment decides its stock before or after us
-        levels.hold(c, work.integration_id, skus)
+        levels.lock(c, work.integration_id, skus)
     rules = work.rules(c, kind.name, skus)
     ignored = [doc.key for doc, _ in docs if rules.ignores(doc)]
     desired.forget(c, work.integration_id, kind.name, ignored)
@@ -268,7 +268,7 @@ PILOT_NEEDS = ("category", "brand", "product")
 def end_runs(c: sa.Connection, work: SliceContext) -> None:
     """Those none of whose records can move any more; observers will be told."""
     outlet = outbox.outlet_of(work)
-    for run in runs.finish(c, work.integration_id, work.now(), idle=pilot.held_back(c, work.snapshot)):
+    for run in runs.finish(c, work.integration_id, work.now(), idle=pilot.outside(c, work.snapshot)):
         outlet.run_finished(c, run, work.now())
 
 

@@ -111,7 +111,7 @@ def apply(c: sa.Connection, work: SliceContext, found: Renames) -> None:
 
 def _decide_anew(c: sa.Connection, work: SliceContext, name: str, parents: list[str]) -> None:
     if name == STOCK.name:
-        levels.hold(c, work.integration_id, parents)  # as in `engate.sync.stock`
+        levels.lock(c, work.integration_id, parents)  # as in `engate.sync.stock`
     rules = work.rules(c, name, parents)
 
     def decide(doc: Any, read_at: float) -> Decided:

@@ -274,7 +274,7 @@ class Runner:
                     before.cancel()
                     await asyncio.wait([before])
                     raise
-                if not await self._store.reading(lambda c: lanes.held(c, id, self._lease)):
+                if not await self._store.reading(lambda c: lanes.leased(c, id, self._lease)):
                     return
                 mine.standing = None  # as it was before that work
             await self._work_on(mine)

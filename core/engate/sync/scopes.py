@@ -38,7 +38,7 @@ async def split(work: SliceContext, todo: Sequence[Reading]) -> bool:
 
 
 def _split(c: sa.Connection, work: SliceContext, rows: Sequence[Reading]) -> None:
-    work.must_hold(c)
+    work.must_have_lease(c)
     work.must_be_current(c)
     for row in rows:
         if runs.still_asked(c, row):

@@ -122,12 +122,12 @@ class _Links:
     """Keys of the storefront that became known although the item is not finished."""
 
     def __init__(self) -> None:
-        self.half_made: dict[Origin, list[tuple[str, str, str]]] = {"engate": [], "made": []}
+        self.half_made: dict[Origin, list[tuple[str, str, str]]] = {"engate": [], "unfinished": []}
         self._second_keys: list[tuple[str, str]] = []
 
     def note(self, was: Was, item: Item[Any]) -> None:
         if item.remote and item.remote != was.remote:
-            self.half_made["made" if item.made else "engate"].append((was.key, item.remote, item.more))
+            self.half_made["unfinished" if item.unfinished else "engate"].append((was.key, item.remote, item.more))
         elif item.more != was.more:
             self._second_keys.append((was.key, item.more))
 

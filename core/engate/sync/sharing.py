@@ -81,7 +81,7 @@ def chosen(c: sa.Connection, work: SliceContext, id: int, order: Order, skus: Ma
         sku = skus.get(item.named, "")
         taken[sku] = taken.get(sku, Decimal(0)) + item.quantity
     keys = sorted(set(skus.values()))
-    levels.hold(c, work.integration_id, keys)
+    levels.lock(c, work.integration_id, keys)
     rules = Rules(options, mapping, {}, Against(units.of_others(c, work.integration_id, keys, id)), work.pair)
     shared = Shared(c, work.integration_id, rules, keys)
     found: dict[str, str] = {}

@@ -55,7 +55,7 @@ class Step(msgspec.Struct, frozen=True):
 
     def keep(self, c: sa.Connection, name: str, text: Text, **values: Any) -> None:
         work, order, part = self.work, self.order, self.part
-        work.must_hold(c)
+        work.must_have_lease(c)
         if values:
             orders.update_part(c, part.id, **values)
         orders.note(c, work.order_row(order.id), orders.Line(name, text, part.no), work.now())
@@ -185,7 +185,7 @@ async def _change_in_erp(step: Step) -> Outcome:
     def done(c: sa.Connection) -> None:
         orders.part_changed(c, part.id, wanted)
         if units.free_part(c, order.id, part.branch):  # the ERP does not reserve it yet
-            units.hold(c, work.integration_id, order.id, {part.branch: wanted.items})
+            units.withhold(c, work.integration_id, order.id, {part.branch: wanted.items})
         step.keep(c, "erp_changed", text)
         stock_moved(c, work, sorted({*step.skus, *(item.sku for item in wanted.items)}))
 

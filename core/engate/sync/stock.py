@@ -21,7 +21,7 @@ SAYING = frozenset({"products", "prices"})
 def decide_anew(c: sa.Connection, work: SliceContext, skus: Sequence[str]) -> None:
     """What the shop should offer of these SKUs: units of orders that the ERP does not hold yet changed, or whether they are for sale."""
     work.must_be_current(c)
-    levels.hold(c, work.integration_id, skus)  # before it is looked up what speaks against them: somebody may be changing just that
+    levels.lock(c, work.integration_id, skus)  # before it is looked up what speaks against them: somebody may be changing just that
     rules = work.rules(c, STOCK.name, skus)
 
     def decide(doc: Any, read_at: float) -> Decided:

@@ -147,7 +147,7 @@ def _next(c: sa.Connection, post: Post, tried: Tried | None) -> Next:
             causes.end(c, tried.row.cause_id)  # others that still fail say it anew
         if tried.told.line is not None:
             post.mailman.line(c, tried.row, tried.told.line, post.now())
-    if not lanes.held(c, post.claim.id, post.lease):
+    if not lanes.leased(c, post.claim.id, post.lease):
         return Next(held=False)
     if tried is not None and tried.told.error is not None:
         _failed(c, post, tried, tried.told.error)

@@ -188,9 +188,9 @@ class SliceContext:
         if revisions.stamp(c, self.integration_id) != self.snapshot.stamp:
             raise Outdated(self.claim.name)
 
-    def must_hold(self, c: sa.Connection) -> None:
+    def must_have_lease(self, c: sa.Connection) -> None:
         """Raises LeaseLost unless the lane is still ours: in the transaction that permits an outside effect."""
-        if not lanes.held(c, self.claim.id, self.lease):
+        if not lanes.leased(c, self.claim.id, self.lease):
             raise LeaseLost(self.claim.name)
 
     async def permit(self) -> None:
@@ -199,5 +199,5 @@ class SliceContext:
         await self.store.durably(self._permitted)
 
     def _permitted(self, c: sa.Connection) -> None:
-        self.must_hold(c)
+        self.must_have_lease(c)
         self.must_be_current(c)

@@ -32,6 +32,7 @@ from engate.domain.options import Options
 from engate.hooks import Observer
 from engate.model import Check
 from engate.operations import trigger
+from engate.operations.scope import Scope
 from engate.plugins import PLATFORMS, Manifest
 from engate.secrets import ENVIRONMENT, Vault
 from engate.store import config
@@ -128,7 +129,7 @@ class Stage:
         flows = await self.flows()
         now = self.clock.now().timestamp()
         how = trigger.Activation(flows, **more)
-        await self.store.writing(lambda c: trigger.activate(c, self.tenant_id, self.integration_id, how, now))
+        await self.store.writing(lambda c: trigger.activate(Scope(c, self.tenant_id, self.integration_id, now), how))
         self.runner.poke()
 
     async def resync(self, flows: list[str] | None = None, *, full: bool = True, skus: list[str] | None = None) -> list[int]:
@@ -136,7 +137,7 @@ class Stage:
         now = self.clock.now().timestamp()
         names = flows or [name for name in FLOWS if name in trigger.LOADS]
         made = await self.store.writing(
-            lambda c: trigger.resync(c, self.tenant_id, self.integration_id, trigger.Resync(names, full, skus), now)
+            lambda c: trigger.resync(Scope(c, self.tenant_id, self.integration_id, now), trigger.Resync(names, full, skus))
         )
         self.runner.poke()
         return made
@@ -161,7 +162,7 @@ class Stage:
 
         def save(c: sa.Connection) -> None:
             config.update_integration(c, self.tenant_id, self.integration_id, **given)
-            trigger.changed(c, self.tenant_id, self.integration_id, flows, now)
+            trigger.changed(Scope(c, self.tenant_id, self.integration_id, now), flows)
 
         await self.store.writing(save)
         self.runner.poke()
@@ -169,7 +170,7 @@ class Stage:
     async def retry_order(self, key: str) -> None:
         """What a person does with an order that waits, when its reason is gone."""
         now = self.clock.now().timestamp()
-        await self.store.writing(lambda c: trigger.retry_order(c, self.tenant_id, self.integration_id, key, now))
+        await self.store.writing(lambda c: trigger.retry_order(Scope(c, self.tenant_id, self.integration_id, now), key))
         self.runner.poke()
 
     async def order(self, key: str) -> OrderRow:

@@ -94,7 +94,7 @@ TRAPS: tuple[Trap, ...] = (
         "engine.outbox-held",
         "Who lost the lane tells nothing more: somebody else tells it already.",
         f"{CORE}/sync/telling.py",
-        "if not lanes.held(c, post.claim.id, post.lease):",
+        "if not lanes.leased(c, post.claim.id, post.lease):",
         "if False:",
         (f"{TESTS}test_who_lost_the_lane_tells_nothing_more_and_what_it_told_is_not_told_again",),
     ),
@@ -103,7 +103,7 @@ TRAPS: tuple[Trap, ...] = (
         "What was told before the lane was lost counts as told.",
         f"{CORE}/sync/telling.py",
         "if tried is not None and tried.told.error is None:",
-        "if tried is not None and tried.told.error is None and lanes.held(c, post.claim.id, post.lease):",
+        "if tried is not None and tried.told.error is None and lanes.leased(c, post.claim.id, post.lease):",
         (f"{TESTS}test_who_lost_the_lane_tells_nothing_more_and_what_it_told_is_not_told_again",),
     ),
     Trap(

@@ -66,7 +66,7 @@ class Categories:
         if collection is None:
             body = {"title": title, "metafields": [translate.metafield(item.want.key)]}
             made = await self._shop.do(op.COLLECTION_CREATE, "collection", collection=body)
-            self._batch.linked(item, made["collection"]["id"], made=True)
+            self._batch.linked(item, made["collection"]["id"], unfinished=True)
             return made["collection"]["id"]
         if "name" in translate.to_write(item, ("name",)):
             await self._shop.do(op.COLLECTION_UPDATE, "collection", collection={"id": collection, "title": title})
@@ -75,7 +75,7 @@ class Categories:
     async def _find(self, item: Item[Category]) -> str | None:
         found = await self._shop.graphql(op.COLLECTION_BY_ID, identifier=translate.custom_id(item.want.key))
         if found is not None:
-            self._batch.linked(item, found["id"], made=item.uncertain)
+            self._batch.linked(item, found["id"], unfinished=item.uncertain)
         return found and found["id"]
 
 

@@ -99,7 +99,7 @@ class Images:
 
     async def _upload(self, items: Sequence[Item[Image]]) -> None:
         """Uploads files, or takes those that an earlier attempt made and did not finish."""
-        begun = [item for item in items if item.remote is not None and item.made and item.have is None and not item.uncertain]
+        begun = [item for item in items if item.remote is not None and item.unfinished and item.have is None and not item.uncertain]
         there = await self._statuses([item.remote for item in begun if item.remote is not None])
         self._files |= {item.key: item.remote for item in begun if item.remote is not None and there[item.remote] not in (None, "FAILED")}
         await self._all(
@@ -108,7 +108,7 @@ class Images:
 
     def _made(self, item: Item[Image], file: Mapping[str, Any]) -> None:
         self._files[item.key] = str(file["id"])
-        self._batch.linked(item, str(file["id"]), made=True)
+        self._batch.linked(item, str(file["id"]), unfinished=True)
 
     async def _all(
         self,

@@ -75,7 +75,7 @@ class Products:
                 self._batch.accepted(item)
         made = [item for item in waiting if item.key in self._made]
         for item in made:
-            self._batch.linked(item, self._made[item.key], made=True)
+            self._batch.linked(item, self._made[item.key], unfinished=True)
         for start in range(0, len(made), PUBLISHED_AT_ONCE):
             part = made[start : start + PUBLISHED_AT_ONCE]
             body = {"publishablesToAdd": [item.remote for item in part]}
@@ -97,18 +97,18 @@ class Products:
             body = translate.product_create(item.want, item.refs)
             made = await self._shop.do(op.PRODUCT_CREATE, "product", product=body)
             product = str(made["product"]["id"])
-            self._batch.linked(item, product, made=True)
+            self._batch.linked(item, product, unfinished=True)
             await self._publish(product, publication)
             return product
         await self._update(item, product)
-        if item.have is None and item.made:  # one that people made is shown or hidden as they have it
+        if item.have is None and item.unfinished:  # one that people made is shown or hidden as they have it
             await self._publish(product, publication)
         return product
 
     async def _find(self, item: Item[Product]) -> str | None:
         found = await self._shop.graphql(op.PRODUCT_BY_ID, identifier=translate.custom_id(item.want.key))
         if found is not None:
-            self._batch.linked(item, found["id"], made=item.uncertain)
+            self._batch.linked(item, found["id"], unfinished=item.uncertain)
         return found and found["id"]
 
     async def _update(self, item: Item[Product], product: str) -> None:
@@ -139,7 +139,7 @@ def update_body(item: Item[Product], left: Mapping[str, str | None]) -> dict[str
     body = translate.product_fields(item.want, item.refs, translate.to_write(item, translate.PRODUCT_OWNED))
     if collection := left.get(category_left(item) or ""):
         body["collectionsToLeave"] = [collection]
-    if item.have is None and not item.made:
+    if item.have is None and not item.unfinished:
         body["metafields"] = [translate.metafield(item.want.key)]  # from now on it is found by the ERP's key
     return body
 

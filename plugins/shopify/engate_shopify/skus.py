@@ -70,7 +70,7 @@ class Skus:
         for item in self._batch.unreported():
             variant = self._heard.get(item.want.key)
             if variant is not None and item.remote in (None, variant["id"]):
-                self._batch.linked(item, variant["id"], made=item.remote is None)
+                self._batch.linked(item, variant["id"], unfinished=item.remote is None)
                 self._batch.accepted(item, variant["id"], more=variant["inventoryItem"]["id"])
 
     # ---- by calls ----
@@ -169,7 +169,7 @@ class Family:
             elif variant is None:
                 new.append(item)
             else:
-                self._batch.linked(item, variant["id"], made=item.made or item.uncertain, more=variant["inventoryItem"]["id"])
+                self._batch.linked(item, variant["id"], unfinished=item.unfinished or item.uncertain, more=variant["inventoryItem"]["id"])
                 known.append((item, variant))
         if not self._batch.may_defer:
             self._later(new)
@@ -232,8 +232,8 @@ class Family:
         variant = self._variants[0]
         variant["selectedOptions"] = [{"name": name, "value": value} for name, value in options]
         self._names, self._default = tuple(name for name, _ in options), False
-        item.made = True
-        self._batch.linked(item, variant["id"], made=True, more=variant["inventoryItem"]["id"])
+        item.unfinished = True
+        self._batch.linked(item, variant["id"], unfinished=True, more=variant["inventoryItem"]["id"])
         return variant
 
     # ---- writing ----
@@ -278,7 +278,7 @@ class Family:
             if not faults:
                 made = {variant["sku"]: variant for variant in payload["productVariants"]}
                 for item, _ in part:
-                    self._batch.linked(item, made[item.want.key]["id"], made=True)
+                    self._batch.linked(item, made[item.want.key]["id"], unfinished=True)
                     self._accept(item, made[item.want.key])
                 bodies = bodies[MOST:]
                 continue

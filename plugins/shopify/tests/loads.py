@@ -25,7 +25,7 @@ class Load:
     async def ask(self, front: Any = None) -> float | None:
         assert self.batch.ticket is not None
         again = [
-            Item(i.key, i.want, remote=i.remote, refs=i.refs, uncertain=i.uncertain, made=i.made, more=i.more, turn=i.turn)
+            Item(i.key, i.want, remote=i.remote, refs=i.refs, uncertain=i.uncertain, unfinished=i.unfinished, more=i.more, turn=i.turn)
             for i in self.batch.unreported()
         ]
         check = Batch(again)

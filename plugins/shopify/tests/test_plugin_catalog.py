@@ -131,7 +131,7 @@ async def test_an_image_that_is_worked_on_is_asked_about_later_and_not_uploaded_
     await shop.api.setting("media_polls=0")
     shop.calls()
     for item, state, uploads in zip(batch.items, ("accepted", "rejected"), (0, 1), strict=True):
-        later: Batch[Image] = Batch([Item(item.key, item.want, remote=item.remote, refs=refs, made=True)])
+        later: Batch[Image] = Batch([Item(item.key, item.want, remote=item.remote, refs=refs, unfinished=True)])
         await shop.front.push_images(later)
         assert later.outcomes[item.key].state == state
         assert shop.calls().count("fileCreate") == uploads, "only what Shopify could not read is tried once more"

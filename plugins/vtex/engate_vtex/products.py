@@ -30,7 +30,7 @@ class Products:
         found = await self._vtex.find(at.PRODUCT_BY_REF, ref=new["RefId"])
         if found is None:
             return await self._create(item, new)
-        self._batch.linked(item, str(found["Id"]), made=item.uncertain)
+        self._batch.linked(item, str(found["Id"]), unfinished=item.uncertain)
         await self._update(
             item, str(found["Id"]), category, brand, listed=int(self._vtex.settings.trade_policy) in (found.get("ListStoreId") or ())
         )
@@ -39,7 +39,7 @@ class Products:
     async def _create(self, item: Item[Product], new: translate.Body) -> str:
         made = (await self._vtex.call(at.PRODUCT_CREATE, body=new)).json()
         product = str(made["Id"])
-        self._batch.linked(item, product, made=True)
+        self._batch.linked(item, product, unfinished=True)
         await self._list(product)
         await self._save(product, made, {})
         return product

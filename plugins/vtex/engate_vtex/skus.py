@@ -52,14 +52,14 @@ class Skus:
             if found is None:
                 return await self._create(item, new)
             sku = str(found["Id"])
-            self._batch.linked(item, sku, made=item.uncertain)
+            self._batch.linked(item, sku, unfinished=item.uncertain)
         await self._update(item, sku)
         await self._replace_ean(item, sku)
         return sku
 
     async def _create(self, item: Item[Sku], new: translate.Body) -> str:
         sku = str((await self._vtex.call(at.SKU_CREATE, body=new)).json()["Id"])
-        self._batch.linked(item, sku, made=True)
+        self._batch.linked(item, sku, unfinished=True)
         self._fresh.add(sku)
         if ean := gtin(item.want.ean):
             await self._add_ean(item.want, sku, ean)

@@ -109,7 +109,7 @@ def to_write(item: Item[T], owned: Iterable[str]) -> set[str]:
     fields = set(owned) - item.kept
     if have is not None:
         return {name for name in fields if getattr(want, name) != getattr(have, name)} or fields
-    if item.uncertain or item.made:
+    if item.uncertain or item.unfinished:
         return fields
     return {"active"} & fields if not getattr(want, "active", True) else set()
 

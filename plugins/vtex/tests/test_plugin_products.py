@@ -180,7 +180,7 @@ async def test_a_product_that_was_left_half_made_gets_what_the_erp_changed_since
     await shop.refused("products", item)
     shop.front = front
     want = shop.a_product(name="Café Torrado 1kg", description="Torra escura")
-    await shop.accepted("products", Item("1001", want, remote=item.remote, refs=await refs(shop), made=item.made))
+    await shop.accepted("products", Item("1001", want, remote=item.remote, refs=await refs(shop), unfinished=item.unfinished))
     body = await shop.call("GET", f"{PRODUCT}/{item.remote}")
     assert (body["Name"], body["Title"], body["Description"]) == ("Café Torrado 1kg", "Café Torrado 1kg", "Torra escura")
 
@@ -349,7 +349,7 @@ async def test_a_sku_that_was_left_half_made_gets_what_the_erp_changed_since(sho
         await shop.faults()
     assert (await shop.refused("skus", item)).code == "sku.ean"
     want = shop.a_sku(**new, ean="7891000055120", name="Pacote", weight_kg=Decimal("1.2"))
-    await shop.accepted("skus", Item("1002-1", want, remote=item.remote, refs={"product": product}, made=item.made))
+    await shop.accepted("skus", Item("1002-1", want, remote=item.remote, refs={"product": product}, unfinished=item.unfinished))
     body = await shop.call("GET", f"{SKU}/{item.remote}")
     assert (body["Name"], body["PackagedWeightKg"]) == ("Pacote", 1200)
     assert await shop.call("GET", f"{SKU}/{item.remote}/ean") == ["7891000055120"]
@@ -361,8 +361,10 @@ async def test_a_sku_that_the_shop_had_stays_the_shops_though_its_link_was_refus
     new: dict[str, Any] = {"key": "1002-1", "product": "1002"}
     sku = await shop.accepted("skus", Item("1002-1", shop.a_sku(**new, ean="", name="Pacote da loja"), refs={"product": product}))
     item = Item("1002-1", shop.a_sku(**new), refs={"product": product})
-    assert (await shop.refused("skus", item)).code == "sku.ean" and item.remote == sku and not item.made
-    await shop.accepted("skus", Item("1002-1", shop.a_sku(**new, ean=""), remote=sku, refs={"product": product}, made=item.made))
+    assert (await shop.refused("skus", item)).code == "sku.ean" and item.remote == sku and not item.unfinished
+    await shop.accepted(
+        "skus", Item("1002-1", shop.a_sku(**new, ean=""), remote=sku, refs={"product": product}, unfinished=item.unfinished)
+    )
     assert (await shop.call("GET", f"{SKU}/{sku}"))["Name"] == "Pacote da loja"
 
 
