@@ -108,7 +108,7 @@ class Counting(Storefront):
         await self._take(batch)
 
 
-COUNTING = Manifest("counting", "Counting", "storefront", NoSettings, "benchmarks.harness:Counting", hook_api=3)
+COUNTING = Manifest("counting", "Counting", "storefront", NoSettings, "benchmarks.harness:Counting", hook_api=4)
 MAPPING = msgspec.convert({"warehouses": [{"branch": "1", "warehouse": "1"}]}, PairMapping)
 """No price table is mapped: WinThor's price list would be read a second time for it, and the floor reads it once."""
 

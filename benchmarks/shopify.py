@@ -309,7 +309,7 @@ def main() -> list[Result]:
             "6 operation: threshold over the earliest size", normal[0] / max(1, min(sooner.values(), default=1)), 1.0, f"sooner: {words}"
         )
     ]
-    return [*found, *loop.run(budget()), *asyncio.run(delta())]
+    return [*found, *loop.run(budget()), *loop.run(delta())]
 
 
 if __name__ == "__main__":

@@ -65,7 +65,7 @@ class Documented(Erp):
     list_brands = example("Numbered", Rows=Rows, Fetched=Fetched, Numbered=Numbered, Page=Page, Brand=Brand)["list_brands"]
 
 
-MANIFEST = Manifest("documented", "Documented", "erp", Settings, f"{__name__}:Documented", hook_api=3)
+MANIFEST = Manifest("documented", "Documented", "erp", Settings, f"{__name__}:Documented", hook_api=4)
 
 
 class DocumentedSandbox(Sandbox):

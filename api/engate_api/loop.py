@@ -21,6 +21,7 @@ CPU looking through them, with 5,000 a fiftieth."""
 
 
 def run(main: Coroutine[Any, Any, T]) -> T:
+    gc.collect()  # what is garbage already would be frozen with the rest
     gc.freeze()  # modules, types, statements: they stay
     gc.set_threshold(COLLECT_AFTER)
     return _run(main)

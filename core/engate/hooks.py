@@ -430,7 +430,7 @@ class Observer:
 
 
 ROLES: tuple[type, ...] = (Erp, Storefront, Observer)
-HOOK_API = 3
+HOOK_API = 4
 """The version of this page; a manifest names the one it was written for."""
 SHOP_CHOICES = frozenset({"warehouses", "payments", "shippings", "price_lists"})
 """The kinds of `read_choices`."""

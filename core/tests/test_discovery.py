@@ -12,7 +12,7 @@ import pytest
 
 from engate import Erp, Manifest, Secret, Storefront, field
 from engate.domain.mapping import KINDS
-from engate.hooks import SHOP_CHOICES
+from engate.hooks import HOOK_API, SHOP_CHOICES
 from engate.plugins import PLATFORMS, discover
 from engate.settings import json_schema
 
@@ -36,7 +36,7 @@ def entries(monkeypatch: pytest.MonkeyPatch) -> list[EntryPoint]:
     """Two installed platforms, of a module that only this test knows."""
     module = types.ModuleType("installed_here")
     for key, settings in (("sound", Sound), ("unshowable", Unshowable)):
-        setattr(module, key, Manifest(key, key.title(), "erp", settings, "installed_here:Nothing", 3))
+        setattr(module, key, Manifest(key, key.title(), "erp", settings, "installed_here:Nothing", HOOK_API))
     vars(module)["Nothing"] = Nothing
     monkeypatch.setitem(sys.modules, "installed_here", module)
     return [EntryPoint(key, f"installed_here:{key}", PLATFORMS) for key in ("sound", "unshowable")]
@@ -115,7 +115,7 @@ def test_a_plugin_of_other_hooks_or_of_none_that_it_names_is_not_loaded(monkeypa
 def test_order_fields_that_would_lose_something_are_a_reason(monkeypatch: pytest.MonkeyPatch, role: Any, asked: Any, why: str) -> None:
     module = types.ModuleType("installed_here")
     vars(module)["Nothing"] = Nothing if role == "erp" else type("Shop", (Storefront,), {})
-    vars(module)["asking"] = Manifest("asking", "Asking", role, Sound, "installed_here:Nothing", 3, asked)
+    vars(module)["asking"] = Manifest("asking", "Asking", role, Sound, "installed_here:Nothing", HOOK_API, asked)
     monkeypatch.setitem(sys.modules, "installed_here", module)
     found = discover([EntryPoint("asking", "installed_here:asking", PLATFORMS)])["asking"]
     assert (found.manifest is not None, why in found.failure) == (not why, True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Collection, Generator
 
 import pytest
 import sqlalchemy as sa
@@ -11,12 +11,13 @@ from sqlalchemy import event
 from engate.store.conditions import is_, one_of
 from engate.store.db import Store
 from engate.store.many import execute_many
+from engate.store.tables import Key
 
 metadata = sa.MetaData()
 thing = sa.Table(
     "statement_thing", metadata,
     sa.Column("id", sa.BigInteger, primary_key=True),
-    sa.Column("key", sa.String(200), unique=True),
+    sa.Column("key", Key, unique=True),
     sa.Column("doc", sa.LargeBinary),
     sa.Column("at", sa.Double),
     sa.Column("note", sa.String),
@@ -24,8 +25,10 @@ thing = sa.Table(
 OF_KEYS = sa.select(thing.c.id).where(one_of(thing.c.key, "keys")).order_by(thing.c.id)
 OF_IDS = sa.update(thing).where(one_of(thing.c.id, "ids"), thing.c.at < sa.bindparam("before")).values(note="seen")
 ADD = sa.insert(thing)
+GONE = sa.delete(thing).where(is_(thing.c.id, "b_id"))
 CHANGE = sa.update(thing).where(is_(thing.c.id, "b_id")).values(doc=sa.bindparam("b_doc"), at=None, note="changed")
-KEYS = ["a", "A", "", "ação", "it's", '"', "\\", "a,b", "{a}", "NULL", "1", "01"]
+LONG = "k" * 200
+KEYS = [LONG, "a", "A", "", "ação", "it's", '"', "\\", "a,b", "{a}", "NULL", "1", "01"]
 
 
 @pytest.fixture
@@ -42,9 +45,11 @@ def c(database: str) -> Generator[sa.Connection]:
 
 
 @pytest.mark.parametrize(
-    "keys", [[], ["a"], KEYS, ("01", "1"), {"it's", "nobody"}, [f"other {n}" for n in range(40_000)] + ["{a}"]], ids=len
+    "keys",
+    [[], ["a"], KEYS, ("01", "1"), {"it's", "nobody"}, {"a": 1}.keys(), [LONG + "k"], [f"other {n}" for n in range(40_000)] + ["{a}"]],
+    ids=len,
 )
-def test_many_values_are_one_parameter(c: sa.Connection, keys: list[str]) -> None:
+def test_many_values_are_one_parameter(c: sa.Connection, keys: Collection[str]) -> None:
     found = c.execute(OF_KEYS, {"keys": keys}).scalars().all()
     assert found == [n for n, key in enumerate(KEYS) if key in keys]
 
@@ -74,10 +79,12 @@ def test_the_index_is_used(c: sa.Connection, statement: sa.Select[tuple[int]] | 
 def test_rows_go_as_they_are_and_what_the_statement_fixes_stays(c: sa.Connection) -> None:
     execute_many(c, CHANGE, [{"b_id": 1, "b_doc": b"\xff\0"}, {"b_id": 2, "b_doc": None}])
     execute_many(c, CHANGE, [])
-    rows = c.execute(sa.select(thing.c.id, thing.c.doc, thing.c.at, thing.c.note).order_by(thing.c.id).limit(4)).all()
+    execute_many(c, GONE, [{"b_id": 4}, {"b_id": 5}])
+    rows = c.execute(sa.select(thing.c.id, thing.c.doc, thing.c.at, thing.c.note).order_by(thing.c.id).limit(5)).all()
     assert [tuple(row) for row in rows] == [
-        (0, b"a\0", 0.5, None),
+        (0, LONG.encode() + b"\0", 0.5, None),
         (1, b"\xff\0", None, "changed"),
         (2, None, None, "changed"),
-        (3, "ação".encode() + b"\0", 3.5, None),
+        (3, b"\0", 3.5, None),
+        (6, b'"\0', 6.5, None),
     ]

@@ -17,7 +17,7 @@ from engate.domain.mapping import PairMapping
 from engate.errors import Invalid
 from engate.logs import say
 from engate.model import Query
-from engate.operations import links, trigger
+from engate.operations import trigger
 from engate.operations.scope import Scope
 from engate.plugins import Coupling, closing
 from engate.store import archive, config
@@ -122,7 +122,7 @@ async def activate_integration(
 )
 async def deactivate_integration(installation: NamedDependency[Installation], caller: NamedDependency[Caller], id: Id) -> Integration:
     act = Act("integration.deactivated", id)
-    await changing(installation, caller, act, lambda c: trigger.deactivate(Scope.of(c, caller.tenant_id, id, 0.0)))
+    await changing(installation, caller, act, lambda c: trigger.deactivate(Scope.of(c, caller.tenant_id, id, installation.now())))
     say("integration_deactivated", by=caller.key_id, tenant=caller.tenant_id, integration=id)
     await installation.dispatch.wake(id)
     return await shown(installation, caller, id)
@@ -147,10 +147,9 @@ async def start_resync(
     now = installation.now()
 
     def start(c: sa.Connection) -> list[int]:
-        for name in flows:
-            if name not in trigger.LOADS:
-                links.wake_flow(Scope.of(c, caller.tenant_id, id, now), name)
-        return trigger.resync(Scope.of(c, caller.tenant_id, id, now), trigger.Resync(loads, data.mode == "full", data.skus))
+        scope = Scope.of(c, caller.tenant_id, id, now)
+        trigger.ask(scope, [name for name in flows if name not in trigger.LOADS])
+        return trigger.resync(scope, trigger.Resync(loads, data.mode == "full", data.skus))
 
     asked = {"flows": flows, "mode": data.mode, **({"skus": data.skus} if data.skus else {})}
     runs = await changing(installation, caller, Act("integration.resynced", id, asked=asked), start)

@@ -153,16 +153,16 @@ async def change_integration(
             if before != after:
                 values[field] = msgspec.to_builtins(after)
                 flows |= touched(kind, before, after)
+        scope = Scope.of(c, caller.tenant_id, id, now)
         if values:
             config.update_integration(c, caller.tenant_id, id, **values)
-            trigger.changed(Scope.of(c, caller.tenant_id, id, now), flows)
+            trigger.changed(scope, flows)
         what = ", ".join([*(["name"] if data.name is not msgspec.UNSET else []), *sorted(values)])
         say_after(c, "integration_changed", by=caller.key_id, tenant=caller.tenant_id, integration=id, what=what)
         rested, rests = (resting(msgspec.convert(each, Options)) for each in (fresh.options, values.get("options", fresh.options)))
         for flow in rests - rested:
             runs.switched_off(c, id, flow, now)
-        for flow in rests ^ rested:
-            links.wake_flow(Scope.of(c, caller.tenant_id, id, now), flow)
+        trigger.ask(scope, rests ^ rested)
 
     await changing(installation, caller, Act("integration.changed", id), change)
     await installation.dispatch.wake(id)
@@ -184,16 +184,17 @@ async def change_flow(
     now = installation.now()
 
     def change(c: sa.Connection) -> None:
+        scope = Scope.of(c, caller.tenant_id, id, now)
         config.update_integration(c, caller.tenant_id, id)
         if values:
             config.set_flow(c, id, flow, **values)
             if values.get("enabled") is False:
                 runs.switched_off(c, id, flow, now)
-            links.wake_flow(Scope.of(c, caller.tenant_id, id, now), flow)
+            trigger.ask(scope, [flow])
         if "enabled" in values and flow in stock.SAYING:
-            trigger.changed(Scope.of(c, caller.tenant_id, id, now), [stock.STOCK.flow])
+            trigger.changed(scope, [stock.STOCK.flow])
         if "enabled" in values and flow == "images":
-            trigger.changed(Scope.of(c, caller.tenant_id, id, now), ["products"])  # whether people hear of SKUs without an image
+            trigger.changed(scope, ["products"])  # whether people hear of SKUs without an image
         say_after(c, "integration_changed", by=caller.key_id, tenant=caller.tenant_id, integration=id, what=f"flow {flow}")
 
     await changing(installation, caller, Act("integration.changed", id), change)
@@ -236,15 +237,17 @@ async def delete_integration(
     confirmed(confirm, row.name)
     if any(left) and open_orders is None:
         raise _still_open(left)
-    await changing(installation, caller, Act("integration.stopping", id), lambda c: links.stop(Scope.of(c, caller.tenant_id, id, 0.0)))
+    stopping = Act("integration.stopping", id)
+    await changing(installation, caller, stopping, lambda c: links.stop(Scope.of(c, caller.tenant_id, id, installation.now())))
     await installation.dispatch.wake(id)
     await until_ended(installation, lambda c: lanes.cancelling(c, id))
     now = installation.now()
 
     def end(c: sa.Connection) -> None:
         if any(archive.open_of(c, id)) and open_orders == "archive":
+            scope = Scope.of(c, caller.tenant_id, id, now)
             archive.put_away(c, caller.tenant_id, id, now)
-            trigger.wake_all(Scope.of(c, caller.tenant_id, id, now), ("orders", "fulfilment"))
+            trigger.wake_all(scope, ("orders", "fulfilment"))
         else:
             config.delete_integration(c, caller.tenant_id, id)
 

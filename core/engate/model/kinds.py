@@ -15,7 +15,7 @@ Ref = tuple[str, str, str]
 
 
 class Kind(msgspec.Struct, frozen=True, kw_only=True):
-    """All that tells one kind from another: nobody else asks for its name.
+    """All that tells one kind from another: nobody else compares its name.
 
     `called`: as people call one of it within a sentence; `title`: many. `batch`: records of a push, where the storefront says nothing.
     `priority`: 0 = orders … 9.

@@ -57,11 +57,6 @@ def _list_again(c: sa.Connection, id: int, skus: sa.Select[tuple[str]] | None = 
         c.execute(sa.delete(link).where(mine, link.c.key.in_(skus)))
 
 
-def wake_flow(scope: Scope, flow: str) -> None:
-    """Its schedule changed, or somebody asks for it now."""
-    trigger.ask(scope, [flow])
-
-
 def revive(c: sa.Connection, tenant_id: int, integration_ids: Iterable[int], now: float) -> None:
     """Their credentials work (again): whatever backed off or fell asleep because of them goes on."""
     ids = list(integration_ids)

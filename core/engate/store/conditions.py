@@ -53,10 +53,12 @@ class _Values(sa.types.TypeDecorator[Collection[Any]]):
         self.of = of
 
     def load_dialect_impl(self, dialect: sa.Dialect) -> Any:
-        stored: Any = sa.Text() if dialect.name == "sqlite" else ARRAY(self.of.dialect_impl(dialect))
+        # of a column of 200 characters a cast would cut longer values, which then would be found
+        each = sa.Text() if isinstance(self.of, sa.String) else self.of
+        stored: Any = sa.Text() if dialect.name == "sqlite" else ARRAY(each)
         return dialect.type_descriptor(stored)
 
     def process_bind_param(self, value: Collection[Any] | None, dialect: sa.Dialect) -> Any:
-        if value is None or dialect.name != "sqlite":
-            return value if value is None else list(value)
-        return msgspec.json.encode(value).decode()
+        if value is None:
+            return None
+        return msgspec.json.encode(list(value)).decode() if dialect.name == "sqlite" else list(value)

@@ -7,7 +7,6 @@ compiled once, and the rows go as they are.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from operator import itemgetter
 from typing import Any
 
 import sqlalchemy as sa
@@ -16,8 +15,8 @@ _compiled: dict[tuple[sa.UpdateBase, str, tuple[str, ...]], Any] = {}
 
 
 def execute_many(c: sa.Connection, statement: sa.UpdateBase, rows: Sequence[dict[str, Any]]) -> None:
-    """All rows name the same parameters, and each value is one that the driver takes as it is: text, bytes, a number, None. `statement`
-    is one that is built once, such as a constant of its module."""
+    """All rows name the same parameters, and each value is one that the driver takes as it is: text, bytes, a number, None; so is
+    what the statement itself fixes. `statement` is one that is built once, such as a constant of its module."""
     if not rows:
         return
     names = tuple(rows[0])
@@ -29,5 +28,5 @@ def execute_many(c: sa.Connection, statement: sa.UpdateBase, rows: Sequence[dict
     if found.positiontup is None:
         c.exec_driver_sql(found.string, [fixed | row for row in rows] if fixed else list(rows))
         return
-    pick: Any = itemgetter(*found.positiontup)
-    c.exec_driver_sql(found.string, [pick(fixed | row) for row in rows] if fixed else [pick(row) for row in rows])
+    order: list[str] = list(found.positiontup)
+    c.exec_driver_sql(found.string, [tuple(map((fixed | row if fixed else row).__getitem__, order)) for row in rows])

@@ -247,13 +247,13 @@ def _accepted(digest: Any) -> Any:
     return sa.case((record.c.turn_of == digest, digest), else_=None)
 
 
-_TURNED_AT = sa.func.coalesce(sa.bindparam("b_turned_at", type_=sa.Double), record.c.turned_at)
+_NOW = sa.bindparam("at", type_=sa.Double)
 _ACCEPT_AS_READ = (
     sa.update(record)
     .where(one_of(record.c.id, "ids"), record.c.want == record.c.sent)
     .values(
         have=_accepted(record.c.sent), have_doc=record.c.doc, cause_id=None, answer="",
-        answered_at=sa.bindparam("at"), turned_at=_TURNED_AT, **_SETTLED,
+        answered_at=_NOW, turned_at=sa.case((one_of(record.c.id, "turned"), _NOW), else_=record.c.turned_at), **_SETTLED,
     )
     .returning(record.c.id)
 )  # fmt: skip
@@ -263,7 +263,7 @@ _ACCEPT = (
     .values(
         have=_accepted(sa.bindparam("b_have", type_=sa.LargeBinary)),
         have_doc=sa.bindparam("b_doc"), cause_id=sa.bindparam("b_cause"), answer=sa.bindparam("b_answer"),
-        answered_at=sa.bindparam("at"), turned_at=_TURNED_AT, **_SETTLED,
+        answered_at=_NOW, turned_at=sa.func.coalesce(sa.bindparam("b_turned_at", type_=sa.Double), record.c.turned_at), **_SETTLED,
     )
 )  # fmt: skip
 
@@ -289,8 +289,8 @@ def accept(c: sa.Connection, of: RecordSet, rows: Sequence[Settled], now: float)
         return False
     # what was sent just as read, and was not read anew meanwhile, needs no document from us: one statement for all
     plain = [row for row in rows if row.as_read and not row.answer and row.awaiting is None]
-    done = _accept_as_read(c, [row.id for row in plain if row.turned], now, now)
-    done |= _accept_as_read(c, [row.id for row in plain if not row.turned], now, None)
+    asked = {"ids": [row.id for row in plain], "turned": [row.id for row in plain if row.turned], "at": now}
+    done = set(c.execute(_ACCEPT_AS_READ, asked).scalars()) if plain else set[int]()
     rest = [row for row in rows if row.id not in done]
     if rest:
         reasons = ensure(c, of.tenant_id, of.integration_id, {row.awaiting for row in rest if row.awaiting}, now)
@@ -316,10 +316,6 @@ def accept(c: sa.Connection, of: RecordSet, rows: Sequence[Settled], now: float)
     told = [(row.key, row.more) for row in rows if row.key in there and row.more != row.had_more]
     links.second_keys(c, of.integration_id, of.kind, told)
     return bool(new)
-
-
-def _accept_as_read(c: sa.Connection, ids: list[int], now: float, turned_at: float | None) -> set[int]:
-    return set(c.execute(_ACCEPT_AS_READ, {"ids": ids, "at": now, "b_turned_at": turned_at}).scalars()) if ids else set()
 
 
 def wait_for(c: sa.Connection, of: RecordSet, rows: Sequence[tuple[int, Reason]], now: float, *, answered: bool) -> None:

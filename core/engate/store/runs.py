@@ -29,7 +29,7 @@ QUIET = ("schedule", "webhook")
 
 
 class Reading(NamedTuple):
-    """How far one kind (of one scope) has been read: a row of its table. `only`: these keys (None: all). See `engate.store.tables`."""
+    """A reading of one kind (of one scope) that a run began: a row of its table. `only`: these keys (None: all)."""
 
     integration_id: int
     kind: str
@@ -46,6 +46,16 @@ class Reading(NamedTuple):
     known: int | None
     short: int | None
     started_at: float
+
+
+class Kept(NamedTuple):
+    """How far a list has been read that belongs to no run: the shop's own."""
+
+    watermark: str | None
+    cursor: str | None
+    ahead: str | None
+    entities: int
+    total: int | None
 
 
 class Run(NamedTuple):
@@ -138,7 +148,7 @@ _NO_SCOPES = (
     )
     .values(under_way=False, cursor=None, ahead=None, only=None)
 )
-_PLACE_OF = sa.select(reading).where(_OF_KIND)
+_PLACE_OF = sa.select(*(reading.columns[name] for name in Kept._fields)).where(_OF_KIND)
 _WATERMARK_OF = sa.select(reading.c.watermark).where(_OF_KIND, reading.c.scope == sa.bindparam("of_scope"))
 _EVER_READ = sa.select(reading.c.kind).where(_OF_KIND, reading.c.watermark.is_not(None)).limit(1)
 _RUN = sa.select(run).where(run.c.id == sa.bindparam("of_run"))
@@ -461,9 +471,9 @@ def keep_place(c: sa.Connection, integration_id: int, kind: str, **place: Any) -
     c.execute(_upsert_of(c.dialect.name, frozenset(place)), row)
 
 
-def place_of(c: sa.Connection, integration_id: int, kind: str) -> Reading | None:
+def place_of(c: sa.Connection, integration_id: int, kind: str) -> Kept | None:
     row = c.execute(_PLACE_OF, {"of_integration": integration_id, "of_kind": kind}).first()
-    return Reading(*row) if row is not None else None
+    return Kept(*row) if row is not None else None
 
 
 def _ancestors(kind: str) -> set[str]:

@@ -110,7 +110,7 @@ def apply(c: sa.Connection, work: SliceContext, found: Renames) -> None:
 
 
 def _decide_anew(c: sa.Connection, work: SliceContext, name: str, parents: list[str]) -> None:
-    if name == STOCK.name:
+    if KINDS[name].counted:
         levels.lock(c, work.integration_id, parents)  # as in `engate.sync.stock`
     rules = work.rules(c, name, parents)
 

@@ -9,7 +9,7 @@ manifest = Manifest(
     role="storefront",
     settings=ShopifySettings,
     connection="engate_shopify.storefront:ShopifyStorefront",
-    hook_api=3,
+    hook_api=4,
 )
 
 __all__ = ["ShopifySettings", "manifest"]

@@ -11,8 +11,8 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
+from engate.shapes import is_object
 from engate.testing.sandbox import Answer, Call
-from engate_shopify_sandbox.registry import is_object
 
 STATIC = "shpat_sandboxenteateoktodaloja00001"
 CATALOGUE_ONLY = "shpat_sandboxenteateokcatalogo0002"

@@ -13,13 +13,14 @@ import msgspec
 from aiohttp import web
 from graphql import FieldNode, InlineFragmentNode, OperationDefinitionNode, SelectionSetNode
 
+from engate.shapes import is_object
 from engate.testing.sandbox import Answer, Call, LedgerCounts
 from engate_shopify_sandbox import graph, paging
 from engate_shopify_sandbox.access import Token
 from engate_shopify_sandbox.context import Context
 from engate_shopify_sandbox.engine import Asked, Engine
 from engate_shopify_sandbox.errors import Invalid, user_error
-from engate_shopify_sandbox.registry import Answers, field, is_object, mutation, query
+from engate_shopify_sandbox.registry import Answers, field, mutation, query
 from engate_shopify_sandbox.search import matcher
 from engate_shopify_sandbox.shop import Shop
 

@@ -32,7 +32,8 @@ from graphql import (
 )
 from graphql.execution.values import VariableValues, get_argument_values
 
-from engate_shopify_sandbox.registry import is_array, listed
+from engate.shapes import is_array
+from engate_shopify_sandbox.registry import listed
 
 MOST = 1000
 MUTATION = 10

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 from graphql import ExecutionResult, GraphQLError, GraphQLResolveInfo, execute  # pyright: ignore[reportUnknownVariableType]
 
+from engate.shapes import is_array, is_object
 from engate_shopify_sandbox import codes, graph, registry, scopes
 from engate_shopify_sandbox.context import Context
 from engate_shopify_sandbox.cost import MOST, Bucket, Measure
@@ -154,10 +155,10 @@ def _check_lists(name: str, args: dict[str, Any]) -> None:
 
 
 def _lists(value: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], int]]:
-    if registry.is_object(value):
+    if is_object(value):
         for key, inner in value.items():
             yield from _lists(inner, (*path, key))
-    elif registry.is_array(value):
+    elif is_array(value):
         yield path, len(value)
         for inner in value:
             yield from _lists(inner, path)
@@ -172,7 +173,7 @@ def _wrote(measure: Measure, result: ExecutionResult) -> bool:
 
 def _rows(data: dict[str, Any]) -> int:
     """Of the connections that were asked for by themselves."""
-    found = [one for one in data.values() if registry.is_object(one)]
+    found = [one for one in data.values() if is_object(one)]
     return sum(len(one.get("nodes") or one.get("edges") or ()) for one in found if "nodes" in one or "edges" in one)
 
 

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, TypeGuard
+from typing import TYPE_CHECKING, Any
 
 from graphql import GraphQLResolveInfo
+
+from engate.shapes import is_object
 
 if TYPE_CHECKING:
     from engate_shopify_sandbox.context import Context
@@ -19,15 +21,6 @@ Answers = Mapping[str, Callable[[Any], Any]]
 """What an object says of each of its fields."""
 FIELDS: dict[tuple[str, str], Resolver] = {}
 _UPPER = re.compile(r"(?<!^)(?=[A-Z])")
-
-
-def is_object(value: object) -> TypeGuard[dict[str, Any]]:
-    """Whether a value that somebody else wrote is a JSON object."""
-    return isinstance(value, dict)
-
-
-def is_array(value: object) -> TypeGuard[list[Any]]:
-    return isinstance(value, list)
 
 
 def inner(given: Mapping[str, Any], name: str) -> dict[str, Any]:

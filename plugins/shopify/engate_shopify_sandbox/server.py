@@ -10,6 +10,7 @@ import msgspec
 from aiohttp import web
 
 from engate.clock import ManualClock, ShiftedClock
+from engate.shapes import is_array, is_object
 from engate.testing.facts import Description, OrderState, Sale, Seed, SkuState
 from engate.testing.sandbox import Answer, Call, Operation, Sandbox
 from engate_shopify_sandbox import (
@@ -39,7 +40,6 @@ from engate_shopify_sandbox.control import Control
 from engate_shopify_sandbox.cost import Bucket
 from engate_shopify_sandbox.engine import Asked, Engine
 from engate_shopify_sandbox.idempotency import Keys
-from engate_shopify_sandbox.registry import is_array, is_object
 from engate_shopify_sandbox.shop import Shop
 from engate_shopify_sandbox.webhooks import Webhooks
 

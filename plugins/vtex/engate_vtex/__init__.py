@@ -9,7 +9,7 @@ manifest = Manifest(
     role="storefront",
     settings=VtexSettings,
     connection="engate_vtex.storefront:VtexStorefront",
-    hook_api=3,
+    hook_api=4,
     typed=frozenset({"catalog", "catalog_endpoint", "pricing_write", "orders", "pricing"}),
 )
 

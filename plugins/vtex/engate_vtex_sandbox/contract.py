@@ -8,8 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from engate.shapes import is_array, is_object
 from engate.testing.contracts import Contracts, Deviation, Spec
-from engate_vtex_sandbox.rules.common import is_array, is_object
 from engate_vtex_sandbox.server import ACCOUNT, VtexSandbox
 
 PRICE = "GET /pricing/prices/{itemId}"

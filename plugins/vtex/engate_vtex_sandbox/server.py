@@ -10,6 +10,7 @@ import msgspec
 from aiohttp import web
 
 from engate.clock import ManualClock, ShiftedClock
+from engate.shapes import is_object
 from engate.testing.facts import Description, OrderState, Sale, Seed, SkuState
 from engate.testing.sandbox import Answer, Call, Handler, Operation, Refused, Sandbox
 from engate_vtex_sandbox import control
@@ -23,7 +24,7 @@ from engate_vtex_sandbox.payments import FORMS, payment_systems
 from engate_vtex_sandbox.pricing import Pricing
 from engate_vtex_sandbox.rates import Rates, too_many
 from engate_vtex_sandbox.rules import common as common_rules
-from engate_vtex_sandbox.rules.common import KEY_HEADER, is_object
+from engate_vtex_sandbox.rules.common import KEY_HEADER
 from engate_vtex_sandbox.shop import Shop
 from engate_vtex_sandbox.skus import Skus
 from engate_vtex_sandbox.specifications import Specifications

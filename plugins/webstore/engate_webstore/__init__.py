@@ -9,7 +9,7 @@ manifest = Manifest(
     role="storefront",
     settings=WebstoreSettings,
     connection="engate_webstore.storefront:WebstoreStorefront",
-    hook_api=3,
+    hook_api=4,
     typed=frozenset({"idEcommerce"}),
 )
 

@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from typing import Any
 from zlib import crc32
 
-from engate_webstore.envelope import INVALID, Call, Refused, is_array, is_object
+from engate.shapes import is_array, is_object
+from engate_webstore.envelope import INVALID, Call, Refused
 
 
 def taken(call: Call) -> Mapping[str, Any]:

@@ -6,16 +6,17 @@ Contract: olist FACTS, section 1 (call, envelope, error codes).
 from __future__ import annotations
 
 import hmac
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from hashlib import sha256
-from typing import Any, NamedTuple, TypeGuard
+from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
 import msgspec
 
 from engate import Asked, Reply
 from engate.answers import NOT_JSON
+from engate.shapes import is_object
 
 NO_TOKEN, BAD_TOKEN, MALFORMED, TOO_MANY, MISSING = 1, 2, 3, 6, 10
 NOTHING, NO_PAGE, DUPLICATE, INVALID, NOT_FOUND, RETRY = 20, 23, 30, 31, 32, 35
@@ -24,15 +25,6 @@ NUL = b"\\u0000"
 """As JSON writes it."""
 DONE, WRONG, REFUSED = "3", "2", "1"
 """`status_processamento`: done; the fields are wrong; not worked on."""
-
-
-def is_object(value: object) -> TypeGuard[Mapping[str, Any]]:
-    """Whether a value that somebody else wrote is a JSON object."""
-    return isinstance(value, Mapping)
-
-
-def is_array(value: object) -> TypeGuard[Sequence[Any]]:
-    return isinstance(value, list)
 
 
 class Refused(Exception):

@@ -16,7 +16,7 @@ from engate.answers import NOT_JSON
 from engate.errors import Answered
 from engate.http import Http
 from engate.model import Batch, Check, Item, StockLevel
-from engate_webstore.envelope import is_object
+from engate.shapes import is_object
 from engate_webstore.settings import WebstoreSettings
 from engate_webstore.translate import units
 

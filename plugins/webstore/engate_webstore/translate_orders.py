@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 
 from engate import Known, Note
 from engate.model import CENT, Address, Buyer, Order, OrderItem, Payment, ShopState
-from engate_webstore.envelope import INVALID, Refused, is_array, is_object
+from engate.shapes import is_array, is_object
+from engate_webstore.envelope import INVALID, Refused
 from engate_webstore.translate import SAO_PAULO
 
 _0 = Decimal(0)

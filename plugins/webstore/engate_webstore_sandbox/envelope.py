@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
-from typing import Any, Literal, NamedTuple, TypeGuard
+from typing import Any, Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 import msgspec
+
+from engate.shapes import is_array, is_object
 
 ZONE = ZoneInfo("America/Sao_Paulo")
 NOTHING_FOUND, NO_SUCH_PAGE, DUPLICATE, NOT_FOUND = 20, 23, 30, 32
@@ -16,15 +18,6 @@ PASSING = frozenset((6, 11, 35, 99))
 STOPPING = frozenset((1, 2, 5, 7, 8))
 """Of the account: nothing goes on before somebody has looked."""
 Verdict = Literal["ok", "erro", "parcial", "http", "unreadable", "silent", "lost"]
-
-
-def is_object(value: object) -> TypeGuard[dict[str, Any]]:
-    """Whether a value that somebody else wrote is a JSON object."""
-    return isinstance(value, dict)
-
-
-def is_array(value: object) -> TypeGuard[list[Any]]:
-    return isinstance(value, list)
 
 
 class Said(NamedTuple):

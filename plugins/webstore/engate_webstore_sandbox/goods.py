@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from engate_webstore_sandbox.envelope import is_array, is_object, listed, number, text
+from engate.shapes import is_array, is_object
+from engate_webstore_sandbox.envelope import listed, number, text
 
 MOST = {"nome": 120, "codigo": 30, "unidade": 3, "gtin": 14}
 NUMBERS = (

@@ -6,8 +6,9 @@ from typing import Any
 
 import msgspec
 
+from engate.shapes import is_object
 from engate_webstore_sandbox.client import Client
-from engate_webstore_sandbox.envelope import Said, is_object, text
+from engate_webstore_sandbox.envelope import Said, text
 from engate_webstore_sandbox.sales import OVER, Note, Order, Sales
 
 NONE = ("", "0")

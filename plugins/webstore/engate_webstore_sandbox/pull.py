@@ -10,8 +10,9 @@ from typing import Any
 
 import msgspec
 
+from engate.shapes import is_object
 from engate_webstore_sandbox.client import Client
-from engate_webstore_sandbox.envelope import NO_SUCH_PAGE, NOTHING_FOUND, Said, day, is_object, listed, moment, number, text, whole
+from engate_webstore_sandbox.envelope import NO_SUCH_PAGE, NOTHING_FOUND, Said, day, listed, moment, number, text, whole
 from engate_webstore_sandbox.goods import OWN, Article, Goods, Told, Unusable, fields_of, grade_of
 from engate_webstore_sandbox.settings import Settings
 

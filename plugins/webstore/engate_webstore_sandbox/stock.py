@@ -11,8 +11,8 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
+from engate.shapes import is_object
 from engate.testing.sandbox import Answer, Call, LedgerCounts, Refused
-from engate_webstore_sandbox.envelope import is_object
 from engate_webstore_sandbox.exchanges import Exchange, Exchanges, shown
 from engate_webstore_sandbox.goods import Goods
 from engate_webstore_sandbox.settings import Settings

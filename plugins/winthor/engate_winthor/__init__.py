@@ -10,7 +10,7 @@ manifest = Manifest(
     role="erp",
     settings=Settings,
     connection="engate_winthor.erp:Winthor",
-    hook_api=3,
+    hook_api=4,
     order_fields=OrderFields,
     typed=frozenset({"order_body.freight", "winthor-ferramenta-gateway"}),
 )

@@ -2,7 +2,7 @@
 several ways."""
 
 from decimal import Decimal
-from typing import Any, Protocol, TypeGuard, TypeVar, cast, get_type_hints
+from typing import Any, Protocol, TypeVar, cast, get_type_hints
 
 import msgspec
 
@@ -216,15 +216,6 @@ class Identified(Protocol):
 
 def id_of(row: Identified) -> str:
     return text(row.id)
-
-
-def is_object(value: object) -> TypeGuard[dict[str, Any]]:
-    """Whether a value of a shape that is not documented is a JSON object."""
-    return isinstance(value, dict)
-
-
-def is_array(value: object) -> TypeGuard[list[Any]]:
-    return isinstance(value, list)
 
 
 def flag(value: Flag, default: bool) -> bool:

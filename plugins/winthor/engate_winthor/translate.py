@@ -10,6 +10,7 @@ import msgspec
 
 from engate import Text
 from engate.model import Brand, Category, Choice, Image, Price, Problem, Product, Sku, StockLevel, Warehouse, gtin
+from engate.shapes import is_array, is_object
 from engate_winthor.rows import (
     BillingRow,
     BranchRow,
@@ -25,8 +26,6 @@ from engate_winthor.rows import (
     SkuRow,
     StockRow,
     flag,
-    is_array,
-    is_object,
     text,
 )
 from engate_winthor.translate_customers import document

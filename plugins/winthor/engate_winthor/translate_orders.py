@@ -13,9 +13,10 @@ from engate import Answered, Rejected, Text
 from engate.answers import NOT_JSON
 from engate.model import CENT, ErpItem, ErpOrder, ErpState, OrderPart, PartItem, Shipment, Tracking, is_whole, plain, whole_units
 from engate.nfe import Sold
+from engate.shapes import is_array, is_object
 from engate_winthor.endpoints import Contract
 from engate_winthor.order_fields import asked
-from engate_winthor.rows import OrderItemRow, OrderRow, is_array, is_object, text
+from engate_winthor.rows import OrderItemRow, OrderRow, text
 from engate_winthor.settings import Settings
 
 STATES: dict[str, ErpState] = {"L": "in_erp", "P": "held", "B": "held", "M": "picking", "F": "invoiced", "C": "cancelled"}

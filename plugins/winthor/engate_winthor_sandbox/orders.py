@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Any
 
+from engate.shapes import is_array, is_object
 from engate.testing.sandbox import Answer, Call, LedgerCounts
 from engate_winthor_sandbox import rules
 from engate_winthor_sandbox.catalog import Sku
@@ -205,7 +206,7 @@ class Orders:
         return order
 
     def _customer(self, given: object) -> Customer:
-        wanted: Any = given.get("id") if rules.is_object(given) else None
+        wanted: Any = given.get("id") if is_object(given) else None
         customer = self.customers.get(wanted)
         rules.order_customer_known(customer is not None, wanted)
         return customer  # pyright: ignore
@@ -339,4 +340,4 @@ def decimal(value: object) -> Decimal:
 
 def _consumer(body: dict[str, Any]) -> dict[str, Any] | None:
     given = body.get("listConsumerData")
-    return given[0] if rules.is_array(given) and given and rules.is_object(given[0]) else None
+    return given[0] if is_array(given) and given and is_object(given[0]) else None

@@ -10,8 +10,9 @@ import re
 from collections.abc import Collection, Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, NoReturn, TypeGuard
+from typing import Any, NoReturn
 
+from engate.shapes import is_array, is_object
 from engate.testing.sandbox import Answer, Refused
 
 MAX_PAGE_SIZE = 1000
@@ -23,15 +24,6 @@ _CNPJ = re.compile(r"[0-9A-Z]{12}[0-9]{2}", re.ASCII)
 SALE_ORIGINS = ("F", "W", "R", "T")
 SALE_TYPES = ("1", "5", "7", "8")
 BONUS = "5"
-
-
-def is_object(value: object) -> TypeGuard[dict[str, Any]]:
-    """Whether a value that somebody else wrote is a JSON object."""
-    return isinstance(value, dict)
-
-
-def is_array(value: object) -> TypeGuard[list[Any]]:
-    return isinstance(value, list)
 
 
 def problem(code: str, message: str, detail: str = "", details: list[dict[str, str]] | None = None) -> dict[str, object]:

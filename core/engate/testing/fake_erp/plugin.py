@@ -167,7 +167,7 @@ class FakeErp(Erp):
             raise Rejected(error.text, Text("Corrija no ERP.", "Fix it in the ERP."), code=f"fake.{error.status}") from None
 
 
-FAKE_ERP = Manifest("fake_erp", "Fake ERP", "erp", Settings, "engate.testing.fake_erp.plugin:FakeErp", hook_api=3)
+FAKE_ERP = Manifest("fake_erp", "Fake ERP", "erp", Settings, "engate.testing.fake_erp.plugin:FakeErp", hook_api=4)
 FAKE_ERP_ASKING = msgspec.structs.replace(FAKE_ERP, order_fields=OrderFields)
 
 

@@ -360,4 +360,4 @@ class FakeShop(Storefront):
         await self._tell(shop_order, "cancel-refusal", {"reason": reason})
 
 
-FAKE_SHOP = Manifest("fake_shop", "Fake shop", "storefront", Settings, "engate.testing.fake_shop.plugin:FakeShop", hook_api=3)
+FAKE_SHOP = Manifest("fake_shop", "Fake shop", "storefront", Settings, "engate.testing.fake_shop.plugin:FakeShop", hook_api=4)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from engate.shapes import is_array
 from engate_vtex_sandbox import refusals
-from engate_vtex_sandbox.rules.common import INT32, is_array
+from engate_vtex_sandbox.rules.common import INT32
 
 if TYPE_CHECKING:
     from engate_vtex_sandbox.shop import Product, Shop, Sku

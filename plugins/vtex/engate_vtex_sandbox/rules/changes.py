@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from engate.shapes import is_array, is_object
 from engate_vtex_sandbox import refusals
-from engate_vtex_sandbox.rules.common import is_array, is_object
 
 if TYPE_CHECKING:
     from engate_vtex_sandbox.order import Line, Order

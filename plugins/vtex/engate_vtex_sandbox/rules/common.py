@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Literal, TypeGuard
+from typing import Any, Literal
 
 import msgspec
 
+from engate.shapes import is_array, is_object
 from engate.testing.sandbox import Call, Refused
 from engate_vtex_sandbox import refusals
 
@@ -17,15 +18,6 @@ INT32 = 2**31 - 1
 KEY_HEADER = "X-VTEX-API-AppKey"
 TOKEN_HEADER = "X-VTEX-API-AppToken"  # noqa: S105
 SPAN = re.compile(r"(\d+\.)?\d{2}:[0-5]\d:[0-5]\d")  # dd.hh:mm:ss, days optional
-
-
-def is_object(value: object) -> TypeGuard[dict[str, Any]]:
-    """Whether a value that somebody else wrote is a JSON object."""
-    return isinstance(value, dict)
-
-
-def is_array(value: object) -> TypeGuard[list[Any]]:
-    return isinstance(value, list)
 
 
 def refuse_missing_header(call: Call, name: str) -> None:

@@ -6,8 +6,9 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from engate.shapes import is_object
 from engate_vtex_sandbox import refusals
-from engate_vtex_sandbox.rules.common import INT32, SPAN, instant, is_object
+from engate_vtex_sandbox.rules.common import INT32, SPAN, instant
 
 if TYPE_CHECKING:
     from engate_vtex_sandbox.shop import Shop, Stock

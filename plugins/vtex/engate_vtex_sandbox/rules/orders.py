@@ -8,8 +8,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult
 
+from engate.shapes import is_array, is_object
 from engate_vtex_sandbox import refusals
-from engate_vtex_sandbox.rules.common import instant, is_array, is_object
+from engate_vtex_sandbox.rules.common import instant
 
 if TYPE_CHECKING:
     from engate_vtex_sandbox.order import Order
