@@ -1,7 +1,7 @@
 """One statement for many rows, straight through the driver.
 
-SQLAlchemy looks at each parameter of each row before it hands them on: half of the time of a write of 500 rows. Here the statement is
-compiled once, and the rows go as they are.
+SQLAlchemy processes each parameter of each row, which takes half the time of a write of 500 rows. Here the statement is compiled once,
+and the rows are passed unchanged.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ _compiled: dict[tuple[sa.UpdateBase, str, tuple[str, ...]], Any] = {}
 
 
 def execute_many(c: sa.Connection, statement: sa.UpdateBase, rows: Sequence[dict[str, Any]]) -> None:
-    """All rows name the same parameters, and each value is one that the driver takes as it is: text, bytes, a number, None. `statement`
-    is one that is built once, such as a constant of its module."""
+    """All rows must have the same parameters, with values that the driver takes unchanged: text, bytes, a number, None. `statement` must be
+    built once, such as a constant of its module."""
     if not rows:
         return
     names = tuple(rows[0])
