@@ -1,4 +1,4 @@
-"""Where a call may go: a client's calls never leave the origin (scheme, host, port) that its connection was configured with."""
+"""Where calls may go: a client's calls never leave the origin (scheme, host, port) configured for its connection."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from engate.text import Text
 
 _SCHEMES = ("http", "https")
 _UNFIT = re.compile(r"[\x00-\x20\x7f\\#]")
-"""Control characters, spaces and backslashes are read in more than one way; what follows a `#` would not be sent at all."""
+"""Programs read control characters, spaces and backslashes in different ways; what follows a `#` would not be sent."""
 _HOST = re.compile(r"[^\x00-\x20\x7f\\/?#@\[\]{}|<>^`\"%]+|\[[0-9A-Fa-f:.]+\]")
 
 
 def wrong_base(url: str) -> Text | None:
-    """What is wrong with an address that somebody typed; None where calls can go there."""
+    """What is wrong with an address that somebody typed; None where it can be called."""
     try:
         parts = urlsplit(url)
         port = parts.port

@@ -1,4 +1,4 @@
-"""What an answer amounts to: a definite yes or no, a permission that is missing, a session that ended, or a doubt."""
+"""What an answer means: a definite yes or no, a missing permission, an ended session, or an unknown effect."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ _TAGS = re.compile(r"(?:<[^>]+>|\s)+")
 
 
 def redacted(body: bytes, limit: int = 300) -> str:
-    """A short, single-line excerpt of an answer with anything that looks like a credential blanked."""
+    """A short, single-line excerpt of an answer, with everything that looks like a credential blanked."""
     text = _TAGS.sub(" ", body[:4000].decode("utf-8", "replace")).strip()
     return _SECRET.sub(r"\1***", text)[:limit]
 
 
 class Headers(dict[str, str]):
-    """The headers of an answer, found by a name in any case. Made at once, in one pass: each call asks for several of them."""
+    """The headers of an answer; names in any case find them. Built in one pass, because each call reads several."""
 
     def __init__(self, raw: Iterable[tuple[bytes, bytes]]) -> None:
         super().__init__()
@@ -49,7 +49,7 @@ class Headers(dict[str, str]):
 
 
 NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-"""What reading somebody else's JSON may raise: it is none, it is not UTF-8, or it is nested too deeply."""
+"""What decoding a platform's JSON may raise: it is not JSON, not UTF-8, or nested too deeply."""
 
 
 class Response:
@@ -61,7 +61,7 @@ class Response:
         self.status, self.headers, self.body = status, headers, body
 
     def json(self, kind: type[T] | Any = Any) -> Any:
-        """The body decoded as `kind`; a body of another shape is `Unavailable` (the platform did not keep its contract)."""
+        """The body decoded as `kind`. Raises `Unavailable` for a body of another shape (the platform broke its contract)."""
         try:
             return msgspec.json.decode(self.body, type=kind)
         except NOT_JSON as error:
@@ -73,7 +73,7 @@ class Response:
 
     @property
     def html(self) -> bool:
-        """A page for people: of a proxy, a firewall or a server without the service, whatever its status says."""
+        """Whether it is a page for people, from a proxy, a firewall or a server without the service, whatever its status."""
         return "html" in self.headers.get("content-type", "")
 
     @property
@@ -87,7 +87,7 @@ class Response:
 
 
 class Call(msgspec.Struct, frozen=True):
-    """One call as asked for, however many exchanges it takes. `safe`: repeating it changes nothing more."""
+    """One call as asked for, however many exchanges it takes. `safe`: repeating it has no further effect."""
 
     method: str
     url: Any  # parsed, as the HTTP library has it
@@ -106,7 +106,7 @@ class Call(msgspec.Struct, frozen=True):
 
     @property
     def again(self) -> bool:
-        """Whether there is a body to send a second time, if need be."""
+        """Whether the body can be sent a second time."""
         return not isinstance(self.content, Body) or self.content.again
 
     @property
@@ -115,7 +115,7 @@ class Call(msgspec.Struct, frozen=True):
 
 
 def problem(call: Call, response: Response) -> EngateError | None:
-    """The error that this answer amounts to; None: it is handed back. (401 is a matter of sessions: not decided here.)"""
+    """The error that this answer means; None: the answer is handed back. (401 concerns sessions and is not decided here.)"""
     status = response.status
     if status == 429:
         return RateLimited(
@@ -139,7 +139,7 @@ def problem(call: Call, response: Response) -> EngateError | None:
 
 
 def throttled(call: Call) -> RateLimited:
-    """The answer's own count says that there were too few credits: nothing was done."""
+    """The answer's own count shows too few credits: nothing was done."""
     return RateLimited(Text(f"Limite de chamadas atingido ({call.name}).", f"Rate limit reached ({call.name})."))
 
 
@@ -147,7 +147,7 @@ LOOKS = Text("O engate confere antes de reenviar.", "engate looks before sending
 
 
 def doubt(call: Call, what: str) -> Unavailable | Unknown:
-    """Nobody knows what became of the call: only of a reading is it certain that it changed nothing."""
+    """The effect of the call is unknown; only a safe call certainly changed nothing."""
     if call.reads:
         return Unavailable(Text(f"Plataforma indisponível ({what} em {call.name}).", f"Platform unavailable ({what} at {call.name})."))
     return Unknown(
@@ -157,7 +157,7 @@ def doubt(call: Call, what: str) -> Unavailable | Unknown:
 
 
 def too_slow(call: Call, seconds: float) -> Unavailable | Unknown:
-    """It may have been sending all the time: a drop every few seconds keeps every timeout of a single read from striking."""
+    """The deadline has passed. The platform may have sent a byte every few seconds, so that no timeout of a single read applied."""
     text = Text(
         f"A plataforma demorou demais: {call.name} não terminou em {seconds:g} s.",
         f"The platform was too slow: {call.name} did not end within {seconds:g} s.",
@@ -167,7 +167,7 @@ def too_slow(call: Call, seconds: float) -> Unavailable | Unknown:
 
 
 def too_large(call: Call, most: int) -> Unavailable | Unknown:
-    """The rest is not read."""
+    """The answer is too large: the rest is not read."""
     text = Text(
         f"A resposta a {call.name} é grande demais: mais de {most / 2**20:g} MB.",
         f"The answer to {call.name} is too large: more than {most / 2**20:g} MB.",
@@ -188,7 +188,7 @@ def unreachable(call: Call) -> Unavailable:
 
 
 def refused(call: Call, status: int) -> AuthFailed:
-    """Credentials that travel with every call: there is no session to renew."""
+    """Credentials sent with every call were refused: there is no session to renew."""
     return AuthFailed(
         Text(
             f"A plataforma recusou as credenciais ({status} em {call.name}).",
@@ -199,20 +199,20 @@ def refused(call: Call, status: int) -> AuthFailed:
 
 
 def no_session(error: Unknown) -> Unavailable:
-    """Nobody knows what became of a login."""
+    """The outcome of a login is unknown."""
     hint = Text("Verifique se o login da plataforma está no ar.", "Check whether the platform's login is up.")
     return Unavailable(error.text, hint, code=error.code if error.code != Unknown.code else None)
 
 
 def sent_once(call: Call) -> NotSent:
-    """It was refused, and what was to be sent cannot be had a second time."""
+    """The call was refused, and its body cannot be sent a second time."""
     return NotSent(
         Text(f"A sessão terminou antes de {call.name}: o envio recomeça.", f"The session ended before {call.name}: it is sent anew.")
     )
 
 
 def session_taken(call: Call) -> Unavailable:
-    """The login itself works, so the credentials are good: somebody else's login ends our session again and again."""
+    """The login works, so the credentials are good: another login keeps ending the session."""
     return Unavailable(
         Text(
             f"O login é aceito, mas a sessão não se mantém ({call.name}): outro sistema usa o mesmo usuário.",

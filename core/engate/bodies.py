@@ -1,4 +1,4 @@
-"""The body of an answer, unpacked as it comes, and never more of it than allowed: neither 4 GB nor 2 MB that unpack to 2 GB are held."""
+"""The body of an answer, unpacked as it comes and limited in size: neither 4 GB, nor 2 MB that unpack to 2 GB, are held in memory."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ MOST_BYTES = 64 * 1024 * 1024
 MOST_LINE = 1024 * 1024
 _STEP = 256 * 1024
 ENCODINGS = "gzip, deflate"
-"""What we say we accept; anything else an answer is packed with is not read."""
+"""The encodings that are accepted. An answer in any other encoding is not read."""
 
 
 class TooLarge(Exception):
-    """More than allowed."""
+    """The body is larger than allowed."""
 
 
 class Undecodable(Exception):
-    """Packed in a way that we cannot read, or broken."""
+    """The body is in an unknown encoding, or broken."""
 
 
 async def read(chunks: AsyncIterable[bytes], encoding: str, most: int) -> bytes:
-    """The whole body. Raises TooLarge as soon as there is more than `most` of it, as it came or unpacked."""
+    """The whole body. Raises TooLarge as soon as it has more than `most` bytes, packed or unpacked."""
     unpack = _unpacker(encoding)
     parts: list[bytes] = []
     came = size = 0
@@ -32,7 +32,7 @@ async def read(chunks: AsyncIterable[bytes], encoding: str, most: int) -> bytes:
             if size > most:
                 raise TooLarge
             parts.append(part)
-        if came > most + _STEP:  # a few bytes of packing on top are no flood
+        if came > most + _STEP:  # the packed form may be a few bytes longer
             raise TooLarge
     if came and not unpack.whole():
         raise Undecodable
@@ -40,7 +40,7 @@ async def read(chunks: AsyncIterable[bytes], encoding: str, most: int) -> bytes:
 
 
 async def lines(chunks: AsyncIterable[bytes], encoding: str, most: int) -> AsyncIterator[bytes]:
-    """Line by line, without their ends and without empty ones; no more than one is held. TooLarge for one that is longer than `most`."""
+    """The lines, without line ends and empty lines; only one is held at a time. Raises TooLarge for one longer than `most` bytes."""
     unpack = _unpacker(encoding)
     begun = bytearray()
     came = False
@@ -80,7 +80,7 @@ class _Zlib:
         self._first = True
 
     def fed(self, chunk: bytes) -> Iterator[bytes]:
-        """A step at a time: a few bytes may unpack to a thousand times as many."""
+        """Unpacks in steps: a few bytes may unpack to a thousand times as many."""
         more = True
         while more and not self._inner.eof:
             try:

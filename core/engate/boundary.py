@@ -1,7 +1,7 @@
-"""What comes back from a plugin, held against the declared types before anything of it is used or stored.
+"""Checks what plugins return against the declared types before it is used or stored.
 
-An item that is wrong concerns itself alone: it is told apart, and the other items of its page go on. What cannot be told apart (no page,
-no order) is a `PluginFault` that says what was expected.
+A wrong item affects only itself: it is set apart, and the other items of its page go on. A result without items to set apart (no page, no
+order) is a `PluginFault` that says what was expected.
 """
 
 from __future__ import annotations
@@ -57,18 +57,18 @@ KEYS: dict[type, Mapping[str, int]] = {
     Imported: {"key": 100},
     Found: {"key": 100},
 }
-"""Fields by which things are stored and found again, and how long they may be."""
+"""Fields by which things are stored and found, and their longest length."""
 
 SEGMENTS: dict[type, str] = {Order: "key", OrderEvent: "order"}
-"""Fields that stand in addresses of the API, in one segment (`orders/{key}/retry`): people and other systems reach an order by it."""
+"""Fields that are one segment of URLs of the API (`orders/{key}/retry`)."""
 
 _EMPTY = frozenset({(Order, "raw_state")})
 _PERSONAL = ("$.buyer", "$.delivery", "$.doc.buyer", "$.doc.delivery")
-"""Where a person's data stand: their values are not repeated in a message."""
+"""Fields with personal data: their values are not repeated in messages."""
 
 
 class Wrong(Exception):
-    """One value that is not what its type says. `where`: the field; `value`: what stands there, shortened."""
+    """One value that does not fit its type. `where`: the field; `value`: shortened."""
 
     def __init__(self, where: str, value: str, expected: Text) -> None:
         super().__init__(where)
@@ -76,7 +76,7 @@ class Wrong(Exception):
 
 
 class Unreachable(Wrong):
-    """A key that cannot stand in an address. Where a whole page has such keys it is the plugin's design: nothing of it is taken."""
+    """A key that cannot be part of a URL. If all keys of a page are such, it is the plugin's design: nothing of it is taken."""
 
     def __init__(self, where: str, value: str) -> None:
         super().__init__(
@@ -87,7 +87,7 @@ class Unreachable(Wrong):
 
 
 class Broken(NamedTuple):
-    """An item that cannot be used. `key`: where it says which one it is; `item`: as it came."""
+    """An item that cannot be used. `key`: if it tells which one it is; `item`: as it came."""
 
     key: str | None
     item: Any
@@ -95,15 +95,15 @@ class Broken(NamedTuple):
 
 
 class Received(Page[T], Generic[T]):
-    """A page whose `items` are all sound; `broken` are the others. `brought`: the same of the other kinds that it brings."""
+    """A page whose `items` are all sound; `broken`: the others. `brought`: the same for the other kinds that it brings."""
 
     broken: tuple[Broken, ...] = ()
     brought: Mapping[str, Received[Any]] = {}
 
 
 class Checker(Generic[T]):
-    """Holds items against one type. A sound one comes back as it will be read from the database (an int where a Decimal is declared
-    becomes one)."""
+    """Checks items against one type. A sound item is returned as it will be read from the database (an int becomes a Decimal where one is
+    declared)."""
 
     def __init__(self, kind: type[T]) -> None:
         self._kind = kind
@@ -125,7 +125,7 @@ class Checker(Generic[T]):
         except msgspec.ValidationError as error:
             expected, _, place = str(error).partition(" - at ")
             raise self._wrong(item, place.strip("`"), translated(expected)) from None
-        except (TypeError, ValueError, OverflowError, RecursionError) as error:  # what cannot be written down at all
+        except (TypeError, ValueError, OverflowError, RecursionError) as error:  # it cannot be encoded
             raise self._unwritable(item, error) from None
         for name, most in self._keys:
             value: str = getattr(good, name)
@@ -159,7 +159,7 @@ class Checker(Generic[T]):
         return Wrong(place.removeprefix("$.").removeprefix("$"), shown, expected)
 
     def _unwritable(self, item: object, error: Exception) -> Wrong:
-        """Which field it is."""
+        """The field that cannot be encoded."""
         for name in get_type_hints(self._kind):
             value = getattr(item, name, None)
             try:
@@ -171,7 +171,7 @@ class Checker(Generic[T]):
 
 
 def _carried(event: OrderEvent) -> None:
-    """The order that an event carries is held against its own type, and is the one that the event names."""
+    """Checks the order that an event carries: against its type, and that it is the order that the event names."""
     if event.doc is None:
         return
     try:
@@ -196,8 +196,8 @@ def checker(kind: type[T]) -> Checker[T]:
 
 
 def page(hook: str, kind: type[T], given: object, together: Set[str] = frozenset()) -> Received[T]:
-    """A page as the engine works on it; `together`: kinds that it may bring besides. PluginFault where it is none, or where none of its
-    keys can be reached."""
+    """The page as checked. `together`: other kinds that it may bring. Raises PluginFault where it is no page, or where none of its keys can
+    be part of a URL."""
     if not isinstance(given, Page):
         raise fault(hook, "", _shown(given), as_is("Page"))
     said = cast("Page[Any]", given)
@@ -249,7 +249,7 @@ def _received(hook: str, kind: type[T], items: Iterable[object]) -> Received[T]:
 
 
 def answer(hook: str, declared: Any, given: object) -> Any:
-    """What an awaited hook answered. PluginFault where it is not what was declared: whatever was to be done may have been done."""
+    """The checked answer of an awaited hook. Raises PluginFault where it is not of the declared type: the hook may have had its effect."""
     if declared is type(None):
         return None
     kinds: tuple[Any, ...] = (declared,) if isinstance(declared, type) else get_args(declared)
@@ -273,12 +273,12 @@ def _seconds(hook: str, given: object) -> float | None:
 
 
 def is_segment(key: str) -> bool:
-    """Whether it can be one segment of an address; what has to be escaped there is (space, ?, #, %)."""
+    """Whether the key can be one segment of a URL; space, ?, # and % are escaped there."""
     return bool(key) and key not in (".", "..") and not any(letter in "/\\" or unicodedata.category(letter) == "Cc" for letter in key)
 
 
 def as_is(name: str) -> Text:
-    """A name of the code, which is the same in every language."""
+    """A name from the code as a text: the same in both languages."""
     return Text(name, name)
 
 
@@ -312,7 +312,7 @@ def _problem(hook: str, wrong: Wrong) -> Problem:
 
 
 def _words(hook: str, where: str, value: str, expected: Text) -> Text:
-    """For the plugin's author, whom somebody tells it: hook and field are named as the code has them."""
+    """The text for the plugin's author: hook and field by their names in the code."""
     place_pt, place_en = (f" no campo {where}", f" in the field {where}") if where else ("", "")
     return Text(
         f"O plugin entregou um dado inválido em {hook}{place_pt}: {value} (esperado: {expected.pt}).",
@@ -323,7 +323,7 @@ def _words(hook: str, where: str, value: str, expected: Text) -> Text:
 def _shown(value: object) -> str:
     try:
         text = repr(value)
-    except Exception:  # of a class of the plugin's own
+    except Exception:  # a class of the plugin may fail here
         text = type(value).__name__
     return text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
 
@@ -341,7 +341,7 @@ def _given(item: object, name: str) -> object:
 
 
 def stand_in(kind: type[T], broken: Broken, last: T | None) -> T:
-    """What is stored of a broken item: the last sound document, or what can be read of this one; with the problem, so it goes nowhere."""
+    """The document stored for a broken item: the last sound one, or what can be read of it; with the problem, so it is not sent."""
     if last is not None:
         return msgspec.structs.replace(last, problems=(broken.problem,))  # pyright: ignore[reportArgumentType, reportUnknownVariableType]
     values: dict[str, Any] = {"key": broken.key, "problems": (broken.problem,)}

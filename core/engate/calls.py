@@ -1,4 +1,4 @@
-"""One exchange with a platform, told where it ends: what was asked, what came back, and whether it did anything."""
+"""One exchange with a platform, reported when it ends: the request, the answer, and whether it had an effect."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from engate.errors import EngateError, Unavailable, Unknown
 from engate.logs import say
 
 Outcome = Literal["ok", "refused", "failed", "unknown"]
-"""ok: it was answered. refused: the platform said no. failed: no answer, and certainly no effect. unknown: it may have had an effect."""
+"""ok: it was answered. refused: the platform refused it. failed: no answer, certainly no effect. unknown: it may have had an effect."""
 
 
 class Listener(Protocol):
-    """Of one connection: told of every exchange that ended, in the midst of the call. It must be quick."""
+    """Is told of every ended exchange of one connection, while the call waits. It must be quick."""
 
     def ended(self, exchange: Exchange) -> None: ...
 
     def hide(self, *secrets: str) -> None:
-        """Credentials and sessions that the connection uses from now on."""
+        """Credentials and sessions that the connection uses from now on, which must not be shown."""
         ...
 
 
 class Exchange:
-    """One attempt at a call. `seconds` None: nothing was sent. `login`: what it carries is credentials. `session_over`: the answer said
-    that the session is dead."""
+    """One attempt at a call. `seconds` None: nothing was sent. `login`: it carries credentials. `session_over`: the answer said that the
+    session has ended."""
 
     __slots__ = ("_listener", "attempt", "call", "error", "login", "response", "seconds", "session_over")
 
@@ -44,7 +44,7 @@ class Exchange:
         self.error = error if not isinstance(error, GeneratorExit) else None
         try:
             self._listener.ended(self)
-        except Exception as fault:  # no call fails because somebody listens
+        except Exception as fault:  # a listener's fault must not fail the call
             say("call_not_kept", error=type(fault).__name__)
 
     @property
@@ -61,6 +61,6 @@ class Exchange:
             return "refused" if self.session_over else "ok"
         if isinstance(error, Unknown):
             return "unknown"
-        if not isinstance(error, EngateError):  # ended from outside while it was under way
+        if not isinstance(error, EngateError):  # cancelled while it was under way
             return "failed" if self.call.reads else "unknown"
         return "failed" if self.status == 0 or isinstance(error, Unavailable) else "refused"

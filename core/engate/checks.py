@@ -1,4 +1,4 @@
-"""A connection's test as a table of probes: one line per thing that must work, changing nothing."""
+"""A connection's test as a table of probes: one line for each thing that must work. It changes nothing."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from engate.text import Text
 
 
 class Failed(Exception):
-    """Raised by a probe: its line is not ok, in these words."""
+    """Raised by a probe: its line is not ok, with this text."""
 
     def __init__(self, text: Text, hint: Text) -> None:
         super().__init__(text.en)
@@ -19,8 +19,7 @@ class Failed(Exception):
 
 
 class Probe(NamedTuple):
-    """`look` answers the words of a line that is ok. `grant`: what to do where the account lacks the permission for it, in place of what
-    the error says."""
+    """`look`: returns the text of an ok line. `grant`: the hint where the account lacks the permission, in place of the error's."""
 
     name: str
     look: Callable[[], Awaitable[Text]]
@@ -28,8 +27,7 @@ class Probe(NamedTuple):
 
 
 async def lines_of(probes: Sequence[Probe], renew: Text | None = None) -> list[Check]:
-    """One after the other. Stops where the login is refused (`renew`: what to do then): without it every other line would only say the
-    same."""
+    """Runs the probes one after the other. Stops where the login is refused (`renew`: the hint then): other lines would repeat it."""
     lines: list[Check] = []
     for probe in probes:
         try:

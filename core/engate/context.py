@@ -1,4 +1,4 @@
-"""What a connection is given: its settings, a clock, and HTTP clients that already know how to behave."""
+"""What a connection is given: its settings, a clock, and HTTP clients with sessions, retries and rates."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from engate.limits import Rate
 
 
 class Context:
-    """`settings` is the manifest's settings struct, secrets included (as `Secret`). `facts`: what `learn` said last; empty before that."""
+    """`settings`: the manifest's settings struct, including secrets (as `Secret`). `facts`: the last result of `learn`; at first empty."""
 
     def __init__(self, settings: msgspec.Struct, services: Services, facts: Mapping[str, str] | None = None) -> None:
         self.settings: Any = settings
@@ -28,7 +28,7 @@ class Context:
 
     @property
     def clock(self) -> Clock:
-        """What the connection goes by: `context.clock.now()`, aware, in UTC. Never the machine's own."""
+        """The connection's clock: `context.clock.now()`, aware, in UTC. Never use the machine's own."""
         return self._services.clock
 
     def http(
@@ -49,8 +49,8 @@ class Context:
 
         `timeout`: seconds without a byte; `deadline`: seconds that a call may take in all, its retries included (our own waiting for a
         rate is not counted; never less than `timeout`). `most_bytes`: of one answer, unpacked. `judge`: sees each answer first, for
-        platforms that say no with a 200: `None`, "renew", or the error that the answer amounts to. `meter`: what an answer says of the
-        account's credits, for platforms that count cost or tell their limits; groups then need no rate, it is learnt.
+        platforms that refuse with a 200: returns `None`, "renew", or the error that the answer means. `meter`: reads the account's credits
+        from an answer, for platforms that count cost or tell their limits; groups then need no rate, because it is learnt.
         """
         return Http(
             self._services,

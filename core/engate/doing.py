@@ -1,5 +1,5 @@
-"""What a piece of work is doing right now: the hook it is in, and since when. Whoever watches it from outside can say where it hangs; and
-a call that is made meanwhile is known to be about its order or its records."""
+"""What a piece of work is doing now: the hook it is in, and since when. Watching tasks can tell where it hangs, and a call made meanwhile
+is known to be about its order or records."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from contextvars import ContextVar
 
 
 class Doing:
-    """Of one slice, or of a single hook that somebody outside a slice calls. `hook`: the last one called, "" until then; `asked`: what it
-    was given first (a batch, a query, …). `integration_id`, `order` (the shop's key): what the slice is for, where it is for one."""
+    """The state of one slice, or of a single hook called outside a slice. `hook`: the last one called, "" until then; `asked`: its first
+    argument (a batch, a query, …). `integration_id`, `order` (the shop's key): what the slice is for, if it is for one."""
 
     __slots__ = ("_since", "asked", "hook", "integration_id", "order")
 
@@ -22,7 +22,7 @@ class Doing:
         self._since: float | None = None
 
     def seconds(self) -> float:
-        """How long it has been in its hook; 0 while it is in none."""
+        """Seconds since its hook was called; 0 outside hooks."""
         return time.monotonic() - self._since if self._since is not None else 0.0
 
     def enter(self, hook: str, asked: object) -> None:
@@ -36,20 +36,20 @@ _current: ContextVar[Doing | None] = ContextVar("doing", default=None)
 
 
 def watched(integration_id: int | None = None, order: str | None = None) -> Doing:
-    """What the present task (and what it starts) does from here on."""
+    """Starts a new `Doing` for the current task and the tasks it starts."""
     made = Doing(integration_id, order)
     _current.set(made)
     return made
 
 
 def current() -> Doing | None:
-    """What the present task does; None where it is in no slice and in no hook."""
+    """The `Doing` of the current task; None outside slices and hooks."""
     return _current.get()
 
 
 @contextmanager
 def calling(hook: str, asked: object = None) -> Generator[None]:
-    """The present task waits for this hook."""
+    """Within the block the current task waits for this hook."""
     current = _current.get()
     if current is None:
         with naming(hook, asked):
@@ -64,7 +64,7 @@ def calling(hook: str, asked: object = None) -> Generator[None]:
 
 @contextmanager
 def naming(hook: str, asked: object = None) -> Generator[None]:
-    """The same of what has a time limit of its own: nobody watches how long it takes."""
+    """The same for a hook with its own time limit: its duration is not watched."""
     before = _current.get()
     made = Doing(before.integration_id, before.order) if before is not None else Doing()
     made.hook, made.asked = hook, asked

@@ -1,7 +1,7 @@
-"""Every way a call or a record can fail, each with a code, words for a person and a hint what to do next.
+"""Every way a call or a record can fail, each with a code, a text for people and a hint what to do next.
 
-The distinction that matters most is whether an effect may have happened: `NotSent` and `Rejected` are certain that it did not,
-`Unknown` is not. Nothing here ever carries a secret: texts are built from paths, statuses and redacted bodies.
+The most important distinction is whether an effect may have happened: `NotSent` and `Rejected` mean that it certainly did not,
+`Unknown` means that it may have. No error carries a secret: texts are built from paths, statuses and redacted bodies.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ NO_HINT = Text("", "")
 
 
 class EngateError(Exception):
-    """The root. `text` says what happened, `hint` what to do (the second argument; may be left out): each in Portuguese and English.
+    """The base class. `text`: what happened; `hint`: what to do (the second argument, optional): each in Portuguese and English.
     `code` is stable and dotted ("sku.gtin"); without one it is the class's own.
     """
 
@@ -36,22 +36,22 @@ class EngateError(Exception):
 
 
 class NotSent(EngateError):
-    """The request certainly had no effect: nothing was sent, or the platform said it did not process it. Safe to retry."""
+    """The request certainly had no effect: nothing was sent, or the platform said that it did not process it. Safe to retry."""
 
     code = "not_sent"
 
 
 class NotYet(NotSent):
-    """The plugin did not come to it: nothing was tried and nothing failed, so that it counts as no try and goes on at once.
+    """The plugin did not get to this item: nothing was tried, so it does not count as a try and goes on at once.
 
-    Of an item in doubt nothing changes: it is looked up later.
+    An uncertain item stays as it was: it is looked up later.
     """
 
     code = "not_yet"
 
 
 class RateLimited(NotSent):
-    """Refused by rate. `retry_after`: seconds until it may be tried again; None where the platform does not say."""
+    """Refused because of the rate. `retry_after`: seconds until the next try; None where the platform does not say."""
 
     code = "rate_limited"
 
@@ -61,7 +61,7 @@ class RateLimited(NotSent):
 
 
 class Unavailable(NotSent):
-    """The platform cannot serve now (a read failed for good, a service is down). Retried later; credentials are not to blame."""
+    """The platform cannot serve now (a read failed after all retries, a service is down). Retried later. Credentials are not the reason."""
 
     code = "unavailable"
 
@@ -73,7 +73,7 @@ class AuthFailed(NotSent):
 
 
 class Forbidden(NotSent):
-    """This account may not call this operation, though its session is good: the flow that met it waits for the permission, nothing else.
+    """This account may not call this operation, though its session is valid: only the flow that needs it waits for the permission.
 
     `operation` names what was refused, in the platform's words; it becomes part of the cause.
     """
@@ -92,8 +92,8 @@ class Unknown(EngateError):
 
 
 class Rejected(EngateError):
-    """A definite no for this record: retrying the same data cannot help. It becomes the record's cause, under its `code`. `owner`: who can
-    end the wait: a person, the storefront (it has to classify something), or engate itself (tried again by itself)."""
+    """A definite refusal of this record: retrying the same data cannot help. It becomes the record's cause, under its `code`. `owner`: who
+    can end the wait: a person, the storefront (it has to classify something), or engate (it tries again)."""
 
     code = "rejected"
 
@@ -103,8 +103,8 @@ class Rejected(EngateError):
 
 
 class Answered(Rejected):
-    """The platform answered a 4xx that the plugin did not translate: `status` and `body` (raw bytes) are there for a plugin that does.
-    Raised by the client, with the code "http.404"; its words hold the body, shortened and without secrets.
+    """The platform answered a 4xx that the plugin did not translate; a plugin can do so by `status` and `body` (raw bytes).
+    Raised by the client, with a code such as "http.404"; its text holds the body, shortened and without secrets.
     """
 
     def __init__(self, method: str, path: str, status: int, body: bytes, excerpt: str) -> None:
@@ -128,13 +128,13 @@ class CapabilityMissing(EngateError):
 
 
 class PluginFault(Unknown):
-    """The plugin itself broke (an exception that is none of these). The effect is unknown; the log has the traceback."""
+    """The plugin itself failed (an exception that is not one of these). The effect is unknown; the log has the traceback."""
 
     code = "plugin_fault"
 
 
 class Invalid(EngateError):
-    """Input from a user that cannot be accepted: `where` is the path of the field. What `__post_init__` of settings raises."""
+    """Input from a user that cannot be accepted. `where`: the path of the field. Settings raise it in `__post_init__`."""
 
     code = "invalid"
 

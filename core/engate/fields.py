@@ -1,4 +1,4 @@
-"""The fields of a form as people see them, read from its JSON Schema: titles, what each may hold, what is wrong with what somebody sent."""
+"""The fields of a form as people see them, read from its JSON Schema: titles, allowed values, and errors of what somebody sent."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ EMPTY = Text("vazio", "empty")
 
 
 class Field(NamedTuple):
-    """A field of a row, or one of the ERP's order fields. `choices`: the kind that its side lists it as; "": nobody lists it.
+    """A field of a mapping row, or an order field. `choices`: the kind of choices that its side lists; "": it is not listed.
     `about`: its JSON Schema."""
 
     name: str
@@ -33,7 +33,7 @@ class Field(NamedTuple):
     about: Mapping[str, Any]
 
     def value(self, value: Any) -> Text:
-        """As people call it."""
+        """The title of a value."""
         if isinstance(value, bool):
             return Text("true", "true") if value else Text("false", "false")
         called = self.about.get("x-values", {}).get(value) if isinstance(value, str) else None
@@ -41,7 +41,7 @@ class Field(NamedTuple):
 
     @property
     def takes(self) -> Text:
-        """What it may hold, for whoever gave it something else."""
+        """What the field may hold, as text for an error."""
         about = self.about
         if "enum" in about:
             said = [(Text(each, each) if each != "" else EMPTY, self.value(each)) for each in map(str, about["enum"])]
@@ -84,7 +84,7 @@ def title_of(about: Mapping[str, Any], name: str) -> Text:
 
 
 def invalid(field: Field, value: Any) -> Text:
-    """What is wrong with it, in the words of whoever fills in a form."""
+    """What is wrong with the value, as text for the person who fills in the form."""
     given = field.value(value) if isinstance(value, str | int | float) and value != "" else None
     takes = field.takes
     if isinstance(value, str) and _is_number(value) and _takes_numbers(field.about):
@@ -103,14 +103,14 @@ def _takes_numbers(about: Mapping[str, Any]) -> bool:
 
 
 SHOWN = 80
-"""Characters of what somebody typed."""
+"""Characters shown of a typed value."""
 
 
-# ---- what a decoder says, in both languages ----
+# ---- a decoder's errors, in both languages ----
 
 
 class Fault(NamedTuple):
-    """What of a form cannot be accepted: its path, and the words that name the field."""
+    """What of a form cannot be accepted: the path, and the text that names the field."""
 
     where: str
     text: Text
@@ -118,11 +118,11 @@ class Fault(NamedTuple):
 
 MISSING, UNKNOWN = re.compile(r"missing required field `([^`]+)`"), re.compile(r"unknown field `([^`]*)`")
 HIDDEN = "password"
-"""The JSON Schema's format of what is never shown."""
+"""The JSON Schema's format of fields that are never shown."""
 
 
 def wrong(fields: Mapping[str, Field], values: Mapping[str, Any], error: msgspec.ValidationError) -> Fault:
-    """What of `values` is wrong, by the title that its form shows; with what there is where a field holds one of a few."""
+    """What of `values` is wrong, by the field's title; with the choices where a field has few."""
     message, _, place = str(error).partition(" - at ")
     where = place.strip("`").removeprefix("$").lstrip(".")
     missing, unknown = MISSING.search(message), UNKNOWN.search(message)
@@ -149,7 +149,7 @@ NAMES = {
     "str": "texto", "int": "número inteiro", "float": "número", "bool": "sim ou não (true, false)", "array": "lista",
     "object": "objeto", "null": "nada (null)", "datetime": "data e hora", "date": "data", "decimal": "número", "uuid": "UUID",
 }  # fmt: skip
-"""What a decoder calls the types of JSON, in Portuguese."""
+"""The decoder's names of JSON types, in Portuguese."""
 _SAID = tuple(
     (re.compile(pattern), pt)
     for pattern, pt in (
@@ -169,7 +169,7 @@ _SAID = tuple(
 
 
 def translated(message: str) -> Text:
-    """A decoder's complaint. One that is not known here is a plugin's own, and kept as it is."""
+    """A decoder's error in both languages. An unknown one is a plugin's own and stays as it is."""
     for pattern, pt in _SAID:
         if found := pattern.search(message):
             words = [_named(group) if group is not None else "?" for group in found.groups()]
@@ -178,7 +178,7 @@ def translated(message: str) -> Text:
 
 
 SAID = 300
-"""Characters of a complaint."""
+"""Characters kept of an unknown error."""
 
 
 def _named(types: str) -> str:

@@ -1,4 +1,4 @@
-"""Values that nobody may read in what is kept of a call: secrets, sessions, and the forms in which they travel."""
+"""Values that must not be readable in a stored call: secrets, sessions, and the forms in which they are sent."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from urllib.parse import quote, quote_plus
 
 MASK = "***"
 WHOLE = 4
-"""A secret that is shorter is looked for as a word of its own: it is part of many others."""
+"""Characters: a shorter secret is searched only as a whole word, because it is part of many other words."""
 PIECE = 12
-"""Characters of a part of a session, or a line of a key, that is secret by itself."""
+"""Fewest characters of a part of a session, or a line of a key, that is secret by itself."""
 SHORTEST = 8
-"""Characters of what was learnt (a header, a session) that can be a credential: "true" is none."""
+"""Fewest characters of a learnt value (a header, a session) that can be a credential: "true" is none."""
 MOST_LEARNT = 60
 
 
 class Hidden:
-    """Of one connection. `secrets`: as they are configured."""
+    """The hidden values of one connection. `secrets`: as configured."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         self._configured = tuple(secrets)
@@ -30,7 +30,7 @@ class Hidden:
         self._make()
 
     def learn(self, values: Iterable[str]) -> None:
-        """Credentials and sessions that are used from now on; old ones are hidden for a good while."""
+        """Hides credentials and sessions that are used from now on; recent old ones stay hidden."""
         new = [piece for value in values for piece in _pieces(value) if piece not in self._learnt]
         if new:
             self._learnt = (*self._learnt, *new)[-MOST_LEARNT:]
@@ -48,7 +48,7 @@ class Hidden:
 
 
 def _pieces(value: str) -> Iterator[str]:
-    """A session or a header: itself, what follows its scheme, and the parts of one that a plugin has put together."""
+    """The value itself, what follows its scheme ("Bearer"), and the parts of one that a plugin has composed."""
     if len(value) >= SHORTEST:
         yield value
         yield from (part for part in re.split(r"[\s|;,:\"{}]+", value) if len(part) >= PIECE and part != value)
@@ -59,7 +59,7 @@ def _lines(value: str) -> Iterator[str]:
 
 
 def _forms(value: str) -> Iterator[str]:
-    """As it stands in a body, in an address and in a header."""
+    """The value's forms in a body, in a URL and in a header."""
     yield value
     for encoded in (json.dumps(value, ensure_ascii=False), json.dumps(value)):
         yield encoded[1:-1]

@@ -1,4 +1,4 @@
-"""What the ERP wants with each order besides its lines and money: by the channel the buyer came through, and whether he pays ICMS. Pure."""
+"""Order fields: what the ERP asks for besides lines and money, by the order's channel and whether the buyer is a contributor. Pure."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ Fields = type[msgspec.Struct] | None
 
 
 def row_for(order: Order, mapping: PairMapping) -> ChannelRow | None:
-    """The most specific row, and that one whole: of the order's own channel before that of every channel; in each, of contributors (where
-    the buyer is one) before that of all buyers."""
+    """The most specific row; rows are not combined. Rows of the order's channel come before rows of every channel; within each, rows for
+    contributors (if the buyer is one) before rows for all buyers."""
     rows = {(row.channel, row.buyers): row for row in mapping.channels}
     buyers = ("contributor", "all") if order.buyer.contributor else ("all",)
     return next((rows[channel, who] for channel in (as_channel(order.channel), "") for who in buyers if (channel, who) in rows), None)
@@ -31,7 +31,7 @@ ROW = Text("a linha", "the row")
 
 
 class Wrong(NamedTuple):
-    """An order field that cannot go to the ERP as it is given; "": it is the row."""
+    """An order field whose value cannot go to the ERP. `name` "": the row as a whole is wrong."""
 
     name: str
     title: Text
@@ -39,7 +39,7 @@ class Wrong(NamedTuple):
 
 
 def wrong(given: Mapping[str, FieldValue], kind: type[msgspec.Struct]) -> list[Wrong]:
-    """What keeps these values from being the ERP's order fields."""
+    """Why these values cannot be the ERP's order fields; [] where they can."""
     fields = fields_of(kind)
     pt = ", ".join(_listed(name, field.title.pt) for name, field in fields.items())
     en = ", ".join(_listed(name, field.title.en) for name, field in fields.items())
@@ -51,7 +51,7 @@ def wrong(given: Mapping[str, FieldValue], kind: type[msgspec.Struct]) -> list[W
 
 
 def _unfit(given: Mapping[str, FieldValue], kind: type[msgspec.Struct]) -> list[Wrong]:
-    """The first value that does not fit; what a plugin holds against several of them together is wrong with the row."""
+    """The first value that does not fit. A plugin's error about several values together is an error of the row."""
     fields = fields_of(kind)
     try:
         msgspec.convert(given, kind)
@@ -72,7 +72,7 @@ def _listed(name: str, title: str) -> str:
 
 
 def with_fields(parts: Sequence[OrderPart], order: Order, mapping: PairMapping, kind: Fields) -> list[OrderPart] | Reason:
-    """The parts with what the ERP wants of this order, or why it cannot be imported yet: never without what the ERP requires."""
+    """The parts with their order fields, or why the order cannot be imported yet: never without what the ERP requires."""
     if kind is None:
         return list(parts)
     row = row_for(order, mapping)
@@ -84,7 +84,7 @@ def with_fields(parts: Sequence[OrderPart], order: Order, mapping: PairMapping, 
 
 
 def _unmapped(order: Order, row: ChannelRow | None, faults: Sequence[Wrong]) -> Reason:
-    """In the words of whoever maps: which channel, which field, and where to fill it in."""
+    """The reason for the person who maps: which channel, which field, and where to fill it in."""
     pt = ", ".join(f"{fault.title.pt} ({fault.why.pt})" for fault in faults)
     en = ", ".join(f"{fault.title.en} ({fault.why.en})" for fault in faults)
     channel = Text(f"o canal '{order.channel}'", f"channel '{order.channel}'") if order.channel else NO_CHANNEL

@@ -16,7 +16,7 @@ _fields: dict[type, list[tuple[str, Any]]] = {}
 
 def digest(doc: msgspec.Struct, refs: Mapping[str, str]) -> bytes:
     """16 bytes. Only fields that differ from their default count (a new field with a default changes nothing), Decimals are normalised
-    (1.50 is 1.5); problems and what is nobody's business but engate's never count."""
+    (1.50 is 1.5). Fields in `UNSENT`, such as problems, never count."""
     fields = _fields.get(type(doc))
     if fields is None:
         fields = _fields[type(doc)] = [(f.name, f.default) for f in msgspec.structs.fields(type(doc)) if f.name not in UNSENT]

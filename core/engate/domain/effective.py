@@ -1,4 +1,4 @@
-"""What the storefront should hold: the ERP's document with options, pair mapping, links and pending orders applied. Pure."""
+"""What the storefront should have: the ERP's document with options, pair mapping, links and pending orders applied. Pure."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ PLACEHOLDER_NAME = "Integração"
 BRAND_FOR_ALL = "@marca"
 """The brand of every product that has none in the ERP, where the option names one."""
 NO_BRAND = "link.brand"
-"""The code of the problem that a product has no brand in the ERP: `brand_for_all` answers it."""
+"""The code of the problem that a product has no brand in the ERP; the option `brand_for_all` solves it."""
 Pending = dict[tuple[str, str], list[tuple[float | None, Decimal]]]
-"""(SKU, branch) -> (when the ERP took them over, units of orders that it did not reserve before)."""
+"""(SKU, branch) -> (when the ERP took the units over or None, units of orders)."""
 
 
 class Pair(NamedTuple):
     """What these two platforms can do for each other. `kinds`: those that are read and pushed; `requires`: references without which the
-    storefront takes no product; `served`: kinds that the storefront fetches: nothing waits until it has one, for it says no key of it;
-    `needs_image`: the storefront shows no SKU without one, and images are sent."""
+    storefront accepts no product; `served`: kinds that the storefront fetches: nothing waits for their links, because it tells no keys;
+    `needs_image`: the storefront shows no SKU without an image, and images are sent."""
 
     kinds: frozenset[str] = frozenset(KINDS)
     requires: frozenset[str] = frozenset()
@@ -39,13 +39,13 @@ class Pair(NamedTuple):
 
     @property
     def stock_tells_all(self) -> bool:
-        """Stock is sent, and by it alone the shop hears at once that something is not for sale: the rest it fetches some time."""
+        """Stock is sent and the rest is fetched later, so only stock can tell the shop at once that a SKU is not for sale."""
         return "stock" in self.kinds and {"sku", "price"} <= self.served
 
 
 class Against(NamedTuple):
-    """What speaks against offering all that the ERP counts. `pending`: units of orders that it does not know of; `off`: SKUs that are not
-    for sale, where stock has to tell that; `imageless`: SKUs that the shop shows to nobody, as they have no image."""
+    """Why not all of the ERP's stock is offered. `pending`: units of orders that the ERP does not know; `off`: SKUs that are not for sale,
+    where stock has to tell that; `imageless`: SKUs that the shop hides because they have no image."""
 
     pending: Pending
     off: frozenset[str] = frozenset()
@@ -53,8 +53,8 @@ class Against(NamedTuple):
 
 
 class Effective(NamedTuple):
-    """`doc` as it is pushed, the storefront keys it needs, digest; `reason`: why it cannot go at all; `missing`: a link not there yet;
-    `kept`: fields that are the shop's own once it has the thing. The digest is that of `accepted`."""
+    """`doc`: as it is pushed; `refs`: the storefront keys it needs; `digest`: of `accepted`; `reason`: why it cannot go; `missing`: a link
+    that does not exist yet; `awaiting`: a cause to show although it goes; `kept`: fields that are the shop's own once it has the thing."""
 
     doc: Any
     refs: dict[str, str]
@@ -66,7 +66,7 @@ class Effective(NamedTuple):
 
     @property
     def accepted(self) -> Any:
-        """What counts as held by the shop: of the fields that are its own nobody knows, and a change of them is nothing to send."""
+        """What counts as held by the shop: without the shop's own fields, whose values are unknown and whose changes are not sent."""
         return blank(self.doc, self.kept)
 
 
@@ -80,7 +80,7 @@ def blank(doc: Any, names: frozenset[str]) -> Any:
 
 @cache  # msgspec evaluates a struct's annotations each time that its fields are asked for
 def _unsaid(kind: type[Any], names: frozenset[str]) -> dict[str, Any]:
-    """Of these names the fields of the kind, as if nothing was said."""
+    """Those of these fields that the kind has, with their empty values."""
     held = {each.name: each.default for each in msgspec.structs.fields(kind) if each.name in names}
     return {name: "" if default is msgspec.NODEFAULT else default for name, default in held.items()}
 
@@ -113,11 +113,11 @@ class Rules:
         self.warehouses = {row.branch: row.warehouse for row in mapping.warehouses}
         self.sharing = sharing(mapping)
         self.price_lists = {row.table: row.list for row in mapping.price_lists}
-        # what has no name cannot be handed out
+        # a record without a name cannot be handed out
         self.kept = {kind: names - {"name"} if kind in pair.served else names for kind, names in staying(options).items()}
 
     def effective(self, kind: str, doc: Any, read_at: float) -> Effective:
-        """`read_at`: when the ERP was asked for this document."""
+        """Decides about a document. `read_at`: when the ERP was asked for it."""
         found = self._decided(kind, doc, read_at)
         kept = self.kept.get(kind)
         if not kept:
@@ -149,7 +149,7 @@ class Rules:
         return problem.code == NO_BRAND and bool(self.options.brand_for_all)
 
     def ignores(self, doc: Any) -> bool:
-        """What nobody asked for: prices of a table that is not mapped."""
+        """Whether the document is not needed: a price of a table that is not mapped."""
         return isinstance(doc, Price) and bool(doc.table) and doc.table not in self.price_lists
 
     @staticmethod
@@ -157,7 +157,7 @@ class Rules:
         return Effective(doc, {}, digest(doc, {}))
 
     def _sku(self, sku: Sku) -> Effective:
-        """A code that is no GTIN is told to no shop: the SKU sells without it, and a person hears of it."""
+        """A code that is no GTIN is not sent: the SKU sells without it, and a person is told."""
         doc, code = self._weighed(sku), gtin(sku.ean)
         if code != sku.ean:
             doc = msgspec.structs.replace(doc, ean=code)
@@ -175,12 +175,12 @@ class Rules:
         return Effective(doc, refs, digest(doc, refs))
 
     def _stock(self, level: StockLevel, read_at: float) -> Effective:
-        """The ERP's reading − units of stored orders that it does not reserve yet − buffer, never below 0; nothing of what is off."""
+        """The ERP's number − units of stored orders that it does not reserve yet − buffer, never below 0; 0 for a SKU that is off."""
         warehouse = self.warehouses.get(level.warehouse)
         if warehouse is None:
             return Effective(level, {}, digest(level, {}), unmapped_branch(level.warehouse))
         refs = {"warehouse": warehouse}
-        if warehouse in self.sharing:  # what is offered is decided where the others are known: `engate.sync.sharing`
+        if warehouse in self.sharing:  # the offer is decided where the other branches are known: `engate.sync.sharing`
             doc = self.as_told(level, self.told(level, read_at))
             about = {"with": ",".join(self.sharing[warehouse]), "buffer": str(self.options.stock_buffer)}
             return Effective(doc, refs, digest(doc, refs | about))
@@ -188,11 +188,11 @@ class Rules:
         return Effective(doc, refs, digest(doc, refs))
 
     def unreserved(self, level: StockLevel, read_at: float) -> Decimal:
-        """What the ERP said is available, without the units of orders that it did not know of."""
+        """What the ERP said is available, without the units of orders that it did not know."""
         return level.quantity - self._pending(level, read_at)
 
     def told(self, level: StockLevel, read_at: float) -> Decimal:
-        """The same of the balance that the option names: units of orders that the ERP does not know of are in both."""
+        """The same for the balance that the option names: both balances include units of orders that the ERP does not know."""
         if level.sku in self.against.off:
             return Decimal(0)
         physical = level.physical if self.options.stock_sent == "physical" else None
@@ -206,7 +206,7 @@ class Rules:
         return max(Decimal(0), units - self.options.stock_buffer)
 
     def as_told(self, level: StockLevel, units: Decimal) -> StockLevel:
-        """One number, whichever balance it is: a change of the other one is nothing to send."""
+        """The level with one number: a change of the other balance is not sent."""
         unlimited = level.unlimited and level.sku not in self.against.off
         if (units, None, unlimited) == (level.quantity, level.physical, level.unlimited):
             return level
@@ -252,7 +252,7 @@ class Rules:
             return named
         for ref in told.refers_to:
             if ref in self.pair.served or any(name == ref for name, _, _ in named):
-                continue  # who fetches products takes or leaves them as they are
+                continue  # a shop that fetches products does not require it
             if one_for_all(self.options, KINDS[ref]):
                 named.append((ref, ref, BRAND_FOR_ALL))
             elif ref in self.pair.requires and self._placeholder(ref):
@@ -266,7 +266,7 @@ class Rules:
 
 
 def priced_in_cents(price: Price) -> Price:
-    """Shops ask whole cents."""
+    """The price in whole cents, as shops need it."""
     listed = None if price.list_price is None else in_cents(price.list_price)
     if (in_cents(price.base), listed) == (price.base, price.list_price):
         return price
@@ -293,7 +293,7 @@ REQUIRED = {
              "Fill in the products' category in the ERP, or choose 'Classify in the shop' in the option 'New categories'."),
     ),
 }  # fmt: skip
-"""One cause for all: what is missing is missing in the ERP, or an option says what stands for it."""
+"""One cause for all products: the reference is missing in the ERP, and an option could replace it."""
 
 
 def nameless(kind: str, key: str) -> Reason:
@@ -322,11 +322,11 @@ NO_IMAGE = own(
     Text("Inclua a imagem no cadastro do ERP, ou na própria loja.", "Add the image to the ERP's record, or in the shop itself."),
     "storefront",
 )  # fmt: skip
-"""One cause for all, of items that are in the shop as they should be."""
+"""One cause for all items; these are in the shop as they should be."""
 
 
 def missing_link(kind: str, key: str) -> Reason:
-    """Waits until the record it refers to is in the storefront; released when that link appears."""
+    """The cause of waiting until the referred record is in the storefront. It ends when that link appears."""
     return own(
         "waiting.link", f"{kind}/{key}",
         waits_for(kind, key),

@@ -1,4 +1,4 @@
-"""The flows: which hooks each needs and can use, in one table. Capabilities are derived from it, never declared."""
+"""The flows: one table of which hooks each needs and can use. What a pair can do is derived from it, not declared."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ FLOWS: dict[str, Flow] = {
 
 
 def offered(coupling: Coupling) -> dict[str, Text | None]:
-    """Every flow: None where this pair of accounts can run it, else why not."""
+    """Flow name -> None where this pair of accounts can run it, else why not. Holds every flow."""
     found: dict[str, Text | None] = {}
     for flow in FLOWS.values():
         missing = [name for name in flow.needs if not coupling.can(name)]

@@ -1,7 +1,7 @@
-"""What buyers are written: templates with words in braces, filled from the order. Pure.
+"""Letters to buyers: templates with words in braces, filled from the order. Pure.
 
-A line with a word of the shipment stands once for each shipment, and so do its neighbours that have one too. A line whose words are all
-empty is left out: an own fleet has no tracking code.
+A block of lines with words of the shipment is repeated for each shipment. A line whose words are all empty is left out: an own fleet has
+no tracking code.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Template(NamedTuple):
 
 
 class Words(NamedTuple):
-    """`shipments`: one for each, at least one where a template names any."""
+    """The values of the words: of the order, and of each shipment."""
 
     order: Mapping[str, str]
     shipments: Sequence[Mapping[str, str]]
@@ -55,7 +55,7 @@ def any_wanted(options: Options) -> bool:
 
 
 def check(options: Options) -> None:
-    """Raises `Invalid` where a template has a word that nothing fills."""
+    """Raises `Invalid` where a template has an unknown word."""
     for what in WHATS:
         for part, text in template_of(options, what)._asdict().items():
             known = (*OF_ORDER, *OF_SHIPMENT) if part == "body" else OF_ORDER
@@ -71,7 +71,7 @@ def check(options: Options) -> None:
 
 
 def all_shipped(order: Stored) -> bool:
-    """Everything that the ERP attends of the order has left the house."""
+    """Whether everything that the ERP attends of the order has been shipped."""
     return all(_left(part) for part in order.parts if part.state not in OVER)
 
 
@@ -79,7 +79,7 @@ OVER = ("cancelled", "expired")
 
 
 def _left(part: Part) -> bool:
-    """A shipment that does not say what is in it has all of it."""
+    """Whether the part has been shipped whole. A shipment without items counts as everything."""
     erp = part.erp
     if erp is None or any(not shipment.items for shipment in erp.shipments):
         return True
@@ -144,7 +144,7 @@ def _words(line: str) -> set[str]:
 
 
 def _filled(line: str, values: Mapping[str, str]) -> str | None:
-    """None: it has words, and nothing for any of them."""
+    """The line with its words filled. None: it has words, and all of them are empty."""
     names = _words(line)
     if names and not any(values.get(name) for name in names):
         return None
@@ -162,4 +162,4 @@ EXAMPLE = Words(
     },
     [{"transportadora": "Transportadora Exemplo", "rastreio": "AB123456789BR", "link": "https://rastreio.example/AB123456789BR"}],
 )  # fmt: skip
-"""What a preview is filled with where no order is named."""
+"""Values for a preview without an order."""

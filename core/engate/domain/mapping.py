@@ -1,8 +1,8 @@
 """The pair mapping: which of the ERP's choices stands for which of the storefront's, in rows.
 
-A kind of rows is declared once: as a field of `PairMapping` (what makes a row one, which flows it touches) and as the struct of its rows
-(whose value each field is, and as which kind of choices that side lists it). All of it stands in the JSON Schema that the API serves, and
-whatever checks, finds, adds or removes rows goes by `KINDS`.
+A kind of rows is declared once: as a field of `PairMapping` (which fields identify a row, which flows it touches) and as the struct of its
+rows (which side each value belongs to, and which kind of choices lists it there). The JSON Schema that the API serves holds all of it, and
+code that checks, finds, adds or removes rows uses `KINDS`.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ SHOP = msgspec.Meta(extra_json_schema={"x-side": "storefront"})
 
 
 def _rows(*unique: tuple[str, ...], flows: tuple[str, ...]) -> msgspec.Meta:
-    """`unique`: fields whose values together stand in one row only; by the first of them a row is found. `flows`: what a change touches."""
+    """`unique`: groups of fields whose values together must be unique; the first group is a row's key. `flows`: what a change touches."""
     return msgspec.Meta(extra_json_schema={"x-unique": [list(names) for names in unique], "x-flows": list(flows)})
 
 
 class WarehouseRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Several branches may share a warehouse, which offers their sum."""
+    """A branch and its warehouse. Several branches may share a warehouse, which offers their sum."""
 
     branch: Annotated[str, field("Filial do ERP", "ERP branch", choices="branches", min_length=1), ERP]
     warehouse: Annotated[str, field("Depósito da loja", "Storefront warehouse", choices="warehouses", min_length=1), SHOP]
 
 
 class PaymentRow(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """Several forms may share a charge."""
+    """A payment form and its charge. Several forms may share a charge."""
 
     form: Annotated[
         str,
@@ -73,7 +73,7 @@ class CarrierRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class PriceListRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Prices are absolute: two tables of one list would overwrite each other."""
+    """A price table and its price list, one to one: two tables of one list would overwrite each other."""
 
     table: Annotated[str, field("Tabela de preço do ERP", "ERP price table", choices="price_tables", min_length=1), ERP]
     list: Annotated[
@@ -91,12 +91,12 @@ class PriceListRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def as_channel(channel: str) -> str:
-    """As channels are compared: people type them, for no shop lists them."""
+    """The form in which channels are compared. People type them, because no shop lists them."""
     return channel.strip().casefold()
 
 
 class ChannelRow(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """What the ERP wants with the orders of a channel. Which row an order takes: `engate.domain.channels`."""
+    """Order fields for the orders of a channel. `engate.domain.channels` chooses an order's row."""
 
     fields: Annotated[
         Mapping[str, FieldValue],
@@ -166,7 +166,7 @@ class Kind(NamedTuple):
         return self.unique[0]
 
     def key_of(self, row: msgspec.Struct) -> str:
-        """As it stands in addresses: "125", "contributor/b2b", "all"."""
+        """The row's key as used in URLs: "125", "contributor/b2b", "all"."""
         return "/".join(filter(None, (getattr(row, name) for name in self.key)))
 
     def of_key(self, key: str) -> dict[str, str]:
@@ -186,7 +186,7 @@ KINDS = _declared()
 
 
 def with_row(mapping: PairMapping, kind: str, key: str, row: Any | None) -> PairMapping:
-    """The mapping with this row in the place of the one of its key, or at the end; None: without it."""
+    """The mapping with this row in place of the one with the key, or at the end; `row` None: without it."""
     rows = list(getattr(mapping, kind))
     at = next((index for index, each in enumerate(rows) if KINDS[kind].key_of(each) == key), len(rows))
     rows[at : at + 1] = [] if row is None else [row]
@@ -194,13 +194,13 @@ def with_row(mapping: PairMapping, kind: str, key: str, row: Any | None) -> Pair
 
 
 def removed(before: PairMapping, after: PairMapping) -> list[tuple[str, str]]:
-    """(kind, key) of the rows that `after` does not have any more."""
+    """(kind, key) of the rows that `before` has and `after` has not."""
     kept = {name: {kind.key_of(row) for row in getattr(after, name)} for name, kind in KINDS.items()}
     return [(name, key) for name, kind in KINDS.items() for row in getattr(before, name) if (key := kind.key_of(row)) not in kept[name]]
 
 
 def sharing(mapping: PairMapping) -> dict[str, tuple[str, ...]]:
-    """Warehouse -> its branches in the order of the mapping, of those that several branches are: it offers their sum."""
+    """Warehouse -> its branches in the order of the mapping, only for warehouses that several branches share."""
     found: dict[str, list[str]] = {}
     for row in mapping.warehouses:
         found.setdefault(row.warehouse, []).append(row.branch)

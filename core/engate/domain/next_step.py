@@ -1,4 +1,4 @@
-"""What an order's part needs next. Pure: the whole order logic in one page."""
+"""What an order's part needs next. Pure: all logic of orders is here."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from engate.model import Invoice, Shipment, plain, valid_key
 from engate.text import Text
 
 Action = Literal[
-    "resolve",  # an import went out and nobody knows: look for the order
+    "resolve",  # an import went out, effect unknown: look for the order
     "import",
     "finish",  # what the ERP needs after the import
     "forget",  # cancelled or expired before the ERP had it
@@ -29,7 +29,7 @@ Action = Literal[
     "change_in_erp",  # the shop changed the order
     "handling",
     "documents",  # invoiced: get the fiscal documents
-    "change_in_shop",  # what the ERP did not attend leaves the shop's order
+    "change_in_shop",  # take what the ERP did not attend out of the shop's order
     "invoice",
     "tracking",
     "delivery",
@@ -40,8 +40,8 @@ NOTHING_YET = Text("", "")
 
 
 class Situation(msgspec.Struct, frozen=True):
-    """What deciding depends on besides the order. `hooks`: the optional hooks that this pair offers; `why`: hook -> why this account has
-    it not; `companies`: whose notes count (none known: all)."""
+    """What decisions depend on besides the order. `hooks`: the optional hooks that this pair offers; `why`: hook -> why this account lacks
+    it; `companies`: companies whose notes count (none known: all)."""
 
     mapping: PairMapping = PairMapping()
     options: Options = Options()
@@ -62,7 +62,7 @@ class Situation(msgspec.Struct, frozen=True):
 
 
 def next_action(order: Stored, part: Part, s: Situation) -> Action | Reason | None:
-    """The next action, a reason why a person must decide, or None: nothing to do until something happens."""
+    """The next action, the reason why a person must decide, or None: nothing to do until something happens."""
     shop = order.doc.state
     if part.state in FINAL and part.erp_state != "cancelled":
         late = part.state in ("expired", "cancelled") and part.erp_key is None and shop in ("ready", "handling", "invoiced")
@@ -82,7 +82,7 @@ def next_action(order: Stored, part: Part, s: Situation) -> Action | Reason | No
     if part.erp_state not in BILLED and settlement.differs(order, part):
         return _changed_in_shop(order, part, s)
     if part.handling_sent_at is None and part.erp_state in RESERVED and shop not in ("received", "awaiting_payment"):
-        # told too early, the shop says "handling" and the rest of the order looks as if another system had taken it
+        # if sent too early, the shop says "handling", and the rest of the order looks as if another system had taken it
         return "handling" if all(other.erp_state in RESERVED or other.state in FINAL for other in order.parts) else None
     if part.erp_state in BILLED or part.erp_state == "partly_invoiced":
         return _billed(order, part, s)
@@ -90,7 +90,7 @@ def next_action(order: Stored, part: Part, s: Situation) -> Action | Reason | No
 
 
 def refused(*parts: Part) -> bool:
-    """Whether the ERP said no to one of them: that stands until a person asks for a retry, whatever else happens to the order."""
+    """Whether the ERP refused one of them. That stays until a person asks for a retry, whatever else happens to the order."""
     return any(part.state == "rejected" and part.erp_key is None for part in parts)
 
 
@@ -99,7 +99,7 @@ def _not_in_erp(order: Stored, part: Part, s: Situation) -> Action | Reason | No
     if shop == "cancelled":
         return "forget"
     if part.state == "rejected":
-        return None  # the ERP said no: until a person asks for a retry
+        return None  # the ERP refused it: nothing until a person asks for a retry
     if may_enter(order.doc, s.mapping) or (shop == "handling" and any(other.erp_key for other in order.parts)):
         return "import"
     return HANDLED_ELSEWHERE if shop in ("handling", "invoiced") else None
@@ -109,8 +109,8 @@ def _not_in_erp(order: Stored, part: Part, s: Situation) -> Action | Reason | No
 
 
 def _cancelled_in_erp(order: Stored, part: Part, s: Situation) -> Action | Reason | None:
-    """The whole order leaves the shop with its last part. A part alone leaves it once it is certain that others go on: when one of them
-    is invoiced; what the shop cannot take out of the order is a task (`settlement`)."""
+    """The shop's order is cancelled with its last part. A single part is taken out of it once others are sure to go on, which is when one
+    of them is invoiced; what the shop cannot take out becomes a task (`settlement`)."""
     if order.doc.state == "cancelled":
         return None
     if all(other.erp_state == "cancelled" or other.state in ("cancelled", "expired") for other in order.parts):
@@ -156,7 +156,7 @@ def _cancelled_in_shop(order: Stored, part: Part, s: Situation) -> Action | Reas
 
 
 def _changed_in_shop(order: Stored, part: Part, s: Situation) -> Action | Reason:
-    """Attention before anything is picked, with both versions, unless the ERP takes the change."""
+    """Changes the ERP's order if it takes changes; else a reason for a person that shows both versions."""
     if part.change_refused is None and "import_order_change" in s.hooks and not settlement.unknown_lines(order):
         return "change_in_erp"
     held = ", ".join(f"{plain(item.quantity)} × {item.sku}" for item in part.doc.items)
@@ -176,19 +176,19 @@ def _changed_in_shop(order: Stored, part: Part, s: Situation) -> Action | Reason
 
 
 def change_is_due(order: Stored, part: Part, s: Situation) -> bool:
-    """Whether the shop should be asked to take out what was not attended; asked once, and never again once it refused."""
+    """Whether the shop should be asked to take out what was not attended. It is asked once, and not again after a refusal."""
     if "send_order_change" not in s.hooks or part.change_sent_at is not None or part.change_refused is not None:
         return False
     return part.change is not None or settlement.change(order, part, s.good_of(order), "") is not None
 
 
 def _another_is_changing(order: Stored, part: Part) -> bool:
-    """A change and a note never go to the shop at the same time."""
+    """Whether another part's change is on its way: a change and a note never go to the shop at the same time."""
     return any(p.id != part.id and p.change is not None and p.change_sent_at is None and p.change_refused is None for p in order.parts)
 
 
 def _not_offered(hook: str, part: Part, s: Situation) -> Reason:
-    """A step that this pair cannot do for us: a person does it."""
+    """The reason for a cancellation that this pair cannot do: a person does it."""
     side_pt, side_en = ("no ERP", "in the ERP") if hook.startswith("import") else ("na loja", "in the shop")
     why = s.why.get(hook, NOTHING_YET)
     return own(
@@ -206,7 +206,7 @@ def _not_offered(hook: str, part: Part, s: Situation) -> Reason:
 def _billed(order: Stored, part: Part, s: Situation) -> Action | Reason | None:
     said = part.erp.invoices if part.erp is not None else None
     if said is None and _more_notes_to_come(part, s):
-        return "documents"  # also again after the ERP changed the order: a refused note may have been issued anew
+        return "documents"  # again after the ERP changed the order: a refused note may have been issued anew
     notes_go = "send_invoice" in s.hooks
     if notes_go and not part.documents:
         return "documents"
@@ -235,7 +235,7 @@ def _more_notes_to_come(part: Part, s: Situation) -> bool:
 
 
 def _must_be_asked(order: Stored, part: Part, s: Situation) -> bool:
-    """More was invoiced than charged, and nobody has said yet that the difference is borne."""
+    """Whether more was invoiced than charged and no person has accepted the difference."""
     return s.options.invoiced_above_charge == "ask" and settlement.SETTLEMENT not in order.seen_to and settlement.above(part, s.good(part))
 
 
@@ -251,19 +251,19 @@ def _above(part: Part, s: Situation) -> Reason:
 
 
 def next_shipment(part: Part) -> Shipment | None:
-    """The next one that the shop does not know."""
+    """The next shipment that the shop does not know, or None."""
     shipments = part.erp.shipments if part.erp is not None else ()
     return next((shipment for shipment in shipments if shipment.key[:100] not in part.shipped), None)
 
 
 def _delivered(part: Part) -> bool:
-    """Some ERPs move on, others keep "invoiced" and tell the day it was delivered."""
+    """Whether the part was delivered. Some ERPs change the state, others keep "invoiced" and tell the day of delivery."""
     return part.erp_state == "delivered" or (part.erp is not None and part.erp.delivered_at is not None)
 
 
 def gate(invoice: Invoice, fiscal: Fiscal = "nfe", companies: frozenset[str] = frozenset(), of: str = "") -> Reason | None:
-    """Only an authorised production sale note of one of our companies goes to the storefront; others are stored and shown. `of`: the part's
-    reference: plain notes of two orders may have the same number, or none."""
+    """Why a note must not go to the storefront; None: it may. Only authorised production sale notes of the tenant's companies may; others
+    are stored and shown. `of`: the part's reference, because plain notes of two orders may have the same number, or none."""
     why: Text | None = None
     if fiscal == "nfe" and invoice.model not in ("55", "65"):
         why = Text(f"modelo {invoice.model} não é NF-e nem NFC-e", f"model {invoice.model} is neither NF-e nor NFC-e")
@@ -295,7 +295,7 @@ def gate(invoice: Invoice, fiscal: Fiscal = "nfe", companies: frozenset[str] = f
 
 
 def to_send(part: Part, s: Situation) -> Document | None:
-    """The next document for the storefront; one that the gate refuses is stored and shown, and holds no other up."""
+    """The next document for the storefront. One that the gate refuses does not hold up the others."""
     return next((d for d in part.documents if d.sent_at is None and s.gate(d.invoice, part) is None), None)
 
 
@@ -311,14 +311,14 @@ BEFORE_THE_ERP = {
 
 
 def state_without_parts(order: Stored) -> str:
-    """Of an order that could not be split (yet)."""
+    """The state of an order that could not be split (yet)."""
     if order.doc.state == "cancelled":
         return "cancelled" if order.was_paid else "expired"
     return BEFORE_THE_ERP.get(order.doc.state, "received")
 
 
 def state_of(order: Stored, part: Part) -> str:
-    """The part's state as operators know it (`domain`, section 3)."""
+    """The part's state as operators see it."""
     if part.state in FINAL or (part.state == "rejected" and part.erp_key is None):
         return part.state
     if part.sending:
@@ -331,8 +331,8 @@ def state_of(order: Stored, part: Part) -> str:
     if shop == "cancel_requested":
         return "cancel_requested"
     if part.erp_state == "delivered" or (part.erp_state == "invoiced" and part.tracking_sent_at is not None):
-        return "shipped"  # "delivered" ends an order: only when the shop knows it
-    # an order that the ERP has delivered ends when the shop knows: until then it is on its way
+        return "shipped"  # "delivered" ends an order, so it is shown only when the shop knows it
+    # an order delivered in the ERP ends when the shop knows it: until then it is shown as shipped
     return {"held": "erp_held", "unknown": "in_erp", "delivered": "shipped", None: "in_erp"}.get(part.erp_state, part.erp_state or "in_erp")
 
 
@@ -343,7 +343,7 @@ ORDER = (
 
 
 def state_of_order(states: list[str]) -> str:
-    """The least advanced live part's; a final one when all are."""
+    """The state of the least advanced part that is not final; the first part's where all are final."""
     live = [state for state in states if state in ORDER]
     return min(live, key=ORDER.index) if live else (states[0] if states else "received")
 

@@ -1,4 +1,4 @@
-"""Options of an integration: what a tenant may decide, each with the flows it touches (`x-flows` in its JSON Schema)."""
+"""Options of an integration, each with the flows it touches (`x-flows` in its JSON Schema)."""
 
 from __future__ import annotations
 
@@ -288,11 +288,11 @@ FIELDS_OF: Mapping[ProductField, tuple[tuple[str, str], ...]] = {
     "width": (("sku", "width_cm"),),
     "length": (("sku", "length_cm"),),
 }
-"""Kind and field of the model."""
+"""Product field -> (kind, field) of the model."""
 
 
 def staying(options: Options) -> dict[str, frozenset[str]]:
-    """Kind -> fields of the model that do not travel to a shop that has the thing already."""
+    """Kind -> fields of the model that are not sent to a shop that has the thing already."""
     found: dict[str, set[str]] = {}
     for name in set(PRODUCT_FIELDS).difference(options.product_fields):
         for kind, held in FIELDS_OF[name]:
@@ -303,17 +303,17 @@ def staying(options: Options) -> dict[str, frozenset[str]]:
 
 
 def empty(kind: str, doc: msgspec.Struct) -> frozenset[str]:
-    """Fields that can stay with the shop and of which this document says nothing."""
+    """Fields that can be the shop's own and that are empty in this document."""
     return frozenset(name for held in FIELDS_OF.values() for of, name in held if of == kind and not getattr(doc, name))
 
 
 def classified_in_the_shop(options: Options, kind: Kind) -> bool:
-    """Whether one that the shop has no equivalent of stays here, and what refers to it goes to the placeholder until people link it."""
+    """Whether records without an equivalent in the shop are not sent, and what refers to them goes to the placeholder until linked."""
     return bool(kind.new_ones) and getattr(options, kind.new_ones) == "placeholder"
 
 
 def one_for_all(options: Options, kind: Kind) -> str:
-    """The name of the one that stands for all that are missing in the ERP ("" = none does)."""
+    """The name of the record used where the ERP has none of the kind ("": no such record)."""
     return getattr(options, kind.one_for_all) if kind.one_for_all else ""
 
 

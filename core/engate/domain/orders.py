@@ -1,4 +1,4 @@
-"""An order as engate knows it: what the shop says, its parts in the ERP, what was told to whom, and what stands open for a person."""
+"""An order as engate stores it: the shop's order, its parts in the ERP, what was sent to whom, and its tasks."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Part(msgspec.Struct):
     change: OrderChange | None = None
     change_sent_at: float | None = None
     change_refused: Text | None = None
-    given_back_before: Decimal = Decimal(0)  # what the buyer had back before the change
+    given_back_before: Decimal = Decimal(0)  # refunded to the buyer before the change
     shipped: frozenset[str] = frozenset()  # keys of the shipments that the shop knows
 
 
@@ -47,8 +47,8 @@ class Document(msgspec.Struct):
 
 
 class Stored(msgspec.Struct):
-    """An order as a slice of work sees it. `charged`: what the buyer paid when its parts were made, None where none were;
-    `refunded_before`: what the shop had given back by then."""
+    """An order as a slice of work sees it. `charged`: what the buyer paid when its parts were made, None without parts;
+    `refunded_before`: what the shop had refunded by then."""
 
     id: int
     key: str
@@ -61,22 +61,22 @@ class Stored(msgspec.Struct):
     refunded_before: Decimal = Decimal(0)
     refusal_sent_at: float | None = None
     tasks: list[tuple[str, Decimal]] = []
-    """(code, amount) of what stands: open, or closed by a person who has seen to just that."""
+    """(code, amount) of tasks that are open or were closed by a person."""
     seen_to: frozenset[str] = frozenset()
     """Codes of the tasks that a person closed."""
     told_cause: int | None = None
-    """What people were told last that it waits for, until that is over."""
+    """The cause that people were last told of, until it is over."""
     erased: bool = False
-    """Its buyer was taken out of it, and stays out."""
+    """Its buyer was erased and is not stored again."""
 
     @property
     def was_paid(self) -> bool:
-        """Whether the buyer paid once: we saw it ready, or the shop says so of an order that was cancelled before we saw it."""
+        """Whether the buyer has paid: the order was ready once, or the shop tells when it was paid."""
         return self.was_ready or self.doc.paid_at is not None
 
 
 class Task(msgspec.Struct, frozen=True):
-    """`amount`: reais that were charged and are neither invoiced nor given back (negative: too much was). One of a code in an order."""
+    """`amount`: reais that were charged and are neither invoiced nor refunded (negative: too much was). One for each code and order."""
 
     code: str
     amount: Decimal
@@ -84,5 +84,5 @@ class Task(msgspec.Struct, frozen=True):
     hint: Text
 
     def reason(self, order_key: str) -> Reason:
-        """Why the order waits for a person as long as this is open."""
+        """The reason why the order waits for a person while this task is open."""
         return Reason(f"task:{self.code}:{self.amount}:{order_key}"[:200], self.code, "person", self.text, self.hint)

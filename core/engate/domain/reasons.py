@@ -1,4 +1,4 @@
-"""Why something waits: the words, whose turn it is, and a key that is the same for everything that one fix releases."""
+"""Why something waits: the words, the owner, and a key that is the same for everything that one fix releases."""
 
 from __future__ import annotations
 
@@ -21,8 +21,7 @@ class Reason(NamedTuple):
 
 
 AWAITED = ("own:enrichment:", "own:sku.gtin:", "own:sku.image:")
-"""How the keys of those begin to which a record points once the shop has it. They are no reason to wait: another one,
-or none, is decided without anything to send."""
+"""Prefixes of the keys of causes to which a record points although the shop has it. They block nothing: changing them sends nothing."""
 
 
 def _key(origin: str, code: str, text: Text) -> str:
@@ -30,12 +29,12 @@ def _key(origin: str, code: str, text: Text) -> str:
 
 
 def of_problem(problem: Problem) -> Reason:
-    """What the ERP's own data lacks: found by reading, gone when a reading no longer finds it."""
+    """A problem of the ERP's data: found by reading, ended when a reading no longer finds it."""
     return Reason(_key("erp", problem.code, problem.text), problem.code, "person", problem.text, problem.hint)
 
 
 def of_error(error: EngateError) -> Reason:
-    """What the storefront (or the ERP) refused: found by sending, gone when the data changes or a person asks for a retry."""
+    """A refusal by the storefront (or the ERP): found by sending, ended when the data changes or a person asks for a retry."""
     owner: Owner = error.owner if isinstance(error, Rejected) else "person"
     return Reason(_key("answer", error.code, error.text), error.code, owner, error.text, error.hint)
 

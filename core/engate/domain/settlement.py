@@ -1,6 +1,6 @@
-"""What was charged for an order against what was invoiced and given back; what of a part was not attended. Pure.
+"""What was charged for an order compared with what was invoiced and refunded; what of a part was not attended. Pure.
 
-At the end of every order: charged = invoiced + given back + a task that a person closes.
+At the end of every order: charged = invoiced + refunded + a task that a person closes.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ BILLED = frozenset({"invoiced", "shipped", "delivered"})
 
 
 class Money(msgspec.Struct, frozen=True):
-    """Reais. `invoiced`: by notes that are final, or still to come by parts that go on. `gap`: charged and nobody's so far."""
+    """Reais. `invoiced`: by final notes, or still to be invoiced by parts that go on. `gap`: charged and not accounted for."""
 
     charged: Decimal
     invoiced: Decimal
@@ -34,7 +34,7 @@ class Money(msgspec.Struct, frozen=True):
 
 
 def money(order: Stored, good: Iterable[Invoice], due: Iterable[tuple[Part, OrderChange]] = (), *, bear: bool = False) -> Money | None:
-    """None where nothing was charged yet that engate answers for. `good`: the notes that count (`decide.gate` lets them pass).
+    """The order's sums; None where no parts were made yet. `good`: the notes that count (`next_step.gate` lets them pass).
     `due`: changes that the shop was or will be asked for. `bear`: the retailer bears what is invoiced above the charge."""
     if order.charged is None:
         return None
@@ -45,8 +45,8 @@ def money(order: Stored, good: Iterable[Invoice], due: Iterable[tuple[Part, Orde
 
 
 def _given_back(order: Stored, charged: Decimal, due: list[tuple[Part, OrderChange]]) -> Decimal:
-    """As far as the shop tells, or as its total shows, or as it took our changes. A stored change may show in the total already or not
-    yet: so it is counted from what the buyer had back before it."""
+    """The largest of: what the shop tells, what its total shows, and the changes it took. A stored change may be in the total already or
+    not, so it is added to what had been refunded before it."""
     if order.doc.state == "cancelled":
         return charged
     told = order.doc.refunded - order.refunded_before
@@ -67,13 +67,13 @@ def _invoiced(order: Stored, part: Part, counted: set[str], bear: bool) -> Decim
     if part.erp_state == "cancelled":
         return NOTHING
     notes = [d.invoice for d in part.documents if d.invoice.id in counted]
-    if part.erp_state in BILLED and notes:  # a note that does not count may be issued anew: nothing is lost yet
+    if part.erp_state in BILLED and notes:  # a note that does not count may be issued anew, so the amount still counts
         value = sum((note.value for note in notes), NOTHING)
-        # taxes on top (ST, IPI) make a note larger than what the buyer was charged: goods above the order are told apart (`above`)
+        # taxes on top (ST, IPI) make a note larger than the charge; goods beyond the order are recognised by `above`
         return value if value < part.doc.total or (above(part, notes) and not bear) else part.doc.total
     if order.doc.state == "cancelled":
         return NOTHING
-    # what goes on is invoiced in full; where the shop's order is another one by now, what the ERP's own order amounts to
+    # a part that goes on counts in full; if the shop's order has changed, it counts with the total of the ERP's order
     changed = _held(part) != _asked(order, part) and part.erp is not None and part.erp.total is not None
     return part.erp.total if changed and part.erp is not None and part.erp.total is not None else part.doc.total
 
@@ -88,7 +88,7 @@ def above(part: Part, notes: list[Invoice]) -> bool:
 
 
 def task(order: Stored, found: Money) -> Task | None:
-    """What a person has to see to; None where everything adds up."""
+    """The task for a gap; None where the sums agree."""
     gap = found.gap
     if gap == 0:
         return None
@@ -108,8 +108,8 @@ def task(order: Stored, found: Money) -> Task | None:
 
 
 def disagreement(order: Stored, cents: int) -> Task | None:
-    """The ERP's own orders amount to something else than was charged for them, by more than `cents` for each line. Where the ERP holds
-    other lines than it was sent (a cut, a change), the notes will tell."""
+    """The task where totals of the ERP's orders differ from the charge by more than `cents` for each line. Orders whose lines differ from
+    those sent (a cut, a change) are left out: their notes will show the amount."""
     if order.doc.state == "cancelled":
         return None
     found = [(part, part.erp.total) for part in order.parts if part.erp is not None and part.erp.total is not None and _as_sent(part)]
@@ -129,7 +129,7 @@ def disagreement(order: Stored, cents: int) -> Task | None:
 
 
 def _as_sent(part: Part) -> bool:
-    """Whether the ERP's order, as far as it says, holds the lines that were sent."""
+    """Whether the ERP's order, as far as known, has the lines that were sent."""
     if part.erp is None or part.erp_state in ("cancelled", "rejected"):
         return False
     said = _units((item.sku, item.quantity) for item in part.erp.items)
@@ -141,8 +141,8 @@ def reais(value: Decimal) -> str:
 
 
 def of_cancelled(order: Stored) -> Text | None:
-    """What the buyer of a cancelled order had paid, and what became of it as far as the shop shows; None where that was nothing or nobody
-    knows how much. The shop's own total may fall with the cancellation, so it is no answer."""
+    """What the buyer of a cancelled order had paid and what the shop shows as refunded; None where that was nothing or is unknown. The
+    shop's total is not used, because it may fall with the cancellation."""
     charged, before = order.charged, order.refunded_before
     if not charged:  # cancelled before engate took it in
         charged, before = sum((payment.value for payment in order.doc.payments), NOTHING), NOTHING
@@ -163,8 +163,8 @@ def of_cancelled(order: Stored) -> Text | None:
 
 
 def change(order: Stored, part: Part, good: list[Invoice], reason: str) -> OrderChange | None:
-    """What the shop should take out of its order: the lines that were not invoiced, and what is due to the buyer and was not given back
-    already. None: nothing. `good`: the notes of the order that count."""
+    """What the shop should take out of its order: the lines that were not invoiced, and the amount due to the buyer that was not refunded
+    yet. None: nothing. `good`: the order's notes that count."""
     found = money(order, good, under_way(order))
     mine = {d.invoice.id for d in part.documents}
     notes = [note for note in good if note.id in mine]
@@ -176,7 +176,7 @@ def change(order: Stored, part: Part, good: list[Invoice], reason: str) -> Order
 
 
 def _cuts(order: Stored, part: Part, notes: list[Invoice]) -> tuple[Cut, ...]:
-    """By line, of what the shop's order still asks for; () where neither the notes nor the ERP say what they hold."""
+    """The cuts of lines that the shop's order still asks for; () where neither the notes nor the ERP tell their lines."""
     attended = _attended(part, notes)
     if attended is None:
         return ()
@@ -187,7 +187,7 @@ def _cuts(order: Stored, part: Part, notes: list[Invoice]) -> tuple[Cut, ...]:
 
 
 def _attended(part: Part, notes: list[Invoice]) -> dict[str, Decimal] | None:
-    """SKU -> units of it that were invoiced; None where nobody says."""
+    """SKU -> units invoiced; None where it is unknown."""
     if part.erp_state == "cancelled":
         return {}
     if notes and all(note.items for note in notes):
@@ -198,7 +198,7 @@ def _attended(part: Part, notes: list[Invoice]) -> dict[str, Decimal] | None:
 
 
 def invoiced_items(part: Part, invoice: Invoice, earlier: Iterable[Invoice]) -> tuple[PartItem, ...]:
-    """The part's lines as this note invoices them, after what `earlier` notes have taken."""
+    """The part's lines that this note invoices, after those of `earlier` notes."""
     if not invoice.items:
         alone = not any(True for _ in earlier)
         attended = _attended(part, []) if alone and part.erp_state in BILLED else None
@@ -208,13 +208,13 @@ def invoiced_items(part: Part, invoice: Invoice, earlier: Iterable[Invoice]) -> 
 
 
 def shipped_items(part: Part, units: Iterable[tuple[str, Decimal]]) -> tuple[PartItem, ...]:
-    """The part's lines that are in a shipment; all of them where it does not say."""
+    """The part's lines in a shipment; all of them where it does not tell its items."""
     asked = _units(units)
     return _taken(part.doc.items, asked) if asked else part.doc.items
 
 
 def _taken(items: Iterable[PartItem], units: dict[str, Decimal]) -> tuple[PartItem, ...]:
-    """Of these lines as much as there are units, line after line: the same SKU may stand on several."""
+    """These lines up to the given units, line after line: several lines may have the same SKU."""
     left = dict(units)
     found: list[PartItem] = []
     for item in items:
@@ -242,7 +242,7 @@ def _units(pairs: Iterable[tuple[str, Decimal]]) -> dict[str, Decimal]:
 
 
 def differs(order: Stored, part: Part) -> bool:
-    """Whether the shop's order no longer asks for what this part of it holds in the ERP (or for more than all parts do)."""
+    """Whether the shop's order asks for something else than this part has in the ERP, or for lines that no part has."""
     held, asked = _held(part), _asked(order, part)
     if held == asked:
         return bool(unknown_lines(order))
@@ -254,18 +254,18 @@ def differs(order: Stored, part: Part) -> bool:
 
 
 def _held(part: Part) -> dict[str, Decimal]:
-    """Line -> units, without what the shop took out of its order for us."""
+    """Line -> units of the part, without what the shop took out at engate's request."""
     cut = {each.line: each.quantity for each in part.change.cuts} if part.change is not None and part.change_sent_at is not None else {}
     return {item.line: item.quantity - cut.get(item.line, NO_UNITS) for item in part.doc.items}
 
 
 def _asked(order: Stored, part: Part) -> dict[str, Decimal]:
-    """Line -> units of the part's lines that the shop's order asks for now."""
+    """Line -> units that the shop's order asks for now, for the part's lines."""
     asked = {item.line: item.quantity for item in order.doc.items}
     return {item.line: asked.get(item.line, NO_UNITS) for item in part.doc.items}
 
 
 def unknown_lines(order: Stored) -> list[str]:
-    """Lines that were added in the shop after the order entered the ERP."""
+    """Names of lines added in the shop after the order entered the ERP."""
     known = {item.line for part in order.parts for item in part.doc.items}
     return [item.name for item in order.doc.items if item.line not in known]

@@ -1,7 +1,7 @@
 """Links as a sheet: one line for each record of the ERP, in whose last column people write the shop's id.
 
-The sheet is CSV as spreadsheets write it: UTF-8 (with or without a mark) or Windows-1252, columns parted by semicolons, commas or tabs and
-told by their names in the first line. Pure: nothing is looked up here.
+The sheet is CSV as spreadsheets write it: UTF-8 (with or without BOM) or Windows-1252; columns are separated by semicolons, commas or tabs
+and named in the first line. Pure: nothing is looked up here.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ KEY, REMOTE = ("código erp", "codigo erp", "erp key", "key"), ("id na loja", "s
 MOST_LINES = 100_000
 MOST_KEY = 200
 TEXT = re.compile(r'="((?:[^"]|"")*)"')
-"""A text as a formula."""
+"""A formula that is a text."""
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""How a cell begins that a spreadsheet would run."""
+"""First characters of cells that a spreadsheet would run as a formula."""
 
 
 class Line(NamedTuple):
-    """`number`: as the spreadsheet counts it, the first line is the head."""
+    """`number`: as the spreadsheet counts lines; the first line is the head."""
 
     number: int
     key: str
@@ -34,12 +34,12 @@ class Line(NamedTuple):
 
 
 def written(lines: Iterable[tuple[str, str, str]]) -> bytes:
-    """(the ERP's key, name, the shop's id or ""). What a spreadsheet would take for a formula, a number or a date is told as text."""
+    """The sheet of (the ERP's key, name, the shop's id or ""). What a spreadsheet would take for a formula, number or date becomes text."""
     return table(HEAD, ((as_text(key), harmless(name), as_text(remote)) for key, name, remote in lines))
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> bytes:
-    """As a spreadsheet in Portuguese opens it. The cells are as they shall stand: see `as_text` and `harmless`."""
+    """CSV as a spreadsheet in Portuguese opens it. The cells are written unchanged: see `as_text` and `harmless`."""
     made = io.StringIO()
     writer = csv.writer(made, delimiter=";", lineterminator="\r\n")
     writer.writerow(head)
@@ -48,18 +48,18 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> bytes:
 
 
 def harmless(words: str) -> str:
-    """Words of somebody else, which a spreadsheet must not run."""
+    """A foreign text as a cell that a spreadsheet does not run."""
     return f"'{words}" if words.startswith(FORMULA) else words
 
 
 def as_text(key: str) -> str:
-    """A key whose zeros, digits and dashes must stay: as the formula of a text."""
+    """A key as a cell that keeps its zeros, digits and dashes: a formula that is a text."""
     changed = key[:1].isdigit() or key.startswith(FORMULA)
     return '="{}"'.format(key.replace('"', '""')) if changed else key
 
 
 def read(body: bytes) -> list[Line]:
-    """Raises Invalid where it is no such sheet."""
+    """The lines of a sheet. Raises Invalid where it is no such sheet."""
     rows = csv.reader(io.StringIO(_text(body), newline=""), delimiter=_delimiter(body), strict=True)
     try:
         head = [name.strip().casefold() for name in next(rows, list[str]())]

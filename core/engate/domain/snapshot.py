@@ -28,8 +28,8 @@ class Snapshot(msgspec.Struct, frozen=True):
     sides: tuple[tuple[int, int], tuple[int, int]]  # (connection, revision) of the ERP and of the storefront
     stamp: Stamp
     connected: bool  # both sides have passed a test as they are configured now
-    refused: bool  # credentials of one side were refused: no further try, it might lock the account
+    refused: bool  # credentials of one side were refused: no further try, which might lock the account
     learned: tuple[int, int]  # how often the facts of each side have changed
     archived: bool  # it was deleted: its open orders go on, and nothing else
-    listens: bool  # it went live, and no other integration has taken the shop over since
-    asleep: bool = False  # out of a backup, and nobody has activated it since
+    listens: bool  # it went live and no other integration has taken over the shop
+    asleep: bool = False  # restored from a backup and not activated since

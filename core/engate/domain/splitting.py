@@ -21,8 +21,8 @@ ITEM_UNMAPPED = "order.item_unmapped"
 def split(
     order: Order, mapping: PairMapping, skus: Mapping[str, str], chosen: Mapping[str, str] = MappingProxyType({})
 ) -> list[OrderPart] | Reason:
-    """The parts, or why the order cannot be imported yet. `skus`: what an item is named by -> ERP key; `chosen`: warehouse -> the branch
-    that serves it now, where several could (else the first). Never a partial import."""
+    """The parts, or why the order cannot be imported yet; never only some parts. `skus`: what an item is named by -> ERP key; `chosen`:
+    warehouse -> the branch that serves it now, where several could (else the first)."""
     unmapped = next((item for item in order.items if item.named not in skus), None)
     if unmapped is not None:
         return _unmapped(unmapped)
@@ -56,7 +56,7 @@ def split(
 def by_branch(
     order: Order, mapping: PairMapping, skus: Mapping[str, str], chosen: Mapping[str, str] = MappingProxyType({})
 ) -> dict[str, list[PartItem]]:
-    """Branch -> what it delivers, as far as SKU and branch are known: an order that still waits for something else takes its units too."""
+    """Branch -> what it delivers, for items whose SKU and branch are known: an order that waits for something else holds its units too."""
     branch_of = _branch_of(mapping, chosen)
     found: dict[str, list[PartItem]] = {}
     for item in order.items:
@@ -89,12 +89,12 @@ def _unmapped(item: OrderItem) -> Reason:
 
 
 def warehouse_of(item: OrderItem, mapping: PairMapping) -> str:
-    """Which of the shop's warehouses serves it; where the shop does not say, the first that is mapped."""
+    """The shop's warehouse that serves the item; where the shop does not tell it, the first that is mapped."""
     return item.warehouse or (mapping.warehouses[0].warehouse if mapping.warehouses else "")
 
 
 def _made(order: Order, shares: dict[str, list[PartItem]], residue: Decimal, payment: PaymentRow, mapping: PairMapping) -> list[OrderPart]:
-    """Each branch's share: what is not of an item is divided in proportion to the goods."""
+    """One part for each branch. Freight, interest and discounts of the order are divided in proportion to the goods."""
     carrier = next((row.carrier for row in mapping.carriers if row.shipping == order.shipping), "")
     sums = [sum((item.value for item in items), Decimal(0)) for items in shares.values()]
     freights = share(order.freight, sums)
@@ -123,7 +123,7 @@ def _made(order: Order, shares: dict[str, list[PartItem]], residue: Decimal, pay
 
 
 def share(amount: Decimal, weights: Sequence[Decimal]) -> list[Decimal]:
-    """Splits an amount in proportion, in whole cents that sum exactly to it: the largest remainders get the cents left over."""
+    """Splits an amount in proportion to the weights, in whole cents that sum exactly to it: the largest remainders get what is left."""
     total = sum(weights, Decimal(0))
     if total == 0:
         return [amount, *([Decimal("0.00")] * (len(weights) - 1))]
@@ -138,7 +138,7 @@ def share(amount: Decimal, weights: Sequence[Decimal]) -> list[Decimal]:
 
 
 def _residue(order: Order) -> Decimal | Reason:
-    """What the lines exceed the charged total by: a discount of the whole order. Beyond the known one only rounding is accepted."""
+    """By how much the lines exceed the charged total: a discount of the whole order. Beyond the known one only rounding is accepted."""
     lines = sum((item.value for item in order.items), Decimal(0))
     stated = order.items_total + order.freight + order.interest - order.discount
     paid = sum((payment.value for payment in order.payments), Decimal(0))
@@ -150,7 +150,7 @@ def _residue(order: Order) -> Decimal | Reason:
             Text("Confira o pedido na loja; nada foi importado.", "Check the order in the shop; nothing was imported."),
         )  # fmt: skip
     residue = lines + order.freight + order.interest - order.total
-    rounding = CENT * sum(ceil(item.quantity) for item in order.items)  # a cent for each unit, or part of one
+    rounding = CENT * sum(ceil(item.quantity) for item in order.items)  # a cent for each unit or part of one
     if residue > order.discount + rounding or residue < -rounding:
         return own(
             "order.totals", order.key,
@@ -162,7 +162,7 @@ def _residue(order: Order) -> Decimal | Reason:
 
 
 def _payment(order: Order, mapping: PairMapping) -> PaymentRow | Reason:
-    """The row of the form that carries most of the value; every form must be mapped, never a default. An order without a payment has
+    """The row of the form that carries most of the value. Every form must be mapped; there is no default. An order without a payment has
     the form "", which can be mapped too."""
     rows = {row.form: row for row in mapping.payments}
     payments = order.payments or (NO_PAYMENT,)
@@ -179,7 +179,7 @@ def _payment(order: Order, mapping: PairMapping) -> PaymentRow | Reason:
 
 
 def by_form(payments: Sequence[Payment]) -> dict[str, Decimal]:
-    """What each form of an order carries."""
+    """Form -> the value paid by it."""
     found: dict[str, Decimal] = {}
     for payment in payments:
         found[payment.form] = found.get(payment.form, Decimal(0)) + payment.value
@@ -187,12 +187,12 @@ def by_form(payments: Sequence[Payment]) -> dict[str, Decimal]:
 
 
 def leading(forms: Mapping[str, Decimal]) -> str:
-    """The form whose charge is the ERP order's: the one that carries most; of equal ones the first."""
+    """The form whose charge the ERP's order gets: the one that carries most; of equal ones the first."""
     return max(forms, key=lambda form: forms[form])
 
 
 def said_of_forms(order: Order, charge: str) -> Text | None:
-    """Of an order of several forms, what the ERP gets of them."""
+    """For an order with several forms, which charge the ERP gets; None with fewer than two."""
     forms = by_form(order.payments)
     if len(forms) < 2:
         return None
@@ -207,7 +207,7 @@ def said_of_forms(order: Order, charge: str) -> Text | None:
 
 
 def may_enter(order: Order, mapping: PairMapping) -> bool:
-    """Whether the shop lets the order enter the ERP now: paid and released, or placed where every form is on terms."""
+    """Whether the order may enter the ERP now: it is paid and released, or placed and every form is on terms."""
     if order.state == "ready":
         return True
     rows = {row.form: row for row in mapping.payments}

@@ -1,4 +1,4 @@
-"""What will wait because nobody mapped it: said when an integration goes live, not first by the orders that wait. Pure."""
+"""What will wait because it is not mapped: shown when an integration goes live, before orders wait. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from engate.text import Text
 
 
 def waits(mapping: PairMapping, flows: Collection[str], order_fields: Fields) -> list[Text]:
-    """`flows`: those that run. `order_fields`: what the ERP wants with each order."""
+    """Texts of what will wait. `flows`: those that run; `order_fields`: what the ERP asks for with each order."""
     found: list[Text] = []
     if not mapping.warehouses and ("stock" in flows or "orders" in flows):
         what = Text("O estoque e os pedidos vão esperar: nenhuma filial está mapeada para um depósito da loja.",
@@ -31,7 +31,7 @@ def waits(mapping: PairMapping, flows: Collection[str], order_fields: Fields) ->
 
 
 def asked_of_all(mapping: PairMapping, order_fields: Fields) -> Text | None:
-    """Titles of what the ERP requires with every order, where no row says it for orders of any channel."""
+    """Titles of the order fields that the ERP requires, where no row is for all channels and buyers; else None."""
     if order_fields is None or any(row.channel == "" and row.buyers == "all" for row in mapping.channels):
         return None
     faults = wrong({}, order_fields)

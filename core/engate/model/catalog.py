@@ -30,7 +30,7 @@ class Brand(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Warehouse(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A place that holds stock: an ERP branch. `document`: the company's CNPJ, [0-9A-Z]{14}: whose fiscal documents count."""
+    """A place that holds stock: an ERP branch. `document`: CNPJ, [0-9A-Z]{14}, of the company whose fiscal documents count."""
 
     key: str
     name: str
@@ -42,10 +42,10 @@ class Warehouse(msgspec.Struct, frozen=True, omit_defaults=True):
 class Product(msgspec.Struct, frozen=True, omit_defaults=True):
     """`category` and `brand` are keys of the ERP's own; None with a `Problem` where the link is missing in the ERP.
 
-    `description`: what stands beside the name on the page of the product; ERPs call it the complementary or the e-commerce description.
+    `description`: the text beside the name on the product's page; ERPs call it the complementary or the e-commerce description.
     `unit`: the base unit that `Sku.units` counts ("UN", "KG"); `net_weight_kg`: of one of these, without its packaging, 0 where the ERP has
     none. `ncm`: the fiscal classification as the ERP writes it (8 digits, perhaps with dots). `preparation_days`: days before it can be
-    posted; None where the ERP says nothing of it, which is not 0.
+    posted; None where the ERP does not say, which is not 0.
     """
 
     key: str
@@ -64,10 +64,10 @@ class Product(msgspec.Struct, frozen=True, omit_defaults=True):
 
 class Sku(msgspec.Struct, frozen=True, omit_defaults=True):
     """One sellable packaging of a product. `ean` is "" or a GTIN as the ERP holds it. `units`: how many base units it packs. `name`: of the
-    packaging, without the product's; of an ERP whose packagings have no names what it is packed in ("CX 12"), else the product's name.
+    packaging, without the product's; where the ERP has no such names, what it is packed in ("CX 12"), else the product's name.
 
-    `weight_kg`: gross, as it is sent. `packaging`: what tells it from the product's other packagings whatever its key and its EAN are
-    ("UN/1"), "" where the ERP has nothing of the kind. A SKU that comes under a new key is known by it; it never enters the digest.
+    `weight_kg`: gross, as it is sent. `packaging`: identifies it among the product's packagings independently of key and EAN ("UN/1"),
+    "" where the ERP has no such thing. A SKU under a new key is recognised by it; it never enters the digest.
     `options`: what a buyer chooses by, in the ERP's order: (("Cor", "Azul"), ("Tamanho", "M")).
     """
 
@@ -99,10 +99,10 @@ class Image(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Price(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What a SKU costs in one of the ERP's price tables ("" = the default). `list_price`: the price it is struck from, if any.
+    """What a SKU costs in one of the ERP's price tables ("" = the default). `list_price`: the higher price shown struck through, if any.
 
-    `key`: of this price and of no other, over all tables: the SKU's key in the default one, "table/sku" in another, for example. It stays
-    the same when the price changes; `query.keys` asks by it."""
+    `key`: unique over all tables: for example the SKU's key in the default one, "table/sku" in another. It stays the same when the price
+    changes; `query.keys` asks by it."""
 
     key: str
     sku: str
@@ -113,12 +113,12 @@ class Price(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class StockLevel(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Sellable units of a SKU in one warehouse, as the ERP answers them (what the ERP reserves is already out): 2.5 kg is 2.5.
+    """Sellable units of a SKU in one warehouse, as the ERP tells them (without what it has reserved): 2.5 kg is 2.5.
 
-    `physical`: what lies in the house, what the ERP reserves included; None where the ERP does not say, and towards a storefront, whose
-    `quantity` is what it is to be told.
-    A storefront of whole units offers `engate.model.whole_units(quantity)`. `key`: of this SKU in this warehouse, unique over all of them
-    ("sku@branch", for example), and always the same; `query.keys` asks by it.
+    `physical`: what lies in the house, including what the ERP has reserved; None where the ERP does not say. For a storefront it is None,
+    and `quantity` is the number to send.
+    A storefront of whole units offers `engate.model.whole_units(quantity)`. `key`: of this SKU in this warehouse, unique
+    (for example "sku@branch") and always the same; `query.keys` asks by it.
     """
 
     key: str

@@ -1,4 +1,4 @@
-"""What every kind of data shares: pages, queries, push batches, choices, problems."""
+"""What all kinds of data share: pages, queries, push batches, choices, problems."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MOST_TICKET = 400
 
 
 class Problem(msgspec.Struct, frozen=True):
-    """Something in the ERP's own data that keeps this entity from being sold: becomes attention with this code, text and hint."""
+    """Something in the ERP's data that keeps this entity from being sold: becomes a cause for a person with this code, text and hint."""
 
     code: str
     text: Text
@@ -29,11 +29,11 @@ class Query(msgspec.Struct, frozen=True):
     """What a `list_*` or `read_*` hook is asked for.
 
     `since`: the platform's own watermark string, inclusive; None = everything (a full reading).
-    `cursor`: where an interrupted reading goes on: the `cursor` of the last page that was made durable.
-    `scope`: of a hook that is `scoped`, the branch or price table that this reading is about ("" = the default table, or no branch is
-    mapped); "" of any other hook.
+    `cursor`: where an interrupted reading continues: the `cursor` of the last page that was stored.
+    `scope`: for a hook in `scoped`, the branch or price table of this reading ("" = the default table, or no branch is mapped); "" for any
+    other hook.
     `keys`: only these entities (the platform's own keys); None = all.
-    `tables`: of `list_prices`, the price tables besides the default one that somebody mapped: prices of others are left out.
+    `tables`: for `list_prices`, the mapped price tables besides the default one: prices of others are left out.
     """
 
     since: str | None = None
@@ -46,10 +46,10 @@ class Query(msgspec.Struct, frozen=True):
 class Page(msgspec.Struct, Generic[T]):
     """One page. `cursor` resumes after it; `watermark` is the platform's newest change stamp seen in the page (its own string).
 
-    `total`: how many items this whole list has by the platform's own count, None where it does not say. A reading that ends with fewer is
-    not whole: it moves no watermark and is said. Count as `items` does: what the hook leaves out must be out of it too.
-    `also`: kind -> what the same answer of the platform says of other kinds ({"image": [Image(...)]}), of a hook that declares them in
-    `Erp.together`. `watermark` is of them too.
+    `total`: how many items the whole list has by the platform's own count, None where it does not say. A reading that ends with fewer is
+    not whole: it moves no watermark, and people are told. Count as `items` does: without what the hook leaves out.
+    `also`: kind -> items of other kinds in the same answer ({"image": [Image(...)]}), for a hook that declares them in `Erp.together`.
+    `watermark` covers them too.
     """
 
     items: list[T]
@@ -80,13 +80,13 @@ class Check(msgspec.Struct, frozen=True):
 class Item(Generic[T]):
     """One record to push.
 
-    `want`: what the storefront should hold. `have`: what it last accepted (None: never, or unknown). `remote`: the linked storefront key.
-    `more`: the second key of the same thing, where the storefront has two and a push told it ("" otherwise, also of a person's link).
+    `want`: what the storefront should have. `have`: what it last accepted (None: never, or unknown). `remote`: the linked storefront key.
+    `more`: the second key of the same thing, where the storefront has two and a push told it ("" otherwise, also for a person's link).
     `refs`: storefront keys of what `want` refers to (names in `engate.model.kinds`), and `refs["sku.more"]` the second key of one that has
-    one. `uncertain`: an earlier attempt may have been applied: look before creating. `unfinished`: engate itself made what `remote`
-    names, and it was not accepted since: nothing in it is the shop's own. `kept`: fields that belong to the shop's people once it exists
-    there: not to be overwritten; of what a shop fetches: not to be told (a name is never among these). `turn`: the number of this
-    decision, greater than those of all earlier ones of this record; a retry has the same one.
+    one. `uncertain`: an earlier attempt may have been applied: look before creating. `unfinished`: engate made the thing that
+    `remote` names, and it was not accepted since: nothing in it is the shop's own. `kept`: fields that belong to the shop's people once it
+    exists there: do not overwrite them; for a shop that fetches: do not tell them (never includes the name). `turn`: the number of this
+    decision, greater than those of all earlier decisions about this record; a retry has the same one.
     """
 
     key: str
@@ -104,7 +104,7 @@ class Item(Generic[T]):
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """What became of one item. `remote` is the storefront's key where accepted, `more` its second one; `answer` the platform's words,
+    """The outcome of one item. `remote`: the storefront's key where accepted, `more`: its second one; `answer`: the platform's words,
     shortened."""
 
     state: Literal["accepted", "rejected", "not_sent", "unknown"]
@@ -115,11 +115,11 @@ class Outcome(msgspec.Struct, frozen=True):
 
 
 class Batch(Generic[T]):
-    """What a push hook gets. Report each item when the storefront has answered; what is unreported at the end is *unknown*, unless the
-    storefront works on it still (`deferred`). A `check_*` hook gets the items of its ticket that are still open.
+    """What a push hook gets. Report each item when the storefront has answered; an item unreported at the end is *unknown*, unless
+    the storefront still works on it (`deferred`). A `check_*` hook gets the items of its ticket that are still open.
 
-    `may_defer`: no operation of this kind is open. While one is, a batch is small and meant to be pushed by calls: what is urgent does not
-    wait for a large load, and a storefront that runs few operations at a time is not asked for more.
+    `may_defer`: no operation of this kind is open. While one is, batches are small and must be pushed by single calls: urgent changes do
+    not wait for a large load, and a storefront that runs few operations at a time gets no second one.
     """
 
     def __init__(
@@ -137,14 +137,14 @@ class Batch(Generic[T]):
         self._settled = settled
 
     def accepted(self, item: Item[T], remote: str = "", answer: str = "", *, more: str = "") -> None:
-        """The storefront holds `item.want` now; `remote` is its key there, `more` a second one of the same thing ("" = as before)."""
+        """The storefront holds `item.want` now. `remote`: its key there; `more`: a second key of the same thing ("" = as before)."""
         key, second = _key(remote) or item.remote or "", _key(more)
         if key == item.remote:
             second = second or item.more
         self._report(item, Outcome("accepted", key, str(answer), more=second))
 
     def failed(self, item: Item[T], error: EngateError) -> None:
-        """The item was refused (`Rejected`), not sent (`NotSent`), or nobody knows (`Unknown`)."""
+        """The item was refused (`Rejected`), not sent (`NotSent`), or its effect is unknown (`Unknown`)."""
         if isinstance(error, Rejected):
             state: Literal["rejected", "not_sent", "unknown"] = "rejected"
         elif isinstance(error, NotSent):
@@ -154,14 +154,14 @@ class Batch(Generic[T]):
         self._report(item, Outcome(state, error=_ours(error)))
 
     def linked(self, item: Item[T], remote: str, *, unfinished: bool = False, more: str = "") -> None:
-        """The storefront's key is known although the item is not finished: kept even if the rest fails. `unfinished`: engate made it."""
+        """The storefront's key is known although the item is not finished: stored even if the rest fails. `unfinished`: engate made it."""
         key, second = _key(remote), _key(more)
         item.more = second or (item.more if key == item.remote else "")
         item.remote, item.unfinished = key, item.unfinished or unfinished
 
     def deferred(self, ticket: str, due: float) -> None:
-        """The storefront took what is not reported otherwise as one operation that outlasts the call: `ticket` is its key there (one a
-        batch), and the hook's `check_*` is called in `due` seconds."""
+        """The storefront accepted all unreported items as one operation that outlasts the call. `ticket`: its key there (one for each
+        batch); the hook's `check_*` is called in `due` seconds."""
         key = _key(ticket)
         if self.ticket is not None:
             raise ValueError(f"the batch has the ticket {self.ticket[0]!r} already")
@@ -191,7 +191,7 @@ class Batch(Generic[T]):
                     self.failed(item, error)
                 except (NotSent, Rejected, Unknown) as error:
                     self.failed(item, error)
-                except Exception as error:  # one item that breaks the plugin does not keep the others
+                except Exception as error:  # one item that breaks the plugin does not hold up the others
                     self.failed(item, _broke(error))
 
         async with asyncio.TaskGroup() as group:
@@ -208,7 +208,7 @@ class Batch(Generic[T]):
 
 
 def _key(remote: object) -> str:
-    """Many platforms number their things: 7 is "7"."""
+    """The key as text: many platforms use numbers, and 7 becomes "7"."""
     if isinstance(remote, int) and not isinstance(remote, bool):
         return str(remote)
     if not isinstance(remote, str):

@@ -1,4 +1,4 @@
-"""CPF and CNPJ: what tells a buyer or a company apart in Brazil."""
+"""CPF and CNPJ: the numbers that identify persons and companies in Brazil."""
 
 from __future__ import annotations
 
@@ -15,5 +15,5 @@ def valid_document(document: str) -> bool:
 
 
 def inscribed(inscription: str) -> bool:
-    """Whether this is a state inscription. Who has none writes ISENTO in one way or another, a dash, zeros or nothing."""
+    """Whether this is a state inscription. Buyers without one write some form of ISENTO, a dash, zeros or nothing."""
     return not inscription.strip().upper().startswith("ISENT") and any(digit in inscription for digit in "123456789")

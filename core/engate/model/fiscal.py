@@ -13,7 +13,7 @@ KEY = re.compile(r"\d{6}[0-9A-Z]{12}\d{26}")
 
 
 class InvoiceItem(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One line of a note as it was invoiced. `sku`: the ERP's own SKU key; the same SKU may stand on several lines."""
+    """One line of a note as it was invoiced. `sku`: the ERP's SKU key; several lines may have the same one."""
 
     sku: str
     quantity: Decimal
@@ -22,8 +22,8 @@ class InvoiceItem(msgspec.Struct, frozen=True, omit_defaults=True):
 class Invoice(msgspec.Struct, frozen=True, omit_defaults=True):
     """One fiscal document.
 
-    `key`: the 44-character access key of an NF-e without prefix, "" where the ERP issues plain notes (`Erp.fiscal`). `value`: what the
-    note amounts to (vNF), in reais. `issuer`: the company's CNPJ, [0-9A-Z]{14}, "" where the ERP does not say. `items`: what it invoices,
+    `key`: the 44-character access key of an NF-e without prefix, "" where the ERP issues plain notes (`Erp.fiscal`). `value`: the
+    note's total (vNF), in reais. `issuer`: the company's CNPJ, [0-9A-Z]{14}, "" where the ERP does not say. `items`: what it invoices,
     () where the ERP does not say: then the ERP order's own items count.
     """
 
@@ -42,12 +42,12 @@ class Invoice(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def id(self) -> str:
-        """What tells it from the other notes of its order."""
+        """Identifies the note among those of its order."""
         return self.key or f"{self.series}/{self.number}"
 
     @property
     def title(self) -> str:
-        """As people name it: number and series, as far as it has them."""
+        """The note's name for people: number and series, if it has them."""
         return "/".join(filter(None, (self.number, self.series))) or "?"
 
 

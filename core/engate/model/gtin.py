@@ -1,4 +1,4 @@
-"""GTINs (EAN, UPC) as ERPs hold them: often as numbers, which lose the zeros they begin with."""
+"""GTINs (EAN, UPC) as ERPs hold them: often as numbers, which lose leading zeros."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from functools import lru_cache
 from stdnum import ean
 
 LOST = {7: 8, 11: 12}
-"""Digits that are left of a code whose first zero was lost -> digits it had. (Of fewer, too many codes of one's own would pass.)"""
+"""Digits left of a code that lost its leading zero -> digits it had. (With fewer digits, too many internal codes would pass.)"""
 
 
-@lru_cache(maxsize=4096)  # of one SKU the plugin, the rules and the push ask one after the other, and each time costs 50 µs
+@lru_cache(maxsize=4096)  # plugin, rules and push ask for the same SKU one after the other, at 50 µs each
 def gtin(code: str) -> str:
-    """The code, with the zero that a number lost where its check digit then fits; "" where it is no GTIN."""
+    """The code, with a lost leading zero restored where the check digit then fits; "" where it is no GTIN."""
     code = code.strip()
     if not (code.isascii() and code.isdigit()) or not code.strip("0"):
         return ""

@@ -1,4 +1,4 @@
-"""The kinds of records: one table that says how each is read, pushed, keyed and what it refers to."""
+"""The kinds of records: one table of how each is read, pushed and keyed, and what it refers to."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ Ref = tuple[str, str, str]
 
 
 class Kind(msgspec.Struct, frozen=True, kw_only=True):
-    """All that tells one kind from another: nobody else compares its name.
+    """Everything that differs between kinds: other code does not compare a kind's name.
 
-    `called`: as people call one of it within a sentence; `title`: many. `batch`: records of a push, where the storefront says nothing.
+    `called`: one of it within a sentence; `title`: several. `batch`: records of a push, where the storefront does not say.
     `priority`: 0 = orders … 9.
-    `parent`: the one record without which this one cannot be pushed (kind, key), matched in SQL because there are as many as SKUs.
-    `refs`: the few shared ones of the kinds `refers_to`, resolved when a batch is made. `also`: other keys by which people look for it.
-    `together`: those of one parent go in one batch.
-    `shared`: many records refer to one of it; `new_ones`: the option that says what becomes of one that the shop has no equivalent of;
-    `one_for_all`: the option that names one for what has none.
-    `sold`: what a buyer orders. `counted`: units, of which orders that the ERP does not know of are subtracted. `by_table`: one for each
-    price table that is mapped. `known_by_skus`: a shop's own may carry no reference of the ERP's and be known by its SKUs only.
-    `own_link`: it stands for one thing of the shop, and that for no other."""
+    `parent`: the key of the one record that must be pushed before this one; matched in SQL because there are as many as SKUs.
+    `refs`: the few shared records of the kinds `refers_to`, resolved when a batch is made. `also`: other keys that find it.
+    `together`: records of one parent go in one batch.
+    `shared`: many records refer to one of it; `new_ones`: the option that decides about records without an equivalent in the shop;
+    `one_for_all`: the option that names one for records that refer to none.
+    `sold`: what a buyer orders. `counted`: units, from which orders that the ERP does not know are subtracted. `by_table`: one for each
+    mapped price table. `known_by_skus`: records made in a shop may carry no reference of the ERP and be known only by their SKUs.
+    `own_link`: linked one to one with a thing of the shop."""
 
     name: str
     flow: str
@@ -129,7 +129,7 @@ def referring(kind: str) -> list[Kind]:
 
 
 def buyable(doc: Any) -> bool:
-    """Whether a record of this document lets a buyer buy, as far as it is its part: units, a price, an active product."""
+    """Whether this document, for its part, lets a buyer buy: it has units, a price, or is an active product."""
     match doc:
         case StockLevel():
             return doc.unlimited or doc.quantity > 0
@@ -142,17 +142,17 @@ def buyable(doc: Any) -> bool:
 
 
 CALLED: dict[str, Text] = {**{kind.name: kind.called for kind in KINDS.values()}, "order": Text("o pedido", "order")}
-"""As people call what a key stands for, within a sentence."""
+"""What a key stands for, within a sentence."""
 
 
 def titled(kind: str, key: str) -> Text:
-    """At the beginning of one: "Produto 10029"."""
+    """The name of a record at the beginning of a sentence: "Produto 10029"."""
     called = CALLED[kind]
     return Text(f"{called.pt[2:3].upper()}{called.pt[3:]} {key}", f"{called.en[:1].upper()}{called.en[1:]} {key}")
 
 
 def waits_for(kind: str, key: str) -> Text:
-    """Of what cannot go before this is in the shop."""
+    """The text of what must wait until this record is in the shop."""
     called = CALLED[kind]
     made = "criada" if called.pt.startswith("a ") else "criado"
     return Text(f"Aguardando {called.pt} {key} ser {made} na loja.", f"Waits for {called.en} {key} to be made in the shop.")

@@ -1,7 +1,7 @@
-"""Orders: the storefront's order, the part of it that becomes one ERP order, and what the ERP says of it.
+"""Orders: the storefront's order, the part of it that becomes one ERP order, and the ERP's facts about it.
 
 Money: `Decimal` in reais, two places. Quantities: `Decimal`, exact (0.95 kg); `value` of a line follows one rule (`quantity.worth`).
-Instants are aware. `raw_state` keeps the platform's own word, whatever it is.
+Instants are aware. `raw_state` keeps the platform's own word.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ ShopState = Literal[
     "invoiced",
     "cancel_requested",
     "cancelled",
-    "unknown",  # a state we do not know: kept and shown, never guessed
+    "unknown",  # an unknown state: stored and shown, never guessed
 ]
-"""What the storefront says of an order."""
+"""The storefront's state of an order."""
 
 ErpState = Literal["held", "in_erp", "picking", "partly_invoiced", "invoiced", "shipped", "delivered", "cancelled", "rejected", "unknown"]
-"""What the ERP says of an order. `held`: it has it, but credit, limit or margin block it. `partly_invoiced`: more notes will follow;
-`invoiced`: no further one will, so what is not invoiced by then is cut."""
+"""The ERP's state of an order. `held`: the ERP has it, but credit, limit or margin block it. `partly_invoiced`: more notes will follow;
+`invoiced`: no more notes will follow, so what is not invoiced by then is cut."""
 
 
 class Address(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -60,19 +60,19 @@ class Buyer(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def contributor(self) -> bool:
-        """Whether it pays ICMS itself: whoever has a state inscription. A rural producer may be a person with a CPF."""
+        """Whether the buyer pays ICMS: it has a state inscription. A rural producer may be a person with a CPF."""
         return inscribed(self.state_inscription)
 
 
 class OrderItem(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One line; the same SKU may stand on two lines, so lines are told apart by `line`. `price` is the unit price after item discounts.
+    """One line, identified by `line`, because two lines may have the same SKU. `price`: the unit price after item discounts.
 
-    A shop that names its articles by the ERP's keys alone leaves `sku` empty: such a key must never be taken for one of the shop's ids.
+    A shop that names its articles only by the ERP's keys leaves `sku` empty: such a key must never be taken for one of the shop's ids.
     """
 
     line: str
-    sku: str  # the storefront's SKU id; "": it is named by `reference` alone
-    reference: str  # the reference code it holds: the ERP's SKU key where we linked it
+    sku: str  # the storefront's SKU id; "": only `reference` names it
+    reference: str  # the reference code it holds: the ERP's SKU key where engate linked it
     name: str
     quantity: Decimal
     price: Decimal
@@ -85,7 +85,7 @@ class OrderItem(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def named(self) -> str:
-        """By what it is looked up; a reference in a form that no id has."""
+        """The name by which it is looked up: the SKU id, or the reference in a form that no id has."""
         return self.sku or f"\0{self.reference}"
 
 
@@ -104,7 +104,7 @@ class Payment(msgspec.Struct, frozen=True, omit_defaults=True):
 class Order(msgspec.Struct, frozen=True, omit_defaults=True):
     """A storefront order as it is now. `total` = items + freight + interest − discount.
 
-    `refunded`: what the buyer got back so far of what was charged, by changes, returns and refunds, as far as the shop tells.
+    `refunded`: what the buyer got back so far of the charge, by changes, returns and refunds, as far as the shop tells.
     """
 
     key: str
@@ -126,14 +126,14 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True):
     test: bool = False
     refunded: Decimal = Decimal(0)
     changed_at: str = ""  # the platform's own stamp
-    number: str = ""  # as people in the shop call the order, where that is not its key: "#1001"
+    number: str = ""  # what people in the shop call the order, if that is not its key: "#1001"
 
 
 class OrderEvent(msgspec.Struct, frozen=True, omit_defaults=True):
     """Something happened to an order in the storefront. `key` identifies the event itself (a duplicate has the same).
 
-    `doc`: the whole order, where the platform tells it with the event: then `read_order` is not asked. It counts by its `changed_at`; see
-    `engate.domain.told`.
+    `doc`: the whole order, if the platform sends it with the event: then `read_order` is not called. Which one counts follows from
+    `changed_at`: see `engate.domain.told`.
     """
 
     key: str
@@ -145,7 +145,7 @@ class OrderEvent(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 FieldValue = str | Annotated[int, msgspec.Meta(ge=-(2**53), le=2**53)] | float | bool
-"""What one of the ERP's order fields may hold."""
+"""Values that an order field may hold."""
 
 
 class PartItem(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -162,12 +162,12 @@ class PartItem(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class OrderPart(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The share of a storefront order that becomes one ERP order; money of the parts sums to the order, in cents.
+    """The share of a storefront order that becomes one ERP order. The money of the parts sums to the order, to the cent.
 
-    `reference` is what the ERP order carries so that it can be found again: the storefront's key, and the part where there are several.
+    `reference`: what the ERP order carries so that it can be found again: the storefront's key, and the part's number if there are several.
     `charge`, `terms` and `carrier` come from the pair mapping and are the ERP's own codes; `terms` is empty where the ERP has none.
-    `fields`: what the ERP asks for with each order (`Manifest.order_fields`), by the mapping as it was when the part was made. `attempt`:
-    how often it was sent already; one that was never sent cannot be in the ERP, which is all that an ERP without a search has to know.
+    `fields`: the order fields (`Manifest.order_fields`), by the mapping at the time when the part was made. `attempt`: how often it was
+    sent already; a part that was never sent cannot be in the ERP, which is what an ERP without a search needs to know.
     """
 
     reference: str
@@ -194,7 +194,7 @@ class PartRef(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Imported(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A definite yes of the ERP. `state` where the answer says it."""
+    """A definite yes of the ERP. `state`: if the answer tells it."""
 
     key: str
     state: ErpState = "in_erp"
@@ -206,7 +206,7 @@ class Found(msgspec.Struct, frozen=True, tag="found"):
 
 
 class Absent(msgspec.Struct, frozen=True, tag="absent"):
-    """The ERP answered for the whole place where the order would be, and it is not there."""
+    """The ERP answered for every place where the order could be, and it is not there."""
 
 
 class Unsure(msgspec.Struct, frozen=True, tag="unsure"):
@@ -216,7 +216,7 @@ class Unsure(msgspec.Struct, frozen=True, tag="unsure"):
 
 
 class Tracking(msgspec.Struct, frozen=True, omit_defaults=True):
-    """`code` may be "": shipping by one's own fleet is valid."""
+    """`code` may be "": an own fleet has no code."""
 
     code: str = ""
     url: str = ""
@@ -225,7 +225,7 @@ class Tracking(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class ErpItem(msgspec.Struct, frozen=True, omit_defaults=True):
-    """`quantity`: what the ERP attends; `cut`: what it was asked for besides and will not deliver."""
+    """`quantity`: what the ERP attends; `cut`: what it was asked for in addition and will not deliver."""
 
     sku: str
     quantity: Decimal
@@ -233,7 +233,7 @@ class ErpItem(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Shipment(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What left the house together. `key` tells the shipments of one ERP order apart; `items`: what is in it, () = the whole order."""
+    """What was shipped together. `key`: unique among the shipments of one ERP order; `items`: what is in it, () = the whole order."""
 
     key: str
     tracking: Tracking = Tracking()
@@ -241,7 +241,7 @@ class Shipment(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class ErpOrder(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What the ERP says of one of its orders. `invoices` None = not looked for (a listing); () = none published yet."""
+    """The ERP's facts about one of its orders. `invoices`: None = not looked for (a listing); () = none published yet."""
 
     key: str
     branch: str
@@ -258,7 +258,7 @@ class ErpOrder(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Cut(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What of one line of the storefront order will not be delivered: its line, the units, the unit price they were charged."""
+    """What of one line of the storefront's order will not be delivered: the line, the units, the unit price charged."""
 
     line: str
     quantity: Decimal
@@ -266,24 +266,24 @@ class Cut(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class OrderChange(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What the ERP did not attend of one part. `refund`: how much less than was charged is due, in reais, whatever the lines say.
+    """What the ERP did not attend of one part. `refund`: the amount to give back, in reais, whatever the lines say.
     `cuts` may be empty where only the amount differs."""
 
-    reference: str  # of the part: tells this change from those of other parts
+    reference: str  # of the part: identifies the change among those of other parts
     cuts: tuple[Cut, ...]
     refund: Decimal
     reason: str
 
 
 class ShopOrderRef(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The storefront order a `send_*` hook writes to, as we last read it."""
+    """The storefront order that a `send_*` hook writes to, as last read."""
 
     key: str
     order: Order
 
 
 class Listing(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One SKU that already exists in the storefront. `product`: the storefront's key of the product it belongs to, if that has one."""
+    """One SKU that already exists in the storefront. `product`: the storefront's key of its product, if that has one."""
 
     sku: str
     reference: str = ""

@@ -1,4 +1,4 @@
-"""Quantities and what lines are worth: exact decimals, never floats. Pure arithmetic that every plugin needs."""
+"""Quantities and values of lines: exact decimals, never floats. Pure arithmetic that every plugin needs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ CENT = Decimal("0.01")
 
 
 def in_cents(value: Decimal) -> Decimal:
-    """The one rule for an amount that a platform of whole cents is told: rounded half up. What is in cents already stays as it is."""
+    """The one rule for an amount sent to a platform of whole cents: rounded half up. An amount in whole cents stays as it is."""
     exponent = value.as_tuple().exponent
     return value if isinstance(exponent, int) and exponent >= -2 else value.quantize(CENT, ROUND_HALF_UP)
 
@@ -24,10 +24,10 @@ def is_whole(quantity: Decimal) -> bool:
 
 
 def whole_units(quantity: Decimal) -> int:
-    """For a platform that sells whole units only: a part of one is not for sale."""
+    """Rounded down, for a platform that sells only whole units: a part of one is not for sale."""
     return floor(quantity)
 
 
 def plain(quantity: Decimal) -> int | Decimal:
-    """As it goes to a platform: 5, never 5.0 or 1E+2; a fraction without trailing zeros."""
+    """The form for a platform: 5, never 5.0 or 1E+2; a fraction without trailing zeros."""
     return int(quantity) if is_whole(quantity) else quantity.normalize()

@@ -1,4 +1,4 @@
-"""Links that people say: what stands for what, one at a time or a whole sheet of them."""
+"""Links that people import as a sheet."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from engate.text import Text
 T = TypeVar("T")
 AT_ONCE = 500
 SHEETS = ("product", "sku")
-"""Kinds of which people link every single one, and which stand for one thing only."""
+"""Kinds whose records people link one by one, each to one thing only."""
 
 
 class Wrong(msgspec.Struct):
@@ -32,7 +32,7 @@ class Wrong(msgspec.Struct):
 
 
 class Looked(NamedTuple):
-    """`ready`: what is to be linked; `empty`: lines without an id of the shop."""
+    """`ready`: lines to be linked; `empty`: lines without an id of the shop."""
 
     ready: list[Line]
     unchanged: int
@@ -41,10 +41,10 @@ class Looked(NamedTuple):
 
 
 def look(c: sa.Connection, of: RecordSet, lines: Sequence[Line], form: str = "") -> Looked:
-    """What would come of a sheet. A line counts once, an id of the shop stands for one record, and what is linked to another stays so.
+    """Checks a sheet. A key counts once, an id of the shop can be linked to one record only, and a record with another link keeps it.
     `form`: what the shop's ids look like (`Storefront.id_form`)."""
     filled = [line for line in lines if line.remote]
-    wrong = [_wrong(line, UNPRINTABLE) for line in filled if not (line.key + line.remote).isprintable()]  # no database has room for a NUL
+    wrong = [_wrong(line, UNPRINTABLE) for line in filled if not (line.key + line.remote).isprintable()]  # a database cannot store a NUL
     filled = [line for line in filled if (line.key + line.remote).isprintable()]
     known = _known(c, of, [line.key for line in filled])
     taken = _taken(c, of, [line.remote for line in filled])
@@ -103,7 +103,7 @@ def _why_not(line: Line, known: dict[str, str], taken: dict[str, str], before: t
 
 
 def _known(c: sa.Connection, of: RecordSet, keys: Sequence[str]) -> dict[str, str]:
-    """The ERP's keys among these, each with its link or ""."""
+    """Those of these keys that the ERP has, each with its link or ""."""
     both = (link.c.integration_id == record.c.integration_id) & (link.c.kind == record.c.kind) & (link.c.key == record.c.key)
     mine = (record.c.integration_id == of.integration_id) & (record.c.kind == of.kind)
     asked = sa.select(record.c.key, link.c.remote).select_from(record.outerjoin(link, both)).where(mine)
@@ -117,7 +117,7 @@ def _taken(c: sa.Connection, of: RecordSet, remotes: Sequence[str]) -> dict[str,
 
 
 def link_all(c: sa.Connection, of: RecordSet, lines: Sequence[Line], now: float) -> list[Wrong]:
-    """At most 500 lines of a sheet that was looked at; what somebody has linked otherwise since then is left out and told."""
+    """Links at most 500 lines of a checked sheet. Returns the lines left out, because somebody has linked them otherwise since."""
     links.lock(c, of.integration_id)
     looked = look(c, of, lines)
     if looked.ready:

@@ -1,4 +1,4 @@
-"""Taking links away, and letting lanes go that stood still: what people ask of an integration beyond `engate.operations.trigger`."""
+"""Remove links; resume blocked lanes: what people ask of an integration beyond `engate.operations.trigger`."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from engate.sync.listed import LISTING
 
 
 def unlink(c: sa.Connection, of: RecordSet, key: str, now: float) -> bool:
-    """Forgets what stands for what: the record is looked for (or made) in the storefront anew. False: there was no such link.
+    """Removes a link: the record is looked for (or made) in the storefront anew. False: there was no such link.
 
-    A push that is on its way with the old key puts the link back when it is accepted.
+    A push under way with the old key stores the link again when it is accepted.
     """
     tenant_id, id, kind = of
     which = (link.c.tenant_id == tenant_id) & (link.c.integration_id == id) & (link.c.kind == kind)
@@ -40,7 +40,7 @@ def unlink(c: sa.Connection, of: RecordSet, key: str, now: float) -> bool:
 
 
 def unlink_all(scope: Scope) -> int:
-    """Forgets every link of an integration: everything is looked for by its reference again. Returns how many there were."""
+    """Removes every link of an integration: everything is looked for by its reference again. Returns how many there were."""
     c, tenant_id, id, now = scope
     gone = c.execute(sa.delete(link).where(link.c.tenant_id == tenant_id, link.c.integration_id == id))
     _list_again(c, id)
@@ -50,7 +50,7 @@ def unlink_all(scope: Scope) -> int:
 
 
 def _list_again(c: sa.Connection, id: int, skus: sa.Select[tuple[str]] | None = None) -> None:
-    """The shop's own list may tell of what was forgotten; what was found there of these SKUs is forgotten with it."""
+    """Has the shop's own list read again, which may tell the removed links. Links found there for these SKUs are removed too."""
     c.execute(sa.delete(reading).where(reading.c.integration_id == id, reading.c.kind == LISTING))
     if skus is not None:
         mine = (link.c.integration_id == id) & (link.c.kind == "sku") & (link.c.origin == "listed")
@@ -58,7 +58,7 @@ def _list_again(c: sa.Connection, id: int, skus: sa.Select[tuple[str]] | None = 
 
 
 def revive(c: sa.Connection, tenant_id: int, integration_ids: Iterable[int], now: float) -> None:
-    """Their credentials work (again): whatever backed off or fell asleep because of them goes on."""
+    """The credentials of these integrations work (again): lanes that backed off or stopped because of them go on."""
     ids = list(integration_ids)
     for id in ids:
         lanes.lift(c, id, lanes.backing_off(c, id))
@@ -70,21 +70,21 @@ def revive(c: sa.Connection, tenant_id: int, integration_ids: Iterable[int], now
 
 
 def look_after(c: sa.Connection, tenant_id: int, integration_ids: Iterable[int], now: float) -> None:
-    """The platforms are told anew where we are, and so on: of integrations that were activated once."""
+    """Wakes the probes of integrations that were activated once: among other things, platforms are told engate's address again."""
     ids = list(integration_ids)
     for id in c.execute(sa.select(integration.c.id).where(integration.c.id.in_(ids), integration.c.activated_at.is_not(None))).scalars():
         _wake(c, tenant_id, id, PROBES, now)
 
 
 def stop(scope: Scope) -> None:
-    """Nothing of it runs on: what is under way is asked to end. `stopping` tells when it has."""
+    """Stops the integration: work under way is asked to end. `stopping` tells whether it still runs."""
     c, tenant_id, id, _ = scope
     c.execute(sa.update(integration).where(integration.c.tenant_id == tenant_id, integration.c.id == id).values(active=False))
     trigger.ask_to_end(c, id)
 
 
 def _wake(c: sa.Connection, tenant_id: int, id: int, names: Iterable[tuple[str, int]], now: float) -> None:
-    """What a person asks for waits for no back-off."""
+    """Wakes these lanes and ends their back-off: a person's request does not wait for it."""
     wakes = [Wake(tenant_id, id, name, prio, now) for name, prio in names]
     lanes.lift(c, id, [each.name for each in wakes])
     lanes.wake(c, wakes)

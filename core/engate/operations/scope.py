@@ -1,4 +1,4 @@
-"""What an operation is about: one integration of one tenant, in one transaction, at one moment."""
+"""The scope of an operation: one integration of one tenant, in one transaction, at one moment."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from engate.store import config
 
 
 class Scope(NamedTuple):
-    """Made with `of` from what somebody asked for, it holds an integration of the tenant who asks, or there is none."""
+    """Make it with `of`: then the integration belongs to the tenant who asks."""
 
     c: sa.Connection
     tenant_id: int
@@ -19,6 +19,6 @@ class Scope(NamedTuple):
 
     @classmethod
     def of(cls, c: sa.Connection, tenant_id: int, integration_id: int, now: float) -> Self:
-        """Raises `NotFound` where it is another tenant's, archived, or there is none."""
+        """Raises `NotFound` where the integration is another tenant's, archived, or missing."""
         config.integration_row(c, tenant_id, integration_id)
         return cls(c, tenant_id, integration_id, now)

@@ -27,11 +27,11 @@ from engate.sync.lanes import EVENTS, PROBES, SAFETY, lanes_of_flow
 from engate.text import Text
 
 LOADS = tuple(name for name, flow in FLOWS.items() if flow.kinds)
-"""Flows that are runs of records; orders and fulfilment are only woken."""
+"""Flows that run over records; orders and fulfilment are only woken."""
 
 
 class Activation(NamedTuple):
-    """`pilot`: the SKUs that alone are pushed at first (None: all). `go_live_at`: orders placed before are left alone (None: as it is)."""
+    """`pilot`: the only SKUs to push at first (None: all). `go_live_at`: orders placed before are ignored (None: stays as it is)."""
 
     flows: Sequence[str]
     pilot: Sequence[str] | None = None
@@ -39,7 +39,7 @@ class Activation(NamedTuple):
 
 
 def activate(scope: Scope, how: Activation) -> list[int]:
-    """Switches on and reads: what was never read whole, as a whole; else what changed since. Orders that waited go on. Returns the runs."""
+    """Activates and reads: flows never read whole are read whole, others as a delta. Waiting orders go on. Returns the run ids."""
     c, tenant_id, id, now = scope
     whole = _read_whole(scope)
     values: dict[str, Any] = {"active": True, "activated_at": now, "pilot": list(how.pilot) if how.pilot is not None else None}
@@ -55,7 +55,7 @@ def activate(scope: Scope, how: Activation) -> list[int]:
 
 
 def _read_whole(scope: Scope) -> frozenset[str]:
-    """Flows of which all has been read once: a delta finds what a pause missed. (A pilot reads all, and holds back what is pushed.)"""
+    """Flows that were read whole once: a delta finds what a pause missed. (A pilot reads everything and limits only the pushes.)"""
     c, tenant_id, id, _ = scope
     if config.integration_row(c, tenant_id, id, to_change=True).activated_at is None:
         return frozenset()
@@ -63,7 +63,7 @@ def _read_whole(scope: Scope) -> frozenset[str]:
 
 
 def wake_all(scope: Scope, flows: Iterable[str]) -> None:
-    """Every lane of these flows, and of every order that is not over."""
+    """Wakes every lane of these flows, and of every order that is not over."""
     c, id = scope.c, scope.integration_id
     _wake(scope, [lane for name in flows for lane in lanes_of_flow(name)])
     waiting = inbox.orders(c, id)
@@ -74,14 +74,14 @@ def wake_all(scope: Scope, flows: Iterable[str]) -> None:
 
 
 def deactivate(scope: Scope) -> None:
-    """Nothing is pushed or imported any more, and what is under way is asked to end; events are still taken in."""
+    """Deactivates: nothing is pushed or imported any more, and work under way is asked to end. Events are still taken in."""
     c, tenant_id, id, _ = scope
     config.update_integration(c, tenant_id, id, active=False)
     ask_to_end(c, id, but=(EVENTS, SAFETY))
 
 
 def ask_to_end(c: sa.Connection, id: int, but: Iterable[str] = ()) -> None:
-    """Whatever is under way, but these lanes, and those that tell what happened: whoever is told just now would be told twice."""
+    """Asks lanes in hand to end, except these and those of the outbox: a target that is being told would be told twice."""
     on = frozenset(but)
     lanes.ask_to_cancel(c, id, [name for name in lanes.in_hand(c, id) if name not in on and not name.startswith(outbox.LANE)])
 
@@ -95,7 +95,7 @@ class Resync(NamedTuple):
 
 
 def resync(scope: Scope, what: Resync) -> list[int]:
-    """One run for each flow."""
+    """Starts one run for each flow. Returns their ids."""
     made: list[int] = []
     keys = _keys(scope.c, scope.integration_id, what.skus) if what.skus is not None else None
     for name in what.flows:
@@ -108,14 +108,14 @@ def resync(scope: Scope, what: Resync) -> list[int]:
 
 
 def ask(scope: Scope, flows: Iterable[str]) -> None:
-    """Somebody wants these flows looked at now: no back-off of theirs stands in the way."""
+    """A person wants these flows read now: wakes their lanes and ends their back-off."""
     names = [lane for name in flows for lane in lanes_of_flow(name)]
     pushes.lift(scope.c, scope.integration_id, [kind.name for name in flows for kind in FLOWS[name].kinds])
     _wake(scope, names)
 
 
 def _keys(c: sa.Connection, id: int, skus: Sequence[str]) -> dict[str, list[str]]:
-    """What to read of each kind so that these SKUs are read whole."""
+    """Kind -> keys to read so that these SKUs are read completely."""
     known = c.execute(
         sa.select(record.c.key, record.c.parent).where(record.c.integration_id == id, record.c.kind == "sku", record.c.key.in_(skus))
     ).all()
@@ -155,12 +155,12 @@ def _start(scope: Scope, asked: Asked) -> int:
 
 
 def cancel_run(c: sa.Connection, run: Run, now: float) -> list[str]:
-    """Stops a run: nothing more of it is read or pushed. Returns the lanes to wait for (what is in flight ends by itself)."""
+    """Stops a run: nothing more of it is read or pushed. Returns the lanes to wait for (calls under way end by themselves)."""
     flow = FLOWS[run.flow]
     runs.cancel(c, run.id, now)
     reason = _cancelled(run.flow)
     cause_id = ensure(c, run.tenant_id, run.integration_id, {reason}, now)[reason.key]
-    # also what is under way: if it stays unanswered it is not sent again before somebody asks
+    # also records under way: unanswered ones are not sent again before somebody asks
     c.execute(sa.update(record).where(record.c.run_id == run.id, record.c.state.in_(("to_send", "sent"))).values(cause_id=cause_id))
     names = [flow.lane, *(f"push/{kind.name}" for kind in flow.kinds)]
     lanes.ask_to_cancel(c, run.integration_id, names)
@@ -176,10 +176,10 @@ def _cancelled(flow: str) -> Reason:
 
 
 def changed(scope: Scope, flows: Iterable[str]) -> None:
-    """Options, mapping or links of these flows changed: their records are decided anew, waiting orders looked at again."""
+    """Options, mapping or links of these flows changed: their records and waiting orders are decided anew."""
     c, id = scope.c, scope.integration_id
     names = set(flows)
-    if "prices" in names:  # a table that was not mapped was not kept: it is read anew
+    if "prices" in names:  # prices of an unmapped table were not stored: they are read now
         c.execute(sa.update(flow).where(flow.c.integration_id == id, flow.c.name == "prices").values(full_at=None))
         _wake(scope, [(FLOWS["prices"].lane, FLOWS["prices"].priority)])
     wakes = [(f"refresh/{kind.name}", kind.priority) for kind in KINDS.values() if kind.flow in names]
@@ -190,14 +190,14 @@ def changed(scope: Scope, flows: Iterable[str]) -> None:
 
 
 class Retried(NamedTuple):
-    """What a person wants tried again: whatever waits for one cause, or these records."""
+    """What a person wants tried again: everything that waits for one cause, or these records."""
 
     cause_id: int | None = None
     record_ids: Sequence[int] = ()
 
 
 class Again(NamedTuple):
-    """So many things go again; of these, messages to somebody outside. `more`: there may be more, for another transaction."""
+    """How many things are tried again, and how many of them are messages. `more`: there may be more, for another transaction."""
 
     things: int
     messages: int
@@ -205,7 +205,7 @@ class Again(NamedTuple):
 
 
 def retry(scope: Scope, what: Retried) -> Again:
-    """It goes again, and so does what backed off on the way."""
+    """Tries these again, and ends the back-off of lanes involved."""
     c, tenant_id, id, now = scope
     cause_id = what.cause_id
     mine = (record.c.tenant_id == tenant_id) & (record.c.integration_id == id)
@@ -231,21 +231,21 @@ def retry(scope: Scope, what: Retried) -> Again:
 
 
 def retry_order(scope: Scope, key: str) -> None:
-    """Looks at the order again, from the shop on; a refused part may go once more."""
+    """Works on the order again, beginning with the shop's order. A refused part may be sent once more."""
     c, tenant_id, id, now = scope
     stored = orders.load(c, id, key)
     if stored is None:
         raise config.not_found("Pedido", "order")
-    looked = waits.for_code(c, stored.id, FATE_UNKNOWN)  # a person has looked for it in the ERP; the import looks once more
+    looked = waits.for_code(c, stored.id, FATE_UNKNOWN)  # a person has looked for it in the ERP; the import looks again
     for part in stored.parts:
         if part.sending and looked:
             orders.update_part(c, part.id, sending=False, attempt=0)
         if part.change_refused is not None:
-            orders.update_part(c, part.id, change_refused=None)  # whoever refused the change may take it now
+            orders.update_part(c, part.id, change_refused=None)  # a refused change may be accepted now
         if part.erp is not None and part.erp.invoices is not None:
-            orders.update_part(c, part.id, erp_doc=pack(msgspec.structs.replace(part.erp, invoices=None)))  # look for its notes again
+            orders.update_part(c, part.id, erp_doc=pack(msgspec.structs.replace(part.erp, invoices=None)))  # its notes are looked for again
         if part.erp_key is None and part.state in ("rejected", "expired", "cancelled"):
-            orders.update_part(c, part.id, state="ready", attempt=0)  # made anew from the shop's order and the mapping of now
+            orders.update_part(c, part.id, state="ready", attempt=0)  # made anew from the shop's order and the current mapping
     orders.set_cause(c, orders.OrderRow(tenant_id, id, stored.id), None, now)
     asked = OrderEvent(f"retry/{key}/{now}"[:200], key, stored.doc.state, "retry")
     inbox.receive(c, tenant_id, id, [asked], now)
@@ -253,14 +253,14 @@ def retry_order(scope: Scope, key: str) -> None:
 
 
 class Done(NamedTuple):
-    """What a person says of an order whose tasks they have seen to."""
+    """A person closes tasks of an order, with a note."""
 
     key: str
     note: str
 
 
 def close_tasks(scope: Scope, done: Done) -> int:
-    """A person has seen to what stands open of an order. Returns how many tasks were closed."""
+    """Closes tasks of an order for a person. Returns how many."""
     c, tenant_id, id, now = scope
     key, note = done
     stored = orders.load(c, id, key)
@@ -276,7 +276,7 @@ def close_tasks(scope: Scope, done: Done) -> int:
 
 
 def link_by_hand(c: sa.Connection, of: RecordSet, key: str, remote: str, now: float) -> None:
-    """A person says what stands for what: whatever waited for it goes on. A product or SKU stands for one thing only."""
+    """A person links a record: what waited for the link goes on. A product or SKU can be linked to one thing only."""
     if KINDS[of.kind].own_link:
         links.lock(c, of.integration_id)
         _one_to_one(c, of.integration_id, of.kind, key, remote)
@@ -284,11 +284,11 @@ def link_by_hand(c: sa.Connection, of: RecordSet, key: str, remote: str, now: fl
 
 
 def links_said(c: sa.Connection, of: RecordSet, pairs: Sequence[tuple[str, str]], now: float) -> None:
-    """People said these (the ERP's key, the shop's), at most 500, which nothing speaks against."""
+    """Stores links that people set: at most 500 checked pairs (the ERP's key, the shop's)."""
     tenant_id, id, kind = of
     scope = Scope(c, tenant_id, id, now)
     mine = (record.c.integration_id == id) & (record.c.kind == kind)
-    # what a shop fetched before anybody said its key there, it holds all the same; what another link led to says nothing
+    # records that a shop fetched before they had a link are held there; what was sent under another link does not count
     moving = links.still_linked(c, id, kind, [key for key, _ in pairs])
     links.linked(c, of, pairs, now, origin="person")
     c.execute(sa.update(record).where(mine, record.c.key.in_([key for key, _ in pairs])).values(cause_id=None))
@@ -334,7 +334,7 @@ def run_row(c: sa.Connection, tenant_id: int, run_id: int) -> Run:
 
 
 def _wake(scope: Scope, names: Iterable[tuple[str, int]]) -> None:
-    """What a person asks for waits for no back-off."""
+    """Wakes these lanes and ends their back-off: a person's request does not wait for it."""
     c, tenant_id, id, now = scope
     unique = dict(names)
     lanes.lift(c, id, unique)

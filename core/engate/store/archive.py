@@ -1,4 +1,4 @@
-"""Integrations that were deleted with open orders: those go on until they end, and an integration of the same two accounts adopts them."""
+"""Archived integrations: deleted with open orders, which go on until they end. An integration of the same two accounts adopts them."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ from engate.store.tables import (
 
 OVER = ("delivered", "cancelled", "expired", "ignored")
 GOES_ON = ("events", "safety", "read/fulfilment")
-"""Lanes of an archived integration, beside those of its orders."""
+"""Lanes of an archived integration, besides those of its orders."""
 
 
 class Open(NamedTuple):
-    """What is not over: orders; of these, parts that the ERP has; orders that the shop told of and nobody has read; tasks of people."""
+    """How many are not over: orders; parts that the ERP has; orders with events that were not read yet; open tasks."""
 
     orders: int
     parts_in_erp: int
@@ -57,7 +57,7 @@ def open_of(c: sa.Connection, id: int) -> Open:
 
 
 def put_away(c: sa.Connection, tenant_id: int, id: int, now: float) -> None:
-    """It is gone for everybody but its open orders: its name is free, nothing of its catalogue is read or pushed any more."""
+    """Archives the integration: its open orders go on, its name is free, and its catalogue is no longer read or pushed."""
     row = config.integration_row(c, tenant_id, id, to_change=True)
     name = f"{row.name[:170]} (excluída, {id})"
     config.update_integration(c, tenant_id, id, name=name, active=False, deleted_at=now)
@@ -72,17 +72,17 @@ def is_archived(c: sa.Connection, id: int) -> bool:
 
 
 _STANDS = sa.select(integration.c.deleted_at).where(integration.c.id == sa.bindparam("of_id")).with_for_update(read=True)
-"""Nobody deletes it between our look and our commit."""
+"""Locks the row: nobody deletes the integration before this transaction commits."""
 
 
 def is_over(c: sa.Connection, id: int) -> bool:
-    """The last of its orders has ended, and what happened has been told."""
+    """Whether all its orders have ended and the outbox has been told."""
     return not any(open_of(c, id)) and not outbox.waiting(c, id)
 
 
 def remove_if_over(c: sa.Connection, id: int, but: int) -> bool:
-    """Nothing keeps it. `but`: the lane that is at it just now."""
-    # a lane that tells has nothing to lose: all is told
+    """Deletes an archived integration that has nothing left to do. `but`: id of the lane that asks. Returns whether it was deleted."""
+    # outbox lanes do not count: everything has been told
     at_it = lane.c.lease.is_not(None) & (lane.c.id != but) & lane.c.name.not_like(f"{outbox.LANE}%")
     held = sa.select(lane.c.id).where(lane.c.integration_id == id, at_it).limit(1)
     if not is_over(c, id) or c.execute(held).first() is not None:
@@ -95,11 +95,11 @@ def remove_if_over(c: sa.Connection, id: int, but: int) -> bool:
 
 
 _ARCHIVED = sa.select(integration).where(integration.c.tenant_id == sa.bindparam("of_tenant"), integration.c.deleted_at.is_not(None))
-"""Built once: every event asks."""
+"""Built once: used for every event."""
 
 
 def of_tenant(c: sa.Connection, tenant_id: int) -> list[Any]:
-    """Its archived integrations, the latest first."""
+    """The tenant's archived integrations, the latest first."""
     return sorted(c.execute(_ARCHIVED, {"of_tenant": tenant_id}), key=lambda row: -row.id)
 
 
@@ -113,7 +113,7 @@ def of_shop(c: sa.Connection, tenant_id: int, storefront_id: int) -> list[int]:
 
 
 def owners(c: sa.Connection, tenant_id: int, storefront_id: int, keys: Iterable[str]) -> dict[str, int]:
-    """Orders of the same shop that belong to an archived integration: what happens to them is told to it."""
+    """Order key -> the archived integration of the same shop that owns the order and gets its events."""
     ids = of_shop(c, tenant_id, storefront_id)
     if not ids:
         return {}
@@ -126,7 +126,7 @@ def known(c: sa.Connection, id: int, keys: Iterable[str]) -> set[str]:
 
 
 def adopt(c: sa.Connection, tenant_id: int, id: int, now: float) -> int:
-    """Takes over the orders of archived integrations of the same two accounts, with all that hangs on them. Returns how many."""
+    """Takes over the orders of archived integrations of the same two accounts, with their rows in other tables. Returns how many."""
     row = config.integration_row(c, tenant_id, id, to_change=True)
     pair = (_shop(c, row.erp_id), _shop(c, row.storefront_id))
     before = [each.id for each in of_tenant(c, tenant_id) if (_shop(c, each.erp_id), _shop(c, each.storefront_id)) == pair]
@@ -138,7 +138,7 @@ def _shop(c: sa.Connection, connection_id: int) -> str:
 
 
 def _move(c: sa.Connection, heir: Heir, now: float) -> int:
-    """Causes stay behind: what an order waits for is found anew. What is there already is not overwritten."""
+    """Causes are not moved: what an order waits for is found anew. Rows that the new integration has are not overwritten."""
     _, old, new = heir
     mine = sa.select(order.c.key).where(order.c.integration_id == new)
     moved = sa.update(order).where(order.c.integration_id == old, order.c.key.not_in(mine)).values(integration_id=new, cause_id=None)
@@ -151,7 +151,7 @@ def _move(c: sa.Connection, heir: Heir, now: float) -> int:
     _copy(c, key_index, old, new, key_index.c.kind == "order")
     _copy(c, link, old, new)
     _copy(c, reading, old, new, reading.c.kind.not_in(list(KINDS)))  # how far orders have been read, on both sides
-    # whoever writes a message just now is waited for, or it would go with the row that it points to
+    # waits for a transaction that is writing a message, or the message would be deleted with this row
     c.execute(sa.select(integration.c.id).where(integration.c.id == old).with_for_update())
     outbox.move(c, heir, now)
     calls.move(c, old, new)

@@ -1,5 +1,5 @@
-"""Integrations that came out of a backup. It may be a copy of one that is at work elsewhere, so nothing of them calls, tells or writes to
-anybody until a person activates them: no load, no order, no letter, no test of the accounts."""
+"""Integrations restored from a backup. The original may still run elsewhere, so a restored one calls no platform and sends no message until
+a person activates it: no load, no order, no letter, no test of the accounts."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ IS_ASLEEP = sa.exists(sa.select(installation.c.name).where(installation.c.name =
 
 
 def put_all(c: sa.Connection) -> int:
-    """Returns how many of them were active."""
+    """Puts all integrations to sleep. Returns how many were active."""
     active = int(c.execute(sa.select(sa.func.count()).select_from(integration).where(integration.c.active)).scalar_one())
     c.execute(sa.update(integration).values(active=False, shop=None))
     for id in c.execute(sa.select(integration.c.id)).scalars().all():
@@ -35,12 +35,12 @@ FROM_THE_FIRST = (
     "INSERT INTO installation (name, value) SELECT 'asleep/' || id, '' FROM integration ON CONFLICT DO NOTHING",
     "UPDATE integration SET active = false",
 )
-"""For PostgreSQL's own tools, on the tables of any version: the same but for the shop, which the oldest does not know; and before it how
-many were active."""
+"""The same as SQL for PostgreSQL's own tools, on the tables of any version; the first statement counts the active ones. It leaves `shop`
+as it is, because the oldest version lacks that column."""
 
 
 def wake(c: sa.Connection, tenant_id: int, id: int, now: float) -> None:
-    """A person switches this one on: what of it fell asleep goes on, and so do the open orders of those that the tenant deleted."""
+    """A person activates this integration: its sleeping lanes go on, and so do the open orders of the tenant's archived integrations."""
     archived = sa.select(integration.c.id).where(integration.c.tenant_id == tenant_id, integration.c.deleted_at.is_not(None))
     _let_go(c, [id, *c.execute(archived).scalars()], now)
 

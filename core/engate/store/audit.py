@@ -1,5 +1,5 @@
-"""The audit trail: who changed what over REST, when, from what to what. A line is written in the transaction of its change, so it is there
-exactly if the change is, and outlives what it tells of. Secrets are never in it; nor is anything of a buyer but the keys of orders.
+"""The audit trail: who changed what over REST, when, from what to what. A line is written in the transaction of its change, so it exists
+exactly if the change does. It stays when the changed thing is deleted. It holds no secrets, and of buyers only the keys of orders.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from engate.store.tables import audit
 from engate.text import Text
 
 KEPT = 730 * 86400.0
-"""Seconds for which a line stays: two years."""
+"""Seconds for which a line is kept: two years."""
 PURGED = 500
 """Rows that one transaction deletes."""
 MOST = 2_000
-"""Characters of one value that are kept."""
+"""Characters kept of one value."""
 MASK = "•••"
 
 ACTS: dict[str, Text] = {
@@ -56,12 +56,12 @@ ACTS: dict[str, Text] = {
     "mail_server.deleted": Text("Servidor de e-mail excluído", "Mail server deleted"),
     "mail_server.tested": Text("Servidor de e-mail testado", "Mail server tested"),
 }
-"""What people do, as lists show it. The part before the dot is a kind of `audited.SHOWN`."""
+"""Titles of acts, as lists show them. The part before the dot is a key of `audited.SHOWN`."""
 KINDS = tuple(dict.fromkeys(what.partition(".")[0] for what in ACTS))
 
 
 class By(NamedTuple):
-    """Who does it, by its key; `key_id` None: the installation key."""
+    """Who does it, by API key; `key_id` None: the installation key."""
 
     tenant_id: int
     key_id: int | None
@@ -70,8 +70,8 @@ class By(NamedTuple):
 
 
 class Act(NamedTuple):
-    """What is done. `of`: the id or key of the thing, or how to tell it from what the change returned. `asked`: what was asked for beside
-    the thing's own fields, or how to tell it so; an act that asks for nothing and changes nothing leaves no line."""
+    """What is done. `of`: the id or key of the thing, or a function that gets it from the change's result. `asked`: arguments besides the
+    thing's own fields, or such a function. An act without `asked` that changes nothing leaves no line."""
 
     what: str
     of: Any = None
@@ -79,18 +79,18 @@ class Act(NamedTuple):
     asked: Mapping[str, Any] | Callable[[Any], Mapping[str, Any]] | None = None
 
     def done(self, result: Any) -> Act:
-        """As it is once the change has returned this."""
+        """The act with `of` and `asked` taken from the change's result."""
         of = self.of(result) if callable(self.of) else self.of
         return self._replace(of=of, asked=self.asked(result) if callable(self.asked) else self.asked)
 
 
 def before(c: sa.Connection, by: By, act: Act) -> Shown | None:
-    """The thing as it is now; nobody else changes it before this transaction is over. None where it is not there (yet)."""
+    """The thing as it is now, locked until this transaction ends. None where it does not exist (yet)."""
     return None if callable(act.of) else _shown(c, by, act)
 
 
 def keep(c: sa.Connection, by: By, act: Act, was: Shown | None, now: float) -> None:
-    """The line of an act that is done."""
+    """Writes the line of an act that is done. `was`: the thing before it."""
     shown = _shown(c, by, act)
     changes = _changes(was, shown)
     given = act.asked if not callable(act.asked) else None
@@ -110,7 +110,7 @@ def _shown(c: sa.Connection, by: By, act: Act) -> Shown | None:
 
 
 def _changes(was: Shown | None, shown: Shown | None) -> list[dict[str, Any]]:
-    """Of what is new or gone, only what says something."""
+    """The fields that differ. Of a thing that is new or gone, only fields that are not empty."""
     old, new = (each.fields if each is not None else {} for each in (was, shown))
     if was is not None and shown is not None:
         old, new = shown.defaults | old, shown.defaults | new
@@ -133,6 +133,6 @@ def _cut(value: Any) -> Any:
 
 
 def purge(c: sa.Connection, now: float) -> bool:
-    """Takes away what is older than two years, some of it at a time. True: there may be more."""
+    """Deletes up to `PURGED` lines older than two years. True: there may be more."""
     old = sa.select(audit.c.id).where(audit.c.at < now - KEPT).order_by(audit.c.at).limit(PURGED)
     return c.execute(sa.delete(audit).where(audit.c.id.in_(old))).rowcount == PURGED

@@ -1,6 +1,6 @@
-"""What the audit trail tells of each kind of thing: its fields as they stand, so that a change is what differs afterwards.
+"""What the audit trail shows of each kind of thing: its current fields, so that a change is the difference afterwards.
 
-Whoever looks here is about to change the thing: its row is held until the transaction is over.
+The thing is about to be changed: its row is locked until the transaction ends.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from engate.store.tables import api_key, connection, flow, integration, link, ma
 
 
 class Thing(NamedTuple):
-    """`of`: its id or key; of several links their kind and keys."""
+    """`of`: its id or key; for several links their kind and keys."""
 
     tenant_id: int
     of: Any
@@ -27,7 +27,7 @@ class Thing(NamedTuple):
 
 
 class Shown(NamedTuple):
-    """`name`: what people call it. `defaults`: what holds of fields that nobody has set."""
+    """`name`: what people call it. `defaults`: values of fields that are not set."""
 
     id: str
     name: str
@@ -37,7 +37,7 @@ class Shown(NamedTuple):
 
 
 class Hidden(NamedTuple):
-    """A secret: it is seen whether it is another one, and nothing of it."""
+    """A secret: shows whether it was changed, and nothing else."""
 
     seal: bytes
 
@@ -65,7 +65,7 @@ def _connection(c: sa.Connection, thing: Thing) -> Shown | None:
 
 
 def _test(row: Any) -> str | None:
-    """How the last test ended; null: there was none of what is configured now."""
+    """How the last test ended; None: the current configuration was not tested."""
     if row.tested_at is None:
         return None
     failed = [check["name"] for check in row.checks or () if not check["ok"]]
@@ -97,7 +97,7 @@ def _mapped(mapping: PairMapping) -> dict[str, Any]:
 
 
 def _of_integration(c: sa.Connection, thing: Thing) -> Shown | None:
-    """Of what is asked of an integration and is no field of it."""
+    """For acts on an integration that change none of its fields."""
     name = c.execute(sa.select(integration.c.name).where(_mine(thing))).scalar()
     return Shown(str(thing.of), name, thing.integration_id, {}) if name is not None else None
 
@@ -115,7 +115,7 @@ def _links(c: sa.Connection, thing: Thing) -> Shown | None:
 
 
 def _remotes(c: sa.Connection, thing: Thing, kind: str, keys: Iterable[str]) -> dict[str, dict[str, str]]:
-    """What each stands for in the shop, and who said so."""
+    """Key -> its link: the shop's key and the origin."""
     mine = (link.c.tenant_id == thing.tenant_id) & (link.c.integration_id == thing.integration_id)
     found = sa.select(link.c.key, link.c.remote, link.c.origin).where(mine, link.c.kind == kind, link.c.key.in_(list(keys)))
     return {row.key: {"remote": row.remote, "origin": row.origin} for row in c.execute(found)}
@@ -127,7 +127,7 @@ def _run(c: sa.Connection, thing: Thing) -> Shown | None:
 
 
 def _order(c: sa.Connection, thing: Thing) -> Shown | None:
-    """What a person noted of a task stays with the order: it may name the buyer."""
+    """The order's tasks. Their notes are left out: they may name the buyer."""
     mine = (order.c.tenant_id == thing.tenant_id) & (order.c.integration_id == thing.integration_id) & (order.c.key == thing.of)
     row = c.execute(sa.select(order.c.id, order.c.key).where(mine)).first()
     if row is None:
@@ -137,7 +137,7 @@ def _order(c: sa.Connection, thing: Thing) -> Shown | None:
 
 
 def _buyers(_c: sa.Connection, _thing: Thing) -> Shown | None:
-    """Who it was is not told."""
+    """Does not say which buyer."""
     return Shown("", "", None, {})
 
 
@@ -159,7 +159,7 @@ def _mine(thing: Thing) -> sa.ColumnElement[bool]:
 
 
 def _hidden(sealed: bytes) -> Hidden:
-    """Each sealing differs, so a secret that is given again counts as another one."""
+    """Each sealing differs, so giving the same secret again counts as a change."""
     return Hidden(blake2b(sealed, digest_size=8).digest())
 
 
@@ -177,4 +177,4 @@ SHOWN: Mapping[str, Callable[[sa.Connection, Thing], Shown | None]] = {
     "buyers": _buyers,
     "mail_server": _mail_server,
 }
-"""By the first word of what is done."""
+"""By the first word of the act."""

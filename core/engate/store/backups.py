@@ -1,4 +1,4 @@
-"""When the last backup was made: whoever watches the installation hears where none comes any more."""
+"""When the last backup was made: monitoring shows when backups stop."""
 
 from __future__ import annotations
 
@@ -14,5 +14,5 @@ def made(c: sa.Connection, now: float) -> None:
 
 
 def last(c: sa.Connection) -> float:
-    """Seconds since 1970; 0 where there was none."""
+    """Seconds since 1970; 0 if there was none."""
     return noted(c, NAME) or 0.0

@@ -14,7 +14,7 @@ _decoders: dict[Any, msgspec.msgpack.Decoder[Any]] = {}
 
 
 class Unreadable(Exception):
-    """A stored document that is no document of its kind (any more): it concerns its own record and nothing else."""
+    """A stored document that cannot be read as its kind (any more). It affects only its own record."""
 
 
 def pack(doc: Any) -> bytes:
@@ -31,7 +31,7 @@ def unpack(blob: bytes, kind: type[T]) -> T:
     try:
         return decoder.decode(blob[1:] if blob[0] == 0 else zlib.decompress(memoryview(blob)[1:]))
     except (msgspec.MsgspecError, zlib.error, ValueError, IndexError) as error:
-        # without the values: they may be a person's
+        # without the values: they may be personal data
         raise Unreadable(f"a stored {kind.__name__} cannot be read: {type(error).__name__}") from None
 
 

@@ -1,4 +1,4 @@
-"""What a failed database amounts to, in one sentence that says what to do. Of the driver's own words only those that hold no value."""
+"""Database failures as errors that say what to do. Of the driver's words only those that hold no values are shown."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from engate.text import Text
 
 
 class Broken(EngateError):
-    """The database cannot do its work, whatever is asked of it. Code "database" where it may be over in a moment."""
+    """The database cannot work, whatever the statement. Code "database" where the failure may be short."""
 
     code = "database"
 
@@ -58,7 +58,7 @@ AGAIN = Text("Tente de novo em instantes.", "Try again in a moment.")
 
 
 def broken(error: BaseException) -> Broken | None:
-    """None: it is not the database that failed, but what was asked of it."""
+    """The `Broken` for this error. None: the statement was wrong, not the database."""
     if isinstance(error, Broken):
         return error
     said: Any = error.orig if isinstance(error, exc.DBAPIError) else error
@@ -83,12 +83,12 @@ def stopping() -> Broken:
 
 
 def lasts(error: Broken) -> bool:
-    """Reading may go on as if nothing were: whoever asks whether all is well has to be told."""
+    """Whether health checks must show the error although reads still work."""
     return error.code != Broken.code
 
 
 def shortly(error: BaseException) -> str:
-    """The first line of the driver's own words, which hold no statement and no value."""
+    """The first line of the driver's words, which holds no statement and no value."""
     said = getattr(error, "orig", None) or error
     return (str(said).strip().splitlines() or [type(said).__name__])[0][:200]
 

@@ -1,6 +1,6 @@
-"""A buyer is taken out of orders: out of all places where something of one may stand.
+"""Erases buyers from orders: from all places that may hold their data.
 
-Only orders that are over are touched: engate needs the buyer until then. What is left of one is what was sold, for how much and when.
+Only orders that are over are changed: engate needs the buyer until then. What was sold, for how much and when stays.
 """
 
 from __future__ import annotations
@@ -40,21 +40,21 @@ from engate.text import Text
 LOOKED_AT = 500
 """Old orders that one transaction looks at."""
 ERASED_AT_ONCE = 20
-"""Orders that one transaction erases: while it does, nobody else writes on SQLite; and a line of the audit trail names them all."""
+"""Orders that one transaction erases: meanwhile nobody else writes on SQLite, and one line of the audit trail names them all."""
 DONE = (*OVER, "invoiced", "shipped")
-"""Nothing of such an order is sent to the ERP any more; some ERPs never tell that one arrived."""
+"""States in which nothing more is sent to the ERP. Some ERPs never tell that an order was delivered."""
 QUIET = 90 * 86400.0
-"""Seconds after which one that is invoiced or shipped counts as over, if nothing happened to it; and after which what the shop told of one
-that is over is waited for no more: of an inactive integration nobody reads it."""
+"""Seconds without change after which an invoiced or shipped order counts as over. Unhandled events of an ended order that are older are
+ignored: an inactive integration reads none."""
 MAILS = "outbox/mail/buyers"
-"""The lane that writes to buyers."""
+"""The lane that sends letters to buyers."""
 
 
 CLOSED = Text("Pendência encerrada.", "Task closed.")
 
 
 def is_over(c: sa.Connection, row: Any, quiet: float) -> bool:
-    """Whether nothing more is to be done for this order (its row)."""
+    """Whether nothing more is to be done for this order (its row). `quiet`: the instant `QUIET` seconds ago."""
     if row.state not in OVER and (row.state not in DONE or row.changed_at > quiet):
         return False
     todo = sa.select(task.c.id).where(task.c.order_id == row.id, task.c.closed_at.is_(None))
@@ -67,7 +67,7 @@ def is_over(c: sa.Connection, row: Any, quiet: float) -> bool:
 
 
 class Old(NamedTuple):
-    """Orders that were placed long ago and may be over; `after`: the last one that was looked at, None at the end."""
+    """Ids of old orders that may be over; `after`: where the next look starts, None at the end."""
 
     ids: list[int]
     after: tuple[float, int] | None
@@ -77,7 +77,7 @@ FIRST = (float("-inf"), 0)
 
 
 def old_ones(c: sa.Connection, before: float, after: tuple[float, int] = FIRST) -> Old:
-    """The next ones that were placed before then and still have their buyer, oldest first."""
+    """The next orders placed before `before` that still have their buyer, oldest first."""
     old = order.c.erased_at.is_(None) & (order.c.placed_at < before)
     if after != FIRST:
         old &= sa.tuple_(order.c.placed_at, order.c.id) > sa.tuple_(*map(sa.literal, after))
@@ -88,12 +88,12 @@ def old_ones(c: sa.Connection, before: float, after: tuple[float, int] = FIRST) 
     return Old([row.id for row in rows if row.state in DONE], last)
 
 
-# ---- taken out ----
+# ---- erasing ----
 
 
 def erase(c: sa.Connection, ids: Sequence[int], now: float) -> list[tuple[int, str]]:
-    """Takes the buyer out of these orders, as far as they are (still) over and nobody works on them: whoever does knows the buyer, and
-    would write what it knows. Returns the integration and key of each that was erased."""
+    """Takes the buyer out of those of these orders that are over and whose lane is not in hand: a running slice could write the buyer.
+    Returns (integration id, key) of each erased order."""
     mine = order.c.id.in_(_at_rest(c, ids)) & order.c.erased_at.is_(None)
     rows = c.execute(sa.select(order).where(mine).order_by(order.c.id).with_for_update()).all()
     over = [row for row in rows if is_over(c, row, now - QUIET)]
@@ -109,7 +109,7 @@ def erase(c: sa.Connection, ids: Sequence[int], now: float) -> list[tuple[int, s
 
 
 def _at_rest(c: sa.Connection, ids: Sequence[int]) -> list[int]:
-    """Those of these orders that nobody works on, or begins to before this transaction is over."""
+    """Those of these orders whose lane is not in hand. It stays so until this transaction ends."""
     by_lane: dict[int, dict[str, int]] = {}
     for row in c.execute(sa.select(order.c.id, order.c.integration_id, order.c.key).where(order.c.id.in_(ids))):
         by_lane.setdefault(row.integration_id, {})[f"order/{row.key}"] = row.id
@@ -121,13 +121,13 @@ def _at_rest(c: sa.Connection, ids: Sequence[int]) -> list[int]:
 
 
 def _unreadable(row: Any) -> Order:
-    """What its own row says of an order whose document cannot be read."""
+    """An order made from its row, where its document cannot be read."""
     at, zero = datetime.fromtimestamp(row.placed_at, UTC), Decimal(0)
     return Order(row.key, row.shop_state, row.raw_state, at, Buyer("", ""), Address(), (), (), row.total, zero, zero, zero, row.total)
 
 
 def _of_order(c: sa.Connection, row: Any, doc: Order) -> None:
-    """Whatever hangs on it. What a person noted of a task goes whole: nobody knows how they call people."""
+    """Erases the buyer from the order's other rows. Notes of tasks are removed whole: people may name buyers in any way."""
     words = personal.traces_in(doc)
     keys = {row.key, doc.number.removeprefix("#")}
     for each in c.execute(sa.select(part).where(part.c.order_id == row.id)).all():
@@ -160,19 +160,19 @@ def _of_order(c: sa.Connection, row: Any, doc: Order) -> None:
         & (outbox.c.target == "buyers")
         & outbox.c.key.in_(letters)
     )
-    c.execute(sa.delete(outbox).where(letter))  # its error may hold the address; one that has not gone must not go any more
+    c.execute(sa.delete(outbox).where(letter))  # its error may hold the address, and a letter not sent yet must not be sent
     c.execute(sa.update(inbox).where(inbox.c.integration_id == row.integration_id, inbox.c.order_key == row.key).values(doc=None))
     calls.erase(c, row.tenant_id, row.integration_id, row.key)
 
 
 def _of_causes(c: sa.Connection, order_id: int, words: Words) -> None:
-    """What the order, or a letter of it, ever waited for. Others may wait for it too: what does not name the buyer stays."""
+    """Erases the buyer from the causes that the order or its letters ever waited for. Other records may share them: only traces go."""
     mine = sa.select(order_cause.c.cause_id).where(order_cause.c.order_id == order_id)
     _texts(c, cause, cause.c.id.in_(mine), lambda said: _without(said, words))
 
 
 def _of_integration(c: sa.Connection, integration_id: int, words: Words) -> None:
-    """What was met where several orders are told of at once, in a platform's words."""
+    """Erases these buyers from the trouble of lanes that work on several orders, which is in a platform's words."""
     shared = (lane.c.integration_id == integration_id) & lane.c.name.in_([*GOES_ON, MAILS])
     for each in c.execute(sa.select(lane.c.id, lane.c.trouble).where(shared, lane.c.trouble.is_not(None))).all():
         said = {name: _without(each.trouble[name], words) for name in ("text", "hint") if name in each.trouble}
@@ -184,7 +184,7 @@ def _without(said: dict[str, str], words: Words) -> dict[str, str]:
 
 
 def _texts(c: sa.Connection, table: sa.Table, which: sa.ColumnElement[bool], change: Callable[[dict[str, str]], dict[str, str]]) -> None:
-    """The texts (pt, en) of these rows, changed."""
+    """Changes the texts (pt, en) of these rows."""
     columns = [table.c[name] for name in ("text", "hint") if name in table.c]
     for row in c.execute(sa.select(table.c.id, *columns).where(which)).all():
         values = {column.name: change(getattr(row, column.name)) for column in columns}
@@ -193,7 +193,7 @@ def _texts(c: sa.Connection, table: sa.Table, which: sa.ColumnElement[bool], cha
 
 
 def empty(c: sa.Connection, delivery_ids: Iterable[int]) -> int:
-    """What these deliveries said is gone; that they came stays, so that none is taken for a new one. Returns how many they were."""
+    """Empties the bodies of these deliveries. Their rows stay, so that a repeat is not taken for a new one. Returns how many."""
     gone = {"body": deliveries.packed(b""), "size": 0}
     return c.execute(sa.update(delivery).where(delivery.c.id.in_(list(delivery_ids)), delivery.c.size > 0).values(**gone)).rowcount
 
@@ -204,16 +204,16 @@ UNCLEAN = "unclean"
 
 
 def soil(c: sa.Connection, now: float) -> None:
-    """Something was taken out that the database's files still hold."""
+    """Notes that the database's files still hold erased data."""
     s = insert(c, installation).values(name=UNCLEAN, value=str(now).encode())
     c.execute(s.on_conflict_do_update(index_elements=["name"], set_={"value": s.excluded.value}))
 
 
 def unclean(c: sa.Connection) -> bytes | None:
-    """Since when; None: whatever was taken out is in no file."""
+    """Since when files hold erased data; None: they hold none."""
     return c.execute(sa.select(installation.c.value).where(installation.c.name == UNCLEAN)).scalar()
 
 
 def cleaned(c: sa.Connection, since: bytes) -> None:
-    """The files were made anew after that; what was taken out meanwhile may be there still."""
+    """The files were cleaned after `since`. A newer note stays: data erased meanwhile may still be there."""
     c.execute(sa.delete(installation).where(installation.c.name == UNCLEAN, installation.c.value == since))

@@ -1,4 +1,4 @@
-"""The journal of calls: rows that live some days, never more of a tenant than a bound, and nothing of a buyer who was erased."""
+"""The journal of calls: rows kept for some days, bounded for each tenant, without data of erased buyers."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from engate.store.tables import call, call_record, connection, integration, orde
 from engate.transcript import Line, Said
 
 MOST = 50_000
-"""Calls of one tenant: about 60 MB. Beyond it the oldest go, and examples of what went well before anything else."""
+"""Calls kept of one tenant: about 60 MB. Beyond it examples are deleted first, then others, the oldest first."""
 TRIMMED = PURGED = 500
 """Rows that one transaction deletes."""
 NOTHING = pack(Said())
 EXAMPLE = sa.text("example = 1")
-"""As its index says it: a value that is bound would not be known to be that."""
+"""Written as in its partial index: with a bound value the planner could not use the index."""
 
 
 class Call(NamedTuple):
-    """One that is to be kept."""
+    """A call to be kept."""
 
     connection_id: int
     line: Line
 
 
 def keep(c: sa.Connection, calls: Sequence[Call]) -> tuple[dict[int, int], list[Call]]:
-    """(tenant -> how many were kept, those to come back with). What was deleted meanwhile has no calls any more. Somebody writes to the
-    order of those that are to come back: it may lose its buyer just now."""
+    """Returns (tenant -> how many were kept, the calls to try again later). Calls of deleted connections and integrations are dropped.
+    Calls to try again are of an order that another transaction is writing to, and may be erasing."""
     tenants = _tenants(c, {each.connection_id for each in calls})
     living = _living(c, {each.line.integration_id for each in calls if each.line.integration_id is not None})
     here = [each for each in calls if each.connection_id in tenants and (each.line.integration_id or 0) in living]
@@ -56,13 +56,13 @@ def keep(c: sa.Connection, calls: Sequence[Call]) -> tuple[dict[int, int], list[
 
 
 def _tenants(c: sa.Connection, ids: set[int]) -> dict[int, int]:
-    """Of these connections, which stay until the transaction is over."""
+    """Connection id -> tenant id. Locked: the connections are not deleted before this transaction ends."""
     found = sa.select(connection.c.id, connection.c.tenant_id).where(connection.c.id.in_(sorted(ids))).order_by(connection.c.id)
     return {row.id: row.tenant_id for row in c.execute(found.with_for_update(read=True, key_share=True))}
 
 
 def _living(c: sa.Connection, ids: set[int]) -> set[int]:
-    """Those of these integrations that are there, and 0: of none."""
+    """Those of these integrations that exist, and 0 (no integration)."""
     found = sa.select(integration.c.id).where(integration.c.id.in_(sorted(ids))).order_by(integration.c.id)
     return {0, *c.execute(found.with_for_update(read=True, key_share=True)).scalars()} if ids else {0}
 
@@ -76,7 +76,7 @@ def _place(each: Call) -> Place:
 
 
 def _orders(c: sa.Connection, calls: Sequence[Call]) -> tuple[set[Place], set[Place]]:
-    """(those without their buyer, those that somebody writes to just now). Nobody erases the others before the transaction is over."""
+    """(erased orders, orders that another transaction writes to). The others are locked: not erased before this transaction ends."""
     erased, busy = set[Place](), set[Place]()
     keys: dict[int, set[str]] = {}
     for each in calls:
@@ -101,11 +101,11 @@ def _row(tenant_id: int, each: Call, said: bytes) -> dict[str, Any]:
     }  # fmt: skip
 
 
-# ---- taken away ----
+# ---- deleting ----
 
 
 def trim(c: sa.Connection, tenant_id: int) -> bool:
-    """Takes away what is beyond the bound, some of it at a time. True: there may be more."""
+    """Deletes up to `TRIMMED` calls beyond the bound. True: there may be more."""
     mine = call.c.tenant_id == tenant_id
     beyond = c.execute(sa.select(sa.func.count()).select_from(call).where(mine)).scalar_one() - MOST
     if beyond <= 0:
@@ -120,23 +120,23 @@ def trim(c: sa.Connection, tenant_id: int) -> bool:
 
 
 def purge(c: sa.Connection, before: float) -> bool:
-    """Takes away what is older, some of it at a time. True: there may be more."""
+    """Deletes up to `PURGED` calls older than this. True: there may be more."""
     old = sa.select(call.c.id).where(call.c.at < before).order_by(call.c.at).limit(PURGED)
     return c.execute(sa.delete(call).where(call.c.id.in_(old))).rowcount == PURGED
 
 
 def erase(c: sa.Connection, tenant_id: int, integration_id: int, order_key: str) -> None:
-    """What was said of this order is gone; that it was said stays."""
+    """Empties the content of the calls about this order. Their rows stay."""
     c.execute(sa.update(call).where(of_order(tenant_id, integration_id, order_key)).values(said=NOTHING))
 
 
 def of_order(tenant_id: int, integration_id: int, order_key: str) -> sa.ColumnElement[bool]:
-    """Along the index of orders: no planner may take the integration's, in which there are many."""
+    """Condition for calls about an order. Written so that the planner uses the index of orders, not the integration's large one."""
     return (call.c.tenant_id == tenant_id) & (call.c.order_key == order_key) & (call.c.integration_id + 0 == integration_id)
 
 
 def move(c: sa.Connection, old: int, new: int) -> None:
-    """Those of orders that another integration has taken over."""
+    """Moves the calls about orders to the integration that has adopted them."""
     mine = (call.c.integration_id == old) & call.c.order_key.is_not(None)
     c.execute(sa.update(call).where(mine).values(integration_id=new))
 
@@ -145,7 +145,7 @@ def move(c: sa.Connection, old: int, new: int) -> None:
 
 
 def watched(c: sa.Connection, now: float) -> dict[int, float]:
-    """connection -> until when somebody looks at all of its calls."""
+    """Connection id -> until when all its calls are kept."""
     looked_at = sa.select(connection.c.id, connection.c.calls_until).where(connection.c.calls_until > now)
     return {row.id: row.calls_until for row in c.execute(looked_at)}
 

@@ -13,8 +13,8 @@ from engate.domain.reasons import Reason
 from engate.store.db import insert_of
 from engate.store.tables import cause, order_cause
 
-# built once: every order asks
-# shared lock: nobody ends a cause between our finding it and pointing to it
+# built once: used for every order
+# shared lock: nobody ends a cause between finding it and pointing to it
 _FOUND = (
     sa.select(cause.c.key, cause.c.id)
     .where(cause.c.integration_id == sa.bindparam("of_integration"), cause.c.key.in_(sa.bindparam("of_keys", expanding=True)))
@@ -28,7 +28,7 @@ def _add_of(dialect: str) -> Any:
 
 
 def ensure(c: sa.Connection, tenant_id: int, integration_id: int, reasons: set[Reason], now: float) -> dict[str, int]:
-    """Rows for these reasons: key -> id."""
+    """Makes rows for these reasons where they are missing. Returns key -> id."""
     if not reasons:
         return {}
     asked = {"of_integration": integration_id, "of_keys": sorted({reason.key for reason in reasons})}
@@ -61,17 +61,17 @@ def _waited_of(dialect: str) -> Any:
 
 
 def waited(c: sa.Connection, order_id: int, cause_id: int) -> None:
-    """The order, or a letter of it, waits for this: from now on its buyer may be named there, also when it waits no more."""
+    """Notes that the order, or a letter of it, has waited for this cause: its buyer may be named there from now on."""
     c.execute(_waited_of(c.dialect.name), {"order_id": order_id, "cause_id": cause_id})
 
 
 def id_of(c: sa.Connection, integration_id: int, key: str) -> int | None:
-    """Where this reason has a row."""
+    """The id of the cause with this key, or None."""
     return c.execute(sa.select(cause.c.id).where(cause.c.integration_id == integration_id, cause.c.key == key)).scalar()
 
 
 def release(c: sa.Connection, integration_id: int, keys: Sequence[str]) -> None:
-    """Ends these causes: whatever pointed to them goes on (the foreign keys are set to null)."""
+    """Ends these causes. What pointed to them goes on (the foreign keys are set to null)."""
     c.execute(_RELEASE, {"of_integration": integration_id, "of_keys": list(keys)})
 
 
@@ -81,11 +81,11 @@ _RELEASE = sa.delete(cause).where(
 
 
 def become(c: sa.Connection, id: int, reason: Reason) -> None:
-    """This one has another owner and other words now. It keeps its key, and whatever points to it."""
+    """Gives this cause another owner and other words. It keeps its key, and what points to it."""
     said = {"text": msgspec.to_builtins(reason.text), "hint": msgspec.to_builtins(reason.hint)}
     c.execute(sa.update(cause).where(cause.c.id == id).values(code=reason.code, owner=reason.owner, **said))
 
 
 def end(c: sa.Connection, id: int) -> None:
-    """This one is over: whatever pointed to it goes on."""
+    """Ends this cause. What pointed to it goes on."""
     c.execute(sa.delete(cause).where(cause.c.id == id))

@@ -1,5 +1,5 @@
-"""What the ERP said has changed: keys that wait until a reading of just these has brought them. A key that is told again while it is read
-waits again: what was read may be older."""
+"""Keys that the ERP said have changed. They wait until a reading of only these keys has brought them. A key told again while it is read
+waits again, because what was read may be older."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from engate.store.db import insert
 from engate.store.tables import run, told_key
 
 AT_ONCE = 500
-"""Keys of one run."""
+"""Most keys of one run."""
 ROWS = 500
 
 
@@ -24,14 +24,14 @@ def note(c: sa.Connection, integration_id: int, kind: str, keys: Iterable[str], 
 
 
 def waiting(c: sa.Connection, integration_id: int, kinds: Sequence[str]) -> dict[str, list[str]]:
-    """Kind -> keys that no run is reading, the oldest first; not more than one run can take."""
+    """Kind -> keys that no run is reading, the oldest first, at most as many as one run takes."""
     found: dict[str, list[str]] = {}
     for row in c.execute(_WAITING, {"of_integration": integration_id, "of_kinds": kinds}):
         found.setdefault(row.kind, []).append(row.key)
     return found
 
 
-# built once: every reading asks
+# built once: used for every reading
 _READING = sa.select(run.c.id).where(run.c.integration_id == sa.bindparam("of_integration"), run.c.state == "reading")
 _WAITING = (
     sa.select(told_key.c.kind, told_key.c.key)
@@ -57,7 +57,7 @@ def taken(c: sa.Connection, integration_id: int, keys: dict[str, list[str]], run
 
 
 def been_read(c: sa.Connection, integration_id: int, kind: str, run_id: int, *, all_since: float | None) -> None:
-    """The run has read them. `all_since`: when a reading of everything began; what was told before that is in it."""
+    """Deletes the keys that the run has read. `all_since`: when a reading of everything began, which covers all keys told before."""
     c.execute(_OF_RUN, {"of_integration": integration_id, "of_kind": kind, "of_run": run_id})
     if all_since is not None:
         mine = (told_key.c.integration_id == integration_id) & (told_key.c.kind == kind)

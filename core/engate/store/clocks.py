@@ -1,4 +1,4 @@
-"""A clock that was ahead and has been set right: what it stamped is pulled back, or nothing would be due until it gets there again."""
+"""A clock that was ahead and has been corrected: its stamps are moved back, or nothing would be due until the time they say."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import sqlalchemy as sa
 from engate.store.tables import connection, flow, lane, operation, outbox, part, reading, record, run, slice_count, told_key, unit
 
 SLACK = 5.0
-"""Machines differ by so much."""
+"""Seconds by which clocks of machines may differ."""
 
 PLANNED = ((lane.c.due_at, lane.c.not_before), (record.c.not_before,), (operation.c.until,), (outbox.c.due_at,))
-"""When something is to be done: never earlier than now."""
+"""Columns that say when something is to be done: not moved before now."""
 
 PAST = (
     (record.c.sent_at,),
@@ -26,17 +26,17 @@ PAST = (
     (told_key.c.at,),
     (outbox.c.since, outbox.c.sent_at, outbox.c.given_up_at),
 )
-"""When something happened, where it is compared with the present."""
+"""Columns that say when something happened and that are compared with the present."""
 
 
 def ahead(c: sa.Connection, now: float) -> float:
-    """How far the clock by which somebody worked was ahead of this one; 0 where it was not. A dated price is no sign of it."""
+    """Seconds by which a worker's clock was ahead of this one, else 0. Only stamps of workers count: a price may have a future date."""
     seen = c.execute(sa.select(sa.func.max(slice_count.c.seen_at))).scalar()
     return seen - now if seen is not None and seen > now + SLACK else 0.0
 
 
 def pull_back(c: sa.Connection, seconds: float, now: float) -> None:
-    """Every stamp that lies ahead moves back by this. (One that was right moves too: what is planned is done early.)"""
+    """Moves every future stamp back by this many seconds. (A correct one moves too: what is planned is done early.)"""
     for columns in PLANNED:
         _move(c, columns, seconds, now, now)
     for columns in PAST:

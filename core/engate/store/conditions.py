@@ -20,13 +20,13 @@ def is_(column: sa.Column[Any], name: str) -> sa.ColumnElement[bool]:
 
 
 def one_of(column: sa.Column[Any], name: str) -> sa.ColumnElement[bool]:
-    """The column has one of the values of a collection, which is one parameter however many it holds: with a parameter for each value,
-    SQLAlchemy and the database prepare the statement anew for each number of values."""
+    """The column has one of the values of a collection, bound as one parameter. With a parameter for each value, SQLAlchemy and the
+    database would prepare the statement anew for each number of values."""
     return _OneOf(column, sa.bindparam(name, type_=_Values(column.type)))
 
 
 class _OneOf(FunctionElement[Any]):
-    type: Any = sa.types.NULLTYPE  # of a Boolean SQLAlchemy writes "= 1" behind it, and SQLite then uses no index
+    type: Any = sa.types.NULLTYPE  # for a Boolean SQLAlchemy appends "= 1", and SQLite then uses no index
     inherit_cache = True
 
 

@@ -40,7 +40,7 @@ def not_found(what_pt: str, what_en: str) -> NotFound:
 
 
 def mine(table: sa.Table, tenant_id: int, *where: sa.ColumnElement[bool]) -> S:
-    """The one way to select what belongs to a tenant."""
+    """The only way to select what belongs to a tenant."""
     return sa.select(table).where(table.c.tenant_id == tenant_id, *where)
 
 
@@ -56,7 +56,7 @@ def hashed(key: str) -> bytes:
 
 
 def installation_key(c: sa.Connection, given: str | None) -> str | None:
-    """Makes (or takes over from the environment) the installation key. Returns it only when it was made just now: print it once."""
+    """Makes the installation key, or takes it from the environment. Returns it only if it was made now: print it once."""
     known = c.execute(sa.select(installation.c.value).where(installation.c.name == "key_hash")).scalar()
     if known is not None and given is None:
         return None
@@ -72,7 +72,7 @@ def is_installation_key(c: sa.Connection, key: str) -> bool:
 
 
 def create_tenant(c: sa.Connection, name: str, now: float, zone: str = local.BRASILIA) -> tuple[int, str]:
-    """A tenant and its first admin key (answered once)."""
+    """Makes a tenant. Returns (id, its first admin key, which is shown once)."""
     local.zone(zone)
     if c.execute(sa.select(tenant.c.id).where(tenant.c.name == name)).first():
         raise Invalid(
@@ -87,7 +87,7 @@ def create_tenant(c: sa.Connection, name: str, now: float, zone: str = local.BRA
 
 
 def zone_of(c: sa.Connection, tenant_id: int) -> ZoneInfo:
-    """In which the tenant's people read times."""
+    """The time zone in which the tenant's people read times."""
     return local.zone(c.execute(_ZONE, {"of_id": tenant_id}).scalar_one())
 
 
@@ -110,7 +110,7 @@ def create_key(c: sa.Connection, tenant_id: int, name: str, role: str, now: floa
 
 
 def revoke_key(c: sa.Connection, tenant_id: int, id: int, now: float) -> None:
-    """The last admin key stays: nobody could make another. One after the other within a tenant: two keys may revoke each other at once."""
+    """Raises Invalid for the last admin key: nobody could make another. The tenant is locked: two keys may revoke each other at once."""
     c.execute(sa.select(tenant.c.id).where(tenant.c.id == tenant_id).with_for_update())
     live = c.execute(mine(api_key, tenant_id, api_key.c.revoked_at.is_(None))).all()
     found = next((row for row in live if row.id == id), None)
@@ -126,14 +126,14 @@ def revoke_key(c: sa.Connection, tenant_id: int, id: int, now: float) -> None:
 
 
 def recovery_key(c: sa.Connection, tenant_id: int, name: str, now: float) -> tuple[int, str]:
-    """An admin key for a tenant that has lost its own."""
+    """Makes an admin key for a tenant that has lost its own. Returns (id, key)."""
     if c.execute(sa.select(tenant.c.id).where(tenant.c.id == tenant_id)).first() is None:
         raise not_found("Tenant", "tenant")
     return create_key(c, tenant_id, name, "admin", now)
 
 
 def who(c: sa.Connection, key: str) -> Any | None:
-    """(id, tenant_id, name, role) of a key that was not revoked."""
+    """(id, tenant_id, name, role) of a key that was not revoked, else None."""
     found = sa.select(api_key.c.id, api_key.c.tenant_id, api_key.c.name, api_key.c.role).where(
         api_key.c.hash == hashed(key), api_key.c.revoked_at.is_(None)
     )
@@ -144,7 +144,7 @@ def who(c: sa.Connection, key: str) -> Any | None:
 
 
 class Given(NamedTuple):
-    """What a person says of an account on a platform: settings and secrets together."""
+    """What a person enters about an account on a platform: settings and secrets together."""
 
     manifest: Manifest
     values: dict[str, Any]
@@ -156,7 +156,7 @@ class NewConnection(NamedTuple):
 
 
 def create_connection(c: sa.Connection, vault: Vault, tenant_id: int, new: NewConnection, now: float) -> int:
-    """Secrets are stored apart, sealed."""
+    """Makes a connection; returns its id. Secrets are stored apart, sealed."""
     name, (manifest, values) = new
     load(manifest.settings, values)
     _free_name(c, connection, tenant_id, name)
@@ -206,7 +206,7 @@ def open_secrets(c: sa.Connection, vault: Vault, tenant_id: int, id: int) -> dic
 
 
 def new_address(c: sa.Connection, tenant_id: int, id: int) -> None:
-    """The platform must call another address from now on: the old one is nobody's."""
+    """Gives the connection another address for the platform's calls. The old one no longer works."""
     connection_row(c, tenant_id, id)
     c.execute(sa.update(connection).where(connection.c.id == id).values(door=connection.c.door + 1))
 
@@ -216,7 +216,7 @@ def delete_connection(c: sa.Connection, tenant_id: int, id: int) -> None:
     used = (
         c.execute(sa.select(integration.c.name).where((integration.c.erp_id == id) | (integration.c.storefront_id == id))).scalars().all()
     )
-    if used:  # also by one that is archived: its open orders need it
+    if used:  # also by an archived one: its open orders need the connection
         raise Invalid(
             Text(f"A conexão é usada por: {', '.join(used)}.", f"The connection is used by: {', '.join(used)}."),
             Text("Exclua antes essas integrações.", "Delete those integrations first."),
@@ -226,8 +226,8 @@ def delete_connection(c: sa.Connection, tenant_id: int, id: int) -> None:
 
 
 class Tested(NamedTuple):
-    """What a test of a connection found. `identity`: the account that it leads to, where that was told; `calls_us`: the platform does some
-    of the work by calling us, so that an integration is not installed before it has."""
+    """The result of a connection's test. `identity`: the account, if it was told; `calls_us`: the platform does some of the work by calling
+    engate, so an integration is installed only after its first call."""
 
     checks: list[Check]
     identity: str = ""
@@ -235,7 +235,7 @@ class Tested(NamedTuple):
 
 
 def tested(c: sa.Connection, id: int, revision: int, found: Tested, now: float) -> bool:
-    """Keeps the result of a test, if the connection is still as it was tested. True when it passed."""
+    """Stores the result of a test if the connection is still as it was tested. Returns whether it passed."""
     passed = bool(found.checks) and all(check.ok for check in found.checks)
     values: dict[str, Any] = {"checks": msgspec.to_builtins(found.checks), "tested_at": now, "passed": passed}
     if passed:
@@ -250,7 +250,7 @@ def tested(c: sa.Connection, id: int, revision: int, found: Tested, now: float) 
 
 
 def probed(c: sa.Connection, id: int, revision: int, facts: dict[str, str] | None, now: float) -> bool:
-    """The connection was looked after, and `facts` learnt (None: nothing was). True where they are other ones than before."""
+    """Notes that the connection was probed. `facts`: what was learnt (None: nothing). Returns whether the facts have changed."""
     mine = (connection.c.id == id) & (connection.c.revision == revision)
     c.execute(sa.update(connection).where(mine).values(probed_at=now))
     before = c.execute(sa.select(connection.c.facts).where(mine).with_for_update()).first()
@@ -300,7 +300,7 @@ class NewIntegration(NamedTuple):
 
 
 def _wrong_role(c: sa.Connection, tenant_id: int, given: Any, role: str) -> Invalid:
-    """With the connections that could stand there."""
+    """The error, naming the connections that could be used."""
     is_pt, is_en = ("uma loja", "a storefront") if role == "erp" else ("um ERP", "an ERP")
     pt, en = ("um ERP", "an ERP") if role == "erp" else ("uma loja", "a storefront")
     fit = [f"{row.id} ({row.name})" for row in c.execute(mine(connection, tenant_id, connection.c.role == role).order_by(connection.c.id))]
@@ -344,7 +344,7 @@ def create_integration(c: sa.Connection, tenant_id: int, new: NewIntegration, no
 
 
 def integration_row(c: sa.Connection, tenant_id: int, id: int, *, to_change: bool = False) -> Any:
-    """`to_change`: what is read here is what the transaction changes; whoever else wants to waits. One that is archived is gone."""
+    """The row; an archived integration counts as missing. `to_change`: locks it until the transaction ends."""
     query = mine(integration, tenant_id, integration.c.id == id, integration.c.deleted_at.is_(None))
     row = c.execute(query.with_for_update() if to_change else query).first()
     if row is None:
@@ -353,15 +353,15 @@ def integration_row(c: sa.Connection, tenant_id: int, id: int, *, to_change: boo
 
 
 def living_of(c: sa.Connection, storefront_id: int) -> int | None:
-    """The integration of this storefront connection: there is at most one that was not deleted."""
+    """The id of this storefront connection's integration. At most one is not archived."""
     kept = integration.c.deleted_at.is_(None)
     return c.execute(sa.select(integration.c.id).where(integration.c.storefront_id == storefront_id, kept)).scalar()
 
 
 def claim_shop(c: sa.Connection, tenant_id: int, id: int) -> None:
-    """From now on this integration reads the shop's events. One that is active keeps its shop; an inactive one gives it up.
+    """Makes this integration the one that reads the shop's events. Raises Invalid where another active one does; an inactive one loses it.
 
-    The database itself keeps two from having the same: who comes second at the very same moment gets a conflict."""
+    A unique index keeps two from having the same shop: the second of two simultaneous claims gets a conflict."""
     row = integration_row(c, tenant_id, id)
     shop = shop_of(connection_row(c, tenant_id, row.storefront_id))
     refuse_taken(c, tenant_id, id, shop)
@@ -370,18 +370,18 @@ def claim_shop(c: sa.Connection, tenant_id: int, id: int) -> None:
 
 
 def moved_shop(c: sa.Connection, tenant_id: int, id: int, shop: str) -> None:
-    """Its connection says only now which account it is."""
+    """Updates the integration's shop after its connection has told its account."""
     has_one = (integration.c.tenant_id == tenant_id) & (integration.c.id == id) & integration.c.shop.is_not(None)
     c.execute(sa.update(integration).where(has_one, integration.c.shop != shop).values(shop=shop))
 
 
 def shop_of(row: Any, identity: str | None = None) -> str:
-    """The account behind a storefront connection, whoever has configured it; of one that does not say who it is, the connection itself."""
+    """The account behind a connection, the same for all connections to it. Without a known identity, the connection itself."""
     return f"{row.platform}/{identity or row.identity or f'#{row.id}'}"
 
 
 def refuse_taken(c: sa.Connection, tenant_id: int, id: int, shop: str) -> None:
-    """Raises where another active integration has the shop: by name only if it is the tenant's own."""
+    """Raises where another active integration has the shop. It is named only if it is the tenant's own."""
     other = c.execute(
         sa.select(integration.c.tenant_id, integration.c.name).where(
             integration.c.shop == shop, integration.c.active, integration.c.id != id
@@ -407,7 +407,7 @@ def refuse_taken(c: sa.Connection, tenant_id: int, id: int, shop: str) -> None:
 
 
 def integrations_of(c: sa.Connection, tenant_id: int) -> list[int]:
-    """The ids of a tenant's integrations, those among them that were deleted and have orders that go on."""
+    """Ids of a tenant's integrations, including archived ones."""
     return list(c.execute(sa.select(integration.c.id).where(integration.c.tenant_id == tenant_id).order_by(integration.c.id)).scalars())
 
 
@@ -438,12 +438,12 @@ _FLOWS = sa.select(flow).where(flow.c.integration_id == sa.bindparam("of_id"))
 
 
 def standing(c: sa.Connection, ids: Iterable[int]) -> dict[int, Any]:
-    """What `renewed` needs of these integrations: all but their configuration, which is large and seldom changes."""
+    """What `renewed` needs of these integrations: all but their configuration, which is large and rarely changes."""
     return {row.id: row for row in c.execute(_STANDING, {"of_ids": list(ids)})}
 
 
 def renewed(known: Snapshot | None, row: Any) -> Snapshot | None:
-    """A known snapshot as it stands now (`standing`); None where the configuration has changed since and must be read (`snapshot`)."""
+    """A known snapshot brought up to date from `standing`; None where the configuration has changed and must be read (`snapshot`)."""
     if known is None or row is None:
         return None
     return _made(row, {name: getattr(known, name) for name in CONFIGURED}) if known.stamp[0] == row.revision else None
@@ -451,7 +451,7 @@ def renewed(known: Snapshot | None, row: Any) -> Snapshot | None:
 
 def snapshot(c: sa.Connection, id: int) -> Snapshot | None:
     """One integration as a slice of work needs it; None when it is gone. (By id: lanes belong to an integration, not to a caller.)"""
-    row = standing(c, [id]).get(id)  # before the rest: an older revision with a newer configuration is noticed, not the other way about
+    row = standing(c, [id]).get(id)  # read first: an old revision with a newer configuration is noticed, the reverse would not be
     said = c.execute(_CONFIGURED, {"of_id": id}).first()
     return _made(row, _configured(c, said)) if row is not None and said is not None else None
 
@@ -493,7 +493,7 @@ def _configured(c: sa.Connection, row: Any) -> dict[str, Any]:
 
 
 def status_of(integration_row: Any, erp: Any, storefront: Any) -> str:
-    """The status as users know it."""
+    """The status that users see."""
     if not (erp.passed and storefront.passed):
         return "Não conectada"
     if storefront.calls_us and storefront.contacted_at is None:
@@ -520,7 +520,7 @@ def rename(c: sa.Connection, table: sa.Table, tenant_id: int, id: int, name: str
 
 
 def delete_integration(c: sa.Connection, tenant_id: int, id: int) -> None:
-    """With everything that engate knows of it; nothing changes on the platforms."""
+    """Deletes the integration and all its rows. Nothing changes on the platforms."""
     row = integration_row(c, tenant_id, id)
     health.gone(c, id)
     c.execute(sa.delete(integration).where(integration.c.id == id))
@@ -528,7 +528,7 @@ def delete_integration(c: sa.Connection, tenant_id: int, id: int) -> None:
 
 
 def forget_deliveries(c: sa.Connection, storefront_id: int) -> None:
-    """What a shop told belongs to nobody, once no integration has it any more."""
+    """Deletes the deliveries of a shop that no integration has any more."""
     used = sa.select(integration.c.id).where(integration.c.storefront_id == storefront_id)
     c.execute(sa.delete(delivery).where(delivery.c.connection_id == storefront_id, ~used.exists()))
 

@@ -1,9 +1,9 @@
-"""The doors to the database, the truth: `reading`, `writing`, and `durably` for what must be on disk before we answer. `viewing` and
-`glancing` are for people: they have threads and connections of their own, so that no view, however slow, keeps the engine waiting.
+"""Access to the database: `reading`, `writing`, and `durably` for changes that must be on disk before the answer. `viewing` and `glancing`
+are for people: they have their own threads and connections, so a slow view does not hold up the engine.
 
 SQLite (WAL, synchronous=FULL) by default, PostgreSQL for scale. Work is sync code on a connection, run in threads: measured at 2 to 3 times
-the async engines. On SQLite there is one writer at a time, decided by a lock of ours and not by `database is locked`, and every write is
-BEGIN IMMEDIATE (pysqlite's default transactions lost read-modify-writes without an error).
+the async engines. On SQLite there is one writer at a time, by a lock in this process, so that `database is locked` does not occur; every
+write is BEGIN IMMEDIATE (pysqlite's default transactions lost read-modify-writes without an error).
 """
 
 from __future__ import annotations
@@ -36,20 +36,20 @@ GROUP = 500
 VIEWS, GLANCES = 4, 2
 VIEW_SECONDS, GLANCE_SECONDS = 20.0, 4.0
 CLOSE_SECONDS, CUT_SECONDS = 5.0, 6.0
-"""What is under way when it is closed may take the first; then its connections are cut, and whoever works on them ends within the
-second (one that is being opened is tried for 5 s)."""
+"""On close, work under way may take the first time; then its connections are cut, and it ends within the second (a connection that is
+being opened is tried for 5 s)."""
 TRIES = 5
-"""How often work that collided with other transactions (PostgreSQL ends one of two that wait for each other) is run again."""
+"""How often work is run that collided with other transactions (PostgreSQL ends one of two that wait for each other)."""
 PERSONAL = ("shop_order", "part", "document", "step", "task", "cause", "key_index", "inbox", "delivery", "outbox", "call")
-"""Tables in which something of a buyer may stand."""
+"""Tables that may hold data of a buyer."""
 CLEAN_WAIT_MS = 500
-"""Milliseconds for which whoever reads is waited for; nobody writes meanwhile."""
+"""Milliseconds to wait for readers. Nobody writes meanwhile."""
 TROUBLE_SECONDS = 30.0
-"""What kept the database from working counts for so long: whatever failed is tried again meanwhile."""
+"""Seconds for which a failure of the database is shown. Failed work is tried again meanwhile."""
 
 
 class DatabaseSilent(EngateError):
-    """It did not answer in time: it is down, hangs, or has far too much to do."""
+    """The database did not answer in time: it is down, hangs, or is overloaded."""
 
     code = "database"
 
@@ -64,7 +64,7 @@ class Store:
         if file := engines.file_of(url):
             private.ensure(file)
         readers, writers = (4, 1) if self.sqlite else (6, 6)
-        self.engine = engines.working(url, readers + writers + 2)  # … the group writer, and one for tools
+        self.engine = engines.working(url, readers + writers + 2)  # plus the group writer and one for tools
         self.views = engines.looking(url, VIEWS + GLANCES)
         self._opened = engines.Opened(self.engine, self.views)
         self._closed = False
@@ -79,7 +79,7 @@ class Store:
         self._writer_thread.start()
 
     def close(self) -> None:
-        """Within 11 s, whatever the database does: what was begun is waited for, and then let go. Who asks for more is refused."""
+        """Closes within 11 s, whatever the database does: waits for work under way, then cuts it off. New work is refused."""
         self._closed = True
         self._pending.put(None)
         ending = threading.Thread(target=self._end, daemon=True, name="store-end")
@@ -91,13 +91,13 @@ class Store:
                 threads.shutdown(wait=False, cancel_futures=True)
             until = time.monotonic() + CUT_SECONDS
             while ending.is_alive() and time.monotonic() < until:
-                self._opened.cut()  # and what began its work only now
+                self._opened.cut()  # also work that has just begun
                 ending.join(0.2)
         self.engine.dispose()
         self.views.dispose()
 
     def _end(self) -> None:
-        """Once everybody is done. (A pool of threads can be waited for, but not for a time.)"""
+        """Returns when all threads are done. (A thread pool's shutdown has no timeout.)"""
         self._writer_thread.join()
         for threads in self._threads():
             threads.shutdown(wait=True)
@@ -107,7 +107,7 @@ class Store:
 
     @property
     def trouble(self) -> Broken | None:
-        """What keeps it from working just now, though it may answer: a full disk, a damaged file."""
+        """A current failure of the database, though it may answer: a full disk, a damaged file."""
         known = self._trouble
         return known[0] if known is not None and time.monotonic() < known[1] + TROUBLE_SECONDS else None
 
@@ -125,13 +125,13 @@ class Store:
 
     @contextmanager
     def look(self) -> Generator[sa.Connection]:
-        """What a person reads; it cannot write."""
+        """A read for a person; it cannot write."""
         with self.views.begin() as c:
             yield c
 
     @contextmanager
     def write(self) -> Generator[sa.Connection]:
-        """At most 500 rows a transaction, so that nobody waits long."""
+        """A write transaction. At most 500 rows each, so that others do not wait long."""
         lines: logs.Lines = []
         with self._lock if self.sqlite else nullcontext(), self.engine.connect() as plain:
             c = plain.execution_options(writes=True)
@@ -141,10 +141,10 @@ class Store:
         logs.say_all(lines)
 
     def clean(self, *, whole: bool = False) -> bool:
-        """What was deleted is not only gone but no longer in the files. `whole`: also from the slack of pages where other rows lie; that
-        takes seconds for each hundred megabytes, and nobody writes meanwhile. False: somebody reads, so the journal still holds it.
+        """Removes deleted data from the database's files. `whole`: also from unused space in pages with other rows; that takes seconds for
+        each hundred megabytes, and nobody writes meanwhile. False: a reader is active, so the journal still holds the data.
 
-        PostgreSQL keeps its files as it likes: what was deleted can be read by nobody, and (`whole`) its space is used again."""
+        PostgreSQL manages its own files: deleted rows cannot be read, and (`whole`) their space is used again."""
         if not self.sqlite and not whole:
             return True
         connection = self.engine.raw_connection()
@@ -162,11 +162,11 @@ class Store:
         return await self._in_thread(self._readers, self.read, work)
 
     async def viewing(self, work: Change[T], within: float = VIEW_SECONDS) -> T:
-        """What a person asked to see. Raises `DatabaseSilent` when it takes too long: the database may stand still."""
+        """A view for a person. Raises `DatabaseSilent` when it takes longer than `within` seconds."""
         return await _within(within, self._in_thread(self._viewers, self.look, work))
 
     async def glancing(self, work: Change[T], within: float = GLANCE_SECONDS) -> T:
-        """A look-up of one row, which never queues behind a view: whose key is this, are you there."""
+        """A look-up of one row, which never queues behind a view: an API key, a health check."""
         return await _within(within, self._in_thread(self._glancers, self.look, work))
 
     async def writing(self, work: Change[T]) -> T:
@@ -221,7 +221,7 @@ class Store:
                 group.append(more)
             try:
                 answers = self._all_of(group)
-            except Exception as error:  # the commit itself failed: everyone must hear of it
+            except Exception as error:  # the commit itself failed: every waiting caller gets the error
                 answers = [(None, error)] * len(group)
             for waiting, (value, error) in zip(group, answers, strict=True):
                 if error is not None:
@@ -232,8 +232,8 @@ class Store:
                     waiting.loop.call_soon_threadsafe(partial(_tell, waiting.done, value, error))
 
     def _all_of(self, group: list[_Waiting]) -> list[tuple[Any, Exception | None]]:
-        """In one commit. One refused change never refuses its neighbours: then all run again, each in a savepoint. (Savepoints from the
-        start cost a third of such a transaction.)"""
+        """Runs a group in one commit. A failed change does not fail the others: all run again, each in a savepoint. (Savepoints from
+        the start would cost a third of the transaction.)"""
         try:
             with self.write() as c:
                 return _plainly(c, group)
@@ -246,14 +246,14 @@ class Store:
 
 def _clean_sqlite(raw: Any, *, whole: bool) -> bool:
     if whole:
-        raw.execute("PRAGMA temp_store=FILE")  # not all of it in memory
+        raw.execute("PRAGMA temp_store=FILE")  # not all in memory
         raw.execute("VACUUM")
     raw.execute(f"PRAGMA busy_timeout={CLEAN_WAIT_MS}")
     return raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0
 
 
 def _clean_postgresql(raw: Any) -> bool:
-    """Statistics hold values too: those that there are, are made anew."""
+    """Existing statistics are made anew, because they hold values too."""
     raw.autocommit = True
     raw.execute("SET statement_timeout = 0")
     known = raw.execute("SELECT relname FROM pg_class WHERE relname = ANY(%s) AND reltuples > 0", (list(PERSONAL),)).fetchall()
@@ -278,7 +278,7 @@ async def _within(seconds: float, work: Awaitable[T]) -> T:
 
 
 def _heard(work: asyncio.Future[T]) -> asyncio.Future[T]:
-    """Its failure counts as heard although the caller may have been cancelled meanwhile."""
+    """Marks the future's exception as retrieved, although its caller may have been cancelled."""
     work.add_done_callback(lambda done: None if done.cancelled() else done.exception())
     return work
 
@@ -320,7 +320,7 @@ def _saved(c: sa.Connection, group: list[_Waiting]) -> list[tuple[Any, Exception
 
 
 def _collided(error: Exception | None) -> bool:
-    """A deadlock, a serialization failure or a lock that was not had in time: the transaction had no effect."""
+    """Whether it was a deadlock, a serialization failure or a lock timeout: the transaction had no effect."""
     return isinstance(error, OperationalError) and getattr(error.orig, "sqlstate", "") in ("40P01", "40001", "55P03")
 
 
@@ -339,5 +339,5 @@ def insert(c: sa.Connection, table: sa.Table) -> Any:
 
 
 def insert_of(dialect: str, table: sa.Table) -> Any:
-    """The same where only the dialect's name is at hand."""
+    """The same by the dialect's name."""
     return sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)

@@ -1,4 +1,4 @@
-"""What platforms told by themselves: each delivery once, with its raw body, for a month."""
+"""Deliveries: what platforms told by themselves. Each is stored once, with its raw body, for a month."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ KEPT = 30 * 86400.0
 PURGED = 500
 """Rows that one transaction deletes."""
 REASONS = 20
-"""Reasons of a connection that are told apart; the rest are one."""
+"""Different reasons kept for one connection; further ones share a row."""
 OF_REFUSED = 2048
-"""Bytes that are kept of a call that is no platform's: the last one of each reason."""
+"""Bytes kept of a call that did not come from the platform: the last one for each reason."""
 
 
 HANDED_IN = "handed_in"
@@ -53,7 +53,7 @@ class Came(NamedTuple):
 
 
 class Hearer(NamedTuple):
-    """An integration of a connection. `listens`: it reads the orders of the shop."""
+    """An integration of a connection. `listens`: it reads the shop's orders."""
 
     id: int
     storefront_id: int
@@ -61,7 +61,7 @@ class Hearer(NamedTuple):
     listens: bool
 
 
-# built once: every call of a platform asks
+# built once: used for every call of a platform
 _USES = (integration.c.erp_id == sa.bindparam("of_connection")) | (integration.c.storefront_id == sa.bindparam("of_connection"))
 _DOOR = sa.select(connection).where(connection.c.id == sa.bindparam("of_connection"), sa.select(integration.c.id).where(_USES).exists())
 _HEARERS = sa.select(integration.c.id, integration.c.storefront_id, integration.c.deleted_at, integration.c.shop).where(_USES)
@@ -79,7 +79,7 @@ def _keep_of(dialect: str) -> Any:
 
 
 def door_of(c: sa.Connection, connection_id: int) -> Any | None:
-    """The row of a connection that somebody may call: an integration uses it (one that is archived needs it while it has open orders)."""
+    """The row of a connection whose door is open: an integration uses it, or an archived one with open orders."""
     return c.execute(_DOOR, {"of_connection": connection_id}).first()
 
 
@@ -89,12 +89,12 @@ def hearers(c: sa.Connection, connection_id: int) -> list[Hearer]:
 
 
 def hears(each: Hearer, came: Came) -> bool:
-    """It went live, and the caller is its shop."""
+    """Whether the integration went live and the caller is its shop."""
     return each.listens and each.storefront_id == came.connection_id
 
 
 def keep(c: sa.Connection, came: Came, key: str, about: dict[str, Any]) -> int | None:
-    """The id of the delivery if it is to be acted on: it is new, or nobody listened when it came before."""
+    """Stores a delivery. Returns its id if it is to be acted on: it is new, or no integration listened when it came before."""
     made = c.execute(_keep_of(c.dialect.name), came.row(key, came.body, outcome="taken", about=about)).scalar()
     if made is not None:
         return made
@@ -104,7 +104,7 @@ def keep(c: sa.Connection, came: Came, key: str, about: dict[str, Any]) -> int |
 
 
 def again(c: sa.Connection, came: Came, key: str) -> None:
-    """It is counted, and nothing of it is kept."""
+    """Counts a repeated delivery; its content is not stored."""
     c.execute(_AGAIN, {"of_connection": came.connection_id, "of_key": key})
 
 
@@ -113,17 +113,17 @@ def packed(body: bytes) -> bytes:
 
 
 def body(row: Any) -> bytes:
-    """What a delivery said (its row)."""
+    """The body of a delivery (its row)."""
     return zlib.decompress(row.body)
 
 
 def alone(row: Any) -> bool:
-    """Whether this delivery (its row) is an order that came while nobody listened: it stands nowhere else, and can be replayed."""
+    """Whether this delivery (its row) is an order that came while no integration listened: stored nowhere else, it can be replayed."""
     return row.outcome == "unheard" and bool(row.about.get(HANDED_IN))
 
 
 def contacted(c: sa.Connection, came: Came) -> None:
-    """The platform was here, and was answered."""
+    """Notes that the platform called and was answered."""
     c.execute(_CONTACTED, {"of_connection": came.connection_id, "of_at": came.at})
 
 
@@ -132,7 +132,7 @@ def ended(c: sa.Connection, id: int, outcome: str) -> None:
 
 
 def refused(c: sa.Connection, came: Came, reason: str) -> None:
-    """One row for each reason, however often: a stranger fills no disk."""
+    """Notes a refused call. One row for each reason, however often: strangers must not fill the disk."""
     reason = _one_of_few(c, came.connection_id, reason[:200])
     key = f"refused/{sha256(reason.encode()).hexdigest()[:32]}"
     s = insert(c, delivery).values(came.row(key, came.body[:OF_REFUSED], outcome="refused", reason=reason))
@@ -141,7 +141,7 @@ def refused(c: sa.Connection, came: Came, reason: str) -> None:
 
 
 def rejected(c: sa.Connection, came: Came, key: str, reason: str) -> None:
-    """It is the platform's, and nothing can be made of it: one row however often it is said again."""
+    """Notes a call of the platform that cannot be used: one row however often it is repeated."""
     s = insert(c, delivery).values(came.row(key, came.body, outcome="rejected", reason=reason[:200]))
     again = {name: s.excluded[name] for name in ("received_at", "reason")} | {"times": delivery.c.times + 1}
     c.execute(s.on_conflict_do_update(index_elements=["connection_id", "key"], set_=again))
@@ -161,6 +161,6 @@ def one(c: sa.Connection, tenant_id: int, connection_ids: Sequence[int], id: int
 
 
 def purge(c: sa.Connection, now: float) -> bool:
-    """Takes away what is older than a month, some of it at a time. True: there may be more."""
+    """Deletes some deliveries older than a month. True: there may be more."""
     old = sa.select(delivery.c.id).where(delivery.c.received_at < now - KEPT).order_by(delivery.c.received_at).limit(PURGED)
     return c.execute(sa.delete(delivery).where(delivery.c.id.in_(old))).rowcount == PURGED

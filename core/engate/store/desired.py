@@ -1,4 +1,4 @@
-"""What should be: records as reading, options and mapping decide them. Every function works inside the caller's transaction."""
+"""What the shop should have: records as reading, options and mapping decide them. Every function works inside the caller's transaction."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from engate.text import Text
 
 
 class Wanted(NamedTuple):
-    """One entity as read: its document and what follows from it. `read_at`: when its page was asked for. `awaiting`: what people hear of
-    it though the shop has it as it should be."""
+    """One entity as read: its document and what follows from it. `read_at`: when its page was asked for. `awaiting`: a cause to show
+    although the shop has the record as it should be."""
 
     key: str
     parent: str | None
@@ -42,7 +42,7 @@ class Decided(NamedTuple):
 
 
 def want(c: sa.Connection, of: RecordSet, rows: Sequence[Wanted], *, run_id: int, now: float) -> int:
-    """Stores what pages say; returns how many records changed. An unchanged row costs one read and no write."""
+    """Stores entities of pages. Returns how many records changed. An unchanged row costs one read and no write."""
     changed = 0
     for start in range(0, len(rows), ROWS):
         changed += _want(c, of, rows[start : start + ROWS], run_id, now)
@@ -50,7 +50,7 @@ def want(c: sa.Connection, of: RecordSet, rows: Sequence[Wanted], *, run_id: int
 
 
 def _want(c: sa.Connection, of: RecordSet, rows: Sequence[Wanted], run_id: int, now: float) -> int:
-    # the last word counts where an ERP lists an entity twice; in the order of keys, so that two readers do not lock each other out
+    # the last one counts where an ERP lists an entity twice; sorted by key, so that two readers do not deadlock
     by_key = {row.key: row for row in sorted(rows, key=lambda row: row.key)}
     asked = {"of_integration": of.integration_id, "of_kind": of.kind, "of_keys": list(by_key)}
     known = {row[0]: row for row in c.execute(_KNOWN, asked).all()}
@@ -106,13 +106,13 @@ def _want(c: sa.Connection, of: RecordSet, rows: Sequence[Wanted], run_id: int, 
 
 
 def _hears_otherwise(old: Any, awaiting: Reason | None) -> bool:
-    """Whether people hear something else by now of what the shop has: a code that it never got was replaced, or taken out."""
+    """Whether the cause shown for a record that the shop has must change: a code that the shop never got was replaced or removed."""
     said = old.cause_key
     return said != (awaiting.key if awaiting else None) and old.have == old.want and (said is None or said.startswith(AWAITED))
 
 
 def _hear(c: sa.Connection, of: RecordSet, heard: Sequence[tuple[int, Reason | None]], now: float) -> None:
-    """Of these records (by id) people hear this from now on; nothing is sent for it."""
+    """Points these records (by id) to the causes to show. Nothing is sent for it."""
     if not heard:
         return
     ids = ensure(c, of.tenant_id, of.integration_id, {awaiting for _, awaiting in heard if awaiting}, now)
@@ -138,7 +138,7 @@ _KNOWN = (
     )
 )
 _READ_ANEW = (
-    # the same for the shop today (a buffer, pending units, a default hide the difference), but not for whoever decides anew tomorrow
+    # the same for the shop now (a buffer, pending units, a default hide the difference), but a later decision may differ
     sa.update(record)
     .where(
         record.c.integration_id == sa.bindparam("of_integration"),
@@ -156,7 +156,7 @@ def _index_of(dialect: str) -> Any:
 
 
 def _index(c: sa.Connection, integration_id: int, kind: Kind, rows: Sequence[Wanted]) -> None:
-    """So that a SKU is found by its EAN. A key it once had still finds it."""
+    """Makes a SKU findable by its EAN. Former EANs still find it."""
     if kind.also is None:
         return
     found = ((kind.also(row.doc), row.key) for row in rows)
@@ -166,7 +166,7 @@ def _index(c: sa.Connection, integration_id: int, kind: Kind, rows: Sequence[Wan
 
 
 class Part(NamedTuple):
-    """Which records are decided anew: those of these parents (None: all), from an id on, so many at once."""
+    """Which records are decided anew: those of these parents (None: all), with ids above `after`, up to `limit`."""
 
     parents: Sequence[str] | None = None
     after: int = 0
@@ -174,21 +174,21 @@ class Part(NamedTuple):
 
 
 def parents(c: sa.Connection, of: RecordSet, part: Part) -> list[str]:
-    """Of the records that `revisit` decides anew in this part, what they hang on."""
+    """Parents of the records that `revisit` decides anew in this part."""
     mine = (record.c.integration_id == of.integration_id) & (record.c.kind == of.kind) & (record.c.id > part.after)
     some = sa.select(record.c.parent).where(mine).order_by(record.c.id).limit(part.limit).subquery()
     return list(c.execute(sa.select(some.c.parent).distinct()).scalars())
 
 
 def keys(c: sa.Connection, of: RecordSet, part: Part) -> list[str]:
-    """The records that `revisit` decides anew in this part."""
+    """Keys of the records that `revisit` decides anew in this part."""
     mine = (record.c.integration_id == of.integration_id) & (record.c.kind == of.kind) & (record.c.id > part.after)
     return list(c.execute(sa.select(record.c.key).where(mine).order_by(record.c.id).limit(part.limit)).scalars())
 
 
 def revisit(c: sa.Connection, of: RecordSet, decide: Callable[[Any, float], Decided], part: Part, now: float) -> tuple[int, int | None]:
-    """Decides anew what should be, from the documents as last read: after a change of options, mapping or pending orders.
-    Returns (changed, the id to go on after or None)."""
+    """Decides records anew from the documents as last read, after a change of options, mapping or pending orders.
+    Returns (how many changed, the id to continue after or None)."""
     query = sa.select(
         record.c.id, record.c.doc, record.c.read_at, record.c.want, record.c.have, record.c.cause_id, cause.c.key.label("cause_key")
     ).select_from(record.outerjoin(cause, record.c.cause_id == cause.c.id))
@@ -228,9 +228,9 @@ UNREADABLE = Reason(
     Text("O dado guardado deste item não pôde ser lido.", "The stored data of this item could not be read."),
     Text("O engate o lê de novo do ERP na próxima leitura do fluxo.", "engate reads it from the ERP again with the flow's next reading."),
 )  # fmt: skip
-"""Its key begins as those of what a reading found: the next sound reading ends it."""
+"""Its key begins like those of problems found by reading, so the next sound reading ends it."""
 BROKEN = "plugin.item"
-"""The code of what a plugin built wrongly."""
+"""The code of items that a plugin built wrongly."""
 
 
 def docs_of(c: sa.Connection, integration_id: int, kind: str, keys: Sequence[str]) -> dict[str, bytes]:
@@ -240,31 +240,31 @@ def docs_of(c: sa.Connection, integration_id: int, kind: str, keys: Sequence[str
 
 
 def unreadable(c: sa.Connection, of: RecordSet, ids: Sequence[int], now: float) -> None:
-    """These documents cannot be read: their records wait, and the kind is read whole with its next reading."""
+    """These records' documents cannot be read: they wait, and the next reading of the kind is a full one."""
     if not ids:
         return
     cause_id = ensure(c, of.tenant_id, of.integration_id, {UNREADABLE}, now)[UNREADABLE.key]
-    # what is under way stays so: its effect is as unknown as before
+    # records under way stay so: their effect is unknown as before
     c.execute(sa.update(record).where(record.c.id.in_(ids)).values(cause_id=cause_id))
     mine = (reading.c.integration_id == of.integration_id) & (reading.c.kind == of.kind)
     c.execute(sa.update(reading).where(mine).values(watermark=None))
 
 
 def read_broken_again(c: sa.Connection) -> None:
-    """At the start of a process: plugins may have been mended, so kinds with items that one built wrongly are read whole once more."""
+    """At the start of a process: kinds with wrongly built items are read whole again, because the plugin may have been corrected."""
     waits = sa.select(record.c.id).join(cause, cause.c.id == record.c.cause_id).where(cause.c.code == BROKEN)
     mine = (record.c.integration_id == reading.c.integration_id) & (record.c.kind == reading.c.kind)
     c.execute(sa.update(reading).where(sa.exists(waits.where(mine).correlate(reading))).values(watermark=None))
 
 
 def count(c: sa.Connection, integration_id: int, kind: str, *, but: Sequence[str]) -> int:
-    """How many there are of a kind, without these keys."""
+    """How many records of a kind there are, without these keys."""
     mine = (record.c.integration_id == integration_id) & (record.c.kind == kind) & record.c.key.not_in(but)
     return int(c.execute(sa.select(sa.func.count()).select_from(record).where(mine)).scalar_one())
 
 
 def forget(c: sa.Connection, integration_id: int, kind: str, keys: Sequence[str]) -> None:
-    """These are nobody's business any more; what the storefront has of them stays as it is."""
+    """Deletes these records. What the storefront has of them stays as it is."""
     if keys:
         mine = (record.c.integration_id == integration_id) & (record.c.kind == kind) & record.c.key.in_(keys)
         c.execute(sa.delete(record).where(mine))

@@ -1,4 +1,4 @@
-"""How a database is reached, and for how long it is waited for: the engines behind the doors of `db.py`."""
+"""SQLAlchemy engines for `db.py`: how a database is reached, and the timeouts."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from engate.store.broken import stopping
 POOL_WAIT = 5.0
 REACH = {
     "connect_timeout": "5",
-    # a machine that is gone is noticed within about 10 s, and so is one that takes no more data
+    # a host that is gone, or accepts no more data, is noticed within about 10 s
     "keepalives": "1",
     "keepalives_idle": "5",
     "keepalives_interval": "2",
     "keepalives_count": "3",
     "tcp_user_timeout": "10000",
 }
-"""libpq's own words; what stands in the URL goes first."""
+"""libpq's parameters; those in the URL take precedence."""
 WORK = {"statement_timeout": "60s", "lock_timeout": "15s", "idle_in_transaction_session_timeout": "60s"}
-"""No statement of the engine takes a minute; a process that is stopped in mid-transaction does not hold its rows for ever."""
+"""No statement of the engine takes a minute. A process stopped within a transaction does not lock its rows for ever."""
 LOOK = {"statement_timeout": "15s", "lock_timeout": "5s", "default_transaction_read_only": "on"}
-"""What people read."""
+"""Timeouts of people's reads."""
 
 
 class Opened:
-    """The connections that engines have open, those in use too."""
+    """The open connections of engines, including those in use."""
 
     def __init__(self, *engines: sa.Engine) -> None:
         self._known: set[Any] = set()
@@ -43,10 +43,10 @@ class Opened:
             event.listen(engine, "close", self._forget)
 
     def cut(self) -> None:
-        """Whoever waits for an answer gets an error at once, in whatever thread; and no connection is opened any more."""
+        """Threads that wait for an answer get an error at once, and no new connection is opened."""
         self._cut = True
         for each in list(self._known):
-            with suppress(Exception):  # it has been closed meanwhile
+            with suppress(Exception):  # it may have been closed meanwhile
                 _cut(each)
 
     def _may(self, *_how: Any) -> None:
@@ -64,30 +64,30 @@ def _cut(connection: Any) -> None:
     if isinstance(connection, sqlite3.Connection):
         connection.interrupt()
         return
-    # not closed: its thread would read on from whatever is opened under the same number
+    # not closed: its thread could then read from another file opened under the same number
     with socket.socket(fileno=os.dup(connection.fileno())) as ours:
         ours.shutdown(socket.SHUT_RDWR)
 
 
 def file_of(url: str) -> Path | None:
-    """Where a SQLite database is; None where it is no file."""
+    """The file of a SQLite database; None where there is none."""
     name = sa.make_url(url).database if url.startswith("sqlite") else None
     return Path(name) if name and name != ":memory:" and not name.startswith("file:") else None
 
 
 def working(url: str, connections: int) -> sa.Engine:
-    """Of the lanes, and of everything that writes."""
+    """The engine of the lanes and of all writes."""
     return _engine(url, connections, WORK, ())
 
 
 def looking(url: str, connections: int) -> sa.Engine:
-    """Of people's reads: it can write nothing."""
-    return _engine(url, connections, LOOK, ("query_only=ON", "cache_size=-16000"))  # views come back to the same pages
+    """The engine of people's reads: it cannot write."""
+    return _engine(url, connections, LOOK, ("query_only=ON", "cache_size=-16000"))  # views read the same pages again
 
 
 def _engine(url: str, connections: int, parameters: dict[str, str], pragmas: tuple[str, ...]) -> sa.Engine:
-    # a pool as large as its threads and a few for tools: nobody ever waits inside SQLAlchemy
-    # what a statement was given is a shop's data: no error says it
+    # a pool as large as the threads plus a few for tools: nothing waits inside SQLAlchemy
+    # parameters are a shop's data: errors must not show them
     both = {"pool_size": connections, "max_overflow": 2, "pool_timeout": POOL_WAIT, "hide_parameters": True}
     if not url.startswith("sqlite"):
         said = sa.make_url(url).query
@@ -108,13 +108,13 @@ def _engine(url: str, connections: int, parameters: dict[str, str], pragmas: tup
 
 
 STATEMENTS = 32
-"""Prepared ones that a connection keeps. One that bound 500 rows keeps their memory: with Python's 128 a load of 33,000 products held
-24 MiB more, and was no faster."""
+"""Prepared statements that a connection keeps. One that bound 500 rows keeps their memory: with Python's default of 128, a load of 33,000
+products took 24 MiB more and was no faster."""
 PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=5000", "foreign_keys=ON", "temp_store=MEMORY", "secure_delete=ON")
-"""`secure_delete`: what is deleted or overwritten is no longer in the file."""
+"""`secure_delete`: deleted or overwritten data is no longer in the file."""
 
 
 def _on_begin(c: sa.Connection) -> None:
-    # past SQLAlchemy: every slice of work opens several transactions, and its own statements cost ten times as much
+    # not through SQLAlchemy, which costs ten times as much: every slice opens several transactions
     driver: Any = c.connection.dbapi_connection
     driver.execute("BEGIN IMMEDIATE" if c.get_execution_options().get("writes") else "BEGIN")

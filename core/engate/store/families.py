@@ -1,4 +1,4 @@
-"""Products with all that hangs on them: SKUs, and their images, prices and stock. Every function works inside the caller's transaction."""
+"""Products with their SKUs, and the SKUs' images, prices and stock. Every function works inside the caller's transaction."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from engate.store.tables import cause, key_index, link, record
 
 
 def wait_for_links(c: sa.Connection, of: RecordSet, cause_id: int, only: Collection[str] | None) -> None:
-    """What is to be sent and whose parent has no link waits for this cause; what waits for it although it has one goes on."""
+    """Records to be sent whose parent has no link wait for this cause; those that wait for it and whose parent has one go on."""
     mine = (record.c.integration_id == of.integration_id) & (record.c.kind == of.kind)
     there = sa.exists().where(
         link.c.integration_id == record.c.integration_id, link.c.kind == KINDS[of.kind].parent_kind, link.c.key == record.c.parent
@@ -27,7 +27,7 @@ def wait_for_links(c: sa.Connection, of: RecordSet, cause_id: int, only: Collect
 
 
 def wait_for_other(c: sa.Connection, of: RecordSet, cause_id: int, other: str) -> None:
-    """What is to be sent and whose SKU has nothing of the other kind in the shop waits for this cause; what has it goes on."""
+    """Records to be sent whose SKU has nothing of the other kind in the shop wait for this cause; those whose SKU has it go on."""
     mine = (record.c.integration_id == of.integration_id) & (record.c.kind == of.kind)
     first = record.alias("first")
     same = (first.c.integration_id == record.c.integration_id) & (first.c.kind == other) & (first.c.parent == record.c.parent)
@@ -37,7 +37,7 @@ def wait_for_other(c: sa.Connection, of: RecordSet, cause_id: int, other: str) -
 
 
 def without(c: sa.Connection, integration_id: int, kind: str, skus: Collection[str]) -> frozenset[str]:
-    """Of these SKUs, those on which nothing of this kind hangs."""
+    """Those of these SKUs that have no record of this kind."""
     mine = (record.c.integration_id == integration_id) & (record.c.kind == kind) & record.c.parent.in_(skus)
     return frozenset(skus) - frozenset(c.execute(sa.select(record.c.parent).where(mine)).scalars())
 
@@ -50,7 +50,7 @@ def any_waits(c: sa.Connection, of: RecordSet, keys: Collection[str], cause_key:
 
 
 class Row(NamedTuple):
-    """One record as it was when it was looked at. `owner`: who ends what it waits for; None: nothing."""
+    """One record as it was when it was read. `owner`: who ends the cause that it waits for; None: it waits for nothing."""
 
     id: int
     kind: str
@@ -72,7 +72,7 @@ class Row(NamedTuple):
 def _products(integration_id: int, only: Collection[str] | None) -> sa.Select[Any]:
     mine = (record.c.integration_id == integration_id) & (record.c.kind == "product")
     chosen = mine if only is None else mine & record.c.key.in_(only)
-    # not by the primary key, which the planner would walk over the records of every kind to save the sorting
+    # `+ 0`: else the planner walks the primary key over records of every kind to avoid sorting
     return sa.select(record.c.id).where(chosen).order_by(record.c.id + 0)
 
 
@@ -82,12 +82,13 @@ def count(c: sa.Connection, integration_id: int, only: Collection[str] | None) -
 
 
 def some(c: sa.Connection, integration_id: int, only: Collection[str] | None, start: int, most: int) -> list[int]:
-    """The ids of products from a place on, in the order in which they came: what is new comes last."""
+    """Ids of products from `start` on, at most `most`, in the order in which they came: new ones come last."""
     return list(c.execute(_products(integration_id, only).offset(start).limit(most)).scalars())
 
 
 class Since(NamedTuple):
-    """`served`: kinds that the shop fetches; `fetch`: the cause of what only waits for that (0: nothing does); `kinds`: which count."""
+    """`at`: the instant; `served`: kinds that the shop fetches; `fetch`: id of the cause of records that only wait to be fetched (0: none);
+    `kinds`: kinds that count."""
 
     at: float
     served: Collection[str]
@@ -96,8 +97,8 @@ class Since(NamedTuple):
 
 
 def changed(c: sa.Connection, integration_id: int, only: Collection[str] | None, since: Since) -> list[int]:
-    """The products that have changed since then, or something that hangs on them: the shop has fetched it or accepted it since, has
-    never had it as it is now, or it was read since and is on its way."""
+    """Ids of the products that have changed since then, themselves or in their SKUs and below: the shop fetched or accepted a record since,
+    never had it in its current state, or it was read since and is on its way."""
     product, sku, below = record.alias("product"), record.alias("sku"), record.alias("below")
 
     def moved(each: Any) -> sa.ColumnElement[bool]:
@@ -129,23 +130,23 @@ def of_kind(c: sa.Connection, integration_id: int, kind: str, keys: Collection[s
 
 
 def found(c: sa.Connection, integration_id: int, kind: str, of: str | int) -> Row | None:
-    """The record with this key, or with this id."""
+    """The record with this key (text) or id (number)."""
     one = record.c.key == of if isinstance(of, str) else record.c.id == of
     return next(iter(_rows(c, integration_id, (record.c.kind == kind) & one)), None)
 
 
 def with_ean(c: sa.Connection, integration_id: int, ean: str) -> list[Row]:
-    """The products of which a SKU has this EAN now."""
+    """The products that have a SKU with this EAN now."""
     same = (key_index.c.integration_id == integration_id) & (key_index.c.kind == "sku") & (key_index.c.key == ean)
     keys = c.execute(sa.select(key_index.c.target).where(same)).scalars().all()
-    # one that it once had still finds it
+    # the index also finds SKUs by former EANs
     products = {row.parent for row in of_kind(c, integration_id, "sku", keys) if row.doc is not None and row.doc.ean == ean}
     return of_kind(c, integration_id, "product", [key for key in products if key is not None])
 
 
 class Named(NamedTuple):
-    """A SKU: the ids of its record and of its product's, which are their items' own, the storefront's key of its product, where that is
-    linked, and how many SKUs the product has."""
+    """A SKU: the ids of its record and of its product's (`Item.id`), the storefront's key of the product if it is linked, and how many SKUs
+    the product has."""
 
     id: int
     product_id: int
@@ -166,7 +167,7 @@ def named(c: sa.Connection, integration_id: int, skus: Collection[str]) -> dict[
 
 
 def below(c: sa.Connection, integration_id: int, kinds: Sequence[str], parents: Collection[str]) -> dict[tuple[str, str], list[Row]]:
-    """(kind, parent) -> what hangs on it, by key."""
+    """(kind, parent) -> its records, sorted by key."""
     found: dict[tuple[str, str], list[Row]] = {}
     rows = _rows(c, integration_id, record.c.kind.in_(kinds) & record.c.parent.in_(parents)) if parents else []
     for row in sorted(rows, key=lambda row: row.key):
@@ -175,8 +176,8 @@ def below(c: sa.Connection, integration_id: int, kinds: Sequence[str], parents: 
 
 
 def sold(c: sa.Connection, integration_id: int, skus: Collection[str], flows: Collection[str]) -> frozenset[str]:
-    """Of these SKUs, those that the ERP sells as it was last read: on, as their product is, and with a price above 0. `flows`: those that
-    are on; what belongs to another one the shop minds itself."""
+    """Those of these SKUs that are for sale in the ERP as last read: SKU and product are on, and the price is above 0. `flows`: those that
+    are on; data of other flows is not checked, because the shop looks after it."""
 
     def docs(kind: str, where: sa.ColumnElement[bool]) -> list[Any]:
         mine = (record.c.integration_id == integration_id) & (record.c.kind == kind) & where
@@ -217,14 +218,14 @@ def _row(row: Any) -> Row:
 
 
 def handed_in_doubt(c: sa.Connection, given: Sequence[tuple[int, Any]]) -> None:
-    """The shop got this last, but somebody has decided otherwise meanwhile: it is given again."""
+    """The shop got these documents last, but the records were decided otherwise meanwhile: they are given again."""
     mine = sa.update(record).where(record.c.id == sa.bindparam("b_id")).values(have=None, have_doc=sa.bindparam("b_doc"))
     if given:
         c.execute(mine, [{"b_id": id, "b_doc": pack(doc)} for id, doc in given])
 
 
 def as_they_were(c: sa.Connection, rows: Sequence[Row]) -> set[int]:
-    """Of these, those that nobody has decided anew, accepted or moved since they were looked at; locked, so that they stay so."""
+    """Ids of those that were not decided anew, accepted or moved since they were read. They are locked, so they stay so."""
     found = sa.select(record.c.id, record.c.want, record.c.have, record.c.turn, record.c.operation_id)
     now = {row.id: row for row in c.execute(found.where(record.c.id.in_([row.id for row in rows])).order_by(record.c.id).with_for_update())}
     return {

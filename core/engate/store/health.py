@@ -1,4 +1,4 @@
-"""Health: what lanes met and have not got past. A connection is as well as the lanes that need it."""
+"""Health: trouble of lanes that has not ended. A connection's health follows from the lanes that need it."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from engate.store import causes
 from engate.store.tables import connection, lane
 
 OK, DEGRADED, REFUSED = STATES = ("ok", "degraded", "reauth_required")
-"""What a connection's health can be."""
+"""Values of a connection's health."""
 NOBODY = 0
-"""In `lane.trouble_of`: it failed, and no connection is to blame."""
+"""In `lane.trouble_of`: the lane failed, and no connection is to blame."""
 
 
 class Trouble(NamedTuple):
-    """Why a lane does not get through. `said`: {code, text, hint}; `cause`: the key of the cause that goes when it does."""
+    """Why a lane does not get through. `said`: {code, text, hint}; `cause`: the key of the cause that ends when it does."""
 
     connection_id: int | None
     said: dict[str, Any]
@@ -24,21 +24,21 @@ class Trouble(NamedTuple):
 
 
 def met(c: sa.Connection, lane_id: int, trouble: Trouble) -> None:
-    """The lane stands still, or hangs; its connection shows it, in the words of the last one that met something."""
+    """The lane failed or hangs. Its connection shows the trouble of the last lane that met some."""
     id = trouble.connection_id or NOBODY
     c.execute(sa.update(lane).where(lane.c.id == lane_id).values(trouble_of=id, trouble={**trouble.said, "cause": trouble.cause}))
-    # credentials that were refused are worse, and only a test ends that
+    # refused credentials are worse, and only a test ends that state
     shown = (connection.c.id == id) & (connection.c.health != REFUSED)
     c.execute(sa.update(connection).where(shown).values(health=DEGRADED, health_cause=trouble.said))
 
 
 def refused(c: sa.Connection, connection_id: int, said: dict[str, Any]) -> None:
-    """The credentials do not hold any more: a person must renew them."""
+    """The credentials are no longer accepted: a person must renew them."""
     c.execute(sa.update(connection).where(connection.c.id == connection_id).values(health=REFUSED, health_cause=said))
 
 
 def got_through(c: sa.Connection, integration_id: int, lane_id: int) -> None:
-    """The lane did its work: its cause ends, and its connection is well again unless another lane still stands."""
+    """The lane did its work: its cause ends, and its connection is well again unless another lane has trouble."""
     row = c.execute(sa.select(lane.c.trouble_of, lane.c.trouble).where(lane.c.id == lane_id)).first()
     if row is None or row.trouble_of is None:
         return
@@ -54,12 +54,12 @@ def got_through(c: sa.Connection, integration_id: int, lane_id: int) -> None:
 
 
 def passed(c: sa.Connection, connection_id: int) -> None:
-    """A test went well: whatever its lanes met before is history."""
+    """A test passed: forgets earlier trouble of the connection's lanes."""
     c.execute(sa.update(lane).where(lane.c.trouble_of == connection_id).values(trouble_of=None, trouble=None))
 
 
 def gone(c: sa.Connection, integration_id: int) -> None:
-    """The integration ends: what its lanes met is nobody's trouble any more."""
+    """The integration ends: ends the trouble of its lanes."""
     troubled = sa.select(lane.c.id).where(lane.c.integration_id == integration_id, lane.c.trouble_of.is_not(None))
     for id in c.execute(troubled).scalars().all():
         got_through(c, integration_id, id)

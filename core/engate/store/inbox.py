@@ -1,4 +1,4 @@
-"""Events of orders: stored once, acted on once. Every function works inside the caller's transaction."""
+"""Events of orders: each is stored once and handled once. Every function works inside the caller's transaction."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _HANDLED = (
 
 
 def receive(c: sa.Connection, tenant_id: int, integration_id: int, events: Sequence[OrderEvent], now: float) -> None:
-    """Events are stored once, whatever is delivered twice."""
+    """Stores events; one that is delivered twice is stored once."""
     if events:
         c.execute(
             _receive_of(c.dialect.name),
@@ -64,17 +64,17 @@ def receive(c: sa.Connection, tenant_id: int, integration_id: int, events: Seque
 
 
 def with_unhandled(c: sa.Connection, integration_id: int, keys: Iterable[str]) -> set[str]:
-    """Those of these orders that have an event which nobody has acted on."""
+    """Those of these orders that have an unhandled event."""
     return set(c.execute(_WITH_UNHANDLED, {"of_integration": integration_id, "of_keys": list(keys)}).scalars())
 
 
 def orders(c: sa.Connection, integration_id: int) -> list[str]:
-    """Keys of all orders that have an event which nobody has acted on."""
+    """Keys of all orders that have an unhandled event."""
     return list(c.execute(_ORDERS, {"of_integration": integration_id}).scalars())
 
 
 def unhandled(c: sa.Connection, integration_id: int, order_key: str) -> tuple[int | None, list[Order | None]]:
-    """(the newest event of the order that nobody has acted on, the order as each of these events told it: None where it did not)"""
+    """(id of the order's newest unhandled event, the order as each of these events carries it: None where it carries none)"""
     rows = c.execute(_UNHANDLED, {"of_integration": integration_id, "of_key": order_key}).all()
     return (rows[-1].id if rows else None), [readable(row.doc, Order) for row in rows]
 
@@ -83,7 +83,7 @@ _HEARD = sa.select(inbox.c.id).where(is_(inbox.c.integration_id, "of_integration
 
 
 def heard(c: sa.Connection, integration_id: int, key: str) -> bool:
-    """Whether this event has come before, acted on or not."""
+    """Whether this event has come before, handled or not."""
     return c.execute(_HEARD, {"of_integration": integration_id, "of_key": key}).first() is not None
 
 

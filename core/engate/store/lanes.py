@@ -18,14 +18,14 @@ from engate.store.tables import integration, lane, slice_count
 
 ROWS = 500
 SEEN_EVERY, ALIVE = 5.0, 15.0
-"""Seconds after which a worker says that it lives, and for which that counts."""
+"""Seconds between two signs of life of a worker, and how long one counts."""
 REMEMBERED = 86400.0
 
 SPARE = 16
-"""Candidates of one integration beyond the number asked for: on PostgreSQL another process may be taking the first ones just now."""
+"""Candidates of one integration beyond the number asked for: on PostgreSQL another process may be taking the first ones."""
 
 OF_ACCOUNT, OF_TENANT = 1, 3
-"""How many times what stays free of a runner's slots the integrations of one ERP account, and all of one tenant, may hold."""
+"""How many times the free slots of a runner the integrations of one ERP account, and of one tenant, may hold."""
 
 
 class Claim(NamedTuple):
@@ -38,11 +38,11 @@ class Claim(NamedTuple):
     prio: int
     wanted: int
     tries: int
-    trouble_of: int | None = None  # the connection that failed it last time
+    trouble_of: int | None = None  # the connection that its last failure was due to
 
 
 class Take(NamedTuple):
-    """What a runner asks for. `room`: the slots it has left, which an account and a tenant may have only a share of."""
+    """What a runner asks for. `room`: its free slots, of which an account and a tenant may have only a share."""
 
     now: float
     rows: int
@@ -88,18 +88,18 @@ def _wake_of(dialect: str) -> Any:
 
 
 def _within(held: Any, nth: Any, weight: int) -> Any:
-    """The dynamic threshold of shared buffers: who would have more than `weight` times what stays free gets no more. So one alone leaves a
-    part free for whoever comes, several have equal parts, and the parts shrink as more come. Who has nothing may always have one."""
+    """The dynamic threshold of shared buffers: one that would hold more than `weight` times the free slots gets no more. One alone leaves a
+    part free for others; several have equal parts, which shrink as more come. One that holds nothing may always have one."""
     return (held + (1 + weight) * nth <= weight * _param("room", sa.Integer)) | ((held == 0) & (nth == 1))
 
 
 def _first_of_each(dialect: str, free: Callable[[Any], Any]) -> Any:
-    """The lanes of each integration that would come first, by an index: thousands of due orders of one cost no more than a few."""
+    """The first lanes of each integration, by an index: thousands of due orders of one integration cost no more than a few."""
     waiting = sa.select(lane.c.integration_id).where(lane.c.ready_at <= _param("now")).distinct().subquery("waiting")
     first, same = lane.alias("first"), lane.alias("same")
     top = sa.select(first.c.id).where(first.c.integration_id == waiting.c.integration_id, first.c.ready_at.is_not(None), free(first))
     top = top.order_by(first.c.prio, first.c.ready_at).limit(_param("rows", sa.Integer) + (0 if dialect == "sqlite" else SPARE))
-    if dialect == "sqlite":  # which knows no LATERAL, but seeks by the list of a correlated subquery
+    if dialect == "sqlite":  # SQLite has no LATERAL, but seeks by the list of a correlated subquery
         return sa.select(same).select_from(waiting.join(same, same.c.id.in_(top.correlate(waiting)))).cte("first_of_each")
     beside = top.correlate(waiting).lateral("top")
     source = waiting.join(beside, sa.true()).join(same, same.c.id == beside.c.id)
@@ -189,21 +189,21 @@ _SETTLE = (
 _BACK_OFF = (
     sa.update(lane)
     .where(_OURS)
-    # no lane in hand has 0 tries, unless somebody asked for it meanwhile (`lift`)
+    # a lane in hand has 0 tries only if `lift` was called meanwhile
     .values(not_before=sa.case((lane.c.tries == 0, 0.0), else_=_param("until")), lease=None, lease_until=0, cancel=False)
 )
 _NEXT_DUE = sa.select(lane.c.ready_at).where(lane.c.ready_at.is_not(None), lane.c.lease.is_(None)).order_by(lane.c.ready_at).limit(1)
 
 
 def wake(c: sa.Connection, wakes: Iterable[Wake]) -> None:
-    """Something happened. The earlier due time wins."""
+    """Makes these lanes due. The earlier due time wins."""
     rows = [w._asdict() for w in wakes]
     if rows:
         c.execute(_wake_of(c.dialect.name), rows)
 
 
 def claim(c: sa.Connection, take: Take) -> list[Claim]:
-    """The sweeper too: an expired lease is simply free again."""
+    """Claims lanes that are due. Lanes with an expired lease count as free."""
     rows = c.execute(_claim_of(c.dialect.name), _given(c, **take._asdict()))
     return sorted((Claim(*row) for row in rows), key=lambda claimed: claimed.prio)
 
@@ -220,22 +220,22 @@ def beat(c: sa.Connection, ids: list[int], lease: str, ttl: float) -> dict[int, 
 
 
 def leased(c: sa.Connection, id: int, lease: str) -> bool:
-    """Whether the lease is still ours: asked in the transaction that permits an outside effect."""
+    """Whether the lease is still ours. Ask in the transaction that permits an outside effect."""
     return c.execute(_leased_of(c.dialect.name), _given(c, lane=id, mine=lease)).first() is not None
 
 
 def settle(c: sa.Connection, claimed: Claim, lease: str, next_due: float | None = None) -> bool:
-    """Done up to what was claimed; an event that came meanwhile keeps the lane due. False: the lease was lost."""
+    """The work of the claim is done; an event that came meanwhile keeps the lane due. False: the lease was lost."""
     return c.execute(_SETTLE, {"lane": claimed.id, "mine": lease, "seen": claimed.wanted, "due": next_due}).rowcount == 1
 
 
 def back_off(c: sa.Connection, claimed: Claim, lease: str, until: float) -> bool:
-    """Not done: due as before, but not before `until`, whatever arrives."""
+    """The work is not done: the lane stays due, but not before `until`, whatever arrives. False: the lease was lost."""
     return c.execute(_BACK_OFF, {"lane": claimed.id, "mine": lease, "until": until}).rowcount == 1
 
 
 def lift(c: sa.Connection, integration_id: int, names: Iterable[str]) -> None:
-    """A person wants these lanes tried now: whatever they backed off for, they begin anew. Also while in hand."""
+    """A person wants these lanes tried now: ends their back-off and resets their tries, also while they are in hand."""
     wanted = list(names)
     for start in range(0, len(wanted), ROWS):
         these = lane.c.name.in_(wanted[start : start + ROWS])
@@ -243,29 +243,29 @@ def lift(c: sa.Connection, integration_id: int, names: Iterable[str]) -> None:
 
 
 def give_back(c: sa.Connection, lease: str) -> None:
-    """Whatever is still held under this lease is free again, as due as it was."""
+    """Frees the lanes held under this lease. They stay as due as they were."""
     c.execute(sa.update(lane).where(lane.c.lease == lease).values(lease=None, lease_until=0))
 
 
 def free_all(c: sa.Connection) -> None:
-    """Nobody works: whatever is in hand was left behind."""
+    """Frees all lanes. Call when no process works: lanes in hand were left behind."""
     c.execute(sa.update(lane).where(lane.c.lease.is_not(None)).values(lease=None, lease_until=0, cancel=False))
 
 
 def next_due(c: sa.Connection) -> float | None:
-    """When something is due next, for a sleeper."""
+    """When a lane is due next, for a runner that sleeps."""
     return c.execute(_NEXT_DUE).scalar()
 
 
 class Overdue(NamedTuple):
-    """Lanes that are due and that nobody works on. `since`: when the first of them was due; None: there is none."""
+    """Lanes that are due and not in hand. `since`: when the first of them was due; None: there is none."""
 
     lanes: int
     since: float | None
 
 
 def overdue(c: sa.Connection, now: float) -> Overdue:
-    """What a process that was killed had in hand is nobody's once its lease has ended."""
+    """Counts overdue lanes. Lanes of a killed process count once their lease has ended."""
     found = sa.select(sa.func.count(), sa.func.min(lane.c.ready_at)).where(lane.c.ready_at <= now, lane.c.lease_until < _real(c))
     return Overdue(*c.execute(found).one())
 
@@ -279,18 +279,18 @@ def ask_to_cancel(c: sa.Connection, integration_id: int, names: Iterable[str]) -
 
 
 def in_hand(c: sa.Connection, integration_id: int) -> list[str]:
-    """The lanes that somebody is working on."""
+    """The lanes that have a lease."""
     return list(c.execute(sa.select(lane.c.name).where(lane.c.integration_id == integration_id, lane.c.lease.is_not(None))).scalars())
 
 
 def backing_off(c: sa.Connection, integration_id: int) -> list[str]:
-    """The lanes that are not tried before a time, or are in hand and may become so."""
+    """The lanes that back off, or are in hand and may back off."""
     waits = (lane.c.not_before > 0) | (lane.c.tries > 0)
     return list(c.execute(sa.select(lane.c.name).where(lane.c.integration_id == integration_id, waits)).scalars())
 
 
 def asked_to_cancel(c: sa.Connection, lease: str) -> list[int]:
-    """Which of the lanes that are held under this lease somebody wants to end."""
+    """Ids of the lanes under this lease that were asked to cancel."""
     return list(c.execute(sa.select(lane.c.id).where(lane.c.lease == lease, lane.c.cancel, lane.c.lease_until >= _real(c))).scalars())
 
 
@@ -303,7 +303,7 @@ def busy(c: sa.Connection, integration_id: int, names: Iterable[str]) -> bool:
 
 
 def in_work(c: sa.Connection, integration_id: int, names: Iterable[str]) -> set[str]:
-    """Those of these lanes that are being worked on now. Nobody takes one of the others before this transaction is over."""
+    """Those of these lanes that are being worked on now. The others are locked: nobody claims them before this transaction ends."""
     mine = (lane.c.integration_id == integration_id) & lane.c.name.in_(list(names))
     at_it = (lane.c.lease_until >= _real(c)).label("at_it")
     rows = c.execute(sa.select(lane.c.name, at_it).where(mine).order_by(lane.c.id).with_for_update())
@@ -311,7 +311,7 @@ def in_work(c: sa.Connection, integration_id: int, names: Iterable[str]) -> set[
 
 
 def cancelling(c: sa.Connection, integration_id: int, names: Iterable[str] | None = None) -> bool:
-    """Whether a slice that was asked to cancel is still at it. (A lane may be taken for other work meanwhile: that does not count.)"""
+    """Whether a slice that was asked to cancel is still running. (A later claim of the same lane does not count.)"""
     found = sa.select(lane.c.id).where(lane.c.integration_id == integration_id, lane.c.cancel, lane.c.lease_until >= _real(c))
     if names is not None:
         found = found.where(lane.c.name.in_(list(names)))
@@ -320,14 +320,14 @@ def cancelling(c: sa.Connection, integration_id: int, names: Iterable[str] | Non
 
 def count_slices(c: sa.Connection, worker: str, slices: int, now: float) -> None:
     s = insert(c, slice_count).values(worker=worker, slices=slices, seen_at=now)
-    # never back: that it lies ahead is how a clock that was set back is noticed (`clocks.ahead`)
+    # never moved back: a stamp that lies ahead shows that a clock was set back (`clocks.ahead`)
     latest = sa.case((slice_count.c.seen_at > s.excluded.seen_at, slice_count.c.seen_at), else_=s.excluded.seen_at)
     values = {"slices": slice_count.c.slices + s.excluded.slices, "seen_at": latest}
     c.execute(s.on_conflict_do_update(index_elements=["worker"], set_=values))
 
 
 class Worker(NamedTuple):
-    """A process that works on lanes, as it was last heard of."""
+    """A process that works on lanes, as of its last sign of life."""
 
     name: str
     slices: int
@@ -335,18 +335,18 @@ class Worker(NamedTuple):
 
 
 def workers(c: sa.Connection) -> list[Worker]:
-    """Those that were heard of within a day, the latest first."""
+    """The stored workers, the latest first. `forget_workers` deletes those not heard of for a day."""
     found = sa.select(slice_count.c.worker, slice_count.c.slices, slice_count.c.seen_at).order_by(slice_count.c.seen_at.desc())
     return [Worker(*row) for row in c.execute(found)]
 
 
 def forget_workers(c: sa.Connection, now: float) -> bool:
-    """Those that nobody has heard of for a day. False: there are no more."""
+    """Deletes workers not heard of for a day. Returns False: there are no more."""
     c.execute(sa.delete(slice_count).where(slice_count.c.seen_at < now - REMEMBERED))
     return False
 
 
 def workers_alive(c: sa.Connection, since: float, name: str | None = None) -> int:
-    """How many were heard of since then; `name`: only whether this one was."""
+    """How many workers were heard of since then; `name`: counts only this one."""
     found = sa.select(sa.func.count()).select_from(slice_count).where(slice_count.c.seen_at >= since)
     return int(c.execute(found if name is None else found.where(slice_count.c.worker == name)).scalar_one())

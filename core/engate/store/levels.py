@@ -13,7 +13,7 @@ from engate.store.tables import record
 
 
 class Level(NamedTuple):
-    """As last read from the ERP, and what the storefront holds of it. `had` None: nobody knows, or another number is under way to it."""
+    """A level as last read from the ERP. `had`: what the storefront holds of it; None: unknown, or another number is under way."""
 
     id: int
     doc: StockLevel
@@ -22,31 +22,31 @@ class Level(NamedTuple):
 
 
 def of_skus(c: sa.Connection, integration_id: int, skus: Collection[str]) -> dict[tuple[str, str], Level]:
-    """(SKU, branch) -> its level; what cannot be read is left out."""
+    """(SKU, branch) -> its level. Levels whose document cannot be read are left out."""
     mine = (record.c.integration_id == integration_id) & (record.c.kind == "stock") & record.c.parent.in_(skus)
     found: dict[tuple[str, str], Level] = {}
     for row in c.execute(sa.select(record.c.id, record.c.doc, record.c.have, record.c.have_doc, record.c.read_at).where(mine)):
         doc = readable(row.doc, StockLevel)
         if doc is not None:
-            # what it last accepted is kept while another number is under way; `have` is not
+            # `have_doc` is kept while another number is under way; `have` is cleared
             had = readable(row.have_doc, StockLevel) if row.have is not None else None
             found[doc.sku, doc.warehouse] = Level(row.id, doc, had, row.read_at)
     return found
 
 
 def lock(c: sa.Connection, integration_id: int, skus: Collection[str]) -> None:
-    """Nobody else decides about the stock of these SKUs until this transaction ends: as `desired.revisit` locks them."""
+    """Locks the stock records of these SKUs, as `desired.revisit` does: nobody else decides about them until this transaction ends."""
     mine = (record.c.integration_id == integration_id) & (record.c.kind == "stock") & record.c.parent.in_(skus)
     c.execute(sa.select(record.c.id).where(mine).order_by(record.c.id).with_for_update())
 
 
 def counted(c: sa.Connection, ids: Collection[int], now: float) -> None:
-    """These go to the storefront with another branch's number, and with nothing of their own."""
+    """Marks these levels as done: they are part of the sum that another branch's record carries."""
     settled = {"have": record.c.want, "have_doc": record.c.doc, "sent": None, "sent_at": None, "turn_of": None, "cause_id": None}
     c.execute(sa.update(record).where(record.c.id.in_(ids)).values(**settled, answered_at=now, tries=0, not_before=0))
 
 
 def send_anew(c: sa.Connection, ids: Collection[int]) -> None:
-    """Whatever the storefront accepted last of these is not what it should offer now. The turn goes on, so that whoever looked at one of
-    them before sees that its number is another, also where nothing was accepted yet."""
+    """Sends these levels again, whatever the storefront accepted last. The turn is raised, so that a process that read one before sees that
+    its number has changed, also where nothing was accepted yet."""
     c.execute(sa.update(record).where(record.c.id.in_(ids)).values(have=None, turn_of=None, turn=record.c.turn + 1))

@@ -15,20 +15,20 @@ from engate.store.rows import RecordSet, upsert
 from engate.store.tables import cause, flow, integration, link, reading, record
 
 Origin = Literal["engate", "unfinished", "listed", "person"]
-"""Where a link comes from: found or made by a push, made by one that did not finish it, found in the shop's list, or said by a person."""
+"""Where a link comes from: found or made by a push, made by a push that did not finish, found in the shop's list, or set by a person."""
 WAITING_LINK = "own:waiting.link:"
 
 
 def lock(c: sa.Connection, integration_id: int) -> None:
-    """Whoever looks whether a key of the storefront is free waits for whoever gives one away."""
+    """Locks the integration's links: checking that a storefront's key is free and linking it must not interleave with another link."""
     c.execute(sa.select(integration.c.id).where(integration.c.id == integration_id).with_for_update(key_share=True))
 
 
 def linked(
     c: sa.Connection, of: RecordSet, found: Sequence[tuple[str, str] | tuple[str, str, str]], now: float, origin: Origin = "engate"
 ) -> None:
-    """Stores links and releases the records that waited for them. Rows: (key, the storefront's key, its second key or nothing). Where one
-    replaces another, what hangs on it goes again."""
+    """Stores links and releases the records that waited for them. Rows: (key, the storefront's key, optionally its second key). Where a
+    link replaces another, the records below it are sent again."""
     if not found:
         return
     replaced = _replaced(c, of, {key: remote for key, remote, *_ in found}) if of.kind in moved.BELOW else ()
@@ -56,7 +56,7 @@ def linked(
 
 
 def _replaced(c: sa.Connection, of: RecordSet, remotes: Mapping[str, str]) -> list[str]:
-    """Of these keys, those that stood for another one."""
+    """Those of these keys that were linked to another key."""
     mine = {"of_integration": of.integration_id, "of_kind": of.kind, "of_keys": list(remotes)}
     return [row.key for row in c.execute(_REMOTES, mine) if row.remote != remotes[row.key]]
 
@@ -67,14 +67,14 @@ _REMOTES = sa.select(link.c.key, link.c.remote).where(
 
 
 def still_linked(c: sa.Connection, integration_id: int, kind: str, keys: Sequence[str]) -> set[str]:
-    """Of these keys, those that still have their link: one may have been taken away while its record was on its way."""
+    """Those of these keys that still have their link: one may have been removed while its record was under way."""
     if not keys:
         return set()
     return {row.key for row in c.execute(_REMOTES, {"of_integration": integration_id, "of_kind": kind, "of_keys": keys})}
 
 
 def second_keys(c: sa.Connection, integration_id: int, kind: str, pairs: Sequence[tuple[str, str]]) -> None:
-    """Of things that are linked: whoever said what they are, has said so. Pairs: (key, second key)."""
+    """Stores second keys of existing links; their origin stays. Pairs: (key, second key)."""
     if pairs:
         mine = (link.c.integration_id == integration_id) & (link.c.kind == kind) & (is_(link.c.key, "b_key"))
         rows = [{"b_key": key, "b_more": more} for key, more in pairs]
@@ -89,7 +89,7 @@ def links_of(c: sa.Connection, integration_id: int, kinds: Sequence[str]) -> dic
 
 
 def free_pairs(c: sa.Connection, integration_id: int, kind: str, pairs: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Of these (key, the storefront's key), those of which neither is linked; of several with one of them in common the first."""
+    """Those of these (key, the storefront's key) of which neither is linked; of several that share one, the first."""
     keys, remotes = zip(*pairs, strict=True) if pairs else ((), ())
     mine = (link.c.integration_id == integration_id) & (link.c.kind == kind)
     used = c.execute(sa.select(link.c.key, link.c.remote).where(mine, link.c.key.in_(keys) | link.c.remote.in_(remotes))).all()
@@ -104,13 +104,13 @@ def free_pairs(c: sa.Connection, integration_id: int, kind: str, pairs: Sequence
 
 
 def parents_of(c: sa.Connection, integration_id: int, skus: Sequence[str]) -> dict[str, str]:
-    """SKU -> its product, of those that the ERP has."""
+    """SKU -> its product, for SKUs that have a record."""
     mine = (record.c.integration_id == integration_id) & (record.c.kind == "sku") & record.c.key.in_(list(skus))
     return {row.key: row.parent for row in c.execute(sa.select(record.c.key, record.c.parent).where(mine))}
 
 
 def with_skus_there(c: sa.Connection, integration_id: int, products: Sequence[str]) -> set[str]:
-    """Of these products, those of which the shop had a SKU: its own list says so, or a person."""
+    """Those of these products of which the shop had a SKU, by its own list or a person's link."""
     if not products:
         return set()
     same = (link.c.integration_id == record.c.integration_id) & (link.c.kind == "sku") & (link.c.key == record.c.key)
@@ -120,7 +120,7 @@ def with_skus_there(c: sa.Connection, integration_id: int, products: Sequence[st
 
 
 def release_linked(c: sa.Connection, integration_id: int) -> None:
-    """Ends waits for links that exist by now: a wait may have been noted while the link was being made by somebody else."""
+    """Ends waits for links that exist by now: a wait may have been stored while another process made the link."""
     waits = (
         c.execute(sa.select(cause.c.key).where(cause.c.integration_id == integration_id, cause.c.key.startswith(WAITING_LINK)))
         .scalars()
@@ -132,7 +132,7 @@ def release_linked(c: sa.Connection, integration_id: int) -> None:
 
 
 class Unlisted(NamedTuple):
-    """A wait for a record that nobody has read, and the first that waits."""
+    """A wait for a record that does not exist, and the first record that waits for it."""
 
     cause_id: int
     kind: str
@@ -143,7 +143,7 @@ class Unlisted(NamedTuple):
 
 
 def unlisted(c: sa.Connection, integration_id: int) -> list[Unlisted]:
-    """Waits for the link of a record that does not exist, although its kind was read to the end after the first that waits for it."""
+    """Waits for the link of a record that does not exist, although its kind was read to the end after the first wait."""
     waits = c.execute(_WAITS, {"of_integration": integration_id, "of_owner": "engate"}).all()
     found: list[Unlisted] = []
     for kind, told in SHARED.items():
@@ -161,7 +161,7 @@ def unlisted(c: sa.Connection, integration_id: int) -> list[Unlisted]:
 
 
 def listed_again(c: sa.Connection, integration_id: int) -> list[tuple[int, str, str]]:
-    """Of the waits that became a person's, those for a record that exists by now: (cause, kind, key)."""
+    """(cause id, kind, key) of waits whose owner is a person and whose record exists by now."""
     waits = c.execute(_WAITS, {"of_integration": integration_id, "of_owner": "person"}).all()
     found: list[tuple[int, str, str]] = []
     for kind in SHARED:
@@ -173,7 +173,7 @@ def listed_again(c: sa.Connection, integration_id: int) -> list[tuple[int, str, 
 
 
 def _of_kind(waits: Sequence[Any], kind: str) -> dict[str, int]:
-    """Key of the record that is waited for -> the cause."""
+    """Key of the awaited record -> the cause's id."""
     start = f"{WAITING_LINK}{kind}/"
     return {row.key.removeprefix(start): row.id for row in waits if row.key.startswith(start)}
 
@@ -217,8 +217,8 @@ _KNOWN_SKUS = sa.select(record.c.key).where(
 
 
 def sku_of(c: sa.Connection, integration_id: int, items: Sequence[OrderItem]) -> dict[str, str]:
-    """What an item is named by (`OrderItem.named`) -> the ERP's SKU key: by our links, else by the reference that the item carries, if it
-    is a SKU of ours. Links know the shop's ids alone: an item without one is never looked up among them."""
+    """What an item is named by (`OrderItem.named`) -> the ERP's SKU key: by links, else by the reference that the item carries, if a SKU
+    has it. Links hold only the shop's ids: an item without one is not looked up there."""
     ids = [item.sku for item in items if item.sku]
     linked = c.execute(_SKU_LINKS, {"of_integration": integration_id, "of_remotes": ids}) if ids else ()
     found = {row.remote: row.key for row in linked}

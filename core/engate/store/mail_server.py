@@ -1,4 +1,4 @@
-"""A tenant's mail server. The password is stored sealed and comes out for sending alone."""
+"""A tenant's mail server. The password is stored sealed and opened only for sending."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from engate.text import Text
 
 
 class Kept(NamedTuple):
-    """`refused`: what a person has to mend before anything is tried again. `revision`: raised with each change."""
+    """`refused`: the error that a person has to correct before the next try. `revision`: raised with each change."""
 
     server: MailServer
     refused: EngateError | None
@@ -38,7 +38,7 @@ def exists(c: sa.Connection, tenant_id: int) -> bool:
 
 
 def put(c: sa.Connection, vault: Vault, tenant_id: int, server: MailServer) -> None:
-    """In the place of the one there was. What that one refused is forgotten."""
+    """Stores the server in place of the old one. The old one's refusal is forgotten."""
     settings = {name: value for name, value in msgspec.structs.asdict(server).items() if name != "password"}
     password = server.password.reveal()
     values = {
@@ -56,14 +56,15 @@ def delete(c: sa.Connection, tenant_id: int) -> None:
 
 
 def refused(c: sa.Connection, tenant_id: int, kept: Kept, error: EngateError | None) -> bool:
-    """It took no letter, and will take none before a person has seen to it; None: it takes them. False: it is another server by now."""
+    """Stores that the server refuses letters until a person corrects it (`error`), or that it accepts them (None). False: the server was
+    changed meanwhile."""
     said = runs.error_of(error) if error is not None else None
     mine = (mail_server.c.tenant_id == tenant_id) & (mail_server.c.revision == kept.revision)
     return c.execute(sa.update(mail_server).where(mine).values(refused=said)).rowcount == 1
 
 
 def integrations_of(c: sa.Connection, tenant_id: int) -> list[Any]:
-    """All of the tenant's, those too that were deleted and still have orders (`deleted_at`)."""
+    """All integrations of the tenant, including archived ones (`deleted_at`)."""
     columns = (integration.c.id, integration.c.name, integration.c.options, integration.c.deleted_at)
     return list(c.execute(sa.select(*columns).where(integration.c.tenant_id == tenant_id)))
 

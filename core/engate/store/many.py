@@ -1,7 +1,7 @@
 """One statement for many rows, straight through the driver.
 
-SQLAlchemy looks at each parameter of each row before it hands them on: half of the time of a write of 500 rows. Here the statement is
-compiled once, and the rows go as they are.
+SQLAlchemy processes each parameter of each row, which takes half the time of a write of 500 rows. Here the statement is compiled once,
+and the rows are passed unchanged.
 """
 
 from __future__ import annotations

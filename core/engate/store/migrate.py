@@ -24,13 +24,13 @@ from engate.text import Text
 SCRIPTS = Path(__file__).parent / "migrations"
 ADVISORY_LOCK = 0x656E67617465  # "engate": one upgrade at a time in a PostgreSQL database
 DELETED_STAYS = "0012"
-"""Before this one, what was deleted stayed in a SQLite file until its place was needed."""
+"""Before this revision, deleted data stayed in a SQLite file until its space was used again."""
 WAIT_MS = 120_000
-"""How long a process waits for another one's upgrade of the same SQLite file."""
+"""Seconds that a process waits for another one's upgrade of the same SQLite file."""
 
 
 def upgrade(store: Store, scripts: Path = SCRIPTS) -> None:
-    """Makes or upgrades the schema, in one transaction; does nothing when it is there. Any number of processes may call it at once.
+    """Makes or upgrades the schema, in one transaction; does nothing when it is current. Any number of processes may call it at once.
 
     Raises Invalid: `database_newer` (made by a newer engate, nothing is touched), `database_foreign` (tables of our names that no
     revision made).
@@ -53,12 +53,12 @@ def revision(c: sa.Connection) -> str | None:
 
 @contextmanager
 def _alone(store: Store) -> Generator[sa.Connection]:
-    """A write transaction that no other upgrade runs beside."""
+    """A write transaction that excludes other upgrades."""
     with store.engine.connect() as plain:
         c = plain.execution_options(writes=True)
         if not store.sqlite:
             with c.begin():
-                c.exec_driver_sql("SET LOCAL statement_timeout = 0")  # a large table takes its time
+                c.exec_driver_sql("SET LOCAL statement_timeout = 0")  # a large table takes long
                 c.exec_driver_sql("SET LOCAL lock_timeout = 0")
                 c.execute(sa.select(sa.func.pg_advisory_xact_lock(ADVISORY_LOCK)))
                 yield c

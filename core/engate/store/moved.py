@@ -1,5 +1,5 @@
-"""What hangs on a product or SKU that stands for another thing of the storefront now: it goes there, whatever was accepted of it before.
-Every function works inside the caller's transaction."""
+"""Records below a product or SKU whose link has changed: they are sent to the new place, whatever was accepted before. Every function works
+inside the caller's transaction."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ BELOW: dict[str, Sequence[str]] = {
     "sku": list(OF_A_SKU),
 }
 FOREIGN: dict[str, Any] = {"have": None, "have_doc": None, "turn_of": None}
-"""Nothing is known of what the new place holds."""
+"""What the new place holds is unknown."""
 DOUBTED: dict[str, Any] = {"have": None, "turn_of": None}
-"""The place is the same, but what it is told besides has changed. Without `turn_of` an answer to what is under way settles nothing."""
+"""The place is the same, but the keys sent along have changed. Without `turn_of` an answer to a push under way does not settle `have`."""
 
 
 def again(c: sa.Connection, of: RecordSet, keys: Collection[str], now: float) -> None:
-    """The storefront keys of these changed, or are not known any more."""
+    """The storefront's keys of these records changed or are unknown now: sends the records below them again."""
     if not keys or of.kind not in BELOW:
         return
     below = BELOW[of.kind]
     _reset(c, of, below, keys, FOREIGN if KINDS[of.kind].sold else DOUBTED)
     if KINDS[of.kind].sold:
         hanging = sa.select(record.c.key).where(*_hanging(of, below, keys))
-        # an image's own key is one of the SKU that it hung on
+        # an image's link belongs to the SKU that it was on
         c.execute(sa.delete(link).where(link.c.integration_id == of.integration_id, link.c.kind.in_(below), link.c.key.in_(hanging)))
     else:
         skus = c.execute(sa.select(record.c.key).where(*_hanging(of, below, keys))).scalars().all()
@@ -48,6 +48,6 @@ def _hanging(of: RecordSet, kinds: Sequence[str], parents: Collection[str]) -> l
 def _reset(c: sa.Connection, of: RecordSet, kinds: Sequence[str], parents: Collection[str], values: dict[str, Any]) -> None:
     mine = _hanging(of, kinds, parents)
     c.execute(sa.update(record).where(*mine).values(**values))
-    # what was refused was refused of the other thing
+    # the refusals were answers about the old place
     refused = sa.select(cause.c.id).where(cause.c.integration_id == of.integration_id, cause.c.key.startswith("answer:"))
     c.execute(sa.update(record).where(*mine, record.c.cause_id.in_(refused)).values(cause_id=None, tries=0, not_before=0))

@@ -1,4 +1,4 @@
-"""Numbers that the installation keeps of itself between its processes: when something was last done, how much there was."""
+"""Numbers that the installation stores for its processes: when something was last done, how many rows there were."""
 
 from __future__ import annotations
 

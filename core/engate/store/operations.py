@@ -1,4 +1,4 @@
-"""Operations of a storefront that outlast the call that began them: kept from the answer to that call until the last item is settled."""
+"""Operations of a storefront that outlast the call that began them: stored from the answer to that call until the last item is settled."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ LANE = "check"
 
 
 class Sent(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One record as it was sent: what its item is made of again, and what settling it needs. `doc`: packed. `awaiting`: what it
-    waits for once it is accepted. `own`: fields that do not count as held once it is accepted."""
+    """One record as it was sent: what is needed to rebuild its item and to settle it. `doc`: packed. `awaiting`: the cause to show once
+    it is accepted. `own`: fields that do not count as held once it is accepted."""
 
     id: int
     key: str
@@ -28,17 +28,17 @@ class Sent(msgspec.Struct, frozen=True, omit_defaults=True):
     more: str = ""
     refs: dict[str, str] = {}
     uncertain: bool = False
-    unfinished: bool = msgspec.field(default=False, name="made")  # stored by this name before it had its own
+    unfinished: bool = msgspec.field(default=False, name="made")  # stored under its former name
     kept: tuple[str, ...] = ()
     tries: int = 0
-    awaiting: Reason | bool = False  # a bool: of an older version, which knew one reason alone
+    awaiting: Reason | bool = False  # a bool: stored by an older version, which had one reason only
     as_read: bool = False
     turned: bool = False
     own: tuple[str, ...] = ()
 
 
 class Open(NamedTuple):
-    """One operation that is not over. `keys`: the keys of today of the records that still wait for it, by their id."""
+    """An open operation. `keys`: record id -> current key, of the records that still wait for it."""
 
     id: int
     kind: str
@@ -50,7 +50,7 @@ class Open(NamedTuple):
 
 
 class Begun(NamedTuple):
-    """What began with a push. `marked_at`: when its records were marked as sent."""
+    """An operation begun by a push. `marked_at`: when its records were marked as sent."""
 
     kind: str
     ticket: str
@@ -61,7 +61,7 @@ class Begun(NamedTuple):
 
 
 def keep(c: sa.Connection, tenant_id: int, integration_id: int, begun: Begun) -> int | None:
-    """From now on nobody claims these records. None: somebody else has sent them all meanwhile."""
+    """Stores the operation; its records are not claimed until it is over. Returns its id. None: others have sent all of them meanwhile."""
     values = {
         "tenant_id": tenant_id,
         "integration_id": integration_id,
@@ -73,7 +73,7 @@ def keep(c: sa.Connection, tenant_id: int, integration_id: int, begun: Begun) ->
     }
     id = c.execute(sa.insert(operation).values(**values).returning(operation.c.id)).scalar_one()
     ids = [each.id for each in begun.sent]
-    # those that somebody claimed anew after us (we had lost the lane) are no longer ours to wait for
+    # records that another process claimed after this one lost the lane do not wait for this operation
     ours = record.c.id.in_(ids) & (record.c.sent_at == begun.marked_at) & record.c.operation_id.is_(None)
     if c.execute(sa.update(record).where(ours).values(operation_id=id)).rowcount == 0:
         c.execute(sa.delete(operation).where(operation.c.id == id))
@@ -83,13 +83,13 @@ def keep(c: sa.Connection, tenant_id: int, integration_id: int, begun: Begun) ->
 
 
 def _sweep(c: sa.Connection, integration_id: int, kind: str) -> None:
-    """Lanes of operations that are over."""
+    """Deletes lanes of operations that are over."""
     over = lane.c.due_at.is_(None) & lane.c.lease.is_(None) & lane.c.trouble_of.is_(None)
     c.execute(sa.delete(lane).where(lane.c.integration_id == integration_id, lane.c.name.like(f"{LANE}/{kind}/%"), over))
 
 
 def find(c: sa.Connection, integration_id: int, id: int) -> Open | None:
-    """None: it is over."""
+    """The open operation with this id. None: it is over."""
     row: Any = c.execute(sa.select(operation).where(operation.c.integration_id == integration_id, operation.c.id == id)).first()
     if row is None:
         return None
@@ -104,13 +104,13 @@ def any_open(c: sa.Connection, integration_id: int, kind: str) -> bool:
 
 
 def release(c: sa.Connection, id: int, ids: Sequence[int]) -> None:
-    """These records have their answer."""
+    """These records have their outcome and no longer wait for the operation."""
     if ids:
         c.execute(sa.update(record).where(record.c.operation_id == id, record.c.id.in_(ids)).values(operation_id=None))
 
 
 def end(c: sa.Connection, id: int) -> None:
-    """It is over: nobody waits for it."""
+    """Deletes the operation: no record waits for it any more."""
     c.execute(sa.update(record).where(record.c.operation_id == id).values(operation_id=None))
     c.execute(sa.delete(operation).where(operation.c.id == id))
 

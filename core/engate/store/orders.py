@@ -1,4 +1,4 @@
-"""Orders as stored: the shop's order, its parts, what the ERP says of them, documents, and a timeline of every step."""
+"""Orders as stored: the shop's order, its parts, the ERP's facts about them, documents, and a timeline of every step."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from engate.text import Text, squeezed
 
 
 class Shop(NamedTuple):
-    """Whose orders are meant: those of one integration."""
+    """The orders of one integration."""
 
     tenant_id: int
     integration_id: int
 
 
 class OrderRow(NamedTuple):
-    """Where an order is stored, and whose it is."""
+    """Ids of an order's row, its tenant and its integration."""
 
     tenant_id: int
     integration_id: int
@@ -40,7 +40,7 @@ class OrderRow(NamedTuple):
 
 
 class Line(NamedTuple):
-    """What a timeline says happened, of one part or of the whole order."""
+    """A line of the timeline, about one part or the whole order."""
 
     name: str
     text: Text
@@ -90,13 +90,13 @@ def _index_of(dialect: str) -> Any:
 
 
 def load(c: sa.Connection, integration_id: int, key: str, *, to_change: bool = False) -> Stored | None:
-    """`to_change`: nobody else changes it, or takes its buyer out, before this transaction is over."""
+    """The stored order, or None. `to_change`: locks it until this transaction ends. Raises Unreadable."""
     row = c.execute(_ORDER_TO_CHANGE if to_change else _ORDER, {"of_integration": integration_id, "of_key": key}).first()
     if row is None:
         return None
     documents: dict[int, list[Document]] = {}
     for d in c.execute(_DOCUMENTS, {"of_id": row.id}):
-        # one that was never sent is asked for again; one that was must not be
+        # an unreadable note that was not sent is read from the ERP again; one that was sent must not be
         invoice = readable(d.doc, Invoice) if d.sent_at is None else unpack(d.doc, Invoice)
         if invoice is not None:
             documents.setdefault(d.part_id, []).append(Document(d.id, invoice, d.sent_at))
@@ -125,12 +125,12 @@ def load(c: sa.Connection, integration_id: int, key: str, *, to_change: bool = F
 
 
 def raw_states(c: sa.Connection, integration_id: int, keys: Sequence[str]) -> dict[str, str]:
-    """The shop's own word of each of these orders, as we last read it."""
+    """Key -> the shop's own word for the state of each of these orders, as last read."""
     return {row.key: row.raw_state for row in c.execute(_RAW_STATES, {"of_integration": integration_id, "of_keys": keys})}
 
 
 def keep(c: sa.Connection, of: Shop, doc: Order, state: str, now: float) -> int:
-    """The order as just read from the shop."""
+    """Stores the order as just read from the shop. Returns its id."""
     values: dict[str, Any] = {
         "shop_state": doc.state, "raw_state": doc.raw_state, "doc": pack(doc), "total": doc.total, "placed_at": doc.placed_at.timestamp(),
         "read_at": now, "changed_at": now, "channel": doc.channel[:100],
@@ -138,7 +138,7 @@ def keep(c: sa.Connection, of: Shop, doc: Order, state: str, now: float) -> int:
     if doc.state == "ready":
         values["was_ready"] = True
     if doc.state != "cancel_requested":
-        values["refusal_sent_at"] = None  # the next request is another one
+        values["refusal_sent_at"] = None  # a later request is a new one
     row = {"tenant_id": of.tenant_id, "integration_id": of.integration_id, "key": doc.key, "state": state, "created_at": now}
     id = c.execute(_keep_of(c.dialect.name, tuple(values)), row | values).scalar_one()
     buyer = (doc.buyer.document, squeezed(doc.buyer.name)[:200], squeezed(doc.buyer.email)[:200])
@@ -161,7 +161,7 @@ _LOCK = sa.select(order.c.id, order.c.integration_id, order.c.key).where(is_(ord
 
 
 def is_erased(c: sa.Connection, integration_id: int, key: str) -> bool:
-    """Nobody takes its buyer out between our look and our commit."""
+    """Whether the order was erased. Locked: it is not erased before this transaction commits."""
     return c.execute(_ERASED_AT, {"of_integration": integration_id, "of_key": key}).scalar() is not None
 
 
@@ -170,7 +170,7 @@ def id_of(c: sa.Connection, integration_id: int, key: str) -> int | None:
 
 
 class Place(NamedTuple):
-    """Where an order is stored: our number of it, whose it is, and the shop's key."""
+    """Where an order is stored: its row's id (engate's number of it), its integration, and the shop's key."""
 
     id: int
     integration_id: int
@@ -178,13 +178,13 @@ class Place(NamedTuple):
 
 
 def place_of(c: sa.Connection, integration_ids: Sequence[int], of: str | int) -> Place | None:
-    """The order with this key, or this number of ours, in the first of these integrations that has it."""
+    """The order with this key (text) or id (number), in the first of these integrations that has it."""
     asked = (_BY_KEY, {"of_key": of}) if isinstance(of, str) else (_BY_NUMBER, {"of_id": of})
     return _first_place(c, integration_ids, *asked)
 
 
 def place_of_document(c: sa.Connection, integration_ids: Sequence[int], document_id: int) -> Place | None:
-    """The order to which this fiscal document belongs."""
+    """The order that this fiscal document belongs to."""
     return _first_place(c, integration_ids, _OF_DOCUMENT, {"of_document": document_id})
 
 
@@ -194,14 +194,14 @@ def _first_place(c: sa.Connection, integration_ids: Sequence[int], query: Any, g
 
 
 def locked(c: sa.Connection, id: int) -> Place | None:
-    """Nobody else changes this order, or says something of it, before this transaction is over. Whose it is may have changed meanwhile."""
+    """Locks the order until this transaction ends. Returns its place anew: its integration may have changed meanwhile."""
     row = c.execute(_LOCK, {"of_id": id}).first()
     return Place(*row) if row is not None else None
 
 
 def first(c: sa.Connection, of: Shop, doc: Order, now: float) -> int | None:
-    """An order that has just come has its row at once; None: it has one. Whoever else brings the same order waits for this transaction.
-    Its lane goes on from there: `untouched`."""
+    """Makes the row of a new order and returns its id; None: it has one. Another transaction with the same order waits for this one.
+    The order's lane goes on from this row (`untouched`)."""
     row = {
         "tenant_id": of.tenant_id, "integration_id": of.integration_id, "key": doc.key, "state": RECEIVED, "shop_state": doc.state,
         "raw_state": doc.raw_state, "doc": pack(doc), "total": doc.total, "placed_at": doc.placed_at.timestamp(), "read_at": now,
@@ -217,13 +217,13 @@ RECEIVED = "received"
 
 
 def untouched(stored: Stored) -> bool:
-    """Nobody has worked on it yet: what is stored is what came first, and no rival of what came later."""
+    """Whether its lane has not worked on it yet: the stored order is then only the first one told, and later events replace it."""
     return stored.state == RECEIVED and not stored.parts and stored.cause_id is None
 
 
 _0 = Decimal(0)
 _NONE = Order("", "unknown", "", datetime.fromtimestamp(0, UTC), Buyer("", ""), Address(), (), (), _0, _0, _0, _0, _0)
-"""Stands for the order inside a stored part: the order itself is stored once, beside its parts."""
+"""Placeholder for the order inside a stored part: the order is stored once, beside its parts."""
 
 
 def add_parts(c: sa.Connection, row: OrderRow, docs: Sequence[OrderPart], state: str) -> None:
@@ -237,13 +237,13 @@ def add_parts(c: sa.Connection, row: OrderRow, docs: Sequence[OrderPart], state:
 
 
 def replace_parts(c: sa.Connection, row: OrderRow, docs: Sequence[OrderPart], state: str) -> None:
-    """Parts decided anew: only while none of them has ever gone out."""
+    """Replaces the parts. Only while none of them was ever sent."""
     c.execute(_UNSENT_PARTS, {"of_id": row.id})
     add_parts(c, row, docs, state)
 
 
 def forget_unreadable_parts(c: sa.Connection, order_id: int) -> bool:
-    """Parts that never went out are made anew. False: one that did cannot be read."""
+    """Deletes unreadable parts that were never sent; they are made anew. False: a sent part or note cannot be read."""
     spoilt = [row for row in c.execute(_PARTS, {"of_id": order_id}) if readable(row.doc, OrderPart) is None]
     if any(row.attempt or row.erp_key for row in spoilt):
         return False
@@ -257,8 +257,8 @@ def update_part(c: sa.Connection, part_id: int, **values: Any) -> None:
 
 
 def update_unentered(c: sa.Connection, part_id: int, **values: Any) -> bool:
-    """The same of a part that has no number of the ERP yet. False: it has one, which an answer or a listing of the ERP's orders brought
-    meanwhile; nothing is changed then."""
+    """The same for a part without a number of the ERP. False: an answer or a listing of the ERP's orders brought one meanwhile, and nothing
+    is changed."""
     return c.execute(_UNENTERED, {"of_part": part_id, **values}).rowcount == 1
 
 
@@ -267,7 +267,7 @@ def erp_key_of(c: sa.Connection, part_id: int) -> str | None:
 
 
 def promise(c: sa.Connection, part_id: int, attempt: int) -> bool:
-    """The part is about to go out as attempt + 1; `sent_at` stays open until the call has ended. False: somebody else was quicker."""
+    """Marks the part as being sent, as attempt + 1. `sent_at` stays null until the call has ended. False: another process did it first."""
     promised = {"sending": True, "sent_at": None, "attempt": attempt + 1, "looks": 0, "state": "importing"}
     return c.execute(_TO_PROMISE, {"of_part": part_id, "of_attempt": attempt, **promised}).rowcount == 1
 
@@ -287,22 +287,22 @@ _MAIL = {
 
 
 def mail_owed(c: sa.Connection, order_id: int, what: str, now: float) -> bool:
-    """The buyer is to be written to. False: that was so before."""
+    """Marks the letter `what` as written. False: it was marked before."""
     return c.execute(_MAIL[what], {"of_id": order_id, "of_now": now}).rowcount == 1
 
 
 def charged(c: sa.Connection, order_id: int, doc: Order) -> None:
-    """What its parts were made from: what engate answers for from here on."""
+    """Stores the charge and the refunds at the time when the parts were made: the base of the order's settlement."""
     _update(c, order_id, charged=doc.total, refunded_before=doc.refunded)
 
 
 def part_changed(c: sa.Connection, part_id: int, doc: OrderPart) -> None:
-    """The ERP's order holds this now."""
+    """Stores the part as the ERP's order holds it now."""
     update_part(c, part_id, doc=pack(msgspec.structs.replace(doc, order=_NONE)))
 
 
 def shop_cancelled(c: sa.Connection, order_id: int, doc: Order) -> None:
-    """The shop has confirmed it; its own event of that comes later."""
+    """The shop has confirmed the cancellation; its own event comes later."""
     cancelled = msgspec.structs.replace(doc, state="cancelled")
     _update(c, order_id, doc=pack(cancelled), shop_state="cancelled")
 
@@ -312,23 +312,23 @@ def refusal_sent(c: sa.Connection, order_id: int, now: float) -> None:
 
 
 def shipped(c: sa.Connection, part_id: int, key: str, now: float) -> None:
-    """The shop knows of this shipment."""
+    """Stores that the shop knows this shipment."""
     c.execute(_shipped_of(c.dialect.name), {"part_id": part_id, "key": key[:100], "sent_at": now})
 
 
 def set_cause(c: sa.Connection, row: OrderRow, reason: Reason | None, now: float) -> bool:
-    """Why the order waits for somebody (attention is orthogonal to its state). False: it waited for this already.
-    None: what it waited for is over, and would be news again. Without a reason of its own it waits for its oldest open task."""
+    """Stores why the order waits (attention is orthogonal to its state). False: it waited for this already. `reason` None: the earlier
+    cause is over, and would be news again. Without a reason the order waits for its oldest open task."""
     return _set_cause(c, row, reason, now, _CAUSE if reason is not None else _OVER)
 
 
 def look_again(c: sa.Connection, row: OrderRow, now: float) -> None:
-    """What it waited for may be over, and is no news if it is not."""
+    """The order's cause may be over: it is decided again, and is no news if it stays."""
     _set_cause(c, row, None, now, _CAUSE)
 
 
 def told(c: sa.Connection, row: OrderRow) -> bool:
-    """People are told what it waits for. False: they have been, and it was not over since."""
+    """Marks that people are told of the order's cause. False: they were told before, and it has not ended since."""
     return c.execute(_TOLD, {"of_id": row.id}).rowcount == 1
 
 
@@ -344,14 +344,14 @@ def _set_cause(c: sa.Connection, row: OrderRow, reason: Reason | None, now: floa
 
 
 def note(c: sa.Connection, row: OrderRow, line: Line, now: float) -> None:
-    """One line of the timeline."""
+    """Writes a line of the timeline."""
     whose = {"tenant_id": row.tenant_id, "integration_id": row.integration_id, "order_id": row.id}
     said = {"part_no": line.part_no, "name": line.name, "text": msgspec.to_builtins(line.text), "at": now}
     c.execute(_NOTE, whose | said)
 
 
 def index(c: sa.Connection, integration_id: int, kind: str, target: str, keys: Iterable[str]) -> None:
-    """So that any of these keys finds the target."""
+    """Makes the target findable by these keys."""
     rows = [{"integration_id": integration_id, "key": key, "kind": kind, "target": target} for key in {k for k in keys if k}]
     if rows:
         c.execute(_index_of(c.dialect.name), rows)
@@ -362,7 +362,7 @@ def index(c: sa.Connection, integration_id: int, kind: str, target: str, keys: I
 _OF_ERP = (
     sa.select(part.c.id, part.c.order_id, order.c.key, part.c.no, part.c.erp_key, part.c.branch, part.c.erp_doc, order.c.erased_at)
     .join(order, order.c.id == part.c.order_id)
-    .with_for_update(read=True, of=order)  # nobody takes a buyer out between our look and our commit
+    .with_for_update(read=True, of=order)  # the order is not erased before this transaction commits
 )
 _BY_ERP = _OF_ERP.where(is_(part.c.integration_id, "of_integration"), one_of(part.c.erp_key, "of_keys"))
 _BY_REFERENCE = _OF_ERP.add_columns(part.c.reference).where(
@@ -384,12 +384,12 @@ def part_by_erp(c: sa.Connection, integration_id: int, erp_keys: Sequence[str]) 
 
 
 def part_by_reference(c: sa.Connection, integration_id: int, references: Sequence[str]) -> list[Any]:
-    """The same of the parts that are not known to be in the ERP and carry these references."""
+    """The same for parts without an ERP number that carry these references."""
     return list(c.execute(_BY_REFERENCE, {"of_integration": integration_id, "of_references": references}))
 
 
 def keep_documents(c: sa.Connection, row: OrderRow, part_id: int, invoices: Sequence[Invoice], now: float) -> list[Invoice]:
-    """Stores documents not seen before; returns the new ones. One that was not sent is replaced by what the ERP says of it now."""
+    """Stores documents not seen before and returns them. One that was not sent is replaced by the ERP's current version."""
     whose = {"tenant_id": row.tenant_id, "integration_id": row.integration_id, "order_id": row.id, "part_id": part_id, "created_at": now}
     new: list[Invoice] = []
     for invoice in invoices:
@@ -401,7 +401,7 @@ def keep_documents(c: sa.Connection, row: OrderRow, part_id: int, invoices: Sequ
 
 
 def companies(c: sa.Connection, integration_id: int) -> frozenset[str]:
-    """Who may issue notes, as far as the ERP's branches say."""
+    """Documents of the companies that may issue notes, as the ERP's branches tell."""
     blobs = c.execute(_WAREHOUSES, {"of_integration": integration_id}).scalars()
     return frozenset(doc.document for blob in blobs if (doc := readable(blob, Warehouse)) is not None and doc.document)
 

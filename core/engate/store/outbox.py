@@ -1,4 +1,4 @@
-"""What is to be told to somebody outside: written in the transaction of the step that it tells of, kept until somebody has told it.
+"""The outbox: messages to targets outside, written in the transaction of the step that they tell of and kept until they are told.
 
 Every function works inside the caller's transaction.
 """
@@ -16,22 +16,22 @@ from engate.store.db import insert_of
 from engate.store.tables import outbox
 
 LANE = "outbox/"
-"""How the lanes begin: one of each target, so that none waits for another."""
+"""Prefix of the lanes: one for each target, so that none waits for another."""
 PRIORITY = 8
 KEPT = 7 * 86400.0
-"""Seconds for which what was told stays to be seen."""
+"""Seconds for which told messages are kept."""
 GIVEN_UP_KEPT = 30 * 86400.0
 """Seconds for which a person may still ask for a retry."""
 PURGED = 500
 """Rows that one transaction deletes."""
 GIVEN_UP = 500
-"""Rows that one failure gives up at most."""
+"""Most rows that one failure gives up."""
 AGAIN = 5_000
-"""Rows that one transaction brings back at most."""
+"""Most rows that one retry transaction brings back."""
 
 
 class Target(NamedTuple):
-    """Who is told, by one integration. `kind`: observer | mail."""
+    """Who is told by one integration. `kind`: observer | mail."""
 
     integration_id: int
     kind: str
@@ -43,7 +43,7 @@ class Target(NamedTuple):
 
 
 class Message(NamedTuple):
-    """`key`: the same for the same thing; the second of a key is no new message."""
+    """`key`: identifies what is told; a second message with the key is not written."""
 
     target: Target
     key: str
@@ -51,12 +51,12 @@ class Message(NamedTuple):
 
 
 def target_of(integration_id: int, lane: str) -> Target:
-    """Whose lane this is."""
+    """The target of this lane."""
     kind, _, name = lane.removeprefix(LANE).partition("/")
     return Target(integration_id, kind, name)
 
 
-# built once: every step that is told of asks
+# built once: used for every step that is told
 _OF_TARGET = (
     (outbox.c.integration_id == sa.bindparam("of_integration"))
     & (outbox.c.kind == sa.bindparam("of_kind"))
@@ -66,7 +66,7 @@ _UNSENT = outbox.c.sent_at.is_(None) & (outbox.c.given_up_at.is_(None) | outbox.
 _NEXT = (
     sa.select(outbox)
     .where(_OF_TARGET, _UNSENT, outbox.c.due_at <= sa.bindparam("of_now"))
-    .order_by(outbox.c.due_at, outbox.c.id)  # what failed comes after what was not tried yet
+    .order_by(outbox.c.due_at, outbox.c.id)  # failed messages come after untried ones
     .limit(1)
 )
 _NEXT_DUE = sa.select(sa.func.min(outbox.c.due_at)).where(_OF_TARGET, _UNSENT)
@@ -85,7 +85,7 @@ def _of(target: Target) -> dict[str, Any]:
 
 
 def write(c: sa.Connection, tenant_id: int, messages: Sequence[Message], now: float) -> None:
-    """To be told as soon as this transaction is durable."""
+    """Writes messages; they are told once this transaction has committed."""
     if not messages:
         return
     rows = [
@@ -110,7 +110,7 @@ def wake(c: sa.Connection, tenant_id: int, targets: set[Target], now: float) -> 
 
 
 def next_of(c: sa.Connection, target: Target, now: float) -> Any | None:
-    """The oldest that is due."""
+    """The oldest message that is due, or None."""
     return c.execute(_NEXT, _of(target) | {"of_now": now}).first()
 
 
@@ -119,33 +119,33 @@ def next_due(c: sa.Connection, target: Target) -> float | None:
 
 
 def sent(c: sa.Connection, id: int, now: float) -> None:
-    c.execute(_ROW, {"of_id": id, "sent_at": now, "error": "", "cause_id": None})  # somebody else may have given it up meanwhile
+    c.execute(_ROW, {"of_id": id, "sent_at": now, "error": "", "cause_id": None})  # another process may have given it up meanwhile
 
 
 class Failure(NamedTuple):
-    """`cause_id`: what is shown of it while it is tried again."""
+    """`cause_id`: the cause shown while the message is tried again."""
 
     words: str
     cause_id: int | None = None
 
 
 def failed(c: sa.Connection, id: int, until: float, why: Failure) -> None:
-    """It was not told, or nobody knows: again, not before `until`."""
+    """The message was not told, or its effect is unknown: it is tried again, not before `until`."""
     c.execute(_FAILED, {"of_id": id, "until": until, "said": why.words[:300], "why": why.cause_id})
 
 
 def as_old_as(c: sa.Connection, target: Target, before: float) -> list[int]:
-    """What has been untold since then, some of it at a time."""
+    """Ids of messages untold since before then, up to a limit."""
     return list(c.execute(_OLD, _of(target) | {"of_before": before}).scalars())
 
 
 def give_up(c: sa.Connection, ids: Sequence[int], cause_id: int, now: float) -> None:
-    """These wait for a person."""
+    """Gives these messages up: they wait for a person."""
     c.execute(sa.update(outbox).where(outbox.c.id.in_(ids)).values(cause_id=cause_id, given_up_at=now))
 
 
 class Again(NamedTuple):
-    """What a person has asked for: so many messages, of these targets. `more`: there may be more, for another transaction."""
+    """The result of a retry: how many messages, and of which targets. `more`: there may be more, for another transaction."""
 
     messages: int
     targets: set[Target]
@@ -153,7 +153,7 @@ class Again(NamedTuple):
 
 
 def again(c: sa.Connection, integration_id: int, cause_id: int, now: float) -> Again:
-    """A person wants what waits for this cause told after all, some of it at a time. Its age counts anew."""
+    """A person asks for a retry of the messages that wait for this cause, up to `AGAIN` at a time. Their age counts anew."""
     some = sa.select(outbox.c.id).where(outbox.c.cause_id == cause_id, outbox.c.integration_id == integration_id).limit(AGAIN)
     anew = sa.update(outbox).where(outbox.c.id.in_(some)).values(cause_id=None, given_up_at=None, tries=0, due_at=now, since=now)
     back = c.execute(anew.returning(outbox.c.kind, outbox.c.target)).all()
@@ -161,19 +161,19 @@ def again(c: sa.Connection, integration_id: int, cause_id: int, now: float) -> A
 
 
 def causes_of(c: sa.Connection, integration_id: int, kind: str) -> list[int]:
-    """What untold messages of this kind wait for."""
+    """Ids of the causes that untold messages of this kind wait for."""
     mine = (outbox.c.integration_id == integration_id) & (outbox.c.kind == kind) & outbox.c.sent_at.is_(None)
     return list(c.execute(sa.select(outbox.c.cause_id).where(mine, outbox.c.cause_id.is_not(None)).distinct()).scalars())
 
 
 def waiting(c: sa.Connection, integration_id: int) -> bool:
-    """Whether something has not been told. What was given up counts: a person may still ask for it."""
+    """Whether a message has not been told. Given-up ones count: a person may still ask for a retry."""
     found = sa.select(outbox.c.id).where(outbox.c.integration_id == integration_id, outbox.c.sent_at.is_(None))
     return c.execute(found.limit(1)).first() is not None
 
 
 class Heir(NamedTuple):
-    """Who takes over what another integration (`old`) has not told."""
+    """The integration (`new`) that takes over from another one (`old`)."""
 
     tenant_id: int
     old: int
@@ -181,7 +181,7 @@ class Heir(NamedTuple):
 
 
 def move(c: sa.Connection, heir: Heir, now: float) -> None:
-    """Another integration tells what this one has not told yet, what it gave up too. Its age counts anew."""
+    """Moves untold messages, including given-up ones, to the new integration. Their age counts anew."""
     tenant_id, old, new = heir
     there = outbox.alias("there")
     same = (there.c.kind == outbox.c.kind) & (there.c.target == outbox.c.target) & (there.c.key == outbox.c.key)
@@ -193,17 +193,17 @@ def move(c: sa.Connection, heir: Heir, now: float) -> None:
 
 
 def purge(c: sa.Connection, now: float) -> bool:
-    """Takes away what was told, or given up, long ago, some of it at a time. True: there may be more."""
+    """Deletes some messages that were told or given up long ago. True: there may be more."""
     told = outbox.c.sent_at < now - KEPT
     old = sa.select(outbox.c.id).where(told).order_by(outbox.c.sent_at).limit(PURGED)
     if c.execute(sa.delete(outbox).where(outbox.c.id.in_(old))).rowcount == PURGED:
         return True
     given_up = outbox.c.cause_id.is_not(None) & (outbox.c.given_up_at < now - GIVEN_UP_KEPT)
     these = outbox.c.id.in_(sa.select(outbox.c.id).where(given_up).limit(PURGED))
-    # repeated: PostgreSQL rechecks only this level after waiting for a row that somebody asks for again just now
+    # repeated: PostgreSQL rechecks only this level after waiting for a row that a retry is changing
     whose = (outbox.c.tenant_id, outbox.c.integration_id, outbox.c.kind, outbox.c.target)
     gone = c.execute(sa.delete(outbox).where(these, given_up).returning(*whose)).all()
     for tenant_id in {row.tenant_id for row in gone}:
-        # an archive that was kept for these alone may go
+        # an archived integration that was kept only for these may be removed
         wake(c, tenant_id, {Target(*row[1:]) for row in gone if row.tenant_id == tenant_id}, 0.0)
     return len(gone) == PURGED

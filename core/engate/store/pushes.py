@@ -1,4 +1,4 @@
-"""What is made so: records are claimed, marked as sent, and accepted, refused or sent again. Every function works inside the caller's
+"""Pushing records: they are claimed, marked as sent, and accepted, refused or sent again. Every function works inside the caller's
 transaction."""
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from engate.store.tables import Id, cause, link, record
 
 
 class Claimed(NamedTuple):
-    """One record that is about to be pushed; `sent` was its digest of unknown effect, if any. `doc` None: it cannot be read."""
+    """One record that is about to be pushed. `doc` None: it cannot be read."""
 
     id: int
     key: str
@@ -41,10 +41,10 @@ class Claimed(NamedTuple):
     turn_of: bytes | None = None
 
     def numbered(self, digest: bytes, now: float) -> Claimed:
-        """With the number of the decision to send this digest, as `mark_sent` is about to store it."""
+        """The record with the turn of the decision to send this digest, as `mark_sent` will store it."""
         if self.turn_of == digest:
             return self
-        return Claimed(*self[:-2], max(self.turn + 1, int(now)), digest)  # `_replace` costs three times as much, for every record
+        return Claimed(*self[:-2], max(self.turn + 1, int(now)), digest)  # `_replace` costs three times as much for every record
 
 
 class Settled(NamedTuple):
@@ -56,16 +56,16 @@ class Settled(NamedTuple):
     had_remote: bool
     answer: str
     awaiting: Reason | None
-    as_read: bool  # what was sent is the document just as it was read
-    turned: bool = True  # a buyer can buy now and could not before, or the other way round
+    as_read: bool  # the document was sent exactly as it was read
+    turned: bool = True  # the push changes whether a buyer can buy
     more: str = ""
     had_more: str = ""
 
 
 class Wish(NamedTuple):
-    """What a claim is to hold. `unknown_before`: what was sent later, and not answered, is left alone. `only`: these keys.
-    `most`: where the kind goes `together`, a batch is up to so many instead of `limit`, so that it holds all that is ready of each parent;
-    only of a parent with more than that it holds a part. `changed`: not what is new. `alone`: the parent need not be in the storefront."""
+    """What to claim. `unknown_before`: unanswered records sent later than this are left alone. `only`: these keys. `most`: where the kind
+    goes `together`, a batch holds up to so many instead of `limit`, so that it has all ready records of each parent; only a parent with
+    more than that is split. `changed`: no new records. `alone`: the parent need not be in the storefront."""
 
     limit: int
     now: float
@@ -77,8 +77,8 @@ class Wish(NamedTuple):
 
 
 def claim(c: sa.Connection, integration_id: int, kind: Kind, wish: Wish) -> list[Claimed]:
-    """Records that can be pushed now, oldest first: the parent is in the storefront, nothing is in the way, no unknown effect is fresh.
-    Those of unknown effect come first."""
+    """Records that can be pushed now, oldest first: the parent is in the storefront, no cause blocks them, and an unknown effect is old
+    enough to be looked up. Those of unknown effect come first."""
     only, limit = wish.only, wish.limit
     asked = {"integration": integration_id, "now": wish.now, "unknown_before": wish.unknown_before, "only": list(only or ())}
     select = _Select(kind.name, only is not None, changed=wish.changed, alone=wish.alone)
@@ -110,8 +110,8 @@ STATES = ("sent", "to_send")
 
 
 class _Select(NamedTuple):
-    """Which records a claim looks at: of a kind; of these keys only; of these parents only; what was accepted once (or is in doubt);
-    also those whose parent is not in the storefront."""
+    """Which records a claim reads: of a kind; only of given keys; only of given parents; only those accepted once (or in doubt); also those
+    whose parent is not in the storefront."""
 
     kind: str
     only: bool
@@ -128,7 +128,7 @@ def _of_both(c: sa.Connection, select: _Select, asked: dict[str, Any], most: int
 
 
 def _together(c: sa.Connection, select: _Select, asked: dict[str, Any], limit: int, most: int) -> list[Any]:
-    """All that is ready of the parents of the first `limit` records: of so many parents as have `limit` together, but not over `most`."""
+    """All ready records of the first records' parents: of as many parents as have `limit` records together, but not more than `most`."""
     firsts: list[str] = []
     for state in STATES:
         firsts += c.execute(_ready(select, state, "parents"), asked | {"most": limit - len(firsts)}).scalars()
@@ -138,7 +138,7 @@ def _together(c: sa.Connection, select: _Select, asked: dict[str, Any], limit: i
     of_parents = select._replace(of_parents=True)
     rows = _of_both(c, of_parents, asked, most + 1)
     counts = Counter(row.parent for row in rows)
-    cut = len(rows) > most  # then it is not known how many there are of each
+    cut = len(rows) > most  # then the counts of each parent are incomplete
     if cut:
         counts.clear()
         for state in STATES:
@@ -147,7 +147,7 @@ def _together(c: sa.Connection, select: _Select, asked: dict[str, Any], limit: i
     place = {parent: number for number, parent in enumerate(_fitting(asked["parents"], counts, limit, most))}
     if cut:
         rows = _of_both(c, of_parents, asked | {"parents": list(place)}, most)
-    # stable: within a parent as they came
+    # stable: within a parent the order stays
     return sorted((row for row in rows if row.parent in place), key=lambda row: place[row.parent])
 
 
@@ -164,7 +164,7 @@ def _fitting(parents: list[str], counts: Counter[str], limit: int, most: int) ->
 
 @cache
 def _ready(select: _Select, state: str, shown: Literal["records", "parents", "counts"] = "records") -> sa.Executable:
-    """One state at a time: the index then gives them in order, and the first `most` are found without sorting all that wait."""
+    """Selects one state at a time: the index then gives the order, and the first `most` are found without sorting all."""
     kind, only, of_parents, changed, alone = select
     parent_kind = KINDS[kind].parent_kind
     own_link, parent_link = link.alias("own_link"), link.alias("parent_link")
@@ -215,7 +215,7 @@ def _ready(select: _Select, state: str, shown: Literal["records", "parents", "co
     if shown == "counts":
         return query.group_by(record.c.parent)
     query = query.order_by(record.c.id).limit(sa.bindparam("most"))
-    # what is decided here must not overwrite what a reading is about to want
+    # locked: the decision made here must not overwrite a concurrent reading's `want`
     return query.with_for_update(of=record) if shown == "records" else query
 
 
@@ -223,7 +223,7 @@ _SECOND = sa.bindparam("second", type_=sa.BigInteger)
 
 
 def _turn(digest: Any) -> Any:
-    """The same decision keeps its number; the next has a greater one, also of a record that was deleted and read again."""
+    """The same decision keeps its number; the next one gets a greater one, also for a record that was deleted and read again."""
     after = sa.case((record.c.turn >= _SECOND, record.c.turn + 1), else_=_SECOND)
     return sa.case((record.c.turn_of == digest, record.c.turn), else_=after)
 
@@ -243,7 +243,7 @@ _SETTLED = {"sent": None, "sent_at": None, "turn_of": None, "tries": 0, "not_bef
 
 
 def _accepted(digest: Any) -> Any:
-    """What was decided and is accepted is what the storefront holds, unless it moved by itself meanwhile (`resend`)."""
+    """The accepted digest is what the storefront holds, unless the storefront changed it by itself meanwhile (`resend`)."""
     return sa.case((record.c.turn_of == digest, digest), else_=None)
 
 
@@ -269,7 +269,7 @@ _ACCEPT = (
 
 
 def mark_sent(c: sa.Connection, rows: Iterable[tuple[int, bytes, bytes]], now: float) -> None:
-    """Clear before send: what the storefront holds is unknown until it answers. Rows: (id, digest to be sent, digest wanted)."""
+    """Clears `have` before the send: what the storefront holds is unknown until it answers. Rows: (id, digest to send, digest wanted)."""
     same: list[int] = []
     other: list[dict[str, Any]] = []
     for id, digest, wanted in rows:
@@ -284,10 +284,10 @@ def mark_sent(c: sa.Connection, rows: Iterable[tuple[int, bytes, bytes]], now: f
 
 
 def accept(c: sa.Connection, of: RecordSet, rows: Sequence[Settled], now: float) -> bool:
-    """The storefront answered yes. A new link releases whatever waited for it. Returns whether there is one."""
+    """Stores that the storefront accepted these records. A new link releases what waited for it. Returns whether there is one."""
     if not rows:
         return False
-    # what was sent just as read, and was not read anew meanwhile, needs no document from us: one statement for all
+    # records sent exactly as read, and not read anew meanwhile, keep their stored document: one statement for all
     plain = [row for row in rows if row.as_read and not row.answer and row.awaiting is None]
     asked = {"ids": [row.id for row in plain], "turned": [row.id for row in plain if row.turned], "at": now}
     done = set(c.execute(_ACCEPT_AS_READ, asked).scalars()) if plain else set[int]()
@@ -319,13 +319,13 @@ def accept(c: sa.Connection, of: RecordSet, rows: Sequence[Settled], now: float)
 
 
 def wait_for(c: sa.Connection, of: RecordSet, rows: Sequence[tuple[int, Reason]], now: float, *, answered: bool) -> None:
-    """These records wait for a cause; `answered`: the storefront itself said no (its effect is known: none)."""
+    """These records wait for a cause. `answered`: the storefront refused them, so the push is known to have no effect."""
     if not rows:
         return
     reasons = ensure(c, of.tenant_id, of.integration_id, {reason for _, reason in rows}, now)
     values: dict[str, Any] = {"cause_id": sa.bindparam("cause"), "sent": None, "sent_at": None}
     if answered:
-        # data that changed while they were under way were not what was refused; nor was another place (`moved`)
+        # data that changed while under way was not what was refused; nor was a new place (`moved`)
         same = (record.c.want == record.c.sent) & (record.c.turn_of == record.c.sent)
         still = sa.case((same, sa.bindparam("cause", type_=Id)), else_=record.c.cause_id)
         values |= {"cause_id": still, "answer": sa.bindparam("answer"), "answered_at": now, "turn_of": None}
@@ -336,14 +336,14 @@ def wait_for(c: sa.Connection, of: RecordSet, rows: Sequence[tuple[int, Reason]]
 
 
 def waiting_for_people(c: sa.Connection, ids: Sequence[int]) -> list[tuple[str, str]]:
-    """(key, the cause's code) of those of these records that a person must see to."""
+    """(key, the cause's code) of those of these records that wait for a person."""
     mine = sa.select(record.c.key, cause.c.code).join(cause, cause.c.id == record.c.cause_id)
     rows = c.execute(mine.where(record.c.id.in_(ids), cause.c.owner == "person").order_by(record.c.id))
     return [(row.key, row.code) for row in rows]
 
 
 def again(c: sa.Connection, rows: Sequence[tuple[int, float, bool, str]], now: float) -> None:
-    """(id, not before, effect unknown, why): not sent for certain goes back to the queue; unknown stays `sent` until it is looked up."""
+    """Rows: (id, not before, effect unknown, why). Certainly not sent: back to the queue; effect unknown: stays `sent` until looked up."""
     certain = [row for row in rows if not row[2]]
     if certain:
         c.execute(
@@ -363,31 +363,31 @@ def again(c: sa.Connection, rows: Sequence[tuple[int, float, bool, str]], now: f
 
 
 def put_back(c: sa.Connection, ids: Sequence[int], not_before: float) -> None:
-    """Nobody tried to send these."""
+    """Puts back records that were not tried."""
     if ids:
         c.execute(sa.update(record).where(record.c.id.in_(ids)).values(sent=None, sent_at=None, not_before=not_before))
 
 
 def lift(c: sa.Connection, integration_id: int, kinds: Sequence[str]) -> None:
-    """A person wants what backs off of these kinds tried now."""
+    """A person wants records of these kinds that back off tried now."""
     waits = (record.c.state == "to_send") & (record.c.not_before > 0)
     mine = (record.c.integration_id == integration_id) & record.c.kind.in_(list(kinds))
     c.execute(sa.update(record).where(mine, waits).values(not_before=0, tries=0))
 
 
 def resend(c: sa.Connection, integration_id: int, kind: str, parents: Sequence[str]) -> int:
-    """The storefront moved these by itself: what it holds is not known, so they go again whatever was accepted last."""
+    """The storefront changed these by itself: what it holds is unknown, so they are sent again. Returns how many."""
     mine = (record.c.integration_id == integration_id) & (record.c.kind == kind) & record.c.parent.in_(list(parents))
     return c.execute(sa.update(record).where(mine).values(have=None, turn_of=None)).rowcount
 
 
 def doubt(c: sa.Connection, ids: Sequence[int]) -> None:
-    """Somebody else may have pushed these meanwhile: whatever the storefront holds of them is not known."""
+    """Another process may have pushed these meanwhile: what the storefront holds of them is unknown."""
     c.execute(sa.update(record).where(record.c.id.in_(ids)).values(have=None))
 
 
 def next_due(c: sa.Connection, integration_id: int, kind: str, unknown_after: float, now: float) -> float | None:
-    """The earliest time after `now` at which a resting record can go: a back-off ends, a doubt may be cleared."""
+    """The earliest time at which a resting record can go: its back-off ends (after `now`), or its unknown effect can be looked up."""
     to_send = record.c.state == "to_send"
     found = c.execute(
         sa.select(
@@ -401,7 +401,7 @@ def next_due(c: sa.Connection, integration_id: int, kind: str, unknown_after: fl
 
 
 def _moving() -> sa.Select[tuple[int]]:
-    """Records that can still move by themselves: under way, or to be sent with nobody in the chain of parents who waits for a cause."""
+    """Records that can still move by themselves: under way, or to be sent and without a parent up the chain that waits for a cause."""
     up, upper = record.alias("up"), record.alias("upper")
     parent_of = {kind.name: kind.parent_kind for kind in KINDS.values() if kind.parent_kind}
 
@@ -409,7 +409,7 @@ def _moving() -> sa.Select[tuple[int]]:
         return sa.case(parent_of, value=child.c.kind, else_="")
 
     def open_below(child: Any, parent: Any, further: Any) -> Any:
-        """Whether the child's parent is in the storefront, or will be: it does not wait, and `further` holds of it."""
+        """Whether the child's parent is in the storefront or will be: it does not wait, and `further` holds for it."""
         there = sa.exists().where(
             link.c.integration_id == child.c.integration_id, link.c.kind == above(child), link.c.key == child.c.parent
         )

@@ -1,4 +1,4 @@
-"""A SKU whose key changes in the ERP: everything that was known under the old one goes on under the new one."""
+"""A SKU whose key changes in the ERP: everything stored under the old key goes on under the new one."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def unknown(c: sa.Connection, integration_id: int, keys: Iterable[str]) -> set[s
 
 
 def rename(c: sa.Connection, integration_id: int, old: str, new: str) -> None:
-    """Record, link, children, pending units, open orders and look-ups."""
+    """Renames record, link, children, pending units, open orders and look-ups."""
     for kind in OF_A_SKU.values():
         rows = c.execute(_mine(integration_id, kind.name).where(record.c.parent == old)).all()
         for row in rows:
@@ -64,7 +64,7 @@ def _mine(integration_id: int, kind: str) -> Any:
 
 
 def _move(c: sa.Connection, row: Any, key: str, values: dict[str, Any]) -> None:
-    """One record and its link. Where the new key has been read already, that record stays and takes the link over."""
+    """Renames one record and its link. Where the new key has a record already, that one stays and takes over the link."""
     if key != row.key and c.execute(_mine(row.integration_id, row.kind).where(record.c.key == key)).first() is not None:
         c.execute(sa.delete(record).where(record.c.id == row.id))
     else:
@@ -76,7 +76,7 @@ def _move(c: sa.Connection, row: Any, key: str, values: dict[str, Any]) -> None:
 
 
 def _look_ups(c: sa.Connection, integration_id: int, old: str, new: str) -> None:
-    """Whatever found the old key finds the new one, and so does the old key itself."""
+    """Look-ups that found the old key find the new one, and so does the old key itself."""
     mine = (key_index.c.integration_id == integration_id) & (key_index.c.kind == "sku") & (key_index.c.target == old)
     keys = {old, *c.execute(sa.select(key_index.c.key).where(mine)).scalars()}
     c.execute(sa.delete(key_index).where(mine))
@@ -85,7 +85,7 @@ def _look_ups(c: sa.Connection, integration_id: int, old: str, new: str) -> None
 
 
 def _orders(c: sa.Connection, integration_id: int, names: dict[str, str]) -> None:
-    """Open orders: those that have not entered the ERP ask for the new key, the others are compared with what the ERP says of it."""
+    """Renames in open orders: those not in the ERP yet ask for the new key, the others are compared with the ERP under it."""
     rows = c.execute(
         sa.select(part.c.id, part.c.doc, part.c.erp_doc).where(part.c.integration_id == integration_id, part.c.state.not_in(OVER))
     ).all()
@@ -101,11 +101,11 @@ def _orders(c: sa.Connection, integration_id: int, names: dict[str, str]) -> Non
             c.execute(sa.update(document).where(document.c.id == note.id).values(doc=pack(_invoice(unpack(note.doc, Invoice), names))))
 
 
-# ---- what an ERP says under a key that was ----
+# ---- what an ERP says under a former key ----
 
 
 def as_now(c: sa.Connection, integration_id: int, said: Sequence[ErpOrder]) -> list[ErpOrder]:
-    """The ERP's orders by the keys of today: an order keeps the code that its item had when it was placed."""
+    """The ERP's orders with current keys: an order keeps the code that its item had when it was placed."""
     keys = unknown(c, integration_id, {sku for order in said for sku in _named(order)})
     if not keys:
         return list(said)

@@ -1,4 +1,4 @@
-"""Which configuration of an integration is in force: the fence against deciding by an older one."""
+"""Which configuration of an integration is in force, so that nothing is decided by an older one."""
 
 from __future__ import annotations
 
@@ -16,6 +16,6 @@ _STAMP = (
 
 
 def stamp(c: sa.Connection, integration_id: int) -> Stamp | None:
-    """None: the integration is gone."""
+    """The current revisions. None: the integration is gone."""
     row = c.execute(_STAMP, {"of_id": integration_id}).first()
     return (row.revision, row.erp, row.shop) if row is not None else None

@@ -1,4 +1,4 @@
-"""Records and links as rows: which ones are meant, and how many are stored at once."""
+"""Records and links as rows: which set is meant, and how many are stored at once."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from engate.store.many import execute_many
 from engate.store.tables import metadata
 
 ROWS = 500
-"""So many go into one statement."""
+"""Rows of one statement."""
 
 
 class RecordSet(NamedTuple):
@@ -25,7 +25,7 @@ class RecordSet(NamedTuple):
 
 
 def upsert(c: sa.Connection, table: sa.Table, fields: Sequence[str], rows: Sequence[dict[str, Any]]) -> None:
-    """Rows of records or links; those that are there get these fields. On PostgreSQL one statement for all: its triggers run once."""
+    """Inserts records or links; existing ones get these fields. On PostgreSQL it is one statement for all, so triggers run once."""
     if c.dialect.name == "sqlite":
         execute_many(c, _one_by_one(table.name, tuple(fields)), rows)
         return

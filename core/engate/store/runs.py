@@ -25,7 +25,7 @@ def error_of(error: EngateError) -> dict[str, Any]:
 
 
 QUIET = ("schedule", "webhook")
-"""What begins runs that nobody asked for: told only where they changed something."""
+"""Triggers of runs that no person asked for: they are shown only if they changed something."""
 
 
 class Reading(NamedTuple):
@@ -59,7 +59,7 @@ class Kept(NamedTuple):
 
 
 class Run(NamedTuple):
-    """A run: a row of its table. `only`: kind -> keys (None: all); `error`: code, text and hint of why it is not whole."""
+    """A run: a row of its table. `only`: kind -> keys (None: all); `error`: code, text and hint of why it is incomplete."""
 
     id: int
     tenant_id: int
@@ -78,7 +78,7 @@ class Run(NamedTuple):
 
 
 class Asked(NamedTuple):
-    """What a run is to read. `keys`: of each kind only these (None: whatever there is)."""
+    """What a run is to read. `keys`: kind -> only these keys (None: everything)."""
 
     flow: str
     kinds: Sequence[str]
@@ -88,8 +88,8 @@ class Asked(NamedTuple):
 
 
 def start(c: sa.Connection, tenant_id: int, integration_id: int, asked: Asked, now: float) -> int:
-    """A new run, with a reading under way for each kind. One that was reading the same flow is superseded; a full reading that a
-    smaller one supersedes stays owed (`full_at` is forgotten)."""
+    """Starts a run, with a reading under way for each kind. Returns its id. A run that was reading the same flow is superseded; where a
+    smaller reading supersedes a full one, the full one stays due (`full_at` is cleared)."""
     full, keys = asked.full, asked.keys
     before = {"of_integration": integration_id, "of_flow": asked.flow}
     if (keys is not None or not full) and c.execute(_FULL_BEFORE, before).first():
@@ -115,7 +115,7 @@ def start(c: sa.Connection, tenant_id: int, integration_id: int, asked: Asked, n
 
 
 def _said(c: sa.Connection, row: Run, state: str, now: float) -> None:
-    """The line of its end."""
+    """Logs the end of the run."""
     about = {"integration": row.integration_id, "run": row.id, "flow": row.flow, "trigger": row.trigger, "state": state}
     counts = {"read": row.entities, "changed": row.changed, "pushed": row.pushed, "seconds": round(now - row.started_at, 1)}
     say_after(c, "run_ended", **about, **counts)
@@ -137,7 +137,7 @@ _UNDER_WAY = sa.select(reading).where(
     reading.c.kind.in_(sa.bindparam("of_kinds", expanding=True)),
     reading.c.under_way,
 )
-# of the run before: the new one is split into its own
+# the earlier run's scopes: the new one is split into its own
 _NO_SCOPES = (
     sa.update(reading)
     .where(
@@ -166,7 +166,7 @@ _FULL_AT, _READ_AT = sa.select(flow.c.full_at).where(_OF_FLOW), sa.select(flow.c
 
 @cache
 def _upsert_of(dialect: str, names: frozenset[str]) -> Any:
-    """The row of one kind's reading, of which these columns are given."""
+    """The upsert of one kind's reading with these columns."""
     s = insert_of(dialect, reading)
     return s.on_conflict_do_update(index_elements=["integration_id", "kind", "scope"], set_={name: s.excluded[name] for name in names})
 
@@ -182,13 +182,13 @@ def watermark_of(c: sa.Connection, integration_id: int, kind: str, scope: str = 
 
 
 def ever_read(c: sa.Connection, integration_id: int, kind: str) -> bool:
-    """Whether a delta of the kind is possible: of some scope, where it is read by scopes."""
+    """Whether a delta of the kind is possible: it was read before, in at least one scope."""
     return c.execute(_EVER_READ, {"of_integration": integration_id, "of_kind": kind}).first() is not None
 
 
 def split(c: sa.Connection, row: Reading, scopes: Sequence[str]) -> None:
-    """The reading of a kind becomes one for each of these scopes. Again for the same run: nothing. How far a scope had been read that is
-    none of these is forgotten: what is mapped again is read whole."""
+    """Splits the reading of a kind into one for each of these scopes. Repeating it for the same run changes nothing. Other scopes are
+    forgotten: one that is mapped again is read whole."""
     of_kind = (reading.c.integration_id == row.integration_id) & (reading.c.kind == row.kind)
     c.execute(sa.delete(reading).where(of_kind, reading.c.scope.not_in(["", *scopes])))
     known = set(c.execute(sa.select(reading.c.scope).where(of_kind, reading.c.run_id == row.run_id)).scalars())
@@ -238,12 +238,12 @@ def _of(row: Reading) -> dict[str, Any]:
 
 
 def still_asked(c: sa.Connection, row: Reading) -> bool:
-    """Whether this reading still goes on: nobody cancelled it or asked for another one meanwhile."""
+    """Whether this reading still goes on: it was not cancelled or superseded."""
     return c.execute(_STILL_ASKED, _of(row)).first() is not None
 
 
 class Place(NamedTuple):
-    """How far a reading has come. `total`: the least that the platform said the list holds."""
+    """How far a reading has come. `total`: the smallest count of the list that the platform told."""
 
     cursor: str | None
     ahead: str | None
@@ -251,19 +251,19 @@ class Place(NamedTuple):
 
 
 def page_done(c: sa.Connection, row: Reading, place: Place, *, items: int, changed: int) -> None:
-    """A page is durable: the reading goes on after it."""
+    """Stores that pages were kept: the reading continues after them."""
     c.execute(_PAGE, _of(row) | {"next": place.cursor, "newest": place.ahead, "total": place.total, "more": items})
     brought(c, row, items=items, changed=changed)
 
 
 def brought(c: sa.Connection, row: Reading, *, items: int, changed: int) -> None:
-    """Counts on the run what one of its pages held; `items`: of the run's own flow."""
+    """Adds a page's counts to the run; `items`: those of the run's own flow."""
     c.execute(_PAGE_OF_RUN, {"of_run": row.run_id, "more": items, "new": changed})
 
 
 class Counted(NamedTuple):
-    """`entities` read, `total` by the platform's own count, `known` from the last full reading that was whole, `short`: of the last full
-    one that was too short to be believed."""
+    """Numbers of entities. `entities`: read so far; `total`: the platform's own count; `known`: of the last whole full reading; `short`: of
+    the last full reading that was too short to be believed."""
 
     entities: int
     total: int | None
@@ -277,7 +277,7 @@ def counted(c: sa.Connection, row: Reading) -> Counted:
 
 
 def reading_done(c: sa.Connection, row: Reading, *, ahead: str | None, read: int) -> None:
-    """Complete: only now the watermark moves (never on a partial reading, never on one of some keys)."""
+    """The reading is complete: only now the watermark moves (never for a partial reading, never for one of some keys)."""
     values: dict[str, Any] = {"under_way": False, "cursor": None, "ahead": None, "only": None}
     if row.only is None and ahead is not None:
         values["watermark"] = ahead
@@ -287,7 +287,7 @@ def reading_done(c: sa.Connection, row: Reading, *, ahead: str | None, read: int
 
 
 def reading_short(c: sa.Connection, row: Reading, *, read: int) -> None:
-    """It ended, but not with everything there is: the next one reads what this one should have."""
+    """The reading ended without everything there is: the next one reads what this one should have read."""
     values: dict[str, Any] = {"under_way": False, "cursor": None, "ahead": None}
     if row.full:
         values["short"] = read
@@ -295,7 +295,7 @@ def reading_short(c: sa.Connection, row: Reading, *, read: int) -> None:
 
 
 def kind_brought(c: sa.Connection, row: Reading, *, by: str) -> None:
-    """A complete reading of the kind `by` stood for this one: it has been read as far as that."""
+    """A complete reading of the kind `by` stood for this one: this kind gets its watermark."""
     values = {"under_way": False, "cursor": None, "ahead": None, "watermark": watermark_of(c, row.integration_id, by)}
     c.execute(sa.update(reading).where(_MINE).values(**values), _of(row))
 
@@ -320,7 +320,7 @@ def is_short(row: Run | None) -> bool:
 
 
 def flow_short(c: sa.Connection, integration_id: int, flow_name: str, cause_id: int) -> None:
-    """What was read counts; the flow itself is not up to date."""
+    """Points the flow to the cause: what was read counts, but the flow is not up to date."""
     c.execute(sa.update(flow).where(flow.c.integration_id == integration_id, flow.c.name == flow_name).values(cause_id=cause_id))
 
 
@@ -330,7 +330,7 @@ def of_id(c: sa.Connection, run_id: int) -> Run | None:
 
 
 def pushes(c: sa.Connection, run_id: int) -> None:
-    """Everything it wanted has been read: it goes on until its records are settled."""
+    """The run has read everything: it goes on until its records are settled."""
     c.execute(_PUSHES, {"of_run": run_id})
 
 
@@ -340,7 +340,7 @@ def flow_read(c: sa.Connection, integration_id: int, flow_name: str, *, full: bo
 
 
 _LACKING = sa.select(cause.c.id).where(cause.c.integration_id == sa.bindparam("of_integration"), cause.c.code == "forbidden")
-# a permission that is missing is not granted by a reading: the lane that lacks it ends that cause when it gets through
+# a reading does not end the cause of a missing permission: the lane that lacks it does when it gets through
 _FLOW_READ = (
     sa.update(flow)
     .where(_OF_FLOW)
@@ -365,8 +365,8 @@ _UNFINISHED = (
 
 
 def finish(c: sa.Connection, integration_id: int, now: float, *, idle: sa.ColumnElement[bool] | None) -> list[Run]:
-    """Ends the runs none of whose records can still move (`idle` ones never do; None: there are none). Returns them.
-    Scheduled readings that changed nothing leave no trace."""
+    """Ends the runs none of whose records can still move, and returns them. `idle`: condition for records that never move (None: there are
+    none). Scheduled runs that changed nothing are deleted."""
     pushing = [Run(*row) for row in c.execute(_PUSHING, {"of_integration": integration_id})]
     if not pushing:
         return []
@@ -374,10 +374,10 @@ def finish(c: sa.Connection, integration_id: int, now: float, *, idle: sa.Column
     reading_now = {row.kind for row in under_way(c, integration_id, list(KINDS))}
     shared_move = _there_is(c, _SHARED_MOVE, idle, of_integration=integration_id)
     for row in pushing:
-        # a record whose parent has not been read yet would look as if it could never go
+        # a record whose parent has not been read yet would seem unable to go
         if ANCESTORS[row.flow] & reading_now or unsettled(c, row.id, idle):
             continue
-        # … and so does one that waits for a category or brand which is on its way
+        # … and so would one that waits for a category or brand which is under way
         if shared_move and ANCESTORS[row.flow] & SHARED.keys() and unfinished(c, row.id, idle):
             continue
         short = is_short(row)
@@ -392,7 +392,7 @@ def finish(c: sa.Connection, integration_id: int, now: float, *, idle: sa.Column
 
 
 def waiting(c: sa.Connection, run_id: int) -> int:
-    """How many of its records are not in the shop as they should be: of a run that is over, what waits for somebody."""
+    """How many records of the run are not in the shop as they should be; once the run is over, these wait for a cause."""
     return c.execute(_WAITING, {"of_run": run_id}).scalar_one()
 
 
@@ -402,7 +402,7 @@ def unsettled(c: sa.Connection, run_id: int, idle: sa.ColumnElement[bool] | None
 
 
 def unfinished(c: sa.Connection, run_id: int, idle: sa.ColumnElement[bool] | None) -> bool:
-    """Whether a record of the run, or what it hangs on, waits for nobody but engate itself."""
+    """Whether a record of the run is still to be sent, or waits for a cause whose owner is engate."""
     return _there_is(c, _UNFINISHED, idle, of_run=run_id)
 
 
@@ -411,7 +411,7 @@ def _there_is(c: sa.Connection, found: sa.Select[tuple[int]], idle: sa.ColumnEle
 
 
 def failed(c: sa.Connection, run_id: int, error: EngateError, now: float) -> None:
-    """What a reading met. That an earlier list of it ended too early stays said."""
+    """Stores the error of a reading. An earlier "ended too early" stays."""
     if is_short(of_id(c, run_id)):
         return
     c.execute(sa.update(run).where(run.c.id == run_id).values(error=error_of(error)))
@@ -428,7 +428,7 @@ _PUSHED = sa.update(run).where(run.c.id == sa.bindparam("of_id")).values(pushed=
 
 
 def cancel(c: sa.Connection, run_id: int, now: float) -> None:
-    """The reading stops; what it wanted and is not under way no longer belongs to a run and waits for the next trigger."""
+    """Stops the reading and ends the run as cancelled."""
     c.execute(sa.update(reading).where(reading.c.run_id == run_id).values(under_way=False, cursor=None, ahead=None, only=None))
     c.execute(sa.update(run).where(run.c.id == run_id).values(state="cancelled", ended_at=now))
     row = of_id(c, run_id)
@@ -437,7 +437,7 @@ def cancel(c: sa.Connection, run_id: int, now: float) -> None:
 
 
 def switched_off(c: sa.Connection, integration_id: int, flow_name: str, now: float) -> None:
-    """Nobody works on the flow any more: its runs end; what they wanted goes out when it is switched on again."""
+    """The flow was switched off: its runs end. Their records are sent when it is switched on again."""
     mine = (run.c.integration_id == integration_id) & (run.c.flow == flow_name) & run.c.state.in_(("reading", "pushing"))
     for id in c.execute(sa.select(run.c.id).where(mine)).scalars().all():
         cancel(c, id, now)
@@ -455,7 +455,7 @@ def full_at(c: sa.Connection, integration_id: int, flow_name: str) -> float | No
 
 
 def full_is_due(c: sa.Connection, integration_id: int, flow_name: str, every: float | None, now: float) -> bool:
-    """Whether its schedule (`every` so many seconds) asks for everything now."""
+    """Whether a full reading is due by its schedule (`every`: seconds; None: never)."""
     at = full_at(c, integration_id, flow_name) if every is not None else None
     return every is not None and (at is None or at + every <= now)
 
@@ -466,7 +466,7 @@ def read_at(c: sa.Connection, integration_id: int, flow_name: str) -> float | No
 
 
 def keep_place(c: sa.Connection, integration_id: int, kind: str, **place: Any) -> None:
-    """Where such a reading is: `cursor` and `ahead` while it is under way, `watermark` when it is whole."""
+    """Stores the place of a reading without a run: `cursor` and `ahead` while it is under way, `watermark` when it is whole."""
     row = {"integration_id": integration_id, "kind": kind, "scope": "", **place}
     c.execute(_upsert_of(c.dialect.name, frozenset(place)), row)
 

@@ -21,7 +21,7 @@ metadata = sa.MetaData(
 
 
 class Exact(sa.types.TypeDecorator[Decimal]):
-    """A decimal that is kept exactly: SQLite has none of its own and would make a float of it."""
+    """An exact decimal: SQLite has no such type and would store a float."""
 
     impl = sa.Numeric
     cache_ok = True
@@ -37,15 +37,15 @@ class Exact(sa.types.TypeDecorator[Decimal]):
 
 
 NULLABLE = sa.JSON(none_as_null=True)
-"""Nothing is NULL, not the text `null`: a condition could not find it."""
+"""None is stored as NULL, not as the text `null`, which conditions could not find."""
 Id = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 Key = sa.String(200).with_variant(sa.String(200, collation="C"), "postgresql")
-"""A platform's key. In byte order on both databases: what begins with "100" then stands together in an index, whatever the language."""
+"""A platform's key. In byte order on both databases: keys that begin with "100" are then one range of an index, whatever the language."""
 
 
 def _id() -> sa.Column[int]:
-    """SQLite gives the highest id away again after a delete, unless the table says `sqlite_autoincrement`: those whose ids people and
-    processes remember do."""
+    """SQLite reuses the highest id after a delete unless the table has `sqlite_autoincrement`. Tables whose ids people or processes
+    remember have it."""
     return sa.Column("id", Id, primary_key=True)
 
 
@@ -62,7 +62,7 @@ def _at(name: str, *, nullable: bool = True) -> sa.Column[float]:
 
 
 def _where(index: sa.Index, condition: str) -> sa.Index:
-    """Only of the rows that it is ever asked about: smaller, and untouched when the others change."""
+    """A partial index, only of the rows that queries need: smaller, and unchanged when other rows change."""
     for dialect in ("sqlite", "postgresql"):
         index.dialect_options[dialect]["where"] = sa.text(condition)
     return index
@@ -72,7 +72,7 @@ tenant = sa.Table(
     "tenant", metadata, _id(),
     sa.Column("name", sa.String(200), nullable=False, unique=True),
     _at("created_at", nullable=False),
-    sa.Column("zone", sa.String(40), nullable=False, server_default=BRASILIA),  # in which its people read times
+    sa.Column("zone", sa.String(40), nullable=False, server_default=BRASILIA),  # of its people's times
     sqlite_autoincrement=True,
 )  # fmt: skip
 
@@ -81,7 +81,7 @@ api_key = sa.Table(
     sa.Column("name", sa.String(200), nullable=False),
     sa.Column("role", sa.String(10), nullable=False),  # admin | operator | read
     sa.Column("hash", sa.LargeBinary, nullable=False, unique=True),  # SHA-256 of a 256-bit random key: no salt needed
-    sa.Column("start", sa.String(12), nullable=False),  # its first characters, to recognise it in a list
+    sa.Column("start", sa.String(12), nullable=False),  # its first characters, to recognise it in lists
     _at("created_at", nullable=False), _at("revoked_at"), _at("used_at"),
     sqlite_autoincrement=True,
 )  # fmt: skip
@@ -103,16 +103,16 @@ connection = sa.Table(
     sa.Column("checks", NULLABLE),  # the last test, line by line
     _at("tested_at"),
     sa.Column("passed", sa.Boolean, nullable=False, server_default=sa.false()),
-    sa.Column("passed_revision", sa.Integer),  # the last revision that passed: another one works on nothing yet
+    sa.Column("passed_revision", sa.Integer),  # the last revision that passed a test: lanes do not work with another one
     sa.Column("health", sa.String(20), nullable=False, server_default="ok"),  # ok | degraded | reauth_required
     sa.Column("health_cause", NULLABLE),  # {code, text, hint}
     sa.Column("facts", NULLABLE),  # what the plugin learnt of the account
-    sa.Column("learned", sa.Integer, nullable=False, server_default="0"),  # raised when that changes
+    sa.Column("learned", sa.Integer, nullable=False, server_default="0"),  # raised when the facts change
     _at("probed_at"),
-    sa.Column("door", sa.Integer, nullable=False, server_default="1"),  # raised: the platform must call another address
-    sa.Column("calls_us", sa.Boolean, nullable=False, server_default=sa.false()),  # nothing works before it has
-    _at("contacted_at"),  # when the platform was last here and was answered, to the minute
-    _at("calls_until"),  # until then every call is kept: somebody looks
+    sa.Column("door", sa.Integer, nullable=False, server_default="1"),  # part of the door's address: raising it changes the address
+    sa.Column("calls_us", sa.Boolean, nullable=False, server_default=sa.false()),  # nothing works before the platform's first call
+    _at("contacted_at"),  # when the platform last called and was answered, to the minute
+    _at("calls_until"),  # until then every call is kept
     _at("created_at", nullable=False),
     sa.UniqueConstraint("tenant_id", "name"),
     sqlite_autoincrement=True,
@@ -147,8 +147,8 @@ integration = sa.Table(
     sa.Column("pilot", NULLABLE),  # the only SKUs that are pushed; null: all
     sa.Column("revision", sa.Integer, nullable=False, server_default="1"),
     _at("go_live_at"), _at("activated_at"), _at("created_at", nullable=False),
-    sa.Column("shop", sa.String(400)),  # the storefront account whose events this one reads, since it went live: one of an installation
-    _at("deleted_at"),  # archived: its open orders go on, and nothing else
+    sa.Column("shop", sa.String(400)),  # the storefront account whose events it reads since it went live; unique in the installation
+    _at("deleted_at"),  # archived: only its open orders go on
     sa.UniqueConstraint("tenant_id", "name"),
     sa.UniqueConstraint("shop"),
     sqlite_autoincrement=True,
@@ -175,11 +175,11 @@ reading = sa.Table(
     sa.Column("ahead", sa.String(60)),  # the newest stamp seen by the reading under way
     sa.Column("full", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("only", NULLABLE),  # keys; null: all
-    sa.Column("cursor", sa.String(400)),  # where it goes on; null with `since_used` null: not under way
+    sa.Column("cursor", sa.String(400)),  # where it goes on
     sa.Column("under_way", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("run_id", Id),
     sa.Column("entities", sa.BigInteger, nullable=False, server_default="0"),
-    sa.Column("total", sa.BigInteger),  # of the list under way, as the platform counts it (the least it said)
+    sa.Column("total", sa.BigInteger),  # of the list under way, by the platform's smallest count
     sa.Column("known", sa.BigInteger),  # entities of the last full reading that was whole
     sa.Column("short", sa.BigInteger),  # of the last full one that was too short to be believed
     _at("started_at"),
@@ -201,24 +201,24 @@ record = sa.Table(
     "record", metadata, _id(), _tenant(), _integration(),
     sa.Column("kind", sa.String(20), nullable=False),
     sa.Column("key", Key, nullable=False),
-    sa.Column("parent", Key),  # key of the record (of the kind's parent kind) without which it cannot be pushed
+    sa.Column("parent", Key),  # key of its parent record, which must be in the storefront first
     sa.Column("doc", sa.LargeBinary, nullable=False),  # as last read from the ERP
-    sa.Column("want", sa.LargeBinary, nullable=False),  # digest of what the storefront should hold
+    sa.Column("want", sa.LargeBinary, nullable=False),  # digest of what the storefront should have
     sa.Column("have", sa.LargeBinary),  # digest of what it last accepted; null: never, or unknown
     sa.Column("have_doc", sa.LargeBinary),  # what it last accepted
     sa.Column("sent", sa.LargeBinary),  # digest under way or of unknown effect
     _at("sent_at"),
-    sa.Column("answer", sa.String(300)),  # the storefront's last words
+    sa.Column("answer", sa.String(300)),  # the storefront's last answer
     _at("answered_at"),
-    _at("turned_at"),  # when what it last accepted began to let a buyer buy, or ceased to: 12 units instead of 10 is no turn
+    _at("turned_at"),  # when the accepted state began to let a buyer buy, or ceased to; 12 units instead of 10 is no such turn
     sa.Column("cause_id", Id, sa.ForeignKey("cause.id", ondelete="SET NULL")),
     sa.Column("tries", sa.Integer, nullable=False, server_default="0"),
     sa.Column("not_before", sa.Double, nullable=False, server_default="0"),
     sa.Column("run_id", Id),
     _at("read_at", nullable=False),
     sa.Column("turn", sa.BigInteger, nullable=False, server_default="0"),  # number of the last decision to send it: see `Item.turn`
-    sa.Column("operation_id", Id),  # the operation of the storefront that it is part of: not claimed until that is over
-    sa.Column("turn_of", sa.LargeBinary),  # the digest that was decided on; null: the storefront answered for it, or it holds no more
+    sa.Column("operation_id", Id),  # its open operation of the storefront: not claimed until that is over
+    sa.Column("turn_of", sa.LargeBinary),  # the digest of that decision; null: it was answered, or no longer holds
     sa.Column(
         "state", sa.String(10),
         sa.Computed(
@@ -239,12 +239,12 @@ operation = sa.Table(
     "operation", metadata, _id(), _tenant(), _integration(),
     sa.Column("kind", sa.String(20), nullable=False),
     sa.Column("ticket", sa.String(400), nullable=False),  # what the storefront calls it
-    sa.Column("items", sa.LargeBinary, nullable=False),  # what was sent, for whoever asks what became of it
-    _at("started_at", nullable=False), _at("until", nullable=False),  # afterwards nobody waits for it any more
+    sa.Column("items", sa.LargeBinary, nullable=False),  # what was sent, to check its outcome
+    _at("started_at", nullable=False), _at("until", nullable=False),  # `until`: it is given up then
     sa.Index("ix_operation_integration", "integration_id"),
     sqlite_autoincrement=True,
 )  # fmt: skip
-"""Operations that outlast the call that began them, as long as they live. When each is asked for next is its lane's due time."""
+"""Open operations. The due time of its lane says when each is checked next."""
 
 record_count = sa.Table(
     "record_count", metadata,
@@ -254,8 +254,8 @@ record_count = sa.Table(
     sa.Column("n", sa.BigInteger, nullable=False),
     sa.Index("ix_record_count_run", "run_id"),
 )  # fmt: skip
-"""How many records there are, of each kind and of each run. Kept by the database itself (triggers below), so it is exact whatever happens.
-Their states are not counted here: the few that are not settled are counted where they stand, in `ix_record_state`."""
+"""How many records there are, of each kind and of each run. Triggers below keep it, so it is always exact.
+States are not counted here: the few unsettled records are counted by `ix_record_state`."""
 
 _UP = """INSERT INTO record_count (integration_id, kind, run_id, n) VALUES (NEW.integration_id, NEW.kind, coalesce(NEW.run_id, 0), 1)
   ON CONFLICT (integration_id, kind, run_id) DO UPDATE SET n = record_count.n + 1;"""
@@ -270,7 +270,7 @@ COUNTING = {
         "CREATE TRIGGER record_count_update AFTER UPDATE OF run_id ON record WHEN OLD.run_id IS NOT NEW.run_id BEGIN\n"
         f"  {_DOWN}\n  {_EMPTY}\n  {_UP}\nEND",
     ),
-    # a whole statement at once: one that adds 500 rows counts once
+    # once for each statement: one that adds 500 rows counts once
     "postgresql": (
         """CREATE FUNCTION record_count_insert() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
   INSERT INTO record_count (integration_id, kind, run_id, n)
@@ -330,7 +330,7 @@ run = sa.Table(
     sa.Column("state", sa.String(10), nullable=False),  # reading | pushing | done | failed | cancelled
     _at("started_at", nullable=False), _at("ended_at"),
     sa.Column("entities", sa.BigInteger, nullable=False, server_default="0"),  # read so far
-    sa.Column("changed", sa.BigInteger, nullable=False, server_default="0"),  # of these, what should be pushed anew
+    sa.Column("changed", sa.BigInteger, nullable=False, server_default="0"),  # of these, to be pushed anew
     sa.Column("pushed", sa.BigInteger, nullable=False, server_default="0"),  # accepted by the storefront
     sa.Column("error", NULLABLE),
     sa.Index("ix_run_integration", "integration_id", "id"),
@@ -343,16 +343,16 @@ _SCHEDULED = sa.text("ready_at IS NOT NULL")
 lane = sa.Table(
     "lane", metadata, _id(), _tenant(), _integration(),
     sa.Column("name", sa.String(230), nullable=False),  # "order/1234", "read/stock", "push/price", …
-    sa.Column("prio", sa.SmallInteger, nullable=False),  # orders before stock before catalogue
-    sa.Column("due_at", sa.Double),  # null: nothing to do; a schedule is the next due_at, set on settle
-    sa.Column("not_before", sa.Double, server_default="0", nullable=False),  # back-off: a new event does not jump over it
+    sa.Column("prio", sa.SmallInteger, nullable=False),  # lower goes first: orders, stock, catalogue
+    sa.Column("due_at", sa.Double),  # null: nothing to do; a schedule sets the next one on settle
+    sa.Column("not_before", sa.Double, server_default="0", nullable=False),  # back-off: a new event does not shorten it
     sa.Column("wanted", sa.BigInteger, server_default="1", nullable=False),
     sa.Column("tries", sa.Integer, server_default="0", nullable=False),
     sa.Column("lease", sa.String(60)),
     sa.Column("lease_until", sa.Double, server_default="0", nullable=False),  # real time
     sa.Column("cancel", sa.Boolean, server_default=sa.false(), nullable=False),
     sa.Column("trouble_of", Id),  # the connection that failed this lane, until the lane gets through
-    sa.Column("trouble", NULLABLE),  # {code, text, hint, cause}: what it met; `cause`: the key of the cause that waits for a person
+    sa.Column("trouble", NULLABLE),  # {code, text, hint, cause}; `cause`: key of the cause that ends with it
     sa.Column(
         "ready_at", sa.Double,
         sa.Computed("CASE WHEN not_before > due_at THEN not_before ELSE due_at END", persisted=True),
@@ -377,7 +377,7 @@ inbox = sa.Table(
     sa.Column("order_key", sa.String(200), nullable=False),
     sa.Column("raw_state", sa.String(80), nullable=False),
     _at("received_at", nullable=False), _at("handled_at"),
-    sa.Column("doc", sa.LargeBinary),  # the order as the event told it; gone when the event is handled
+    sa.Column("doc", sa.LargeBinary),  # the order that the event carries; null when the event is handled
     sa.UniqueConstraint("integration_id", "key"),
     sa.Index("ix_inbox_order", "integration_id", "order_key"),
     _where(sa.Index("ix_inbox_unhandled", "integration_id", "order_key"), "handled_at IS NULL"),
@@ -386,40 +386,40 @@ inbox = sa.Table(
 delivery = sa.Table(
     "delivery", metadata, _id(), _tenant(),
     sa.Column("connection_id", Id, sa.ForeignKey("connection.id", ondelete="CASCADE"), nullable=False),
-    sa.Column("key", sa.String(200), nullable=False),  # the platform's id of it
+    sa.Column("key", sa.String(200), nullable=False),  # the platform's id of the delivery
     _at("received_at", nullable=False),
     sa.Column("method", sa.String(10), nullable=False),
     sa.Column("path", sa.String(200), nullable=False),
-    sa.Column("body", sa.LargeBinary, nullable=False),  # as it came, compressed
-    sa.Column("size", sa.Integer, nullable=False),  # bytes as they came
+    sa.Column("body", sa.LargeBinary, nullable=False),  # compressed
+    sa.Column("size", sa.Integer, nullable=False),  # bytes, uncompressed
     sa.Column("outcome", sa.String(10), nullable=False),  # taken | unheard (no integration is live) | refused | rejected
     sa.Column("reason", sa.String(200), nullable=False, server_default=""),
     sa.Column("about", sa.JSON, nullable=False),  # {orders: [key], changed: {kind: [key]}}
-    sa.Column("times", sa.Integer, nullable=False, server_default="1"),  # it came so often
+    sa.Column("times", sa.Integer, nullable=False, server_default="1"),  # how often it came
     sa.UniqueConstraint("connection_id", "key"),
     sa.Index("ix_delivery_connection", "connection_id", "id"),
     sa.Index("ix_delivery_received", "received_at"),
     sqlite_autoincrement=True,
 )  # fmt: skip
-"""What a platform told by itself. Calls that are no platform's are one row for each reason, however many they are."""
+"""Deliveries. Calls that did not come from the platform are one row for each reason."""
 
 call = sa.Table(
     "call", metadata, _id(), _tenant(),
     sa.Column("connection_id", Id, sa.ForeignKey("connection.id", ondelete="CASCADE"), nullable=False),
-    sa.Column("integration_id", Id, sa.ForeignKey("integration.id", ondelete="CASCADE")),  # null: of none, as a test of the account
+    sa.Column("integration_id", Id, sa.ForeignKey("integration.id", ondelete="CASCADE")),  # null: none, as in a test of the account
     _at("at", nullable=False),  # when it ended
     sa.Column("hook", sa.String(40), nullable=False),  # "": of none
     sa.Column("method", sa.String(10), nullable=False),
     sa.Column("operation", sa.String(200), nullable=False),  # the path's template
     sa.Column("status", sa.Integer, nullable=False),  # 0: no answer
     sa.Column("outcome", sa.String(8), nullable=False),  # ok | refused | failed | unknown
-    sa.Column("error", sa.String(80), nullable=False, server_default=""),  # the code of what it met
+    sa.Column("error", sa.String(80), nullable=False, server_default=""),  # the code of its error
     sa.Column("ms", sa.Integer, nullable=False),
     sa.Column("attempt", sa.Integer, nullable=False),
-    sa.Column("order_key", Key),  # the shop's key of the order that it was about
-    sa.Column("example", sa.Integer, nullable=False),  # 1: one of many that went well: the first to go where there are too many
-    sa.Column("said", sa.LargeBinary, nullable=False),  # path, request, answer: all that may name a buyer
-    # each says by itself which calls a list shows, newest first
+    sa.Column("order_key", Key),  # the shop's key of the order it was about
+    sa.Column("example", sa.Integer, nullable=False),  # 1: an example, deleted first where there are too many
+    sa.Column("said", sa.LargeBinary, nullable=False),  # path, request, answer: everything that may name a buyer
+    # each index alone gives the calls of a list, newest first
     sa.Index("ix_call_tenant", "tenant_id", "id", "outcome", "at"),
     sa.Index("ix_call_connection", "connection_id", "id", "tenant_id", "outcome", "at"),
     sa.Index("ix_call_integration", "integration_id", "id", "tenant_id", "outcome", "at"),
@@ -428,7 +428,7 @@ call = sa.Table(
     sa.Index("ix_call_at", "at"),
     sqlite_autoincrement=True,
 )  # fmt: skip
-"""What plugins asked of their platforms, and what came back: the calls that are worth it, for some days."""
+"""The journal of calls, kept for some days."""
 
 call_record = sa.Table(
     "call_record", metadata,
@@ -438,25 +438,25 @@ call_record = sa.Table(
     sa.Column("call_id", Id, sa.ForeignKey("call.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
     sa.Index("ix_call_record_call", "call_id"),
 )  # fmt: skip
-"""Which records a call was about."""
+"""The records that a call was about."""
 
 outbox = sa.Table(
     "outbox", metadata, _id(), _tenant(), _integration(),
     sa.Column("kind", sa.String(12), nullable=False),  # observer | mail
-    sa.Column("target", sa.String(200), nullable=False),  # who is told: an observer's name, or the buyers
-    sa.Column("key", sa.String(320), nullable=False),  # what it tells of: nothing is written twice for one target
+    sa.Column("target", sa.String(200), nullable=False),  # an observer's name, or "buyers"
+    sa.Column("key", sa.String(320), nullable=False),  # what it tells of; unique for a target
     sa.Column("payload", sa.JSON, nullable=False),
-    _at("since", nullable=False),  # what its age counts from: it happened, or a person asked for a retry
+    _at("since", nullable=False),  # its age counts from here: the event, or a person's retry
     _at("due_at", nullable=False),
     sa.Column("tries", sa.Integer, nullable=False, server_default="0"),  # that failed
-    sa.Column("error", sa.String(300), nullable=False, server_default=""),  # what the last one met
+    sa.Column("error", sa.String(300), nullable=False, server_default=""),  # of the last try
     _at("sent_at"),
     sa.Column("cause_id", Id, sa.ForeignKey("cause.id", ondelete="SET NULL")),  # why it has not been told
     _at("given_up_at"),  # with a cause: not tried any more until a person asks for a retry
     sa.UniqueConstraint("integration_id", "kind", "target", "key"),
     sqlite_autoincrement=True,
 )  # fmt: skip
-"""What is to be told to somebody outside, written in the transaction of the step that it tells of. Sent ones stay for some days."""
+"""The outbox: messages, written in the transaction of the step that they tell of. Sent ones are kept for some days."""
 _where(
     sa.Index("ix_outbox_unsent", outbox.c.integration_id, outbox.c.kind, outbox.c.target, outbox.c.due_at, outbox.c.id),
     "sent_at IS NULL AND (given_up_at IS NULL OR cause_id IS NULL)",
@@ -471,26 +471,26 @@ mail_server = sa.Table(
     sa.Column("key_id", sa.String(16), nullable=False),
     sa.Column("password", sa.LargeBinary),  # sealed; null: none
     sa.Column("revision", sa.Integer, nullable=False, server_default="1"),
-    sa.Column("refused", NULLABLE),  # why it does not take us, {code, text, hint}: nothing is tried before a person changed or tested it
+    sa.Column("refused", NULLABLE),  # {code, text, hint}: why it refused; no try before a person has changed or tested it
 )  # fmt: skip
-"""The server over which a tenant's buyers are written to."""
+"""The server that sends a tenant's letters to buyers."""
 
 audit = sa.Table(
     "audit", metadata, _id(), _tenant(),
     _at("at", nullable=False),
-    sa.Column("key_id", Id),  # whose key; null: the installation's. No foreign keys: a line outlives what it tells of
+    sa.Column("key_id", Id),  # null: the installation key. No foreign keys: lines stay when their things are deleted
     sa.Column("key_name", sa.String(200), nullable=False),
     sa.Column("role", sa.String(12), nullable=False),
     sa.Column("what", sa.String(40), nullable=False),  # of `store.audit.ACTS`: "connection.changed"
     sa.Column("thing", sa.String(240), nullable=False),  # its id or key
-    sa.Column("name", sa.String(300), nullable=False),  # what people called it then
+    sa.Column("name", sa.String(300), nullable=False),  # its name then
     sa.Column("integration_id", Id),
     sa.Column("changes", sa.JSON, nullable=False),  # [{field, before, after, secret}]
     sa.Index("ix_audit_tenant", "tenant_id", "id"),
     sa.Index("ix_audit_at", "at"),
     sqlite_autoincrement=True,
 )  # fmt: skip
-"""What people did over REST, each written in the transaction of the change."""
+"""The audit trail, written in the transaction of each change."""
 
 told_key = sa.Table(
     "told_key", metadata,
@@ -500,7 +500,7 @@ told_key = sa.Table(
     sa.Column("run_id", Id),  # the run that reads it; null: none yet
     _at("at", nullable=False),
 )  # fmt: skip
-"""What the ERP said has changed, until it has been read."""
+"""Keys that the ERP said have changed, until they have been read."""
 
 order = sa.Table(
     "shop_order", metadata, _id(), _tenant(), _integration(),
@@ -511,17 +511,17 @@ order = sa.Table(
     sa.Column("doc", sa.LargeBinary, nullable=False),
     sa.Column("total", sa.Numeric(14, 2), nullable=False),
     sa.Column("was_ready", sa.Boolean, nullable=False, server_default=sa.false()),
-    sa.Column("charged", sa.Numeric(14, 2)),  # what the buyer paid when the parts were made; null: none was made yet
-    sa.Column("refunded_before", sa.Numeric(14, 2), nullable=False, server_default="0"),  # what the shop had given back by then
+    sa.Column("charged", sa.Numeric(14, 2)),  # what the buyer paid when the parts were made; null: no parts yet
+    sa.Column("refunded_before", sa.Numeric(14, 2), nullable=False, server_default="0"),  # what the shop had refunded by then
     _at("refusal_sent_at"),  # when the shop was told that a requested cancellation comes too late
     sa.Column("cause_id", Id, sa.ForeignKey("cause.id", ondelete="SET NULL")),
-    sa.Column("told_cause", Id),  # what people were told last that it waits for, until that is over; the cause itself may be gone
+    sa.Column("told_cause", Id),  # the cause that people were last told of, until it is over; its row may be deleted
     _at("placed_at", nullable=False), _at("read_at", nullable=False), _at("created_at", nullable=False), _at("changed_at", nullable=False),
-    sa.Column("channel", sa.String(100), nullable=False, server_default=""),  # through what the buyer came, as the shop tells it
-    _at("mail_shipped_at"), _at("mail_delivered_at"),  # when the letter to the buyer was written: there is one of each, ever
-    _at("erased_at"),  # when the buyer was taken out of it: what comes of it later is kept without one too
+    sa.Column("channel", sa.String(100), nullable=False, server_default=""),  # as the shop tells it
+    _at("mail_shipped_at"), _at("mail_delivered_at"),  # when the letter was put into the outbox: at most one of each
+    _at("erased_at"),  # when its buyer was erased: later data is stored without a buyer too
     sa.UniqueConstraint("integration_id", "key"),
-    # each says by itself which orders a list shows: the newest of a small tenant are not looked for among a large one's
+    # each index alone gives the orders of a list: a small tenant's are not searched among a large one's
     sa.Index("ix_shop_order_newest", "integration_id", "id", "cause_id", "channel"),
     sa.Index("ix_shop_order_state", "integration_id", "state", "id", "cause_id"),
     sa.Index("ix_shop_order_placed", "integration_id", "placed_at", "id", "cause_id", "channel"),
@@ -537,7 +537,7 @@ order_cause = sa.Table(
     sa.UniqueConstraint("order_id", "cause_id"),
     sa.Index("ix_order_cause_cause", "cause_id", "id"),
 )  # fmt: skip
-"""For which causes each order, or a letter of it, has ever waited: their words may name its buyer. Who waited first comes first."""
+"""All causes that each order, or a letter of it, has waited for: their words may name its buyer. The first to wait has the lowest id."""
 
 part = sa.Table(
     "part", metadata, _id(), _tenant(), _integration(),
@@ -548,17 +548,17 @@ part = sa.Table(
     sa.Column("doc", sa.LargeBinary, nullable=False),
     sa.Column("state", sa.String(20), nullable=False),
     sa.Column("erp_key", sa.String(100)),
-    sa.Column("sending", sa.Boolean, nullable=False, server_default=sa.false()),  # an import went out and nobody knows yet
+    sa.Column("sending", sa.Boolean, nullable=False, server_default=sa.false()),  # an import was sent, effect unknown
     _at("sent_at"),
     sa.Column("attempt", sa.Integer, nullable=False, server_default="0"),
     sa.Column("looks", sa.Integer, nullable=False, server_default="0"),
     sa.Column("erp_state", sa.String(20)),
     sa.Column("erp_doc", sa.LargeBinary),
     _at("handling_sent_at"), _at("tracking_sent_at"), _at("delivery_sent_at"), _at("cancel_sent_at"), _at("finished_at"),
-    sa.Column("change", sa.LargeBinary),  # what the ERP did not attend, as the shop was asked to take it out of the order
-    sa.Column("given_back_before", sa.Numeric(14, 2), nullable=False, server_default="0"),  # what the buyer had back before that change
-    _at("change_sent_at"),  # when the shop showed it; null with a `change`: under way, or refused
-    sa.Column("change_refused", NULLABLE),  # the shop's words; a person's retry forgets them
+    sa.Column("change", sa.LargeBinary),  # what the shop was asked to take out, because the ERP did not attend it
+    sa.Column("given_back_before", sa.Numeric(14, 2), nullable=False, server_default="0"),  # refunded to the buyer before that change
+    _at("change_sent_at"),  # when the shop showed the change; null with a `change`: under way or refused
+    sa.Column("change_refused", NULLABLE),  # the shop's words, cleared by a person's retry
     sa.UniqueConstraint("order_id", "no"),
     sa.Index("ix_part_erp_key", "integration_id", "erp_key"),
     sa.Index("ix_part_reference", "integration_id", "reference"),
@@ -574,8 +574,8 @@ unit = sa.Table(
     sa.Index("ix_unit_sku", "integration_id", "sku"),
     sa.Index("ix_unit_order", "order_id"),
 )  # fmt: skip
-"""Units of stored orders that the ERP did not reserve when it was read: what the stock formula subtracts. `freed_at`: when the ERP took
-the order over; readings asked for before that still have to subtract them."""
+"""Units of stored orders that the ERP did not reserve when it was read; the stock formula subtracts them. `freed_at`: when the ERP took
+the order over; readings asked for before that still subtract them."""
 
 document = sa.Table(
     "document", metadata, _id(), _tenant(), _integration(),
@@ -594,20 +594,20 @@ shipment = sa.Table(
     sa.Column("key", sa.String(100), primary_key=True),
     _at("sent_at", nullable=False),
 )  # fmt: skip
-"""Shipments of which the storefront knows."""
+"""Shipments that the storefront knows."""
 
 task = sa.Table(
     "task", metadata, _id(), _tenant(), _integration(),
     sa.Column("order_id", Id, sa.ForeignKey("shop_order.id", ondelete="CASCADE"), nullable=False),
     sa.Column("code", sa.String(80), nullable=False),
-    sa.Column("amount", sa.Numeric(14, 2), nullable=False),  # reais, charged and neither invoiced nor given back; negative: too much
+    sa.Column("amount", sa.Numeric(14, 2), nullable=False),  # reais charged and neither invoiced nor refunded; negative: too much
     sa.Column("text", sa.JSON, nullable=False), sa.Column("hint", sa.JSON, nullable=False),  # {pt, en}
     _at("opened_at", nullable=False), _at("closed_at"),
     sa.Column("closed_by", sa.String(12)),  # person | engate (the shop shows that it is settled)
-    sa.Column("note", sa.String(500)),  # what the person said
+    sa.Column("note", sa.String(500)),  # the person's note
     sa.UniqueConstraint("order_id", "code"),
 )  # fmt: skip
-"""What stays to be done about an order, whatever its steps do: only a person, or money seen to move, closes it."""
+"""Tasks of orders. Only a person closes one, or engate when the sums agree again."""
 
 step = sa.Table(
     "step", metadata, _id(), _tenant(), _integration(),
@@ -625,5 +625,5 @@ key_index = sa.Table(
     sa.Column("key", Key, primary_key=True),  # EAN, shop id, ERP order number, note number or key, CPF/CNPJ
     sa.Column("kind", sa.String(20), primary_key=True),  # "order" or a record kind
     sa.Column("target", Key, primary_key=True),
-    sa.Index("ix_key_index_target", "integration_id", "target", "kind", "key"),  # whole: SQLite would not take it else
+    sa.Index("ix_key_index_target", "integration_id", "target", "kind", "key"),  # all columns, else SQLite would not use it
 )  # fmt: skip

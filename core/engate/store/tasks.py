@@ -1,4 +1,4 @@
-"""What stays to be done about an order, whatever its steps do. Every function works inside the caller's transaction."""
+"""Tasks: what a person has to do about an order, whatever its steps do. Every function works inside the caller's transaction."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from engate.store.db import insert
 from engate.store.tables import order, task
 from engate.text import Text
 
-# built once: every step of an order asks
+# built once: used for every step of an order
 _OF_ORDER = sa.select(task).where(task.c.order_id == sa.bindparam("of_order")).order_by(task.c.id)
 _STILL_OPEN = _OF_ORDER.where(task.c.closed_at.is_(None))
 _TO_TASK = sa.update(task).where(task.c.id == sa.bindparam("of_id"))
@@ -27,14 +27,14 @@ def of_order(c: sa.Connection, order_id: int) -> list[Any]:
 
 
 def still_open(c: sa.Connection, order_id: int) -> list[Task]:
-    """Oldest first."""
+    """The order's open tasks, oldest first."""
     return [Task(row.code, row.amount, Text(**row.text), Text(**row.hint)) for row in c.execute(_STILL_OPEN, {"of_order": order_id})]
 
 
 def settle(c: sa.Connection, order_id: int, codes: Sequence[str], wanted: Sequence[Task], now: float) -> list[Task]:
-    """Of these codes exactly the wanted tasks are open afterwards. Returns those that were opened (again).
+    """Opens and closes tasks so that of these codes exactly the wanted ones are open. Returns those that were opened (again).
 
-    One that a person closed stays closed while its amount is the same: the person has seen to it. Another amount opens it again."""
+    A task that a person closed stays closed while its amount is the same. Another amount opens it again."""
     known = {row.code: row for row in of_order(c, order_id)}
     opened: list[Task] = []
     for each in wanted:
@@ -56,13 +56,13 @@ def settle(c: sa.Connection, order_id: int, codes: Sequence[str], wanted: Sequen
 
 
 def close(c: sa.Connection, order_id: int, codes: Sequence[str], note: str, now: float) -> int:
-    """By a person, who has seen to them. Returns how many were open."""
+    """A person closes the tasks. Returns how many were open."""
     closed = {"closed_at": now, "closed_by": "person", "note": note[:500] or None}
     return c.execute(_CLOSE, {"of_order": order_id, "of_codes": list(codes), **closed}).rowcount
 
 
 def _add(c: sa.Connection, order_id: int, code: str, values: dict[str, Any], now: float) -> None:
-    """The tenant and the integration are the order's own."""
+    """Inserts a task with the order's tenant and integration."""
     mine = sa.select(order.c.tenant_id, order.c.integration_id).where(order.c.id == order_id)
     row = c.execute(mine).one()
     c.execute(

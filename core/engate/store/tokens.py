@@ -1,4 +1,4 @@
-"""Sessions at a platform, shared by all processes: a row with a generation, a lease for whoever renews it, sealed like any secret."""
+"""Sessions at a platform, shared by all processes: a row with a generation and a lease for renewal, sealed like any secret."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LEASE = 60.0
 
 
 def free_all(c: sa.Connection) -> None:
-    """Nobody works: whoever was renewing a session is gone."""
+    """Frees all renewal leases. Call when no process works."""
     c.execute(sa.update(token).where(token.c.lease.is_not(None)).values(lease=None, lease_until=0))
 
 
@@ -43,14 +43,14 @@ class StoredTokens:
         return row.generation, Token(self._vault.open(row.sealed, self._place).decode(), expires)
 
     async def replace(self, seen: int, login: Callable[[], Awaitable[Token]]) -> Token:
-        """Logs in unless somebody else already has since generation `seen`; one renewer at a time over all processes."""
+        """Logs in unless another process has since generation `seen`. One renewal at a time over all processes."""
         lease = uuid4().hex
         try:
             while True:
                 generation, current = await self.load()
                 if generation != seen and current is not None:
                     return current
-                # cancelled here, the lease may be taken all the same: it is given back below, else nobody could log in until it ends
+                # if cancelled here, the lease may still be taken: it is given back below, else nobody could log in until it ends
                 if await self._store.durably(lambda c, g=generation: self._take(c, g, lease)):
                     break
                 await asyncio.sleep(0.05)

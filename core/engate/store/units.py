@@ -1,4 +1,4 @@
-"""Units of stored orders that the ERP does not reserve yet: they are not for sale, though it still counts them."""
+"""Units of stored orders that the ERP does not reserve yet: they are not for sale, though the ERP still counts them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def pending(c: sa.Connection, integration_id: int, skus: Sequence[str]) -> Pendi
 
 
 def of_others(c: sa.Connection, integration_id: int, skus: Sequence[str], order_id: int) -> Pending:
-    """The same without those of one order, whose own units are no reason against it."""
+    """The same without the units of one order, which it may use itself."""
     return _found(c.execute(_UNITS_OF_OTHERS, {"of_integration": integration_id, "of_skus": skus, "of_order": order_id}))
 
 
@@ -37,8 +37,8 @@ _UNITS_OF_OTHERS = _UNITS_OF.where(unit.c.order_id != sa.bindparam("of_order"))
 
 
 def forget(c: sa.Connection, integration_id: int, branch: str, before: float) -> None:
-    """A complete reading of the branch's stock ("" = of every branch) was asked for after these were taken over: no reading needs them any
-    more."""
+    """Deletes units that the ERP took over before `before`: a complete reading of the branch's stock ("" = every branch) was asked for
+    then, so no reading needs them any more."""
     of_branch = sa.true() if not branch else unit.c.branch == branch
     c.execute(sa.delete(unit).where(unit.c.integration_id == integration_id, unit.c.freed_at < before, of_branch))
 
@@ -50,7 +50,7 @@ _TAKEN_OVER = sa.update(unit).where(is_(unit.c.order_id, "of_id"), is_(unit.c.br
 
 
 def reserve(c: sa.Connection, integration_id: int, order_id: int, items: Mapping[str, Sequence[PartItem]]) -> list[str]:
-    """Until the ERP has the order, its units are subtracted from what the shop offers. `items`: by branch. Returns the SKUs of what it had
+    """Subtracts the order's units from what the shop offers until the ERP has the order. `items`: by branch. Returns the SKUs that it had
     reserved before."""
     freed = free(c, order_id)
     withhold(c, integration_id, order_id, items)
@@ -58,7 +58,7 @@ def reserve(c: sa.Connection, integration_id: int, order_id: int, items: Mapping
 
 
 def withhold(c: sa.Connection, integration_id: int, order_id: int, items: Mapping[str, Sequence[PartItem]]) -> None:
-    """These units are not for sale though the ERP does not reserve them."""
+    """Takes these units off sale although the ERP does not reserve them."""
     rows = [
         {"integration_id": integration_id, "order_id": order_id, "sku": item.sku, "branch": branch, "quantity": item.quantity}
         for branch, each in items.items()
@@ -74,10 +74,10 @@ def free(c: sa.Connection, order_id: int) -> list[str]:
 
 
 def free_part(c: sa.Connection, order_id: int, branch: str) -> list[str]:
-    """Of one part, what the ERP has not reserved: for sale again. Returns their SKUs."""
+    """Units of one part that the ERP has not reserved are for sale again. Returns their SKUs."""
     return list(c.execute(_FREE_PART, {"of_id": order_id, "of_branch": branch}).scalars())
 
 
 def taken_over(c: sa.Connection, order_id: int, branch: str, now: float) -> None:
-    """The ERP reserves these units now: readings asked for from here on have them out already."""
+    """The ERP reserves these units now: its number excludes them in readings asked for from now on."""
     c.execute(_TAKEN_OVER, {"of_id": order_id, "of_branch": branch, "freed_at": now})

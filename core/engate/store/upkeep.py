@@ -1,7 +1,7 @@
-"""Statistics of what grew, and what is old enough to go.
+"""Upkeep of the database: planner statistics of grown tables, and deletion of old data.
 
-A planner that still thinks the tables empty reads them whole: on PostgreSQL a first load took 41 s instead of 26 s, and a summary 29.7 s
-instead of 0.07 s.
+A planner without statistics takes the tables for empty and reads them whole: on PostgreSQL a first load took 41 s instead of 26 s, and a
+summary 29.7 s instead of 0.07 s.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from engate.store.tables import record_count
 
 EVERY = 2.0
 FIRST, TIMES = 500, 4
-"""Rows at which statistics are made first; then whenever there are four times as many."""
+"""Rows at which statistics are made first; then each time there are four times as many."""
 CATALOGUE = ("record", "link", "cause", "run", "record_count")
 SELLING = (
     "lane",
@@ -39,19 +39,19 @@ SELLING = (
     "call",
     "call_record",
 )
-"""Each group by its own growth: statistics of twenty lanes, made while a catalogue was loaded, cost 29 ms a claim at 2,000 orders instead
-of 0.3 ms. No statistics are better than those of a table that was small."""
+"""Each group counts its own growth: statistics of twenty lanes, made while a catalogue was loaded, made a claim at 2,000 orders take 29 ms
+instead of 0.3 ms. No statistics are better than those of a small table."""
 LOOKED_AT = 1_000
-"""Rows of an index that SQLite looks at: some milliseconds, however large the table is."""
+"""Rows of an index that SQLite samples: some milliseconds, however large the table is."""
 PURGE_EVERY = 600.0
 CLEAN_EVERY = 30 * 86400.0
-"""Seconds after which a SQLite file is made anew, if buyers were forgotten meanwhile."""
+"""Seconds after which a SQLite file is rebuilt, if buyers were erased meanwhile."""
 LOCK = 0x656E67616E  # one process at a time makes them on PostgreSQL
 
 
 async def keep(store: Store, buyers_kept: float, calls_kept: float) -> None:
-    """Until cancelled; of several processes one does it. `buyers_kept`: seconds after which an order that is over loses its buyer;
-    `calls_kept`: after which a call goes."""
+    """Runs until cancelled; of several processes one does the work. `buyers_kept`: seconds after which an order that is over is erased;
+    `calls_kept`: seconds after which a call is deleted."""
     purged_at = -PURGE_EVERY
     while True:
         try:
@@ -66,13 +66,13 @@ async def keep(store: Store, buyers_kept: float, calls_kept: float) -> None:
                     pass
                 await forget_buyers(store, buyers_kept, time.time())
                 await clean(store)
-        except Exception as error:  # the lanes can do without
+        except Exception as error:  # the lanes do not need it
             say("upkeep_failed", error=type(error).__name__)
         await asyncio.sleep(EVERY)
 
 
 async def forget_buyers(store: Store, kept: float, now: float) -> None:
-    """Those of orders that were placed so long ago and are over. Finding them keeps nobody; who writes waits for a few at a time."""
+    """Erases the buyers of orders that were placed `kept` seconds ago and are over. Writers wait only for a few orders at a time."""
     erased, after = 0, buyers.FIRST
     while after is not None:
         old = await store.reading(lambda c, after=after: buyers.old_ones(c, now - kept, after))
@@ -85,7 +85,7 @@ async def forget_buyers(store: Store, kept: float, now: float) -> None:
 
 
 async def clean(store: Store) -> bool:
-    """What was taken out on request is in no file any more. False: somebody reads, so that it still is."""
+    """Removes data erased on request from the database's files. False: a reader is active, so it is still there."""
     since = await store.reading(buyers.unclean)
     if since is None:
         return True
@@ -96,7 +96,7 @@ async def clean(store: Store) -> bool:
 
 
 def _a_month_ago(c: sa.Connection, name: str, now: float) -> bool:
-    """Whether this was last due a month ago; it counts from now then."""
+    """Whether this was last due a month ago. If so, the month starts again now."""
     last = noted(c, name)
     if last is not None and last > now - CLEAN_EVERY:
         return False
@@ -105,7 +105,7 @@ def _a_month_ago(c: sa.Connection, name: str, now: float) -> bool:
 
 
 def refresh(c: sa.Connection) -> bool:
-    """Makes the statistics of what has many more rows than when they were last made. True: it did."""
+    """Makes statistics of tables that have grown much since they were last made. Returns whether it did."""
     due = [growing for growing in GROUPS if growing.is_due(c)]
     if not due:
         return False
@@ -125,7 +125,7 @@ def _due(c: sa.Connection) -> bool:
 
 
 class Growing(NamedTuple):
-    """Tables that grow together. `name`: under which it is kept how many rows they had; `counted`: how many they have, about."""
+    """Tables that grow together. `name`: under which their last number of rows is stored; `counted`: about how many they have."""
 
     name: str
     tables: tuple[str, ...]

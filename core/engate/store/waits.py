@@ -1,4 +1,4 @@
-"""What orders wait for. Every function works inside the caller's transaction."""
+"""Queries about the causes that orders wait for. Every function works inside the caller's transaction."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _WAITING_WITH = (
 
 
 def for_task(c: sa.Connection, order_id: int) -> bool:
-    """Whether the order waits for one of its tasks (open or not any more)."""
+    """Whether the order waits for one of its tasks (open or closed)."""
     return c.execute(_WAITS_FOR_TASK, {"of_id": order_id}).first() is not None
 
 

@@ -1,4 +1,4 @@
-"""Whose is it: what is stored of one buyer, found by reading everything in which something of one may stand, some of it at a time."""
+"""Finds what is stored of one buyer, by reading everything that may hold a buyer's data, some rows at a time."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from engate.store.tables import connection, delivery, inbox, integration, order
 from engate.text import squeezed
 
 AT_ONCE = 500
-"""Rows that are looked at in one transaction."""
+"""Rows read in one transaction."""
 FOUND = 50
-"""After so many finds it ends earlier."""
+"""Finds after which a look ends early."""
 ORDERS, TOLD, DELIVERIES = "orders", "told", "deliveries"
 
 
 class Whom(NamedTuple):
-    """A buyer, as an admin names one: by document, by e-mail address, or both. What either of them is on is theirs."""
+    """A buyer, as an admin names one: by document, by e-mail address, or both. Data that holds either of them is theirs."""
 
     tenant_id: int
     document: str = ""
@@ -36,7 +36,8 @@ class Whom(NamedTuple):
 
     @property
     def in_bodies(self) -> re.Pattern[bytes]:
-        """As platforms write them: with points or without, with an escaped @. Another's address may end in theirs."""
+        """Matches them as platforms write them: with or without punctuation, with an escaped @. A longer address that ends in theirs does
+        not match."""
         said: list[str] = []
         if self.document:
             number = r"[.\-/ ]?".join(re.escape(letter) for letter in self.document)
@@ -48,7 +49,7 @@ class Whom(NamedTuple):
 
 
 class Spot(NamedTuple):
-    """Where to look next: in these rows of an integration (deliveries: of a connection), after this id."""
+    """Where to look next: which rows, of which integration (deliveries: connection), after which id."""
 
     what: str
     of: int
@@ -56,7 +57,7 @@ class Spot(NamedTuple):
 
 
 class Some(NamedTuple):
-    """What a look at some rows has found; `after`: the last one that was looked at, None at the end."""
+    """The finds in some rows; `after`: the id of the last row read, None at the end."""
 
     found: list[Any]
     after: int | None
@@ -72,9 +73,10 @@ class Held(NamedTuple):
 
 
 class Kept(NamedTuple):
-    """A delivery (its row) that is about a buyer's order, or names the buyer, or is about an order whose buyer was taken out.
+    """A delivery (its row) that is about a buyer's order, names the buyer, or is about an erased order.
 
-    `needed`: of an order that still has its buyer. `alone`: an order that nobody took in stands there and nowhere else."""
+    `names`: it names the buyer. `needed`: it is about an order that still has its buyer. `alone`: it holds an order that was not taken in
+    and is stored nowhere else."""
 
     row: Any
     names: bool
@@ -83,22 +85,22 @@ class Kept(NamedTuple):
 
 
 def spots(c: sa.Connection, tenant_id: int) -> list[Spot]:
-    """Everything there is, in the order in which it is looked at: what a delivery is about was looked at before. Also of integrations that
-    were deleted: their orders go on."""
+    """All places to look, in order: the orders that deliveries are about come before them. Includes archived integrations, whose orders go
+    on."""
     ids = config.integrations_of(c, tenant_id)
     doors = c.execute(sa.select(connection.c.id).where(connection.c.tenant_id == tenant_id).order_by(connection.c.id)).scalars()
     return [*(Spot(what, id) for what in (ORDERS, TOLD) for id in ids), *(Spot(DELIVERIES, id) for id in doors)]
 
 
 def look(c: sa.Connection, whom: Whom, at: Spot, now: float) -> Some:
-    """Among the next rows there: `Held`, the keys of orders that were only told of, or `Kept`."""
+    """Finds in the next rows of this place: `Held`, keys of orders that were only told, or `Kept`."""
     if at.what == ORDERS:
         return orders_of(c, whom, at, now)
     return told_of(c, whom, at) if at.what == TOLD else deliveries_of(c, whom, at)
 
 
 def orders_of(c: sa.Connection, whom: Whom, at: Spot, now: float) -> Some:
-    """The buyer's orders. Those that were erased are nobody's."""
+    """The buyer's orders. Erased ones are not found."""
     next_ones = (order.c.integration_id == at.of) & (order.c.id > at.after)
     rows = c.execute(sa.select(order).where(next_ones).order_by(order.c.id).limit(AT_ONCE)).all()
     found: list[Held] = []
@@ -111,7 +113,7 @@ def orders_of(c: sa.Connection, whom: Whom, at: Spot, now: float) -> Some:
 
 
 def told_of(c: sa.Connection, whom: Whom, at: Spot) -> Some:
-    """The same of orders that the shop told of and nobody has worked on yet: their keys."""
+    """Keys of the buyer's orders that the shop has told and that are not stored yet."""
     waiting = (inbox.c.integration_id == at.of) & inbox.c.handled_at.is_(None) & inbox.c.doc.is_not(None)
     stored = sa.select(order.c.id).where(order.c.integration_id == inbox.c.integration_id, order.c.key == inbox.c.order_key).exists()
     some = sa.select(inbox.c.id, inbox.c.order_key, inbox.c.doc).where(waiting, inbox.c.id > at.after, ~stored)
@@ -121,7 +123,7 @@ def told_of(c: sa.Connection, whom: Whom, at: Spot) -> Some:
 
 
 def deliveries_of(c: sa.Connection, whom: Whom, at: Spot) -> Some:
-    """Calls of one account. The key of an order means the orders of that shop, not another shop's of the same number."""
+    """Deliveries of one account. Keys in them mean orders of that shop, not another shop's of the same number."""
     mine = (delivery.c.tenant_id == whom.tenant_id) & (delivery.c.connection_id == at.of) & (delivery.c.id > at.after)
     rows = c.execute(sa.select(delivery).where(mine).order_by(delivery.c.id).limit(AT_ONCE)).all()
     about = _about(c, whom, at.of, {key for row in rows for key in row.about.get("orders", ())})
@@ -146,7 +148,7 @@ def _last(rows: Sequence[Any]) -> int | None:
 
 
 class _About(NamedTuple):
-    """Of the keys of a shop's orders: those that are stored, the buyer's, and those whose buyer was taken out."""
+    """Keys of a shop's orders: those stored, the buyer's, and those erased."""
 
     known: frozenset[str]
     theirs: frozenset[str]
@@ -161,7 +163,7 @@ def _about(c: sa.Connection, whom: Whom, connection_id: int, keys: Iterable[str]
 
 
 def _integrations_at(c: sa.Connection, tenant_id: int, connection_id: int) -> Sequence[int]:
-    """Those whose shop is behind this connection: one that was deleted may have come to it by another connection."""
+    """Integrations whose shop is behind this connection. An archived one may use another connection to the same shop."""
     shop = config.shop_of(config.connection_row(c, tenant_id, connection_id))
     by_shop = sa.select(integration.c.id.label("integration_id"), connection).join(
         connection, connection.c.id == integration.c.storefront_id

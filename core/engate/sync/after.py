@@ -1,4 +1,4 @@
-"""Kinds that a shop takes only after another one of the same SKU (`Storefront.after`): its stock once it has a price, say."""
+"""Kinds that a shop takes only after another one of the same SKU (`Storefront.after`), for example stock only after the price."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def waits(work: SliceContext, kind: Kind) -> bool:
 
 
 def wait(c: sa.Connection, work: SliceContext, kind: Kind) -> None:
-    """Those whose other kind the shop never had wait for it; the others go. What nobody sends is not waited for."""
+    """Records whose other kind the shop never had wait for it; the others go. A kind that is not sent is not waited for."""
     work.must_be_current(c)
     for one, other in work.coupling.after:
         if one != kind.name:
@@ -30,7 +30,7 @@ def wait(c: sa.Connection, work: SliceContext, kind: Kind) -> None:
 
 
 def there(c: sa.Connection, work: SliceContext, kind: Kind) -> None:
-    """The shop has some of this kind: what waited for it can go."""
+    """The shop has accepted some of this kind: what waited for it can go."""
     kinds = [KINDS[one] for one, other in work.coupling.after if other == kind.name]
     work.wake(c, *((f"push/{each.name}", each.priority) for each in kinds))
 

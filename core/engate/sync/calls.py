@@ -1,7 +1,7 @@
-"""The journal of calls of one process: what is worth it waits in memory for a moment and is written in batches, beside the work.
+"""The journal of calls of one process: calls to keep wait in memory for a moment and are written in batches, beside the work.
 
-A first load makes hundreds of thousands of calls. Kept are those that did not end well, those about an order, and of the others an example
-now and then; all of them while somebody looks. No call waits for any of this, and none fails of it: what there is no room for is counted.
+A first load makes hundreds of thousands of calls. Kept are those that did not end well, those about an order, and examples of the others;
+all calls while somebody looks. No call waits for the journal or fails because of it: calls that find no room are counted and dropped.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ EVERY = 1.0
 AT_ONCE = 250
 """Calls that one transaction writes."""
 MOST_WAITING, MOST_BYTES = 4_000, 16 * 2**20
-"""What may wait to be written."""
+"""Calls, and their bytes, that may wait to be written."""
 TRIM_AFTER = 1_000
-"""So many calls of a tenant later it is looked whether there are too many."""
+"""After this many calls of a tenant it is checked whether too many are stored."""
 PERIOD = 60.0
 EXAMPLES, FEW_EXAMPLES = 10, 1
-"""How many calls that went well are kept of each hook of a connection in that time: of the catalogue's, and of the others."""
+"""Examples kept of each hook of a connection in `PERIOD` seconds: of the catalogue's hooks, and of the others."""
 
 
 class Waits(NamedTuple):
@@ -46,7 +46,7 @@ class Waits(NamedTuple):
 
 
 class Account:
-    """A connection's ear: implements `engate.calls.Listener`."""
+    """Takes the calls of one connection: implements `engate.calls.Listener`."""
 
     def __init__(self, journal: Calls, connection_id: int, secrets: Iterable[str]) -> None:
         self._journal, self.connection_id, self.hidden = journal, connection_id, Hidden(secrets)
@@ -77,7 +77,7 @@ class Account:
 
 
 class Calls:
-    """`everything`: all calls of all connections are kept. `kept`: False: none is. `told`: hears of each call that is kept."""
+    """`everything`: all calls of all connections are kept. `told`: is called with each call that was kept."""
 
     def __init__(
         self, store: Store, clock: Clock, metrics: Metrics, *, everything: bool = False, told: Callable[[Line], None] | None = None
@@ -102,13 +102,13 @@ class Calls:
         return self._everything or (until is not None and until > self.now())
 
     def watch(self, connection_id: int, until: float | None) -> None:
-        """Somebody has just begun to look, or has seen enough; other processes learn it from the database."""
+        """Keeps all calls of this connection until then (None: no longer). Other processes learn it from the database."""
         self._watched.pop(connection_id, None)
         if until is not None:
             self._watched[connection_id] = until
 
     def take(self, one: Waits) -> None:
-        """It waits to be written, if there is room."""
+        """Queues a call to be written; drops it where there is no room."""
         weight = one.taken.weight
         if len(self._waiting) >= MOST_WAITING or self._bytes + weight > MOST_BYTES:
             self._metrics.calls_dropped(1)
@@ -117,7 +117,7 @@ class Calls:
         self._bytes += weight
 
     async def run(self) -> None:
-        """Until cancelled; what waits is written before it ends."""
+        """Runs until cancelled. Waiting calls are written before it ends."""
         try:
             while True:
                 await asyncio.sleep(EVERY)
@@ -127,8 +127,8 @@ class Calls:
             await self.flush()
 
     async def flush(self) -> None:
-        """What waits now is written. Where the database does not take it, it waits on."""
-        await asyncio.shield(self._flush())  # whoever is cancelled meanwhile leaves nothing half written
+        """Writes the calls that wait now. If the database fails, they go on waiting."""
+        await asyncio.shield(self._flush())  # a cancelled caller leaves nothing half written
 
     async def _look(self) -> None:
         try:
@@ -156,14 +156,14 @@ class Calls:
                 if broken(error) is not None:
                     raise
                 say("call_not_kept", error=type(error).__name__)
-                self._metrics.calls_dropped(len(some))  # whatever is wrong with one of them, the next ones are not to wait for it
+                self._metrics.calls_dropped(len(some))  # one bad call must not hold up the next ones
             for _ in some:
                 self._bytes -= self._waiting.popleft().taken.weight
             for one in later:
                 self.take(one)
 
     async def _write(self, some: list[Waits]) -> list[Waits]:
-        """Those to come back with."""
+        """Returns the calls to try again later."""
         lines = await asyncio.to_thread(lambda: [readable(each.taken, each.account.hidden) for each in some])
         rows = [Call(each.account.connection_id, line) for each, line in zip(some, lines, strict=True)]
         counts, busy = await self._store.writing(lambda c: calls.keep(c, rows))
@@ -177,7 +177,7 @@ class Calls:
         return [one for one, line in zip(some, lines, strict=True) if id(line) in again]
 
     async def _trim(self) -> None:
-        """One sick platform fills no disk."""
+        """Deletes calls beyond the tenant's bound: a failing platform must not fill the disk."""
         for tenant_id in [id for id, count in self._written.items() if count >= TRIM_AFTER]:
             self._written[tenant_id] = 0
             while await self._store.writing(lambda c, tenant_id=tenant_id: calls.trim(c, tenant_id)):

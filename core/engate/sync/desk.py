@@ -1,4 +1,4 @@
-"""The desk behind the door: what a plugin hands in of a verified call, checked, then stored with all that it wakes in one commit."""
+"""The desk behind the door: what a plugin hands in of a verified call is checked, then stored and its lanes woken in one commit."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 HOOK = "answer"
 CONTACT = 60.0
-"""Seconds for which one contact stands."""
+"""Seconds after a noted contact before another one is noted."""
 MOST_KEY = 200
 MOST_KEYS = 10_000
 """Keys that one call may name: a platform that changes everything asks for a full reading."""
 
 
 class OpenDesk(Desk):
-    """Of one call. `woken`: the integrations that have something to do now."""
+    """The desk of one call. `woken`: ids of integrations that have something to do now."""
 
     def __init__(self, registry: Registry, row: Any, asked: Asked) -> None:
         self.asked = asked
@@ -116,7 +116,7 @@ class OpenDesk(Desk):
         return await self._shown(await self._store.viewing(lambda c: placing.of_note(c, self._came, id)))
 
     async def _shown(self, found: Looked | None) -> Known | None:
-        """A note goes to a shop that asks exactly where it would be sent to one that is told."""
+        """A shop that asks gets the same notes that would be sent to a shop that is told."""
         if found is None:
             return None
         erp = await self._registry.connection(found.erp_id, glance=True)
@@ -124,7 +124,7 @@ class OpenDesk(Desk):
         return placing.shown(found.stored, lambda note: gate(note, erp.fiscal, found.companies) is None)
 
     async def close(self, reply: Reply) -> None:
-        """Before the answer leaves: what was handed out is settled, and that the platform was here is noted, in one commit."""
+        """Before the answer leaves: settles what was handed out and notes the platform's contact, in one commit."""
         if reply.status >= 400 or not self._used:
             return
         noted = self._contacted_at is not None and self._at < self._contacted_at + CONTACT
@@ -156,8 +156,8 @@ class OpenDesk(Desk):
 
 
 def replay(c: sa.Connection, integration_id: int, row: Any, now: float) -> tuple[int, int]:
-    """What a kept delivery was about is looked at again, as it is now: (orders, keys). An order that a shop handed in while nobody listened
-    is taken now. Raises Invalid where there is nothing to look at."""
+    """Looks again at what a kept delivery was about, as it is now. Returns how many (orders, keys). An order that a shop handed in while no
+    integration listened is taken now. Raises Invalid where there is nothing to look at."""
     about: dict[str, Any] = row.about
     order_keys: list[str] = about.get("orders", [])
     wanted: dict[str, list[str]] = about.get("changed", {})
@@ -195,7 +195,7 @@ def _nobody_listens() -> Invalid:
 
 
 def _note(c: sa.Connection, tenant_id: int, ids: Sequence[int], wanted: Mapping[str, Sequence[str]], now: float) -> set[int]:
-    """These keys are read next, for each of these integrations; whatever is being read goes on."""
+    """Notes these keys to be read next by each of these integrations; a reading under way goes on."""
     for id in ids if wanted else ():
         for kind, keys in wanted.items():
             changed.note(c, id, kind, keys, now)
@@ -205,7 +205,7 @@ def _note(c: sa.Connection, tenant_id: int, ids: Sequence[int], wanted: Mapping[
 
 
 def _living(c: sa.Connection, came: Came) -> list[int]:
-    """Of an archived integration nothing of the catalogue is read any more."""
+    """The connection's integrations that are not archived: an archived one reads no catalogue."""
     return [each.id for each in deliveries.hearers(c, came.connection_id) if not each.archived]
 
 
@@ -218,7 +218,7 @@ def _is_key(key: object) -> bool:
 
 
 def _checked(kind: type[T], given: Sequence[T]) -> list[T]:
-    """As pages are checked; nothing of a call is taken if anything of it is wrong: the platform tells it again."""
+    """Checked as pages are. If anything is wrong, nothing of the call is taken: the platform sends it again."""
     try:
         return [boundary.checker(kind)(each) for each in given]
     except boundary.Wrong as wrong:

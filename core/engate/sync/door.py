@@ -20,7 +20,7 @@ from engate.sync.desk import HOOK, OpenDesk
 from engate.text import Text
 
 SECONDS = 5.0
-"""That a plugin has for its answer: platforms wait no longer."""
+"""Time that a plugin has for its answer: platforms wait no longer."""
 MOST_REPLY = 8 * 1024 * 1024
 """Bytes: a page of products may be large."""
 _NAME = re.compile(r"[A-Za-z0-9-]{1,60}")
@@ -29,7 +29,7 @@ OURS = ("connection", "content-length", "transfer-encoding", "content-type")
 
 
 def name_of(vault: Vault, row: Any) -> str:
-    """The part of a connection's address that only its platform knows. `row.door` raised: another one."""
+    """The part of a connection's address that only its platform knows. Raising `row.door` changes it."""
     return vault.name(f"{row.tenant_id}/{row.id}/{row.door}")
 
 
@@ -42,14 +42,14 @@ def has_door(cls: type[Connection]) -> bool:
 
 
 def find(c: sa.Connection, vault: Vault, id: int, name: str) -> Any | None:
-    """The row of the connection that is called; None whatever is wrong, and as quickly."""
+    """The row of the connection that is called. None whatever is wrong, after the same time."""
     row = deliveries.door_of(c, id)
     right = name_of(vault, row) if row is not None else vault.name("nobody")
     return row if compare_digest(right.encode(), name.encode(errors="replace")) and row is not None else None
 
 
 async def answer(connection: Connection, asked: Asked, desk: OpenDesk) -> Reply:
-    """What the plugin answers, checked; what follows from it is on disk. Raises what it raises; Unavailable where it takes too long."""
+    """The plugin's answer, checked; its effects are on disk. Raises what the plugin raises, and Unavailable where it takes too long."""
     limit = asyncio.timeout(SECONDS)
     try:
         async with limit:
@@ -68,16 +68,16 @@ async def answer(connection: Connection, asked: Asked, desk: OpenDesk) -> Reply:
 
 
 def excuse(connection: Connection, asked: Asked, status: int) -> Reply:
-    """What is answered where there is no answer: the plugin's own words, else the bare status."""
+    """The answer where the plugin gave none: its own error words (`broke`), else the bare status."""
     try:
         given: object = connection.broke(asked)
-    except Exception:  # it broke once already
+    except Exception:  # the plugin failed before
         given = None
     return given if isinstance(given, Reply) and _wrong(given) is None else Reply(status)
 
 
 def _wrong(given: object) -> tuple[str, str, Text] | None:
-    """(field, value, what was expected) of an answer that cannot be given."""
+    """(field, value, what was expected) where this answer cannot be given."""
     if not isinstance(given, Reply):
         return "", type(given).__name__, boundary.as_is("Reply")
     status, body, kind, headers = cast("tuple[Any, ...]", (given.status, given.body, given.content_type, given.headers))

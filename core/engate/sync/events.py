@@ -1,4 +1,4 @@
-"""Taking in what happened in the storefront: each page of events is durable, with the wake of its orders, before it is acknowledged."""
+"""Taking in events of the storefront: each page is stored, and the lanes of its orders woken, before the page is acknowledged."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ORDER_PRIORITY = 0
 LISTED = "shop_order"
 """The reading of the shop's list of orders."""
 TOLD = "order_event"
-"""The reading of what the shop tells by itself."""
+"""The reading of the shop's events."""
 
 
 def lane_of(order_key: str) -> str:
@@ -27,7 +27,7 @@ def lane_of(order_key: str) -> str:
 
 
 async def events_slice(work: SliceContext) -> NextTurn:
-    """Reads until the storefront has nothing more to tell, or the slice is over. Also while inactive: feeds die if nobody reads them."""
+    """Reads until the storefront has nothing more to tell, or the slice is over. Also while inactive: a feed that is not read expires."""
     row = await work.store.reading(lambda c: runs.place_of(c, work.integration_id, TOLD))
     since = row.watermark if row is not None else None
     async with closing(work.coupling.storefront.read_order_events(Query(since=since))) as pages:
@@ -48,7 +48,7 @@ class Listing(NamedTuple):
 
 
 async def safety_slice(work: SliceContext) -> NextTurn:
-    """The shop's own list of orders, now and then: what a feed lost, or a hook that was not heard, would never be found. Resumable."""
+    """Reads the shop's own list of orders at intervals: it finds events that a feed or a webhook lost. Resumable."""
     row = await work.store.reading(lambda c: runs.place_of(c, work.integration_id, LISTED))
     since = row.watermark if row is not None else None
     at = Listing(row.cursor, row.ahead, row.entities, row.total) if row is not None and row.cursor else Listing()
@@ -68,7 +68,7 @@ async def safety_slice(work: SliceContext) -> NextTurn:
 
 
 def _listed(c: sa.Connection, work: SliceContext, page: Received[OrderEvent], at: Listing) -> None:
-    """What we know to be so already needs no look."""
+    """Takes in the orders whose state is not the stored one, and keeps the place."""
     known = orders.raw_states(c, work.integration_id, [event.order for event in page.items])
     _take_in(c, work, [event for event in page.items if known.get(event.order) != event.raw_state])
     runs.keep_place(c, work.integration_id, LISTED, **at._asdict())
@@ -88,7 +88,7 @@ def _receive(c: sa.Connection, work: SliceContext, page: Received[OrderEvent]) -
     events = page.items + quarantine.events_of(page.broken, work.now())
     _take_in(c, work, events)
     if page.watermark is not None:
-        # not compared with the last one: a feed's own mark need not sort
+        # not compared with the last one: the watermarks of a feed need not sort
         runs.keep_place(c, work.integration_id, TOLD, watermark=page.watermark)
 
 
@@ -112,18 +112,18 @@ def take_in(c: sa.Connection, ear: Ear, heard: Sequence[OrderEvent], now: float)
 
 
 def hear(c: sa.Connection, owner: Shop, events: Sequence[OrderEvent], now: float) -> bool:
-    """The same for the integration whose orders these are. Whether it has something to do now."""
+    """The same for the integration whose orders these are. Returns whether it has something to do now."""
     inbox.receive(c, owner.tenant_id, owner.integration_id, events, now)
-    # also while inactive: the lane does nothing then, and an activation that commits just now must not miss it
-    keys = inbox.with_unhandled(c, owner.integration_id, {event.order for event in events})  # a window tells the same again and again
+    # also while inactive: the lane does nothing then, but an activation that commits at this moment must not miss it
+    keys = inbox.with_unhandled(c, owner.integration_id, {event.order for event in events})  # a feed with a time window repeats its events
     lanes.wake(c, [lanes.Wake(owner.tenant_id, owner.integration_id, lane_of(key), ORDER_PRIORITY, now) for key in sorted(keys)])
     return bool(keys)
 
 
 def _owned(c: sa.Connection, ear: Ear, events: Sequence[OrderEvent]) -> dict[int, list[OrderEvent]]:
-    """An archived integration takes no new orders; another one of its shop hands on what happens to its open ones.
+    """Integration id -> its events. An archived integration takes no new orders; the shop's other one hands on events of its open ones.
 
-    Asked in the transaction that takes in: whoever listened may have been deleted since it began to."""
+    Decided in the transaction that stores the events: the integration may have been deleted since the reading began."""
     keys = {event.order for event in events}
     if archive.is_archived(c, ear.integration_id):
         known = archive.known(c, ear.integration_id, keys)

@@ -1,4 +1,4 @@
-"""A slice that failed, or hangs: what is shown of it, what waits for whom, and when it is tried again. Nothing fails without a word."""
+"""A slice that failed or hangs: what is shown of it, what waits for whom, and when it is tried again. Every failure is shown."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from engate.titles import doing
 
 REAUTH_WAIT = 60.0
 PATIENCE = 2
-"""So many tries of a lane may fail before anybody is told: platforms hiccup."""
+"""So many tries of a lane may fail before people are told: short outages of platforms are common."""
 
 FORBIDDEN = "forbidden"
 FAILING = "order.failing"
@@ -43,7 +43,7 @@ class Failed(NamedTuple):
 
     @property
     def side(self) -> int | None:
-        """The connection to blame: the client's word, else whose hook it was; of what the database met, none."""
+        """The connection to blame: the one that the client named, else the one whose hook failed. None for errors of the database."""
         if isinstance(self.error, Broken):
             return None
         known = self.error.connection_id if isinstance(self.error, EngateError) else None
@@ -51,7 +51,7 @@ class Failed(NamedTuple):
 
 
 def side_of(snapshot: Snapshot, hook: str) -> int | None:
-    """The connection that this hook belongs to. None: to no platform."""
+    """The connection that this hook belongs to. None: it belongs to no platform."""
     if not hook or hasattr(Observer, hook):
         return None
     (erp, _), (storefront, _) = snapshot.sides
@@ -64,12 +64,12 @@ def back_off(failed: Failed, delays: Delays, now: float) -> float:
     if isinstance(error, AuthFailed):
         return now + REAUTH_WAIT
     if isinstance(error, Forbidden) and order_of(claim.name) is None:
-        return now + delays.forbidden_wait  # only a person can grant it: no use in hurrying
+        return now + delays.forbidden_wait  # only a person can grant it
     return now + delays.pause(claim.tries)
 
 
 class Told(NamedTuple):
-    """What every line of a slice says."""
+    """Fields of every log line about a slice."""
 
     integration: int
     lane: str
@@ -93,7 +93,7 @@ def tell(failed: Failed, seconds: float) -> None:
 
 
 def keep(c: sa.Connection, lease: str, failed: Failed, until: float, now: float) -> None:
-    """The lane backs off, and health and causes say why; nothing of it if the lane is somebody else's by now."""
+    """The lane backs off, and health and causes say why. Does nothing if another process has the lane by now."""
     claim, error, side = failed.claim, failed.error, failed.side
     if not lanes.back_off(c, claim, lease, until):
         return
@@ -110,7 +110,7 @@ def keep(c: sa.Connection, lease: str, failed: Failed, until: float, now: float)
 
 
 def _reason(failed: Failed) -> Reason | None:
-    """What a person or engate itself has to end, where somebody waits for it."""
+    """The cause that a person or engate has to end, if something waits for it."""
     error, order_key = failed.error, order_of(failed.claim.name)
     if isinstance(error, Forbidden):
         subject = f"{failed.side}/{error.operation or failed.hook}"
@@ -122,7 +122,7 @@ def _reason(failed: Failed) -> Reason | None:
 
 
 def _wait(c: sa.Connection, failed: Failed, reason: Reason, now: float) -> bool:
-    """The order points to it, or else the flow. False: nobody does, because the order has words of its own already."""
+    """Points the order, or else the flow, to the cause. False: neither, because the order already waits for another cause."""
     claim, order_key = failed.claim, order_of(failed.claim.name)
     if order_key is not None:
         known = waits.of_order(c, claim.integration_id, order_key)
@@ -134,7 +134,7 @@ def _wait(c: sa.Connection, failed: Failed, reason: Reason, now: float) -> bool:
             order_waits(c, outlet, KeyedOrder(row, order_key), reason, now)
             return True
         if reason.code != FORBIDDEN:
-            return False  # nothing is stored of it yet: the flow of orders itself is well
+            return False  # the order is not stored yet, and the flow of orders itself is well
     cause_id = causes.ensure(c, claim.tenant_id, claim.integration_id, {reason}, now)[reason.key]
     config.set_flow(c, claim.integration_id, flow_of(claim.name), cause_id=cause_id)
     return True
@@ -180,7 +180,7 @@ def _broke(hook: str) -> Text:
 
 
 def _grant(operation: str, hook: str) -> Text:
-    """`operation`: what the platform refused, in its own words; where it has none, what engate was doing."""
+    """What to grant. `operation`: what the platform refused, in its words; "": says what engate was doing (`hook`)."""
     pt, en = (operation, operation) if operation else (doing(hook).pt, doing(hook).en)
     return Text(
         f"Dê ao usuário da conexão a permissão para {pt} e peça nova tentativa.",

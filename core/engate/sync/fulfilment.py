@@ -26,7 +26,7 @@ NO_ORDER = frozenset({"cancelled", "rejected"})
 
 
 async def fulfilment_slice(work: SliceContext) -> NextTurn:
-    """One delta over the ERP's orders. Small and frequent: it starts anew when interrupted."""
+    """One delta reading of the ERP's orders. It is small and frequent, so it starts anew when interrupted."""
     since = await work.store.reading(lambda c: runs.watermark_of(c, work.integration_id, KIND))
     ahead, held, read, total = since, False, 0, None
     async with closing(work.coupling.erp.list_fulfilment(Query(since=since))) as pages:
@@ -37,14 +37,14 @@ async def fulfilment_slice(work: SliceContext) -> NextTurn:
             if page.items or page.broken:
                 held |= await work.store.writing(lambda c, page=page: _keep(c, work, page))
     short = whole.of_count(KIND, read, total) if total is not None and read < total else None
-    # what the ERP said of one of our orders and we could not take in must be listed again
+    # an item about one of our orders that could not be taken in must be listed again
     newest = since if held else ahead
     await work.store.writing(lambda c: _read(c, work, since, newest, short))
     return NextTurn(due=work.now() + work.snapshot.every["fulfilment"])
 
 
 def _read(c: sa.Connection, work: SliceContext, since: str | None, ahead: str | None, short: Reason | None) -> None:
-    """The watermark moves only over a list that was whole."""
+    """The watermark moves only if the list was whole."""
     if short is None:
         if ahead != since:
             runs.keep_place(c, work.integration_id, KIND, watermark=ahead)
@@ -54,8 +54,8 @@ def _read(c: sa.Connection, work: SliceContext, since: str | None, ahead: str | 
 
 
 def _keep(c: sa.Connection, work: SliceContext, page: Received[ErpOrder]) -> bool:
-    """Whether something was said of our orders that cannot be used."""
-    work.must_have_lease(c)  # whoever has the lane now may have read newer facts
+    """Stores a page. Returns whether an item about one of our orders cannot be used."""
+    work.must_have_lease(c)  # the lane's new holder may have read newer facts
     now = renames.as_now(c, work.integration_id, page.items)
     said = {erp.key: erp for erp in now}
     woken: set[str] = set(_adopted(c, work, now))
@@ -75,12 +75,12 @@ def _keep(c: sa.Connection, work: SliceContext, page: Received[ErpOrder]) -> boo
 
 
 def _to_keep(row: Any, said: ErpOrder) -> ErpOrder:
-    """Of an order whose buyer was taken out, nothing that names one."""
+    """The ERP's order as it is kept: without the buyer where the stored order was erased."""
     return personal.erased_erp(said) if row.erased_at is not None else said
 
 
 def _broken(c: sa.Connection, work: SliceContext, page: Received[ErpOrder]) -> bool:
-    """Their orders wait with the words of what is wrong."""
+    """Orders with an unusable item wait, with its error as the cause. Returns whether there are any."""
     problems = {each.key: each.problem for each in page.broken if each.key is not None}
     rows = orders.part_by_erp(c, work.integration_id, list(problems)) if problems else []
     for row in rows:
@@ -90,7 +90,7 @@ def _broken(c: sa.Connection, work: SliceContext, page: Received[ErpOrder]) -> b
 
 
 def _adopted(c: sa.Connection, work: SliceContext, said: list[ErpOrder]) -> list[str]:
-    """Orders that carry our reference and whose number nobody told us: an import that was not answered, or answered without one.
+    """Takes over orders that carry our reference and whose number is unknown: the import was not answered, or answered without one.
     Returns the keys of the shop's orders."""
     mine = {(erp.reference, erp.branch): erp for erp in said if erp.reference and erp.state not in NO_ORDER}
     found: list[str] = []

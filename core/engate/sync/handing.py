@@ -1,5 +1,5 @@
-"""What a shop is handed when it fetches: decided by the integration's rules as a push is, and settled in the commit after which the answer
-leaves. Until then nothing is written: who dies before it hands out the same again."""
+"""What a shop that fetches is handed: decided by the integration's rules as a push is, and settled in one commit before the answer leaves.
+Nothing is written before that: a process that dies earlier hands out the same again."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ OF_SKU = frozenset({"sku", *BELOW})
 
 
 class Given(NamedTuple):
-    """One record of a served kind that the shop does not hold yet as it was handed out."""
+    """One handed-out record of a served kind that the shop does not hold in this state yet."""
 
     row: Row
     found: Effective
@@ -59,7 +59,7 @@ class Pages(NamedTuple):
 
 
 class Live(NamedTuple):
-    """The integration of which something is handed out. `flows`: those that are offered and on."""
+    """The integration whose records are handed out. `flows`: those that are offered and on."""
 
     snapshot: Snapshot
     pair: Pair
@@ -67,7 +67,7 @@ class Live(NamedTuple):
 
 
 class Handing:
-    """Of one call to the door of a storefront's connection."""
+    """What one call to the door of a storefront's connection may see and take."""
 
     def __init__(self, registry: Registry, storefront_id: int, at: float) -> None:
         self._registry, self._storefront_id, self._at = registry, storefront_id, at
@@ -87,7 +87,7 @@ class Handing:
         return await self._registry.store.viewing(lambda c: self._sku(c, id))
 
     def _sku(self, c: sa.Connection, id: int) -> str | None:
-        """What an order names is looked up whether or not anything may be handed out just now."""
+        """The ERP's key of a SKU that an order names by our number. It is found even while nothing may be handed out."""
         integration_id = config.living_of(c, self._storefront_id)
         if integration_id is None:
             return None
@@ -112,8 +112,8 @@ class Handing:
         return seen
 
     async def _live(self) -> Live:
-        """The integration of which something may be handed out: active, and both sides have passed a test as they are configured. A shop
-        that is told that there are no products takes its own off sale: so it is told that nobody can say."""
+        """The integration whose records may be handed out: active, and both sides have passed a test as configured. Else Unavailable:
+        a shop that got an empty list would take its products off sale."""
         snapshot = await self._registry.store.glancing(self._snapshot)
         if snapshot is None or not snapshot.active or not snapshot.connected:
             raise Unavailable(NOT_LIVE, code="not_live")
@@ -131,7 +131,7 @@ class Handing:
         return bool(self._given)
 
     def settle(self, c: sa.Connection) -> None:
-        """What was given counts as held by the shop. What somebody decided anew meanwhile, or moved, is not known: it is given again."""
+        """What was given counts as held by the shop. A record that was decided anew or moved meanwhile is in doubt: it is given again."""
         untouched = families.as_they_were(c, [each.row for each in self._given.values()])
         families.handed_in_doubt(c, [(id, each.found.accepted) for id, each in self._given.items() if id not in untouched])
         sound = [each for id, each in self._given.items() if id in untouched]
@@ -144,7 +144,7 @@ class Handing:
 
 
 def _settled(given: Given) -> Settled:
-    """The storefront says no key of it: it has the link that it had."""
+    """The record keeps the link that it had: the storefront tells no key when it fetches."""
     row, found = given
     turned = buyable(row.have_doc) != buyable(found.doc)
     remote = row.remote or ""
@@ -154,7 +154,7 @@ def _settled(given: Given) -> Settled:
 
 
 class _Table:
-    """What may be shown now, of one integration, in one transaction. `given`: what the shop did not hold so."""
+    """What may be shown now of one integration, in one transaction. `given`: shown records that the shop does not hold in this state."""
 
     def __init__(self, c: sa.Connection, live: Live, sight: Sight) -> None:
         if revisions.stamp(c, live.snapshot.id) != live.snapshot.stamp:
@@ -191,7 +191,7 @@ class _Table:
             return whole
         if all(each.sku.key != sku.key for each in whole.skus):
             self.given.clear()
-            return None  # it may not be shown, whatever else of its product may
+            return None  # this SKU may not be shown, though others of its product may
         self.given = [each for each in self.given if each.row.kind not in OF_SKU or sku.key in (each.row.key, each.row.parent)]
         return whole
 
@@ -243,7 +243,7 @@ class _Table:
     def _under(self, skus: list[str]) -> dict[tuple[str, str], list[Row]]:
         rules = self._rules["stock"] = rules_of(self._c, self._snapshot, self._pair, "stock", skus)
         rows = families.below(self._c, self._snapshot.id, BELOW, skus)
-        # after the rows: a sum that changes later moves the turn of its row
+        # read after the rows: a sum that changes later moves the turn of its row
         self._shared = Shared(self._c, self._snapshot.id, rules, skus)
         return rows
 
@@ -266,7 +266,7 @@ class _Table:
         return Brand(BRAND_FOR_ALL, name) if name else None
 
     def _node(self, kind: str, key: str) -> Any | None:
-        if kind not in self._nodes:  # all of them: they are few beside the products
+        if kind not in self._nodes:  # all are loaded: they are few compared with products
             self._nodes[kind] = {row.key: row for row in families.of_kind(self._c, self._snapshot.id, kind)}
         row = self._nodes[kind].get(key)
         item = self._item(row) if row is not None else None
@@ -278,19 +278,19 @@ class _Table:
         return tuple(item for row in rows if (item := self._item(row)) is not None)
 
     def _item(self, row: Row) -> Item[Any] | None:
-        """As the rules want it; where it may not go, as the shop last had it; else nothing."""
+        """The record as the rules want it; where it may not go, as the shop last had it; None where the shop never had it."""
         rules = self._rules_of(row.kind)
         found = rules.effective(row.kind, row.doc, row.read_at) if row.doc is not None else None
         if found is not None and KINDS[row.kind].counted:
             found = self._shared.decided(found)
             if found is None:
-                return None  # another branch's number carries it
+                return None  # another branch's record carries the sum
         refs = found.refs if found is not None else {}
         kept = rules.kept.get(row.kind, frozenset())
         if found is None or not self._goes(row, found):
             if row.have_doc is None:
                 return None
-            kept |= empty(row.kind, row.have_doc)  # it may have been the shop's own when the rest was told
+            kept |= empty(row.kind, row.have_doc)  # these fields may have been the shop's own when the rest was told
             return Item(row.key, row.have_doc, remote=row.remote, refs=refs, kept=kept, id=row.id, more=row.more)
         if row.kind in self._pair.served and row.have != found.digest and row.operation_id is None:
             self.given.append(Given(row, found))
@@ -310,7 +310,7 @@ class _Table:
 
 
 def _is_free(row: Row) -> bool:
-    """It waits for nothing, for the shop, or for a link: whether that is there is decided anew."""
+    """Whether the record waits for nothing, for the shop, or for a link (whether there is one is decided anew)."""
     return row.owner in (None, "storefront") or (row.cause or "").startswith((links.WAITING_LINK, served.LINK_BY_HAND))
 
 

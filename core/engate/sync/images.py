@@ -1,4 +1,4 @@
-"""A shop that shows no SKU without an image (`Storefront.hides_without_image`): people hear of those of which the ERP has none."""
+"""For a shop that hides SKUs without an image (`Storefront.hides_without_image`): people are told which SKUs have none in the ERP."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ SKU = KINDS["sku"]
 
 
 def came(c: sa.Connection, work: SliceContext, docs: Sequence[Any]) -> None:
-    """Some of these may be what a SKU lacked."""
+    """Images were read; decides the SKUs anew if one of them was waiting for its image."""
     skus = {doc.sku for doc in docs if isinstance(doc, Image)}
     if work.pair.needs_image and skus and families.any_waits(c, work.records_of(SKU.name), skus, NO_IMAGE.key):
         were_read(c, work)
 
 
 def were_read(c: sa.Connection, work: SliceContext) -> None:
-    """What is said of every SKU is decided anew; nothing is sent for it."""
+    """Decides anew what is said of every SKU. Nothing is sent for it."""
     if work.pair.needs_image:
         work.wake(c, (f"refresh/{SKU.name}", SKU.priority))

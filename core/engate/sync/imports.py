@@ -1,4 +1,4 @@
-"""Importing one part, exactly once in effect: look, promise, send, and when nobody knows, wait and look again before any resend."""
+"""Importing one part, exactly once in effect: look, promise, send; when the effect is unknown, wait and look again before any resend."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LOOKS = 2
 
 
 async def import_part(work: SliceContext, order: Stored, part: Part) -> NextTurn | None:
-    """Also the first time: look before sending. Unsure never permits a send."""
+    """Looks before sending, also the first time. An answer of Unsure never permits a send."""
     found = await _look(work, order, part)
     if isinstance(found, NextTurn):
         return found
@@ -35,11 +35,11 @@ async def import_part(work: SliceContext, order: Stored, part: Part) -> NextTurn
 
 
 async def resolve_part(work: SliceContext, order: Stored, part: Part) -> NextTurn | Reason | None:
-    """An import went out and was not answered (or we died). Found is definite at any time. Absent counts no earlier than the ERP's bound,
-    and twice, then it may go again. Where the ERP declares no bound, a person decides."""
+    """An import went out and was not answered (or the process died). Found is definite at any time. Absent counts only after the ERP's
+    bound; found absent `LOOKS` times, the part may go again. Where the ERP declares no bound, a person decides."""
     bound = work.delays.settles_within if work.delays.settles_within is not None else work.coupling.settles_within
     if part.sent_at is None:
-        # whoever sent it died on the way: nobody knows when the call left, but it was before now
+        # the process died while sending: when the call left is unknown, but it was before now
         await work.store.durably(lambda c: orders.update_part(c, part.id, sent_at=work.now()))
     sent_at = part.sent_at or work.now()
     found = await _look(work, order, part)
@@ -51,7 +51,7 @@ async def resolve_part(work: SliceContext, order: Stored, part: Part) -> NextTur
     if bound is None:
         return _fate_unknown(part)
     if work.now() < sent_at + bound:
-        return NextTurn(due=sent_at + bound)  # it may still come: absent says nothing yet
+        return NextTurn(due=sent_at + bound)  # it may still arrive: absent means nothing yet
     looks = part.looks + 1
     again = looks >= LOOKS
     await work.store.durably(lambda c: _absent(c, work, part, looks, again))
@@ -59,7 +59,7 @@ async def resolve_part(work: SliceContext, order: Stored, part: Part) -> NextTur
 
 
 def _absent(c: sa.Connection, work: SliceContext, part: Part, looks: int, again: bool) -> None:
-    """The search did not find it. A listing may have meanwhile, and its word stands."""
+    """The search did not find the order. If a listing of the ERP's orders found it meanwhile, that stands."""
     work.must_have_lease(c)
     orders.update_unentered(c, part.id, looks=looks, sending=not again)
 
@@ -74,7 +74,7 @@ async def _look(work: SliceContext, order: Stored, part: Part) -> Found | NextTu
 
 
 async def _waits(work: SliceContext, order: Stored, part: Part, code: str, text: Text) -> None:
-    """Nobody need do anything, but nothing waits without a word (that of a person comes first)."""
+    """Says why the order waits, though nobody has to act. A cause that it already has stays."""
     if order.cause_id is not None:
         return
     hint = Text("O engate tenta de novo sozinho.", "engate tries again by itself.")
@@ -108,7 +108,7 @@ async def _send(work: SliceContext, order: Stored, part: Part) -> NextTurn | Non
 
 
 def _promise(c: sa.Connection, work: SliceContext, part: Part) -> None:
-    """Before the call: whoever finds `sending` knows that an order may be on its way. Only one can promise."""
+    """Before the call: `sending` marks that an order may be on its way. Only one process can promise."""
     work.must_have_lease(c)
     work.must_be_current(c)
     if not orders.promise(c, part.id, part.attempt):
@@ -116,7 +116,7 @@ def _promise(c: sa.Connection, work: SliceContext, part: Part) -> None:
 
 
 def _uncertain(c: sa.Connection, work: SliceContext, order: Stored, part: Part, text: Text) -> None:
-    """The ERP's bound counts from here: look-ups and retries may have passed since the promise."""
+    """The effect is unknown. The ERP's bound counts from now: look-ups and retries may have passed since the promise."""
     if not orders.update_unentered(c, part.id, sent_at=work.now()):
         return
     say_after(c, "order_uncertain", integration=work.integration_id, order=order.key, part=part.no, error=text.en)
@@ -128,7 +128,7 @@ async def _enter(work: SliceContext, order: Stored, part: Part, where: Found | I
 
 
 def _entered(c: sa.Connection, work: SliceContext, order: Stored, part: Part, where: Found | Imported) -> None:
-    """A definite yes: key and next step in one transaction."""
+    """The ERP has the order: stores its key and the next step in one transaction."""
     if not orders.update_unentered(c, part.id, erp_key=where.key, erp_state=where.state, sending=False, state="in_erp"):
         _entered_before(c, work, order, part, where.key)
         return
@@ -145,8 +145,8 @@ def _entered(c: sa.Connection, work: SliceContext, order: Stored, part: Part, wh
 
 
 def _entered_before(c: sa.Connection, work: SliceContext, order: Stored, part: Part, key: str) -> None:
-    """A listing of the ERP's orders brought the part's number first, with facts that may be newer than the answer. Another number is
-    another order in the ERP: only a person can tell which one counts."""
+    """A listing of the ERP's orders brought the part's number first, with facts that may be newer than the answer. A different number means
+    a second order in the ERP: only a person can tell which one counts."""
     first = orders.erp_key_of(c, part.id)
     orders.update_part(c, part.id, sending=False)
     if first == key:

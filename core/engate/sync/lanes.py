@@ -31,11 +31,11 @@ FULFILMENT = "read/fulfilment"
 
 
 PROBES = [(f"probe/{side}", 8) for side in SIDES]
-"""(lane, priority) of those that look after the two connections."""
+"""(lane, priority) of the probes of the two connections."""
 
 
 def lanes_of_flow(name: str) -> list[tuple[str, int]]:
-    """(lane, priority) of everything that belongs to a flow, but the lanes of single orders."""
+    """(lane, priority) of all lanes of a flow except those of single orders."""
     flow = FLOWS[name]
     if name == "orders":
         return [(EVENTS, 0), (SAFETY, 1)]
@@ -59,7 +59,7 @@ def order_of(lane: str) -> str | None:
 
 
 def slice_of(work: SliceContext) -> Awaitable[NextTurn]:
-    """The slice that this lane needs now."""
+    """The slice that this lane runs now."""
     head, _, rest = work.claim.name.partition("/")
     match head:
         case "events":
@@ -69,11 +69,11 @@ def slice_of(work: SliceContext) -> Awaitable[NextTurn]:
         case _ if work.snapshot.archived:
             return _archived(work, head, rest)
         case "check":
-            return check_slice(work, rest)  # also while Inativa: what was sent is known, and nothing is sent anew
+            return check_slice(work, rest)  # also while inactive: it asks about what was sent and sends nothing
         case "probe":
-            return _probe(work, rest)  # also while inactive: what is configured is kept working
+            return _probe(work, rest)  # also while inactive: configured connections are kept working
         case _ if not work.snapshot.active:
-            return _nothing()  # Inativa: nothing is pushed or imported; switching on wakes every lane
+            return _nothing()  # inactive: nothing is pushed or imported; activation wakes every lane
         case "order":
             return _order(work, rest)
         case "read" if rest == "fulfilment":
@@ -92,7 +92,7 @@ def slice_of(work: SliceContext) -> Awaitable[NextTurn]:
 async def _probe(work: SliceContext, side: str) -> NextTurn:
     later, learned = await probe_slice(work, side)
     if learned:
-        # what was not offered may be now, in every integration of the account
+        # flows that were not offered may be offered now, in every integration of the connection
         await work.store.durably(lambda c: _wake_flows(c, work, work.snapshot.sides[SIDES.index(side)][0]))
     return later
 
@@ -106,7 +106,7 @@ def _wake_flows(c: sa.Connection, work: SliceContext, connection_id: int) -> Non
 
 
 async def _archived(work: SliceContext, head: str, rest: str) -> NextTurn:
-    """Its open orders go on; when the last has ended, it goes."""
+    """An archived integration works on its open orders and is removed when the last one has ended."""
     later = NextTurn()
     if head == "order":
         later = await _order(work, rest)
@@ -129,7 +129,7 @@ def _reads_orders(work: SliceContext) -> bool:
 
 
 def _pushes(work: SliceContext, kind: Kind) -> bool:
-    """Nodes of our own (`nodes`) go also where the ERP has none of the kind."""
+    """Whether the kind is pushed. engate's own nodes (`nodes`) go even where the ERP has none of the kind."""
     return kind.flow in work.snapshot.enabled and work.coupling.can(kind.push_hook)
 
 
@@ -145,7 +145,7 @@ async def _nothing() -> NextTurn:
 
 
 async def _refresh(work: SliceContext, name: str) -> NextTurn:
-    """Options, mapping or links changed: what should be is decided anew from what was read; nothing is asked of the ERP."""
+    """Options, mapping or links changed: decides the records anew from the stored documents. The ERP is not asked."""
     kind = KINDS[name]
     await work.store.writing(lambda c: nodes.want(c, work))
     after: int | None = 0

@@ -1,5 +1,5 @@
-"""What the shop had before engate, where its products carry no reference of the ERP's and only their SKUs tell which they are
-(`Storefront.products_by_sku`): the shop's own list is read once, before the first product is pushed, and links are made from it."""
+"""Products that the shop had before engate, where only their SKUs carry a reference of the ERP (`Storefront.products_by_sku`): the shop's
+own list is read once, before the first product is pushed, and links are made from it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ APART = own(
 
 
 async def before_products(work: SliceContext) -> NextTurn | None:
-    """None: what the shop had is linked, products may go. Otherwise when to come back; the end of the reading of SKUs wakes, too."""
+    """None: the shop's products are linked, and products may go. Else when to come back; the end of the SKUs' reading also wakes it."""
     if not _tells(work):
         return None
     place = await work.store.reading(lambda c: runs.place_of(c, work.integration_id, LISTING))
@@ -45,7 +45,7 @@ async def before_products(work: SliceContext) -> NextTurn | None:
     async with closing(work.coupling.storefront.read_listing(Query(cursor=at.cursor))) as pages:
         async for page in pages:
             if not at.began and (page.items or page.broken) and await _skus_under_way(work):
-                # an empty shop waits for nothing; this one for the ERP's SKUs, by which its products are known
+                # an empty shop waits for nothing; this one needs the ERP's SKUs to recognise its products
                 await work.store.durably(lambda c: runs.keep_place(c, work.integration_id, LISTING, cursor=None, watermark=None))
                 return NextTurn()
             await work.store.durably(lambda c, page=page, at=at: _keep(c, work, page, at))
@@ -64,7 +64,8 @@ class At(NamedTuple):
 
 
 def must_be_read(c: sa.Connection, work: SliceContext) -> None:
-    """A link may have been forgotten since we looked: the list is read again before its product could be made a second time."""
+    """Raises Outdated unless the list has been read. A link may have been removed since: a new reading keeps its product from being made
+    twice."""
     if _tells(work):
         place = runs.place_of(c, work.integration_id, LISTING)
         if place is None or place.watermark != DONE:
@@ -91,7 +92,7 @@ def _done(c: sa.Connection, work: SliceContext, at: At) -> None:
 
 
 def _must_go_on(c: sa.Connection, work: SliceContext, at: At) -> None:
-    """A link that was forgotten meanwhile began the reading anew: its product may have stood on a page before."""
+    """Raises Outdated if the reading was restarted: a link was removed meanwhile, and its product may be on an earlier page."""
     work.must_have_lease(c)
     place = runs.place_of(c, work.integration_id, LISTING)
     if At(place is not None, place.cursor if place is not None else None) != at:
@@ -99,7 +100,7 @@ def _must_go_on(c: sa.Connection, work: SliceContext, at: At) -> None:
 
 
 def _link(c: sa.Connection, work: SliceContext, rows: Sequence[Listing]) -> None:
-    """One for one: what is linked stays, and a product of the shop stands for one of the ERP, the first that is found in it."""
+    """Links one to one. Existing links stay; a product of the shop is linked to the first product of the ERP that is found in it."""
     parents = links.parents_of(c, work.integration_id, [row.reference for row in rows])
     known = [row for row in rows if row.reference in parents]
     skus = [(row.reference, row.sku) for row in known]
@@ -113,7 +114,7 @@ def _link(c: sa.Connection, work: SliceContext, rows: Sequence[Listing]) -> None
 
 
 def apart(c: sa.Connection, work: SliceContext, rows: Sequence[Claimed]) -> set[str]:
-    """Products that would be made although the shop has SKUs of theirs, in a product that is not linked to them."""
+    """Keys of products that would be made although the shop has their SKUs, in a product that is not linked to them."""
     if not work.coupling.products_by_sku:
         return set()
     return links.with_skus_there(c, work.integration_id, [row.key for row in rows if row.remote is None])

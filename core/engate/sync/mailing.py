@@ -1,6 +1,6 @@
-"""Letters to buyers: owed in the transaction in which their order becomes what they tell of, written and sent from the outbox.
+"""Letters to buyers: put into the outbox in the transaction in which the order reaches the state that they tell, and sent from there.
 
-There is one of each kind for an order, ever. It is filled when it is sent, so that what is stored of it says nothing of the buyer.
+An order gets at most one letter of each kind. Its text is made when it is sent, so the stored row holds no data of the buyer.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ NO_SERVER = AuthFailed(
     code="mail.no_server",
 )
 TOGETHER = 4
-"""Letters of one tenant that are under way at a time in one process: a server that hangs holds so many slots and no more."""
+"""Letters of one tenant under way at a time in one process: a server that hangs takes no more slots than this."""
 
 
 def owe(c: sa.Connection, work: SliceContext, order: Stored, state: str) -> None:
-    """The order is in this state: its buyer is to know, if the switch is on and it holds of the whole order."""
+    """Puts the letter about this state into the outbox, if the option is on and the state holds for the whole order."""
     what = next((each for each in mails.WHATS if each == state), None)
     if what is None or not mails.wanted(work.snapshot.options, what) or (what == "shipped" and not mails.all_shipped(order)):
         return
@@ -66,14 +66,14 @@ def _impossible(what: str) -> Line:
 
 
 class Mailman(NamedTuple):
-    """Who writes for one integration."""
+    """Writes and sends the letters of one integration."""
 
     store: Store
     vault: Vault
     snapshot: Snapshot
 
     def line(self, c: sa.Connection, row: Any, line: Line, now: float) -> None:
-        """What became of a letter, in its order's timeline."""
+        """Notes the outcome of a letter in its order's timeline."""
         id = orders.id_of(c, self.snapshot.id, row.payload["order"])
         if id is not None:
             orders.note(c, OrderRow(self.snapshot.tenant_id, self.snapshot.id, id), line, now)
@@ -87,8 +87,8 @@ class Ready(NamedTuple):
 
 
 async def post(mailman: Mailman, row: Any, at: datetime) -> Line | None:
-    """Sends what the row asks for; returns what the order's timeline says of it, None where nothing is to be said. Raises `AuthFailed`
-    where a person has to mend the server, and other errors where it may get through later."""
+    """Sends the letter of this outbox row. Returns the line for the order's timeline, or None. Raises `AuthFailed` where a person has to
+    correct the server's settings, and other errors where a later try may succeed."""
     ready = await mailman.store.reading(lambda c: _ready(c, mailman, row, at))
     if not isinstance(ready, Ready):
         return ready
@@ -103,7 +103,7 @@ async def post(mailman: Mailman, row: Any, at: datetime) -> Line | None:
     except Unknown as error:
         if row.error != str(error):
             raise
-        # a second time: a server that takes letters and never says so would be sent the same one for days
+        # not tried a third time: a server that takes letters and never answers would get the same one for days
         text = Text(
             f"E-mail de {name.pt} a {to}: o servidor o recebeu duas vezes e não respondeu; não se sabe se chegou.",
             f"E-mail of {name.en} to {to}: the server got it twice and did not answer; nobody knows whether it arrived.",
@@ -111,13 +111,13 @@ async def post(mailman: Mailman, row: Any, at: datetime) -> Line | None:
         return Line("mail_unknown", text)
     except AuthFailed as error:
         if not await mailman.store.writing(lambda c, error=error: mail_server.refused(c, mailman.snapshot.tenant_id, ready.kept, error)):
-            raise Unavailable(error.text, error.hint, code="mail.not_taken") from None  # another server was configured meanwhile
+            raise Unavailable(error.text, error.hint, code="mail.not_taken") from None  # another server has been configured meanwhile
         raise
     return Line("mailed", Text(f"E-mail de {name.pt} enviado a {to}.", f"E-mail of {name.en} sent to {to}."))
 
 
 def _ready(c: sa.Connection, mailman: Mailman, row: Any, at: datetime) -> Ready | Line | None:
-    """A line, or None, where nothing is to be sent any more: the switch is off, or the order has gone on without the letter."""
+    """The letter to send. A line or None where nothing is to be sent any more: the option is off, or the order has gone on."""
     snapshot, what = mailman.snapshot, row.payload["what"]
     order = orders.load(c, snapshot.id, row.payload["order"])
     if order is None or not mails.wanted(snapshot.options, what):
@@ -129,7 +129,7 @@ def _ready(c: sa.Connection, mailman: Mailman, row: Any, at: datetime) -> Ready 
         return _impossible(what)
     kept = mail_server.kept(c, mailman.vault, snapshot.tenant_id)
     if kept is None and snapshot.archived:
-        return None  # nobody will configure one for it
+        return None  # an archived integration gets no new server
     if kept is None:
         raise NO_SERVER
     if kept.refused is not None:
@@ -161,7 +161,7 @@ def letter_of(snapshot: Snapshot, order: Stored, what: What, sending: Sending) -
 
 
 def reason_of(error: EngateError) -> Reason:
-    """Why letters do not go out: one for each kind of trouble, in the words of its first time."""
+    """Why letters do not go out: one cause for each error code, with the text of its first error."""
     owner = "person" if isinstance(error, AuthFailed) else "engate"
     one = error.code == "mail.recipient"
     text = Text(
@@ -172,7 +172,7 @@ def reason_of(error: EngateError) -> Reason:
 
 
 def changed(c: sa.Connection, tenant_id: int) -> list[tuple[int, list[int]]]:
-    """The tenant's integrations, each with the causes for which letters wait."""
+    """The tenant's integrations, each with the ids of the causes that its letters wait for."""
     return [(row.id, outbox.causes_of(c, row.id, MAIL)) for row in mail_server.integrations_of(c, tenant_id)]
 
 
@@ -182,7 +182,7 @@ TEST_BODY = """Este e-mail confirma que o engate consegue escrever aos seus clie
 
 
 async def try_out(server: MailServer, to: str, id: str, at: datetime) -> EngateError | None:
-    """Sends a test letter; None: the server has taken it."""
+    """Sends a test letter. Returns the error, or None if the server accepted it."""
     try:
         await smtp.send(server, Letter(to, "engate", TEST, TEST_BODY, id, format_datetime(at)))
     except EngateError as error:

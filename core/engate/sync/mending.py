@@ -1,4 +1,4 @@
-"""An order whose stored document cannot be read (an older version stored what a plugin built wrongly): it is read from the shop again."""
+"""An order whose stored document cannot be read (an older version stored a wrongly built one) is read from the shop again."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from engate.text import Text
 
 
 async def mend_order(work: SliceContext, key: str) -> NextTurn:
-    """Its document from the shop, its parts where nothing has gone out yet; a part that has gone out is for a person."""
+    """Reads the document from the shop again, and makes the parts again if none was sent. A part that was sent needs a person."""
     say("order_unreadable", integration=work.integration_id, order=key)
-    if work.coupling.hands_in_orders:  # it cannot be asked
+    if work.coupling.hands_in_orders:  # such a shop cannot be asked
         await work.store.durably(lambda c: _tell(c, work, key))
         return NextTurn()
     doc = await work.coupling.storefront.read_order(key)
@@ -30,7 +30,7 @@ def _mended(c: sa.Connection, work: SliceContext, key: str, doc: Order) -> bool:
     doc = personal.erased(doc) if orders.is_erased(c, work.integration_id, key) else doc
     id = orders.keep(c, work.orders_of, doc, "received", work.now())
     if orders.forget_unreadable_parts(c, id):
-        # as if the shop had just told of it: parts that are missing are made anew
+        # handled like a new event of the shop: missing parts are made anew
         event = OrderEvent(f"mended/{key[:160]}/{work.now()}", key, doc.state, doc.raw_state)
         inbox.receive(c, work.tenant_id, work.integration_id, [event], work.now())
         return True

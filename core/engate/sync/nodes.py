@@ -1,4 +1,4 @@
-"""Nodes of engate's own: the inactive ones that take what has no equivalent in the shop yet, and the brand of products that have none."""
+"""engate's own categories and brands: the placeholders, and the brand of products that have none in the ERP."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def wanted(options: Options, kind: Kind) -> list[Any]:
 
 
 def want(c: sa.Connection, work: SliceContext, *, run_id: int = 0) -> None:
-    """They follow the options, whether the ERP has such nodes or not."""
+    """Stores them as the options say, whether or not the ERP has nodes of the kind."""
     for name, kind in SHARED.items():
         pushed = work.coupling.can(kind.push_hook) and not work.serves(kind)
         docs = wanted(work.snapshot.options, kind) if pushed else []

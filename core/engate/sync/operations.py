@@ -1,8 +1,8 @@
-"""Operations that outlast the call that began them: the storefront took a batch and works on it, and a lane asks what became of it.
+"""Operations that outlast the call that began them: the storefront accepted a batch and works on it, and a lane asks for the outcome.
 
-The ticket is stored in the transaction that settles the push, before its records could be claimed again; as long as the operation lives
-they are under way, and a changed wish waits until it is over. If we die between the submission and that transaction, the records are of
-unknown effect, as after every push.
+The ticket is stored in the transaction that settles the push, before its records can be claimed again. While the operation is open they
+are under way, and a changed `want` waits until it is over. If the process dies between the call and that transaction, the effect on the
+records is unknown, as after every push.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from engate.text import Text
 
 
 def uncheckable(work: SliceContext, kind: Kind) -> PluginFault | None:
-    """A plugin that defers what it cannot ask for."""
+    """The fault of a plugin that defers a push but cannot check its outcome; None where it can."""
     if work.coupling.can(kind.check_hook):
         return None
     return PluginFault(
@@ -42,7 +42,7 @@ def any_open(c: sa.Connection, integration_id: int, kind: Kind) -> bool:
 
 
 def keep(c: sa.Connection, work: SliceContext, kind: Kind, told: Told, marked_at: float) -> None:
-    """What the push hook deferred waits for its operation."""
+    """Stores the operation. The records that the push hook deferred wait for it."""
     assert told.batch.ticket is not None
     ticket, due = told.batch.ticket
     sent = [_sent(item, told.was[item.key]) for item in told.batch.unreported()]
@@ -77,7 +77,7 @@ def _sent(item: Item[object], was: Was) -> Sent:
 
 
 async def check_slice(work: SliceContext, rest: str) -> NextTurn:
-    """Asks once; `rest`: kind and number of the operation."""
+    """Asks once for the outcome. `rest`: kind and number of the operation."""
     name, _, number = rest.partition("/")
     kind = KINDS[name]
     found = await work.store.reading(lambda c: operations.find(c, work.integration_id, int(number)))
@@ -99,7 +99,7 @@ async def check_slice(work: SliceContext, rest: str) -> NextTurn:
     except EngateError as error:
         failure = error
     finally:
-        # what was reported before it failed or was cancelled is true all the same
+        # outcomes reported before a failure or a cancellation count
         held = await asyncio.shield(work.store.durably(lambda c: _end(c, work, kind, found, told)))
     if not held:
         raise LeaseLost(work.claim.name)
@@ -115,7 +115,7 @@ def _told(kind: Kind, found: Open) -> Told:
     for each in found.sent:
         doc = readable(each.doc, kind.struct)
         if doc is None:
-            continue  # released with the operation's end, unknown
+            continue  # released with unknown effect when the operation ends
         items.append(
             Item(
                 each.key,
@@ -150,7 +150,7 @@ def _told(kind: Kind, found: Open) -> Told:
 
 
 def _end(c: sa.Connection, work: SliceContext, kind: Kind, found: Open, told: Told) -> bool:
-    """Settles what has an outcome; without any item left the operation is over. False: the lane is somebody else's, who asks again."""
+    """Settles the items that have an outcome; with none left the operation is over. False: another process has the lane and asks again."""
     if not lanes.leased(c, work.claim.id, work.lease):
         return False
     if operations.find(c, work.integration_id, found.id) is None:
@@ -160,7 +160,7 @@ def _end(c: sa.Connection, work: SliceContext, kind: Kind, found: Open, told: To
     over = told.rest is not None or len(done) == len(told.batch.items)
     if over:
         operations.end(c, found.id)
-    if done or over:  # a wish that changed meanwhile can go, as can what gathered beside it, and a run may be over
+    if done or over:  # records that changed or gathered meanwhile can go, and a run may be over
         work.wake(c, (f"push/{kind.name}", kind.priority))
     return True
 

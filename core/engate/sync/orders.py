@@ -1,4 +1,4 @@
-"""One slice of one order: read it from the shop when told, decide, act, one step at a time. The lane makes its steps serial."""
+"""One slice of one order: read it from the shop when an event came, decide, act, one step at a time. The lane makes its steps serial."""
 
 from __future__ import annotations
 
@@ -46,13 +46,13 @@ OPTIONAL = (
     "send_delivery", "send_cancellation", "send_cancel_refusal",
 )  # fmt: skip
 OF_MONEY = (SETTLEMENT, ERP_TOTAL)
-"""Codes of the tasks that the sums of an order open and end."""
+"""Codes of the tasks that an order's money opens and closes."""
 TRIES = 2
-"""So often a step may fail before people hear of it: the next tries may get through, and most do."""
+"""So often a step may fail before people are told: most failures end with the next tries."""
 
 
 async def order_slice(work: SliceContext, key: str) -> NextTurn:
-    """Does what can be done for this order now. A part that must wait, or whose step fails, does not keep the others."""
+    """Does what can be done for this order now. A part that must wait, or whose step fails, does not hold up the others."""
     situation, order = await _begun(work, key)
     waiting: dict[int, NextTurn | Reason] = {}
     failed: list[tuple[Action, EngateError]] = []
@@ -116,9 +116,9 @@ async def _perform(step: Step, action: Action, failed: list[tuple[Action, Engate
 
 
 def _failing(work: SliceContext, order: Stored, failed: list[tuple[Action, EngateError]]) -> Reason | None:
-    """A step that fails again and again is said, with the words of whoever refuses; engate goes on trying."""
+    """The reason shown for a step that fails repeatedly, in the words of the side that refuses; engate goes on trying."""
     if not failed or work.claim.tries <= TRIES or isinstance(failed[0][1], Forbidden):
-        return None  # a permission that is missing is a person's from the first time on: the runner says so
+        return None  # a missing permission is shown by the runner from the first time on
     action, error = failed[0]
     title = TITLES[action]
     return reasons.own(
@@ -132,8 +132,8 @@ def _failing(work: SliceContext, order: Stored, failed: list[tuple[Action, Engat
 
 
 class Heard(NamedTuple):
-    """What is known of an order when its slice begins. `newest`: the last event that nobody acted on; `told`: what each one carries.
-    `order`: as it is stored; None too where events carry nothing, for the shop is asked then."""
+    """What is known of an order when its slice begins. `newest`: the last unhandled event; `told`: the order that each of them carries.
+    `order`: as stored; also None where an event carries no order, because the shop is asked then."""
 
     newest: int | None
     told: list[Order | None]
@@ -141,7 +141,7 @@ class Heard(NamedTuple):
 
 
 async def _begun(work: SliceContext, key: str) -> tuple[Situation, Stored | None]:
-    """The situation, and the order as it is to be worked on."""
+    """The situation, and the order to work on."""
     situation, heard = await work.store.reading(lambda c: (_situation(c, work), _heard(c, work, key)))
     return situation, await _read_when_told(work, key, heard)
 
@@ -153,8 +153,8 @@ def _heard(c: sa.Connection, work: SliceContext, key: str) -> Heard:
 
 
 async def _read_when_told(work: SliceContext, key: str, heard: Heard) -> Stored | None:
-    """Reads the order when an event has not been acted on. Decides it anew when it waits for a rule that may hold by now, and before it is
-    sent for the first time: what it was decided by may have been put right since."""
+    """Reads the order if it has an unhandled event. Decides it anew if it waits for a rule that may hold by now, and before it is sent for
+    the first time, as options or mapping may have been corrected since."""
     newest, order = heard.newest, heard.order
     if newest is None and order is not None:
         if any(part.erp_key or part.sending for part in order.parts) or (order.cause_id is None and not _unsent(order)):
@@ -172,7 +172,7 @@ async def _read_when_told(work: SliceContext, key: str, heard: Heard) -> Stored 
 
 
 def _unsent(order: Stored) -> bool:
-    """It has parts, and nothing of them was ever sent."""
+    """Whether it has parts, none of which was ever sent."""
     return bool(order.parts) and not _acted_on(order)
 
 
@@ -181,18 +181,18 @@ def _acted_on(order: Stored) -> bool:
 
 
 def _handed_in(heard: Heard) -> Order | None:
-    """Such a shop cannot be asked: its order has its row since it came, and what it said last counts."""
+    """The order of a shop that hands orders in and cannot be asked: what it said last counts."""
     return told.last(heard.told, heard.order.doc) if heard.order is not None else None
 
 
 def _let_go(c: sa.Connection, work: SliceContext, key: str, newest: int | None) -> Stored | None:
-    """The events say nothing new."""
+    """Marks the events as handled: they say nothing new."""
     inbox.handled(c, work.integration_id, key, newest or 0, work.now())
     return orders.load(c, work.integration_id, key)
 
 
 async def _ask(work: SliceContext, key: str) -> Order | None:
-    """The order as the shop has it now; None where it does not have it (any more): nothing can be done with its event."""
+    """The order as the shop has it now; None where the shop does not have it (any more)."""
     try:
         return await work.coupling.storefront.read_order(key)
     except Rejected as error:
@@ -202,7 +202,7 @@ async def _ask(work: SliceContext, key: str) -> Order | None:
 
 
 def _keep(c: sa.Connection, work: SliceContext, doc: Order, newest: int | None) -> Stored | None:
-    """The order as read, its parts where they can be made, and its units out of what the shop may sell. Returns it as it is then."""
+    """Stores the order as read, makes its parts where possible, and takes its units off sale. Returns the order as stored."""
     now = work.now()
     before = orders.load(c, work.integration_id, doc.key, to_change=True)
     doc = personal.erased(doc) if before is not None and before.erased else doc
@@ -217,7 +217,7 @@ def _keep(c: sa.Connection, work: SliceContext, doc: Order, newest: int | None) 
     elif before.cause_id is not None and not refused(*before.parts):
         orders.look_again(c, work.order_row(id), now)
     if before is not None and (before.doc.items != doc.items or (doc.state == "cancelled" and before.doc != doc)):
-        # a shop may give the units of a cancelled order back after we pushed the ERP's own number
+        # a shop may add the units of a cancelled order back after the ERP's own number was pushed
         stock_moved(c, work, sorted({item.sku for part in before.parts for item in part.doc.items}))
     if newest is not None:
         inbox.handled(c, work.integration_id, doc.key, newest, now)
@@ -225,12 +225,12 @@ def _keep(c: sa.Connection, work: SliceContext, doc: Order, newest: int | None) 
 
 
 def _gave_back(before: Order, doc: Order) -> bool:
-    """Of an order that it cancelled, which it may have said before."""
+    """Whether the shop has refunded more or less of a cancelled order than before."""
     return doc.state == "cancelled" and doc.refunded != before.refunded
 
 
 def _said(order: Stored) -> Text:
-    """What the shop says; of a paid order that it cancelled, also what became of the money as far as it tells."""
+    """The timeline's text of what the shop says; of a paid order that was cancelled, also what is known of the refund."""
     state = shop_state(order.doc)
     text = Text(f"A loja diz: {state.pt}.", f"The shop says: {state.en}.")
     money = settlement.of_cancelled(order) if order.doc.state == "cancelled" else None
@@ -238,7 +238,7 @@ def _said(order: Stored) -> Text:
 
 
 def shop_state(doc: Order) -> Text:
-    """A state that nobody knows is shown in the shop's own word."""
+    """The title of the shop's state; an unknown state is shown in the shop's own word."""
     return SHOP_STATES.get(doc.state) or Text(f"'{doc.raw_state}'", f"'{doc.raw_state}'")
 
 
@@ -255,7 +255,7 @@ def _make_parts(c: sa.Connection, work: SliceContext, id: int, doc: Order, now: 
     if not isinstance(made, Reason):
         made = with_fields(made, doc, mapping, work.coupling.order_fields)
     live = doc.state != "cancelled"
-    # what waits for a rule is sold all the same: its units are not offered to the next buyer
+    # an order that waits for a rule is sold too: its units must not be offered to the next buyer
     _hold_units(c, work, id, by_branch(doc, mapping, skus, branches) if live else {})
     if isinstance(made, Reason):
         order_waits(c, outlet_of(work), KeyedOrder(work.order_row(id), doc.key), made if live else None, now)
@@ -263,7 +263,7 @@ def _make_parts(c: sa.Connection, work: SliceContext, id: int, doc: Order, now: 
         return
     orders.look_again(c, work.order_row(id), now)
     orders.replace_parts(c, work.order_row(id), made, "received")
-    if live:  # a cancellation may take the total down: what was charged before it stays known
+    if live:  # a cancellation may lower the total: the charge before it is kept
         orders.charged(c, id, doc)
 
 
@@ -272,7 +272,7 @@ def _hold_units(c: sa.Connection, work: SliceContext, id: int, items: Mapping[st
     if items:
         decide_anew(c, work, sorted({*freed, *(item.sku for each in items.values() for item in each)}))
     elif freed:
-        stock_moved(c, work, sorted(set(freed)))  # no part of it will say so
+        stock_moved(c, work, sorted(set(freed)))  # no step of a part will do it
 
 
 def _ignored(work: SliceContext, doc: Order) -> Text | None:
@@ -288,7 +288,7 @@ def _ignored(work: SliceContext, doc: Order) -> Text | None:
 
 
 async def _attention(work: SliceContext, order: Stored, reason: Reason | None, *, over: bool) -> None:
-    """Why the order waits now. `over`: nothing of it waits, so what it waited for before is over (an open task is not)."""
+    """Stores why the order waits now. `over`: no part waits, so an earlier cause is over (an open task is not)."""
     if reason is None and not (over and order.parts and not refused(*order.parts) and (order.cause_id is not None or order.tasks)):
         return
 
@@ -301,7 +301,7 @@ async def _attention(work: SliceContext, order: Stored, reason: Reason | None, *
 
 
 async def _show(work: SliceContext, order: Stored) -> None:
-    """The states as they are."""
+    """Stores the current states of the parts and the order."""
     found = _states(order)
     if found is None:
         return
@@ -320,7 +320,7 @@ async def _show(work: SliceContext, order: Stored) -> None:
 
 
 async def _settle(work: SliceContext, order: Stored, situation: Situation) -> None:
-    """When nothing more can be done now: what of the money is nobody's becomes a task, or is one no longer."""
+    """When nothing more can be done now: opens a task for money that is not accounted for, or closes it."""
     wanted = _settlement(order, situation)
     if [(task.code, task.amount) for task in wanted] != [standing for standing in order.tasks if standing[0] in OF_MONEY]:
         await work.store.durably(lambda c: _settled(c, work, order, wanted))
@@ -348,7 +348,7 @@ def _settlement(order: Stored, situation: Situation) -> list[Task]:
 
 
 def _states(order: Stored) -> tuple[list[str], str] | None:
-    """The states that the parts and the order should show; None where they do already."""
+    """The states that the parts and the order should show; None where they are stored already."""
     parts = [state_of(order, part) for part in order.parts]
     without = "ignored" if order.state == "ignored" else state_without_parts(order)
     whole = state_of_order(parts) if parts else without

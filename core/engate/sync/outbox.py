@@ -1,6 +1,6 @@
-"""What happened, written for whoever wants to know, in the transaction in which it becomes true. `engate.sync.telling` tells it.
+"""Writes what happened into the outbox, in the transaction in which it becomes true. `engate.sync.telling` sends it.
 
-Nothing is written where nobody wants to know.
+Nothing is written where there is no target.
 """
 
 from __future__ import annotations
@@ -39,14 +39,14 @@ class Waiting(NamedTuple):
 
 
 class Event(NamedTuple):
-    """`key`: which event of its integration it is; `said`: what an observer's hook is called with, beside that."""
+    """`key`: identifies the event within its integration; `said`: the other arguments of the observer's hook."""
 
     key: str
     said: dict[str, Any]
 
 
 class Outlet(NamedTuple):
-    """Where an integration says what happened."""
+    """Where one integration writes what happened."""
 
     observers: Observers
     tenant_id: int
@@ -59,7 +59,7 @@ class Outlet(NamedTuple):
 
     def attention(self, c: sa.Connection, waiting: Iterable[Waiting], now: float) -> None:
         if self.wanted("on_attention"):
-            # no name of its own: the same thing may wait for the same reason again, later
+            # a random key: the same thing may wait for the same reason again later
             self._observed(c, "on_attention", [Event(f"attention/{uuid4().hex}", each._asdict()) for each in waiting], now)
 
     def run_finished(self, c: sa.Connection, run: Run, now: float) -> None:
@@ -73,9 +73,9 @@ class Outlet(NamedTuple):
         return bool(self.observers.of(hook))
 
     def _observed(self, c: sa.Connection, hook: str, events: Sequence[Event], now: float) -> None:
-        """A message for each observer, so that one who fails keeps no other."""
+        """Writes a message for each observer, so that one that fails does not hold up the others."""
         targets = [Target(self.integration_id, OBSERVER, name) for name in self.observers.of(hook)]
-        # observers hear of every integration, and two of them may have an order of the same number
+        # observers hear of all integrations, and two integrations may have an order of the same number
         payloads = [(key, {"hook": hook, "event": {**said, "event": f"{self.integration_id}/{key}"}}) for key, said in events]
         outbox.write(c, self.tenant_id, [Message(target, key, payload) for key, payload in payloads for target in targets], now)
 
@@ -85,14 +85,14 @@ def outlet_of(work: SliceContext) -> Outlet:
 
 
 class KeyedOrder(NamedTuple):
-    """An order, and the shop's key of it."""
+    """An order and the shop's key of it."""
 
     row: OrderRow
     key: str
 
 
 def order_waits(c: sa.Connection, outlet: Outlet, order: KeyedOrder, reason: Reason | None, now: float) -> bool:
-    """Why the order waits. False: it waited for this already, as people have been told."""
+    """Stores why the order waits. False: it waited for this already, and people have been told."""
     is_new = orders.set_cause(c, order.row, reason, now)
     if is_new and reason is not None:
         about = {"integration": order.row.integration_id, "order": order.key, "cause": reason.code, "owner": reason.owner}
@@ -106,7 +106,7 @@ def order_waits(c: sa.Connection, outlet: Outlet, order: KeyedOrder, reason: Rea
 
 
 def records_wait(c: sa.Connection, work: SliceContext, kind: str, ids: Sequence[int]) -> None:
-    """The storefront has refused these."""
+    """Tells observers that the storefront has refused these records."""
     outlet = outlet_of(work)
     if ids and outlet.wanted("on_attention"):
         waiting = [Waiting(f"{kind}/{key}", code) for key, code in pushes.waiting_for_people(c, ids)]

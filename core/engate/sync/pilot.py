@@ -30,14 +30,14 @@ def allowed(c: sa.Connection, snapshot: Snapshot, kind: Kind) -> set[str]:
 
 
 def outside(c: sa.Connection, snapshot: Snapshot) -> sa.ColumnElement[bool] | None:
-    """The records that the pilot keeps here; None without a pilot."""
+    """Condition for the records that the pilot holds back; None without a pilot."""
     if snapshot.pilot is None:
         return None
     return sa.or_(*((record.c.kind == kind.name) & record.c.key.not_in(allowed(c, snapshot, kind)) for kind in KINDS.values()))
 
 
 def _referred_to(c: sa.Connection, snapshot: Snapshot, kind: Kind, products: set[str]) -> set[str]:
-    """What these products name of this kind, and what that names of it in turn."""
+    """Keys of this kind that these products refer to, and that those refer to in turn (a category's parents)."""
     found: set[str] = set()
     of, keys = PRODUCT, products
     while keys:

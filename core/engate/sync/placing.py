@@ -1,7 +1,7 @@
-"""Orders that a shop hands in whole, and what it is told of them when it asks.
+"""Orders that a shop hands in whole, and what it gets when it asks for them.
 
-Such a shop says things more than once, late, and through several processes of ours, and cannot be asked what holds now. So an order is
-taken once, and what is said of it later is stored with its row locked: what came last is what was written last, whatever a clock says.
+Such a shop may tell things twice, late, and to several processes of engate, and cannot be asked what holds now. So an order is taken
+once, and what is told of it later is stored with its row locked: the last write counts, not the clock.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from engate.sync.events import hear
 
 
 class Move(NamedTuple):
-    """What the shop says of an order by itself: its state."""
+    """A change of state that the shop tells by itself."""
 
     key: str
     state: ShopState
@@ -35,15 +35,15 @@ class Move(NamedTuple):
 
 
 def place(c: sa.Connection, came: Came, order: Order) -> tuple[Placed | None, set[int]]:
-    """Our number of the order (of its row, which it has at once), and the integrations that have something to do now."""
+    """Takes an order in. Returns engate's number of it (its row is made at once) and the integrations that have something to do now."""
     known = _place_of(c, came, order.key)
     if known is not None:
         return _again(c, came, known, order), set()
     key, hearer = _event_key(order), _hearer(c, came)
     number = orders.first(c, Shop(came.tenant_id, hearer.id), order, came.at) if hearer is not None else None
-    if hearer is not None and number is None:  # another process was quicker by a moment
+    if hearer is not None and number is None:  # another process has just stored it
         return place(c, came, order)
-    said = came._replace(body=msgspec.json.encode(order))  # of the call itself nothing is kept: its token may stand beside the order
+    said = came._replace(body=msgspec.json.encode(order))  # the call's own body is not kept: it may hold a token beside the order
     delivery = deliveries.keep(c, said, key, {"orders": [order.key], "changed": {}, deliveries.HANDED_IN: True})
     if delivery is not None:
         deliveries.ended(c, delivery, "taken" if hearer is not None else "unheard")
@@ -54,7 +54,7 @@ def place(c: sa.Connection, came: Came, order: Order) -> tuple[Placed | None, se
 
 
 def _again(c: sa.Connection, came: Came, known: Place, order: Order) -> Placed:
-    """It is counted. An order of this key that says something else may be old or new: nobody can tell."""
+    """Counts the repeated delivery. `differs`: the order says something else now, which may be older or newer."""
     key = _event_key(order)
     deliveries.again(c, came, key)
     stored = orders.load(c, known.integration_id, known.key)
@@ -63,7 +63,7 @@ def _again(c: sa.Connection, came: Came, known: Place, order: Order) -> Placed:
 
 
 def move(c: sa.Connection, came: Came, said: Move) -> tuple[bool, set[int]]:
-    """Whether it was taken, and the integrations that have something to do now."""
+    """Stores a change of state. Returns whether it was taken, and the integrations that have something to do now."""
     known = _place_of(c, came, said.key)
     locked = orders.locked(c, known.id) if known is not None else None
     stored = orders.load(c, locked.integration_id, locked.key) if locked is not None else None
@@ -71,10 +71,10 @@ def move(c: sa.Connection, came: Came, said: Move) -> tuple[bool, set[int]]:
         return False, set()
     doc = _latest(c, locked, stored)
     if (doc.state, doc.raw_state) == (said.state, said.raw_state):
-        return True, set()  # said before
+        return True, set()  # told before
     paid_at = doc.paid_at or (datetime.fromtimestamp(came.at, UTC) if said.state == "ready" else None)
     doc = msgspec.structs.replace(doc, state=said.state, raw_state=said.raw_state, paid_at=paid_at)
-    key = f"move/{said.key[:150]}/{uuid4().hex}"  # the same state may come back: each time is news
+    key = f"move/{said.key[:150]}/{uuid4().hex}"  # a random key: the same state may come back, and each time counts
     words = came._replace(body=msgspec.json.encode({"order": said.key, "state": said.state, "raw_state": said.raw_state}))
     deliveries.keep(c, words, key, {"orders": [said.key], "changed": {}})
     _hear(c, Shop(came.tenant_id, locked.integration_id), key, doc, came.at)
@@ -82,12 +82,12 @@ def move(c: sa.Connection, came: Came, said: Move) -> tuple[bool, set[int]]:
 
 
 def replay(c: sa.Connection, came: Came, row: Any) -> bool:
-    """A delivery (its row) that handed an order in while nobody listened hands it in now. False: that order is there, or nobody listens."""
+    """Takes in the order of a delivery (its row) that came while nobody listened. False: the order is stored already, or nobody listens."""
     hearer = _hearer(c, came)
     try:
         order = msgspec.json.decode(deliveries.body(row), type=Order)
     except msgspec.DecodeError:
-        return False  # of an older version
+        return False  # written by an older version
     if hearer is None or _place_of(c, came, order.key) is not None:
         return False
     owner = Shop(came.tenant_id, hearer.id)
@@ -103,7 +103,7 @@ def _hear(c: sa.Connection, owner: Shop, key: str, order: Order, now: float) -> 
 
 
 def _event_key(order: Order) -> str:
-    """Of what an order says."""
+    """A key made from what the order says."""
     return f"place/{order.key[:150]}/{blake2b(_said(order), digest_size=12).hexdigest()}"
 
 
@@ -111,7 +111,7 @@ _NEVER = datetime.fromtimestamp(0, UTC)
 
 
 def _said(order: Order) -> bytes:
-    """Without its instants: where the shop does not tell them they are those of the call."""
+    """The order without its instants: where the shop does not tell them, they are those of the call."""
     return msgspec.json.encode(msgspec.structs.replace(order, placed_at=_NEVER, paid_at=None, changed_at=""))
 
 
@@ -124,14 +124,14 @@ def _latest(c: sa.Connection, at: Place, stored: Stored) -> Order:
 
 
 def _hearer(c: sa.Connection, came: Came) -> Hearer | None:
-    """There is at most one: a storefront's connection has one integration, and a shop is read by one of an installation."""
+    """The integration that hears this call. There is at most one: a shop is read by one integration of an installation."""
     found = (each for each in deliveries.hearers(c, came.connection_id) if deliveries.hears(each, came) and not each.archived)
     return next(found, None)
 
 
 def _owners(c: sa.Connection, came: Came) -> list[int]:
-    """Who may have orders of this shop: archived integrations before the one that lives, which takes none of theirs. Whether one listens
-    does not count: what happens to its orders is its own."""
+    """Ids of the integrations that may have orders of this shop: archived ones before the active one, which takes none of theirs. Those
+    that do not listen are included: they still own their orders."""
     mine = [each for each in deliveries.hearers(c, came.connection_id) if each.storefront_id == came.connection_id]
     return [*archive.of_shop(c, came.tenant_id, came.connection_id), *(each.id for each in mine if not each.archived)]
 
@@ -152,7 +152,7 @@ class Looked(NamedTuple):
 
 
 def known(c: sa.Connection, came: Came, of: str | int) -> Looked | None:
-    """Also of an integration that is inactive or archived: its orders go on."""
+    """The order with this key or number, also of an inactive or archived integration: its orders go on."""
     return _looked(c, _place_of(c, came, of))
 
 
@@ -170,7 +170,7 @@ def _looked(c: sa.Connection, at: Place | None) -> Looked | None:
 
 
 def shown(stored: Stored, counts: Callable[[Invoice], bool]) -> Known:
-    """`counts`: whether a note may go to a shop."""
+    """The order as a shop sees it. `counts`: whether a note may go to the shop."""
     documents = sorted((document for part in stored.parts for document in part.documents), key=lambda document: document.id)
     told_of = [part.erp for part in stored.parts if part.erp is not None]
     delivered = [erp.delivered_at for erp in told_of if erp.delivered_at is not None]

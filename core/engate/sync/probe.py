@@ -1,5 +1,5 @@
-"""The probe: what works with an account. A person asks for it as a test; a lane for each side of an integration asks daily, learns what is
-new, and keeps the platform calling our address."""
+"""The probe: what works with an account. A person asks for it as a test. A lane for each side of an integration runs it daily, learns new
+facts, and keeps the platform calling engate's address."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from engate.text import Text
 
 SIDES = ("erp", "storefront")
 SECONDS = 60.0
-"""That a plugin has for each of it."""
+"""Time that a plugin has for each of its steps."""
 MOST_FACTS, MOST_NAME, MOST_FACT = 50, 60, 200
 
 
 class Tried(NamedTuple):
-    """`checks`: line by line. Only where all passed: `identity`, which account it is, and `facts` about it; `unlearned`: why there are
-    none; `calls_us`: it does some of the work by calling us, so that nothing works before it has."""
+    """`checks`: the lines of the test. Only where all passed: `identity` (which account it is) and `facts` about it; `unlearned`: why there
+    are no facts; `calls_us`: the platform does some of the work by calling engate, so it works only after the first call."""
 
     checks: list[Check]
     identity: str = ""
@@ -38,7 +38,7 @@ class Tried(NamedTuple):
 
 
 async def tried(account: Connection) -> Tried:
-    """Changes nothing on the platform. What the plugin raises becomes a line."""
+    """Tests an account. Changes nothing on the platform; what the plugin raises becomes a line."""
     checks: list[Check] = []
     identity = ""
     try:
@@ -63,7 +63,7 @@ async def tried(account: Connection) -> Tried:
 
 
 async def installed(account: Connection, url: str | None) -> list[Check]:
-    """The platform calls us at this address now, or the line that says why not. Nothing where there is no door or no address."""
+    """Has the platform call engate at this address. Returns the lines; [] where the plugin has no door or there is no address."""
     if url is None or not door.has_door(type(account)):
         return []
     try:
@@ -90,9 +90,9 @@ def other_account(before: str, now: str) -> Check:
 
 
 async def probe_slice(work: SliceContext, side: str) -> tuple[NextTurn, bool]:
-    """(when again, whether something new was learnt). What fails shows as the connection's health, in the words of its line.
+    """Returns (the next turn, whether something new was learnt). A line that fails shows as the connection's health.
 
-    Whoever looked last, another integration of the account or a person who tested it, has looked for all."""
+    A probe by another integration of the connection, or a person's test, counts too."""
     id = work.snapshot.sides[SIDES.index(side)][0]
     row = await work.store.reading(lambda c: c.execute(sa.select(connection).where(connection.c.id == id)).one())
     account = await work.registry.connection(id)
@@ -114,7 +114,7 @@ async def probe_slice(work: SliceContext, side: str) -> tuple[NextTurn, bool]:
 
 
 async def _looked(work: SliceContext, row: Any, found: Tried) -> tuple[list[Check], bool]:
-    """The lines of it, and whether the facts are other ones now."""
+    """The lines to show, and whether the facts have changed."""
     checks = [*found.checks, *([found.unlearned] if found.unlearned is not None else [])]
     if found.identity and row.identity and found.identity != row.identity:
         return [*checks, other_account(row.identity, found.identity)], False

@@ -1,4 +1,4 @@
-"""Pushing makes it so: claim → clear `have`, mark `sent` (one transaction) → push hook → settle what was answered."""
+"""Pushing records: claim → clear `have`, mark `sent` (one transaction) → push hook → settle what was answered."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ from engate.text import Text
 TEXTS = frozenset({"name", "description"})
 NO_FIELDS: frozenset[str] = frozenset()
 SILENT = 5
-"""So many calls without any answer are the storefront's doing, not the records'."""
+"""So many calls without any answer mean that the storefront fails, not the records."""
 
 
 async def push_slice(work: SliceContext, kind: Kind) -> NextTurn:
-    """Pushes batch after batch until nothing is ready or the slice is over. What the shop fetches is only told so: see `_waits`."""
+    """Pushes batch after batch until nothing is ready or the slice is over. Records that the shop fetches only wait: see `_waits`."""
     if served.hangs_on_served(work, kind):
         await work.store.writing(lambda c: served.ask_for_links(c, work, kind))
     if after.waits(work, kind):
@@ -57,14 +57,14 @@ async def push_slice(work: SliceContext, kind: Kind) -> NextTurn:
             if pushed.stopped is not None:
                 work.pace.silent(key)
                 raise pushed.stopped
-            if not (bulk and sending.may_defer):  # what may have gone as one operation says nothing of single calls
+            if not (bulk and sending.may_defer):  # a batch that may have gone as one operation is no measure of single calls
                 work.pace.took(key, len(sending.rows), time.monotonic() - started)
             if sending.were_all and pushed.all_accepted:
-                break  # what became ready meanwhile has woken the lane, and looking costs as much as there is that cannot go
+                break  # records that became ready meanwhile have woken the lane; looking again costs as much as there are blocked records
         if work.time_is_up():
             return NextTurn(due=work.now(), through=work.answered)
     due = await work.store.writing(lambda c: _next(c, work, kind, marked_at))
-    return NextTurn(due=due, through=work.answered or due is None)  # a lane that only waits has not been answered
+    return NextTurn(due=due, through=work.answered or due is None)  # a lane that waits for a time, unanswered, has not got through
 
 
 class Sending(NamedTuple):
@@ -76,26 +76,26 @@ class Sending(NamedTuple):
 
 
 class Pushed(NamedTuple):
-    """What became of a batch. `stopped`: the error that should stop the lane."""
+    """The outcome of a batch. `stopped`: the error that should stop the lane."""
 
     stopped: EngateError | None
     all_accepted: bool
 
 
 class Room(NamedTuple):
-    """How many records a batch should have, and at most; `bulk`: how many where it may become an operation."""
+    """How many records a batch should have (`size`), at most (`most`), and where it may become an operation (`bulk`)."""
 
     size: int
     most: int
     bulk: int = 0
 
     def now(self, may_defer: bool) -> Room:
-        """An operation is over in one call, however many it holds: the pace of single calls says nothing of it."""
+        """The room of the next batch. An operation takes one call for any number of records: the pace of single calls does not apply."""
         return Room(self.bulk, self.bulk, self.bulk) if may_defer and self.bulk else self
 
 
 def _claim(c: sa.Connection, work: SliceContext, kind: Kind, room: Room, now: float) -> tuple[Sending, bool]:
-    """Decides once more what each record should be, and marks as sent what can go. (records to send, whether any was found)"""
+    """Decides once more what each record should be, and marks as sent what can go. Returns (records to send, whether any was found)."""
     work.must_have_lease(c)
     work.must_be_current(c)
     is_served = work.serves(kind)
@@ -107,11 +107,11 @@ def _claim(c: sa.Connection, work: SliceContext, kind: Kind, room: Room, now: fl
     since = now - work.delays.unknown_after
     may_defer = not operations.any_open(c, work.integration_id, kind)
     room = room.now(may_defer)
-    beside = room.bulk > 0 and not may_defer  # what is new gathers for the next operation
+    beside = room.bulk > 0 and not may_defer  # new records gather for the next operation
     rows = pushes.claim(c, work.integration_id, kind, Wish(room.size, now, since, only, room.most, changed=beside, alone=is_served))
     if not rows:
         return Sending([], may_defer), False
-    were_all = len(rows) < room.size and not kind.together  # a batch of whole families may be small because the next one is large
+    were_all = len(rows) < room.size and not kind.together  # a batch of whole families may be small because the next family is large
     rows = quarantine.sound(c, work, kind, rows)
     rules = work.rules(c, kind.name, skus_of([row.doc for row in rows]))
     apart = listed.apart(c, work, rows) if kind.known_by_skus and not is_served else set[str]()
@@ -136,7 +136,7 @@ def _claim(c: sa.Connection, work: SliceContext, kind: Kind, room: Room, now: fl
 def _shared(
     c: sa.Connection, work: SliceContext, rules: Rules, rows: list[Claimed], decided: list[Effective]
 ) -> tuple[list[Claimed], list[Effective]]:
-    """Where several branches are one warehouse of the shop: those that carry its sum, with the sum. The others are done."""
+    """Where several branches share a warehouse of the shop: keeps the records that carry the sum, with the sum. The others are done."""
     if not rules.sharing:
         return rows, decided
     shared = Shared(c, work.integration_id, rules, {row.doc.sku for row in rows})
@@ -174,12 +174,12 @@ def _waits(work: SliceContext, kind: Kind, row: Claimed, found: Effective) -> Re
 
 
 def _stays_here(work: SliceContext, kind: Kind, row: Claimed) -> bool:
-    """With the option `placeholder`, nodes without an equivalent are not created: products go to the placeholder instead."""
+    """With the option `placeholder`, categories and brands without an equivalent are not made: products go to the placeholder."""
     return classified_in_the_shop(work.snapshot.options, kind) and row.key not in (PLACEHOLDER, BRAND_FOR_ALL) and row.remote is None
 
 
 async def _push(work: SliceContext, kind: Kind, sending: Sending, marked_at: float) -> Pushed:
-    """One batch through the plugin; whatever happens, what was answered is settled."""
+    """Pushes one batch through the plugin. Whatever happens, what was answered is settled."""
     batch = Batch([_item(work, kind, row, found) for row, found in sending.rows], may_defer=sending.may_defer)
     was = {row.key: _was(kind, row, found, item) for (row, found), item in zip(sending.rows, batch.items, strict=True)}
     failure: EngateError | None = None
@@ -191,7 +191,7 @@ async def _push(work: SliceContext, kind: Kind, sending: Sending, marked_at: flo
         fault = operations.uncheckable(work, kind) if batch.ticket is not None else None
         deferred = batch.ticket is not None and fault is None
         told = Told(batch, was, None if deferred else fault or failure or NOBODY_SAID)
-        # a cancelled slice settles too: what the storefront answered must not be forgotten
+        # a cancelled slice settles too: the storefront's answers must not be lost
         await asyncio.shield(work.store.durably(lambda c: _settle(c, work, kind, told, marked_at)))
     if fault is not None:
         say("push_uncheckable", kind=kind.name, hook=kind.check_hook)
@@ -207,7 +207,7 @@ async def _push(work: SliceContext, kind: Kind, sending: Sending, marked_at: flo
     all_accepted = all(outcome.state == "accepted" for outcome in batch.outcomes.values()) and not batch.unreported()
     if refused is not None or heard:
         return Pushed(refused, all_accepted)
-    # what the plugin chose not to send, or broke on, was never asked
+    # items that the plugin did not send, or failed on, do not count as unanswered
     unanswered = [error for error in errors if isinstance(error, Unavailable | Unknown) and not isinstance(error, PluginFault)]
     return Pushed(_silent(len(unanswered), unanswered[0]) if len(unanswered) >= SILENT else None, all_accepted)
 
@@ -236,7 +236,7 @@ def _item(work: SliceContext, kind: Kind, row: Claimed, found: Effective) -> Ite
 
 
 def _silent(count: int, first: EngateError) -> Unavailable:
-    """The next records are not tried in vain."""
+    """The error that stops the lane, so that the next records are not tried in vain."""
     error = Unavailable(
         Text(f"A loja não respondeu a nenhum de {count} registros. {first.text.pt}",
              f"The storefront answered none of {count} records. {first.text.en}"),
@@ -249,7 +249,7 @@ def _silent(count: int, first: EngateError) -> Unavailable:
 
 def _was(kind: Kind, row: Claimed, found: Effective, item: Item[Any]) -> Was:
     turned = buyable(readable(row.have_doc, kind.struct)) != buyable(found.doc)
-    own = found.kept | item.kept  # also what goes along with a creation: when it is ticked again, it goes again
+    own = found.kept | item.kept  # also fields sent with a creation: when one is ticked again, it is sent again
     accepted = blank(found.doc, own)
     as_read = accepted is row.doc
     return Was(row.id, row.key, accepted, found.digest, row.remote, row.more, row.tries, found.awaiting, as_read, turned, own)
@@ -264,7 +264,7 @@ def _settle(c: sa.Connection, work: SliceContext, kind: Kind, told: Told, marked
 
 
 def _next(c: sa.Connection, work: SliceContext, kind: Kind, looked_at: float) -> float | None:
-    """Nothing was ready when we looked: when could something be? Also the moment to end runs."""
+    """Nothing was ready at `looked_at`: returns when something could be. Also ends runs."""
     if kind.has_refs:
         unlisted.say(c, work)
     end_runs(c, work)

@@ -1,4 +1,4 @@
-"""What cannot be used concerns its own record and nothing else: items that a plugin built wrongly, and stored documents that are none."""
+"""Data that cannot be used affects only its own record: items that a plugin built wrongly, and stored documents that cannot be read."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from engate.text import Text
 
 
 def stand_ins(c: sa.Connection, work: SliceContext, kind: Kind, broken: list[tuple[Broken, float]]) -> list[tuple[Any, float]]:
-    """Documents for broken items that say which record they are: the last sound one, with the problem as its cause."""
+    """Documents for broken items that tell their key: the last sound document, with the problem as its cause."""
     keyed = {each.key: (each, asked_at) for each, asked_at in broken if each.key is not None}
     last = desired.docs_of(c, work.integration_id, kind.name, list(keyed)) if keyed else {}
     return [(stand_in(kind.struct, each, readable(last.get(key), kind.struct)), at) for key, (each, at) in keyed.items()]
 
 
 def lost(c: sa.Connection, row: Reading, kind: str, broken: list[tuple[Broken, float]], now: float) -> None:
-    """Broken items that do not even say which record they are: the run of `row` tells how many, and one of them."""
+    """Broken items that do not tell their key: the run of `row` shows how many there are, and one of them."""
     nameless = [each for each, _ in broken if each.key is None]
     if not nameless:
         return
@@ -45,7 +45,7 @@ def lost(c: sa.Connection, row: Reading, kind: str, broken: list[tuple[Broken, f
 
 
 def sound(c: sa.Connection, work: SliceContext, kind: Kind, rows: list[Claimed]) -> list[Claimed]:
-    """Without those whose stored document cannot be read: they wait until they have been read from the ERP again."""
+    """The rows without those whose stored document cannot be read; those wait until they are read from the ERP again."""
     spoilt = [row.id for row in rows if row.doc is None]
     if spoilt:
         desired.unreadable(c, work.records_of(kind.name), spoilt, work.now())
@@ -54,7 +54,7 @@ def sound(c: sa.Connection, work: SliceContext, kind: Kind, rows: list[Claimed])
 
 
 def events_of(broken: tuple[Broken, ...], now: float) -> list[OrderEvent]:
-    """An event that is wrong may still say of which order it is: that one is read anew, whatever happened to it."""
+    """Events for broken ones that still tell their order: the order is read anew, whatever happened to it."""
     found: list[OrderEvent] = []
     for each in broken:
         key = getattr(each.item, "order", None)

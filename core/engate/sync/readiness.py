@@ -1,4 +1,4 @@
-"""What a pair lacks before it goes live: asks the ERP for the beginning of each list and decides about it as a load would."""
+"""What a pair lacks before it goes live: reads the beginning of each list of the ERP and decides about it as a load would."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from engate.sync.work import pair_of
 from engate.text import Text
 
 LOOKED_AT = 100
-"""Items of each kind."""
+"""Items read of each kind."""
 SECONDS = 40.0
-"""That the ERP has for the beginning of one list."""
+"""Time that the ERP has for the beginning of one list."""
 
 
 class Means(NamedTuple):
@@ -104,7 +104,7 @@ def _not_offered(flow: str, why: Text) -> Check:
 
 
 def _hidden(coupling: Coupling, means: Means, pair: Pair) -> bool:
-    """The shop shows nothing without an image, and nobody will send one."""
+    """Whether the shop hides products without an image and no images will be sent."""
     return coupling.hides_without_image and "sku" in pair.kinds and not ("image" in pair.kinds and "images" in means.flows)
 
 

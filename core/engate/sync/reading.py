@@ -31,7 +31,7 @@ async def read_slice(work: SliceContext, flow: Flow) -> NextTurn:
         return NextTurn(due=look_at)
     if not todo:
         if stopped_at is not None and stopped_at + work.snapshot.every[flow.name] > work.now():
-            return NextTurn(due=stopped_at + work.snapshot.every[flow.name])  # a person cancelled it: not again before its next time
+            return NextTurn(due=stopped_at + work.snapshot.every[flow.name])  # a person cancelled it: it starts at its next scheduled time
         todo = await work.store.writing(lambda c: _start_told(c, work, flow, kinds) or _start_scheduled(c, work, flow, kinds))
     if await scopes.split(work, todo):
         todo = await work.store.reading(lambda c: runs.under_way(c, work.integration_id, kinds))
@@ -49,13 +49,14 @@ async def read_slice(work: SliceContext, flow: Flow) -> NextTurn:
     read = await work.store.writing(lambda c: _all_read(c, work, flow, last))
     if read.more:
         return NextTurn(due=work.now())
-    # what was told of in between does not put the schedule off
+    # readings of keys that the ERP told do not put the schedule off
     before = read.before if read.before is not None else work.now()
     return NextTurn(due=max(work.now(), before + work.snapshot.every[flow.name]))
 
 
 class Begun(NamedTuple):
-    """What is being read; else when a person stopped the last run, if one did. `look_at`: another flow brings it until then."""
+    """`rows`: readings under way; without any, `stopped_at`: when a person cancelled the last run. `look_at`: when to look again, because
+    another flow brings the kinds."""
 
     rows: list[Reading]
     stopped_at: float | None
@@ -69,12 +70,12 @@ def _begun(c: sa.Connection, work: SliceContext, flow: Flow, kinds: list[str]) -
 
 
 def _asked(c: sa.Connection, work: SliceContext, row: Reading) -> bool:
-    """Whether it is still to be read."""
+    """Whether this reading is still under way."""
     return any((each.scope, each.run_id) == (row.scope, row.run_id) for each in runs.under_way(c, work.integration_id, [row.kind]))
 
 
 def _start_told(c: sa.Connection, work: SliceContext, flow: Flow, kinds: list[str]) -> list[Reading]:
-    """Just what the ERP said has changed, if nothing else is being read."""
+    """Starts a reading of only the keys that the ERP said have changed, if nothing else is being read."""
     keys = changed.waiting(c, work.integration_id, kinds)
     if not keys or runs.under_way(c, work.integration_id, kinds):
         return []
@@ -86,7 +87,7 @@ def _start_told(c: sa.Connection, work: SliceContext, flow: Flow, kinds: list[st
 def _start_scheduled(c: sa.Connection, work: SliceContext, flow: Flow, kinds: list[str]) -> list[Reading]:
     asked = runs.under_way(c, work.integration_id, kinds)
     if asked:
-        return asked  # somebody asked for one between our look and this transaction: theirs goes on
+        return asked  # another reading was asked for before this transaction: it goes on
     full = not any(runs.ever_read(c, work.integration_id, kind) for kind in kinds) or _full_is_due(c, work, flow)
     runs.start(c, work.tenant_id, work.integration_id, Asked(flow.name, kinds, "schedule", full=full, keys=None), work.now())
     return runs.under_way(c, work.integration_id, kinds)
@@ -97,17 +98,17 @@ def _full_is_due(c: sa.Connection, work: SliceContext, flow: Flow) -> bool:
 
 
 TOLD = "webhook"
-"""The trigger of such a run."""
+"""The trigger of runs that read only keys that the ERP told."""
 
 ROWS = 500
-"""Rows that are kept in one transaction: a commit for every page of 100 cost more than the reading."""
+"""Rows stored in one transaction: a commit for every page of 100 cost more than the reading."""
 
 KEEP_AFTER = 1.0
-"""Seconds after which pages are kept however few they are: a slow ERP's pages do not wait for each other."""
+"""Seconds after which pages are stored even if they are few: pages of a slow ERP do not wait for each other."""
 
 
 async def _read_kind(work: SliceContext, kind: Kind, row: Reading) -> bool:
-    """True when this kind has been read to its end."""
+    """Returns whether this kind has been read to its end."""
     since = (
         None
         if row.full or row.only is not None
@@ -131,13 +132,13 @@ async def _read_kind(work: SliceContext, kind: Kind, row: Reading) -> bool:
                 if up:
                     return False
     except EngateError:
-        await _store(work, kind, row, read)  # the next try goes on after these pages
+        await _store(work, kind, row, read)  # the next try continues after these pages
         raise
     return await _store(work, kind, row, read, ended=True)
 
 
 async def _store(work: SliceContext, kind: Kind, row: Reading, read: Read, *, ended: bool = False) -> bool:
-    """The pages read so far become durable. False: the reading was cancelled or superseded."""
+    """Stores the pages read so far. False: the reading was cancelled or superseded."""
     skus = read.own if kind.sold else read.brought.get("sku")
     if skus is not None and skus.docs:
         skus.renamed = await renames.found(work, [doc for doc, _ in skus.docs])
@@ -147,13 +148,13 @@ async def _store(work: SliceContext, kind: Kind, row: Reading, read: Read, *, en
 
 
 class Lot:
-    """What pages brought of one kind: `docs` and `broken`, each with when its page was asked for."""
+    """What pages brought of one kind: `docs` and `broken`, each with the time at which its page was asked for."""
 
     def __init__(self) -> None:
         self.docs: list[tuple[Any, float]] = []
         self.broken: list[tuple[Broken, float]] = []
         self.renamed = Renames()
-        """Which of the SKUs are known ones under a new key."""
+        """SKUs that are known ones under a new key."""
 
     def add(self, page: Received[Any], asked_at: float) -> None:
         self.docs += [(doc, asked_at) for doc in page.items]
@@ -161,8 +162,8 @@ class Lot:
 
 
 class Read:
-    """Pages that have been read and are not kept yet; where the reading goes on after them. `own`: of the kind that is read; `brought`: of
-    others."""
+    """Pages that have been read and not stored yet. `place`: where the reading continues after them; `own`: items of the kind that is read;
+    `brought`: items of other kinds."""
 
     def __init__(self, place: Place) -> None:
         self.place = place
@@ -172,7 +173,7 @@ class Read:
 
     def add(self, page: Received[Any], asked_at: float) -> None:
         ahead = max(filter(None, (self.place.ahead, page.watermark)), default=None)
-        # the least: what is added while we read may come before where we are
+        # the smallest count: items added during the reading may lie before its place
         total = min((said for said in (self.place.total, page.total) if said is not None), default=None)
         self.place = Place(page.cursor, ahead, total)
         self.own.add(page, asked_at)
@@ -214,10 +215,10 @@ def _wanted(rules: Rules, kind: Kind, doc: Any, read_at: float) -> Wanted:
 
 
 def _keep(c: sa.Connection, work: SliceContext, kind: Kind, row: Reading, read: Read) -> bool:
-    """False: the reading was cancelled or superseded; its pages are dropped."""
+    """Stores pages. False: the reading was cancelled or superseded, and its pages are dropped."""
     if not runs.still_asked(c, row):
         return False
-    work.must_have_lease(c)  # whoever has the lane now may have read newer pages
+    work.must_have_lease(c)  # the lane's new holder may have read newer pages
     work.must_be_current(c)
     items, changed = _keep_lot(c, work, kind, row, read.own)
     runs.page_done(c, row, read.place, items=items, changed=changed)
@@ -230,15 +231,15 @@ def _keep(c: sa.Connection, work: SliceContext, kind: Kind, row: Reading, read: 
 
 
 def _keep_lot(c: sa.Connection, work: SliceContext, kind: Kind, row: Reading, lot: Lot) -> tuple[int, int]:
-    """(how many of one kind there were, how many of them are to be pushed anew). `row`: the reading that they belong to."""
+    """Stores items of one kind. Returns (how many there were, how many of them changed). `row`: the reading that they belong to."""
     quarantine.lost(c, row, kind.name, lot.broken, work.now())
     docs = lot.docs + quarantine.stand_ins(c, work, kind, lot.broken)
     renames.apply(c, work, lot.renamed)
-    # decided in this transaction: an order that came in while the pages were fetched must be seen
+    # decided in this transaction: an order that came while the pages were fetched must count
     skus = skus_of([doc for doc, _ in docs])
     if (
         kind.counted and skus and work.pair.stock_tells_all
-    ):  # whoever switches one of these on at this moment decides its stock before or after us
+    ):  # a transaction that switches one of these SKUs on now decides its stock before or after this one
         levels.lock(c, work.integration_id, skus)
     rules = work.rules(c, kind.name, skus)
     ignored = [doc.key for doc, _ in docs if rules.ignores(doc)]
@@ -253,7 +254,7 @@ def _keep_lot(c: sa.Connection, work: SliceContext, kind: Kind, row: Reading, lo
 
 
 def _changed(c: sa.Connection, work: SliceContext, kind: Kind, docs: list[Any]) -> None:
-    """Some of these are to be pushed."""
+    """Some of these documents changed: wakes the lanes that push them or depend on them."""
     work.wake(c, (f"push/{kind.name}", kind.priority))
     stock.sold_otherwise(c, work, docs)
     images.came(c, work, docs)
@@ -262,19 +263,19 @@ def _changed(c: sa.Connection, work: SliceContext, kind: Kind, docs: list[Any]) 
 
 
 PILOT_NEEDS = ("category", "brand", "product")
-"""Which of these a pilot may push is known only once its SKUs and their products have been read."""
+"""Kinds of which a pilot's keys are known only after its SKUs and their products have been read."""
 
 
 def end_runs(c: sa.Connection, work: SliceContext) -> None:
-    """Those none of whose records can move any more; observers will be told."""
+    """Ends the runs none of whose records can still move, and tells observers."""
     outlet = outbox.outlet_of(work)
     for run in runs.finish(c, work.integration_id, work.now(), idle=pilot.outside(c, work.snapshot)):
         outlet.run_finished(c, run, work.now())
 
 
 class AllRead(NamedTuple):
-    """A reading has come to its end. `more`: the next one is due now; `before`: when the schedule read last, where it was not the schedule
-    that read."""
+    """A reading has ended. `more`: the next one is due now; `before`: when the flow was last read by its schedule, where this reading was
+    not."""
 
     more: bool
     before: float | None
@@ -289,7 +290,7 @@ def _all_read(c: sa.Connection, work: SliceContext, flow: Flow, last: Reading) -
     if last.only is None and not short:
         together.read(c, work, flow, last)
     if flow.name == "products":
-        work.wake(c, ("push/product", KINDS["product"].priority))  # it may have waited for the SKUs (`engate.sync.listed`)
+        work.wake(c, ("push/product", KINDS["product"].priority))  # it may wait for the SKUs (`engate.sync.listed`)
     if flow.name == "images" and last.full and last.only is None:
         images.were_read(c, work)
     if flow.name in ("categories", "brands", "products"):

@@ -30,7 +30,7 @@ from engate.text import Text
 
 
 class Registry:
-    """One per process. Connections are shared by the integrations that use them, so their governors are too."""
+    """One per process. The integrations that use a connection share it, and so its rate limits."""
 
     def __init__(
         self,
@@ -58,17 +58,17 @@ class Registry:
         self._couplings: dict[int, tuple[Any, Coupling]] = {}
 
     def add(self, manifest: Manifest) -> None:
-        """A platform that no entry point names: of a benchmark or a test."""
+        """Adds a platform that has no entry point, for a benchmark or a test."""
         self.platforms[manifest.key] = Platform(manifest.key, manifest)
 
     def forget(self) -> None:
-        """Every connection is built anew when it is next needed."""
+        """Forgets all connections: each is built anew when it is next needed."""
         self._connections.clear()
         self._couplings.clear()
         self._current.clear()
 
     def manifest(self, platform: str) -> Manifest:
-        """Of a plugin that is installed and works."""
+        """The manifest of an installed plugin. Raises Unavailable where it is missing or does not load."""
         found = self.platforms.get(platform)
         if found is None or found.manifest is None:
             why = Text("o plugin não carrega", "its plugin does not load") if found else Text("não instalada", "not installed")
@@ -83,9 +83,9 @@ class Registry:
         return found.manifest
 
     async def connection(self, id: int, *, glance: bool = False) -> Connection:
-        """`glance`: for somebody who cannot wait until the lanes have done with their reading."""
+        """`glance`: for a caller that must not queue behind the lanes' reads."""
         row, secrets = await (self.store.glancing if glance else self.store.reading)(lambda c: self._rows(c, id))
-        cached = self._connections.get(id)  # after the read: somebody else may have built it meanwhile
+        cached = self._connections.get(id)  # after the read: another task may have built it meanwhile
         if cached is not None and cached[0] == (row.revision, row.learned):
             return cached[1]
         try:
@@ -111,11 +111,11 @@ class Registry:
         return made
 
     def door_of(self, row: Any) -> str | None:
-        """The address that the platform of this connection (its row) calls; None where nobody knows how we are reached."""
+        """The address that the platform of this connection (its row) calls; None where engate's public address is not configured."""
         return door.address(self.vault, self.public_url, row) if self.public_url is not None else None
 
     async def coupling_of(self, snapshot: Snapshot) -> Coupling:
-        """The coupling of these revisions and facts; nothing is read while they stay the same."""
+        """The coupling of these revisions and facts. Nothing is read from the database while they stay the same."""
         cached, now = self._current.get(snapshot.id), (snapshot.sides, snapshot.learned)
         if cached is not None and cached[0] == now:
             return cached[1]

@@ -1,4 +1,4 @@
-"""A SKU that comes under a new key (an ERP's key often holds the EAN): the same packaging goes on, nothing is sold under both."""
+"""A SKU that comes under a new key (an ERP's key often holds the EAN): it stays the same record, and is not sold under both keys."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ STOCK = KINDS["stock"]
 
 
 class Renames(NamedTuple):
-    """`moves`: (old key, new key) of what is surely the same. `unclear`: new keys for which a person decides. `gone`: old keys that the ERP
-    has no more and that must not sell on."""
+    """`moves`: (old key, new key) of SKUs that are surely the same. `unclear`: new keys for which a person decides. `gone`: old keys that
+    the ERP no longer has and that must not be sold."""
 
     moves: tuple[tuple[str, str], ...] = ()
     unclear: dict[str, Reason] = {}
@@ -35,7 +35,7 @@ class Renames(NamedTuple):
 
 
 async def found(work: SliceContext, skus: Sequence[Sku]) -> Renames:
-    """Which of the SKUs just read are known ones under a new key: same product, same packaging, and the ERP has the old key no more."""
+    """Which of the SKUs just read are known ones under a new key: same product, same packaging, and the ERP no longer has the old key."""
     known = await work.store.reading(lambda c: renames.siblings(c, work.integration_id, skus))
     if not known:
         return Renames()
@@ -49,7 +49,7 @@ async def found(work: SliceContext, skus: Sequence[Sku]) -> Renames:
 
 
 async def _still_there(work: SliceContext, old: set[str], new: set[str]) -> set[str]:
-    """The old keys that the ERP still has. It must know the new ones in the same answer: an empty one proves nothing."""
+    """The old keys that the ERP still has. Raises Unavailable unless the same answer has the new keys: an empty one proves nothing."""
     answered: set[str] = set()
     async with closing(work.coupling.erp.list_skus(Query(keys=(*sorted(old), *sorted(new))))) as pages:
         async for page in pages:
@@ -63,7 +63,7 @@ async def _still_there(work: SliceContext, old: set[str], new: set[str]) -> set[
 
 
 def alike(new: Sku, old: Sku) -> bool | None:
-    """Whether two keys of one product name the same packaging: True surely, False perhaps, None not."""
+    """Whether two SKUs of one product are the same packaging. True: surely; False: perhaps; None: no."""
     if new.packaging and old.packaging:
         return True if new.packaging == old.packaging else None
     if new.units != old.units:
@@ -72,7 +72,7 @@ def alike(new: Sku, old: Sku) -> bool | None:
 
 
 def decide(pairs: Sequence[tuple[Sku, Sku]]) -> Renames:
-    """`pairs`: (new, old) that may be the same, where the ERP has the old key no more."""
+    """`pairs`: (new, old) that may be the same, where the ERP no longer has the old key."""
     sure = [(old.key, new.key) for new, old in pairs if alike(new, old)]
     moves = [(old, new) for old, new in sure if [o for o, _ in sure].count(old) == 1 and [n for _, n in sure].count(new) == 1]
     moved = {key for move in moves for key in move}
@@ -96,10 +96,10 @@ def _unclear(new: str, olds: list[str]) -> Reason:
 
 
 def apply(c: sa.Connection, work: SliceContext, found: Renames) -> None:
-    """In the transaction that stores the SKUs under their new keys."""
+    """Applies the renames, in the transaction that stores the SKUs under their new keys."""
     for old, new in found.moves:
         if renames.unknown(c, work.integration_id, [old]):
-            continue  # somebody else was quicker
+            continue  # another process did it first
         renames.rename(c, work.integration_id, old, new)
         say_after(c, "sku_key_changed", integration=work.integration_id, old=old, new=new)
         for kind in OF_A_SKU.values():
@@ -124,7 +124,7 @@ def _decide_anew(c: sa.Connection, work: SliceContext, name: str, parents: list[
 
 
 def _sell_no_more(c: sa.Connection, work: SliceContext, keys: Sequence[str]) -> None:
-    """The ERP has these no more: what is left of them in the shop would be sold and refused."""
+    """Sets the stock of these SKUs to 0: the ERP no longer has them and would refuse their orders."""
     rows = c.execute(
         sa.select(record.c.doc, record.c.run_id).where(
             record.c.integration_id == work.integration_id, record.c.kind == STOCK.name, record.c.parent.in_(keys)

@@ -31,19 +31,19 @@ TTL = 15.0
 LONGEST_SLEEP = 0.25
 LONGEST_LOOK = 1.0
 LOOK_PAUSE = 0.02
-"""Between two looks at what is due: slices that end together are followed up together."""
+"""Seconds between two looks at what is due: one look follows up all slices that ended together."""
 TICK = 0.25
-"""A schedule's next time is a multiple of this: lanes that come due together are claimed in one transaction, and settled in few."""
+"""A schedule's next time is a multiple of these seconds: lanes due together are claimed in one transaction, and settled in few."""
 CLOCK_EVERY = SWEEP_EVERY = COUNT_EVERY = 2.0
 ORDERS_ALONE = 0
-"""The priority of orders: what reads from an ERP comes after them, and would hang with it in the slots that are kept for them."""
+"""The priority of orders. Lanes that read from an ERP come after it: if the ERP hung, they would block the slots kept for orders."""
 SHARE_PAUSE = 0.2
 SHARE_AT_ONCE = 2
 SLOTS = 64
 
 
 class Slice:
-    """One lane in hand, as those see it who watch it. `standing`: of its integration, as of the claim (`config.standing`)."""
+    """One claimed lane, as the watching tasks see it. `standing`: its integration's, as of the claim (`config.standing`)."""
 
     def __init__(self, claim: Claim, standing: Any) -> None:
         self.claim, self.standing = claim, standing
@@ -61,8 +61,8 @@ class Slice:
 class Runner:
     """`slots` lanes at once, of which the last quarter serve only orders: a catalogue load never makes an order wait.
 
-    `shared`: other runners work on the same database. Then a runner takes a few lanes at a time and the busier it is the longer it waits
-    before it takes more, so that an idle one gets its share.
+    `shared`: other runners work on the same database. Then a runner takes a few lanes at a time, and waits longer before taking more the
+    busier it is, so that an idle one gets its share.
     """
 
     def __init__(
@@ -89,17 +89,17 @@ class Runner:
         self._looked_at = 0.0
         self._due: float | None = None
         self._look = True
-        """Whether something may be due that `_due` does not know of: it is as of our own last transaction."""
+        """Whether something may be due that `_due` does not know: `_due` is as of this runner's last transaction."""
         self._snapshots: dict[int, Snapshot] = {}
 
     def poke(self) -> None:
-        """Something may be due, or somebody asks to cancel: do not sleep on."""
+        """Wakes the runner: something may be due, or a cancellation was asked for."""
         self._look = True
         self._poked.set()
         self._asked.set()
 
     async def run(self) -> None:
-        """Until cancelled. Leases are given back on the way out."""
+        """Runs until cancelled. Leases are given back at the end."""
         say("worker_started", worker=self._worker, slots=self._slots)
         watching = [asyncio.create_task(self._beat()), asyncio.create_task(self._watch())]
         try:
@@ -118,11 +118,11 @@ class Runner:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            # a claim that was committed while we were being stopped never became a task: after it in the queue, this gives it back
+            # a claim that was committed during the stop never became a task: queued behind it, this gives it back
             try:
                 await self._store.durably(lambda c: lanes.give_back(c, self._lease))
                 await self._count(now=True)
-            except Exception as error:  # the leases run out by themselves; whoever stops us must not wait for a database that is broken
+            except Exception as error:  # the leases run out by themselves; stopping must not wait for a broken database
                 say("worker_interrupted", what="end", error=shortly(error))
             say("worker_ended", worker=self._worker)
 
@@ -134,18 +134,18 @@ class Runner:
         return self._due is not None and self._due <= self._clock.now().timestamp()
 
     def _may_be_due(self) -> bool:
-        """Now and then also for what others let fall: their leases end unseen."""
+        """Whether to look for due lanes. Also true at intervals, for lanes of other processes whose leases have ended."""
         return self._look or self._is_due() or time.monotonic() > self._sweep_at
 
     async def _claim(self) -> list[Slice]:
-        """Looks whether something is due, for that costs less, and takes it: all in one transaction."""
+        """Looks whether something is due, which costs less than a claim, and claims it in the same transaction."""
         await asyncio.sleep(max(0.0, self._looked_at + LOOK_PAUSE - time.monotonic()))
         self._looked_at = time.monotonic()
         self._look = False
         free = self._slots - len(self._running)
         if free <= 0:
             return []
-        # a part of what is free at a time: shares are counted anew in between
+        # only half of the free slots at a time: shares are counted anew in between
         for_orders = min(self._order_slots, free)
         for_all, for_orders = _half(free - for_orders), _half(for_orders)
         if self._shared:
@@ -160,7 +160,7 @@ class Runner:
             found = lanes.claim(c, Take(now, for_all, self._lease, TTL, room=free)) if for_all else list[Claim]()
             left = free - len(found)
             if len(found) < for_all:
-                return found  # it would have taken orders too
+                return found  # this claim would have taken orders too
             return found + lanes.claim(c, Take(now, for_orders, self._lease, TTL, ORDERS_ALONE, left))
 
         def take(c: Any) -> tuple[list[Slice], float | None]:
@@ -178,7 +178,7 @@ class Runner:
 
     async def _sleep(self) -> None:
         ahead = self._due - self._clock.now().timestamp() if self._due is not None else LONGEST_SLEEP
-        # what is due and was not given to us is beyond a share, or somebody else's: it is not asked for without a pause
+        # due lanes that were not claimed are beyond a share or taken by another process: pause before asking again
         seconds = min(LONGEST_SLEEP, ahead) if ahead > 0 else LONGEST_SLEEP
         try:
             async with asyncio.timeout(seconds):
@@ -196,13 +196,13 @@ class Runner:
                 continue
             try:
                 alive = await self._store.durably(lambda c, running=running: lanes.beat(c, running, self._lease, TTL))
-            except Exception as error:  # the next beat may get through; if none does, the leases end and every promise fails
+            except Exception as error:  # the next beat may succeed; if none does, the leases end and every promise fails
                 say("beat_failed", exc_info=error)
                 continue
             self._cancel(id for id in running if alive.get(id, True) is not False)  # lost, or asked to cancel
 
     async def _watch(self) -> None:
-        """Ends what somebody asks to cancel, at once, and shows what hangs."""
+        """Cancels slices at once when asked to, and shows those that hang."""
         while True:
             try:
                 async with asyncio.timeout(min(LONGEST_LOOK, self._delays.slow_after / 4)):
@@ -236,7 +236,7 @@ class Runner:
             await self._store.durably(lambda c, id=each.claim.id, trouble=trouble: health.met(c, id, trouble))
 
     async def _count(self, *, now: bool = False) -> None:
-        """Slices; and now and then that we live."""
+        """Stores the count of slices, and at intervals that this worker is alive."""
         ago = time.monotonic() - self._counted_at
         if (self._slices and (now or ago > COUNT_EVERY)) or ago > lanes.SEEN_EVERY:
             slices, self._slices, self._counted_at = self._slices, 0, time.monotonic()
@@ -244,7 +244,7 @@ class Runner:
             await self._store.durably(lambda c: lanes.count_slices(c, self._worker, slices, at))
 
     async def _mind_the_clock(self) -> None:
-        """At the start and every few seconds: if we, or those before us, worked by a clock that was ahead, nothing sleeps until then."""
+        """At the start and every few seconds: if this or an earlier process worked by a clock that was ahead, pulls its stamps back."""
         if time.monotonic() < self._mind_at:
             return
         self._mind_at = time.monotonic() + CLOCK_EVERY
@@ -263,8 +263,8 @@ class Runner:
         mine.task = asyncio.create_task(self._work(mine, before.task if before is not None else None))
 
     async def _work(self, mine: Slice, before: asyncio.Task[None] | None) -> None:
-        """`before`: our own work on the same lane that has just settled and is about to end, or whose lease ran out while the database
-        stood still. One after the other, and only if the lane is ours then."""
+        """`before`: this runner's own task on the same lane, which has just settled or whose lease ran out while the database hung. The new
+        work waits for it, and runs only if the lease is still ours."""
         id = mine.claim.id
         try:
             if before is not None:
@@ -278,7 +278,7 @@ class Runner:
                     return
                 mine.standing = None  # as it was before that work
             await self._work_on(mine)
-        except Exception as error:  # what came of it could not be stored: its lease runs out, and somebody takes the lane up
+        except Exception as error:  # its outcome could not be stored: the lease runs out, and the lane is claimed again
             unknown = None if broken(error) else error
             say("lane_dropped", lane=mine.claim.name, integration=mine.claim.integration_id, error=shortly(error), exc_info=unknown)
         finally:
@@ -298,7 +298,7 @@ class Runner:
             turn = await self._slice(mine)
         except asyncio.CancelledError:
             outcome = "cancelled"
-            # cancelled by a person or by our own end: the lane goes on when somebody claims it
+            # cancelled by a person or because this process ends: the lane goes on with its next claim
             now = self._clock.now().timestamp()
             await asyncio.shield(self._store.durably(lambda c: lanes.settle(c, claim, self._lease, now)))
             raise
@@ -315,7 +315,7 @@ class Runner:
             self._metrics.worked(claim.name, outcome, time.monotonic() - began)
 
     def _settle(self, c: Any, mine: Slice, turn: NextTurn) -> float | None:
-        """When something is due next."""
+        """Settles the lane. Returns when something is due next."""
         if turn.back_off is not None:
             lanes.back_off(c, mine.claim, self._lease, turn.back_off)
         elif lanes.settle(c, mine.claim, self._lease, _on_tick(turn.due, self._clock.now().timestamp())) and turn.through and mine.troubled:
@@ -324,8 +324,8 @@ class Runner:
 
     async def _failed(self, mine: Slice, error: Exception) -> None:
         if mine.snapshot is None:
-            raise error  # the database does not answer: the lease runs out, and somebody takes the lane up
-        met = broken(error) or error  # the database, whatever hook was at work
+            raise error  # the database does not answer: the lease runs out, and the lane is claimed again
+        met = broken(error) or error  # a database error, if it was one, whatever hook ran
         failed = Failed(mine.claim, mine.snapshot, mine.doing.hook, met, self._registry.observers)
         now = self._clock.now().timestamp()
         until = failing.back_off(failed, self._delays, now)
@@ -357,7 +357,7 @@ class Runner:
             return await outbox_slice(post)
         now = self._clock.now().timestamp()
         if not snapshot.connected:
-            return NextTurn(through=False)  # settings that nobody has tested: a passed test wakes every lane
+            return NextTurn(through=False)  # untested settings: a passed test wakes every lane
         if snapshot.refused:
             return NextTurn(back_off=now + failing.REAUTH_WAIT)
         coupling = await self._registry.coupling_of(snapshot)
@@ -385,7 +385,7 @@ class Runner:
 
 
 def _on_tick(due: float | None, now: float) -> float | None:
-    """What is due at once, or nearly, stays so."""
+    """Rounds a due time up to the next tick, unless it is now or nearly so."""
     return due if due is None or due <= now + TICK else math.ceil(due / TICK) * TICK
 
 

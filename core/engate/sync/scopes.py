@@ -1,4 +1,4 @@
-"""What a hook is read by: an ERP may list its prices by table and its stock by branch (`Erp.scoped`)."""
+"""The scopes that a kind is read by: an ERP may list prices by table and stock by branch (`Erp.scoped`)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from engate.sync.work import SliceContext
 
 
 def of(work: SliceContext, kind: Kind) -> list[str]:
-    """What is mapped. The default price table has no row of its own; where no branch is mapped, one reading without a scope says so."""
+    """The scopes that are mapped. The default price table ("") has no row; without a mapped branch, one reading without a scope says so."""
     mapping = work.snapshot.mapping
     match work.coupling.scoped.get(kind.list_hook):
         case "branches":
@@ -30,7 +30,7 @@ def tables(work: SliceContext) -> tuple[str, ...]:
 
 
 async def split(work: SliceContext, todo: Sequence[Reading]) -> bool:
-    """Each reading of a scoped kind becomes one for each scope, and what is mapped no more is forgotten. True: `todo` is another now."""
+    """Splits each reading of a scoped kind into one for each scope; scopes no longer mapped are forgotten. True: `todo` has changed."""
     rows = [row for row in todo if not row.scope and KINDS[row.kind].list_hook in work.coupling.scoped]
     if rows:
         await work.store.writing(lambda c: _split(c, work, rows))

@@ -1,4 +1,4 @@
-"""Flows that a shop fetches instead of being sent them (`Storefront.served`): what their records wait for, in words that people read."""
+"""Kinds that a shop fetches instead of being sent them (`Storefront.served`): the causes that their records wait for."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ LINK_BY_HAND = "own:link.by_hand:"
 
 
 def link_by_hand(kind: str) -> Reason:
-    """Of what is pushed and hangs on something that the shop fetched: its key there nobody tells us."""
+    """The cause of pushed records whose parent the shop fetched: the shop does not tell the parent's key."""
     return own(
         "link.by_hand", kind,
         Text(f"Falta dizer que ID {CALLED[kind].pt} tem na loja: ela busca esse dado por conta própria e não diz o ID que lhe deu.",
@@ -42,12 +42,12 @@ CAUSES = (TO_FETCH.key, *(link_by_hand(kind).key for kind in PARENTS))
 
 
 def hangs_on_served(work: SliceContext, kind: Kind) -> bool:
-    """It is pushed, and what it hangs on is fetched."""
+    """Whether the kind is pushed and its parent kind is fetched."""
     return kind.parent_kind is not None and work.serves(KINDS[kind.parent_kind]) and not work.serves(kind)
 
 
 def ask_for_links(c: sa.Connection, work: SliceContext, kind: Kind) -> None:
-    """Those whose parent nobody has linked wait for a person; those whose parent is linked by now go on."""
+    """Records whose parent has no link wait for a person; those whose parent is linked by now go on."""
     work.must_be_current(c)
     assert kind.parent_kind is not None
     reason = link_by_hand(kind.parent_kind)
@@ -57,9 +57,8 @@ def ask_for_links(c: sa.Connection, work: SliceContext, kind: Kind) -> None:
 
 
 def named(c: sa.Connection, work: SliceContext, kind: Kind, found: Sequence[Effective]) -> list[Effective]:
-    """What is pushed and hangs on a SKU that the shop fetched tells the numbers under which it did, `refs["sku.id"]` and
-    `refs["product.id"]`, the key of the product that a person has linked, `refs["product"]`, and how many SKUs that has,
-    `refs["product.of"]`."""
+    """Adds to records that hang on a fetched SKU the numbers under which the shop fetched it, `refs["sku.id"]` and `refs["product.id"]`,
+    the shop's key of the product where it is linked, `refs["product"]`, and how many SKUs the product has, `refs["product.of"]`."""
     if not hangs_on_served(work, kind) or kind.parent is None:
         return list(found)
     parent = kind.parent
@@ -75,5 +74,5 @@ def _names(sku: families.Named | None) -> dict[str, str]:
 
 
 def start_anew(c: sa.Connection, integration_id: int) -> None:
-    """The account may be another one, or have another way of getting its data: who waits for what is found again by the lanes."""
+    """Ends these causes because the account, or the way it gets its data, may have changed: the lanes find anew what waits for what."""
     causes.release(c, integration_id, CAUSES)

@@ -1,4 +1,4 @@
-"""What a push hook, or whoever asked later what became of it, reported is stored: accepted, refused, not sent, or unknown."""
+"""Stores what a push hook, or a later check of its operation, reported: accepted, refused, not sent, or unknown."""
 
 from __future__ import annotations
 
@@ -27,9 +27,8 @@ NOBODY_SAID = Unknown(
 
 
 class Was(NamedTuple):
-    """One record that was sent, by the key of today. `doc`: what counts as held once it is accepted: what was sent without the fields of
-    `own`, which are the shop's. `remote`, `more`: as linked before. `turned`: a buyer can buy then and could not before, or the other way
-    round."""
+    """One record that was sent, by its current key. `doc`: what counts as held once it is accepted: the sent document without the fields in
+    `own`, which are the shop's. `remote`, `more`: the link before the push. `turned`: the push changes whether a buyer can buy."""
 
     id: int
     key: str
@@ -45,7 +44,7 @@ class Was(NamedTuple):
 
 
 class Told(NamedTuple):
-    """`was`: what was sent, by the item's key. `rest`: what became of items that nobody reported; None: they are under way still."""
+    """`was`: what was sent, by the item's key. `rest`: the error of items that were not reported; None: they are still under way."""
 
     batch: Batch[Any]
     was: dict[str, Was]
@@ -53,7 +52,7 @@ class Told(NamedTuple):
 
 
 def settle(c: sa.Connection, work: SliceContext, kind: Kind, told: Told) -> list[int]:
-    """Stores every outcome; returns the records that have one."""
+    """Stores every outcome. Returns the ids of the records that have one."""
     now = work.now()
     accepted: list[Settled] = []
     refused: list[tuple[int, Reason]] = []
@@ -75,7 +74,7 @@ def settle(c: sa.Connection, work: SliceContext, kind: Kind, told: Told) -> list
         assert outcome.error is not None
         if isinstance(outcome.error, NotYet):
             if not item.uncertain:
-                untried.append(was.id)  # one in doubt is as it was
+                untried.append(was.id)  # an uncertain record stays as it was
         elif outcome.state == "rejected":
             refused.append((was.id, reasons.of_error(outcome.error)))
         else:
@@ -88,7 +87,7 @@ def settle(c: sa.Connection, work: SliceContext, kind: Kind, told: Told) -> list
     outbox.records_wait(c, work, kind.name, [id for id, _ in refused])
     pushes.again(c, again, now)
     heard = told.rest is None or any(outcome.state in ("accepted", "rejected") for outcome in told.batch.outcomes.values())
-    pushes.put_back(c, untried, 0.0 if heard else work.retry_at(0))  # a plugin that comes to nothing is not asked without a pause
+    pushes.put_back(c, untried, 0.0 if heard else work.retry_at(0))  # a plugin that reported no result is called again only after a pause
     if accepted:
         runs.pushed(c, [row.id for row in accepted])
         after.there(c, work, kind)
@@ -119,7 +118,7 @@ def _settled(was: Was, outcome: Outcome) -> Settled:
 
 
 class _Links:
-    """Keys of the storefront that became known although the item is not finished."""
+    """Keys of the storefront that became known although the push of their item did not finish."""
 
     def __init__(self) -> None:
         self.half_made: dict[Origin, list[tuple[str, str, str]]] = {"engate": [], "unfinished": []}
@@ -138,7 +137,7 @@ class _Links:
 
 
 def wake_children(c: sa.Connection, work: SliceContext, kind: Kind) -> None:
-    """There are new links of this kind: what waited for them can go."""
+    """Wakes what waited for new links of this kind."""
     waiting = [each for each in KINDS.values() if each.parent_kind == kind.name or kind.name in each.refers_to]
     work.wake(c, *((f"push/{each.name}", each.priority) for each in waiting))
     if kind.sold:

@@ -1,4 +1,4 @@
-"""Several branches that are one warehouse of the shop: it offers their sum, which the first of them that has the SKU carries."""
+"""Several branches that share one warehouse of the shop: it offers their sum, sent by the first branch that has the SKU (the carrier)."""
 
 from __future__ import annotations
 
@@ -18,30 +18,30 @@ from engate.sync.work import SliceContext
 
 
 class Shared:
-    """Of these SKUs, in one transaction."""
+    """The shared stock of these SKUs, as of one transaction."""
 
     def __init__(self, c: sa.Connection, integration_id: int, rules: Rules, skus: Collection[str]) -> None:
         self._rules = rules
         self._levels = levels.of_skus(c, integration_id, skus) if rules.sharing else {}
 
     def branches(self, level: StockLevel) -> tuple[str, ...]:
-        """Those that share its warehouse; none where it has one of its own."""
+        """The branches that share this level's warehouse; () where the branch has its own."""
         warehouse = self._rules.warehouses.get(level.warehouse)
         return self._rules.sharing.get(warehouse or "", ())
 
     def carrier(self, level: StockLevel) -> Level | None:
-        """The one whose record tells the sum; None: it tells its own."""
+        """The level whose record carries the sum; None: the warehouse is not shared."""
         return next(iter(self._of(level)), None)
 
     def sum(self, level: StockLevel) -> StockLevel:
-        """What the warehouse offers of this SKU; the buffer is taken off once."""
+        """What the warehouse offers of this SKU. The buffer is subtracted once."""
         of = self._of(level)
         total = sum((self._rules.told(each.doc, each.read_at) for each in of), Decimal(0))
         one = msgspec.structs.replace(of[0].doc, unlimited=any(each.doc.unlimited for each in of))
         return self._rules.as_told(one, self._rules.offered(total))
 
     def decided(self, found: Effective) -> Effective | None:
-        """With the sum instead of its own number; None: another one carries it."""
+        """The record with the sum instead of its own number; None: another record carries the sum."""
         carrier = self.carrier(found.doc) if found.reason is None else None
         if carrier is None:
             return found
@@ -49,7 +49,7 @@ class Shared:
 
     def _of(self, level: StockLevel) -> list[Level]:
         found = [self._levels.get((level.sku, branch)) for branch in self.branches(level)]
-        # what the ERP does not say plainly offers nothing
+        # a level with problems counts as nothing
         return [each for each in found if each is not None and not each.doc.problems]
 
     def has(self, sku: str, branch: str, quantity: Decimal) -> bool:
@@ -57,7 +57,7 @@ class Shared:
         return level is not None and (level.doc.unlimited or self._rules.unreserved(level.doc, level.read_at) >= quantity)
 
     def stale(self, others: Sequence[StockLevel], sending: Collection[str]) -> list[int]:
-        """Of what carries these, the records that the shop holds otherwise and that are not about to be sent (by key)."""
+        """Ids of the carriers of these levels that the shop holds with another sum and that are not about to be sent (`sending`: keys)."""
         found: dict[int, None] = {}
         for level in others:
             carrier = self.carrier(level)
@@ -67,10 +67,10 @@ class Shared:
 
 
 def chosen(c: sa.Connection, work: SliceContext, id: int, order: Order, skus: Mapping[str, str]) -> dict[str, str]:
-    """Warehouse -> the first of its branches that has all that the order takes from it. The first where none has, or no stock is read.
+    """Warehouse -> the first of its branches that has all that the order takes from it. No entry where none has, or no stock is read.
 
-    An order is decided more than once until it goes (when it comes, when it is paid): what it has reserved is its own. Who decides about
-    one of these SKUs at the same time waits, so that two orders do not choose the same units.
+    An order is decided more than once before it goes (when it comes, when it is paid), so its own reserved units count as free. The SKUs
+    are locked, so that two orders do not choose the same units.
     """
     mapping, options = work.snapshot.mapping, work.snapshot.options
     if options.branch_of_order == "first" or "stock" not in work.snapshot.enabled or not sharing(mapping):
@@ -94,5 +94,5 @@ def chosen(c: sa.Connection, work: SliceContext, id: int, order: Order, skus: Ma
 
 
 def kept(mapping: PairMapping, branch: str) -> dict[str, str]:
-    """What a part's branch was chosen for stays its own when the shop changes the order."""
+    """Warehouse -> this branch, so that a part keeps its branch when the shop changes the order."""
     return {warehouse: branch for warehouse, branches in sharing(mapping).items() if branch in branches}

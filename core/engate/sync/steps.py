@@ -29,7 +29,7 @@ from engate.titles import HOOKS
 
 
 class Step(msgspec.Struct, frozen=True):
-    """What a step is given."""
+    """The arguments of a step."""
 
     work: SliceContext
     order: Stored
@@ -50,7 +50,7 @@ class Step(msgspec.Struct, frozen=True):
         return sorted({item.sku for item in self.part.doc.items})
 
     async def done(self, name: str, text: Text, **values: Any) -> None:
-        """The step is durable, in the timeline, and any earlier reason to wait is over."""
+        """Stores the step and its line in the timeline, and ends any earlier cause of the order."""
         await self.work.store.durably(lambda c: self.keep(c, name, text, **values))
 
     def keep(self, c: sa.Connection, name: str, text: Text, **values: Any) -> None:
@@ -64,7 +64,7 @@ class Step(msgspec.Struct, frozen=True):
 
 
 Outcome = NextTurn | Reason | None
-"""None: it is done, decide again; a reason: a person must decide."""
+"""What a step returns. None: it is done, decide again; a reason: a person must decide."""
 
 
 # ---- before and after the ERP has it ----
@@ -157,7 +157,7 @@ async def _refuse_cancel(step: Step) -> Outcome:
 
 
 async def _change_in_erp(step: Step) -> Outcome:
-    """The ERP's order becomes what the shop's order asks of this part now. One of which nothing is left is cancelled."""
+    """Changes the ERP's order to what the shop's order now asks of this part. If nothing is left, it is cancelled."""
     work, order, part = step.work, step.order, step.part
     skus = await work.store.reading(lambda c: links.sku_of(c, work.integration_id, order.doc.items))
     made = split(order.doc, work.snapshot.mapping, skus, kept(work.snapshot.mapping, part.branch))
@@ -166,7 +166,7 @@ async def _change_in_erp(step: Step) -> Outcome:
     wanted = next((doc for doc in made if doc.branch == part.branch), None)
     if wanted is None:
         return await _cancel_in_erp(step)
-    # what the mapping made of the order when it entered stays: a row that was changed since is for orders to come
+    # values that the mapping gave at import stay: a row changed since is for later orders
     held = part.doc
     wanted = msgspec.structs.replace(
         wanted, reference=part.reference, charge=held.charge, terms=held.terms, carrier=held.carrier, fields=held.fields
@@ -184,7 +184,7 @@ async def _change_in_erp(step: Step) -> Outcome:
 
     def done(c: sa.Connection) -> None:
         orders.part_changed(c, part.id, wanted)
-        if units.free_part(c, order.id, part.branch):  # the ERP does not reserve it yet
+        if units.free_part(c, order.id, part.branch):  # the ERP has not reserved it yet
             units.withhold(c, work.integration_id, order.id, {part.branch: wanted.items})
         step.keep(c, "erp_changed", text)
         stock_moved(c, work, sorted({*step.skus, *(item.sku for item in wanted.items)}))
@@ -194,7 +194,7 @@ async def _change_in_erp(step: Step) -> Outcome:
 
 
 async def _change_in_shop(step: Step) -> Outcome:
-    """Stored before it is sent: what the shop shows afterwards must not be taken for a change of its own."""
+    """The change is stored before it is sent: the shop's later event of it must not be taken for a change by the shop."""
     work, part = step.work, step.part
     reason = (part.erp.reason if part.erp else "") or "Item não atendido"
     good = step.situation.good_of(step.order)
@@ -227,7 +227,7 @@ async def _change_in_shop(step: Step) -> Outcome:
 
 async def _handling(step: Step) -> Outcome:
     work = step.work
-    if step.order.doc.state != "ready" or not work.coupling.calls("send_handling"):  # it knows already, asks, or cannot be told
+    if step.order.doc.state != "ready" or not work.coupling.calls("send_handling"):  # the shop knows it, asks by itself, or cannot be told
         await work.store.durably(lambda c: orders.update_part(c, step.part.id, handling_sent_at=work.now()))
         return None
     await work.permit()
@@ -237,7 +237,7 @@ async def _handling(step: Step) -> Outcome:
 
 
 def _told(work: SliceContext, hook: str, what: Text) -> Text:
-    """How the shop learns of it: from us, by asking, or not at all."""
+    """Timeline text: whether the shop is told, asks by itself, or does not learn of it."""
     if work.coupling.calls(hook):
         return Text(f"{what.pt}: a loja foi informada.", f"{what.en}: the shop was told.")
     if work.coupling.can(hook):
@@ -255,7 +255,7 @@ NOT_PUBLISHED = reasons.own(
 
 
 async def _documents(step: Step) -> Outcome:
-    """The fiscal documents of an invoiced order; not published yet is no error. Each is stored, whatever the others are."""
+    """Reads and stores the fiscal documents of an invoiced order. "Not published yet" is no error. Each is stored independently."""
     work, part = step.work, step.part
     found: ErpOrder | None = None
     async with closing(work.coupling.erp.list_fulfilment(Query(keys=(f"{part.branch}/{part.erp_key}",)))) as pages:
@@ -290,7 +290,7 @@ async def _not_published(step: Step) -> Outcome:
 
 
 async def _invoice(step: Step) -> Outcome:
-    """The note with the part's lines as it invoices them."""
+    """Sends the note with the part's lines that it invoices."""
     work, part = step.work, step.part
     document = to_send(part, step.situation)
     assert document is not None
@@ -329,7 +329,7 @@ async def _tracking(step: Step) -> Outcome:
         orders.shipped(c, part.id, shipment.key, work.now())
         step.keep(c, "tracking_sent", text, tracking_sent_at=work.now())
         if step.order.state == "shipped":
-            mailing.owe(c, work, step.order, "shipped")  # what was missing when the first of it left may have left now
+            mailing.owe(c, work, step.order, "shipped")  # the last missing item may have been shipped now
 
     await work.store.durably(done)
     return None
@@ -379,4 +379,4 @@ TITLES: dict[Action, Text] = {
     "tracking": HOOKS["send_tracking"],
     "delivery": HOOKS["send_delivery"],
 }
-"""What each step does, as a person reads it when it fails again and again."""
+"""What each step does, as shown when it fails repeatedly."""

@@ -1,4 +1,4 @@
-"""Stock that an order moved, or whose SKU is sold otherwise than before: what the shop should offer is decided anew."""
+"""Decides anew what the shop should offer, after an order moved stock or a SKU was switched on or off."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from engate.sync.work import SliceContext
 
 STOCK = KINDS["stock"]
 SAYING = frozenset({"products", "prices"})
-"""Flows that say, while they are on, whether a SKU is for sale."""
+"""Flows that decide, while they are on, whether a SKU is for sale."""
 
 
 def decide_anew(c: sa.Connection, work: SliceContext, skus: Sequence[str]) -> None:
-    """What the shop should offer of these SKUs: units of orders that the ERP does not hold yet changed, or whether they are for sale."""
+    """Decides the stock of these SKUs anew: their pending units have changed, or whether they are for sale."""
     work.must_be_current(c)
-    levels.lock(c, work.integration_id, skus)  # before it is looked up what speaks against them: somebody may be changing just that
+    levels.lock(c, work.integration_id, skus)  # before pending units and sale state are read: another transaction may be changing them
     rules = work.rules(c, STOCK.name, skus)
 
     def decide(doc: Any, read_at: float) -> Decided:
@@ -37,7 +37,7 @@ def decide_anew(c: sa.Connection, work: SliceContext, skus: Sequence[str]) -> No
 
 
 def sold_otherwise(c: sa.Connection, work: SliceContext, docs: Sequence[Any]) -> None:
-    """What was read of these may have switched SKUs off or on. A shop that fetches all but their stock hears of it by that at once."""
+    """Documents were read that may switch SKUs off or on. A shop that fetches everything but stock learns it at once from the stock."""
     if not work.pair.stock_tells_all:
         return
     skus = {doc.key if isinstance(doc, Sku) else doc.sku for doc in docs if isinstance(doc, Sku | Price)}
@@ -48,21 +48,21 @@ def sold_otherwise(c: sa.Connection, work: SliceContext, docs: Sequence[Any]) ->
 
 
 def stock_moved(c: sa.Connection, work: SliceContext, skus: list[str]) -> None:
-    """An order step by which a shop may move its stock by itself (it gives a cancelled order's units back): pushed anew, and decided when
-    it is, whatever the shop accepted last."""
+    """After an order step at which a shop may move its stock by itself (it adds a cancelled order's units back): pushes the stock again,
+    whatever the shop accepted last."""
     if pushes.resend(c, work.integration_id, STOCK.name, skus):
         work.wake(c, (f"push/{STOCK.name}", STOCK.priority))
 
 
 class Share(NamedTuple):
-    """The part of an order that a branch delivers."""
+    """The part of an order that one branch delivers."""
 
     order_id: int
     branch: str
 
 
 def follow(c: sa.Connection, work: SliceContext, share: Share, state: str) -> None:
-    """What the ERP says of a part: from when it reserves the units they are out of its own number; of what it cancelled before that they
+    """Follows the ERP's state of a part. Once the ERP reserves the units, its own number excludes them; if it cancelled before that, they
     are for sale again."""
     if state == "cancelled":
         freed = units.free_part(c, share.order_id, share.branch)

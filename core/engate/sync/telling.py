@@ -1,7 +1,7 @@
-"""Telling what the outbox holds: a lane of each target, at least once. Observers are called, buyers are written to.
+"""Sends what the outbox holds, at least once, with a lane for each target. Observers are called, buyers get an e-mail.
 
-A message that fails goes again, later each time; those behind it are told meanwhile, unless the next one fails too: then it is the target
-that is ill, and its lane backs off. What nobody takes for days is left alone until a person asks for a retry.
+A failed message is tried again with growing pauses. Those behind it are told meanwhile; if the next ones fail too, the target is at fault
+and its lane backs off. A message that fails for days is given up until a person asks for a retry.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ from engate.sync.work import SLICE, Delays, LeaseLost, NextTurn
 from engate.text import Text
 
 ILL = 2
-"""So many failures in a row are the target's doing, not the messages'."""
+"""So many failures in a row mean that the target fails, not the messages."""
 TRIES = 5
-"""Nothing is given up before so many tries, however old it is: engate itself may have been away."""
+"""Nothing is given up before so many tries, however old it is: engate itself may have been stopped."""
 LOOK_AGAIN = 1.0
-"""Seconds after which an archive that somebody is about to leave may go."""
+"""Seconds after which to look again whether an archived integration can be removed."""
 GIVEN_UP = "outbox.given_up"
 BROKE = EngateError(
     Text("O engate não conseguiu montar a mensagem.", "engate could not make the message."),
@@ -44,7 +44,7 @@ BROKE = EngateError(
 
 
 class Post(NamedTuple):
-    """What a slice of such a lane is given. It needs neither platform: what happened is told whatever state they are in."""
+    """The context of an outbox slice. It needs neither platform: messages are sent whatever state the platforms are in."""
 
     store: Store
     clock: Clock
@@ -60,7 +60,7 @@ class Post(NamedTuple):
 
     @property
     def busy(self) -> bool:
-        """Others keep this target busy enough."""
+        """Whether other slices already use the target's share of slots."""
         if self.target.kind == MAIL:
             return self.registry.letters[self.snapshot.tenant_id] >= mailing.TOGETHER
         return self.registry.observers.is_busy(self.target.name)
@@ -73,19 +73,19 @@ class Post(NamedTuple):
         return self.clock.now().timestamp()
 
     def longer(self) -> NextTurn:
-        """Not before a pause that grows with each try in a row that came to nothing."""
+        """The next turn after a pause that grows with each failed try in a row."""
         return NextTurn(back_off=self.now() + self.delays.pause(self.claim.tries))
 
 
 class Told(NamedTuple):
-    """`error`: why it was not told, None: it was, or nothing was to be told any more. `line`: what an order's timeline says of it."""
+    """`error`: why it was not told; None: it was told, or no longer needed. `line`: the line for the order's timeline."""
 
     error: NotToldError | EngateError | None = None
     line: Line | None = None
 
 
 class Tried(NamedTuple):
-    """`failures`: how many in a row, with this one."""
+    """`failures`: how many in a row, including this one."""
 
     row: Any
     told: Told
@@ -98,7 +98,7 @@ class Next(NamedTuple):
 
 
 async def outbox_slice(post: Post) -> NextTurn:
-    """Tells one after the other, oldest first, until nothing is due or the slice is over."""
+    """Sends one message after the other, oldest first, until nothing is due or the slice is over."""
     until, failures = time.monotonic() + SLICE, 0
     tried: Tried | None = None
     while True:
@@ -123,7 +123,7 @@ async def _tell(post: Post, row: Any) -> Told:
         await post.registry.observers.tell(row.target, row.payload["hook"], row.payload["event"])
     except (NotToldError, EngateError) as error:
         return Told(error)
-    except Exception as error:  # a letter that cannot be written does not keep the others
+    except Exception as error:  # a letter that cannot be written does not hold up the others
         say("message_broke", integration=post.snapshot.id, kind=row.kind, error=type(error).__name__)
         return Told(BROKE)
     return Told()
@@ -139,12 +139,12 @@ async def _mail(post: Post, row: Any) -> Line | None:
 
 
 def _next(c: sa.Connection, post: Post, tried: Tried | None) -> Next:
-    """Keeps what became of the last one; then the next, if the lane is still ours."""
+    """Stores the outcome of the last message. Returns the next one if the lane is still ours."""
     if tried is not None and tried.told.error is None:
-        # also where somebody else has the lane by now: it was told
+        # also where another process has the lane by now: it was told
         outbox.sent(c, tried.row.id, post.now())
         if tried.row.cause_id is not None:
-            causes.end(c, tried.row.cause_id)  # others that still fail say it anew
+            causes.end(c, tried.row.cause_id)  # others that still fail make the cause anew
         if tried.told.line is not None:
             post.mailman.line(c, tried.row, tried.told.line, post.now())
     if not lanes.leased(c, post.claim.id, post.lease):
@@ -164,7 +164,7 @@ def _failed(c: sa.Connection, post: Post, tried: Tried, error: NotToldError | En
     about = {"integration": post.snapshot.id, "kind": post.target.kind, "target": post.target.name}
     say_after(c, "message_failed", **about, tries=tried.row.tries + 1, error=str(error))
     if isinstance(error, AuthFailed) and cause_id is not None:
-        outbox.give_up(c, [tried.row.id], cause_id, now)  # a person must mend it first, whose retry brings it back
+        outbox.give_up(c, [tried.row.id], cause_id, now)  # a person must correct the server first; a retry brings the message back
         return
     hopeless = _hopeless(c, post, tried, now - post.delays.outbox_most)
     if not hopeless:
@@ -175,7 +175,7 @@ def _failed(c: sa.Connection, post: Post, tried: Tried, error: NotToldError | En
 
 
 def _about(c: sa.Connection, post: Post, tried: Tried, cause_id: int) -> None:
-    """A server may name whom the letter was for."""
+    """Links the cause to the order: the server's words in it may name the buyer."""
     order_id = orders.id_of(c, post.snapshot.id, tried.row.payload["order"])
     if order_id is not None:
         causes.waited(c, order_id, cause_id)
@@ -186,14 +186,14 @@ def _cause(c: sa.Connection, post: Post, reason: Reason) -> int:
 
 
 def _shown(error: NotToldError | EngateError, tried: Tried) -> Reason | None:
-    """Why letters do not go out, said from the second failure on: a server may hiccup. Of observers only what was given up is said."""
+    """Why letters do not go out, shown from the second failure on. For observers only messages that were given up are shown."""
     if isinstance(error, NotToldError) or (tried.row.tries == 0 and not isinstance(error, AuthFailed)):
         return None
     return mailing.reason_of(error)
 
 
 def _hopeless(c: sa.Connection, post: Post, tried: Tried, before: float) -> list[int]:
-    """A message that has failed for days. Where the target takes nothing at all, whatever is as old, tried or not, some of it at a time."""
+    """Ids to give up: a message that has failed for days. Where the target takes nothing at all: all as old, some at a time."""
     if tried.failures >= ILL and post.claim.tries >= TRIES:
         return outbox.as_old_as(c, post.target, before)
     row = tried.row
@@ -201,10 +201,10 @@ def _hopeless(c: sa.Connection, post: Post, tried: Tried, before: float) -> list
 
 
 def _end(c: sa.Connection, post: Post) -> float | None:
-    """When something is due next. An archived integration that has told everything may go."""
+    """Returns when something is due next. Removes an archived integration that has told everything."""
     id = post.snapshot.id
     if post.snapshot.archived and not archive.remove_if_over(c, id, post.claim.id) and archive.is_over(c, id):
-        return post.now() + LOOK_AGAIN  # another lane of it is just ending, and may have looked before the last one was told
+        return post.now() + LOOK_AGAIN  # another of its lanes is ending now, and may have looked before the last message was told
     return outbox.next_due(c, post.target)
 
 

@@ -1,7 +1,7 @@
-"""Flows whose kinds another flow's pages bring (`Erp.together`): an ERP that tells a SKU and its images in one answer is loaded once.
+"""Flows whose kinds come with another flow's pages (`Erp.together`): an ERP that gives a SKU and its images in one answer is read once.
 
-Only a full reading stands for another one, and only for one that began with it: what a delta brings is kept, but says nothing of what
-changed before it, and what was asked for later may be newer than the pages.
+Only a full reading stands for another one, and only for one that began with it. What a delta brings is kept, but the delta does not tell
+what changed before it; and a reading asked for later may need newer data than the pages.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from engate.sync import images
 from engate.sync.work import SliceContext
 
 AGAIN = 60.0
-"""Seconds after which a flow looks again whether the one that brings its kinds has come to its end; that one wakes it, too."""
+"""Seconds after which a flow looks again whether the flow that brings its kinds has ended; that flow wakes it too."""
 
 
 def kept(work: SliceContext, kind: Kind) -> frozenset[str]:
-    """The kinds that the pages of this one bring and that somebody wants."""
+    """The kinds that the pages of this kind bring and whose flow is on."""
     brought = work.coupling.together.get(kind.list_hook, frozenset())
     return frozenset(name for name in brought if _wanted(work, FLOWS[KINDS[name].flow]))
 
 
 def brings(work: SliceContext, flow: Flow) -> list[Flow]:
-    """The other flows whose every kind comes with this one's pages."""
+    """The other flows all of whose kinds come with this flow's pages."""
     kinds = frozenset[str]().union(*(kept(work, kind) for kind in flow.kinds))
     others = [FLOWS[name] for name in dict.fromkeys(KINDS[kind].flow for kind in kinds)]
     return [each for each in others if each is not flow and kinds.issuperset(kind.name for kind in each.kinds)]
@@ -40,12 +40,12 @@ def may_come(work: SliceContext, kind: Kind) -> bool:
 
 
 def stands_for(row: Reading, other: Reading) -> bool:
-    """Whether the pages of this reading are those of the other one, too."""
+    """Whether the pages of this reading count for the other one too."""
     return row.full and other.full and row.only is None and other.only is None and row.started_at == other.started_at
 
 
 def waits_for(c: sa.Connection, work: SliceContext, flow: Flow, todo: Sequence[Reading]) -> float | None:
-    """When to look again, because a reading of another flow brings what is to be read; None: the flow reads it by itself."""
+    """When to look again, because another flow's reading brings what this flow needs; None: the flow reads by itself."""
     if not any(may_come(work, kind) for kind in flow.kinds):
         return None
     carrier = next((each for each in FLOWS.values() if each.kinds and _wanted(work, each) and flow in brings(work, each)), None)
@@ -59,7 +59,7 @@ def waits_for(c: sa.Connection, work: SliceContext, flow: Flow, todo: Sequence[R
 
 
 def _next_time(c: sa.Connection, work: SliceContext, flow: Flow) -> float | None:
-    """When the schedule wants a flow again that has just been read with another one; None: now, or the ERP has told of something."""
+    """When the schedule next reads a flow that was read with another one; None: now, or the ERP has told of changes."""
     read_at = runs.read_at(c, work.integration_id, flow.name)
     due = (read_at or 0.0) + work.snapshot.every[flow.name]
     if due <= work.now() or runs.full_is_due(c, work.integration_id, flow.name, work.snapshot.full_every[flow.name], work.now()):
@@ -68,10 +68,10 @@ def _next_time(c: sa.Connection, work: SliceContext, flow: Flow) -> float | None
 
 
 def read(c: sa.Connection, work: SliceContext, flow: Flow, last: Reading) -> None:
-    """The flow has been read to its end, and with it the runs that its pages stood for. `last`: its last reading."""
+    """The flow has been read to its end: completes the runs that its pages stood for. `last`: its last reading."""
     for each in brings(work, flow):
         rows = runs.under_way(c, work.integration_id, [kind.name for kind in each.kinds])
-        # locked: nobody asks for another one meanwhile
+        # locks the runs: no other reading can be asked for meanwhile
         if not rows or not all(stands_for(last, row) and runs.still_asked(c, row) for row in rows):
             continue
         for row in rows:

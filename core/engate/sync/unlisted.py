@@ -1,4 +1,4 @@
-"""References to a category or brand that the ERP does not list (any more): a person's to mend, not a wait without end."""
+"""References to a category or brand that the ERP does not list (any more): a person must correct them, else they wait for ever."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from engate.text import Text
 
 
 def say(c: sa.Connection, work: SliceContext) -> None:
-    """Of what waits for a link: that to which no record leads, though its list was read to the end since. The cause keeps its key, so
-    that it ends when the link is there after all. Once there is a record it is a wait like others: what holds that up is said of it."""
+    """Changes causes of records that wait for a link where the ERP's list was read to its end and has no such record. The cause keeps its
+    key, so that it ends if the link comes after all. Once the record exists, the cause becomes an ordinary wait again."""
     for id, kind, key in links.listed_again(c, work.integration_id):
         causes.become(c, id, missing_link(kind, key))
     for found in links.unlisted(c, work.integration_id):

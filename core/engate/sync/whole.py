@@ -14,14 +14,14 @@ from engate.sync.work import SliceContext
 from engate.text import Text
 
 HALF = 2
-"""A full reading of less than one in so many of what is known is not believed the first time."""
+"""A full reading with fewer than 1/HALF of the known entities is not believed the first time."""
 
 
 def missing(c: sa.Connection, work: SliceContext, kind: Kind, row: Reading) -> Reason | None:
-    """Why this reading, which has come to its end, cannot have been whole; None: it was.
+    """Why this reading, which has ended, was not whole; None: it was.
 
-    The platform's own count is never overruled. Half of what is known may be true: where the next full reading ends with the same number,
-    it is believed.
+    The platform's own count is never overruled. A number below half of what is known may be right: if the next full reading ends with the
+    same number, it is believed.
     """
     if row.only is not None:
         return None
@@ -35,19 +35,19 @@ def missing(c: sa.Connection, work: SliceContext, kind: Kind, row: Reading) -> R
 
 
 def _stored(c: sa.Connection, work: SliceContext, kind: Kind) -> int:
-    """How many records an integration has that was read before readings were counted; of one scope nobody knows."""
+    """How many records an integration has whose readings were not counted yet; 0 for a scoped kind, where it is unknown."""
     if kind.list_hook in work.coupling.scoped:
         return 0
     return desired.count(c, work.integration_id, kind.name, but=(PLACEHOLDER, BRAND_FOR_ALL))
 
 
 def list_of(row: Reading) -> str:
-    """Of which list something is said: its kind, and the scope where it has one."""
+    """The name of a reading's list: its kind, and its scope if it has one."""
     return f"{row.kind}/{row.scope}" if row.scope else row.kind
 
 
 def of_count(of: str, read: int, total: int) -> Reason:
-    """The platform said how many there are, and gave fewer."""
+    """The platform gave fewer records than its own count."""
     return own(
         SHORT, of,
         Text(f"A lista terminou cedo demais: vieram {read} de {total} registros.",
@@ -68,7 +68,7 @@ def _of_known(of: str, read: int, known: int) -> Reason:
 
 
 def say(c: sa.Connection, work: SliceContext, flow: str, reason: Reason) -> None:
-    """The flow shows it until a reading is whole."""
+    """Shows the reason on the flow until a reading is whole."""
     runs.flow_short(c, work.integration_id, flow, ensure(c, work.tenant_id, work.integration_id, {reason}, work.now())[reason.key])
 
 

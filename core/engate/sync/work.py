@@ -1,4 +1,4 @@
-"""What a slice of work is given: one integration, coupled, and the doors it may use."""
+"""The context of a slice of work: one integration, its coupling, and what the slice may use."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ Seconds = Annotated[float, msgspec.Meta(gt=0, le=1e9)]
 class Delays(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How long engate waits for things, in seconds on the injected clock. A demo runs on real time with short delays."""
 
-    unknown_after: Seconds = 30.0  # a push of unknown effect is looked up again after this
+    unknown_after: Seconds = 30.0  # a push of unknown effect is looked up after this
     operation_most: Seconds = 86400.0  # an operation of the storefront that takes longer is not waited for
     retry_first: Seconds = 5.0  # doubling …
     retry_most: Seconds = 900.0  # … up to this
@@ -48,21 +48,21 @@ class Delays(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     orders_again: Seconds = 900.0  # the shop's list of orders is read this often, for what no event told
     look_pause: Seconds = 10.0  # between two looks for an order of unknown fate
     forbidden_wait: Seconds = 300.0  # a flow that lacks a permission is tried again after this
-    probe_every: Seconds = 86400.0  # both connections are looked after so often
-    probe_again: Seconds = 3600.0  # … and again after this where something of it failed
+    probe_every: Seconds = 86400.0  # both connections are probed this often
+    probe_again: Seconds = 3600.0  # … and again after this where a line failed
     slow_after: Seconds = 20.0  # real time: a hook that takes longer shows as degraded health, by its name
     slice_most: Seconds = 120.0  # real time: a slice that takes longer is ended
-    beat: Annotated[float, msgspec.Meta(gt=0, le=5)] = 3.0  # real time: leases (15 s) are renewed so often, and who lost one ends then
-    outbox_most: Seconds = 3 * 86400.0  # what somebody outside does not take for so long is given up
+    beat: Annotated[float, msgspec.Meta(gt=0, le=5)] = 3.0  # real time: leases (15 s) are renewed so often; a slice that lost one ends then
+    outbox_most: Seconds = 3 * 86400.0  # a message that its target has not taken for this long is given up
 
     def pause(self, tries: int) -> float:
-        """Seconds before the next try, after so many that failed."""
+        """Seconds before the next try, after `tries` failed ones."""
         return min(self.retry_most, self.retry_first * 2 ** min(tries, 10))
 
 
 class NextTurn(NamedTuple):
-    """How a slice ended: `due` = next turn (None: until woken); `back_off`: not before then whatever arrives. `through`: it says something
-    of what the lane met before, which is over then."""
+    """How a slice ended. `due`: next turn (None: when woken); `back_off`: not before then, whatever arrives. `through`: the lane did its
+    work, so its earlier trouble is over."""
 
     due: float | None = None
     back_off: float | None = None
@@ -70,7 +70,7 @@ class NextTurn(NamedTuple):
 
 
 class LeaseLost(Exception):
-    """Somebody else has the lane now: stop before the next outside call."""
+    """Another process has the lane now: stop before the next outside call."""
 
 
 class Outdated(Exception):
@@ -86,7 +86,7 @@ def pair_of(coupling: Coupling) -> Pair:
 
 
 def skus_of(docs: Iterable[Any]) -> list[str]:
-    """The SKUs that `rules_of` is to look at for documents of one kind."""
+    """The SKUs that `rules_of` needs for documents of one kind."""
     return [doc.key if isinstance(doc, Sku) else doc.sku for doc in docs if isinstance(doc, Sku | StockLevel)]
 
 
@@ -106,7 +106,7 @@ def rules_of(c: sa.Connection, snapshot: Snapshot, pair: Pair, kind: str, skus: 
 
 
 def _imageless(c: sa.Connection, snapshot: Snapshot, skus: Sequence[str]) -> frozenset[str]:
-    """Nobody knows before the ERP's images have been read whole once."""
+    """Those of these SKUs that have no image; empty until all images of the ERP have been read once."""
     if "images" not in snapshot.enabled or runs.full_at(c, snapshot.id, "images") is None:
         return frozenset()
     return families.without(c, snapshot.id, "image", skus)
@@ -194,8 +194,8 @@ class SliceContext:
             raise LeaseLost(self.claim.name)
 
     async def permit(self) -> None:
-        """Right before a call that may have an effect: the lane is still ours, and what was decided by still holds.
-        Raises LeaseLost or Outdated; nothing has been sent then."""
+        """Call right before a call that may have an effect. Raises LeaseLost or Outdated unless the lane is still ours and the snapshot
+        still holds; nothing has been sent then."""
         await self.store.durably(self._permitted)
 
     def _permitted(self, c: sa.Connection) -> None:

@@ -15,7 +15,7 @@ from engate.views.paging import Rows, Window, each, instant, page
 
 
 class Changed(msgspec.Struct):
-    """One field, before and after; of a `secret` only that it is another one. What was only asked for has no `before`."""
+    """One field, before and after; of a `secret` only that it was changed. An argument of the act has no `before`."""
 
     field: str
     before: Any
@@ -24,7 +24,7 @@ class Changed(msgspec.Struct):
 
 
 class By(msgspec.Struct):
-    """A key as it was called; `id` null: the installation key."""
+    """An API key, by the name it had then; `id` null: the installation key."""
 
     id: int | None
     name: str
@@ -32,7 +32,7 @@ class By(msgspec.Struct):
 
 
 class Line(msgspec.Struct):
-    """One thing that a person did. `what`: the act; `thing`, `name`: what it was done to, as it was called then."""
+    """One thing that a person did. `what`: the act; `thing`, `name`: what it was done to, by the name it had then."""
 
     id: int
     at: datetime | None
@@ -46,7 +46,7 @@ class Line(msgspec.Struct):
 
 
 class Filters(msgspec.Struct, frozen=True):
-    """What is asked for; None: whatever it is. `what`: an act, or a kind of thing."""
+    """Filters; None: any. `what`: an act, or a kind of thing."""
 
     integration: int | None = None
     key: int | None = None

@@ -1,4 +1,4 @@
-"""Whose orders are: as they are looked up to be masked, and everything that is stored of one buyer."""
+"""Buyers' orders: looked up to mask what people see, and with everything stored about one buyer."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ class Note(msgspec.Struct):
 
 
 class BuyersOrder(msgspec.Struct):
-    """An order with all that hangs on it. `order` null: the shop told of it, and nobody has worked on it yet; `told`: what it told.
-    `calls`: what the platforms were asked about it, as long as that is kept."""
+    """An order with everything stored about it. `order` null: the shop has told it and it is not stored yet; `told`: what the shop told.
+    `calls`: the calls about it, as long as they are kept."""
 
     integration: int
     integration_name: str
@@ -41,7 +41,7 @@ class BuyersOrder(msgspec.Struct):
 
 
 class BuyersDelivery(msgspec.Struct):
-    """What a platform told by itself, as it came."""
+    """A delivery, as it came."""
 
     id: int
     connection: int
@@ -51,7 +51,7 @@ class BuyersDelivery(msgspec.Struct):
 
 
 def of_orders(c: sa.Connection, tenant_id: int, places: Iterable[tuple[int, str]]) -> dict[tuple[int, str], list[Order]]:
-    """These orders (integration, key), as far as they can be read, each with those that waited first for what it waits for."""
+    """(integration id, key) -> the order, if it can be read, and the orders that waited first for its cause."""
     by_integration: dict[int, list[str]] = {}
     for id, key in places:
         by_integration.setdefault(id, []).append(key)
@@ -68,11 +68,11 @@ def _read(blobs: Iterable[bytes]) -> list[Order]:
 
 
 FEW = 10
-"""Orders that are looked at for the words of one cause: it is told in those of the one that waited for it first."""
+"""Orders read for one cause: its text is in the words about the order that waited first."""
 
 
 def of_causes(c: sa.Connection, tenant_id: int, cause_ids: Iterable[int]) -> dict[int, list[Order]]:
-    """The first orders that waited for each of these causes, as far as they can be read."""
+    """Cause id -> the first orders that waited for it, if they can be read."""
     found: dict[int, list[Order]] = {}
     for id in cause_ids:
         waited = sa.select(order.c.doc).join(order_cause, order_cause.c.order_id == order.c.id)
@@ -90,7 +90,7 @@ def whole_order(c: sa.Connection, tenant_id: int, held: Held) -> BuyersOrder:
 
 
 def told_order(c: sa.Connection, place: tuple[int, str]) -> BuyersOrder:
-    """One that has only been told of."""
+    """An order that the shop has told and that is not stored yet."""
     id, key = place
     return BuyersOrder(id, _name(c, id), None, [], _told(c, id, key), [])
 

@@ -1,4 +1,4 @@
-"""What was asked of platforms and what they answered, as people see it."""
+"""Calls of platforms, as people see them."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class CallView(msgspec.Struct):
     """One call of a platform. `hook`: what it was made for; `operation`: the path's template. `status` 0: there was no answer. `outcome`:
     ok | refused (the platform said no) | failed (no answer, and certainly no effect) | unknown (it may have had an effect); `code` and
     `error` say what it met. `ms`: how long it took. `attempt`: which try it was. `order`: the shop's key of the order that it was about;
-    `records`: the records, as far as they are known. `path`, `request`, `answer`, `headers` (of the answer): shortened, without secrets; of
-    an order whose buyer was erased they are empty. A key that only reads is not shown these."""
+    `records`: the records, as far as they are known. `path`, `request`, `answer`, `headers` (of the answer): shortened, without secrets,
+    and empty for an order whose buyer was erased. A `read` key is not shown these."""
 
     id: int
     at: datetime | None
@@ -58,7 +58,7 @@ class CallView(msgspec.Struct):
 
 
 class BuyersCall(msgspec.Struct):
-    """What a platform was asked about a buyer's order, and answered."""
+    """A call about a buyer's order, with its answer."""
 
     at: datetime | None
     path: str
@@ -73,7 +73,7 @@ class RecordKey(NamedTuple):
 
 
 class Filters(msgspec.Struct, frozen=True):
-    """What is asked for; None: whatever it is. `order`: the shop's key."""
+    """Filters; None: any. `order`: the shop's key."""
 
     integration: int | None = None
     connection: int | None = None
@@ -91,7 +91,7 @@ class Filters(msgspec.Struct, frozen=True):
             (call.c.outcome, self.outcome),
         )
         yield from (column == value for column, value in equal if value is not None)
-        at = call.c.at + 0  # not by the index of all tenants' times, after which they would have to be sorted
+        at = call.c.at + 0  # `+ 0`: not by the index of all tenants' times, after which a sort would be needed
         if self.since is not None:
             yield at >= self.since
         if self.until is not None:
@@ -113,7 +113,7 @@ def _is_ours(c: sa.Connection, tenant_id: int, table: sa.Table, id: int) -> bool
 
 
 def _asked(tenant_id: int, filters: Filters) -> tuple[sa.Select[Any], sa.Select[Any]]:
-    """The ids, and the rows. Those about a record go along its own index."""
+    """The queries of the ids and of the rows. Calls about a record are found by its own index."""
     further = list(filters.where())
     if filters.record is None:
         mine = call.c.tenant_id == tenant_id
@@ -143,7 +143,7 @@ def _shown(row: Any, records: list[RecordRef]) -> CallView:
 
 
 def of_order(c: sa.Connection, tenant_id: int, integration_id: int, key: str) -> list[BuyersCall]:
-    """All that there is about one order."""
+    """All stored calls about one order."""
     mine = calls.of_order(tenant_id, integration_id, key)
     rows = c.execute(sa.select(call.c.at, call.c.said).where(mine).order_by(call.c.id)).all()
     told = [(row.at, readable(row.said, Said) or Said()) for row in rows]

@@ -30,11 +30,11 @@ class Cause(msgspec.Struct):
 
 
 UNREADABLE = Cause(0, SPOILT.code, SPOILT.owner, SPOILT.text, SPOILT.hint, None)
-"""Of a stored document that cannot be read (any more): seen when it is shown, whether or not a lane has met it."""
+"""Shown for a stored document that cannot be read (any more), whether or not a lane has found that."""
 
 
 def shown_doc(doc: msgspec.Struct | None) -> dict[str, Any] | None:
-    """Under the names of the model, whatever a field is stored as."""
+    """The document with the field names of the model, whatever names it is stored under."""
     if doc is None:
         return None
     names = {field.encode_name: field.name for field in msgspec.structs.fields(doc)}

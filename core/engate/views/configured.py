@@ -50,21 +50,21 @@ class CheckLine(msgspec.Struct):
 
 
 class Door(NamedTuple):
-    """Where the platform of a connection calls us, as far as whoever asks may know; or why nobody calls."""
+    """The address at which the platform of a connection calls engate, if the caller may see it; or why there is none."""
 
     url: str | None = None
     why_not: Text | None = None
 
 
 Doors = Callable[[Any], Door]
-"""Of a connection's row."""
+"""Connection row -> its door."""
 
 
 class Connection(msgspec.Struct):
     """`secrets_set`: which secrets are stored; none is ever shown. `webhook_url`: the address that the platform calls, a secret: shown to
     admin keys. `webhook_why_not`: why it is not told of one, though its plugin could answer. `facts`: what the plugin learnt of the
-    account. `contacted_at`: when the platform last called us and was answered, to the minute. `calls_until`: until then every
-    call of it is kept (`GET /calls`)."""
+    account. `contacted_at`: when the platform last called engate and was answered, to the minute. `calls_until`: until then all
+    its calls are kept (`GET /calls`)."""
 
     id: int
     name: str
@@ -173,7 +173,7 @@ def _worst(*found: Health) -> Health:
 
 
 def _silence(storefront: Any, options: Options, zone: ZoneInfo, now: float) -> Health:
-    """Of a shop that works by calling us: what it does not fetch and hand in goes nowhere, and no call of ours would notice."""
+    """The health of a shop that works by calling engate: if it stops, nothing moves, and no call of engate would fail."""
     at = storefront.contacted_at
     if not (storefront.calls_us and at is not None and options.silence_hours):
         return Health("ok")
@@ -194,7 +194,7 @@ HOUR = 3600
 
 
 def _health(row: Any) -> Health:
-    """What calls met; else what the last test said; else that a change has not been tested yet."""
+    """The trouble of calls; else of the last test; else that a change has not been tested yet."""
     if row.health != "ok":
         said: dict[str, Any] = row.health_cause or {}
         return Health(row.health, _text(said.get("text")), _text(said.get("hint")))
@@ -208,7 +208,7 @@ def _health(row: Any) -> Health:
 
 
 CREDENTIALS = ("login", "auth_failed")
-"""Lines of a test that are about who logs in."""
+"""Lines of a test that are about credentials."""
 CHANGED = Text("A conexão mudou e ainda não passou em um teste.", "The connection was changed and has not passed a test since.")
 TEST_IT = Text("Teste a conexão.", "Test the connection.")
 
@@ -226,7 +226,7 @@ def integration_ids(c: sa.Connection, tenant_id: int, window: Window) -> Rows[in
 
 
 def why_not(c: sa.Connection, tenant_id: int, id: int) -> tuple[str, Text, Text] | None:
-    """(code, why, what to do) where nothing of the integration can run as things stand."""
+    """(code, why, what to do) where nothing of the integration can run now; else None."""
     row = config.integration_row(c, tenant_id, id)
     if not row.active:
         text = Text("A integração não está ativa.", "The integration is not active.")
@@ -245,13 +245,13 @@ def why_not(c: sa.Connection, tenant_id: int, id: int) -> tuple[str, Text, Text]
 
 
 def integrations_of(c: sa.Connection, tenant_id: int, connection_id: int) -> list[int]:
-    """The integrations that use a connection, those among them that are archived too: they need it until their orders end."""
+    """Ids of the integrations that use a connection, including archived ones, which need it until their orders end."""
     uses = (integration.c.erp_id == connection_id) | (integration.c.storefront_id == connection_id)
     return [row.id for row in c.execute(config.mine(integration, tenant_id, uses))]
 
 
 def one_integration(c: sa.Connection, tenant_id: int, id: int, offered: Mapping[str, Text | None], now: float) -> Integration:
-    """`offered`: flow -> why not, None where it is (`engate.domain.flows.offered`)."""
+    """`offered`: flow -> None where it is offered, else why not (`engate.domain.flows.offered`)."""
     row = config.integration_row(c, tenant_id, id)
     erp, storefront = (config.connection_row(c, tenant_id, each) for each in (row.erp_id, row.storefront_id))
     options = msgspec.convert(row.options, Options)
@@ -272,7 +272,7 @@ def one_integration(c: sa.Connection, tenant_id: int, id: int, offered: Mapping[
 
 
 def whole(struct: msgspec.Struct) -> dict[str, Any]:
-    """Every field, defaults included: what people see is what holds."""
+    """Every field, including defaults: people see the values in force."""
     return {field.name: msgspec.to_builtins(getattr(struct, field.name)) for field in msgspec.structs.fields(struct)}
 
 
@@ -292,7 +292,7 @@ def _flows(c: sa.Connection, id: int, options: Options, offered: Mapping[str, Te
 
 
 def _errors(c: sa.Connection, id: int) -> dict[str, dict[str, Any]]:
-    """What stops a flow now: its cause, or what its newest run met and has not got past."""
+    """Flow -> what stops it now: its cause, else the error of its newest run, unless that has ended well."""
     last = [sa.select(sa.func.max(run.c.id)).where(run.c.integration_id == id, run.c.flow == name).scalar_subquery() for name in FLOWS]
     newest = [each for each in c.execute(sa.select(*last)).one() if each is not None]
     failing = sa.select(run.c.flow, run.c.error).where(

@@ -1,4 +1,4 @@
-"""What the platforms of an integration told by themselves, as people see it."""
+"""Deliveries of an integration's platforms, as people see them."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from engate.views.paging import Rows, Window, instant
 
 
 class Delivery(msgspec.Struct):
-    """`key`: the platform's id of it. `outcome`: taken | unheard (no integration was live) | rejected (nothing can be made of it) | refused
-    (it is not the platform's); `reason` says why. `times`: it came so often; what is refused for one reason is one row. `bytes`: of the
-    last body."""
+    """`key`: the platform's id of it. `outcome`: taken | unheard (no integration was live) | rejected (it cannot be used) | refused (it is
+    not the platform's); `reason` says why. `times`: how often it came; all calls refused for one reason are one row. `bytes`: of the last
+    body."""
 
     id: int
     connection: int
@@ -40,7 +40,7 @@ class Delivery(msgspec.Struct):
 
 
 def deliveries(c: sa.Connection, tenant_id: int, connection_ids: Sequence[int], window: Window) -> Rows[Delivery]:
-    """Newest first. Each connection's along its index; those of an integration are two."""
+    """Newest first. Each connection is read by its index; an integration has two."""
     before = delivery.c.id < window.after if window.after is not None else sa.true()
     found: list[int] = []
     for connection_id in connection_ids:

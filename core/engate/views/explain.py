@@ -1,4 +1,4 @@
-"""Why is it not on the site? A SKU's chain, from its category to its stock, to the first thing in the way. And where an order stands."""
+"""Why a SKU is not on the site: its chain, from category to stock, up to the first obstacle. And where an order stands."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ MOST_LEVELS = 20
 
 
 class Verdict(msgspec.Struct):
-    """`code`: the cause's, or engate's own word for the state; `title`: in words. `where`: the record it is about; `since`: since when."""
+    """`code`: of the cause, or engate's own word for the state; `title`: in words. `where`: the record it is about; `since`: since when."""
 
     code: str
     owner: str | None  # person | storefront | engate; null: nothing to do
@@ -65,7 +65,7 @@ class Link(msgspec.Struct):
 
 
 class SkuExplained(msgspec.Struct):
-    """`state`: settled, or where its chain stops: to_send | sent | waiting | missing. `also`: other SKUs that the same key means.
+    """`state`: settled, or where its chain stops: to_send | sent | waiting | missing. `also`: other SKUs that the key stands for.
     `buyable`, `price`: what the shop last accepted; the verdict begins with it."""
 
     key: str
@@ -90,7 +90,7 @@ class SkuExplained(msgspec.Struct):
 
 
 class OrderExplained(msgspec.Struct):
-    """`order` null: the storefront told of it, but it has not been read yet. `integration`: where it is, which may be a deleted one."""
+    """`order` null: the storefront told it, but it has not been read yet. `integration`: its integration, which may be archived."""
 
     key: str
     integration: int
@@ -160,7 +160,7 @@ def sku(c: sa.Connection, snapshot: Snapshot, any_key: str) -> SkuExplained:
 
 
 def _rounded(price: Detail) -> Text:
-    """What the ERP says with more places than a shop has."""
+    """Says that the ERP's price is sent rounded, if it has fractions of a cent; else an empty text."""
     base = Decimal(str(price.doc["base"])) if price.doc else Decimal(0)
     if base == in_cents(base):
         return NO_TEXT
@@ -170,7 +170,7 @@ def _rounded(price: Detail) -> Text:
 
 
 def _whole(snapshot: Snapshot, own: Detail, sold: Sold, stop: Link | None) -> Verdict:
-    """First whether a buyer can buy it, then what keeps the ERP's data from the shop, then what people switched off."""
+    """The verdict on the SKU: first whether a buyer can buy it, then what blocks the ERP's data, then what is switched off."""
     said, where = [sold.text], RecordRef(own.kind, own.key)
     code, owner, hint, since = sold.code, None if sold.buyable else "person", sold.hint or NOTHING, sold.since
     off = switched_off(snapshot)
@@ -196,12 +196,12 @@ STILL = Text(
 SWITCH_ON = Text("Se não for intencional, ligue de novo.", "Unless it is meant so, switch it on again.")
 SWITCHED = ("inactive", "flow_disabled", "not_in_pilot")
 GOES_WITHOUT = ("sku.gtin",)
-"""Causes of what is in the shop all the same: it went there without what is wrong."""
+"""Causes of records that are in the shop, where they went without the wrong value."""
 INACTIVE = Text("A integração está inativa: nada é enviado.", "The integration is inactive: nothing is sent.")
 
 
 def switched_off(snapshot: Snapshot) -> list[Text]:
-    """What nobody sends to the shop because people said so."""
+    """Texts of what people have switched off."""
     if not snapshot.active:
         return [INACTIVE]
     return [_flow_off(name) for name, flow in FLOWS.items() if flow.kinds and name not in snapshot.enabled]
@@ -216,7 +216,7 @@ def _flow_off(name: str) -> Text:
 
 
 def _chain(c: sa.Connection, id: int, product: Detail | None, own: Detail, below: list[Detail]) -> list[Detail | RecordRef]:
-    """From the root of the category tree to the images; a reference alone stands for a record that is not there."""
+    """The records from the root of the category tree to the images; a missing record is its `RecordRef`."""
     found: list[Detail | RecordRef] = []
     if product is not None:
         doc = records.document(c, id, "product", product.key)
@@ -231,7 +231,7 @@ def _chain(c: sa.Connection, id: int, product: Detail | None, own: Detail, below
 
 
 def _categories(c: sa.Connection, id: int, key: str | None) -> list[Detail | RecordRef]:
-    """The category and what is above it."""
+    """The category and its ancestors, from the category up."""
     found: list[Detail | RecordRef] = []
     while key and len(found) < MOST_LEVELS:
         here = records.detail(c, id, "category", key)
@@ -242,7 +242,7 @@ def _categories(c: sa.Connection, id: int, key: str | None) -> list[Detail | Rec
 
 
 def link(c: sa.Connection, snapshot: Snapshot, kind: str, key: str) -> Link:
-    """Where one record stands, whatever hangs on it."""
+    """Where one record stands, without those that depend on it."""
     return _link(c, snapshot, config.zone_of(c, snapshot.tenant_id), records.detail(c, snapshot.id, kind, key) or RecordRef(kind, key))
 
 
@@ -260,14 +260,14 @@ def _link(c: sa.Connection, snapshot: Snapshot, zone: ZoneInfo, at: Detail | Rec
 
 
 def _said(at: Detail, where: RecordRef, zone: ZoneInfo) -> Verdict | None:
-    """Its own cause, or that all is well."""
+    """The record's own cause, or that it is settled; else None."""
     if at.cause is not None:
         return Verdict(at.cause.code, at.cause.owner, at.cause.text, at.cause.hint, where, at.cause.since)
     return _held(at, zone) if at.state == "settled" else None
 
 
 def _stopped(c: sa.Connection, snapshot: Snapshot, at: Detail, where: RecordRef) -> Verdict | None:
-    """What people decided that keeps it from going."""
+    """The setting of people that blocks the record; None without one."""
     kind = KINDS[at.kind]
     if not snapshot.active:
         return Verdict(
@@ -329,7 +329,7 @@ def _first(chain: list[Link]) -> Link | None:
 
 
 def _nothing_to_sell(own: Detail, prices: list[Detail], stock: list[Detail]) -> Link | None:
-    """All that was read is in the shop, yet a price or stock never came."""
+    """Where everything read is in the shop, but a price or stock was never read."""
     for kind, rows, text in (
         ("price", prices, Text("O ERP não informou preço deste SKU.", "The ERP gave no price for this SKU.")),
         ("stock", stock, Text("O ERP não informou estoque deste SKU.", "The ERP gave no stock for this SKU.")),
@@ -340,7 +340,7 @@ def _nothing_to_sell(own: Detail, prices: list[Detail], stock: list[Detail]) -> 
 
 
 def _held(at: Detail, zone: ZoneInfo) -> Verdict:
-    """Since when the shop holds what it holds."""
+    """The verdict that the shop holds the record, and since when."""
     since = at.answered_at
     pt, en = (f" desde {when(since, zone).pt}", f" since {when(since, zone).en}") if since else ("", "")
     text = Text(f"Na loja{pt}, como {at.remote or at.key}.", f"In the shop{en}, as {at.remote or at.key}.")
@@ -359,7 +359,7 @@ OWNERS = {"erp_held": "person"}
 
 
 def order_of(c: sa.Connection, tenant_id: int, id: int, any_key: str) -> OrderExplained:
-    """Also of an integration that was deleted and whose orders go on, and wherever among those it is."""
+    """The order in this integration, or in an archived one whose orders go on."""
     archived = [row.id for row in archive.of_tenant(c, tenant_id)]
     if id not in archived:
         config.integration_row(c, tenant_id, id)

@@ -32,8 +32,8 @@ class PartLine(msgspec.Struct):
 
 
 class OrderLine(msgspec.Struct, kw_only=True):
-    """`state`: engate's; `shop_state`, `raw_state`: what the storefront last said. `attention`: a person must act. `number`: as people in
-    the shop call it, where that is not its key."""
+    """`state`: engate's; `shop_state`, `raw_state`: what the storefront last said. `attention`: a person must act. `number`: what people in
+    the shop call it, if that is not its key."""
 
     key: str
     number: str
@@ -55,7 +55,7 @@ class OrderLine(msgspec.Struct, kw_only=True):
 
 
 class DocumentView(msgspec.Struct):
-    """A fiscal document; `sent_at`: when the storefront had it. One that cannot be read has its key and nothing more."""
+    """A fiscal document; `sent_at`: when the storefront got it. One that cannot be read has only its key."""
 
     key: str
     number: str
@@ -73,7 +73,7 @@ class DocumentView(msgspec.Struct):
 
 
 class PartView(msgspec.Struct):
-    """The share of the order that is one ERP order. `uncertain`: an import went out and nobody knows yet."""
+    """The share of the order that is one ERP order. `uncertain`: an import was sent and its effect is not known yet."""
 
     no: int
     reference: str
@@ -111,8 +111,8 @@ class Step(msgspec.Struct):
 
 
 class TaskView(msgspec.Struct):
-    """What stays to be done about an order. `amount`: reais that were charged and are neither invoiced nor given back (negative: too
-    much was). `closed_by`: person | engate (the shop shows that it is settled)."""
+    """A task of an order. `amount`: reais that were charged and are neither invoiced nor refunded (negative: too much was).
+    `closed_by`: person | engate (the shop shows that it is settled)."""
 
     code: str
     amount: Decimal
@@ -129,8 +129,8 @@ class TaskView(msgspec.Struct):
 
 
 class OrderView(OrderLine, kw_only=True):
-    """`doc`: the order as last read from the storefront. `charged`: what the buyer paid when it was taken in. `several_forms`: of an order
-    of several payment forms, what the ERP gets of them. `erased_at`: when its buyer was taken out of it."""
+    """`doc`: the order as last read from the storefront. `charged`: what the buyer paid when it was taken in. `several_forms`: with
+    several payment forms, which charge the ERP gets. `erased_at`: when its buyer was erased."""
 
     doc: dict[str, Any]
     erased_at: datetime | None
@@ -142,7 +142,7 @@ class OrderView(OrderLine, kw_only=True):
 
 
 class Filters(msgspec.Struct, frozen=True):
-    """What is asked for; None: whatever it is."""
+    """Filters; None: any."""
 
     state: str | None = None
     attention: bool | None = None
@@ -170,13 +170,13 @@ class Filters(msgspec.Struct, frozen=True):
             found.append(order.c.placed_at < self.placed_before)
         if self.attention is not None:
             asked = cause.c.owner == "person"
-            # the first says what the second implies: only those that wait for something are looked at
+            # the second implies the first, which lets the index skip orders that wait for nothing
             found += [order.c.cause_id.is_not(None), asked] if self.attention else [sa.or_(cause.c.owner.is_(None), ~asked)]
         return found
 
 
 def listing(c: sa.Connection, tenant_id: int, integration_id: int, window: Window, filters: Filters) -> Rows[OrderLine]:
-    """Newest first, of a period those that were placed last; those that a search finds by how their key begins: by key, the last first."""
+    """Newest first; of a period, those placed last first; those that a search finds by the beginning of their key, by key, descending."""
     query = _select(tenant_id, integration_id)
     if filters.q:
         rows = _searched(c, tenant_id, integration_id, window, filters)
@@ -200,11 +200,11 @@ def _by_time(c: sa.Connection, integration_id: int, ids: sa.Select[Any], query: 
 
 
 WALK = 2_000
-"""Keys that one page of a search looks at where more is asked for: the page may then be short, or empty."""
+"""Keys that one page of a search reads where there are other filters: the page may then be short or empty."""
 
 
 def _searched(c: sa.Connection, tenant_id: int, integration_id: int, window: Window, filters: Filters) -> Rows[Any]:
-    """First what another key of the order says, then what begins with it."""
+    """First orders found by another of their keys, then those whose key begins with the text."""
     query, q, where = _select(tenant_id, integration_id), filters.q or "", filters.where()
     mine = order.c.integration_id == integration_id
     after = c.execute(sa.select(order.c.id, order.c.key).where(mine, order.c.id == window.after)).first()
@@ -253,20 +253,20 @@ def one_order(c: sa.Connection, tenant_id: int, integration_id: int, key: str) -
 
 
 def line(c: sa.Connection, tenant_id: int, integration_id: int, key: str) -> OrderLine:
-    """One that is known to be there, as lists show it."""
+    """One existing order, as lists show it."""
     row = c.execute(_select(tenant_id, integration_id).where(order.c.key == key)).one()
     return OrderLine(**_fields(row), parts=_part_lines(c, [row.id]).get(row.id, []))
 
 
 def keys_by(c: sa.Connection, integration_id: int, any_key: str) -> list[str]:
-    """The orders that this key means, newest first: the shop's key, the ERP's, a note's number or key, the buyer's CPF or CNPJ."""
+    """Keys of the orders that this key stands for, newest first: the shop's, the ERP's, a note's number or key, the buyer's CPF or CNPJ."""
     named = {any_key, *_targets(c, integration_id, any_key)}
     rows = c.execute(sa.select(order.c.id, order.c.key).where(order.c.integration_id == integration_id, order.c.key.in_(named))).all()
     return [row.key for row in sorted(rows, key=lambda row: (row.key != any_key, -row.id))][:MOST_MEANT]
 
 
 def told_at(c: sa.Connection, integration_id: int, key: str) -> float | None:
-    """When the storefront first told of an order, whether or not it has been read."""
+    """When the storefront first told an order, whether or not it has been read."""
     return c.execute(
         sa.select(sa.func.min(inbox.c.received_at)).where(inbox.c.integration_id == integration_id, inbox.c.order_key == key)
     ).scalar()
@@ -276,8 +276,8 @@ MOST_MEANT = 50
 
 
 def _targets(c: sa.Connection, integration_id: int, any_key: str) -> set[str]:
-    """Keys of the orders that have this one too."""
-    plain = squeezed(any_key)  # 111.222.333-44 is a CPF all the same
+    """Keys of the orders that also have this key."""
+    plain = squeezed(any_key)  # 111.222.333-44 is a CPF too
     indexed = sa.select(key_index.c.target).where(
         key_index.c.integration_id == integration_id, key_index.c.kind == "order", key_index.c.key.in_({any_key, plain})
     )
@@ -324,7 +324,7 @@ def _part_lines(c: sa.Connection, order_ids: list[int]) -> dict[int, list[PartLi
 
 
 def _parts(c: sa.Connection, order_id: int) -> tuple[list[PartView], bool]:
-    """And whether everything that is stored of them can be read."""
+    """(the parts, whether all their documents can be read)"""
     documents: dict[int, list[DocumentView]] = {}
     whole = True
     for row in c.execute(sa.select(document).where(document.c.order_id == order_id).order_by(document.c.id)):
@@ -359,7 +359,7 @@ def _parts(c: sa.Connection, order_id: int) -> tuple[list[PartView], bool]:
 
 
 def _without(doc: dict[str, Any], name: str) -> dict[str, Any]:
-    """Without what the answer shows elsewhere."""
+    """The document without a field that the answer shows elsewhere."""
     return {key: value for key, value in doc.items() if key != name}
 
 

@@ -15,7 +15,7 @@ CUT = "A lista continua: escolha um período menor."
 
 
 def written(lines: Iterable[OrderLine], zone: ZoneInfo, *, cut: bool = False) -> bytes:
-    """`zone`: in which its times are. `cut`: there are more; the last line says so."""
+    """The CSV. `zone`: of its times. `cut`: there are more orders; the last line says so."""
     rows = [_row(line, zone) for line in lines]
     return sheet.table(HEADER, [*rows, (CUT,)] if cut else rows)
 

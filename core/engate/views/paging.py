@@ -1,4 +1,4 @@
-"""Lists by id: one row more than asked for tells whether there is a next page."""
+"""Lists by id: one row more than asked for shows whether there is a next page."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ T = TypeVar("T")
 
 
 class Window(msgspec.Struct, frozen=True):
-    """`after`: the id the last page ended with."""
+    """`after`: the id that the last page ended with."""
 
     limit: int = 50
     after: int | None = None
 
 
 class Rows(msgspec.Struct, Generic[T]):
-    """`next`: the id the next page goes on after, None at the end."""
+    """`next`: the id after which the next page begins, None at the end."""
 
     items: list[T]
     next: int | None = None
@@ -34,8 +34,8 @@ def page(
     *,
     newest_first: bool = False,
 ) -> Rows[Any]:
-    """`ids` selects the id of what is listed, and nothing that its index does not hold: of a small tenant beside a large one only its
-    own rows are looked at. `rows` selects the rows themselves."""
+    """One page. `ids` selects only the id and columns of its index, so that only the tenant's own rows are read, even beside a large
+    tenant. `rows` selects the rows themselves."""
     id: Any = ids.selected_columns[0]
     if window.after is not None:
         ids = ids.where(id < window.after if newest_first else id > window.after)
@@ -46,7 +46,7 @@ def page(
 
 
 def cut(rows: Sequence[Any], window: Window, show: Callable[[Any], T]) -> Rows[T]:
-    """One row more than asked for tells whether there is a next page."""
+    """The rows of a page, from a result with one row more if there is a next page."""
     shown = rows[: window.limit]
     return Rows([show(row) for row in shown], shown[-1].id if len(rows) > window.limit else None)
 
@@ -56,12 +56,12 @@ def each(rows: Rows[Any], show: Callable[[Any], T]) -> Rows[T]:
 
 
 def begins(column: sa.ColumnElement[str], start: str) -> sa.ColumnElement[bool]:
-    """Keys stand in byte order: those that begin alike are one range of the index."""
+    """The column begins with `start`. Keys are in byte order, so this is one range of the index."""
     return (column >= start) & (column < start + LAST)
 
 
 LAST = "\U0010ffff"
-"""No key begins with this: it ends the range of those that begin with something."""
+"""Sorts after every key: it ends the range of keys with the same beginning."""
 
 
 def instant(seconds: float | None) -> datetime | None:

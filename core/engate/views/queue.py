@@ -1,4 +1,4 @@
-"""The work queue: what waits, why, for whom, and how much hangs on it; over one integration or all of a tenant."""
+"""The work queue: what waits, why, for whom, and how much depends on it; of one integration or all of a tenant."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ By = Literal["impact", "age"]
 
 
 class About(msgspec.Struct):
-    """The first thing that waits: a record of this kind, or an order. `name`: "" where it has none."""
+    """The first thing that waits: a record of this kind, or an order. `name`: "" if it has none."""
 
     kind: str
     key: str
@@ -28,7 +28,7 @@ class About(msgspec.Struct):
 
 
 class Waiting(Cause):
-    """A cause with what points to it: records by kind, orders with their money in reais, and messages that nobody took."""
+    """A cause with what points to it: records by kind, orders with their money in reais, and messages that were not taken."""
 
     integration: int = 0
     integration_name: str = ""
@@ -40,7 +40,7 @@ class Waiting(Cause):
 
 
 class Filters(msgspec.Struct, frozen=True):
-    """`owner`: who can end it; None: whoever."""
+    """`owner`: who can end it; None: anyone."""
 
     owner: str | None = None
     by: By = "impact"
@@ -56,12 +56,12 @@ class _Hanging(NamedTuple):
 
     @property
     def skus(self) -> int:
-        """Each SKU has a record of several kinds, which mostly wait for the same."""
+        """How many SKUs: the largest count of a kind, because a SKU's records of several kinds mostly wait for the same cause."""
         return max(self.records.values(), default=0)
 
 
 def listing(c: sa.Connection, integration_ids: Sequence[int], window: Window, filters: Filters) -> Rows[Waiting]:
-    """By impact: money of orders, orders, SKUs, then the oldest. `window.after`: so many have been shown."""
+    """By impact: money of orders, orders, SKUs, then the oldest. `window.after`: how many have been shown."""
     of_owner = sa.true() if filters.owner is None else cause.c.owner == filters.owner
     rows = c.execute(sa.select(cause.c.id, cause.c.since).where(cause.c.integration_id.in_(integration_ids), of_owner)).all()
     hanging = _hanging(c, integration_ids, [row.id for row in rows])
@@ -76,7 +76,7 @@ def _rank(row: Any, hangs: _Hanging, by: By) -> tuple[Any, ...]:
 
 
 def _hanging(c: sa.Connection, integration_ids: Sequence[int], ids: Sequence[int]) -> dict[int, _Hanging]:
-    """Of these causes, those that something points to."""
+    """Cause id -> what points to it, for those that something points to."""
     found: dict[int, _Hanging] = {}
     for row in _counted(c, record, ids, record.c.kind):
         found.setdefault(row.cause_id, _Hanging({})).records[row.kind] = row.n
@@ -91,7 +91,7 @@ def _hanging(c: sa.Connection, integration_ids: Sequence[int], ids: Sequence[int
 
 
 def _counted(c: sa.Connection, table: sa.Table, ids: Sequence[int], *by: Any, **more: Any) -> Iterator[Any]:
-    """How many rows point to each of these causes, which an index knows."""
+    """How many rows point to each of these causes, counted by an index."""
     groups = [table.c.cause_id, *by]
     counted = [sa.func.count().label("n"), *(value.label(name) for name, value in more.items())]
     for start in range(0, len(ids), AT_ONCE):
@@ -103,7 +103,7 @@ AT_ONCE = 1_000
 
 
 def _shown(c: sa.Connection, ids: Sequence[int], hanging: dict[int, _Hanging]) -> list[Waiting]:
-    """In the order of the ids."""
+    """The causes in the order of the ids."""
     query = sa.select(cause, integration.c.name.label("called"), integration.c.deleted_at).join(
         integration, integration.c.id == cause.c.integration_id
     )

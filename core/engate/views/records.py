@@ -1,4 +1,4 @@
-"""Records: what engate knows of one entity, why it waits, and by which keys it is found."""
+"""Records: what engate knows of one entity, why it waits, and the keys that find it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class RecordRef(msgspec.Struct):
 
 class Record(msgspec.Struct, kw_only=True):
     """`state`: to_send | sent | waiting | settled. `waits_for`: to_send, but its parent is not in the storefront yet.
-    `answer`: the storefront's last words. `turned_at`: since when what the shop holds lets a buyer buy, or does not."""
+    `answer`: the storefront's last words. `turned_at`: since when what the shop holds lets a buyer buy or not."""
 
     id: int
     kind: str
@@ -46,8 +46,8 @@ class Record(msgspec.Struct, kw_only=True):
 
 
 class Detail(Record, kw_only=True):
-    """`doc`: as last read from the ERP, empty where it cannot be read; `last_sent`: as the storefront last accepted it, without the fields
-    that are its own, of which engate does not know what it holds."""
+    """`doc`: as last read from the ERP, empty where it cannot be read; `last_sent`: as the storefront last accepted it, without the shop's
+    own fields, whose values engate does not know."""
 
     doc: dict[str, Any]
     last_sent: dict[str, Any] | None
@@ -57,7 +57,7 @@ PARENT_KIND: dict[str, str] = {kind.name: kind.parent_kind for kind in KINDS.val
 
 
 class Filters(msgspec.Struct, frozen=True):
-    """What is asked for; None: whatever it is."""
+    """Filters; None: any."""
 
     kind: str | None = None
     state: str | None = None
@@ -78,7 +78,7 @@ class Filters(msgspec.Struct, frozen=True):
 
 
 def listing(c: sa.Connection, integration_id: int, window: Window, filters: Filters) -> Rows[Record]:
-    """Kind by kind; within one by key, or by id where a state or a cause is asked for: always the order of an index."""
+    """Kind by kind; within a kind by key, or by id with a filter on state or cause: always in the order of an index."""
     after = _place(c, integration_id, window.after)
     if window.after is not None and after is None:
         return Rows([])
@@ -96,18 +96,18 @@ class _Place(NamedTuple):
 
 
 def _place(c: sa.Connection, integration_id: int, id: int | None) -> _Place | None:
-    """Where the page before ended."""
+    """Where the last page ended."""
     found = sa.select(record.c.id, record.c.kind, record.c.key).where(record.c.integration_id == integration_id, record.c.id == id)
     row = c.execute(found).first() if id is not None else None
     return _Place(*row) if row is not None else None
 
 
 WALK = 2_000
-"""Keys that one page of a search looks at where a state or a cause is asked for as well: the page may then be short, or empty."""
+"""Keys that one page of a search reads where there is also a filter on state or cause: the page may then be short or empty."""
 
 
 class _Search:
-    """The ids of one page, and of one more record if there is one. `cut`: it stopped at `last` before the end."""
+    """Finds the ids of one page and one more if there is one. `cut`: it stopped at `last` before the end."""
 
     def __init__(self, c: sa.Connection, integration_id: int, filters: Filters, most: int) -> None:
         self._c, self._id, self._filters, self._most = c, integration_id, filters, most
@@ -125,7 +125,7 @@ class _Search:
         return found
 
     def found_by(self, q: str, after: _Place | None) -> list[int]:
-        """First what the storefront's key or another key of it says, then what begins with it."""
+        """First records found by the storefront's key or another of their keys, then those whose key begins with the text."""
         begun = after is not None and after.key.startswith(q)
         found = [] if begun else self._named(q, after.id if after is not None else 0)
         for kind, here in self._from(after if begun else None):
@@ -134,7 +134,7 @@ class _Search:
         return found
 
     def _from(self, after: _Place | None) -> list[tuple[str, _Place | None]]:
-        """The kinds to look at, and where to begin in each."""
+        """The kinds to read, and where to begin in each."""
         kinds = self._filters.kinds
         if after is None:
             return [(kind, None) for kind in kinds]
@@ -146,7 +146,7 @@ class _Search:
         return list(self._c.execute(found).scalars())
 
     def _named(self, q: str, after: int) -> list[int]:
-        """At most a page's worth: a key of another kind stands for few."""
+        """Records found by another of their keys, at most a page: such a key stands for few records."""
         of_link = record.join(
             link, (record.c.integration_id == link.c.integration_id) & (record.c.kind == link.c.kind) & (record.c.key == link.c.key)
         )
@@ -200,7 +200,7 @@ def detail(c: sa.Connection, integration_id: int, kind: str, key: str) -> Detail
 
 
 def document(c: sa.Connection, integration_id: int, kind: str, key: str) -> Any | None:
-    """The struct as last read; None too where it cannot be read any more."""
+    """The struct as last read; None also where it cannot be read any more."""
     blob = c.execute(
         sa.select(record.c.doc).where(record.c.integration_id == integration_id, record.c.kind == kind, record.c.key == key)
     ).scalar()
@@ -272,8 +272,8 @@ def _detail(row: Any) -> Detail:
 
 
 def _known(sent: dict[str, Any] | None) -> dict[str, Any] | None:
-    """Fields that are the shop's own are blank in what is kept of it (`engate.domain.effective.blank`). The empty ones that may be absent
-    are so already; a name that is empty was never sent."""
+    """Leaves out empty fields: the shop's own ones are blank in `have_doc` (`engate.domain.effective.blank`). Other empty fields are left
+    out already, and an empty name was never sent."""
     return {name: value for name, value in sent.items() if value != ""} if sent is not None else None
 
 
@@ -319,7 +319,7 @@ def _link(row: Any) -> Link:
 
 
 def skus_by(c: sa.Connection, integration_id: int, any_key: str) -> list[str]:
-    """The SKUs that this key means: the SKU's own, its EAN, the shop's id of it; else those of the product with this key or shop id."""
+    """Keys of the SKUs that this key stands for: the SKU's own, its EAN, the shop's id; else those of the product with this key or id."""
     sku = (record.c.integration_id == integration_id) & (record.c.kind == "sku")
 
     def known(keys: set[str]) -> list[str]:
@@ -337,6 +337,6 @@ def skus_by(c: sa.Connection, integration_id: int, any_key: str) -> list[str]:
 
 
 def _linked(c: sa.Connection, integration_id: int, kind: str, remote: str) -> list[str]:
-    """The ERP's keys of what the storefront knows under this one."""
+    """The ERP's keys linked to this key of the storefront."""
     found = sa.select(link.c.key).where(link.c.integration_id == integration_id, link.c.kind == kind, link.c.remote == remote)
     return list(c.execute(found).scalars())

@@ -1,4 +1,4 @@
-"""Runs with the live state of their records, and what the workers did."""
+"""Runs with the current states of their records, and gauges of the installation."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ UNSETTLED = ("to_send", "sent", "waiting")
 
 
 class Live(msgspec.Struct):
-    """Records whose wanted state this run set last, by what they are now."""
+    """Records that this run changed last, by their current state."""
 
     to_send: int = 0
     sent: int = 0
@@ -31,8 +31,8 @@ class Live(msgspec.Struct):
 
 
 class Run(msgspec.Struct):
-    """`read`: entities read; `changed`: of these, to be pushed anew; `pushed`: accepted by the storefront; `waits`: what is not in the
-    shop as it should be, of a run that is done too: `causes` says why. `*_title`: the word before it as people say it."""
+    """`read`: entities read; `changed`: of these, to be pushed anew; `pushed`: accepted by the storefront; `waits`: records that are
+    not in the shop as they should be, also after the run is done: `causes` says why. `*_title`: the field before it in words."""
 
     id: int
     integration: int
@@ -69,7 +69,7 @@ def one_run(c: sa.Connection, row: RunRow) -> Run:
 
 
 def _live(c: sa.Connection, ids: Iterable[int]) -> dict[int, Live]:
-    """What is not settled is counted, along its index; how many there are, the database knows."""
+    """Run id -> its records by state. Unsettled ones are counted by their index; the total is stored in `record_count`."""
     asked = list(ids)
     counted = sa.select(record.c.run_id, record.c.state, sa.func.count().label("n"))
     found = {id: Live() for id in asked}
@@ -107,8 +107,8 @@ def _shown(row: RunRow, live: Live) -> Run:
 
 
 class Gauges(msgspec.Struct):
-    """The whole installation, for whoever runs it. `lanes_due_seconds`: how long the one that waits longest has been due.
-    `backup_at`: when the last backup was made; 0 where none was."""
+    """The whole installation, for its operator. `lanes_due_seconds`: how long the lane that waits longest has been due.
+    `backup_at`: when the last backup was made; 0 if none was."""
 
     lanes_due: int
     lanes_due_seconds: float
@@ -154,7 +154,7 @@ _CAUSES = sa.select(*(sa.func.count().filter(cause.c.owner == owner) for owner i
 
 
 def _connections(c: sa.Connection) -> dict[str, int]:
-    """By health; 0 where none has it, so that whoever waits for one sees it come."""
+    """Connections by health; 0 where none has it, so that an alert can see the first one."""
     counted = sa.select(connection.c.health, sa.func.count()).group_by(connection.c.health)
     return {**dict.fromkeys(health.STATES, 0), **{state: n for state, n in c.execute(counted)}}
 
@@ -182,7 +182,7 @@ def _count_of(kind: str, state: str) -> Any:
 
 
 _OPEN = sa.select(*(_count_of(kind, state) for kind in KINDS for state in UNSETTLED))
-"""One count along the index for each; grouping them would sort every row."""
+"""One count by the index for each; grouping would sort every row."""
 
 
 def orders_of(c: sa.Connection, integration_id: int) -> dict[str, int]:

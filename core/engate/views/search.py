@@ -1,4 +1,4 @@
-"""One search over all integrations of a tenant: what a key means, where it stands, and what is missing, in a sentence each."""
+"""One search over all integrations of a tenant: what a key stands for, where that is, and what is missing, in a sentence each."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from engate.views.explain import Verdict
 from engate.views.paging import Window, begins
 
 MOST = 12
-"""Things that one answer names."""
+"""Most things in one answer."""
 LOOKED_AT = 20 * MOST
 EXPLAINED = 5
-"""Of those that were meant exactly, so many are explained: each takes a dozen statements."""
+"""Most exact hits that are explained: each takes a dozen statements."""
 SHORTEST = 3
-"""Characters from which on the beginning of a key is looked for: one of them begins half of all keys."""
+"""Fewest characters to search for as the beginning of a key: half of all keys begin with the same one."""
 OTHERS = ("category", "brand", "warehouse")
 
 
 class Hit(msgspec.Struct):
     """`what`: order | sku | category | brand | warehouse. `text`: what it is, where it is and what is missing. `attention`: a person must
-    act. `exact`: one of its keys is what was looked for; else one begins so, and of a SKU only its name is told (`state` null)."""
+    act. `exact`: one of its keys is the text; else one begins with it, and of a SKU only its name is told (`state` null)."""
 
     what: str
     key: str
@@ -49,7 +49,7 @@ class Hit(msgspec.Struct):
 
 
 class Hits(msgspec.Struct):
-    """`text`: what was looked for. `more`: there is more that begins so; a longer piece of the key finds it."""
+    """`text`: what was looked for. `more`: more keys begin with it; a longer beginning finds them."""
 
     text: Text
     items: list[Hit]
@@ -57,7 +57,7 @@ class Hits(msgspec.Struct):
 
 
 class _Place(NamedTuple):
-    """An integration; one that was deleted has orders that go on, and nothing else."""
+    """An integration; an archived one has only its open orders."""
 
     id: int
     tenant_id: int
@@ -73,7 +73,7 @@ class _Meant(NamedTuple):
 
 
 def search(c: sa.Connection, tenant_id: int, asked: str) -> Hits:
-    """`asked`: as a person types it; a "#" before a number and blanks around it say nothing."""
+    """`asked`: as a person types it; a "#" before a number and blanks around it are ignored."""
     q = asked.strip().removeprefix("#")
     places = _places(c, tenant_id) if q else []
     first: dict[tuple[str, str, int], _Meant] = {}
@@ -87,14 +87,14 @@ def search(c: sa.Connection, tenant_id: int, asked: str) -> Hits:
 
 
 def _places(c: sa.Connection, tenant_id: int) -> list[_Place]:
-    """Those that were deleted come last."""
+    """The tenant's integrations; archived ones come last."""
     rows = c.execute(sa.select(integration.c.id, integration.c.name, integration.c.deleted_at).where(integration.c.tenant_id == tenant_id))
     found = [_Place(row.id, tenant_id, row.name, row.deleted_at is not None) for row in rows]
     return sorted(found, key=lambda each: (each.archived, each.id))
 
 
 def _meant(c: sa.Connection, places: list[_Place], q: str) -> Iterator[_Meant]:
-    """Each thing as often as it is found: the first says best what was meant."""
+    """Yields each thing as often as it is found; the first find is the best match."""
     live = [at for at in places if not at.archived]
     for at in places:
         yield from (_Meant("order", key, at, exact=True) for key in orders.keys_by(c, at.id, q))
@@ -112,8 +112,8 @@ def _meant(c: sa.Connection, places: list[_Place], q: str) -> Iterator[_Meant]:
 
 
 def _beginning(c: sa.Connection, integration_id: int, q: str) -> list[str]:
-    """Orders of which a key begins so: the shop's, its number there, the ERP's, a note's, the buyer's document or name. An order has some
-    keys that begin alike: more rows are looked at than are shown."""
+    """Orders that have a key with this beginning: the shop's, its number there, the ERP's, a note's, the buyer's document or name. More
+    rows are read than shown, because an order may have several such keys."""
     mine = (key_index.c.integration_id == integration_id) & (key_index.c.kind == "order")
     found: dict[str, None] = {}
     for start in dict.fromkeys((q, squeezed(q))):
@@ -137,7 +137,7 @@ def _explained(c: sa.Connection, meant: _Meant) -> Hit:
 
 
 def _named(c: sa.Connection, meant: _Meant) -> Hit:
-    """Without what hangs on it."""
+    """A hit without an explanation of its chain."""
     what, key, at, _ = meant
     if what == "order":
         line = orders.line(c, at.tenant_id, at.id, key)
@@ -159,7 +159,7 @@ def _said(meant: _Meant, name: str, state: str | None, verdict: Verdict) -> Hit:
 
 
 def _looked_for(q: str, any_found: bool) -> Text:
-    """Nobody should wonder whether the note's number counts."""
+    """Says as which keys the text was looked for."""
     as_what = Text(
         "número do pedido (na loja ou no ERP), nota fiscal, CPF, CNPJ, nome ou e-mail do comprador, código do ERP, EAN e código da loja",
         "order number (the shop's or the ERP's), invoice, the buyer's CPF, CNPJ, name or e-mail, the ERP's code, EAN and the shop's id",

@@ -1,4 +1,4 @@
-"""Can a buyer buy it now, at which price, and if not why not: from what the storefront last accepted, not from what it should hold."""
+"""Whether a buyer can buy it now, at which price, and if not why: by what the storefront last accepted, not by what it should have."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from engate.views.records import Detail
 
 
 class Sold(msgspec.Struct):
-    """`code`: sells, or why not; `price`: what the shop asks now; `since`: since when the answer is this one; `hint`: what would change it,
-    where that is the ERP's doing."""
+    """`code`: sells, or why not; `price`: the shop's price now; `since`: since when the answer holds; `hint`: what would change it, where
+    the ERP's data is the reason."""
 
     code: str
     buyable: bool
@@ -37,7 +37,7 @@ class Held(msgspec.Struct, frozen=True):
 
 
 def answer(zone: ZoneInfo, product: Detail | None, sku: Detail, prices: list[Detail], stock: list[Detail]) -> Sold:
-    """Times are said in this zone."""
+    """The answer for one SKU. `zone`: of the times in its text."""
     sold = _sold(product, sku, prices, stock)
     if sold.since is not None:
         at = when(sold.since, zone)
@@ -75,10 +75,10 @@ def _sold(product: Detail | None, sku: Detail, prices: list[Detail], stock: list
 
 
 def held(record: Detail) -> Held | None:
-    """None: the shop never accepted it, or nobody knows."""
+    """None: the shop never accepted it, or it is unknown."""
     if record.last_sent is None:
         return None
-    sent = {"name": "", **record.last_sent}  # which is not in it where it is the shop's own
+    sent = {"name": "", **record.last_sent}  # the name is missing where it is the shop's own
     doc = msgspec.convert(sent, KINDS[record.kind].struct, strict=False)
     return Held(doc, record.turned_at or record.answered_at)
 
@@ -100,7 +100,7 @@ def _cheapest(asked: list[Held]) -> Decimal | None:
 
 
 def _first(held: list[Held]) -> Held:
-    """Of several prices or warehouses, the one that has let buyers buy for longest."""
+    """Of several prices or warehouses, the one that has allowed buying for longest."""
     able = [each for each in held if buyable(each.doc)]
     return min(able, key=lambda each: each.since.timestamp() if each.since else 0.0)
 

@@ -1,4 +1,4 @@
-"""The records that people link, with what helps to know them."""
+"""The records that people link, with names to recognise them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from engate.store.tables import link, record
 
 
 class Linkable(NamedTuple):
-    """`name`: of a SKU with its product's before it. `remote`: "" where nothing is linked."""
+    """`name`: of a SKU, after its product's name. `remote`: "" if nothing is linked."""
 
     key: str
     name: str
@@ -20,7 +20,7 @@ class Linkable(NamedTuple):
 
 
 def linkable(c: sa.Connection, integration_id: int, kind: str, after: str, limit: int) -> list[Linkable]:
-    """In the order of their keys, those after this one."""
+    """Records in the order of their keys, after this one."""
     parent = record.alias()
     of_link = (link.c.integration_id == record.c.integration_id) & (link.c.kind == record.c.kind) & (link.c.key == record.c.key)
     of_parent = (

@@ -107,9 +107,9 @@ SELECT first, count(*) FROM (
       AND sku.integration_id = :id AND sku.kind = 'sku' AND sku.key = open.parent
   ) AS troubles GROUP BY sku
 ) AS firsts GROUP BY first""")
-"""How many SKUs have which first trouble: everything in a SKU's chain that is not settled, the least (rank, cause) in one number, null
-where nothing waits for a cause. Its product's reasons count before its own, its price's, its stock's and its images'. CROSS JOIN is what
-SQLite calls "begin with the left one": with the few that are open."""
+"""How many SKUs have which first trouble: of everything unsettled in a SKU's chain the smallest (rank, cause) in one number, null where
+nothing waits for a cause. The product's reasons rank before the SKU's own, its price's, its stock's and its images'. CROSS JOIN makes
+SQLite begin with the left table: the few open records."""
 
 
 def _causes(c: sa.Connection, id: int, ids: set[int]) -> dict[int, Any]:
@@ -123,7 +123,7 @@ def _causes(c: sa.Connection, id: int, ids: set[int]) -> dict[int, Any]:
 
 
 def first_of(c: sa.Connection, id: int, cause_id: int | None) -> Any | None:
-    """The cause at the start: one that only says "waits for category X" leads to whatever X waits for."""
+    """The first cause of a chain: from a cause that only says "waits for category X" to the cause that X waits for."""
     seen: set[int] = set()
     row = None
     while cause_id is not None and cause_id not in seen:
@@ -139,7 +139,7 @@ def first_of(c: sa.Connection, id: int, cause_id: int | None) -> Any | None:
 
 
 def waits_for(cause_key: str) -> tuple[str, str] | None:
-    """(kind, key) of the record that a cause only refers to."""
+    """(kind, key) of the record whose link a cause waits for; else None."""
     if not cause_key.startswith(LINK):
         return None
     kind, _, key = cause_key.removeprefix(LINK).partition("/")
@@ -171,7 +171,7 @@ def _moving_of(c: sa.Connection, snapshot: Snapshot, kind: Kind, live: Live) -> 
 
 
 def blocked(kind: Kind) -> sa.ColumnElement[bool]:
-    """Whether a record's parent is not in the storefront yet."""
+    """Condition: the record's parent is not in the storefront yet."""
     if kind.parent_kind is None:
         return sa.false()
     return ~sa.exists().where(

@@ -54,7 +54,7 @@ TRAPS: tuple[Trap, ...] = (
         "engine.calls-never-fail",
         "A fault in whoever keeps calls fails the call: an order is sent and counts as not sent.",
         f"{CORE}/calls.py",
-        "        except Exception as fault:  # no call fails because somebody listens\n",
+        "        except Exception as fault:  # a listener's fault must not fail the call\n",
         "        except ZeroDivisionError as fault:\n",
         (f"{TOLD}test_no_call_fails_because_somebody_listens",),
     ),

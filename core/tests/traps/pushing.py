@@ -213,7 +213,7 @@ TRAPS: tuple[Trap, ...] = (
         "engine.not-yet",
         "What a plugin did not come to was no failed try: backed off as one, a large load would take hours between its pieces.",
         f"{CORE}/sync/settling.py",
-        "                untried.append(was.id)  # one in doubt is as it was",
+        "                untried.append(was.id)  # an uncertain record stays as it was",
         "                again.append((was.id, work.retry_at(was.tries), False, outcome.error.text.en))",
         (f"{BATCHES}test_what_a_plugin_did_not_come_to_goes_on_at_once_and_counts_as_no_try",),
     ),
