@@ -60,6 +60,13 @@ def test_make_check_passes_on_it(made: tuple[str, Path], command: str) -> None:
     assert ran.returncode == 0, ran.stdout + ran.stderr
 
 
+def test_its_types_are_told_to_who_imports_it(made: tuple[str, Path]) -> None:
+    """Installed in a checkout, strict types ask for it."""
+    role, folder = made
+    packages = sorted((folder / "plugins" / NAMED[role]).glob("engate_*"))
+    assert len(packages) == 2 and all((package / "py.typed").exists() for package in packages)
+
+
 def test_the_import_rules_hold_in_it(made: tuple[str, Path]) -> None:
     _, folder = made
     assert violations(folder) == []

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from typing import ClassVar, Literal
 
 import aiohttp
 import pytest
 
+from engate.clock import ManualClock
 from engate.testing.facts import Fault, FaultKind
 from engate.testing.sandbox import Answer, Call, Operation, Sandbox
 
@@ -172,3 +174,14 @@ async def test_one_address_of_many_operations_is_counted_and_hit_by_their_names(
     }  # fmt: skip
     assert ledger.writes == {"POST desk write-b": 1, "POST desk write-a": 1}
     assert ledger.in_flight == {}
+
+
+async def test_the_date_header_is_the_sandboxs_clock() -> None:
+    """Plugins take watermarks from it."""
+    clock = ManualClock(datetime(2026, 3, 1, 12, 0, 5, tzinfo=UTC))
+    async with Shelf(clock=clock).listening() as sandbox, aiohttp.ClientSession(sandbox.base_url) as http:
+        async with http.get("/things") as answer:
+            assert answer.headers.getall("Date") == ["Sun, 01 Mar 2026 12:00:05 GMT"]
+        clock.advance(timedelta(hours=1))
+        async with http.get("/things") as answer:
+            assert answer.headers["Date"] == "Sun, 01 Mar 2026 13:00:05 GMT"

@@ -15,7 +15,8 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, timedelta
+from email.utils import format_datetime
 from hashlib import blake2b
 from typing import Any, ClassVar, Literal, NamedTuple, cast
 
@@ -247,6 +248,7 @@ class Sandbox:
         self.limits = limits
         self.clock = clock or ShiftedClock()
         self.random = random.Random(seed)
+        self._date = (0, "")  # the Date header of a second
         self.counts = LedgerCounts()
         self.faults = Faults(self.counts)
         self.base_url = ""  # known once it listens
@@ -344,7 +346,19 @@ class Sandbox:
             app.router.add_get(f"/_sandbox/{name}", _reader(reader))
         for name, writer in self._writers().items():
             app.router.add_post(f"/_sandbox/{name}", _writer(writer))
+        app.on_response_prepare.append(self._dated)
         return app
+
+    def http_date(self) -> str:
+        """The `Date` header: the platform's own clock, which plugins take watermarks from."""
+        return format_datetime(self.clock.now().astimezone(UTC), usegmt=True)
+
+    async def _dated(self, request: web.BaseRequest, response: web.StreamResponse) -> None:
+        del request
+        second = int(self.clock.now().timestamp())
+        if self._date[0] != second:
+            self._date = (second, self.http_date())
+        response.headers["Date"] = self._date[1]
 
     def _readers(self) -> dict[str, Callable[[], object]]:
         """What GET answers under `/_sandbox/`. A platform that has more to show adds to it."""

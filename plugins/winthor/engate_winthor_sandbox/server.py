@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar, Literal
 
-from aiohttp import web
-
 from engate.clock import ManualClock, ShiftedClock
 from engate.testing.facts import Change, Description, OrderState, Seed, SkuState
 from engate.testing.sandbox import Answer, Call, Handler, Operation, Refused, Sandbox, by_body, by_query
@@ -30,7 +28,6 @@ class WinthorSandbox(Sandbox):
     ) -> None:
         super().__init__(limits=limits, clock=clock, seed=seed)
         self.world = World(self.clock, self.counts, self.random, account or Account())
-        self._date = (0, "")  # the Date header of a second
 
     def operations(self) -> Iterable[Operation]:
         world = self.world
@@ -132,19 +129,9 @@ class WinthorSandbox(Sandbox):
 
     # ---- the server ----
 
-    def application(self) -> web.Application:
-        app = super().application()
-        app.on_response_prepare.append(self._dated)
-        return app
-
-    async def _dated(self, request: web.BaseRequest, response: web.StreamResponse) -> None:
-        """The Date header is the ERP's clock, which watermarks are clamped to."""
-        del request
-        now = self.clock.now()
-        second = int(now.timestamp())
-        if self._date[0] != second:
-            self._date = (second, self.world.time.http_date())
-        response.headers["Date"] = self._date[1]
+    def http_date(self) -> str:
+        """The ERP's clock, which watermarks are clamped to."""
+        return self.world.time.http_date()
 
 
 def _health(call: Call) -> Answer:
