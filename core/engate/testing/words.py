@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 GAP = "…"
-"""Stands for what is put in when the program runs."""
+"""Placeholder for values that are put in when the program runs."""
 REQUESTS = frozenset({"Invalid", "Refused", "NotFound", "FieldError", "Fault", "Unread"})
-"""Whoever reads these sent what they are about."""
+"""Classes of texts that are read by the sender of a request."""
 PAIRS = {"Text": (0, 2), "field": (0, 4), "not_found": (0, 2)}
 """Calls that are given words -> which of their arguments: Portuguese, English, and so on."""
 
@@ -41,7 +41,7 @@ _ENGLISH = """
     names needed
 """
 ENGLISH = frozenset(_ENGLISH.split())
-"""Words that are English and no Portuguese."""
+"""Words that are English and not Portuguese."""
 _PORTUGUESE = """
     não de da das dos em na nas nos para por pelo pela com sem que uma um os ao aos ou pedido pedidos produto produtos preço preços
     estoque loja lojas depósito depósitos filial filiais marca marcas categoria categorias cliente clientes comprador nota notas
@@ -50,7 +50,7 @@ _PORTUGUESE = """
     sua seu foi ser será espera necessário
 """
 PORTUGUESE = frozenset(_PORTUGUESE.split())
-"""Words that are Portuguese and no English."""
+"""Words that are Portuguese and not English."""
 ACCENTED = re.compile(r"[ãõçáéíóúâêôà]", re.IGNORECASE)
 QUOTED = re.compile(r"(?<!\w)'[^'\n]{1,120}'(?!\w)")
 RAW = re.compile(r"\b[a-z]+(?:_[a-z0-9]+)+\b|\b[a-z]+(?:-[a-z]+){2,}\b|\b[a-z]+[a-z0-9]*[A-Z]\w*\b|(?<!\w)'[a-z]+'(?!\w)")
