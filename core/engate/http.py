@@ -1,8 +1,8 @@
 """The HTTP client every plugin uses, and the only place that imports an HTTP library.
 
-What it promises: no silent resend; errors are exactly `NotSent` or `Unknown` (or a definite answer); safe calls are retried with a
+It guarantees: no silent resend; errors are exactly `NotSent` or `Unknown` (or a definite answer); safe calls are retried with a
 doubling pause, unsafe ones only when the platform certainly did not process them; one login at a time however many calls need it;
-every call inside the governor; nothing secret in an exception or a log.
+every call within the governor; no secret in an exception or a log.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from engate.text import Text
 
 WireRequest = httpx.Request
 WireResponse = httpx.Response
-"""What a transport is given and gives, for those who watch one."""
+"""The transport's request and answer, for code that observes one."""
 ATTEMPTS = 5
 PAUSE = 0.2
 """Seconds before the first retry, doubling."""
@@ -46,7 +46,7 @@ LONGEST_WAIT = 30.0
 DEADLINE = 120.0
 """Seconds a platform may take for one call, all attempts together."""
 FINAL = frozenset({"too_large", "too_slow"})
-"""Codes of what would only be the same again."""
+"""Codes of errors that a retry would only repeat."""
 PLAIN = frozenset({"accept", "accept-encoding", "accept-language", "content-type", "user-agent"})
 """Headers that hold no credentials."""
 _NOT_SENT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL)
@@ -54,7 +54,7 @@ _NOT_SENT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aioht
 
 @cache
 def _tls() -> ssl.SSLContext:
-    """One a process: reading the system's certificates takes longer than ten calls."""
+    """One for each process: reading the system's certificates takes longer than ten calls."""
     return ssl.create_default_context()
 
 
@@ -87,7 +87,7 @@ class Transport(AiohttpTransport):
 
 
 def body_of(request: WireRequest) -> bytes:
-    """What is sent; nothing of a body that is streamed, for whoever read it would have to send it."""
+    """The request's body; empty for a streamed one, because reading would consume it."""
     try:
         return request.content
     except httpx.RequestNotRead:
@@ -95,21 +95,21 @@ def body_of(request: WireRequest) -> bytes:
 
 
 def unread(answer: WireResponse, body: bytes) -> WireResponse:
-    """The same answer for the next one to read, by somebody who has read its body."""
+    """The same answer with its body unread again."""
     headers = [(name, value) for name, value in answer.headers.raw if name.lower() not in (b"content-encoding", b"transfer-encoding")]
     return httpx.Response(answer.status_code, headers=headers, stream=httpx.ByteStream(body))
 
 
 class Token(msgspec.Struct, frozen=True):
-    """A session at the platform: `value` is secret; `expires_at` aware, None where the platform does not say. Say it a minute early:
-    no call then travels with a session that ends on the way."""
+    """A session at the platform: `value` is secret; `expires_at` aware, None where the platform does not say. Give it a minute early,
+    so that no session ends during a call."""
 
     value: str
     expires_at: datetime | None = None
 
 
 class Auth(Protocol):
-    """A platform with sessions: `context.http(..., auth=Login(settings, context.clock))`. (Credentials that travel with every call are
+    """A platform with sessions: `context.http(..., auth=Login(settings, context.clock))`. (Credentials sent with every call are
     simply `headers` of the client.) Any object with these two methods is one.
 
         class Login:
@@ -141,12 +141,12 @@ class Auth(Protocol):
         ...
 
     def headers(self, token: Token) -> Mapping[str, str]:
-        """What each call carries, besides the client's own `headers`."""
+        """Headers of each call, besides the client's own `headers`."""
         ...
 
 
 class Tokens(Protocol):
-    """Where a session lives between processes, with compare-and-set on its generation (`engate.store.tokens`)."""
+    """Stores a session for all processes, with compare-and-set on its generation (`engate.store.tokens`)."""
 
     async def load(self) -> tuple[int, Token | None]: ...
 
@@ -161,8 +161,8 @@ class Journal(Protocol):
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class Services:
-    """What the engine lends a connection's clients. `account` names it in logs and metrics. `deadline`: a test's own, for every call.
-    `calls`: whoever keeps what is said."""
+    """What the engine gives a connection's clients. `account`: its name in logs and metrics. `deadline`: a test's own, for every call.
+    `calls`: is told of every exchange."""
 
     account: str
     clock: Clock
@@ -177,11 +177,11 @@ class Services:
 
 
 Judge = Callable[[Response], "Literal['renew'] | EngateError | None"]
-"""A plugin's own reading of an answer that is no HTML, asked before it is handed on: None where the status tells all, "renew" where the
-session is dead and nothing was done, else the error that the answer amounts to (`RateLimited` stops the call's groups like a 429)."""
+"""A plugin's own judgement of an answer that is no HTML, called before it is returned: None where the status is enough, "renew" where the
+session has ended and nothing was done, else the error that the answer means (`RateLimited` stops the call's groups like a 429)."""
 
 MeterOf = Callable[[Response], Meter | None]
-"""What an answer says of the credits of its call's groups, asked before anything else; None: nothing."""
+"""Reads the credits of the call's groups from an answer, called first; None: the answer does not tell them."""
 
 
 class Terms(msgspec.Struct, frozen=True):
@@ -199,7 +199,7 @@ class Terms(msgspec.Struct, frozen=True):
 
 
 class _Spent:
-    """Seconds of one call that the platform has had so far; what we waited for on purpose does not count. `exchange`: the one under way."""
+    """Seconds that the platform has used for one call; intended waits do not count. `exchange`: the one under way."""
 
     exchange: Exchange
 
@@ -215,7 +215,7 @@ class _Spent:
 
 
 class _Flow:
-    """An answer whose body is read while it comes, outside what began it: its exchange is over when the body is."""
+    """An answer whose body is read while it comes, after the call has returned: its exchange ends with the body."""
 
     answer: WireResponse | None = None
     since: float = 0.0
@@ -271,10 +271,10 @@ class Http:
         media: str = "application/json",
     ) -> Response:
         """One call. `path`: begins with "/" and stays on the client's host. `operation`: the path template for metrics and messages.
-        `cost`: credits it takes from each group (what a platform that counts cost may take at most; the rest is given back, see `Meter`).
+        `cost`: credits it takes from each group (where a platform counts cost, the most it may take; the rest is given back, see `Meter`).
         `params`: a list repeats its name, None is left out. `body`: encoded as JSON. `safe` (default: GET, HEAD, PUT, DELETE):
-        repeating it changes nothing more, so it is retried on anything passing. `expect`: other statuses to hand back instead of raising,
-        whatever their body is (`Response.html` tells a proxy's page). `media`: what a 2xx must be; "" = anything but HTML.
+        repeating it has no further effect, so it is retried after temporary failures. `expect`: other statuses to return instead of
+        raising, whatever their body (`Response.html` shows a proxy's page). `media`: what a 2xx must be; "" = anything but HTML.
         `content`: the body as it is; a file or an iterator is sent as it comes, however large (see `engate.streams`; an iterator can be
         sent once, so such a call is not retried).
 
@@ -311,9 +311,9 @@ class Http:
         headers: Mapping[str, str] | None = None,
         most_line: int = MOST_LINE,
     ) -> AsyncGenerator[bytes]:
-        """The lines of an answer of any length (NDJSON), as they come; empty ones are left out. It may take as long as it likes, as long as
-        something comes within the client's `timeout`. Only reads: what fails before the first line is tried again. Close it (`aclosing`)
-        where you may leave early.
+        """The lines of an answer of any length (NDJSON), as they come, without empty ones. It may take any time, as long as data comes
+        within the client's `timeout`. Only for reads: a failure before the first line is retried. Close it (`aclosing`) where you may leave
+        early.
         """
         content = msgspec.json.encode(body) if body is not None else None
         call = Call(method, self._url(path, params), operation or path, True, groups, content, headers or {}, cost=cost, media="")
@@ -351,7 +351,7 @@ class Http:
                 with spent.exchange:
                     response, meter = await self._once(call, token, spent, turn, flow)
                     if flow is not None and flow.answer is not None:
-                        return response  # its body is still to come: the status tells all
+                        return response  # its body is still to come: only the status is judged
                     if meter is not None and meter.refused:
                         waits = self.governor.paced(call.groups)
                         raise answers.throttled(call)
@@ -373,7 +373,7 @@ class Http:
                 if not call.again:
                     raise answers.sent_once(call)
                 if renewals == 1:
-                    attempt -= 1  # sessions end: the first renewal is no failed attempt
+                    attempt -= 1  # the first renewal of a session is no failed attempt
                     continue
                 raise answers.session_taken(call)
             except (AuthFailed, Forbidden):
@@ -383,7 +383,7 @@ class Http:
                     self.governor.refused(call.groups or (call.operation,), error.retry_after)
                 if attempt >= ATTEMPTS or not call.again:
                     raise
-                if not waits:  # else its credits are waited for, in its old place
+                if not waits:  # else it waits for credits in its old place
                     await asyncio.sleep(_pause(self._services.pause, attempt, error.retry_after))
             except (NotSent, Unknown) as error:
                 again = error.code not in FINAL and call.again and attempt < ATTEMPTS and spent.seconds < self._deadline
@@ -392,9 +392,9 @@ class Http:
                 await asyncio.sleep(_pause(self._services.pause, attempt, None))
 
     async def plain(self, method: str, path: str, *, body: object = None, headers: Mapping[str, str] | None = None) -> Response:
-        """One call without a session and without a retry: for a login, where a wrong try may lock a user. It is handed back whatever its
-        status and its body are, and nothing judges it. It counts against no rate group. Where the platform cannot be reached it raises
-        `Unavailable`; where it was reached and no answer came, `Unavailable` of a GET and `Unknown` of anything else.
+        """One call without session and retry: for a login, where a wrong try may lock a user. The answer is returned whatever its status
+        and body. It counts against no rate group. Raises `Unavailable` where the platform cannot be reached; where no answer came,
+        `Unavailable` for a GET and `Unknown` for other methods.
         """
         content = msgspec.json.encode(body) if body is not None else None
         call = Call(method, self._url(path, None), path, method in ("GET", "HEAD"), content=content, headers=headers or {})
@@ -407,7 +407,7 @@ class Http:
     # ---- one exchange ----
 
     def _url(self, path: str, params: Mapping[str, Any] | None) -> httpx.URL:
-        """Below our own base, or nowhere: a path may come from a setting or from another system's data."""
+        """The URL below the client's base. Raises for other paths, which may come from a setting or another system's data."""
         wrong = wrong_path(path)
         if wrong is not None:
             raise _elsewhere(wrong)
@@ -472,21 +472,21 @@ class Http:
                 self._services.journal.note(call.method, call.operation, status, seconds)
 
     def _flown(self, call: Call, flow: _Flow) -> None:
-        """The body of an answer that is read while it comes is over, however it ended."""
+        """The body of a streamed answer has ended, in whatever way."""
         if flow.answer is None or flow.exchange is None:
             return
-        self.governor.leave(call.groups, call.cost, answered=False)  # it told nothing of its credits
+        self.governor.leave(call.groups, call.cost, answered=False)  # its credits were not read
         seconds = flow.exchange.seconds = time.perf_counter() - flow.since
         flow.exchange.response = Response(flow.answer.status_code, answers.Headers(flow.answer.headers.raw), b"")
         self._services.journal.note(call.method, call.operation, flow.answer.status_code, seconds)
 
     def _hide(self, headers: Mapping[str, str]) -> None:
-        """Credentials that travel in these headers are shown nowhere."""
+        """Hides credentials in these headers from logs and the journal of calls."""
         if self._services.calls is not None:
             self._services.calls.hide(*(value for name, value in headers.items() if name.lower() not in PLAIN))
 
     def _metered(self, response: Response) -> Meter | None:
-        """An answer of a shape that the plugin does not know says nothing of credits; what it amounts to is another question."""
+        """The credits of an answer; None where its shape is unknown to the plugin (the verdict on it is separate)."""
         if self._meter is None:
             return None
         try:
@@ -496,14 +496,14 @@ class Http:
             return None
 
     def _verdict(self, call: Call, response: Response) -> EngateError | Literal["renew"] | None:
-        """None: it is a definite answer; "renew": the session is dead and nothing was done; else the error it amounts to."""
+        """None: it is a definite answer; "renew": the session has ended and nothing was done; else the error that it means."""
         if self._judge is not None and not response.html:
             try:
                 said = self._judge(response)
             except Exception as error:
-                if response.status < 500 and response.status != 429:  # a shape that the judge does not know: something may have been done
+                if response.status < 500 and response.status != 429:  # a shape unknown to the judge: there may have been an effect
                     return answers.doubt(call, f"{response.status}, {type(error).__name__}")
-                said = None  # a gateway's own words: the status tells all
+                said = None  # a gateway's answer: the status is enough
             if said is not None:
                 return said
         if response.status == 401 and response.status not in call.expect:
@@ -521,7 +521,7 @@ class Http:
         return self._generation, self._token
 
     async def _renew(self, seen: int) -> None:
-        """Logs in once, however many calls in however many processes found the session dead."""
+        """Logs in once, however many calls in however many processes found the session ended."""
         assert self._auth is not None
         async with self._renewing:
             if self._generation != seen:
@@ -535,7 +535,7 @@ class Http:
             self._hide({"": token.value, **self._auth.headers(token)})
 
     async def _login(self, auth: Auth) -> Token:
-        """Whatever became of a login, the call that it is for was certainly not sent, so it is tried again, with another login."""
+        """Logs in. If it fails, the call that needs it was certainly not sent, so it is retried with another login."""
         try:
             return await auth.login(self)
         except Unknown as error:

@@ -1,8 +1,8 @@
-"""The governor: keeps every account inside its rates, orders first, and learns from what the platform answers.
+"""The governor: keeps every account within its rates, orders first, and learns from the platform's answers.
 
 One `Governor` per account and process. Each endpoint group has a token bucket with three states: flowing (credits left), slowed (paced
-at 97 % of the rate), stopped (until the platform's own `Retry-After`, or a pause that doubles). Who waits for credits stands in a queue
-by class and turn, and takes what it needs whole. Rates are real time, never the injected clock.
+at 97 % of the rate), stopped (until the platform's own `Retry-After`, or for a doubling pause). Calls that wait for credits are queued by
+class and turn, and take their whole cost at once. Rates use real time, never the injected clock.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from uuid import uuid4
 import msgspec
 
 PACE = 0.97
-"""Share of the documented rate that is used once the burst is spent: clocks drift, and a refusal costs more than 3 %."""
+"""Share of the documented rate used after the burst is spent: clocks drift, and a refusal costs more than 3 %."""
 
 LONGEST = 60.0
-"""Seconds that a pause grows to, where the rate does not say a longer one."""
+"""Longest pause in seconds, unless the rate has a longer one."""
 
 priority: ContextVar[int] = ContextVar("priority", default=5)
-"""0 = orders, then stock and prices, then the catalogue: set by the lane runner, read when a call waits for its turn."""
+"""0 = orders, then stock and prices, then the catalogue. Set by the lane runner, read when a call waits for its turn."""
 
 
 class Rate(msgspec.Struct, frozen=True):
     """`per_second` credits on average after a `burst` of them; a call takes one, or its `cost`. `pause`: seconds to stop after a refusal
-    that names no time of its own (doubled while refusals go on, up to a minute)."""
+    without a time (doubled while refusals go on, up to a minute)."""
 
     per_second: float
     burst: float = 1.0
@@ -38,9 +38,8 @@ class Rate(msgspec.Struct, frozen=True):
 
 
 class Meter(msgspec.Struct, frozen=True):
-    """What an answer says of the credits of its groups; None: it does not say. `limit`: the most there can be; `remaining`: what there is
-    after this call; `restore`: how many come back a second; `spent`: what this call took. `refused`: there were too few, and nothing was
-    done."""
+    """What an answer says of its groups' credits; None: not told. `limit`: the maximum; `remaining`: after this call; `restore`: credits
+    per second; `spent`: by this call. `refused`: there were too few, and nothing was done."""
 
     limit: float | None = None
     remaining: float | None = None
@@ -50,8 +49,8 @@ class Meter(msgspec.Struct, frozen=True):
 
 
 class Ask(NamedTuple):
-    """One process wants credits: at least `least` at once, up to `want`. `rank`: its class, 0 first; `waited`: seconds so far; `who`: this
-    process, so that its next try is known for the same."""
+    """One process asks for credits: at least `least` at once, up to `want`. `rank`: its class, 0 first; `waited`: seconds so far; `who`:
+    the process, so that its next try is recognised."""
 
     least: float
     want: float
@@ -61,7 +60,7 @@ class Ask(NamedTuple):
 
 
 UNKNOWN = -1.0
-"""Granted where nobody has learnt the rate yet."""
+"""Credits granted while the rate has not been learnt yet."""
 
 
 class Budget(Protocol):
@@ -69,20 +68,20 @@ class Budget(Protocol):
 
     async def take(self, key: str, rate: Rate | None, ask: Ask) -> tuple[float, float]:
         """(credits granted, seconds to wait when none was). Never raises: without Redis it answers from the share of one process.
-        `rate` None: as somebody has learnt it, else UNKNOWN is granted."""
+        `rate` None: the learnt one, else UNKNOWN is granted."""
         ...
 
     async def learn(self, key: str, meter: Meter, back: float) -> None:
-        """What an answer said, `remaining` without what is still under way; `back`: credits that were taken and not spent."""
+        """Stores what an answer said, with `remaining` reduced by calls under way; `back`: credits that were taken and not spent."""
         ...
 
     async def stop(self, key: str, seconds: float) -> None:
-        """The platform refused: nobody goes before then."""
+        """The platform refused: no process calls for so many seconds."""
         ...
 
 
 Rank = tuple[int, int]
-"""Class and turn: the lower goes first."""
+"""Class and turn; the lower goes first."""
 
 
 class _Waiter:
@@ -97,8 +96,8 @@ class _Waiter:
 
 
 class _Bucket:
-    """The credits of one group in this process. `rate` None: an answer will tell it; until then one call at a time goes out to learn it,
-    and any number where an answer said nothing of it."""
+    """The credits of one group in this process. `rate` None: it is learnt from an answer. Until then one call at a time is sent, and any
+    number once an answer did not tell it."""
 
     def __init__(self, rate: Rate | None) -> None:
         self.rate: Rate | None = rate
@@ -115,7 +114,7 @@ class _Bucket:
     # ---- taking ----
 
     async def take(self, cost: float, rank: Rank) -> None:
-        """Returns when the whole cost is taken: at once where nobody waits and there is enough."""
+        """Takes the whole cost: at once if no call waits and there is enough, else in turn."""
         if self._queue or self.wait(cost, time.monotonic()) > 0:
             await self._queued(_Waiter(rank, cost))
         self._flying += cost
@@ -134,8 +133,8 @@ class _Bucket:
             raise
 
     async def _serve(self) -> None:
-        """The first in the queue waits for its whole cost, and whoever stands behind it waits too: otherwise a large call would see small
-        ones take every credit that comes."""
+        """The first in the queue waits for its whole cost, and the others wait behind it: otherwise small calls would take every credit
+        that a large one waits for."""
         while self._queue:
             first = self._queue[0]
             if first.turn.done():
@@ -145,7 +144,7 @@ class _Bucket:
             seconds = await self._seconds(first)
             if seconds <= 0:
                 if first.turn.done():
-                    self.level += first.cost  # it was cancelled meanwhile
+                    self.level += first.cost  # the call was cancelled meanwhile
                 else:
                     first.turn.set_result(None)
                 continue
@@ -156,11 +155,12 @@ class _Bucket:
                 pass
 
     async def _seconds(self, first: _Waiter) -> float:
-        """Until it may go; 0.0 takes its cost."""
+        """Seconds until it may go; 0.0: its cost has been taken."""
         return self.wait(first.cost, time.monotonic())
 
     def wait(self, cost: float, now: float) -> float:
-        """Seconds until a call of this cost may go; 0.0 takes it. One that costs more than there can ever be goes when all are there."""
+        """Seconds until a call of this cost may go; 0.0: the cost has been taken. One that costs more than the maximum goes when all are
+        there."""
         if now < self.stopped_until:
             return self.stopped_until - now
         if self.rate is None:
@@ -174,7 +174,7 @@ class _Bucket:
 
     def _unknown(self) -> float:
         if self._learning and not self._unmetered:
-            return LONGEST  # its answer says when
+            return LONGEST  # the answer of a call under way ends the wait
         self._learning = True
         return 0.0
 
@@ -183,17 +183,17 @@ class _Bucket:
         self.level = min(self.rate.burst, self.level + (now - self.at) * self.rate.per_second * PACE)
         self.at = now
 
-    # ---- what came of it ----
+    # ---- the outcome ----
 
     def give_back(self, cost: float) -> None:
-        """It was taken and the call never went out."""
+        """Gives back the cost of a call that was not sent."""
         self._flying -= cost
         self.level += cost
         self._learning = False
         self._changed.set()
 
     def over(self, cost: float, meter: Meter | None, *, answered: bool) -> None:
-        """The call has ended, with what its answer said of the credits."""
+        """The call has ended; `meter`: what its answer said of the credits."""
         self._flying -= cost
         if meter is not None:
             self._learn(meter, _back(cost, meter))
@@ -202,8 +202,8 @@ class _Bucket:
         self._changed.set()
 
     def _learn(self, meter: Meter, back: float) -> None:
-        """What others spend of the same account shows in `remaining`. It is believed downwards only: answers overtake each other, and a
-        bucket that is fuller than we think fills up here too."""
+        """`remaining` includes what other programs spend of the account. It only lowers the level: answers overtake each other, and a
+        fuller bucket also fills up here."""
         now = time.monotonic()
         before = self.rate
         limit = meter.limit if meter.limit is not None else before.burst if before is not None else None
@@ -220,10 +220,10 @@ class _Bucket:
             self.level = min(self.level, meter.remaining - self._flying)
 
     def stop(self, retry_after: float | None) -> None:
-        """A refusal: nothing goes before the platform's own time, or where it names none the rate's pause (1, 2, 4… seconds)."""
+        """A refusal: no call before the platform's own time, or without one for the rate's pause (1, 2, 4… seconds)."""
         now = time.monotonic()
         if retry_after is None and now < self.stopped_until:
-            return  # it was on its way when the group was stopped
+            return  # it was under way when the group was stopped
         if retry_after is None:
             first = self.rate.pause if self.rate is not None else 1.0
             self.pause = min(max(LONGEST, first), self.pause * 2 or first)
@@ -233,7 +233,7 @@ class _Bucket:
 
     @property
     def paced(self) -> bool:
-        """Whether a call that lacks credits waits here for as long as it takes."""
+        """Whether a call that lacks credits waits here until there are enough."""
         return self.rate is not None
 
     def state(self, now: float) -> str:
@@ -245,7 +245,7 @@ class _Bucket:
 
 
 class _Shared(_Bucket):
-    """Credits fetched from the budget of all processes: in blocks of about a tenth of a second, or just what a call needs where answers
+    """Credits fetched from the budget of all processes: in blocks for about a tenth of a second, or only what a call needs where answers
     tell how many are left."""
 
     def __init__(self, rate: Rate | None, key: str, budget: Budget, *, metered: bool) -> None:
@@ -304,8 +304,8 @@ def _back(cost: float, meter: Meter) -> float:
 
 
 class Governor:
-    """Groups without a rate are only bounded by `at_once`, unless answers tell one (`metered`). `budget`: where several processes share the
-    account."""
+    """Groups without a rate are only limited by `at_once`, unless answers tell one (`metered`). `budget`: for several processes that share
+    the account."""
 
     def __init__(
         self, rates: dict[str, Rate], at_once: int, *, account: str = "", budget: Budget | None = None, metered: bool = False
@@ -322,7 +322,7 @@ class Governor:
         return _Shared(rate, f"{self._account}/{name}", self._budget, metered=self._metered)
 
     def turn(self) -> int:
-        """A place in the queue: who keeps it stands where it stood when it tries again."""
+        """A place in the queue. A call that keeps it has the same place when it tries again."""
         return next(self._turn)
 
     async def enter(self, groups: Iterable[str], cost: float = 1.0, turn: int | None = None) -> None:
@@ -370,11 +370,11 @@ class Governor:
             raise
 
     def paced(self, groups: Iterable[str]) -> bool:
-        """Whether a call that these groups have too few credits for waits by itself until there are enough."""
+        """Whether a call waits by itself until these groups have enough credits."""
         return any(bucket.paced for name in groups if (bucket := self._buckets.get(name)) is not None)
 
     def refused(self, groups: Iterable[str], retry_after: float | None) -> None:
-        """A 429. A group unknown so far gets a bucket, so that it stops too."""
+        """Handles a 429. An unknown group gets a bucket, so that it stops too."""
         for name in groups:
             bucket = self._buckets.get(name)
             if bucket is None:

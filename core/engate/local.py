@@ -1,4 +1,4 @@
-"""Times and money as operators read them: in their own time zone, not in UTC."""
+"""Times and money as operators read them, in their own time zone."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from engate.errors import Invalid
 from engate.text import Text
 
 BRASILIA = "America/Sao_Paulo"
-"""The zone of a tenant that said no other."""
+"""The default zone of a tenant."""
 
 
 def zone(name: str) -> ZoneInfo:
@@ -31,7 +31,7 @@ def when(at: datetime, zone: ZoneInfo) -> Text:
 
 
 def money(amount: Decimal) -> Text:
-    """In reais."""
+    """An amount in reais as text."""
     english = f"{amount:,.2f}"
     portuguese = english.translate(str.maketrans(",.", ".,"))
     return Text(f"R$ {portuguese}", f"R$ {english}")

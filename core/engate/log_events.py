@@ -1,4 +1,4 @@
-"""Every line that engate writes to its log: the one table of events and their fields. docs/logs.md is generated from it, and a test holds
+"""Every line that engate writes to its log: the one table of events and their fields. docs/logs.md is generated from it, and a test checks
 each call of `engate.logs.say` against it."""
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ Level = Literal["info", "warning", "error"]
 
 
 class Event(NamedTuple):
-    """`words`: what happened, and where it helps, what follows. `fields`: those it may have; one that is not known is left out."""
+    """`words`: what happened and, where it helps, what follows. `fields`: those it may have; unknown values are left out."""
 
     level: Level
     words: str
@@ -17,7 +17,7 @@ class Event(NamedTuple):
 
 
 class Field(NamedTuple):
-    """`free`: words from elsewhere, in which personal data and secrets are masked."""
+    """`free`: foreign words, in which personal data and secrets are masked."""
 
     words: str
     free: bool = False

@@ -1,5 +1,5 @@
-"""Logs: one line an event, of the table in `log_events`; never a local variable (a traceback's locals hold secrets). What is said in words
-from elsewhere is masked: personal data, and whatever looks like a secret."""
+"""Logs: one line for each event, from the table in `log_events`; never local variables (a traceback's locals hold secrets). Personal data
+and what looks like a secret are masked in foreign words."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ MASK = "***"
 
 
 def say(name: str, /, **fields: Any) -> None:
-    """A line, at the level of its event. What is None is not known and left out. `exc_info`: what was raised, where it is a fault."""
+    """Writes a line at the level of its event. Fields that are None are left out. `exc_info`: the exception, if it is a fault."""
     known = {field: value for field, value in fields.items() if value is not None}
     structlog.get_logger("engate").log(LEVELS[EVENTS[name].level], name, **known)
 
 
 def say_after(c: Any, name: str, /, **fields: Any) -> None:
-    """The same once this connection's transaction is committed; never if it is not."""
+    """The same, once this connection's transaction has committed."""
     waiting: Lines | None = c.info.get(PENDING)
     if waiting is None:
         say(name, **fields)
@@ -43,7 +43,7 @@ LEVELS = {"info": logging.INFO, "warning": logging.WARNING, "error": logging.ERR
 
 
 def configure(level: str = "INFO", *, json: bool = False) -> None:
-    """To stderr. Tracebacks are plain: file, line, message."""
+    """Sets up logging to stderr. Tracebacks are plain: file, line, message."""
     last: structlog.typing.Processor = (
         structlog.processors.JSONRenderer(ensure_ascii=False)
         if json
@@ -58,7 +58,7 @@ def configure(level: str = "INFO", *, json: bool = False) -> None:
             last,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
-        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),  # as it is by then: whoever replaces stderr may close it later
+        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),  # looked up then: stderr may be replaced and closed later
         cache_logger_on_first_use=False,
     )
     root = logging.getLogger()
@@ -66,14 +66,14 @@ def configure(level: str = "INFO", *, json: bool = False) -> None:
 
 
 class _Library(logging.Handler):
-    """What libraries say, as lines of ours: whoever collects them need not know two forms."""
+    """Writes messages of libraries as lines of the same form."""
 
     def emit(self, record: logging.LogRecord) -> None:
         raised = record.exc_info[1] if record.exc_info else None
         say("library", logger=record.name, error=record.getMessage(), exc_info=raised)
 
 
-# ---- what nobody may read in a log ----
+# ---- what must not be in a log ----
 
 
 def _masked(_logger: Any, _method: str, line: structlog.typing.EventDict) -> structlog.typing.EventDict:
@@ -88,7 +88,7 @@ OURS = ("event", "level", "timestamp")
 
 
 MOST = 16_000
-"""Characters of one text: strangers choose some of them (a path), and every pattern looks at all."""
+"""Characters of one text: strangers choose some texts (a path), and every pattern reads all of it."""
 
 
 def masked(words: str) -> str:
@@ -96,7 +96,7 @@ def masked(words: str) -> str:
 
 
 def without_secrets(words: str) -> str:
-    """Only what looks like a secret is masked. Most words hold no sign of one: to see that takes a hundredth of the time."""
+    """Masks only what looks like a secret. Most texts hold no sign of one, which is checked first in a hundredth of the time."""
     lowered = words.lower()
     return _without(words, SECRETS) if any(sign in lowered for sign in SIGNS) else words[:MOST]
 
@@ -105,7 +105,7 @@ SIGNS = (
     "passw", "senha", "secret", "token", "authorization", "bearer", "basic", "apikey", "api_key", "api-key", "appkey", "app_key", "app-key",
     "://", "/in/", "eng_", "shp", "eyj",
 )  # fmt: skip
-"""One of these is in whatever a pattern of `SECRETS` finds."""
+"""Every match of a pattern in `SECRETS` holds one of these."""
 
 
 def _without(words: str, patterns: tuple[tuple[re.Pattern[str], Put], ...]) -> str:
@@ -116,14 +116,14 @@ def _without(words: str, patterns: tuple[tuple[re.Pattern[str], Put], ...]) -> s
 
 
 def _document(found: re.Match[str]) -> str:
-    """Eleven or fourteen digits are a person's or a company's number only if their check digits are right."""
+    """Masks eleven or fourteen digits only if their check digits are right: a CPF or CNPJ."""
     return MASK if cpf.is_valid(found[0]) or cnpj.is_valid(found[0]) else found[0]
 
 
 Put = str | Callable[[re.Match[str]], str]
 NAMED = r"password|passwd|senha|secret|token|api[_-]?key|app[_-]?key|authorization"
 VALUE = r"\"[^\"]{0,500}\"?|'[^']{0,500}'?|[^\s\"',;&}]{1,500}"
-# each begins at a place that few characters are, and is bounded: a text of one letter must not be looked at from every letter on
+# each pattern has a rare beginning and bounded repeats, so that no text makes it slow
 SECRETS: tuple[tuple[re.Pattern[str], Put], ...] = (
     (re.compile(r"(?<=://)[^/\s@]{1,300}(?=@)"), MASK),  # user and password of an address
     (re.compile(r"(/in/\d{1,16}/)[^/\s?\"']{1,300}"), rf"\1{MASK}"),  # the address at which a platform calls

@@ -1,5 +1,5 @@
-"""Prometheus: what this process called and worked on, and how long it took; and (counted when somebody scrapes) how all stands. No label
-grows with data."""
+"""Prometheus: what this process called and worked on and how long it took, and (counted at each scrape) gauges of the installation. No
+label grows with data."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ GAUGES: dict[str, tuple[str, tuple[str, ...]]] = {
     "engate_causes": ("What is waited for, by who can end it", ("owner",)),
     "engate_backup_timestamp_seconds": ("When the last backup was made (seconds since 1970); 0: none yet", ()),
 }
-"""What is counted when somebody asks: what it is, and its labels."""
+"""Gauges counted at each scrape: text and labels."""
 
 Dependency = Literal["database", "storage", "redis"]
 Outcome = Literal["done", "failed", "dropped", "lost", "cancelled"]
-"""Of a slice of work."""
+"""Of a slice."""
 Counts = Mapping[Any, float]
 """The values of one gauge, by its labels: `{(): 3}` where it has none."""
 
 
 class Metrics:
-    """One process's. Implements `engate.http.Journal`."""
+    """The metrics of one process. Implements `engate.http.Journal`."""
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
@@ -51,7 +51,7 @@ class Metrics:
         """Looking up a child by its labels costs as much as counting."""
 
     def note(self, method: str, operation: str, status: int, seconds: float) -> None:
-        """`status` 0: no answer. A plugin that names operations after data ends up in "other"."""
+        """Counts a call. `status` 0: no answer. Operations that a plugin names after data are counted as "other"."""
         place = (method, operation)
         if place not in self._known:
             if len(self._known) >= MOST_OPERATIONS:
@@ -62,7 +62,7 @@ class Metrics:
         self._timer(*place).observe(seconds)
 
     def worked(self, lane: str, outcome: Outcome, seconds: float) -> None:
-        """One slice. Of the lane's name what comes before its first slash: the rest may be an order's key."""
+        """Counts a slice, by the lane's name up to its first slash: the rest may be an order's key."""
         kind = lane.partition("/")[0]
         self._slices.labels(kind, outcome).inc()
         self._slice_seconds.labels(kind).observe(seconds)

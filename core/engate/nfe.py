@@ -1,4 +1,4 @@
-"""NF-e and NFC-e as an ERP publishes them: the XML is carried untouched, the facts are read from it."""
+"""NF-e and NFC-e as an ERP publishes them: the XML stays unchanged, and the facts are read from it."""
 
 import base64
 import binascii
@@ -18,7 +18,7 @@ KEY_IN_TEXT = re.compile(r"NFe([0-9]{6}[0-9A-Z]{12}[0-9]{26})")
 
 
 class Sold(NamedTuple):
-    """One item of the ERP's order: its SKU key, and what a note's line can be known by."""
+    """One item of the ERP's order: its SKU key, and values by which a note's line is recognised."""
 
     sku: str
     product: str
@@ -35,8 +35,8 @@ class Line(NamedTuple):
 
 
 def documents(published: Iterable[str], sold: Sequence[Sold]) -> tuple[Invoice, ...]:
-    """Every note of an order. One that cannot be read is a note that is not authorised, so that it is seen and never sent; it does not keep
-    the others back. Where none can be read, `Unavailable`: the ERP may still be writing it."""
+    """Every note of an order. One that cannot be read becomes an unauthorised note: it is shown and never sent, and does not hold up the
+    others. Raises `Unavailable` where none can be read: the ERP may still be writing it."""
     found: list[Invoice] = []
     broken: list[Invoice] = []
     failure: Unavailable | None = None
@@ -52,7 +52,7 @@ def documents(published: Iterable[str], sold: Sequence[Sold]) -> tuple[Invoice, 
 
 
 def _broken(text: str) -> Invoice:
-    """What is known of a note that cannot be read: its access key, if that can be found, holds its number."""
+    """A note that cannot be read, with the number from its access key, if that can be found."""
     match = KEY_IN_TEXT.search(text)
     key = match[1] if match else ""
     series, number = (str(int(key[22:25])), str(int(key[25:34]))) if key else ("", "?")
@@ -60,7 +60,7 @@ def _broken(text: str) -> Invoice:
 
 
 def invoice(xml: str, sold: Sequence[Sold] = ()) -> Invoice:
-    """The fiscal document in `xml` (an `nfeProc`, or a bare `NFe`: that one is not authorised). `Unavailable` where it is no such thing.
+    """The fiscal document in `xml` (an `nfeProc`, or a bare `NFe`: that one is not authorised). Raises `Unavailable` else.
     `sold`: the items of the ERP's order, by which its lines are known."""
     if "<!DOCTYPE" in xml or "<!ENTITY" in xml:
         raise _unreadable("DTD")
@@ -99,8 +99,8 @@ def _lines(info: ElementTree.Element) -> list[Line]:
 
 
 def _items(lines: Sequence[Line], sold: Sequence[Sold]) -> tuple[InvoiceItem, ...]:
-    """By SKU key; () where it cannot be told of every line, for part of what a note holds would pass for all of it. So too where that is
-    more than the order attends: then the note counts otherwise (a box of twelve as twelve)."""
+    """The items by SKU key; () where one line is not recognised, because a part would pass for the whole. Also where they are more than the
+    order attends: then the note counts in other units (a box of twelve as twelve)."""
     skus = [_sku_of(line, sold) for line in lines]
     if not all(skus):
         return ()
@@ -115,20 +115,20 @@ def _items(lines: Sequence[Line], sold: Sequence[Sold]) -> tuple[InvoiceItem, ..
 
 
 def _sku_of(line: Line, sold: Sequence[Sold]) -> str:
-    """The product is on the note, the packaging only by its EAN, if it has one. "" where it could be one of several."""
+    """The SKU key of a line: a note has the product, and the packaging only by its EAN, if any. "" where several fit."""
     alike = [item for item in sold if item.product == line.product.lstrip("0")] if line.product else []
-    has_ean = line.ean.isdigit()  # "SEM GTIN" where it has none
+    has_ean = line.ean.isdigit()  # without one the note has "SEM GTIN"
     if not alike and has_ean:
         alike = [item for item in sold if _same(item.packing, line.ean)]
     if len({item.sku for item in alike}) > 1:
-        # without a GTIN on the note it is a packaging whose code is none
+        # a line without a GTIN is a packaging whose code is no GTIN
         alike = [item for item in alike if (_same(item.packing, line.ean) if has_ean else not gtin(item.packing))]
     skus = {item.sku for item in alike}
     return skus.pop() if len(skus) == 1 else ""
 
 
 def _same(packing: str, ean: str) -> bool:
-    """The auxiliary code is a number and has lost the zeros that the EAN begins with."""
+    """Whether the codes are equal. The auxiliary code is a number without the EAN's leading zeros."""
     return packing.lstrip("0") == ean.lstrip("0")
 
 

@@ -1,4 +1,4 @@
-"""Extensions that watch: discovery, and the only caller of `on_*`."""
+"""Observers: discovery, and the only caller of `on_*`."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ GROUP = "engate.observers"
 TIMEOUT = 10.0
 LONGEST_NAME = 100
 TOGETHER = 4
-"""Calls of one observer at a time in this process: one that hangs holds so many slots and no more, however many integrations there are."""
+"""Calls of one observer at a time in this process: one that hangs takes no more slots than this, however many integrations there are."""
 
 
 class NotToldError(Exception):
-    """An observer did not take what it was told. Its words are short and carry nothing of the extension's own: they are shown."""
+    """An observer did not take a message. The text is short and holds nothing of the extension's own, because it is shown."""
 
 
 def discover(entries: list[EntryPoint] | None = None) -> dict[str, Observer]:
@@ -44,7 +44,7 @@ def discover(entries: list[EntryPoint] | None = None) -> dict[str, Observer]:
 
 
 class Observers:
-    """Those of this process, by name."""
+    """The observers of this process, by name."""
 
     def __init__(self, members: Mapping[str, Observer]) -> None:
         self._members = dict(members)
@@ -52,24 +52,24 @@ class Observers:
         self._under_way: Counter[str] = Counter()
 
     def of(self, hook: str) -> list[str]:
-        """The names of those who implement it."""
+        """Names of the observers that implement this hook."""
         return [name for name, hooks in self._hooks.items() if hook in hooks]
 
     def is_busy(self, name: str) -> bool:
         return self._under_way[name] >= TOGETHER
 
     async def tell(self, name: str, hook: str, event: Mapping[str, Any]) -> None:
-        """Raises NotToldError where it breaks, hangs, or is not installed (any more)."""
+        """Calls the observer. Raises NotToldError where it fails, hangs, or is not installed (any more)."""
         if name not in self._members:
             raise NotToldError("not installed")
         if hook not in self._hooks[name]:
-            return  # an earlier version of it wanted to know
+            return  # only an earlier version of it implemented the hook
 
         async def told() -> None:
             await getattr(self._members[name], hook)(**event)
 
         self._under_way[name] += 1
-        # a task of its own: one that takes no cancellation is left behind, and one that cancels itself does not cancel us
+        # a separate task: one that ignores cancellation is left behind, and one that cancels itself does not cancel this task
         task = asyncio.create_task(told())
         try:
             with calling(hook):

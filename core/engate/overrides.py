@@ -1,4 +1,4 @@
-"""A contract that is not public stands in one place of its plugin, as a struct and tables of names, and an installation may override it."""
+"""A contract that is not public is kept in one place of its plugin, as a struct and tables of names, which an installation may override."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def overridden(contract: T, rows: Names, overrides: Mapping[str, str], platform:
 
 
 def _place(calls: dict[str, Any], fields: dict[str, dict[str, str]], name: str) -> dict[str, Any] | None:
-    """What holds the leaf of this dotted name."""
+    """The dict that holds the leaf of this dotted name."""
     head, _, leaf = name.partition(".")
     if not leaf:
         return calls

@@ -1,6 +1,6 @@
-"""Personal data of buyers (LGPD): how it is shown to whoever need not know it, and how it is taken out of what is stored. Pure.
+"""Personal data of buyers (LGPD): how it is masked in views, and how it is erased from what is stored. Pure.
 
-What stands in fields of its own is masked by the field. In words from elsewhere a buyer is recognised by what the order says of them.
+Fields of personal data are masked by field. In foreign words a buyer is recognised by the data of the order.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ Mask = Callable[[str], str]
 
 
 def mask_document(document: str) -> str:
-    """A CPF keeps its middle digits, a CNPJ the same ones."""
+    """A CPF or CNPJ of which only the middle digits are shown."""
     if len(document) == 11:
         return f"***.{document[3:6]}.{document[6:9]}-**"
     return f"**.{document[2:5]}.{document[5:8]}/****-**" if len(document) == 14 else _hidden(document)
 
 
 def mask_email(address: str) -> str:
-    """Enough to recognise it by."""
+    """An address of which enough is shown to recognise it."""
     name, _, domain = address.rpartition("@")
     return f"{name[:1]}{MASK}@{domain}" if domain else ""
 
@@ -54,18 +54,18 @@ BUYER: Mapping[str, Mask] = {
 DELIVERY: Mapping[str, Mask] = {
     "street": _hidden, "number": _hidden, "complement": _hidden, "district": _hidden, "zip_code": _hidden, "receiver": mask_name,
 }  # fmt: skip
-"""City, state and country stay: they are nobody's by themselves."""
+"""City, state and country stay: alone they identify nobody."""
 FIELDS = {"buyer": BUYER, "delivery": DELIVERY}
 PROSE = ("note", "reason", "error", "answer")
-"""Fields that hold words from elsewhere; what is said in both languages (pt, en) does too."""
+"""Fields that hold foreign words; texts in both languages (pt, en) do too."""
 SHORTEST_NUMBER = 8
-"""A shorter number is part of many others: a year, a price, an instant."""
+"""Fewest digits of a number to search for: a shorter one is part of years, prices and instants."""
 SHORTEST = 4
-"""Characters of what is looked for in words: "10" is a house number, and much else."""
+"""Fewest characters to search for in words: "10" is a house number and much else."""
 
 
 class Words(NamedTuple):
-    """What a buyer is recognised by in words, each with what takes its place. `pattern` None: nothing is known of them."""
+    """Values that identify a buyer in words, each with its replacement. `pattern` None: there are none."""
 
     pattern: re.Pattern[str] | None
     masks: Mapping[str, str]
@@ -75,17 +75,17 @@ class Words(NamedTuple):
 
 
 def words_of(orders: Iterable[Order]) -> Words:
-    """To be masked."""
+    """The values to mask in views."""
     return _words({said: mask for order in orders for said, mask in _said(order)})
 
 
 def traces_of(orders: Iterable[Order]) -> Words:
-    """To be taken out, wherever it may stand."""
+    """The values to erase from any stored words."""
     return _words({said: GONE for order in orders for said, _ in _said(order)})
 
 
 def traces_in(order: Order) -> Words:
-    """The same in what was said of this very order: also by a part of the name."""
+    """The same for words about this order: also parts of the name."""
     names = f"{order.buyer.name} {order.buyer.company_name} {order.delivery.receiver}".split()
     apart = {name: GONE for name in names if len(name) > 2 and name.casefold() not in SMALL}
     return _words({**apart, **{said: GONE for said, _ in _said(order)}}, shortest=3)
@@ -120,7 +120,7 @@ def _words(masks: Mapping[str, str], shortest: int = SHORTEST) -> Words:
 
 
 def shown(view: T, words: Words) -> T:
-    """The view as whoever need not know the buyer sees it."""
+    """The view with the buyer masked."""
     return msgspec.convert(_masked(msgspec.to_builtins(view), words), type(view))
 
 
@@ -149,16 +149,16 @@ _MAIL = re.compile(r"[^\s@]+@[^\s@]+\.[^\s@]+")
 
 
 def names_somebody(asked: str) -> bool:
-    """Whether it holds a CPF, a CNPJ or an e-mail address: such a thing does not stand in the address of a request."""
+    """Whether the text holds a CPF, a CNPJ or an e-mail address, which must not be in a URL."""
     digits = squeezed(asked)
     return _MAIL.search(asked) is not None or (len(digits) == 11 and cpf.is_valid(digits)) or (len(digits) == 14 and cnpj.is_valid(digits))
 
 
-# ---- what is taken out ----
+# ---- what is erased ----
 
 
 def erased(order: Order) -> Order:
-    """Without its buyer: what was sold, for how much, paid how and sent into which state stays."""
+    """The order without its buyer. What was sold, for how much, how it was paid and the state of delivery stay."""
     return msgspec.structs.replace(
         order,
         buyer=Buyer("", "", company=order.buyer.company),
@@ -168,14 +168,14 @@ def erased(order: Order) -> Order:
 
 
 def erased_erp(said: ErpOrder) -> ErpOrder:
-    """What the ERP says of such an order: its notes without their XML, which names the buyer."""
+    """The ERP's order without the XML of its notes, which names the buyer."""
     notes = said.invoices
     bare = tuple(msgspec.structs.replace(note, xml="") for note in notes) if notes is not None else None
     return msgspec.structs.replace(said, invoices=bare, reason=GONE if said.reason else "")
 
 
 def erased_text(text: Mapping[str, str], words: Words) -> dict[str, str]:
-    """Both languages of something that was said."""
+    """A text in both languages with these words erased."""
     return {language: masked(words.hidden(said)) for language, said in text.items()}
 
 

@@ -33,11 +33,11 @@ _KNOWN: set[str] = set()
 
 
 class Manifest(msgspec.Struct, frozen=True):
-    """What a platform is, without importing it: `connection` is "module:Class", imported when the first connection is built.
+    """Describes a platform without importing it: `connection` is "module:Class", imported when the first connection is built.
 
-    `hook_api`: the version of the hooks that it was written for, as a number: what they mean may change with the next.
-    `order_fields`: what an ERP wants with each order, which people map by sales channel; a part carries it as `fields`.
-    `typed`: names of the platform's that people type as they are, which its texts may quote.
+    `hook_api`: the version of the hooks that it was written for, as a number: their meaning may change with the next.
+    `order_fields`: what an ERP asks for with each order, which people map by sales channel; a part carries it as `fields`.
+    `typed`: names of the platform that people type unchanged, which its texts may quote.
     """
 
     key: str
@@ -70,7 +70,7 @@ class Platform(msgspec.Struct, frozen=True):
 
 
 def discover(entries: list[EntryPoint] | None = None) -> dict[str, Platform]:
-    """Every installed platform by key; a broken one stands there with its reason and harms no other."""
+    """Every installed platform by key. A broken one has its reason and does not affect the others."""
     found: dict[str, Platform] = {}
     for entry in entries if entries is not None else list(entry_points(group=PLATFORMS)):
         try:
@@ -96,14 +96,14 @@ def discover(entries: list[EntryPoint] | None = None) -> dict[str, Platform]:
 
 
 SCOPED: dict[str, Scope] = {"list_stock": "branches", "list_prices": "price_tables"}
-"""What each hook can be scoped by."""
+"""Hook -> what it can be scoped by."""
 TOGETHER = ("product", "sku", "image")
-"""Kinds of which an earlier one may bring a later one. (Prices and stock are read far more often than these.)"""
+"""Kinds of which an earlier one may bring a later one. (Prices and stock are read much more often.)"""
 KIND_OF = {kind.list_hook: kind.name for kind in KINDS.values()}
 
 
 def check_readings(connection: type[Connection]) -> None:
-    """What an ERP says of how it is read is something that the engine knows."""
+    """Raises TypeError where an ERP's `scoped` or `together` is unknown to the engine."""
     if not issubclass(connection, Erp):
         return
     for hook, scope in connection.scoped.items():
@@ -140,12 +140,12 @@ def _check_order_field(name: str, about: dict[str, Any]) -> None:
 
 
 def implemented(connection: type[Connection]) -> frozenset[str]:
-    """The hooks a class overrides; what cannot be called as its spec says is a TypeError naming it."""
+    """The hooks that a class overrides. Raises TypeError, naming it, for one that cannot be called as its spec says."""
     return implemented_by(connection, ROLES)
 
 
 def fetched(connection: type[Connection]) -> frozenset[str]:
-    """The hooks of which its accounts can do the work by calling us; a name that is none of these is a TypeError."""
+    """The hooks whose work its accounts can do by calling engate. Raises TypeError for another name."""
     names = connection.fetches if issubclass(connection, Storefront) else frozenset[str]()
     other = HANDED_IN | ASKED_ABOUT
     wrong = sorted(name for name in names if not (name in SPECS and (name.startswith("push_") or name in other)))
@@ -181,8 +181,8 @@ class _Hooks(pluggy.PluginManager):
 
 
 class _Caller:
-    """Calls one side's hooks by name: with a timeout, what comes back held against the spec, and every error attributed to that side. A
-    foreign exception becomes a `PluginFault` (effect unknown) with its traceback in the log."""
+    """Calls one side's hooks by name: with a timeout, with results checked against the spec, and with every error attributed to that side.
+    A foreign exception becomes a `PluginFault` (effect unknown) with its traceback in the log."""
 
     def __init__(self, hooks: _Hooks, side: Connection) -> None:
         self._hooks, self._connection_id = hooks, side.context.connection_id
@@ -257,7 +257,7 @@ class _Caller:
             raise fault from error
 
     def _attribute(self, name: str, *errors: EngateError | None) -> None:
-        """Whose error it is: health, causes and the log ask."""
+        """Sets the connection and hook of errors, for health, causes and the log."""
         for error in errors:
             if error is not None:
                 error.hook = error.hook or name
@@ -272,7 +272,7 @@ def _tell(name: str, page: boundary.Received[Any]) -> None:
 
 
 def closing(pages: AsyncIterator[Page[T]]) -> AbstractAsyncContextManager[AsyncIterator[boundary.Received[T]]]:
-    """The pages of a coupling's hook, closed at the end of the block: however it ends, the plugin's generator ends with it."""
+    """The pages of a coupling's hook. The plugin's generator is closed at the end of the block, however it ends."""
     return aclosing(cast(AsyncGenerator[boundary.Received[T], None], pages))
 
 
@@ -286,9 +286,9 @@ def _fault(name: str, error: Exception) -> PluginFault:
 
 
 HANDED_IN = frozenset({"read_order_events", "read_order"})
-"""What a shop that hands its orders in by itself need not answer."""
+"""Hooks that a shop that hands its orders in need not offer."""
 ASKED_ABOUT = frozenset({"send_handling", "send_invoice", "send_tracking", "send_delivery", "send_cancellation"})
-"""What a shop need not be told that asks us what became of an order."""
+"""Hooks that are not called for a shop that asks for the state of its orders."""
 
 
 def _served(storefront: Storefront) -> frozenset[str]:
@@ -319,27 +319,27 @@ class Coupling:
         self.scoped, self.together = erp.scoped, erp.together
 
     def can(self, *names: str) -> bool:
-        """Whether both sides offer all these hooks for these accounts. What the storefront fetches by itself needs none."""
+        """Whether both sides offer all these hooks for these accounts. Hooks that the storefront serves by itself count as offered."""
         return all(name not in self.unavailable and (name in self.served or self._implemented(name)) for name in names)
 
     def calls(self, name: str) -> bool:
-        """Whether the hook is offered and engate is the one that calls."""
+        """Whether the hook is offered and engate calls it."""
         return self.can(name) and name not in self.served
 
     @property
     def hands_in_orders(self) -> bool:
-        """The shop tells its orders whole and by itself, and cannot be asked for them."""
+        """Whether the shop hands its orders in whole and cannot be asked for them."""
         return self.served >= HANDED_IN
 
     def _implemented(self, name: str) -> bool:
         return bool(getattr(self._hooks.hook, name).get_hookimpls())
 
     def batch_of(self, name: str) -> int | None:
-        """How many items this push hook takes at a time, where it says so (`engate.batch`)."""
+        """How many items this push hook takes at a time, if it says so (`engate.batch`)."""
         return self._marked(name, "engate_batch")
 
     def bulk_of(self, name: str) -> int:
-        """How many where it may begin an operation; 0: it never does."""
+        """How many items where the hook may begin an operation; 0: it never does."""
         return self._marked(name, "engate_bulk") or 0
 
     def _marked(self, name: str, mark: str) -> int | None:

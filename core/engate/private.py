@@ -1,4 +1,4 @@
-"""Files that only their owner may read, from their first byte on: a mode that is set afterwards leaves a moment, and what was open then."""
+"""Files that only their owner may read, from the first byte on: a mode set later leaves a moment in which others may open the file."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ MODE = 0o600
 
 
 def write_new(path: Path, content: bytes = b"") -> None:
-    """A file that was not there; FileExistsError where it is."""
+    """Makes a new file. Raises FileExistsError where it exists."""
     file = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, MODE)
     with os.fdopen(file, "wb") as opened:
         opened.write(content)
@@ -18,7 +18,7 @@ def write_new(path: Path, content: bytes = b"") -> None:
 
 
 def ensure(path: Path) -> None:
-    """Made where it is missing; closed to others where it is ours and was open to them."""
+    """Makes the file where it is missing; closes it to others where it is ours and was open to them."""
     try:
         write_new(path)
     except FileExistsError:

@@ -9,7 +9,7 @@ from engate.errors import AuthFailed
 
 
 class Refused:
-    """Held by an `Auth`. While the refusal is younger than `cooling`, it is raised again without asking the platform."""
+    """Kept by an `Auth`. While the refusal is younger than `cooling`, it is raised again without asking the platform."""
 
     def __init__(self, clock: Clock, cooling: timedelta) -> None:
         self._clock, self._cooling = clock, cooling
@@ -17,15 +17,15 @@ class Refused:
         self._at = datetime.min.replace(tzinfo=UTC)
 
     def check(self) -> None:
-        """Before a login: raises what the last one was refused with."""
+        """Call before a login. Raises the last refusal while it is remembered."""
         if self._error is not None and self._clock.now() < self._at + self._cooling:
             raise self._error
 
     def keep(self, error: AuthFailed) -> AuthFailed:
-        """It was refused just now; to be raised."""
+        """Remembers a refusal. Returns the error to raise."""
         self._error, self._at = error, self._clock.now()
         return error
 
     def forget(self) -> None:
-        """It worked, or a person asks for a new try."""
+        """Forgets the refusal: a login worked, or a person asks for a new try."""
         self._error = None

@@ -44,7 +44,7 @@ class Vault:
             raise _bad_key(Text("Segredo guardado com outra chave.", "The secret was stored with another key.")) from None
 
     def name(self, of: str) -> str:
-        """43 characters that nobody can work out who does not have the key; always the same."""
+        """43 characters derived with the key: always the same, and not to be guessed without the key."""
         return base64.urlsafe_b64encode(digest(self._names, of.encode(), "sha256")).decode().rstrip("=")
 
 
@@ -53,7 +53,7 @@ def place_of(tenant_id: int, connection_id: int, field: str) -> str:
 
 
 def key_of(key_file: Path | None, *, may_make: bool) -> bytes:
-    """The key of the environment or of the file. `may_make`: where there is none, one is made."""
+    """The key from the environment or the file. `may_make`: makes one where there is none."""
     given = os.environ.get(ENVIRONMENT)
     if given:
         return _decoded(os.fsencode(given), ENVIRONMENT)
@@ -61,7 +61,7 @@ def key_of(key_file: Path | None, *, may_make: bool) -> bytes:
         return _decoded(key_file.read_bytes(), str(key_file))
     if key_file is None or not may_make:
         raise _bad_key(Text(f"Defina {ENVIRONMENT}.", f"Set {ENVIRONMENT}."))
-    # written whole beside its place, then linked: nobody ever reads half a key, and a second process does not replace it
+    # written whole beside its place, then linked: a half key is never read, and a second process does not replace it
     made = base64.b64encode(secrets.token_bytes(BYTES)).decode()
     with tempfile.NamedTemporaryFile("w", dir=key_file.parent, prefix=".key-", delete=False) as file:
         file.write(made)

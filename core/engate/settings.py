@@ -17,7 +17,7 @@ S = TypeVar("S", bound=msgspec.Struct)
 
 
 class Secret:
-    """A value that never prints, never encodes and never reaches a log; only `reveal()` gives it."""
+    """A value that is never printed, encoded or logged; only `reveal()` returns it."""
 
     __slots__ = ("_value",)
 
@@ -54,7 +54,7 @@ def field(
     **constraints: Any,
 ) -> msgspec.Meta:
     """The title and help of a settings field: `Annotated[str, field("Endereço", "Address")]`; `constraints` as of `msgspec.Meta`.
-    `host`: it decides where the secrets are sent to, so whoever changes it has to know them. `url`: an address, http or https; where it
+    `host`: it decides where the secrets are sent, so changing it requires the secrets. `url`: an address, http or https; where it
     may be left out, "" is none. `choices` (of a mapping, of order fields): the kind as which the platform lists what it may hold."""
     extra: dict[str, Any] = {"x-title-en": en}
     if host:
@@ -69,7 +69,7 @@ def field(
 
 
 def called(**values: tuple[str, str]) -> msgspec.Meta:
-    """What people call the values of a field: in Portuguese, in English. The raw ones are for programs."""
+    """Titles of a field's values: (Portuguese, English). The raw values are for programs."""
     return msgspec.Meta(extra_json_schema={"x-values": {value: list(words) for value, words in values.items()}})
 
 
@@ -78,7 +78,7 @@ def dec_hook(kind: type, value: Any) -> Any:
         if isinstance(value, str):
             return Secret(value)
         raise TypeError("Expected `str`")  # without the value: it may be the secret
-    # msgspec's own way to hear that a type is not ours; the same below
+    # msgspec's protocol for a type that is not ours; the same below
     raise NotImplementedError(f"cannot decode {kind.__name__}")
 
 
@@ -110,7 +110,7 @@ def host_fields(kind: type[msgspec.Struct]) -> frozenset[str]:
 
 
 def belongs(kind: type[msgspec.Struct], settings: Iterable[str], secrets: Iterable[str]) -> None:
-    """Every name is a field of the struct and stands in the right half: a misspelt secret must not be stored in the open."""
+    """Raises Invalid unless every name is a field of the struct in the right half: a misspelt secret must not be stored unsealed."""
     hidden = secret_fields(kind)
     plain = {each.name for each in msgspec.structs.fields(kind)} - hidden
     for given, allowed, half, other in ((settings, plain, "settings", "secrets"), (secrets, hidden, "secrets", "settings")):
@@ -138,7 +138,7 @@ def _marked(kind: type[msgspec.Struct], name: str, value: object) -> frozenset[s
 
 
 def load(kind: type[S], values: dict[str, Any]) -> S:
-    """The settings struct from plain values; `Invalid` names the field and what it should be."""
+    """The settings struct from plain values. Raises `Invalid` with the field and what it should be."""
     try:
         made = msgspec.convert(values, kind, dec_hook=dec_hook)
     except msgspec.ValidationError as error:

@@ -1,7 +1,7 @@
 """Mail over SMTP: the settings of a tenant's server, and the only place that imports a mail library.
 
-An error says whose it is. `AuthFailed`: the server's settings, which a person must mend. `Rejected`: this buyer's address, which no retry
-helps. Anything else may get through later.
+The error's type shows the reason. `AuthFailed`: the server's settings, which a person must correct. `Rejected`: this buyer's address, where
+no retry helps. After any other error a later try may succeed.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from engate.settings import Secret, called, field
 from engate.text import Text
 
 TIMEOUT = 20.0
-"""Seconds for each step of the conversation but the last."""
+"""Seconds for each step of the conversation except the last."""
 TAKING = 300.0
-"""Seconds for the server's answer to the letter itself: some look through it first, and whoever does not wait sends it twice (RFC 5321,
-4.5.3.2.6, asks for more still)."""
+"""Seconds for the server's answer to the letter itself: some servers scan it first, and a shorter wait would send it twice (RFC 5321,
+4.5.3.2.6, asks for even more)."""
 LONGEST_ADDRESS = 254
 NO_SUCH_ADDRESS = ("5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10")
 """Enhanced statuses of a recipient that does not exist (RFC 3463, 7505). A bare 550 may be about the server's own rules."""
 BAD_SENDER = ("5.1.7", "5.1.8")
-"""Of a sender that the server does not believe in; many look only when a recipient is named."""
+"""Statuses of a sender that the server refuses; many check it only when a recipient is named."""
 
 
 def _none() -> Secret:
@@ -102,8 +102,8 @@ class MailServer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Letter(NamedTuple):
-    """What one person is sent. `id`: the same whenever the same letter is sent, so that mail systems can drop a second one; `name`: whom it
-    shows as its sender."""
+    """A letter to one person. `id`: the same for each sending of the letter, so that mail systems can drop a second one; `name`: the
+    sender's name."""
 
     to: str
     name: str
@@ -114,13 +114,13 @@ class Letter(NamedTuple):
 
 
 def valid_address(address: str) -> bool:
-    """Whether a letter can go there: "ana@exemplo.com.br"."""
+    """Whether a letter can be sent there: "ana@exemplo.com.br"."""
     labels = address.rpartition("@")[2].split(".")
     if not address.isascii() or len(address) > LONGEST_ADDRESS or len(labels) < 2 or not all(labels):
         return False
     try:
         Address(addr_spec=address)
-    except Exception:  # the parser of the standard library raises IndexError and others on what is no address
+    except Exception:  # the standard library's parser raises IndexError and others for invalid addresses
         return False
     return True
 
@@ -142,13 +142,13 @@ def message(server: MailServer, letter: Letter) -> EmailMessage:
     made["Subject"] = _line(letter.subject)
     made["Date"] = letter.date
     made["Message-ID"] = f"<{letter.id}@{server.sender.rpartition('@')[2]}>"
-    made["Auto-Submitted"] = "auto-generated"  # no out-of-office answers to it
+    made["Auto-Submitted"] = "auto-generated"  # prevents out-of-office answers
     made.set_content(letter.body, cte="quoted-printable")
     return made
 
 
 def _line(text: str) -> str:
-    """A header is one line: a buyer's name must not begin another."""
+    """The text as one header line: a buyer's name must not begin another header."""
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
@@ -172,10 +172,10 @@ async def send(server: MailServer, letter: Letter) -> None:
         taking = True
         await client.data(body, timeout=TAKING)
     except (aiosmtplib.SMTPException, OSError, TimeoutError) as error:
-        # the library's error may hold what was sent
+        # the library's error may hold the letter
         raise (_unanswered(error) if taking else None) or _said(error, letter.to) from None
     else:
-        with suppress(aiosmtplib.SMTPException, OSError, TimeoutError):  # it has the letter, however it takes leave
+        with suppress(aiosmtplib.SMTPException, OSError, TimeoutError):  # the server has the letter, however the session ends
             await client.quit()
     finally:
         client.close()
@@ -188,12 +188,12 @@ UNANSWERED = Unknown(
 
 
 def _unanswered(error: Exception) -> Unknown | None:
-    """The letter was under way, and no answer came."""
+    """The error where the letter was sent and no answer came; else None."""
     return UNANSWERED if not isinstance(error, aiosmtplib.SMTPResponseException) else None
 
 
 def _said(error: Exception, to: str) -> EngateError:
-    """Whose error it is, in the server's words but the buyer's address."""
+    """The error by its reason, in the server's words without the buyer's address."""
     match error:
         case aiosmtplib.SMTPRecipientRefused():
             return _refused(error.code, _masked(error.message, to))
@@ -227,7 +227,7 @@ def _not_spoken_to(error: Exception) -> EngateError:
                  "Check the server's name; the certificate must be its own and up to date."),
             code="mail.security",
         )  # fmt: skip
-    # the library's root error: what was asked for, the server does not offer
+    # the library's base error: the server does not offer what was asked for
     if type(error) is aiosmtplib.SMTPException or any(isinstance(each, ssl.SSLError) for each in caused) or "SSL" in str(error):
         return AuthFailed(
             Text("O servidor de e-mail não oferece esta segurança ou este login nesta porta.",
@@ -265,7 +265,7 @@ def _bad_sender(code: int, words: str) -> AuthFailed:
 
 
 def _misused(code: str, text: Text, hint: Text, status: int, words: str) -> AuthFailed:
-    """A person has to mend it. Nothing is tried before they have tried it out."""
+    """The error that a person has to correct. No letter is tried before they have tested the server."""
     return AuthFailed(_with(text, status, words), Text(f"{hint.pt} {TRY_OUT.pt}", f"{hint.en} {TRY_OUT.en}"), code=code)
 
 
@@ -273,7 +273,7 @@ TRY_OUT = Text("Depois envie um e-mail de teste: o que espera sai sozinho.", "Th
 
 
 def _masked(words: str, to: str) -> str:
-    """The buyer's address is nobody's business who reads of the mail server."""
+    """The words with the buyer's address masked: they are shown with the mail server."""
     return re.sub(re.escape(to), mask_email(to), words, flags=re.IGNORECASE)
 
 

@@ -1,4 +1,4 @@
-"""What a connection class must look like to be called: held against the hook specs when a platform is loaded, not in the first slice."""
+"""Checks a connection class against the hook specs when a platform is loaded, not in the first slice."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, get_args, get_type_hints
 from engate.hooks import ROLES, Connection
 
 VERBS = ("list_", "read_", "push_", "check_", "send_", "import_", "find_")
-"""Public methods that begin so are hooks: a name that is none was meant to be one."""
+"""Prefixes of hooks: a public method with one that is no hook is a mistake."""
 
 
 class Spec(NamedTuple):
@@ -42,7 +42,7 @@ _BASICS = [
 
 
 def implemented_by(connection: type, roles: tuple[type, ...]) -> frozenset[str]:
-    """The hooks of these roles that a class overrides. What cannot be called as its spec says is a TypeError naming it."""
+    """The hooks of these roles that a class overrides. Raises TypeError, naming it, for one that cannot be called as its spec says."""
     mine = [spec for spec in SPECS.values() if spec.role in roles and issubclass(connection, spec.role)]
     found = {spec.name: spec for spec in mine if getattr(connection, spec.name) is not spec.base}
     for spec in found.values():
@@ -69,7 +69,7 @@ def _fits(connection: type, spec: Spec) -> None:
 
 
 def _declares_pages(own: Callable[..., Any]) -> bool:
-    """A plain `def` that hands back somebody else's generator says so."""
+    """Whether a plain `def` is annotated as returning a generator of pages."""
     declared = str(inspect.signature(own).return_annotation)
     return not inspect.iscoroutinefunction(own) and ("AsyncIterator" in declared or "AsyncGenerator" in declared)
 

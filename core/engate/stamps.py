@@ -1,4 +1,4 @@
-"""An ERP's own stamps of change as watermarks: local time without a zone, some of them nonsense.
+"""An ERP's own stamps of change as watermarks: local time without a zone, some of them invalid.
 
     since = stamps.earlier(query.since, self.overlap_seconds, zone)  # what is asked for
     now = answer.date.astimezone(zone).replace(tzinfo=None).isoformat(timespec="seconds")
@@ -14,8 +14,8 @@ from datetime import datetime, timedelta, tzinfo
 
 
 def tidy(stamp: str | None, none: str = "") -> str:
-    """A stamp as "YYYY-MM-DDTHH:MM:SS", as which it sorts; "" where the ERP means none (`none`: how such stamps begin) or wrote something
-    else."""
+    """A stamp as "YYYY-MM-DDTHH:MM:SS", which sorts as text; "" where the ERP means none (`none`: how such stamps begin) or it has another
+    form."""
     if not stamp or (none and stamp.startswith(none)):
         return ""
     if len(stamp) == 19 and stamp[10] == "T":
@@ -34,7 +34,7 @@ def newest(stamps: Iterable[str], now: str) -> str | None:
 
 
 def earlier(mark: str | None, seconds: float, zone: tzinfo) -> str | None:
-    """A watermark so many seconds before, as local time in `zone` without its offset: what was committed late is read then."""
+    """A watermark so many seconds earlier, as local time in `zone` without its offset, so that late commits are read too."""
     if not mark:
         return None
     moment = datetime.fromisoformat(mark)

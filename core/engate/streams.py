@@ -9,12 +9,12 @@ from typing import BinaryIO, cast
 PIECE = 256 * 1024
 
 Content = bytes | BinaryIO | AsyncIterable[bytes] | Callable[[], AsyncIterable[bytes]]
-"""A body: whole; a file that can be sought in, sent from where it stands; an iterator, which can be sent once; or what makes an iterator,
+"""A body: bytes; a seekable file, sent from its current position; an iterator, which can be sent once; or a function that makes an iterator
 as often as needed."""
 
 
 class Body:
-    """One body that is streamed. `again`: whether it can be sent a second time. `size`: of a file, for some servers ask beforehand."""
+    """One body that is streamed. `again`: whether it can be sent a second time. `size`: of a file, because some servers need it."""
 
     def __init__(self, content: BinaryIO | AsyncIterable[bytes] | Callable[[], AsyncIterable[bytes]]) -> None:
         self._file = cast(BinaryIO, content) if hasattr(content, "read") else None
@@ -36,7 +36,7 @@ class Body:
 
 
 def _extent(file: BinaryIO) -> tuple[int, int]:
-    """Where it stands, and how much there is from there on."""
+    """(current position, bytes from there on)"""
     start = file.tell()
     end = file.seek(0, 2)
     file.seek(start)

@@ -1,4 +1,4 @@
-"""Structs that are known before a second thread decodes one.
+"""Makes structs known to msgspec before a second thread decodes one.
 
 msgspec learns what a struct holds when the first value of it is decoded. While it learns, a second thread that decodes the same struct uses
 what is half known, and the process dies of a segmentation fault (msgspec 0.22; `core/tests/test_structs.py` shows it). So every struct is
@@ -18,7 +18,7 @@ _known: set[type[msgspec.Struct]] = set()
 
 
 def make_known() -> None:
-    """Every struct that is defined by now; what is known already costs a walk over the classes."""
+    """Makes every struct known that is defined by now. Known ones cost only a walk over the classes."""
     with _lock:
         for struct in _below(msgspec.Struct):
             if struct not in _known:
@@ -33,5 +33,5 @@ def _below(parent: type[msgspec.Struct]) -> Generator[type[msgspec.Struct]]:
 
 
 def _learn(struct: type[msgspec.Struct]) -> None:
-    with suppress(Exception):  # a struct that cannot be decoded: whoever decodes it is told so there
+    with suppress(Exception):  # a struct that cannot be decoded raises where it is decoded
         msgspec.msgpack.Decoder(struct)

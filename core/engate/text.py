@@ -25,6 +25,6 @@ NO_TEXT = Text("", "")
 
 
 def squeezed(words: str) -> str:
-    """Letters and digits alone, in upper case and without accents: "João da Silva" and "JOAO DA SILVA", 111.222.333-44 and 11122233344."""
+    """Only letters and digits, in upper case and without accents: "João da Silva" and "JOAO DA SILVA", 111.222.333-44 and 11122233344."""
     apart = unicodedata.normalize("NFKD", words)
     return "".join(letter for letter in apart if letter.isalnum()).upper()

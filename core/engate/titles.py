@@ -1,6 +1,6 @@
-"""What people call the states of things, the steps of an order, who ends a wait and why something waits: each word once, in both languages.
+"""Titles of states, steps of an order, owners and causes: each word once, in both languages.
 
-A title names a thing beside its raw code; a sentence about it is in its own table, where there is one. Kinds: `engate.model.kinds`.
+A title is shown beside the raw code; sentences are in tables of their own. Kinds: `engate.model.kinds`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ ORDER_STATES: Mapping[str, Text] = {
     "expired": Text("Expirado sem pagamento", "Expired unpaid"),
     "ignored": Text("Fora do ERP por regra", "Kept out of the ERP by rule"),
 }
-"""Of an order and of each of its parts."""
+"""States of an order and of its parts."""
 ORDER_WAITS: Mapping[str, Text] = {
     "received": Text("Recebido; a loja ainda não o liberou.", "Received; the shop has not released it."),
     "awaiting_payment": Text("Aguardando pagamento na loja.", "Waits for payment in the shop."),
@@ -64,7 +64,7 @@ SHOP_STATES: Mapping[str, Text] = {
     "cancel_requested": Text("cancelamento pedido", "cancellation requested"),
     "cancelled": Text("cancelado", "cancelled"),
 }
-"""What the storefront says of an order, within a sentence; a state that nobody knows has no title and is shown as the shop said it."""
+"""States that the storefront tells, within a sentence. An unknown state has no title and is shown in the shop's own word."""
 RECORD_STATES: Mapping[str, Text] = {
     "to_send": Text("Na fila para a loja", "Queued for the shop"),
     "sent": Text("Enviado, sem confirmação", "Sent, not confirmed"),
@@ -103,7 +103,7 @@ DELIVERIES: Mapping[str, Text] = {
     "rejected": Text("Não pôde ser usada", "Could not be used"),
     "refused": Text("Recusada: não é da plataforma", "Refused: not the platform's"),
 }
-"""What became of something that a platform told by itself."""
+"""Outcomes of deliveries."""
 CALLS: Mapping[str, Text] = {
     "ok": Text("Deu certo", "Went well"),
     "refused": Text("Recusada pela plataforma", "Refused by the platform"),
@@ -329,7 +329,7 @@ CAUSES: Mapping[str, Text] = {
 }
 """Why something waits. A plugin uses one of these codes where it fits."""
 REFUSED = CAUSES["rejected"]
-"""Of a code that is a plugin's own: all of them stand for what its platform did not take."""
+"""For codes of plugins: all of them mean that the platform refused something."""
 
 VERDICTS: Mapping[str, Text] = {
     "settled": Text("Em dia na loja", "Up to date in the shop"),
@@ -347,7 +347,7 @@ VERDICTS: Mapping[str, Text] = {
     "retrying": Text("Nova tentativa em breve", "Next try soon"),
     "told": Text("Avisado pela loja, ainda não lido", "Told by the shop, not read yet"),
 }
-"""Words of engate's own for where a record or an order stands, beside the causes and the states."""
+"""engate's own words for where a record or an order stands, besides causes and states."""
 
 
 def cause(code: str) -> Text:
@@ -355,7 +355,7 @@ def cause(code: str) -> Text:
 
 
 def verdict(code: str) -> Text:
-    """Of a state, a word of engate's own, or a cause."""
+    """The title of a state, a word of engate's own, or a cause."""
     for known in (VERDICTS, RECORD_STATES, ORDER_STATES):
         if code in known:
             return known[code]
@@ -363,7 +363,7 @@ def verdict(code: str) -> Text:
 
 
 def state(known: Mapping[str, Text], code: str) -> Text:
-    """A state's title; one that a later release wrote is shown as it is."""
+    """A state's title; an unknown state, which a later release may have written, is shown as it is."""
     return known.get(code) or Text(code, code)
 
 

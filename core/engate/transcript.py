@@ -1,8 +1,8 @@
-"""A call as people read it afterwards: short, without secrets, and with nothing of a buyer that could not be found again. Pure.
+"""A call as people read it later: short, without secrets, and without data of a buyer that could not be found again. Pure.
 
-In the midst of a call only references and a few thousand bytes are taken (`taken`); the rest is done later, elsewhere (`readable`).
-A buyer is found again by the order that the call was about, and erased with it. What is about no single order and may name buyers (a list
-of orders, a test of the account) is kept without its bodies if it ended well, and masked if it did not.
+During a call only references and a few thousand bytes are taken (`taken`); the rest is done later, elsewhere (`readable`).
+A buyer is found again by the order that the call was about, and erased with it. A call that is about no single order and may name buyers (a
+list of orders, a test of the account) is kept without its bodies if it ended well, and masked if it did not.
 """
 
 from __future__ import annotations
@@ -24,27 +24,27 @@ from engate.model import Batch, Item, Query
 from engate.model.kinds import KINDS, Kind
 
 MOST = 2048
-"""Characters of a request, and of an answer, that are kept."""
+"""Characters kept of a request, and of an answer."""
 LOOKED_AT = 4096
-"""Bytes of them that are looked at: a secret of which a part would be shown is whole in them."""
+"""Bytes of them that are read, so that a secret of which a part would be shown is whole in them."""
 SEARCHED = 65_536
-"""Bytes of a request in which it is looked which of its records it names."""
+"""Bytes of a request that are searched for the records it names."""
 MOST_RECORDS = 50
-"""Records that a call is known to be about."""
+"""Most records stored for a call."""
 MOST_PATH, MOST_ERROR, MOST_HEADERS, MOST_HEADER = 1000, 600, 12, 120
 
 KIND_OF: Mapping[str, Kind] = {hook: kind for kind in KINDS.values() for hook in (kind.list_hook, kind.push_hook, kind.check_hook)}
 CATALOGUE = frozenset((*KIND_OF, "list_choices", "read_choices", "read_listing"))
 """Hooks whose calls name no buyer."""
 LISTS_ORDERS = frozenset({"find_order", "list_fulfilment", "read_orders", "read_order_events"})
-"""Hooks that may look through everybody's orders, whichever order they are called for."""
+"""Hooks that may read other orders than the one they are called for."""
 HARMLESS = re.compile(r"content-type|date|retry-after|(?:x-)?(?:\w+-)?(?:request|correlation|trace)-id|(?:x-)?rate-?limit[\w-]*")
-"""Headers of an answer that say how to find the call at the platform, or how fast to go on."""
+"""Headers of an answer that are kept: they identify the call at the platform, or tell rates."""
 TEXTUAL = re.compile(r"json|xml|text|html|csv|form-urlencoded|graphql|javascript")
 
 
 class About(NamedTuple):
-    """What a call was made for, as far as engate knows. `asked`: what the hook was given first."""
+    """What a call was made for, as far as known. `asked`: the hook's first argument."""
 
     hook: str = ""
     integration_id: int | None = None
@@ -53,12 +53,12 @@ class About(NamedTuple):
 
     @property
     def may_name_buyers(self) -> bool:
-        """Others than the buyer of its order; and nobody would find them."""
+        """Whether it may name other buyers than that of its order, which could not be found again."""
         return self.hook in LISTS_ORDERS or (self.order is None and self.hook not in CATALOGUE)
 
 
 class Ended(NamedTuple):
-    """How it ended, without the error itself: that would keep the frames it came through, and the whole answer with them."""
+    """How the call ended, without the error object, which would keep its frames and the whole answer in memory."""
 
     outcome: Outcome
     code: str
@@ -73,7 +73,7 @@ class Ended(NamedTuple):
 
 
 class Taken(NamedTuple):
-    """A call that is to be kept, as it was when it ended. `sizes`: of its whole bodies, of which `exchange` holds the beginning.
+    """A call to be kept, as it was when it ended. `sizes`: of its whole bodies, of which `exchange` holds the beginning.
     `example`: one of many that went well."""
 
     at: float
@@ -90,7 +90,7 @@ class Taken(NamedTuple):
 
 
 class Said(msgspec.Struct, frozen=True):
-    """What was said: all of a call in which something of a buyer may stand."""
+    """The content of a call: everything that may hold data of a buyer."""
 
     path: str = ""
     error: str = ""
@@ -100,7 +100,7 @@ class Said(msgspec.Struct, frozen=True):
 
 
 class Line(NamedTuple):
-    """A call as it is kept. `error`: the code of what it met; `records`: (kind, key) of what it was about."""
+    """A call as it is kept. `error`: the code of its error; `records`: (kind, key) of what it was about."""
 
     at: float
     integration_id: int | None
@@ -118,7 +118,7 @@ class Line(NamedTuple):
     example: bool
 
 
-# ---- in the midst of the call ----
+# ---- during the call ----
 
 
 def about(doing: Doing | None) -> About:
@@ -126,7 +126,7 @@ def about(doing: Doing | None) -> About:
 
 
 def taken(exchange: Exchange, about: About, at: float, *, example: bool) -> Taken:
-    """Its bodies are cut to what is looked at; those that nobody may read are gone at once."""
+    """The call with its bodies cut to what is read later. Bodies that must not be kept are dropped at once."""
     call, response = exchange.call, exchange.response
     content = call.content if isinstance(call.content, bytes) else b""
     sizes = len(content), len(response.body) if response is not None else 0
@@ -155,7 +155,7 @@ def readable(one: Taken, hidden: Hidden) -> Line:
 
     said = Said(
         clean(_plain(path, hidden))[:MOST_PATH],
-        clean(ended.text)[:MOST_ERROR] if response is None else "",  # else the answer says it
+        clean(ended.text)[:MOST_ERROR] if response is None else "",  # else the answer tells it
         _shown(_Body(content, one.sizes[0], _media(call.headers)), hidden, clean),
         _shown(_Body(response.body, one.sizes[1], headers.get("content-type", "")), hidden, clean) if response is not None else "",
         dict([(name, clean(value)[:MOST_HEADER]) for name, value in headers.items() if HARMLESS.fullmatch(name)][:MOST_HEADERS]),
@@ -167,7 +167,7 @@ def readable(one: Taken, hidden: Hidden) -> Line:
 
 
 def _plain(path: str, hidden: Hidden) -> str:
-    """Unquoted, where it holds a secret: an address may be quoted in many ways."""
+    """The path, unquoted if it holds a secret: a URL may be quoted in many ways."""
     unquoted = unquote_plus(path)
     return unquoted if hidden.out_of(unquoted) != unquoted else path
 
@@ -191,7 +191,7 @@ def _shown(body: _Body, hidden: Hidden, clean: Any) -> str:
         return f"({body.size} bytes{f', {body.media[:60]}' if body.media else ''})"
     seen = body.content[:LOOKED_AT]
     text: str = clean(_decoded(seen))
-    if len(seen) < body.size:  # what is cut off at its end may be the beginning of a secret
+    if len(seen) < body.size:  # the cut end may be the beginning of a secret
         text = text[: max(0, min(MOST, len(text) - hidden.longest))]
     return text if len(seen) == body.size and len(text) <= MOST else f"{text[:MOST]}… ({body.size} bytes)"
 
@@ -201,11 +201,11 @@ def _decoded(content: bytes) -> str:
         return content.decode("utf-8")
     except UnicodeDecodeError:
         text = content.decode("utf-8", "replace")
-        return text if text.count("\ufffd") <= 1 else content.decode("latin-1")  # one: a letter that was cut in two
+        return text if text.count("\ufffd") <= 1 else content.decode("latin-1")  # one is a character that was cut in two
 
 
 def _records(about: About, text: str) -> tuple[tuple[str, str], ...]:
-    """Of a batch those that the request names, by the ERP's key or the shop's; all of it where it names none."""
+    """The records of a batch that the request names, by the ERP's key or the shop's; all of them where it names none."""
     kind = KIND_OF.get(about.hook)
     if kind is None:
         return ()
@@ -219,14 +219,14 @@ def _records(about: About, text: str) -> tuple[tuple[str, str], ...]:
 
 
 def _of(kind: Kind, item: Item[Any]) -> Iterator[tuple[str, str]]:
-    """Who asks for a SKU asks for its price too."""
+    """The item's record and its parent: a search for a SKU also finds calls about its price."""
     yield kind.name, item.key
     if kind.parent_kind is not None and kind.parent is not None:
         yield kind.parent_kind, kind.parent(item.want)
 
 
 def _names(text: str, key: str | None) -> bool:
-    """As a word of its own: 12 is not named by 123."""
+    """Whether the text holds the key as a whole word: 123 does not name 12."""
     at = text.find(key) if key else -1
     while key and at >= 0:
         end = at + len(key)
@@ -240,7 +240,7 @@ def _names(text: str, key: str | None) -> bool:
 
 
 def printed(line: Line, *, bodies: bool) -> Iterable[str]:
-    """One line, and what was said below it."""
+    """A call as one line, with its content below it."""
     what = ", ".join(f"{kind} {key}" for kind, key in line.records[:3]) + ("…" if len(line.records) > 3 else "")
     where = " ".join(each for each in (line.hook, f"order {line.order}" if line.order is not None else "", what) if each)
     again = f" (attempt {line.attempt})" if line.attempt > 1 else ""

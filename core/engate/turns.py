@@ -1,4 +1,4 @@
-"""What the items of a batch share: something that is read once for all of them, and a turn each where two would write the same."""
+"""What items of a batch share: a value read once for all, and turns where two would write the same thing."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ T = TypeVar("T")
 
 
 class Once(Generic[T]):
-    """Something that is read at the first need, by whoever asks first, and once. `load`: an async function without parameters.
-    `keeps_failure`: a batch's, whose 250 items must not each try again; without it, whoever asks after a failure tries anew.
+    """A value that is read once, when it is first needed. `load`: an async function without parameters.
+    `keeps_failure`: for a batch, whose 250 items must not each try again; without it, the next call after a failure tries again.
 
         units = Once(self._client.units)  # in a hook, or for as long as the connection lives
         factor = (await units.get())[row.product]
@@ -28,7 +28,7 @@ class Once(Generic[T]):
         self._error: EngateError | None = None
 
     async def get(self) -> T:
-        """What `load` answered. Raises the `EngateError` that it raised."""
+        """The result of `load`. Raises the `EngateError` that it raised."""
         async with self._lock:
             if self._error is not None:
                 raise self._error

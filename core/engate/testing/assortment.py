@@ -1,4 +1,4 @@
-"""Brazilian wholesale goods, as many as are wanted, the same on every machine: what an ERP's sandbox sells where people try engate.
+"""Brazilian wholesale goods in any number, the same on every machine: what an ERP's sandbox sells where people try engate.
 
 Tests that need a few plain goods take those of `engate.testing.goods`.
 """
@@ -75,13 +75,13 @@ LINES = (
     Line("Pet shop", "Gatos", "Areia", "Areia higiênica", _PET, (("4 kg", "4.05", "12.90"),)),
 )  # fmt: skip
 
-# Every so many products, something is missing in the ERP; every second one without a category has no weight either.
+# In every nth product something is missing in the ERP; every second one without a category has no weight either.
 NO_CATEGORY, NO_BRAND, NO_WEIGHT = 29, 43, 61
 OFFER, ELSEWHERE = 10, 9  # every 10th product is on offer; every 9th is stocked in the second branch alone
 
 
 def assortment(skus: int) -> Seed:
-    """At least so many SKUs, and less than one product more."""
+    """A seed of at least so many SKUs, rounded up to whole products."""
     categories, codes = _tree()
     brands = {name: str(nth) for nth, name in enumerate(sorted({brand for line in LINES for brand in line.brands}), 1)}
     products: list[SeedProduct] = []
@@ -155,7 +155,7 @@ def _product(nth: int, variant: Variant, codes: dict[tuple[str, ...], str], bran
 
 
 def _sku(nth: int, place: int, price: Decimal, units: int) -> SeedSku:
-    """One of the packagings; larger ones are cheaper by the unit."""
+    """One of a product's packagings; larger ones are cheaper by the unit."""
     name, each = PACKAGINGS[place]
     asked = (price * each * (100 - 4 * place) / 100).quantize(CENT)
     free = units // each

@@ -19,7 +19,7 @@ from engate.testing.facts import Description
 QUICK = 0.01
 """Retries of a test do not wait."""
 PLAIN = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-"""For a client of a sandbox, where nothing is encrypted: without it every client reads the system's certificates anew, for 20 ms."""
+"""For clients of sandboxes, without encryption: otherwise every client reads the system's certificates, for 20 ms."""
 
 
 class MemoryTokens:
@@ -50,7 +50,7 @@ class CountingJournal:
 
 
 class ObservedTransport(Transport):
-    """Tells of every exchange that had an answer, of those below the address `only`."""
+    """Reports every exchange that had an answer, if its URL is below `only`."""
 
     def __init__(self, on_exchange: Callable[[Exchange], None], *, only: str = "") -> None:
         super().__init__()

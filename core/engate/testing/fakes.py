@@ -26,8 +26,7 @@ SANDBOXES: dict[str, type[Sandbox]] = {"fake_erp": FakeErpSandbox, "fake_shop": 
 
 
 def lacking(manifest: Manifest, *hooks: str, **fields: Any) -> Manifest:
-    """The same platform, whose plugin does not implement these hooks, nor lets the shop do their work; `fields`: class attributes it has
-    otherwise."""
+    """The same platform with a plugin that does not implement these hooks, nor serves them. `fields`: class attributes to change."""
     cls = manifest.connection_class()
     role = Erp if manifest.role == "erp" else Storefront
     name = f"{cls.__name__}{abs(hash((hooks, repr(fields))))}"

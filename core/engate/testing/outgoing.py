@@ -17,7 +17,7 @@ from aiohttp import web
 TIMEOUT = 5.0
 """Seconds from the first attempt to connect to the last byte of the answer."""
 TURN = 1.0
-"""Seconds of real time between two looks at what is due."""
+"""Seconds of real time between two checks of what is due."""
 
 
 class Told(NamedTuple):
@@ -68,9 +68,9 @@ D = TypeVar("D", bound=Due)
 
 
 class Pump(Generic[D]):
-    """What a platform will send, each thing when it is due. Things that are due go out at the same time: their order is nobody's promise.
+    """What a platform will send, each thing when it is due. Due things are sent at the same time: their order is not guaranteed.
 
-    `send` puts what it wants to try again back with another `due`. `waiting` may be replaced by whoever takes something back.
+    `send` puts things to try again back with another `due`. `waiting` may be replaced to take things back.
     """
 
     def __init__(self, now: Callable[[], datetime], send: Callable[[Outgoing, D], Awaitable[None]]) -> None:

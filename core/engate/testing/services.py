@@ -133,7 +133,7 @@ def create_database(url: str, name: str, template: str = "template1") -> str:
 
 
 def drop_database(url: str, name: str) -> None:
-    """Whoever is connected to it is cut off."""
+    """Drops the database. Open connections to it are cut off."""
     _on_server(url, (name,), "DROP DATABASE IF EXISTS {0} WITH (FORCE)")
 
 
@@ -323,7 +323,7 @@ def _start(program: _Program, port: int | None = None) -> _Server:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        start_new_session=True,  # Ctrl-C is for us: whoever uses the server stops first
+        start_new_session=True,  # Ctrl-C goes only to this process: the server's user stops first
     )
     assert watchdog.stdout is not None
     pid = watchdog.stdout.readline()

@@ -108,24 +108,24 @@ class Stage:
         return Runner(self.store, self.registry, self.clock, delays=self.delays, worker=f"test-{len(self._running)}", slots=self.slots)
 
     def start(self) -> None:
-        """One more runner, as another process is."""
+        """Starts one more runner, like another process."""
         self.runner = self._new_runner()
         self._running.append(asyncio.create_task(self.runner.run()))
 
     async def stop(self) -> None:
-        """All runners, wherever they are."""
+        """Stops all runners, whatever they are doing."""
         tasks, self._running = self._running, []
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def flows(self) -> list[str]:
-        """What this pair offers."""
+        """The flows that this pair offers."""
         coupling = await self.registry.coupling(self.integration_id)
         return [name for name, why in offered(coupling).items() if why is None]
 
     async def activate(self, **more: Any) -> None:
-        """Switches it on, with every flow that the pair offers; it begins to load."""
+        """Activates the integration with every flow that the pair offers; it begins to load."""
         flows = await self.flows()
         now = self.clock.now().timestamp()
         how = trigger.Activation(flows, **more)
@@ -230,7 +230,7 @@ class Stage:
 
 
 def merged_mapping(erp: Any, shop: Any) -> PairMapping:
-    """Both halves of each row, by tag."""
+    """The mapping made of both halves of each row, by tag."""
     rows = {
         kind: [{**halves[tag], **shop.choices.get(kind, {})[tag]} for tag in halves if tag in shop.choices.get(kind, {})]
         for kind, halves in erp.choices.items()
@@ -293,7 +293,7 @@ async def installed(
 
 @asynccontextmanager
 async def played(stage: Stage, runners: int = 1) -> AsyncGenerator[Stage]:
-    """With so many runners at work, as so many processes would be."""
+    """The stage with so many runners at work, like so many processes."""
     try:
         for _ in range(runners):
             stage.start()
@@ -338,13 +338,13 @@ async def staged(
 
 
 def _of(kind: type[S], name: str, given: object) -> S:
-    """Something else would be stored, and the engine would make nothing of it, in silence."""
+    """Checks the type of an argument: another one would be stored and silently ignored."""
     if not isinstance(given, kind):
         raise TypeError(f"{name}: not {given!r:.80}; give {kind.__name__}, from {kind.__module__}")
     return given
 
 
 def _text(stored: Any) -> Text:
-    """As SQL gives it: SQLite's JSON is text."""
+    """A stored text as SQL returns it: SQLite's JSON is text."""
     said = msgspec.json.decode(stored) if isinstance(stored, str) else stored
     return msgspec.convert(said, Text)

@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 GAP = "…"
-"""Stands for what is put in when the program runs."""
+"""Placeholder for values that are put in when the program runs."""
 REQUESTS = frozenset({"Invalid", "Refused", "NotFound", "FieldError", "Fault", "Unread"})
-"""Whoever reads these sent what they are about."""
+"""Classes of texts that are read by the sender of a request."""
 PAIRS = {"Text": (0, 2), "field": (0, 4), "not_found": (0, 2)}
 """Calls that are given words -> which of their arguments: Portuguese, English, and so on."""
 
@@ -41,7 +41,7 @@ _ENGLISH = """
     names needed
 """
 ENGLISH = frozenset(_ENGLISH.split())
-"""Words that are English and no Portuguese."""
+"""Words that are English and not Portuguese."""
 _PORTUGUESE = """
     não de da das dos em na nas nos para por pelo pela com sem que uma um os ao aos ou pedido pedidos produto produtos preço preços
     estoque loja lojas depósito depósitos filial filiais marca marcas categoria categorias cliente clientes comprador nota notas
@@ -50,7 +50,7 @@ _PORTUGUESE = """
     sua seu foi ser será espera necessário
 """
 PORTUGUESE = frozenset(_PORTUGUESE.split())
-"""Words that are Portuguese and no English."""
+"""Words that are Portuguese and not English."""
 ACCENTED = re.compile(r"[ãõçáéíóúâêôà]", re.IGNORECASE)
 QUOTED = re.compile(r"(?<!\w)'[^'\n]{1,120}'(?!\w)")
 RAW = re.compile(r"\b[a-z]+(?:_[a-z0-9]+)+\b|\b[a-z]+(?:-[a-z]+){2,}\b|\b[a-z]+[a-z0-9]*[A-Z]\w*\b|(?<!\w)'[a-z]+'(?!\w)")
@@ -61,12 +61,12 @@ CODE = re.compile(
     r"\bengate (?:serve|worker|restore|backup|demo|services)\b|\bContent-Type: \S+|\bAuthorization: \S+(?: <\w+>)?|\bulimit -n|"
     r"true/false|true|false"
 )
-"""What is written as a machine wants it, whoever reads it: addresses, settings of the installation, commands."""
+"""Words that are left out of the check: URLs, settings of the installation, commands."""
 ZONED = re.compile(r"\bUTC\b|\bGMT\b|\d{2}:\d{2}Z\b")
 
 
 class Said(NamedTuple):
-    """One text in the source. `request`: whoever reads it sent what it is about. `put`: names of what is put into each half."""
+    """One text in the source. `request`: it is read by the sender of a request. `put`: names of the values put into each half."""
 
     line: int
     pt: str
@@ -76,7 +76,7 @@ class Said(NamedTuple):
 
 
 def faults(said: Said, typed: Set[str] = frozenset()) -> list[str]:
-    """What is wrong with the words, in words. `typed`: names that an operator has to type as they are, in quotes."""
+    """What is wrong with the text. `typed`: names that an operator has to type unchanged, in quotes."""
     found: list[str] = []
     for half, language, foreign in ((said.pt, "Portuguese", ENGLISH), (said.en, "English", PORTUGUESE)):
         plain = CODE.sub(" ", half)
@@ -111,7 +111,7 @@ def _accented(word: str, language: str) -> bool:
 
 
 def said_in(source: str, *, requests: bool = False) -> Iterator[Said]:
-    """Every text in a Python source whose words stand there. `requests`: all of them are for whoever sent one."""
+    """Every text written out in a Python source. `requests`: all of them are read by senders of requests."""
     tree = ast.parse(source)
     answering = _answering(tree)
     for call in ast.walk(tree):

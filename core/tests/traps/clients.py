@@ -142,7 +142,7 @@ TRAPS: tuple[Trap, ...] = (
         "engine.rate-learnt",
         "Where nobody knows the rate yet, one call goes out to learn it, not thirty.",
         f"{CORE}/limits.py",
-        "return LONGEST  # its answer says when",
+        "return LONGEST  # the answer of a call under way ends the wait",
         "return 0.0",
         (f"{LIMITS}test_a_rate_that_nobody_knows_is_learnt_by_one_call",),
     ),

@@ -149,8 +149,8 @@ TRAPS: tuple[Trap, ...] = (
         "mail.no-address",
         "What is no address breaks the letter when it is written, and then stands in the outbox for days.",
         f"{CORE}/smtp.py",
-        "raises IndexError and others on what is no address\n        return False",
-        "raises IndexError and others on what is no address\n        return True",
+        "raises IndexError and others for invalid addresses\n        return False",
+        "raises IndexError and others for invalid addresses\n        return True",
         (f"{TEXTS}test_what_is_no_address_is_known",),
     ),
     Trap(

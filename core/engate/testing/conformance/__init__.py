@@ -1,10 +1,10 @@
-"""What every plugin must hold, whatever its platform: checks made from a plugin and its sandbox, run by the plugin's own tests.
+"""Checks that every plugin must pass, whatever its platform: made from a plugin and its sandbox, and run by the plugin's own tests.
 
     @pytest.mark.parametrize("case", conformance.cases(manifest, AcmeSandbox), ids=str)
     async def test_conformance(case: conformance.Case) -> None:
         await case.run()
 
-A case drives the plugin over real HTTP and raises AssertionError in words. Only the hooks that the plugin offers are checked.
+A case calls the plugin over real HTTP and raises AssertionError with an explanation. Only the hooks that the plugin offers are checked.
 """
 
 from __future__ import annotations
@@ -48,9 +48,9 @@ TABLE: tuple[tuple[tuple[str, ...], dict[str, Check]], ...] = (
 def cases(
     manifest: Manifest, sandbox: type[Sandbox], seed: Seed | None = None, settings: Mapping[str, object] = MappingProxyType({})
 ) -> list[Case]:
-    """Every check that this plugin's hooks ask for, each on a sandbox of its own. `seed`: what the ERP's holds (by default
-    `conformance.seed`: 430 products). `settings`: of the connection, besides what the sandbox describes: a plugin whose pages are larger
-    than 200 rows is given smaller ones, else its lists have one page and nothing resumes."""
+    """Every check for this plugin's hooks, each on its own sandbox. `seed`: what the ERP's holds (default `conformance.seed`: 430
+    products). `settings`: of the connection, besides what the sandbox describes: a plugin with pages of more than 200 rows needs smaller
+    ones, else its lists have one page and nothing is resumed."""
     return cases_at(manifest, Boxed(sandbox, seed or seeded.seed(), settings))
 
 

@@ -1,4 +1,4 @@
-"""What every connection must hold, whatever it offers: it says whether it works, which account it is, and what it knows of it."""
+"""Checks of every connection, whatever it offers: it tells whether it works, which account it is, and facts about it."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ async def lines(trial: Trial, hook: str) -> None:
 
 
 async def same(trial: Trial, hook: str) -> None:
-    """The same account is the same one each time, also for a process that has just started."""
+    """The identity is the same each time, also in a new process."""
     fresh = trial.fresh()
     names = {await connection.identity() for connection in (trial.connection, trial.connection, fresh)}
     assert len(names) == 1 and all(isinstance(name, str) and name for name in names), f"it says of itself {sorted(map(str, names))}"
 
 
 async def facts(trial: Trial, hook: str) -> None:
-    """Short texts; and what the account cannot serve are hooks that there are."""
+    """Facts are short texts, and `unavailable` names existing hooks."""
     learnt: Any = await trial.connection.learn()
     wrong = [name for name, value in learnt.items() if not (isinstance(name, str) and isinstance(value, str) and len(value) <= MOST)]
     assert not wrong, f"these facts are no short texts: {wrong}"

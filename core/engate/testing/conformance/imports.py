@@ -1,4 +1,4 @@
-"""What an ERP's imports must hold: one order, whatever becomes of the answer."""
+"""Checks of an ERP's imports: one order, whatever happens to the answer."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def there(trial: Trial, key: str = KEY) -> list[Any]:
 
 
 async def is_found(trial: Trial, hook: str) -> None:
-    """What was imported is found under the same key; what never was is not."""
+    """An imported order is found under the same key; one never imported is not found."""
     erp: Any = trial.connection
     part = part_of(trial)
     imported = await erp.import_order(part)
@@ -79,7 +79,7 @@ async def is_found(trial: Trial, hook: str) -> None:
 
 
 async def lost_answer(trial: Trial, hook: str) -> None:
-    """The order is in the ERP and the answer is lost: that is neither a no nor "not sent", which would both send it again."""
+    """The order is in the ERP and the answer is lost: that is neither a refusal nor "not sent", which would both send it again."""
     erp: Any = trial.connection
     operation = trial.sandbox.describe().operations[hook]
     part = part_of(trial)

@@ -1,10 +1,10 @@
-"""The suite on an account that is somebody's: what is safe there is tried, and the rest is named with the reason why it was not.
+"""The suite on a real account: checks that are safe there are run, and the others are listed with the reason why they were not.
 
     async with account(manifest, values) as found:
         async for result in found.results():
             print(result.hook, result.check, result.state, result.why)
 
-Reading changes nothing. `writes=True` also tries `WRITES`: what takes from the account, or leaves something in it.
+Reading changes nothing. `writes=True` also runs `WRITES`: checks that take something from the account or leave something in it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from engate.testing.conformance.trial import Case, Check, NotTried, Trial
 from engate.testing.connect import CountingJournal, MemoryTokens
 
 PAGES = 5
-"""Pages of each list that are read."""
+"""Pages read of each list."""
 SAFE: frozenset[Check] = frozenset(
     (
         *(check for checks in basics.CHECKS.values() for check in checks.values()),
@@ -49,7 +49,7 @@ MOST = 400
 
 
 class Result(msgspec.Struct, frozen=True):
-    """What became of one check. `why`: of one that failed or was not tried."""
+    """The outcome of one check. `why`: of one that failed or was not tried."""
 
     hook: str
     check: str
@@ -81,8 +81,8 @@ class Account:
         return found
 
     async def results(self, *, writes: bool = False) -> AsyncIterator[Result]:
-        """Each check of the suite, in its order. Where the connection itself fails nothing else is tried: a wrong password that is sent
-        again and again locks an account."""
+        """Runs each check of the suite, in order. If the connection itself fails nothing else is tried: a wrong password sent repeatedly
+        locks an account."""
         works = True
         for case in self.cases():
             why = self._not_tried(case, writes) or ("" if works else BEFORE)
@@ -91,7 +91,7 @@ class Account:
             yield result
 
     def _not_tried(self, case: Case, writes: bool) -> str:
-        """Why; "": it is tried."""
+        """Why the case is not tried; "": it is."""
         if case.hook in self.served:
             return SERVED
         if case.hook in self.unavailable:
@@ -123,7 +123,7 @@ class Account:
 
 @asynccontextmanager
 async def account(manifest: Manifest, values: Mapping[str, object], pages: int = PAGES) -> AsyncGenerator[Account]:
-    """With these settings, secrets among them; `Invalid` names the one that is wrong. It is built with what it says of itself (`learn`)."""
+    """An account with these settings, including secrets; `Invalid` names a wrong one. It is built with its own facts (`learn`)."""
     settings: Any = load(manifest.settings, dict(values))
     given = [getattr(settings, name) for name in sorted(secret_fields(manifest.settings))]
     secrets = [secret.reveal() for secret in given if isinstance(secret, Secret)]

@@ -1,4 +1,4 @@
-"""What every `push_*` hook must hold: again is no second time, a no is no maybe, and one missing permission is told as one."""
+"""Checks of every `push_*` hook: a repeat has no second effect, a refusal is definite, and a missing permission is told as such."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ IN_ORDER = ("category", "brand", "product", "sku", "image", "price", "stock")
 COUNT = 3
 RICE, GOOD = Category("100", "Arroz"), Brand("5", "Marca Boa")
 OWN = "engate-conformance"
-"""Key and name of what is made in a shop that is somebody's: nothing that its people have is written to."""
+"""Key and name of things made in a real shop: its own things are never written to."""
 
 
 class Goods:
@@ -44,7 +44,7 @@ class Goods:
         self._warehouse = warehouse
 
     def batch(self, kind: Kind, *, again: bool = False) -> Batch[Any]:
-        """`again`: as after a crash: engate does not know what became of it, and has no key of the shop."""
+        """`again`: as after a crash: the effect is unknown, and engate has no key of the shop."""
         return Batch([self._item(kind, doc, again) for doc in self.docs[kind.name]])
 
     def _item(self, kind: Kind, doc: Any, again: bool) -> Item[Any]:
@@ -73,7 +73,7 @@ async def push(trial: Trial, goods: Goods, kind: Kind, *, again: bool = False) -
 
 
 async def stocked(trial: Trial, *, up_to: str = "stock") -> Goods:
-    """A shop that sells: everything before the kind `up_to`, and that, has been accepted."""
+    """A shop that has accepted every kind up to and including `up_to`."""
     goods = goods_of(trial)
     for name in IN_ORDER[: IN_ORDER.index(up_to) + 1]:
         if KINDS[name].push_hook in implemented(type(trial.connection)):
@@ -87,7 +87,7 @@ def _all_accepted(batch: Batch[Any]) -> None:
 
 
 async def twice(trial: Trial, hook: str) -> None:
-    """What may have been applied is looked for, not made again: the same key of the shop, and the shop as it was."""
+    """An item that may have been applied is looked for, not made again: the same key of the shop, and the shop unchanged."""
     kind = KINDS_OF_HOOK[hook]
     goods = await stocked(trial, up_to=kind.name)
     keys, before = dict(goods.remote), trial.state()
@@ -97,7 +97,7 @@ async def twice(trial: Trial, hook: str) -> None:
 
 
 async def lost_answer(trial: Trial, hook: str) -> None:
-    """It was applied and the answer is lost: when it is sent again it is found, and there is one of it."""
+    """The push was applied and the answer is lost: sent again, the thing is found and exists once."""
     kind = KINDS_OF_HOOK[hook]
     before = IN_ORDER.index(kind.name)
     goods = await stocked(trial, up_to=IN_ORDER[before - 1]) if before else goods_of(trial)
@@ -154,7 +154,7 @@ async def html(trial: Trial, hook: str) -> None:
 
 
 async def reset(trial: Trial, hook: str) -> None:
-    """Nobody knows whether it was applied: that is no definite no, which would wait for a person."""
+    """After a reset the effect is unknown: it must not be told as a definite refusal, which would wait for a person."""
     errors = await _sick(trial, hook, Fault("reset_applied", times=ALWAYS))
     assert not any(isinstance(error, Rejected) for error in errors), "a lost answer was taken for a refusal"
 

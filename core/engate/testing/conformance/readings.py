@@ -1,4 +1,4 @@
-"""What every hook that answers in pages must hold, of both roles."""
+"""Checks of every hook that answers in pages, of both roles."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from engate.testing.sandbox import Staged
 ERP_CHOICES = frozenset({"branches", "charges", "terms", "carriers", "price_tables"})
 
 PATIENCE = 2.0
-"""Seconds after which a call that waits for its rate is believed to go on waiting."""
+"""Seconds after which a call that waits for its rate is taken to go on waiting."""
 
 
 async def resumes(trial: Trial, hook: str) -> None:
-    """From the cursor of any page the rest comes, and nothing of it is lost."""
+    """From the cursor of any page the rest of the list comes complete."""
     pages = await trial.read(hook, Query())
     keys = keys_of(pages)
     if trial.live and not keys:
@@ -40,7 +40,7 @@ async def resumes(trial: Trial, hook: str) -> None:
 
 
 async def by_key(trial: Trial, hook: str) -> None:
-    """`query.keys` gives just these, also those at the end of the list."""
+    """`query.keys` gives only these, also those at the end of the list."""
     known = keys_of(await trial.read(hook, Query()))
     if not known:
         raise NotTried("the list is empty")
@@ -50,7 +50,7 @@ async def by_key(trial: Trial, hook: str) -> None:
 
 
 async def choices(trial: Trial, hook: str) -> None:
-    """Every kind that a mapping can name, none of its keys twice; a kind that there is not is empty."""
+    """Every kind that a mapping can name, without duplicate keys; an unknown kind is empty."""
     kinds = SHOP_CHOICES if hook == "read_choices" else ERP_CHOICES
     for kind in sorted(kinds):
         found = await choices_of(trial, hook, kind)
@@ -64,7 +64,7 @@ async def choices_of(trial: Trial, hook: str, kind: str) -> list[str]:
 
 
 async def killed(trial: Trial, hook: str) -> None:
-    """A process dies after the first page: another one, which remembers nothing, goes on from its cursor."""
+    """A process dies after the first page: a new one, without memory, continues from its cursor."""
     keys = set(keys_of(await trial.read(hook, Query())))
     async with closing(getattr(trial.connection, hook)(Query())) as pages:
         first = await anext(pages, None)
@@ -96,7 +96,7 @@ async def since(trial: Trial, hook: str) -> None:
 
 
 async def meanwhile(trial: Trial, hook: str) -> None:
-    """What changes while a list is read is in this reading as it is then, or in the next one since its newest stamp: nothing is lost."""
+    """A change during a reading is in this reading, or in the next one since its newest stamp: nothing is lost."""
     calls = trial.sandbox.counts.requests
     await trial.read(hook, Query())
     calls = trial.sandbox.counts.requests - calls
@@ -148,7 +148,7 @@ async def later(trial: Trial, hook: str, newest: str, about: set[str]) -> str:
 
 
 async def a_session_that_ends(trial: Trial, hook: str) -> None:
-    """It costs a login and loses nothing. (Credentials that travel with every call may be refused for good.)"""
+    """An ended session costs one login and loses nothing. (Credentials sent with every call may be refused for good.)"""
     whole = keys_of(await trial.read(hook, Query()))
     trial.sick(Fault("401"))
     try:
@@ -163,7 +163,7 @@ async def refused(trial: Trial, hook: str) -> None:
 
 
 async def forbidden(trial: Trial, hook: str) -> None:
-    """One missing permission is no lost session: only what needs it waits."""
+    """A missing permission is not a lost session: only what needs it waits."""
     await trial.read(hook, Query())  # there is a session
     trial.sick(Fault("403", times=ALWAYS))
     error = await trial.fails(trial.read(hook, Query()))
@@ -171,7 +171,7 @@ async def forbidden(trial: Trial, hook: str) -> None:
 
 
 async def throttled(trial: Trial, hook: str) -> None:
-    """The call waits as the platform wants it, or ends as what it is; it is never answered."""
+    """The call waits as the platform asks, or ends with the right error; it never returns an answer."""
     await trial.read(hook, Query())
     trial.sick(Fault("429", times=ALWAYS))
     with suppress(TimeoutError):
@@ -188,7 +188,7 @@ async def recovers(trial: Trial, hook: str) -> None:
 
 
 async def html(trial: Trial, hook: str) -> None:
-    """A proxy's page with status 200 is no empty list."""
+    """A proxy's page with status 200 is not taken for an empty list."""
     trial.sick(Fault("html", times=ALWAYS))
     await trial.fails(trial.read(hook, Query()))
 
@@ -199,7 +199,7 @@ async def reset(trial: Trial, hook: str) -> None:
 
 
 async def drips(trial: Trial, hook: str) -> None:
-    """A byte now and then keeps every timeout of a single read away: the call ends all the same."""
+    """A byte every few seconds prevents timeouts of single reads: the call must still end."""
     trial.sick(Fault("drip", times=ALWAYS, milliseconds=1500))
     await trial.fails(trial.read(hook, Query()))
 

@@ -1,4 +1,4 @@
-"""What a plugin's author publishes: which hooks it offers, and what became of each check. It names no account and no address."""
+"""The report that a plugin's author publishes: the hooks it offers and the outcome of each check. It names no account or address."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a hook must hold that is asked once for each branch or price table (`Erp.scoped`)."""
+"""Checks of a hook that is called once for each branch or price table (`Erp.scoped`)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from engate.testing.facts import Change
 Lists = dict[str, list[Any]]
 """Scope -> the pages of its list."""
 MOST = 3
-"""Scopes that are read, of those that the platform lists."""
+"""Most scopes that are read."""
 
 
 async def scopes(trial: Trial, hook: str) -> None:
@@ -83,7 +83,7 @@ async def _all(trial: Trial, lists: Lists) -> None:
 
 
 async def _resumes(trial: Trial, hook: str, lists: Lists) -> None:
-    """A process that remembers nothing goes on in the same scope."""
+    """A new process continues in the same scope."""
     for scope, pages in lists.items():
         if len(pages) < 2:
             continue

@@ -1,4 +1,4 @@
-"""What the suite puts into an ERP: lists of several pages, and stock in two branches."""
+"""The suite's seed of an ERP: lists of several pages, and stock in two branches."""
 
 from __future__ import annotations
 

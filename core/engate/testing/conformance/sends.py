@@ -1,4 +1,4 @@
-"""What every `send_*` hook must hold: the same again changes nothing."""
+"""Checks of every `send_*` hook: a repeat changes nothing."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ STEPS = ("send_handling", "send_invoice", "send_tracking", "send_delivery")
 FEW = 3
 """Orders of an account that are read."""
 LATE = timedelta(minutes=20)
-"""A list of orders may be late by so much."""
+"""How late a list of orders may be."""
 ASKED = 30
 """How often a step that is only requested so far is asked for again."""
 
@@ -39,7 +39,7 @@ class Sold:
         self.shipment = Shipment("1", Tracking("BR123456789BR", "https://rastreio.example/BR123456789BR", "Correios"))
 
     async def send(self, hook: str) -> None:
-        """Until it is through, as the engine does."""
+        """Calls the hook until it is through, as the engine does."""
         for _ in range(ASKED):
             ref = await self.ref()
             try:
@@ -76,7 +76,7 @@ async def sold(trial: Trial) -> Sold:
     await stocked(trial)
     shop: Any = trial.connection
     async for _ in shop.read_order_events(Query()):
-        pass  # feeds that must be configured are, and tell only of what comes after
+        pass  # configures feeds that need it; they tell only later events
     sku = next(sku for sku in trial.sandbox.state() if sku.price is not None)
     [key] = trial.sandbox.sell([sale(1, (sku.key, 2, str(sku.price or Decimal(1))))]).values()
     return Sold(trial, await shop.read_order(key))
@@ -94,7 +94,7 @@ async def _brought_to(trial: Trial, hook: str) -> Sold:
 
 
 async def lost_answer(trial: Trial, hook: str) -> None:
-    """The shop took it and the answer is lost: that is no definite no, and sent again it is there once."""
+    """The shop took it and the answer is lost: that is not a definite refusal, and sent again it is there once."""
     order = await _brought_to(trial, hook)
     ref = await order.ref()
     for times in (1, ALWAYS):  # what is safe to repeat the client itself repeats
@@ -113,7 +113,7 @@ async def lost_answer(trial: Trial, hook: str) -> None:
 
 
 async def repeatable(trial: Trial, hook: str) -> None:
-    """Everything before it, then this step twice."""
+    """All earlier steps, then this step twice."""
     order = await _brought_to(trial, hook)
     await order.send(hook)
     once = order.shown()
@@ -122,7 +122,7 @@ async def repeatable(trial: Trial, hook: str) -> None:
 
 
 async def reached(trial: Trial, hook: str) -> None:
-    """Events and the order itself name it by one key, with which it can be reached in an address; and `read_order` takes it."""
+    """Events and the order itself have the same key, which fits into a URL and which `read_order` takes."""
     order = await sold(trial)
     shop: Any = trial.connection
     try:

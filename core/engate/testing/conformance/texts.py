@@ -1,4 +1,4 @@
-"""What a plugin says to people: in Portuguese and in English, in the words of screens (`engate.testing.words`)."""
+"""Checks of a plugin's texts: in Portuguese and in English, in the words of screens (`engate.testing.words`)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A plugin connected to its platform, as a check drives it: to a sandbox of its own, or to an account that is somebody's."""
+"""A plugin connected to its platform for a check: to its own sandbox or to a real account."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ DEADLINE = 1.0
 
 
 class NotTried(Exception):
-    """There is nothing to try it on; says what is missing."""
+    """There is nothing to run the check on; the text says what is missing."""
 
 
 class Trial:
@@ -44,7 +44,7 @@ class Trial:
         return self._sandbox
 
     def state(self) -> list[SkuState]:
-        """Every SKU as the sandbox holds it; of an account nobody knows."""
+        """Every SKU as the sandbox holds it; unknown for an account."""
         return [] if self._sandbox is None else self._sandbox.state()
 
     def sick(self, *faults: Fault) -> None:
@@ -52,7 +52,7 @@ class Trial:
         self.sandbox.faults.set(faults)
 
     def fresh(self) -> Connection:
-        """The same account in a process that has just started: it remembers nothing but the session."""
+        """The same account in a new process, which has only the stored session."""
         return type(self.connection)(self.connection.context)
 
     async def read(self, hook: str, query: Query, connection: Connection | None = None) -> list[Any]:
@@ -80,7 +80,7 @@ class Trial:
         assert not self.shows(shown), f"{type(error).__name__} shows a secret"
 
     def shows(self, text: str) -> bool:
-        """Whether a secret stands in it."""
+        """Whether the text holds a secret."""
         return any(secret in text for secret in self._secrets)
 
 
@@ -106,7 +106,7 @@ class Case(NamedTuple):
         return f"{self.hook}-{self.name}"
 
     async def run(self) -> None:
-        """Raises AssertionError in words where the plugin does not hold it."""
+        """Raises AssertionError with an explanation where the plugin fails the check."""
         with suppress(NotTried):
             await self.attempt()
 
