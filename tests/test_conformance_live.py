@@ -11,6 +11,7 @@ import pytest
 from tests.test_conformance_catches import _all, _any_choice, _as_people_write, _behind, _from_the_start, _remembers
 
 from engate.errors import Invalid
+from engate.hooks import HOOK_API
 from engate.model import Page, Query
 from engate.plugins import Manifest
 from engate.testing.conformance.live import Result, account
@@ -132,7 +133,9 @@ def test_the_report_can_be_published() -> None:
     results = [Result("list_brands", "resumes", "ok", seconds=0.25), Result("list_stock", "keys", "failed", "a | b"),
                Result("import_order", "found", "not tried", "needs the platform's sandbox")]  # fmt: skip
     said = markdown(about, results)
-    assert "engate-fake 1.2" in said and "hook API 3" in said and "1 ok, 1 failed, 1 not tried" in said and "`list_brands`" in said
+    assert (
+        "engate-fake 1.2" in said and f"hook API {HOOK_API}" in said and "1 ok, 1 failed, 1 not tried" in said and "`list_brands`" in said
+    )
     rows = [line.split(" | ") for line in said.replace("\\|", "/").splitlines() if line.startswith("| ")][2:]
     assert [len(row) for row in rows] == [5, 5, 5] and "a / b" in rows[1][-1]
     assert msgspec.json.decode(msgspec.json.encode(about))["hooks"]
