@@ -12,16 +12,6 @@ from engate.testing.facts import Fault
 from engate_winthor import manifest
 
 Gather = Callable[[Any], Awaitable[list[Any]]]
-CREATE = "POST /api/wholesale/v1/orders/"
-LIST = "GET /api/wholesale/v1/orders/list"
-CUSTOMER = "POST /api/wholesale/v1/customer/"
-INVOICE = "GET /winthor/fiscal/v1/documentosfiscais/nfe/invoiceDocument"
-
-
-async def raw_orders(erp: Any, branches: str = "1,2") -> list[dict[str, Any]]:
-    """What the ERP itself lists."""
-    answer = await erp.client.guarded.call("GET", "/api/wholesale/v1/orders/list", params={"branchId": branches, "daysOfSearch": 60})
-    return answer.json()["items"]
 
 
 # ---- the connection ----

@@ -1,6 +1,5 @@
 """Orders against the sandbox: followed to the invoice, cancelled or not."""
 
-from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -11,17 +10,7 @@ from engate import Rejected
 from engate.model import PartItem, PartRef, Query, valid_key
 from engate.testing.facts import Fault
 
-Gather = Callable[[Any], Awaitable[list[Any]]]
-CREATE = "POST /api/wholesale/v1/orders/"
-LIST = "GET /api/wholesale/v1/orders/list"
-CUSTOMER = "POST /api/wholesale/v1/customer/"
 INVOICE = "GET /winthor/fiscal/v1/documentosfiscais/nfe/invoiceDocument"
-
-
-async def raw_orders(erp: Any, branches: str = "1,2") -> list[dict[str, Any]]:
-    """What the ERP itself lists."""
-    answer = await erp.client.guarded.call("GET", "/api/wholesale/v1/orders/list", params={"branchId": branches, "daysOfSearch": 60})
-    return answer.json()["items"]
 
 
 # ---- following ----

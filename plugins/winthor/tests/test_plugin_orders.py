@@ -16,7 +16,6 @@ Gather = Callable[[Any], Awaitable[list[Any]]]
 CREATE = "POST /api/wholesale/v1/orders/"
 LIST = "GET /api/wholesale/v1/orders/list"
 CUSTOMER = "POST /api/wholesale/v1/customer/"
-INVOICE = "GET /winthor/fiscal/v1/documentosfiscais/nfe/invoiceDocument"
 
 
 async def raw_orders(erp: Any, branches: str = "1,2") -> list[dict[str, Any]]:
