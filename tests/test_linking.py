@@ -14,7 +14,7 @@ from tests.test_sharing import WAITS, both
 from engate.domain.sheet import Line
 from engate.door import Reply
 from engate.model import Price, Product, Sku, StockLevel
-from engate.operations import linking
+from engate.operations import linking, trigger
 from engate.operations.linking import Wrong
 from engate.store import config, levels
 from engate.store.rows import RecordSet
@@ -67,6 +67,24 @@ async def test_a_sum_that_changes_while_it_is_handed_out_is_not_held(sqlite_data
         states = {row.key: row.state for row in await stage.sql("select key, state from record where kind = 'stock'")}
         assert states == {"s0@1": "waiting", "s0@2": "settled"}, "what left is not what the shop should offer"
         assert await _sum(house, await house.call()) == 5
+
+
+@pytest.mark.trap("engine.relinked-turn")
+async def test_what_hangs_on_a_sku_that_is_relinked_while_it_is_handed_out_is_not_held(sqlite_database: str) -> None:
+    async with faked(sqlite_database, run=False, settings=SERVES) as stage:
+        house = House(stage)
+        await house.live()
+        await house.emptied()
+        await house.read(Product("p0", "P"), Sku("s0", "p0", "S", weight_kg=D(1)), Price("s0", "s0", D(1)))
+        of = RecordSet(stage.tenant_id, stage.integration_id, "sku")
+        await stage.store.writing(lambda c: trigger.link_by_hand(c, of, "s0", "old", house.now))
+        desk = await house.call()
+        whole = await desk.product("p0")
+        assert whole is not None and [sku.sku.remote for sku in whole.skus] == ["old"]
+        await stage.store.writing(lambda c: trigger.link_by_hand(c, of, "s0", "new", house.now))
+        await desk.close(Reply(200))
+        states = {(row.kind, row.key): row.state for row in await stage.sql("select kind, key, state from record")}
+        assert states["price", "s0"] == states["sku", "s0"] == "to_send", "the new place was told nothing"
 
 
 async def _counted(house: House) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Generator
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import sqlalchemy as sa
+from core.tests.beside import waits_or_done
 
 from engate.domain import reasons
 from engate.store import archive, causes, outbox
@@ -173,14 +173,6 @@ def test_what_is_written_while_an_archive_is_adopted_is_taken_over_too(store: St
             waits_or_done(store, adopting)
         adopting.result(20)
     assert keys(store) == [(2, "a", "late")]
-
-
-def waits_or_done(store: Store, work: Future[Any]) -> None:
-    """Until it stands still before a lock on PostgreSQL, if it does."""
-    waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-    with store.read() as watching:
-        while not work.done() and not watching.exec_driver_sql(waits).scalar_one():
-            watching.exec_driver_sql("SELECT pg_stat_clear_snapshot()")
 
 
 @pytest.mark.trap("engine.outbox-purge-asked")

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from core.tests.beside import waits_or_done
 from core.tests.orders_made import order
 from sqlalchemy import event
 
@@ -20,12 +21,12 @@ from engate.errors import Rejected
 from engate.model import Brand, Category, PartItem, Price, Product, Sku, StockLevel
 from engate.model.common import Problem
 from engate.model.kinds import KINDS
-from engate.store import desired, families, links, orders, pushes, units
+from engate.store import desired, families, links, moved, orders, pushes, units
 from engate.store.db import Store
 from engate.store.desired import Decided, Part, Wanted
 from engate.store.pushes import Claimed, Settled, Wish
 from engate.store.rows import RecordSet
-from engate.store.tables import cause, connection, integration, metadata, record, tenant
+from engate.store.tables import cause, connection, integration, link, metadata, record, tenant
 from engate.text import Text
 
 NOW = 1000.0
@@ -323,6 +324,74 @@ def test_a_page_read_while_rules_change_is_never_forgotten(store: Store) -> None
     with store.read() as c:
         row: Any = c.execute(sa.select(record)).one()
     assert row.want == digest(brand("v2"), {})
+
+
+@pytest.mark.trap("engine.claimed-before-relinked")
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_what_is_claimed_while_a_link_is_corrected_goes_to_the_new_place(store: Store) -> None:
+    """On PostgreSQL the claim waits for the record and must not show the link of before the wait."""
+    sell_one(store, "old")
+
+    def claims() -> list[Claimed]:
+        return claim(store, "price")
+
+    with ThreadPoolExecutor(1) as beside:
+        with store.write() as c:
+            links.linked(c, of("sku"), [("s", "new")], NOW)
+            claiming = beside.submit(claims)
+            waits_or_done(store, claiming)
+        assert [row.parent_remote for row in claiming.result(20)] == ["new"]
+
+
+@pytest.mark.trap("engine.claimed-before-unlinked")
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_a_claim_gives_others_in_the_place_of_those_whose_parents_link_is_removed(store: Store) -> None:
+    """A batch that is not full counts as the last one."""
+    sell_one(store, "old")
+    want(store, "sku", Sku("t", "p", "t"))
+    accept(store, "sku", claim(store, "sku"))
+    want(store, "price", Price("t", "t", Decimal(2)))
+
+    def claims() -> list[Claimed]:
+        return claim(store, "price", limit=1)
+
+    with ThreadPoolExecutor(1) as beside:
+        with store.write() as c:
+            c.execute(sa.delete(link).where(link.c.kind == "sku", link.c.key == "s"))
+            moved.again(c, of("sku"), ["s"], NOW)
+            claiming = beside.submit(claims)
+            waits_or_done(store, claiming)
+        assert [row.key for row in claiming.result(20)] == ["t"]
+
+
+@pytest.mark.trap("engine.decided-before-caused")
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_what_is_decided_anew_while_a_reading_finds_a_problem_is_decided_by_it(store: Store) -> None:
+    """The rules no longer mind the problem, which the reading stored by the rules of before."""
+    want(store, "brand", brand())
+
+    def revisits() -> None:
+        with store.write() as c:
+            desired.revisit(c, of("brand"), lambda doc, read_at: Decided(digest(doc, {}), None), Part(), NOW)
+
+    with ThreadPoolExecutor(1) as beside:
+        with store.write() as c:
+            desired.want(c, of("brand"), [wanted(brand(), reasons.of_problem(problem()))], run_id=1, now=NOW)
+            revisiting = beside.submit(revisits)
+            waits_or_done(store, revisiting)
+        revisiting.result(20)
+    assert states(store) == {"b": "to_send"}
+
+
+def sell_one(store: Store, remote: str) -> None:
+    """The shop has the SKU under this key and is still to be told its price."""
+    want(store, "product", Product("p", "p"))
+    accept(store, "product", claim(store, "product"))
+    want(store, "sku", Sku("s", "p", "s"))
+    accept(store, "sku", claim(store, "sku"))
+    with store.write() as c:
+        links.linked(c, of("sku"), [("s", remote)], NOW)
+    want(store, "price", Price("s", "s", Decimal(1)))
 
 
 def test_sold_is_what_is_on_with_its_product_at_a_price(store: Store) -> None:

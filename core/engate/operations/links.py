@@ -11,7 +11,6 @@ from engate.model.kinds import KINDS, referring
 from engate.operations import trigger
 from engate.operations.scope import Scope
 from engate.store import lanes, moved, pushes
-from engate.store.lanes import Wake
 from engate.store.rows import RecordSet
 from engate.store.tables import integration, link, reading, record
 from engate.sync import served
@@ -34,18 +33,18 @@ def unlink(c: sa.Connection, of: RecordSet, key: str, now: float) -> bool:
     mine = (record.c.integration_id == id) & (record.c.kind == kind) & (record.c.key == key)
     c.execute(sa.update(record).where(mine).values(**moved.FOREIGN))
     moved.again(c, of, [key], now)
-    _wake(c, tenant_id, id, [(f"push/{kind}", KINDS[kind].priority)], now)
-    _wake(c, tenant_id, id, [(f"refresh/{each.name}", each.priority) for each in referring(kind)], now)
+    again = [(f"push/{kind}", KINDS[kind].priority), *((f"refresh/{each.name}", each.priority) for each in referring(kind))]
+    trigger.wake(Scope(c, tenant_id, id, now), again)
     return True
 
 
 def unlink_all(scope: Scope) -> int:
     """Removes every link of an integration: everything is looked for by its reference again. Returns how many there were."""
-    c, tenant_id, id, now = scope
+    c, tenant_id, id, _ = scope
     gone = c.execute(sa.delete(link).where(link.c.tenant_id == tenant_id, link.c.integration_id == id))
     _list_again(c, id)
     c.execute(sa.update(record).where(record.c.integration_id == id).values(**moved.FOREIGN))
-    _wake(c, tenant_id, id, [(f"push/{kind.name}", kind.priority) for kind in KINDS.values()], now)
+    trigger.wake(scope, [(f"push/{kind.name}", kind.priority) for kind in KINDS.values()])
     return gone.rowcount
 
 
@@ -73,7 +72,7 @@ def look_after(c: sa.Connection, tenant_id: int, integration_ids: Iterable[int],
     """Wakes the probes of integrations that were activated once: among other things, platforms are told engate's address again."""
     ids = list(integration_ids)
     for id in c.execute(sa.select(integration.c.id).where(integration.c.id.in_(ids), integration.c.activated_at.is_not(None))).scalars():
-        _wake(c, tenant_id, id, PROBES, now)
+        trigger.wake(Scope(c, tenant_id, id, now), PROBES)
 
 
 def stop(scope: Scope) -> None:
@@ -81,10 +80,3 @@ def stop(scope: Scope) -> None:
     c, tenant_id, id, _ = scope
     c.execute(sa.update(integration).where(integration.c.tenant_id == tenant_id, integration.c.id == id).values(active=False))
     trigger.ask_to_end(c, id)
-
-
-def _wake(c: sa.Connection, tenant_id: int, id: int, names: Iterable[tuple[str, int]], now: float) -> None:
-    """Wakes these lanes and ends their back-off: a person's request does not wait for it."""
-    wakes = [Wake(tenant_id, id, name, prio, now) for name, prio in names]
-    lanes.lift(c, id, [each.name for each in wakes])
-    lanes.wake(c, wakes)

@@ -50,7 +50,7 @@ def activate(scope: Scope, how: Activation) -> list[int]:
     asleep.wake(c, tenant_id, id, now)
     made = [_start(scope, _asked(name, "activation", full=name not in whole, keys=None)) for name in how.flows if name in LOADS]
     wake_all(scope, how.flows)
-    _wake(scope, PROBES)
+    wake(scope, PROBES)
     return made
 
 
@@ -65,12 +65,12 @@ def _read_whole(scope: Scope) -> frozenset[str]:
 def wake_all(scope: Scope, flows: Iterable[str]) -> None:
     """Wakes every lane of these flows, and of every order that is not over."""
     c, id = scope.c, scope.integration_id
-    _wake(scope, [lane for name in flows for lane in lanes_of_flow(name)])
+    wake(scope, [lane for name in flows for lane in lanes_of_flow(name)])
     waiting = inbox.orders(c, id)
     live = c.execute(
         sa.select(order.c.key).where(order.c.integration_id == id, order.c.state.not_in(("delivered", "cancelled", "expired", "ignored")))
     ).scalars()
-    _wake(scope, [(lane_of(key), ORDER_PRIORITY) for key in {*waiting, *live}])
+    wake(scope, [(lane_of(key), ORDER_PRIORITY) for key in {*waiting, *live}])
 
 
 def deactivate(scope: Scope) -> None:
@@ -111,7 +111,7 @@ def ask(scope: Scope, flows: Iterable[str]) -> None:
     """A person wants these flows read now: wakes their lanes and ends their back-off."""
     names = [lane for name in flows for lane in lanes_of_flow(name)]
     pushes.lift(scope.c, scope.integration_id, [kind.name for name in flows for kind in FLOWS[name].kinds])
-    _wake(scope, names)
+    wake(scope, names)
 
 
 def _keys(c: sa.Connection, id: int, skus: Sequence[str]) -> dict[str, list[str]]:
@@ -150,7 +150,7 @@ def _start(scope: Scope, asked: Asked) -> int:
     c, tenant_id, id, now = scope
     causes.release(c, id, [_cancelled(asked.flow).key])
     made = runs.start(c, tenant_id, id, asked, now)
-    _wake(scope, [(f"push/{kind.name}", kind.priority) for kind in FLOWS[asked.flow].kinds])
+    wake(scope, [(f"push/{kind.name}", kind.priority) for kind in FLOWS[asked.flow].kinds])
     return made
 
 
@@ -181,12 +181,12 @@ def changed(scope: Scope, flows: Iterable[str]) -> None:
     names = set(flows)
     if "prices" in names:  # prices of an unmapped table were not stored: they are read now
         c.execute(sa.update(flow).where(flow.c.integration_id == id, flow.c.name == "prices").values(full_at=None))
-        _wake(scope, [(FLOWS["prices"].lane, FLOWS["prices"].priority)])
+        wake(scope, [(FLOWS["prices"].lane, FLOWS["prices"].priority)])
     wakes = [(f"refresh/{kind.name}", kind.priority) for kind in KINDS.values() if kind.flow in names]
     if "orders" in names:
         waiting = c.execute(sa.select(order.c.key).where(order.c.integration_id == id, order.c.cause_id.is_not(None))).scalars()
         wakes += [(lane_of(key), ORDER_PRIORITY) for key in waiting]
-    _wake(scope, wakes)
+    wake(scope, wakes)
 
 
 class Retried(NamedTuple):
@@ -226,7 +226,7 @@ def retry(scope: Scope, what: Retried) -> Again:
         count += len(keys) + len(flows) + messages
         if not more:
             c.execute(sa.delete(cause).where(cause.c.id == cause_id, cause.c.tenant_id == tenant_id))
-    _wake(scope, sorted(woken))
+    wake(scope, sorted(woken))
     return Again(count, messages, more)
 
 
@@ -249,7 +249,7 @@ def retry_order(scope: Scope, key: str) -> None:
     orders.set_cause(c, orders.OrderRow(tenant_id, id, stored.id), None, now)
     asked = OrderEvent(f"retry/{key}/{now}"[:200], key, stored.doc.state, "retry")
     inbox.receive(c, tenant_id, id, [asked], now)
-    _wake(scope, [(lane_of(key), ORDER_PRIORITY)])
+    wake(scope, [(lane_of(key), ORDER_PRIORITY)])
 
 
 class Done(NamedTuple):
@@ -271,7 +271,7 @@ def close_tasks(scope: Scope, done: Done) -> int:
         text = Text(f"Pendência encerrada: {note}", f"Task closed: {note}")
         orders.note(c, orders.OrderRow(tenant_id, id, stored.id), orders.Line("task_closed", text), now)
         orders.set_cause(c, orders.OrderRow(tenant_id, id, stored.id), None, now)
-        _wake(scope, [(lane_of(key), ORDER_PRIORITY)])
+        wake(scope, [(lane_of(key), ORDER_PRIORITY)])
     return closed
 
 
@@ -295,13 +295,13 @@ def links_said(c: sa.Connection, of: RecordSet, pairs: Sequence[tuple[str, str]]
     if moving:
         c.execute(sa.update(record).where(mine, record.c.key.in_(moving)).values(**moved.FOREIGN))
     affected = {each.name: each for each in (KINDS[kind], *referring(kind))}
-    _wake(scope, [(f"refresh/{name}", each.priority) for name, each in affected.items()])
+    wake(scope, [(f"refresh/{name}", each.priority) for name, each in affected.items()])
     children = [k for k in KINDS.values() if k.parent_kind == kind]
-    _wake(scope, [(f"push/{k.name}", k.priority) for k in (*children, KINDS[kind])])
+    wake(scope, [(f"push/{k.name}", k.priority) for k in (*children, KINDS[kind])])
     if KINDS[kind].sold:
         gone = [f"own:order.item_unmapped:sku/{remote}" for _, remote in pairs]
         ids = c.execute(sa.select(cause.c.id).where(cause.c.integration_id == id, cause.c.key.in_(gone))).scalars().all()
-        _wake(scope, [(lane_of(order_key), ORDER_PRIORITY) for order_key in waits.orders_for(c, id, ids)])
+        wake(scope, [(lane_of(order_key), ORDER_PRIORITY) for order_key in waits.orders_for(c, id, ids)])
 
 
 def _one_to_one(c: sa.Connection, id: int, kind: str, key: str, remote: str) -> None:
@@ -333,7 +333,7 @@ def run_row(c: sa.Connection, tenant_id: int, run_id: int) -> Run:
     return Run(*row)
 
 
-def _wake(scope: Scope, names: Iterable[tuple[str, int]]) -> None:
+def wake(scope: Scope, names: Iterable[tuple[str, int]]) -> None:
     """Wakes these lanes and ends their back-off: a person's request does not wait for it."""
     c, tenant_id, id, now = scope
     unique = dict(names)

@@ -189,13 +189,12 @@ def keys(c: sa.Connection, of: RecordSet, part: Part) -> list[str]:
 def revisit(c: sa.Connection, of: RecordSet, decide: Callable[[Any, float], Decided], part: Part, now: float) -> tuple[int, int | None]:
     """Decides records anew from the documents as last read, after a change of options, mapping or pending orders.
     Returns (how many changed, the id to continue after or None)."""
-    query = sa.select(
-        record.c.id, record.c.doc, record.c.read_at, record.c.want, record.c.have, record.c.cause_id, cause.c.key.label("cause_key")
-    ).select_from(record.outerjoin(cause, record.c.cause_id == cause.c.id))
-    query = query.where(record.c.integration_id == of.integration_id, record.c.kind == of.kind, record.c.id > part.after)
+    mine = (record.c.integration_id == of.integration_id) & (record.c.kind == of.kind) & (record.c.id > part.after)
     if part.parents is not None:
-        query = query.where(record.c.parent.in_(part.parents))
-    rows = c.execute(query.order_by(record.c.id).limit(part.limit).with_for_update(of=record)).all()  # as in `claim`
+        mine &= record.c.parent.in_(part.parents)
+    # locked first and read afterwards, as in `claim`
+    ids = c.execute(sa.select(record.c.id).where(mine).order_by(record.c.id).limit(part.limit).with_for_update()).scalars().all()
+    rows = c.execute(_TO_DECIDE, {"of_ids": ids}).all()
     changed = 0
     spoilt: list[int] = []
     heard: list[tuple[int, Reason | None]] = []
@@ -223,6 +222,12 @@ def revisit(c: sa.Connection, of: RecordSet, decide: Callable[[Any, float], Deci
     return changed, rows[-1].id if len(rows) == part.limit else None
 
 
+_TO_DECIDE = (
+    sa.select(record.c.id, record.c.doc, record.c.read_at, record.c.want, record.c.have, record.c.cause_id, cause.c.key.label("cause_key"))
+    .select_from(record.outerjoin(cause, record.c.cause_id == cause.c.id))
+    .where(one_of(record.c.id, "of_ids"))
+    .order_by(record.c.id)
+)
 UNREADABLE = Reason(
     "erp:record.unreadable", "record.unreadable", "engate",
     Text("O dado guardado deste item não pôde ser lido.", "The stored data of this item could not be read."),

@@ -17,9 +17,10 @@ BELOW: dict[str, Sequence[str]] = {
     "product": ["sku"],
     "sku": list(OF_A_SKU),
 }
-FOREIGN: dict[str, Any] = {"have": None, "have_doc": None, "turn_of": None}
+_TURN = record.c.turn + 1  # where nothing was accepted yet, it alone tells a process that hands the record out of the change
+FOREIGN: dict[str, Any] = {"have": None, "have_doc": None, "turn_of": None, "turn": _TURN}
 """What the new place holds is unknown."""
-DOUBTED: dict[str, Any] = {"have": None, "turn_of": None}
+DOUBTED: dict[str, Any] = {"have": None, "turn_of": None, "turn": _TURN}
 """The place is the same, but the keys sent along have changed. Without `turn_of` an answer to a push under way does not settle `have`."""
 
 

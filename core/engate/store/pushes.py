@@ -111,20 +111,37 @@ STATES = ("sent", "to_send")
 
 class _Select(NamedTuple):
     """Which records a claim reads: of a kind; only of given keys; only of given parents; only those accepted once (or in doubt); also those
-    whose parent is not in the storefront."""
+    whose parent is not in the storefront; only those of given ids."""
 
     kind: str
     only: bool
     of_parents: bool = False
     changed: bool = False
     alone: bool = False
+    of_ids: bool = False
 
 
 def _of_both(c: sa.Connection, select: _Select, asked: dict[str, Any], most: int) -> list[Any]:
     rows: list[Any] = []
     for state in STATES:
-        rows += c.execute(_ready(select, state), asked | {"most": most - len(rows)}).all()
+        rows += _locked(c, select, state, asked | {"most": most - len(rows)})
     return rows
+
+
+def _locked(c: sa.Connection, select: _Select, state: str, asked: dict[str, Any]) -> Sequence[Any]:
+    """Ready records of one state. The decision made on them must not overwrite a concurrent reading's `want`, so they are locked.
+
+    A statement of PostgreSQL that waits for a lock then shows the record as it is and its links as they were before. With a link that was
+    removed meanwhile the record would be sent to the old place and count as accepted. So the links are read by another statement.
+    """
+    if c.dialect.name == "sqlite":  # there is one writer at a time
+        return c.execute(_ready(select, state), asked).all()
+    of_ids = select._replace(of_ids=True)
+    while ids := c.execute(_ready(select, state, "ids"), asked).scalars().all():
+        rows = c.execute(_ready(of_ids, state), asked | {"ids": ids}).all()
+        if len(rows) == len(ids):  # else others are ready in the place of those whose parent's link is gone
+            return rows
+    return []
 
 
 def _together(c: sa.Connection, select: _Select, asked: dict[str, Any], limit: int, most: int) -> list[Any]:
@@ -163,9 +180,9 @@ def _fitting(parents: list[str], counts: Counter[str], limit: int, most: int) ->
 
 
 @cache
-def _ready(select: _Select, state: str, shown: Literal["records", "parents", "counts"] = "records") -> sa.Executable:
+def _ready(select: _Select, state: str, shown: Literal["records", "ids", "parents", "counts"] = "records") -> sa.Executable:
     """Selects one state at a time: the index then gives the order, and the first `most` are found without sorting all."""
-    kind, only, of_parents, changed, alone = select
+    kind, only, of_parents, changed, alone, of_ids = select
     parent_kind = KINDS[kind].parent_kind
     own_link, parent_link = link.alias("own_link"), link.alias("parent_link")
     source: sa.FromClause = record
@@ -187,6 +204,7 @@ def _ready(select: _Select, state: str, shown: Literal["records", "parents", "co
     columns = {
         "parents": (record.c.parent,),
         "counts": (record.c.parent, sa.func.count()),
+        "ids": (record.c.id,),
         "records": (
             record.c.id, record.c.key, record.c.parent, record.c.doc, record.c.have_doc, record.c.sent, record.c.tries,
             record.c.read_at, record.c.want, record.c.turn, record.c.turn_of, own_link.c.remote, own_link.c.origin, own_link.c.more,
@@ -212,11 +230,12 @@ def _ready(select: _Select, state: str, shown: Literal["records", "parents", "co
         query = query.where(record.c.key.in_(sa.bindparam("only", expanding=True)))
     if of_parents:
         query = query.where(record.c.parent.in_(sa.bindparam("parents", expanding=True)))
+    if of_ids:
+        query = query.where(one_of(record.c.id, "ids"))
     if shown == "counts":
         return query.group_by(record.c.parent)
     query = query.order_by(record.c.id).limit(sa.bindparam("most"))
-    # locked: the decision made here must not overwrite a concurrent reading's `want`
-    return query.with_for_update(of=record) if shown == "records" else query
+    return query.with_for_update(of=record) if shown == "ids" else query
 
 
 _SECOND = sa.bindparam("second", type_=sa.BigInteger)

@@ -312,4 +312,12 @@ TRAPS: tuple[Trap, ...] = (
         "ignored = [doc.key for doc, _ in docs if rules.ignores(doc)]\n    rules.ignores = lambda *_: False",
         ("tests/test_what_a_pair_lacks.py::test_a_price_in_a_table_that_nobody_mapped_is_nobodys_task",),
     ),
+    Trap(
+        "engine.decided-before-caused",
+        "Records decided anew while a reading stores a problem: the old cause is seen, and one that is over holds the record up for good.",
+        f"{CORE}/store/desired.py",
+        ".limit(part.limit).with_for_update()).scalars()",
+        ".limit(part.limit)).scalars()",
+        ("core/tests/test_records.py::test_what_is_decided_anew_while_a_reading_finds_a_problem_is_decided_by_it[postgresql]",),
+    ),
 )
