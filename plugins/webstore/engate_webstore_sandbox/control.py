@@ -25,9 +25,9 @@ CNPJ = "11222333000181"
 ECOMMERCE = 7071
 CALLS_A_MINUTE = 1200
 """Of a store that is in a hurry: 300 products are some 900 calls."""
-CALLER: dict[str, object] = {
-    "products_every": 30.0, "changes_every": 2.0, "levels_every": 2.0, "orders_every": 3.0, "states_every": 2.0, "at_once": 4,
-}  # fmt: skip
+CALLER: dict[str, object] = {"changes_every": 2.0, "levels_every": 2.0, "orders_every": 3.0, "states_every": 5.0, "at_once": 4}
+"""Products are fetched whole once, then by their changes: whole every half minute, they alone would use up what the ERP allows, and
+orders would wait behind them."""
 
 
 class Level(msgspec.Struct):
