@@ -10,10 +10,32 @@ from typing import Any, ForwardRef, Literal, Protocol, get_args, get_origin, get
 
 import msgspec
 
-from engate import Auth, Context, Http, Meter, Rate, Response, Text, Token, clock, errors, hooks, model, paging, refusals, stamps, turns
+from engate import (
+    Auth,
+    Context,
+    Http,
+    Meter,
+    Rate,
+    Response,
+    Text,
+    Token,
+    address,
+    checks,
+    clock,
+    errors,
+    hooks,
+    model,
+    nfe,
+    overrides,
+    paging,
+    refusals,
+    shapes,
+    stamps,
+    turns,
+)  # fmt: skip
 from engate.domain.flows import FLOWS
 from engate.domain.mapping import CarrierRow, ChannelRow, PairMapping, PaymentRow, PriceListRow, WarehouseRow
-from engate.testing import facts, sandbox, stage
+from engate.testing import assortment, facts, goods, sandbox, stage
 from engate.titles import CAUSES
 
 HEAD = """# Reference
@@ -25,7 +47,7 @@ What an author looks up, generated from the code by `make docs`. What each hook 
 | --- | --- |
 | [The model](#the-model) | what travels between ERP and storefront |
 | [Http](#http), [Errors](#errors), [Causes](#causes) | calls and sessions; what goes wrong, and the codes that have a title |
-| [Helpers](#helpers) | pages with numbers, local stamps, what is read once, refused logins, clocks |
+| [Helpers](#helpers) | pages with numbers, local stamps, what is read once, refused logins, connection tests, contracts, NF-e, clocks |
 | [Flows and hooks](#flows-and-hooks) | what each flow needs |
 | [The stage](#the-stage), [The pair mapping](#the-pair-mapping) | a plugin coupled to a partner, in tests |
 | [The sandbox](#the-sandbox), [The control protocol](#the-control-protocol) | what a sandbox is made of, and what drives it |
@@ -87,6 +109,11 @@ def helpers() -> str:
         (stamps, (stamps.tidy, stamps.newest, stamps.earlier)),
         (turns, (turns.Once, turns.Turns)),
         (refusals, (refusals.Refused,)),
+        (checks, (checks.Probe, checks.Failed, checks.lines_of)),
+        (overrides, (overrides.overridden,)),
+        (nfe, (nfe.documents, nfe.invoice, nfe.plain, nfe.Sold)),
+        (address, (address.wrong_base, address.wrong_path)),
+        (shapes, (shapes.is_object, shapes.is_array)),
         (clock, (clock.ManualClock,)),
     ):
         names = ", ".join(each.__name__ for each in kinds)
@@ -123,8 +150,13 @@ mapping=lambda made: replace(made, price_lists=(PriceListRow(table="ATACADO", li
 
 def the_sandbox() -> str:
     kinds = (sandbox.Sandbox, sandbox.Operation, sandbox.Call, sandbox.Answer, sandbox.Refused, sandbox.RateWindow)
-    parts = ["## The sandbox", "`from engate.testing.sandbox import …`"]
-    return "\n\n".join([*parts, *(_kind("###", each) for each in kinds)])
+    parts = ["## The sandbox", "`from engate.testing.sandbox import …`", *(_kind("###", each) for each in kinds)]
+    sold = (goods.goods, goods.sale, goods.gtin, assortment.assortment)
+    return "\n\n".join([*parts, "### Goods", GOODS, "\n".join(map(_line, sold))])
+
+
+GOODS = """What tests and demos seed an ERP with: `from engate.testing.goods import goods, sale, gtin`,
+`from engate.testing.assortment import assortment`."""
 
 
 def flows() -> str:

@@ -1,5 +1,7 @@
 """NF-e and NFC-e as an ERP publishes them: the XML stays unchanged, and the facts are read from it."""
 
+from __future__ import annotations
+
 import base64
 import binascii
 import re

@@ -81,7 +81,11 @@ OFFER, ELSEWHERE = 10, 9  # every 10th product is on offer; every 9th is stocked
 
 
 def assortment(skus: int) -> Seed:
-    """A seed of at least so many SKUs, rounded up to whole products."""
+    """A seed of at least so many SKUs, rounded up to whole products. Keys are digits; those of categories are unique over all levels.
+    A product has one to three packagings of 1, 12 and 24 units (UN, DZ, CX), each with a GTIN, a price and stock of its own: where an ERP
+    keeps one balance a product, that of the smallest one is the product's. Of two branches, every 9th product is in the second alone; every
+    10th has a `list_price`. Every 29th lacks its category (every 58th its weight too), every 43rd its brand, every 61st its weight.
+    """
     categories, codes = _tree()
     brands = {name: str(nth) for nth, name in enumerate(sorted({brand for line in LINES for brand in line.brands}), 1)}
     products: list[SeedProduct] = []

@@ -25,6 +25,10 @@ def product(n: int, **more: object) -> SeedProduct:
 
 
 def goods(count: int = 20, **more: object) -> Seed:
+    """A seed of so many products, alike but for their numbers: nothing is missing in any. Product "1000" has one SKU, "50000" (UN, one
+    unit, a valid GTIN, price 10.00, 100 units in branch "1"); the next has all numbers greater by one. All are of brand "5" and of category
+    "100", below section "10" and department "1". `more`: fields that every `SeedProduct` has instead.
+    """
     return Seed(
         branches=(SeedBranch("1", "Matriz", "11222333000181"),),
         categories=(
@@ -43,6 +47,9 @@ BUYER = Buyer(
 
 
 def sale(number: int, *items: tuple[str, int | Decimal, str], freight: str = "9.90", tag: str = "pix", **more: object) -> Sale:
+    """A sale of these items (SKU, quantity, price of one), paid at once; the freight goes with the first. `tag`: how it is paid, one of
+    the `choices` that both sandboxes have. `more`: fields that the `Sale` has instead.
+    """
     lines = tuple(
         SaleItem(sku, quantity, Decimal(price), Decimal(freight) if i == 0 else Decimal(0))
         for i, (sku, quantity, price) in enumerate(items)
