@@ -143,6 +143,11 @@ def throttled(call: Call) -> RateLimited:
     return RateLimited(Text(f"Limite de chamadas atingido ({call.name}).", f"Rate limit reached ({call.name})."))
 
 
+def dearer(call: Call, asked: float | None) -> Call:
+    """The call with the cost that its refusal told, where that is more than was thought: with its old cost it would be refused again."""
+    return msgspec.structs.replace(call, cost=asked) if asked is not None and asked > call.cost else call
+
+
 LOOKS = Text("O engate confere antes de reenviar.", "engate looks before sending again.")
 
 

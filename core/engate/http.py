@@ -354,6 +354,7 @@ class Http:
                         return response  # its body is still to come: only the status is judged
                     if meter is not None and meter.refused:
                         waits = self.governor.paced(call.groups)
+                        call = answers.dearer(call, meter.asked)
                         raise answers.throttled(call)
                     verdict = self._verdict(call, response)
                     if verdict is None:

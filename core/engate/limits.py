@@ -39,13 +39,14 @@ class Rate(msgspec.Struct, frozen=True):
 
 class Meter(msgspec.Struct, frozen=True):
     """What an answer says of its groups' credits; None: not told. `limit`: the maximum; `remaining`: after this call; `restore`: credits
-    per second; `spent`: by this call. `refused`: there were too few, and nothing was done."""
+    per second; `spent`: by this call. `refused`: there were too few, and nothing was done; `asked`: as many are needed for it."""
 
     limit: float | None = None
     remaining: float | None = None
     restore: float | None = None
     spent: float | None = None
     refused: bool = False
+    asked: float | None = None
 
 
 class Ask(NamedTuple):

@@ -101,7 +101,7 @@ def metered(response: Response) -> Meter | None:
     """As of a platform that counts cost, and refuses inside a 200."""
     said = response.json()
     left = said.get("left")
-    return None if left is None else Meter(1000, left, 1000, said.get("spent"), said.get("error") == "THROTTLED")
+    return None if left is None else Meter(1000, left, 1000, said.get("spent"), said.get("error") == "THROTTLED", said.get("asked"))
 
 
 @pytest.mark.trap("engine.meter-refused")
@@ -115,6 +115,18 @@ async def test_a_call_refused_for_its_cost_waits_for_as_many_credits_as_it_needs
         assert (await http.call("POST", "/graph", body={}, groups=("graph",), cost=200)).json() == {"left": 50, "spent": 30}
         assert len(server.asked) == 2 and 0.14 <= loop.time() - started < 1.0
         assert http.governor.states() == {"graph": "flowing"}, "a refusal for its cost stops nobody else"
+
+
+@pytest.mark.trap("engine.meter-asked")
+async def test_a_call_that_costs_more_than_was_thought_is_refused_once() -> None:
+    async def once(asked: Asked, writer: asyncio.StreamWriter) -> bool:
+        return say(writer, 200, '{"error": "THROTTLED", "left": 50, "asked": 350}' if asked.nth == 1 else '{"left": 50, "spent": 30}')
+
+    async with raw_server(once) as server, client(server.url, judge=graph, meter=metered) as http:
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        await http.call("POST", "/graph", body={}, groups=("graph",), cost=10)
+        assert len(server.asked) == 2 and loop.time() - started >= 0.29, "it waits for as many credits as its refusal told"
 
 
 async def test_a_call_that_is_always_refused_for_its_cost_ends() -> None:

@@ -163,6 +163,14 @@ TRAPS: tuple[Trap, ...] = (
         (f"{HTTP_LIMITS}test_a_call_refused_for_its_cost_waits_for_as_many_credits_as_it_needs",),
     ),
     Trap(
+        "engine.meter-asked",
+        "A call that costs more than its plugin thought is refused again and again while others take the credits that it waits for.",
+        f"{CORE}/http.py",
+        "call = answers.dearer(call, meter.asked)",
+        "call = answers.dearer(call, None)",
+        (f"{HTTP_LIMITS}test_a_call_that_costs_more_than_was_thought_is_refused_once",),
+    ),
+    Trap(
         "engine.cost-taken",
         "A call takes its cost from the credits, not one: otherwise most calls of a load are refused.",
         f"{CORE}/http.py",

@@ -48,6 +48,7 @@ class Status(msgspec.Struct):
 class Cost(msgspec.Struct):
     status: Status = msgspec.field(name="throttleStatus")
     spent: float | None = msgspec.field(name="actualQueryCost", default=None)
+    asked: float | None = msgspec.field(name="requestedQueryCost", default=None)
 
 
 class Extensions(msgspec.Struct):
@@ -85,7 +86,7 @@ def meter(answer: Response) -> Meter | None:
         return None
     cost = said.extensions.cost
     refused = any(failure.code == "THROTTLED" for failure in said.failures)
-    return Meter(cost.status.most, cost.status.left, cost.status.restore, cost.spent, refused)
+    return Meter(cost.status.most, cost.status.left, cost.status.restore, cost.spent, refused, cost.asked)
 
 
 def judge(answer: Response) -> EngateError | None:

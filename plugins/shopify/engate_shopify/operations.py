@@ -1,6 +1,7 @@
 """Every GraphQL text that the plugin sends. A test holds each one, and its variables, against the vendor's schema.
 
-`cost`: the points that it may ask for at most. Shopify counts anew; a call that asked for more than we thought waits and goes again.
+`cost`: the points that it may ask for at most, as Shopify counts them. A test holds it against each call. With fewer, calls go out that the
+bucket cannot pay: each is refused, and goes again when as many points are there as its refusal told.
 `safe`: sending it twice changes nothing more.
 """
 
@@ -48,7 +49,7 @@ LOCATIONS = _query(
     "query locations($after: String) { locations(first: 50, after: $after) {"
     " nodes { id name isActive } pageInfo { hasNextPage endCursor } } }",
 )
-PUBLICATIONS = _query("publications", 52, "query publications { publications(first: 50) { nodes { id catalog { title } } } }")
+PUBLICATIONS = _query("publications", 102, "query publications { publications(first: 50) { nodes { id catalog { title } } } }")
 PRICE_LISTS = _query(
     "priceLists",
     52,
@@ -312,7 +313,7 @@ ORDERS = _query(
 )
 ORDER = _query(
     "order",
-    700,
+    880,
     f"""query order($id: ID!) {{
   order(id: $id) {{
     id name createdAt updatedAt cancelledAt closed test tags sourceName taxesIncluded email phone
@@ -342,7 +343,7 @@ fragment address on MailingAddress {{
 )
 ORDER_LINES = _query(
     "order",
-    500,
+    602,
     f"""query lines($id: ID!, $after: String) {{
   order(id: $id) {{
     lineItems(first: 100, after: $after) {{
@@ -413,7 +414,7 @@ CANCEL = _mutation(
 JOB = _query("job", 1, "query job($id: ID!) { job(id: $id) { id done } }")
 EDIT_STATE = _query(
     "order",
-    300,
+    556,
     f"""query editState($id: ID!) {{
   order(id: $id) {{
     id

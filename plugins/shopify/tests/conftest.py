@@ -16,6 +16,7 @@ from engate.testing import contracts
 from engate.testing.connect import PLAIN, CountingJournal, connected
 from engate.testing.contracts import Exchange
 from engate_shopify import bulk, manifest, stock
+from engate_shopify import operations as op
 from engate_shopify.storefront import ShopifyStorefront
 from engate_shopify_sandbox import ShopifySandbox
 from engate_shopify_sandbox.contract import GraphContract
@@ -184,17 +185,33 @@ def schema() -> GraphContract | None:
     return None if held is None else cast(GraphContract, held.contracts)
 
 
+OPERATIONS = {each.text: each for each in op.ALL}
+
+
+def _asked(body: bytes) -> float:
+    """The points that a call asked for, as its answer tells; 0 where it tells none."""
+    try:
+        return float(msgspec.json.decode(body)["extensions"]["cost"]["requestedQueryCost"])
+    except (msgspec.DecodeError, KeyError, TypeError):
+        return 0.0
+
+
 class Shop:
     """`front`: the plugin. `api`: somebody of the shop, and the sandbox's control protocol."""
 
     def __init__(self, api: Api, front: ShopifyStorefront, journal: CountingJournal) -> None:
         self.api, self.front, self.journal = api, front, journal
         self.sent: list[tuple[str, dict[str, Any]]] = []
+        self.dearer: set[str] = set()
+        """Operations that cost more than the plugin says: where orders are many, each of their calls would be refused first."""
 
     def hold(self, exchange: Exchange) -> None:
         if exchange.path.endswith("graphql.json"):
             body = msgspec.json.decode(exchange.request_body)
             self.sent.append((body["query"], body["variables"]))
+            asked = _asked(exchange.answer_body)
+            if asked > OPERATIONS[body["query"]].asks(body["variables"]):
+                self.dearer.add(f"{body['query'].split('{')[0]}: {asked}")
 
     def calls(self) -> list[str]:
         """The root field of every call since the last time."""
@@ -272,6 +289,7 @@ async def shop(api: Api, request: pytest.FixtureRequest) -> AsyncIterator[Shop]:
         yield made[0]
     if request.session.testsfailed > failed:
         return  # it has said enough, and the vendor's schema takes seconds to read
+    assert made[0].dearer == set()
     if (vendor := schema()) is not None:
         sent = [*made[0].sent, *in_files(api.sandbox)]
         assert [wrong for query, variables in sent for wrong in vendor.call(query, variables)] == []
