@@ -84,7 +84,7 @@ def _at_least(connection: Connected, role: Role) -> None:
 
 
 def reader(connection: Connected, _handler: BaseRouteHandler) -> None:
-    """Any key of a tenant: sees everything of that tenant, changes nothing."""
+    """Any key of a tenant: sees what is the tenant's, buyers masked for a `read` key (`seen.py`), and changes nothing."""
     _at_least(connection, "read")
 
 

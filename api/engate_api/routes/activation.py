@@ -11,7 +11,7 @@ from litestar import post
 from litestar.di import NamedDependency
 from litestar.params import JSONBody
 
-from engate.domain import unmapped
+from engate.domain import will_wait
 from engate.domain.flows import FLOWS, offered
 from engate.domain.mapping import PairMapping
 from engate.errors import Invalid
@@ -99,7 +99,7 @@ async def activate_integration(
         flows = [name for name, why in offered(coupling).items() if why is None and name in snapshot.enabled]
         adopted = archive.adopt(c, caller.tenant_id, id, now)
         runs = trigger.activate(Scope.of(c, caller.tenant_id, id, now), trigger.Activation(flows, pilot, go_live_at))
-        return runs, adopted, unmapped.waits(snapshot.mapping, flows, coupling.order_fields)
+        return runs, adopted, will_wait.texts(snapshot.mapping, flows, coupling.order_fields)
 
     def asked(made: tuple[list[int], int, list[Text]]) -> dict[str, object]:
         runs, adopted, _ = made

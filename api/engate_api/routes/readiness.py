@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from litestar import get
 from litestar.di import NamedDependency
 
-from engate.domain import unmapped
+from engate.domain import will_wait
 from engate.domain.flows import offered
 from engate.domain.mapping import KINDS, PairMapping
 from engate.domain.options import Options
@@ -117,7 +117,7 @@ def _fill(title: Text) -> Text:
 
 
 def _fields_missing(coupling: Coupling, mapping: PairMapping) -> Iterator[Check]:
-    asked = unmapped.asked_of_all(mapping, coupling.order_fields)
+    asked = will_wait.asked_of_all(mapping, coupling.order_fields)
     if asked is not None:
         title = KINDS["channels"].title
         text = Text(f"{title.pt}: o ERP exige de cada pedido: {asked.pt}.", f"{title.en}: the ERP requires of each order: {asked.en}.")

@@ -9,7 +9,7 @@ from engate.domain.mapping import KINDS, PairMapping
 from engate.text import Text
 
 
-def waits(mapping: PairMapping, flows: Collection[str], order_fields: Fields) -> list[Text]:
+def texts(mapping: PairMapping, flows: Collection[str], order_fields: Fields) -> list[Text]:
     """Texts of what will wait. `flows`: those that run; `order_fields`: what the ERP asks for with each order."""
     found: list[Text] = []
     if not mapping.warehouses and ("stock" in flows or "orders" in flows):
