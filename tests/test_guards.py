@@ -74,6 +74,8 @@ EFFECTS = (
     ),
 )
 INVOICED_BEFORE = ("send_tracking", "send_delivery", "send_cancel_refusal")
+TOLD_BY_ERP = ("send_handling", "send_order_change", "send_invoice", "send_tracking", "send_delivery", "send_cancellation")
+TOLD_BY_SHOP = ("import_order", "import_cancellation", "import_order_change", "send_cancel_refusal")
 
 
 class Thief:
@@ -123,8 +125,9 @@ async def test_who_lost_the_lane_of_an_order_does_nothing_more_outside(sqlite_da
         await stage.selling()
         await _step_before(stage, effect)
         box = stage.erp if effect.side == "erp" else stage.shop
+        known = await _said(stage)
         effect.asked(stage)
-        await stage.until(lambda: stage.sql("select id from lane where name = :name and due_at is not null", name=LANE))
+        await stage.until(lambda: _heard(stage, effect, known))
         before = box.counts.writes[effect.call]
         thief.lies_in_wait = True
         await _wake(stage, effect)
@@ -133,6 +136,20 @@ async def test_who_lost_the_lane_of_an_order_does_nothing_more_outside(sqlite_da
         assert box.counts.writes[effect.call] == before, "sent by one who no longer had the lane"
         let_go(stage)
         await stage.until(lambda: box.counts.writes[effect.call] > before)
+
+
+async def _said(stage: Stage) -> list[Any]:
+    """What the ERP said of the order."""
+    return await stage.sql("select erp_state, erp_doc from part order by id")
+
+
+async def _heard(stage: Stage, effect: Effect, known: list[Any]) -> bool:
+    """Whether what makes the step the next one has arrived: a slice before that would find nothing to do, whoever has the lane."""
+    if effect.name in TOLD_BY_ERP:
+        return await _said(stage) != known
+    if effect.name in TOLD_BY_SHOP:
+        return bool(await stage.sql("select id from inbox where order_key = :key and handled_at is null", key=KEY))
+    return bool(await stage.sql("select id from lane where name = :name and due_at is not null", name=LANE))
 
 
 async def _step_before(stage: Stage, effect: Effect) -> None:

@@ -190,10 +190,11 @@ class Runner:
 
     async def _beat(self) -> None:
         while True:
-            await asyncio.sleep(self._delays.beat if self._running else 0.2)
+            idle = not self._running
+            await asyncio.sleep(0.2 if idle else self._delays.beat)
             running = list(self._running)
-            if not running:
-                continue
+            if idle or not running:
+                continue  # what began meanwhile has a lease of just now
             try:
                 alive = await self._store.durably(lambda c, running=running: lanes.beat(c, running, self._lease, TTL))
             except Exception as error:  # the next beat may succeed; if none does, the leases end and every promise fails
