@@ -1,0 +1,106 @@
+"""What two transactions do at once on PostgreSQL: a statement sees what had been committed when it began, and no more."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from core.tests.beside import waits_or_done
+from core.tests.orders_made import order
+
+from engate.domain.flows import FLOWS
+from engate.model import OrderEvent
+from engate.store import archive, health, inbox, orders
+from engate.store.db import Store
+from engate.store.health import Trouble
+from engate.store.orders import Shop
+from engate.store.tables import connection, flow, integration, lane, metadata, tenant
+from engate.store.tables import inbox as events
+from engate.store.tables import order as shop_order
+
+NOW = 1000.0
+pytestmark = pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+
+
+@pytest.fixture
+def store(database: str) -> Generator[Store]:
+    """Two integrations of the same two accounts, of which the second one is to be activated in the place of the first."""
+    made = Store(database)
+    metadata.create_all(made.engine)
+    with made.write() as c:
+        c.execute(sa.insert(tenant).values(id=1, name="t", created_at=0))
+        for id, role in ((1, "erp"), (2, "storefront")):
+            c.execute(sa.insert(connection).values(id=id, tenant_id=1, name=role, platform="p", role=role, settings={}, created_at=0))
+        for id, deleted_at in ((1, NOW), (2, None)):
+            about = {"id": id, "tenant_id": 1, "name": f"i{id}", "erp_id": 1, "storefront_id": 2, "deleted_at": deleted_at}
+            c.execute(sa.insert(integration).values(about | {"options": {}, "mapping": {}, "created_at": 0}))
+        c.execute(sa.insert(lane), [{"id": id, "tenant_id": 1, "integration_id": 2, "name": f"l{id}", "prio": 1} for id in (1, 2)])
+        c.execute(sa.insert(flow), [{"integration_id": 2, "name": name} for name in FLOWS])
+    yield made
+    made.close()
+
+
+def event(key: str) -> OrderEvent:
+    return OrderEvent(key, "o1", "ready", "ready")
+
+
+@pytest.mark.trap("engine.adopted-while-written")
+def test_an_order_and_an_event_that_are_stored_while_an_archive_is_adopted_are_taken_over_too(store: Store) -> None:
+    """By a lane of the archive that stores the order of an event of before. Else both would be deleted with the archive."""
+
+    def adopts() -> int:
+        with store.write() as c:
+            return archive.adopt(c, 1, 2, NOW)
+
+    with ThreadPoolExecutor(1) as beside:
+        with store.write() as c:
+            orders.keep(c, Shop(1, 1), order(), "received", NOW)
+            inbox.receive(c, 1, 1, [event("later")], NOW)
+            adopting = beside.submit(adopts)
+            waits_or_done(store, adopting)
+        assert adopting.result(20) == 1
+    with store.read() as c:
+        assert c.execute(sa.select(shop_order.c.integration_id)).scalars().all() == [2]
+        assert c.execute(sa.select(events.c.integration_id)).scalars().all() == [2]
+
+
+@pytest.mark.trap("engine.handled-unread")
+def test_an_event_that_was_not_seen_yet_is_not_handled_with_the_others(store: Store) -> None:
+    """Numbers of rows are drawn before their transactions commit: a lower one may be seen later."""
+    with store.engine.begin() as late:
+        inbox.receive(late, 1, 2, [event("paid")], NOW)
+        with store.write() as c:
+            inbox.receive(c, 1, 2, [event("placed")], NOW)
+        with store.read() as c:
+            seen = inbox.unhandled(c, 2, "o1").ids
+    with store.write() as c:
+        inbox.handled(c, seen, NOW)
+        assert left(c) == ["paid"]
+
+
+def left(c: sa.Connection) -> list[Any]:
+    return list(c.execute(sa.select(events.c.key).where(events.c.handled_at.is_(None))).scalars())
+
+
+@pytest.mark.trap("engine.through-at-once")
+def test_a_connection_is_well_when_its_last_two_lanes_get_through_at_once(store: Store) -> None:
+    """As those of two processes do after an outage."""
+    with store.write() as c:
+        for id in (1, 2):
+            health.met(c, id, Trouble(1, {"code": "down"}))
+
+    def gets_through() -> None:
+        with store.write() as c:
+            health.got_through(c, 2, 2)
+
+    with ThreadPoolExecutor(1) as beside:
+        with store.write() as c:
+            health.got_through(c, 2, 1)
+            through = beside.submit(gets_through)
+            waits_or_done(store, through)
+        through.result(20)
+    with store.read() as c:
+        assert c.execute(sa.select(connection.c.health).where(connection.c.id == 1)).scalar_one() == health.OK

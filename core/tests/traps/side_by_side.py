@@ -1,0 +1,35 @@
+"""The traps of two transactions at once: what one of them would lose of the other without the guard."""
+
+from __future__ import annotations
+
+from tests.trap import Trap
+
+CORE = "core/engate"
+TESTS = "core/tests/test_side_by_side.py::"
+
+TRAPS: tuple[Trap, ...] = (
+    Trap(
+        "engine.adopted-while-written",
+        "What a lane of an archive stores while another integration adopts its orders is not moved and would be deleted with the archive.",
+        f"{CORE}/store/archive.py",
+        "    c.execute(sa.select(integration.c.id).where(integration.c.id == old).with_for_update())\n    mine =",
+        "    mine =",
+        (f"{TESTS}test_an_order_and_an_event_that_are_stored_while_an_archive_is_adopted_are_taken_over_too[postgresql]",),
+    ),
+    Trap(
+        "engine.handled-unread",
+        "An event with a lower id may be stored after those that were read: handled with them, what it tells is lost.",
+        f"{CORE}/store/inbox.py",
+        '{"of_ids": ids, "of_at": now}',
+        '{"of_ids": range(max(ids) + 1), "of_at": now}',
+        (f"{TESTS}test_an_event_that_was_not_seen_yet_is_not_handled_with_the_others[postgresql]",),
+    ),
+    Trap(
+        "engine.through-at-once",
+        "After an outage the lanes of two processes get through at once: each sees the other's trouble, and the connection stays degraded.",
+        f"{CORE}/store/health.py",
+        "    c.execute(sa.select(connection.c.id).where(connection.c.id == row.trouble_of).with_for_update(key_share=True))\n",
+        "",
+        (f"{TESTS}test_a_connection_is_well_when_its_last_two_lanes_get_through_at_once[postgresql]",),
+    ),
+)
