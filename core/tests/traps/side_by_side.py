@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.trap import Trap
 
 CORE = "core/engate"
+RECORDS = "core/tests/test_records.py::"
 TESTS = "core/tests/test_side_by_side.py::"
 
 TRAPS: tuple[Trap, ...] = (
@@ -31,5 +32,24 @@ TRAPS: tuple[Trap, ...] = (
         "    c.execute(sa.select(connection.c.id).where(connection.c.id == row.trouble_of).with_for_update(key_share=True))\n",
         "",
         (f"{TESTS}test_a_connection_is_well_when_its_last_two_lanes_get_through_at_once[postgresql]",),
+    ),
+    Trap(
+        "engine.accepted-elsewhere",
+        "A push under way to the old place of a SKU: taken for what the new place holds, the shop's own texts there are overwritten.",
+        f"{CORE}/store/pushes.py",
+        "    return sa.case((record.c.turn_of == moved.ELSEWHERE, None), else_=doc)",
+        "    return doc",
+        (
+            f"{RECORDS}test_what_is_accepted_at_the_old_place_says_nothing_of_the_new_one[sqlite-True]",
+            f"{RECORDS}test_what_is_accepted_at_the_old_place_says_nothing_of_the_new_one[sqlite-False]",
+        ),
+    ),
+    Trap(
+        "engine.second-key-elsewhere",
+        "The second key of the old place stands beside the key of the new one: stock goes to the old place for good.",
+        f"{CORE}/store/links.py",
+        ' & is_(link.c.remote, "b_remote")',
+        "",
+        (f"{RECORDS}test_what_is_accepted_at_the_old_place_says_nothing_of_the_new_one[sqlite-True]",),
     ),
 )
