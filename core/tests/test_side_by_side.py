@@ -4,24 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from core.tests.beside import waits_or_done
-from core.tests.orders_made import order
+from core.tests.orders_made import AT, order, part
 
 from engate.domain.flows import FLOWS
-from engate.model import OrderEvent
-from engate.store import archive, health, inbox, orders
+from engate.domain.orders import Task
+from engate.model import ErpItem, ErpOrder, OrderEvent, Sku
+from engate.operations import trigger
+from engate.operations.scope import Scope
+from engate.store import archive, desired, health, inbox, orders, renames, tasks
+from engate.store.blobs import pack, unpack
 from engate.store.db import Store
+from engate.store.desired import Wanted
 from engate.store.health import Trouble
-from engate.store.orders import Shop
+from engate.store.orders import OrderRow, Shop
+from engate.store.rows import RecordSet
 from engate.store.tables import connection, flow, integration, lane, metadata, tenant
 from engate.store.tables import inbox as events
 from engate.store.tables import order as shop_order
+from engate.store.tables import part as parts
+from engate.text import Text
 
-NOW = 1000.0
+NOW, SKU = 1000.0, "p"
 pytestmark = pytest.mark.parametrize("database", ["postgresql"], indirect=True)
 
 
@@ -37,7 +46,7 @@ def store(database: str) -> Generator[Store]:
         for id, deleted_at in ((1, NOW), (2, None)):
             about = {"id": id, "tenant_id": 1, "name": f"i{id}", "erp_id": 1, "storefront_id": 2, "deleted_at": deleted_at}
             c.execute(sa.insert(integration).values(about | {"options": {}, "mapping": {}, "created_at": 0}))
-        c.execute(sa.insert(lane), [{"id": id, "tenant_id": 1, "integration_id": 2, "name": f"l{id}", "prio": 1} for id in (1, 2)])
+        c.execute(sa.insert(lane), [{"tenant_id": 1, "integration_id": 2, "name": f"l{n}", "prio": 1} for n in (1, 2)])
         c.execute(sa.insert(flow), [{"integration_id": 2, "name": name} for name in FLOWS])
     yield made
     made.close()
@@ -104,3 +113,83 @@ def test_a_connection_is_well_when_its_last_two_lanes_get_through_at_once(store:
         through.result(20)
     with store.read() as c:
         assert c.execute(sa.select(connection.c.health).where(connection.c.id == 1)).scalar_one() == health.OK
+
+
+@pytest.mark.trap("engine.retried-while-told")
+def test_what_the_erp_says_while_a_person_retries_an_order_stays(store: Store) -> None:
+    """The ERP lists it once: what is overwritten does not come again."""
+    with store.write() as c:
+        id = orders.keep(c, Shop(1, 2), order(), "received", NOW)
+        orders.add_parts(c, OrderRow(1, 2, id), [part(1).doc], "invoiced")
+        orders.update_part(c, 1, erp_key="7", erp_doc=erp())
+
+    def retries() -> None:
+        with store.write() as c:
+            trigger.retry_order(Scope(c, 1, 2, NOW), "o1")
+
+    with ThreadPoolExecutor(1) as beside:
+        with store.write() as c:
+            [row] = orders.part_by_erp(c, 2, ["7"])
+            orders.update_part(c, row.id, erp_doc=erp(delivered_at=AT))
+            retrying = beside.submit(retries)
+            waits_or_done(store, retrying)
+        retrying.result(20)
+    assert said(store).delivered_at == AT
+
+
+@pytest.mark.trap("engine.renamed-while-told")
+def test_what_the_erp_says_while_a_sku_is_renamed_stays(store: Store) -> None:
+    with store.write() as c:
+        id = orders.keep(c, Shop(1, 2), order(), "received", NOW)
+        orders.add_parts(c, OrderRow(1, 2, id), [part(1).doc], "in_erp")
+        orders.update_part(c, 1, erp_key="7", erp_doc=erp())
+        about = RecordSet(1, 2, "sku")
+        desired.want(c, about, [Wanted(SKU, "p", Sku(SKU, "p", "s"), b"1", None, 0.0)], run_id=1, now=NOW)
+
+    def renamed() -> None:
+        with store.write() as c:
+            renames.rename(c, 2, SKU, "new")
+
+    with ThreadPoolExecutor(1) as beside:
+        with store.write() as c:
+            orders.update_part(c, 1, erp_doc=erp(delivered_at=AT))
+            renaming = beside.submit(renamed)
+            waits_or_done(store, renaming)
+        renaming.result(20)
+    assert (said(store).delivered_at, [item.sku for item in said(store).items]) == (AT, ["new"])
+
+
+@pytest.mark.trap("engine.closed-while-settled")
+def test_a_task_that_a_person_closes_while_its_amount_changes_is_opened_again(store: Store) -> None:
+    """The person has seen the amount of before."""
+    with store.write() as c:
+        id = orders.keep(c, Shop(1, 2), order(), "received", NOW)
+        tasks.settle(c, id, ["money"], [task(5)], NOW)
+
+    def settles() -> None:
+        with store.write() as c:
+            tasks.settle(c, id, ["money"], [task(9)], NOW)
+
+    with ThreadPoolExecutor(1) as beside:
+        with store.write() as c:
+            tasks.close(c, id, ["money"], "done", NOW)
+            settling = beside.submit(settles)
+            waits_or_done(store, settling)
+        settling.result(20)
+    with store.read() as c:
+        assert [each.amount for each in tasks.still_open(c, id)] == [9]
+
+
+def task(amount: int) -> Task:
+    return Task("money", Decimal(amount), Text("t", "t"), Text("h", "h"))
+
+
+def erp(**more: Any) -> bytes:
+    """Of the ERP's order 7, which is the only part."""
+    return pack(ErpOrder("7", "1", "invoiced", "F", items=(ErpItem(SKU, Decimal(1)),), invoices=(), **more))
+
+
+def said(store: Store) -> ErpOrder:
+    """What the ERP said last of the only part."""
+    with store.read() as c:
+        return unpack(c.execute(sa.select(parts.c.erp_doc)).scalar_one(), ErpOrder)

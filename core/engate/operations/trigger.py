@@ -233,7 +233,7 @@ def retry(scope: Scope, what: Retried) -> Again:
 def retry_order(scope: Scope, key: str) -> None:
     """Works on the order again, beginning with the shop's order. A refused part may be sent once more."""
     c, tenant_id, id, now = scope
-    stored = orders.load(c, id, key)
+    stored = orders.load(c, id, key, to_change=True)  # what the ERP says meanwhile must not be overwritten
     if stored is None:
         raise config.not_found("Pedido", "order")
     looked = waits.for_code(c, stored.id, FATE_UNKNOWN)  # a person has looked for it in the ERP; the import looks again

@@ -52,4 +52,28 @@ TRAPS: tuple[Trap, ...] = (
         "",
         (f"{RECORDS}test_what_is_accepted_at_the_old_place_says_nothing_of_the_new_one[sqlite-True]",),
     ),
+    Trap(
+        "engine.retried-while-told",
+        "A person retries an order while the ERP says that it was shipped: written from what was read before, that is never told again.",
+        f"{CORE}/operations/trigger.py",
+        "orders.load(c, id, key, to_change=True)",
+        "orders.load(c, id, key)",
+        (f"{TESTS}test_what_the_erp_says_while_a_person_retries_an_order_stays[postgresql]",),
+    ),
+    Trap(
+        "engine.renamed-while-told",
+        "A SKU is renamed in the open orders while the ERP says something of one of them: it would be overwritten with what was read before.",
+        f"{CORE}/store/renames.py",
+        ".order_by(part.c.id).with_for_update()",
+        ".order_by(part.c.id)",
+        (f"{TESTS}test_what_the_erp_says_while_a_sku_is_renamed_stays[postgresql]",),
+    ),
+    Trap(
+        "engine.closed-while-settled",
+        "A person closes a task while its amount changes: it would stay closed with the new amount, which nobody has seen.",
+        f"{CORE}/store/tasks.py",
+        "_OF_ORDER.with_for_update()  #",
+        "_OF_ORDER  #",
+        (f"{TESTS}test_a_task_that_a_person_closes_while_its_amount_changes_is_opened_again[postgresql]",),
+    ),
 )
