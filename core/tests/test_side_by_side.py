@@ -17,14 +17,15 @@ from engate.domain.orders import Task
 from engate.model import ErpItem, ErpOrder, OrderEvent, Sku
 from engate.operations import trigger
 from engate.operations.scope import Scope
-from engate.store import archive, desired, health, inbox, orders, renames, tasks
+from engate.store import archive, desired, health, inbox, orders, renames, runs, tasks
 from engate.store.blobs import pack, unpack
 from engate.store.db import Store
 from engate.store.desired import Wanted
 from engate.store.health import Trouble
 from engate.store.orders import OrderRow, Shop
 from engate.store.rows import RecordSet
-from engate.store.tables import connection, flow, integration, lane, metadata, tenant
+from engate.store.runs import Asked
+from engate.store.tables import connection, flow, integration, lane, metadata, run, tenant
 from engate.store.tables import inbox as events
 from engate.store.tables import order as shop_order
 from engate.store.tables import part as parts
@@ -193,3 +194,23 @@ def said(store: Store) -> ErpOrder:
     """What the ERP said last of the only part."""
     with store.read() as c:
         return unpack(c.execute(sa.select(parts.c.erp_doc)).scalar_one(), ErpOrder)
+
+
+@pytest.mark.trap("engine.started-at-once")
+def test_a_full_run_that_a_smaller_one_supersedes_as_it_starts_stays_due(store: Store) -> None:
+    with store.write() as c:
+        c.execute(sa.update(flow).values(full_at=5.0))
+
+    def starts() -> int:
+        with store.write() as c:
+            return runs.start(c, 1, 2, Asked("stock", ["stock"], "request", full=False, keys=None), NOW)
+
+    with ThreadPoolExecutor(1) as beside:
+        with store.write() as c:
+            first = runs.start(c, 1, 2, Asked("stock", ["stock"], "request", full=True, keys=None), NOW)
+            starting = beside.submit(starts)
+            waits_or_done(store, starting)
+        second = starting.result(20)
+    with store.read() as c:
+        assert {row.id: row.state for row in c.execute(sa.select(run))} == {first: "cancelled", second: "reading"}
+        assert runs.full_at(c, 2, "stock") is None

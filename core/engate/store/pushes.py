@@ -285,8 +285,9 @@ _ACCEPT = (
     .where(record.c.id == sa.bindparam("b_id"))
     .values(
         have=_accepted(sa.bindparam("b_have", type_=sa.LargeBinary)),
-        have_doc=_accepted_doc(sa.bindparam("b_doc", type_=sa.LargeBinary)), cause_id=sa.bindparam("b_cause"), answer=sa.bindparam("b_answer"),
-        answered_at=_NOW, turned_at=sa.func.coalesce(sa.bindparam("b_turned_at", type_=sa.Double), record.c.turned_at), **_SETTLED,
+        have_doc=_accepted_doc(sa.bindparam("b_doc", type_=sa.LargeBinary)), cause_id=sa.bindparam("b_cause"),
+        answer=sa.bindparam("b_answer"), answered_at=_NOW,
+        turned_at=sa.func.coalesce(sa.bindparam("b_turned_at", type_=sa.Double), record.c.turned_at), **_SETTLED,
     )
 )  # fmt: skip
 

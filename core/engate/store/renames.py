@@ -87,9 +87,7 @@ def _look_ups(c: sa.Connection, integration_id: int, old: str, new: str) -> None
 
 def _orders(c: sa.Connection, integration_id: int, names: dict[str, str]) -> None:
     """Renames in open orders: those not in the ERP yet ask for the new key, the others are compared with the ERP under it."""
-    rows = c.execute(
-        sa.select(part.c.id, part.c.doc).where(part.c.integration_id == integration_id, part.c.state.not_in(OVER))
-    ).all()
+    rows = c.execute(sa.select(part.c.id, part.c.doc).where(part.c.integration_id == integration_id, part.c.state.not_in(OVER))).all()
     for row in c.execute(_PARTS, {"of_ids": [row.id for row in rows if _sells(row, names)]}).all():
         doc = unpack(row.doc, OrderPart)
         values: dict[str, Any] = {"doc": pack(msgspec.structs.replace(doc, items=_items(doc.items, names)))}

@@ -140,7 +140,7 @@ TRAPS: tuple[Trap, ...] = (
     ),
     Trap(
         "engine.operation-untested",
-        "A connection is changed while the shop works on an operation: its lane would settle and never ask again, and nothing new would go.",
+        "A connection is changed while the shop works on an operation: its lane would never ask again, and nothing new would go.",
         f"{CORE}/sync/runner.py",
         "        if not snapshot.connected or snapshot.refused:\n",
         "        if not snapshot.connected:\n            return NextTurn(through=False)\n        if snapshot.refused:\n",
@@ -150,7 +150,7 @@ TRAPS: tuple[Trap, ...] = (
         "engine.refresh-inactive",
         "Options saved while an integration is inactive: what the ERP does not list anew would go on by the old ones.",
         f"{CORE}/sync/lanes.py",
-        "        case \"refresh\" if not work.snapshot.active:\n            return _postponed(work)\n",
+        '        case "refresh" if not work.snapshot.active:\n            return _postponed(work)\n',
         "",
         ("tests/test_catalogue.py::test_options_that_are_saved_while_inactive_count_when_it_is_active_again",),
     ),
