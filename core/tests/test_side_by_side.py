@@ -17,7 +17,7 @@ from engate.domain.orders import Task
 from engate.model import ErpItem, ErpOrder, OrderEvent, Sku
 from engate.operations import trigger
 from engate.operations.scope import Scope
-from engate.store import archive, desired, health, inbox, orders, renames, runs, tasks
+from engate.store import archive, desired, health, inbox, links, orders, renames, runs, tasks
 from engate.store.blobs import pack, unpack
 from engate.store.db import Store
 from engate.store.desired import Wanted
@@ -214,3 +214,20 @@ def test_a_full_run_that_a_smaller_one_supersedes_as_it_starts_stays_due(store: 
     with store.read() as c:
         assert {row.id: row.state for row in c.execute(sa.select(run))} == {first: "cancelled", second: "reading"}
         assert runs.full_at(c, 2, "stock") is None
+
+
+@pytest.mark.trap("engine.listed-while-linked")
+def test_what_a_person_links_while_the_shops_list_is_read_stays_linked(store: Store) -> None:
+    def lists() -> None:
+        with store.write() as c:
+            links.linked(c, RecordSet(1, 2, "sku"), links.free_pairs(c, 2, "sku", [(SKU, "listed")]), NOW, "listed")
+
+    with ThreadPoolExecutor(1) as beside:
+        with store.write() as c:
+            links.lock(c, 2)
+            links.linked(c, RecordSet(1, 2, "sku"), [(SKU, "said")], NOW, "person")
+            listing = beside.submit(lists)
+            waits_or_done(store, listing)
+        listing.result(20)
+    with store.read() as c:
+        assert links.links_of(c, 2, ["sku"]) == {("sku", SKU): "said"}

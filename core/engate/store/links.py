@@ -91,7 +91,9 @@ def links_of(c: sa.Connection, integration_id: int, kinds: Sequence[str]) -> dic
 
 
 def free_pairs(c: sa.Connection, integration_id: int, kind: str, pairs: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Those of these (key, the storefront's key) of which neither is linked; of several that share one, the first."""
+    """Those of these (key, the storefront's key) of which neither is linked; of several that share one, the first. They stay free
+    until this transaction ends: a person may be linking one of them."""
+    lock(c, integration_id)
     keys, remotes = zip(*pairs, strict=True) if pairs else ((), ())
     mine = (link.c.integration_id == integration_id) & (link.c.kind == kind)
     used = c.execute(sa.select(link.c.key, link.c.remote).where(mine, link.c.key.in_(keys) | link.c.remote.in_(remotes))).all()

@@ -108,4 +108,12 @@ TRAPS: tuple[Trap, ...] = (
         "    # last",
         ("tests/test_side_by_side.py::test_what_was_decided_by_new_options_is_not_decided_by_the_old_ones_again",),
     ),
+    Trap(
+        "engine.listed-while-linked",
+        "A person links a SKU while the shop's list is read: the list, which found it free, would take the place of the person's link.",
+        f"{CORE}/store/links.py",
+        "    lock(c, integration_id)\n",
+        "",
+        (f"{TESTS}test_what_a_person_links_while_the_shops_list_is_read_stays_linked[postgresql]",),
+    ),
 )
