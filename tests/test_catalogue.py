@@ -11,7 +11,7 @@ import msgspec
 import pytest
 import sqlalchemy as sa
 from tests.support.goods import goods, gtin, product
-from tests.support.stage import SHORT, Stage, staged
+from tests.support.stage import SHORT, Stage, faked, staged
 
 from engate.domain.options import Options
 from engate.model import Check
@@ -506,7 +506,7 @@ async def test_changed_settings_work_on_nothing_until_they_have_passed_a_test(sq
         stage.erp.change([Change(stage.erp.state()[0].key, price=D("3.21"))])
         forget_counts(stage)
         await stage.resync(["prices"])
-        await stage.until(lambda: stage.sql("select id from lane where name = 'read/prices' and due_at is null and lease is null"))
+        await stage.until(lambda: stage.sql("select id from lane where name = 'read/prices' and not_before > 0 and lease is null"))
         assert stage.shop.state()[0].price != D("3.21") and not writes(stage)
         passed = [Check("stage", True, Text("", ""))]
 
@@ -559,3 +559,16 @@ async def test_each_packaging_has_its_own_weight(sqlite_database: str) -> None:
     async with staged(sqlite_database, shop_name="fake_shop", seed=seed, selling=True) as stage:
         held: dict[str, Any] = stage.shop.held["sku"]
         assert sorted(D(body["want"]["weight_kg"]) for body in held.values()) == [D("1.02"), D("12.30")]
+
+
+@pytest.mark.trap("engine.refresh-inactive", "engine.refresh-lifted")
+async def test_options_that_are_saved_while_inactive_count_when_it_is_active_again(sqlite_database: str) -> None:
+    """Also for what has not changed in the ERP, which an activation after a pause does not read."""
+    async with faked(sqlite_database, seed=goods(2), selling=True) as stage:
+        before = {sku.key: sku.stock["main"] for sku in stage.shop.state()}
+        now = stage.clock.now().timestamp()
+        await stage.store.writing(lambda c: trigger.deactivate(Scope(c, stage.tenant_id, stage.integration_id, now)))
+        await stage.change(options=Options(stock_buffer=2), flows=["stock"])
+        await stage.until(lambda: stage.sql("select id from lane where name = 'refresh/stock' and lease is null and not_before > 0"))
+        await stage.activate()
+        await stage.until(lambda: {sku.key: sku.stock["main"] + 2 for sku in stage.shop.state()} == before)

@@ -13,6 +13,9 @@ from tests.support.stage import SHORT, Stage, faked
 from tests.test_guards import let_go, take
 
 from engate import NotYet, Unavailable, Unknown, batch
+from engate.model import Check
+from engate.operations import links
+from engate.store import config
 from engate.testing.facts import Change, Fault
 from engate.testing.fake_shop.plugin import FAKE_SHOP, FakeShop
 from engate.testing.fakes import lacking
@@ -368,3 +371,29 @@ async def test_what_is_new_waits_for_the_next_operation(sqlite_database: str) ->
         await stage.selling()
         assert {may_defer for _, may_defer in loads.sizes} == {True}
         assert sum(size for size, _ in loads.sizes) == 20
+
+
+@pytest.mark.trap("engine.operation-untested")
+async def test_an_operation_goes_on_when_the_changed_connection_has_passed_its_test(sqlite_database: str) -> None:
+    async with faked(sqlite_database, seed=goods(3), settings=BULK, selling=True) as stage:
+        stage.shop.switches.works = False
+        await restock(stage, 8)
+        await stage.until(lambda: under_way(stage))
+        changed = "update connection set revision = revision + 1 where id in (select storefront_id from integration)"
+        await stage.store.writing(lambda c: c.execute(sa.text(changed)))
+        stage.runner.poke()
+        await stage.until(lambda: stage.sql("select id from lane where name like 'check/%' and lease is null and not_before > 0"))
+        stage.shop.switches.works = True
+        await stage.store.writing(lambda c: passes(c, stage))
+        stage.runner.poke()
+        await stage.until(lambda: all(sku.stock == {"main": 8} for sku in stage.shop.state()))
+
+
+def passes(c: sa.Connection, stage: Stage) -> None:
+    """The test of the storefront's connection, as the API stores it."""
+    id, revision, now = *c.execute(sa.text(STOREFRONT)).one(), stage.clock.now().timestamp()
+    config.tested(c, id, revision, config.Tested([Check("login", True, Text("", ""))]), now)
+    links.revive(c, stage.tenant_id, [stage.integration_id], now)
+
+
+STOREFRONT = "select c.id, c.revision from connection c join integration i on i.storefront_id = c.id"

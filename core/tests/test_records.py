@@ -21,6 +21,7 @@ from engate.errors import Rejected
 from engate.model import Brand, Category, PartItem, Price, Product, Sku, StockLevel
 from engate.model.common import Problem
 from engate.model.kinds import KINDS
+from engate.operations import trigger
 from engate.store import desired, families, links, moved, orders, pushes, units
 from engate.store.db import Store
 from engate.store.desired import Decided, Part, Wanted
@@ -381,6 +382,28 @@ def test_what_is_decided_anew_while_a_reading_finds_a_problem_is_decided_by_it(s
             waits_or_done(store, revisiting)
         revisiting.result(20)
     assert states(store) == {"b": "to_send"}
+
+
+@pytest.mark.trap("engine.accepted-elsewhere", "engine.second-key-elsewhere")
+@pytest.mark.parametrize("as_read", [True, False])
+def test_what_is_accepted_at_the_old_place_says_nothing_of_the_new_one(store: Store, as_read: bool) -> None:
+    """A push to a thing of the shop is under way while a person links its SKU to another one, whose own texts must survive."""
+    sell_one(store, "old")
+    with store.write() as c:
+        trigger.links_said(c, of("sku"), [("s", "old")], NOW)
+    [sent] = claim(store, "sku")
+    assert sent.remote == "old"
+    with store.write() as c:
+        trigger.links_said(c, of("sku"), [("s", "new")], NOW)
+    with store.write() as c:
+        told = Settled(sent.id, "s", digest(sent.doc, {}), sent.doc, "old", True, "ok", None, as_read, more="second of old")
+        pushes.accept(c, of("sku"), [told], NOW)
+    [again] = claim(store, "sku")
+    assert (again.remote, again.more, again.have_doc) == ("new", "", None)
+    accept(store, "sku", [again._replace(key="s")])
+    with store.read() as c:
+        row: Any = c.execute(sa.select(record).where(record.c.kind == "sku")).one()
+    assert row.state == "settled" and row.have_doc is not None
 
 
 def sell_one(store: Store, remote: str) -> None:

@@ -48,6 +48,7 @@ def activate(scope: Scope, how: Activation) -> list[int]:
     config.claim_shop(c, tenant_id, id)
     config.update_integration(c, tenant_id, id, **values)
     asleep.wake(c, tenant_id, id, now)
+    lanes.lift(c, id, lanes.backing_off(c, id))
     made = [_start(scope, _asked(name, "activation", full=name not in whole, keys=None)) for name in how.flows if name in LOADS]
     wake_all(scope, how.flows)
     wake(scope, PROBES)
@@ -233,7 +234,7 @@ def retry(scope: Scope, what: Retried) -> Again:
 def retry_order(scope: Scope, key: str) -> None:
     """Works on the order again, beginning with the shop's order. A refused part may be sent once more."""
     c, tenant_id, id, now = scope
-    stored = orders.load(c, id, key)
+    stored = orders.load(c, id, key, to_change=True)  # what the ERP says meanwhile must not be overwritten
     if stored is None:
         raise config.not_found("Pedido", "order")
     looked = waits.for_code(c, stored.id, FATE_UNKNOWN)  # a person has looked for it in the ERP; the import looks again

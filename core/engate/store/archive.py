@@ -140,6 +140,8 @@ def _shop(c: sa.Connection, connection_id: int) -> str:
 def _move(c: sa.Connection, heir: Heir, now: float) -> int:
     """Causes are not moved: what an order waits for is found anew. Rows that the new integration has are not overwritten."""
     _, old, new = heir
+    # waits for transactions that are writing an order, an event or a message of it: what is not moved is deleted with this row
+    c.execute(sa.select(integration.c.id).where(integration.c.id == old).with_for_update())
     mine = sa.select(order.c.key).where(order.c.integration_id == new)
     moved = sa.update(order).where(order.c.integration_id == old, order.c.key.not_in(mine)).values(integration_id=new, cause_id=None)
     count = c.execute(moved).rowcount
@@ -151,8 +153,6 @@ def _move(c: sa.Connection, heir: Heir, now: float) -> int:
     _copy(c, key_index, old, new, key_index.c.kind == "order")
     _copy(c, link, old, new)
     _copy(c, reading, old, new, reading.c.kind.not_in(list(KINDS)))  # how far orders have been read, on both sides
-    # waits for a transaction that is writing a message, or the message would be deleted with this row
-    c.execute(sa.select(integration.c.id).where(integration.c.id == old).with_for_update())
     outbox.move(c, heir, now)
     calls.move(c, old, new)
     c.execute(sa.delete(integration).where(integration.c.id == old))

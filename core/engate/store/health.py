@@ -45,6 +45,8 @@ def got_through(c: sa.Connection, integration_id: int, lane_id: int) -> None:
     c.execute(sa.update(lane).where(lane.c.id == lane_id).values(trouble_of=None, trouble=None))
     if row.trouble["cause"]:
         causes.release(c, integration_id, [row.trouble["cause"]])
+    # two lanes that get through at once would each see the other's trouble: the second one waits here, and sees that the first is through
+    c.execute(sa.select(connection.c.id).where(connection.c.id == row.trouble_of).with_for_update(key_share=True))
     others = sa.select(lane.c.trouble).where(lane.c.trouble_of == row.trouble_of).order_by(lane.c.id).limit(1)
     other = c.execute(others).scalar()
     values: dict[str, Any] = {"health": OK, "health_cause": None}

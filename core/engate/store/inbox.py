@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -32,14 +32,7 @@ _UNHANDLED = (
     .order_by(inbox.c.id)
 )
 _HANDLED = (
-    sa.update(inbox)
-    .where(
-        is_(inbox.c.integration_id, "of_integration"),
-        is_(inbox.c.order_key, "of_key"),
-        inbox.c.id <= sa.bindparam("of_last"),
-        inbox.c.handled_at.is_(None),
-    )
-    .values(handled_at=sa.bindparam("of_at"), doc=None)
+    sa.update(inbox).where(one_of(inbox.c.id, "of_ids"), inbox.c.handled_at.is_(None)).values(handled_at=sa.bindparam("of_at"), doc=None)
 )
 
 
@@ -73,10 +66,17 @@ def orders(c: sa.Connection, integration_id: int) -> list[str]:
     return list(c.execute(_ORDERS, {"of_integration": integration_id}).scalars())
 
 
-def unhandled(c: sa.Connection, integration_id: int, order_key: str) -> tuple[int | None, list[Order | None]]:
-    """(id of the order's newest unhandled event, the order as each of these events carries it: None where it carries none)"""
+class Unhandled(NamedTuple):
+    """Unhandled events of one order, in the order in which they came. `docs`: the order as each of them carries it; None where it carries
+    none."""
+
+    ids: list[int]
+    docs: list[Order | None]
+
+
+def unhandled(c: sa.Connection, integration_id: int, order_key: str) -> Unhandled:
     rows = c.execute(_UNHANDLED, {"of_integration": integration_id, "of_key": order_key}).all()
-    return (rows[-1].id if rows else None), [readable(row.doc, Order) for row in rows]
+    return Unhandled([row.id for row in rows], [readable(row.doc, Order) for row in rows])
 
 
 _HEARD = sa.select(inbox.c.id).where(is_(inbox.c.integration_id, "of_integration"), is_(inbox.c.key, "of_key"))
@@ -87,5 +87,8 @@ def heard(c: sa.Connection, integration_id: int, key: str) -> bool:
     return c.execute(_HEARD, {"of_integration": integration_id, "of_key": key}).first() is not None
 
 
-def handled(c: sa.Connection, integration_id: int, order_key: str, up_to: int, now: float) -> None:
-    c.execute(_HANDLED, {"of_integration": integration_id, "of_key": order_key, "of_last": up_to, "of_at": now})
+def handled(c: sa.Connection, ids: Sequence[int], now: float) -> None:
+    """These events were handled. Not simply all up to the last one: ids are drawn before commits, so an event with a lower one may be
+    stored later, and nobody has seen it."""
+    if ids:
+        c.execute(_HANDLED, {"of_ids": ids, "of_at": now})

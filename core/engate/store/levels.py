@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from engate.model import StockLevel
 from engate.store.blobs import readable
+from engate.store.conditions import is_, one_of
 from engate.store.tables import record
 
 
@@ -36,8 +37,16 @@ def of_skus(c: sa.Connection, integration_id: int, skus: Collection[str]) -> dic
 
 def lock(c: sa.Connection, integration_id: int, skus: Collection[str]) -> None:
     """Locks the stock records of these SKUs, as `desired.revisit` does: nobody else decides about them until this transaction ends."""
-    mine = (record.c.integration_id == integration_id) & (record.c.kind == "stock") & record.c.parent.in_(skus)
-    c.execute(sa.select(record.c.id).where(mine).order_by(record.c.id).with_for_update())
+    c.execute(_LOCK, {"of_integration": integration_id, "of_skus": skus})
+
+
+# built once: used for every page of stock
+_LOCK = (
+    sa.select(record.c.id)
+    .where(is_(record.c.integration_id, "of_integration"), record.c.kind == "stock", one_of(record.c.parent, "of_skus"))
+    .order_by(record.c.id)
+    .with_for_update()
+)
 
 
 def counted(c: sa.Connection, ids: Collection[int], now: float) -> None:

@@ -73,12 +73,14 @@ def still_linked(c: sa.Connection, integration_id: int, kind: str, keys: Sequenc
     return {row.key for row in c.execute(_REMOTES, {"of_integration": integration_id, "of_kind": kind, "of_keys": keys})}
 
 
-def second_keys(c: sa.Connection, integration_id: int, kind: str, pairs: Sequence[tuple[str, str]]) -> None:
-    """Stores second keys of existing links; their origin stays. Pairs: (key, second key)."""
-    if pairs:
-        mine = (link.c.integration_id == integration_id) & (link.c.kind == kind) & (is_(link.c.key, "b_key"))
-        rows = [{"b_key": key, "b_more": more} for key, more in pairs]
-        c.execute(sa.update(link).where(mine).values(more=sa.bindparam("b_more")), rows)
+def second_keys(c: sa.Connection, integration_id: int, kind: str, told: Sequence[tuple[str, str | None, str]]) -> None:
+    """Stores second keys of existing links; their origin stays. Rows: (key, the storefront's key, its second key). A link to another thing
+    by now stays as it is."""
+    if told:
+        mine = (link.c.integration_id == integration_id) & (link.c.kind == kind)
+        same = is_(link.c.key, "b_key") & is_(link.c.remote, "b_remote")
+        rows = [{"b_key": key, "b_remote": remote, "b_more": more} for key, remote, more in told]
+        c.execute(sa.update(link).where(mine, same).values(more=sa.bindparam("b_more")), rows)
 
 
 def links_of(c: sa.Connection, integration_id: int, kinds: Sequence[str]) -> dict[tuple[str, str], str]:
@@ -89,7 +91,9 @@ def links_of(c: sa.Connection, integration_id: int, kinds: Sequence[str]) -> dic
 
 
 def free_pairs(c: sa.Connection, integration_id: int, kind: str, pairs: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Those of these (key, the storefront's key) of which neither is linked; of several that share one, the first."""
+    """Those of these (key, the storefront's key) of which neither is linked; of several that share one, the first. They stay free
+    until this transaction ends: a person may be linking one of them."""
+    lock(c, integration_id)
     keys, remotes = zip(*pairs, strict=True) if pairs else ((), ())
     mine = (link.c.integration_id == integration_id) & (link.c.kind == kind)
     used = c.execute(sa.select(link.c.key, link.c.remote).where(mine, link.c.key.in_(keys) | link.c.remote.in_(remotes))).all()

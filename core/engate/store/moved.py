@@ -18,7 +18,9 @@ BELOW: dict[str, Sequence[str]] = {
     "sku": list(OF_A_SKU),
 }
 _TURN = record.c.turn + 1  # where nothing was accepted yet, it alone tells a process that hands the record out of the change
-FOREIGN: dict[str, Any] = {"have": None, "have_doc": None, "turn_of": None, "turn": _TURN}
+ELSEWHERE = b""
+"""As `turn_of`: what is under way goes to the former place. Its acceptance says nothing of the new one."""
+FOREIGN: dict[str, Any] = {"have": None, "have_doc": None, "turn_of": ELSEWHERE, "turn": _TURN}
 """What the new place holds is unknown."""
 DOUBTED: dict[str, Any] = {"have": None, "turn_of": None, "turn": _TURN}
 """The place is the same, but the keys sent along have changed. Without `turn_of` an answer to a push under way does not settle `have`."""

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from engate.domain.reasons import Reason
 from engate.model.kinds import KINDS, Kind
-from engate.store import links
+from engate.store import links, moved
 from engate.store.blobs import pack, readable
 from engate.store.causes import ensure
 from engate.store.conditions import one_of
@@ -266,12 +266,16 @@ def _accepted(digest: Any) -> Any:
     return sa.case((record.c.turn_of == digest, digest), else_=None)
 
 
+def _accepted_doc(doc: Any) -> Any:
+    return sa.case((record.c.turn_of == moved.ELSEWHERE, None), else_=doc)
+
+
 _NOW = sa.bindparam("at", type_=sa.Double)
 _ACCEPT_AS_READ = (
     sa.update(record)
     .where(one_of(record.c.id, "ids"), record.c.want == record.c.sent)
     .values(
-        have=_accepted(record.c.sent), have_doc=record.c.doc, cause_id=None, answer="",
+        have=_accepted(record.c.sent), have_doc=_accepted_doc(record.c.doc), cause_id=None, answer="",
         answered_at=_NOW, turned_at=sa.case((one_of(record.c.id, "turned"), _NOW), else_=record.c.turned_at), **_SETTLED,
     )
     .returning(record.c.id)
@@ -281,8 +285,9 @@ _ACCEPT = (
     .where(record.c.id == sa.bindparam("b_id"))
     .values(
         have=_accepted(sa.bindparam("b_have", type_=sa.LargeBinary)),
-        have_doc=sa.bindparam("b_doc"), cause_id=sa.bindparam("b_cause"), answer=sa.bindparam("b_answer"),
-        answered_at=_NOW, turned_at=sa.func.coalesce(sa.bindparam("b_turned_at", type_=sa.Double), record.c.turned_at), **_SETTLED,
+        have_doc=_accepted_doc(sa.bindparam("b_doc", type_=sa.LargeBinary)), cause_id=sa.bindparam("b_cause"),
+        answer=sa.bindparam("b_answer"), answered_at=_NOW,
+        turned_at=sa.func.coalesce(sa.bindparam("b_turned_at", type_=sa.Double), record.c.turned_at), **_SETTLED,
     )
 )  # fmt: skip
 
@@ -332,7 +337,7 @@ def accept(c: sa.Connection, of: RecordSet, rows: Sequence[Settled], now: float)
     there = links.still_linked(c, of.integration_id, of.kind, [row.key for row in rows if row.had_remote])
     new = [(row.key, row.remote, row.more) for row in rows if row.remote and row.key not in there]
     links.linked(c, of, new, now)
-    told = [(row.key, row.more) for row in rows if row.key in there and row.more != row.had_more]
+    told = [(row.key, row.remote, row.more) for row in rows if row.key in there and row.more != row.had_more]
     links.second_keys(c, of.integration_id, of.kind, told)
     return bool(new)
 

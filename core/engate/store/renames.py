@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from engate.model import ErpOrder, Invoice, OrderPart, Sku
 from engate.model.kinds import OF_A_SKU
 from engate.store.blobs import pack, readable, unpack
+from engate.store.conditions import one_of
 from engate.store.db import insert
 from engate.store.tables import document, integration, key_index, link, part, record, unit
 
@@ -86,19 +87,23 @@ def _look_ups(c: sa.Connection, integration_id: int, old: str, new: str) -> None
 
 def _orders(c: sa.Connection, integration_id: int, names: dict[str, str]) -> None:
     """Renames in open orders: those not in the ERP yet ask for the new key, the others are compared with the ERP under it."""
-    rows = c.execute(
-        sa.select(part.c.id, part.c.doc, part.c.erp_doc).where(part.c.integration_id == integration_id, part.c.state.not_in(OVER))
-    ).all()
-    for row in rows:
+    rows = c.execute(sa.select(part.c.id, part.c.doc).where(part.c.integration_id == integration_id, part.c.state.not_in(OVER))).all()
+    for row in c.execute(_PARTS, {"of_ids": [row.id for row in rows if _sells(row, names)]}).all():
         doc = unpack(row.doc, OrderPart)
-        if not any(item.sku in names for item in doc.items):
-            continue
         values: dict[str, Any] = {"doc": pack(msgspec.structs.replace(doc, items=_items(doc.items, names)))}
         if row.erp_doc:
             values["erp_doc"] = pack(_erp_order(unpack(row.erp_doc, ErpOrder), names))
         c.execute(sa.update(part).where(part.c.id == row.id).values(**values))
-        for note in c.execute(sa.select(document.c.id, document.c.doc).where(document.c.part_id == row.id)).all():
+        for note in c.execute(sa.select(document.c.id, document.c.doc).where(document.c.part_id == row.id).with_for_update()).all():
             c.execute(sa.update(document).where(document.c.id == note.id).values(doc=pack(_invoice(unpack(note.doc, Invoice), names))))
+
+
+_PARTS = sa.select(part.c.id, part.c.doc, part.c.erp_doc).where(one_of(part.c.id, "of_ids")).order_by(part.c.id).with_for_update()
+"""Locked: what the ERP says meanwhile must not be overwritten."""
+
+
+def _sells(row: Any, names: dict[str, str]) -> bool:
+    return any(item.sku in names for item in unpack(row.doc, OrderPart).items)
 
 
 # ---- what an ERP says under a former key ----

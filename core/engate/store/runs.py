@@ -90,6 +90,7 @@ class Asked(NamedTuple):
 def start(c: sa.Connection, tenant_id: int, integration_id: int, asked: Asked, now: float) -> int:
     """Starts a run, with a reading under way for each kind. Returns its id. A run that was reading the same flow is superseded; where a
     smaller reading supersedes a full one, the full one stays due (`full_at` is cleared)."""
+    lock(c, integration_id, asked.flow)
     full, keys = asked.full, asked.keys
     before = {"of_integration": integration_id, "of_flow": asked.flow}
     if (keys is not None or not full) and c.execute(_FULL_BEFORE, before).first():
@@ -114,6 +115,11 @@ def start(c: sa.Connection, tenant_id: int, integration_id: int, asked: Asked, n
     return made
 
 
+def lock(c: sa.Connection, integration_id: int, flow_name: str) -> None:
+    """Locks the flow: no other run of it starts before this transaction ends. Else neither would supersede the other."""
+    c.execute(_LOCK, {"of_integration": integration_id, "of_name": flow_name})
+
+
 def _said(c: sa.Connection, row: Run, state: str, now: float) -> None:
     """Logs the end of the run."""
     about = {"integration": row.integration_id, "run": row.id, "flow": row.flow, "trigger": row.trigger, "state": state}
@@ -131,6 +137,7 @@ SUPERSEDED = EngateError(
 _SUPERSEDE = sa.update(run).where(_BEFORE).values(state="cancelled", ended_at=sa.bindparam("of_now"), error=error_of(SUPERSEDED))
 _NEW_RUN = sa.insert(run).returning(run.c.id)
 _OF_FLOW = (flow.c.integration_id == sa.bindparam("of_integration")) & (flow.c.name == sa.bindparam("of_name"))
+_LOCK = sa.select(flow.c.name).where(_OF_FLOW).with_for_update(key_share=True)
 _OF_KIND = (reading.c.integration_id == sa.bindparam("of_integration")) & (reading.c.kind == sa.bindparam("of_kind"))
 _UNDER_WAY = sa.select(reading).where(
     reading.c.integration_id == sa.bindparam("of_integration"),

@@ -218,7 +218,7 @@ record = sa.Table(
     _at("read_at", nullable=False),
     sa.Column("turn", sa.BigInteger, nullable=False, server_default="0"),  # number of the last decision to send it: see `Item.turn`
     sa.Column("operation_id", Id),  # its open operation of the storefront: not claimed until that is over
-    sa.Column("turn_of", sa.LargeBinary),  # the digest of that decision; null: it was answered, or no longer holds
+    sa.Column("turn_of", sa.LargeBinary),  # its digest; null: it was answered, or no longer holds; empty: it goes to a former place
     sa.Column(
         "state", sa.String(10),
         sa.Computed(

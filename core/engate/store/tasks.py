@@ -15,6 +15,7 @@ from engate.text import Text
 
 # built once: used for every step of an order
 _OF_ORDER = sa.select(task).where(task.c.order_id == sa.bindparam("of_order")).order_by(task.c.id)
+_TO_SETTLE = _OF_ORDER.with_for_update()  # a person may be closing one of them
 _STILL_OPEN = _OF_ORDER.where(task.c.closed_at.is_(None))
 _TO_TASK = sa.update(task).where(task.c.id == sa.bindparam("of_id"))
 _CLOSE = sa.update(task).where(
@@ -35,7 +36,7 @@ def settle(c: sa.Connection, order_id: int, codes: Sequence[str], wanted: Sequen
     """Opens and closes tasks so that of these codes exactly the wanted ones are open. Returns those that were opened (again).
 
     A task that a person closed stays closed while its amount is the same. Another amount opens it again."""
-    known = {row.code: row for row in of_order(c, order_id)}
+    known = {row.code: row for row in c.execute(_TO_SETTLE, {"of_order": order_id})}
     opened: list[Task] = []
     for each in wanted:
         before = known.get(each.code)

@@ -72,6 +72,8 @@ def slice_of(work: SliceContext) -> Awaitable[NextTurn]:
             return check_slice(work, rest)  # also while inactive: it asks about what was sent and sends nothing
         case "probe":
             return _probe(work, rest)  # also while inactive: configured connections are kept working
+        case "refresh" if not work.snapshot.active:
+            return _postponed(work)
         case _ if not work.snapshot.active:
             return _nothing()  # inactive: nothing is pushed or imported; activation wakes every lane
         case "order":
@@ -142,6 +144,15 @@ async def _order(work: SliceContext, key: str) -> NextTurn:
 
 async def _nothing() -> NextTurn:
     return NextTurn()
+
+
+POSTPONED = 86400.0
+"""Seconds. An activation comes first: it lifts the back-off."""
+
+
+async def _postponed(work: SliceContext) -> NextTurn:
+    """What changed while the integration is inactive counts when it is active again, also for what the ERP does not list anew."""
+    return NextTurn(back_off=work.now() + POSTPONED)
 
 
 async def _refresh(work: SliceContext, name: str) -> NextTurn:

@@ -132,10 +132,10 @@ def _failing(work: SliceContext, order: Stored, failed: list[tuple[Action, Engat
 
 
 class Heard(NamedTuple):
-    """What is known of an order when its slice begins. `newest`: the last unhandled event; `told`: the order that each of them carries.
+    """What is known of an order when its slice begins. `events`: ids of the unhandled events; `told`: the order that each of them carries.
     `order`: as stored; also None where an event carries no order, because the shop is asked then."""
 
-    newest: int | None
+    events: list[int]
     told: list[Order | None]
     order: Stored | None
 
@@ -147,19 +147,19 @@ async def _begun(work: SliceContext, key: str) -> tuple[Situation, Stored | None
 
 
 def _heard(c: sa.Connection, work: SliceContext, key: str) -> Heard:
-    newest, docs = inbox.unhandled(c, work.integration_id, key)
-    asked = newest is not None and None in docs and not work.coupling.hands_in_orders
-    return Heard(newest, docs, None if asked else orders.load(c, work.integration_id, key))
+    events, docs = inbox.unhandled(c, work.integration_id, key)
+    asked = None in docs and not work.coupling.hands_in_orders
+    return Heard(events, docs, None if asked else orders.load(c, work.integration_id, key))
 
 
 async def _read_when_told(work: SliceContext, key: str, heard: Heard) -> Stored | None:
     """Reads the order if it has an unhandled event. Decides it anew if it waits for a rule that may hold by now, and before it is sent for
     the first time, as options or mapping may have been corrected since."""
-    newest, order = heard.newest, heard.order
-    if newest is None and order is not None:
+    events, order = heard.events, heard.order
+    if not events and order is not None:
         if any(part.erp_key or part.sending for part in order.parts) or (order.cause_id is None and not _unsent(order)):
             return order
-        return await work.store.durably(lambda c: _keep(c, work, order.doc, None))
+        return await work.store.durably(lambda c: _keep(c, work, order.doc, []))
     if work.coupling.hands_in_orders:
         doc = _handed_in(heard)
     else:
@@ -167,8 +167,8 @@ async def _read_when_told(work: SliceContext, key: str, heard: Heard) -> Stored 
     if doc == "ask":
         doc = await _ask(work, key)
     if isinstance(doc, Order):
-        return await work.store.durably(lambda c: _keep(c, work, doc, newest))
-    return await work.store.durably(lambda c: _let_go(c, work, key, newest))
+        return await work.store.durably(lambda c: _keep(c, work, doc, events))
+    return await work.store.durably(lambda c: _let_go(c, work, key, events))
 
 
 def _unsent(order: Stored) -> bool:
@@ -185,9 +185,9 @@ def _handed_in(heard: Heard) -> Order | None:
     return told.last(heard.told, heard.order.doc) if heard.order is not None else None
 
 
-def _let_go(c: sa.Connection, work: SliceContext, key: str, newest: int | None) -> Stored | None:
+def _let_go(c: sa.Connection, work: SliceContext, key: str, events: list[int]) -> Stored | None:
     """Marks the events as handled: they say nothing new."""
-    inbox.handled(c, work.integration_id, key, newest or 0, work.now())
+    inbox.handled(c, events, work.now())
     return orders.load(c, work.integration_id, key)
 
 
@@ -201,7 +201,7 @@ async def _ask(work: SliceContext, key: str) -> Order | None:
         return None
 
 
-def _keep(c: sa.Connection, work: SliceContext, doc: Order, newest: int | None) -> Stored | None:
+def _keep(c: sa.Connection, work: SliceContext, doc: Order, events: list[int]) -> Stored | None:
     """Stores the order as read, makes its parts where possible, and takes its units off sale. Returns the order as stored."""
     now = work.now()
     before = orders.load(c, work.integration_id, doc.key, to_change=True)
@@ -219,8 +219,7 @@ def _keep(c: sa.Connection, work: SliceContext, doc: Order, newest: int | None) 
     if before is not None and (before.doc.items != doc.items or (doc.state == "cancelled" and before.doc != doc)):
         # a shop may add the units of a cancelled order back after the ERP's own number was pushed
         stock_moved(c, work, sorted({item.sku for part in before.parts for item in part.doc.items}))
-    if newest is not None:
-        inbox.handled(c, work.integration_id, doc.key, newest, now)
+    inbox.handled(c, events, now)
     return orders.load(c, work.integration_id, doc.key)
 
 

@@ -117,7 +117,7 @@ def _said(order: Order) -> bytes:
 
 def _latest(c: sa.Connection, at: Place, stored: Stored) -> Order:
     """The order as the shop last told it."""
-    return told.last(inbox.unhandled(c, at.integration_id, at.key)[1], stored.doc)
+    return told.last(inbox.unhandled(c, at.integration_id, at.key).docs, stored.doc)
 
 
 # ---- whose it is ----

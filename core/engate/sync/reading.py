@@ -32,7 +32,7 @@ async def read_slice(work: SliceContext, flow: Flow) -> NextTurn:
     if not todo:
         if stopped_at is not None and stopped_at + work.snapshot.every[flow.name] > work.now():
             return NextTurn(due=stopped_at + work.snapshot.every[flow.name])  # a person cancelled it: it starts at its next scheduled time
-        todo = await work.store.writing(lambda c: _start_told(c, work, flow, kinds) or _start_scheduled(c, work, flow, kinds))
+        todo = await work.store.writing(lambda c: _start(c, work, flow, kinds))
     if await scopes.split(work, todo):
         todo = await work.store.reading(lambda c: runs.under_way(c, work.integration_id, kinds))
     for row in todo:
@@ -72,6 +72,11 @@ def _begun(c: sa.Connection, work: SliceContext, flow: Flow, kinds: list[str]) -
 def _asked(c: sa.Connection, work: SliceContext, row: Reading) -> bool:
     """Whether this reading is still under way."""
     return any((each.scope, each.run_id) == (row.scope, row.run_id) for each in runs.under_way(c, work.integration_id, [row.kind]))
+
+
+def _start(c: sa.Connection, work: SliceContext, flow: Flow, kinds: list[str]) -> list[Reading]:
+    runs.lock(c, work.integration_id, flow.name)  # before it looks for others: a person may be asking for one
+    return _start_told(c, work, flow, kinds) or _start_scheduled(c, work, flow, kinds)
 
 
 def _start_told(c: sa.Connection, work: SliceContext, flow: Flow, kinds: list[str]) -> list[Reading]:
@@ -219,7 +224,6 @@ def _keep(c: sa.Connection, work: SliceContext, kind: Kind, row: Reading, read: 
     if not runs.still_asked(c, row):
         return False
     work.must_have_lease(c)  # the lane's new holder may have read newer pages
-    work.must_be_current(c)
     items, changed = _keep_lot(c, work, kind, row, read.own)
     runs.page_done(c, row, read.place, items=items, changed=changed)
     for name in together.kept(work, kind) & read.brought.keys() if read.brought else ():
@@ -227,6 +231,7 @@ def _keep(c: sa.Connection, work: SliceContext, kind: Kind, row: Reading, read: 
         counts = next(iter(asked), row)
         items, changed = _keep_lot(c, work, KINDS[name], counts, read.brought[name])
         runs.brought(c, counts, items=items if asked else 0, changed=changed)
+    work.must_be_current(c)  # last: while this waited for a record, another lane may have decided it by newer rules
     return True
 
 
@@ -237,9 +242,8 @@ def _keep_lot(c: sa.Connection, work: SliceContext, kind: Kind, row: Reading, lo
     renames.apply(c, work, lot.renamed)
     # decided in this transaction: an order that came while the pages were fetched must count
     skus = skus_of([doc for doc, _ in docs])
-    if (
-        kind.counted and skus and work.pair.stock_tells_all
-    ):  # a transaction that switches one of these SKUs on now decides its stock before or after this one
+    if kind.counted and skus:
+        # before pending units and sale state are read: who changes them for one of these SKUs decides its stock before or after this
         levels.lock(c, work.integration_id, skus)
     rules = work.rules(c, kind.name, skus)
     ignored = [doc.key for doc, _ in docs if rules.ignores(doc)]

@@ -357,10 +357,8 @@ class Runner:
             )
             return await outbox_slice(post)
         now = self._clock.now().timestamp()
-        if not snapshot.connected:
-            return NextTurn(through=False)  # untested settings: a passed test wakes every lane
-        if snapshot.refused:
-            return NextTurn(back_off=now + failing.REAUTH_WAIT)
+        if not snapshot.connected or snapshot.refused:
+            return NextTurn(back_off=now + failing.REAUTH_WAIT)  # stays due: a passed test lifts it, whatever the lane is for
         coupling = await self._registry.coupling_of(snapshot)
         work = SliceContext(
             store=self._store,

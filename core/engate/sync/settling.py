@@ -122,13 +122,13 @@ class _Links:
 
     def __init__(self) -> None:
         self.half_made: dict[Origin, list[tuple[str, str, str]]] = {"engate": [], "unfinished": []}
-        self._second_keys: list[tuple[str, str]] = []
+        self._second_keys: list[tuple[str, str | None, str]] = []
 
     def note(self, was: Was, item: Item[Any]) -> None:
         if item.remote and item.remote != was.remote:
             self.half_made["unfinished" if item.unfinished else "engate"].append((was.key, item.remote, item.more))
         elif item.more != was.more:
-            self._second_keys.append((was.key, item.more))
+            self._second_keys.append((was.key, was.remote, item.more))
 
     def keep(self, c: sa.Connection, work: SliceContext, kind: Kind) -> None:
         for origin, found in self.half_made.items():

@@ -138,4 +138,28 @@ TRAPS: tuple[Trap, ...] = (
         "",
         ("tests/test_clock.py::test_after_the_clock_is_set_right_everything_is_due_again[sqlite-running]",),
     ),
+    Trap(
+        "engine.operation-untested",
+        "A connection is changed while the shop works on an operation: its lane would never ask again, and nothing new would go.",
+        f"{CORE}/sync/runner.py",
+        "        if not snapshot.connected or snapshot.refused:\n",
+        "        if not snapshot.connected:\n            return NextTurn(through=False)\n        if snapshot.refused:\n",
+        ("tests/test_operations.py::test_an_operation_goes_on_when_the_changed_connection_has_passed_its_test",),
+    ),
+    Trap(
+        "engine.refresh-inactive",
+        "Options saved while an integration is inactive: what the ERP does not list anew would go on by the old ones.",
+        f"{CORE}/sync/lanes.py",
+        '        case "refresh" if not work.snapshot.active:\n            return _postponed(work)\n',
+        "",
+        ("tests/test_catalogue.py::test_options_that_are_saved_while_inactive_count_when_it_is_active_again",),
+    ),
+    Trap(
+        "engine.refresh-lifted",
+        "The same would wait a day after the activation.",
+        f"{CORE}/operations/trigger.py",
+        "    lanes.lift(c, id, lanes.backing_off(c, id))\n",
+        "",
+        ("tests/test_catalogue.py::test_options_that_are_saved_while_inactive_count_when_it_is_active_again",),
+    ),
 )

@@ -114,7 +114,7 @@ TRAPS: tuple[Trap, ...] = (
         "engine.page-current",
         "A page is decided by the options and mapping of the transaction that keeps it.",
         f"{CORE}/sync/reading.py",
-        "    work.must_be_current(c)\n",
+        "    work.must_be_current(c)  # last: while this waited for a record, another lane may have decided it by newer rules\n",
         "",
         (f"{GUARDS}test_a_reading_that_began_before_the_options_changed_is_decided_by_the_new_ones",),
     ),

@@ -434,7 +434,7 @@ TRAPS: tuple[Trap, ...] = (
         "engine.relinked-under-way",
         "What is accepted under the old link after the correction says nothing of the new place.",
         f"{CORE}/store/moved.py",
-        '"have": None, "have_doc": None, "turn_of": None, "turn"',
+        '"have": None, "have_doc": None, "turn_of": ELSEWHERE, "turn"',
         '"have": None, "have_doc": None, "turn"',
         ("tests/test_relinked.py::test_what_is_under_way_to_the_old_place_goes_to_the_new_one_afterwards",),
     ),
