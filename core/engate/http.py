@@ -219,6 +219,7 @@ class _Flow:
 
     answer: WireResponse | None = None
     since: float = 0.0
+    cost: float = 0.0
     exchange: Exchange | None = None
 
     def __enter__(self) -> None:
@@ -448,7 +449,7 @@ class Http:
                     answer = await self._services.transport.handle_async_request(request)
                     headers = answers.Headers(answer.headers.raw)
                     if flow is not None and 200 <= answer.status_code < 300 and "html" not in headers.get("content-type", ""):
-                        flow.answer, flow.since, flow.exchange = answer, started, spent.exchange
+                        flow.answer, flow.since, flow.cost, flow.exchange = answer, started, call.cost, spent.exchange
                         return Response(answer.status_code, headers, b""), None
                     async with aclosing(answer):
                         body = await bodies.read(answer.aiter_raw(), headers.get("content-encoding", ""), self._most_bytes)
@@ -476,7 +477,7 @@ class Http:
         """The body of a streamed answer has ended, in whatever way."""
         if flow.answer is None or flow.exchange is None:
             return
-        self.governor.leave(call.groups, call.cost, answered=False)  # its credits were not read
+        self.governor.leave(call.groups, flow.cost, answered=False)  # its credits were not read
         seconds = flow.exchange.seconds = time.perf_counter() - flow.since
         flow.exchange.response = Response(flow.answer.status_code, answers.Headers(flow.answer.headers.raw), b"")
         self._services.journal.note(call.method, call.operation, flow.answer.status_code, seconds)

@@ -384,9 +384,10 @@ def test_what_is_decided_anew_while_a_reading_finds_a_problem_is_decided_by_it(s
     assert states(store) == {"b": "to_send"}
 
 
-@pytest.mark.trap("engine.accepted-elsewhere", "engine.second-key-elsewhere")
+@pytest.mark.trap("engine.accepted-elsewhere", "engine.second-key-elsewhere", "engine.elsewhere-still")
+@pytest.mark.parametrize("product_too", [True, False])
 @pytest.mark.parametrize("as_read", [True, False])
-def test_what_is_accepted_at_the_old_place_says_nothing_of_the_new_one(store: Store, as_read: bool) -> None:
+def test_what_is_accepted_at_the_old_place_says_nothing_of_the_new_one(store: Store, as_read: bool, product_too: bool) -> None:
     """A push to a thing of the shop is under way while a person links its SKU to another one, whose own texts must survive."""
     sell_one(store, "old")
     with store.write() as c:
@@ -395,6 +396,8 @@ def test_what_is_accepted_at_the_old_place_says_nothing_of_the_new_one(store: St
     assert sent.remote == "old"
     with store.write() as c:
         trigger.links_said(c, of("sku"), [("s", "new")], NOW)
+        if product_too:
+            trigger.links_said(c, of("product"), [("p", "its product")], NOW)
     with store.write() as c:
         told = Settled(sent.id, "s", digest(sent.doc, {}), sent.doc, "old", True, "ok", None, as_read, more="second of old")
         pushes.accept(c, of("sku"), [told], NOW)

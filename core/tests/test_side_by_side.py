@@ -17,11 +17,13 @@ from engate.domain.orders import Task
 from engate.model import ErpItem, ErpOrder, OrderEvent, Sku
 from engate.operations import trigger
 from engate.operations.scope import Scope
-from engate.store import archive, desired, health, inbox, links, orders, renames, runs, tasks
+from engate.operations.trigger import Activation
+from engate.store import archive, desired, health, inbox, lanes, links, orders, renames, runs, tasks
 from engate.store.blobs import pack, unpack
 from engate.store.db import Store
 from engate.store.desired import Wanted
 from engate.store.health import Trouble
+from engate.store.lanes import Take
 from engate.store.orders import OrderRow, Shop
 from engate.store.rows import RecordSet
 from engate.store.runs import Asked
@@ -194,6 +196,22 @@ def said(store: Store) -> ErpOrder:
     """What the ERP said last of the only part."""
     with store.read() as c:
         return unpack(c.execute(sa.select(parts.c.erp_doc)).scalar_one(), ErpOrder)
+
+
+@pytest.mark.trap("engine.refresh-claimed")
+def test_a_refresh_is_not_claimed_while_its_integration_is_being_activated(store: Store) -> None:
+    """Who claims it then still sees the integration as inactive, and puts it off for a day."""
+    with store.write() as c:
+        c.execute(sa.insert(lane).values(tenant_id=1, integration_id=2, name="refresh/stock", prio=2, due_at=1.0))
+
+    def claims() -> set[str]:
+        with store.write() as c:
+            return {claimed.name for claimed in lanes.claim(c, Take(NOW, 50, "somebody", 15.0))}
+
+    with store.write() as c:
+        trigger.activate(Scope(c, 1, 2, NOW), Activation(["stock"]))
+        assert "refresh/stock" not in claims()
+    assert "refresh/stock" in claims()
 
 
 @pytest.mark.trap("engine.started-at-once")

@@ -48,10 +48,11 @@ def activate(scope: Scope, how: Activation) -> list[int]:
     config.claim_shop(c, tenant_id, id)
     config.update_integration(c, tenant_id, id, **values)
     asleep.wake(c, tenant_id, id, now)
-    lanes.lift(c, id, lanes.backing_off(c, id))
     made = [_start(scope, _asked(name, "activation", full=name not in whole, keys=None)) for name in how.flows if name in LOADS]
     wake_all(scope, how.flows)
     wake(scope, PROBES)
+    # last: nobody claims a lane of these before the commit, and puts it off because the integration is still inactive
+    lanes.lift(c, id, {*lanes.backing_off(c, id), *(f"refresh/{name}" for name in KINDS)})
     return made
 
 

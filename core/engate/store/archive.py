@@ -140,7 +140,9 @@ def _shop(c: sa.Connection, connection_id: int) -> str:
 def _move(c: sa.Connection, heir: Heir, now: float) -> int:
     """Causes are not moved: what an order waits for is found anew. Rows that the new integration has are not overwritten."""
     _, old, new = heir
-    # waits for transactions that are writing an order, an event or a message of it: what is not moved is deleted with this row
+    # its orders first, as a lane locks them. Then it waits for transactions that are writing an order, an event or a message of it: what is
+    # not moved is deleted with this row
+    c.execute(sa.select(order.c.id).where(order.c.integration_id == old).order_by(order.c.id).with_for_update())
     c.execute(sa.select(integration.c.id).where(integration.c.id == old).with_for_update())
     mine = sa.select(order.c.key).where(order.c.integration_id == new)
     moved = sa.update(order).where(order.c.integration_id == old, order.c.key.not_in(mine)).values(integration_id=new, cause_id=None)

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from engate.model.kinds import KINDS, OF_A_SKU, buyable
+from engate.store import moved
 from engate.store.blobs import pack, readable
 from engate.store.rows import RecordSet
 from engate.store.tables import cause, key_index, link, record
@@ -219,7 +220,8 @@ def _row(row: Any) -> Row:
 
 def handed_in_doubt(c: sa.Connection, given: Sequence[tuple[int, Any]]) -> None:
     """The shop got these documents last, but the records were decided otherwise meanwhile: they are given again."""
-    mine = sa.update(record).where(record.c.id == sa.bindparam("b_id")).values(have=None, have_doc=sa.bindparam("b_doc"))
+    accepted = moved.accepted_here(sa.bindparam("b_doc", type_=sa.LargeBinary))
+    mine = sa.update(record).where(record.c.id == sa.bindparam("b_id")).values(have=None, have_doc=accepted)
     if given:
         c.execute(mine, [{"b_id": id, "b_doc": pack(doc)} for id, doc in given])
 

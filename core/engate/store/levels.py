@@ -8,6 +8,7 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from engate.model import StockLevel
+from engate.store import moved
 from engate.store.blobs import readable
 from engate.store.conditions import is_, one_of
 from engate.store.tables import record
@@ -59,4 +60,4 @@ def counted(c: sa.Connection, ids: Collection[int], now: float) -> None:
 def send_anew(c: sa.Connection, ids: Collection[int]) -> None:
     """Sends these levels again, whatever the storefront accepted last. The turn is raised, so that a process that read one before sees that
     its number has changed, also where nothing was accepted yet."""
-    c.execute(sa.update(record).where(record.c.id.in_(ids)).values(have=None, turn_of=None, turn=record.c.turn + 1))
+    c.execute(sa.update(record).where(record.c.id.in_(ids)).values(**moved.DOUBTED))

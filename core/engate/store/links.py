@@ -91,8 +91,8 @@ def links_of(c: sa.Connection, integration_id: int, kinds: Sequence[str]) -> dic
 
 
 def free_pairs(c: sa.Connection, integration_id: int, kind: str, pairs: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Those of these (key, the storefront's key) of which neither is linked; of several that share one, the first. They stay free
-    until this transaction ends: a person may be linking one of them."""
+    """Those of these (key, the storefront's key) of which neither is linked; of several that share one, the first. No person
+    links one of them until this transaction ends; a push that makes the thing at this moment may."""
     lock(c, integration_id)
     keys, remotes = zip(*pairs, strict=True) if pairs else ((), ())
     mine = (link.c.integration_id == integration_id) & (link.c.kind == kind)

@@ -22,8 +22,15 @@ ELSEWHERE = b""
 """As `turn_of`: what is under way goes to the former place. Its acceptance says nothing of the new one."""
 FOREIGN: dict[str, Any] = {"have": None, "have_doc": None, "turn_of": ELSEWHERE, "turn": _TURN}
 """What the new place holds is unknown."""
-DOUBTED: dict[str, Any] = {"have": None, "turn_of": None, "turn": _TURN}
-"""The place is the same, but the keys sent along have changed. Without `turn_of` an answer to a push under way does not settle `have`."""
+UNDECIDED = sa.case((record.c.turn_of == ELSEWHERE, record.c.turn_of), else_=None)
+"""As `turn_of`: what is under way does not settle `have`. That it goes to a former place stays known."""
+DOUBTED: dict[str, Any] = {"have": None, "turn_of": UNDECIDED, "turn": _TURN}
+"""The place is the same, but the keys sent along have changed."""
+
+
+def accepted_here(doc: Any) -> Any:
+    """The document as accepted, or None where it was accepted at a former place."""
+    return sa.case((record.c.turn_of == ELSEWHERE, None), else_=doc)
 
 
 def again(c: sa.Connection, of: RecordSet, keys: Collection[str], now: float) -> None:

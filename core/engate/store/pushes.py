@@ -266,16 +266,12 @@ def _accepted(digest: Any) -> Any:
     return sa.case((record.c.turn_of == digest, digest), else_=None)
 
 
-def _accepted_doc(doc: Any) -> Any:
-    return sa.case((record.c.turn_of == moved.ELSEWHERE, None), else_=doc)
-
-
 _NOW = sa.bindparam("at", type_=sa.Double)
 _ACCEPT_AS_READ = (
     sa.update(record)
     .where(one_of(record.c.id, "ids"), record.c.want == record.c.sent)
     .values(
-        have=_accepted(record.c.sent), have_doc=_accepted_doc(record.c.doc), cause_id=None, answer="",
+        have=_accepted(record.c.sent), have_doc=moved.accepted_here(record.c.doc), cause_id=None, answer="",
         answered_at=_NOW, turned_at=sa.case((one_of(record.c.id, "turned"), _NOW), else_=record.c.turned_at), **_SETTLED,
     )
     .returning(record.c.id)
@@ -285,7 +281,7 @@ _ACCEPT = (
     .where(record.c.id == sa.bindparam("b_id"))
     .values(
         have=_accepted(sa.bindparam("b_have", type_=sa.LargeBinary)),
-        have_doc=_accepted_doc(sa.bindparam("b_doc", type_=sa.LargeBinary)), cause_id=sa.bindparam("b_cause"),
+        have_doc=moved.accepted_here(sa.bindparam("b_doc", type_=sa.LargeBinary)), cause_id=sa.bindparam("b_cause"),
         answer=sa.bindparam("b_answer"), answered_at=_NOW,
         turned_at=sa.func.coalesce(sa.bindparam("b_turned_at", type_=sa.Double), record.c.turned_at), **_SETTLED,
     )
@@ -402,7 +398,7 @@ def lift(c: sa.Connection, integration_id: int, kinds: Sequence[str]) -> None:
 def resend(c: sa.Connection, integration_id: int, kind: str, parents: Sequence[str]) -> int:
     """The storefront changed these by itself: what it holds is unknown, so they are sent again. Returns how many."""
     mine = (record.c.integration_id == integration_id) & (record.c.kind == kind) & record.c.parent.in_(list(parents))
-    return c.execute(sa.update(record).where(mine).values(have=None, turn_of=None)).rowcount
+    return c.execute(sa.update(record).where(mine).values(have=None, turn_of=moved.UNDECIDED)).rowcount
 
 
 def doubt(c: sa.Connection, ids: Sequence[int]) -> None:

@@ -48,7 +48,7 @@ async def before_products(work: SliceContext) -> NextTurn | None:
                 # an empty shop waits for nothing; this one needs the ERP's SKUs to recognise its products
                 await work.store.durably(lambda c: runs.keep_place(c, work.integration_id, LISTING, cursor=None, watermark=None))
                 return NextTurn()
-            await work.store.durably(lambda c, page=page, at=at: _keep(c, work, page, at))
+            await work.store.writing(lambda c, page=page, at=at: _keep(c, work, page, at))
             at = At(began=True, cursor=page.cursor)
             if work.time_is_up() and page.cursor is not None:
                 return NextTurn(due=work.now())

@@ -97,7 +97,6 @@ class Room(NamedTuple):
 def _claim(c: sa.Connection, work: SliceContext, kind: Kind, room: Room, now: float) -> tuple[Sending, bool]:
     """Decides once more what each record should be, and marks as sent what can go. Returns (records to send, whether any was found)."""
     work.must_have_lease(c)
-    work.must_be_current(c)
     is_served = work.serves(kind)
     if kind.known_by_skus and not is_served:
         listed.must_be_read(c, work)
@@ -109,6 +108,7 @@ def _claim(c: sa.Connection, work: SliceContext, kind: Kind, room: Room, now: fl
     room = room.now(may_defer)
     beside = room.bulk > 0 and not may_defer  # new records gather for the next operation
     rows = pushes.claim(c, work.integration_id, kind, Wish(room.size, now, since, only, room.most, changed=beside, alone=is_served))
+    work.must_be_current(c)  # now: while this waited for a record, another lane may have decided it by newer rules
     if not rows:
         return Sending([], may_defer), False
     were_all = len(rows) < room.size and not kind.together  # a batch of whole families may be small because the next family is large

@@ -20,8 +20,8 @@ SAYING = frozenset({"products", "prices"})
 
 def decide_anew(c: sa.Connection, work: SliceContext, skus: Sequence[str]) -> None:
     """Decides the stock of these SKUs anew: their pending units have changed, or whether they are for sale."""
-    work.must_be_current(c)
     levels.lock(c, work.integration_id, skus)  # before pending units and sale state are read: another transaction may be changing them
+    work.must_be_current(c)
     rules = work.rules(c, STOCK.name, skus)
 
     def decide(doc: Any, read_at: float) -> Decided:

@@ -158,8 +158,16 @@ TRAPS: tuple[Trap, ...] = (
         "engine.refresh-lifted",
         "The same would wait a day after the activation.",
         f"{CORE}/operations/trigger.py",
-        "    lanes.lift(c, id, lanes.backing_off(c, id))\n",
+        '    lanes.lift(c, id, {*lanes.backing_off(c, id), *(f"refresh/{name}" for name in KINDS)})\n',
         "",
         ("tests/test_catalogue.py::test_options_that_are_saved_while_inactive_count_when_it_is_active_again",),
+    ),
+    Trap(
+        "engine.refresh-claimed",
+        "Claimed while the activation is being stored, it is put off for a day: a lane that does not back off yet is lifted too.",
+        f"{CORE}/operations/trigger.py",
+        '{*lanes.backing_off(c, id), *(f"refresh/{name}" for name in KINDS)}',
+        "{*lanes.backing_off(c, id)}",
+        ("core/tests/test_side_by_side.py::test_a_refresh_is_not_claimed_while_its_integration_is_being_activated[postgresql]",),
     ),
 )

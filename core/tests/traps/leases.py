@@ -90,7 +90,7 @@ TRAPS: tuple[Trap, ...] = (
         "engine.push-current",
         "A batch is decided by the options of the moment it is claimed, not of when the slice began.",
         f"{CORE}/sync/pushing.py",
-        "    work.must_be_current(c)\n",
+        "    work.must_be_current(c)  # now: while this waited for a record, another lane may have decided it by newer rules\n",
         "",
         (f"{GUARDS}test_a_batch_is_decided_by_the_options_of_then",),
     ),

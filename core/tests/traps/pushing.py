@@ -29,7 +29,7 @@ TRAPS: tuple[Trap, ...] = (
         "engine.moved-under-way",
         "The shop moved its stock by itself while a push was under way: what it accepted is not what it holds now.",
         f"{CORE}/store/pushes.py",
-        ".values(have=None, turn_of=None)).rowcount",
+        ".values(have=None, turn_of=moved.UNDECIDED)).rowcount",
         ".values(have=None)).rowcount",
         (f"{ITEMS}test_what_the_shop_moved_while_a_push_was_under_way_goes_again_as_a_new_decision",),
     ),

@@ -89,7 +89,7 @@ TRAPS: tuple[Trap, ...] = (
         "engine.sharing-turn",
         "A sum that changed between the look and the answer counted as held: the shop would sell what is gone.",
         f"{CORE}/store/levels.py",
-        "values(have=None, turn_of=None, turn=record.c.turn + 1)",
+        "values(**moved.DOUBTED)",
         "values(have=None, turn_of=None)",
         ("tests/test_linking.py::test_a_sum_that_changes_while_it_is_handed_out_is_not_held",),
     ),

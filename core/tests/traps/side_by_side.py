@@ -36,13 +36,21 @@ TRAPS: tuple[Trap, ...] = (
     Trap(
         "engine.accepted-elsewhere",
         "A push under way to the old place of a SKU: taken for what the new place holds, the shop's own texts there are overwritten.",
-        f"{CORE}/store/pushes.py",
-        "    return sa.case((record.c.turn_of == moved.ELSEWHERE, None), else_=doc)",
+        f"{CORE}/store/moved.py",
+        "    return sa.case((record.c.turn_of == ELSEWHERE, None), else_=doc)",
         "    return doc",
         (
-            f"{RECORDS}test_what_is_accepted_at_the_old_place_says_nothing_of_the_new_one[sqlite-True]",
-            f"{RECORDS}test_what_is_accepted_at_the_old_place_says_nothing_of_the_new_one[sqlite-False]",
+            f"{RECORDS}test_what_is_accepted_at_the_old_place_says_nothing_of_the_new_one[sqlite-True-False]",
+            f"{RECORDS}test_what_is_accepted_at_the_old_place_says_nothing_of_the_new_one[sqlite-False-False]",
         ),
+    ),
+    Trap(
+        "engine.elsewhere-still",
+        "After the SKU's link its product's is corrected too: the push under way is still one to the old place.",
+        f"{CORE}/store/moved.py",
+        "UNDECIDED = sa.case((record.c.turn_of == ELSEWHERE, record.c.turn_of), else_=None)",
+        "UNDECIDED = None",
+        (f"{RECORDS}test_what_is_accepted_at_the_old_place_says_nothing_of_the_new_one[sqlite-True-True]",),
     ),
     Trap(
         "engine.second-key-elsewhere",
@@ -50,7 +58,7 @@ TRAPS: tuple[Trap, ...] = (
         f"{CORE}/store/links.py",
         ' & is_(link.c.remote, "b_remote")',
         "",
-        (f"{RECORDS}test_what_is_accepted_at_the_old_place_says_nothing_of_the_new_one[sqlite-True]",),
+        (f"{RECORDS}test_what_is_accepted_at_the_old_place_says_nothing_of_the_new_one[sqlite-True-False]",),
     ),
     Trap(
         "engine.retried-while-told",
